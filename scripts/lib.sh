@@ -50,9 +50,10 @@ port_open() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
 # beside a developer's set. The directory is under /var/tmp because /tmp is memory on many machines, where fsync costs nothing.
 own_services_start() {
   local offset port free
-  PAYSTORM_SERVICES_DIR=$(mktemp -d /var/tmp/paystorm-services.XXXXXX)
-  chmod 755 "$PAYSTORM_SERVICES_DIR"
-  export PAYSTORM_SERVICES_DIR
+  own_services_dir=$(mktemp -d /var/tmp/paystorm-services.XXXXXX)
+  chmod 755 "$own_services_dir"
+  # For the tests as well, which stop and start these servers.
+  export PAYSTORM_SERVICES_DIR=$own_services_dir
   for offset in $(seq 1000 10 1090); do
     free=yes
     for port in 3306 5672 9200 9300 15672 24369 25672; do
@@ -66,12 +67,14 @@ own_services_start() {
   eval "$("$root/scripts/services.sh" env)"
 }
 
-# own_services_stop [LOG_DIR]: stops that set and removes its data; with LOG_DIR its logs are kept there.
+# own_services_stop [LOG_DIR]: stops that set, if it was started, and removes its data; with LOG_DIR its logs are kept there.
 own_services_stop() {
-  [ -n "${PAYSTORM_SERVICES_DIR:-}" ] || return 0
+  local dir=${own_services_dir:-}
+  [ -n "$dir" ] || return 0
+  own_services_dir=
   if [ -n "${1:-}" ]; then
     mkdir -p "$1"
-    (cd "$PAYSTORM_SERVICES_DIR" && find . -name '*.log' -size -50M -exec cp --parents -t "$1" {} +) || true
+    (cd "$dir" && find . -name '*.log' -size -50M -exec cp --parents -t "$1" {} +) || true
   fi
-  "$root/scripts/services.sh" wipe
+  PAYSTORM_SERVICES_DIR=$dir "$root/scripts/services.sh" wipe
 }

@@ -100,9 +100,9 @@ maven_get() {
 install_all() {
   local packages=(curl ca-certificates util-linux libnuma1 rabbitmq-server) work
   [ "$(uname -m)" = x86_64 ] || die "the MySQL build used here is for x86-64 only; see compose.yaml for containers"
-  if command -v apt-cache > /dev/null && ! dpkg-query -W libaio1 > /dev/null 2>&1; then
+  if ! compgen -G '/usr/lib/x86_64-linux-gnu/libaio.so.1*' > /dev/null; then
     # Debian 13 calls it libaio1t64. A fresh machine has no package lists yet, and then cannot tell.
-    [ -n "$(apt-cache search '^libaio1')" ] || as_root apt-get -q update > /dev/null
+    [ -n "$(apt-cache search --names-only '^libaio1')" ] || as_root apt-get -q update > /dev/null
     if [ -n "$(apt-cache search --names-only '^libaio1t64$')" ]; then packages+=(libaio1t64); else packages+=(libaio1); fi
   fi
   command -v mysql mariadb > /dev/null || packages+=(mariadb-client)
@@ -411,9 +411,17 @@ status() {
 
 # One change at a time to a set. The descriptor is closed in whatever is launched, or the lock would live as long as the server.
 lock() {
+  local name
   mkdir -p "$state"
   exec 9> "$state/.lock"
   flock -w 600 9 || die "another services.sh has been busy with $state for 10 minutes"
+  # The same directory under other ports would be two servers on one set of data.
+  if [ "$(cat "$state/port-offset" 2> /dev/null || echo "$offset")" != "$offset" ]; then
+    for name in "${names[@]}"; do
+      ! pid_of "$name" > /dev/null || die "$state is running with ports shifted by $(cat "$state/port-offset"), not $offset"
+    done
+  fi
+  echo "$offset" > "$state/port-offset"
 }
 
 case ${1:-} in
@@ -457,6 +465,10 @@ export PAYSTORM_TEST_AMQP_ADMIN_URL='http://guest:guest@127.0.0.1:$amqp_admin_po
 export PAYSTORM_TEST_ELASTICSEARCH_URL='http://127.0.0.1:$es_port'
 export PAYSTORM_SERVICES_SCRIPT='$self'
 ENV
+    # For a set that is not the default one, so that the script above is about the same servers.
+    if [ -n "${PAYSTORM_SERVICES_DIR:-}" ] || [ "$offset" != 0 ]; then
+      printf "export PAYSTORM_SERVICES_DIR='%s'\nexport PAYSTORM_SERVICES_PORT_OFFSET='%s'\n" "$state" "$offset"
+    fi
     ;;
   *)
     sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$self" >&2
