@@ -1,0 +1,161 @@
+//! Commands: what the edges, the worker and the timers ask the writer to decide. Ids, fingerprints and times are made
+//! before a command is built, so that deciding it is pure.
+
+use super::card::Card;
+use super::decline::DeclineReason;
+use super::event::{CancelReason, TechnicalError};
+use super::ids::{AccountId, PaymentId, RefundId};
+use super::payment::WorkKey;
+use super::submission::Submission;
+use super::time::Timestamp;
+
+/// An idempotency key, reduced to what is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IdempotencyKey {
+    /// Sixteen bytes of the raw key, then sixteen of its hash: keeps the order of sequential keys, so that they
+    /// touch few pages, without keeping long keys whole.
+    pub key: [u8; 32],
+    /// Hash of the request's parameters.
+    pub request: [u8; 16],
+}
+
+impl IdempotencyKey {
+    /// Reduces a raw key and the canonical form of its request. Card numbers must already be reduced in `request`.
+    #[must_use]
+    pub fn new(raw: &str, request: &[u8]) -> Self {
+        let mut key = [0_u8; 32];
+        let hash = blake3::hash(raw.as_bytes());
+        let bytes = raw.bytes().take(16).chain(std::iter::repeat(0).take(16_usize.saturating_sub(raw.len())));
+        for (slot, byte) in key.iter_mut().zip(bytes.chain(hash.as_bytes().iter().take(16).copied())) {
+            *slot = byte;
+        }
+        let mut short = [0_u8; 16];
+        short.copy_from_slice(blake3::hash(request).as_bytes().split_at(16).0);
+        Self { key, request: short }
+    }
+}
+
+/// Submit a new payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubmitPayment {
+    /// What is asked for.
+    pub submission: Submission,
+    /// The card, for charges and added money.
+    pub card: Option<Card>,
+    /// Whether it goes at once.
+    pub confirm: bool,
+    /// The caller's idempotency key.
+    pub idempotency: Option<IdempotencyKey>,
+}
+
+/// What can be done to an existing payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Give the word to go, perhaps with another card.
+    Confirm {
+        /// The card to use from now on.
+        card: Option<Card>,
+    },
+    /// Take what was authorised.
+    Capture {
+        /// How much; all of it by default.
+        amount_minor: Option<i64>,
+    },
+    /// Call it off.
+    Cancel {
+        /// Why.
+        reason: CancelReason,
+    },
+    /// Give money back.
+    Refund {
+        /// The new refund's id.
+        refund: RefundId,
+        /// How much; what is left by default.
+        amount_minor: Option<i64>,
+    },
+    /// The cardholder answered the 3-D Secure challenge.
+    CompleteAction {
+        /// Whether they passed.
+        passed: bool,
+    },
+    /// Try a parked operation again.
+    Replay,
+}
+
+/// Operate on a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OperatePayment {
+    /// Which.
+    pub payment: PaymentId,
+    /// Who asks; anyone but the owner is told that there is no such payment.
+    pub actor: AccountId,
+    /// What.
+    pub action: Action,
+    /// The caller's idempotency key.
+    pub idempotency: Option<IdempotencyKey>,
+}
+
+/// What the outside said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Yes.
+    Approved,
+    /// No.
+    Declined(DeclineReason),
+    /// The cardholder has to prove themselves first.
+    ActionRequired,
+    /// Accepted; settles after this many milliseconds of the account's time.
+    Pending {
+        /// How long it takes.
+        settles_after_ms: u64,
+    },
+    /// No usable answer.
+    Broken(TechnicalError),
+}
+
+/// The acquirer's answer to one attempt of one operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    /// Which attempt this answers.
+    pub work: WorkKey,
+    /// When the worker took it up.
+    pub started_at: Timestamp,
+    /// The answer.
+    pub outcome: Outcome,
+}
+
+/// Everything the writer accepts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// A new payment.
+    Submit(Box<SubmitPayment>),
+    /// An operation on a payment.
+    Operate(OperatePayment),
+    /// An acquirer's answer.
+    Answer(Answer),
+    /// A payment's `due_at` has come.
+    TimerDue(PaymentId),
+}
+
+impl Command {
+    /// The idempotency key it carries.
+    #[must_use]
+    pub fn idempotency(&self) -> Option<&IdempotencyKey> {
+        match self {
+            Self::Submit(submit) => submit.idempotency.as_ref(),
+            Self::Operate(operate) => operate.idempotency.as_ref(),
+            Self::Answer(_) | Self::TimerDue(_) => None,
+        }
+    }
+
+    /// The payment it touches.
+    #[must_use]
+    pub fn payment(&self) -> PaymentId {
+        match self {
+            Self::Submit(submit) => submit.submission.id,
+            Self::Operate(operate) => operate.payment,
+            Self::Answer(answer) => answer.work.payment,
+            Self::TimerDue(payment) => *payment,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Why an issuer, a bank or the ledger said no.
+//!
+//! Codes and decline codes as the dialect publishes them (docs.stripe.com/declines/codes); network codes are those of
+//! ISO 8583 field 39.
+
+use serde::{Deserialize, Serialize};
+
+/// A reason for a decline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeclineReason {
+    /// The issuer gave no reason.
+    GenericDecline,
+    /// Not enough money on the card, the account or in the wallet.
+    InsufficientFunds,
+    /// The card was reported lost.
+    LostCard,
+    /// The card was reported stolen.
+    StolenCard,
+    /// Used too often in too short a time.
+    CardVelocityExceeded,
+    /// The card has expired.
+    ExpiredCard,
+    /// The security code that was sent is wrong.
+    IncorrectCvc,
+    /// The issuer could not process the card.
+    ProcessingError,
+    /// Blocked as fraudulent before the issuer was asked.
+    Fraudulent,
+    /// The cardholder failed or abandoned 3-D Secure.
+    AuthenticationFailure,
+    /// The issuer wants the cardholder authenticated first.
+    AuthenticationRequired,
+    /// The receiving account does not exist or is closed.
+    AccountClosed,
+}
+
+impl DeclineReason {
+    /// Every reason, for tables and tests.
+    pub const ALL: &'static [Self] = &[
+        Self::GenericDecline,
+        Self::InsufficientFunds,
+        Self::LostCard,
+        Self::StolenCard,
+        Self::CardVelocityExceeded,
+        Self::ExpiredCard,
+        Self::IncorrectCvc,
+        Self::ProcessingError,
+        Self::Fraudulent,
+        Self::AuthenticationFailure,
+        Self::AuthenticationRequired,
+        Self::AccountClosed,
+    ];
+
+    /// The dialect's error `code`.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::GenericDecline
+            | Self::InsufficientFunds
+            | Self::LostCard
+            | Self::StolenCard
+            | Self::CardVelocityExceeded
+            | Self::Fraudulent => "card_declined",
+            Self::ExpiredCard => "expired_card",
+            Self::IncorrectCvc => "incorrect_cvc",
+            Self::ProcessingError => "processing_error",
+            Self::AuthenticationFailure => "payment_intent_authentication_failure",
+            Self::AuthenticationRequired => "authentication_required",
+            Self::AccountClosed => "account_closed",
+        }
+    }
+
+    /// The dialect's `decline_code`.
+    #[must_use]
+    pub const fn decline_code(self) -> &'static str {
+        match self {
+            Self::GenericDecline => "generic_decline",
+            Self::InsufficientFunds => "insufficient_funds",
+            Self::LostCard => "lost_card",
+            Self::StolenCard => "stolen_card",
+            Self::CardVelocityExceeded => "card_velocity_exceeded",
+            Self::ExpiredCard => "expired_card",
+            Self::IncorrectCvc => "incorrect_cvc",
+            Self::ProcessingError => "processing_error",
+            Self::Fraudulent => "fraudulent",
+            Self::AuthenticationFailure => "authentication_failure",
+            Self::AuthenticationRequired => "authentication_required",
+            Self::AccountClosed => "account_closed",
+        }
+    }
+
+    /// The ISO 8583 response code a network would send.
+    #[must_use]
+    pub const fn network_code(self) -> &'static str {
+        match self {
+            Self::GenericDecline | Self::Fraudulent => "05",
+            Self::InsufficientFunds => "51",
+            Self::LostCard => "41",
+            Self::StolenCard => "43",
+            Self::CardVelocityExceeded => "65",
+            Self::ExpiredCard => "54",
+            Self::IncorrectCvc | Self::AuthenticationFailure | Self::AuthenticationRequired => "57",
+            Self::ProcessingError => "96",
+            Self::AccountClosed => "14",
+        }
+    }
+
+    /// A sentence for the person who pays.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::GenericDecline
+            | Self::LostCard
+            | Self::StolenCard
+            | Self::Fraudulent => "Your card was declined.",
+            Self::InsufficientFunds => "Your card has insufficient funds.",
+            Self::CardVelocityExceeded => {
+                "Your card was declined for making repeated attempts too frequently or exceeding its amount limit."
+            }
+            Self::ExpiredCard => "Your card has expired.",
+            Self::IncorrectCvc => "Your card's security code is incorrect.",
+            Self::ProcessingError => "An error occurred while processing your card. Try again in a little bit.",
+            Self::AuthenticationFailure => {
+                "The provided PaymentMethod has failed authentication. Provide another PaymentMethod to try again."
+            }
+            Self::AuthenticationRequired => "Your card was declined. This transaction requires authentication.",
+            Self::AccountClosed => "The bank account could not be credited because it is closed.",
+        }
+    }
+
+    /// A few plain words for pages: what the issuer said.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::GenericDecline => "no reason given",
+            Self::InsufficientFunds => "insufficient funds",
+            Self::LostCard => "card reported lost",
+            Self::StolenCard => "card reported stolen",
+            Self::CardVelocityExceeded => "used too often",
+            Self::ExpiredCard => "expired card",
+            Self::IncorrectCvc => "wrong security code",
+            Self::ProcessingError => "processing error",
+            Self::Fraudulent => "blocked as fraudulent",
+            Self::AuthenticationFailure => "3-D Secure failed",
+            Self::AuthenticationRequired => "3-D Secure required",
+            Self::AccountClosed => "account closed",
+        }
+    }
+}

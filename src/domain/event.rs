@@ -1,0 +1,299 @@
+//! Events: immutable facts about one payment. Its history is the list of them, and everything else is folded from it.
+//!
+//! They are stored. A variant is never changed or removed; new fields go to the end of a variant with
+//! `#[serde(default)]`, and the one-letter names are the stored form.
+
+use serde::{Deserialize, Serialize};
+
+use super::card::Card;
+use super::decline::DeclineReason;
+use super::ids::RefundId;
+use super::status::Status;
+use super::time::Timestamp;
+
+/// How an operation broke technically.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TechnicalError {
+    /// The acquirer did not answer in time.
+    Timeout,
+    /// The acquirer refused the connection.
+    Unavailable,
+    /// The acquirer's answer could not be read.
+    Malformed,
+}
+
+impl TechnicalError {
+    /// A few plain words for pages.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Timeout => "the acquirer did not answer in time",
+            Self::Unavailable => "the acquirer was not reachable",
+            Self::Malformed => "the acquirer's answer could not be read",
+        }
+    }
+}
+
+/// Why a payment was called off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelReason {
+    /// Submitted twice by mistake.
+    Duplicate,
+    /// Looked fraudulent.
+    Fraudulent,
+    /// The customer asked for it.
+    RequestedByCustomer,
+    /// Given up.
+    Abandoned,
+    /// The authorisation was not captured in time.
+    Expired,
+}
+
+impl CancelReason {
+    /// The dialect's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::Fraudulent => "fraudulent",
+            Self::RequestedByCustomer => "requested_by_customer",
+            Self::Abandoned => "abandoned",
+            Self::Expired => "automatic",
+        }
+    }
+
+    /// Reads what a caller may ask for; expiry is ours alone.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Duplicate, Self::Fraudulent, Self::RequestedByCustomer, Self::Abandoned]
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+    }
+}
+
+/// A fact about a payment. `operation` numbers count the operations of one payment from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// The payment exists. `confirmed` queues its authorisation as operation 1; `reserved` moved the amount out of the
+    /// submitter's wallet.
+    #[serde(rename = "new")]
+    Created {
+        /// The card, where one was given.
+        card: Option<Card>,
+        /// Whether it goes at once.
+        confirmed: bool,
+        /// Whether the amount left the wallet into transit.
+        reserved: bool,
+    },
+    /// The word to go, perhaps with another card. Queues a new authorisation.
+    #[serde(rename = "go")]
+    Confirmed {
+        /// The card to use from now on, if it changes.
+        card: Option<Card>,
+    },
+    /// A worker asked the acquirer at `at`; written together with the answer.
+    #[serde(rename = "st")]
+    Started {
+        /// When the worker took it up.
+        at: Timestamp,
+    },
+    /// The cardholder has to prove themselves.
+    #[serde(rename = "act")]
+    ActionRequired {},
+    /// They did. The authorisation is asked again, as a new operation.
+    #[serde(rename = "acd")]
+    ActionCompleted {},
+    /// The issuer holds the amount until `capture_before`.
+    #[serde(rename = "aut")]
+    Authorized {
+        /// When the authorisation lapses.
+        capture_before: Timestamp,
+    },
+    /// The money has arrived.
+    #[serde(rename = "ok")]
+    Succeeded {},
+    /// The issuer, the bank or the wallet said no.
+    #[serde(rename = "no")]
+    Declined {
+        /// Why.
+        reason: DeclineReason,
+    },
+    /// The outside accepted and will settle later.
+    #[serde(rename = "pen")]
+    Pending {
+        /// When it settles.
+        settles_at: Timestamp,
+    },
+    /// The authorisation broke; another attempt follows.
+    #[serde(rename = "rt")]
+    RetryScheduled {
+        /// When.
+        due_at: Timestamp,
+        /// What broke.
+        cause: TechnicalError,
+    },
+    /// The time of the next attempt came.
+    #[serde(rename = "rq")]
+    Requeued {},
+    /// The authorisation broke and its retries are spent. The operation is parked and can be replayed.
+    #[serde(rename = "ko")]
+    Failed {
+        /// What broke last.
+        cause: TechnicalError,
+    },
+    /// Someone replayed the parked authorisation.
+    #[serde(rename = "rp")]
+    Replayed {
+        /// Whether the amount left the wallet again.
+        reserved: bool,
+    },
+    /// A cancellation was asked for while the outcome is open.
+    #[serde(rename = "cr")]
+    CancelRequested {
+        /// Why.
+        reason: CancelReason,
+    },
+    /// Called off; nothing is held any more.
+    #[serde(rename = "ca")]
+    Canceled {
+        /// Why.
+        reason: CancelReason,
+    },
+    /// A capture was asked for.
+    #[serde(rename = "cq")]
+    CaptureQueued {
+        /// How much, at most the amount authorised.
+        amount_minor: i64,
+    },
+    /// The amount was captured.
+    #[serde(rename = "cap")]
+    Captured {
+        /// How much.
+        amount_minor: i64,
+    },
+    /// The capture was declined; the authorisation stands.
+    #[serde(rename = "cd")]
+    CaptureDeclined {
+        /// Why.
+        reason: DeclineReason,
+    },
+    /// Releasing the authorisation was asked for.
+    #[serde(rename = "vq")]
+    VoidQueued {
+        /// Why.
+        reason: CancelReason,
+    },
+    /// The authorisation was released.
+    #[serde(rename = "vo")]
+    Voided {},
+    /// A refund was admitted; its amount left the wallet into transit.
+    #[serde(rename = "fq")]
+    RefundQueued {
+        /// The refund's id.
+        refund: RefundId,
+        /// How much.
+        amount_minor: i64,
+    },
+    /// The refund reached the card.
+    #[serde(rename = "fo")]
+    RefundSucceeded {
+        /// Which.
+        refund: RefundId,
+    },
+    /// The refund could not be made; its amount is back in the wallet.
+    #[serde(rename = "ff")]
+    RefundFailed {
+        /// Which.
+        refund: RefundId,
+        /// Why.
+        reason: DeclineReason,
+    },
+    /// A capture, void or refund broke; another attempt follows.
+    #[serde(rename = "or")]
+    OperationRetryScheduled {
+        /// Which operation.
+        operation: u16,
+        /// When.
+        due_at: Timestamp,
+        /// What broke.
+        cause: TechnicalError,
+    },
+    /// The time of its next attempt came.
+    #[serde(rename = "oq")]
+    OperationRequeued {
+        /// Which operation.
+        operation: u16,
+    },
+    /// Its retries are spent; it is parked and can be replayed.
+    #[serde(rename = "op")]
+    OperationParked {
+        /// Which operation.
+        operation: u16,
+        /// What broke last.
+        cause: TechnicalError,
+    },
+    /// Someone replayed it.
+    #[serde(rename = "oy")]
+    OperationReplayed {
+        /// Which operation.
+        operation: u16,
+    },
+}
+
+impl Event {
+    /// The status a history that opens with this event starts in; `None` for anything but [`Event::Created`].
+    #[must_use]
+    pub const fn opening_status(&self, has_source: bool) -> Option<Status> {
+        if let Self::Created { confirmed, .. } = self {
+            Some(match (has_source, confirmed) {
+                (true, true) => Status::Queued,
+                (true, false) => Status::RequiresConfirmation,
+                (false, _) => Status::RequiresPaymentMethod,
+            })
+        } else {
+            None
+        }
+    }
+
+    /// The past-tense name used in timelines and in the API.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Created { .. } => "created",
+            Self::Confirmed { .. } => "confirmed",
+            Self::Started { .. } => "processing",
+            Self::ActionRequired { .. } => "action_required",
+            Self::ActionCompleted { .. } => "action_completed",
+            Self::Authorized { .. } => "authorized",
+            Self::Succeeded { .. } => "succeeded",
+            Self::Declined { .. } => "declined",
+            Self::Pending { .. } => "pending",
+            Self::RetryScheduled { .. } | Self::OperationRetryScheduled { .. } => "retry_scheduled",
+            Self::Requeued { .. } | Self::OperationRequeued { .. } => "requeued",
+            Self::Failed { .. } => "failed",
+            Self::Replayed { .. } | Self::OperationReplayed { .. } => "replayed",
+            Self::CancelRequested { .. } => "cancel_requested",
+            Self::Canceled { .. } => "canceled",
+            Self::CaptureQueued { .. } => "capture_queued",
+            Self::Captured { .. } => "captured",
+            Self::CaptureDeclined { .. } => "capture_declined",
+            Self::VoidQueued { .. } => "void_queued",
+            Self::Voided { .. } => "voided",
+            Self::RefundQueued { .. } => "refund_queued",
+            Self::RefundSucceeded { .. } => "refund_succeeded",
+            Self::RefundFailed { .. } => "refund_failed",
+            Self::OperationParked { .. } => "parked",
+        }
+    }
+}
+
+/// An event and when it was recorded. Its version is its position in the history, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// When the batch that carries it was decided.
+    pub at: Timestamp,
+    /// The fact.
+    pub event: Event,
+}

@@ -1,0 +1,153 @@
+//! Identities. Each is 128 bits, time-ordered (UUID version 7), and shown with the prefix its resource has in the
+//! dialect: `pi_…`, `re_…`, `acct_…`. The text form is 22 base-62 digits whose ASCII order is the order of the bits,
+//! so that sorting ids as text sorts them by time.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const TEXT_LEN: usize = 22;
+
+/// Encodes 128 bits as 22 base-62 digits, order-preserving.
+#[must_use]
+pub fn base62_encode(mut value: u128) -> String {
+    let mut text = [b'0'; TEXT_LEN];
+    for slot in text.iter_mut().rev() {
+        let digit = usize::try_from(value % 62).unwrap_or(0);
+        *slot = DIGITS.get(digit).copied().unwrap_or(b'0');
+        value /= 62;
+    }
+    text.iter().map(|byte| char::from(*byte)).collect()
+}
+
+/// Decodes what [`base62_encode`] made; `None` for anything else, overflow included.
+#[must_use]
+pub fn base62_decode(text: &str) -> Option<u128> {
+    if text.len() != TEXT_LEN {
+        return None;
+    }
+    text.bytes().try_fold(0_u128, |value, byte| {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'A'..=b'Z' => byte - b'A' + 10,
+            b'a'..=b'z' => byte - b'a' + 36,
+            _ => return None,
+        };
+        value.checked_mul(62)?.checked_add(u128::from(digit))
+    })
+}
+
+/// An id in text that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid id: {text:?} (expected {expected}…)")]
+pub struct IdError {
+    text: String,
+    expected: &'static str,
+}
+
+macro_rules! id {
+    ($(#[$meta:meta])* $name:ident, $($prefix:literal),+) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub struct $name(uuid::Uuid);
+
+        impl $name {
+            /// The prefixes this id is shown and accepted with; the first is the canonical one.
+            pub const PREFIXES: &'static [&'static str] = &[$($prefix),+];
+
+            /// Wraps raw bits, as read from the store.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(uuid::Uuid::from_bytes(bytes))
+            }
+
+            /// Reads the bits back from a store column; `None` unless it holds exactly 16 bytes.
+            #[must_use]
+            pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+                <[u8; 16]>::try_from(bytes).ok().map(Self::from_bytes)
+            }
+
+            /// A new time-ordered id. Reads the clock and the system's randomness, so only edges call it.
+            #[must_use]
+            pub fn generate() -> Self {
+                Self(uuid::Uuid::now_v7())
+            }
+
+            /// The raw bits, big-endian: byte order is time order.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+
+            /// The text form under another of the accepted prefixes.
+            #[must_use]
+            pub fn with_prefix(&self, prefix: &str) -> String {
+                format!("{prefix}{}", base62_encode(self.0.as_u128()))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let prefix = Self::PREFIXES.first().copied().unwrap_or_default();
+                write!(f, "{prefix}{}", base62_encode(self.0.as_u128()))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Self::PREFIXES
+                    .iter()
+                    .find_map(|prefix| text.strip_prefix(prefix))
+                    .and_then(base62_decode)
+                    .map(|bits| Self(uuid::Uuid::from_u128(bits)))
+                    .ok_or_else(|| IdError {
+                        text: text.chars().take(64).collect(),
+                        expected: Self::PREFIXES.first().copied().unwrap_or_default(),
+                    })
+            }
+        }
+    };
+}
+
+id!(
+    /// A payment of any of the four kinds. Shown as `pi_` (charge), `tu_` (added money), `tr_` (transfer) or
+    /// `po_` (payout); all four name the same 128 bits.
+    PaymentId, "pi_", "tu_", "tr_", "po_"
+);
+id!(
+    /// A user's account: the owner of everything else.
+    AccountId, "acct_"
+);
+id!(
+    /// A refund of a payment.
+    RefundId, "re_"
+);
+id!(
+    /// An API key (the row, not the secret).
+    ApiKeyId, "key_"
+);
+id!(
+    /// A signed-in browser session (the row, not the token).
+    SessionId, "sess_"
+);
+id!(
+    /// A batch of commands committed together.
+    BatchId, "bat_"
+);
+id!(
+    /// A running process; names the holder of a lease.
+    InstanceId, "inst_"
+);
+id!(
+    /// A card or bank account as it was used.
+    MethodId, "pm_"
+);

@@ -1,0 +1,23 @@
+//! The payment domain: money, identities, cards, the payment aggregate and the ledger.
+//!
+//! Pure: no I/O, no async, no clock and no randomness of its own; time and limits come in as arguments.
+//! It may depend on nothing else in the crate. Everything that changes state is expressed as
+//! [`event::Event`]s decided by [`decide`] and applied by [`payment::Payment::apply`].
+
+pub mod card;
+pub mod command;
+pub mod currency;
+pub mod decide;
+pub mod decline;
+pub mod event;
+pub mod ids;
+pub mod ledger;
+pub mod money;
+pub mod payment;
+pub mod refusal;
+pub mod status;
+pub mod submission;
+pub mod time;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! Amounts of money as integers of the currency's smallest unit. No floating point anywhere.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::currency::Currency;
+
+/// The largest amount a payment may have, in minor units (the dialect's eight digits).
+pub const AMOUNT_MAX_MINOR: i64 = 99_999_999;
+
+/// An amount in minor units of one currency.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Money {
+    /// Minor units: cents, yen, fils.
+    pub amount_minor: i64,
+    /// The currency.
+    pub currency: Currency,
+}
+
+/// A decimal amount that a person typed and that is not an amount of that currency.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AmountError {
+    /// Not digits with at most one decimal point.
+    #[error("not an amount: write it like {example}")]
+    Malformed {
+        /// A well-formed amount of the same currency.
+        example: String,
+    },
+    /// More decimals than the currency has.
+    #[error("{currency} has {decimals} decimals")]
+    TooPrecise {
+        /// The currency asked for.
+        currency: Currency,
+        /// How many decimals it has.
+        decimals: u32,
+    },
+    /// Larger than anything that could be paid.
+    #[error("the amount is too large")]
+    TooLarge,
+}
+
+impl Money {
+    /// An amount in minor units.
+    #[must_use]
+    pub const fn new(amount_minor: i64, currency: Currency) -> Self {
+        Self { amount_minor, currency }
+    }
+
+    /// Reads what a person types: `12.50`, `12,50`, `1250` for yen. Signs, exponents and group separators are refused.
+    ///
+    /// # Errors
+    /// [`AmountError`] says what is wrong with it.
+    pub fn parse_decimal(text: &str, currency: Currency) -> Result<Self, AmountError> {
+        let decimals = currency.decimals();
+        let malformed = || AmountError::Malformed { example: Self::new(1250, currency).decimal() };
+        let text = text.trim();
+        let (whole, fraction) = text.split_once(['.', ',']).unwrap_or((text, ""));
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !digits(whole) || !digits(fraction) || (text.len() > whole.len() && fraction.is_empty()) {
+            return Err(malformed());
+        }
+        let width = usize::try_from(decimals).unwrap_or(0);
+        if fraction.len() > width {
+            return Err(AmountError::TooPrecise { currency, decimals });
+        }
+        let padded = format!("{whole}{fraction:0<width$}");
+        let amount_minor = padded.parse::<i64>().map_err(|_| AmountError::TooLarge)?;
+        Ok(Self { amount_minor, currency })
+    }
+
+    /// The plain decimal form, without the currency: `12.50`, `1250`, `1.250`.
+    #[must_use]
+    pub fn decimal(&self) -> String {
+        let width = usize::try_from(self.currency.decimals()).unwrap_or(0);
+        if width == 0 {
+            return self.amount_minor.to_string();
+        }
+        let sign = if self.amount_minor < 0 { "-" } else { "" };
+        let digits = format!("{:0>pad$}", self.amount_minor.unsigned_abs(), pad = width + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - width);
+        format!("{sign}{whole}.{fraction}")
+    }
+
+    /// The symbol people expect before an amount, where there is a common one.
+    #[must_use]
+    pub fn symbol(&self) -> &'static str {
+        match self.currency.code() {
+            "EUR" => "€",
+            "USD" => "$",
+            "GBP" => "£",
+            "JPY" => "¥",
+            "INR" => "₹",
+            "KRW" => "₩",
+            _ => "",
+        }
+    }
+}
+
+impl fmt::Display for Money {
+    /// `€12.50 EUR`, `¥1250 JPY`, `1.250 KWD`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{} {}", self.symbol(), self.decimal(), self.currency)
+    }
+}
+
+impl fmt::Debug for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

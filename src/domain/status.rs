@@ -1,0 +1,239 @@
+//! The status of a payment, and the one total function that says which event may follow in which status.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Event;
+
+/// Where a payment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Created without a card or account to take from.
+    RequiresPaymentMethod,
+    /// Has one, and waits for the word to go.
+    RequiresConfirmation,
+    /// Accepted; waits for a worker (or for the time of its next attempt).
+    Queued,
+    /// With the acquirer; stored only where it rests there.
+    Processing,
+    /// Waits for the cardholder (3-D Secure).
+    RequiresAction,
+    /// Authorised; waits for capture.
+    RequiresCapture,
+    /// Done: the money is there.
+    Succeeded,
+    /// The issuer said no.
+    Declined,
+    /// Broke technically and the retries are spent.
+    Failed,
+    /// Called off.
+    Canceled,
+}
+
+impl Status {
+    /// Every status, in the order of a payment's life.
+    pub const ALL: [Self; 10] = [
+        Self::RequiresPaymentMethod,
+        Self::RequiresConfirmation,
+        Self::Queued,
+        Self::Processing,
+        Self::RequiresAction,
+        Self::RequiresCapture,
+        Self::Succeeded,
+        Self::Declined,
+        Self::Failed,
+        Self::Canceled,
+    ];
+
+    /// The name used in the store, the API, the index and the pages' classes.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RequiresPaymentMethod => "requires_payment_method",
+            Self::RequiresConfirmation => "requires_confirmation",
+            Self::Queued => "queued",
+            Self::Processing => "processing",
+            Self::RequiresAction => "requires_action",
+            Self::RequiresCapture => "requires_capture",
+            Self::Succeeded => "succeeded",
+            Self::Declined => "declined",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    /// Reads [`Self::as_str`] back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+
+    /// The number stored in the database; [`Self::from_code`] reads it back. Never renumbered.
+    #[must_use]
+    pub const fn to_code(self) -> i16 {
+        match self {
+            Self::RequiresPaymentMethod => 1,
+            Self::RequiresConfirmation => 2,
+            Self::Queued => 3,
+            Self::Processing => 4,
+            Self::RequiresAction => 5,
+            Self::RequiresCapture => 6,
+            Self::Succeeded => 7,
+            Self::Declined => 8,
+            Self::Failed => 9,
+            Self::Canceled => 10,
+        }
+    }
+
+    /// The status stored under this number.
+    #[must_use]
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.to_code() == code)
+    }
+
+    /// What the dialect's payment intents show for it (docs.stripe.com/payments/paymentintents/lifecycle).
+    #[must_use]
+    pub const fn dialect(self) -> &'static str {
+        match self {
+            Self::RequiresPaymentMethod | Self::Declined | Self::Failed => "requires_payment_method",
+            Self::RequiresConfirmation => "requires_confirmation",
+            Self::Queued | Self::Processing => "processing",
+            Self::RequiresAction => "requires_action",
+            Self::RequiresCapture => "requires_capture",
+            Self::Succeeded => "succeeded",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    /// Whether nothing is under way: the payment waits for a person, or for nobody.
+    #[must_use]
+    pub const fn is_at_rest(self) -> bool {
+        match self {
+            Self::Queued | Self::Processing => false,
+            Self::RequiresPaymentMethod
+            | Self::RequiresConfirmation
+            | Self::RequiresAction
+            | Self::RequiresCapture
+            | Self::Succeeded
+            | Self::Declined
+            | Self::Failed
+            | Self::Canceled => true,
+        }
+    }
+
+    /// The status after `event`, or `None` where that event is not legal in this status.
+    #[must_use]
+    pub const fn after(self, event: &Event) -> Option<Self> {
+        use Status::{
+            Canceled, Declined, Failed, Processing, Queued, RequiresAction, RequiresCapture, RequiresConfirmation,
+            RequiresPaymentMethod, Succeeded,
+        };
+        match event {
+            // `Created` only opens a history; see `Event::opening_status`.
+            Event::Created { .. } => None,
+            Event::Confirmed { .. } => match self {
+                RequiresPaymentMethod | RequiresConfirmation | Declined => Some(Queued),
+                Queued | Processing | RequiresAction | RequiresCapture | Succeeded | Failed | Canceled => None,
+            },
+            Event::Started { .. } => match self {
+                Queued => Some(Processing),
+                RequiresPaymentMethod | RequiresConfirmation | Processing | RequiresAction | RequiresCapture
+                | Succeeded | Declined | Failed | Canceled => None,
+            },
+            Event::ActionRequired { .. } => match self {
+                Processing => Some(RequiresAction),
+                RequiresPaymentMethod | RequiresConfirmation | Queued | RequiresAction | RequiresCapture | Succeeded
+                | Declined | Failed | Canceled => None,
+            },
+            Event::ActionCompleted { .. } => match self {
+                RequiresAction => Some(Queued),
+                RequiresPaymentMethod | RequiresConfirmation | Queued | Processing | RequiresCapture | Succeeded
+                | Declined | Failed | Canceled => None,
+            },
+            Event::Authorized { .. } => match self {
+                Processing => Some(RequiresCapture),
+                RequiresPaymentMethod | RequiresConfirmation | Queued | RequiresAction | RequiresCapture | Succeeded
+                | Declined | Failed | Canceled => None,
+            },
+            Event::Succeeded { .. } => match self {
+                Processing => Some(Succeeded),
+                RequiresPaymentMethod | RequiresConfirmation | Queued | RequiresAction | RequiresCapture | Succeeded
+                | Declined | Failed | Canceled => None,
+            },
+            Event::Declined { .. } => match self {
+                // From `Queued` when the wallet itself cannot cover what is asked of it.
+                Queued | Processing | RequiresAction => Some(Declined),
+                RequiresPaymentMethod | RequiresConfirmation | RequiresCapture | Succeeded | Declined | Failed
+                | Canceled => None,
+            },
+            Event::Pending { .. } => match self {
+                Processing => Some(Processing),
+                RequiresPaymentMethod | RequiresConfirmation | Queued | RequiresAction | RequiresCapture | Succeeded
+                | Declined | Failed | Canceled => None,
+            },
+            Event::RetryScheduled { .. } => match self {
+                Processing => Some(Queued),
+                RequiresPaymentMethod | RequiresConfirmation | Queued | RequiresAction | RequiresCapture | Succeeded
+                | Declined | Failed | Canceled => None,
+            },
+            Event::Requeued { .. } => match self {
+                Queued => Some(Queued),
+                RequiresPaymentMethod | RequiresConfirmation | Processing | RequiresAction | RequiresCapture
+                | Succeeded | Declined | Failed | Canceled => None,
+            },
+            Event::Failed { .. } => match self {
+                Processing => Some(Failed),
+                RequiresPaymentMethod | RequiresConfirmation | Queued | RequiresAction | RequiresCapture | Succeeded
+                | Declined | Failed | Canceled => None,
+            },
+            Event::Replayed { .. } => match self {
+                Failed => Some(Queued),
+                RequiresPaymentMethod | RequiresConfirmation | Queued | Processing | RequiresAction
+                | RequiresCapture | Succeeded | Declined | Canceled => None,
+            },
+            Event::CancelRequested { .. } => match self {
+                Queued | Processing => Some(self),
+                RequiresPaymentMethod | RequiresConfirmation | RequiresAction | RequiresCapture | Succeeded | Declined
+                | Failed | Canceled => None,
+            },
+            Event::Canceled { .. } => match self {
+                RequiresPaymentMethod | RequiresConfirmation | Queued | Processing | RequiresAction
+                | RequiresCapture | Declined | Failed => Some(Canceled),
+                Succeeded | Canceled => None,
+            },
+            Event::CaptureQueued { .. }
+            | Event::VoidQueued { .. }
+            | Event::CaptureDeclined { .. } => match self {
+                RequiresCapture => Some(RequiresCapture),
+                RequiresPaymentMethod | RequiresConfirmation | Queued | Processing | RequiresAction | Succeeded
+                | Declined | Failed | Canceled => None,
+            },
+            Event::Captured { .. } => match self {
+                RequiresCapture => Some(Succeeded),
+                RequiresPaymentMethod | RequiresConfirmation | Queued | Processing | RequiresAction | Succeeded
+                | Declined | Failed | Canceled => None,
+            },
+            Event::Voided { .. } => match self {
+                RequiresCapture => Some(Canceled),
+                RequiresPaymentMethod | RequiresConfirmation | Queued | Processing | RequiresAction | Succeeded
+                | Declined | Failed | Canceled => None,
+            },
+            Event::RefundQueued { .. }
+            | Event::RefundSucceeded { .. }
+            | Event::RefundFailed { .. } => match self {
+                Succeeded => Some(Succeeded),
+                RequiresPaymentMethod | RequiresConfirmation | Queued | Processing | RequiresAction
+                | RequiresCapture | Declined | Failed | Canceled => None,
+            },
+            // Retries and parking of an operation on a payment that itself rests.
+            Event::OperationRetryScheduled { .. }
+            | Event::OperationRequeued { .. }
+            | Event::OperationParked { .. }
+            | Event::OperationReplayed { .. } => match self {
+                RequiresCapture | Succeeded => Some(self),
+                RequiresPaymentMethod | RequiresConfirmation | Queued | Processing | RequiresAction | Declined
+                | Failed | Canceled => None,
+            },
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What was asked for when a payment was submitted. Immutable from then on.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AccountId, PaymentId};
+use super::ledger::WalletId;
+use super::money::Money;
+use super::time::Timestamp;
+
+/// A test bank account that payouts can go to. The list is closed, like that of the cards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BankAccount {
+    /// `000123456789`: credited.
+    #[serde(rename = "ok")]
+    Valid,
+    /// `000111111113`: the account is closed; the payout is returned.
+    #[serde(rename = "closed")]
+    Closed,
+}
+
+impl BankAccount {
+    /// Every account with its number.
+    pub const ALL: [(Self, &'static str); 2] = [(Self::Valid, "000123456789"), (Self::Closed, "000111111113")];
+
+    /// The account with this number.
+    #[must_use]
+    pub fn by_number(number: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, known)| *known == number).map(|(account, _)| account)
+    }
+
+    /// The last four digits, which is all that is shown.
+    #[must_use]
+    pub const fn last4(self) -> &'static str {
+        match self {
+            Self::Valid => "6789",
+            Self::Closed => "1113",
+        }
+    }
+}
+
+/// The four kinds of payment. One code path serves them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Kind {
+    /// *Charge a card*: a customer's card → the merchant's wallet.
+    #[serde(rename = "c")]
+    Charge,
+    /// *Add money*: own card → own wallet.
+    #[serde(rename = "t")]
+    TopUp,
+    /// *Send to a person*: own wallet → another user's wallet.
+    #[serde(rename = "x")]
+    Transfer {
+        /// Who receives it.
+        payee: AccountId,
+    },
+    /// *Pay out*: own wallet → a bank account.
+    #[serde(rename = "p")]
+    Payout {
+        /// Where it goes.
+        bank: BankAccount,
+    },
+}
+
+impl Kind {
+    /// The name in queries, documents and live updates.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Charge => "charge",
+            Self::TopUp => "topup",
+            Self::Transfer { .. } => "transfer",
+            Self::Payout { .. } => "payout",
+        }
+    }
+
+    /// The prefix under which the dialect shows such a payment's id.
+    #[must_use]
+    pub const fn id_prefix(&self) -> &'static str {
+        match self {
+            Self::Charge => "pi_",
+            Self::TopUp => "tu_",
+            Self::Transfer { .. } => "tr_",
+            Self::Payout { .. } => "po_",
+        }
+    }
+
+    /// The number stored in the database. Never renumbered.
+    #[must_use]
+    pub const fn to_code(&self) -> i16 {
+        match self {
+            Self::Charge => 1,
+            Self::TopUp => 2,
+            Self::Transfer { .. } => 3,
+            Self::Payout { .. } => 4,
+        }
+    }
+
+    /// Whether the money comes out of the submitter's wallet.
+    #[must_use]
+    pub const fn takes_from_wallet(&self) -> bool {
+        match self {
+            Self::Charge | Self::TopUp => false,
+            Self::Transfer { .. } | Self::Payout { .. } => true,
+        }
+    }
+}
+
+/// When an authorised amount is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CaptureMethod {
+    /// Together with the authorisation.
+    #[serde(rename = "a")]
+    Automatic,
+    /// By a later capture.
+    #[serde(rename = "m")]
+    Manual,
+}
+
+/// Which of the two work queues an operation travels in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Lane {
+    /// Someone waits for it.
+    #[serde(rename = "i")]
+    Interactive,
+    /// A load run or a bulk upload; must not starve the person clicking.
+    #[serde(rename = "b")]
+    Bulk,
+}
+
+/// An immutable submission. Serialised as an array: new fields go to the end and carry `#[serde(default)]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// The payment's id, made at the edge before anything is written.
+    pub id: PaymentId,
+    /// Who submitted it: merchant of a charge, owner of the wallet otherwise.
+    pub owner: AccountId,
+    /// Which of the four.
+    pub kind: Kind,
+    /// How much.
+    pub amount: Money,
+    /// Automatic or manual capture; charges only.
+    pub capture: CaptureMethod,
+    /// Which queue its operations use.
+    pub lane: Lane,
+    /// When it was accepted at the edge.
+    pub created_at: Timestamp,
+    /// What seeds the acquirer's draws for it.
+    pub draw_key: u64,
+    /// Free text.
+    pub description: Option<String>,
+    /// Free key–value pairs, in the order given.
+    pub metadata: Vec<(String, String)>,
+    /// The load run it belongs to.
+    pub run: Option<String>,
+}
+
+impl Submission {
+    /// The submitter's wallet in the payment's currency.
+    #[must_use]
+    pub const fn own_wallet(&self) -> WalletId {
+        WalletId { owner: self.owner, currency: self.amount.currency }
+    }
+
+    /// The receiving user's wallet, for a transfer.
+    #[must_use]
+    pub const fn payee_wallet(&self) -> Option<WalletId> {
+        match self.kind {
+            Kind::Transfer { payee } => Some(WalletId { owner: payee, currency: self.amount.currency }),
+            Kind::Charge | Kind::TopUp | Kind::Payout { .. } => None,
+        }
+    }
+
+    /// The id as the dialect shows it for this kind.
+    #[must_use]
+    pub fn public_id(&self) -> String {
+        self.id.with_prefix(self.kind.id_prefix())
+    }
+}

@@ -1,0 +1,1 @@
+//! Tests of the domain that need several of its modules.
