@@ -92,7 +92,7 @@ java_fits() {
 # maven_get GROUP:ARTIFACT:VERSION[:TYPE] FILE SHA256 DIRECTORY
 maven_get() {
   say "fetching $1"
-  mvn -q -B -C org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy -Dartifact="$1" -DoutputDirectory="$4" ||
+  mvn -q -B -C -Dstyle.color=never org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy -Dartifact="$1" -DoutputDirectory="$4" ||
     die "Maven could not fetch $1"
   echo "$3  $4/$2" | sha256sum --quiet --check - || die "$2 is not the file that was expected"
 }
@@ -323,6 +323,8 @@ start() {
       rabbitmq) echo "$amqp_port" "$amqp_admin_port" "$amqp_dist_port" ;;
       elasticsearch) echo "$es_port" "$es_transport_port" ;;
     esac); do
+      # For a moment one that was just killed may still hold it.
+      for _ in {1..50}; do port_open "$port" || break; sleep 0.1; done
       ! port_open "$port" || { echo "$name cannot start: port $port is taken by another program" >&2; return 1; }
     done
     rm -f "$(pid_file "$name")"
@@ -345,12 +347,18 @@ start() {
   say "$name runs on port $(port_of "$name"), pid $(pid_of "$name"), after $((SECONDS - began)) s"
 }
 
+# gone PID: a dying process loses its environment first and its ports last, and its first thread can be dead before the others.
+gone() {
+  grep -q '^State:.[^ZX]' "/proc/$1/status" 2> /dev/null && return 1
+  [ "$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 2> /dev/null | wc -l)" -le 1 ]
+}
+
 # end PID NAME SIGNAL: and wait until it is gone.
 end() {
   local began=$SECONDS
   kill -s "$3" "$1" 2> /dev/null || return 0
   kill -s CONT "$1" 2> /dev/null || true # a frozen process hears nothing but KILL
-  while ours "$1" "$2"; do
+  until gone "$1"; do
     [ $((SECONDS - began)) -lt 120 ] || { echo "$2 (pid $1) did not end within 120 s of $3" >&2; return 1; }
     sleep 0.1
   done
