@@ -1,0 +1,21 @@
+//! The one ordered line: every change is a command, decided and committed in batches.
+//!
+//! May depend on `domain` and the store's port. Must not know who asks (web, worker, timers) or who reads the journal.
+//!
+//! - [`handle`]: what callers hold: bounded lanes in, answers out.
+//! - [`batcher`]: collects what arrives while the previous commit is in flight.
+//! - [`writer`]: one transaction per batch; unknown commits, bisection.
+//! - [`decide_batch`]: a batch decided in memory, pure.
+//! - [`journal`]: the encoding of what readers follow.
+//! - [`timers`]: turns `due_at` into commands.
+
+pub mod batcher;
+pub mod decide_batch;
+pub mod handle;
+pub mod journal;
+pub mod settings;
+pub mod timers;
+pub mod writer;
+
+pub use handle::{Done, Engine, EngineError};
+pub use settings::EngineSettings;

@@ -1,0 +1,45 @@
+//! What readers of the journal see.
+
+use std::sync::Arc;
+
+use crate::domain::event::Recorded;
+use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::payment::{Payment, WorkKey};
+use crate::domain::submission::Lane;
+use crate::domain::time::Timestamp;
+
+/// One payment's part of a batch.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The payment.
+    pub payment_id: PaymentId,
+    /// Its submitter.
+    pub owner: AccountId,
+    /// The user who receives it, for transfers.
+    pub payee: Option<AccountId>,
+    /// The queue its operations use.
+    pub lane: Lane,
+    /// The load run it belongs to.
+    pub run: Option<String>,
+    /// The version of the first of `events`.
+    pub first_version: u32,
+    /// What happened, in order.
+    pub events: Vec<Recorded>,
+    /// The work that this batch put into the queue.
+    pub work: Vec<WorkKey>,
+    /// The payment after the batch, if this process committed it; otherwise a reader that needs it reads the store.
+    pub payment: Option<Arc<Payment>>,
+}
+
+/// A committed batch.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// Its place in the line.
+    pub seq: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// When its commit returned, if this process committed it.
+    pub committed_at: Option<Timestamp>,
+    /// One entry per payment touched.
+    pub entries: Vec<Entry>,
+}

@@ -1,0 +1,108 @@
+//! What one transaction of the ordered line reads and writes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::domain::ids::{AccountId, BatchId, PaymentId};
+use crate::domain::ledger::{LedgerAccount, WalletId};
+use crate::domain::payment::Payment;
+use crate::domain::time::Timestamp;
+
+/// What a batch needs loaded. Wallets of payments that are loaded are added by the adapter.
+#[derive(Debug, Default, Clone)]
+pub struct BatchKeys {
+    /// Payments that commands refer to.
+    pub payments: Vec<PaymentId>,
+    /// Wallets of new payments that take from a wallet.
+    pub wallets: Vec<WalletId>,
+    /// Idempotency keys used.
+    pub idempotency: Vec<[u8; 32]>,
+}
+
+/// A remembered idempotency key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdempotencyRecord {
+    /// The reduced key.
+    pub key: [u8; 32],
+    /// Whose it is.
+    pub owner: AccountId,
+    /// Hash of the parameters it was used with.
+    pub request: [u8; 16],
+    /// The payment it made or changed.
+    pub payment: PaymentId,
+    /// The version of the payment right after.
+    pub version: u32,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The payments found.
+    pub payments: HashMap<PaymentId, Payment>,
+    /// Balances in minor units; absent means zero and no row yet.
+    pub balances: HashMap<WalletId, i64>,
+    /// Keys found, by key and owner.
+    pub idempotency: HashMap<([u8; 32], AccountId), IdempotencyRecord>,
+}
+
+/// A payment to write.
+#[derive(Debug, Clone)]
+pub struct PaymentWrite {
+    /// As it is after the batch.
+    pub payment: Arc<Payment>,
+    /// Whether it has queued work; then the batch's place in the line is kept as `open_seq`.
+    pub has_work: bool,
+}
+
+/// A movement to append.
+#[derive(Debug, Clone, Copy)]
+pub struct MovementWrite {
+    /// The payment that caused it.
+    pub payment: PaymentId,
+    /// The version of the payment whose event caused it; at most one movement per event.
+    pub version: u32,
+    /// Debited.
+    pub debit: LedgerAccount,
+    /// Credited.
+    pub credit: LedgerAccount,
+    /// The wallet currency and amount.
+    pub amount_minor: i64,
+    /// The currency.
+    pub currency: crate::domain::currency::Currency,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Everything one batch writes.
+#[derive(Debug, Default)]
+pub struct BatchWrite {
+    /// New payments.
+    pub inserts: Vec<PaymentWrite>,
+    /// Changed payments.
+    pub updates: Vec<PaymentWrite>,
+    /// Movements.
+    pub movements: Vec<MovementWrite>,
+    /// New balances of the wallets touched.
+    pub balances: Vec<(WalletId, i64)>,
+    /// New idempotency rows.
+    pub idempotency: Vec<IdempotencyRecord>,
+    /// The journal's body; `None` if nothing happened, and then nothing is written and no place is taken.
+    pub journal: Option<Vec<u8>>,
+    /// When the batch was decided.
+    pub at: Timestamp,
+}
+
+/// A row of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalRecord {
+    /// Its place.
+    pub seq: u64,
+    /// The batch.
+    pub batch: BatchId,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The encoded events; see `engine::journal`.
+    pub body: Vec<u8>,
+}

@@ -1,0 +1,204 @@
+//! The port of the store: what the engine, the readers and the pages need kept, in the domain's words.
+//!
+//! Adapters are `sqlite.rs` and `mysql.rs`; only `app` names them. Depends on the domain alone. The contract that both
+//! adapters meet is one test suite in `tests/it/store.rs`.
+
+mod batch;
+mod error;
+mod multi_row;
+pub mod mysql;
+mod queries;
+mod records;
+mod rows;
+mod schema;
+mod settings;
+pub mod sqlite;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use batch::{BatchKeys, BatchWrite, IdempotencyRecord, JournalRecord, Loaded, MovementWrite, PaymentWrite};
+pub use error::StoreError;
+pub use records::{
+    Account, ApiKey, AuditPayment, Durability, IdempotencyAudit, Lease, MovementRecord, NewAccount, NewApiKey,
+    NewSession, OpenWork, PaymentFilter, Session, TableCounts, WalletRecord,
+};
+pub use settings::{StoreKind, StoreSettings};
+
+use crate::domain::ids::{AccountId, ApiKeyId, BatchId, InstanceId, PaymentId, SessionId};
+use crate::domain::payment::Payment;
+use crate::domain::time::Timestamp;
+
+/// The result of every store call.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// Decides a batch between its reads and its writes. Called at most once per attempt; pure.
+pub type DecideBatch<'a> = &'a mut (dyn FnMut(u64, Loaded) -> BatchWrite + Send);
+
+/// Everything kept.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // ---- the one ordered line ----
+
+    /// Runs one transaction of the ordered line: takes the head lock, loads what `keys` name, lets `decide` turn it
+    /// into writes, and commits. Returns the batch's place in the journal.
+    ///
+    /// # Errors
+    /// [`StoreError::CommitUnknown`] if the outcome of the commit could not be told; settle it with
+    /// [`Store::batch_committed`]. Anything else means that nothing was written.
+    async fn line_execute(&self, batch: BatchId, keys: &BatchKeys, decide: DecideBatch<'_>) -> StoreResult<u64>;
+
+    /// Whether the batch at `seq` is the one named.
+    async fn batch_committed(&self, seq: u64, batch: BatchId) -> StoreResult<bool>;
+
+    /// The last place taken in the line.
+    async fn head(&self) -> StoreResult<u64>;
+
+    // ---- the journal and its readers ----
+
+    /// Journal rows after `after`, in order, at most `limit`.
+    async fn journal_read(&self, after: u64, limit: u32) -> StoreResult<Vec<JournalRecord>>;
+
+    /// Deletes journal rows at or below `seq` written before `before`; returns how many.
+    async fn journal_prune(&self, seq: u64, before: Timestamp) -> StoreResult<u64>;
+
+    /// Where a reader stands; zero if it never stood anywhere.
+    async fn cursor_get(&self, reader: &str) -> StoreResult<u64>;
+
+    /// Moves a reader forward. Refused (`false`) if `holder` has lost its lease.
+    async fn cursor_set(&self, reader: &str, holder: InstanceId, seq: u64) -> StoreResult<bool>;
+
+    /// Puts a reader to `seq` whoever holds it, forward or back (reindexing, redriving).
+    async fn cursor_reset(&self, reader: &str, seq: u64) -> StoreResult<()>;
+
+    /// Every reader's name and cursor.
+    async fn cursor_list(&self) -> StoreResult<Vec<(String, u64)>>;
+
+    /// Takes or renews a lease for `ttl` from the store's point of view of `now`.
+    async fn lease_take(&self, name: &str, holder: InstanceId, now: Timestamp, ttl: Duration) -> StoreResult<Lease>;
+
+    /// Gives a lease back, so that another need not wait for its end.
+    async fn lease_release(&self, name: &str, holder: InstanceId) -> StoreResult<()>;
+
+    // ---- payments ----
+
+    /// The payments with these ids, in no particular order; unknown ones are left out.
+    async fn payment_get(&self, ids: &[PaymentId]) -> StoreResult<Vec<Payment>>;
+
+    /// A page of an owner's payments by id, newest first unless the filter says otherwise.
+    async fn payment_list(&self, owner: AccountId, filter: &PaymentFilter) -> StoreResult<Vec<Payment>>;
+
+    /// All payments by keyset on id, for rebuilding the index.
+    async fn payment_scan(&self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<Payment>>;
+
+    /// Payments whose `due_at` is at or before `now`, earliest first.
+    async fn payment_due(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<PaymentId>>;
+
+    /// The earliest `due_at` of all payments.
+    async fn payment_next_due(&self) -> StoreResult<Option<Timestamp>>;
+
+    /// Payments with work that belongs in the queue, by the place in the line at which it was opened, after `after`.
+    async fn work_open(&self, after: (u64, Option<PaymentId>), limit: u32) -> StoreResult<Vec<OpenWork>>;
+
+    /// How many payments have work that belongs in the queue.
+    async fn work_open_count(&self) -> StoreResult<u64>;
+
+    /// Payments of an owner with a parked operation, newest first.
+    async fn payment_parked(&self, owner: AccountId, limit: u32) -> StoreResult<Vec<Payment>>;
+
+    // ---- the ledger ----
+
+    /// An owner's wallets and receivables.
+    async fn wallet_list(&self, owner: AccountId) -> StoreResult<Vec<WalletRecord>>;
+
+    /// The movements of one payment, in order.
+    async fn movement_list(&self, payment: PaymentId) -> StoreResult<Vec<MovementRecord>>;
+
+    // ---- people ----
+
+    /// Adds an account. `false` if the e-mail address is taken.
+    async fn account_insert(&self, account: &NewAccount) -> StoreResult<bool>;
+
+    /// Adds many accounts without e-mail address at once (throw-away accounts of load runs).
+    async fn account_insert_many(&self, accounts: &[NewAccount]) -> StoreResult<()>;
+
+    /// The account with this e-mail address (lower-case).
+    async fn account_by_email(&self, email: &str) -> StoreResult<Option<Account>>;
+
+    /// The accounts with these ids.
+    async fn account_get(&self, ids: &[AccountId]) -> StoreResult<Vec<Account>>;
+
+    /// The accounts made by this one.
+    async fn account_children(&self, parent: AccountId, after: Option<AccountId>, limit: u32) -> StoreResult<Vec<Account>>;
+
+    /// Replaces the password hash.
+    async fn account_set_password(&self, id: AccountId, hash: &str) -> StoreResult<()>;
+
+    /// Adds a session.
+    async fn session_insert(&self, session: &NewSession) -> StoreResult<()>;
+
+    /// The session with this token hash that has not expired at `now`.
+    async fn session_get(&self, token_hash: &[u8; 32], now: Timestamp) -> StoreResult<Option<Session>>;
+
+    /// The sessions of an account.
+    async fn session_list(&self, account: AccountId) -> StoreResult<Vec<Session>>;
+
+    /// Ends a session of this account; `false` if there was none.
+    async fn session_delete(&self, account: AccountId, id: SessionId) -> StoreResult<bool>;
+
+    /// Adds an API key.
+    async fn api_key_insert(&self, key: &NewApiKey) -> StoreResult<()>;
+
+    /// The key with this secret hash, revoked ones left out.
+    async fn api_key_get(&self, secret_hash: &[u8; 32]) -> StoreResult<Option<ApiKey>>;
+
+    /// The keys of an account, revoked ones included.
+    async fn api_key_list(&self, account: AccountId) -> StoreResult<Vec<ApiKey>>;
+
+    /// Revokes a key of this account; `false` if there was none to revoke.
+    async fn api_key_revoke(&self, account: AccountId, id: ApiKeyId, now: Timestamp) -> StoreResult<bool>;
+
+    // ---- the installation ----
+
+    /// A named value of this installation (keys, flags).
+    async fn installation_get(&self, name: &str) -> StoreResult<Option<Vec<u8>>>;
+
+    /// Sets it unless it is set; returns what is set afterwards.
+    async fn installation_set_once(&self, name: &str, value: &[u8]) -> StoreResult<Vec<u8>>;
+
+    /// Applies all pending migrations; returns the names of those applied.
+    async fn migrate(&self) -> StoreResult<Vec<String>>;
+
+    /// The settings that durability rests on, read back from the running store.
+    async fn durability(&self) -> StoreResult<Durability>;
+
+    /// Opens a consistent view for the auditor: everything it reads is of one moment.
+    async fn snapshot(&self) -> StoreResult<Box<dyn Snapshot>>;
+
+    /// Whether the store answers.
+    async fn ping(&self) -> StoreResult<()>;
+}
+
+/// A consistent read of the whole store, for the auditor. All by keyset; nothing is held in memory.
+#[async_trait]
+pub trait Snapshot: Send {
+    /// The head of the line.
+    async fn head(&mut self) -> StoreResult<u64>;
+    /// Row counts by table.
+    async fn counts(&mut self) -> StoreResult<TableCounts>;
+    /// Payments with the columns stored beside their histories.
+    async fn payments(&mut self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<AuditPayment>>;
+    /// The payments with these ids, columns included.
+    async fn payments_by_id(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>>;
+    /// Movements by (payment, n).
+    async fn movements(&mut self, after: Option<(PaymentId, u32)>, limit: u32) -> StoreResult<Vec<MovementRecord>>;
+    /// Balances by key.
+    async fn wallets(&mut self, after: Option<Vec<u8>>, limit: u32) -> StoreResult<Vec<WalletRecord>>;
+    /// Idempotency rows by (key, owner).
+    async fn idempotency(&mut self, after: Option<([u8; 32], AccountId)>, limit: u32) -> StoreResult<Vec<IdempotencyAudit>>;
+    /// Journal rows in order.
+    async fn journal(&mut self, after: u64, limit: u32) -> StoreResult<Vec<JournalRecord>>;
+    /// Cursors by reader.
+    async fn cursors(&mut self) -> StoreResult<Vec<(String, u64)>>;
+}

@@ -1,0 +1,256 @@
+//! Records of the store beside payments: people, keys, leases, and what the auditor reads.
+
+use crate::domain::currency::Currency;
+use crate::domain::ids::{AccountId, ApiKeyId, InstanceId, PaymentId, SessionId};
+use crate::domain::ledger::{LedgerAccount, WalletId};
+use crate::domain::payment::Payment;
+use crate::domain::submission::Lane;
+use crate::domain::time::Timestamp;
+
+/// An account to add.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// Its id.
+    pub id: AccountId,
+    /// Lower-case e-mail address; none for throw-away accounts.
+    pub email: Option<String>,
+    /// The name shown to others.
+    pub name: String,
+    /// Argon2id hash in PHC form; none for accounts that cannot sign in.
+    pub password_hash: Option<String>,
+    /// The account that made it, for throw-away accounts.
+    pub parent: Option<AccountId>,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// An account as stored.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// Lower-case e-mail address.
+    pub email: Option<String>,
+    /// The name shown to others.
+    pub name: String,
+    /// Argon2id hash in PHC form.
+    pub password_hash: Option<String>,
+    /// The account that made it.
+    pub parent: Option<AccountId>,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// A session to add. The token itself is never stored.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose.
+    pub account: AccountId,
+    /// BLAKE3 hash of the token.
+    pub token_hash: [u8; 32],
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// The browser, as it names itself, shortened.
+    pub user_agent: String,
+}
+
+/// A session as stored.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose.
+    pub account: AccountId,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// The browser.
+    pub user_agent: String,
+}
+
+/// An API key to add. The secret itself is never stored.
+#[derive(Debug, Clone)]
+pub struct NewApiKey {
+    /// Its id.
+    pub id: ApiKeyId,
+    /// Whose.
+    pub account: AccountId,
+    /// BLAKE3 hash of the secret.
+    pub secret_hash: [u8; 32],
+    /// The last four characters of the secret, to recognise it by.
+    pub last4: String,
+    /// The name its owner gave it.
+    pub name: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// An API key as stored.
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    /// Its id.
+    pub id: ApiKeyId,
+    /// Whose.
+    pub account: AccountId,
+    /// The last four characters of the secret.
+    pub last4: String,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// The outcome of asking for a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lease {
+    /// It is ours until then.
+    Held {
+        /// The end.
+        until: Timestamp,
+    },
+    /// Another has it until then.
+    Taken {
+        /// Who.
+        holder: InstanceId,
+        /// The end.
+        until: Timestamp,
+    },
+}
+
+/// Which of an owner's payments to list.
+#[derive(Debug, Clone, Default)]
+pub struct PaymentFilter {
+    /// Only these kinds (`Kind::to_code`); all if empty.
+    pub kinds: Vec<i16>,
+    /// Only payments older than this one.
+    pub before: Option<PaymentId>,
+    /// Only payments newer than this one; the page is then the oldest of those, still newest first.
+    pub after: Option<PaymentId>,
+    /// Created at or after.
+    pub created_from: Option<Timestamp>,
+    /// Created before.
+    pub created_to: Option<Timestamp>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// A payment with work that belongs in the queue.
+#[derive(Debug, Clone)]
+pub struct OpenWork {
+    /// The place in the line at which it was opened.
+    pub seq: u64,
+    /// The payment.
+    pub payment: Payment,
+}
+
+impl OpenWork {
+    /// The queue it belongs in.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        self.payment.submission().lane
+    }
+}
+
+/// A stored balance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WalletRecord {
+    /// Wallet or receivable.
+    pub account: LedgerAccount,
+    /// The wallet it is or belongs to.
+    pub wallet: WalletId,
+    /// Minor units.
+    pub balance_minor: i64,
+}
+
+/// A stored movement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MovementRecord {
+    /// The payment that caused it.
+    pub payment: PaymentId,
+    /// The version of the payment whose event caused it.
+    pub version: u32,
+    /// Debited.
+    pub debit: LedgerAccount,
+    /// Credited.
+    pub credit: LedgerAccount,
+    /// Minor units, positive.
+    pub amount_minor: i64,
+    /// The currency.
+    pub currency: Currency,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A payment with the columns stored beside its history, for the auditor. The fold is an error in words where the
+/// history is not legal.
+#[derive(Debug, Clone)]
+pub struct AuditPayment {
+    /// The key of the row.
+    pub id: PaymentId,
+    /// What the history folds to.
+    pub folded: Result<Payment, String>,
+    /// Column `owner`.
+    pub owner: AccountId,
+    /// Column `status`.
+    pub status: i16,
+    /// Column `kind`.
+    pub kind: i16,
+    /// Column `amount`.
+    pub amount_minor: i64,
+    /// Column `currency`.
+    pub currency: String,
+    /// Column `version`.
+    pub version: u32,
+    /// Column `due_at`.
+    pub due_at: Option<Timestamp>,
+    /// Whether column `open_seq` is set.
+    pub has_open_seq: bool,
+    /// Column `parked`.
+    pub parked: bool,
+}
+
+/// An idempotency row, for the auditor.
+#[derive(Debug, Clone, Copy)]
+pub struct IdempotencyAudit {
+    /// The reduced key.
+    pub key: [u8; 32],
+    /// Whose.
+    pub owner: AccountId,
+    /// What it points at.
+    pub payment: PaymentId,
+    /// The version it remembers.
+    pub version: u32,
+}
+
+/// Row counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TableCounts {
+    /// Payments.
+    pub payments: u64,
+    /// Movements.
+    pub movements: u64,
+    /// Wallets and receivables.
+    pub wallets: u64,
+    /// Idempotency rows.
+    pub idempotency: u64,
+    /// Journal rows.
+    pub journal: u64,
+}
+
+/// Durability settings, read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Durability {
+    /// Name and value of each.
+    pub settings: Vec<(String, String)>,
+    /// Whether a commit that was answered survives a power cut with these.
+    pub durable: bool,
+    /// Why not, if not.
+    pub warning: Option<String>,
+}

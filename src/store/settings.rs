@@ -1,0 +1,41 @@
+//! Settings of the store.
+
+use serde::{Deserialize, Serialize};
+
+/// Which store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// SQLite in the data directory.
+    Embedded,
+    /// MySQL 8.
+    Mysql,
+}
+
+/// Section `[store]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreSettings {
+    /// Which store.
+    pub kind: StoreKind,
+    /// `mysql://user:password@host:port/database`; only with kind `mysql`.
+    pub url: String,
+    /// Connections for reading.
+    pub read_connections: u32,
+    /// How long a query may wait for a connection, in milliseconds.
+    pub acquire_timeout_ms: u64,
+    /// SQLite: pages in the write-ahead log before a checkpoint.
+    pub checkpoint_pages: u32,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            kind: StoreKind::Embedded,
+            url: String::new(),
+            read_connections: 8,
+            acquire_timeout_ms: 2_000,
+            checkpoint_pages: 16_000,
+        }
+    }
+}
