@@ -232,6 +232,8 @@ SQL
     touch "$run/initialized"
   fi
   read -r -a extra <<< "${MYSQL_EXTRA_OPTS:-}"
+  # After a crash the lock names a process that may still be waiting to be reaped, and mysqld would take it for a running server.
+  rm -f "$run/sock" "$run/sock.lock"
   # Durable on purpose: what is measured and crashed here must be what production does. mysqld makes its own TLS certificates.
   launch mysql "${mysqld[@]}" --socket="$run/sock" --pid-file="$run/mysqld.pid" --init-file="$run/init.sql" \
     --bind-address=127.0.0.1 --port="$mysql_port" --mysqlx=OFF --skip-log-bin --max-connections=300 \
