@@ -3,3 +3,5 @@
 //! The shape and its invariants are in `docs/ARCHITECTURE.md`. The arrows between modules are checked by a test.
 
 pub mod domain;
+pub mod engine;
+pub mod store;

@@ -114,7 +114,13 @@ pub struct TestCard {
     pub behaviour: Behaviour,
 }
 
-const fn card(code: u16, number: &'static str, token: &'static str, brand: Brand, behaviour: Behaviour) -> TestCard {
+const fn card(
+    code: u16,
+    number: &'static str,
+    token: &'static str,
+    brand: Brand,
+    behaviour: Behaviour,
+) -> TestCard {
     TestCard { code, number, token, brand, debit: false, behaviour }
 }
 
@@ -151,7 +157,13 @@ pub const TEST_CARDS: &[TestCard] = &[
     ),
     card(15, "4000000000000069", "chargeDeclinedExpiredCard", Visa, Decline(DeclineReason::ExpiredCard)),
     card(16, "4000000000000127", "chargeDeclinedIncorrectCvc", Visa, DeclineIfCvc),
-    card(17, "4000000000000119", "chargeDeclinedProcessingError", Visa, Decline(DeclineReason::ProcessingError)),
+    card(
+        17,
+        "4000000000000119",
+        "chargeDeclinedProcessingError",
+        Visa,
+        Decline(DeclineReason::ProcessingError),
+    ),
     card(18, "4000000000000341", "chargeCustomerFail", Visa, AttachThenDecline),
     card(19, "4100000000000019", "chargeDeclinedFraudulent", Visa, Blocked),
     card(
@@ -161,7 +173,13 @@ pub const TEST_CARDS: &[TestCard] = &[
         Visa,
         ThreeDSecure { then: None, unless_set_up: true },
     ),
-    card(31, "4000002760003184", "authenticationRequired", Visa, ThreeDSecure { then: None, unless_set_up: false }),
+    card(
+        31,
+        "4000002760003184",
+        "authenticationRequired",
+        Visa,
+        ThreeDSecure { then: None, unless_set_up: false },
+    ),
     card(
         32,
         "4000008260003178",
@@ -178,7 +196,13 @@ pub const TEST_CARDS: &[TestCard] = &[
     ),
     card(34, "4000008400001280", "threeDSecureRequiredProcessingError", Visa, ThreeDSecureLookupError),
     card(40, "4000000000000259", "createDispute", Visa, SucceedThen(Later::DisputeFraudulent)),
-    card(41, "4000000000002685", "createDisputeProductNotReceived", Visa, SucceedThen(Later::DisputeNotReceived)),
+    card(
+        41,
+        "4000000000002685",
+        "createDisputeProductNotReceived",
+        Visa,
+        SucceedThen(Later::DisputeNotReceived),
+    ),
     card(42, "4000000000001976", "createDisputeInquiry", Visa, SucceedThen(Later::Inquiry)),
     card(43, "4000000000005423", "createIssuerFraudRecord", Visa, SucceedThen(Later::FraudWarning)),
     card(44, "4000000000007726", "pendingRefund", Visa, SucceedThen(Later::RefundPending)),
@@ -260,7 +284,9 @@ pub enum CardError {
     #[error("Your card number is incorrect.")]
     IncorrectNumber,
     /// Well-formed, but not in the list.
-    #[error("Your card was declined. Only the published test card numbers are accepted here, because any other might be real.")]
+    #[error(
+        "Your card was declined. Only the published test card numbers are accepted here, because any other might be real."
+    )]
     NotATestCard,
     /// Not a month, or a past date.
     #[error("Your card's expiration month is invalid.")]
@@ -341,9 +367,16 @@ impl Card {
     /// [`CardError::UnknownToken`] if there is no such alias.
     pub fn from_token(token: &str, key: &[u8; 32], today: YearMonth) -> Result<Self, CardError> {
         let card = TestCard::by_token(token).ok_or(CardError::UnknownToken)?;
-        let exp_year = u16::try_from(today.year.saturating_add(2)).map_err(|_| CardError::InvalidExpiryYear)?;
+        let exp_year =
+            u16::try_from(today.year.saturating_add(2)).map_err(|_| CardError::InvalidExpiryYear)?;
         let named = if card.number.is_empty() { card.token } else { card.number };
-        Ok(Self { code: card.code, exp_month: 12, exp_year, cvc_sent: true, fingerprint: fingerprint(named, key) })
+        Ok(Self {
+            code: card.code,
+            exp_month: 12,
+            exp_year,
+            cvc_sent: true,
+            fingerprint: fingerprint(named, key),
+        })
     }
 
     /// The entry of the list, if this version of the program still has it.
@@ -361,7 +394,9 @@ impl Card {
     /// The last four digits; `0000` for cards that exist as tokens only.
     #[must_use]
     pub fn last4(&self) -> &'static str {
-        self.test_card().and_then(|card| card.number.len().checked_sub(4).and_then(|at| card.number.get(at..))).unwrap_or("0000")
+        self.test_card()
+            .and_then(|card| card.number.len().checked_sub(4).and_then(|at| card.number.get(at..)))
+            .unwrap_or("0000")
     }
 
     /// The first six digits; `400000` for cards that exist as tokens only.
@@ -378,8 +413,10 @@ impl Card {
 }
 
 fn expiry(month: i64, year: i64, today: YearMonth) -> Result<(u8, u16), CardError> {
-    let exp_month = u8::try_from(month).ok().filter(|m| (1..=12).contains(m)).ok_or(CardError::InvalidExpiryMonth)?;
-    let year_ok = (1000..=9999).contains(&year) && year >= today.year && year <= today.year.saturating_add(50);
+    let exp_month =
+        u8::try_from(month).ok().filter(|m| (1..=12).contains(m)).ok_or(CardError::InvalidExpiryMonth)?;
+    let year_ok =
+        (1000..=9999).contains(&year) && year >= today.year && year <= today.year.saturating_add(50);
     let exp_year = u16::try_from(year).ok().filter(|_| year_ok).ok_or(CardError::InvalidExpiryYear)?;
     if (YearMonth { year, month }) < today {
         return Err(CardError::InvalidExpiryMonth);

@@ -53,7 +53,11 @@ pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, 
     if let Kind::Transfer { payee } = submission.kind
         && payee == submission.owner
     {
-        return Err(Refusal::invalid("destination", "transfer_to_self", "You cannot send money to yourself."));
+        return Err(Refusal::invalid(
+            "destination",
+            "transfer_to_self",
+            "You cannot send money to yourself.",
+        ));
     }
     let takes_from_wallet = submission.kind.takes_from_wallet();
     if command.confirm && command.card.is_none() && !takes_from_wallet {
@@ -71,7 +75,11 @@ pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, 
 
 fn amount_in_range(amount: Money) -> Result<(), Refusal> {
     match amount.amount_minor {
-        ..=0 => Err(Refusal::invalid("amount", "parameter_invalid_integer", "This value must be greater than or equal to 1.")),
+        ..=0 => Err(Refusal::invalid(
+            "amount",
+            "parameter_invalid_integer",
+            "This value must be greater than or equal to 1.",
+        )),
         1..=AMOUNT_MAX_MINOR => Ok(()),
         _ => Err(Refusal::invalid(
             "amount",
@@ -85,16 +93,26 @@ fn amount_in_range(amount: Money) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// A [`Refusal`] if the payment is not the actor's, or is in a state in which this cannot be done.
-pub fn operate(context: &Context<'_>, payment: &Payment, command: &OperatePayment) -> Result<Events, Refusal> {
+pub fn operate(
+    context: &Context<'_>,
+    payment: &Payment,
+    command: &OperatePayment,
+) -> Result<Events, Refusal> {
     if payment.owner() != command.actor {
         return Err(Refusal::not_found("payment", payment.submission().public_id()).with_param("intent"));
     }
     // Room for the events that finishing what is open will add.
     if payment.history().len() + 16 > HISTORY_MAX {
-        return Err(Refusal::new(RefusalKind::State, "history_full", "This payment has reached its limit of events."));
+        return Err(Refusal::new(
+            RefusalKind::State,
+            "history_full",
+            "This payment has reached its limit of events.",
+        ));
     }
     match command.action {
-        Action::Confirm { card } => confirm(payment, card.is_some()).map(|()| vec![Event::Confirmed { card }]),
+        Action::Confirm { card } => {
+            confirm(payment, card.is_some()).map(|()| vec![Event::Confirmed { card }])
+        }
         Action::Capture { amount_minor } => capture(payment, amount_minor),
         Action::Cancel { reason } => cancel(payment, reason),
         Action::Refund { refund, amount_minor } => refund_events(context, payment, refund, amount_minor),
@@ -105,7 +123,8 @@ pub fn operate(context: &Context<'_>, payment: &Payment, command: &OperatePaymen
 
 fn unexpected_state(payment: &Payment, verb: &str, wanted: &str) -> Refusal {
     let status = payment.state().status;
-    let message = format!("This payment could not be {verb} because it has a status of {}. {wanted}", status.as_str());
+    let message =
+        format!("This payment could not be {verb} because it has a status of {}. {wanted}", status.as_str());
     Refusal::new(RefusalKind::State, "payment_intent_unexpected_state", message)
 }
 
@@ -160,7 +179,9 @@ fn cancel(payment: &Payment, reason: CancelReason) -> Result<Events, Refusal> {
         (Status::RequiresPaymentMethod | Status::RequiresConfirmation | Status::RequiresAction, _)
         | (Status::Declined | Status::Failed, _) => Ok(vec![Event::Canceled { reason }]),
         // Nothing is in flight between two attempts.
-        (Status::Queued, Some(Operation { phase: Phase::Waiting { .. }, .. })) => Ok(vec![Event::Canceled { reason }]),
+        (Status::Queued, Some(Operation { phase: Phase::Waiting { .. }, .. })) => {
+            Ok(vec![Event::Canceled { reason }])
+        }
         (Status::Queued, _) if state.cancel_wish.is_some() => Ok(Vec::new()),
         (Status::Queued, _) => Ok(vec![Event::CancelRequested { reason }]),
         (Status::RequiresCapture, None) => Ok(vec![Event::VoidQueued { reason }]),
@@ -208,7 +229,9 @@ fn refund_events(
 fn complete_action(payment: &Payment, passed: bool) -> Result<Events, Refusal> {
     match (payment.state().status, passed) {
         (Status::RequiresAction, true) => Ok(vec![Event::ActionCompleted {}]),
-        (Status::RequiresAction, false) => Ok(vec![Event::Declined { reason: DeclineReason::AuthenticationFailure }]),
+        (Status::RequiresAction, false) => {
+            Ok(vec![Event::Declined { reason: DeclineReason::AuthenticationFailure }])
+        }
         (_, _) => Err(unexpected_state(payment, "authenticated", "It does not wait for 3-D Secure.")),
     }
 }
@@ -216,7 +239,11 @@ fn complete_action(payment: &Payment, passed: bool) -> Result<Events, Refusal> {
 fn replay(context: &Context<'_>, payment: &Payment) -> Result<Events, Refusal> {
     let parked = payment.operations().find(|operation| matches!(operation.phase, Phase::Parked { .. }));
     let Some(operation) = parked else {
-        return Err(Refusal::new(RefusalKind::State, "nothing_parked", "No operation of this payment is parked."));
+        return Err(Refusal::new(
+            RefusalKind::State,
+            "nothing_parked",
+            "No operation of this payment is parked.",
+        ));
     };
     if payment.state().status != Status::Failed {
         return Ok(vec![Event::OperationReplayed { operation: operation.number }]);
@@ -224,7 +251,8 @@ fn replay(context: &Context<'_>, payment: &Payment) -> Result<Events, Refusal> {
     let submission = payment.submission();
     let reserved = submission.kind.takes_from_wallet();
     if reserved && (context.balance)(submission.own_wallet()) < submission.amount.amount_minor {
-        let message = format!("Your {} wallet cannot cover this payment any more.", submission.amount.currency);
+        let message =
+            format!("Your {} wallet cannot cover this payment any more.", submission.amount.currency);
         return Err(Refusal::new(RefusalKind::Funds, "balance_insufficient", message));
     }
     Ok(vec![Event::Replayed { reserved }])
@@ -247,11 +275,18 @@ pub fn answer(context: &Context<'_>, payment: &Payment, answer: &Answer) -> Even
     }
 }
 
-fn authorization_answer(context: &Context<'_>, payment: &Payment, operation: &Operation, answer: &Answer) -> Events {
+fn authorization_answer(
+    context: &Context<'_>,
+    payment: &Payment,
+    operation: &Operation,
+    answer: &Answer,
+) -> Events {
     let started = Event::Started { at: answer.started_at };
     let submission = payment.submission();
     let outcome = match (answer.outcome, payment.state().cancel_wish) {
-        (Outcome::Approved, Some(reason)) if submission.kind.takes_from_wallet() => Event::Canceled { reason },
+        (Outcome::Approved, Some(reason)) if submission.kind.takes_from_wallet() => {
+            Event::Canceled { reason }
+        }
         // An approval that still comes is voided.
         (Outcome::Approved, Some(reason)) => {
             return vec![started, authorized(context), Event::VoidQueued { reason }];
@@ -259,9 +294,8 @@ fn authorization_answer(context: &Context<'_>, payment: &Payment, operation: &Op
         (_, Some(reason)) => Event::Canceled { reason },
         (Outcome::Approved, None) => match (submission.kind, submission.capture) {
             (Kind::Charge, CaptureMethod::Manual) => authorized(context),
-            (Kind::Charge, CaptureMethod::Automatic) | (Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. }, _) => {
-                Event::Succeeded {}
-            }
+            (Kind::Charge, CaptureMethod::Automatic)
+            | (Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. }, _) => Event::Succeeded {},
         },
         (Outcome::Declined(reason), None) => Event::Declined { reason },
         (Outcome::ActionRequired, None) => Event::ActionRequired {},
@@ -307,7 +341,9 @@ fn approved(payment: &Payment, kind: OperationKind) -> Event {
         OperationKind::Refund { refund, .. } => Event::RefundSucceeded { refund },
         OperationKind::Void => Event::Voided {},
         // Not reached: authorisations are decided apart. Harmless, since it is what approval means.
-        OperationKind::Authorize => Event::Captured { amount_minor: payment.submission().amount.amount_minor },
+        OperationKind::Authorize => {
+            Event::Captured { amount_minor: payment.submission().amount.amount_minor }
+        }
     }
 }
 
@@ -343,7 +379,11 @@ pub fn timer_due(context: &Context<'_>, payment: &Payment) -> Events {
     events
 }
 
-fn main_operation_due(payment: &Payment, operation: &Operation, due: impl Fn(Timestamp) -> bool) -> Option<Event> {
+fn main_operation_due(
+    payment: &Payment,
+    operation: &Operation,
+    due: impl Fn(Timestamp) -> bool,
+) -> Option<Event> {
     match operation.phase {
         Phase::Waiting { due_at } if due(due_at) => Some(match operation.kind {
             OperationKind::Authorize => Event::Requeued {},

@@ -110,21 +110,24 @@ impl DeclineReason {
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::GenericDecline
-            | Self::LostCard
-            | Self::StolenCard
-            | Self::Fraudulent => "Your card was declined.",
+            Self::GenericDecline | Self::LostCard | Self::StolenCard | Self::Fraudulent => {
+                "Your card was declined."
+            }
             Self::InsufficientFunds => "Your card has insufficient funds.",
             Self::CardVelocityExceeded => {
                 "Your card was declined for making repeated attempts too frequently or exceeding its amount limit."
             }
             Self::ExpiredCard => "Your card has expired.",
             Self::IncorrectCvc => "Your card's security code is incorrect.",
-            Self::ProcessingError => "An error occurred while processing your card. Try again in a little bit.",
+            Self::ProcessingError => {
+                "An error occurred while processing your card. Try again in a little bit."
+            }
             Self::AuthenticationFailure => {
                 "The provided PaymentMethod has failed authentication. Provide another PaymentMethod to try again."
             }
-            Self::AuthenticationRequired => "Your card was declined. This transaction requires authentication.",
+            Self::AuthenticationRequired => {
+                "Your card was declined. This transaction requires authentication."
+            }
             Self::AccountClosed => "The bank account could not be credited because it is closed.",
         }
     }

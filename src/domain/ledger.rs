@@ -129,8 +129,10 @@ pub fn effect(payment: &Payment, event: &Event) -> Option<Movement> {
     let own = wallet(submission.owner);
     let whole = submission.amount.amount_minor;
     let movement = |debit, credit, amount_minor| Some(Movement { debit, credit, amount_minor, currency });
-    let reserve = |reserved: bool| if reserved { movement(own, LedgerAccount::InTransit, whole) } else { None };
-    let give_back = || if payment.state().reserved { movement(LedgerAccount::InTransit, own, whole) } else { None };
+    let reserve =
+        |reserved: bool| if reserved { movement(own, LedgerAccount::InTransit, whole) } else { None };
+    let give_back =
+        || if payment.state().reserved { movement(LedgerAccount::InTransit, own, whole) } else { None };
     match event {
         Event::Created { reserved, .. } | Event::Replayed { reserved, .. } => reserve(*reserved),
         Event::Succeeded { .. } => match submission.kind {
@@ -141,9 +143,9 @@ pub fn effect(payment: &Payment, event: &Event) -> Option<Movement> {
         Event::Captured { amount_minor } => movement(LedgerAccount::Acquirer, own, *amount_minor),
         Event::Declined { .. } | Event::Failed { .. } | Event::Canceled { .. } => give_back(),
         Event::RefundQueued { amount_minor, .. } => movement(own, LedgerAccount::InTransit, *amount_minor),
-        Event::RefundSucceeded { refund } => {
-            payment.refund(*refund).and_then(|r| movement(LedgerAccount::InTransit, LedgerAccount::Acquirer, r.amount_minor))
-        }
+        Event::RefundSucceeded { refund } => payment
+            .refund(*refund)
+            .and_then(|r| movement(LedgerAccount::InTransit, LedgerAccount::Acquirer, r.amount_minor)),
         Event::RefundFailed { refund, .. } => {
             payment.refund(*refund).and_then(|r| movement(LedgerAccount::InTransit, own, r.amount_minor))
         }

@@ -57,7 +57,11 @@ impl Money {
         let text = text.trim();
         let (whole, fraction) = text.split_once(['.', ',']).unwrap_or((text, ""));
         let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.is_empty() || !digits(whole) || !digits(fraction) || (text.len() > whole.len() && fraction.is_empty()) {
+        if whole.is_empty()
+            || !digits(whole)
+            || !digits(fraction)
+            || (text.len() > whole.len() && fraction.is_empty())
+        {
             return Err(malformed());
         }
         let width = usize::try_from(decimals).unwrap_or(0);

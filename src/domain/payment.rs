@@ -364,9 +364,11 @@ impl Payment {
 
     /// What belongs in the work queue now.
     pub fn queued_work(&self) -> impl Iterator<Item = WorkKey> + '_ {
-        self.operations()
-            .filter(|operation| operation.phase == Phase::Queued)
-            .map(|operation| WorkKey { payment: self.id(), operation: operation.number, attempt: operation.attempt })
+        self.operations().filter(|operation| operation.phase == Phase::Queued).map(|operation| WorkKey {
+            payment: self.id(),
+            operation: operation.number,
+            attempt: operation.attempt,
+        })
     }
 
     /// The next time someone must look at this payment: a retry, a settlement, an expiry.
@@ -420,14 +422,19 @@ impl State {
     }
 
     fn any_operation(&mut self, number: u16) -> Option<&mut Operation> {
-        self.operation.iter_mut().chain(self.refund_operations.iter_mut()).find(|operation| operation.number == number)
+        self.operation
+            .iter_mut()
+            .chain(self.refund_operations.iter_mut())
+            .find(|operation| operation.number == number)
     }
 
     fn finish_refund(&mut self, id: RefundId, status: RefundStatus) {
         for refund in self.refunds.iter_mut().filter(|refund| refund.id == id) {
             refund.status = status;
         }
-        self.refund_operations.retain(|operation| !matches!(operation.kind, OperationKind::Refund { refund, .. } if refund == id));
+        self.refund_operations.retain(
+            |operation| !matches!(operation.kind, OperationKind::Refund { refund, .. } if refund == id),
+        );
     }
 
     /// The effect of an event on everything but the status. One arm per event.
@@ -511,10 +518,17 @@ impl State {
             Event::RefundQueued { refund, amount_minor } => {
                 let operation = self.open_operation(OperationKind::Refund { refund, amount_minor });
                 self.refund_operations.push(operation);
-                self.refunds.push(Refund { id: refund, amount_minor, status: RefundStatus::Pending, created_at: at });
+                self.refunds.push(Refund {
+                    id: refund,
+                    amount_minor,
+                    status: RefundStatus::Pending,
+                    created_at: at,
+                });
             }
             Event::RefundSucceeded { refund } => self.finish_refund(refund, RefundStatus::Succeeded),
-            Event::RefundFailed { refund, reason } => self.finish_refund(refund, RefundStatus::Failed(reason)),
+            Event::RefundFailed { refund, reason } => {
+                self.finish_refund(refund, RefundStatus::Failed(reason))
+            }
             Event::OperationRetryScheduled { operation, due_at, .. } => {
                 self.any_operation(operation).into_iter().for_each(|operation| operation.wait(due_at));
             }
@@ -522,7 +536,9 @@ impl State {
                 self.any_operation(operation).into_iter().for_each(Operation::next_attempt);
             }
             Event::OperationParked { operation, cause } => {
-                self.any_operation(operation).into_iter().for_each(|operation| operation.phase = Phase::Parked { cause });
+                self.any_operation(operation)
+                    .into_iter()
+                    .for_each(|operation| operation.phase = Phase::Parked { cause });
             }
             Event::OperationReplayed { operation } => {
                 self.any_operation(operation).into_iter().for_each(Operation::replay);

@@ -47,7 +47,8 @@ impl Refusal {
     /// No such thing.
     #[must_use]
     pub fn not_found(resource: &str, id: impl std::fmt::Display) -> Self {
-        Self::new(RefusalKind::NotFound, "resource_missing", format!("No such {resource}: '{id}'")).with_param("id")
+        Self::new(RefusalKind::NotFound, "resource_missing", format!("No such {resource}: '{id}'"))
+            .with_param("id")
     }
 
     /// The same, naming the parameter.

@@ -21,7 +21,8 @@ pub enum BankAccount {
 
 impl BankAccount {
     /// Every account with its number.
-    pub const ALL: [(Self, &'static str); 2] = [(Self::Valid, "000123456789"), (Self::Closed, "000111111113")];
+    pub const ALL: [(Self, &'static str); 2] =
+        [(Self::Valid, "000123456789"), (Self::Closed, "000111111113")];
 
     /// The account with this number.
     #[must_use]

@@ -5,6 +5,7 @@
 
 mod batch;
 mod error;
+mod implement;
 mod multi_row;
 pub mod mysql;
 mod queries;
@@ -18,11 +19,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use batch::{BatchKeys, BatchWrite, IdempotencyRecord, JournalRecord, Loaded, MovementWrite, PaymentWrite};
+pub use batch::{
+    BatchKeys, BatchWrite, IdempotencyRecord, JournalRecord, Loaded, MovementWrite, PaymentWrite,
+};
 pub use error::StoreError;
 pub use records::{
-    Account, ApiKey, AuditPayment, Durability, IdempotencyAudit, Lease, MovementRecord, NewAccount, NewApiKey,
-    NewSession, OpenWork, PaymentFilter, Session, TableCounts, WalletRecord,
+    Account, ApiKey, AuditPayment, Durability, IdempotencyAudit, Lease, MovementRecord, NewAccount,
+    NewApiKey, NewSession, OpenWork, PaymentFilter, Session, TableCounts, WalletRecord,
 };
 pub use settings::{StoreKind, StoreSettings};
 
@@ -47,7 +50,12 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::CommitUnknown`] if the outcome of the commit could not be told; settle it with
     /// [`Store::batch_committed`]. Anything else means that nothing was written.
-    async fn line_execute(&self, batch: BatchId, keys: &BatchKeys, decide: DecideBatch<'_>) -> StoreResult<u64>;
+    async fn line_execute(
+        &self,
+        batch: BatchId,
+        keys: &BatchKeys,
+        decide: DecideBatch<'_>,
+    ) -> StoreResult<u64>;
 
     /// Whether the batch at `seq` is the one named.
     async fn batch_committed(&self, seq: u64, batch: BatchId) -> StoreResult<bool>;
@@ -76,7 +84,13 @@ pub trait Store: Send + Sync + 'static {
     async fn cursor_list(&self) -> StoreResult<Vec<(String, u64)>>;
 
     /// Takes or renews a lease for `ttl` from the store's point of view of `now`.
-    async fn lease_take(&self, name: &str, holder: InstanceId, now: Timestamp, ttl: Duration) -> StoreResult<Lease>;
+    async fn lease_take(
+        &self,
+        name: &str,
+        holder: InstanceId,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> StoreResult<Lease>;
 
     /// Gives a lease back, so that another need not wait for its end.
     async fn lease_release(&self, name: &str, holder: InstanceId) -> StoreResult<()>;
@@ -130,7 +144,12 @@ pub trait Store: Send + Sync + 'static {
     async fn account_get(&self, ids: &[AccountId]) -> StoreResult<Vec<Account>>;
 
     /// The accounts made by this one.
-    async fn account_children(&self, parent: AccountId, after: Option<AccountId>, limit: u32) -> StoreResult<Vec<Account>>;
+    async fn account_children(
+        &self,
+        parent: AccountId,
+        after: Option<AccountId>,
+        limit: u32,
+    ) -> StoreResult<Vec<Account>>;
 
     /// Replaces the password hash.
     async fn account_set_password(&self, id: AccountId, hash: &str) -> StoreResult<()>;
@@ -192,11 +211,19 @@ pub trait Snapshot: Send {
     /// The payments with these ids, columns included.
     async fn payments_by_id(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>>;
     /// Movements by (payment, n).
-    async fn movements(&mut self, after: Option<(PaymentId, u32)>, limit: u32) -> StoreResult<Vec<MovementRecord>>;
+    async fn movements(
+        &mut self,
+        after: Option<(PaymentId, u32)>,
+        limit: u32,
+    ) -> StoreResult<Vec<MovementRecord>>;
     /// Balances by key.
     async fn wallets(&mut self, after: Option<Vec<u8>>, limit: u32) -> StoreResult<Vec<WalletRecord>>;
     /// Idempotency rows by (key, owner).
-    async fn idempotency(&mut self, after: Option<([u8; 32], AccountId)>, limit: u32) -> StoreResult<Vec<IdempotencyAudit>>;
+    async fn idempotency(
+        &mut self,
+        after: Option<([u8; 32], AccountId)>,
+        limit: u32,
+    ) -> StoreResult<Vec<IdempotencyAudit>>;
     /// Journal rows in order.
     async fn journal(&mut self, after: u64, limit: u32) -> StoreResult<Vec<JournalRecord>>;
     /// Cursors by reader.

@@ -1,0 +1,11 @@
+DROP TABLE installation;
+DROP TABLE api_key;
+DROP TABLE session;
+DROP TABLE account;
+DROP TABLE idempotency;
+DROP TABLE wallet;
+DROP TABLE movement;
+DROP TABLE payment;
+DROP TABLE reader;
+DROP TABLE journal;
+DROP TABLE head;

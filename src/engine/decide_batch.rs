@@ -1,0 +1,357 @@
+//! A batch decided in memory: commands one after another on what was loaded, each seeing what the ones before it did.
+//! Pure; the writer runs it between the reads and the writes of a transaction, and the simulation runs it alone.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::handle::EngineError;
+use super::journal::{self, JournalEntry};
+use crate::domain::command::{Command, IdempotencyKey, SubmitPayment};
+use crate::domain::decide::{self, Context, Policy};
+use crate::domain::event::{Event, Recorded};
+use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::ledger::{self, LedgerAccount, WalletId};
+use crate::domain::payment::{Payment, WorkKey};
+use crate::domain::refusal::{Refusal, RefusalKind};
+use crate::domain::time::Timestamp;
+use crate::store::{BatchKeys, BatchWrite, IdempotencyRecord, Loaded, MovementWrite, PaymentWrite};
+
+/// What one admitted command came to.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    /// The payment it touched, or that its recognised key refers to.
+    pub payment_id: PaymentId,
+    /// The payment after the batch; `None` for a recognised key whose payment the batch did not load.
+    pub payment: Option<Arc<Payment>>,
+    /// The version right after the command.
+    pub version: u32,
+    /// Whether an idempotency key was recognised.
+    pub replayed: bool,
+}
+
+/// What one command came to.
+pub type Decision = Result<Decided, EngineError>;
+
+/// A batch as decided: what to write, what to tell, what readers will see.
+#[derive(Debug, Default)]
+pub struct DecidedBatch {
+    /// The rows.
+    pub write: BatchWrite,
+    /// One decision per command, in order. `seq` is filled in after the commit.
+    pub decisions: Vec<Decision>,
+    /// The payments touched, with their journal entries.
+    pub changes: Vec<(JournalEntry, Arc<Payment>)>,
+    /// A rule broke on a stored state: nothing of this batch may be written.
+    pub defect: Option<String>,
+}
+
+/// The keys that deciding these commands needs loaded.
+#[must_use]
+pub fn keys_of<'a>(commands: impl Iterator<Item = &'a Command>) -> BatchKeys {
+    let mut keys = BatchKeys::default();
+    for command in commands {
+        keys.idempotency.extend(command.idempotency().map(|key| key.key));
+        match command {
+            Command::Submit(submit) => {
+                if submit.submission.kind.takes_from_wallet() {
+                    keys.wallets.push(submit.submission.own_wallet());
+                }
+            }
+            Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) => {
+                keys.payments.push(command.payment())
+            }
+        }
+    }
+    keys.payments.sort_unstable();
+    keys.payments.dedup();
+    keys.idempotency.sort_unstable();
+    keys.idempotency.dedup();
+    keys
+}
+
+/// A payment during the batch.
+struct Touched {
+    payment: Payment,
+    fresh: bool,
+    first_version: u32,
+    work_before: Vec<WorkKey>,
+}
+
+/// The state a batch is decided on.
+struct World<'a> {
+    policy: &'a Policy,
+    now: Timestamp,
+    touched: HashMap<PaymentId, Touched>,
+    /// Payments in the order in which the batch first touched them.
+    order: Vec<PaymentId>,
+    balances: HashMap<WalletId, i64>,
+    changed_wallets: HashSet<WalletId>,
+    idempotency: HashMap<([u8; 32], AccountId), IdempotencyRecord>,
+    fresh_idempotency: Vec<IdempotencyRecord>,
+    movements: Vec<MovementWrite>,
+    defect: Option<String>,
+}
+
+/// Decides `commands` in order.
+#[must_use]
+pub fn decide_batch(commands: &[&Command], loaded: Loaded, policy: &Policy, now: Timestamp) -> DecidedBatch {
+    let touched = loaded.payments.into_iter().map(|(id, payment)| (id, Touched::loaded(payment))).collect();
+    let mut world = World {
+        policy,
+        now,
+        touched,
+        order: Vec::new(),
+        balances: loaded.balances,
+        changed_wallets: HashSet::new(),
+        idempotency: loaded.idempotency,
+        fresh_idempotency: Vec::new(),
+        movements: Vec::new(),
+        defect: None,
+    };
+    let decisions: Vec<Result<Outcome, EngineError>> =
+        commands.iter().map(|command| world.decide(command)).collect();
+    world.finish(decisions)
+}
+
+/// What a decision refers to until the batch is complete.
+struct Outcome {
+    payment: PaymentId,
+    version: u32,
+    replayed: bool,
+}
+
+impl Touched {
+    fn loaded(payment: Payment) -> Self {
+        let (first_version, work_before) = (payment.version() + 1, payment.queued_work().collect());
+        Self { payment, fresh: false, first_version, work_before }
+    }
+
+    fn is_changed(&self) -> bool {
+        self.payment.version() >= self.first_version
+    }
+}
+
+impl World<'_> {
+    fn decide(&mut self, command: &Command) -> Result<Outcome, EngineError> {
+        let owner = match command {
+            Command::Submit(submit) => submit.submission.owner,
+            Command::Operate(operate) => operate.actor,
+            Command::Answer(answer) => {
+                return self.advance(answer.work.payment, |c, p| Ok(decide::answer(c, p, answer)));
+            }
+            Command::TimerDue(id) => return self.advance(*id, |c, p| Ok(decide::timer_due(c, p))),
+        };
+        if let Some(key) = command.idempotency()
+            && let Some(record) = self.idempotency.get(&(key.key, owner))
+        {
+            return replay(key, record);
+        }
+        let outcome = match command {
+            Command::Submit(submit) => self.submit(submit)?,
+            Command::Operate(operate) => {
+                self.advance(operate.payment, |context, payment| decide::operate(context, payment, operate))?
+            }
+            Command::Answer(_) | Command::TimerDue(_) => return Err(self.broke("an answer with a caller")),
+        };
+        if let Some(key) = command.idempotency() {
+            self.remember(key, owner, &outcome);
+        }
+        Ok(outcome)
+    }
+
+    fn submit(&mut self, submit: &SubmitPayment) -> Result<Outcome, EngineError> {
+        let id = submit.submission.id;
+        if self.touched.contains_key(&id) {
+            return Err(
+                Refusal::new(RefusalKind::Conflict, "resource_already_exists", "This id is taken.").into()
+            );
+        }
+        let events = {
+            let balances = &self.balances;
+            let balance = |wallet: WalletId| balances.get(&wallet).copied().unwrap_or(0);
+            decide::submit(&Context { now: self.now, policy: self.policy, balance: &balance }, submit)?
+        };
+        let mut events = events.into_iter();
+        let Some(created) = events.next() else {
+            return Err(self.broke("a submission without events"));
+        };
+        let recorded = Recorded { at: self.now, event: created };
+        let payment = Payment::open(Arc::new(submit.submission.clone()), recorded)
+            .map_err(|error| self.broke(error))?;
+        self.book(id, ledger::effect(&payment, &created), 1)?;
+        self.touched.insert(id, Touched { payment, fresh: true, first_version: 1, work_before: Vec::new() });
+        self.order.push(id);
+        self.apply(id, events)
+    }
+
+    /// Decides on an existing payment and applies what comes of it.
+    fn advance(
+        &mut self,
+        id: PaymentId,
+        rule: impl FnOnce(&Context<'_>, &Payment) -> Result<decide::Events, Refusal>,
+    ) -> Result<Outcome, EngineError> {
+        let events = {
+            let touched = self
+                .touched
+                .get(&id)
+                .ok_or_else(|| Refusal::not_found("payment", id).with_param("intent"))?;
+            let balances = &self.balances;
+            let balance = |wallet: WalletId| balances.get(&wallet).copied().unwrap_or(0);
+            rule(&Context { now: self.now, policy: self.policy, balance: &balance }, &touched.payment)?
+        };
+        if !events.is_empty() && self.touched.get(&id).is_some_and(|touched| !touched.is_changed()) {
+            self.order.push(id);
+        }
+        self.apply(id, events.into_iter())
+    }
+
+    fn apply(&mut self, id: PaymentId, events: impl Iterator<Item = Event>) -> Result<Outcome, EngineError> {
+        for event in events {
+            let Some(payment) = self.touched.get(&id).map(|touched| &touched.payment) else {
+                return Err(self.broke("a payment that vanished"));
+            };
+            let (movement, version) = (ledger::effect(payment, &event), payment.version() + 1);
+            self.book(id, movement, version)?;
+            let recorded = Recorded { at: self.now, event };
+            if let Some(Err(error)) = self.touched.get_mut(&id).map(|touched| touched.payment.apply(recorded))
+            {
+                return Err(self.broke(error));
+            }
+        }
+        let version = self.touched.get(&id).map_or(0, |touched| touched.payment.version());
+        Ok(Outcome { payment: id, version, replayed: false })
+    }
+
+    /// Notes that a rule broke: the batch is not written, and the writer looks for the command at fault.
+    fn broke(&mut self, what: impl std::fmt::Display) -> EngineError {
+        self.defect.get_or_insert_with(|| what.to_string());
+        EngineError::Unavailable { maybe_done: false }
+    }
+
+    fn book(
+        &mut self,
+        id: PaymentId,
+        movement: Option<ledger::Movement>,
+        version: u32,
+    ) -> Result<(), EngineError> {
+        let Some(movement) = movement else {
+            return Ok(());
+        };
+        for account in [movement.debit, movement.credit] {
+            if let LedgerAccount::Wallet(wallet) = account {
+                let balance = self.balances.entry(wallet).or_insert(0);
+                let Some(changed) = balance.checked_add(movement.change_of(account)) else {
+                    return Err(self.broke("a balance that is too large"));
+                };
+                *balance = changed;
+                self.changed_wallets.insert(wallet);
+            }
+        }
+        self.movements.push(MovementWrite {
+            payment: id,
+            version,
+            debit: movement.debit,
+            credit: movement.credit,
+            amount_minor: movement.amount_minor,
+            currency: movement.currency,
+            at: self.now,
+        });
+        Ok(())
+    }
+
+    fn remember(&mut self, key: &IdempotencyKey, owner: AccountId, outcome: &Outcome) {
+        let record = IdempotencyRecord {
+            key: key.key,
+            owner,
+            request: key.request,
+            payment: outcome.payment,
+            version: outcome.version,
+            at: self.now,
+        };
+        self.idempotency.insert((key.key, owner), record);
+        self.fresh_idempotency.push(record);
+    }
+
+    fn finish(mut self, decisions: Vec<Result<Outcome, EngineError>>) -> DecidedBatch {
+        let mut batch = DecidedBatch { defect: self.defect.take(), ..DecidedBatch::default() };
+        let mut payments: HashMap<PaymentId, Arc<Payment>> = HashMap::with_capacity(self.touched.len());
+        for id in &self.order {
+            let Some(touched) = self.touched.remove(id) else {
+                continue;
+            };
+            let payment = Arc::new(touched.payment);
+            let write = PaymentWrite {
+                payment: Arc::clone(&payment),
+                has_work: payment.queued_work().next().is_some(),
+            };
+            if touched.fresh {
+                batch.write.inserts.push(write);
+            } else {
+                batch.write.updates.push(write);
+            }
+            let entry = entry_of(&payment, touched.first_version, &touched.work_before);
+            batch.changes.push((entry, Arc::clone(&payment)));
+            payments.insert(*id, payment);
+        }
+        for (id, touched) in self.touched {
+            payments.insert(id, Arc::new(touched.payment));
+        }
+        // In the order of the keys: neighbours share pages.
+        batch.write.inserts.sort_unstable_by_key(|write| write.payment.id());
+        batch.write.updates.sort_unstable_by_key(|write| write.payment.id());
+        self.movements.sort_unstable_by_key(|movement| (movement.payment, movement.version));
+        self.fresh_idempotency.sort_unstable_by_key(|record| (record.key, record.owner));
+        batch.write.movements = self.movements;
+        batch.write.idempotency = self.fresh_idempotency;
+        batch.write.balances = self
+            .changed_wallets
+            .iter()
+            .map(|wallet| (*wallet, self.balances.get(wallet).copied().unwrap_or(0)))
+            .collect();
+        batch.write.balances.sort_unstable();
+        batch.write.at = self.now;
+        batch.decisions = decisions
+            .into_iter()
+            .map(|decision| decision.map(|outcome| outcome.decided(&payments)))
+            .collect();
+        if !batch.changes.is_empty() {
+            let entries: Vec<&JournalEntry> = batch.changes.iter().map(|(entry, _)| entry).collect();
+            match journal::encode(&entries) {
+                Ok(body) => batch.write.journal = Some(body),
+                Err(error) => batch.defect = Some(error.to_string()),
+            }
+        }
+        batch
+    }
+}
+
+fn entry_of(payment: &Payment, first_version: u32, work_before: &[WorkKey]) -> JournalEntry {
+    let submission = payment.submission();
+    let skip = usize::try_from(first_version.saturating_sub(1)).unwrap_or(usize::MAX);
+    let fresh = |work: &WorkKey| !work_before.contains(work);
+    JournalEntry {
+        payment: submission.id,
+        owner: submission.owner,
+        payee: submission.payee_wallet().map(|wallet| wallet.owner),
+        lane: submission.lane,
+        run: submission.run.clone(),
+        first_version,
+        events: payment.history().iter().skip(skip).copied().collect(),
+        work: payment.queued_work().filter(fresh).map(|work| (work.operation, work.attempt)).collect(),
+    }
+}
+
+fn replay(key: &IdempotencyKey, record: &IdempotencyRecord) -> Result<Outcome, EngineError> {
+    if record.request != key.request {
+        let message = "Keys for idempotent requests can only be used with the same parameters they were first used with.";
+        return Err(Refusal::new(RefusalKind::Idempotency, "idempotency_key_in_use", message).into());
+    }
+    Ok(Outcome { payment: record.payment, version: record.version, replayed: true })
+}
+
+impl Outcome {
+    fn decided(self, payments: &HashMap<PaymentId, Arc<Payment>>) -> Decided {
+        let payment = payments.get(&self.payment).map(Arc::clone);
+        Decided { payment_id: self.payment, payment, version: self.version, replayed: self.replayed }
+    }
+}

@@ -1,0 +1,48 @@
+//! Settings of the engine.
+
+use serde::{Deserialize, Serialize};
+
+/// Section `[engine]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineSettings {
+    /// Submissions and operations that may wait for the writer; past that they are refused with 503.
+    pub intake_capacity: usize,
+    /// Answers and timers that may wait for the writer; past that the worker waits.
+    pub answer_capacity: usize,
+    /// The most commands decided in one transaction.
+    pub batch_max: usize,
+    /// Delays before the retries of a technical error, in milliseconds; their number is the number of retries.
+    pub retry_delays_ms: Vec<u64>,
+    /// How long an authorisation waits for its capture, in seconds.
+    pub authorization_ttl_s: u64,
+    /// How long the journal is kept behind the slowest reader, in seconds.
+    pub journal_retention_s: u64,
+    /// How many bytes of committed batches are kept in memory for this process's own readers.
+    pub feed_memory_bytes: usize,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            intake_capacity: 16_384,
+            answer_capacity: 8_192,
+            batch_max: 1_024,
+            retry_delays_ms: vec![1_000, 5_000, 25_000],
+            authorization_ttl_s: 7 * 24 * 3_600,
+            journal_retention_s: 24 * 3_600,
+            feed_memory_bytes: 64 << 20,
+        }
+    }
+}
+
+impl EngineSettings {
+    /// The part that decisions depend on.
+    #[must_use]
+    pub fn policy(&self) -> crate::domain::decide::Policy {
+        crate::domain::decide::Policy {
+            retry_delays_ms: self.retry_delays_ms.clone(),
+            authorization_ttl_ms: self.authorization_ttl_s.saturating_mul(1_000),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Multi-row statements that diesel does not offer for both backends: inserts and upserts of many rows, and `IN` lists,
+//! each padded to a few fixed sizes so that the prepared statement is found in the connection's cache again.
+//!
+//! Why not diesel's own: its multi-row inserts and `IN` lists are excluded from the statement cache, batch inserts do
+//! not compile for SQLite through diesel-async, and MySQL has no `excluded()` (diesel 2.3).
+
+use diesel::backend::Backend;
+use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
+use diesel::mysql::Mysql;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text};
+use diesel::sqlite::Sqlite;
+
+/// Rows per statement, largest first. 512 rows of 12 columns stay well below MySQL's 65,535 and SQLite's 32,766
+/// placeholders.
+const SIZES: [usize; 4] = [512, 64, 8, 1];
+
+/// One value of a row.
+#[derive(Debug, Clone)]
+pub enum Cell {
+    /// `BIGINT`.
+    Big(i64),
+    /// `BIGINT`, nullable.
+    MaybeBig(Option<i64>),
+    /// `INTEGER`.
+    Int(i32),
+    /// `SMALLINT`.
+    Small(i16),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// Bytes, nullable.
+    MaybeBytes(Option<Vec<u8>>),
+    /// Text.
+    Text(String),
+    /// Text, nullable.
+    MaybeText(Option<String>),
+}
+
+/// A statement over many rows: what stands before the values and what after, per dialect.
+#[derive(Debug)]
+pub struct Statement {
+    /// `INSERT INTO t (a, b, …) VALUES `.
+    pub head: &'static str,
+    /// Number of columns.
+    pub columns: usize,
+    /// What follows the values on MySQL.
+    pub mysql_tail: &'static str,
+    /// What follows the values on SQLite.
+    pub sqlite_tail: &'static str,
+}
+
+/// A statement with some rows bound, flattened row by row.
+#[derive(Debug)]
+pub struct MultiRow<'a> {
+    statement: &'static Statement,
+    cells: &'a [Cell],
+}
+
+impl Statement {
+    /// Cuts rows into statements of the fixed sizes. `cells` holds whole rows, flattened.
+    pub fn chunks<'a>(&'static self, mut cells: &'a [Cell]) -> impl Iterator<Item = MultiRow<'a>> {
+        std::iter::from_fn(move || {
+            let rows = cells.len() / self.columns;
+            let size = SIZES.into_iter().find(|size| *size <= rows)?;
+            let (chunk, rest) = cells.split_at_checked(size * self.columns)?;
+            cells = rest;
+            Some(MultiRow { statement: self, cells: chunk })
+        })
+    }
+}
+
+fn push_cell<'b, DB>(cell: &'b Cell, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()>
+where
+    DB: Backend
+        + diesel::sql_types::HasSqlType<BigInt>
+        + diesel::sql_types::HasSqlType<Integer>
+        + diesel::sql_types::HasSqlType<SmallInt>
+        + diesel::sql_types::HasSqlType<Binary>
+        + diesel::sql_types::HasSqlType<Text>,
+    i64: ToSql<BigInt, DB>,
+    i32: ToSql<Integer, DB>,
+    i16: ToSql<SmallInt, DB>,
+    Vec<u8>: ToSql<Binary, DB>,
+    String: ToSql<Text, DB>,
+    Option<i64>: ToSql<Nullable<BigInt>, DB>,
+    Option<Vec<u8>>: ToSql<Nullable<Binary>, DB>,
+    Option<String>: ToSql<Nullable<Text>, DB>,
+{
+    match cell {
+        Cell::Big(value) => out.push_bind_param::<BigInt, _>(value),
+        Cell::MaybeBig(value) => out.push_bind_param::<Nullable<BigInt>, _>(value),
+        Cell::Int(value) => out.push_bind_param::<Integer, _>(value),
+        Cell::Small(value) => out.push_bind_param::<SmallInt, _>(value),
+        Cell::Bytes(value) => out.push_bind_param::<Binary, _>(value),
+        Cell::MaybeBytes(value) => out.push_bind_param::<Nullable<Binary>, _>(value),
+        Cell::Text(value) => out.push_bind_param::<Text, _>(value),
+        Cell::MaybeText(value) => out.push_bind_param::<Nullable<Text>, _>(value),
+    }
+}
+
+macro_rules! multi_row_for {
+    ($db:ty, $tail:ident) => {
+        impl QueryFragment<$db> for MultiRow<'_> {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, $db>) -> QueryResult<()> {
+                out.push_sql(self.statement.head);
+                for (index, row) in self.cells.chunks(self.statement.columns).enumerate() {
+                    out.push_sql(if index == 0 { "(" } else { ",(" });
+                    for (column, cell) in row.iter().enumerate() {
+                        if column > 0 {
+                            out.push_sql(",");
+                        }
+                        push_cell(cell, &mut out)?;
+                    }
+                    out.push_sql(")");
+                }
+                out.push_sql(self.statement.$tail);
+                Ok(())
+            }
+        }
+    };
+}
+multi_row_for!(Mysql, mysql_tail);
+multi_row_for!(Sqlite, sqlite_tail);
+
+impl QueryId for MultiRow<'_> {
+    type QueryId = ();
+    // The text depends on the number of rows; the cache then goes by the text.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Conn> diesel::RunQueryDsl<Conn> for MultiRow<'_> {}
+
+/// `column IN (…)` over byte keys, padded by repeating the last key so that its text is one of a few.
+#[derive(Debug, Clone)]
+pub struct KeyIn<C> {
+    column: C,
+    keys: Vec<Vec<u8>>,
+}
+
+impl<C> KeyIn<C> {
+    /// The largest list one statement takes.
+    pub const MAX: usize = 512;
+
+    /// Keys must not be empty and not more than [`Self::MAX`].
+    pub fn new(column: C, keys: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        let mut keys: Vec<Vec<u8>> = keys.into_iter().collect();
+        let padded = SIZES.into_iter().rev().find(|size| *size >= keys.len()).unwrap_or(keys.len());
+        if let Some(last) = keys.last().cloned() {
+            keys.resize(padded, last);
+        }
+        Self { column, keys }
+    }
+}
+
+macro_rules! key_in_for {
+    ($db:ty) => {
+        impl<C: QueryFragment<$db>> QueryFragment<$db> for KeyIn<C> {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, $db>) -> QueryResult<()> {
+                self.column.walk_ast(out.reborrow())?;
+                out.push_sql(" IN (");
+                for (index, key) in self.keys.iter().enumerate() {
+                    if index > 0 {
+                        out.push_sql(",");
+                    }
+                    out.push_bind_param::<Binary, _>(key)?;
+                }
+                out.push_sql(")");
+                Ok(())
+            }
+        }
+    };
+}
+key_in_for!(Mysql);
+key_in_for!(Sqlite);
+
+impl<C> Expression for KeyIn<C> {
+    type SqlType = Bool;
+}
+impl<C, QS> AppearsOnTable<QS> for KeyIn<C> where C: AppearsOnTable<QS> {}
+impl<C, QS> SelectableExpression<QS> for KeyIn<C> where C: SelectableExpression<QS> + AppearsOnTable<QS> {}
+impl<C, GB> ValidGrouping<GB> for KeyIn<C> {
+    type IsAggregate = diesel::expression::is_aggregate::No;
+}
+impl<C> QueryId for KeyIn<C> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}

@@ -1,0 +1,250 @@
+//! MySQL 8 as a store, through diesel-async.
+//!
+//! One connection runs the ordered line; a pool serves everything else. The line's session gives up quickly
+//! (`wait_timeout`, `innodb_lock_wait_timeout`), so that a frozen process cannot hold the head lock of all others.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use tokio::sync::Mutex;
+
+use super::settings::StoreSettings;
+
+type Conn = AsyncMysqlConnection;
+
+super::queries::shared_queries!(Conn);
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/mysql");
+/// An idle line longer than this is probed, well before the server's `wait_timeout` ends its session.
+const LINE_KEEPALIVE: Duration = Duration::from_secs(3);
+const LINE_SESSION: &str = "SET SESSION transaction_isolation='READ-COMMITTED', wait_timeout=10, \
+                            innodb_lock_wait_timeout=5, sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
+const POOL_SESSION: &str = "SET SESSION transaction_isolation='READ-COMMITTED', \
+                            innodb_lock_wait_timeout=5, sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
+
+/// MySQL as a store.
+pub struct MySqlStore {
+    url: String,
+    line: Arc<Mutex<Line>>,
+    pool: Pool<Conn>,
+}
+
+/// The connection of the ordered line. None: lost, to be opened again at the next batch.
+struct Line {
+    conn: Option<Conn>,
+    used_at: Instant,
+}
+
+/// A consistent view for the auditor.
+pub struct MySqlSnapshot {
+    conn: Conn,
+}
+
+impl MySqlStore {
+    /// Prepares the pool and creates the database if it is missing. Does not migrate.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the server cannot be reached or refuses the user.
+    pub async fn open(settings: &StoreSettings) -> StoreResult<Self> {
+        let url = settings.url.clone();
+        create_database(&url).await?;
+        let mut config = ManagerConfig::default();
+        config.recycling_method = RecyclingMethod::Verified;
+        config.custom_setup = Box::new(|url| {
+            Box::pin(async move {
+                let mut conn = Conn::establish(url).await?;
+                let setup = conn.batch_execute(POOL_SESSION).await;
+                setup.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+                Ok(conn)
+            })
+        });
+        let manager = AsyncDieselConnectionManager::<Conn>::new_with_config(&url, config);
+        let timeout = Some(Duration::from_millis(settings.acquire_timeout_ms));
+        let pool = Pool::builder(manager)
+            .max_size(settings.read_connections.max(2).try_into().unwrap_or(8))
+            .wait_timeout(timeout)
+            .create_timeout(timeout)
+            .recycle_timeout(timeout)
+            .runtime(deadpool::Runtime::Tokio1)
+            .build()
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let line = Arc::new(Mutex::new(Line { conn: None, used_at: Instant::now() }));
+        tokio::spawn(keep_alive(Arc::downgrade(&line)));
+        Ok(Self { url, line, pool })
+    }
+
+    async fn reader(&self) -> StoreResult<Object<Conn>> {
+        self.pool.get().await.map_err(|error| StoreError::Unavailable(error.to_string()))
+    }
+
+    async fn writer(&self) -> StoreResult<Object<Conn>> {
+        self.reader().await
+    }
+
+    async fn line_transaction(
+        &self,
+        batch: BatchId,
+        keys: &BatchKeys,
+        decide: DecideBatch<'_>,
+    ) -> StoreResult<u64> {
+        let mut line = self.line.lock().await;
+        let mut conn = match line.conn.take() {
+            Some(conn) => conn,
+            None => connect(&self.url, LINE_SESSION).await?,
+        };
+        let outcome = transaction(&mut conn, batch, keys, decide).await;
+        // After an error whose effect on the session is unknown, the connection is dropped with its transaction.
+        let usable = match &outcome {
+            Ok(_) => true,
+            Err(StoreError::Refused(_) | StoreError::Damaged(_)) => {
+                conn.batch_execute("ROLLBACK").await.is_ok()
+            }
+            Err(StoreError::Unavailable(_) | StoreError::CommitUnknown { .. }) => false,
+        };
+        if usable {
+            line.conn = Some(conn);
+            line.used_at = Instant::now();
+        }
+        outcome
+    }
+
+    async fn run_migrations(&self) -> StoreResult<Vec<String>> {
+        let conn = connect(&self.url, POOL_SESSION).await?;
+        tokio::task::spawn_blocking(move || {
+            let mut conn = AsyncConnectionWrapper::<Conn>::from(conn);
+            // Several instances may start at once; MySQL commits each DDL statement by itself.
+            diesel::connection::SimpleConnection::batch_execute(
+                &mut conn,
+                "DO GET_LOCK('paystorm_migrate', 120)",
+            )?;
+            let applied = conn
+                .run_pending_migrations(MIGRATIONS)
+                .map_err(|error| StoreError::Refused(error.to_string()))?;
+            let applied = applied.iter().map(ToString::to_string).collect();
+            diesel::connection::SimpleConnection::batch_execute(
+                &mut conn,
+                "DO RELEASE_LOCK('paystorm_migrate')",
+            )?;
+            Ok(applied)
+        })
+        .await
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?
+    }
+
+    async fn read_durability(&self) -> StoreResult<super::Durability> {
+        let mut conn = self.reader().await?;
+        let query = diesel::sql_query(
+            "SELECT CAST(@@GLOBAL.innodb_flush_log_at_trx_commit AS CHAR) AS flush_log, \
+             CAST(@@GLOBAL.innodb_doublewrite AS CHAR) AS doublewrite, CAST(@@GLOBAL.sync_binlog AS CHAR) AS sync_binlog, \
+             CAST(@@GLOBAL.log_bin AS CHAR) AS log_bin",
+        );
+        let row: DurabilityRow = query.get_result(&mut *conn).await?;
+        let durable = row.flush_log == "1";
+        let warning = (!durable).then(|| {
+            format!(
+                "innodb_flush_log_at_trx_commit is {}: commits may be lost when the server's machine crashes",
+                row.flush_log
+            )
+        });
+        let settings = vec![
+            ("innodb_flush_log_at_trx_commit".to_owned(), row.flush_log),
+            ("innodb_doublewrite".to_owned(), row.doublewrite),
+            ("sync_binlog".to_owned(), row.sync_binlog),
+            ("log_bin".to_owned(), row.log_bin),
+        ];
+        Ok(super::Durability { settings, durable, warning })
+    }
+
+    async fn open_snapshot(&self) -> StoreResult<MySqlSnapshot> {
+        let session = "SET SESSION transaction_isolation='REPEATABLE-READ'";
+        let mut conn = connect(&self.url, session).await?;
+        conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
+        Ok(MySqlSnapshot { conn })
+    }
+}
+
+async fn transaction(
+    conn: &mut Conn,
+    batch: BatchId,
+    keys: &BatchKeys,
+    decide: DecideBatch<'_>,
+) -> StoreResult<u64> {
+    conn.batch_execute("BEGIN").await?;
+    let seq = head_take(conn).await?;
+    if !line_body(conn, seq, batch, keys, decide).await? {
+        conn.batch_execute("ROLLBACK").await?;
+        return Ok(0);
+    }
+    match conn.batch_execute("COMMIT").await {
+        Ok(()) => Ok(seq),
+        Err(error) => Err(StoreError::CommitUnknown { seq, cause: error.to_string() }),
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct DurabilityRow {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    flush_log: String,
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    doublewrite: String,
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    sync_binlog: String,
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    log_bin: String,
+}
+
+async fn connect(url: &str, session: &str) -> StoreResult<Conn> {
+    let connecting = tokio::time::timeout(Duration::from_secs(5), Conn::establish(url)).await;
+    let mut conn = connecting
+        .map_err(|_| StoreError::Unavailable("MySQL did not answer within 5 s".to_owned()))?
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    conn.batch_execute(session).await?;
+    Ok(conn)
+}
+
+/// Creates the database of the URL if the server does not have it.
+async fn create_database(url: &str) -> StoreResult<()> {
+    let mut server =
+        url::Url::parse(url).map_err(|error| StoreError::Refused(format!("store.url: {error}")))?;
+    let name = server.path().trim_start_matches('/').to_owned();
+    let plain = !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    if !plain {
+        return Err(StoreError::Refused(
+            "store.url must name a database of letters, digits, _ and -".to_owned(),
+        ));
+    }
+    if connect(url, "DO 1").await.is_ok() {
+        return Ok(());
+    }
+    server.set_path("/");
+    let mut conn = connect(server.as_str(), "DO 1").await?;
+    conn.batch_execute(&format!("CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4")).await?;
+    Ok(())
+}
+
+/// Probes the line's connection while it is idle, so that the server's short `wait_timeout` does not end it.
+async fn keep_alive(line: Weak<Mutex<Line>>) {
+    loop {
+        tokio::time::sleep(LINE_KEEPALIVE).await;
+        let Some(line) = line.upgrade() else {
+            return;
+        };
+        let Ok(mut line) = line.try_lock() else {
+            continue;
+        };
+        if line.used_at.elapsed() >= LINE_KEEPALIVE
+            && let Some(mut conn) = line.conn.take()
+            && conn.batch_execute("DO 1").await.is_ok()
+        {
+            line.conn = Some(conn);
+        }
+    }
+}
+
+super::implement::implement_store!(MySqlStore, MySqlSnapshot);

@@ -1,0 +1,381 @@
+//! Rows: how records are laid out in columns, and read back. Pure.
+
+use std::sync::Arc;
+
+use diesel::prelude::*;
+
+use super::batch::{IdempotencyRecord, JournalRecord, MovementWrite, PaymentWrite};
+use super::error::StoreError;
+use super::multi_row::{Cell, Statement};
+use super::records::{Account, ApiKey, AuditPayment, MovementRecord, Session, WalletRecord};
+use super::schema;
+use crate::domain::currency::Currency;
+use crate::domain::event::Recorded;
+use crate::domain::ids::{AccountId, ApiKeyId, BatchId, PaymentId, SessionId};
+use crate::domain::ledger::{LedgerAccount, WalletId};
+use crate::domain::payment::Payment;
+use crate::domain::submission::Submission;
+use crate::domain::time::Timestamp;
+
+pub(super) static PAYMENT_INSERT: Statement = Statement {
+    head: "INSERT INTO payment (id,owner,kind,status,amount,currency,version,due_at,open_seq,parked,submission,history) VALUES ",
+    columns: 12,
+    mysql_tail: "",
+    sqlite_tail: "",
+};
+
+pub(super) static PAYMENT_UPDATE: Statement = Statement {
+    head: "INSERT INTO payment (id,owner,kind,status,amount,currency,version,due_at,open_seq,parked,submission,history) VALUES ",
+    columns: 12,
+    mysql_tail: " ON DUPLICATE KEY UPDATE status=VALUES(status),version=VALUES(version),due_at=VALUES(due_at),\
+                 open_seq=VALUES(open_seq),parked=VALUES(parked),history=VALUES(history)",
+    sqlite_tail: " ON CONFLICT(id) DO UPDATE SET status=excluded.status,version=excluded.version,due_at=excluded.due_at,\
+                  open_seq=excluded.open_seq,parked=excluded.parked,history=excluded.history",
+};
+
+pub(super) static MOVEMENT_INSERT: Statement = Statement {
+    head: "INSERT INTO movement (payment,version,debit,credit,amount,currency,at) VALUES ",
+    columns: 7,
+    mysql_tail: "",
+    sqlite_tail: "",
+};
+
+pub(super) static WALLET_UPSERT: Statement = Statement {
+    head: "INSERT INTO wallet (id,balance) VALUES ",
+    columns: 2,
+    mysql_tail: " ON DUPLICATE KEY UPDATE balance=VALUES(balance)",
+    sqlite_tail: " ON CONFLICT(id) DO UPDATE SET balance=excluded.balance",
+};
+
+pub(super) static IDEMPOTENCY_INSERT: Statement = Statement {
+    head: "INSERT INTO idempotency (k,owner,request,payment,version,at) VALUES ",
+    columns: 6,
+    mysql_tail: "",
+    sqlite_tail: "",
+};
+
+pub(super) static JOURNAL_INSERT: Statement = Statement {
+    head: "INSERT INTO journal (seq,batch_id,at,body) VALUES ",
+    columns: 4,
+    mysql_tail: "",
+    sqlite_tail: "",
+};
+
+pub(super) static ACCOUNT_INSERT: Statement = Statement {
+    head: "INSERT INTO account (id,email,name,password_hash,parent,created_at) VALUES ",
+    columns: 6,
+    mysql_tail: "",
+    sqlite_tail: "",
+};
+
+/// Encodes a submission or a history: MessagePack with structs as arrays.
+pub(super) fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+    rmp_serde::to_vec(value).map_err(|error| StoreError::Refused(error.to_string()))
+}
+
+fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StoreError> {
+    rmp_serde::from_slice(bytes).map_err(|error| StoreError::Damaged(format!("{what}: {error}")))
+}
+
+/// A place in the line as stored.
+pub(super) fn signed(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+/// A place in the line as read.
+pub(super) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+pub(super) fn version_column(version: u32) -> i32 {
+    i32::try_from(version).unwrap_or(i32::MAX)
+}
+
+/// Appends a payment's row. `fresh`: all columns; otherwise the submission stays as stored.
+pub(super) fn push_payment(
+    cells: &mut Vec<Cell>,
+    write: &PaymentWrite,
+    seq: u64,
+    fresh: bool,
+) -> Result<(), StoreError> {
+    let payment = &write.payment;
+    let submission = payment.submission();
+    let state = payment.state();
+    cells.extend([
+        Cell::Bytes(submission.id.as_bytes().to_vec()),
+        Cell::Bytes(submission.owner.as_bytes().to_vec()),
+        Cell::Small(submission.kind.to_code()),
+        Cell::Small(state.status.to_code()),
+        Cell::Big(submission.amount.amount_minor),
+        Cell::Text(submission.amount.currency.code().to_owned()),
+        Cell::Int(version_column(payment.version())),
+        Cell::MaybeBig(payment.due_at().map(Timestamp::micros)),
+        Cell::MaybeBig(write.has_work.then(|| signed(seq))),
+        Cell::Small(i16::from(payment.is_parked())),
+        Cell::Bytes(if fresh { encode(submission.as_ref())? } else { Vec::new() }),
+        Cell::Bytes(encode(&payment.history())?),
+    ]);
+    Ok(())
+}
+
+pub(super) fn push_movement(cells: &mut Vec<Cell>, movement: &MovementWrite) {
+    cells.extend([
+        Cell::Bytes(movement.payment.as_bytes().to_vec()),
+        Cell::Int(version_column(movement.version)),
+        Cell::Bytes(movement.debit.to_key()),
+        Cell::Bytes(movement.credit.to_key()),
+        Cell::Big(movement.amount_minor),
+        Cell::Text(movement.currency.code().to_owned()),
+        Cell::Big(movement.at.micros()),
+    ]);
+}
+
+pub(super) fn push_idempotency(cells: &mut Vec<Cell>, record: &IdempotencyRecord) {
+    cells.extend([
+        Cell::Bytes(record.key.to_vec()),
+        Cell::Bytes(record.owner.as_bytes().to_vec()),
+        Cell::Bytes(record.request.to_vec()),
+        Cell::Bytes(record.payment.as_bytes().to_vec()),
+        Cell::Int(version_column(record.version)),
+        Cell::Big(record.at.micros()),
+    ]);
+}
+
+/// The columns that make a payment.
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::payment)]
+pub(super) struct PaymentRow {
+    pub submission: Vec<u8>,
+    pub history: Vec<u8>,
+}
+
+impl PaymentRow {
+    pub(super) fn decode(&self) -> Result<Payment, StoreError> {
+        let submission: Submission = decode(&self.submission, "submission")?;
+        let history: Vec<Recorded> = decode(&self.history, "history")?;
+        let id = submission.id;
+        Payment::fold(Arc::new(submission), &history)
+            .map_err(|error| StoreError::Damaged(format!("payment {id}: {error}")))
+    }
+}
+
+/// Every column, for the auditor and for open work.
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::payment)]
+pub(super) struct AuditRow {
+    pub id: Vec<u8>,
+    pub owner: Vec<u8>,
+    pub kind: i16,
+    pub status: i16,
+    pub amount: i64,
+    pub currency: String,
+    pub version: i32,
+    pub due_at: Option<i64>,
+    pub open_seq: Option<i64>,
+    pub parked: i16,
+    #[diesel(embed)]
+    pub body: PaymentRow,
+}
+
+impl AuditRow {
+    pub(super) fn decode(self) -> Result<AuditPayment, StoreError> {
+        Ok(AuditPayment {
+            id: PaymentId::from_slice(&self.id).ok_or_else(|| damaged("payment.id"))?,
+            folded: self.body.decode().map_err(|error| error.to_string()),
+            owner: account_id(&self.owner)?,
+            status: self.status,
+            kind: self.kind,
+            amount_minor: self.amount,
+            currency: self.currency,
+            version: u32::try_from(self.version).unwrap_or(0),
+            due_at: self.due_at.map(Timestamp::from_micros),
+            has_open_seq: self.open_seq.is_some(),
+            parked: self.parked != 0,
+        })
+    }
+}
+
+pub(super) fn damaged(what: &str) -> StoreError {
+    StoreError::Damaged(format!("{what} cannot be read"))
+}
+
+pub(super) fn account_id(bytes: &[u8]) -> Result<AccountId, StoreError> {
+    AccountId::from_slice(bytes).ok_or_else(|| damaged("account id"))
+}
+
+fn currency(text: &str) -> Result<Currency, StoreError> {
+    text.parse().map_err(|_| damaged("currency"))
+}
+
+fn fixed<const N: usize>(bytes: &[u8], what: &str) -> Result<[u8; N], StoreError> {
+    <[u8; N]>::try_from(bytes).map_err(|_| damaged(what))
+}
+
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::movement)]
+pub(super) struct MovementRow {
+    payment: Vec<u8>,
+    version: i32,
+    debit: Vec<u8>,
+    credit: Vec<u8>,
+    amount: i64,
+    currency: String,
+    at: i64,
+}
+
+impl MovementRow {
+    pub(super) fn decode(&self) -> Result<MovementRecord, StoreError> {
+        let account = |key: &[u8]| LedgerAccount::from_key(key).ok_or_else(|| damaged("movement account"));
+        Ok(MovementRecord {
+            payment: PaymentId::from_slice(&self.payment).ok_or_else(|| damaged("movement.payment"))?,
+            version: u32::try_from(self.version).unwrap_or(0),
+            debit: account(&self.debit)?,
+            credit: account(&self.credit)?,
+            amount_minor: self.amount,
+            currency: currency(&self.currency)?,
+            at: Timestamp::from_micros(self.at),
+        })
+    }
+}
+
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::wallet)]
+pub(super) struct WalletRow {
+    pub id: Vec<u8>,
+    pub balance: i64,
+}
+
+impl WalletRow {
+    pub(super) fn decode(&self) -> Result<WalletRecord, StoreError> {
+        let account = LedgerAccount::from_key(&self.id).ok_or_else(|| damaged("wallet.id"))?;
+        let wallet = match account {
+            LedgerAccount::Wallet(wallet) | LedgerAccount::Receivable(wallet) => wallet,
+            LedgerAccount::InTransit
+            | LedgerAccount::Acquirer
+            | LedgerAccount::Bank
+            | LedgerAccount::Fees => {
+                return Err(damaged("wallet.id"));
+            }
+        };
+        Ok(WalletRecord { account, wallet, balance_minor: self.balance })
+    }
+}
+
+/// The key of a wallet row, read back.
+pub(super) fn wallet_id(bytes: &[u8]) -> Result<WalletId, StoreError> {
+    WalletId::from_key(bytes).ok_or_else(|| damaged("wallet.id"))
+}
+
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::idempotency)]
+pub(super) struct IdempotencyRow {
+    k: Vec<u8>,
+    owner: Vec<u8>,
+    request: Vec<u8>,
+    payment: Vec<u8>,
+    version: i32,
+    at: i64,
+}
+
+impl IdempotencyRow {
+    pub(super) fn decode(&self) -> Result<IdempotencyRecord, StoreError> {
+        Ok(IdempotencyRecord {
+            key: fixed(&self.k, "idempotency.k")?,
+            owner: account_id(&self.owner)?,
+            request: fixed(&self.request, "idempotency.request")?,
+            payment: PaymentId::from_slice(&self.payment).ok_or_else(|| damaged("idempotency.payment"))?,
+            version: u32::try_from(self.version).unwrap_or(0),
+            at: Timestamp::from_micros(self.at),
+        })
+    }
+}
+
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::journal)]
+pub(super) struct JournalRow {
+    seq: i64,
+    batch_id: Vec<u8>,
+    at: i64,
+    body: Vec<u8>,
+}
+
+impl JournalRow {
+    pub(super) fn decode(self) -> Result<JournalRecord, StoreError> {
+        Ok(JournalRecord {
+            seq: unsigned(self.seq),
+            batch: BatchId::from_slice(&self.batch_id).ok_or_else(|| damaged("journal.batch_id"))?,
+            at: Timestamp::from_micros(self.at),
+            body: self.body,
+        })
+    }
+}
+
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::account)]
+pub(super) struct AccountRow {
+    id: Vec<u8>,
+    email: Option<String>,
+    name: String,
+    password_hash: Option<String>,
+    parent: Option<Vec<u8>>,
+    created_at: i64,
+}
+
+impl AccountRow {
+    pub(super) fn decode(self) -> Result<Account, StoreError> {
+        Ok(Account {
+            id: account_id(&self.id)?,
+            email: self.email,
+            name: self.name,
+            password_hash: self.password_hash,
+            parent: self.parent.as_deref().map(account_id).transpose()?,
+            created_at: Timestamp::from_micros(self.created_at),
+        })
+    }
+}
+
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::session)]
+pub(super) struct SessionRow {
+    id: Vec<u8>,
+    account: Vec<u8>,
+    created_at: i64,
+    expires_at: i64,
+    user_agent: String,
+}
+
+impl SessionRow {
+    pub(super) fn decode(self) -> Result<Session, StoreError> {
+        Ok(Session {
+            id: SessionId::from_slice(&self.id).ok_or_else(|| damaged("session.id"))?,
+            account: account_id(&self.account)?,
+            created_at: Timestamp::from_micros(self.created_at),
+            expires_at: Timestamp::from_micros(self.expires_at),
+            user_agent: self.user_agent,
+        })
+    }
+}
+
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::api_key)]
+pub(super) struct ApiKeyRow {
+    id: Vec<u8>,
+    account: Vec<u8>,
+    last4: String,
+    name: String,
+    created_at: i64,
+    revoked_at: Option<i64>,
+}
+
+impl ApiKeyRow {
+    pub(super) fn decode(self) -> Result<ApiKey, StoreError> {
+        Ok(ApiKey {
+            id: ApiKeyId::from_slice(&self.id).ok_or_else(|| damaged("api_key.id"))?,
+            account: account_id(&self.account)?,
+            last4: self.last4,
+            name: self.name,
+            created_at: Timestamp::from_micros(self.created_at),
+            revoked_at: self.revoked_at.map(Timestamp::from_micros),
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! The tables as diesel sees them; one schema serves both adapters (`migrations/{sqlite,mysql}`).
+
+diesel::table! {
+    head (shard) {
+        shard -> SmallInt,
+        seq -> BigInt,
+    }
+}
+diesel::table! {
+    journal (seq) {
+        seq -> BigInt,
+        batch_id -> Binary,
+        at -> BigInt,
+        body -> Binary,
+    }
+}
+diesel::table! {
+    reader (name) {
+        name -> Text,
+        position -> BigInt,
+        holder -> Nullable<Binary>,
+        lease_until -> BigInt,
+    }
+}
+diesel::table! {
+    payment (id) {
+        id -> Binary,
+        owner -> Binary,
+        kind -> SmallInt,
+        status -> SmallInt,
+        amount -> BigInt,
+        currency -> Text,
+        version -> Integer,
+        due_at -> Nullable<BigInt>,
+        open_seq -> Nullable<BigInt>,
+        parked -> SmallInt,
+        submission -> Binary,
+        history -> Binary,
+    }
+}
+diesel::table! {
+    movement (payment, version) {
+        payment -> Binary,
+        version -> Integer,
+        debit -> Binary,
+        credit -> Binary,
+        amount -> BigInt,
+        currency -> Text,
+        at -> BigInt,
+    }
+}
+diesel::table! {
+    wallet (id) {
+        id -> Binary,
+        balance -> BigInt,
+    }
+}
+diesel::table! {
+    idempotency (k, owner) {
+        k -> Binary,
+        owner -> Binary,
+        request -> Binary,
+        payment -> Binary,
+        version -> Integer,
+        at -> BigInt,
+    }
+}
+diesel::table! {
+    account (id) {
+        id -> Binary,
+        email -> Nullable<Text>,
+        name -> Text,
+        password_hash -> Nullable<Text>,
+        parent -> Nullable<Binary>,
+        created_at -> BigInt,
+    }
+}
+diesel::table! {
+    session (id) {
+        id -> Binary,
+        account -> Binary,
+        token_hash -> Binary,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        user_agent -> Text,
+    }
+}
+diesel::table! {
+    api_key (id) {
+        id -> Binary,
+        account -> Binary,
+        secret_hash -> Binary,
+        last4 -> Text,
+        name -> Text,
+        created_at -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+diesel::table! {
+    installation (name) {
+        name -> Text,
+        value -> Binary,
+    }
+}

@@ -1,0 +1,240 @@
+//! The embedded store: SQLite in the data directory, write-ahead log, `synchronous=FULL`.
+//!
+//! One connection writes, behind a fair lock; a small pool reads. Nothing else may open the file for writing while the
+//! process runs (the instance lease sees to it).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::{Connection, SqliteConnection};
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use diesel_async::{AsyncConnection, SimpleAsyncConnection};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
+
+use super::settings::StoreSettings;
+
+type Conn = SyncConnectionWrapper<SqliteConnection>;
+
+super::queries::shared_queries!(Conn);
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const BUSY_TIMEOUT_MS: u32 = 5_000;
+
+/// SQLite as a store.
+pub struct SqliteStore {
+    path: PathBuf,
+    writer: Mutex<Conn>,
+    readers: Arc<ReadPool>,
+}
+
+/// A consistent view for the auditor.
+pub struct SqliteSnapshot {
+    conn: Conn,
+}
+
+/// Read-only connections, opened when first needed.
+struct ReadPool {
+    path: PathBuf,
+    idle: parking_lot::Mutex<Vec<Conn>>,
+    permits: Arc<Semaphore>,
+    acquire_timeout: Duration,
+}
+
+/// A borrowed read connection; goes back to the pool when dropped.
+struct Reader {
+    conn: Option<Conn>,
+    pool: Arc<ReadPool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl SqliteStore {
+    /// Opens (and creates) the database in `data_dir`, without migrating it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the file cannot be opened or the settings durability rests on do not hold.
+    pub async fn open(data_dir: &Path, settings: &StoreSettings) -> StoreResult<Self> {
+        let path = data_dir.join("paystorm.sqlite3");
+        let mut conn = connect(&path).await?;
+        let pages = settings.checkpoint_pages;
+        // The page size only takes effect on a file that is still empty, before the log is switched on.
+        conn.batch_execute(&format!(
+            "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint={pages};
+             PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;"
+        ))
+        .await?;
+        let readers = ReadPool {
+            path: path.clone(),
+            idle: parking_lot::Mutex::new(Vec::new()),
+            permits: Arc::new(Semaphore::new(settings.read_connections.max(1).try_into().unwrap_or(8))),
+            acquire_timeout: Duration::from_millis(settings.acquire_timeout_ms),
+        };
+        Ok(Self { path, writer: Mutex::new(conn), readers: Arc::new(readers) })
+    }
+
+    async fn reader(&self) -> StoreResult<Reader> {
+        self.readers.acquire().await
+    }
+
+    async fn writer(&self) -> StoreResult<MutexGuard<'_, Conn>> {
+        Ok(self.writer.lock().await)
+    }
+
+    async fn line_transaction(
+        &self,
+        batch: BatchId,
+        keys: &BatchKeys,
+        decide: DecideBatch<'_>,
+    ) -> StoreResult<u64> {
+        let mut conn = self.writer.lock().await;
+        conn.batch_execute("BEGIN IMMEDIATE").await?;
+        let body = async {
+            let seq = head_take(&mut conn).await?;
+            Ok::<_, StoreError>((seq, line_body(&mut conn, seq, batch, keys, decide).await?))
+        }
+        .await;
+        match body {
+            Ok((seq, true)) => match conn.batch_execute("COMMIT").await {
+                Ok(()) => Ok(seq),
+                Err(error) => {
+                    roll_back(&mut conn).await;
+                    Err(StoreError::CommitUnknown { seq, cause: error.to_string() })
+                }
+            },
+            Ok((_, false)) => {
+                roll_back(&mut conn).await;
+                Ok(0)
+            }
+            Err(error) => {
+                roll_back(&mut conn).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn run_migrations(&self) -> StoreResult<Vec<String>> {
+        // The writer waits meanwhile, so that no batch sees half a schema.
+        let _writer = self.writer.lock().await;
+        let url = self.path.to_string_lossy().into_owned();
+        tokio::task::spawn_blocking(move || {
+            let mut conn =
+                SqliteConnection::establish(&url).map_err(|e| StoreError::Unavailable(e.to_string()))?;
+            let applied =
+                conn.run_pending_migrations(MIGRATIONS).map_err(|e| StoreError::Refused(e.to_string()))?;
+            Ok(applied.iter().map(ToString::to_string).collect())
+        })
+        .await
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?
+    }
+
+    async fn read_durability(&self) -> StoreResult<super::Durability> {
+        let mut conn = self.writer.lock().await;
+        let mut settings = Vec::new();
+        for name in ["synchronous", "wal_autocheckpoint", "page_size"] {
+            settings.push((name.to_owned(), pragma_number(&mut conn, name).await?.to_string()));
+        }
+        settings.push(("journal_mode".to_owned(), pragma_text(&mut conn, "journal_mode").await?));
+        let value =
+            |name: &str| settings.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        // 2 is FULL, 3 is EXTRA (https://sqlite.org/pragma.html#pragma_synchronous).
+        let durable = matches!(value("synchronous"), Some("2" | "3")) && value("journal_mode") == Some("wal");
+        let warning = (!durable).then(|| "SQLite does not flush every commit".to_owned());
+        Ok(super::Durability { settings, durable, warning })
+    }
+
+    async fn open_snapshot(&self) -> StoreResult<SqliteSnapshot> {
+        let mut conn = connect(&self.path).await?;
+        conn.batch_execute("PRAGMA query_only=ON; BEGIN DEFERRED;").await?;
+        // The first read pins the moment.
+        head(&mut conn).await?;
+        Ok(SqliteSnapshot { conn })
+    }
+}
+
+async fn connect(path: &Path) -> StoreResult<Conn> {
+    let mut conn = Conn::establish(&path.to_string_lossy())
+        .await
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    conn.batch_execute(&format!("PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")).await?;
+    Ok(conn)
+}
+
+async fn roll_back(conn: &mut Conn) {
+    // Some errors have already rolled back; then there is nothing to do and SQLite says so.
+    if let Err(error) = conn.batch_execute("ROLLBACK").await {
+        tracing::debug!(error = %error, "nothing to roll back");
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct PragmaNumber {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    value: i64,
+}
+
+#[derive(diesel::QueryableByName)]
+struct PragmaText {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    value: String,
+}
+
+async fn pragma_number(conn: &mut Conn, name: &str) -> StoreResult<i64> {
+    let query = diesel::sql_query(format!("SELECT {name} AS value FROM pragma_{name}"));
+    let row: PragmaNumber = query.get_result(conn).await?;
+    Ok(row.value)
+}
+
+async fn pragma_text(conn: &mut Conn, name: &str) -> StoreResult<String> {
+    let query = diesel::sql_query(format!("SELECT {name} AS value FROM pragma_{name}"));
+    let row: PragmaText = query.get_result(conn).await?;
+    Ok(row.value)
+}
+
+impl ReadPool {
+    async fn acquire(self: &Arc<Self>) -> StoreResult<Reader> {
+        let permits = Arc::clone(&self.permits);
+        let permit = tokio::time::timeout(self.acquire_timeout, permits.acquire_owned())
+            .await
+            .map_err(|_| StoreError::Unavailable("all connections for reading are busy".to_owned()))?
+            .map_err(|_| StoreError::Unavailable("the store is closed".to_owned()))?;
+        let idle = self.idle.lock().pop();
+        let conn = match idle {
+            Some(conn) => conn,
+            None => {
+                let mut conn = connect(&self.path).await?;
+                conn.batch_execute(
+                    "PRAGMA query_only=ON; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;",
+                )
+                .await?;
+                conn
+            }
+        };
+        Ok(Reader { conn: Some(conn), pool: Arc::clone(self), _permit: permit })
+    }
+}
+
+impl std::ops::Deref for Reader {
+    type Target = Conn;
+    #[expect(clippy::expect_used, reason = "the connection is only taken out in drop")]
+    fn deref(&self) -> &Conn {
+        self.conn.as_ref().expect("present until dropped")
+    }
+}
+
+impl std::ops::DerefMut for Reader {
+    #[expect(clippy::expect_used, reason = "the connection is only taken out in drop")]
+    fn deref_mut(&mut self) -> &mut Conn {
+        self.conn.as_mut().expect("present until dropped")
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            self.pool.idle.lock().push(conn);
+        }
+    }
+}
+
+super::implement::implement_store!(SqliteStore, SqliteSnapshot);
