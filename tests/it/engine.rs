@@ -1,0 +1,154 @@
+//! The engine on both stores: what is decided is what is stored, and the ledger balances.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use paystorm::domain::card::{Card, YearMonth};
+use paystorm::domain::command::{Answer, Command, IdempotencyKey, Outcome, SubmitPayment};
+use paystorm::domain::currency::Currency;
+use paystorm::domain::ids::{AccountId, PaymentId};
+use paystorm::domain::money::Money;
+use paystorm::domain::status::Status;
+use paystorm::domain::submission::{CaptureMethod, Kind, Lane, Submission};
+use paystorm::domain::time::Timestamp;
+use paystorm::engine::writer::{CommitListener, Committed, Writer};
+use paystorm::engine::{Engine, EngineSettings, batcher};
+use paystorm::store::Store;
+
+use crate::stores;
+
+/// Remembers the place of every commit.
+#[derive(Default)]
+struct Seen(Mutex<Vec<u64>>);
+
+impl CommitListener for Seen {
+    fn committed(&self, batch: Committed) {
+        self.0.lock().expect("not poisoned").push(batch.seq);
+    }
+}
+
+fn engine_on(store: &Arc<dyn Store>) -> (Engine, Arc<Seen>, tokio::task::JoinHandle<()>) {
+    let settings = EngineSettings::default();
+    let (engine, lanes) = batcher::lanes(&settings);
+    let seen = Arc::new(Seen::default());
+    let writer = Writer::new(Arc::clone(store), settings.policy(), Arc::new(Timestamp::now), seen.clone());
+    (engine, seen, tokio::spawn(batcher::run(lanes, writer, settings.batch_max)))
+}
+
+fn charge(owner: AccountId, amount_minor: i64, key: Option<&str>) -> Command {
+    let card = Card::from_token("pm_card_visa", &[7; 32], YearMonth { year: 2026, month: 1 })
+        .expect("a known token");
+    Command::Submit(Box::new(SubmitPayment {
+        submission: Submission {
+            id: PaymentId::generate(),
+            owner,
+            kind: Kind::Charge,
+            amount: Money::new(amount_minor, Currency::EUR),
+            capture: CaptureMethod::Automatic,
+            lane: Lane::Interactive,
+            created_at: Timestamp::now(),
+            draw_key: 1,
+            description: None,
+            metadata: Vec::new(),
+            run: None,
+        },
+        card: Some(card),
+        confirm: true,
+        idempotency: key.map(|key| IdempotencyKey::new(key, amount_minor.to_string().as_bytes())),
+    }))
+}
+
+async fn settle(engine: &Engine, payment: &paystorm::domain::payment::Payment) {
+    let work = payment.queued_work().next().expect("queued work");
+    let answer = Answer { work, started_at: Timestamp::now(), outcome: Outcome::Approved };
+    let done = engine
+        .answer(Command::Answer(answer))
+        .await
+        .expect("admitted")
+        .await
+        .expect("answered")
+        .expect("done");
+    assert_eq!(done.payment.state().status, Status::Succeeded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_charge_settles_once_and_its_key_replays() {
+    for test in stores::both().await {
+        let (engine, seen, line) = engine_on(&test.store);
+        let owner = AccountId::generate();
+        let first = engine.execute(charge(owner, 1250, Some("order-1"))).await.expect("admitted");
+        assert!(!first.replayed, "{}", test.name);
+        settle(&engine, &first.payment).await;
+        let again = engine.execute(charge(owner, 1250, Some("order-1"))).await.expect("replayed");
+        assert!(again.replayed && again.payment.id() == first.payment.id(), "{}", test.name);
+        let other = engine.execute(charge(owner, 1, Some("order-1"))).await.expect_err("other parameters");
+        assert!(other.to_string().contains("same parameters"), "{other}");
+        // A second answer to the same attempt is a no-op and takes no place in the line.
+        let work = first.payment.queued_work().next().expect("queued work");
+        let late = Answer { work, started_at: Timestamp::now(), outcome: Outcome::Approved };
+        let late = engine
+            .answer(Command::Answer(late))
+            .await
+            .expect("admitted")
+            .await
+            .expect("answered")
+            .expect("done");
+        assert_eq!(late.seq, 0, "{}", test.name);
+        let wallets = test.store.wallet_list(owner).await.expect("wallets");
+        assert_eq!(
+            wallets.iter().map(|wallet| wallet.balance_minor).collect::<Vec<_>>(),
+            [1250],
+            "{}",
+            test.name
+        );
+        let stored = test.store.payment_get(&[first.payment.id()]).await.expect("payments");
+        assert_eq!(stored.first(), Some(&*again.payment), "{}", test.name);
+        assert_eq!(*seen.0.lock().expect("not poisoned"), [1, 2], "{}", test.name);
+        assert_eq!(test.store.head().await.expect("head"), 2, "{}", test.name);
+        drop(engine);
+        line.await.expect("the line ends");
+        test.remove().await;
+    }
+}
+
+/// The bare line's speed, for a person to read: `cargo test --release -- --ignored --nocapture line_speed`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "prints figures; no assertion on speed"]
+async fn line_speed() {
+    for test in stores::both().await {
+        let (engine, seen, line) = engine_on(&test.store);
+        let owner = AccountId::generate();
+        let (count, window) = (100_000_usize, 2_000_usize);
+        let start = Instant::now();
+        let mut made = 0;
+        while made < count {
+            let replies: Vec<_> = (made..made + window)
+                .map(|index| {
+                    engine.submit(charge(owner, 100, Some(&format!("run-{index:09}")))).expect("room")
+                })
+                .collect();
+            made += window;
+            let mut answers = Vec::with_capacity(window);
+            for reply in replies {
+                let done = reply.await.expect("answered").expect("done");
+                let work = done.payment.queued_work().next().expect("work");
+                let answer = Answer { work, started_at: Timestamp::now(), outcome: Outcome::Approved };
+                answers.push(engine.answer(Command::Answer(answer)).await.expect("admitted"));
+            }
+            for answer in answers {
+                answer.await.expect("answered").expect("done");
+            }
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        let commits = seen.0.lock().expect("not poisoned").len();
+        println!(
+            "{}: {:.0} payments/s, {:.4} commits per payment",
+            test.name,
+            count as f64 / seconds,
+            commits as f64 / count as f64
+        );
+        drop(engine);
+        line.await.expect("the line ends");
+        test.remove().await;
+    }
+}

@@ -1,0 +1,1 @@
+//! The contract of the store's port, run against every adapter.
