@@ -1,0 +1,155 @@
+//! Dispatch: puts the work that batches opened into the broker's queues, and redrives from the store what a queue that
+//! does not outlive the process, or was lost, cannot know of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::batch::Batch;
+use super::follower::{Reader, ReaderError};
+use crate::broker::{Broker, BrokerError, WorkMessage};
+use crate::domain::payment::Payment;
+use crate::domain::submission::Lane;
+use crate::domain::time::Timestamp;
+use crate::engine::writer::Clock;
+use crate::store::Store;
+
+/// The name of the cursor and the lease.
+pub const NAME: &str = "dispatch";
+/// Messages per publish; a barrier follows each.
+const PUBLISH_MAX: usize = 512;
+const REDRIVE_PAGE: u32 = 512;
+/// Work dispatched so long before the last message delivered, and still open, has been lost on the way.
+const BELT_AFTER: Duration = Duration::from_secs(60);
+/// How often the belt looks.
+const BELT_EVERY: Duration = Duration::from_secs(30);
+
+/// The dispatching reader.
+pub struct Dispatch {
+    store: Arc<dyn Store>,
+    broker: Arc<dyn Broker>,
+    clock: Clock,
+    lost: watch::Receiver<u64>,
+    position: u64,
+    belt_at: Timestamp,
+}
+
+impl Dispatch {
+    /// A dispatching reader.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, broker: Arc<dyn Broker>, clock: Clock) -> Self {
+        let lost = broker.topology_lost();
+        let belt_at = clock();
+        Self { store, broker, clock, lost, position: 0, belt_at }
+    }
+
+    async fn publish(&self, messages: &[WorkMessage]) -> Result<(), ReaderError> {
+        for chunk in messages.chunks(PUBLISH_MAX) {
+            self.broker.publish(chunk).await?;
+        }
+        Ok(())
+    }
+
+    fn message(&self, key: crate::domain::payment::WorkKey, lane: Lane) -> WorkMessage {
+        WorkMessage { key, lane, dispatched_at: (self.clock)(), traceparent: None }
+    }
+
+    /// Publishes all open work that was opened at or before `upto` and fits `wanted`. By keyset, so bounded in memory.
+    async fn redrive(&self, upto: u64, wanted: impl Fn(&Payment) -> bool) -> Result<u64, ReaderError> {
+        let mut after = (0, None);
+        let mut count = 0;
+        loop {
+            let page = self.store.work_open(after, REDRIVE_PAGE).await?;
+            let Some(last) = page.last() else {
+                break;
+            };
+            after = (last.seq, Some(last.payment.id()));
+            let messages: Vec<WorkMessage> = page
+                .iter()
+                .filter(|open| open.seq <= upto && wanted(&open.payment))
+                .flat_map(|open| open.payment.queued_work().map(|key| self.message(key, open.lane())))
+                .collect();
+            count += messages.len();
+            self.publish(&messages).await?;
+            if after.0 > upto {
+                break;
+            }
+        }
+        if count > 0 {
+            tracing::info!(operations = count, "open operations were redriven from the store");
+        }
+        Ok(u64::try_from(count).unwrap_or(u64::MAX))
+    }
+
+    /// Sends again what was opened well before the last message that was delivered, and is still open.
+    async fn belt(&mut self) -> Result<(), ReaderError> {
+        let now = (self.clock)();
+        if now.micros_since(self.belt_at) < u64::try_from(BELT_EVERY.as_micros()).unwrap_or(u64::MAX) {
+            return Ok(());
+        }
+        self.belt_at = now;
+        let delivered = self.broker.last_delivered();
+        let belt_us = u64::try_from(BELT_AFTER.as_micros()).unwrap_or(u64::MAX);
+        let lost = |payment: &Payment| {
+            let mark = match payment.submission().lane {
+                Lane::Interactive => delivered.interactive,
+                Lane::Bulk => delivered.bulk,
+            };
+            mark.is_some_and(|mark| mark.micros_since(payment.state().updated_at) > belt_us)
+        };
+        if delivered.interactive.is_some() || delivered.bulk.is_some() {
+            self.redrive(self.position, lost).await?;
+        }
+        Ok(())
+    }
+}
+
+impl From<BrokerError> for ReaderError {
+    fn from(error: BrokerError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+#[async_trait]
+impl Reader for Dispatch {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn begin(&mut self, stored: u64, head: u64) -> Result<u64, ReaderError> {
+        self.position = stored;
+        if !self.broker.is_durable() {
+            // The queue of the last process is gone; the store knows what was in it.
+            self.redrive(head, |_| true).await?;
+            self.position = head;
+        }
+        Ok(self.position)
+    }
+
+    async fn apply(&mut self, batches: &[Arc<Batch>]) -> Result<(), ReaderError> {
+        let entries = batches.iter().flat_map(|batch| &batch.entries);
+        let messages: Vec<WorkMessage> = entries
+            .flat_map(|entry| entry.work.iter().map(|key| self.message(*key, entry.lane)))
+            .collect();
+        self.publish(&messages).await?;
+        self.position = batches.last().map_or(self.position, |batch| batch.seq);
+        Ok(())
+    }
+
+    async fn tick(&mut self) -> Result<(), ReaderError> {
+        if self.broker.is_durable() {
+            if self.lost.has_changed().unwrap_or(false) {
+                self.redrive(self.position, |_| true).await?;
+                self.lost.mark_unchanged();
+            }
+            self.belt().await?;
+        }
+        Ok(())
+    }
+
+    fn safe(&self) -> u64 {
+        self.position
+    }
+}

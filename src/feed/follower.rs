@@ -1,0 +1,256 @@
+//! The loop that every reader of the journal shares: hold the lease, gather the next batches in strict order (from
+//! memory, else from the store), hand them to the reader, and move the cursor no further than what the reader has made
+//! safe. When a reader fails, its cursor stands still and nothing else does.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use super::batch::{Batch, Entry};
+use super::ring::Ring;
+use crate::domain::ids::InstanceId;
+use crate::domain::time::Timestamp;
+use crate::engine::journal;
+use crate::engine::writer::Clock;
+use crate::store::{JournalRecord, Lease, Store, StoreError};
+
+const LEASE_TTL: Duration = Duration::from_secs(6);
+const LEASE_RENEW: Duration = Duration::from_secs(2);
+const CURSOR_EVERY: Duration = Duration::from_millis(500);
+/// How often the head is asked of the store, in case that another process's message was lost.
+const HEAD_POLL: Duration = Duration::from_secs(1);
+const BATCHES_MAX: usize = 64;
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// Why a reader could not take its batches; it gets them again.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ReaderError(pub String);
+
+impl From<StoreError> for ReaderError {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A reader of the journal: a step function over batches.
+#[async_trait]
+pub trait Reader: Send + 'static {
+    /// The name of its cursor and lease.
+    fn name(&self) -> &'static str;
+
+    /// Called when the lease was taken; returns the place after which to begin. `stored` is the cursor in the store,
+    /// `head` the head of the line.
+    async fn begin(&mut self, stored: u64, head: u64) -> Result<u64, ReaderError>;
+
+    /// Takes batches, in order. On an error the same batches come again.
+    async fn apply(&mut self, batches: &[Arc<Batch>]) -> Result<(), ReaderError>;
+
+    /// Called at least every [`Self::tick_every`]; for work that waits a moment to be done together.
+    async fn tick(&mut self) -> Result<(), ReaderError> {
+        Ok(())
+    }
+
+    /// How long it may wait between ticks.
+    fn tick_every(&self) -> Duration {
+        Duration::from_millis(500)
+    }
+
+    /// The place up to which nothing needs to be read again after a crash.
+    fn safe(&self) -> u64;
+}
+
+/// Runs one reader.
+pub struct Follower {
+    store: Arc<dyn Store>,
+    ring: Arc<Ring>,
+    clock: Clock,
+    instance: InstanceId,
+    /// Whether only one instance may run this reader at a time, and its cursor is kept.
+    leased: bool,
+}
+
+impl Follower {
+    /// A reader of which one instance at a time runs, with a cursor in the store.
+    #[must_use]
+    pub fn leased(store: Arc<dyn Store>, ring: Arc<Ring>, clock: Clock, instance: InstanceId) -> Self {
+        Self { store, ring, clock, instance, leased: true }
+    }
+
+    /// A reader that every instance runs for itself, from now on.
+    #[must_use]
+    pub fn private(store: Arc<dyn Store>, ring: Arc<Ring>, clock: Clock, instance: InstanceId) -> Self {
+        Self { store, ring, clock, instance, leased: false }
+    }
+
+    /// Runs until cancelled: takes the lease, follows, and begins anew when the lease is lost.
+    pub async fn run(self, mut reader: Box<dyn Reader>, stop: CancellationToken) {
+        let mut backoff = BACKOFF_MIN;
+        while !stop.is_cancelled() {
+            match self.tenure(reader.as_mut(), &stop).await {
+                Ok(()) => backoff = BACKOFF_MIN,
+                Err(error) => {
+                    tracing::warn!(reader = reader.name(), error = %error, "a reader of the journal begins anew");
+                    pause(backoff, &stop).await;
+                    backoff = (backoff * 2).min(BACKOFF_MAX);
+                }
+            }
+        }
+    }
+
+    /// From taking the lease to losing it or stopping.
+    async fn tenure(&self, reader: &mut dyn Reader, stop: &CancellationToken) -> Result<(), ReaderError> {
+        let name = reader.name();
+        if self.leased && !self.hold(name).await? {
+            pause(LEASE_RENEW, stop).await;
+            return Ok(());
+        }
+        let head = self.store.head().await?;
+        self.ring.note_head(head);
+        let stored = if self.leased { self.store.cursor_get(name).await? } else { head };
+        let mut tenure = Tenure {
+            follower: self,
+            read: reader.begin(stored, head).await?,
+            saved: stored,
+            renewed: Instant::now(),
+            saved_at: Instant::now(),
+        };
+        tracing::debug!(reader = name, after = tenure.read, "a reader of the journal begins");
+        let outcome = tenure.follow(reader, stop).await;
+        if self.leased && stop.is_cancelled() {
+            tenure.save(reader).await?;
+            self.store.lease_release(name, self.instance).await?;
+        }
+        outcome
+    }
+
+    async fn hold(&self, name: &str) -> Result<bool, ReaderError> {
+        let lease = self.store.lease_take(name, self.instance, (self.clock)(), LEASE_TTL).await?;
+        Ok(matches!(lease, Lease::Held { .. }))
+    }
+
+    /// The batches after `read`, in order; empty if there are none.
+    async fn next(&self, read: u64) -> Result<Vec<Arc<Batch>>, ReaderError> {
+        let mut batches = Vec::new();
+        let mut seq = read + 1;
+        while batches.len() < BATCHES_MAX
+            && let Some(batch) = self.ring.get(seq)
+        {
+            batches.push(batch);
+            seq += 1;
+        }
+        if batches.is_empty() && *self.ring.head().borrow() > read {
+            let limit = u32::try_from(BATCHES_MAX).unwrap_or(u32::MAX);
+            for record in self.store.journal_read(read, limit).await? {
+                batches.push(Arc::new(read_batch(record)?));
+            }
+        }
+        Ok(batches)
+    }
+}
+
+/// A batch as the journal has it.
+fn read_batch(record: JournalRecord) -> Result<Batch, ReaderError> {
+    let entries = journal::decode(&record.body)
+        .map_err(|error| ReaderError(format!("journal row {}: {error}", record.seq)))?
+        .into_iter()
+        .map(|entry| Entry::new(entry, None))
+        .collect();
+    Ok(Batch { seq: record.seq, at: record.at, committed_at: None, entries })
+}
+
+/// One tenure's position.
+struct Tenure<'a> {
+    follower: &'a Follower,
+    /// Handed to the reader up to here.
+    read: u64,
+    /// The cursor in the store.
+    saved: u64,
+    renewed: Instant,
+    saved_at: Instant,
+}
+
+impl Tenure<'_> {
+    async fn follow(&mut self, reader: &mut dyn Reader, stop: &CancellationToken) -> Result<(), ReaderError> {
+        let mut head = self.follower.ring.head();
+        let mut ticked = Instant::now();
+        let mut polled = Instant::now();
+        while !stop.is_cancelled() {
+            if self.follower.leased && !self.renew(reader.name()).await? {
+                return Ok(());
+            }
+            let batches = self.follower.next(self.read).await?;
+            if let Some(last) = batches.last() {
+                reader.apply(&batches).await?;
+                self.read = last.seq;
+            }
+            if ticked.elapsed() >= reader.tick_every() {
+                reader.tick().await?;
+                ticked = Instant::now();
+            }
+            if self.saved_at.elapsed() >= CURSOR_EVERY {
+                self.save(reader).await?;
+            }
+            if batches.is_empty() && *head.borrow_and_update() <= self.read {
+                let wait = reader.tick_every().saturating_sub(ticked.elapsed());
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    _ = head.changed() => {}
+                    () = tokio::time::sleep(wait.clamp(Duration::from_millis(1), HEAD_POLL)) => {}
+                }
+            }
+            if polled.elapsed() >= HEAD_POLL {
+                self.follower.ring.note_head(self.follower.store.head().await?);
+                polled = Instant::now();
+            }
+        }
+        reader.tick().await
+    }
+
+    async fn renew(&mut self, name: &str) -> Result<bool, ReaderError> {
+        if self.renewed.elapsed() < LEASE_RENEW {
+            return Ok(true);
+        }
+        let held = self.follower.hold(name).await?;
+        self.renewed = Instant::now();
+        if !held {
+            tracing::warn!(reader = name, "the lease was lost to another instance");
+        }
+        Ok(held)
+    }
+
+    async fn save(&mut self, reader: &dyn Reader) -> Result<(), ReaderError> {
+        self.saved_at = Instant::now();
+        let safe = reader.safe();
+        if self.follower.leased && safe > self.saved {
+            self.follower.store.cursor_set(reader.name(), self.follower.instance, safe).await?;
+            self.saved = safe;
+        }
+        Ok(())
+    }
+}
+
+async fn pause(pause: Duration, stop: &CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(pause) => {}
+    }
+}
+
+/// Deletes what every reader has passed and retention no longer asks for.
+///
+/// # Errors
+/// Whatever the store says.
+pub async fn prune(store: &dyn Store, readers: &[&str], now: Timestamp, retention_s: u64) -> Result<u64, StoreError> {
+    let cursors = store.cursor_list().await?;
+    let lowest = readers
+        .iter()
+        .map(|reader| cursors.iter().find(|(name, _)| name == reader).map_or(0, |(_, seq)| *seq))
+        .min()
+        .unwrap_or(0);
+    let micros = i64::try_from(retention_s.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
+    store.journal_prune(lowest, Timestamp::from_micros(now.micros().saturating_sub(micros))).await
+}

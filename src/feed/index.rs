@@ -1,0 +1,202 @@
+//! The index reader: mirrors payments into the search index, one write per payment where it can.
+//!
+//! A payment that is under way is held back for a moment: most come to rest within it, and then one document is written
+//! instead of two. What is still open after the moment is written as it stands.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use super::batch::Batch;
+use super::follower::{Reader, ReaderError};
+use crate::domain::ids::PaymentId;
+use crate::domain::payment::Payment;
+use crate::search::{Names, PaymentDocument, SearchError, SearchIndex};
+use crate::store::Store;
+
+/// The name of the cursor and the lease.
+pub const NAME: &str = "index";
+/// How long an open payment is held back.
+const SETTLE_WINDOW: Duration = Duration::from_millis(1_000);
+const COMMIT_EVERY: Duration = Duration::from_millis(300);
+/// Past so many payments held back, everything is written.
+const PENDING_MAX: usize = 20_000;
+const APPLY_MAX: usize = 1_000;
+
+/// Hears which payments have become searchable.
+pub trait IndexListener: Send + Sync + 'static {
+    /// These are in the index now.
+    fn indexed(&self, payments: &[Arc<Payment>]);
+}
+
+/// The indexing reader.
+pub struct Index {
+    store: Arc<dyn Store>,
+    search: Arc<dyn SearchIndex>,
+    names: Arc<dyn Names + Send + Sync>,
+    listener: Arc<dyn IndexListener>,
+    pending: HashMap<PaymentId, Pending>,
+    /// Those of them that need not wait any longer; may name one twice.
+    ready: Vec<PaymentId>,
+    /// Taken over from the journal up to here.
+    read: u64,
+    /// Applied, not yet committed.
+    applied: Vec<Arc<Payment>>,
+    /// Committed up to here.
+    safe: u64,
+    committed_at: Instant,
+}
+
+struct Pending {
+    /// The first batch of this payment that is not in the index.
+    seq: u64,
+    since: Instant,
+    /// `None`: to be read from the store.
+    payment: Option<Arc<Payment>>,
+}
+
+impl Index {
+    /// An indexing reader.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        search: Arc<dyn SearchIndex>,
+        names: Arc<dyn Names + Send + Sync>,
+        listener: Arc<dyn IndexListener>,
+    ) -> Self {
+        Self {
+            store,
+            search,
+            names,
+            listener,
+            pending: HashMap::new(),
+            ready: Vec::new(),
+            read: 0,
+            applied: Vec::new(),
+            safe: 0,
+            committed_at: Instant::now(),
+        }
+    }
+
+    fn note(&mut self, batch: &Batch) {
+        let since = Instant::now();
+        for entry in &batch.entries {
+            let pending = self.pending.entry(entry.payment_id).or_insert_with(|| Pending {
+                seq: batch.seq,
+                since,
+                payment: None,
+            });
+            pending.payment.clone_from(&entry.payment);
+            if entry.payment.as_ref().is_none_or(|payment| payment.operations().next().is_none()) {
+                self.ready.push(entry.payment_id);
+            }
+        }
+        self.read = batch.seq;
+    }
+
+    /// Marks what has waited long enough as ready; all of it if too much is held back.
+    fn sweep(&mut self) {
+        let (now, all) = (Instant::now(), self.pending.len() > PENDING_MAX);
+        let due = |pending: &Pending| all || now.duration_since(pending.since) >= SETTLE_WINDOW;
+        self.ready.extend(self.pending.iter().filter(|(_, pending)| due(pending)).map(|(id, _)| *id));
+    }
+
+    async fn write_ready(&mut self) -> Result<(), ReaderError> {
+        let mut ids = std::mem::take(&mut self.ready);
+        ids.sort_unstable();
+        ids.dedup();
+        for chunk in ids.chunks(APPLY_MAX) {
+            self.write(chunk).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, ids: &[PaymentId]) -> Result<(), ReaderError> {
+        let mut payments: Vec<Arc<Payment>> =
+            ids.iter().filter_map(|id| self.pending.get(id)?.payment.clone()).collect();
+        let unknown: Vec<PaymentId> = ids
+            .iter()
+            .filter(|id| self.pending.get(id).is_some_and(|pending| pending.payment.is_none()))
+            .copied()
+            .collect();
+        payments.extend(self.store.payment_get(&unknown).await?.into_iter().map(Arc::new));
+        let documents: Vec<PaymentDocument> =
+            payments.iter().flat_map(|payment| PaymentDocument::of(payment, self.names.as_ref())).collect();
+        match self.search.apply(&documents).await {
+            Ok(_) => {}
+            // The others were taken, and these never will be: `verify` and the log name them.
+            Err(SearchError::Rejected(rejected)) => {
+                for document in rejected {
+                    tracing::error!(document = %document.key, reason = document.reason, "the index refused a document");
+                }
+            }
+            Err(error) => return Err(ReaderError(error.to_string())),
+        }
+        for id in ids {
+            self.pending.remove(id);
+        }
+        self.applied.extend(payments);
+        Ok(())
+    }
+
+    async fn commit_due(&mut self) -> Result<(), ReaderError> {
+        // Below the first batch that is not wholly in the index.
+        let position = self.pending.values().map(|pending| pending.seq - 1).min().unwrap_or(self.read);
+        if (self.applied.is_empty() && position == self.safe) || self.committed_at.elapsed() < COMMIT_EVERY {
+            return Ok(());
+        }
+        self.search.commit(position).await.map_err(|error| ReaderError(error.to_string()))?;
+        self.committed_at = Instant::now();
+        self.safe = position;
+        self.listener.indexed(&self.applied);
+        self.applied.clear();
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Reader for Index {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn begin(&mut self, stored: u64, _head: u64) -> Result<u64, ReaderError> {
+        self.pending.clear();
+        self.ready.clear();
+        self.applied.clear();
+        // An index on this machine's disk knows best how far it got.
+        let committed = self.search.committed_position().await.map_err(|error| ReaderError(error.to_string()))?;
+        self.read = committed.unwrap_or(stored);
+        self.safe = self.read;
+        Ok(self.read)
+    }
+
+    async fn apply(&mut self, batches: &[Arc<Batch>]) -> Result<(), ReaderError> {
+        for batch in batches {
+            self.note(batch);
+        }
+        if self.pending.len() > PENDING_MAX {
+            self.sweep();
+        }
+        if self.ready.len() >= APPLY_MAX {
+            self.write_ready().await?;
+        }
+        self.commit_due().await
+    }
+
+    async fn tick(&mut self) -> Result<(), ReaderError> {
+        self.sweep();
+        self.write_ready().await?;
+        self.commit_due().await
+    }
+
+    fn tick_every(&self) -> Duration {
+        Duration::from_millis(100)
+    }
+
+    fn safe(&self) -> u64 {
+        self.safe
+    }
+}
