@@ -208,7 +208,7 @@ pub enum BrokerError {
 /// The port.
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {
-    /// Hands over all messages, in order within a lane. `Ok` only when every one is durably accepted. Waits for room
+    /// Hands over all messages. They are delivered roughly in this order, but not exactly. `Ok` only when every one is durably accepted. Waits for room
     /// (embedded) or for confirms (RabbitMQ), and errs at once while the broker is down or blocked.
     ///
     /// # Errors
@@ -225,7 +225,8 @@ pub trait Broker: Send + Sync + 'static {
     /// Whether the queue survives this process. If not, the application redrives open operations from the store at start.
     fn is_durable(&self) -> bool;
 
-    /// Stops taking deliveries; returns when the messages that no worker holds are back in the queue, where others see them.
+    /// Stops taking deliveries; returns when it has given the messages that no worker holds back to the queue, where they are seen waiting
+    /// and others can take them. What workers hold stays theirs to settle.
     async fn pause(&self);
 
     /// Starts taking deliveries again.
