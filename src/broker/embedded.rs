@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::lanes::LaneQueue;
 use super::settings::BrokerSettings;
 use super::{
-    AckSink, Broker, BrokerError, BrokerHealth, Delivery, DeliveryMarks, Depth, FeedEvent, FeedReceiver, Held,
-    LastDelivered, Outcome, WorkMessage,
+    AckSink, Broker, BrokerError, BrokerHealth, Delivery, DeliveryMarks, Depth, FeedEvent, FeedReceiver,
+    Held, LastDelivered, Outcome, WorkMessage,
 };
 use crate::domain::submission::Lane;
 

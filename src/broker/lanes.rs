@@ -59,13 +59,8 @@ pub(super) struct QueueClosed;
 impl<T> LaneQueue<T> {
     /// An open queue with room for `capacity` items in each lane.
     pub(super) fn new(capacity: usize) -> Self {
-        let lanes = Lanes {
-            interactive: VecDeque::new(),
-            bulk: VecDeque::new(),
-            turn: 0,
-            open: true,
-            paused: false,
-        };
+        let lanes =
+            Lanes { interactive: VecDeque::new(), bulk: VecDeque::new(), turn: 0, open: true, paused: false };
         Self {
             lanes: Mutex::new(lanes),
             capacity,
@@ -246,7 +241,11 @@ mod tests {
         for n in 0..6 {
             let queue = queue.clone();
             tasks.spawn(async move {
-                if n % 2 == 0 { queue.pop(1).await.is_err() } else { queue.push(Lane::Bulk, n).await.is_err() }
+                if n % 2 == 0 {
+                    queue.pop(1).await.is_err()
+                } else {
+                    queue.push(Lane::Bulk, n).await.is_err()
+                }
             });
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -145,9 +145,12 @@ impl BrokerSettings {
         if self.backoff_min_ms == 0 || self.backoff_max_ms < self.backoff_min_ms {
             return refuse("backoff_min_ms must be at least 1 and not above backoff_max_ms");
         }
-        let positive = [self.confirm_timeout_ms, self.connect_timeout_ms, self.watchdog_ms, self.ack_delay_ms];
+        let positive =
+            [self.confirm_timeout_ms, self.connect_timeout_ms, self.watchdog_ms, self.ack_delay_ms];
         if positive.contains(&0) || self.ack_batch == 0 || self.feed_capacity == 0 || self.heartbeat_s == 0 {
-            return refuse("timeouts, heartbeat, ack_batch, ack_delay_ms and feed_capacity must be at least 1");
+            return refuse(
+                "timeouts, heartbeat, ack_batch, ack_delay_ms and feed_capacity must be at least 1",
+            );
         }
         Ok(())
     }

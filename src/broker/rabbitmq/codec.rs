@@ -46,11 +46,8 @@ pub(super) fn decode_work(mut body: &[u8], lane: Lane, traceparent: Option<Strin
     }
     let mut id = [0_u8; 16];
     body.copy_to_slice(&mut id);
-    let key = WorkKey {
-        payment: PaymentId::from_bytes(id),
-        operation: body.get_u16(),
-        attempt: body.get_u16(),
-    };
+    let key =
+        WorkKey { payment: PaymentId::from_bytes(id), operation: body.get_u16(), attempt: body.get_u16() };
     let dispatched_at = Timestamp::from_micros(body.get_i64());
     Some(WorkMessage { key, lane, dispatched_at, traceparent })
 }

@@ -112,7 +112,8 @@ async fn start(
             tasks.spawn(channel.run(stop.clone()));
         }
     }
-    let (feed_channel, feed) = topology::within(limit, "opening the feed", open_feed(shared, connection)).await?;
+    let (feed_channel, feed) =
+        topology::within(limit, "opening the feed", open_feed(shared, connection)).await?;
     tasks.spawn(read_feed(shared.clone(), feed_channel, feed, stop.clone()));
     Ok(lanes)
 }

@@ -97,7 +97,8 @@ mod tests {
         let (one, two) = (InstanceId::from_bytes([1; 16]), InstanceId::from_bytes([2; 16]));
         let mut finder = GapFinder::default();
         let seen = [(one, 1), (one, 2), (two, 7), (two, 8), (one, 4), (one, 4), (one, 5)];
-        let gaps: Vec<bool> = seen.into_iter().map(|(origin, number)| finder.is_gap(origin, number)).collect();
+        let gaps: Vec<bool> =
+            seen.into_iter().map(|(origin, number)| finder.is_gap(origin, number)).collect();
         assert_eq!(gaps, [false, false, true, false, true, false, false]);
     }
 

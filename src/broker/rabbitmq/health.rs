@@ -93,7 +93,9 @@ impl HealthBoard {
 fn advance(health: &mut BrokerHealth, next: Option<(bool, String)>, now: Timestamp) -> bool {
     let next = match (next, &*health) {
         (None, _) => BrokerHealth::Up,
-        (Some((true, cause)), BrokerHealth::Down { since, .. }) => BrokerHealth::Down { since: *since, cause },
+        (Some((true, cause)), BrokerHealth::Down { since, .. }) => {
+            BrokerHealth::Down { since: *since, cause }
+        }
         (Some((true, cause)), _) => BrokerHealth::Down { since: now, cause },
         (Some((false, cause)), BrokerHealth::Blocked { since, .. }) => {
             BrokerHealth::Blocked { since: *since, cause }

@@ -155,7 +155,8 @@ impl Broker for RabbitMqBroker {
         let limit = self.shared.settings.connect_timeout();
         let ready = topology::ready(&connection, &self.shared.names, limit).await;
         let ready = ready.map_err(BrokerError::Down)?;
-        let (interactive, bulk) = ready.ok_or_else(|| BrokerError::Down("a work queue is missing".to_owned()))?;
+        let (interactive, bulk) =
+            ready.ok_or_else(|| BrokerError::Down("a work queue is missing".to_owned()))?;
         let (inbox_interactive, inbox_bulk) = self.shared.inbox.len();
         let count = |items: usize| u64::try_from(items).unwrap_or(u64::MAX);
         Ok(Depth {

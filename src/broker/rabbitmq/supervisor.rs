@@ -75,7 +75,10 @@ pub(super) async fn ensure_topology(shared: &Shared, connection: &Connection) ->
     let found = topology::ensure(connection, &shared.names, shared.settings.connect_timeout()).await?;
     if found == Found::WorkQueueMissing {
         shared.lost.send_modify(|count| *count += 1);
-        tracing::warn!(broker.prefix = shared.settings.prefix, "work queues were missing and have been created");
+        tracing::warn!(
+            broker.prefix = shared.settings.prefix,
+            "work queues were missing and have been created"
+        );
     }
     Ok(())
 }

@@ -169,9 +169,7 @@ pub(super) async fn bind(
     exchange: ShortString,
     key: &str,
 ) -> lapin::Result<()> {
-    channel
-        .queue_bind(queue, exchange, key.into(), QueueBindOptions::default(), FieldTable::default())
-        .await
+    channel.queue_bind(queue, exchange, key.into(), QueueBindOptions::default(), FieldTable::default()).await
 }
 
 /// Gives a request a deadline, and its error a name.

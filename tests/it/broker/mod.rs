@@ -62,7 +62,10 @@ async fn acknowledged_messages_are_gone(rig: Rig) {
     if broker.is_durable() {
         broker.close(Duration::from_secs(5)).await;
         let broker = rig.open().await;
-        assert!(timeout(Duration::from_millis(500), broker.receive(1)).await.is_err(), "gone on the server too");
+        assert!(
+            timeout(Duration::from_millis(500), broker.receive(1)).await.is_err(),
+            "gone on the server too"
+        );
     }
 }
 

@@ -53,7 +53,8 @@ async fn unacknowledged(rig: Rig) {
     let next = rig.open().await;
     let again = take(&*next, 15).await;
     let back: BTreeSet<_> = again.iter().map(|delivery| delivery.message.key.payment).collect();
-    let expected: BTreeSet<_> = messages(Lane::Bulk, 5..20).iter().map(|message| message.key.payment).collect();
+    let expected: BTreeSet<_> =
+        messages(Lane::Bulk, 5..20).iter().map(|message| message.key.payment).collect();
     assert_eq!(back, expected, "acknowledged before closing: gone; after it: delivered again");
     assert!(again.iter().all(|delivery| delivery.redelivered));
     again.into_iter().for_each(Delivery::ack);
@@ -207,7 +208,11 @@ async fn feed(rig: Rig) {
     let (mut feed_one, mut feed_two) = (one.feed_subscribe(), two.feed_subscribe());
     one.feed_publish(Bytes::from_static(b"from one")).await;
     for feed in [&mut feed_one, &mut feed_two] {
-        assert_eq!(next_message(feed).await, (one_id, Bytes::from_static(b"from one")), "everybody, sender included");
+        assert_eq!(
+            next_message(feed).await,
+            (one_id, Bytes::from_static(b"from one")),
+            "everybody, sender included"
+        );
     }
     two.feed_publish(Bytes::from_static(b"from two")).await;
     assert_eq!(next_message(&mut feed_one).await.0, two_id);
@@ -266,7 +271,8 @@ async fn poison(rig: Rig) {
     take(&*broker, 5).await.into_iter().for_each(Delivery::ack);
     let dead = || async { rig.ready("dead").await == 2 };
     eventually("both are in the dead-letter queue", Duration::from_secs(5), dead).await;
-    let dead = channel.basic_get(rig.name("dead").into(), BasicGetOptions { no_ack: true }).await.unwrap().unwrap();
+    let dead =
+        channel.basic_get(rig.name("dead").into(), BasicGetOptions { no_ack: true }).await.unwrap().unwrap();
     assert_eq!(dead.delivery.data, b"{\"not\":\"ours\"}");
     assert_eq!(*broker.health().borrow(), BrokerHealth::Up);
     assert_eq!(rig.ready("interactive").await, 0);
