@@ -92,7 +92,7 @@ impl Delivery {
         self.settle(Outcome::Ack);
     }
 
-    /// Gives it back, to be delivered again. Never blocks.
+    /// Gives it back, to be delivered again, and soon: this is no way to wait for something. Never blocks.
     pub fn requeue(mut self) {
         self.settle(Outcome::Requeue);
     }
@@ -209,7 +209,8 @@ pub enum BrokerError {
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {
     /// Hands over all messages. They are delivered roughly in this order, but not exactly. `Ok` only when every one is durably accepted. Waits for room
-    /// (embedded) or for confirms (RabbitMQ), and errs at once while the broker is down or blocked.
+    /// (embedded) or for confirms (RabbitMQ), and errs at once while the broker is down or blocked. Not to be cancelled without need:
+    /// that leaves the fate of the messages unknown, and RabbitMQ's connection has to be made anew.
     ///
     /// # Errors
     /// Any [`BrokerError`]; the caller sends the whole batch again.

@@ -51,6 +51,10 @@ pub(super) async fn session(shared: Arc<Shared>) -> SessionEnd {
         }
     };
     *shared.consume_connection.lock() = None;
+    if let Some(cause) = &cause {
+        // Said before the channels are wound up, which can take a while.
+        shared.health.report(Link::Consume, LinkState::Down(cause.clone()), Timestamp::now());
+    }
     wind_up(&shared, &connection, tasks, &stop).await;
     match cause {
         None => SessionEnd::Closing,

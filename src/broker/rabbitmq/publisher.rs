@@ -168,7 +168,11 @@ pub(super) async fn session(shared: Arc<Shared>) -> SessionEnd {
             let _turn = shared.publishing.lock().await;
             SessionEnd::Closing
         }
-        Some(cause) => SessionEnd::Broken { cause, up_since },
+        Some(cause) => {
+            // Said before the connection is closed, which can take a while.
+            shared.health.report(Link::Publish, LinkState::Down(cause.clone()), Timestamp::now());
+            SessionEnd::Broken { cause, up_since }
+        }
     };
     *shared.publish_session.lock() = None;
     session.broken.cancel();

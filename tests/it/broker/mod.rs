@@ -2,6 +2,7 @@
 //! `embedded` and `rabbitmq`.
 
 mod embedded;
+mod outage;
 mod rabbitmq;
 mod rig;
 
