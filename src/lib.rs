@@ -2,6 +2,7 @@
 //!
 //! The shape and its invariants are in `docs/ARCHITECTURE.md`. The arrows between modules are checked by a test.
 
+pub mod broker;
 pub mod domain;
 pub mod engine;
 pub mod store;

@@ -1,0 +1,204 @@
+//! The broker on RabbitMQ. It may depend on the port, the domain and lapin.
+//!
+//! Two connections, each with a supervisor of its own ([`supervisor`]): one publishes ([`publisher`]), one consumes ([`consumer`], one
+//! [`channel`] at a time). What is done with deliveries and in which order the server hears of it is decided in [`ack_window`]; names,
+//! queues and their arguments are in [`topology`]. docs/broker.md says what happens when something fails.
+
+mod ack_window;
+mod channel;
+mod codec;
+mod consumer;
+mod feed;
+mod health;
+mod pipeline;
+mod publisher;
+mod supervisor;
+mod topology;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use lapin::Connection;
+use lapin::uri::AMQPUri;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::feed::Feed;
+use self::health::{HealthBoard, Link, LinkState};
+use self::publisher::PublishSession;
+use self::topology::Names;
+use super::lanes::LaneQueue;
+use super::settings::BrokerSettings;
+use super::{
+    Broker, BrokerError, BrokerHealth, Delivery, DeliveryMarks, Depth, FeedReceiver, Held, LastDelivered,
+    WorkMessage,
+};
+use crate::domain::ids::InstanceId;
+use crate::domain::time::Timestamp;
+
+/// What both connections and the port share.
+#[derive(Debug)]
+struct Shared {
+    settings: BrokerSettings,
+    uri: AMQPUri,
+    names: Names,
+    instance: InstanceId,
+    health: HealthBoard,
+    lost: watch::Sender<u64>,
+    closing: CancellationToken,
+    /// Held while the topology is declared.
+    declaring: tokio::sync::Mutex<()>,
+    /// Held while a batch is published.
+    publishing: tokio::sync::Mutex<()>,
+    publish_session: Mutex<Option<Arc<PublishSession>>>,
+    /// Something was not accepted: have a look at the queues.
+    repair: Notify,
+    /// Whether deliveries shall be taken, and how many channels do.
+    wanted: watch::Sender<bool>,
+    consuming: watch::Sender<usize>,
+    consume_connection: Mutex<Option<Arc<Connection>>>,
+    /// Deliveries that no worker holds yet; bounded by the prefetch.
+    inbox: LaneQueue<Delivery>,
+    held: Held,
+    feed: Feed,
+    feed_rounds: AtomicU64,
+}
+
+/// The RabbitMQ adapter.
+#[derive(Debug)]
+pub struct RabbitMqBroker {
+    shared: Arc<Shared>,
+    marks: DeliveryMarks,
+    tasks: TaskTracker,
+}
+
+impl RabbitMqBroker {
+    /// Starts connecting in the background and returns at once: a server that is away is a matter of [`Broker::health`].
+    /// Needs a running tokio runtime.
+    ///
+    /// # Errors
+    /// [`BrokerError::Settings`].
+    pub fn start(settings: BrokerSettings, instance: InstanceId) -> Result<Self, BrokerError> {
+        settings.validate()?;
+        let (heartbeat, limit) = (settings.heartbeat_s, settings.connect_timeout_ms);
+        let uri = supervisor::parse_uri(settings.url.expose(), heartbeat, limit)
+            .map_err(|cause| BrokerError::Settings(format!("url: {cause}")))?;
+        let feed_capacity = usize::try_from(settings.feed_capacity).unwrap_or(usize::MAX);
+        let shared = Arc::new(Shared {
+            names: Names::new(&settings.prefix),
+            uri,
+            instance,
+            health: HealthBoard::new(Timestamp::now()),
+            lost: watch::Sender::new(0),
+            closing: CancellationToken::new(),
+            declaring: tokio::sync::Mutex::new(()),
+            publishing: tokio::sync::Mutex::new(()),
+            publish_session: Mutex::new(None),
+            repair: Notify::new(),
+            wanted: watch::Sender::new(true),
+            consuming: watch::Sender::new(0),
+            consume_connection: Mutex::new(None),
+            inbox: LaneQueue::new(usize::try_from(settings.prefetch).unwrap_or(usize::MAX)),
+            held: Held::default(),
+            feed: Feed::new(instance, feed_capacity),
+            feed_rounds: AtomicU64::new(0),
+            settings,
+        });
+        let tasks = TaskTracker::new();
+        tasks.spawn(supervisor::supervise(shared.clone(), Link::Publish, publisher::session));
+        tasks.spawn(supervisor::supervise(shared.clone(), Link::Consume, consumer::session));
+        tasks.close();
+        Ok(Self { shared, marks: DeliveryMarks::default(), tasks })
+    }
+}
+
+#[async_trait]
+impl Broker for RabbitMqBroker {
+    async fn publish(&self, messages: &[WorkMessage]) -> Result<(), BrokerError> {
+        publisher::publish(&self.shared, messages).await
+    }
+
+    async fn receive(&self, max: usize) -> Result<Vec<Delivery>, BrokerError> {
+        let deliveries = self.shared.inbox.pop(max).await.map_err(|_| BrokerError::Closed)?;
+        self.marks.note(&deliveries);
+        Ok(deliveries)
+    }
+
+    fn is_durable(&self) -> bool {
+        true
+    }
+
+    async fn pause(&self) {
+        self.shared.wanted.send_replace(false);
+        let mut consuming = self.shared.consuming.subscribe();
+        let all_stopped = consuming.wait_for(|count| *count == 0);
+        // Past this, the connection is as good as gone, and its messages are back in the queue with it.
+        let _ = timeout(self.shared.settings.connect_timeout(), all_stopped).await;
+    }
+
+    async fn resume(&self) {
+        self.shared.wanted.send_replace(true);
+    }
+
+    async fn depth(&self) -> Result<Depth, BrokerError> {
+        if self.shared.closing.is_cancelled() {
+            return Err(BrokerError::Closed);
+        }
+        let connection = self.shared.consume_connection.lock().clone();
+        let connection = connection.ok_or_else(|| BrokerError::Down("connecting".to_owned()))?;
+        let limit = self.shared.settings.connect_timeout();
+        let ready = topology::ready(&connection, &self.shared.names, limit).await;
+        let ready = ready.map_err(BrokerError::Down)?;
+        let (interactive, bulk) =
+            ready.ok_or_else(|| BrokerError::Down("a work queue is missing".to_owned()))?;
+        let (inbox_interactive, inbox_bulk) = self.shared.inbox.len();
+        let count = |items: usize| u64::try_from(items).unwrap_or(u64::MAX);
+        Ok(Depth {
+            interactive: u64::from(interactive) + count(inbox_interactive),
+            bulk: u64::from(bulk) + count(inbox_bulk),
+            in_flight: self.shared.held.count().saturating_sub(count(inbox_interactive + inbox_bulk)),
+        })
+    }
+
+    async fn feed_publish(&self, body: Bytes) {
+        let connected = self.shared.health.link(Link::Publish) == LinkState::Up;
+        self.shared.feed.send(&body, connected);
+    }
+
+    fn feed_subscribe(&self) -> FeedReceiver {
+        self.shared.feed.subscribe(self.shared.closing.clone())
+    }
+
+    fn health(&self) -> watch::Receiver<BrokerHealth> {
+        self.shared.health.subscribe()
+    }
+
+    fn topology_lost(&self) -> watch::Receiver<u64> {
+        self.shared.lost.subscribe()
+    }
+
+    fn last_delivered(&self) -> LastDelivered {
+        self.marks.get()
+    }
+
+    async fn close(&self, deadline: Duration) {
+        self.shared.closing.cancel();
+        drop(self.shared.inbox.close());
+        if timeout(deadline, self.tasks.wait()).await.is_err() {
+            tracing::warn!("RabbitMQ connections did not close in time");
+        }
+    }
+}
+
+impl Drop for RabbitMqBroker {
+    fn drop(&mut self) {
+        // Without close(), the tasks end by themselves.
+        self.shared.closing.cancel();
+    }
+}
