@@ -3,3 +3,4 @@
 //! The shape and its invariants are in `docs/ARCHITECTURE.md`. The arrows between modules are checked by a test.
 
 pub mod domain;
+pub mod search;
