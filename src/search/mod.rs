@@ -100,7 +100,8 @@ pub trait SearchIndex: Send + Sync + 'static {
     async fn close(&self);
 }
 
-/// A generation of the index that is being built. Dropped unfinished, it is removed, at the latest when the next begins.
+/// A generation of the index that is being built. Dropped unfinished it never serves, and its files are removed later: when
+/// the embedded index is next opened, a day after on Elasticsearch.
 #[async_trait]
 pub trait Generation: Send + Sync {
     /// As [`SearchIndex::apply`], into the new generation.

@@ -27,7 +27,6 @@ pub fn append_words(text: &str, out: &mut String) {
         if is_ideographic(c) {
             separate(out);
             out.push(c);
-            length = WORD_MAX_CHARS;
             // The next character starts a word of its own, whatever it is.
             out.push(' ');
             length = 0;

@@ -1,5 +1,7 @@
 //! What a query asks for, free of spelling: the small boolean algebra that each adapter translates to its own query.
 
+use crate::domain::ids::AccountId;
+
 /// A condition on a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Filter {
@@ -39,6 +41,17 @@ pub enum Filter {
 }
 
 impl Filter {
+    /// This filter within what one owner may find. Every search goes through here.
+    #[must_use]
+    pub fn scoped_to(&self, owner: AccountId) -> Self {
+        let owned = Self::term(TermField::Owner, owner.with_prefix(""));
+        match self {
+            Self::All(filters) => Self::All(std::iter::once(owned).chain(filters.iter().cloned()).collect()),
+            Self::Any(_) | Self::Not(_) | Self::Term { .. } | Self::Range { .. } | Self::Contains { .. }
+            | Self::Words(_) => Self::All(vec![owned, self.clone()]),
+        }
+    }
+
     /// The field holds this value.
     #[must_use]
     pub fn term(field: TermField, value: impl Into<String>) -> Self {
