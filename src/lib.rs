@@ -5,4 +5,6 @@
 pub mod broker;
 pub mod domain;
 pub mod engine;
+pub mod feed;
+pub mod search;
 pub mod store;

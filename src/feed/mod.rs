@@ -6,5 +6,9 @@
 //! memory ([`ring::Ring`]); anything else is read from the store.
 
 pub mod batch;
+pub mod dispatch;
+pub mod follower;
+pub mod index;
+pub mod ring;
 
 pub use batch::{Batch, Entry};

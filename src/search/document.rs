@@ -1,0 +1,288 @@
+//! What is indexed of a payment, made purely from the aggregate.
+//!
+//! One document per payment for its submitter; a transfer that succeeded has a second one for its payee, a receipt
+//! without the sender's description and metadata. Text is not copied before an adapter asks for it: a document shares the
+//! payment's submission, and [`PaymentDocument::visit`] hands each indexed value to a [`FieldSink`].
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::domain::card::Card;
+use crate::domain::decline::DeclineReason;
+use crate::domain::ids::{AccountId, PaymentId, RefundId, base62_decode};
+use crate::domain::payment::Payment;
+use crate::domain::status::Status;
+use crate::domain::submission::{Kind, Submission};
+use crate::domain::time::Timestamp;
+
+use super::query::{CARD_PRESENT, METADATA_SEPARATOR, NumberField, TermField, has};
+use super::text::{append_words, fold};
+
+/// Names a document: a payment, or the receipt of it that an account holds. Ordered by payment, the submitter's first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DocKey {
+    /// Which payment.
+    pub payment: PaymentId,
+    /// Whose receipt it is; `None` for the submitter's document.
+    pub receipt_of: Option<AccountId>,
+}
+
+impl fmt::Display for DocKey {
+    /// `<payment>` or `<payment>:<payee>`, without prefixes. The order of the text is the order of the keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.payment.with_prefix(""))?;
+        match self.receipt_of {
+            Some(payee) => write!(f, ":{}", payee.with_prefix("")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl FromStr for DocKey {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let bits = |part: &str| base62_decode(part).map(u128::to_be_bytes).ok_or(());
+        let (payment, payee) = text.split_once(':').map_or((text, None), |(payment, payee)| (payment, Some(payee)));
+        Ok(Self {
+            payment: PaymentId::from_bytes(bits(payment)?),
+            receipt_of: payee.map(bits).transpose()?.map(AccountId::from_bytes),
+        })
+    }
+}
+
+/// Display names of accounts, so that a transfer can be found by the name of the other person.
+pub trait Names {
+    /// The name of an account, if it has one.
+    fn name_of(&self, account: AccountId) -> Option<Arc<str>>;
+}
+
+/// No names at all.
+impl Names for () {
+    fn name_of(&self, _: AccountId) -> Option<Arc<str>> {
+        None
+    }
+}
+
+/// Receives the indexed values of one document. Values of one field come one after another.
+pub trait FieldSink {
+    /// An exact value, already folded where its field is.
+    fn term(&mut self, field: TermField, value: &str);
+    /// A number.
+    fn number(&mut self, field: NumberField, value: i64);
+    /// One free text, as words separated by single spaces.
+    fn words(&mut self, words: &str);
+}
+
+/// The indexed form of a payment for one reader.
+#[derive(Debug, Clone)]
+pub struct PaymentDocument {
+    /// Which document this is.
+    pub key: DocKey,
+    /// Who may find it.
+    pub owner: AccountId,
+    /// The payment's version, by which documents replace each other.
+    pub version: u64,
+    submission: Arc<Submission>,
+    status: Status,
+    card: Option<Card>,
+    decline: Option<DeclineReason>,
+    updated_at: Timestamp,
+    settled_at: Option<Timestamp>,
+    refunded_minor: i64,
+    received_minor: i64,
+    parked: bool,
+    refunds: Vec<RefundId>,
+    other_name: Option<Arc<str>>,
+}
+
+impl PaymentDocument {
+    /// The documents of a payment: its submitter's, and the payee's receipt once a transfer has succeeded.
+    #[must_use]
+    pub fn of(payment: &Payment, names: &dyn Names) -> Vec<Self> {
+        let submission = payment.submission();
+        let state = payment.state();
+        let payee = match submission.kind {
+            Kind::Transfer { payee } => Some(payee),
+            Kind::Charge | Kind::TopUp | Kind::Payout { .. } => None,
+        };
+        let document = Self {
+            key: DocKey { payment: submission.id, receipt_of: None },
+            owner: submission.owner,
+            version: u64::from(payment.version()),
+            submission: Arc::clone(submission),
+            status: state.status,
+            card: state.card,
+            decline: state.decline,
+            updated_at: state.updated_at,
+            settled_at: state.settled_at,
+            refunded_minor: payment.refunded_minor(),
+            received_minor: state.received_minor,
+            parked: payment.is_parked(),
+            refunds: state.refunds.iter().map(|refund| refund.id).collect(),
+            other_name: payee.and_then(|payee| names.name_of(payee)),
+        };
+        let receipt = payee
+            .filter(|payee| *payee != submission.owner && state.status == Status::Succeeded)
+            .map(|payee| document.receipt(payee, names.name_of(submission.owner)));
+        std::iter::once(document).chain(receipt).collect()
+    }
+
+    /// What the payee of a transfer may find.
+    fn receipt(&self, payee: AccountId, sender: Option<Arc<str>>) -> Self {
+        Self {
+            key: DocKey { receipt_of: Some(payee), ..self.key },
+            owner: payee,
+            refunded_minor: 0,
+            parked: false,
+            refunds: Vec::new(),
+            decline: None,
+            other_name: sender,
+            ..self.clone()
+        }
+    }
+
+    /// Whether this is a receipt.
+    #[must_use]
+    pub const fn is_receipt(&self) -> bool {
+        self.key.receipt_of.is_some()
+    }
+
+    /// A hash of every indexed value but the free words, which follow from the others and from names that may change.
+    /// Two documents are equal, for `verify`, when their versions and digests are.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let mut sink = DigestSink(blake3::Hasher::new());
+        self.visit(&mut sink);
+        let mut short = [0_u8; 8];
+        short.copy_from_slice(sink.0.finalize().as_bytes().split_at(8).0);
+        u64::from_le_bytes(short)
+    }
+
+    /// Hands every indexed value to `sink`.
+    pub fn visit(&self, sink: &mut impl FieldSink) {
+        let submission = &self.submission;
+        sink.term(TermField::Owner, &self.owner.with_prefix(""));
+        sink.term(TermField::Payment, &submission.id.with_prefix(""));
+        sink.term(TermField::Status, self.status.as_str());
+        sink.term(TermField::Kind, submission.kind.as_str());
+        sink.term(TermField::Currency, &submission.amount.currency.lower());
+        sink.number(NumberField::Amount, submission.amount.amount_minor);
+        sink.number(NumberField::Refunded, self.refunded_minor);
+        sink.number(NumberField::Created, submission.created_at.micros());
+        sink.number(NumberField::Updated, self.updated_at.micros());
+        if let Some(settled) = self.settled_at {
+            sink.number(NumberField::Settled, settled.micros());
+        }
+        if let Kind::Transfer { payee } = submission.kind {
+            sink.term(TermField::Payee, &payee.with_prefix(""));
+        }
+        for refund in &self.refunds {
+            sink.term(TermField::Refund, &refund.with_prefix(""));
+        }
+        self.visit_card(sink);
+        self.visit_texts(sink);
+        self.visit_flags(sink);
+        self.visit_presence(sink);
+        if let Some(name) = &self.other_name {
+            words(name, sink);
+        }
+    }
+
+    fn visit_card(&self, sink: &mut impl FieldSink) {
+        if let Some(card) = &self.card {
+            sink.term(TermField::CardBrand, card.brand().as_str());
+            sink.term(TermField::CardLast4, card.last4());
+            sink.term(TermField::CardFirst6, card.first6());
+            sink.term(TermField::CardFingerprint, &format!("{:016x}", card.fingerprint));
+            sink.words(card.brand().as_str());
+            sink.words(card.last4());
+        }
+        if let Some(decline) = self.decline {
+            sink.term(TermField::DeclineCode, decline.decline_code());
+            words(decline.decline_code(), sink);
+        }
+    }
+
+    fn visit_texts(&self, sink: &mut impl FieldSink) {
+        if self.is_receipt() {
+            return;
+        }
+        if let Some(description) = &self.submission.description {
+            sink.term(TermField::Description, &fold(description));
+            words(description, sink);
+        }
+        for (key, value) in &self.submission.metadata {
+            sink.term(TermField::Metadata, &format!("{key}{METADATA_SEPARATOR}{}", fold(value)));
+        }
+        for (_, value) in &self.submission.metadata {
+            words(value, sink);
+        }
+        if let Some(run) = &self.submission.run {
+            sink.term(TermField::Run, &fold(run));
+            words(run, sink);
+        }
+    }
+
+    fn visit_flags(&self, sink: &mut impl FieldSink) {
+        let flags = [
+            ("refunded", self.refunded_minor > 0),
+            ("partially_refunded", self.refunded_minor > 0 && self.refunded_minor < self.received_minor),
+            ("parked", self.parked),
+            ("received", self.is_receipt()),
+        ];
+        for (name, _) in flags.iter().filter(|(_, set)| *set) {
+            sink.term(TermField::Flag, name);
+        }
+    }
+
+    /// Which optional fields have a value, for `field:null`.
+    fn visit_presence(&self, sink: &mut impl FieldSink) {
+        let own = !self.is_receipt();
+        let submission = &self.submission;
+        let present = [
+            ("settled", self.settled_at.is_some()),
+            ("metadata", own && !submission.metadata.is_empty()),
+            ("description", own && submission.description.is_some()),
+            ("run", own && submission.run.is_some()),
+            (CARD_PRESENT, self.card.is_some()),
+            ("decline_code", self.decline.is_some()),
+            ("refund", !self.refunds.is_empty()),
+            ("payee", matches!(submission.kind, Kind::Transfer { .. })),
+        ];
+        for (name, _) in present.iter().filter(|(_, set)| *set) {
+            sink.term(TermField::Has, name);
+        }
+        if own {
+            for (key, _) in &submission.metadata {
+                sink.term(TermField::Has, &has(key));
+            }
+        }
+    }
+}
+
+fn words(text: &str, sink: &mut impl FieldSink) {
+    let mut joined = String::with_capacity(text.len());
+    append_words(text, &mut joined);
+    if !joined.is_empty() {
+        sink.words(&joined);
+    }
+}
+
+/// Field name, length, value: no two different documents feed the same bytes.
+struct DigestSink(blake3::Hasher);
+
+impl FieldSink for DigestSink {
+    fn term(&mut self, field: TermField, value: &str) {
+        self.0.update(field.name().as_bytes());
+        self.0.update(&u64::try_from(value.len()).unwrap_or(u64::MAX).to_le_bytes());
+        self.0.update(value.as_bytes());
+    }
+
+    fn number(&mut self, field: NumberField, value: i64) {
+        self.0.update(field.name().as_bytes());
+        self.0.update(&value.to_le_bytes());
+    }
+
+    fn words(&mut self, _: &str) {}
+}

@@ -1,0 +1,107 @@
+//! Indices behind the alias: making the first, finding out about the one that serves, building and flipping to another.
+
+use serde_json::{Value, json};
+
+use crate::domain::time::Timestamp;
+use crate::search::settings::SearchSettings;
+use crate::search::{SCHEMA_VERSION, SearchError};
+
+use super::client::{Client, Method};
+use super::mapping::{index_body, meta};
+
+/// When an index without the alias is taken for one that nobody builds any more, in microseconds.
+const ABANDONED_AFTER_MICROS: i64 = 86_400_000_000;
+
+/// The alias that is searched and written to.
+pub(super) fn alias(settings: &SearchSettings) -> String {
+    format!("{}-payments", settings.prefix)
+}
+
+/// Makes sure that there is an index behind the alias. The answer tells whether it has yet to be filled from the store.
+pub(super) async fn ensure(client: &Client, settings: &SearchSettings) -> Result<bool, SearchError> {
+    let alias = alias(settings);
+    if let Some(incomplete) = incomplete(client, &alias).await? {
+        return Ok(incomplete);
+    }
+    // Every instance picks the same first name, so that only one of them makes it.
+    let mut body = index_body(settings, &refresh_interval(settings));
+    if let Some(body) = body.as_object_mut() {
+        body.insert("aliases".to_owned(), json!({ alias.as_str(): {} }));
+    }
+    let answer = client.send_json(Method::Put, &format!("/{alias}-v{SCHEMA_VERSION}-0"), &body).await?;
+    if !answer.is_error("resource_already_exists_exception") {
+        answer.success()?;
+        return Ok(true);
+    }
+    match incomplete(client, &alias).await? {
+        Some(incomplete) => Ok(incomplete),
+        None => Err(SearchError::Unavailable(format!("the index {alias}-v{SCHEMA_VERSION}-0 exists without its alias"))),
+    }
+}
+
+/// Whether what serves is of another shape or was never filled; `None` if nothing serves.
+async fn incomplete(client: &Client, alias: &str) -> Result<Option<bool>, SearchError> {
+    let query = [("filter_path", "*.mappings._meta")];
+    let answer = client.send(Method::Get, &format!("/{alias}/_mapping"), &query, None).await?;
+    if answer.status == 404 {
+        return Ok(None);
+    }
+    let answer = answer.json()?;
+    let complete = |index: &Value| index.pointer("/mappings/_meta") == Some(&meta(true));
+    Ok(Some(!answer.as_object().is_some_and(|indices| !indices.is_empty() && indices.values().all(complete))))
+}
+
+fn refresh_interval(settings: &SearchSettings) -> String {
+    format!("{}ms", settings.refresh_ms)
+}
+
+/// Makes an empty index that does not serve, and removes those that were given up long ago.
+pub(super) async fn create(client: &Client, settings: &SearchSettings) -> Result<String, SearchError> {
+    let alias = alias(settings);
+    remove_abandoned(client, &alias).await?;
+    let index = format!("{alias}-v{SCHEMA_VERSION}-{}", Timestamp::now().micros());
+    // Nobody searches it while it is built.
+    client.send_json(Method::Put, &format!("/{index}"), &index_body(settings, "-1")).await?.success()?;
+    Ok(index)
+}
+
+async fn remove_abandoned(client: &Client, alias: &str) -> Result<(), SearchError> {
+    let answer = client.send(Method::Get, &format!("/{alias}-v*/_alias"), &[], None).await?;
+    if answer.status == 404 {
+        return Ok(());
+    }
+    let oldest = Timestamp::now().micros().saturating_sub(ABANDONED_AFTER_MICROS);
+    for (index, state) in answer.json()?.as_object().into_iter().flatten() {
+        let made_at = index.rsplit('-').next().and_then(|micros| micros.parse::<i64>().ok());
+        let unused = state.get("aliases").and_then(Value::as_object).is_some_and(serde_json::Map::is_empty);
+        if unused && made_at.is_some_and(|made_at| made_at < oldest) {
+            remove(client, index).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes an index; one that is gone already is no error.
+pub(super) async fn remove(client: &Client, index: &str) -> Result<(), SearchError> {
+    let answer = client.send(Method::Delete, &format!("/{index}"), &[("ignore_unavailable", "true")], None).await?;
+    if answer.status == 404 { Ok(()) } else { answer.success().map(drop) }
+}
+
+/// Lets `index` serve and removes what served before, in one step.
+pub(super) async fn flip(client: &Client, settings: &SearchSettings, index: &str) -> Result<(), SearchError> {
+    let alias = alias(settings);
+    let refresh = json!({ "index": { "refresh_interval": refresh_interval(settings) } });
+    client.send_json(Method::Put, &format!("/{index}/_settings"), &refresh).await?.success()?;
+    client.send(Method::Post, &format!("/{index}/_refresh"), &[], None).await?.success()?;
+    let mapping = json!({ "_meta": meta(true) });
+    client.send_json(Method::Put, &format!("/{index}/_mapping"), &mapping).await?.success()?;
+    let mut actions = vec![json!({ "add": { "index": index, "alias": alias } })];
+    let serving = client.send(Method::Get, &format!("/_alias/{alias}"), &[], None).await?;
+    if serving.status != 404 {
+        let serving = serving.json()?;
+        let names = serving.as_object().into_iter().flatten().map(|(name, _)| name).filter(|name| *name != index);
+        actions.extend(names.map(|name| json!({ "remove_index": { "index": name } })));
+    }
+    client.send_json(Method::Post, "/_aliases", &json!({ "actions": actions })).await?.success()?;
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! The Elasticsearch mapping: the same fields, under the same names, as the tantivy schema. Core field types only, which
+//! every installation has.
+
+use serde_json::{Map, Value, json};
+
+use crate::search::SCHEMA_VERSION;
+use crate::search::query::{NumberField, TermField};
+use crate::search::settings::SearchSettings;
+
+/// Fields that no query names.
+pub(super) const DIGEST: &str = "digest";
+pub(super) const RECEIPT: &str = "receipt";
+pub(super) const TEXT: &str = "text";
+
+/// The body that creates an index. `refresh` is its `refresh_interval`.
+pub(super) fn index_body(settings: &SearchSettings, refresh: &str) -> Value {
+    json!({
+        "settings": {
+            "number_of_shards": settings.shards,
+            "number_of_replicas": settings.replicas,
+            "refresh_interval": refresh,
+        },
+        "mappings": { "dynamic": false, "_meta": meta(false), "properties": properties() },
+    })
+}
+
+/// What an index says of itself: its shape, and whether it was once filled from the store.
+pub(super) fn meta(complete: bool) -> Value {
+    json!({ "schema": SCHEMA_VERSION, "complete": complete })
+}
+
+fn properties() -> Map<String, Value> {
+    let mut properties = Map::new();
+    for field in TermField::ALL {
+        // Columns only where results are counted or ordered by them.
+        let column = field.is_counted() || field == TermField::Payment;
+        properties.insert(field.name().to_owned(), json!({ "type": "keyword", "doc_values": column }));
+    }
+    for field in NumberField::ALL {
+        properties.insert(field.name().to_owned(), json!({ "type": "long" }));
+    }
+    let text = json!({ "type": "text", "analyzer": "standard", "norms": false });
+    properties.insert(TEXT.to_owned(), text);
+    properties.insert(DIGEST.to_owned(), json!({ "type": "long", "index": false }));
+    properties.insert(RECEIPT.to_owned(), json!({ "type": "byte", "index": false }));
+    properties
+}

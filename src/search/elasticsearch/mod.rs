@@ -1,0 +1,323 @@
+//! The Elasticsearch index: documents in `<prefix>-payments-v<schema>-<generation>` behind the alias `<prefix>-payments`.
+//!
+//! The server may be away at any time, at the start too: every call makes sure of the index first, fails with
+//! [`SearchError::Unavailable`] and can be repeated. Versions are kept by the server itself (`version_type: external`), so
+//! several instances may write. The reader's position is not kept here but in the store. Uses core features of
+//! Elasticsearch 8 only: no plugins, no scripts, no `_reindex`.
+
+mod bulk;
+mod client;
+mod compile;
+mod indices;
+mod mapping;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, watch};
+
+use crate::domain::ids::{PaymentId, base62_decode};
+use crate::domain::time::Timestamp;
+
+use super::document::{DocKey, PaymentDocument};
+use super::query::TermField;
+use super::request::{Cursor, Hit, SearchPage, SearchRequest, Total};
+use super::settings::SearchSettings;
+use super::{Applied, Generation, ScannedDocument, SearchError, SearchHealth, SearchIndex, aggregations};
+
+use bulk::MISSING;
+use client::{Client, Method};
+use mapping::{DIGEST, RECEIPT};
+
+/// The largest page that Elasticsearch gives by default.
+const SCAN_MAX: usize = 10_000;
+
+/// Elasticsearch as [`SearchIndex`].
+pub struct ElasticsearchIndex {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: Client,
+    settings: SearchSettings,
+    alias: String,
+    /// Whether the index is known to exist. Held while that is found out, so that it is asked once.
+    ensured: Mutex<bool>,
+    needs_rebuild: AtomicBool,
+    building: AtomicBool,
+    closed: AtomicBool,
+    health: watch::Sender<SearchHealth>,
+}
+
+impl ElasticsearchIndex {
+    /// Prepares the way to the server. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// The settings cannot be used.
+    pub fn new(settings: &SearchSettings) -> Result<Self, SearchError> {
+        let inner = Inner {
+            client: Client::new(settings)?,
+            settings: settings.clone(),
+            alias: indices::alias(settings),
+            ensured: Mutex::new(false),
+            needs_rebuild: AtomicBool::new(false),
+            building: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            health: watch::Sender::new(SearchHealth::Up),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Finds out about the index and makes it if there is none. [`SearchIndex::needs_rebuild`] is known afterwards.
+    ///
+    /// # Errors
+    /// The server cannot be reached.
+    pub async fn connect(&self) -> Result<(), SearchError> {
+        let result = self.inner.ensure().await;
+        self.inner.note(result).await
+    }
+}
+
+impl Inner {
+    async fn ensure(&self) -> Result<(), SearchError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(SearchError::Closed);
+        }
+        let mut ensured = self.ensured.lock().await;
+        if !*ensured {
+            let incomplete = indices::ensure(&self.client, &self.settings).await?;
+            self.needs_rebuild.store(incomplete, Ordering::Release);
+            *ensured = true;
+        }
+        Ok(())
+    }
+
+    /// Passes a result on and remembers whether the server answers. An index that has gone is made anew next time.
+    async fn note<T>(&self, result: Result<T, SearchError>) -> Result<T, SearchError> {
+        let down = match &result {
+            Err(SearchError::Unavailable(reason)) => Some(reason.clone()),
+            Err(error @ (SearchError::Internal(_) | SearchError::Backpressure)) => Some(error.to_string()),
+            Ok(_) | Err(_) => None,
+        };
+        if down.as_deref() == Some(MISSING) {
+            *self.ensured.lock().await = false;
+        }
+        self.health.send_if_modified(|health| match (down, &*health) {
+            (Some(reason), SearchHealth::Up) => {
+                *health = SearchHealth::Down { since: Timestamp::now(), reason };
+                true
+            }
+            (None, SearchHealth::Down { .. }) => {
+                *health = SearchHealth::Up;
+                true
+            }
+            (Some(_), SearchHealth::Down { .. }) | (None, SearchHealth::Up) => false,
+        });
+        result
+    }
+
+    /// Asks the alias for documents.
+    async fn query(&self, body: &Value, filter_path: &str) -> Result<Value, SearchError> {
+        self.ensure().await?;
+        let path = format!("/{}/_search", self.alias);
+        let body = Bytes::from(body.to_string());
+        let query = [("filter_path", filter_path)];
+        let answer = self.client.send(Method::Post, &path, &query, Some(body)).await?;
+        if answer.is_error("index_not_found_exception") {
+            return Err(SearchError::Unavailable(MISSING.to_owned()));
+        }
+        let answer = answer.json()?;
+        let failed = answer.pointer("/_shards/failed").and_then(Value::as_u64) != Some(0);
+        if failed || answer.get("timed_out") != Some(&Value::Bool(false)) {
+            return Err(SearchError::Unavailable("the search did not finish".to_owned()));
+        }
+        Ok(answer)
+    }
+
+    async fn apply(&self, documents: &[PaymentDocument]) -> Result<Applied, SearchError> {
+        self.ensure().await?;
+        bulk::apply(&self.client, &self.alias, true, documents).await
+    }
+
+    async fn refresh(&self) -> Result<(), SearchError> {
+        self.ensure().await?;
+        let path = format!("/{}/_refresh", self.alias);
+        self.client.send(Method::Post, &path, &[], None).await?.success().map(drop)
+    }
+
+    async fn search(&self, request: &SearchRequest) -> Result<SearchPage, SearchError> {
+        let order = if request.sort.is_descending() { "desc" } else { "asc" };
+        let mut body = json!({
+            // One more than asked for tells whether there is a next page.
+            "size": request.limit.saturating_add(1),
+            "_source": false,
+            "version": true,
+            "track_total_hits": true,
+            "timeout": format!("{}ms", self.settings.request_timeout_ms),
+            "query": compile::compile(&request.query.filter().scoped_to(request.owner)),
+            "sort": [{ request.sort.field().name(): order }, { TermField::Payment.name(): order }],
+            "aggs": aggregations::request(request),
+        });
+        if let (Some(cursor), Some(body)) = (&request.cursor, body.as_object_mut()) {
+            body.insert("search_after".to_owned(), json!([cursor.value, cursor.payment.with_prefix("")]));
+        }
+        let filter_path = "timed_out,_shards.failed,hits.total,hits.hits._version,hits.hits.sort,aggregations";
+        let answer = self.query(&body, filter_path).await?;
+        read_page(request, &answer).ok_or_else(|| SearchError::Internal("unexpected form of an answer".to_owned()))
+    }
+
+    async fn count(&self) -> Result<u64, SearchError> {
+        self.ensure().await?;
+        let answer = self.client.send(Method::Get, &format!("/{}/_count", self.alias), &[], None).await?.json()?;
+        let count = answer.get("count").and_then(Value::as_u64);
+        count.ok_or_else(|| SearchError::Internal("unexpected form of a count".to_owned()))
+    }
+
+    async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, SearchError> {
+        let mut body = json!({
+            "size": limit.min(SCAN_MAX),
+            "_source": false,
+            "version": true,
+            "docvalue_fields": [DIGEST],
+            "sort": [{ TermField::Payment.name(): "asc" }, { RECEIPT: "asc" }],
+        });
+        if let (Some(after), Some(body)) = (after, body.as_object_mut()) {
+            let place = json!([after.payment.with_prefix(""), u8::from(after.receipt_of.is_some())]);
+            body.insert("search_after".to_owned(), place);
+        }
+        let filter_path = "timed_out,_shards.failed,hits.total,hits.hits._id,hits.hits._version,hits.hits.fields";
+        let answer = self.query(&body, filter_path).await?;
+        let found = hits(&answer).map(read_scanned).collect::<Option<Vec<_>>>();
+        found.ok_or_else(|| SearchError::Internal("unexpected form of an answer".to_owned()))
+    }
+}
+
+fn hits(answer: &Value) -> impl Iterator<Item = &Value> {
+    answer.pointer("/hits/hits").and_then(Value::as_array).into_iter().flatten()
+}
+
+fn read_page(request: &SearchRequest, answer: &Value) -> Option<SearchPage> {
+    let total = answer.pointer("/hits/total")?;
+    let found = hits(answer).map(|hit| read_hit(request, hit)).collect::<Option<Vec<_>>>()?;
+    let more = found.len() > request.limit;
+    let kept = found.get(..request.limit).unwrap_or(&found);
+    let mut page = SearchPage {
+        hits: kept.iter().map(|(hit, _)| *hit).collect(),
+        total: Total {
+            value: total.get("value")?.as_u64()?,
+            exact: total.get("relation").and_then(Value::as_str) == Some("eq"),
+        },
+        next_cursor: kept.last().filter(|_| more).map(|(_, cursor)| *cursor),
+        ..SearchPage::default()
+    };
+    aggregations::read(request, answer.get("aggregations").unwrap_or(&Value::Null), &mut page)?;
+    Some(page)
+}
+
+fn read_hit(request: &SearchRequest, hit: &Value) -> Option<(Hit, Cursor)> {
+    let [value, payment] = hit.get("sort")?.as_array()?.as_slice() else { return None };
+    let payment = PaymentId::from_bytes(base62_decode(payment.as_str()?)?.to_be_bytes());
+    let cursor = Cursor { sort: request.sort, value: value.as_i64()?, payment };
+    Some((Hit { payment, version: hit.get("_version")?.as_u64()? }, cursor))
+}
+
+fn read_scanned(hit: &Value) -> Option<ScannedDocument> {
+    let digest = hit.pointer("/fields/digest/0")?.as_i64()?.cast_unsigned();
+    let key = hit.get("_id")?.as_str()?.parse().ok()?;
+    Some(ScannedDocument { key, version: hit.get("_version")?.as_u64()?, digest })
+}
+
+#[async_trait]
+impl SearchIndex for ElasticsearchIndex {
+    async fn apply(&self, documents: &[PaymentDocument]) -> Result<Applied, SearchError> {
+        let result = self.inner.apply(documents).await;
+        self.inner.note(result).await
+    }
+
+    async fn commit(&self, _: u64) -> Result<(), SearchError> {
+        if self.inner.closed.load(Ordering::Acquire) { Err(SearchError::Closed) } else { Ok(()) }
+    }
+
+    async fn committed_position(&self) -> Result<Option<u64>, SearchError> {
+        Ok(None)
+    }
+
+    async fn refresh(&self) -> Result<(), SearchError> {
+        let result = self.inner.refresh().await;
+        self.inner.note(result).await
+    }
+
+    async fn search(&self, request: &SearchRequest) -> Result<SearchPage, SearchError> {
+        request.validate()?;
+        let result = self.inner.search(request).await;
+        self.inner.note(result).await
+    }
+
+    async fn count(&self) -> Result<u64, SearchError> {
+        let result = self.inner.count().await;
+        self.inner.note(result).await
+    }
+
+    async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, SearchError> {
+        let result = self.inner.scan(after, limit).await;
+        self.inner.note(result).await
+    }
+
+    async fn begin_generation(&self) -> Result<Box<dyn Generation>, SearchError> {
+        self.inner.ensure().await?;
+        if self.inner.building.swap(true, Ordering::AcqRel) {
+            return Err(SearchError::Busy);
+        }
+        // From here on dropping the generation, even half made, lets the next one begin.
+        let mut generation = ElasticsearchGeneration { inner: Arc::clone(&self.inner), index: String::new() };
+        let created = indices::create(&self.inner.client, &self.inner.settings).await;
+        generation.index = self.inner.note(created).await?;
+        Ok(Box::new(generation))
+    }
+
+    fn needs_rebuild(&self) -> bool {
+        self.inner.needs_rebuild.load(Ordering::Acquire)
+    }
+
+    fn health(&self) -> watch::Receiver<SearchHealth> {
+        self.inner.health.subscribe()
+    }
+
+    async fn close(&self) {
+        self.inner.closed.store(true, Ordering::Release);
+    }
+}
+
+/// A generation in an index of its own, not behind the alias yet.
+struct ElasticsearchGeneration {
+    inner: Arc<Inner>,
+    index: String,
+}
+
+#[async_trait]
+impl Generation for ElasticsearchGeneration {
+    async fn apply(&self, documents: &[PaymentDocument]) -> Result<Applied, SearchError> {
+        bulk::apply(&self.inner.client, &self.index, false, documents).await
+    }
+
+    async fn finish(self: Box<Self>, _: u64) -> Result<(), SearchError> {
+        indices::flip(&self.inner.client, &self.inner.settings, &self.index).await?;
+        self.inner.needs_rebuild.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    async fn abandon(self: Box<Self>) {
+        if let Err(error) = indices::remove(&self.inner.client, &self.index).await {
+            tracing::warn!(search.error = %error, "search.abandoned_generation_left");
+        }
+    }
+}
+
+impl Drop for ElasticsearchGeneration {
+    fn drop(&mut self) {
+        self.inner.building.store(false, Ordering::Release);
+    }
+}

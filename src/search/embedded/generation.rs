@@ -1,0 +1,142 @@
+//! Generations on disk: one directory each, named after the schema's version, and a file that says which one serves.
+//! Blocking; called off the runtime.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tantivy::{Index, IndexReader, ReloadPolicy, TantivyError};
+use tokio::sync::mpsc;
+
+use crate::domain::time::Timestamp;
+use crate::search::{SCHEMA_VERSION, SearchError};
+
+use super::schema::{Fields, schema};
+use super::writer::{Call, Payload, internal, spawn};
+
+const CURRENT: &str = "CURRENT";
+const ASIDE: &str = "damaged-";
+
+/// An open generation: its reader and the way to its writer.
+pub(super) struct Live {
+    pub directory: PathBuf,
+    pub fields: Fields,
+    pub reader: IndexReader,
+    pub index: Index,
+    /// Emptied on closing, which ends the thread.
+    calls: parking_lot::Mutex<Option<mpsc::Sender<Call>>>,
+    thread: parking_lot::Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl Live {
+    /// The way to the writer, unless it was closed.
+    pub(super) fn calls(&self) -> Result<mpsc::Sender<Call>, SearchError> {
+        self.calls.lock().clone().ok_or(SearchError::Closed)
+    }
+
+    /// Ends the writer and waits for it.
+    pub(super) fn close(&self) {
+        drop(self.calls.lock().take());
+        let thread = self.thread.lock().take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("search.writer_panicked");
+        }
+    }
+
+    /// Closes it and removes its files. Searches that still run keep theirs open.
+    pub(super) fn remove(&self) {
+        self.close();
+        if let Err(error) = fs::remove_dir_all(&self.directory) {
+            tracing::warn!(search.error = %error, "search.old_generation_left");
+        }
+    }
+
+    fn open(directory: PathBuf, memory_bytes: usize) -> tantivy::Result<Self> {
+        let (schema, fields) = schema();
+        let index = Index::open_in_dir(&directory)?;
+        if index.schema() != schema {
+            return Err(TantivyError::SchemaError("of another version".to_owned()));
+        }
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        let (calls, thread) = spawn(&index, reader.clone(), fields, memory_bytes)?;
+        let (calls, thread) = (Some(calls).into(), Some(thread).into());
+        Ok(Self { directory, fields, reader, index, calls, thread })
+    }
+}
+
+/// Opens the generation that serves. One that is damaged or of another shape is moved aside and an empty one takes its
+/// place. The flag says whether it has yet to be filled from the store.
+pub(super) fn open_current(root: &Path, memory_bytes: usize) -> Result<(Live, bool), SearchError> {
+    let io = |error: io::Error| SearchError::Unavailable(format!("{}: {error}", root.display()));
+    fs::create_dir_all(root).map_err(io)?;
+    let current = fs::read_to_string(root.join(CURRENT)).ok().map(|name| name.trim().to_owned());
+    let ours = format!("v{SCHEMA_VERSION}-");
+    let plain = |name: &String| !name.is_empty() && !name.contains(['/', '\\', '.']);
+    if let Some(name) = current.filter(plain) {
+        remove_others(root, &name).map_err(io)?;
+        let opened = if name.starts_with(&ours) {
+            Live::open(root.join(&name), memory_bytes)
+        } else {
+            Err(TantivyError::SchemaError("of another version".to_owned()))
+        };
+        match opened {
+            Ok(live) => {
+                let complete = Payload::read(&live.index).map_err(internal)?.complete;
+                return Ok((live, !complete));
+            }
+            // Someone else's index is neither damaged nor ours to move.
+            Err(error @ TantivyError::LockFailure(..)) => return Err(SearchError::Unavailable(error.to_string())),
+            Err(error) => {
+                tracing::warn!(search.error = %error, "search.index_moved_aside");
+                move_aside(root, &name).map_err(io)?;
+            }
+        }
+    }
+    let live = create(root, memory_bytes)?;
+    make_current(root, &live.directory).map_err(io)?;
+    Ok((live, true))
+}
+
+/// An empty generation that does not serve yet.
+pub(super) fn create(root: &Path, memory_bytes: usize) -> Result<Live, SearchError> {
+    let directory = root.join(format!("v{SCHEMA_VERSION}-{}", Timestamp::now().micros()));
+    fs::create_dir_all(&directory).map_err(|error| SearchError::Unavailable(error.to_string()))?;
+    Index::create_in_dir(&directory, schema().0).map_err(internal)?;
+    Live::open(directory, memory_bytes).map_err(internal)
+}
+
+/// Names the generation that serves. Atomic: a crash leaves the old name or the new one.
+pub(super) fn make_current(root: &Path, directory: &Path) -> io::Result<()> {
+    let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let next = root.join("CURRENT.next");
+    let mut file = fs::File::create(&next)?;
+    file.write_all(name.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&next, root.join(CURRENT))?;
+    fs::File::open(root)?.sync_all()
+}
+
+/// Removes generations that never came to serve or no longer do. What was moved aside stays.
+fn remove_others(root: &Path, current: &str) -> io::Result<()> {
+    for entry in fs::read_dir(root)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let generation = name.to_str().is_some_and(|name| name.starts_with('v') && name != current);
+        if generation && entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Keeps a damaged generation for whoever wants to know why; only the last one, so that the disk does not fill up.
+fn move_aside(root: &Path, name: &str) -> io::Result<()> {
+    for entry in fs::read_dir(root)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(ASIDE)) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    let from = root.join(name);
+    if from.exists() { fs::rename(from, root.join(format!("{ASIDE}{name}"))) } else { Ok(()) }
+}

@@ -1,0 +1,139 @@
+//! The tantivy schema: the same fields, under the same names, as the Elasticsearch mapping. Nothing is stored: hits are
+//! read from columns.
+
+use tantivy::schema::{
+    FAST, Field, IndexRecordOption, Schema, SchemaBuilder, TextFieldIndexing, TextOptions,
+};
+use tantivy::{TantivyDocument, Term};
+
+use crate::search::document::{FieldSink, PaymentDocument};
+use crate::search::query::{NumberField, TermField};
+
+/// Column names that no query names.
+pub(super) const ID_HIGH: &str = "id_high";
+pub(super) const ID_LOW: &str = "id_low";
+pub(super) const VERSION: &str = "version";
+pub(super) const DIGEST: &str = "digest";
+
+/// The handles of all fields.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fields {
+    pub key: Field,
+    pub text: Field,
+    id_high: Field,
+    id_low: Field,
+    version: Field,
+    digest: Field,
+    terms: [Field; TermField::ALL.len()],
+    numbers: [Field; NumberField::ALL.len()],
+}
+
+/// The schema and its handles.
+pub(super) fn schema() -> (Schema, Fields) {
+    let mut builder = Schema::builder();
+    let fields = Fields {
+        key: builder.add_text_field("key", exact()),
+        text: builder.add_text_field("text", words()),
+        id_high: builder.add_u64_field(ID_HIGH, FAST),
+        id_low: builder.add_u64_field(ID_LOW, FAST),
+        version: builder.add_u64_field(VERSION, FAST),
+        digest: builder.add_u64_field(DIGEST, FAST),
+        terms: TermField::ALL.map(|field| add_term(&mut builder, field)),
+        numbers: NumberField::ALL.map(|field| builder.add_i64_field(field.name(), FAST)),
+    };
+    (builder.build(), fields)
+}
+
+fn add_term(builder: &mut SchemaBuilder, field: TermField) -> Field {
+    let options = if field.is_counted() { exact().set_fast("raw") } else { exact() };
+    builder.add_text_field(field.name(), options)
+}
+
+fn exact() -> TextOptions {
+    let indexing = TextFieldIndexing::default().set_tokenizer("raw").set_fieldnorms(false);
+    TextOptions::default().set_indexing_options(indexing.set_index_option(IndexRecordOption::Basic))
+}
+
+fn words() -> TextOptions {
+    let indexing = TextFieldIndexing::default().set_tokenizer("whitespace").set_fieldnorms(false);
+    TextOptions::default().set_indexing_options(indexing.set_index_option(IndexRecordOption::WithFreqsAndPositions))
+}
+
+impl Fields {
+    pub(super) fn term(&self, field: TermField) -> Field {
+        let at = TermField::ALL.iter().position(|known| *known == field);
+        // Every variant is in ALL; a test counts them.
+        at.and_then(|at| self.terms.get(at)).copied().unwrap_or(self.key)
+    }
+
+    pub(super) fn number(&self, field: NumberField) -> Field {
+        let at = NumberField::ALL.iter().position(|known| *known == field);
+        at.and_then(|at| self.numbers.get(at)).copied().unwrap_or(self.key)
+    }
+
+    pub(super) fn key_term(&self, key: &str) -> Term {
+        Term::from_field_text(self.key, key)
+    }
+
+    /// A payment as tantivy takes it.
+    pub(super) fn document(&self, payment: &PaymentDocument, key: &str) -> TantivyDocument {
+        let (high, low) = split_id(u128::from_be_bytes(*payment.key.payment.as_bytes()));
+        let mut document = TantivyDocument::new();
+        document.add_text(self.key, key);
+        document.add_u64(self.id_high, high);
+        document.add_u64(self.id_low, low);
+        document.add_u64(self.version, payment.version);
+        document.add_u64(self.digest, payment.digest());
+        let mut sink = DocumentSink { fields: self, document };
+        payment.visit(&mut sink);
+        sink.document
+    }
+}
+
+/// The halves of an id, as two columns hold them.
+pub(super) fn split_id(id: u128) -> (u64, u64) {
+    (u64::try_from(id >> 64).unwrap_or(u64::MAX), u64::try_from(id & u128::from(u64::MAX)).unwrap_or(u64::MAX))
+}
+
+/// The id of two halves.
+pub(super) fn join_id(high: u64, low: u64) -> u128 {
+    (u128::from(high) << 64) | u128::from(low)
+}
+
+struct DocumentSink<'a> {
+    fields: &'a Fields,
+    document: TantivyDocument,
+}
+
+impl FieldSink for DocumentSink<'_> {
+    fn term(&mut self, field: TermField, value: &str) {
+        self.document.add_text(self.fields.term(field), value);
+    }
+
+    fn number(&mut self, field: NumberField, value: i64) {
+        self.document.add_i64(self.fields.number(field), value);
+    }
+
+    fn words(&mut self, words: &str) {
+        self.document.add_text(self.fields.text, words);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_has_a_handle_of_its_own() {
+        let (schema, fields) = schema();
+        for field in TermField::ALL {
+            assert_eq!(schema.get_field_name(fields.term(field)), field.name());
+        }
+        for field in NumberField::ALL {
+            assert_eq!(schema.get_field_name(fields.number(field)), field.name());
+        }
+        let id = 0x0123_4567_89ab_cdef_0011_2233_4455_6677;
+        let (high, low) = split_id(id);
+        assert_eq!(join_id(high, low), id);
+    }
+}

@@ -1,0 +1,181 @@
+//! The one thread that writes a generation. Documents come in through a bounded channel and are merged by version with
+//! what is indexed; a commit makes them durable and searchable together with the reader's position.
+
+use std::collections::HashMap;
+
+use tantivy::indexer::IndexWriterOptions;
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocSet, Index, IndexReader, IndexWriter, SegmentReader, TERMINATED};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::search::document::{DocKey, PaymentDocument};
+use crate::search::{Applied, SearchError};
+
+use super::schema::{Fields, ID_HIGH, VERSION, split_id};
+
+/// How many calls may wait for the thread.
+const CALLS_MAX: usize = 16;
+/// How many changes may be uncommitted before the thread commits by itself, the position unmoved.
+const UNCOMMITTED_MAX: usize = 100_000;
+
+/// What is kept with a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub(super) struct Payload {
+    /// How far the journal was read.
+    pub position: u64,
+    /// Whether the index was once filled from the store; one that was not lacks what the journal no longer tells.
+    pub complete: bool,
+}
+
+impl Payload {
+    /// What the last commit of `index` kept.
+    pub(super) fn read(index: &Index) -> tantivy::Result<Self> {
+        let payload = index.load_metas()?.payload;
+        Ok(payload.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    }
+}
+
+/// What the thread is asked for.
+pub(super) enum Call {
+    Apply(Vec<PaymentDocument>, oneshot::Sender<Result<Applied, SearchError>>),
+    /// `None` leaves the payload as it is.
+    Commit(Option<u64>, oneshot::Sender<Result<(), SearchError>>),
+    /// Commits and marks the index as filled from the store.
+    Complete(u64, oneshot::Sender<Result<(), SearchError>>),
+}
+
+/// Starts the thread. It ends when the sender is dropped; what is not committed then is gone.
+pub(super) fn spawn(
+    index: &Index,
+    reader: IndexReader,
+    fields: Fields,
+    memory_bytes: usize,
+) -> tantivy::Result<(mpsc::Sender<Call>, std::thread::JoinHandle<()>)> {
+    let options = IndexWriterOptions::builder()
+        .num_worker_threads(1)
+        .num_merge_threads(1)
+        .memory_budget_per_thread(memory_bytes)
+        .build();
+    let writer: IndexWriter = index.writer_with_options(options)?;
+    let payload = Payload::read(index)?;
+    let (sender, receiver) = mpsc::channel(CALLS_MAX);
+    let thread = Writer { writer, reader, fields, payload, uncommitted: HashMap::new() };
+    let handle = std::thread::Builder::new().name("search-writer".to_owned()).spawn(move || thread.run(receiver))?;
+    Ok((sender, handle))
+}
+
+struct Writer {
+    writer: IndexWriter,
+    reader: IndexReader,
+    fields: Fields,
+    payload: Payload,
+    uncommitted: HashMap<DocKey, u64>,
+}
+
+impl Writer {
+    fn run(mut self, mut calls: mpsc::Receiver<Call>) {
+        while let Some(call) = calls.blocking_recv() {
+            // A caller that no longer waits needs no answer.
+            match call {
+                Call::Apply(documents, answer) => drop(answer.send(self.apply(&documents).map_err(internal))),
+                Call::Commit(position, answer) => {
+                    let payload = Payload { position: position.unwrap_or(self.payload.position), ..self.payload };
+                    drop(answer.send(self.commit(payload).map_err(internal)));
+                }
+                Call::Complete(position, answer) => {
+                    let payload = Payload { position, complete: true };
+                    drop(answer.send(self.commit(payload).map_err(internal)));
+                }
+            }
+        }
+        if let Err(error) = self.writer.wait_merging_threads() {
+            tracing::warn!(search.error = %error, "search.writer_stopped");
+        }
+    }
+
+    fn apply(&mut self, documents: &[PaymentDocument]) -> tantivy::Result<Applied> {
+        let searcher = self.reader.searcher();
+        let mut applied = Applied::default();
+        for document in documents {
+            let key = document.key.to_string();
+            let known = match self.uncommitted.get(&document.key) {
+                Some(version) => Some(*version),
+                None => committed_version(searcher.segment_readers(), &self.fields, document.key, &key)?,
+            };
+            if known.is_some_and(|known| known >= document.version) {
+                applied.stale += 1;
+                continue;
+            }
+            if known.is_some() {
+                self.writer.delete_term(self.fields.key_term(&key));
+            }
+            self.writer.add_document(self.fields.document(document, &key))?;
+            self.uncommitted.insert(document.key, document.version);
+            applied.changed += 1;
+        }
+        drop(searcher);
+        if self.uncommitted.len() >= UNCOMMITTED_MAX {
+            self.commit(self.payload)?;
+        }
+        Ok(applied)
+    }
+
+    fn commit(&mut self, payload: Payload) -> tantivy::Result<()> {
+        if self.uncommitted.is_empty() && payload == self.payload {
+            return Ok(());
+        }
+        if let Err(error) = self.write(payload) {
+            // What was applied since the last commit is lost; the caller reads on from the committed position.
+            self.uncommitted.clear();
+            if let Err(error) = self.writer.rollback() {
+                tracing::error!(search.error = %error, "search.rollback_failed");
+            }
+            return Err(error);
+        }
+        self.payload = payload;
+        self.reader.reload()?;
+        self.uncommitted.clear();
+        Ok(())
+    }
+
+    fn write(&mut self, payload: Payload) -> tantivy::Result<()> {
+        let text = serde_json::to_string(&payload).map_err(|error| std::io::Error::other(error.to_string()))?;
+        let mut prepared = self.writer.prepare_commit()?;
+        prepared.set_payload(&text);
+        prepared.commit()?;
+        Ok(())
+    }
+}
+
+/// The version under which a key is searchable. Ids are ordered by time, so the range of a segment's ids rules out almost
+/// every segment for a payment that is new or recent.
+fn committed_version(
+    segments: &[SegmentReader],
+    fields: &Fields,
+    key: DocKey,
+    text: &str,
+) -> tantivy::Result<Option<u64>> {
+    let (high, _) = split_id(u128::from_be_bytes(*key.payment.as_bytes()));
+    for segment in segments {
+        let ids = segment.fast_fields().u64(ID_HIGH)?;
+        if high < ids.min_value() || high > ids.max_value() {
+            continue;
+        }
+        let index = segment.inverted_index(fields.key)?;
+        let Some(mut postings) = index.read_postings(&fields.key_term(text), IndexRecordOption::Basic)? else {
+            continue;
+        };
+        while postings.doc() != TERMINATED {
+            if !segment.is_deleted(postings.doc()) {
+                return Ok(segment.fast_fields().u64(VERSION)?.first(postings.doc()));
+            }
+            postings.advance();
+        }
+    }
+    Ok(None)
+}
+
+/// A defect or a damaged disk; the details are for the log.
+pub(super) fn internal(error: tantivy::TantivyError) -> SearchError {
+    SearchError::Internal(error.to_string())
+}

@@ -1,0 +1,256 @@
+//! Syntax tree → filter: looks fields up, reads their values, and refuses what makes no sense.
+
+use std::ops::Range;
+
+use crate::domain::card::Brand;
+use crate::domain::currency::Currency;
+use crate::domain::ids::{AccountId, PaymentId, RefundId, base62_decode};
+use crate::domain::status::Status;
+use crate::search::text::{fold, words};
+
+use super::fields::{FieldSpec, METADATA_SEPARATOR, Shape, find, has, suggestions};
+use super::filter::{Filter, NumberField, TermField};
+use super::syntax::{FieldName, Junction, Operator, Syntax, Term, Value};
+use super::{QueryError, SUBSTRING_MIN_CHARS, VALUE_MAX_CHARS, times};
+
+/// The four kinds, as they are indexed.
+const KINDS: [&str; 4] = ["charge", "topup", "transfer", "payout"];
+const BRANDS: [Brand; 5] = [Brand::Visa, Brand::Mastercard, Brand::Amex, Brand::Discover, Brand::Jcb];
+
+/// Checks a whole query.
+pub(super) fn check(syntax: &Syntax) -> Result<Filter, QueryError> {
+    let filters = syntax.clauses.iter().map(|clause| {
+        let filter = match &clause.term {
+            Term::Field { field, operator, value } => condition(field, *operator, value)?,
+            Term::Text(value) => text(value)?,
+        };
+        Ok(if clause.negated { Filter::Not(Box::new(filter)) } else { filter })
+    });
+    let filters = filters.collect::<Result<Vec<_>, QueryError>>()?;
+    Ok(match syntax.junction {
+        Junction::And => Filter::All(filters),
+        Junction::Or => Filter::Any(filters),
+    })
+}
+
+/// A free word or phrase: an id if it is one, else words in a row.
+fn text(value: &Value) -> Result<Filter, QueryError> {
+    check_length(value)?;
+    if let Some(filter) = id(&value.text) {
+        return Ok(filter);
+    }
+    let words = words(&value.text);
+    if words.is_empty() {
+        let message = "There is no letter or digit to look for here.";
+        return Err(QueryError::new(value.span.clone(), message).expecting(["a word", "field:value"]));
+    }
+    Ok(Filter::Words(words))
+}
+
+fn id(text: &str) -> Option<Filter> {
+    if let Some(payment) = payment_id(text) {
+        return Some(Filter::term(TermField::Payment, payment));
+    }
+    if let Some(refund) = prefixed::<RefundId>(text, RefundId::PREFIXES) {
+        return Some(Filter::term(TermField::Refund, refund));
+    }
+    prefixed::<AccountId>(text, AccountId::PREFIXES).map(|account| Filter::term(TermField::Payee, account))
+}
+
+/// The digits of a payment's id, with any of its prefixes or none.
+fn payment_id(text: &str) -> Option<String> {
+    prefixed::<PaymentId>(text, PaymentId::PREFIXES)
+        .or_else(|| base62_decode(text).filter(|_| text.bytes().any(|b| b.is_ascii_digit())).map(|_| text.to_owned()))
+}
+
+fn prefixed<T: std::str::FromStr>(text: &str, prefixes: &[&str]) -> Option<String> {
+    text.parse::<T>().ok()?;
+    prefixes.iter().find_map(|prefix| text.strip_prefix(prefix)).map(str::to_owned)
+}
+
+fn condition(field: &FieldName, operator: Operator, value: &Value) -> Result<Filter, QueryError> {
+    let Some(spec) = find(&field.name) else {
+        let message = format!("There is no field {}.", shorten(&field.name));
+        return Err(QueryError::new(field.span.clone(), message).expecting(suggestions(&field.name)));
+    };
+    match (spec.shape, &field.key) {
+        (Shape::Metadata, None) if !value.is_null() => {
+            let message = "metadata needs a key.";
+            return Err(QueryError::new(field.span.clone(), message).expecting(["metadata[\"key\"]"]));
+        }
+        (Shape::Metadata, _) | (_, None) => {}
+        (_, Some(_)) => {
+            let message = format!("{} has no keys; only metadata has.", shorten(&field.name));
+            return Err(QueryError::new(field.span.clone(), message).expecting([field.name.clone()]));
+        }
+    }
+    if value.is_null() {
+        return null(spec, field, operator, value);
+    }
+    if !spec.shape.operators().contains(&operator) {
+        let message = format!("{} cannot be asked with {}.", shorten(&field.name), operator.as_str());
+        let place = field.span.end..value.span.start;
+        return Err(QueryError::new(place, message).expecting(spec.shape.operators().iter().map(|o| o.as_str())));
+    }
+    check_length(value)?;
+    comparison(spec.shape, field, operator, value)
+}
+
+/// `field:null` is the absence of a value.
+fn null(spec: &FieldSpec, field: &FieldName, operator: Operator, value: &Value) -> Result<Filter, QueryError> {
+    if operator != Operator::Is {
+        let message = format!("null cannot be asked with {}.", operator.as_str());
+        return Err(QueryError::new(field.span.end..value.span.start, message).expecting([":"]));
+    }
+    let absent = |name: String| Filter::Not(Box::new(Filter::term(TermField::Has, name)));
+    Ok(match (&field.key, spec.presence) {
+        (Some(key), _) => absent(has(key)),
+        (None, Some(presence)) => absent(presence.to_owned()),
+        (None, None) => Filter::Any(Vec::new()),
+    })
+}
+
+fn comparison(shape: Shape, field: &FieldName, operator: Operator, value: &Value) -> Result<Filter, QueryError> {
+    let text = value.text.as_str();
+    match shape {
+        Shape::Status => status(value),
+        Shape::Kind => kind(value),
+        Shape::Currency => text
+            .parse::<Currency>()
+            .map(|currency| Filter::term(TermField::Currency, currency.lower()))
+            .map_err(|_| wrong(value, "is not a currency", ["eur", "usd", "jpy"])),
+        Shape::Brand => BRANDS
+            .iter()
+            .find(|brand| brand.as_str().eq_ignore_ascii_case(text))
+            .map(|brand| Filter::term(TermField::CardBrand, brand.as_str()))
+            .ok_or_else(|| wrong(value, "is not a card network known here", BRANDS.map(Brand::as_str))),
+        Shape::Digits(field, count) => digits(field, count, value),
+        Shape::Fingerprint => u64::from_str_radix(text, 16)
+            .ok()
+            .filter(|_| text.len() == 16 && !text.starts_with('+'))
+            .map(|_| Filter::term(TermField::CardFingerprint, fold(text)))
+            .ok_or_else(|| wrong(value, "is not a fingerprint", ["16 hexadecimal digits"])),
+        Shape::PaymentId => payment_id(text)
+            .map(|id| Filter::term(TermField::Payment, id))
+            .ok_or_else(|| wrong(value, "is not the id of a payment", ["pi_…", "tu_…", "tr_…", "po_…"])),
+        Shape::RefundId => prefixed::<RefundId>(text, RefundId::PREFIXES)
+            .map(|id| Filter::term(TermField::Refund, id))
+            .ok_or_else(|| wrong(value, "is not the id of a refund", ["re_…"])),
+        Shape::AccountId => prefixed::<AccountId>(text, AccountId::PREFIXES)
+            .map(|id| Filter::term(TermField::Payee, id))
+            .ok_or_else(|| wrong(value, "is not the id of an account", ["acct_…"])),
+        Shape::Exact(field) => Ok(Filter::term(field, fold(text))),
+        Shape::Text(field) => text_comparison(field, String::new(), operator, value),
+        Shape::Metadata => {
+            let prefix = format!("{}{METADATA_SEPARATOR}", field.key.as_deref().unwrap_or_default());
+            text_comparison(TermField::Metadata, prefix, operator, value)
+        }
+        Shape::Amount(field) => {
+            let amount = text.parse::<i64>().map_err(|_| {
+                wrong(value, "is not an amount in minor units (12.50 EUR is 1250)", ["a whole number such as 1250"])
+            })?;
+            Ok(range(field, operator, amount..amount.saturating_add(1)))
+        }
+        Shape::Time(field) => {
+            let time = times::parse(text).ok_or_else(|| wrong(value, "is not a time", times::EXPECTED))?;
+            Ok(range(field, operator, time))
+        }
+        Shape::Flag(name) => flag(name, value),
+    }
+}
+
+/// Compares with a value that stands for a half-open stretch: "above" starts behind it, "at most" ends with it.
+fn range(field: NumberField, operator: Operator, value: Range<i64>) -> Filter {
+    let (from, until) = match operator {
+        Operator::Above => (Some(value.end), None),
+        Operator::AtLeast => (Some(value.start), None),
+        Operator::Below => (None, Some(value.start)),
+        Operator::AtMost => (None, Some(value.end)),
+        Operator::Is | Operator::Contains => (Some(value.start), Some(value.end)),
+    };
+    Filter::Range { field, from, until }
+}
+
+fn status(value: &Value) -> Result<Filter, QueryError> {
+    let folded = fold(&value.text);
+    let folded = if folded == "cancelled" { "canceled" } else { folded.as_str() };
+    // The dialect's words cover several of ours; ours that are not the dialect's mean themselves.
+    let matching = |status: &Status| {
+        if Status::ALL.iter().any(|known| known.dialect() == folded) {
+            status.dialect() == folded
+        } else {
+            status.as_str() == folded
+        }
+    };
+    let mut terms: Vec<Filter> =
+        Status::ALL.iter().filter(|s| matching(s)).map(|s| Filter::term(TermField::Status, s.as_str())).collect();
+    match (terms.len(), terms.pop()) {
+        (1, Some(only)) => Ok(only),
+        (_, Some(last)) => {
+            terms.push(last);
+            Ok(Filter::Any(terms))
+        }
+        (_, None) => Err(wrong(value, "is not a status", Status::ALL.map(Status::as_str))),
+    }
+}
+
+fn kind(value: &Value) -> Result<Filter, QueryError> {
+    let folded = fold(&value.text).replace('_', "");
+    let known = KINDS.into_iter().find(|kind| *kind == folded);
+    known.map(|kind| Filter::term(TermField::Kind, kind)).ok_or_else(|| wrong(value, "is not a kind of payment", KINDS))
+}
+
+fn digits(field: TermField, count: usize, value: &Value) -> Result<Filter, QueryError> {
+    if value.text.len() == count && value.text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(Filter::term(field, value.text.clone()));
+    }
+    Err(QueryError::new(value.span.clone(), format!("{count} digits are needed here."))
+        .expecting([format!("{count} digits")]))
+}
+
+fn flag(name: &'static str, value: &Value) -> Result<Filter, QueryError> {
+    let set = Filter::term(TermField::Flag, name);
+    match fold(&value.text).as_str() {
+        "true" => Ok(set),
+        "false" => Ok(Filter::Not(Box::new(set))),
+        _ => Err(wrong(value, "is neither true nor false", ["true", "false"])),
+    }
+}
+
+fn text_comparison(
+    field: TermField,
+    prefix: String,
+    operator: Operator,
+    value: &Value,
+) -> Result<Filter, QueryError> {
+    let folded = fold(&value.text);
+    if operator != Operator::Contains {
+        return Ok(Filter::term(field, prefix + &folded));
+    }
+    if value.text.chars().count() < SUBSTRING_MIN_CHARS {
+        let message = format!("~ needs at least {SUBSTRING_MIN_CHARS} characters.");
+        return Err(QueryError::new(value.span.clone(), message).expecting(["a longer text"]));
+    }
+    Ok(Filter::Contains { field, prefix, needle: folded })
+}
+
+fn check_length(value: &Value) -> Result<(), QueryError> {
+    if value.text.chars().nth(VALUE_MAX_CHARS).is_some() {
+        let message = format!("This is longer than {VALUE_MAX_CHARS} characters.");
+        return Err(QueryError::new(value.span.clone(), message));
+    }
+    Ok(())
+}
+
+fn wrong<T: Into<String>>(value: &Value, what: &str, expected: impl IntoIterator<Item = T>) -> QueryError {
+    QueryError::new(value.span.clone(), format!("{} {what}.", shorten(&value.text))).expecting(expected)
+}
+
+/// Enough of a user's text to recognise it in a message.
+fn shorten(text: &str) -> String {
+    let mut short: String = text.chars().take(40).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    if short.is_empty() { "An empty text".to_owned() } else { short }
+}
