@@ -7,4 +7,6 @@ pub mod domain;
 pub mod engine;
 pub mod feed;
 pub mod search;
+pub mod simulator;
 pub mod store;
+pub mod worker;

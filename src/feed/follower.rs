@@ -244,7 +244,12 @@ async fn pause(pause: Duration, stop: &CancellationToken) {
 ///
 /// # Errors
 /// Whatever the store says.
-pub async fn prune(store: &dyn Store, readers: &[&str], now: Timestamp, retention_s: u64) -> Result<u64, StoreError> {
+pub async fn prune(
+    store: &dyn Store,
+    readers: &[&str],
+    now: Timestamp,
+    retention_s: u64,
+) -> Result<u64, StoreError> {
     let cursors = store.cursor_list().await?;
     let lowest = readers
         .iter()

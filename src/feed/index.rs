@@ -167,7 +167,8 @@ impl Reader for Index {
         self.ready.clear();
         self.applied.clear();
         // An index on this machine's disk knows best how far it got.
-        let committed = self.search.committed_position().await.map_err(|error| ReaderError(error.to_string()))?;
+        let committed =
+            self.search.committed_position().await.map_err(|error| ReaderError(error.to_string()))?;
         self.read = committed.unwrap_or(stored);
         self.safe = self.read;
         Ok(self.read)

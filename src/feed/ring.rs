@@ -15,6 +15,7 @@ use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::time::Timestamp;
 use crate::engine::journal::JournalEntry;
 use crate::engine::writer::{CommitListener, Committed};
+use crate::worker::OpenPayments;
 
 /// What one entry is reckoned to hold in memory. A payment with its history is 700–1,200 bytes.
 const ENTRY_BYTES: usize = 1_536;
@@ -58,12 +59,6 @@ impl Ring {
         recent.batches.get(at).cloned()
     }
 
-    /// The payment, if it has open work that this process put into the queue.
-    #[must_use]
-    pub fn open_payment(&self, id: PaymentId) -> Option<Arc<Payment>> {
-        self.recent.lock().open.get(&id).cloned()
-    }
-
     /// The head of the line as far as this process knows it.
     #[must_use]
     pub fn head(&self) -> watch::Receiver<u64> {
@@ -83,6 +78,12 @@ impl Ring {
             *head = seq.max(*head);
             newer
         });
+    }
+}
+
+impl OpenPayments for Ring {
+    fn open_payment(&self, id: PaymentId) -> Option<Arc<Payment>> {
+        self.recent.lock().open.get(&id).cloned()
     }
 }
 
@@ -123,7 +124,8 @@ impl Recent {
 
 impl From<Committed> for Batch {
     fn from(committed: Committed) -> Self {
-        let entries = committed.changes.into_iter().map(|(entry, payment)| Entry::new(entry, Some(payment))).collect();
+        let entries =
+            committed.changes.into_iter().map(|(entry, payment)| Entry::new(entry, Some(payment))).collect();
         Self { seq: committed.seq, at: committed.at, committed_at: Some(committed.committed_at), entries }
     }
 }
@@ -132,7 +134,8 @@ impl Entry {
     /// An entry of the journal, with the payment where it is at hand.
     #[must_use]
     pub fn new(entry: JournalEntry, payment: Option<Arc<Payment>>) -> Self {
-        let JournalEntry { payment: payment_id, owner, payee, lane, run, first_version, events, work } = entry;
+        let JournalEntry { payment: payment_id, owner, payee, lane, run, first_version, events, work } =
+            entry;
         let key = |(operation, attempt)| WorkKey { payment: payment_id, operation, attempt };
         let work = work.into_iter().map(key).collect();
         Self { payment_id, owner, payee, lane, run, first_version, events, work, payment }

@@ -15,12 +15,17 @@ pub(super) fn request(request: &SearchRequest) -> Map<String, Value> {
     let mut aggregations = Map::new();
     if request.facets {
         for field in FACETS {
-            aggregations.insert(field.name().to_owned(), json!({ "terms": { "field": field.name(), "size": TERMS_MAX } }));
+            aggregations.insert(
+                field.name().to_owned(),
+                json!({ "terms": { "field": field.name(), "size": TERMS_MAX } }),
+            );
         }
     }
     if let Some(spec) = &request.histogram {
-        let ranges: Vec<Value> = spec.bounds().iter().map(|(from, to)| json!({ "from": from, "to": to })).collect();
-        aggregations.insert("histogram".to_owned(), json!({ "range": { "field": "created", "ranges": ranges } }));
+        let ranges: Vec<Value> =
+            spec.bounds().iter().map(|(from, to)| json!({ "from": from, "to": to })).collect();
+        aggregations
+            .insert("histogram".to_owned(), json!({ "range": { "field": "created", "ranges": ranges } }));
     }
     if request.stats {
         let amounts = json!({ "amounts": { "stats": { "field": "amount" } } });
@@ -33,7 +38,8 @@ pub(super) fn request(request: &SearchRequest) -> Map<String, Value> {
 /// Fills a page from the answer's `aggregations`. `None` if the answer does not have the form it must have.
 pub(super) fn read(request: &SearchRequest, answer: &Value, page: &mut SearchPage) -> Option<()> {
     if request.facets {
-        let [status, kind, currency, card_brand, decline_code] = FACETS.map(|field| counts(answer, field.name()));
+        let [status, kind, currency, card_brand, decline_code] =
+            FACETS.map(|field| counts(answer, field.name()));
         page.facets = Some(Facets {
             status: status?,
             kind: kind?,
@@ -46,7 +52,8 @@ pub(super) fn read(request: &SearchRequest, answer: &Value, page: &mut SearchPag
         page.histogram = Some(histogram(spec, buckets(answer, "histogram")?));
     }
     if request.stats {
-        let mut currencies = buckets(answer, "stats")?.iter().map(currency_stats).collect::<Option<Vec<_>>>()?;
+        let mut currencies =
+            buckets(answer, "stats")?.iter().map(currency_stats).collect::<Option<Vec<_>>>()?;
         currencies.sort_by(|a, b| a.currency.cmp(&b.currency));
         page.stats = Some(SearchStats { currencies });
     }
@@ -58,7 +65,8 @@ fn buckets<'a>(answer: &'a Value, name: &str) -> Option<&'a Vec<Value>> {
 }
 
 fn counts(answer: &Value, name: &str) -> Option<Vec<(String, u64)>> {
-    let read = |bucket: &Value| Some((bucket.get("key")?.as_str()?.to_owned(), bucket.get("doc_count")?.as_u64()?));
+    let read =
+        |bucket: &Value| Some((bucket.get("key")?.as_str()?.to_owned(), bucket.get("doc_count")?.as_u64()?));
     let mut counts = buckets(answer, name)?.iter().map(read).collect::<Option<Vec<_>>>()?;
     counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     Some(counts)
@@ -70,11 +78,20 @@ fn histogram(spec: &HistogramSpec, buckets: &[Value]) -> Vec<Bucket> {
     let count_from = |from: i64, until: i64| {
         let at = |bucket: &Value, name: &str| bucket.get(name).and_then(Value::as_f64).map(to_i64);
         let ours = |bucket: &&Value| at(bucket, "from") == Some(from) && at(bucket, "to") == Some(until);
-        buckets.iter().find(ours).and_then(|bucket| bucket.get("doc_count")).and_then(Value::as_u64).unwrap_or(0)
+        buckets
+            .iter()
+            .find(ours)
+            .and_then(|bucket| bucket.get("doc_count"))
+            .and_then(Value::as_u64)
+            .unwrap_or(0)
     };
     bounds
         .into_iter()
-        .map(|(from, until)| Bucket { from_micros: from, until_micros: until, count: count_from(from, until) })
+        .map(|(from, until)| Bucket {
+            from_micros: from,
+            until_micros: until,
+            count: count_from(from, until),
+        })
         .collect()
 }
 

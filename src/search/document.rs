@@ -43,7 +43,8 @@ impl FromStr for DocKey {
     type Err = ();
     fn from_str(text: &str) -> Result<Self, ()> {
         let bits = |part: &str| base62_decode(part).map(u128::to_be_bytes).ok_or(());
-        let (payment, payee) = text.split_once(':').map_or((text, None), |(payment, payee)| (payment, Some(payee)));
+        let (payment, payee) =
+            text.split_once(':').map_or((text, None), |(payment, payee)| (payment, Some(payee)));
         Ok(Self {
             payment: PaymentId::from_bytes(bits(payment)?),
             receipt_of: payee.map(bits).transpose()?.map(AccountId::from_bytes),

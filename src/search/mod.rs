@@ -22,7 +22,8 @@ use crate::domain::time::Timestamp;
 pub use document::{DocKey, Names, PaymentDocument};
 pub use query::{Query, QueryError};
 pub use request::{
-    Bucket, Cursor, CurrencyStats, Facets, HistogramSpec, Hit, SearchPage, SearchRequest, SearchStats, Sort, Total,
+    Bucket, CurrencyStats, Cursor, Facets, HistogramSpec, Hit, SearchPage, SearchRequest, SearchStats, Sort,
+    Total,
 };
 pub use settings::{SearchKind, SearchSettings};
 

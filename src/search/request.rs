@@ -59,7 +59,8 @@ impl SearchRequest {
             return Err(SearchError::BadRequest("the page belongs to a search in another order"));
         }
         if let Some(histogram) = &self.histogram
-            && (histogram.until_micros <= histogram.from_micros || !(1..=BUCKETS_MAX).contains(&histogram.buckets))
+            && (histogram.until_micros <= histogram.from_micros
+                || !(1..=BUCKETS_MAX).contains(&histogram.buckets))
         {
             return Err(SearchError::BadRequest("a histogram needs a span of time and 1 to 200 buckets"));
         }
@@ -139,7 +140,8 @@ impl Cursor {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (head, payment) = text.split_once('_')?;
-        let sort = Sort::ALL.into_iter().find(|sort| head.starts_with(sort.as_str().get(..1).unwrap_or("?")))?;
+        let sort =
+            Sort::ALL.into_iter().find(|sort| head.starts_with(sort.as_str().get(..1).unwrap_or("?")))?;
         let digits = head.get(1..)?;
         let value = u64::try_from(base62_decode(&format!("{digits:0>22}"))?).ok()?;
         let payment = PaymentId::from_bytes(base62_decode(payment)?.to_be_bytes());

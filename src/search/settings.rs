@@ -81,10 +81,14 @@ impl SearchSettings {
         if self.shards == 0 {
             return Err("search.shards must be at least 1".to_owned());
         }
-        let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+        let letter =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
         let starts_well = self.prefix.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
         if !starts_well || self.prefix.len() > 100 || !self.prefix.bytes().all(letter) {
-            return Err("search.prefix must start with a letter and hold lower-case letters, digits, - and _".to_owned());
+            return Err(
+                "search.prefix must start with a letter and hold lower-case letters, digits, - and _"
+                    .to_owned(),
+            );
         }
         if self.kind == SearchKind::Elasticsearch {
             let url = url::Url::parse(&self.url).map_err(|error| format!("search.url: {error}"))?;
@@ -92,7 +96,9 @@ impl SearchSettings {
                 return Err("search.url must be an http or https address".to_owned());
             }
             if url.password().is_some() || !url.username().is_empty() {
-                return Err("search.url must not hold a password: use search.username and search.password".to_owned());
+                return Err(
+                    "search.url must not hold a password: use search.username and search.password".to_owned()
+                );
             }
         }
         Ok(())
@@ -125,7 +131,8 @@ mod tests {
     fn defaults_are_valid_and_mistakes_are_named() {
         assert_eq!(SearchSettings::default().validate(), Ok(()));
         let wrong = |change: fn(&mut SearchSettings)| {
-            let mut settings = SearchSettings { kind: SearchKind::Elasticsearch, ..SearchSettings::default() };
+            let mut settings =
+                SearchSettings { kind: SearchKind::Elasticsearch, ..SearchSettings::default() };
             change(&mut settings);
             settings.validate().unwrap_err()
         };

@@ -60,8 +60,10 @@ async fn send<'a>(
 ) -> Result<Vec<&'a PaymentDocument>, SearchError> {
     let path = format!("/{index}/_bulk");
     let alias = if require_alias { "true" } else { "false" };
-    let query =
-        [("filter_path", "errors,items.*.status,items.*.error.type,items.*.error.reason"), ("require_alias", alias)];
+    let query = [
+        ("filter_path", "errors,items.*.status,items.*.error.type,items.*.error.reason"),
+        ("require_alias", alias),
+    ];
     let answer = client.send(Method::Post, &path, &query, Some(body)).await?;
     if answer.status == 429 {
         return Ok(sent);
@@ -95,7 +97,8 @@ fn read(answer: Answer) -> Result<BulkAnswer, SearchError> {
         return Err(SearchError::Unavailable(MISSING.to_owned()));
     }
     let body = answer.success()?;
-    serde_json::from_slice(&body).map_err(|error| SearchError::Unavailable(format!("not a bulk answer: {error}")))
+    serde_json::from_slice(&body)
+        .map_err(|error| SearchError::Unavailable(format!("not a bulk answer: {error}")))
 }
 
 #[derive(Deserialize)]
@@ -149,7 +152,11 @@ fn encode(documents: &[&PaymentDocument]) -> (Bytes, usize) {
 fn write_document(document: &PaymentDocument, out: &mut Vec<u8>, texts: &mut Vec<u8>) {
     texts.clear();
     // Writing to a vector cannot fail.
-    let _ = write!(out, r#"{{"index":{{"_id":"{}","version":{},"version_type":"external"}}}}"#, document.key, document.version);
+    let _ = write!(
+        out,
+        r#"{{"index":{{"_id":"{}","version":{},"version_type":"external"}}}}"#,
+        document.key, document.version
+    );
     let receipt = u8::from(document.is_receipt());
     let _ = write!(out, "\n{{\"{RECEIPT}\":{receipt},\"{DIGEST}\":{}", document.digest().cast_signed());
     let mut sink = JsonSink { out, texts, open: None };

@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use elasticsearch::Elasticsearch;
 use elasticsearch::auth::Credentials;
+pub(super) use elasticsearch::http::Method;
 use elasticsearch::http::headers::HeaderMap;
 use elasticsearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
-pub(super) use elasticsearch::http::Method;
 use serde_json::Value;
 
 use crate::search::SearchError;
@@ -104,7 +104,12 @@ impl Client {
     }
 
     /// As [`Self::send`], with a JSON body.
-    pub(super) async fn send_json(&self, method: Method, path: &str, body: &Value) -> Result<Answer, SearchError> {
+    pub(super) async fn send_json(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<Answer, SearchError> {
         self.send(method, path, &[], Some(Bytes::from(body.to_string()))).await
     }
 

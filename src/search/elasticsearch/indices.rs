@@ -35,7 +35,9 @@ pub(super) async fn ensure(client: &Client, settings: &SearchSettings) -> Result
     }
     match incomplete(client, &alias).await? {
         Some(incomplete) => Ok(incomplete),
-        None => Err(SearchError::Unavailable(format!("the index {alias}-v{SCHEMA_VERSION}-0 exists without its alias"))),
+        None => Err(SearchError::Unavailable(format!(
+            "the index {alias}-v{SCHEMA_VERSION}-0 exists without its alias"
+        ))),
     }
 }
 
@@ -83,7 +85,8 @@ async fn remove_abandoned(client: &Client, alias: &str) -> Result<(), SearchErro
 
 /// Removes an index; one that is gone already is no error.
 pub(super) async fn remove(client: &Client, index: &str) -> Result<(), SearchError> {
-    let answer = client.send(Method::Delete, &format!("/{index}"), &[("ignore_unavailable", "true")], None).await?;
+    let answer =
+        client.send(Method::Delete, &format!("/{index}"), &[("ignore_unavailable", "true")], None).await?;
     if answer.status == 404 { Ok(()) } else { answer.success().map(drop) }
 }
 
@@ -99,7 +102,8 @@ pub(super) async fn flip(client: &Client, settings: &SearchSettings, index: &str
     let serving = client.send(Method::Get, &format!("/_alias/{alias}"), &[], None).await?;
     if serving.status != 404 {
         let serving = serving.json()?;
-        let names = serving.as_object().into_iter().flatten().map(|(name, _)| name).filter(|name| *name != index);
+        let names =
+            serving.as_object().into_iter().flatten().map(|(name, _)| name).filter(|name| *name != index);
         actions.extend(names.map(|name| json!({ "remove_index": { "index": name } })));
     }
     client.send_json(Method::Post, "/_aliases", &json!({ "actions": actions })).await?.success()?;

@@ -164,14 +164,17 @@ impl Inner {
         if let (Some(cursor), Some(body)) = (&request.cursor, body.as_object_mut()) {
             body.insert("search_after".to_owned(), json!([cursor.value, cursor.payment.with_prefix("")]));
         }
-        let filter_path = "timed_out,_shards.failed,hits.total,hits.hits._version,hits.hits.sort,aggregations";
+        let filter_path =
+            "timed_out,_shards.failed,hits.total,hits.hits._version,hits.hits.sort,aggregations";
         let answer = self.query(&body, filter_path).await?;
-        read_page(request, &answer).ok_or_else(|| SearchError::Internal("unexpected form of an answer".to_owned()))
+        read_page(request, &answer)
+            .ok_or_else(|| SearchError::Internal("unexpected form of an answer".to_owned()))
     }
 
     async fn count(&self) -> Result<u64, SearchError> {
         self.ensure().await?;
-        let answer = self.client.send(Method::Get, &format!("/{}/_count", self.alias), &[], None).await?.json()?;
+        let answer =
+            self.client.send(Method::Get, &format!("/{}/_count", self.alias), &[], None).await?.json()?;
         let count = answer.get("count").and_then(Value::as_u64);
         count.ok_or_else(|| SearchError::Internal("unexpected form of a count".to_owned()))
     }
@@ -188,7 +191,8 @@ impl Inner {
             let place = json!([after.payment.with_prefix(""), u8::from(after.receipt_of.is_some())]);
             body.insert("search_after".to_owned(), place);
         }
-        let filter_path = "timed_out,_shards.failed,hits.total,hits.hits._id,hits.hits._version,hits.hits.fields";
+        let filter_path =
+            "timed_out,_shards.failed,hits.total,hits.hits._id,hits.hits._version,hits.hits.fields";
         let answer = self.query(&body, filter_path).await?;
         let found = hits(&answer).map(read_scanned).collect::<Option<Vec<_>>>();
         found.ok_or_else(|| SearchError::Internal("unexpected form of an answer".to_owned()))

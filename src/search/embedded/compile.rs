@@ -24,15 +24,20 @@ pub(super) fn compile(filter: &Filter, fields: &Fields) -> Box<dyn Query> {
         Filter::Term { field, value } => exact(Term::from_field_text(fields.term(*field), value)),
         Filter::Range { field, from, until } => {
             let field = fields.number(*field);
-            let from = from.map_or(Bound::Unbounded, |from| Bound::Included(Term::from_field_i64(field, from)));
-            let until = until.map_or(Bound::Unbounded, |until| Bound::Excluded(Term::from_field_i64(field, until)));
+            let from =
+                from.map_or(Bound::Unbounded, |from| Bound::Included(Term::from_field_i64(field, from)));
+            let until =
+                until.map_or(Bound::Unbounded, |until| Bound::Excluded(Term::from_field_i64(field, until)));
             Box::new(RangeQuery::new(from, until))
         }
-        Filter::Contains { field, prefix, needle } => {
-            Box::new(ContainsQuery { field: fields.term(*field), prefix: prefix.clone(), needle: needle.clone() })
-        }
+        Filter::Contains { field, prefix, needle } => Box::new(ContainsQuery {
+            field: fields.term(*field),
+            prefix: prefix.clone(),
+            needle: needle.clone(),
+        }),
         Filter::Words(words) => {
-            let mut terms: Vec<Term> = words.iter().map(|word| Term::from_field_text(fields.text, word)).collect();
+            let mut terms: Vec<Term> =
+                words.iter().map(|word| Term::from_field_text(fields.text, word)).collect();
             match (terms.len(), terms.pop()) {
                 (1, Some(only)) => exact(only),
                 (_, Some(last)) => {

@@ -38,7 +38,8 @@ impl Weight for ContainsQuery {
             if !self.matches(terms.key()) {
                 continue;
             }
-            let mut postings = index.read_block_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?;
+            let mut postings =
+                index.read_block_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?;
             while !postings.docs().is_empty() {
                 for doc in postings.docs() {
                     found.insert(*doc);

@@ -85,7 +85,9 @@ pub(super) fn open_current(root: &Path, memory_bytes: usize) -> Result<(Live, bo
                 return Ok((live, !complete));
             }
             // Someone else's index is neither damaged nor ours to move.
-            Err(error @ TantivyError::LockFailure(..)) => return Err(SearchError::Unavailable(error.to_string())),
+            Err(error @ TantivyError::LockFailure(..)) => {
+                return Err(SearchError::Unavailable(error.to_string()));
+            }
             Err(error) => {
                 tracing::warn!(search.error = %error, "search.index_moved_aside");
                 move_aside(root, &name).map_err(io)?;

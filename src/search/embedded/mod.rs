@@ -28,9 +28,7 @@ use crate::domain::time::Timestamp;
 use super::document::{DocKey, PaymentDocument};
 use super::request::{Cursor, Hit, SearchPage, SearchRequest, Total};
 use super::settings::SearchSettings;
-use super::{
-    Applied, Generation, ScannedDocument, SearchError, SearchHealth, SearchIndex, aggregations,
-};
+use super::{Applied, Generation, ScannedDocument, SearchError, SearchHealth, SearchIndex, aggregations};
 
 use generation::{Live, create, make_current, open_current};
 use schema::{DIGEST, VERSION};
@@ -220,7 +218,10 @@ fn search(live: &Live, searcher: &Searcher, request: &SearchRequest) -> Result<S
         let parsed = serde_json::from_value(Value::Object(aggregations));
         let parsed = parsed.map_err(|error| SearchError::Internal(error.to_string()))?;
         let limits = AggregationLimitsGuard::new(Some(AGGREGATION_BYTES_MAX), None);
-        Some(AggregationCollector::from_aggs(parsed, AggContextParams::new(limits, TokenizerManager::default())))
+        Some(AggregationCollector::from_aggs(
+            parsed,
+            AggContextParams::new(limits, TokenizerManager::default()),
+        ))
     };
     let (found, counted) = searcher.search(&query, &(top, collector)).map_err(internal)?;
     let more = found.ranked.len() > request.limit;
@@ -236,7 +237,8 @@ fn search(live: &Live, searcher: &Searcher, request: &SearchRequest) -> Result<S
         ..SearchPage::default()
     };
     if let Some(counted) = counted {
-        let answer = serde_json::to_value(counted).map_err(|error| SearchError::Internal(error.to_string()))?;
+        let answer =
+            serde_json::to_value(counted).map_err(|error| SearchError::Internal(error.to_string()))?;
         let read = aggregations::read(request, &answer, &mut page);
         read.ok_or_else(|| SearchError::Internal("unexpected form of aggregations".to_owned()))?;
     }
@@ -261,11 +263,17 @@ fn scan(
         while taken < limit && terms.advance() {
             let key = std::str::from_utf8(terms.key()).ok().and_then(|text| text.parse().ok());
             let Some(key) = key else { continue };
-            let mut postings = index
-                .read_block_postings_from_terminfo(terms.value(), tantivy::schema::IndexRecordOption::Basic)?;
+            let mut postings = index.read_block_postings_from_terminfo(
+                terms.value(),
+                tantivy::schema::IndexRecordOption::Basic,
+            )?;
             while !postings.docs().is_empty() {
                 for doc in postings.docs().iter().filter(|doc| !segment.is_deleted(**doc)) {
-                    found.push(ScannedDocument { key, version: versions.get_val(*doc), digest: digests.get_val(*doc) });
+                    found.push(ScannedDocument {
+                        key,
+                        version: versions.get_val(*doc),
+                        digest: digests.get_val(*doc),
+                    });
                     taken += 1;
                 }
                 postings.advance();

@@ -56,7 +56,8 @@ fn exact() -> TextOptions {
 
 fn words() -> TextOptions {
     let indexing = TextFieldIndexing::default().set_tokenizer("whitespace").set_fieldnorms(false);
-    TextOptions::default().set_indexing_options(indexing.set_index_option(IndexRecordOption::WithFreqsAndPositions))
+    TextOptions::default()
+        .set_indexing_options(indexing.set_index_option(IndexRecordOption::WithFreqsAndPositions))
 }
 
 impl Fields {
@@ -92,7 +93,10 @@ impl Fields {
 
 /// The halves of an id, as two columns hold them.
 pub(super) fn split_id(id: u128) -> (u64, u64) {
-    (u64::try_from(id >> 64).unwrap_or(u64::MAX), u64::try_from(id & u128::from(u64::MAX)).unwrap_or(u64::MAX))
+    (
+        u64::try_from(id >> 64).unwrap_or(u64::MAX),
+        u64::try_from(id & u128::from(u64::MAX)).unwrap_or(u64::MAX),
+    )
 }
 
 /// The id of two halves.

@@ -35,7 +35,8 @@ pub(super) struct TopHits {
 
 impl TopHits {
     pub(super) fn new(sort: Sort, cursor: Option<&Cursor>, limit: usize) -> Self {
-        let rank = |cursor: &Cursor| rank(sort, cursor.value, u128::from_be_bytes(*cursor.payment.as_bytes()));
+        let rank =
+            |cursor: &Cursor| rank(sort, cursor.value, u128::from_be_bytes(*cursor.payment.as_bytes()));
         Self { sort, after: cursor.map(rank), limit }
     }
 

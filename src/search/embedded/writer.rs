@@ -60,7 +60,8 @@ pub(super) fn spawn(
     let payload = Payload::read(index)?;
     let (sender, receiver) = mpsc::channel(CALLS_MAX);
     let thread = Writer { writer, reader, fields, payload, uncommitted: HashMap::new() };
-    let handle = std::thread::Builder::new().name("search-writer".to_owned()).spawn(move || thread.run(receiver))?;
+    let handle =
+        std::thread::Builder::new().name("search-writer".to_owned()).spawn(move || thread.run(receiver))?;
     Ok((sender, handle))
 }
 
@@ -79,7 +80,8 @@ impl Writer {
             match call {
                 Call::Apply(documents, answer) => drop(answer.send(self.apply(&documents).map_err(internal))),
                 Call::Commit(position, answer) => {
-                    let payload = Payload { position: position.unwrap_or(self.payload.position), ..self.payload };
+                    let payload =
+                        Payload { position: position.unwrap_or(self.payload.position), ..self.payload };
                     drop(answer.send(self.commit(payload).map_err(internal)));
                 }
                 Call::Complete(position, answer) => {
@@ -139,7 +141,8 @@ impl Writer {
     }
 
     fn write(&mut self, payload: Payload) -> tantivy::Result<()> {
-        let text = serde_json::to_string(&payload).map_err(|error| std::io::Error::other(error.to_string()))?;
+        let text =
+            serde_json::to_string(&payload).map_err(|error| std::io::Error::other(error.to_string()))?;
         let mut prepared = self.writer.prepare_commit()?;
         prepared.set_payload(&text);
         prepared.commit()?;
@@ -162,7 +165,8 @@ fn committed_version(
             continue;
         }
         let index = segment.inverted_index(fields.key)?;
-        let Some(mut postings) = index.read_postings(&fields.key_term(text), IndexRecordOption::Basic)? else {
+        let Some(mut postings) = index.read_postings(&fields.key_term(text), IndexRecordOption::Basic)?
+        else {
             continue;
         };
         while postings.doc() != TERMINATED {

@@ -59,8 +59,9 @@ fn id(text: &str) -> Option<Filter> {
 
 /// The digits of a payment's id, with any of its prefixes or none.
 fn payment_id(text: &str) -> Option<String> {
-    prefixed::<PaymentId>(text, PaymentId::PREFIXES)
-        .or_else(|| base62_decode(text).filter(|_| text.bytes().any(|b| b.is_ascii_digit())).map(|_| text.to_owned()))
+    prefixed::<PaymentId>(text, PaymentId::PREFIXES).or_else(|| {
+        base62_decode(text).filter(|_| text.bytes().any(|b| b.is_ascii_digit())).map(|_| text.to_owned())
+    })
 }
 
 fn prefixed<T: std::str::FromStr>(text: &str, prefixes: &[&str]) -> Option<String> {
@@ -90,14 +91,21 @@ fn condition(field: &FieldName, operator: Operator, value: &Value) -> Result<Fil
     if !spec.shape.operators().contains(&operator) {
         let message = format!("{} cannot be asked with {}.", shorten(&field.name), operator.as_str());
         let place = field.span.end..value.span.start;
-        return Err(QueryError::new(place, message).expecting(spec.shape.operators().iter().map(|o| o.as_str())));
+        return Err(
+            QueryError::new(place, message).expecting(spec.shape.operators().iter().map(|o| o.as_str()))
+        );
     }
     check_length(value)?;
     comparison(spec.shape, field, operator, value)
 }
 
 /// `field:null` is the absence of a value.
-fn null(spec: &FieldSpec, field: &FieldName, operator: Operator, value: &Value) -> Result<Filter, QueryError> {
+fn null(
+    spec: &FieldSpec,
+    field: &FieldName,
+    operator: Operator,
+    value: &Value,
+) -> Result<Filter, QueryError> {
     if operator != Operator::Is {
         let message = format!("null cannot be asked with {}.", operator.as_str());
         return Err(QueryError::new(field.span.end..value.span.start, message).expecting([":"]));
@@ -110,7 +118,12 @@ fn null(spec: &FieldSpec, field: &FieldName, operator: Operator, value: &Value) 
     })
 }
 
-fn comparison(shape: Shape, field: &FieldName, operator: Operator, value: &Value) -> Result<Filter, QueryError> {
+fn comparison(
+    shape: Shape,
+    field: &FieldName,
+    operator: Operator,
+    value: &Value,
+) -> Result<Filter, QueryError> {
     let text = value.text.as_str();
     match shape {
         Shape::Status => status(value),
@@ -147,7 +160,11 @@ fn comparison(shape: Shape, field: &FieldName, operator: Operator, value: &Value
         }
         Shape::Amount(field) => {
             let amount = text.parse::<i64>().map_err(|_| {
-                wrong(value, "is not an amount in minor units (12.50 EUR is 1250)", ["a whole number such as 1250"])
+                wrong(
+                    value,
+                    "is not an amount in minor units (12.50 EUR is 1250)",
+                    ["a whole number such as 1250"],
+                )
             })?;
             Ok(range(field, operator, amount..amount.saturating_add(1)))
         }
@@ -182,8 +199,11 @@ fn status(value: &Value) -> Result<Filter, QueryError> {
             status.as_str() == folded
         }
     };
-    let mut terms: Vec<Filter> =
-        Status::ALL.iter().filter(|s| matching(s)).map(|s| Filter::term(TermField::Status, s.as_str())).collect();
+    let mut terms: Vec<Filter> = Status::ALL
+        .iter()
+        .filter(|s| matching(s))
+        .map(|s| Filter::term(TermField::Status, s.as_str()))
+        .collect();
     match (terms.len(), terms.pop()) {
         (1, Some(only)) => Ok(only),
         (_, Some(last)) => {
@@ -197,7 +217,9 @@ fn status(value: &Value) -> Result<Filter, QueryError> {
 fn kind(value: &Value) -> Result<Filter, QueryError> {
     let folded = fold(&value.text).replace('_', "");
     let known = KINDS.into_iter().find(|kind| *kind == folded);
-    known.map(|kind| Filter::term(TermField::Kind, kind)).ok_or_else(|| wrong(value, "is not a kind of payment", KINDS))
+    known
+        .map(|kind| Filter::term(TermField::Kind, kind))
+        .ok_or_else(|| wrong(value, "is not a kind of payment", KINDS))
 }
 
 fn digits(field: TermField, count: usize, value: &Value) -> Result<Filter, QueryError> {

@@ -47,7 +47,11 @@ impl Filter {
         let owned = Self::term(TermField::Owner, owner.with_prefix(""));
         match self {
             Self::All(filters) => Self::All(std::iter::once(owned).chain(filters.iter().cloned()).collect()),
-            Self::Any(_) | Self::Not(_) | Self::Term { .. } | Self::Range { .. } | Self::Contains { .. }
+            Self::Any(_)
+            | Self::Not(_)
+            | Self::Term { .. }
+            | Self::Range { .. }
+            | Self::Contains { .. }
             | Self::Words(_) => Self::All(vec![owned, self.clone()]),
         }
     }

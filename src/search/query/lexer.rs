@@ -126,7 +126,9 @@ impl<'a> Lexer<'a> {
         let kind = match run {
             "AND" => TokenKind::And,
             "OR" => TokenKind::Or,
-            "NOT" => return Err(self.error(start, "NOT is not supported.").expecting(["- before the clause"])),
+            "NOT" => {
+                return Err(self.error(start, "NOT is not supported.").expecting(["- before the clause"]));
+            }
             _ => TokenKind::Bare(run.to_owned()),
         };
         self.push(kind, start);
@@ -243,7 +245,8 @@ impl<'a> Lexer<'a> {
 
     fn plain_run(&mut self) -> &'a str {
         let rest = self.rest();
-        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '(' | ')')).unwrap_or(rest.len());
+        let end =
+            rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '(' | ')')).unwrap_or(rest.len());
         self.at += end;
         rest.get(..end).unwrap_or_default()
     }

@@ -51,7 +51,10 @@ impl Query {
     /// The query that every document answers.
     #[must_use]
     pub const fn everything() -> Self {
-        Self { syntax: Syntax { junction: Junction::And, clauses: Vec::new() }, filter: Filter::All(Vec::new()) }
+        Self {
+            syntax: Syntax { junction: Junction::And, clauses: Vec::new() },
+            filter: Filter::All(Vec::new()),
+        }
     }
 
     /// The tree as written.

@@ -38,7 +38,9 @@ impl Parser {
             }
             if clauses.is_empty() {
                 if written.is_some() {
-                    return Err(QueryError::new(span, "A query cannot start with AND or OR.").expecting(CLAUSE));
+                    return Err(
+                        QueryError::new(span, "A query cannot start with AND or OR.").expecting(CLAUSE)
+                    );
                 }
             } else {
                 let next = written.unwrap_or(Junction::And);
@@ -74,9 +76,8 @@ impl Parser {
                 let (term, end) = self.term(next)?;
                 Ok(Clause { negated: true, term, span: start..end })
             }
-            None => {
-                Err(QueryError::new(token.span, "- must stand directly before what it negates.").expecting(CLAUSE))
-            }
+            None => Err(QueryError::new(token.span, "- must stand directly before what it negates.")
+                .expecting(CLAUSE)),
         }
     }
 

@@ -130,7 +130,9 @@ fn the_dialects_statuses_cover_ours() {
     let statuses = |text: &str| -> Vec<String> {
         fn walk(filter: &Filter, out: &mut Vec<String>) {
             match filter {
-                Filter::All(filters) | Filter::Any(filters) => filters.iter().for_each(|inner| walk(inner, out)),
+                Filter::All(filters) | Filter::Any(filters) => {
+                    filters.iter().for_each(|inner| walk(inner, out))
+                }
                 Filter::Term { field: TermField::Status, value } => out.push(value.clone()),
                 other => panic!("{other:?}"),
             }
@@ -162,7 +164,10 @@ fn null_and_its_opposite() {
     let absent = Filter::Not(Box::new(Filter::term(TermField::Has, "description")));
     assert_eq!(filter("description:null"), Filter::All(vec![absent.clone()]));
     assert_eq!(filter("-description:null"), Filter::All(vec![Filter::Not(Box::new(absent))]));
-    assert_eq!(filter("description:\"null\""), Filter::All(vec![Filter::term(TermField::Description, "null")]));
+    assert_eq!(
+        filter("description:\"null\""),
+        Filter::All(vec![Filter::term(TermField::Description, "null")])
+    );
     assert_eq!(filter("amount:null"), Filter::All(vec![Filter::Any(vec![])]));
     let key = Filter::Not(Box::new(Filter::term(TermField::Has, "metadata\u{1f}a]b\"c")));
     assert_eq!(filter(r#"metadata["a]b\"c"]:null"#), Filter::All(vec![key]));
@@ -183,7 +188,8 @@ fn shape(syntax: &Syntax) -> String {
 }
 
 fn any_clause() -> impl Strategy<Value = String> {
-    let text = "[^\\x00]{0,12}".prop_map(|text| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")));
+    let text =
+        "[^\\x00]{0,12}".prop_map(|text| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")));
     let field = prop_oneof![
         Just("status".to_owned()),
         Just("amount".to_owned()),
@@ -194,9 +200,14 @@ fn any_clause() -> impl Strategy<Value = String> {
     let operator = prop_oneof![Just(":"), Just("~"), Just(">"), Just("<="), Just(">="), Just("<")];
     let bare = "[^\\s\"()<>=~:]{1,10}";
     let value = prop_oneof![text.clone(), bare.prop_map(|value| value.to_string())];
-    let condition = (field, operator, value).prop_map(|(field, operator, value)| format!("{field}{operator}{value}"));
+    let condition =
+        (field, operator, value).prop_map(|(field, operator, value)| format!("{field}{operator}{value}"));
     let word = "[a-zA-Z0-9äß日_]{1,8}";
-    let term = prop_oneof![condition, text, word.prop_filter("a word", |word| !["AND", "OR", "NOT"].contains(&word.as_str()))];
+    let term = prop_oneof![
+        condition,
+        text,
+        word.prop_filter("a word", |word| !["AND", "OR", "NOT"].contains(&word.as_str()))
+    ];
     (any::<bool>(), term).prop_map(|(negated, term)| if negated { format!("-{term}") } else { term })
 }
 

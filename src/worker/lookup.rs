@@ -1,0 +1,64 @@
+//! Finds the payments that messages name: from memory where this process queued them, else from the store in one query.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::domain::ids::PaymentId;
+use crate::domain::payment::{Payment, Phase, WorkKey};
+use crate::store::{Store, StoreResult};
+
+/// Payments with open work that this process has at hand.
+pub trait OpenPayments: Send + Sync + 'static {
+    /// The payment, if it is at hand.
+    fn open_payment(&self, id: PaymentId) -> Option<Arc<Payment>>;
+}
+
+/// Memory first, then the store.
+pub struct PaymentLookup {
+    store: Arc<dyn Store>,
+    recent: Arc<dyn OpenPayments>,
+}
+
+impl PaymentLookup {
+    /// A look-up in this memory and this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, recent: Arc<dyn OpenPayments>) -> Self {
+        Self { store, recent }
+    }
+
+    /// The payments that this work is about; unknown ones are left out. What memory has is only good where it has this
+    /// very attempt in the queue: another process may have gone further, and then the store is asked.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub async fn get(
+        &self,
+        work: impl Iterator<Item = WorkKey>,
+    ) -> StoreResult<HashMap<PaymentId, Arc<Payment>>> {
+        let mut found: HashMap<PaymentId, Arc<Payment>> = HashMap::with_capacity(work.size_hint().0);
+        let mut missing = Vec::new();
+        for key in work {
+            match self.recent.open_payment(key.payment).filter(|payment| is_queued(payment, key)) {
+                Some(payment) => {
+                    found.insert(key.payment, payment);
+                }
+                None => missing.push(key.payment),
+            }
+        }
+        if !missing.is_empty() {
+            missing.sort_unstable();
+            missing.dedup();
+            for payment in self.store.payment_get(&missing).await? {
+                found.insert(payment.id(), Arc::new(payment));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Whether this attempt of this operation is what the payment waits for.
+pub(super) fn is_queued(payment: &Payment, key: WorkKey) -> bool {
+    payment
+        .operation(key.operation)
+        .is_some_and(|operation| operation.attempt == key.attempt && operation.phase == Phase::Queued)
+}

@@ -1,0 +1,193 @@
+//! The worker: takes work from the broker, asks the acquirer, waits as long as it takes, and hands the answer to the
+//! engine. Acknowledges only what the engine has committed.
+//!
+//! May depend on the ports, `engine`, `simulator` and `domain`. Never blocks and never sleeps in line: thousands of
+//! operations wait for their acquirers at once, in one queue of delays.
+
+mod lookup;
+mod settings;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::time::DelayQueue;
+
+pub use lookup::{OpenPayments, PaymentLookup};
+pub use settings::WorkerSettings;
+
+use crate::broker::{Broker, BrokerError, Delivery};
+use crate::domain::command::{Answer, Command, Outcome};
+use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::payment::Payment;
+use crate::engine::writer::Clock;
+use crate::engine::{Engine, EngineError};
+use crate::simulator::{Question, Simulator};
+
+/// Shorter waits than this are not worth a hint to the browser.
+const HINT_FROM_US: u64 = 20_000;
+/// How long to wait before taking work up again that the store could not be asked about.
+const TROUBLE_PAUSE: Duration = Duration::from_millis(250);
+
+/// Hears that a worker took an operation up. A hint, not a fact: it carries no version.
+pub trait ProgressListener: Send + Sync + 'static {
+    /// The attempt has been handed to the acquirer.
+    fn progress(&self, payment: PaymentId, owner: AccountId, attempt: u16);
+}
+
+/// The worker's parts.
+pub struct Worker {
+    broker: Arc<dyn Broker>,
+    lookup: PaymentLookup,
+    engine: Engine,
+    simulator: Simulator,
+    progress: Arc<dyn ProgressListener>,
+    clock: Clock,
+    /// Operations taken and not yet settled.
+    in_flight: Arc<AtomicUsize>,
+    settings: WorkerSettings,
+}
+
+/// An operation with its answer, waiting for the time at which the acquirer gives it.
+struct Asked {
+    answer: Answer,
+    delivery: Delivery,
+}
+
+impl Worker {
+    /// A worker.
+    #[must_use]
+    pub fn new(
+        broker: Arc<dyn Broker>,
+        lookup: PaymentLookup,
+        engine: Engine,
+        simulator: Simulator,
+        progress: Arc<dyn ProgressListener>,
+        clock: Clock,
+        settings: WorkerSettings,
+    ) -> Self {
+        Self { broker, lookup, engine, simulator, progress, clock, in_flight: Arc::default(), settings }
+    }
+
+    /// Works until cancelled or the broker is closed; then waits for the answers that are already with the engine. What
+    /// still waits for its acquirer goes back to the queue.
+    pub async fn run(self, stop: CancellationToken) {
+        let tracker = TaskTracker::new();
+        let mut waiting: DelayQueue<Asked> = DelayQueue::new();
+        loop {
+            let room = self.settings.in_flight_max.saturating_sub(self.in_flight.load(Ordering::Relaxed));
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(first) = waiting.next() => {
+                    let mut ready = vec![first.into_inner()];
+                    while ready.len() < self.settings.receive_max
+                        && let Some(Some(next)) = futures_util::FutureExt::now_or_never(waiting.next())
+                    {
+                        ready.push(next.into_inner());
+                    }
+                    self.hand_in(ready, &tracker).await;
+                }
+                received = self.broker.receive(room.min(self.settings.receive_max)), if room > 0 => match received {
+                    Ok(deliveries) => self.take_up(deliveries, &mut waiting, &tracker).await,
+                    Err(BrokerError::Closed) => break,
+                    Err(error) => {
+                        tracing::warn!(error = %error, "work could not be received");
+                        tokio::time::sleep(TROUBLE_PAUSE).await;
+                    }
+                },
+                // With no room, look again soon: answers settle all the time.
+                () = tokio::time::sleep(Duration::from_millis(2)), if room == 0 => {}
+            }
+        }
+        drop(waiting);
+        tracker.close();
+        tracker.wait().await;
+    }
+
+    /// Asks the acquirer about each delivery. Those answered at once go straight to the engine.
+    async fn take_up(
+        &self,
+        deliveries: Vec<Delivery>,
+        waiting: &mut DelayQueue<Asked>,
+        tracker: &TaskTracker,
+    ) {
+        let payments = match self.lookup.get(deliveries.iter().map(|delivery| delivery.message.key)).await {
+            Ok(payments) => payments,
+            Err(error) => {
+                tracing::warn!(error = %error, "payments of delivered work could not be read");
+                deliveries.into_iter().for_each(Delivery::requeue);
+                tokio::time::sleep(TROUBLE_PAUSE).await;
+                return;
+            }
+        };
+        let mut ready = Vec::new();
+        for delivery in deliveries {
+            let Some(payment) = payments.get(&delivery.message.key.payment) else {
+                // A store that lost a payment is for `verify` to report; the message can do no more.
+                tracing::error!(payment.id = %delivery.message.key.payment, "work for a payment that does not exist");
+                delivery.ack();
+                continue;
+            };
+            match self.ask(payment, delivery) {
+                None => {}
+                Some((asked, 0)) => ready.push(asked),
+                Some((asked, latency_us)) => {
+                    self.in_flight.fetch_add(1, Ordering::Relaxed);
+                    waiting.insert(asked, Duration::from_micros(latency_us));
+                }
+            }
+        }
+        self.in_flight.fetch_add(ready.len(), Ordering::Relaxed);
+        self.hand_in(ready, tracker).await;
+    }
+
+    /// The acquirer's answer and when it comes, in microseconds; `None` for work that is no longer asked for.
+    fn ask(&self, payment: &Payment, delivery: Delivery) -> Option<(Asked, u64)> {
+        let key = delivery.message.key;
+        let open = payment.operation(key.operation).filter(|_| lookup::is_queued(payment, key));
+        let Some(operation) = open else {
+            delivery.ack();
+            return None;
+        };
+        let reply = self.simulator.ask(&Question::new(payment, operation));
+        if reply.latency_us >= HINT_FROM_US {
+            self.progress.progress(payment.id(), payment.owner(), key.attempt);
+        }
+        let answer = Answer { work: key, started_at: (self.clock)(), outcome: reply.outcome };
+        Some((Asked { answer, delivery }, reply.latency_us))
+    }
+
+    /// Hands answers to the engine and, once they are committed, acknowledges their messages.
+    async fn hand_in(&self, ready: Vec<Asked>, tracker: &TaskTracker) {
+        if ready.is_empty() {
+            return;
+        }
+        let mut handed = Vec::with_capacity(ready.len());
+        for asked in ready {
+            if let Outcome::Broken(cause) = asked.answer.outcome {
+                tracing::debug!(payment.id = %asked.answer.work.payment, cause = cause.words(), "the acquirer broke");
+            }
+            match self.engine.answer(Command::Answer(asked.answer)).await {
+                Ok(reply) => handed.push((reply, asked.delivery)),
+                // Stopping: the message goes back to the queue.
+                Err(_) => drop(asked.delivery),
+            }
+        }
+        let in_flight = Arc::clone(&self.in_flight);
+        tracker.spawn(async move {
+            for (reply, delivery) in handed {
+                match reply.await {
+                    Ok(Ok(_) | Err(EngineError::Refused(_))) => delivery.ack(),
+                    Ok(Err(EngineError::Busy | EngineError::Unavailable { .. } | EngineError::Stopping))
+                    | Err(_) => {
+                        delivery.requeue();
+                    }
+                }
+                in_flight.fetch_sub(1, Ordering::Relaxed);
+            }
+        });
+    }
+}
