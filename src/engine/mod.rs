@@ -7,15 +7,18 @@
 //! - [`writer`]: one transaction per batch; unknown commits, bisection.
 //! - [`decide_batch`]: a batch decided in memory, pure.
 //! - [`journal`]: the encoding of what readers follow.
+//! - [`open`]: payments with open work, for the worker.
 //! - [`timers`]: turns `due_at` into commands.
 
 pub mod batcher;
 pub mod decide_batch;
 pub mod handle;
 pub mod journal;
+pub mod open;
 pub mod settings;
 pub mod timers;
 pub mod writer;
 
 pub use handle::{Done, Engine, EngineError};
+pub use open::OpenPayments;
 pub use settings::EngineSettings;

@@ -13,9 +13,9 @@ use super::batch::{Batch, Entry};
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::time::Timestamp;
+use crate::engine::OpenPayments;
 use crate::engine::journal::JournalEntry;
 use crate::engine::writer::{CommitListener, Committed};
-use crate::worker::OpenPayments;
 
 /// What one entry is reckoned to hold in memory. A payment with its history is 700–1,200 bytes.
 const ENTRY_BYTES: usize = 1_536;

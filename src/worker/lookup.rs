@@ -5,13 +5,8 @@ use std::sync::Arc;
 
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::{Payment, Phase, WorkKey};
+use crate::engine::OpenPayments;
 use crate::store::{Store, StoreResult};
-
-/// Payments with open work that this process has at hand.
-pub trait OpenPayments: Send + Sync + 'static {
-    /// The payment, if it is at hand.
-    fn open_payment(&self, id: PaymentId) -> Option<Arc<Payment>>;
-}
 
 /// Memory first, then the store.
 pub struct PaymentLookup {

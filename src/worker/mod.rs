@@ -16,12 +16,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::time::DelayQueue;
 
-pub use lookup::{OpenPayments, PaymentLookup};
+pub use lookup::PaymentLookup;
 pub use settings::WorkerSettings;
 
 use crate::broker::{Broker, BrokerError, Delivery};
 use crate::domain::command::{Answer, Command, Outcome};
-use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::engine::writer::Clock;
 use crate::engine::{Engine, EngineError};
@@ -35,7 +34,7 @@ const TROUBLE_PAUSE: Duration = Duration::from_millis(250);
 /// Hears that a worker took an operation up. A hint, not a fact: it carries no version.
 pub trait ProgressListener: Send + Sync + 'static {
     /// The attempt has been handed to the acquirer.
-    fn progress(&self, payment: PaymentId, owner: AccountId, attempt: u16);
+    fn progress(&self, payment: &Payment, attempt: u16);
 }
 
 /// The worker's parts.
@@ -154,7 +153,7 @@ impl Worker {
         };
         let reply = self.simulator.ask(&Question::new(payment, operation));
         if reply.latency_us >= HINT_FROM_US {
-            self.progress.progress(payment.id(), payment.owner(), key.attempt);
+            self.progress.progress(payment, key.attempt);
         }
         let answer = Answer { work: key, started_at: (self.clock)(), outcome: reply.outcome };
         Some((Asked { answer, delivery }, reply.latency_us))
