@@ -1,5 +1,12 @@
 //! The broker's contract: the same tests for both adapters, the real one against a real RabbitMQ. What only one of them promises is in
 //! `embedded` and `rabbitmq`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod embedded;
 mod outage;
