@@ -58,6 +58,7 @@ async fn with_own_server<F: Future<Output = ()>>(test: impl FnOnce(Rig) -> F) {
         settings.connect_timeout_ms = 3_000;
     };
     Rig::run_with(Adapter::RabbitMq, change, test).await;
+    services(&["down"]).await;
 }
 
 /// Publishes until every message was accepted, and returns the first error.
@@ -166,5 +167,4 @@ async fn while_blocked_consuming_goes_on() {
         receive_all(&*broker, 1_100).await;
     })
     .await;
-    set_memory_limit("0.4").await;
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions};
 use paystorm::broker::{Broker, BrokerHealth, Delivery, FeedEvent, FeedReceiver};
-use paystorm::domain::ids::{InstanceId, PaymentId};
+use paystorm::domain::ids::InstanceId;
 use paystorm::domain::submission::Lane;
 use tokio::time::timeout;
 
@@ -36,7 +36,9 @@ on_rabbitmq!(
     a_reader_of_the_feed_that_falls_behind_gets_a_gap => feed_overflow,
     what_cannot_be_read_goes_to_the_dead_letters => poison,
     #[ignore = "a measurement: prints messages per second"]
-    throughput => throughput_test,
+    throughput => in_order,
+    #[ignore = "a measurement: prints messages per second"]
+    throughput_out_of_order => out_of_order,
 );
 
 async fn unacknowledged(rig: Rig) {
@@ -278,7 +280,17 @@ async fn poison(rig: Rig) {
     assert_eq!(rig.ready("interactive").await, 0);
 }
 
-async fn throughput_test(rig: Rig) {
+async fn in_order(rig: Rig) {
+    measure(rig, 1).await;
+}
+
+/// As with an acquirer whose latency varies: 2,000 are in hand, and any of them may be the next to be done.
+async fn out_of_order(rig: Rig) {
+    measure(rig, 2_000).await;
+}
+
+/// Publishes and receives many messages, and acknowledges any of those in hand whenever there are more than `hold`.
+async fn measure(rig: Rig, hold: usize) {
     const COUNT: u32 = 100_000;
     let broker = rig.open().await;
     let publisher: Arc<dyn Broker> = broker.clone();
@@ -291,21 +303,26 @@ async fn throughput_test(rig: Rig) {
         }
         began.elapsed()
     });
-    let (mut got, mut wait_micros) = (0, 0_u64);
-    let mut last: Option<PaymentId> = None;
+    let (mut got, mut wait_micros, mut random) = (0, 0_u64, 1_usize);
+    let mut held = Vec::new();
     while got < COUNT as usize {
         let deliveries = broker.receive(512).await.unwrap();
         let now = Timestamp::now();
         got += deliveries.len();
         for delivery in deliveries {
             wait_micros += now.micros_since(delivery.message.dispatched_at);
-            last = Some(delivery.message.key.payment);
-            delivery.ack();
+            held.push(delivery);
+            if held.len() >= hold {
+                random =
+                    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                held.swap_remove((random >> 33) % held.len()).ack();
+            }
         }
     }
+    held.into_iter().for_each(Delivery::ack);
     let (sent, done) = (publishing.await.unwrap(), began.elapsed());
     println!(
-        "published {:.0}/s, end to end {:.0}/s, mean wait {:.1} ms (last {last:?})",
+        "{hold} in hand: published {:.0}/s, end to end {:.0}/s, mean wait {:.1} ms",
         f64::from(COUNT) / sent.as_secs_f64(),
         f64::from(COUNT) / done.as_secs_f64(),
         wait_micros as f64 / f64::from(COUNT) / 1_000.0,
