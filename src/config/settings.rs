@@ -11,6 +11,7 @@ use crate::engine::EngineSettings;
 use crate::search::SearchSettings;
 use crate::simulator::SimulatorSettings;
 use crate::store::StoreSettings;
+use crate::worker::WorkerSettings;
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub struct Settings {
     pub search: SearchSettings,
     /// Section `[engine]`.
     pub engine: EngineSettings,
+    /// Section `[worker]`.
+    pub worker: WorkerSettings,
     /// Section `[simulator]`.
     pub simulator: SimulatorSettings,
     /// Section `[telemetry]`.
@@ -55,6 +58,7 @@ impl Default for Settings {
             broker: BrokerSettings::default(),
             search: SearchSettings::default(),
             engine: EngineSettings::default(),
+            worker: WorkerSettings::default(),
             simulator: SimulatorSettings::default(),
             telemetry: TelemetrySettings::default(),
         }
@@ -194,6 +198,6 @@ pub struct TelemetrySettings {
 
 impl Default for TelemetrySettings {
     fn default() -> Self {
-        Self { log_format: LogFormat::Text, log_level: "info".to_owned(), metrics: true }
+        Self { log_format: LogFormat::Text, log_level: "info,lapin=off".to_owned(), metrics: true }
     }
 }

@@ -5,12 +5,14 @@
 //! - [`handle`]: what callers hold: bounded lanes in, answers out.
 //! - [`batcher`]: collects what arrives while the previous commit is in flight.
 //! - [`writer`]: one transaction per batch; unknown commits, bisection.
+//! - [`counters`]: what was done since the start.
 //! - [`decide_batch`]: a batch decided in memory, pure.
 //! - [`journal`]: the encoding of what readers follow.
 //! - [`open`]: payments with open work, for the worker.
 //! - [`timers`]: turns `due_at` into commands.
 
 pub mod batcher;
+pub mod counters;
 pub mod decide_batch;
 pub mod handle;
 pub mod journal;
@@ -19,6 +21,7 @@ pub mod settings;
 pub mod timers;
 pub mod writer;
 
+pub use counters::Counters;
 pub use handle::{Done, Engine, EngineError};
 pub use open::OpenPayments;
 pub use settings::EngineSettings;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::counters::Counters;
 use super::decide_batch::{self, Decided, DecidedBatch};
 use super::handle::{Done, EngineError, Envelope};
 use super::journal::JournalEntry;
@@ -106,8 +107,10 @@ impl Writer {
         let id = BatchId::generate();
         let keys = decide_batch::keys_of(commands.iter().copied());
         let mut decided = DecidedBatch::default();
+        let mut rows = 0;
         let mut decide = |_seq: u64, loaded| {
             decided = decide_batch::decide_batch(commands, loaded, &self.policy, (self.clock)());
+            rows = decided.write.rows();
             if decided.defect.is_some() { BatchWrite::default() } else { std::mem::take(&mut decided.write) }
         };
         let outcome = self.store.line_execute(id, &keys, &mut decide).await;
@@ -121,7 +124,18 @@ impl Writer {
         };
         match decided.defect.take() {
             Some(defect) => Err(StoreError::Refused(defect)),
-            None => Ok((seq, decided)),
+            None => {
+                self.count(seq, commands, rows);
+                Ok((seq, decided))
+            }
+        }
+    }
+
+    fn count(&self, seq: u64, commands: &[&Command], rows: usize) {
+        self.counters.commands.add(commands.len());
+        if seq > 0 {
+            self.counters.commits.add(1);
+            self.counters.rows.add(rows);
         }
     }
 
@@ -140,6 +154,8 @@ impl Writer {
 
     async fn complete(&self, seq: u64, decided: DecidedBatch, batch: Vec<Envelope>) {
         if seq > 0 {
+            let fresh = |(entry, _): &&(JournalEntry, Arc<Payment>)| entry.first_version == 1;
+            self.counters.payments.add(decided.changes.iter().filter(fresh).count());
             let changes = decided.changes;
             let at =
                 changes.first().map_or_else(|| (self.clock)(), |(_, payment)| payment.state().updated_at);

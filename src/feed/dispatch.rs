@@ -1,5 +1,5 @@
 //! Dispatch: puts the work that batches opened into the broker's queues, and redrives from the store what a queue that
-//! does not outlive the process, or was lost, cannot know of.
+//! does not outlive the process, or was lost, cannot know of. One reader per lane.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +10,15 @@ use tokio::sync::watch;
 use super::batch::Batch;
 use super::follower::{Reader, ReaderError};
 use crate::broker::{Broker, BrokerError, WorkMessage};
-use crate::domain::payment::Payment;
+use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
+use crate::engine::Counters;
 use crate::engine::writer::Clock;
 use crate::store::Store;
 
-/// The name of the cursor and the lease.
-pub const NAME: &str = "dispatch";
+/// The names of the cursors and leases, one reader per lane: a full queue in one must not hold up the other.
+pub const NAMES: [&str; 2] = ["dispatch_interactive", "dispatch_bulk"];
 /// Messages per publish; a barrier follows each.
 const PUBLISH_MAX: usize = 512;
 const REDRIVE_PAGE: u32 = 512;
@@ -28,9 +29,11 @@ const BELT_EVERY: Duration = Duration::from_secs(30);
 
 /// The dispatching reader.
 pub struct Dispatch {
+    lane: Lane,
     store: Arc<dyn Store>,
     broker: Arc<dyn Broker>,
     clock: Clock,
+    counters: Arc<Counters>,
     lost: watch::Receiver<u64>,
     position: u64,
     belt_at: Timestamp,
@@ -39,21 +42,28 @@ pub struct Dispatch {
 impl Dispatch {
     /// A dispatching reader.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, broker: Arc<dyn Broker>, clock: Clock) -> Self {
+    pub fn new(
+        lane: Lane,
+        store: Arc<dyn Store>,
+        broker: Arc<dyn Broker>,
+        clock: Clock,
+        counters: Arc<Counters>,
+    ) -> Self {
         let lost = broker.topology_lost();
         let belt_at = clock();
-        Self { store, broker, clock, lost, position: 0, belt_at }
+        Self { lane, store, broker, clock, counters, lost, position: 0, belt_at }
     }
 
     async fn publish(&self, messages: &[WorkMessage]) -> Result<(), ReaderError> {
         for chunk in messages.chunks(PUBLISH_MAX) {
             self.broker.publish(chunk).await?;
+            self.counters.messages.add(chunk.len());
         }
         Ok(())
     }
 
-    fn message(&self, key: crate::domain::payment::WorkKey, lane: Lane) -> WorkMessage {
-        WorkMessage { key, lane, dispatched_at: (self.clock)(), traceparent: None }
+    fn message(&self, key: WorkKey) -> WorkMessage {
+        WorkMessage { key, lane: self.lane, dispatched_at: (self.clock)(), traceparent: None }
     }
 
     /// Publishes all open work that was opened at or before `upto` and fits `wanted`. By keyset, so bounded in memory.
@@ -68,8 +78,8 @@ impl Dispatch {
             after = (last.seq, Some(last.payment.id()));
             let messages: Vec<WorkMessage> = page
                 .iter()
-                .filter(|open| open.seq <= upto && wanted(&open.payment))
-                .flat_map(|open| open.payment.queued_work().map(|key| self.message(key, open.lane())))
+                .filter(|open| open.lane() == self.lane && open.seq <= upto && wanted(&open.payment))
+                .flat_map(|open| open.payment.queued_work().map(|key| self.message(key)))
                 .collect();
             count += messages.len();
             self.publish(&messages).await?;
@@ -91,17 +101,16 @@ impl Dispatch {
         }
         self.belt_at = now;
         let delivered = self.broker.last_delivered();
-        let belt_us = u64::try_from(BELT_AFTER.as_micros()).unwrap_or(u64::MAX);
-        let lost = |payment: &Payment| {
-            let mark = match payment.submission().lane {
-                Lane::Interactive => delivered.interactive,
-                Lane::Bulk => delivered.bulk,
-            };
-            mark.is_some_and(|mark| mark.micros_since(payment.state().updated_at) > belt_us)
+        let mark = match self.lane {
+            Lane::Interactive => delivered.interactive,
+            Lane::Bulk => delivered.bulk,
         };
-        if delivered.interactive.is_some() || delivered.bulk.is_some() {
-            self.redrive(self.position, lost).await?;
-        }
+        let Some(mark) = mark else {
+            return Ok(());
+        };
+        let belt_us = u64::try_from(BELT_AFTER.as_micros()).unwrap_or(u64::MAX);
+        let lost = |payment: &Payment| mark.micros_since(payment.state().updated_at) > belt_us;
+        self.redrive(self.position, lost).await?;
         Ok(())
     }
 }
@@ -115,7 +124,10 @@ impl From<BrokerError> for ReaderError {
 #[async_trait]
 impl Reader for Dispatch {
     fn name(&self) -> &'static str {
-        NAME
+        match self.lane {
+            Lane::Interactive => NAMES[0],
+            Lane::Bulk => NAMES[1],
+        }
     }
 
     async fn begin(&mut self, stored: u64, head: u64) -> Result<u64, ReaderError> {

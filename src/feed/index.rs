@@ -13,6 +13,7 @@ use super::batch::Batch;
 use super::follower::{Reader, ReaderError};
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;
+use crate::engine::Counters;
 use crate::search::{Names, PaymentDocument, SearchError, SearchIndex};
 use crate::store::Store;
 
@@ -37,6 +38,7 @@ pub struct Index {
     search: Arc<dyn SearchIndex>,
     names: Arc<dyn Names + Send + Sync>,
     listener: Arc<dyn IndexListener>,
+    counters: Arc<Counters>,
     pending: HashMap<PaymentId, Pending>,
     /// Those of them that need not wait any longer; may name one twice.
     ready: Vec<PaymentId>,
@@ -65,12 +67,14 @@ impl Index {
         search: Arc<dyn SearchIndex>,
         names: Arc<dyn Names + Send + Sync>,
         listener: Arc<dyn IndexListener>,
+        counters: Arc<Counters>,
     ) -> Self {
         Self {
             store,
             search,
             names,
             listener,
+            counters,
             pending: HashMap::new(),
             ready: Vec::new(),
             read: 0,
@@ -125,7 +129,7 @@ impl Index {
         let documents: Vec<PaymentDocument> =
             payments.iter().flat_map(|payment| PaymentDocument::of(payment, self.names.as_ref())).collect();
         match self.search.apply(&documents).await {
-            Ok(_) => {}
+            Ok(_) => self.counters.documents.add(documents.len()),
             // The others were taken, and these never will be: `verify` and the log name them.
             Err(SearchError::Rejected(rejected)) => {
                 for document in rejected {

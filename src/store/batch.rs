@@ -94,6 +94,18 @@ pub struct BatchWrite {
     pub at: Timestamp,
 }
 
+impl BatchWrite {
+    /// How many rows it writes, the journal's own left out.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.inserts.len()
+            + self.updates.len()
+            + self.movements.len()
+            + self.balances.len()
+            + self.idempotency.len()
+    }
+}
+
 /// A row of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalRecord {

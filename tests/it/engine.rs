@@ -31,7 +31,13 @@ fn engine_on(store: &Arc<dyn Store>) -> (Engine, Arc<Seen>, tokio::task::JoinHan
     let settings = EngineSettings::default();
     let (engine, lanes) = batcher::lanes(&settings);
     let seen = Arc::new(Seen::default());
-    let writer = Writer::new(Arc::clone(store), settings.policy(), Arc::new(Timestamp::now), seen.clone());
+    let writer = Writer::new(
+        Arc::clone(store),
+        settings.policy(),
+        Arc::new(Timestamp::now),
+        seen.clone(),
+        Arc::default(),
+    );
     (engine, seen, tokio::spawn(batcher::run(lanes, writer, settings.batch_max)))
 }
 

@@ -1,0 +1,14 @@
+//! The composition root: the only place that names an adapter, starts tasks, and stops them in order.
+//!
+//! - [`parts`]: opens the store, broker and index that the settings choose.
+//! - [`pipeline`]: the ordered line, its readers, timers and workers.
+//! - [`serve`]: a whole server, from settings to an address, and its shutdown.
+//! - [`commands`]: the other subcommands.
+
+pub mod commands;
+pub mod parts;
+pub mod pipeline;
+pub mod serve;
+
+pub use commands::run;
+pub use serve::App;

@@ -1,0 +1,267 @@
+//! The pipeline: the ordered line, its readers, the timers and the workers, started together and stopped in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::accounts::Directory;
+use crate::broker::{Broker, FeedEvent};
+use crate::config::Settings;
+use crate::domain::ids::{AccountId, InstanceId};
+use crate::domain::payment::Payment;
+use crate::domain::submission::Lane;
+use crate::domain::time::Timestamp;
+use crate::engine::timers::Timers;
+use crate::engine::writer::{Clock, Writer};
+use crate::engine::{Counters, Engine, batcher};
+use crate::feed::dispatch::Dispatch;
+use crate::feed::follower::{self, Follower};
+use crate::feed::index::{Index, IndexListener};
+use crate::feed::live::LiveHub;
+use crate::feed::live_reader::LiveReader;
+use crate::feed::ring::Ring;
+use crate::feed::{dispatch, index};
+use crate::search::{Names, SearchIndex};
+use crate::simulator::Simulator;
+use crate::store::Store;
+use crate::worker::{PaymentLookup, ProgressListener, Worker};
+
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+
+/// The open parts that a pipeline runs on.
+#[derive(Clone)]
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// The work queue.
+    pub broker: Arc<dyn Broker>,
+    /// The search index.
+    pub search: Arc<dyn SearchIndex>,
+    /// Names of accounts.
+    pub directory: Arc<Directory>,
+    /// Live updates.
+    pub hub: Arc<LiveHub>,
+}
+
+/// A running pipeline.
+pub struct Pipeline {
+    /// Commands go in here.
+    pub engine: Engine,
+    /// What it has done.
+    pub counters: Arc<Counters>,
+    parts: Parts,
+    line: JoinHandle<()>,
+    workers: Group,
+    readers: Group,
+    ring: Arc<Ring>,
+}
+
+/// Tasks that stop together.
+struct Group {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Group {
+    fn new() -> Self {
+        Self { stop: CancellationToken::new(), tasks: TaskTracker::new() }
+    }
+
+    async fn stop(&self, name: &str, deadline: Duration) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(deadline, self.tasks.wait()).await.is_err() {
+            tracing::warn!(group = name, "did not stop in time; what it had is picked up at the next start");
+        }
+    }
+}
+
+impl Pipeline {
+    /// Starts everything the roles ask for.
+    ///
+    /// # Errors
+    /// If the store cannot be asked where the line stands.
+    pub async fn start(settings: &Settings, parts: Parts, instance: InstanceId) -> anyhow::Result<Self> {
+        let clock: Clock = Arc::new(Timestamp::now);
+        let counters = Arc::new(Counters::default());
+        let ring = Arc::new(Ring::new(settings.engine.feed_memory_bytes, parts.store.head().await?));
+        let (engine, lanes) = batcher::lanes(&settings.engine);
+        let writer = Writer::new(
+            Arc::clone(&parts.store),
+            settings.engine.policy(),
+            Arc::clone(&clock),
+            ring.clone(),
+            Arc::clone(&counters),
+        );
+        let line = tokio::spawn(batcher::run(lanes, writer, settings.engine.batch_max));
+        let (workers, readers) = (Group::new(), Group::new());
+        let start = Start { settings, parts: &parts, clock, instance, counters: &counters, ring: &ring };
+        start.readers(&readers);
+        start.workers(&workers, &engine);
+        Ok(Self { engine, counters, parts, line, workers, readers, ring })
+    }
+
+    /// The head of the line as far as this process knows it.
+    #[must_use]
+    pub fn head(&self) -> u64 {
+        *self.ring.head().borrow()
+    }
+
+    /// Stops in order: workers and timers, then the line once every caller has its answer, then the readers once they
+    /// have read what the line wrote, then the parts. What does not stop in time is picked up at the next start.
+    pub async fn stop(self, deadline: Duration) {
+        let part = deadline / 4;
+        self.workers.stop("workers", part).await;
+        drop(self.engine);
+        if tokio::time::timeout(part, self.line).await.is_err() {
+            tracing::warn!("the line did not stop in time");
+        }
+        self.readers.stop("readers", part).await;
+        self.parts.broker.close(part).await;
+        self.parts.search.close().await;
+    }
+}
+
+/// What starting a task needs.
+struct Start<'a> {
+    settings: &'a Settings,
+    parts: &'a Parts,
+    clock: Clock,
+    instance: InstanceId,
+    counters: &'a Arc<Counters>,
+    ring: &'a Arc<Ring>,
+}
+
+impl Start<'_> {
+    fn readers(&self, group: &Group) {
+        let Parts { store, broker, search, directory, hub } = self.parts.clone();
+        let live = Box::new(LiveReader::new(Arc::clone(&store), hub.clone()));
+        group.tasks.spawn(self.follower(false).run(live, group.stop.clone()));
+        for lane in [Lane::Interactive, Lane::Bulk] {
+            let (clock, counters) = (Arc::clone(&self.clock), Arc::clone(self.counters));
+            let dispatch = Dispatch::new(lane, Arc::clone(&store), Arc::clone(&broker), clock, counters);
+            group.tasks.spawn(self.follower(true).run(Box::new(dispatch), group.stop.clone()));
+        }
+        if self.settings.roles.indexer {
+            let names = Arc::new(DirectoryNames(directory));
+            let listener = Arc::new(HubListener(hub));
+            let index = Index::new(Arc::clone(&store), search, names, listener, Arc::clone(self.counters));
+            group.tasks.spawn(self.follower(true).run(Box::new(index), group.stop.clone()));
+        }
+        if broker.is_durable() {
+            group.tasks.spawn(tell_others(Arc::clone(self.ring), Arc::clone(&broker), group.stop.clone()));
+            group.tasks.spawn(hear_others(Arc::clone(self.ring), broker, group.stop.clone()));
+        }
+        let retention_s = self.settings.engine.journal_retention_s;
+        group.tasks.spawn(prune(store, Arc::clone(&self.clock), retention_s, group.stop.clone()));
+    }
+
+    fn workers(&self, group: &Group, engine: &Engine) {
+        if !self.settings.roles.worker {
+            return;
+        }
+        let Parts { store, broker, hub, .. } = self.parts.clone();
+        let timers = Timers::new(
+            Arc::clone(&store),
+            engine.clone(),
+            Arc::clone(&self.clock),
+            self.instance,
+            self.ring.earliest_due(),
+        );
+        group.tasks.spawn(timers.run(group.stop.clone()));
+        let worker = Worker::new(
+            broker,
+            PaymentLookup::new(store, self.ring.clone()),
+            engine.clone(),
+            Simulator::new(&self.settings.simulator),
+            Arc::new(HubListener(hub)),
+            Arc::clone(&self.clock),
+            self.settings.worker.clone(),
+        );
+        group.tasks.spawn(worker.run(group.stop.clone()));
+    }
+
+    fn follower(&self, leased: bool) -> Follower {
+        let (store, ring, clock) = (Arc::clone(&self.parts.store), Arc::clone(self.ring), Arc::clone(&self.clock));
+        match leased {
+            true => Follower::leased(store, ring, clock, self.instance),
+            false => Follower::private(store, ring, clock, self.instance),
+        }
+    }
+}
+
+/// Shows the hub what workers and the index have done.
+struct HubListener(Arc<LiveHub>);
+
+impl ProgressListener for HubListener {
+    fn progress(&self, payment: &Payment, attempt: u16) {
+        self.0.progress(payment, attempt);
+    }
+}
+
+impl IndexListener for HubListener {
+    fn indexed(&self, payments: &[Arc<Payment>]) {
+        self.0.indexed(payments);
+    }
+}
+
+/// Names of accounts for the index, as far as they are in memory.
+struct DirectoryNames(Arc<Directory>);
+
+impl Names for DirectoryNames {
+    fn name_of(&self, account: AccountId) -> Option<Arc<str>> {
+        self.0.cached(account).map(|_| self.0.name(account))
+    }
+}
+
+/// Tells the other instances how far the line has come: one message per commit, or fewer when commits outrun it.
+async fn tell_others(ring: Arc<Ring>, broker: Arc<dyn Broker>, stop: CancellationToken) {
+    let mut head = ring.head();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = head.changed() => if changed.is_err() { return },
+        }
+        let seq = *head.borrow_and_update();
+        broker.feed_publish(Bytes::copy_from_slice(&seq.to_be_bytes())).await;
+    }
+}
+
+/// Hears how far the line has come elsewhere. After a gap nothing is lost: readers ask the store for the head as well.
+async fn hear_others(ring: Arc<Ring>, broker: Arc<dyn Broker>, stop: CancellationToken) {
+    let mut feed = broker.feed_subscribe();
+    loop {
+        let event = tokio::select! {
+            () = stop.cancelled() => return,
+            event = feed.recv() => event,
+        };
+        match event {
+            Some(FeedEvent::Message { body, .. }) => {
+                if let Ok(seq) = <[u8; 8]>::try_from(body.as_ref()) {
+                    ring.note_head(u64::from_be_bytes(seq));
+                }
+            }
+            Some(FeedEvent::Gap) => {}
+            None => return,
+        }
+    }
+}
+
+async fn prune(store: Arc<dyn Store>, clock: Clock, retention_s: u64, stop: CancellationToken) {
+    let readers: Vec<&str> = dispatch::NAMES.into_iter().chain([index::NAME]).collect();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PRUNE_EVERY) => {}
+        }
+        match follower::prune(store.as_ref(), &readers, clock(), retention_s).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(rows, "journal rows past retention were deleted"),
+            Err(error) => tracing::warn!(error = %error, "the journal could not be pruned"),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! A whole server: built from settings, asked for its address, run until stopped. Tests call exactly what `main` calls.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App as ActixApp, HttpServer, web};
+use anyhow::Context;
+use prometheus::Registry;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::parts::{self, DirectoryLock};
+use super::pipeline::{Parts, Pipeline};
+use crate::accounts::{Accounts, Directory};
+use crate::broker::{Broker, BrokerHealth};
+use crate::config::Settings;
+use crate::domain::ids::InstanceId;
+use crate::domain::time::Timestamp;
+use crate::feed::live::LiveHub;
+use crate::store::{Lease, Store, StoreKind};
+use crate::telemetry;
+use crate::web::settings::WebSettings;
+use crate::web::state::{self, RefundIndex, WebMetrics, WebState};
+use crate::web::{routes, security};
+
+/// Taken by a process with any embedded part on a store that others could share.
+const INSTANCE_LEASE: &str = "instance";
+const INSTANCE_LEASE_TTL: Duration = Duration::from_secs(15);
+const INSTANCE_LEASE_RENEW: Duration = Duration::from_secs(5);
+
+/// A running server.
+pub struct App {
+    pipeline: Pipeline,
+    server: Option<Server>,
+    /// Cancelled when the server goes down.
+    stopping: CancellationToken,
+    deadline: Duration,
+    lease: Option<JoinHandle<()>>,
+    _lock: Option<DirectoryLock>,
+}
+
+struct Server {
+    address: SocketAddr,
+    handle: ServerHandle,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl App {
+    /// Opens the parts, starts the pipeline and listens.
+    ///
+    /// # Errors
+    /// Whatever keeps the server from serving, in words for the person who started it.
+    pub async fn build(settings: Settings) -> anyhow::Result<Self> {
+        let lock = match parts::any_embedded(&settings) {
+            true => Some(parts::lock_directory(&settings.data_dir)?),
+            false => None,
+        };
+        let instance = InstanceId::generate();
+        let stopping = CancellationToken::new();
+        let store = parts::store(&settings).await?;
+        let lease = hold_instance_lease(&settings, &store, instance, &stopping).await?;
+        let directory = Arc::new(Directory::new(Arc::clone(&store)));
+        let parts = Parts {
+            broker: parts::broker(&settings, instance)?,
+            search: parts::search(&settings).await?,
+            hub: LiveHub::new(Arc::clone(&directory)),
+            directory,
+            store,
+        };
+        let pipeline = Pipeline::start(&settings, parts.clone(), instance).await?;
+        let server = match settings.roles.web {
+            true => Some(listen(&settings, &parts, &pipeline, &stopping).await?),
+            false => None,
+        };
+        let deadline = Duration::from_millis(settings.server.shutdown_ms);
+        Ok(Self { pipeline, server, stopping, deadline, lease, _lock: lock })
+    }
+
+    /// The address it listens on; none with the web role off.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.server.as_ref().map(|server| server.address)
+    }
+
+    /// What the pipeline has done.
+    #[must_use]
+    pub const fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// Serves until the token is cancelled (or the listener fails), then stops in order: no new connections, sockets
+    /// told, requests finished; workers; the line; readers; broker and index.
+    ///
+    /// # Errors
+    /// If the listener failed.
+    pub async fn run_until(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut outcome = Ok(());
+        match self.server.take() {
+            Some(mut server) => {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    ended = &mut server.task => outcome = ended.context("the listener panicked")?.context("the listener failed"),
+                }
+                tracing::info!("stopping");
+                self.stopping.cancel();
+                server.handle.stop(true).await;
+            }
+            None => stop.cancelled().await,
+        }
+        self.stopping.cancel();
+        self.pipeline.stop(self.deadline).await;
+        if let Some(lease) = self.lease {
+            lease.abort();
+        }
+        tracing::info!("stopped");
+        outcome
+    }
+}
+
+async fn listen(
+    settings: &Settings,
+    parts: &Parts,
+    pipeline: &Pipeline,
+    stopping: &CancellationToken,
+) -> anyhow::Result<Server> {
+    let wanted = settings.server.bind_address().context("server.bind is not an address")?;
+    let listener = std::net::TcpListener::bind(wanted).with_context(|| format!("cannot listen on {wanted}"))?;
+    let address = listener.local_addr()?;
+    let state = web::Data::new(web_state(settings, parts, pipeline, stopping, address).await?);
+    let threads = match settings.server.threads {
+        0 => std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
+        threads => threads,
+    };
+    let server = HttpServer::new(move || {
+        ActixApp::new().app_data(state.clone()).wrap(security::edge()).configure(routes::configure)
+    })
+    .workers(threads)
+    .max_connections(settings.server.connections_max)
+    // Half-closed connections would otherwise stay in CLOSE_WAIT for ever; handlers are cancelled instead.
+    .h1_allow_half_closed(false)
+    .shutdown_timeout(settings.server.shutdown_ms.div_ceil(4_000))
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    Ok(Server { address, handle, task: tokio::spawn(server) })
+}
+
+async fn web_state(
+    settings: &Settings,
+    parts: &Parts,
+    pipeline: &Pipeline,
+    stopping: &CancellationToken,
+    address: SocketAddr,
+) -> anyhow::Result<WebState> {
+    let registry = Registry::new();
+    telemetry::register_counters(&registry, &pipeline.counters)?;
+    let web = web_settings(settings);
+    Ok(WebState {
+        engine: pipeline.engine.clone(),
+        store: Arc::clone(&parts.store),
+        search: Arc::clone(&parts.search),
+        hub: Arc::clone(&parts.hub),
+        accounts: Arc::new(Accounts::new(Arc::clone(&parts.store))?),
+        origins: web.origins(address),
+        settings: web,
+        fingerprint_key: state::fingerprint_key(parts.store.as_ref()).await?,
+        demo_account: None,
+        broker_probe: broker_probe(&parts.broker),
+        metrics: WebMetrics::register(&registry)?,
+        registry,
+        shutdown: stopping.clone(),
+        refunds: RefundIndex::default(),
+    })
+}
+
+fn web_settings(settings: &Settings) -> WebSettings {
+    let server = &settings.server;
+    let public = (!server.public_url.is_empty()).then(|| server.public_url.clone());
+    WebSettings {
+        public_origins: public.into_iter().chain(server.allowed_origins.iter().cloned()).collect(),
+        tls: server.secure_cookies,
+        outcome_wait_ms: server.outcome_wait_ms,
+        body_bytes_max: server.body_max_bytes,
+    }
+}
+
+fn broker_probe(broker: &Arc<dyn Broker>) -> state::Probe {
+    let health = broker.health();
+    Arc::new(move || match &*health.borrow() {
+        BrokerHealth::Up => Ok(()),
+        BrokerHealth::Down { cause, .. } | BrokerHealth::Blocked { cause, .. } => Err(cause.clone()),
+    })
+}
+
+/// On a store that others can reach, a process with an embedded part must be the only one: it holds a lease.
+async fn hold_instance_lease(
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+    instance: InstanceId,
+    stopping: &CancellationToken,
+) -> anyhow::Result<Option<JoinHandle<()>>> {
+    if settings.store.kind == StoreKind::Embedded || !parts::any_embedded(settings) {
+        return Ok(None);
+    }
+    let lease = store.lease_take(INSTANCE_LEASE, instance, Timestamp::now(), INSTANCE_LEASE_TTL).await?;
+    if let Lease::Taken { holder, .. } = lease {
+        anyhow::bail!(
+            "another paystorm ({holder}) runs on this store with an embedded broker or index: only one may. \
+             Stop it (its lease ends within 15 s), or set broker.kind and search.kind to real services"
+        );
+    }
+    let (store, stopping) = (Arc::clone(store), stopping.clone());
+    Ok(Some(tokio::spawn(async move {
+        while !stopping.is_cancelled() {
+            tokio::time::sleep(INSTANCE_LEASE_RENEW).await;
+            let renewed = store.lease_take(INSTANCE_LEASE, instance, Timestamp::now(), INSTANCE_LEASE_TTL).await;
+            if let Ok(Lease::Taken { holder, .. }) = renewed {
+                tracing::error!(%holder, "another process took the lease of this store: stop one of them");
+            }
+        }
+    })))
+}

@@ -1,0 +1,75 @@
+//! The live reader: hands every committed batch to the hub, whichever instance committed it. Each instance runs its own,
+//! from now on; it keeps no cursor, since a browser that missed something resyncs.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::batch::Batch;
+use super::follower::{Reader, ReaderError};
+use super::live::LiveHub;
+use crate::domain::ids::PaymentId;
+use crate::store::Store;
+
+/// The live reader.
+pub struct LiveReader {
+    store: Arc<dyn Store>,
+    hub: Arc<LiveHub>,
+    position: u64,
+}
+
+impl LiveReader {
+    /// A reader that feeds this hub.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, hub: Arc<LiveHub>) -> Self {
+        Self { store, hub, position: 0 }
+    }
+
+    /// The batch with the payments that someone watches loaded, where another instance committed it.
+    async fn complete(&self, batch: &Arc<Batch>) -> Result<Arc<Batch>, ReaderError> {
+        let missing: Vec<PaymentId> = batch
+            .entries
+            .iter()
+            .filter(|entry| entry.payment.is_none() && self.hub.wants(entry))
+            .map(|entry| entry.payment_id)
+            .collect();
+        if missing.is_empty() {
+            return Ok(Arc::clone(batch));
+        }
+        let mut complete = Batch::clone(batch);
+        for payment in self.store.payment_get(&missing).await?.into_iter().map(Arc::new) {
+            let same = complete.entries.iter_mut().filter(|entry| entry.payment_id == payment.id());
+            same.for_each(|entry| entry.payment = Some(Arc::clone(&payment)));
+        }
+        Ok(Arc::new(complete))
+    }
+}
+
+#[async_trait]
+impl Reader for LiveReader {
+    fn name(&self) -> &'static str {
+        "live"
+    }
+
+    async fn begin(&mut self, stored: u64, _head: u64) -> Result<u64, ReaderError> {
+        // After a failure it goes on where it was, so that nothing is skipped while the process lives.
+        self.position = self.position.max(stored);
+        Ok(self.position)
+    }
+
+    async fn apply(&mut self, batches: &[Arc<Batch>]) -> Result<(), ReaderError> {
+        for batch in batches {
+            let batch = self.complete(batch).await?;
+            if let Err(error) = self.hub.prepare(&batch).await {
+                tracing::debug!(error = %error, "names could not be read; rows show ids");
+            }
+            self.hub.publish(&batch);
+            self.position = batch.seq;
+        }
+        Ok(())
+    }
+
+    fn safe(&self) -> u64 {
+        self.position
+    }
+}
