@@ -7,4 +7,5 @@ pub mod domain;
 pub mod engine;
 pub mod feed;
 pub mod search;
+pub mod simulator;
 pub mod store;

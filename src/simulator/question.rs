@@ -1,0 +1,51 @@
+//! What an acquirer is asked: everything a reply may depend on, and nothing else.
+
+use crate::domain::card::Card;
+use crate::domain::money::Money;
+use crate::domain::payment::{Operation, OperationKind, Payment};
+use crate::domain::submission::Kind;
+
+/// One attempt of one operation, as the outside sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// The kind of payment.
+    pub kind: Kind,
+    /// The amount the operation is about: that of the payment, or the part to capture or refund.
+    pub amount: Money,
+    /// The card, where one is used.
+    pub card: Option<Card>,
+    /// Whether the cardholder has completed 3-D Secure for it.
+    pub authenticated: bool,
+    /// What is asked.
+    pub operation: OperationKind,
+    /// The operation's number within the payment.
+    pub number: u16,
+    /// The attempt, counted from 1.
+    pub attempt: u16,
+    /// What seeds the draws.
+    pub draw_key: u64,
+}
+
+impl Question {
+    /// The question that this operation of this payment asks now.
+    #[must_use]
+    pub fn new(payment: &Payment, operation: &Operation) -> Self {
+        let submission = payment.submission();
+        let amount_minor = match operation.kind {
+            OperationKind::Authorize | OperationKind::Void => submission.amount.amount_minor,
+            OperationKind::Capture { amount_minor } | OperationKind::Refund { amount_minor, .. } => {
+                amount_minor
+            }
+        };
+        Self {
+            kind: submission.kind,
+            amount: Money::new(amount_minor, submission.amount.currency),
+            card: payment.state().card,
+            authenticated: payment.state().authenticated,
+            operation: operation.kind,
+            number: operation.number,
+            attempt: operation.attempt,
+            draw_key: submission.draw_key,
+        }
+    }
+}

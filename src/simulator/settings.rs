@@ -1,0 +1,66 @@
+//! Settings of the simulated outside world.
+
+use serde::{Deserialize, Serialize};
+
+use super::latency::Latency;
+
+/// Section `[simulator]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SimulatorSettings {
+    /// What all draws start from. The same seed gives the same answers to the same questions.
+    pub seed: u64,
+    /// Half of an acquirer's answers come faster than this, in milliseconds; 0 answers at once.
+    pub latency_median_ms: f64,
+    /// Standard deviation of the logarithm of the latency; 0 makes every answer take the median.
+    pub latency_sigma: f64,
+    /// The longest an answer may take, in milliseconds.
+    pub latency_max_ms: f64,
+    /// Share of attempts that break technically, 0 to 1, where the card does not decide by itself.
+    pub technical_error_rate: f64,
+    /// How long after its acceptance a payout arrives at the bank, in milliseconds.
+    pub payout_settle_ms: u64,
+}
+
+impl Default for SimulatorSettings {
+    fn default() -> Self {
+        Self {
+            seed: 42,
+            latency_median_ms: 120.0,
+            latency_sigma: 0.5,
+            latency_max_ms: 30_000.0,
+            technical_error_rate: 0.0,
+            payout_settle_ms: 2_000,
+        }
+    }
+}
+
+impl SimulatorSettings {
+    /// The latency law these settings describe.
+    #[must_use]
+    pub fn latency(&self) -> Latency {
+        Latency::log_normal(self.latency_median_ms, self.latency_sigma, self.latency_max_ms)
+    }
+
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// The name of the setting and what is expected of it.
+    pub fn validate(&self) -> Result<(), (&'static str, String)> {
+        let within = |name: &'static str, value: f64, min: f64, max: f64| {
+            if (min..=max).contains(&value) {
+                Ok(())
+            } else {
+                Err((name, format!("must be between {min} and {max}, not {value}")))
+            }
+        };
+        within("latency_median_ms", self.latency_median_ms, 0.0, 600_000.0)?;
+        within("latency_sigma", self.latency_sigma, 0.0, 5.0)?;
+        within("latency_max_ms", self.latency_max_ms, 0.0, 600_000.0)?;
+        within("technical_error_rate", self.technical_error_rate, 0.0, 1.0)?;
+        if self.latency_max_ms < self.latency_median_ms {
+            return Err(("latency_max_ms", "must not be below latency_median_ms".to_owned()));
+        }
+        Ok(())
+    }
+}

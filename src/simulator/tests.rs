@@ -1,0 +1,321 @@
+//! The laws drawn from, the determinism of replies, and every published card against its outcome.
+
+use super::draw::{DrawKey, Draws, Slot};
+use super::*;
+use crate::domain::card::{Card, TEST_CARDS, TestCard, YearMonth};
+use crate::domain::command::Outcome;
+use crate::domain::currency::Currency;
+use crate::domain::decline::DeclineReason as Why;
+use crate::domain::event::TechnicalError;
+use crate::domain::ids::{AccountId, RefundId};
+use crate::domain::money::Money;
+use crate::domain::payment::OperationKind;
+use crate::domain::submission::BankAccount;
+
+const DRAWS: u64 = 1_000_000;
+
+fn question(token: &str) -> Question {
+    let card = Card::from_token(token, &[7; 32], YearMonth { year: 2026, month: 1 }).unwrap();
+    Question {
+        kind: Kind::Charge,
+        amount: Money::new(1_250, Currency::EUR),
+        card: Some(card),
+        authenticated: false,
+        operation: OperationKind::Authorize,
+        number: 1,
+        attempt: 1,
+        draw_key: 1,
+    }
+}
+
+fn simulator(change: impl FnOnce(&mut SimulatorSettings)) -> Simulator {
+    let mut settings = SimulatorSettings::default();
+    change(&mut settings);
+    settings.validate().unwrap();
+    Simulator::new(&settings)
+}
+
+/// The standard normal distribution function by its Taylor series, good to 1e-12 within the range used.
+fn normal_cdf(z: f64) -> f64 {
+    if z.abs() > 7.0 {
+        return if z > 0.0 { 1.0 } else { 0.0 };
+    }
+    let (mut term, mut sum, mut n) = (z, z, 1.0);
+    while term.abs() > 1e-16 {
+        term *= z * z / (2.0 * n + 1.0);
+        sum += term;
+        n += 1.0;
+    }
+    0.5 + sum * (-z * z / 2.0).exp() / std::f64::consts::TAU.sqrt()
+}
+
+/// The largest distance between the sample's and the law's distribution function, times √n.
+fn kolmogorov_smirnov(mut sample: Vec<f64>, cdf: impl Fn(f64) -> f64) -> f64 {
+    sample.sort_by(f64::total_cmp);
+    let n = sample.len() as f64;
+    let distance = |(i, value): (usize, &f64)| {
+        let (law, i) = (cdf(*value), i as f64);
+        (law - i / n).abs().max((law - (i + 1.0) / n).abs())
+    };
+    sample.iter().enumerate().map(distance).fold(0.0, f64::max) * n.sqrt()
+}
+
+/// √n·D stays below this with a probability of 0.999 if the law is the right one (Kolmogorov's distribution).
+const KS_BOUND: f64 = 1.95;
+/// The same for chi-squared with one degree of freedom.
+const CHI_SQUARED_BOUND: f64 = 10.83;
+
+fn chi_squared(hits: u64, n: u64, rate: f64) -> f64 {
+    let (hits, n) = (hits as f64, n as f64);
+    (hits - n * rate).powi(2) / (n * rate) + (hits - n * rate).powi(2) / (n * (1.0 - rate))
+}
+
+fn latencies_us(sim: &Simulator) -> Vec<f64> {
+    (0..DRAWS)
+        .map(|i| sim.ask(&Question { draw_key: i, ..question("pm_card_visa") }).latency_us as f64)
+        .collect()
+}
+
+#[test]
+fn latencies_follow_the_lognormal_law() {
+    let sample = latencies_us(&simulator(|_| {}));
+    let law = |median: f64, sigma: f64| move |us: f64| normal_cdf((us / median).ln() / sigma);
+    let distance = kolmogorov_smirnov(sample.clone(), law(120_000.0, 0.5));
+    assert!(distance < KS_BOUND, "{distance}");
+    // Laws that are one per cent off are told apart, so that the test can fail.
+    assert!(kolmogorov_smirnov(sample.clone(), law(121_200.0, 0.5)) > KS_BOUND);
+    assert!(kolmogorov_smirnov(sample.clone(), law(120_000.0, 0.51)) > KS_BOUND);
+
+    let mut sorted = sample;
+    sorted.sort_by(f64::total_cmp);
+    let quantile = |q: f64| sorted[(q * DRAWS as f64) as usize] / 1_000.0;
+    // exp(ln 120 + 0.5 z) with z = 0, 1.2815516, 2.3263479.
+    for (q, expected_ms) in [(0.5, 120.0), (0.9, 227.75), (0.99, 383.98)] {
+        let got = quantile(q);
+        assert!((got / expected_ms - 1.0).abs() < 0.005, "quantile {q}: {got} instead of {expected_ms}");
+    }
+}
+
+#[test]
+fn uniform_numbers_are_uniform_in_every_slot() {
+    let draws = Draws::new(42, 1);
+    for slot in [Slot::Fault, Slot::FaultKind, Slot::Latency, Slot::LatencyAngle, Slot::Outcome] {
+        let key = |draw_key| DrawKey {
+            acquirer: "default",
+            draw_key,
+            operation: "authorize",
+            number: 1,
+            attempt: 1,
+        };
+        let sample = (0..200_000).map(|i| draws.draw(&key(i)).uniform(slot)).collect();
+        let distance = kolmogorov_smirnov(sample, |u| u);
+        assert!(distance < KS_BOUND, "{slot:?}: {distance}");
+    }
+}
+
+#[test]
+fn technical_errors_come_at_the_rate_set_and_one_point_off_is_seen() {
+    for (rate, off) in [(0.05, 0.06), (0.5, 0.49)] {
+        let sim = simulator(|s| s.technical_error_rate = rate);
+        let broken = |i: &u64| {
+            let reply = sim.ask(&Question { draw_key: *i, ..question("pm_card_visa") });
+            matches!(reply.outcome, Outcome::Broken(_))
+        };
+        let hits = (0..DRAWS).filter(broken).count() as u64;
+        assert!(chi_squared(hits, DRAWS, rate) < CHI_SQUARED_BOUND, "{hits} at {rate}");
+        assert!(chi_squared(hits, DRAWS, off) > CHI_SQUARED_BOUND, "{hits} at {rate} passes for {off}");
+    }
+}
+
+#[test]
+fn rates_of_nothing_and_everything_are_exact() {
+    let never = simulator(|_| {});
+    let always = simulator(|s| s.technical_error_rate = 1.0);
+    for i in 0..10_000 {
+        let asked = Question { draw_key: i, ..question("pm_card_visa") };
+        assert_eq!(never.ask(&asked).outcome, Outcome::Approved);
+        assert!(matches!(always.ask(&asked).outcome, Outcome::Broken(_)));
+    }
+}
+
+#[test]
+fn latency_obeys_zero_sigma_and_cap() {
+    let asked = |i| Question { draw_key: i, ..question("pm_card_visa") };
+    let zero = simulator(|s| s.latency_median_ms = 0.0);
+    let fixed = simulator(|s| s.latency_sigma = 0.0);
+    let capped = simulator(|s| s.latency_max_ms = 150.0);
+    assert!((0..1_000).all(|i| zero.ask(&asked(i)).latency_us == 0));
+    assert!((0..1_000).all(|i| fixed.ask(&asked(i)).latency_us == 120_000));
+    assert!((0..1_000).all(|i| capped.ask(&asked(i)).latency_us <= 150_000));
+    assert!((0..1_000).any(|i| capped.ask(&asked(i)).latency_us == 150_000));
+}
+
+#[test]
+fn replies_are_repeatable_and_pinned() {
+    let sim = simulator(|s| s.technical_error_rate = 0.3);
+    let again = simulator(|s| s.technical_error_rate = 0.3);
+    for i in 0..1_000 {
+        let asked = Question { draw_key: i, ..question("pm_card_visa") };
+        assert_eq!(sim.ask(&asked), again.ask(&asked));
+    }
+    // A recorded run can be replayed only as long as these stay.
+    let pinned: Vec<u64> = (1..=3)
+        .map(|i| simulator(|_| {}).ask(&Question { draw_key: i, ..question("pm_card_visa") }).latency_us)
+        .collect();
+    assert_eq!(pinned, PINNED_LATENCIES_US);
+}
+
+const PINNED_LATENCIES_US: [u64; 3] = [52_588, 185_425, 40_248];
+
+#[test]
+fn every_part_of_the_key_gives_an_independent_draw() {
+    let draw = |seed, revision, acquirer: &str, draw_key, operation: &str, number, attempt| {
+        Draws::new(seed, revision)
+            .draw(&DrawKey { acquirer, draw_key, operation, number, attempt })
+            .uniform(Slot::Fault)
+    };
+    let base = |i| draw(42, 1, "default", i, "authorize", 1, 1);
+    let variants: [(&str, Box<dyn Fn(u64) -> f64>); 7] = [
+        ("seed", Box::new(move |i| draw(43, 1, "default", i, "authorize", 1, 1))),
+        ("revision", Box::new(move |i| draw(42, 2, "default", i, "authorize", 1, 1))),
+        ("acquirer", Box::new(move |i| draw(42, 1, "second", i, "authorize", 1, 1))),
+        ("draw key", Box::new(move |i| draw(42, 1, "default", i + 1, "authorize", 1, 1))),
+        ("operation", Box::new(move |i| draw(42, 1, "default", i, "capture", 1, 1))),
+        ("number", Box::new(move |i| draw(42, 1, "default", i, "authorize", 2, 1))),
+        ("attempt", Box::new(move |i| draw(42, 1, "default", i, "authorize", 1, 2))),
+    ];
+    for (part, variant) in variants {
+        // Pearson's correlation of n independent uniform pairs is within 4/√n but for one time in 16,000.
+        let n = 20_000_u64;
+        let covariance: f64 = (0..n).map(|i| (base(i) - 0.5) * (variant(i) - 0.5)).sum::<f64>() / n as f64;
+        let correlation = covariance * 12.0;
+        assert!(correlation.abs() < 4.0 / (n as f64).sqrt(), "{part}: {correlation}");
+    }
+}
+
+#[test]
+fn every_published_card_does_what_is_published() {
+    let declined = Outcome::Declined;
+    let first = [
+        ("4242424242424242", Outcome::Approved),
+        ("4000056655665556", Outcome::Approved),
+        ("5555555555554444", Outcome::Approved),
+        ("378282246310005", Outcome::Approved),
+        ("6011111111111117", Outcome::Approved),
+        ("3566002020360505", Outcome::Approved),
+        ("4000000000000002", declined(Why::GenericDecline)),
+        ("4000000000009995", declined(Why::InsufficientFunds)),
+        ("4000000000009987", declined(Why::LostCard)),
+        ("4000000000009979", declined(Why::StolenCard)),
+        ("4000000000006975", declined(Why::CardVelocityExceeded)),
+        ("4000000000000069", declined(Why::ExpiredCard)),
+        ("4000000000000127", declined(Why::IncorrectCvc)),
+        ("4000000000000119", declined(Why::ProcessingError)),
+        ("4000000000000341", declined(Why::GenericDecline)),
+        ("4100000000000019", declined(Why::Fraudulent)),
+        ("4000002500003155", Outcome::ActionRequired),
+        ("4000002760003184", Outcome::ActionRequired),
+        ("4000008260003178", Outcome::ActionRequired),
+        ("4000008400001629", Outcome::ActionRequired),
+        ("4000008400001280", declined(Why::ProcessingError)),
+        ("4000000000000259", Outcome::Approved),
+        ("4000000000002685", Outcome::Approved),
+        ("4000000000001976", Outcome::Approved),
+        ("4000000000005423", Outcome::Approved),
+        ("4000000000007726", Outcome::Approved),
+        ("4000000000005126", Outcome::Approved),
+        ("4000000000000077", Outcome::Approved),
+    ];
+    assert_eq!(
+        first.len(),
+        TEST_CARDS.iter().filter(|card| !card.number.is_empty()).count(),
+        "a card is missing here"
+    );
+    let sim = simulator(|_| {});
+    for (number, expected) in first {
+        let token = format!("pm_card_{}", TestCard::by_number(number).unwrap().token);
+        assert_eq!(sim.ask(&question(&token)).outcome, expected, "{number}");
+    }
+}
+
+#[test]
+fn cards_with_a_second_answer_give_it() {
+    let sim = simulator(|_| {});
+    let authenticated =
+        |token| sim.ask(&Question { authenticated: true, number: 2, ..question(token) }).outcome;
+    assert_eq!(authenticated("pm_card_authenticationRequired"), Outcome::Approved);
+    assert_eq!(authenticated("pm_card_authenticationRequiredOnSetup"), Outcome::Approved);
+    assert_eq!(
+        authenticated("pm_card_authenticationRequiredChargeDeclinedInsufficientFunds"),
+        Outcome::Declined(Why::InsufficientFunds)
+    );
+    assert_eq!(
+        authenticated("pm_card_threeDSecureRequiredChargeDeclined"),
+        Outcome::Declined(Why::GenericDecline)
+    );
+
+    let mut without_cvc = question("pm_card_chargeDeclinedIncorrectCvc");
+    without_cvc.card.as_mut().unwrap().cvc_sent = false;
+    assert_eq!(sim.ask(&without_cvc).outcome, Outcome::Approved);
+
+    let attempt = |token, attempt| sim.ask(&Question { attempt, ..question(token) }).outcome;
+    let timeout = Outcome::Broken(TechnicalError::Timeout);
+    assert_eq!(attempt("pm_card_paystorm_technicalErrorTwice", 1), timeout);
+    assert_eq!(attempt("pm_card_paystorm_technicalErrorTwice", 2), timeout);
+    assert_eq!(attempt("pm_card_paystorm_technicalErrorTwice", 3), Outcome::Approved);
+    assert_eq!(attempt("pm_card_paystorm_technicalError", 1_000), timeout);
+    assert_eq!(
+        sim.ask(&question("pm_card_chargeDeclinedFraudulent")).latency_us,
+        0,
+        "the issuer is not asked"
+    );
+}
+
+#[test]
+fn magic_cards_stay_magic_at_any_rate_of_errors() {
+    let sim = simulator(|s| s.technical_error_rate = 1.0);
+    assert_eq!(sim.ask(&question("pm_card_chargeDeclined")).outcome, Outcome::Declined(Why::GenericDecline));
+    assert_eq!(sim.ask(&question("pm_card_authenticationRequired")).outcome, Outcome::ActionRequired);
+}
+
+#[test]
+fn what_follows_an_authorisation_is_approved_whatever_the_card() {
+    let sim = simulator(|_| {});
+    let refund = OperationKind::Refund { refund: RefundId::generate(), amount_minor: 5 };
+    for card in TEST_CARDS {
+        for operation in [OperationKind::Capture { amount_minor: 5 }, OperationKind::Void, refund] {
+            let asked = Question { operation, number: 2, ..question(&format!("pm_card_{}", card.token)) };
+            assert_eq!(sim.ask(&asked).outcome, Outcome::Approved, "{} {}", card.token, operation.name());
+        }
+    }
+}
+
+#[test]
+fn transfers_are_answered_inside_and_payouts_by_the_bank() {
+    let sim = simulator(|s| s.payout_settle_ms = 1_500);
+    let transfer = Question {
+        kind: Kind::Transfer { payee: AccountId::generate() },
+        card: None,
+        ..question("pm_card_visa")
+    };
+    assert_eq!(sim.ask(&transfer), Reply { latency_us: 0, outcome: Outcome::Approved });
+    assert_eq!(sim.route(&transfer).name(), "internal");
+    let payout =
+        Question { kind: Kind::Payout { bank: BankAccount::Closed }, card: None, ..question("pm_card_visa") };
+    assert_eq!(sim.ask(&payout).outcome, Outcome::Pending { settles_after_ms: 1_500 });
+    assert_eq!(sim.route(&payout).name(), "bank");
+}
+
+#[test]
+fn settings_out_of_range_are_refused_by_name() {
+    let refused = |change: fn(&mut SimulatorSettings)| {
+        let mut settings = SimulatorSettings::default();
+        change(&mut settings);
+        settings.validate().unwrap_err().0
+    };
+    assert_eq!(refused(|s| s.latency_median_ms = -1.0), "latency_median_ms");
+    assert_eq!(refused(|s| s.latency_median_ms = f64::NAN), "latency_median_ms");
+    assert_eq!(refused(|s| s.latency_sigma = 9.0), "latency_sigma");
+    assert_eq!(refused(|s| s.technical_error_rate = 1.01), "technical_error_rate");
+    assert_eq!(refused(|s| s.latency_max_ms = 1.0), "latency_max_ms");
+}
