@@ -1,0 +1,199 @@
+//! The settings themselves. Every key stands in `config/default.toml` with the same value and a comment; a test
+//! compares the two.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::broker::settings::BrokerSettings;
+use crate::engine::EngineSettings;
+use crate::search::SearchSettings;
+use crate::simulator::SimulatorSettings;
+use crate::store::StoreSettings;
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where embedded parts keep their files.
+    pub data_dir: PathBuf,
+    /// How many processes like this one are meant to run together.
+    pub instances: u32,
+    /// Section `[server]`.
+    pub server: ServerSettings,
+    /// Section `[roles]`.
+    pub roles: RoleSettings,
+    /// Section `[accounts]`.
+    pub accounts: AccountSettings,
+    /// Section `[demo]`.
+    pub demo: DemoSettings,
+    /// Section `[store]`.
+    pub store: StoreSettings,
+    /// Section `[broker]`.
+    pub broker: BrokerSettings,
+    /// Section `[search]`.
+    pub search: SearchSettings,
+    /// Section `[engine]`.
+    pub engine: EngineSettings,
+    /// Section `[simulator]`.
+    pub simulator: SimulatorSettings,
+    /// Section `[telemetry]`.
+    pub telemetry: TelemetrySettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("data"),
+            instances: 1,
+            server: ServerSettings::default(),
+            roles: RoleSettings::default(),
+            accounts: AccountSettings::default(),
+            demo: DemoSettings::default(),
+            store: StoreSettings::default(),
+            broker: BrokerSettings::default(),
+            search: SearchSettings::default(),
+            engine: EngineSettings::default(),
+            simulator: SimulatorSettings::default(),
+            telemetry: TelemetrySettings::default(),
+        }
+    }
+}
+
+/// Section `[server]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerSettings {
+    /// `ADDRESS:PORT` to listen on; port 0 takes a free one.
+    pub bind: String,
+    /// The address people type, if it is not `bind` (behind a proxy); no path.
+    pub public_url: String,
+    /// Mark cookies `Secure`, and name them so that only this host can set them. Needs TLS in front.
+    pub secure_cookies: bool,
+    /// Addresses of proxies whose `Forwarded` and `X-Forwarded-For` are believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Further origins whose pages may open the WebSocket and send forms.
+    pub allowed_origins: Vec<String>,
+    /// Threads that serve connections; 0 takes one per core.
+    pub threads: usize,
+    /// Connections that may be open at once.
+    pub connections_max: usize,
+    /// Largest request body, in bytes.
+    pub body_max_bytes: usize,
+    /// Largest WebSocket frame other than a batch, in bytes.
+    pub frame_max_bytes: usize,
+    /// Largest `payment.submit_batch` frame, in bytes.
+    pub batch_frame_max_bytes: usize,
+    /// How long `/v1` waits for a payment's outcome before it answers `processing`, in milliseconds.
+    pub outcome_wait_ms: u64,
+    /// How long a stop may take before what is left is dropped (and picked up at the next start), in milliseconds.
+    pub shutdown_ms: u64,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            bind: "127.0.0.1:8080".to_owned(),
+            public_url: String::new(),
+            secure_cookies: false,
+            trusted_proxies: Vec::new(),
+            allowed_origins: Vec::new(),
+            threads: 0,
+            connections_max: 10_000,
+            body_max_bytes: 1_048_576,
+            frame_max_bytes: 16_384,
+            batch_frame_max_bytes: 1_048_576,
+            outcome_wait_ms: 10_000,
+            shutdown_ms: 10_000,
+        }
+    }
+}
+
+impl ServerSettings {
+    /// The socket address to listen on; `None` unless `bind` is an IP address (or `localhost`) and a port.
+    #[must_use]
+    pub fn bind_address(&self) -> Option<SocketAddr> {
+        match self.bind.strip_prefix("localhost:") {
+            Some(port) => {
+                port.parse().ok().map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
+            }
+            None => self.bind.parse().ok(),
+        }
+    }
+}
+
+/// Section `[roles]`: which parts of the work this process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoleSettings {
+    /// Pages, API and WebSocket.
+    pub web: bool,
+    /// Asks acquirers.
+    pub worker: bool,
+    /// Keeps the search index up to date.
+    pub indexer: bool,
+    /// Delivers webhooks.
+    pub webhooks: bool,
+}
+
+impl Default for RoleSettings {
+    fn default() -> Self {
+        Self { web: true, worker: true, indexer: true, webhooks: true }
+    }
+}
+
+/// Section `[accounts]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountSettings {
+    /// Whether anyone who reaches the server may register.
+    pub registration: bool,
+    /// How long a browser stays signed in, in hours.
+    pub session_hours: u32,
+    /// Failed sign-ins per account and address in 15 minutes before further ones are refused.
+    pub login_attempts: u32,
+}
+
+impl Default for AccountSettings {
+    fn default() -> Self {
+        Self { registration: true, session_hours: 336, login_attempts: 5 }
+    }
+}
+
+/// Section `[demo]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DemoSettings {
+    /// Offers a ready-made account to sign in to with one click. Only on this machine's own address.
+    pub enabled: bool,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Section `[telemetry]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetrySettings {
+    /// The form of log lines.
+    pub log_format: LogFormat,
+    /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or levels by module
+    /// (`info,paystorm::engine=debug`).
+    pub log_level: String,
+    /// Serve `/metrics`.
+    pub metrics: bool,
+}
+
+impl Default for TelemetrySettings {
+    fn default() -> Self {
+        Self { log_format: LogFormat::Text, log_level: "info".to_owned(), metrics: true }
+    }
+}

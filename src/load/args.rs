@@ -1,0 +1,216 @@
+//! What a load run is told to do: flags, and the small languages in them.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use url::Url;
+
+use super::threshold::Threshold;
+
+/// Flags of `load`.
+#[derive(Debug, Clone, Args)]
+pub struct LoadArgs {
+    /// The server, such as http://127.0.0.1:8080.
+    #[arg(long, value_name = "URL", value_parser = parse_target)]
+    pub target: Url,
+    /// An API key of the account to act as.
+    #[arg(long, value_name = "KEY", env = "PAYSTORM_KEY", hide_env_values = true)]
+    pub key: String,
+    /// Payments a second, or `max`: as many as the server takes.
+    #[arg(long, value_name = "N|max")]
+    pub rate: Rate,
+    /// How long to measure: 30s, 5m.
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    pub duration: Duration,
+    /// How payments are sent.
+    #[arg(long, value_enum, default_value_t = Transport::Ws)]
+    pub transport: Transport,
+    /// Write the id of each acknowledged payment to this file, one a line, as it is acknowledged.
+    #[arg(long, value_name = "FILE")]
+    pub acks: Option<PathBuf>,
+    /// Write the report to this file as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// What to send, by weight.
+    #[arg(long, value_name = "MIX", default_value = "charge=70,transfer=20,refund=10")]
+    pub mix: Mix,
+    /// Throw-away accounts to spread the payments over. 0 uses the account of the key alone, which rules transfers out;
+    /// 1 makes one wallet hot: every payment touches it.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub wallets: u32,
+    /// Connections to send over.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub connections: u16,
+    /// Payments in flight per connection when the rate is `max`.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub in_flight: u32,
+    /// Time before the measurement begins, at the same rate.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = parse_duration)]
+    pub warmup: Duration,
+    /// How long to wait for what is still open at the end.
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
+    pub drain: Duration,
+    /// Arrivals at random moments (a Poisson process) rather than at even distances.
+    #[arg(long)]
+    pub poisson: bool,
+    /// What amounts, kinds and arrivals are drawn from.
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    pub seed: u64,
+    /// The run's name, shown on its payments; made up by default.
+    #[arg(long, value_name = "NAME", value_parser = parse_run)]
+    pub run: Option<String>,
+    /// Exit with an error if this holds, such as 'settle.p99>2s' or 'errors>0'. May be given several times.
+    #[arg(long, value_name = "THRESHOLD")]
+    pub fail_if: Vec<Threshold>,
+    /// No progress bar.
+    #[arg(long)]
+    pub no_progress: bool,
+}
+
+/// How payments travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Transport {
+    /// `payment.submit_batch` frames on WebSockets.
+    Ws,
+    /// One POST per payment, answered as soon as it is accepted.
+    Http,
+}
+
+impl Transport {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ws => "ws",
+            Self::Http => "http",
+        }
+    }
+}
+
+/// How often payments arrive.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rate {
+    /// So many a second, whatever the server does.
+    PerSecond(f64),
+    /// A fixed number in flight.
+    Max,
+}
+
+impl FromStr for Rate {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let valid = |rate: &f64| rate.is_finite() && *rate > 0.0 && *rate <= 1_000_000.0;
+        match text {
+            "max" => Ok(Self::Max),
+            _ => text.parse().ok().filter(valid).map(Self::PerSecond).ok_or_else(|| {
+                "a rate is a number per second, or max".to_owned()
+            }),
+        }
+    }
+}
+
+/// Weights of the kinds of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mix {
+    /// Charges of a card.
+    pub charge: u32,
+    /// Transfers between wallets.
+    pub transfer: u32,
+    /// Refunds of earlier charges.
+    pub refund: u32,
+}
+
+impl Mix {
+    /// The sum of all weights; at least 1.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        // Each is at most a million.
+        self.charge as u64 + self.transfer as u64 + self.refund as u64
+    }
+}
+
+impl FromStr for Mix {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let malformed = || "a mix is written charge=70,transfer=20,refund=10".to_owned();
+        let mut mix = Self::default();
+        for part in text.split(',') {
+            let (name, weight) = part.split_once('=').ok_or_else(malformed)?;
+            let weight = weight.trim().parse().ok().filter(|weight| *weight <= 1_000_000).ok_or_else(malformed)?;
+            let slot = match name.trim() {
+                "charge" => &mut mix.charge,
+                "transfer" => &mut mix.transfer,
+                "refund" => &mut mix.refund,
+                _ => return Err(malformed()),
+            };
+            *slot = weight;
+        }
+        match (mix.total(), mix.charge, mix.refund) {
+            (0, _, _) => Err(malformed()),
+            (_, 0, 1..) => Err("a mix with refunds needs charges to refund".to_owned()),
+            _ => Ok(mix),
+        }
+    }
+}
+
+fn parse_target(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| url.has_host() && !url.cannot_be_a_base());
+    let url = url.ok_or_else(|| "the target is an address such as http://127.0.0.1:8080".to_owned())?;
+    if url.scheme() == "http" { Ok(url) } else { Err("only http:// targets can be loaded so far".to_owned()) }
+}
+
+/// Reads `250ms`, `30s`, `5m`, `1h`; a bare number is refused, since its unit would be a guess.
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let scale = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3_600.0,
+        _ => f64::NAN,
+    };
+    let seconds = number.parse::<f64>().ok().map(|number| number * scale);
+    let valid = |seconds: &f64| (0.0..=604_800.0).contains(seconds);
+    seconds.filter(valid).map(Duration::from_secs_f64).ok_or_else(|| {
+        "a duration is a number with ms, s, m or h, such as 30s, and at most a week".to_owned()
+    })
+}
+
+fn parse_run(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if (1..=40).contains(&text.len()) && text.chars().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("a run's name has 1 to 40 letters, digits, - _ or .".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_written() {
+        for (text, ms) in [("250ms", 250), ("30s", 30_000), ("1.5s", 1_500), ("5m", 300_000), ("1h", 3_600_000), ("0s", 0)] {
+            assert_eq!(parse_duration(text).unwrap(), Duration::from_millis(ms), "{text}");
+        }
+        for text in ["", "30", "s", "-1s", "1d", "nans", "1e99h"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn mixes_read_as_written() {
+        assert_eq!("charge=7, refund=1".parse(), Ok(Mix { charge: 7, transfer: 0, refund: 1 }));
+        assert!("charge=0".parse::<Mix>().is_err());
+    }
+
+    #[test]
+    fn run_names_stay_plain() {
+        assert!(parse_run("black-friday.1").is_ok());
+        assert!(parse_run("a b").is_err() && parse_run("").is_err() && parse_run(&"x".repeat(41)).is_err());
+    }
+}
