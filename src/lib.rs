@@ -2,10 +2,14 @@
 //!
 //! The shape and its invariants are in `docs/ARCHITECTURE.md`. The arrows between modules are checked by a test.
 
+pub mod audit;
 pub mod broker;
+pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod feed;
+pub mod load;
 pub mod search;
 pub mod simulator;
 pub mod store;

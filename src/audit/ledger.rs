@@ -71,9 +71,11 @@ impl Ledger {
         for (account, sum) in left {
             report.violation(Name::MissingWallet, format!("{account}: its movements sum to {sum}"));
         }
-        let currencies: std::collections::BTreeSet<_> = self.in_transit.keys().chain(self.reserved.keys()).collect();
+        let currencies: std::collections::BTreeSet<_> =
+            self.in_transit.keys().chain(self.reserved.keys()).collect();
         for currency in currencies {
-            let [booked, held] = [&self.in_transit, &self.reserved].map(|sums| sums.get(currency).copied().unwrap_or(0));
+            let [booked, held] =
+                [&self.in_transit, &self.reserved].map(|sums| sums.get(currency).copied().unwrap_or(0));
             if booked != held {
                 let text = format!("{currency}: {booked} are booked, open payments and refunds hold {held}");
                 report.violation(Name::WrongInTransit, text);
@@ -88,14 +90,18 @@ impl Ledger {
             LedgerAccount::Wallet(wallet) => (wallet.currency, sum),
             // What a user owes is an asset: debits less credits.
             LedgerAccount::Receivable(wallet) => (wallet.currency, -sum),
-            LedgerAccount::InTransit | LedgerAccount::Acquirer | LedgerAccount::Bank | LedgerAccount::Fees => {
+            LedgerAccount::InTransit
+            | LedgerAccount::Acquirer
+            | LedgerAccount::Bank
+            | LedgerAccount::Fees => {
                 let text = format!("{account} has a stored balance, and must not");
                 report.violation(Name::WrongBalance, text);
                 return;
             }
         };
         if i128::from(stored) != sum {
-            let text = format!("{account}: {} is stored, its movements sum to {sum}", Money::new(stored, currency));
+            let text =
+                format!("{account}: {} is stored, its movements sum to {sum}", Money::new(stored, currency));
             report.violation(Name::WrongBalance, text);
         }
         if stored < 0 {

@@ -47,7 +47,12 @@ pub struct AuditOptions {
 
 impl Default for AuditOptions {
     fn default() -> Self {
-        Self { at_rest: false, page: 1_000, index_lag: Duration::from_secs(15), index_reader: "index".to_owned() }
+        Self {
+            at_rest: false,
+            page: 1_000,
+            index_lag: Duration::from_secs(15),
+            index_reader: "index".to_owned(),
+        }
     }
 }
 
@@ -226,7 +231,8 @@ impl Movements {
         report.counted.movements += 1;
         ledger.add(movement);
         let words = payment::movement_words(movement);
-        let text = format!("payment {} does not exist, version {}: {words}", movement.payment, movement.version);
+        let text =
+            format!("payment {} does not exist, version {}: {words}", movement.payment, movement.version);
         report.violation(Name::OrphanMovement, text);
         self.buffer.pop_front();
     }
@@ -246,7 +252,10 @@ async fn idempotency(snapshot: &mut dyn Snapshot, limit: u32, report: &mut Repor
         for row in &page {
             report.counted.idempotency += 1;
             let payment = found.iter().find(|payment| payment.id == row.payment);
-            let key = String::from_utf8_lossy(&row.key).chars().take_while(char::is_ascii_graphic).collect::<String>();
+            let key = String::from_utf8_lossy(&row.key)
+                .chars()
+                .take_while(char::is_ascii_graphic)
+                .collect::<String>();
             let named = format!("key {key:?} of {}: payment {}", row.owner, row.payment);
             match payment.map(|payment| payment.version) {
                 None => report.violation(Name::DanglingKey, format!("{named} does not exist")),

@@ -19,7 +19,11 @@ pub fn check_columns(row: &AuditPayment, payment: &Payment, report: &mut Report)
     columns.compare("status", &row.status, &payment.state().status.to_code());
     columns.compare("kind", &row.kind, &submission.kind.to_code());
     columns.compare("amount", &row.amount_minor, &submission.amount.amount_minor);
-    columns.compare("currency", &row.currency.to_ascii_uppercase().as_str(), &submission.amount.currency.code());
+    columns.compare(
+        "currency",
+        &row.currency.to_ascii_uppercase().as_str(),
+        &submission.amount.currency.code(),
+    );
     columns.compare("version", &row.version, &payment.version());
     columns.compare("due_at", &row.due_at.map(|at| at.micros()), &payment.due_at().map(|at| at.micros()));
     columns.compare("open_seq set", &row.has_open_seq, &payment.queued_work().next().is_some());
@@ -34,7 +38,8 @@ struct Columns<'a> {
 impl Columns<'_> {
     fn compare<T: PartialEq + Debug>(&mut self, column: &str, stored: &T, folded: &T) {
         if stored != folded {
-            let text = format!("payment {}: {column} is {stored:?}, its history says {folded:?}", self.row.id);
+            let text =
+                format!("payment {}: {column} is {stored:?}, its history says {folded:?}", self.row.id);
             self.report.violation(Name::WrongColumn, text);
         }
     }
@@ -56,12 +61,15 @@ pub fn check_history(payment: &Payment, report: &mut Report) {
 
 fn out_of_place(before: &Payment, event: &Event) -> Option<&'static str> {
     let state = before.state();
-    let open = |kind: fn(&OperationKind) -> bool| state.operation.as_ref().is_some_and(|open| kind(&open.kind));
+    let open =
+        |kind: fn(&OperationKind) -> bool| state.operation.as_ref().is_some_and(|open| kind(&open.kind));
     let fits = match event {
         Event::RefundSucceeded { refund } | Event::RefundFailed { refund, .. } => {
             return match before.refund(*refund).map(|refund| refund.status) {
                 Some(RefundStatus::Pending) => None,
-                Some(RefundStatus::Succeeded | RefundStatus::Failed(_)) => Some("of a refund that was already answered"),
+                Some(RefundStatus::Succeeded | RefundStatus::Failed(_)) => {
+                    Some("of a refund that was already answered")
+                }
                 None => Some("of a refund that was never asked for"),
             };
         }
@@ -128,10 +136,14 @@ pub fn check_movements(payment: &Payment, stored: &[MovementRecord], report: &mu
     let id = payment.id();
     let mut matched = vec![false; stored.len()];
     for (version, wanted) in &expected {
-        let found = stored.iter().zip(matched.iter_mut()).find(|(stored, seen)| !**seen && stored.version == *version);
+        let found = stored
+            .iter()
+            .zip(matched.iter_mut())
+            .find(|(stored, seen)| !**seen && stored.version == *version);
         let wanted_words = words(wanted);
         match found {
-            None => report.violation(Name::LostMovement, format!("payment {id} version {version}: {wanted_words}")),
+            None => report
+                .violation(Name::LostMovement, format!("payment {id} version {version}: {wanted_words}")),
             Some((stored, seen)) => {
                 *seen = true;
                 compare(payment, *version, wanted, stored, report);
@@ -146,7 +158,8 @@ pub fn check_movements(payment: &Payment, stored: &[MovementRecord], report: &mu
 }
 
 fn compare(payment: &Payment, version: u32, wanted: &Movement, stored: &MovementRecord, report: &mut Report) {
-    let same_accounts = (stored.debit, stored.credit, stored.currency) == (wanted.debit, wanted.credit, wanted.currency);
+    let same_accounts =
+        (stored.debit, stored.credit, stored.currency) == (wanted.debit, wanted.credit, wanted.currency);
     let name = match (same_accounts, stored.amount_minor == wanted.amount_minor) {
         (true, true) => return,
         (true, false) => Name::AlteredAmount,
@@ -171,7 +184,12 @@ const fn plain(stored: &MovementRecord) -> Movement {
 }
 
 fn words(movement: &Movement) -> String {
-    format!("{} from {} to {}", Money::new(movement.amount_minor, movement.currency), movement.debit, movement.credit)
+    format!(
+        "{} from {} to {}",
+        Money::new(movement.amount_minor, movement.currency),
+        movement.debit,
+        movement.credit
+    )
 }
 
 /// A stored movement in words.
@@ -190,7 +208,8 @@ pub fn check_at_rest(payment: &Payment, report: &mut Report) {
             Phase::Pending { .. } => "waiting to settle",
             Phase::Parked { .. } => "parked",
         };
-        let text = format!("payment {}: {} {} is {phase}", payment.id(), operation.kind.name(), operation.number);
+        let text =
+            format!("payment {}: {} {} is {phase}", payment.id(), operation.kind.name(), operation.number);
         report.violation(Name::OpenOperation, text);
     }
 }

@@ -159,7 +159,8 @@ impl Report {
     /// The last line: what was counted.
     #[must_use]
     pub fn summary(&self) -> String {
-        let Counted { head, payments, movements, wallets, journal, journal_events, idempotency, .. } = self.counted;
+        let Counted { head, payments, movements, wallets, journal, journal_events, idempotency, .. } =
+            self.counted;
         let mut parts = vec![
             format!("{payments} payments"),
             format!("{movements} movements"),
