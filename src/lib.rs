@@ -2,6 +2,9 @@
 //!
 //! The shape and its invariants are in `docs/ARCHITECTURE.md`. The arrows between modules are checked by a test.
 
+pub mod accounts;
+pub mod app;
+pub mod audit;
 pub mod broker;
 pub mod cli;
 pub mod config;
@@ -12,4 +15,6 @@ pub mod load;
 pub mod search;
 pub mod simulator;
 pub mod store;
+pub mod telemetry;
+pub mod web;
 pub mod worker;

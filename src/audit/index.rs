@@ -1,0 +1,288 @@
+//! The index: every payment has its documents, each equal to it, and there are no others.
+//!
+//! The index is read while it moves, a moment after the snapshot. So a difference is only a suspicion: it is looked at
+//! again, against the payment as it is by then, until it is gone or the lag bound is reached. What the journal still
+//! holds for the index's reader is behind, not wrong.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use super::report::{Name, Report};
+use super::{AuditError, AuditOptions, IndexSide};
+use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::payment::Payment;
+use crate::engine::journal::decode;
+use crate::search::{DocKey, PaymentDocument, ScannedDocument, SearchIndex};
+use crate::store::{Snapshot, Store};
+
+/// Payments under suspicion at once; with more, the index is beyond looking at each again.
+const SUSPECTS_MAX: usize = 50_000;
+/// Payments looked at again at once.
+const LOOKUP_MAX: usize = 500;
+/// The pause before looking again.
+const PAUSE: Duration = Duration::from_millis(250);
+/// More documents than one payment can have: its submitter's and one receipt.
+const PER_PAYMENT_MAX: usize = 8;
+
+/// What the audit reads of an index.
+#[async_trait]
+pub trait IndexView: Send {
+    /// Documents in the order of their keys, those after `after`.
+    ///
+    /// # Errors
+    /// In words.
+    async fn scan(&mut self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String>;
+
+    /// Makes visible what was taken.
+    ///
+    /// # Errors
+    /// In words.
+    async fn refresh(&mut self) -> Result<(), String>;
+}
+
+#[async_trait]
+impl IndexView for Arc<dyn SearchIndex> {
+    async fn scan(&mut self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String> {
+        SearchIndex::scan(self.as_ref(), after, limit).await.map_err(|error| error.to_string())
+    }
+
+    async fn refresh(&mut self) -> Result<(), String> {
+        SearchIndex::refresh(self.as_ref()).await.map_err(|error| error.to_string())
+    }
+}
+
+/// The payments as they are now.
+#[async_trait]
+pub trait Current: Sync {
+    /// Those of these that exist.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    async fn payments(&self, ids: &[PaymentId]) -> Result<Vec<Payment>, AuditError>;
+}
+
+#[async_trait]
+impl Current for Arc<dyn Store> {
+    async fn payments(&self, ids: &[PaymentId]) -> Result<Vec<Payment>, AuditError> {
+        Ok(self.payment_get(ids).await?)
+    }
+}
+
+/// What is wrong with the documents of one payment.
+type Faults = Vec<(Name, String)>;
+
+/// The comparison under way, in step with the pass over the payments.
+pub struct IndexCheck {
+    page: usize,
+    after: Option<DocKey>,
+    buffer: VecDeque<ScannedDocument>,
+    ended: bool,
+    documents: u64,
+    suspects: BTreeSet<PaymentId>,
+    overflow: bool,
+}
+
+impl IndexCheck {
+    pub(super) fn new(page: u32) -> Self {
+        let page = usize::try_from(page).unwrap_or(1_000).clamp(1, 10_000);
+        Self {
+            page,
+            after: None,
+            buffer: VecDeque::new(),
+            ended: false,
+            documents: 0,
+            suspects: BTreeSet::new(),
+            overflow: false,
+        }
+    }
+
+    async fn peek(&mut self, view: &mut dyn IndexView) -> Result<Option<ScannedDocument>, String> {
+        if self.buffer.is_empty() && !self.ended {
+            let page = view.scan(self.after, self.page).await?;
+            self.ended = page.is_empty();
+            self.after = page.last().map(|last| last.key).or(self.after);
+            self.documents += page.len() as u64;
+            self.buffer.extend(page);
+        }
+        Ok(self.buffer.front().copied())
+    }
+
+    fn suspect(&mut self, payment: PaymentId) {
+        if self.suspects.len() < SUSPECTS_MAX {
+            self.suspects.insert(payment);
+        } else {
+            self.overflow = true;
+        }
+    }
+
+    /// Compares this payment with its documents; payments come in the order of their ids.
+    pub(super) async fn step(&mut self, payment: &Payment, view: &mut dyn IndexView) -> Result<(), String> {
+        let mut own = Vec::new();
+        while let Some(document) = self.peek(view).await?
+            && document.key.payment <= payment.id()
+        {
+            if document.key.payment == payment.id() {
+                own.push(document);
+            } else {
+                self.suspect(document.key.payment);
+            }
+            self.buffer.pop_front();
+        }
+        if !faults(payment.id(), Some(payment), Some(payment), &own).is_empty() {
+            self.suspect(payment.id());
+        }
+        Ok(())
+    }
+
+    /// What is left is of payments that the snapshot does not have.
+    pub(super) async fn rest(&mut self, view: &mut dyn IndexView) -> Result<(), String> {
+        while let Some(document) = self.peek(view).await? {
+            self.suspect(document.key.payment);
+            self.buffer.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Looks at what differed again, until nothing does or the lag bound is reached.
+    pub(super) async fn finish(
+        mut self,
+        side: IndexSide<'_>,
+        snapshot: &mut dyn Snapshot,
+        options: &AuditOptions,
+        report: &mut Report,
+    ) -> Result<(), AuditError> {
+        report.counted.documents = Some(self.documents);
+        let deadline = Instant::now() + options.index_lag;
+        let IndexSide { view, current } = side;
+        let mut found = self.look_again(view, current).await?;
+        while !found.is_empty() && Instant::now() < deadline {
+            tokio::time::sleep(PAUSE).await;
+            view.refresh().await.map_err(AuditError::Index)?;
+            self.suspects = found.keys().copied().collect();
+            found = self.look_again(view, current).await?;
+        }
+        let behind = if options.at_rest || found.is_empty() {
+            BTreeSet::new()
+        } else {
+            not_yet_read(snapshot, &options.index_reader, &found).await?
+        };
+        let mut left: Vec<_> = found.into_iter().collect();
+        left.sort_unstable_by_key(|(payment, _)| *payment);
+        for (payment, faults) in left {
+            if behind.contains(&payment) {
+                report.counted.documents_behind += 1;
+                continue;
+            }
+            faults.into_iter().for_each(|(name, text)| report.violation(name, text));
+        }
+        if self.overflow {
+            let text = format!(
+                "more than {SUSPECTS_MAX} payments differ from the index; rebuild it with `paystorm reindex`"
+            );
+            report.violation(Name::StaleDocument, text);
+        }
+        Ok(())
+    }
+
+    async fn look_again(
+        &self,
+        view: &mut dyn IndexView,
+        current: &dyn Current,
+    ) -> Result<HashMap<PaymentId, Faults>, AuditError> {
+        let suspects: Vec<PaymentId> = self.suspects.iter().copied().collect();
+        let mut found = HashMap::new();
+        for chunk in suspects.chunks(LOOKUP_MAX) {
+            // The index lies between two looks at the store, so that a payment that moves is no violation.
+            let before = by_id(current.payments(chunk).await?);
+            let mut documents = HashMap::new();
+            for id in chunk {
+                documents.insert(*id, documents_of(*id, view).await.map_err(AuditError::Index)?);
+            }
+            let after = by_id(current.payments(chunk).await?);
+            for (id, documents) in documents {
+                let faults = faults(id, before.get(&id), after.get(&id), &documents);
+                if !faults.is_empty() {
+                    found.insert(id, faults);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn by_id(payments: Vec<Payment>) -> HashMap<PaymentId, Payment> {
+    payments.into_iter().map(|payment| (payment.id(), payment)).collect()
+}
+
+async fn documents_of(payment: PaymentId, view: &mut dyn IndexView) -> Result<Vec<ScannedDocument>, String> {
+    // The greatest key below those of this payment.
+    let below = u128::from_be_bytes(*payment.as_bytes()).checked_sub(1).map(|bits| DocKey {
+        payment: PaymentId::from_bytes(bits.to_be_bytes()),
+        receipt_of: Some(AccountId::from_bytes([0xff; 16])),
+    });
+    let mut documents = view.scan(below, PER_PAYMENT_MAX).await?;
+    documents.retain(|document| document.key.payment == payment);
+    Ok(documents)
+}
+
+/// What is wrong with these documents, read between the two states of their payment.
+fn faults(
+    id: PaymentId,
+    before: Option<&Payment>,
+    after: Option<&Payment>,
+    documents: &[ScannedDocument],
+) -> Faults {
+    let expected =
+        |payment: Option<&Payment>| payment.map(|p| PaymentDocument::of(p, &())).unwrap_or_default();
+    let (before, after) = (expected(before), expected(after));
+    let named = |key: DocKey| match key.receipt_of {
+        Some(payee) => format!("payment {id}, receipt of {payee}"),
+        None => format!("payment {id}"),
+    };
+    let mut faults = Faults::new();
+    for wanted in before.iter().filter(|wanted| !documents.iter().any(|document| document.key == wanted.key))
+    {
+        faults.push((Name::MissingDocument, named(wanted.key)));
+    }
+    for document in documents {
+        let of = |side: &[PaymentDocument]| {
+            side.iter().find(|wanted| wanted.key == document.key).map(|w| (w.version, w.digest()))
+        };
+        let at = named(document.key);
+        match (of(&before), of(&after)) {
+            (_, None) => faults.push((Name::ExtraDocument, at)),
+            (from, Some((to, digest))) => {
+                let from = from.map_or(1, |(version, _)| version);
+                if !(from..=to).contains(&document.version) {
+                    let text = format!("{at}: it has version {}, the payment {to}", document.version);
+                    faults.push((Name::StaleDocument, text));
+                } else if document.version == to && document.digest != digest {
+                    faults.push((Name::StaleDocument, format!("{at}: version {to} says something else")));
+                }
+            }
+        }
+    }
+    faults
+}
+
+/// Those of these payments that stand in the journal beyond the cursor of the index's reader.
+async fn not_yet_read(
+    snapshot: &mut dyn Snapshot,
+    reader: &str,
+    found: &HashMap<PaymentId, Faults>,
+) -> Result<BTreeSet<PaymentId>, AuditError> {
+    let cursor = snapshot.cursors().await?.into_iter().find(|(name, _)| name == reader);
+    let mut after = cursor.map_or(0, |(_, cursor)| cursor);
+    let mut behind = BTreeSet::new();
+    loop {
+        let rows = snapshot.journal(after, 32).await?;
+        let Some(last) = rows.last() else { return Ok(behind) };
+        after = last.seq;
+        // A body that cannot be read is named by the check of the journal.
+        let entries = rows.iter().filter_map(|row| decode(&row.body).ok()).flatten();
+        behind.extend(entries.map(|entry| entry.payment).filter(|payment| found.contains_key(payment)));
+    }
+}

@@ -1,0 +1,111 @@
+//! Sums: every stored balance is the sum of its movements, and money in transit is what open payments hold there.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::AuditError;
+use super::report::{Name, Report};
+use crate::domain::currency::Currency;
+use crate::domain::ledger::LedgerAccount;
+use crate::domain::money::Money;
+use crate::domain::payment::{Payment, RefundStatus};
+use crate::store::{MovementRecord, Snapshot};
+
+/// The sums so far. One entry per wallet that ever moved, and one per currency.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// Credits less debits, of wallets and receivables.
+    sums: HashMap<LedgerAccount, i128>,
+    in_transit: BTreeMap<Currency, i128>,
+    reserved: BTreeMap<Currency, i128>,
+}
+
+impl Ledger {
+    /// Adds a stored movement, whether or not it should be there: balances follow what is stored.
+    pub fn add(&mut self, movement: &MovementRecord) {
+        let amount = i128::from(movement.amount_minor);
+        for (account, change) in [(movement.debit, -amount), (movement.credit, amount)] {
+            match account {
+                LedgerAccount::Wallet(_) | LedgerAccount::Receivable(_) => {
+                    *self.sums.entry(account).or_default() += change;
+                }
+                LedgerAccount::InTransit => *self.in_transit.entry(movement.currency).or_default() += change,
+                LedgerAccount::Acquirer | LedgerAccount::Bank | LedgerAccount::Fees => {}
+            }
+        }
+    }
+
+    /// Adds what this payment and its open refunds hold in transit.
+    pub fn expect_in_transit(&mut self, payment: &Payment) {
+        let whole = payment.submission().amount;
+        let own = if payment.state().reserved { i128::from(whole.amount_minor) } else { 0 };
+        let pending = payment.state().refunds.iter().filter(|refund| refund.status == RefundStatus::Pending);
+        let held = own + pending.map(|refund| i128::from(refund.amount_minor)).sum::<i128>();
+        if held != 0 {
+            *self.reserved.entry(whole.currency).or_default() += held;
+        }
+    }
+
+    /// Compares with what is stored.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn check(
+        mut self,
+        snapshot: &mut dyn Snapshot,
+        limit: u32,
+        report: &mut Report,
+    ) -> Result<(), AuditError> {
+        let mut after = None;
+        loop {
+            let page = snapshot.wallets(after.take(), limit).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.account.to_key());
+            for row in &page {
+                report.counted.wallets += 1;
+                self.balance(row.account, row.balance_minor, report);
+            }
+        }
+        // What is left never had a row.
+        let mut left: Vec<_> = self.sums.into_iter().filter(|(_, sum)| *sum != 0).collect();
+        left.sort_unstable();
+        for (account, sum) in left {
+            report.violation(Name::MissingWallet, format!("{account}: its movements sum to {sum}"));
+        }
+        let currencies: std::collections::BTreeSet<_> =
+            self.in_transit.keys().chain(self.reserved.keys()).collect();
+        for currency in currencies {
+            let [booked, held] =
+                [&self.in_transit, &self.reserved].map(|sums| sums.get(currency).copied().unwrap_or(0));
+            if booked != held {
+                let text = format!("{currency}: {booked} are booked, open payments and refunds hold {held}");
+                report.violation(Name::WrongInTransit, text);
+            }
+        }
+        Ok(())
+    }
+
+    fn balance(&mut self, account: LedgerAccount, stored: i64, report: &mut Report) {
+        let sum = self.sums.remove(&account).unwrap_or(0);
+        let (currency, sum) = match account {
+            LedgerAccount::Wallet(wallet) => (wallet.currency, sum),
+            // What a user owes is an asset: debits less credits.
+            LedgerAccount::Receivable(wallet) => (wallet.currency, -sum),
+            LedgerAccount::InTransit
+            | LedgerAccount::Acquirer
+            | LedgerAccount::Bank
+            | LedgerAccount::Fees => {
+                let text = format!("{account} has a stored balance, and must not");
+                report.violation(Name::WrongBalance, text);
+                return;
+            }
+        };
+        if i128::from(stored) != sum {
+            let text =
+                format!("{account}: {} is stored, its movements sum to {sum}", Money::new(stored, currency));
+            report.violation(Name::WrongBalance, text);
+        }
+        if stored < 0 {
+            report.violation(Name::NegativeBalance, format!("{account}: {}", Money::new(stored, currency)));
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! One payment: its history, its columns, and the movements it must have caused.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use super::report::{Name, Report};
+use crate::domain::event::Event;
+use crate::domain::ledger::{Movement, effect};
+use crate::domain::money::Money;
+use crate::domain::payment::{Operation, OperationKind, Payment, Phase, RefundStatus};
+use crate::store::{AuditPayment, MovementRecord};
+
+/// Columns beside the history are what it folds to.
+pub fn check_columns(row: &AuditPayment, payment: &Payment, report: &mut Report) {
+    let submission = payment.submission();
+    let mut columns = Columns { row, report };
+    columns.compare("id", &row.id, &payment.id());
+    columns.compare("owner", &row.owner, &payment.owner());
+    columns.compare("status", &row.status, &payment.state().status.to_code());
+    columns.compare("kind", &row.kind, &submission.kind.to_code());
+    columns.compare("amount", &row.amount_minor, &submission.amount.amount_minor);
+    columns.compare(
+        "currency",
+        &row.currency.to_ascii_uppercase().as_str(),
+        &submission.amount.currency.code(),
+    );
+    columns.compare("version", &row.version, &payment.version());
+    columns.compare("due_at", &row.due_at.map(|at| at.micros()), &payment.due_at().map(|at| at.micros()));
+    columns.compare("open_seq set", &row.has_open_seq, &payment.queued_work().next().is_some());
+    columns.compare("parked", &row.parked, &payment.is_parked());
+}
+
+struct Columns<'a> {
+    row: &'a AuditPayment,
+    report: &'a mut Report,
+}
+
+impl Columns<'_> {
+    fn compare<T: PartialEq + Debug>(&mut self, column: &str, stored: &T, folded: &T) {
+        if stored != folded {
+            let text =
+                format!("payment {}: {column} is {stored:?}, its history says {folded:?}", self.row.id);
+            self.report.violation(Name::WrongColumn, text);
+        }
+    }
+}
+
+/// What folding by status alone does not see: each answer belongs to an operation that was open.
+pub fn check_history(payment: &Payment, report: &mut Report) {
+    for_each_step(payment, |before, version, event| {
+        if let Some(cause) = before.and_then(|before| out_of_place(before, event)) {
+            let text = format!("payment {} version {version}: {} {cause}", payment.id(), event.name());
+            report.violation(Name::IllegalHistory, text);
+        }
+    });
+    if payment.refundable_minor() < 0 {
+        let text = format!("payment {}: more was refunded than was received", payment.id());
+        report.violation(Name::IllegalHistory, text);
+    }
+}
+
+fn out_of_place(before: &Payment, event: &Event) -> Option<&'static str> {
+    let state = before.state();
+    let open =
+        |kind: fn(&OperationKind) -> bool| state.operation.as_ref().is_some_and(|open| kind(&open.kind));
+    let fits = match event {
+        Event::RefundSucceeded { refund } | Event::RefundFailed { refund, .. } => {
+            return match before.refund(*refund).map(|refund| refund.status) {
+                Some(RefundStatus::Pending) => None,
+                Some(RefundStatus::Succeeded | RefundStatus::Failed(_)) => {
+                    Some("of a refund that was already answered")
+                }
+                None => Some("of a refund that was never asked for"),
+            };
+        }
+        Event::Captured { amount_minor } => {
+            matches!(state.operation, Some(Operation { kind: OperationKind::Capture { amount_minor: asked }, .. }) if asked == *amount_minor)
+        }
+        Event::CaptureDeclined { .. } => open(|kind| matches!(kind, OperationKind::Capture { .. })),
+        Event::Voided { .. } => open(|kind| matches!(kind, OperationKind::Void)),
+        Event::Started { .. } => open(|kind| matches!(kind, OperationKind::Authorize)),
+        Event::OperationRetryScheduled { operation, .. }
+        | Event::OperationRequeued { operation }
+        | Event::OperationParked { operation, .. }
+        | Event::OperationReplayed { operation } => before.operation(*operation).is_some(),
+        Event::Created { .. }
+        | Event::Confirmed { .. }
+        | Event::ActionRequired { .. }
+        | Event::ActionCompleted { .. }
+        | Event::Authorized { .. }
+        | Event::Succeeded { .. }
+        | Event::Declined { .. }
+        | Event::Pending { .. }
+        | Event::RetryScheduled { .. }
+        | Event::Requeued { .. }
+        | Event::Failed { .. }
+        | Event::Replayed { .. }
+        | Event::CancelRequested { .. }
+        | Event::Canceled { .. }
+        | Event::CaptureQueued { .. }
+        | Event::VoidQueued { .. }
+        | Event::RefundQueued { .. } => true,
+    };
+    (!fits).then_some("without the operation it answers")
+}
+
+/// Calls with the payment before each event, the version the event made, and the event. Before the first there is
+/// nothing.
+fn for_each_step(payment: &Payment, mut step: impl FnMut(Option<&Payment>, u32, &Event)) {
+    let mut before: Option<Payment> = None;
+    for (version, recorded) in (1_u32..).zip(payment.history()) {
+        step(before.as_ref(), version, &recorded.event);
+        before = match before.take() {
+            None => Payment::open(Arc::clone(payment.submission()), *recorded).ok(),
+            // A payment that was folded once folds again.
+            Some(mut so_far) => so_far.apply(*recorded).is_ok().then_some(so_far),
+        };
+    }
+}
+
+/// The movements that a history demands, each with the version whose event demands it.
+#[must_use]
+pub fn expected_movements(payment: &Payment) -> Vec<(u32, Movement)> {
+    let mut expected = Vec::new();
+    for_each_step(payment, |before, version, event| {
+        // The effect of the first event depends on the submission alone.
+        let movement = effect(before.unwrap_or(payment), event);
+        expected.extend(movement.map(|movement| (version, movement)));
+    });
+    expected
+}
+
+/// The movements of a payment are exactly those that its history demands.
+pub fn check_movements(payment: &Payment, stored: &[MovementRecord], report: &mut Report) {
+    let expected = expected_movements(payment);
+    let id = payment.id();
+    let mut matched = vec![false; stored.len()];
+    for (version, wanted) in &expected {
+        let found = stored
+            .iter()
+            .zip(matched.iter_mut())
+            .find(|(stored, seen)| !**seen && stored.version == *version);
+        let wanted_words = words(wanted);
+        match found {
+            None => report
+                .violation(Name::LostMovement, format!("payment {id} version {version}: {wanted_words}")),
+            Some((stored, seen)) => {
+                *seen = true;
+                compare(payment, *version, wanted, stored, report);
+            }
+        }
+    }
+    for (extra, _) in stored.iter().zip(&matched).filter(|(_, seen)| !**seen) {
+        let doubled = expected.iter().any(|(_, wanted)| *wanted == plain(extra));
+        let name = if doubled { Name::DoubledEffect } else { Name::UnexplainedMovement };
+        report.violation(name, format!("payment {id} version {}: {}", extra.version, movement_words(extra)));
+    }
+}
+
+fn compare(payment: &Payment, version: u32, wanted: &Movement, stored: &MovementRecord, report: &mut Report) {
+    let same_accounts =
+        (stored.debit, stored.credit, stored.currency) == (wanted.debit, wanted.credit, wanted.currency);
+    let name = match (same_accounts, stored.amount_minor == wanted.amount_minor) {
+        (true, true) => return,
+        (true, false) => Name::AlteredAmount,
+        (false, _) => Name::AlteredMovement,
+    };
+    let text = format!(
+        "payment {} version {version}: {}, its history says {}",
+        payment.id(),
+        movement_words(stored),
+        words(wanted)
+    );
+    report.violation(name, text);
+}
+
+const fn plain(stored: &MovementRecord) -> Movement {
+    Movement {
+        debit: stored.debit,
+        credit: stored.credit,
+        amount_minor: stored.amount_minor,
+        currency: stored.currency,
+    }
+}
+
+fn words(movement: &Movement) -> String {
+    format!(
+        "{} from {} to {}",
+        Money::new(movement.amount_minor, movement.currency),
+        movement.debit,
+        movement.credit
+    )
+}
+
+/// A stored movement in words.
+#[must_use]
+pub fn movement_words(stored: &MovementRecord) -> String {
+    words(&plain(stored))
+}
+
+/// Nothing waits for anything but a person.
+pub fn check_at_rest(payment: &Payment, report: &mut Report) {
+    let waits = |operation: &&Operation| !matches!(operation.phase, Phase::Parked { .. });
+    for operation in payment.operations().filter(waits) {
+        let phase = match operation.phase {
+            Phase::Queued => "queued",
+            Phase::Waiting { .. } => "waiting for its next attempt",
+            Phase::Pending { .. } => "waiting to settle",
+            Phase::Parked { .. } => "parked",
+        };
+        let text =
+            format!("payment {}: {} {} is {phase}", payment.id(), operation.kind.name(), operation.number);
+        report.violation(Name::OpenOperation, text);
+    }
+}

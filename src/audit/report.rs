@@ -1,0 +1,201 @@
+//! Violations by name, and what was counted.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How many violations of each name are listed; the rest are counted.
+const LISTED_MAX: usize = 20;
+
+/// The name of a violation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Name {
+    /// A history that no sequence of commands can have made.
+    IllegalHistory,
+    /// A column that is not what the history folds to.
+    WrongColumn,
+    /// A movement that the history demands is not there.
+    LostMovement,
+    /// The same effect is booked twice.
+    DoubledEffect,
+    /// A movement of another amount than the history demands.
+    AlteredAmount,
+    /// A movement between other accounts, or in another currency, than the history demands.
+    AlteredMovement,
+    /// A movement that nothing in the history demands.
+    UnexplainedMovement,
+    /// A movement of a payment that does not exist.
+    OrphanMovement,
+    /// A stored balance that is not the sum of its movements.
+    WrongBalance,
+    /// A wallet or receivable below zero.
+    NegativeBalance,
+    /// Movements of a wallet that has no row.
+    MissingWallet,
+    /// Money in transit that is not what open payments and refunds hold there.
+    WrongInTransit,
+    /// A place in the line without its row.
+    JournalHole,
+    /// A journal row that cannot be read.
+    DamagedJournal,
+    /// A journal entry that is not part of its payment's history.
+    WrongJournalEntry,
+    /// The journal was pruned past a reader, or a reader is ahead of the line.
+    WrongCursor,
+    /// An idempotency row that points at nothing.
+    DanglingKey,
+    /// A payment without its document.
+    MissingDocument,
+    /// A document of another version than its payment.
+    StaleDocument,
+    /// A document of nothing.
+    ExtraDocument,
+    /// An acknowledged payment that does not exist.
+    LostAcknowledged,
+    /// An acknowledged payment that does not rest.
+    UnfinishedAcknowledged,
+    /// A line in the file of acknowledgements that is no id.
+    UnreadableAck,
+    /// An operation without a final answer, where none may be.
+    OpenOperation,
+}
+
+impl Name {
+    /// In words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::IllegalHistory => "illegal history",
+            Self::WrongColumn => "wrong column",
+            Self::LostMovement => "lost movement",
+            Self::DoubledEffect => "doubled effect",
+            Self::AlteredAmount => "altered amount",
+            Self::AlteredMovement => "altered movement",
+            Self::UnexplainedMovement => "unexplained movement",
+            Self::OrphanMovement => "orphan movement",
+            Self::WrongBalance => "wrong balance",
+            Self::NegativeBalance => "negative balance",
+            Self::MissingWallet => "missing wallet",
+            Self::WrongInTransit => "wrong money in transit",
+            Self::JournalHole => "journal hole",
+            Self::DamagedJournal => "damaged journal",
+            Self::WrongJournalEntry => "wrong journal entry",
+            Self::WrongCursor => "wrong cursor",
+            Self::DanglingKey => "dangling idempotency key",
+            Self::MissingDocument => "missing document",
+            Self::StaleDocument => "stale document",
+            Self::ExtraDocument => "extra document",
+            Self::LostAcknowledged => "lost acknowledged payment",
+            Self::UnfinishedAcknowledged => "acknowledged payment not at rest",
+            Self::UnreadableAck => "unreadable acknowledgement",
+            Self::OpenOperation => "open operation",
+        }
+    }
+}
+
+/// What was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    /// The head of the line.
+    pub head: u64,
+    /// Payments.
+    pub payments: u64,
+    /// Movements.
+    pub movements: u64,
+    /// Wallets and receivables.
+    pub wallets: u64,
+    /// Journal rows.
+    pub journal: u64,
+    /// Events in them.
+    pub journal_events: u64,
+    /// Idempotency rows.
+    pub idempotency: u64,
+    /// Documents; `None` if the index was not looked at.
+    pub documents: Option<u64>,
+    /// Documents that are behind and will be caught up with from the journal.
+    pub documents_behind: u64,
+    /// Acknowledged payments; `None` if there was no file.
+    pub acks: Option<u64>,
+}
+
+/// The outcome of an audit.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// What was looked at.
+    pub counted: Counted,
+    /// Events in all histories together.
+    pub(super) history_events: u64,
+    listed: BTreeMap<Name, Vec<String>>,
+    counts: BTreeMap<Name, u64>,
+}
+
+impl Report {
+    /// Notes a violation.
+    pub fn violation(&mut self, name: Name, text: String) {
+        *self.counts.entry(name).or_default() += 1;
+        let listed = self.listed.entry(name).or_default();
+        if listed.len() < LISTED_MAX {
+            listed.push(text);
+        }
+    }
+
+    /// How many violations there are of each name.
+    #[must_use]
+    pub const fn counts(&self) -> &BTreeMap<Name, u64> {
+        &self.counts
+    }
+
+    /// How many violations there are.
+    #[must_use]
+    pub fn violations(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
+    /// Whether all holds.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    /// The last line: what was counted.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let Counted { head, payments, movements, wallets, journal, journal_events, idempotency, .. } =
+            self.counted;
+        let mut parts = vec![
+            format!("{payments} payments"),
+            format!("{movements} movements"),
+            format!("{wallets} wallets"),
+            format!("{journal} journal rows ({journal_events} events, head {head})"),
+            format!("{idempotency} idempotency keys"),
+        ];
+        if let Some(documents) = self.counted.documents {
+            let behind = self.counted.documents_behind;
+            let note = if behind > 0 { format!(" ({behind} behind)") } else { String::new() };
+            parts.push(format!("{documents} documents{note}"));
+        }
+        parts.extend(self.counted.acks.map(|acks| format!("{acks} acknowledged")));
+        let verdict = match self.violations() {
+            0 => "verified".to_owned(),
+            1 => "FAILED, 1 violation".to_owned(),
+            count => format!("FAILED, {count} violations"),
+        };
+        format!("{verdict}: {}", parts.join(", "))
+    }
+}
+
+impl fmt::Display for Report {
+    /// One violation a line, then the summary.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, texts) in &self.listed {
+            for text in texts {
+                writeln!(f, "{}: {text}", name.as_str())?;
+            }
+            let count = self.counts.get(name).copied().unwrap_or(0);
+            let more = count.saturating_sub(texts.len() as u64);
+            if more > 0 {
+                writeln!(f, "{}: … and {more} more", name.as_str())?;
+            }
+        }
+        f.write_str(&self.summary())
+    }
+}
