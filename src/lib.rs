@@ -2,6 +2,7 @@
 //!
 //! The shape and its invariants are in `docs/ARCHITECTURE.md`. The arrows between modules are checked by a test.
 
+pub mod accounts;
 pub mod broker;
 pub mod cli;
 pub mod config;
@@ -12,4 +13,5 @@ pub mod load;
 pub mod search;
 pub mod simulator;
 pub mod store;
+pub mod web;
 pub mod worker;

@@ -9,6 +9,7 @@ pub mod batch;
 pub mod dispatch;
 pub mod follower;
 pub mod index;
+pub mod live;
 pub mod ring;
 
 pub use batch::{Batch, Entry};
