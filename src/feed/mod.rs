@@ -9,6 +9,8 @@ pub mod batch;
 pub mod dispatch;
 pub mod follower;
 pub mod index;
+pub mod live;
+pub mod live_reader;
 pub mod ring;
 
 pub use batch::{Batch, Entry};

@@ -1,0 +1,111 @@
+//! Who an account is, from memory where possible: names for rows, parents for "may act for", existence for transfers.
+
+use std::sync::Arc;
+
+use super::cache::Generations;
+use super::email::Email;
+use crate::domain::ids::AccountId;
+use crate::store::{Account, Store, StoreResult};
+
+/// Accounts remembered at once; some 200 bytes each.
+const PROFILES_MAX: usize = 100_000;
+
+/// What others may know of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// Its id.
+    pub id: AccountId,
+    /// The name shown to others.
+    pub name: Arc<str>,
+    /// The account that made it.
+    pub parent: Option<AccountId>,
+}
+
+/// A bounded cache of profiles in front of the store. What is cached never changes and accounts are never deleted, so
+/// entries do not expire.
+pub struct Directory {
+    store: Arc<dyn Store>,
+    profiles: Generations<AccountId, Arc<Profile>>,
+    by_email: Generations<String, AccountId>,
+}
+
+impl std::fmt::Debug for Directory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Directory").field("profiles", &self.profiles.len()).finish_non_exhaustive()
+    }
+}
+
+impl Directory {
+    /// An empty directory over this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, profiles: Generations::new(PROFILES_MAX), by_email: Generations::new(PROFILES_MAX) }
+    }
+
+    /// The profile, if it is in memory.
+    #[must_use]
+    pub fn cached(&self, id: AccountId) -> Option<Arc<Profile>> {
+        self.profiles.get(&id)
+    }
+
+    /// The account's name as far as memory knows it, else its id.
+    #[must_use]
+    pub fn name(&self, id: AccountId) -> Arc<str> {
+        self.cached(id).map_or_else(|| Arc::from(id.to_string()), |profile| Arc::clone(&profile.name))
+    }
+
+    /// Brings the profiles of these accounts into memory, with at most one query.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn load(&self, ids: impl IntoIterator<Item = AccountId>) -> StoreResult<()> {
+        let mut missing: Vec<AccountId> = ids.into_iter().filter(|id| self.cached(*id).is_none()).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        for chunk in missing.chunks(1_000) {
+            self.store.account_get(chunk).await?.iter().for_each(|account| self.remember(account));
+        }
+        Ok(())
+    }
+
+    /// The profile of an account; `None` if there is no such account.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn get(&self, id: AccountId) -> StoreResult<Option<Arc<Profile>>> {
+        if let Some(profile) = self.cached(id) {
+            return Ok(Some(profile));
+        }
+        self.load([id]).await?;
+        Ok(self.cached(id))
+    }
+
+    /// The account with this address, if it is in memory.
+    #[must_use]
+    pub fn cached_email(&self, email: &Email) -> Option<AccountId> {
+        self.by_email.get(email.as_str())
+    }
+
+    /// The account with this address.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn by_email(&self, email: &Email) -> StoreResult<Option<AccountId>> {
+        if let Some(id) = self.cached_email(email) {
+            return Ok(Some(id));
+        }
+        let account = self.store.account_by_email(email.as_str()).await?;
+        account.iter().for_each(|account| self.remember(account));
+        Ok(account.map(|account| account.id))
+    }
+
+    /// Keeps what a store row says.
+    pub fn remember(&self, account: &Account) {
+        let profile =
+            Profile { id: account.id, name: Arc::from(account.name.as_str()), parent: account.parent };
+        self.profiles.insert(account.id, Arc::new(profile));
+        if let Some(email) = &account.email {
+            self.by_email.insert(email.clone(), account.id);
+        }
+    }
+}

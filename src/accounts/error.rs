@@ -1,0 +1,52 @@
+//! What can go wrong with accounts.
+
+use super::email::EmailError;
+use super::password::PasswordError;
+use crate::store::StoreError;
+
+/// A failed use case of accounts.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// Not an address.
+    #[error(transparent)]
+    Email(#[from] EmailError),
+    /// The new password is not acceptable.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// Wrong password, unknown address, or an address that is taken: one answer for all three, so that nobody learns
+    /// who has an account here.
+    #[error(
+        "That did not work. Check the e-mail address and the password; if you already have an account, sign in."
+    )]
+    Credentials,
+    /// Too many attempts.
+    #[error("Too many attempts. Try again in {retry_after_s} s.")]
+    Throttled {
+        /// Seconds until the next attempt.
+        retry_after_s: u64,
+    },
+    /// A name that is empty or too long.
+    #[error("A name needs 1 to 100 characters.")]
+    Name,
+    /// No such thing, or someone else's.
+    #[error("There is no such {0}.")]
+    NotFound(&'static str),
+    /// The account asked for is neither the caller's own nor made by it.
+    #[error("This key may not act for that account.")]
+    NotYours,
+    /// A count out of bounds.
+    #[error("count must be between 1 and {max}.")]
+    Count {
+        /// The most at once.
+        max: usize,
+    },
+    /// The system has no randomness to give.
+    #[error("no randomness available")]
+    Randomness,
+    /// Hashing broke.
+    #[error("the password could not be hashed")]
+    Hashing,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,184 @@
+//! API keys, throw-away accounts, and who may act for whom.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{AccountError, Accounts, display_name, finish, token};
+use crate::domain::ids::{AccountId, ApiKeyId};
+use crate::domain::time::Timestamp;
+use crate::store::{Account, ApiKey, NewAccount, NewApiKey, StoreResult};
+
+/// How long a key is believed without asking the store; the longest a revocation on another instance goes unnoticed.
+const KEY_CACHE_TTL: Duration = Duration::from_secs(3);
+/// Throw-away accounts made by one call.
+pub const CHILDREN_MAX: usize = 10_000;
+
+/// Whose key it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyHolder {
+    /// The key's row.
+    pub key: ApiKeyId,
+    /// The account it belongs to.
+    pub account: AccountId,
+}
+
+/// A key just made. The secret is shown once.
+pub struct NewKey {
+    /// The secret.
+    pub secret: String,
+    /// The key's row.
+    pub id: ApiKeyId,
+}
+
+impl std::fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A key as remembered for a few seconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CachedKey {
+    holder: KeyHolder,
+    until: Instant,
+}
+
+impl Accounts {
+    /// Makes an API key.
+    ///
+    /// # Errors
+    /// [`AccountError::Name`], or the store.
+    pub async fn key_create(&self, account: AccountId, name: &str) -> Result<NewKey, AccountError> {
+        let secret = token::new_api_key()?;
+        let key = NewApiKey {
+            id: ApiKeyId::generate(),
+            account,
+            secret_hash: token::secret_hash(&secret),
+            last4: token::last4(&secret),
+            name: display_name(name)?,
+            created_at: Timestamp::now(),
+        };
+        let made = NewKey { secret, id: key.id };
+        let store = Arc::clone(&self.store);
+        finish(async move { store.api_key_insert(&key).await }).await?;
+        Ok(made)
+    }
+
+    /// The keys of an account, revoked ones included.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn key_list(&self, account: AccountId) -> StoreResult<Vec<ApiKey>> {
+        self.store.api_key_list(account).await
+    }
+
+    /// Revokes a key. Its sockets close.
+    ///
+    /// # Errors
+    /// [`AccountError::NotFound`] if this account has no such key to revoke.
+    pub async fn key_revoke(&self, account: AccountId, id: ApiKeyId) -> Result<(), AccountError> {
+        let store = Arc::clone(&self.store);
+        let found = finish(async move { store.api_key_revoke(account, id, Timestamp::now()).await }).await?;
+        self.keys.retain(|_, cached| cached.holder.key != id);
+        self.ended();
+        if found { Ok(()) } else { Err(AccountError::NotFound("key")) }
+    }
+
+    /// Whose key this is; `None` for an unknown or revoked one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn key_holder(&self, secret: &str) -> StoreResult<Option<KeyHolder>> {
+        let hash = token::secret_hash(secret);
+        let now = Instant::now();
+        if let Some(cached) = self.keys.get(&hash)
+            && cached.until > now
+        {
+            return Ok(Some(cached.holder));
+        }
+        let Some(key) = self.store.api_key_get(&hash).await? else {
+            self.keys.remove(&hash);
+            return Ok(None);
+        };
+        let holder = KeyHolder { key: key.id, account: key.account };
+        self.keys.insert(hash, CachedKey { holder, until: now + KEY_CACHE_TTL });
+        Ok(Some(holder))
+    }
+
+    /// Checks that `caller` may act for `target`: itself, or an account it made.
+    ///
+    /// # Errors
+    /// [`AccountError::NotYours`], also where there is no such account.
+    pub async fn act_for(&self, caller: AccountId, target: AccountId) -> Result<(), AccountError> {
+        if caller == target {
+            return Ok(());
+        }
+        let profile = self.directory.get(target).await?;
+        match profile.is_some_and(|profile| profile.parent == Some(caller)) {
+            true => Ok(()),
+            false => Err(AccountError::NotYours),
+        }
+    }
+
+    /// Makes throw-away accounts: without e-mail address or password, owned by `parent`.
+    ///
+    /// # Errors
+    /// [`AccountError::Count`] unless `count` is 1 to [`CHILDREN_MAX`]; [`AccountError::Name`]; the store.
+    pub async fn children_create(
+        &self,
+        parent: AccountId,
+        count: usize,
+        name: &str,
+    ) -> Result<Vec<NewAccount>, AccountError> {
+        if !(1..=CHILDREN_MAX).contains(&count) {
+            return Err(AccountError::Count { max: CHILDREN_MAX });
+        }
+        let base = display_name(name)?;
+        let created_at = Timestamp::now();
+        let child = |n: usize| NewAccount {
+            id: AccountId::generate(),
+            email: None,
+            name: if count == 1 { base.clone() } else { format!("{base} {n}") },
+            password_hash: None,
+            parent: Some(parent),
+            created_at,
+        };
+        let mut children: Vec<NewAccount> = (1..=count).map(child).collect();
+        children.sort_unstable_by_key(|account| account.id);
+        let store = Arc::clone(&self.store);
+        finish(async move { store.account_insert_many(&children).await.map(|()| children) }).await
+    }
+
+    /// The throw-away accounts of this one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn children(
+        &self,
+        parent: AccountId,
+        after: Option<AccountId>,
+        limit: u32,
+    ) -> StoreResult<Vec<Account>> {
+        self.store.account_children(parent, after, limit).await
+    }
+
+    /// Takes a throw-away account out of use: its keys are revoked. Its payments stay, since the ledger only grows.
+    ///
+    /// # Errors
+    /// [`AccountError::NotYours`] unless `parent` made it.
+    pub async fn child_retire(&self, parent: AccountId, child: AccountId) -> Result<(), AccountError> {
+        if parent == child {
+            return Err(AccountError::NotYours);
+        }
+        self.act_for(parent, child).await?;
+        for key in self.key_list(child).await? {
+            if key.revoked_at.is_none() {
+                match self.key_revoke(child, key.id).await {
+                    Ok(()) | Err(AccountError::NotFound(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,338 @@
+//! Accounts: registration, sign-in, sessions, API keys, throw-away accounts, and who may act for whom.
+//!
+//! May depend on the store's port and on `domain`. Must not know HTTP. Secrets leave this module once, when they are
+//! made; only their hashes are stored. Writes run in tasks of their own, so that a client that goes away cannot leave
+//! one half done.
+
+pub mod cache;
+pub mod directory;
+pub mod email;
+pub mod error;
+mod keys;
+pub mod password;
+pub mod throttle;
+pub mod token;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::domain::ids::{AccountId, SessionId};
+use crate::domain::time::Timestamp;
+use crate::store::{Account, NewAccount, NewSession, Session, Store, StoreResult};
+use cache::Generations;
+pub use directory::{Directory, Profile};
+pub use email::Email;
+pub use error::AccountError;
+use keys::CachedKey;
+pub use keys::{CHILDREN_MAX, KeyHolder, NewKey};
+use password::{NewPassword, Passwords};
+use throttle::Throttle;
+
+/// How long a session lasts.
+pub const SESSION_TTL: Duration = Duration::from_secs(14 * 24 * 3_600);
+/// API keys remembered at once.
+const KEYS_CACHED_MAX: usize = 50_000;
+/// Sessions remembered at once.
+const SESSIONS_CACHED_MAX: usize = 50_000;
+/// How long a session is believed without asking the store; the longest a sign-out on another instance goes unnoticed.
+const SESSION_CACHE_TTL: Duration = Duration::from_secs(3);
+const NAME_MAX: usize = 100;
+const USER_AGENT_MAX: usize = 200;
+
+/// A session just begun. The token goes into the cookie and nowhere else.
+pub struct Begun {
+    /// The secret.
+    pub token: String,
+    /// The session's row.
+    pub session: SessionId,
+    /// Whose it is.
+    pub account: AccountId,
+}
+
+impl std::fmt::Debug for Begun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Begun")
+            .field("session", &self.session)
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The use cases of accounts.
+pub struct Accounts {
+    store: Arc<dyn Store>,
+    directory: Arc<Directory>,
+    passwords: Passwords,
+    throttle: Throttle,
+    keys: Generations<[u8; 32], CachedKey>,
+    sessions: Generations<[u8; 32], (Session, Instant)>,
+    /// Changes whenever a session ended or a key was revoked here; sockets look again at their own then.
+    endings: watch::Sender<u64>,
+}
+
+impl std::fmt::Debug for Accounts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Accounts").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}
+
+impl Accounts {
+    /// The use cases over this store.
+    ///
+    /// # Errors
+    /// If the machine cannot hash passwords.
+    pub fn new(store: Arc<dyn Store>) -> Result<Self, AccountError> {
+        Ok(Self {
+            directory: Arc::new(Directory::new(Arc::clone(&store))),
+            passwords: Passwords::new()?,
+            throttle: Throttle::default(),
+            keys: Generations::new(KEYS_CACHED_MAX),
+            sessions: Generations::new(SESSIONS_CACHED_MAX),
+            endings: watch::Sender::new(0),
+            store,
+        })
+    }
+
+    /// Who accounts are, cached.
+    #[must_use]
+    pub const fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+
+    /// Changes whenever a session ended or a key was revoked in this process.
+    #[must_use]
+    pub fn endings(&self) -> watch::Receiver<u64> {
+        self.endings.subscribe()
+    }
+
+    fn ended(&self) {
+        self.endings.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Registers a person. `name` may be empty; then it is what stands before the `@`.
+    ///
+    /// # Errors
+    /// [`AccountError::Credentials`] if the address is taken, after just as long; the rules of e-mail, password and name.
+    pub async fn register(&self, email: &str, password: &str, name: &str) -> Result<AccountId, AccountError> {
+        let email = Email::parse(email)?;
+        let password = NewPassword::parse(password)?;
+        let name = if name.trim().is_empty() { email.local() } else { name };
+        let name = display_name(name)?;
+        let hash = self.passwords.hash(password).await?;
+        let account = NewAccount {
+            id: AccountId::generate(),
+            email: Some(email.as_str().to_owned()),
+            name,
+            password_hash: Some(hash),
+            parent: None,
+            created_at: Timestamp::now(),
+        };
+        let id = account.id;
+        let store = Arc::clone(&self.store);
+        let added = finish(async move { store.account_insert(&account).await }).await?;
+        if added { Ok(id) } else { Err(AccountError::Credentials) }
+    }
+
+    /// Registers and signs in at once; counted as an attempt, like signing in.
+    ///
+    /// # Errors
+    /// As [`Self::register`], and [`AccountError::Throttled`].
+    pub async fn register_and_sign_in(
+        &self,
+        form: &Credentials<'_>,
+        name: &str,
+    ) -> Result<Begun, AccountError> {
+        self.attempt(form)?;
+        let account = self.register(form.email, form.password, name).await?;
+        self.throttle.succeeded(&form.throttle_key(), form.address);
+        self.session_begin(account, form.user_agent).await
+    }
+
+    /// Signs a person in. Always a new session: a token from before is never kept.
+    ///
+    /// # Errors
+    /// [`AccountError::Credentials`] or [`AccountError::Throttled`].
+    pub async fn sign_in(&self, form: &Credentials<'_>) -> Result<Begun, AccountError> {
+        self.attempt(form)?;
+        let account = match Email::parse(form.email) {
+            Ok(email) => self.store.account_by_email(email.as_str()).await?,
+            Err(_) => None,
+        };
+        let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
+        let right = self.passwords.verify(form.password, stored).await?;
+        let account = account.filter(|_| right).ok_or(AccountError::Credentials)?;
+        self.throttle.succeeded(&form.throttle_key(), form.address);
+        self.session_begin(account.id, form.user_agent).await
+    }
+
+    fn attempt(&self, form: &Credentials<'_>) -> Result<(), AccountError> {
+        self.throttle
+            .begin(&form.throttle_key(), form.address, Instant::now())
+            .map_err(|wait| AccountError::Throttled { retry_after_s: wait.as_secs().saturating_add(1) })
+    }
+
+    /// Begins a session without a password: for the one-time address that the start prints.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn session_begin(&self, account: AccountId, user_agent: &str) -> Result<Begun, AccountError> {
+        let token = token::new_session_token()?;
+        let now = Timestamp::now();
+        let ttl_ms = u64::try_from(SESSION_TTL.as_millis()).unwrap_or(u64::MAX);
+        let session = NewSession {
+            id: SessionId::generate(),
+            account,
+            token_hash: token::secret_hash(&token),
+            created_at: now,
+            expires_at: now.plus_ms(ttl_ms),
+            user_agent: user_agent.chars().filter(|c| !c.is_control()).take(USER_AGENT_MAX).collect(),
+        };
+        let begun = Begun { token, session: session.id, account };
+        let store = Arc::clone(&self.store);
+        finish(async move { store.session_insert(&session).await }).await?;
+        Ok(begun)
+    }
+
+    /// The session behind a token, if it lives.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn session(&self, token: &str) -> StoreResult<Option<Session>> {
+        let hash = token::secret_hash(token);
+        let now = Timestamp::now();
+        if let Some((session, believed_until)) = self.sessions.get(&hash)
+            && believed_until > Instant::now()
+            && session.expires_at > now
+        {
+            return Ok(Some(session));
+        }
+        let session = self.store.session_get(&hash, now).await?;
+        match &session {
+            Some(session) => {
+                self.sessions.insert(hash, (session.clone(), Instant::now() + SESSION_CACHE_TTL))
+            }
+            None => self.sessions.remove(&hash),
+        }
+        Ok(session)
+    }
+
+    /// The living sessions of an account.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn session_list(&self, account: AccountId) -> StoreResult<Vec<Session>> {
+        self.store.session_list(account).await
+    }
+
+    /// Ends a session (signing out, or from the list). Its sockets close.
+    ///
+    /// # Errors
+    /// [`AccountError::NotFound`] if this account has no such session.
+    pub async fn session_end(&self, account: AccountId, id: SessionId) -> Result<(), AccountError> {
+        let store = Arc::clone(&self.store);
+        let found = finish(async move { store.session_delete(account, id).await }).await?;
+        self.sessions.retain(|_, (session, _)| session.id != id);
+        self.ended();
+        if found { Ok(()) } else { Err(AccountError::NotFound("session")) }
+    }
+
+    /// Ends every session of an account but the one to keep.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn session_end_others(
+        &self,
+        account: AccountId,
+        keep: Option<SessionId>,
+    ) -> Result<(), AccountError> {
+        for session in self.session_list(account).await? {
+            if Some(session.id) != keep {
+                match self.session_end(account, session.id).await {
+                    // Someone else may have ended it meanwhile.
+                    Ok(()) | Err(AccountError::NotFound(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes a password and ends all other sessions.
+    ///
+    /// # Errors
+    /// [`AccountError::Credentials`] if `old` is not the password; the rules of the new one.
+    pub async fn change_password(&self, session: &Session, old: &str, new: &str) -> Result<(), AccountError> {
+        let new = NewPassword::parse(new)?;
+        let account = self.account(session.account).await?.ok_or(AccountError::NotFound("account"))?;
+        if !self.passwords.verify(old, account.password_hash.as_deref()).await? {
+            return Err(AccountError::Credentials);
+        }
+        self.set_password(account.id, new).await?;
+        self.session_end_others(account.id, Some(session.id)).await
+    }
+
+    /// Sets a password without asking for the old one: for the command line.
+    ///
+    /// # Errors
+    /// Hashing and the store.
+    pub async fn set_password(&self, account: AccountId, new: NewPassword) -> Result<(), AccountError> {
+        let hash = self.passwords.hash(new).await?;
+        let store = Arc::clone(&self.store);
+        finish(async move { store.account_set_password(account, &hash).await }).await
+    }
+
+    /// The account with this id.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn account(&self, id: AccountId) -> StoreResult<Option<Account>> {
+        let account = self.store.account_get(&[id]).await?.into_iter().next();
+        account.iter().for_each(|account| self.directory.remember(account));
+        Ok(account)
+    }
+
+    /// The account with this e-mail address.
+    ///
+    /// # Errors
+    /// Not an address, or the store.
+    pub async fn account_by_email(&self, email: &str) -> Result<Option<Account>, AccountError> {
+        let email = Email::parse(email)?;
+        Ok(self.store.account_by_email(email.as_str()).await?)
+    }
+}
+
+/// What a sign-in form brings.
+#[derive(Clone, Copy)]
+pub struct Credentials<'a> {
+    /// The address as typed.
+    pub email: &'a str,
+    /// The password as typed.
+    pub password: &'a str,
+    /// Where from (an IP address).
+    pub address: &'a str,
+    /// The browser, as it names itself.
+    pub user_agent: &'a str,
+}
+
+impl Credentials<'_> {
+    fn throttle_key(&self) -> String {
+        self.email.trim().to_lowercase()
+    }
+}
+
+fn display_name(name: &str) -> Result<String, AccountError> {
+    let name = name.trim();
+    let ok = (1..=NAME_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if ok { Ok(name.to_owned()) } else { Err(AccountError::Name) }
+}
+
+/// Runs a write to its end in a task of its own, whether or not the caller stays.
+async fn finish<T: Send + 'static>(
+    write: impl Future<Output = StoreResult<T>> + Send + 'static,
+) -> Result<T, AccountError> {
+    let done = tokio::spawn(write).await;
+    let lost = |_| crate::store::StoreError::Unavailable("a write was interrupted".to_owned());
+    Ok(done.map_err(lost)??)
+}

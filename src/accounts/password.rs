@@ -1,0 +1,162 @@
+//! Passwords: what is accepted, and Argon2id with bounded parallelism.
+//!
+//! Parameters: 19,456 KiB, 2 passes, 1 lane (OWASP Password Storage Cheat Sheet), at most two hashes at once so that a
+//! flood of sign-ins costs 40 MiB and two threads, never more.
+
+use std::sync::Arc;
+
+use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+
+use super::error::AccountError;
+use super::token::random_bytes;
+
+const MEMORY_KIB: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+const AT_ONCE: usize = 2;
+/// The fewest characters of a password.
+pub const LENGTH_MIN: usize = 12;
+/// The most characters of a password.
+pub const LENGTH_MAX: usize = 128;
+
+/// Passwords of sufficient length that everybody tries first, one a line, in lower case.
+const COMMON: &str = include_str!("common_passwords.txt");
+
+/// Why a new password is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// Too short or too long.
+    #[error("A password needs 12 to 128 characters.")]
+    Length,
+    /// One of those that everybody tries first.
+    #[error("This password is too common. Choose one that nobody would guess.")]
+    Common,
+}
+
+/// A new password that meets the rules. Held until it is hashed; never shown.
+pub struct NewPassword(String);
+
+impl NewPassword {
+    /// Checks a password against the rules.
+    ///
+    /// # Errors
+    /// [`PasswordError`] says which rule it breaks.
+    pub fn parse(text: &str) -> Result<Self, PasswordError> {
+        if !(LENGTH_MIN..=LENGTH_MAX).contains(&text.chars().count()) {
+            return Err(PasswordError::Length);
+        }
+        let lower = text.to_lowercase();
+        let first = lower.chars().next();
+        let monotone = lower.chars().all(|c| Some(c) == first);
+        if monotone || COMMON.lines().any(|common| common == lower) {
+            return Err(PasswordError::Common);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for NewPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NewPassword(…)")
+    }
+}
+
+/// Hashes and verifies on the blocking pool.
+#[derive(Debug, Clone)]
+pub struct Passwords {
+    slots: Arc<Semaphore>,
+    dummy: Arc<str>,
+}
+
+impl Passwords {
+    /// Makes the hasher and the dummy hash that stands in for unknown users. Takes some 20 ms.
+    ///
+    /// # Errors
+    /// [`AccountError::Hashing`] or [`AccountError::Randomness`] if the machine cannot do it at all.
+    pub fn new() -> Result<Self, AccountError> {
+        let dummy = hash_now("a password that nobody has")?;
+        Ok(Self { slots: Arc::new(Semaphore::new(AT_ONCE)), dummy: dummy.into() })
+    }
+
+    /// The PHC text of a new password.
+    ///
+    /// # Errors
+    /// [`AccountError::Hashing`] if hashing itself breaks.
+    pub async fn hash(&self, password: NewPassword) -> Result<String, AccountError> {
+        self.blocking(move || hash_now(&password.0)).await?
+    }
+
+    /// Whether `password` is the one behind `stored`. Without a stored hash it works just as long and says no.
+    ///
+    /// # Errors
+    /// [`AccountError::Hashing`] if the blocking pool is gone.
+    pub async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool, AccountError> {
+        let known = stored.is_some();
+        let stored = stored.map_or_else(|| Arc::clone(&self.dummy), Arc::from);
+        // Longer ones cannot be anybody's, and hashing megabytes would be a gift to an attacker.
+        let candidate: String = password.chars().take(LENGTH_MAX + 1).collect();
+        let matches = self.blocking(move || verify_now(&candidate, &stored)).await?;
+        Ok(matches && known)
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AccountError> {
+        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| AccountError::Hashing)?;
+        // The slot travels into the closure: a caller that goes away does not free it before the work is done.
+        let done = tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop(slot);
+            result
+        });
+        done.await.map_err(|_| AccountError::Hashing)
+    }
+}
+
+fn argon2() -> Result<Argon2<'static>, AccountError> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| AccountError::Hashing)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn hash_now(password: &str) -> Result<String, AccountError> {
+    let salt = SaltString::encode_b64(&random_bytes::<16>()?).map_err(|_| AccountError::Hashing)?;
+    let hash = argon2()?.hash_password(password.as_bytes(), &salt).map_err(|_| AccountError::Hashing)?;
+    Ok(hash.to_string())
+}
+
+fn verify_now(password: &str, stored: &str) -> bool {
+    // The parameters come from the stored text, so that they can be raised later.
+    PasswordHash::new(stored)
+        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules() {
+        let refused = |text: &str| NewPassword::parse(text).unwrap_err();
+        assert_eq!(refused("short"), PasswordError::Length);
+        assert_eq!(refused(&"x1".repeat(65)), PasswordError::Length);
+        assert_eq!(refused("Password1234"), PasswordError::Common);
+        assert_eq!(refused("aaaaaaaaaaaaaaaa"), PasswordError::Common);
+        assert!(NewPassword::parse("twelve chars").is_ok());
+        assert!(NewPassword::parse("pässwörtchen").is_ok());
+        assert!(COMMON.lines().all(|line| line.len() >= LENGTH_MIN && line == line.to_lowercase()));
+    }
+
+    #[tokio::test]
+    async fn only_the_right_password_verifies_and_unknown_users_cost_the_same() {
+        let passwords = Passwords::new().unwrap();
+        let hash = passwords.hash(NewPassword::parse("correct horse battery").unwrap()).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(passwords.verify("correct horse battery", Some(&hash)).await.unwrap());
+        assert!(!passwords.verify("wrong horse battery", Some(&hash)).await.unwrap());
+        assert!(!passwords.verify("a password that nobody has", None).await.unwrap());
+        assert!(!passwords.verify("anything", Some("damaged")).await.unwrap());
+    }
+}

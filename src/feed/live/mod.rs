@@ -1,0 +1,227 @@
+//! The live hub: carries every committed change to whoever watches, and to callers who wait for an outcome.
+//!
+//! May depend on `domain`, the feed's batches and the directory of accounts (names). Must not know sockets or HTTP.
+//! The publisher is the live reader of the journal; it is never blocked by a slow subscriber and pays for serialising
+//! a row only if someone watches it, once for all who do.
+
+mod queue;
+mod reader;
+pub mod row;
+mod stats;
+mod waiter;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::{Mutex, RwLock};
+
+use super::batch::{Batch, Entry};
+use crate::accounts::Directory;
+use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::payment::Payment;
+use crate::domain::status::Status;
+use crate::domain::time::Timestamp;
+pub use queue::{ALL_ROWS_MAX, COALESCED_MAX};
+use reader::Shared;
+pub use reader::{Reader, SUBSCRIPTIONS_MAX, SubscriptionId};
+pub use row::{Row, Viewer};
+pub use stats::{Counts, Stats, StatsNow};
+pub use waiter::Waiter;
+use waiter::Waiters;
+
+/// What can be subscribed to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// All payments of an account, and transfers it received.
+    Payments(AccountId),
+    /// One payment, as this account may see it.
+    Payment(AccountId, PaymentId),
+    /// A load run of an account.
+    Run(AccountId, String),
+    /// The statistics.
+    Stats,
+}
+
+type Watchers = Vec<(Arc<Shared>, SubscriptionId)>;
+
+/// The hub. One per process.
+pub struct LiveHub {
+    directory: Arc<Directory>,
+    topics: RwLock<HashMap<Topic, Watchers>>,
+    waiters: Arc<Waiters>,
+    stats: Stats,
+    stats_text: Mutex<(Option<Instant>, Arc<str>)>,
+}
+
+impl std::fmt::Debug for LiveHub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LiveHub").field("topics", &self.topics.read().len()).finish_non_exhaustive()
+    }
+}
+
+impl LiveHub {
+    /// A hub that takes names from this directory.
+    #[must_use]
+    pub fn new(directory: Arc<Directory>) -> Arc<Self> {
+        Arc::new(Self {
+            directory,
+            topics: RwLock::new(HashMap::new()),
+            waiters: Arc::new(Waiters::default()),
+            stats: Stats::default(),
+            stats_text: Mutex::new((None, Arc::from(""))),
+        })
+    }
+
+    /// A new reader.
+    #[must_use]
+    pub fn reader(self: &Arc<Self>) -> Reader {
+        Reader::new(Arc::clone(self))
+    }
+
+    /// Begins to wait for a payment; call it before handing the command in. `None` past the bound of waiters.
+    #[must_use]
+    pub fn wait_for_rest(&self, payment: PaymentId) -> Option<Waiter> {
+        self.waiters.register(payment)
+    }
+
+    /// The counters.
+    #[must_use]
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Whether anyone watches or waits for this entry's payment: only then does [`Self::publish`] need it loaded.
+    #[must_use]
+    pub fn wants(&self, entry: &Entry) -> bool {
+        self.waiters.waits_for(entry.payment_id) || self.is_watched(entry)
+    }
+
+    fn is_watched(&self, entry: &Entry) -> bool {
+        let topics = self.topics.read();
+        !topics.is_empty()
+            && viewers(entry)
+                .any(|(account, _)| watched_topics(entry, account).any(|topic| topics.contains_key(&topic)))
+    }
+
+    /// Brings the names that the rows of this batch will show into memory. Without it, rows show ids.
+    ///
+    /// # Errors
+    /// The store's; publishing without names is the better choice then.
+    pub async fn prepare(&self, batch: &Batch) -> crate::store::StoreResult<()> {
+        if self.topics.read().is_empty() {
+            return Ok(());
+        }
+        let shown = batch.entries.iter().filter(|entry| self.is_watched(entry));
+        let accounts: Vec<AccountId> =
+            shown.flat_map(|entry| [Some(entry.owner), entry.payee]).flatten().collect();
+        self.directory.load(accounts).await
+    }
+
+    /// Publishes a committed batch. Called in the order of the journal; never blocks.
+    pub fn publish(&self, batch: &Batch) {
+        let events =
+            batch.entries.iter().flat_map(|entry| entry.events.iter().map(|recorded| &recorded.event));
+        self.stats.note(batch.at, events);
+        if !self.waiters.is_empty() {
+            batch
+                .entries
+                .iter()
+                .filter_map(|entry| entry.payment.as_ref())
+                .for_each(|payment| self.waiters.show(payment));
+        }
+        let topics = self.topics.read();
+        if topics.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        for entry in &batch.entries {
+            if let Some(payment) = &entry.payment {
+                self.publish_entry(&topics, entry, payment, now);
+            }
+        }
+    }
+
+    fn publish_entry(
+        &self,
+        topics: &HashMap<Topic, Watchers>,
+        entry: &Entry,
+        payment: &Payment,
+        now: Instant,
+    ) {
+        let rests = payment.state().status.is_at_rest();
+        for (account, viewer) in viewers(entry) {
+            if viewer == Viewer::Payee && payment.state().status != Status::Succeeded {
+                continue;
+            }
+            let mut row: Option<Arc<str>> = None;
+            for topic in watched_topics(entry, account) {
+                for (reader, id) in topics.get(&topic).into_iter().flatten() {
+                    let row = row.get_or_insert_with(|| Row::of(payment, &self.directory, viewer).to_json());
+                    reader.push(*id, entry.payment_id, rests, row, now);
+                }
+            }
+        }
+    }
+
+    /// Passes on a worker's hint that it took an attempt of this payment up. Lossy, and without a version.
+    pub fn progress(&self, payment: &Payment, attempt: u16) {
+        let topics = self.topics.read();
+        if topics.is_empty() {
+            return;
+        }
+        let (id, owner) = (payment.id(), payment.owner());
+        let mut public_id: Option<String> = None;
+        for topic in [Topic::Payments(owner), Topic::Payment(owner, id)] {
+            for (reader, subscription) in topics.get(&topic).into_iter().flatten() {
+                let public_id = public_id.get_or_insert_with(|| payment.submission().public_id());
+                reader.hint(*subscription, id, public_id, attempt);
+            }
+        }
+    }
+
+    fn attach(&self, topic: &Topic, reader: &Arc<Shared>, id: SubscriptionId) {
+        if *topic != Topic::Stats {
+            self.topics.write().entry(topic.clone()).or_default().push((Arc::clone(reader), id));
+        }
+    }
+
+    fn detach(&self, topic: &Topic, reader: &Arc<Shared>, id: Option<SubscriptionId>) {
+        let mut topics = self.topics.write();
+        if let Some(watchers) = topics.get_mut(topic) {
+            watchers.retain(|(other, other_id)| {
+                !(Arc::ptr_eq(other, reader) && id.is_none_or(|id| id == *other_id))
+            });
+            if watchers.is_empty() {
+                topics.remove(topic);
+            }
+        }
+    }
+
+    /// The fields of a `stats` frame, made once for everyone four times a second.
+    fn stats_json(&self) -> Arc<str> {
+        let mut cached = self.stats_text.lock();
+        let fresh = cached.0.is_some_and(|made_at| made_at.elapsed().as_millis() < 200);
+        if !fresh {
+            let text = serde_json::to_string(&self.stats.now(Timestamp::now())).unwrap_or_default();
+            let fields = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or_default();
+            *cached = (Some(Instant::now()), Arc::from(fields));
+        }
+        Arc::clone(&cached.1)
+    }
+}
+
+/// Who may see an entry's payment, and how.
+fn viewers(entry: &Entry) -> impl Iterator<Item = (AccountId, Viewer)> {
+    let payee = entry.payee.map(|payee| (payee, Viewer::Payee));
+    std::iter::once((entry.owner, Viewer::Owner)).chain(payee)
+}
+
+/// The topics under which this account would hear of it.
+fn watched_topics(entry: &Entry, account: AccountId) -> impl Iterator<Item = Topic> {
+    let run = entry.run.clone().filter(|_| account == entry.owner).map(|run| Topic::Run(account, run));
+    [Topic::Payments(account), Topic::Payment(account, entry.payment_id)].into_iter().chain(run)
+}

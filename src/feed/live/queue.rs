@@ -1,0 +1,174 @@
+//! The queue of one subscription: every row in order, or a sample; bounded, and coalesced when its reader falls behind.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::domain::ids::PaymentId;
+
+/// Rows kept in order for a subscription that wants all of them.
+pub const ALL_ROWS_MAX: usize = 65_536;
+/// Rows kept in order for a sampled subscription.
+const SAMPLED_ROWS_MAX: usize = 1_000;
+/// Payments of which the latest row is kept once the reader has fallen behind.
+pub const COALESCED_MAX: usize = 1_000;
+const HINTS_MAX: usize = 256;
+/// Payments on display whose later rows pass whatever the rate.
+const TRACKED_MAX: usize = 1_000;
+
+#[derive(Debug, Clone)]
+pub(super) struct Hint {
+    pub(super) public_id: String,
+    pub(super) attempt: u16,
+}
+
+/// What a reader takes at once.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub(super) rows: Vec<Arc<str>>,
+    pub(super) skipped: u64,
+    pub(super) hints: Vec<Hint>,
+    pub(super) resync: bool,
+    pub(super) more: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    rows: VecDeque<(PaymentId, Arc<str>)>,
+    /// Set while behind: at most one row per payment is in `rows`, at this absolute position.
+    positions: Option<HashMap<PaymentId, u64>>,
+    /// The absolute position of the front of `rows`.
+    front: u64,
+    rows_max: usize,
+    sampler: Option<Sampler>,
+    skipped: u64,
+    hints: VecDeque<Hint>,
+    resync: bool,
+}
+
+impl Queue {
+    pub(super) fn new(max_per_second: u32, now: Instant) -> Self {
+        let sampler = (max_per_second > 0).then(|| Sampler::new(max_per_second, now));
+        let rows_max = if sampler.is_some() { SAMPLED_ROWS_MAX } else { ALL_ROWS_MAX };
+        Self {
+            rows: VecDeque::new(),
+            positions: None,
+            front: 0,
+            rows_max,
+            sampler,
+            skipped: 0,
+            hints: VecDeque::new(),
+            resync: false,
+        }
+    }
+
+    pub(super) fn push(&mut self, payment: PaymentId, rests: bool, row: &Arc<str>, now: Instant) {
+        if let Some(sampler) = &mut self.sampler
+            && !sampler.admit(payment, rests, now)
+        {
+            self.skipped += 1;
+            return;
+        }
+        if self.positions.is_none() && self.rows.len() >= self.rows_max {
+            self.coalesce();
+        }
+        let Some(positions) = &mut self.positions else {
+            self.rows.push_back((payment, Arc::clone(row)));
+            return;
+        };
+        let at = positions.get(&payment).and_then(|at| usize::try_from(at.checked_sub(self.front)?).ok());
+        if let Some(slot) = at.and_then(|at| self.rows.get_mut(at)) {
+            slot.1 = Arc::clone(row);
+        } else if self.rows.len() < COALESCED_MAX {
+            positions.insert(payment, self.front + self.rows.len() as u64);
+            self.rows.push_back((payment, Arc::clone(row)));
+        } else {
+            self.give_up();
+        }
+    }
+
+    /// Keeps the latest row of each payment only.
+    fn coalesce(&mut self) {
+        let mut latest: HashMap<PaymentId, usize> = HashMap::new();
+        for (at, (payment, _)) in self.rows.iter().enumerate() {
+            latest.insert(*payment, at);
+        }
+        let mut at = 0_usize;
+        self.rows.retain(|(payment, _)| {
+            let keep = latest.get(payment) == Some(&at);
+            at += 1;
+            keep
+        });
+        let front = self.front;
+        self.positions =
+            Some((front..).zip(self.rows.iter()).map(|(at, (payment, _))| (*payment, at)).collect());
+        if self.rows.len() > COALESCED_MAX {
+            self.give_up();
+        }
+    }
+
+    /// Too far behind even for that: the reader has to look again.
+    fn give_up(&mut self) {
+        self.rows = VecDeque::new();
+        self.positions = Some(HashMap::new());
+        self.resync = true;
+    }
+
+    pub(super) fn hint(&mut self, payment: PaymentId, public_id: &str, attempt: u16) -> bool {
+        let shown = self.sampler.as_ref().is_none_or(|sampler| sampler.tracked.contains(&payment));
+        if !shown || self.hints.len() >= HINTS_MAX || self.positions.is_some() {
+            return false;
+        }
+        self.hints.push_back(Hint { public_id: public_id.to_owned(), attempt });
+        true
+    }
+
+    pub(super) fn take(&mut self, rows_max: usize) -> Taken {
+        let count = self.rows.len().min(rows_max);
+        let rows: Vec<Arc<str>> = self.rows.drain(..count).map(|(_, row)| row).collect();
+        self.front += count as u64;
+        let skipped = if rows.is_empty() { 0 } else { std::mem::take(&mut self.skipped) };
+        let more = !self.rows.is_empty();
+        if !more {
+            // The reader has caught up.
+            self.positions = None;
+        }
+        // Hints of rows that are not sent yet wait; they may be late, never early by much.
+        let hints = if more { Vec::new() } else { self.hints.drain(..).collect() };
+        Taken { rows, skipped, hints, resync: !more && std::mem::take(&mut self.resync), more }
+    }
+}
+
+/// Admits payments at a rate. A payment that was admitted stays so until it rests, so that what is shown comes to its
+/// end; its rows are paid for out of later ones.
+#[derive(Debug)]
+struct Sampler {
+    per_second: f64,
+    allowance: f64,
+    refilled_at: Instant,
+    tracked: HashSet<PaymentId>,
+}
+
+impl Sampler {
+    fn new(max_per_second: u32, now: Instant) -> Self {
+        let per_second = f64::from(max_per_second);
+        Self { per_second, allowance: per_second, refilled_at: now, tracked: HashSet::new() }
+    }
+
+    fn admit(&mut self, payment: PaymentId, rests: bool, now: Instant) -> bool {
+        let elapsed_s = now.saturating_duration_since(self.refilled_at).as_secs_f64();
+        self.refilled_at = now;
+        self.allowance = (self.allowance + elapsed_s * self.per_second).min(self.per_second);
+        let tracked = self.tracked.contains(&payment);
+        if !tracked && self.allowance < 1.0 {
+            return false;
+        }
+        self.allowance -= 1.0;
+        if rests {
+            self.tracked.remove(&payment);
+        } else if self.tracked.len() < TRACKED_MAX {
+            self.tracked.insert(payment);
+        }
+        true
+    }
+}

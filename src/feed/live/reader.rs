@@ -1,0 +1,181 @@
+//! A reader of the hub: one per socket, with its subscriptions and their bounded queues.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::queue::{Queue, Taken};
+use super::{LiveHub, Topic};
+use crate::domain::ids::PaymentId;
+
+/// Subscriptions that one reader may have at once.
+pub const SUBSCRIPTIONS_MAX: usize = 32;
+/// Rows in one frame, some 400 bytes each.
+const FRAME_ROWS_MAX: usize = 500;
+
+/// The number of a subscription, unique within its reader.
+pub type SubscriptionId = u64;
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) ready: Notify,
+    queues: Mutex<Queues>,
+}
+
+#[derive(Debug, Default)]
+struct Queues {
+    next: SubscriptionId,
+    by_id: HashMap<SubscriptionId, (Topic, Queue)>,
+}
+
+impl Shared {
+    pub(super) fn push(
+        &self,
+        id: SubscriptionId,
+        payment: PaymentId,
+        rests: bool,
+        row: &Arc<str>,
+        now: Instant,
+    ) {
+        if let MapEntry::Occupied(mut entry) = self.queues.lock().by_id.entry(id) {
+            entry.get_mut().1.push(payment, rests, row, now);
+        }
+        self.ready.notify_one();
+    }
+
+    pub(super) fn hint(&self, id: SubscriptionId, payment: PaymentId, public_id: &str, attempt: u16) {
+        let taken = match self.queues.lock().by_id.get_mut(&id) {
+            Some((_, queue)) => queue.hint(payment, public_id, attempt),
+            None => false,
+        };
+        if taken {
+            self.ready.notify_one();
+        }
+    }
+}
+
+/// A reader. Dropping it ends its subscriptions.
+#[derive(Debug)]
+pub struct Reader {
+    hub: Arc<LiveHub>,
+    shared: Arc<Shared>,
+}
+
+impl Reader {
+    pub(super) fn new(hub: Arc<LiveHub>) -> Self {
+        let shared = Shared { ready: Notify::new(), queues: Mutex::new(Queues::default()) };
+        Self { hub, shared: Arc::new(shared) }
+    }
+
+    /// Subscribes; rows committed from now on arrive. `max_per_second` zero means all of them. `None` past
+    /// [`SUBSCRIPTIONS_MAX`].
+    #[must_use]
+    pub fn subscribe(&self, topic: Topic, max_per_second: u32) -> Option<SubscriptionId> {
+        let id = {
+            let mut queues = self.shared.queues.lock();
+            if queues.by_id.len() >= SUBSCRIPTIONS_MAX {
+                return None;
+            }
+            queues.next += 1;
+            let id = queues.next;
+            queues.by_id.insert(id, (topic.clone(), Queue::new(max_per_second, Instant::now())));
+            id
+        };
+        self.hub.attach(&topic, &self.shared, id);
+        Some(id)
+    }
+
+    /// Ends a subscription; `false` if there was none.
+    #[must_use]
+    pub fn unsubscribe(&self, id: SubscriptionId) -> bool {
+        let removed = self.shared.queues.lock().by_id.remove(&id);
+        match removed {
+            Some((topic, _)) => {
+                self.hub.detach(&topic, &self.shared, Some(id));
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Returns when there is something to take. Cancel-safe.
+    pub async fn ready(&self) {
+        self.shared.ready.notified().await;
+    }
+
+    /// Whether one of the subscriptions wants the statistics.
+    #[must_use]
+    pub fn wants_stats(&self) -> bool {
+        self.shared.queues.lock().by_id.values().any(|(topic, _)| *topic == Topic::Stats)
+    }
+
+    /// Takes what has arrived as frames of docs/websocket.md, at most one frame of rows per subscription. If more is
+    /// left, [`Self::ready`] returns at once.
+    #[must_use]
+    pub fn take(&self) -> Vec<String> {
+        let mut frames = Vec::new();
+        let mut more = false;
+        let mut queues = self.shared.queues.lock();
+        for (id, (_, queue)) in &mut queues.by_id {
+            let taken = queue.take(FRAME_ROWS_MAX);
+            more |= taken.more;
+            write_frames(*id, &taken, &mut frames);
+        }
+        drop(queues);
+        if more {
+            self.shared.ready.notify_one();
+        }
+        frames
+    }
+
+    /// The statistics as frames, for the subscriptions that want them.
+    #[must_use]
+    pub fn take_stats(&self) -> Vec<String> {
+        let text = self.hub.stats_json();
+        let queues = self.shared.queues.lock();
+        let wanting = queues.by_id.iter().filter(|(_, (topic, _))| *topic == Topic::Stats);
+        wanting.map(|(id, _)| format!(r#"{{"type":"stats","subscription":{id},{text}}}"#)).collect()
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let topics: Vec<Topic> =
+            self.shared.queues.lock().by_id.drain().map(|(_, (topic, _))| topic).collect();
+        topics.iter().for_each(|topic| self.hub.detach(topic, &self.shared, None));
+    }
+}
+
+fn write_frames(id: SubscriptionId, taken: &Taken, frames: &mut Vec<String>) {
+    if !taken.rows.is_empty() {
+        let bytes: usize = taken.rows.iter().map(|row| row.len() + 1).sum();
+        let mut frame = String::with_capacity(bytes + 96);
+        let _ = write!(
+            frame,
+            r#"{{"type":"payment.updated","subscription":{id},"skipped":{},"rows":["#,
+            taken.skipped
+        );
+        for (at, row) in taken.rows.iter().enumerate() {
+            if at > 0 {
+                frame.push(',');
+            }
+            frame.push_str(row);
+        }
+        frame.push_str("]}");
+        frames.push(frame);
+    }
+    for hint in &taken.hints {
+        frames.push(format!(
+            r#"{{"type":"progress","subscription":{id},"payment_id":"{}","stage":"processing","attempt":{}}}"#,
+            hint.public_id, hint.attempt
+        ));
+    }
+    if taken.resync {
+        frames.push(format!(r#"{{"type":"resync","subscription":{id}}}"#));
+    }
+}

@@ -1,0 +1,157 @@
+//! What a list shows of a payment: the row of docs/websocket.md, in acknowledgements and in live updates alike.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::accounts::Directory;
+use crate::domain::payment::Payment;
+use crate::domain::submission::{Kind, Submission};
+use crate::domain::time::Timestamp;
+
+/// Who looks at the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Viewer {
+    /// The submitter.
+    Owner,
+    /// The user who received a transfer; sees nothing of the sender's notes, stages and runs.
+    Payee,
+}
+
+/// The instrument as shown.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Method {
+    /// The card network, or `bank`.
+    pub brand: &'static str,
+    /// The last four digits.
+    pub last4: &'static str,
+}
+
+/// A decline as shown.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Decline {
+    /// The dialect's error code.
+    pub code: &'static str,
+    /// The dialect's decline code.
+    pub decline_code: &'static str,
+    /// A few plain words.
+    pub words: &'static str,
+}
+
+/// A row. Field names and units are those of docs/websocket.md.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row<'a> {
+    /// The public id.
+    pub id: String,
+    /// Only grows; a reader that has a newer one ignores the row.
+    pub version: u32,
+    /// The kind's name.
+    pub kind: &'static str,
+    /// The status' name.
+    pub status: &'static str,
+    /// Minor units.
+    pub amount: i64,
+    /// Lower-case ISO 4217 code.
+    pub currency: String,
+    /// The amount for people.
+    pub amount_text: String,
+    /// Where the money comes from.
+    pub from: Arc<str>,
+    /// Where it goes.
+    pub to: Arc<str>,
+    /// The card or bank account.
+    pub method: Option<Method>,
+    /// The last decline.
+    pub decline: Option<Decline>,
+    /// Minor units refunded or on their way back.
+    pub refunded: i64,
+    /// Whether an operation is parked.
+    pub parked: bool,
+    /// Free text.
+    pub description: Option<&'a str>,
+    /// The load run.
+    pub run: Option<&'a str>,
+    /// Milliseconds since the epoch.
+    pub created_ms: i64,
+    /// Microseconds since `created`.
+    pub queued_us: Option<u64>,
+    /// Microseconds since `created`.
+    pub started_us: Option<u64>,
+    /// Microseconds since `created`.
+    pub settled_us: Option<u64>,
+    /// Milliseconds since the epoch.
+    pub updated_ms: i64,
+}
+
+impl<'a> Row<'a> {
+    /// The row of a payment for this viewer, with names as far as the directory has them in memory.
+    #[must_use]
+    pub fn of(payment: &'a Payment, names: &Directory, viewer: Viewer) -> Self {
+        let submission = payment.submission();
+        let state = payment.state();
+        let own = viewer == Viewer::Owner;
+        let since =
+            |at: Option<Timestamp>| at.filter(|_| own).map(|at| at.micros_since(submission.created_at));
+        let (from, to) = ends(payment, names);
+        Self {
+            id: submission.public_id(),
+            version: payment.version(),
+            kind: submission.kind.as_str(),
+            status: state.status.as_str(),
+            amount: submission.amount.amount_minor,
+            currency: submission.amount.currency.lower(),
+            amount_text: submission.amount.to_string(),
+            from,
+            to,
+            method: method(payment),
+            decline: state.decline.filter(|_| own).map(|reason| Decline {
+                code: reason.code(),
+                decline_code: reason.decline_code(),
+                words: reason.words(),
+            }),
+            refunded: payment.refunded_minor(),
+            parked: own && payment.is_parked(),
+            description: submission.description.as_deref().filter(|_| own),
+            run: submission.run.as_deref().filter(|_| own),
+            created_ms: submission.created_at.millis(),
+            queued_us: since(state.queued_at),
+            started_us: since(state.started_at),
+            settled_us: since(state.settled_at),
+            updated_ms: state.updated_at.millis(),
+        }
+    }
+
+    /// The row as JSON text.
+    #[must_use]
+    pub fn to_json(&self) -> Arc<str> {
+        let mut text = Vec::with_capacity(512);
+        // Strings and numbers into memory: there is nothing that could fail.
+        let written = serde_json::to_writer(&mut text, self).is_ok();
+        let text = if written { String::from_utf8(text).unwrap_or_default() } else { String::new() };
+        Arc::from(text)
+    }
+}
+
+fn method(payment: &Payment) -> Option<Method> {
+    match payment.submission().kind {
+        Kind::Charge | Kind::TopUp => {
+            payment.state().card.map(|card| Method { brand: card.brand().as_str(), last4: card.last4() })
+        }
+        Kind::Payout { bank } => Some(Method { brand: "bank", last4: bank.last4() }),
+        Kind::Transfer { .. } => None,
+    }
+}
+
+/// The two ends of a payment, in words.
+fn ends(payment: &Payment, names: &Directory) -> (Arc<str>, Arc<str>) {
+    let submission: &Submission = payment.submission();
+    let owner = names.name(submission.owner);
+    match submission.kind {
+        Kind::Charge | Kind::TopUp => {
+            let card = payment.state().card.map_or_else(|| "No card yet".to_owned(), |card| card.label());
+            (Arc::from(card), owner)
+        }
+        Kind::Transfer { payee } => (owner, names.name(payee)),
+        Kind::Payout { bank } => (owner, Arc::from(format!("Bank •••• {}", bank.last4()))),
+    }
+}

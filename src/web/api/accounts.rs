@@ -1,0 +1,125 @@
+//! `/v1/account`, and throw-away accounts under `/v1/test_helpers/accounts`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use super::list::{self, List};
+use crate::domain::ids::AccountId;
+use crate::domain::time::Timestamp;
+use crate::web::body::{self, Body};
+use crate::web::error::{ApiError, InputError};
+use crate::web::security::ApiCaller;
+use crate::web::state::WebState;
+
+const URL: &str = "/v1/test_helpers/accounts";
+const NAME_DEFAULT: &str = "Test account";
+
+type State = web::Data<WebState>;
+type Answer = Result<HttpResponse, ApiError>;
+
+#[derive(Debug, Serialize)]
+struct AccountObject {
+    id: String,
+    object: &'static str,
+    email: Option<String>,
+    display_name: String,
+    created: i64,
+    charges_enabled: bool,
+    payouts_enabled: bool,
+    details_submitted: bool,
+    livemode: bool,
+    #[serde(rename = "type")]
+    account_type: &'static str,
+    /// Shown once, when one throw-away account is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret_key: Option<String>,
+}
+
+impl AccountObject {
+    fn new(id: AccountId, email: Option<String>, name: String, created_at: Timestamp) -> Self {
+        Self {
+            id: id.to_string(),
+            object: "account",
+            email,
+            display_name: name,
+            created: created_at.seconds(),
+            charges_enabled: true,
+            payouts_enabled: true,
+            details_submitted: true,
+            livemode: false,
+            account_type: "standard",
+            secret_key: None,
+        }
+    }
+}
+
+/// `GET /v1/account`
+pub async fn own(state: State, caller: ApiCaller) -> Answer {
+    let account = state.accounts.account(caller.account).await?;
+    let account = account.ok_or_else(|| ApiError::not_found("account", &caller.account.to_string()))?;
+    Ok(HttpResponse::Ok().json(AccountObject::new(
+        account.id,
+        account.email,
+        account.name,
+        account.created_at,
+    )))
+}
+
+/// `POST /v1/test_helpers/accounts`: one account with a key of its own, or `count` of them without.
+pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
+    let body = body::bytes(body)?;
+    let mut params = body::params(&request, &body)?;
+    let count = params.integer("count")?.unwrap_or(1);
+    let name = params.text("name")?.map_or_else(|| NAME_DEFAULT.to_owned(), String::from);
+    params.finish()?;
+    let count = usize::try_from(count).unwrap_or(0);
+    let made = state.accounts.children_create(caller.key_account, count, &name).await?;
+    let object = |account: &crate::store::NewAccount| {
+        AccountObject::new(account.id, None, account.name.clone(), account.created_at)
+    };
+    match made.as_slice() {
+        [one] => {
+            let key = state.accounts.key_create(one.id, "made with the account").await?;
+            Ok(HttpResponse::Ok().json(AccountObject { secret_key: Some(key.secret), ..object(one) }))
+        }
+        many => Ok(HttpResponse::Ok().json(List::new(many.iter().map(object).collect(), false, URL))),
+    }
+}
+
+/// `GET /v1/test_helpers/accounts`, by id.
+pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
+    let mut params = body::query(&request)?;
+    let limit = list::limit(&mut params)?;
+    let after = match params.text("starting_after")? {
+        None => None,
+        Some(text) => Some(text.parse::<AccountId>().map_err(|_| {
+            InputError::new(
+                "starting_after",
+                "resource_missing",
+                "No such object: give the id of one in the list.",
+            )
+        })?),
+    };
+    params.finish()?;
+    let mut children = state.accounts.children(caller.key_account, after, limit.saturating_add(1)).await?;
+    let has_more = children.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+    children.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let object = |account: crate::store::Account| {
+        AccountObject::new(account.id, account.email, account.name, account.created_at)
+    };
+    Ok(HttpResponse::Ok().json(List::new(children.into_iter().map(object).collect(), has_more, URL)))
+}
+
+#[derive(Debug, Serialize)]
+struct Deleted {
+    id: String,
+    object: &'static str,
+    deleted: bool,
+}
+
+/// `DELETE /v1/test_helpers/accounts/{id}`: takes it out of use. Its payments stay, since the ledger only grows.
+pub async fn delete(state: State, caller: ApiCaller, id: web::Path<String>) -> Answer {
+    let child: AccountId = id.parse().map_err(|_| ApiError::not_found("account", &id))?;
+    state.accounts.child_retire(caller.key_account, child).await?;
+    Ok(HttpResponse::Ok().json(Deleted { id: child.to_string(), object: "account", deleted: true }))
+}

@@ -1,0 +1,115 @@
+//! The objects of the dialect, made from the aggregate. Pure: the same payment at the same version renders the same,
+//! which is what replayed answers rest on.
+
+mod payment_intent;
+mod refund;
+mod wallet;
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use crate::domain::event::Recorded;
+use crate::domain::payment::Payment;
+use crate::domain::submission::Kind;
+pub use payment_intent::{Charge, Expand, PaymentIntent, PaymentMethod};
+pub use refund::RefundObject;
+pub use wallet::{Payout, TopUp, Transfer};
+
+/// Key–value pairs as a JSON object, in their order.
+#[derive(Debug, Clone, Default)]
+pub struct Metadata(pub Vec<(String, String)>);
+
+impl Serialize for Metadata {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+/// What Paystorm tells beyond the dialect.
+#[derive(Debug, Clone)]
+pub struct Extension {
+    status: &'static str,
+    version: u32,
+    kind: &'static str,
+    parked: bool,
+    run: Option<String>,
+    timeline: Vec<Recorded>,
+}
+
+/// One entry of the timeline.
+#[derive(Serialize)]
+struct TimelineEntry {
+    version: usize,
+    event: &'static str,
+    at_us: i64,
+}
+
+impl Extension {
+    fn of(payment: &Payment) -> Self {
+        Self {
+            status: payment.state().status.as_str(),
+            version: payment.version(),
+            kind: payment.submission().kind.as_str(),
+            parked: payment.is_parked(),
+            run: payment.submission().run.clone(),
+            timeline: payment.history().to_vec(),
+        }
+    }
+}
+
+impl Serialize for Extension {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entry = |(version, recorded): (usize, &Recorded)| TimelineEntry {
+            version,
+            event: recorded.event.name(),
+            at_us: recorded.at.micros(),
+        };
+        let timeline: Vec<TimelineEntry> = (1..).zip(&self.timeline).map(entry).collect();
+        let mut map = serializer.serialize_map(Some(6))?;
+        map.serialize_entry("status", self.status)?;
+        map.serialize_entry("version", &self.version)?;
+        map.serialize_entry("kind", self.kind)?;
+        map.serialize_entry("parked", &self.parked)?;
+        map.serialize_entry("run", &self.run)?;
+        map.serialize_entry("timeline", &timeline)?;
+        map.end()
+    }
+}
+
+/// A payment as the dialect shows it: each kind is a resource of its own.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Rendered {
+    /// A charge.
+    PaymentIntent(Box<PaymentIntent>),
+    /// Added money.
+    TopUp(Box<TopUp>),
+    /// Money sent to a person.
+    Transfer(Box<Transfer>),
+    /// Money paid out.
+    Payout(Box<Payout>),
+}
+
+impl Rendered {
+    /// The object of this payment.
+    #[must_use]
+    pub fn of(payment: &Payment, expand: Expand, secret_key: &[u8; 32]) -> Self {
+        match payment.submission().kind {
+            Kind::Charge => Self::PaymentIntent(Box::new(PaymentIntent::of(payment, expand, secret_key))),
+            Kind::TopUp => Self::TopUp(Box::new(TopUp::of(payment))),
+            Kind::Transfer { payee } => Self::Transfer(Box::new(Transfer::of(payment, payee))),
+            Kind::Payout { bank } => Self::Payout(Box::new(Payout::of(payment, bank))),
+        }
+    }
+}
+
+/// The name of the resource under which a kind is shown.
+#[must_use]
+pub const fn resource_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Charge => "payment_intent",
+        Kind::TopUp => "topup",
+        Kind::Transfer { .. } => "transfer",
+        Kind::Payout { .. } => "payout",
+    }
+}

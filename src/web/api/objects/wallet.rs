@@ -1,0 +1,170 @@
+//! The objects of money that moves in and out of wallets: topups, transfers, payouts.
+
+use serde::Serialize;
+
+use super::{Extension, Metadata};
+use crate::domain::ids::AccountId;
+use crate::domain::payment::Payment;
+use crate::domain::status::Status;
+use crate::domain::submission::BankAccount;
+
+/// The fields that all three share.
+#[derive(Debug, Clone, Serialize)]
+struct Common {
+    amount: i64,
+    created: i64,
+    currency: String,
+    description: Option<String>,
+    livemode: bool,
+    metadata: Metadata,
+}
+
+impl Common {
+    fn of(payment: &Payment) -> Self {
+        let submission = payment.submission();
+        Self {
+            amount: submission.amount.amount_minor,
+            created: submission.created_at.seconds(),
+            currency: submission.amount.currency.lower(),
+            description: submission.description.clone(),
+            livemode: false,
+            metadata: Metadata(submission.metadata.clone()),
+        }
+    }
+}
+
+/// What the dialect calls these stages differs; `succeeded` is the word for the end.
+const fn stage(status: Status, succeeded: &'static str) -> &'static str {
+    match status {
+        Status::RequiresPaymentMethod
+        | Status::RequiresConfirmation
+        | Status::Queued
+        | Status::Processing
+        | Status::RequiresAction
+        | Status::RequiresCapture => "pending",
+        Status::Succeeded => succeeded,
+        Status::Declined | Status::Failed => "failed",
+        Status::Canceled => "canceled",
+    }
+}
+
+fn failure(payment: &Payment) -> (Option<&'static str>, Option<&'static str>) {
+    let state = payment.state();
+    match (state.decline, state.status) {
+        (Some(reason), _) => (Some(reason.code()), Some(reason.message())),
+        (None, Status::Failed) => (
+            Some("processing_error"),
+            Some("The other side could not be reached, and the retries are spent."),
+        ),
+        (None, _) => (None, None),
+    }
+}
+
+/// Added money.
+#[derive(Debug, Clone, Serialize)]
+pub struct TopUp {
+    id: String,
+    object: &'static str,
+    #[serde(flatten)]
+    common: Common,
+    balance_transaction: Option<String>,
+    expected_availability_date: Option<i64>,
+    failure_code: Option<&'static str>,
+    failure_message: Option<&'static str>,
+    statement_descriptor: Option<String>,
+    status: &'static str,
+    transfer_group: Option<String>,
+    paystorm: Extension,
+}
+
+impl TopUp {
+    pub(super) fn of(payment: &Payment) -> Self {
+        let (failure_code, failure_message) = failure(payment);
+        Self {
+            id: payment.submission().public_id(),
+            object: "topup",
+            common: Common::of(payment),
+            balance_transaction: None,
+            expected_availability_date: None,
+            failure_code,
+            failure_message,
+            statement_descriptor: None,
+            status: stage(payment.state().status, "succeeded"),
+            transfer_group: None,
+            paystorm: Extension::of(payment),
+        }
+    }
+}
+
+/// Money sent to a person.
+#[derive(Debug, Clone, Serialize)]
+pub struct Transfer {
+    id: String,
+    object: &'static str,
+    #[serde(flatten)]
+    common: Common,
+    amount_reversed: i64,
+    destination: String,
+    reversed: bool,
+    transfer_group: Option<String>,
+    paystorm: Extension,
+}
+
+impl Transfer {
+    pub(super) fn of(payment: &Payment, payee: AccountId) -> Self {
+        Self {
+            id: payment.submission().public_id(),
+            object: "transfer",
+            common: Common::of(payment),
+            amount_reversed: 0,
+            destination: payee.to_string(),
+            reversed: false,
+            transfer_group: None,
+            paystorm: Extension::of(payment),
+        }
+    }
+}
+
+/// Money paid out.
+#[derive(Debug, Clone, Serialize)]
+pub struct Payout {
+    id: String,
+    object: &'static str,
+    #[serde(flatten)]
+    common: Common,
+    arrival_date: i64,
+    automatic: bool,
+    destination: String,
+    failure_code: Option<&'static str>,
+    failure_message: Option<&'static str>,
+    method: &'static str,
+    source_type: &'static str,
+    status: &'static str,
+    #[serde(rename = "type")]
+    payout_type: &'static str,
+    paystorm: Extension,
+}
+
+impl Payout {
+    pub(super) fn of(payment: &Payment, bank: BankAccount) -> Self {
+        let (failure_code, failure_message) = failure(payment);
+        let state = payment.state();
+        let due_at = payment.due_at().or(state.settled_at).unwrap_or(state.updated_at);
+        let in_transit = state.status == Status::Processing;
+        Self {
+            id: payment.submission().public_id(),
+            object: "payout",
+            common: Common::of(payment),
+            arrival_date: due_at.seconds(),
+            automatic: false,
+            destination: format!("ba_test_{}", bank.last4()),
+            failure_code,
+            failure_message,
+            method: "standard",
+            source_type: "card",
+            status: if in_transit { "in_transit" } else { stage(state.status, "paid") },
+            payout_type: "bank_account",
+            paystorm: Extension::of(payment),
+        }
+    }
+}

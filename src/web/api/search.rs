@@ -1,0 +1,84 @@
+//! `/v1/payment_intents/search`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use super::list;
+use super::objects::Rendered;
+use super::submit;
+use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::payment::Payment;
+use crate::domain::submission::Kind;
+use crate::search::{Cursor, Query, SearchRequest};
+use crate::web::body;
+use crate::web::error::{ApiError, InputError};
+use crate::web::security::ApiCaller;
+use crate::web::state::WebState;
+
+#[derive(Debug, Serialize)]
+struct SearchResult {
+    object: &'static str,
+    data: Vec<Rendered>,
+    has_more: bool,
+    next_page: Option<String>,
+    url: &'static str,
+}
+
+/// `GET /v1/payment_intents/search`
+pub async fn search(
+    state: web::Data<WebState>,
+    caller: ApiCaller,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let mut params = body::query(&request)?;
+    let text = params.text("query")?.ok_or_else(|| InputError::missing("query"))?;
+    let limit = list::limit(&mut params)?;
+    let page = params.text("page")?;
+    let expand = submit::expand(&mut params, "data.")?;
+    params.finish()?;
+    let cursor = match page {
+        None => None,
+        Some(page) => Some(Cursor::parse(&page).ok_or_else(|| {
+            InputError::new(
+                "page",
+                "parameter_invalid_string",
+                "Invalid page: use next_page of the page before.",
+            )
+        })?),
+    };
+    let mut wanted = SearchRequest::new(caller.account, charges_only(&text)?);
+    wanted.limit = usize::try_from(limit).unwrap_or(10);
+    wanted.cursor = cursor;
+    let found = state.search.search(&wanted).await?;
+    let ids: Vec<PaymentId> = found.hits.iter().map(|hit| hit.payment).collect();
+    let payments = read_in_order(&state, caller.account, &ids).await?;
+    let next_page = found.next_cursor.map(|cursor| cursor.encode());
+    Ok(HttpResponse::Ok().json(SearchResult {
+        object: "search_result",
+        data: payments.iter().map(|payment| Rendered::of(payment, expand, &state.fingerprint_key)).collect(),
+        has_more: next_page.is_some(),
+        next_page,
+        url: "/v1/payment_intents/search",
+    }))
+}
+
+/// The query as asked, among charges only. A query of alternatives cannot be narrowed in its own language; what it
+/// finds beyond charges is left out when it is read.
+fn charges_only(text: &str) -> Result<Query, ApiError> {
+    let asked = Query::parse(text)?;
+    let narrowed = Query::parse(&format!("{text} kind:\"charge\""));
+    Ok(narrowed.unwrap_or(asked))
+}
+
+/// The payments as the store has them now, in the order found.
+async fn read_in_order(
+    state: &WebState,
+    owner: AccountId,
+    ids: &[PaymentId],
+) -> Result<Vec<Payment>, ApiError> {
+    let mut payments = if ids.is_empty() { Vec::new() } else { state.store.payment_get(ids).await? };
+    payments.retain(|payment| payment.owner() == owner && payment.submission().kind == Kind::Charge);
+    let place = |payment: &Payment| ids.iter().position(|id| *id == payment.id());
+    payments.sort_by_key(place);
+    Ok(payments)
+}

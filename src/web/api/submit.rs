@@ -1,0 +1,262 @@
+//! What creating payments and operating on them have in common.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use std::sync::Arc;
+
+use super::objects::{Expand, Rendered, resource_name};
+use crate::domain::command::Command;
+use crate::domain::decline::DeclineReason;
+use crate::domain::ids::PaymentId;
+use crate::domain::payment::Payment;
+use crate::domain::status::Status;
+use crate::domain::submission::Kind;
+use crate::domain::time::Timestamp;
+use crate::web::body::{self, Body};
+use crate::web::error::{ApiError, ErrorType, InputError};
+use crate::web::intake::{self, Draft, KindName, OperationDraft, Verb};
+use crate::web::outcome::{self, Outcome, Wait};
+use crate::web::params::Params;
+use crate::web::payees;
+use crate::web::security::ApiCaller;
+use crate::web::state::WebState;
+
+/// Parameters of the real service that cannot be kept or obeyed yet.
+const NOT_OFFERED: &[&str] = &[
+    "customer",
+    "return_url",
+    "setup_future_usage",
+    "receipt_email",
+    "shipping",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_data",
+    "transfer_group",
+    "application_fee_amount",
+    "on_behalf_of",
+    "off_session",
+    "mandate",
+    "mandate_data",
+    "payment_method_options",
+    "payment_method_configuration",
+    "confirmation_token",
+    "error_on_requires_action",
+    "radar_options",
+    "use_stripe_sdk",
+    "source_transaction",
+    "source_type",
+    "method",
+    "refund_application_fee",
+    "reverse_transfer",
+    "instructions_email",
+    "origin",
+];
+
+/// The context in which the dialect's parameters are read.
+pub fn context(state: &WebState) -> intake::Context<'_> {
+    intake::Context { fingerprint_key: &state.fingerprint_key, now: Timestamp::now(), confirm_default: false }
+}
+
+/// The idempotency key in the request's header.
+fn key_of(request: &HttpRequest) -> Result<Option<String>, ApiError> {
+    let Some(value) = request.headers().get("idempotency-key") else {
+        return Ok(None);
+    };
+    let raw = value.to_str().map_err(|_| {
+        InputError::new(
+            "idempotency_key",
+            "parameter_invalid_string",
+            "An idempotency key needs 1 to 255 printable characters.",
+        )
+    })?;
+    Ok(Some(intake::idempotency_key(raw)?))
+}
+
+/// Reads `expand[]`.
+///
+/// # Errors
+/// A property that cannot be expanded.
+pub fn expand(params: &mut Params<'_>, prefix: &str) -> Result<Expand, InputError> {
+    let mut expand = Expand::default();
+    for path in params.list("expand")? {
+        match path.strip_prefix(prefix) {
+            Some("latest_charge") => expand.latest_charge = true,
+            Some("payment_method") => expand.payment_method = true,
+            Some(_) | None => {
+                let message = "This property cannot be expanded. latest_charge and payment_method of payment intents can.";
+                return Err(InputError::new("expand", "property_not_expandable", message));
+            }
+        }
+    }
+    Ok(expand)
+}
+
+/// Refuses what is not offered and what is unknown.
+pub fn finish(params: &Params<'_>) -> Result<(), InputError> {
+    params.refuse(NOT_OFFERED)?;
+    params.finish()
+}
+
+/// Creates a payment of this kind.
+///
+/// # Errors
+/// Whatever the dialect answers for it.
+pub async fn create(
+    state: &WebState,
+    caller: ApiCaller,
+    request: &HttpRequest,
+    body: Body,
+    kind: KindName,
+) -> Result<HttpResponse, ApiError> {
+    let body = body::bytes(body)?;
+    let mut params = body::params(request, &body)?;
+    if kind == KindName::Charge {
+        cards_only(&mut params)?;
+    }
+    let mut draft = Draft::read(&mut params, kind, &context(state))?;
+    let expand = expand(&mut params, "")?;
+    finish(&params)?;
+    if let Some(key) = key_of(request)? {
+        draft.idempotency_key = Some(key);
+    }
+    let payee = payees::resolve(state, draft.destination.as_ref()).await?;
+    let command = draft.into_command(caller.account, payee)?;
+    let wait = Wait::of(request, state);
+    let outcome = outcome::execute(state, Command::Submit(Box::new(command)), wait).await?;
+    render(state, &outcome, expand, wait)
+}
+
+/// Cards are all there is, so these may say so and change nothing.
+fn cards_only(params: &mut Params<'_>) -> Result<(), InputError> {
+    if params.list("payment_method_types")?.iter().any(|method| method != "card") {
+        let message = "Paystorm offers payment methods of type card only.";
+        return Err(InputError::new("payment_method_types", "parameter_invalid_enum", message));
+    }
+    params.boolean("automatic_payment_methods[enabled]")?;
+    params.text("automatic_payment_methods[allow_redirects]")?;
+    match params.text("confirmation_method")?.as_deref() {
+        None | Some("automatic") => Ok(()),
+        Some(_) => {
+            let message = "Paystorm offers confirmation_method automatic only.";
+            Err(InputError::new("confirmation_method", "parameter_not_offered", message))
+        }
+    }
+}
+
+/// Operates on a payment.
+///
+/// # Errors
+/// Whatever the dialect answers for it.
+pub async fn operate(
+    state: &WebState,
+    caller: ApiCaller,
+    request: &HttpRequest,
+    body: Body,
+    id: &str,
+    verb: Verb,
+) -> Result<HttpResponse, ApiError> {
+    let body = body::bytes(body)?;
+    let mut params = body::params(request, &body)?;
+    let mut draft = OperationDraft::read(&mut params, verb, "amount_to_capture", &context(state))?;
+    let expand = expand(&mut params, "")?;
+    finish(&params)?;
+    if let Some(key) = key_of(request)? {
+        draft.idempotency_key = Some(key);
+    }
+    let payment = payment_id(id, "payment_intent", &["pi_"])?;
+    let command = Command::Operate(draft.into_command(payment, caller.account));
+    let wait = Wait::of(request, state);
+    let outcome = outcome::execute(state, command, wait).await?;
+    render(state, &outcome, expand, wait)
+}
+
+/// The key from the header put into a draft, for refunds.
+///
+/// # Errors
+/// A key that is too long or not printable.
+pub fn with_key(mut draft: OperationDraft, request: &HttpRequest) -> Result<OperationDraft, ApiError> {
+    if let Some(key) = key_of(request)? {
+        draft.idempotency_key = Some(key);
+    }
+    Ok(draft)
+}
+
+/// Reads a payment's id, shown under one of these prefixes.
+///
+/// # Errors
+/// 404 for anything else.
+pub fn payment_id(text: &str, resource: &str, prefixes: &[&str]) -> Result<PaymentId, ApiError> {
+    let bits = prefixes.iter().find_map(|prefix| text.strip_prefix(prefix));
+    let canonical = bits.and_then(|bits| format!("pi_{bits}").parse().ok());
+    canonical.ok_or_else(|| ApiError::not_found(resource, text))
+}
+
+/// Begins the answer to a command: 202 while it is under way and the caller wanted no waiting.
+pub fn answer(outcome: &Outcome, wait: Wait) -> HttpResponseBuilder {
+    let accepted = !outcome.settled && wait == Wait::No;
+    let mut response = HttpResponse::build(if accepted { StatusCode::ACCEPTED } else { StatusCode::OK });
+    mark_replayed(&mut response, outcome);
+    response
+}
+
+fn mark_replayed(response: &mut HttpResponseBuilder, outcome: &Outcome) {
+    if outcome.replayed {
+        response.insert_header((
+            HeaderName::from_static("idempotent-replayed"),
+            HeaderValue::from_static("true"),
+        ));
+    }
+}
+
+/// The answer of a payment: the object, or the decline with the object inside.
+fn render(state: &WebState, outcome: &Outcome, expand: Expand, wait: Wait) -> Result<HttpResponse, ApiError> {
+    let object = Rendered::of(&outcome.payment, expand, &state.fingerprint_key);
+    match outcome.settled.then(|| declined(&outcome.payment)).flatten() {
+        None => Ok(answer(outcome, wait).json(object)),
+        Some(mut error) => {
+            let name = resource_name(outcome.payment.submission().kind);
+            error.object = Some(Arc::new((name, object)));
+            let mut response = actix_web::ResponseError::error_response(&error);
+            if outcome.replayed {
+                let headers = response.headers_mut();
+                headers
+                    .insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
+            }
+            Ok(response)
+        }
+    }
+}
+
+/// The error that a payment which was declined or broke is answered with.
+fn declined(payment: &Payment) -> Option<ApiError> {
+    let state = payment.state();
+    let from_wallet = payment.submission().kind.takes_from_wallet();
+    let broken = "The other side could not be reached or did not answer in time, and the retries are spent.";
+    match (state.status, state.decline) {
+        (Status::Declined, Some(DeclineReason::InsufficientFunds)) if from_wallet => Some(ApiError::invalid(
+            "balance_insufficient",
+            "Your wallet does not hold enough for this payment. Add money first.",
+        )),
+        // A capture can be declined while the authorisation stands.
+        (Status::Declined | Status::RequiresCapture, Some(reason)) => {
+            let mut error = ApiError::new(
+                StatusCode::PAYMENT_REQUIRED,
+                ErrorType::CardError,
+                reason.code(),
+                reason.message(),
+            );
+            error.decline_code = (reason.code() == "card_declined").then(|| reason.decline_code());
+            error.charge =
+                matches!(payment.submission().kind, Kind::Charge).then(|| payment.id().with_prefix("ch_"));
+            Some(error)
+        }
+        (Status::Failed, _) => Some(ApiError::new(
+            StatusCode::PAYMENT_REQUIRED,
+            ErrorType::CardError,
+            "processing_error",
+            broken,
+        )),
+        (_, _) => None,
+    }
+}

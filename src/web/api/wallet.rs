@@ -1,0 +1,118 @@
+//! `/v1/topups`, `/v1/transfers`, `/v1/payouts`: money in and out of wallets.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::list::{self, List};
+use super::objects::{Expand, Rendered};
+use super::submit;
+use crate::domain::payment::Payment;
+
+use crate::web::body::{self, Body};
+use crate::web::error::ApiError;
+use crate::web::intake::KindName;
+use crate::web::security::ApiCaller;
+use crate::web::state::WebState;
+
+type State = web::Data<WebState>;
+type Answer = Result<HttpResponse, ApiError>;
+
+/// What tells the three resources apart.
+struct Resource {
+    name: &'static str,
+    prefix: &'static str,
+    url: &'static str,
+    code: i16,
+}
+
+// The codes are those of `Kind::to_code`; a test compares them.
+const TOPUP: Resource = Resource { name: "topup", prefix: "tu_", url: "/v1/topups", code: 2 };
+const TRANSFER: Resource = Resource { name: "transfer", prefix: "tr_", url: "/v1/transfers", code: 3 };
+const PAYOUT: Resource = Resource { name: "payout", prefix: "po_", url: "/v1/payouts", code: 4 };
+
+/// `POST /v1/topups`
+pub async fn topup_create(state: State, caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
+    submit::create(&state, caller, &request, body, KindName::TopUp).await
+}
+
+/// `GET /v1/topups`
+pub async fn topup_list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
+    list(&state, caller, &request, &TOPUP).await
+}
+
+/// `GET /v1/topups/{id}`
+pub async fn topup_retrieve(state: State, caller: ApiCaller, id: web::Path<String>) -> Answer {
+    retrieve(&state, caller, &id, &TOPUP).await
+}
+
+/// `POST /v1/transfers`
+pub async fn transfer_create(state: State, caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
+    submit::create(&state, caller, &request, body, KindName::Transfer).await
+}
+
+/// `GET /v1/transfers`
+pub async fn transfer_list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
+    list(&state, caller, &request, &TRANSFER).await
+}
+
+/// `GET /v1/transfers/{id}`
+pub async fn transfer_retrieve(state: State, caller: ApiCaller, id: web::Path<String>) -> Answer {
+    retrieve(&state, caller, &id, &TRANSFER).await
+}
+
+/// `POST /v1/payouts`
+pub async fn payout_create(state: State, caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
+    submit::create(&state, caller, &request, body, KindName::Payout).await
+}
+
+/// `GET /v1/payouts`
+pub async fn payout_list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
+    list(&state, caller, &request, &PAYOUT).await
+}
+
+/// `GET /v1/payouts/{id}`
+pub async fn payout_retrieve(state: State, caller: ApiCaller, id: web::Path<String>) -> Answer {
+    retrieve(&state, caller, &id, &PAYOUT).await
+}
+
+async fn list(state: &WebState, caller: ApiCaller, request: &HttpRequest, resource: &Resource) -> Answer {
+    let mut params = body::query(request)?;
+    let filter = list::filter(&mut params, resource.code)?;
+    submit::finish(&params)?;
+    let (payments, has_more) = list::page(state, caller.account, filter).await?;
+    let data = payments.iter().map(|payment| object(state, payment)).collect();
+    Ok(HttpResponse::Ok().json(List::new(data, has_more, resource.url)))
+}
+
+async fn retrieve(state: &WebState, caller: ApiCaller, id: &str, resource: &Resource) -> Answer {
+    let payment_id = submit::payment_id(id, resource.name, &[resource.prefix])?;
+    let payment = state.own_payment(caller.account, payment_id, resource.name, id).await?;
+    if payment.submission().kind.to_code() != resource.code {
+        return Err(ApiError::not_found(resource.name, id));
+    }
+    Ok(HttpResponse::Ok().json(object(state, &payment)))
+}
+
+fn object(state: &WebState, payment: &Payment) -> Rendered {
+    Rendered::of(payment, Expand::default(), &state.fingerprint_key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::submission::{BankAccount, Kind};
+
+    #[test]
+    fn codes_are_those_of_the_domain() {
+        let payee = crate::domain::ids::AccountId::generate();
+        for (kind, resource) in [
+            (Kind::TopUp, TOPUP),
+            (Kind::Transfer { payee }, TRANSFER),
+            (Kind::Payout { bank: BankAccount::Valid }, PAYOUT),
+        ] {
+            assert_eq!(
+                (kind.to_code(), kind.id_prefix(), kind.as_str()),
+                (resource.code, resource.prefix, resource.name)
+            );
+        }
+    }
+}

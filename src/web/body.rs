@@ -1,0 +1,66 @@
+//! Bodies and query strings as [`Params`].
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::Bytes;
+
+use super::error::{ApiError, ErrorType};
+use super::params::Params;
+
+/// A body as actix hands it out, errors included, so that they get our shape.
+pub type Body = Result<Bytes, actix_web::Error>;
+
+/// The bytes of a body.
+///
+/// # Errors
+/// 413 if it is larger than allowed; 400 if it broke off.
+pub fn bytes(body: Body) -> Result<Bytes, ApiError> {
+    body.map_err(|error| match error.as_response_error().status_code() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let message = "The request's body is larger than allowed.";
+            ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                ErrorType::InvalidRequestError,
+                "body_too_large",
+                message,
+            )
+        }
+        _ => ApiError::invalid("body_invalid", "The request's body could not be read."),
+    })
+}
+
+/// The parameters in a body: a form, or JSON if `Content-Type` says so.
+///
+/// # Errors
+/// A type that is neither, or a body that is not what it says.
+pub fn params<'a>(request: &HttpRequest, body: &'a Bytes) -> Result<Params<'a>, ApiError> {
+    let value = request.headers().get(CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or("?"));
+    let media_type = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match media_type.as_str() {
+        "application/json" if body.is_empty() => Ok(Params::default()),
+        "application/json" => Ok(Params::from_json(body)?),
+        "application/x-www-form-urlencoded" | "" => {
+            let text = std::str::from_utf8(body)
+                .map_err(|_| ApiError::invalid("body_invalid", "The request's body is not UTF-8 text."))?;
+            Ok(Params::from_form(text)?)
+        }
+        _ => {
+            let message = "Send parameters as application/x-www-form-urlencoded or application/json.";
+            Err(ApiError::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                ErrorType::InvalidRequestError,
+                "content_type_invalid",
+                message,
+            ))
+        }
+    }
+}
+
+/// The parameters in a query string.
+///
+/// # Errors
+/// Past the bounds.
+pub fn query(request: &HttpRequest) -> Result<Params<'_>, ApiError> {
+    Ok(Params::from_form(request.query_string())?)
+}

@@ -1,0 +1,83 @@
+//! The canonical form of a request, over which its idempotency hash is taken.
+//!
+//! Built after the card was reduced, so no card number goes in; and from what was asked, not from how it was written, so
+//! the same request over HTTP, JSON or the WebSocket has the same form.
+
+use crate::domain::card::Card;
+use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
+
+/// Fields one after another, each with its length, so that no two requests share a form.
+#[derive(Debug, Default)]
+pub struct Canonical {
+    bytes: Vec<u8>,
+}
+
+impl Canonical {
+    /// Adds a field.
+    #[must_use]
+    pub fn field(mut self, value: impl AsRef<[u8]>) -> Self {
+        let value = value.as_ref();
+        self.bytes.extend_from_slice(&(value.len() as u64).to_be_bytes());
+        self.bytes.extend_from_slice(value);
+        self
+    }
+
+    /// Adds a field that may be absent.
+    #[must_use]
+    pub fn optional(self, value: Option<impl AsRef<[u8]>>) -> Self {
+        match value {
+            Some(value) => self.field([1]).field(value),
+            None => self.field([0]),
+        }
+    }
+
+    /// Adds a card.
+    #[must_use]
+    pub fn card(self, card: Option<&Card>) -> Self {
+        let form = card.map(|card| {
+            let expiry = u32::from(card.exp_year) * 100 + u32::from(card.exp_month);
+            let head = [card.code.to_be_bytes(), [u8::from(card.cvc_sent), 0]].concat();
+            [head.as_slice(), &expiry.to_be_bytes(), &card.fingerprint.to_be_bytes()].concat()
+        });
+        self.optional(form)
+    }
+
+    /// The form.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// The form of a submission; its id and time are not part of what was asked.
+pub(super) fn submission(
+    submission: &Submission,
+    draw_key: Option<u64>,
+    card: Option<&Card>,
+    confirm: bool,
+) -> Vec<u8> {
+    let (payee, bank) = match submission.kind {
+        Kind::Transfer { payee } => (Some(*payee.as_bytes()), None),
+        Kind::Payout { bank } => (None, Some(bank.last4())),
+        Kind::Charge | Kind::TopUp => (None, None),
+    };
+    let mut metadata: Vec<&(String, String)> = submission.metadata.iter().collect();
+    metadata.sort();
+    let form = Canonical::default()
+        .field("submit")
+        .field(submission.kind.as_str())
+        .optional(payee)
+        .optional(bank)
+        .field(submission.amount.amount_minor.to_be_bytes())
+        .field(submission.amount.currency.as_bytes())
+        .field([
+            u8::from(submission.capture == CaptureMethod::Manual),
+            u8::from(submission.lane == Lane::Bulk),
+        ])
+        .field([u8::from(confirm)])
+        .card(card)
+        .optional(draw_key.map(u64::to_be_bytes))
+        .optional(submission.description.as_deref())
+        .optional(submission.run.as_deref());
+    metadata.into_iter().fold(form, |form, (key, value)| form.field(key).field(value)).into_bytes()
+}

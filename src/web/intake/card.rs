@@ -1,0 +1,103 @@
+//! Cards among the parameters, reduced at once.
+
+use super::Context;
+use crate::domain::card::{Card, CardDetails, YearMonth};
+use crate::domain::time::Timestamp;
+use crate::web::error::InputError;
+use crate::web::params::Params;
+
+/// The month that expiry dates are compared with, in UTC.
+#[must_use]
+pub fn year_month(now: Timestamp) -> YearMonth {
+    let date =
+        jiff::Timestamp::from_microsecond(now.micros()).map(|at| jiff::tz::Offset::UTC.to_datetime(at));
+    // Only a clock beyond the year 9999 has no date; then nothing has expired.
+    date.map_or(YearMonth { year: 0, month: 1 }, |at| YearMonth {
+        year: i64::from(at.year()),
+        month: i64::from(at.month()),
+    })
+}
+
+/// Reads and reduces the card, given in one of these ways: `payment_method` or `card` or `source` with an alias such as
+/// `pm_card_visa`; `payment_method_data[type]=card` with `payment_method_data[card][…]`; or `card[…]` directly.
+///
+/// # Errors
+/// More than one of them, or details that are not those of a test card.
+pub fn card_of(params: &mut Params<'_>, context: &Context<'_>) -> Result<Option<Card>, InputError> {
+    let ways = ["payment_method", "payment_method_data", "card", "source"];
+    let mut given = ways.into_iter().filter(|way| params.has(way));
+    let Some(way) = given.next() else {
+        return Ok(None);
+    };
+    if let Some(second) = given.next() {
+        let message = format!("You may only specify one of these parameters: {way}, {second}.");
+        return Err(InputError::new(second, "parameters_exclusive", message));
+    }
+    match way {
+        "payment_method_data" => from_method_data(params, context).map(Some),
+        "card"
+            if params.has("card[number]") || params.has("card[exp_month]") || params.has("card[token]") =>
+        {
+            from_details(params, "card", context).map(Some)
+        }
+        way => from_alias(params, way, context),
+    }
+}
+
+fn from_alias(
+    params: &mut Params<'_>,
+    path: &str,
+    context: &Context<'_>,
+) -> Result<Option<Card>, InputError> {
+    let Some(alias) = params.text(path)? else {
+        return Ok(None);
+    };
+    Card::from_token(&alias, context.fingerprint_key, year_month(context.now))
+        .map(Some)
+        .map_err(|error| InputError::card(path, error))
+}
+
+fn from_method_data(params: &mut Params<'_>, context: &Context<'_>) -> Result<Card, InputError> {
+    let path = "payment_method_data[type]";
+    match params.text(path)?.as_deref() {
+        Some("card") => from_details(params, "payment_method_data[card]", context),
+        Some(_) => Err(InputError::new(
+            path,
+            "parameter_invalid_enum",
+            "Paystorm offers payment methods of type card only.",
+        )),
+        None => Err(InputError::missing(path)),
+    }
+}
+
+fn from_details(params: &mut Params<'_>, path: &str, context: &Context<'_>) -> Result<Card, InputError> {
+    let field = |name: &str| format!("{path}[{name}]");
+    if params.has(&field("token")) {
+        let card = from_alias(params, &field("token"), context)?;
+        return card.ok_or_else(|| InputError::missing(&field("token")));
+    }
+    // Numbers may come as JSON numbers too; as text they keep no trace in an error message.
+    let number = digits(params, &field("number"))?.ok_or_else(|| InputError::missing(&field("number")))?;
+    let exp_month =
+        params.integer(&field("exp_month"))?.ok_or_else(|| InputError::missing(&field("exp_month")))?;
+    let exp_year =
+        params.integer(&field("exp_year"))?.ok_or_else(|| InputError::missing(&field("exp_year")))?;
+    let cvc = digits(params, &field("cvc"))?;
+    let details = CardDetails { number: &number, exp_month, exp_year, cvc: cvc.as_deref() };
+    Card::reduce(&details, context.fingerprint_key, year_month(context.now))
+        .map_err(|error| InputError::card(path, error))
+}
+
+/// Digits given as text or as a JSON number.
+fn digits(params: &mut Params<'_>, path: &str) -> Result<Option<String>, InputError> {
+    use crate::web::params::Value;
+    match params.take(path) {
+        None | Some(Value::Empty) => Ok(None),
+        Some(Value::Text(text)) if text.is_empty() => Ok(None),
+        Some(Value::Text(text)) => Ok(Some(text.into_owned())),
+        Some(Value::Integer(number)) => Ok(Some(number.to_string())),
+        Some(Value::Bool(_) | Value::OtherNumber) => {
+            Err(InputError::new(path, "parameter_invalid_string", "Invalid string: digits were expected."))
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! The one place where untrusted input becomes a command. HTTP, the WebSocket and the pages all come through here.
+//!
+//! Pure but for the clock handed in. A card number lives from the parameters to [`Card::reduce`], and nowhere after.
+
+mod canonical;
+mod card;
+mod operation;
+
+pub use canonical::Canonical;
+pub use card::{card_of, year_month};
+pub use operation::{OperationDraft, Verb};
+
+use super::error::InputError;
+use super::params::Params;
+use crate::accounts::Email;
+use crate::domain::card::Card;
+use crate::domain::command::{IdempotencyKey, SubmitPayment};
+use crate::domain::currency::Currency;
+use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::money::Money;
+use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
+use crate::domain::time::Timestamp;
+
+const DESCRIPTION_CHARS_MAX: usize = 1_000;
+const METADATA_KEYS_MAX: usize = 50;
+const METADATA_KEY_CHARS_MAX: usize = 40;
+const METADATA_VALUE_CHARS_MAX: usize = 500;
+const RUN_CHARS_MAX: usize = 64;
+const KEY_CHARS_MAX: usize = 255;
+
+/// Which of the four kinds is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KindName {
+    /// *Charge a card*.
+    Charge,
+    /// *Add money*.
+    TopUp,
+    /// *Send to a person*.
+    Transfer,
+    /// *Pay out*.
+    Payout,
+}
+
+impl KindName {
+    /// Reads the name used on the wire.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "charge" => Some(Self::Charge),
+            "topup" => Some(Self::TopUp),
+            "transfer" => Some(Self::Transfer),
+            "payout" => Some(Self::Payout),
+            _ => None,
+        }
+    }
+
+    const fn needs_card(self) -> bool {
+        matches!(self, Self::Charge | Self::TopUp)
+    }
+}
+
+/// Where a transfer goes, not yet looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// `acct_…`.
+    Account(AccountId),
+    /// An e-mail address.
+    Email(Email),
+}
+
+/// What reading needs besides the parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The installation's key for card fingerprints.
+    pub fingerprint_key: &'a [u8; 32],
+    /// Now.
+    pub now: Timestamp,
+    /// Whether a charge goes at once where `confirm` is not said: true on the WebSocket, false in the dialect.
+    pub confirm_default: bool,
+}
+
+/// A new payment, read and checked as far as that goes without the store.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    kind: KindName,
+    amount: Money,
+    bank: BankAccount,
+    /// Where a transfer goes.
+    pub destination: Option<Destination>,
+    capture: CaptureMethod,
+    confirm: bool,
+    card: Option<Card>,
+    lane: Lane,
+    run: Option<String>,
+    draw_key: Option<u64>,
+    description: Option<String>,
+    metadata: Vec<(String, String)>,
+    /// The caller's idempotency key, if it stood among the parameters.
+    pub idempotency_key: Option<String>,
+    created_at: Timestamp,
+}
+
+impl Draft {
+    /// Reads a payment of this kind. The caller calls [`Params::finish`] when it has taken its own parameters too.
+    ///
+    /// # Errors
+    /// [`InputError`] names the parameter at fault.
+    pub fn read(params: &mut Params<'_>, kind: KindName, context: &Context<'_>) -> Result<Self, InputError> {
+        let amount = amount(params)?;
+        let card = if kind.needs_card() { card_of(params, context)? } else { None };
+        let destination = if kind == KindName::Transfer { Some(destination(params)?) } else { None };
+        let bank = if kind == KindName::Payout { bank(params)? } else { BankAccount::Valid };
+        let (capture, confirm) = match kind {
+            KindName::Charge => {
+                (capture(params)?, params.boolean("confirm")?.unwrap_or(context.confirm_default))
+            }
+            KindName::TopUp | KindName::Transfer | KindName::Payout => {
+                (CaptureMethod::Automatic, always_confirmed(params)?)
+            }
+        };
+        if kind == KindName::TopUp && card.is_none() {
+            return Err(InputError::missing("payment_method"));
+        }
+        Ok(Self {
+            kind,
+            amount,
+            bank,
+            destination,
+            capture,
+            confirm,
+            card,
+            lane: lane(params)?,
+            run: run(params)?,
+            draw_key: params.integer("draw_key")?.map(i64::cast_unsigned),
+            description: params.text_up_to("description", DESCRIPTION_CHARS_MAX)?.map(String::from),
+            metadata: metadata(params)?,
+            idempotency_key: key(params)?,
+            created_at: context.now,
+        })
+    }
+
+    /// The command, for this owner. `payee` is whom [`Self::destination`] names.
+    ///
+    /// # Errors
+    /// A transfer without a payee.
+    pub fn into_command(
+        self,
+        owner: AccountId,
+        payee: Option<AccountId>,
+    ) -> Result<SubmitPayment, InputError> {
+        let kind = match (self.kind, payee) {
+            (KindName::Charge, _) => Kind::Charge,
+            (KindName::TopUp, _) => Kind::TopUp,
+            (KindName::Payout, _) => Kind::Payout { bank: self.bank },
+            (KindName::Transfer, Some(payee)) => Kind::Transfer { payee },
+            (KindName::Transfer, None) => return Err(unknown_destination()),
+        };
+        let id = PaymentId::generate();
+        let raw_key = self.idempotency_key;
+        let submission = Submission {
+            id,
+            owner,
+            kind,
+            amount: self.amount,
+            capture: self.capture,
+            lane: self.lane,
+            created_at: self.created_at,
+            draw_key: self.draw_key.unwrap_or_else(|| draw_key(raw_key.as_deref(), id)),
+            description: self.description,
+            metadata: self.metadata,
+            run: self.run,
+        };
+        let (card, confirm) = (self.card, self.confirm);
+        let idempotency = raw_key.map(|raw| {
+            let request = canonical::submission(&submission, self.draw_key, card.as_ref(), confirm);
+            IdempotencyKey::new(&raw, &request)
+        });
+        Ok(SubmitPayment { submission, card, confirm, idempotency })
+    }
+}
+
+/// The answer where a transfer's destination is nobody.
+#[must_use]
+pub fn unknown_destination() -> InputError {
+    InputError::new("destination", "resource_missing", "There is no account with this e-mail address or id.")
+}
+
+/// Checks a raw idempotency key from a header.
+///
+/// # Errors
+/// Empty, too long, or not printable.
+pub fn idempotency_key(raw: &str) -> Result<String, InputError> {
+    let ok = (1..=KEY_CHARS_MAX).contains(&raw.chars().count()) && !raw.chars().any(char::is_control);
+    let message = "An idempotency key needs 1 to 255 printable characters.";
+    if ok {
+        Ok(raw.to_owned())
+    } else {
+        Err(InputError::new("idempotency_key", "parameter_invalid_string", message))
+    }
+}
+
+fn key(params: &mut Params<'_>) -> Result<Option<String>, InputError> {
+    params.text("idempotency_key")?.map(|raw| idempotency_key(&raw)).transpose()
+}
+
+/// The draws' seed where none was given: from the key, so that a repeated script draws the same; else from the id.
+fn draw_key(raw: Option<&str>, id: PaymentId) -> u64 {
+    let hash = raw.map(|raw| *blake3::hash(raw.as_bytes()).as_bytes());
+    let bytes: &[u8] = hash.as_ref().map_or(id.as_bytes().as_slice(), <[u8; 32]>::as_slice);
+    bytes.iter().rev().take(8).fold(0, |value, byte| (value << 8) | u64::from(*byte))
+}
+
+fn amount(params: &mut Params<'_>) -> Result<Money, InputError> {
+    let amount_minor = params.integer("amount")?.ok_or_else(|| InputError::missing("amount"))?;
+    let currency = params.text("currency")?.ok_or_else(|| InputError::missing("currency"))?;
+    let currency: Currency = currency.parse().map_err(|_| {
+        InputError::new(
+            "currency",
+            "parameter_invalid_currency",
+            "Invalid currency: use a three-letter ISO 4217 code such as eur.",
+        )
+    })?;
+    // The bounds are rules of the domain too; told here, they cost the writer nothing.
+    match amount_minor {
+        ..=0 => {
+            let message = "Invalid positive integer: this value must be greater than or equal to 1.";
+            Err(InputError::new("amount", "parameter_invalid_integer", message))
+        }
+        1..=crate::domain::money::AMOUNT_MAX_MINOR => Ok(Money::new(amount_minor, currency)),
+        _ => {
+            let max = Money::new(crate::domain::money::AMOUNT_MAX_MINOR, currency);
+            Err(InputError::new("amount", "amount_too_large", format!("Amount must be no more than {max}.")))
+        }
+    }
+}
+
+fn destination(params: &mut Params<'_>) -> Result<Destination, InputError> {
+    let text = params.text("destination")?.ok_or_else(|| InputError::missing("destination"))?;
+    if text.starts_with("acct_") {
+        return text.parse().map(Destination::Account).map_err(|_| unknown_destination());
+    }
+    Email::parse(&text).map(Destination::Email).map_err(|_| {
+        let message = "Invalid destination: an e-mail address or an account id such as acct_… was expected.";
+        InputError::new("destination", "parameter_invalid_string", message)
+    })
+}
+
+fn bank(params: &mut Params<'_>) -> Result<BankAccount, InputError> {
+    let Some(number) = params.text("bank_account")? else {
+        return Ok(BankAccount::Valid);
+    };
+    BankAccount::by_number(&number).ok_or_else(|| {
+        let message = "Not a test bank account. Use 000123456789, or 000111111113 for one that is closed.";
+        InputError::new("bank_account", "bank_account_unknown", message)
+    })
+}
+
+fn capture(params: &mut Params<'_>) -> Result<CaptureMethod, InputError> {
+    match params.text("capture_method")?.as_deref() {
+        None | Some("automatic" | "automatic_async") => Ok(CaptureMethod::Automatic),
+        Some("manual") => Ok(CaptureMethod::Manual),
+        Some(_) => {
+            let message = "Invalid capture_method: must be one of automatic, automatic_async or manual.";
+            Err(InputError::new("capture_method", "parameter_invalid_enum", message))
+        }
+    }
+}
+
+fn always_confirmed(params: &mut Params<'_>) -> Result<bool, InputError> {
+    match params.boolean("confirm")? {
+        None | Some(true) => Ok(true),
+        Some(false) => {
+            let message = "Only a charge can be created without being confirmed.";
+            Err(InputError::new("confirm", "parameter_invalid_boolean", message))
+        }
+    }
+}
+
+fn lane(params: &mut Params<'_>) -> Result<Lane, InputError> {
+    match params.text("lane")?.as_deref() {
+        None | Some("interactive") => Ok(Lane::Interactive),
+        Some("bulk") => Ok(Lane::Bulk),
+        Some(_) => Err(InputError::new(
+            "lane",
+            "parameter_invalid_enum",
+            "Invalid lane: must be interactive or bulk.",
+        )),
+    }
+}
+
+/// Reads the name of a load run.
+///
+/// # Errors
+/// Too long, or characters that do not belong in a name.
+pub fn run(params: &mut Params<'_>) -> Result<Option<String>, InputError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    match params.text_up_to("run", RUN_CHARS_MAX)? {
+        None => Ok(None),
+        Some(name) if name.chars().all(plain) => Ok(Some(name.into_owned())),
+        Some(_) => {
+            let message = "Invalid run: letters, digits and - _ . : were expected.";
+            Err(InputError::new("run", "parameter_invalid_string", message))
+        }
+    }
+}
+
+fn metadata(params: &mut Params<'_>) -> Result<Vec<(String, String)>, InputError> {
+    let mut pairs = params.map("metadata")?;
+    let invalid = |message: String| Err(InputError::new("metadata", "metadata_invalid", message));
+    if pairs.len() > METADATA_KEYS_MAX {
+        return invalid(format!("Metadata can have at most {METADATA_KEYS_MAX} keys."));
+    }
+    if pairs.iter().any(|(key, _)| key.chars().count() > METADATA_KEY_CHARS_MAX) {
+        return invalid(format!("Metadata keys can have at most {METADATA_KEY_CHARS_MAX} characters."));
+    }
+    if pairs.iter().any(|(_, value)| value.chars().count() > METADATA_VALUE_CHARS_MAX) {
+        return invalid(format!("Metadata values can have at most {METADATA_VALUE_CHARS_MAX} characters."));
+    }
+    // An empty value means "no such key" in the dialect.
+    pairs.retain(|(_, value)| !value.is_empty());
+    Ok(pairs)
+}

@@ -1,0 +1,124 @@
+//! Operations on an existing payment.
+
+use super::{Canonical, Context, card_of, idempotency_key};
+use crate::domain::card::Card;
+use crate::domain::command::{Action, IdempotencyKey, OperatePayment};
+use crate::domain::event::CancelReason;
+use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::web::error::InputError;
+use crate::web::params::Params;
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Give the word to go.
+    Confirm,
+    /// Take what was authorised.
+    Capture,
+    /// Call it off.
+    Cancel,
+    /// Give money back.
+    Refund,
+    /// The cardholder answered the challenge.
+    CompleteAction,
+    /// Try a parked operation again.
+    Replay,
+}
+
+impl Verb {
+    /// Reads the name used on the WebSocket and in forms.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "confirm" => Some(Self::Confirm),
+            "capture" => Some(Self::Capture),
+            "cancel" => Some(Self::Cancel),
+            "refund" => Some(Self::Refund),
+            "complete_action" => Some(Self::CompleteAction),
+            "replay" => Some(Self::Replay),
+            _ => None,
+        }
+    }
+}
+
+/// An operation, read and checked as far as that goes without the store.
+#[derive(Debug, Clone)]
+pub struct OperationDraft {
+    action: Action,
+    /// The caller's idempotency key, if it stood among the parameters.
+    pub idempotency_key: Option<String>,
+}
+
+impl OperationDraft {
+    /// Reads the parameters of this operation. `amount` is the name of the parameter with the amount.
+    ///
+    /// # Errors
+    /// [`InputError`] names the parameter at fault.
+    pub fn read(
+        params: &mut Params<'_>,
+        verb: Verb,
+        amount: &str,
+        context: &Context<'_>,
+    ) -> Result<Self, InputError> {
+        let action = match verb {
+            Verb::Confirm => Action::Confirm { card: card_of(params, context)? },
+            Verb::Capture => Action::Capture { amount_minor: amount_minor(params, amount)? },
+            Verb::Cancel => Action::Cancel { reason: cancel_reason(params)? },
+            Verb::Refund => {
+                Action::Refund { refund: RefundId::generate(), amount_minor: amount_minor(params, amount)? }
+            }
+            Verb::CompleteAction => {
+                Action::CompleteAction { passed: params.boolean("passed")?.unwrap_or(true) }
+            }
+            Verb::Replay => Action::Replay,
+        };
+        let idempotency_key = params.text("idempotency_key")?.map(|raw| idempotency_key(&raw)).transpose()?;
+        Ok(Self { action, idempotency_key })
+    }
+
+    /// The command: this on that payment, as asked by `actor`.
+    #[must_use]
+    pub fn into_command(self, payment: PaymentId, actor: AccountId) -> OperatePayment {
+        let action = self.action;
+        let idempotency =
+            self.idempotency_key.map(|raw| IdempotencyKey::new(&raw, &canonical(payment, &action)));
+        OperatePayment { payment, actor, action, idempotency }
+    }
+}
+
+fn amount_minor(params: &mut Params<'_>, name: &str) -> Result<Option<i64>, InputError> {
+    match params.integer(name)? {
+        Some(..=0) => {
+            let message = "Invalid positive integer: this value must be greater than or equal to 1.";
+            Err(InputError::new(name, "parameter_invalid_integer", message))
+        }
+        amount => Ok(amount),
+    }
+}
+
+fn cancel_reason(params: &mut Params<'_>) -> Result<CancelReason, InputError> {
+    let name = if params.has("reason") { "reason" } else { "cancellation_reason" };
+    match params.text(name)? {
+        None => Ok(CancelReason::RequestedByCustomer),
+        Some(text) => CancelReason::parse(&text).ok_or_else(|| {
+            let message = "Invalid cancellation reason: must be one of duplicate, fraudulent, requested_by_customer or abandoned.";
+            InputError::new(name, "parameter_invalid_enum", message)
+        }),
+    }
+}
+
+/// The form over which the idempotency hash is taken. A refund's new id is not part of what was asked.
+fn canonical(payment: PaymentId, action: &Action) -> Vec<u8> {
+    let amount = |minor: &Option<i64>| minor.map(i64::to_be_bytes);
+    let card = |form: Canonical, card: &Option<Card>| form.card(card.as_ref());
+    let form = Canonical::default().field("operate").field(payment.as_bytes());
+    match action {
+        Action::Confirm { card: with } => card(form.field("confirm"), with),
+        Action::Capture { amount_minor } => form.field("capture").optional(amount(amount_minor)),
+        Action::Cancel { reason } => form.field("cancel").field(reason.as_str()),
+        Action::Refund { amount_minor, .. } => form.field("refund").optional(amount(amount_minor)),
+        Action::CompleteAction { passed } => form.field("complete_action").field([u8::from(*passed)]),
+        Action::Replay => form.field("replay"),
+    }
+    .into_bytes()
+}

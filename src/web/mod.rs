@@ -1,0 +1,27 @@
+//! The web: `/v1`, `/ws`, health, metrics, and the pages.
+//!
+//! Handlers parse, call one use case and render. May depend on everything but adapters; nothing depends on it but `app`.
+//!
+//! - [`intake`]: the one place where untrusted input becomes a command. - [`outcome`]: handing it in, waiting for what
+//!   comes of it. - [`security`]: who asks. - [`error`]: the one mapping of errors. - [`api`], [`ws`]: the entrances.
+
+pub mod api;
+pub mod body;
+pub mod error;
+pub mod health;
+pub mod intake;
+pub mod outcome;
+pub mod params;
+pub mod payees;
+pub mod routes;
+pub mod security;
+pub mod settings;
+pub mod state;
+pub mod ws;
+
+#[cfg(test)]
+mod tests;
+
+pub use routes::configure;
+pub use settings::WebSettings;
+pub use state::{WebMetrics, WebState};

@@ -1,0 +1,388 @@
+//! Who asks, and whether the browser was led here: sessions, keys, CSRF, origins, and the headers on every answer.
+
+use std::sync::Arc;
+
+use actix_web::body::MessageBody;
+use actix_web::cookie::{Cookie, SameSite, time::Duration as CookieDuration};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use futures_util::future::LocalBoxFuture;
+
+use super::error::ApiError;
+use super::state::WebState;
+use crate::accounts::{AccountError, SESSION_TTL, token};
+use crate::domain::ids::{AccountId, ApiKeyId, base62_encode};
+use crate::store::Session;
+
+const COOKIE: &str = "paystorm_session";
+/// The prefix binds the cookie to this host and to TLS (RFC 6265bis, 4.1.3.2).
+const COOKIE_TLS: &str = "__Host-paystorm_session";
+const CSRF_CONTEXT: &str = "paystorm 2026 csrf token of a session";
+const POLICY: &str =
+    "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+
+/// The state, from a request.
+///
+/// # Errors
+/// Only if the application was put together without it.
+pub fn state_of(request: &HttpRequest) -> Result<web::Data<WebState>, ApiError> {
+    request.app_data::<web::Data<WebState>>().cloned().ok_or_else(ApiError::internal)
+}
+
+// ---- the API's callers ----
+
+/// A program with an API key.
+#[derive(Debug, Clone, Copy)]
+pub struct ApiCaller {
+    /// The account it acts for: its own, or one it made (`Stripe-Account`).
+    pub account: AccountId,
+    /// The account of the key.
+    pub key_account: AccountId,
+    /// The key; none for a demo key.
+    pub key: Option<ApiKeyId>,
+}
+
+impl FromRequest for ApiCaller {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let state = state_of(&request)?;
+            let secret = secret_of(request.headers()).ok_or_else(|| {
+                ApiError::unauthorized(
+                    "You did not provide an API key. Send it as Authorization: Bearer sk_test_…",
+                )
+            })?;
+            let caller = caller_by_key(&state, &secret).await?;
+            match request.headers().get("stripe-account").map(|value| value.to_str()) {
+                None => Ok(caller),
+                Some(Ok(account)) => acting_for(&state, caller, account).await,
+                Some(Err(_)) => Err(AccountError::NotYours.into()),
+            }
+        })
+    }
+}
+
+/// The caller behind a secret.
+///
+/// # Errors
+/// 401 for anything but a living key.
+pub async fn caller_by_key(state: &WebState, secret: &str) -> Result<ApiCaller, ApiError> {
+    let invalid = || ApiError::unauthorized("Invalid API key provided.");
+    let well_formed =
+        secret.len() <= 128 && secret.strip_prefix(token::KEY_PREFIX).is_some_and(|rest| !rest.is_empty());
+    if !well_formed {
+        return Err(invalid());
+    }
+    match (state.accounts.key_holder(secret).await?, state.demo_account) {
+        (Some(holder), _) => {
+            Ok(ApiCaller { account: holder.account, key_account: holder.account, key: Some(holder.key) })
+        }
+        (None, Some(demo)) => Ok(ApiCaller { account: demo, key_account: demo, key: None }),
+        (None, None) => Err(invalid()),
+    }
+}
+
+/// The same caller, acting for an account it made.
+///
+/// # Errors
+/// 403 unless it may.
+pub async fn acting_for(state: &WebState, caller: ApiCaller, account: &str) -> Result<ApiCaller, ApiError> {
+    let account: AccountId = account.parse().map_err(|_| AccountError::NotYours)?;
+    state.accounts.act_for(caller.key_account, account).await?;
+    Ok(ApiCaller { account, ..caller })
+}
+
+/// The secret of a bearer token, or the user name of HTTP basic.
+#[must_use]
+pub fn secret_of(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, rest) = value.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.trim().to_owned());
+    }
+    let decoded = scheme.eq_ignore_ascii_case("basic").then(|| base64_decode(rest.trim()))??;
+    let text = String::from_utf8(decoded).ok()?;
+    Some(text.split_once(':').map_or(text.as_str(), |(user, _)| user).to_owned())
+}
+
+/// Standard base 64 (RFC 4648, 4), padding optional. Small, because HTTP basic is all that needs it.
+fn base64_decode(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut bits, mut count) = (0_u32, 0_u32);
+    for byte in text.trim_end_matches('=').bytes() {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = (bits << 6) | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from((bits >> count) & 0xff).ok()?);
+        }
+    }
+    Some(bytes)
+}
+
+// ---- people with a browser ----
+
+/// A person who is signed in.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    /// The session.
+    pub session: Session,
+    /// Whose it is.
+    pub account: AccountId,
+    /// The name shown to others.
+    pub name: Arc<str>,
+    /// The token that forms carry as `csrf`, bound to this session.
+    pub csrf: String,
+}
+
+impl SignedIn {
+    /// The person behind the request's cookie, if there is one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn of(state: &WebState, request: &HttpRequest) -> Result<Option<Self>, ApiError> {
+        let Some(token) = session_token(state, request) else {
+            return Ok(None);
+        };
+        let Some(session) = state.accounts.session(&token).await? else {
+            return Ok(None);
+        };
+        let account = session.account;
+        let name = match state.accounts.directory().get(account).await? {
+            Some(profile) => Arc::clone(&profile.name),
+            None => Arc::from(account.to_string()),
+        };
+        Ok(Some(Self { session, account, name, csrf: csrf_token(&token) }))
+    }
+
+    /// Checks that a form was sent from one of our own pages: the token of this session, and where the browser says it
+    /// comes from.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn check_form(&self, state: &WebState, request: &HttpRequest, token: &str) -> Result<(), ApiError> {
+        same_origin(state, request)?;
+        // `blake3::Hash` compares in constant time.
+        let same = blake3::hash(token.as_bytes()) == blake3::hash(self.csrf.as_bytes());
+        if same {
+            Ok(())
+        } else {
+            Err(ApiError::forbidden("This form is from another session. Reload the page and try again."))
+        }
+    }
+}
+
+/// A page asked for by someone who is not signed in.
+#[derive(Debug)]
+pub enum NotSignedIn {
+    /// Send them to sign in and back.
+    Redirect(String),
+    /// Tell them.
+    Refused(ApiError),
+}
+
+impl std::fmt::Display for NotSignedIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("sign in first")
+    }
+}
+
+impl actix_web::ResponseError for NotSignedIn {
+    fn error_response(&self) -> HttpResponse {
+        match self {
+            Self::Redirect(to) => {
+                HttpResponse::SeeOther().insert_header((header::LOCATION, to.as_str())).finish()
+            }
+            Self::Refused(error) => error.error_response(),
+        }
+    }
+}
+
+impl FromRequest for SignedIn {
+    type Error = NotSignedIn;
+    type Future = LocalBoxFuture<'static, Result<Self, NotSignedIn>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let state = state_of(&request).map_err(NotSignedIn::Refused)?;
+            match Self::of(&state, &request).await {
+                Ok(Some(signed_in)) => Ok(signed_in),
+                Ok(None) if request.method() == actix_web::http::Method::GET => {
+                    let next: String =
+                        url::form_urlencoded::byte_serialize(request.uri().to_string().as_bytes()).collect();
+                    Err(NotSignedIn::Redirect(format!("/sign-in?next={next}")))
+                }
+                Ok(None) => Err(NotSignedIn::Redirect("/sign-in".to_owned())),
+                Err(error) => Err(NotSignedIn::Refused(error)),
+            }
+        })
+    }
+}
+
+fn cookie_name(state: &WebState) -> &'static str {
+    if state.settings.tls { COOKIE_TLS } else { COOKIE }
+}
+
+/// The session token in the request's cookie.
+#[must_use]
+pub fn session_token(state: &WebState, request: &HttpRequest) -> Option<String> {
+    request
+        .cookie(cookie_name(state))
+        .map(|cookie| cookie.value().to_owned())
+        .filter(|token| (1..=128).contains(&token.len()))
+}
+
+/// The cookie of a session that begins.
+#[must_use]
+pub fn session_cookie(state: &WebState, token: String) -> Cookie<'static> {
+    let ttl = CookieDuration::seconds(i64::try_from(SESSION_TTL.as_secs()).unwrap_or(0));
+    build_cookie(state, token, ttl)
+}
+
+/// The cookie that removes it.
+#[must_use]
+pub fn session_cookie_removal(state: &WebState) -> Cookie<'static> {
+    build_cookie(state, String::new(), CookieDuration::ZERO)
+}
+
+fn build_cookie(state: &WebState, value: String, ttl: CookieDuration) -> Cookie<'static> {
+    Cookie::build(cookie_name(state), value)
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(state.settings.tls)
+        .max_age(ttl)
+        .finish()
+}
+
+/// The CSRF token of a session: derived from its secret, so nothing needs to be stored.
+fn csrf_token(session_token: &str) -> String {
+    let key = blake3::derive_key(CSRF_CONTEXT, session_token.as_bytes());
+    blake3::Hash::from_bytes(key).to_hex().to_string()
+}
+
+/// Whether the browser says that this request comes from one of our own pages. A client that says nothing at all is no
+/// browser that could have been led here.
+///
+/// # Errors
+/// 403 for another site.
+pub fn same_origin(state: &WebState, request: &HttpRequest) -> Result<(), ApiError> {
+    let foreign = || ApiError::forbidden("This request comes from another site.");
+    let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
+    if site.is_some_and(|site| !matches!(site, b"same-origin" | b"none")) {
+        return Err(foreign());
+    }
+    match request.headers().get(header::ORIGIN) {
+        None => Ok(()),
+        Some(origin) if is_own_origin(state, origin) => Ok(()),
+        Some(_) => Err(foreign()),
+    }
+}
+
+/// Whether an `Origin` header names exactly one of ours.
+#[must_use]
+pub fn is_own_origin(state: &WebState, origin: &HeaderValue) -> bool {
+    origin.to_str().is_ok_and(|origin| state.origins.iter().any(|own| own == origin))
+}
+
+/// Where a request comes from, for the throttle. The peer itself: forwarded addresses are not believed.
+#[must_use]
+pub fn client_address(request: &HttpRequest) -> String {
+    request.peer_addr().map_or_else(|| "unknown".to_owned(), |peer| peer.ip().to_string())
+}
+
+// ---- every answer ----
+
+/// A request's id, as sent back in `Request-Id`.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+/// Wraps every request: gives it an id, and its answer the headers and a place in the metrics.
+///
+/// # Errors
+/// What the handler failed with.
+pub async fn edge(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    use actix_web::HttpMessage as _;
+    let state = request.app_data::<web::Data<WebState>>().cloned();
+    let id = format!("req_{}", base62_encode(uuid::Uuid::now_v7().as_u128()));
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let is_api = request.path().starts_with("/v1/");
+    let http = request.parts_mut().0.clone();
+    let mut response = match next.call(request).await {
+        Ok(response) => response.map_into_left_body(),
+        Err(error) => {
+            let response = HttpResponse::from_error(error);
+            ServiceResponse::new(http, response).map_into_right_body()
+        }
+    };
+    if let Some(state) = &state {
+        let class = match response.status().as_u16() {
+            100..=199 => "1xx",
+            200..=299 => "2xx",
+            300..=399 => "3xx",
+            400..=499 => "4xx",
+            _ => "5xx",
+        };
+        state.metrics.requests.with_label_values(&[class]).inc();
+    }
+    let tls = state.is_some_and(|state| state.settings.tls);
+    write_headers(response.headers_mut(), &id, is_api, tls);
+    Ok(response)
+}
+
+fn write_headers(headers: &mut HeaderMap, id: &str, is_api: bool, tls: bool) {
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(HeaderName::from_static("request-id"), id);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    );
+    if tls {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    }
+    if is_api && !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn basic_and_bearer_carry_the_key() {
+        let headers = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
+            headers
+        };
+        assert_eq!(secret_of(&headers("Bearer sk_test_x")).as_deref(), Some("sk_test_x"));
+        assert_eq!(secret_of(&headers("basic c2tfdGVzdF94Og==")).as_deref(), Some("sk_test_x"));
+        assert_eq!(secret_of(&headers("Basic c2tfdGVzdF94OnB3")).as_deref(), Some("sk_test_x"));
+        assert_eq!(secret_of(&headers("Basic !!!")), None);
+        assert_eq!(secret_of(&headers("Digest x")), None);
+    }
+}

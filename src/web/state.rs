@@ -1,0 +1,142 @@
+//! What every handler holds.
+
+use std::sync::Arc;
+
+use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
+use tokio_util::sync::CancellationToken;
+
+use super::error::ApiError;
+use super::settings::WebSettings;
+use crate::accounts::Accounts;
+use crate::accounts::cache::Generations;
+use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::engine::Engine;
+use crate::feed::live::LiveHub;
+use crate::search::SearchIndex;
+use crate::store::Store;
+
+/// Refunds of which the payment is remembered.
+const REFUNDS_MAX: usize = 50_000;
+/// The name under which the installation keeps the key of card fingerprints.
+pub const FINGERPRINT_KEY_NAME: &str = "fingerprint_key";
+
+/// Whether a part works; the words say why not.
+pub type Probe = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// What `app` puts together for the web.
+pub struct WebState {
+    /// The ordered line.
+    pub engine: Engine,
+    /// The store, for reading.
+    pub store: Arc<dyn Store>,
+    /// The search index.
+    pub search: Arc<dyn SearchIndex>,
+    /// Live updates.
+    pub hub: Arc<LiveHub>,
+    /// People and keys.
+    pub accounts: Arc<Accounts>,
+    /// The settings of the web.
+    pub settings: WebSettings,
+    /// The exact origins browsers may come from; see [`WebSettings::origins`].
+    pub origins: Vec<String>,
+    /// The installation's key for card fingerprints.
+    pub fingerprint_key: [u8; 32],
+    /// The account that any `sk_test_…` key stands for, on loopback with the demo on.
+    pub demo_account: Option<AccountId>,
+    /// Whether the broker works, as last seen.
+    pub broker_probe: Probe,
+    /// Where all metrics are registered.
+    pub registry: Registry,
+    /// The web's own metrics.
+    pub metrics: WebMetrics,
+    /// Cancelled when the server goes down; sockets close with 1001.
+    pub shutdown: CancellationToken,
+    /// Which payment a refund belongs to, for refunds made here lately.
+    pub refunds: RefundIndex,
+}
+
+impl std::fmt::Debug for WebState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebState")
+            .field("settings", &self.settings)
+            .field("origins", &self.origins)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The web's metrics.
+#[derive(Debug, Clone)]
+pub struct WebMetrics {
+    /// Requests by class of status.
+    pub requests: IntCounterVec,
+    /// Open sockets.
+    pub sockets: IntGauge,
+}
+
+impl WebMetrics {
+    /// Makes and registers them.
+    ///
+    /// # Errors
+    /// They are registered there already.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let requests =
+            Opts::new("paystorm_http_requests_total", "HTTP requests answered, by class of status.");
+        let requests = IntCounterVec::new(requests, &["class"])?;
+        let sockets = IntGauge::new("paystorm_websockets", "Open WebSockets.")?;
+        registry.register(Box::new(requests.clone()))?;
+        registry.register(Box::new(sockets.clone()))?;
+        Ok(Self { requests, sockets })
+    }
+}
+
+/// Reads the key of card fingerprints, made at the first start.
+///
+/// # Errors
+/// The store's, or no randomness.
+pub async fn fingerprint_key(store: &dyn Store) -> Result<[u8; 32], crate::accounts::AccountError> {
+    let fresh = crate::accounts::token::random_bytes::<32>()?;
+    let kept = store.installation_set_once(FINGERPRINT_KEY_NAME, &fresh).await?;
+    let damaged =
+        |_| crate::store::StoreError::Damaged("the fingerprint key does not have 32 bytes".to_owned());
+    Ok(<[u8; 32]>::try_from(kept.as_slice()).map_err(damaged)?)
+}
+
+/// A bounded memory of which payment a refund belongs to.
+#[derive(Debug)]
+pub struct RefundIndex(Generations<RefundId, PaymentId>);
+
+impl Default for RefundIndex {
+    fn default() -> Self {
+        Self(Generations::new(REFUNDS_MAX))
+    }
+}
+
+impl RefundIndex {
+    /// Remembers a refund.
+    pub fn remember(&self, refund: RefundId, payment: PaymentId) {
+        self.0.insert(refund, payment);
+    }
+
+    /// The payment of a refund, if it is remembered.
+    #[must_use]
+    pub fn payment(&self, refund: RefundId) -> Option<PaymentId> {
+        self.0.get(&refund)
+    }
+}
+
+impl WebState {
+    /// The payment with this id as its owner may see it.
+    ///
+    /// # Errors
+    /// 404 where there is none, or it is someone else's.
+    pub async fn own_payment(
+        &self,
+        owner: AccountId,
+        id: PaymentId,
+        resource: &str,
+        shown: &str,
+    ) -> Result<crate::domain::payment::Payment, ApiError> {
+        let found = self.store.payment_get(&[id]).await?.into_iter().next();
+        found.filter(|payment| payment.owner() == owner).ok_or_else(|| ApiError::not_found(resource, shown))
+    }
+}

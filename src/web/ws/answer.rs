@@ -1,0 +1,98 @@
+//! Frames from the server.
+
+use serde::Serialize;
+
+use super::message::ClientId;
+use crate::domain::payment::Payment;
+use crate::engine::Done;
+use crate::feed::live::{Row, Viewer};
+use crate::web::error::ApiError;
+use crate::web::state::WebState;
+
+/// One result of a batch.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum OneResult<'a> {
+    Payment(Row<'a>),
+    Error(&'a ApiError),
+}
+
+#[derive(Serialize)]
+struct Ack<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: Option<&'a ClientId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment: Option<Row<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    results: Option<Vec<OneResult<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replayed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscription: Option<u64>,
+}
+
+impl<'a> Ack<'a> {
+    const fn new(id: Option<&'a ClientId>) -> Self {
+        Self { kind: "ack", id, payment: None, results: None, replayed: None, subscription: None }
+    }
+}
+
+fn text(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn row<'a>(state: &WebState, payment: &'a Payment) -> Row<'a> {
+    Row::of(payment, state.accounts.directory(), Viewer::Owner)
+}
+
+/// The answer to one command.
+pub fn ack(state: &WebState, id: Option<&ClientId>, result: &Result<Done, ApiError>) -> String {
+    match result {
+        Ok(done) => text(&Ack {
+            payment: Some(row(state, &done.payment)),
+            replayed: Some(done.replayed),
+            ..Ack::new(id)
+        }),
+        Err(refused) => error(id, refused),
+    }
+}
+
+/// The answer to a batch: one result for each, in order.
+pub fn ack_batch(state: &WebState, id: Option<&ClientId>, results: &[Result<Done, ApiError>]) -> String {
+    let results = results.iter().map(|result| match result {
+        Ok(done) => OneResult::Payment(row(state, &done.payment)),
+        Err(error) => OneResult::Error(error),
+    });
+    text(&Ack { results: Some(results.collect()), ..Ack::new(id) })
+}
+
+/// The answer to a subscription made or ended.
+pub fn ack_subscription(id: Option<&ClientId>, subscription: u64) -> String {
+    text(&Ack { subscription: Some(subscription), ..Ack::new(id) })
+}
+
+#[derive(Serialize)]
+struct ErrorFrame<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: Option<&'a ClientId>,
+    error: &'a ApiError,
+}
+
+/// An error.
+pub fn error(id: Option<&ClientId>, error: &ApiError) -> String {
+    text(&ErrorFrame { kind: "error", id, error })
+}
+
+#[derive(Serialize)]
+struct Pong<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: Option<&'a ClientId>,
+}
+
+/// The answer to `ping`.
+pub fn pong(id: Option<&ClientId>) -> String {
+    text(&Pong { kind: "pong", id })
+}

@@ -1,0 +1,100 @@
+//! `/ws`: the protocol of docs/websocket.md.
+//!
+//! - [`open`]: who is let in. - [`connection`]: one task per socket. - [`message`]: what clients send.
+//! - [`submit`]: commands from messages. - [`answer`]: what they are told.
+
+mod answer;
+mod connection;
+mod message;
+mod submit;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::error::ApiError;
+use super::security::{self, ApiCaller, SignedIn};
+use super::state::WebState;
+use crate::domain::ids::AccountId;
+
+/// The largest frame but for batches, in bytes.
+pub const FRAME_BYTES_MAX: usize = 16 * 1024;
+/// The largest `payment.submit_batch` frame, in bytes.
+pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+/// Payments in one batch.
+pub const BATCH_PAYMENTS_MAX: usize = 1_000;
+
+/// What let a socket in, and must go on to hold.
+#[derive(Debug, Clone)]
+enum Proof {
+    /// A session's token.
+    Session(String),
+    /// An API key.
+    Key(String),
+}
+
+/// Who is at the other end.
+#[derive(Debug, Clone)]
+struct Peer {
+    account: AccountId,
+    proof: Proof,
+}
+
+impl Peer {
+    /// Whether what let it in still holds. A store that does not answer is no reason to close.
+    async fn still_allowed(&self, state: &WebState) -> bool {
+        match &self.proof {
+            Proof::Session(token) => match state.accounts.session(token).await {
+                Ok(session) => session.is_some_and(|session| session.account == self.account),
+                Err(_) => true,
+            },
+            Proof::Key(secret) => security::caller_by_key(state, secret)
+                .await
+                .map_or_else(|error| error.status != actix_web::http::StatusCode::UNAUTHORIZED, |_| true),
+        }
+    }
+}
+
+/// `GET /ws`
+///
+/// # Errors
+/// 401 or 403 before the upgrade.
+pub async fn open(
+    state: web::Data<WebState>,
+    request: HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    let peer = admit(&state, &request).await?;
+    if state.shutdown.is_cancelled() {
+        return Err(ApiError::unavailable("The server is stopping."));
+    }
+    let (response, session, stream) = actix_ws::handle(&request, body)
+        .map_err(|_| ApiError::invalid("upgrade_required", "This is a WebSocket."))?;
+    let stream = stream
+        .max_frame_size(BATCH_BYTES_MAX)
+        .aggregate_continuations()
+        .max_continuation_size(BATCH_BYTES_MAX);
+    actix_web::rt::spawn(connection::run(state, peer, session, stream));
+    Ok(response)
+}
+
+/// A browser by its cookie and an exact origin; a program by its key and no origin.
+async fn admit(state: &WebState, request: &HttpRequest) -> Result<Peer, ApiError> {
+    match (request.headers().get(header::ORIGIN), security::secret_of(request.headers())) {
+        (Some(origin), None) if security::is_own_origin(state, origin) => {
+            let signed_in = SignedIn::of(state, request).await?;
+            let token = security::session_token(state, request);
+            match signed_in.zip(token) {
+                Some((signed_in, token)) => {
+                    Ok(Peer { account: signed_in.account, proof: Proof::Session(token) })
+                }
+                None => Err(ApiError::unauthorized("Sign in first.")),
+            }
+        }
+        (Some(_), _) => Err(ApiError::forbidden("This origin is not allowed.")),
+        (None, Some(secret)) => {
+            let caller: ApiCaller = security::caller_by_key(state, &secret).await?;
+            Ok(Peer { account: caller.account, proof: Proof::Key(secret) })
+        }
+        (None, None) => Err(ApiError::unauthorized("Send an API key, or an Origin and a session cookie.")),
+    }
+}

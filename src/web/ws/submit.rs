@@ -1,0 +1,157 @@
+//! Commands from messages: read, checked, looked up, and handed to the engine in the order in which they came.
+
+use futures_util::future::join_all;
+
+use super::Peer;
+use super::answer;
+use super::message::{ClientId, Message};
+use crate::domain::command::Command;
+use crate::domain::ids::AccountId;
+use crate::domain::time::Timestamp;
+use crate::engine::Done;
+use crate::engine::handle::Reply;
+use crate::web::error::{ApiError, InputError};
+use crate::web::intake::{Context, Draft, KindName, OperationDraft, Verb};
+use crate::web::params::Params;
+use crate::web::payees;
+use crate::web::state::WebState;
+
+/// A command that was handed in, or why it was not.
+pub type Handed = Result<Reply, ApiError>;
+
+/// Commands handed in together, to be answered by one frame.
+pub struct Pending {
+    id: Option<ClientId>,
+    handed: Vec<Handed>,
+    batch: bool,
+}
+
+impl Pending {
+    /// Waits for the commits and makes the answer.
+    pub async fn answer(self, state: &WebState) -> String {
+        let results = join_all(self.handed.into_iter().map(outcome)).await;
+        if self.batch {
+            return answer::ack_batch(state, self.id.as_ref(), &results);
+        }
+        match results.first() {
+            Some(result) => answer::ack(state, self.id.as_ref(), result),
+            None => answer::error(self.id.as_ref(), &ApiError::internal()),
+        }
+    }
+}
+
+async fn outcome(handed: Handed) -> Result<Done, ApiError> {
+    match handed?.await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(crate::engine::EngineError::Stopping.into()),
+    }
+}
+
+/// A payment that was read: what to do, and for whom.
+struct Read {
+    draft: Draft,
+    account: AccountId,
+}
+
+/// Hands in the payments of a message. What is wrong with one is told in its place and harms no other.
+pub async fn payments(state: &WebState, peer: &Peer, message: Message<'_>) -> Result<Pending, ApiError> {
+    let batch = message.payments.is_some();
+    let (params, account) = match (message.payment, message.payments) {
+        (Some(payment), None) => (vec![payment], message.account),
+        (None, Some(payments)) => (payments, message.account),
+        (None, None) | (Some(_), Some(_)) => return Err(InputError::missing("payment").into()),
+    };
+    let default_account = account_of(state, peer, account.as_deref()).await?;
+    let context =
+        Context { fingerprint_key: &state.fingerprint_key, now: Timestamp::now(), confirm_default: true };
+    let mut read = Vec::with_capacity(params.len());
+    for params in params {
+        read.push(read_payment(state, peer, params, default_account, &context).await);
+    }
+    let drafts = read.iter().filter_map(|one| one.as_ref().ok());
+    payees::load(state, drafts.clone().filter_map(|one| one.draft.destination.as_ref())).await?;
+    // Names for the rows of the answer.
+    state.accounts.directory().load(drafts.map(|one| one.account)).await?;
+    let mut handed = Vec::with_capacity(read.len());
+    for one in read {
+        handed.push(match one {
+            Ok(one) => hand_in(state, one).await,
+            Err(error) => Err(error),
+        });
+    }
+    Ok(Pending { id: message.id, handed, batch })
+}
+
+async fn read_payment(
+    state: &WebState,
+    peer: &Peer,
+    mut params: Params<'_>,
+    default_account: AccountId,
+    context: &Context<'_>,
+) -> Result<Read, ApiError> {
+    let kind = params.text("kind")?.ok_or_else(|| InputError::missing("kind"))?;
+    let kind = KindName::parse(&kind).ok_or_else(|| {
+        InputError::new(
+            "kind",
+            "parameter_invalid_enum",
+            "Invalid kind: must be one of charge, topup, transfer or payout.",
+        )
+    })?;
+    let draft = Draft::read(&mut params, kind, context)?;
+    let account = match params.text("account")? {
+        None => default_account,
+        Some(account) => account_of(state, peer, Some(&account)).await?,
+    };
+    params.finish()?;
+    Ok(Read { draft, account })
+}
+
+async fn hand_in(state: &WebState, read: Read) -> Handed {
+    let payee = payees::resolve(state, read.draft.destination.as_ref()).await?;
+    let command = read.draft.into_command(read.account, payee)?;
+    Ok(state.engine.submit(Command::Submit(Box::new(command)))?)
+}
+
+/// Hands in an operation.
+pub async fn operation(state: &WebState, peer: &Peer, message: Message<'_>) -> Result<Pending, ApiError> {
+    let account = account_of(state, peer, message.account.as_deref()).await?;
+    let payment = message.payment_id.ok_or_else(|| InputError::missing("payment_id"))?;
+    let payment =
+        payment.parse().map_err(|_| ApiError::not_found("payment", &payment).with_param("payment_id"))?;
+    let name = message.operation.ok_or_else(|| InputError::missing("operation"))?;
+    let verb = Verb::parse(&name).ok_or_else(|| {
+        let message =
+            "Invalid operation: must be one of confirm, capture, cancel, refund, complete_action or replay.";
+        InputError::new("operation", "parameter_invalid_enum", message)
+    })?;
+    let mut params = Params::default();
+    params.add_integer("amount", message.amount);
+    params.add_text("reason", message.reason.map(Into::into));
+    params.add_text("payment_method", message.payment_method);
+    params.add_below("card", message.card);
+    params.add_bool("passed", message.passed);
+    params.add_text("idempotency_key", message.idempotency_key);
+    let context =
+        Context { fingerprint_key: &state.fingerprint_key, now: Timestamp::now(), confirm_default: true };
+    let draft = OperationDraft::read(&mut params, verb, "amount", &context)?;
+    params.finish()?;
+    state.accounts.directory().load([account]).await?;
+    let command = Command::Operate(draft.into_command(payment, account));
+    let handed = state.engine.submit(command).map_err(ApiError::from);
+    Ok(Pending { id: message.id, handed: vec![handed], batch: false })
+}
+
+/// The account a message acts for: the peer's own, or one it made.
+pub async fn account_of(state: &WebState, peer: &Peer, account: Option<&str>) -> Result<AccountId, ApiError> {
+    let Some(account) = account else {
+        return Ok(peer.account);
+    };
+    let denied = || ApiError::from(crate::accounts::AccountError::NotYours).with_param("account");
+    let account = account.parse().map_err(|_| denied())?;
+    state
+        .accounts
+        .act_for(peer.account, account)
+        .await
+        .map_err(|error| ApiError::from(error).with_param("account"))?;
+    Ok(account)
+}
