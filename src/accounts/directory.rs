@@ -109,3 +109,9 @@ impl Directory {
         }
     }
 }
+
+impl crate::search::Names for Directory {
+    fn name_of(&self, account: AccountId) -> Option<Arc<str>> {
+        self.cached(account).map(|profile| Arc::clone(&profile.name))
+    }
+}
