@@ -1,11 +1,10 @@
 //! Who asks, and whether the browser was led here: sessions, keys, CSRF, origins, and the headers on every answer.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::cookie::{Cookie, SameSite, time::Duration as CookieDuration};
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
@@ -235,7 +234,7 @@ impl FromRequest for SignedIn {
 }
 
 fn cookie_name(state: &WebState) -> &'static str {
-    if state.settings.secure_cookies { COOKIE_TLS } else { COOKIE }
+    if state.settings.tls { COOKIE_TLS } else { COOKIE }
 }
 
 /// The session token in the request's cookie.
@@ -265,7 +264,7 @@ fn build_cookie(state: &WebState, value: String, ttl: CookieDuration) -> Cookie<
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
-        .secure(state.settings.secure_cookies)
+        .secure(state.settings.tls)
         .max_age(ttl)
         .finish()
 }
@@ -300,24 +299,10 @@ pub fn is_own_origin(state: &WebState, origin: &HeaderValue) -> bool {
     origin.to_str().is_ok_and(|origin| state.origins.iter().any(|own| own == origin))
 }
 
-/// Where a request comes from, for the throttle: the peer, or what stands before the trusted proxies in
-/// `X-Forwarded-For`. Anyone can write that header, so it is read from its end and only as far as proxies are trusted.
+/// Where a request comes from, for the throttle. The peer itself: forwarded addresses are not believed.
 #[must_use]
-pub fn client_address(state: &WebState, request: &HttpRequest) -> String {
-    let Some(peer) = request.peer_addr().map(|peer| peer.ip()) else {
-        return "unknown".to_owned();
-    };
-    let trusted = |address: &IpAddr| state.settings.trusted_proxies.contains(address);
-    let values = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
-    let hops: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
-    let mut client = peer;
-    for hop in hops.iter().rev() {
-        match hop.parse::<IpAddr>() {
-            Ok(next) if trusted(&client) => client = next,
-            Ok(_) | Err(_) => break,
-        }
-    }
-    client.to_string()
+pub fn client_address(request: &HttpRequest) -> String {
+    request.peer_addr().map_or_else(|| "unknown".to_owned(), |peer| peer.ip().to_string())
 }
 
 // ---- every answer ----
@@ -326,13 +311,24 @@ pub fn client_address(state: &WebState, request: &HttpRequest) -> String {
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
-/// Wraps every request: gives it an id, and its answer the headers and a place in the metrics.
-///
-/// # Errors
-/// What the handler failed with.
-pub async fn edge(
+/// The middleware around every request: gives it an id, and its answer the headers and a place in the metrics.
+pub fn edge<S, B>() -> impl Transform<
+    S,
+    ServiceRequest,
+    Response = ServiceResponse<impl MessageBody>,
+    Error = actix_web::Error,
+    InitError = (),
+>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    B: MessageBody + 'static,
+{
+    actix_web::middleware::from_fn(around::<B>)
+}
+
+async fn around<B: MessageBody + 'static>(
     mut request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
+    next: Next<B>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     use actix_web::HttpMessage as _;
     let state = request.app_data::<web::Data<WebState>>().cloned();
@@ -357,7 +353,7 @@ pub async fn edge(
         };
         state.metrics.requests.with_label_values(&[class]).inc();
     }
-    let tls = state.is_some_and(|state| state.settings.secure_cookies);
+    let tls = state.is_some_and(|state| state.settings.tls);
     write_headers(response.headers_mut(), &id, is_api, tls);
     Ok(response)
 }
