@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::cookie::{Cookie, SameSite, time::Duration as CookieDuration};
-use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
@@ -311,24 +311,13 @@ pub fn client_address(request: &HttpRequest) -> String {
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
-/// The middleware around every request: gives it an id, and its answer the headers and a place in the metrics.
-pub fn edge<S, B>() -> impl Transform<
-    S,
-    ServiceRequest,
-    Response = ServiceResponse<impl MessageBody>,
-    Error = actix_web::Error,
-    InitError = (),
->
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
-    B: MessageBody + 'static,
-{
-    actix_web::middleware::from_fn(around::<B>)
-}
-
-async fn around<B: MessageBody + 'static>(
+/// Wraps every request (`from_fn(edge)`): gives it an id, and its answer the headers and a place in the metrics.
+///
+/// # Errors
+/// What the handler failed with.
+pub async fn edge(
     mut request: ServiceRequest,
-    next: Next<B>,
+    next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     use actix_web::HttpMessage as _;
     let state = request.app_data::<web::Data<WebState>>().cloned();
