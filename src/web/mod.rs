@@ -23,5 +23,5 @@ pub mod ws;
 mod tests;
 
 pub use routes::configure;
-pub use settings::WebSettings;
+pub use settings::origins;
 pub use state::{WebMetrics, WebState};

@@ -1,5 +1,6 @@
 //! Who asks, and whether the browser was led here: sessions, keys, CSRF, origins, and the headers on every answer.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::body::MessageBody;
@@ -234,7 +235,7 @@ impl FromRequest for SignedIn {
 }
 
 fn cookie_name(state: &WebState) -> &'static str {
-    if state.settings.tls { COOKIE_TLS } else { COOKIE }
+    if state.settings.secure_cookies { COOKIE_TLS } else { COOKIE }
 }
 
 /// The session token in the request's cookie.
@@ -264,7 +265,7 @@ fn build_cookie(state: &WebState, value: String, ttl: CookieDuration) -> Cookie<
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
-        .secure(state.settings.tls)
+        .secure(state.settings.secure_cookies)
         .max_age(ttl)
         .finish()
 }
@@ -299,10 +300,24 @@ pub fn is_own_origin(state: &WebState, origin: &HeaderValue) -> bool {
     origin.to_str().is_ok_and(|origin| state.origins.iter().any(|own| own == origin))
 }
 
-/// Where a request comes from, for the throttle. The peer itself: forwarded addresses are not believed.
+/// Where a request comes from, for the throttle: the peer, or what stands before the trusted proxies in
+/// `X-Forwarded-For`. Anyone can write that header, so it is read from its end and only as far as proxies are trusted.
 #[must_use]
-pub fn client_address(request: &HttpRequest) -> String {
-    request.peer_addr().map_or_else(|| "unknown".to_owned(), |peer| peer.ip().to_string())
+pub fn client_address(state: &WebState, request: &HttpRequest) -> String {
+    let Some(peer) = request.peer_addr().map(|peer| peer.ip()) else {
+        return "unknown".to_owned();
+    };
+    let trusted = |address: &IpAddr| state.settings.trusted_proxies.contains(address);
+    let values = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+    let hops: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+    let mut client = peer;
+    for hop in hops.iter().rev() {
+        match hop.parse::<IpAddr>() {
+            Ok(next) if trusted(&client) => client = next,
+            Ok(_) | Err(_) => break,
+        }
+    }
+    client.to_string()
 }
 
 // ---- every answer ----
@@ -342,7 +357,7 @@ pub async fn edge(
         };
         state.metrics.requests.with_label_values(&[class]).inc();
     }
-    let tls = state.is_some_and(|state| state.settings.tls);
+    let tls = state.is_some_and(|state| state.settings.secure_cookies);
     write_headers(response.headers_mut(), &id, is_api, tls);
     Ok(response)
 }

@@ -6,9 +6,9 @@ use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 use tokio_util::sync::CancellationToken;
 
 use super::error::ApiError;
-use super::settings::WebSettings;
 use crate::accounts::Accounts;
 use crate::accounts::cache::Generations;
+use crate::config::ServerSettings;
 use crate::domain::ids::{AccountId, PaymentId, RefundId};
 use crate::engine::Engine;
 use crate::feed::live::LiveHub;
@@ -35,9 +35,9 @@ pub struct WebState {
     pub hub: Arc<LiveHub>,
     /// People and keys.
     pub accounts: Arc<Accounts>,
-    /// The settings of the web.
-    pub settings: WebSettings,
-    /// The exact origins browsers may come from; see [`WebSettings::origins`].
+    /// The settings of the server.
+    pub settings: ServerSettings,
+    /// The exact origins browsers may come from; see [`super::settings::origins`].
     pub origins: Vec<String>,
     /// The installation's key for card fingerprints.
     pub fingerprint_key: [u8; 32],

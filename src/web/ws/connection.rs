@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::message::Message;
 use super::submit::{self, Pending};
-use super::{FRAME_BYTES_MAX, Peer, answer};
+use super::{Peer, answer};
 use crate::domain::ids::PaymentId;
 use crate::feed::live::{Reader, Topic};
 use crate::web::error::{ApiError, InputError};
@@ -107,10 +107,10 @@ impl Connection {
     async fn understand(&mut self, text: &str) -> Result<(), End> {
         let message = match Message::read(text) {
             Ok(message) => message,
-            Err(_) if text.len() > FRAME_BYTES_MAX => return Err(too_large()),
+            Err(_) if text.len() > self.state.settings.frame_max_bytes => return Err(too_large()),
             Err(error) => return self.write(answer::error(None, &error.into())).await,
         };
-        if text.len() > FRAME_BYTES_MAX && message.kind != "payment.submit_batch" {
+        if text.len() > self.state.settings.frame_max_bytes && message.kind != "payment.submit_batch" {
             return Err(too_large());
         }
         let id = message.id.clone();

@@ -16,10 +16,6 @@ use super::security::{self, ApiCaller, SignedIn};
 use super::state::WebState;
 use crate::domain::ids::AccountId;
 
-/// The largest frame but for batches, in bytes.
-pub const FRAME_BYTES_MAX: usize = 16 * 1024;
-/// The largest `payment.submit_batch` frame, in bytes.
-pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// Payments in one batch.
 pub const BATCH_PAYMENTS_MAX: usize = 1_000;
 
@@ -69,10 +65,8 @@ pub async fn open(
     }
     let (response, session, stream) = actix_ws::handle(&request, body)
         .map_err(|_| ApiError::invalid("upgrade_required", "This is a WebSocket."))?;
-    let stream = stream
-        .max_frame_size(BATCH_BYTES_MAX)
-        .aggregate_continuations()
-        .max_continuation_size(BATCH_BYTES_MAX);
+    let bytes_max = state.settings.batch_frame_max_bytes;
+    let stream = stream.max_frame_size(bytes_max).aggregate_continuations().max_continuation_size(bytes_max);
     actix_web::rt::spawn(connection::run(state, peer, session, stream));
     Ok(response)
 }
