@@ -1,1 +1,11 @@
-fn main() {}
+//! The `paystorm` binary: reads the arguments and calls the library.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    paystorm::app::run(paystorm::cli::Cli::read()).await
+}

@@ -55,8 +55,12 @@ const METRICS: &[Metric] = &[
     ("paystorm_commands_total", "Commands decided.", |counters| counters.commands.get()),
     ("paystorm_payments_total", "New payments committed.", |counters| counters.payments.get()),
     ("paystorm_rows_written_total", "Rows written by the ordered line.", |counters| counters.rows.get()),
-    ("paystorm_work_published_total", "Messages put into the work queue.", |counters| counters.messages.get()),
-    ("paystorm_documents_written_total", "Documents written to the search index.", |counters| counters.documents.get()),
+    ("paystorm_work_published_total", "Messages put into the work queue.", |counters| {
+        counters.messages.get()
+    }),
+    ("paystorm_documents_written_total", "Documents written to the search index.", |counters| {
+        counters.documents.get()
+    }),
 ];
 
 /// Registers the engine's counters.

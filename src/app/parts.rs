@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
+use crate::audit::index::IndexView;
 use crate::broker::Broker;
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::rabbitmq::RabbitMqBroker;
@@ -38,7 +39,8 @@ pub fn any_embedded(settings: &Settings) -> bool {
 /// # Errors
 /// If another process owns it, or it cannot be written.
 pub fn lock_directory(dir: &Path) -> anyhow::Result<DirectoryLock> {
-    std::fs::create_dir_all(dir).with_context(|| format!("cannot create the data directory {}", dir.display()))?;
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("cannot create the data directory {}", dir.display()))?;
     let path = dir.join("paystorm.lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     match file.try_lock() {
@@ -47,7 +49,9 @@ pub fn lock_directory(dir: &Path) -> anyhow::Result<DirectoryLock> {
             "another paystorm is running on {}: stop it, or choose another --data-dir (embedded parts allow one instance)",
             dir.display()
         ),
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
     }
 }
 
@@ -58,11 +62,18 @@ pub fn lock_directory(dir: &Path) -> anyhow::Result<DirectoryLock> {
 pub async fn store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
     let store: Arc<dyn Store> = match settings.store.kind {
         StoreKind::Embedded => {
-            std::fs::create_dir_all(&settings.data_dir)
-                .with_context(|| format!("cannot create the data directory {}", settings.data_dir.display()))?;
-            Arc::new(SqliteStore::open(&settings.data_dir, &settings.store).await.context("cannot open the store")?)
+            std::fs::create_dir_all(&settings.data_dir).with_context(|| {
+                format!("cannot create the data directory {}", settings.data_dir.display())
+            })?;
+            Arc::new(
+                SqliteStore::open(&settings.data_dir, &settings.store)
+                    .await
+                    .context("cannot open the store")?,
+            )
         }
-        StoreKind::Mysql => Arc::new(MySqlStore::open(&settings.store).await.context("cannot open the store")?),
+        StoreKind::Mysql => {
+            Arc::new(MySqlStore::open(&settings.store).await.context("cannot open the store")?)
+        }
     };
     for migration in store.migrate().await.context("cannot migrate the store")? {
         tracing::info!(migration, "the store was migrated");
@@ -81,7 +92,9 @@ pub async fn store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
 /// If its settings cannot work. A broker that is away is no error: the pipeline waits for it.
 pub fn broker(settings: &Settings, instance: InstanceId) -> anyhow::Result<Arc<dyn Broker>> {
     Ok(match settings.broker.kind {
-        BrokerKind::Embedded => Arc::new(EmbeddedBroker::new(&settings.broker).context("cannot open the broker")?),
+        BrokerKind::Embedded => {
+            Arc::new(EmbeddedBroker::new(&settings.broker).context("cannot open the broker")?)
+        }
         BrokerKind::RabbitMq => {
             let broker = RabbitMqBroker::start(settings.broker.clone(), instance);
             Arc::new(broker.context("cannot open the broker")?)
@@ -113,4 +126,12 @@ pub async fn search(settings: &Settings) -> anyhow::Result<Arc<dyn SearchIndex>>
 fn in_data_dir(settings: &Settings) -> SearchSettings {
     let path = settings.data_dir.join(&settings.search.path);
     SearchSettings { path, ..settings.search.clone() }
+}
+
+/// Opens the search index for the auditor, which must not disturb a running server.
+///
+/// # Errors
+/// If it cannot be opened.
+pub async fn index_view(settings: &Settings) -> anyhow::Result<Box<dyn IndexView>> {
+    Ok(Box::new(search(settings).await?))
 }

@@ -186,7 +186,8 @@ impl Start<'_> {
     }
 
     fn follower(&self, leased: bool) -> Follower {
-        let (store, ring, clock) = (Arc::clone(&self.parts.store), Arc::clone(self.ring), Arc::clone(&self.clock));
+        let (store, ring, clock) =
+            (Arc::clone(&self.parts.store), Arc::clone(self.ring), Arc::clone(&self.clock));
         match leased {
             true => Follower::leased(store, ring, clock, self.instance),
             false => Follower::private(store, ring, clock, self.instance),

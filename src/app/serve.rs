@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
 use anyhow::Context;
 use prometheus::Registry;
@@ -21,9 +22,8 @@ use crate::domain::time::Timestamp;
 use crate::feed::live::LiveHub;
 use crate::store::{Lease, Store, StoreKind};
 use crate::telemetry;
-use crate::web::settings::WebSettings;
 use crate::web::state::{self, RefundIndex, WebMetrics, WebState};
-use crate::web::{routes, security};
+use crate::web::{origins, routes, security};
 
 /// Taken by a process with any embedded part on a store that others could share.
 const INSTANCE_LEASE: &str = "instance";
@@ -126,7 +126,8 @@ async fn listen(
     stopping: &CancellationToken,
 ) -> anyhow::Result<Server> {
     let wanted = settings.server.bind_address().context("server.bind is not an address")?;
-    let listener = std::net::TcpListener::bind(wanted).with_context(|| format!("cannot listen on {wanted}"))?;
+    let listener =
+        std::net::TcpListener::bind(wanted).with_context(|| format!("cannot listen on {wanted}"))?;
     let address = listener.local_addr()?;
     let state = web::Data::new(web_state(settings, parts, pipeline, stopping, address).await?);
     let threads = match settings.server.threads {
@@ -134,7 +135,7 @@ async fn listen(
         threads => threads,
     };
     let server = HttpServer::new(move || {
-        ActixApp::new().app_data(state.clone()).wrap(security::edge()).configure(routes::configure)
+        ActixApp::new().app_data(state.clone()).wrap(from_fn(security::edge)).configure(routes::configure)
     })
     .workers(threads)
     .max_connections(settings.server.connections_max)
@@ -157,15 +158,14 @@ async fn web_state(
 ) -> anyhow::Result<WebState> {
     let registry = Registry::new();
     telemetry::register_counters(&registry, &pipeline.counters)?;
-    let web = web_settings(settings);
     Ok(WebState {
         engine: pipeline.engine.clone(),
         store: Arc::clone(&parts.store),
         search: Arc::clone(&parts.search),
         hub: Arc::clone(&parts.hub),
         accounts: Arc::new(Accounts::new(Arc::clone(&parts.store))?),
-        origins: web.origins(address),
-        settings: web,
+        origins: origins(&settings.server, address),
+        settings: settings.server.clone(),
         fingerprint_key: state::fingerprint_key(parts.store.as_ref()).await?,
         demo_account: None,
         broker_probe: broker_probe(&parts.broker),
@@ -174,17 +174,6 @@ async fn web_state(
         shutdown: stopping.clone(),
         refunds: RefundIndex::default(),
     })
-}
-
-fn web_settings(settings: &Settings) -> WebSettings {
-    let server = &settings.server;
-    let public = (!server.public_url.is_empty()).then(|| server.public_url.clone());
-    WebSettings {
-        public_origins: public.into_iter().chain(server.allowed_origins.iter().cloned()).collect(),
-        tls: server.secure_cookies,
-        outcome_wait_ms: server.outcome_wait_ms,
-        body_bytes_max: server.body_max_bytes,
-    }
 }
 
 fn broker_probe(broker: &Arc<dyn Broker>) -> state::Probe {
@@ -216,7 +205,8 @@ async fn hold_instance_lease(
     Ok(Some(tokio::spawn(async move {
         while !stopping.is_cancelled() {
             tokio::time::sleep(INSTANCE_LEASE_RENEW).await;
-            let renewed = store.lease_take(INSTANCE_LEASE, instance, Timestamp::now(), INSTANCE_LEASE_TTL).await;
+            let renewed =
+                store.lease_take(INSTANCE_LEASE, instance, Timestamp::now(), INSTANCE_LEASE_TTL).await;
             if let Ok(Lease::Taken { holder, .. }) = renewed {
                 tracing::error!(%holder, "another process took the lease of this store: stop one of them");
             }

@@ -46,6 +46,7 @@ pub struct Writer {
     policy: Policy,
     clock: Clock,
     listener: Arc<dyn CommitListener>,
+    counters: Arc<Counters>,
 }
 
 impl Writer {
@@ -56,8 +57,9 @@ impl Writer {
         policy: Policy,
         clock: Clock,
         listener: Arc<dyn CommitListener>,
+        counters: Arc<Counters>,
     ) -> Self {
-        Self { store, policy, clock, listener }
+        Self { store, policy, clock, listener, counters }
     }
 
     /// Decides and commits a batch, and answers its callers. Never fails: what cannot be done is told to the callers.
@@ -90,14 +92,21 @@ impl Writer {
         let commands: Vec<&Command> = batch.iter().map(|envelope| &envelope.command).collect();
         let mut last = StoreError::Unavailable("not tried".to_owned());
         for pause_ms in RETRY_PAUSES_MS {
-            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+            pause(pause_ms).await;
             match self.transaction(&commands).await {
                 Ok(done) => return Ok(done),
-                Err(error) if error.is_transient() => {
+                // Only what certainly did not happen may run again.
+                Err(error @ StoreError::Unavailable(_)) => {
                     tracing::warn!(error = %error, "the store is away, trying again");
                     last = error;
                 }
-                Err(error) => return Err(error),
+                Err(
+                    error @ (StoreError::CommitUnknown { .. }
+                    | StoreError::Refused(_)
+                    | StoreError::Damaged(_)),
+                ) => {
+                    return Err(error);
+                }
             }
         }
         Err(last)
@@ -142,7 +151,7 @@ impl Writer {
     /// Finds out whether an unknown commit took place. `Unavailable` means that it did not, so the batch may run again.
     async fn settle_unknown(&self, seq: u64, id: BatchId, cause: String) -> Result<u64, StoreError> {
         for pause_ms in [0, 50, 200, 500, 1_000, 2_000, 2_000, 2_000, 2_000] {
-            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+            pause(pause_ms).await;
             match self.store.batch_committed(seq, id).await {
                 Ok(true) => return Ok(seq),
                 Ok(false) => return Err(StoreError::Unavailable(cause)),
@@ -193,4 +202,10 @@ fn done(decided: Decided, seq: u64, found: &[Arc<Payment>]) -> Result<Done, Engi
         .or_else(|| found.iter().find(|payment| payment.id() == payment_id).cloned())
         .map(|payment| Done { payment, version, replayed, seq })
         .ok_or(EngineError::Unavailable { maybe_done: true })
+}
+
+async fn pause(ms: u64) {
+    if ms > 0 {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
 }

@@ -142,8 +142,10 @@ impl Reader for Dispatch {
 
     async fn apply(&mut self, batches: &[Arc<Batch>]) -> Result<(), ReaderError> {
         let entries = batches.iter().flat_map(|batch| &batch.entries);
-        let messages: Vec<WorkMessage> =
-            entries.flat_map(|entry| entry.work.iter().map(|key| self.message(*key, entry.lane))).collect();
+        let messages: Vec<WorkMessage> = entries
+            .filter(|entry| entry.lane == self.lane)
+            .flat_map(|entry| entry.work.iter().map(|key| self.message(*key)))
+            .collect();
         self.publish(&messages).await?;
         self.position = batches.last().map_or(self.position, |batch| batch.seq);
         Ok(())

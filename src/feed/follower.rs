@@ -38,7 +38,7 @@ impl From<StoreError> for ReaderError {
 
 /// A reader of the journal: a step function over batches.
 #[async_trait]
-pub trait Reader: Send + 'static {
+pub trait Reader: Send + Sync + 'static {
     /// The name of its cursor and lease.
     fn name(&self) -> &'static str;
 

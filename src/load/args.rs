@@ -104,9 +104,12 @@ impl FromStr for Rate {
         let valid = |rate: &f64| rate.is_finite() && *rate > 0.0 && *rate <= 1_000_000.0;
         match text {
             "max" => Ok(Self::Max),
-            _ => text.parse().ok().filter(valid).map(Self::PerSecond).ok_or_else(|| {
-                "a rate is a number per second, or max".to_owned()
-            }),
+            _ => text
+                .parse()
+                .ok()
+                .filter(valid)
+                .map(Self::PerSecond)
+                .ok_or_else(|| "a rate is a number per second, or max".to_owned()),
         }
     }
 }
@@ -138,7 +141,8 @@ impl FromStr for Mix {
         let mut mix = Self::default();
         for part in text.split(',') {
             let (name, weight) = part.split_once('=').ok_or_else(malformed)?;
-            let weight = weight.trim().parse().ok().filter(|weight| *weight <= 1_000_000).ok_or_else(malformed)?;
+            let weight =
+                weight.trim().parse().ok().filter(|weight| *weight <= 1_000_000).ok_or_else(malformed)?;
             let slot = match name.trim() {
                 "charge" => &mut mix.charge,
                 "transfer" => &mut mix.transfer,
@@ -194,7 +198,9 @@ mod tests {
 
     #[test]
     fn durations_read_as_written() {
-        for (text, ms) in [("250ms", 250), ("30s", 30_000), ("1.5s", 1_500), ("5m", 300_000), ("1h", 3_600_000), ("0s", 0)] {
+        for (text, ms) in
+            [("250ms", 250), ("30s", 30_000), ("1.5s", 1_500), ("5m", 300_000), ("1h", 3_600_000), ("0s", 0)]
+        {
             assert_eq!(parse_duration(text).unwrap(), Duration::from_millis(ms), "{text}");
         }
         for text in ["", "30", "s", "-1s", "1d", "nans", "1e99h"] {

@@ -7,3 +7,11 @@ mod threshold;
 pub use args::{LoadArgs, Mix, Rate, Transport};
 pub use report::{Latencies, Report};
 pub use threshold::Threshold;
+
+/// Runs a load run.
+///
+/// # Errors
+/// If the target cannot be reached.
+pub async fn run(_args: LoadArgs) -> anyhow::Result<std::process::ExitCode> {
+    anyhow::bail!("not built yet")
+}

@@ -123,16 +123,27 @@ impl Report {
         let (seconds, transport) = (self.duration_s, &self.transport);
         writeln!(text, "run {}  {} over {transport}, {seconds:.1} s measured", self.run, self.target)?;
         let (offered, accepted, completed) = (self.offered_per_s, self.accepted_per_s, self.completed_per_s);
-        writeln!(text, "rates     offered {offered:.0}/s   accepted {accepted:.0}/s   completed {completed:.0}/s")?;
+        writeln!(
+            text,
+            "rates     offered {offered:.0}/s   accepted {accepted:.0}/s   completed {completed:.0}/s"
+        )?;
         let Self { sent, accepted, completed, errors, unknown, unsettled, skipped, late, .. } = self;
-        writeln!(text, "counts    sent {sent}   accepted {accepted}   completed {completed}   errors {errors}")?;
-        writeln!(text, "          unknown {unknown}   unsettled {unsettled}   skipped {skipped}   late {late}")?;
+        writeln!(
+            text,
+            "counts    sent {sent}   accepted {accepted}   completed {completed}   errors {errors}"
+        )?;
+        writeln!(
+            text,
+            "          unknown {unknown}   unsettled {unsettled}   skipped {skipped}   late {late}"
+        )?;
         writeln!(text, "latency ms        p50       p90       p99     p99.9       max")?;
         for (name, l) in [("accept", &self.accept_ms), ("settle", &self.settle_ms)] {
             let Latencies { p50, p90, p99, p999, max, .. } = l;
             writeln!(text, "  {name:<8} {p50:>9.2} {p90:>9.2} {p99:>9.2} {p999:>9.2} {max:>9.2}")?;
         }
-        for (name, counts) in [("kinds", &self.kinds), ("outcomes", &self.outcomes), ("errors", &self.errors_by_code)] {
+        for (name, counts) in
+            [("kinds", &self.kinds), ("outcomes", &self.outcomes), ("errors", &self.errors_by_code)]
+        {
             if !counts.is_empty() {
                 let list: Vec<String> = counts.iter().map(|(key, count)| format!("{key} {count}")).collect();
                 writeln!(text, "{name:<9} {}", list.join("   "))?;
@@ -140,7 +151,10 @@ impl Report {
         }
         let Self { reconnects, resent, substituted, .. } = self;
         if reconnects + resent + substituted > 0 {
-            writeln!(text, "also      reconnects {reconnects}   resent {resent}   refunds turned charges {substituted}")?;
+            writeln!(
+                text,
+                "also      reconnects {reconnects}   resent {resent}   refunds turned charges {substituted}"
+            )?;
         }
         let (cpu, drain) = (self.generator_cpu_s, self.drain_s);
         writeln!(text, "generator {cpu:.1} s of processor   drained {drain:.1} s after the end")

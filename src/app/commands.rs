@@ -1,0 +1,181 @@
+//! The subcommands: each opens what it needs and no more.
+
+use std::io::BufRead as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+use super::parts;
+use super::serve::App;
+use crate::accounts::Accounts;
+use crate::accounts::email::Email;
+use crate::audit::acks::AckFile;
+use crate::audit::index::{Current, IndexView};
+use crate::audit::{self, AuditOptions, IndexSide};
+use crate::cli::{Cli, Command, UserCommand, VerifyArgs};
+use crate::config::{self, Settings};
+use crate::domain::ids::AccountId;
+use crate::feed::index;
+use crate::search::{Names, PaymentDocument};
+use crate::store::Store;
+use crate::telemetry;
+
+/// Payments per page of a rebuild.
+const REINDEX_PAGE: u32 = 1_000;
+/// How long a registration may take the password hash and the store.
+const PASSWORD_MAX_BYTES: usize = 1_024;
+
+/// Does what the command line says. The exit code is 0 if it did, 1 if it found something wrong, 2 if it could not.
+pub async fn run(cli: Cli) -> ExitCode {
+    let (flags, command) = cli.into_parts();
+    let settings = match config::load(&flags) {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("paystorm: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = match command {
+        Command::Serve(_) => serve(settings).await,
+        Command::Migrate => migrate(&settings).await,
+        Command::Reindex => reindex(&settings).await,
+        Command::Load(args) => crate::load::run(args).await,
+        Command::Verify(args) => verify(&settings, args).await,
+        Command::User { command: UserCommand::Add { email } } => user_add(&settings, &email).await,
+        Command::User { command: UserCommand::ApiKey { email } } => user_api_key(&settings, &email).await,
+        Command::Config => show_config(&settings),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("paystorm: {error:#}");
+        ExitCode::from(2)
+    })
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
+    telemetry::start_logging(&settings.telemetry)?;
+    let stop = CancellationToken::new();
+    stop_on_signal(stop.clone())?;
+    let app = App::build(settings).await?;
+    match app.address() {
+        Some(address) => println!("Paystorm is at http://{address}"),
+        None => println!("Paystorm is working (the web role is off)"),
+    }
+    app.run_until(stop).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Cancels the token at the first SIGINT or SIGTERM; a second one ends the process at once.
+fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if stop.is_cancelled() {
+                tracing::warn!("stopped at once; what was unfinished is picked up at the next start");
+                std::process::exit(130);
+            }
+            stop.cancel();
+        }
+    });
+    Ok(())
+}
+
+async fn migrate(settings: &Settings) -> anyhow::Result<ExitCode> {
+    parts::store(settings).await?;
+    println!("the store is up to date");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_config(settings: &Settings) -> anyhow::Result<ExitCode> {
+    print!("{}", config::show::to_toml(settings)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn user_add(settings: &Settings, email: &str) -> anyhow::Result<ExitCode> {
+    let mut password = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut password)
+        .context("cannot read the password from standard input")?;
+    anyhow::ensure!(password.len() <= PASSWORD_MAX_BYTES, "the password on standard input is too long");
+    let email = Email::parse(email)?;
+    let accounts = Accounts::new(parts::store(settings).await?)?;
+    let id =
+        accounts.register(email.as_str(), password.trim_end_matches(['\r', '\n']), email.local()).await?;
+    println!("{id}");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn user_api_key(settings: &Settings, email: &str) -> anyhow::Result<ExitCode> {
+    let accounts = Accounts::new(parts::store(settings).await?)?;
+    let account = accounts.account_by_email(email).await?;
+    let account = account.with_context(|| format!("there is no user {email}: paystorm user add {email}"))?;
+    let key = accounts.key_create(account.id, "command line").await?;
+    println!("{}", key.secret);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the index anew beside the one that serves, and puts the reader of the journal back to where it began.
+async fn reindex(settings: &Settings) -> anyhow::Result<ExitCode> {
+    telemetry::start_logging(&settings.telemetry)?;
+    let _lock = match parts::any_embedded(settings) {
+        true => Some(parts::lock_directory(&settings.data_dir)?),
+        false => None,
+    };
+    let store = parts::store(settings).await?;
+    let search = parts::search(settings).await?;
+    let began = Instant::now();
+    let position = store.head().await?;
+    let generation = search.begin_generation().await?;
+    let (mut after, mut count) = (None, 0_usize);
+    loop {
+        let page = store.payment_scan(after, REINDEX_PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id());
+        let documents: Vec<PaymentDocument> =
+            page.iter().flat_map(|payment| PaymentDocument::of(payment, &NoNames)).collect();
+        generation.apply(&documents).await?;
+        count += documents.len();
+        tracing::info!(documents = count, "indexed");
+    }
+    generation.finish(position).await?;
+    store.cursor_reset(index::NAME, position).await?;
+    search.close().await;
+    println!("{count} documents in {:.1} s", began.elapsed().as_secs_f64());
+    Ok(ExitCode::SUCCESS)
+}
+
+struct NoNames;
+
+impl Names for NoNames {
+    fn name_of(&self, _account: AccountId) -> Option<Arc<str>> {
+        None
+    }
+}
+
+async fn verify(settings: &Settings, args: VerifyArgs) -> anyhow::Result<ExitCode> {
+    // Before the snapshot: what is acknowledged later need not be in it.
+    let acks = match &args.acks {
+        Some(path) => Some(AckFile::open(path).with_context(|| format!("cannot read {}", path.display()))?),
+        None => None,
+    };
+    let store = parts::store(settings).await?;
+    let mut view = parts::index_view(settings).await?;
+    let mut snapshot = store.snapshot().await?;
+    let options = AuditOptions { at_rest: args.at_rest, index_lag: INDEX_LAG, ..AuditOptions::default() };
+    let current: &dyn Current = &(Arc::clone(&store) as Arc<dyn Store>);
+    let side = IndexSide { view: view.as_mut() as &mut dyn IndexView, current };
+    let report = audit::audit(snapshot.as_mut(), Some(side), acks, &options).await?;
+    print!("{report}");
+    Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// How long a document may be behind its payment before that is a violation.
+const INDEX_LAG: Duration = Duration::from_secs(15);
