@@ -1,6 +1,8 @@
 //! The contract of the search port, run against the embedded index and a real Elasticsearch.
 
+mod faults;
 mod fixtures;
+mod rates;
 mod subject;
 
 use std::collections::BTreeSet;

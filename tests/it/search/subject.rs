@@ -63,7 +63,7 @@ impl Subject {
     }
 
     /// The names of all generations there are.
-    async fn names(&self) -> Vec<String> {
+    pub async fn names(&self) -> Vec<String> {
         match self.settings.kind {
             SearchKind::Embedded => std::fs::read_dir(&self.settings.path)
                 .unwrap()
