@@ -92,7 +92,10 @@ async fn a_server_that_is_away_is_told_apart_from_a_mistake() {
     let away = ElasticsearchIndex::new(&settings).unwrap();
     let request = SearchRequest::new(account(1), Query::everything());
     assert!(matches!(away.search(&request).await, Err(SearchError::Unavailable(_))));
-    assert!(matches!(away.apply(&documents(&crowd(account(1), 1..2))).await, Err(SearchError::Unavailable(_))));
+    assert!(matches!(
+        away.apply(&documents(&crowd(account(1), 1..2))).await,
+        Err(SearchError::Unavailable(_))
+    ));
     assert!(matches!(&*away.health().borrow(), SearchHealth::Down { reason, .. } if !reason.is_empty()));
     away.close().await;
     assert!(matches!(away.search(&request).await, Err(SearchError::Closed)));
@@ -124,7 +127,13 @@ async fn an_index_that_is_gone_is_made_again_and_asks_to_be_filled() {
     index(&subject, &crowd(owner, 1..11)).await;
     assert!(!subject.index.needs_rebuild());
     for name in subject.names().await {
-        http().delete(format!("{}/{name}", subject.settings.url)).send().await.unwrap().error_for_status().unwrap();
+        http()
+            .delete(format!("{}/{name}", subject.settings.url))
+            .send()
+            .await
+            .unwrap()
+            .error_for_status()
+            .unwrap();
     }
     let documents = documents(&crowd(owner, 1..4));
     assert!(matches!(subject.index.apply(&documents).await, Err(SearchError::Unavailable(_))));
@@ -141,7 +150,13 @@ async fn an_index_that_is_gone_is_made_again_and_asks_to_be_filled() {
 async fn instances_that_start_together_make_one_index() {
     let subject = Subject::elasticsearch().await;
     for name in subject.names().await {
-        http().delete(format!("{}/{name}", subject.settings.url)).send().await.unwrap().error_for_status().unwrap();
+        http()
+            .delete(format!("{}/{name}", subject.settings.url))
+            .send()
+            .await
+            .unwrap()
+            .error_for_status()
+            .unwrap();
     }
     let indices: Vec<_> = (0..4).map(|_| ElasticsearchIndex::new(&subject.settings).unwrap()).collect();
     let (a, b, c, d) =
@@ -151,7 +166,8 @@ async fn instances_that_start_together_make_one_index() {
     }
     assert_eq!(subject.generations().await, 1);
     // More than one request's worth of documents, from two writers at once, some of them the same.
-    let (left, right) = (documents(&crowd(account(1), 1..1_500)), documents(&crowd(account(1), 1_000..2_500)));
+    let (left, right) =
+        (documents(&crowd(account(1), 1..1_500)), documents(&crowd(account(1), 1_000..2_500)));
     let (left, right) = tokio::join!(indices[0].apply(&left), indices[1].apply(&right));
     assert_eq!(left.unwrap().changed + right.unwrap().changed, 2_499);
     subject.index.refresh().await.unwrap();

@@ -22,7 +22,9 @@ pub fn account(number: u8) -> AccountId {
 
 /// The payment number `number`; ids are ordered as numbers are.
 pub fn payment_id(number: u64) -> PaymentId {
-    PaymentId::from_bytes((0x0190_0000_0000_7000_8000_0000_0000_0000_u128 + (u128::from(number) << 64)).to_be_bytes())
+    PaymentId::from_bytes(
+        (0x0190_0000_0000_7000_8000_0000_0000_0000_u128 + (u128::from(number) << 64)).to_be_bytes(),
+    )
 }
 
 /// A payment under construction.
@@ -147,7 +149,10 @@ pub fn shop(owner: AccountId, friend: AccountId) -> Vec<Payment> {
     let before = DAY - 3_600 * SECOND;
     let drafts = [
         charge(1, owner, 450, "eur").description("Coffee and cake").metadata("order", "42"),
-        charge(2, owner, 1_250, "eur").description("Iced tea, large").metadata("order", "43").metadata("shop", "North"),
+        charge(2, owner, 1_250, "eur")
+            .description("Iced tea, large")
+            .metadata("order", "43")
+            .metadata("shop", "North"),
         charge(3, owner, 1_250, "usd").card("pm_card_mastercard").description("10\" pizza *special*"),
         charge(4, owner, 9_900, "eur").card("pm_card_chargeDeclined").declined(DeclineReason::GenericDecline),
         charge(5, owner, 300, "eur").declined(DeclineReason::InsufficientFunds).run("Spring"),
@@ -156,7 +161,10 @@ pub fn shop(owner: AccountId, friend: AccountId) -> Vec<Payment> {
         charge(8, owner, 2_000, "gbp").refunded(refund, 2_000).description("Sencha 日本 tea"),
         charge(9, owner, 2_000, "gbp").refunded(RefundId::from_bytes([10; 16]), 500),
         charge(10, owner, 100, "eur").canceled().created(DAY + 86_400 * SECOND),
-        charge(11, owner, 1_500, "eur").transfer(friend).description("for lunch").metadata("secret", "sender only"),
+        charge(11, owner, 1_500, "eur")
+            .transfer(friend)
+            .description("for lunch")
+            .metadata("secret", "sender only"),
         charge(12, friend, 2_500, "eur").transfer(owner).description("private note"),
         charge(13, owner, 4_000, "eur").payout(),
         charge(14, friend, 450, "eur").description("Coffee of someone else"),

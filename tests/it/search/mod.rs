@@ -1,5 +1,12 @@
 //! The contract of the search port, run against the embedded index and a real Elasticsearch.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic: that is how it fails"
+)]
+
 mod faults;
 mod fixtures;
 mod rates;
@@ -68,7 +75,11 @@ async fn index(subject: &Subject, payments: &[Payment]) -> Applied {
 }
 
 fn request(owner: AccountId, query: &str) -> SearchRequest {
-    SearchRequest { limit: 100, sort: Sort::CreatedAsc, ..SearchRequest::new(owner, Query::parse(query).unwrap()) }
+    SearchRequest {
+        limit: 100,
+        sort: Sort::CreatedAsc,
+        ..SearchRequest::new(owner, Query::parse(query).unwrap())
+    }
 }
 
 /// The numbers of the payments found, in order of their ids.
@@ -205,7 +216,10 @@ async fn shows_each_owner_their_own(subject: &Subject) {
     assert_eq!(found(index, stranger, "-coffee OR coffee OR status:succeeded").await, [0_u64; 0]);
     // A receipt does not tell what the sender wrote; a transfer under way has none.
     assert_eq!(found(index, friend, "lunch").await, [0_u64; 0]);
-    assert_eq!(found(index, friend, "sender OR metadata[\"secret\"]~only OR description~lunch").await, [0_u64; 0]);
+    assert_eq!(
+        found(index, friend, "sender OR metadata[\"secret\"]~only OR description~lunch").await,
+        [0_u64; 0]
+    );
     assert_eq!(found(index, friend, "received:true").await, [11]);
     assert_eq!(found(index, owner, "lunch").await, [11]);
     assert_eq!(found(index, owner, "private").await, [0_u64; 0]);
@@ -272,7 +286,13 @@ async fn counts_facets_histogram_and_sums(subject: &Subject) {
     let owner = account(1);
     index(subject, &shop(owner, account(2))).await;
     let histogram = HistogramSpec { from_micros: DAY, until_micros: DAY + 10_000_000, buckets: 4 };
-    let everything = SearchRequest { facets: true, stats: true, histogram: Some(histogram), limit: 1, ..request(owner, "") };
+    let everything = SearchRequest {
+        facets: true,
+        stats: true,
+        histogram: Some(histogram),
+        limit: 1,
+        ..request(owner, "")
+    };
     let page = subject.index.search(&everything).await.unwrap();
     insta::allow_duplicates! { insta::assert_debug_snapshot!("everything_counted", (&page.total, &page.facets, &page.stats)) };
     let expected = [(0, 2_500, 3), (2_500, 5_000, 2), (5_000, 7_500, 2), (7_500, 10_000, 2)];
@@ -303,7 +323,10 @@ async fn newer_versions_win(subject: &Subject) {
     let page = subject.index.search(&request(owner, "status:succeeded")).await.unwrap();
     assert_eq!(page.hits.len(), 1);
     assert_eq!(page.hits[0].version, u64::from(payment.version()));
-    let newer = charge(1, owner, 450, "eur").description("Coffee").refunded(RefundId::from_bytes([9; 16]), 450).build();
+    let newer = charge(1, owner, 450, "eur")
+        .description("Coffee")
+        .refunded(RefundId::from_bytes([9; 16]), 450)
+        .build();
     assert_eq!(index(subject, &[newer]).await, Applied { changed: 1, stale: 0 });
     assert_eq!(found(&*subject.index, owner, "refunded:true").await, [1]);
     assert_eq!(found(&*subject.index, owner, "refunded:false").await, [0_u64; 0]);
@@ -388,7 +411,10 @@ async fn refuses_requests_that_make_no_sense(subject: &Subject) {
     let owner = account(1);
     index(subject, &crowd(owner, 1..11)).await;
     let refused = async |request: SearchRequest| {
-        assert!(matches!(subject.index.search(&request).await, Err(SearchError::BadRequest(_))), "{request:?}");
+        assert!(
+            matches!(subject.index.search(&request).await, Err(SearchError::BadRequest(_))),
+            "{request:?}"
+        );
     };
     refused(SearchRequest { limit: 0, ..request(owner, "") }).await;
     refused(SearchRequest { limit: 101, ..request(owner, "") }).await;
@@ -406,7 +432,10 @@ async fn long_and_odd_text_is_harmless(subject: &Subject) {
     let payments = [
         charge(1, owner, 1, "eur").description(&long).build(),
         charge(2, owner, 2, "eur").description(odd).metadata(odd, odd).build(),
-        charge(3, owner, 3, "eur").description(&"x".repeat(40_000)).metadata(&"k".repeat(40), &"y".repeat(40_000)).build(),
+        charge(3, owner, 3, "eur")
+            .description(&"x".repeat(40_000))
+            .metadata(&"k".repeat(40), &"y".repeat(40_000))
+            .build(),
     ];
     index(subject, &payments).await;
     let search = async |query: String| found(&*subject.index, owner, &query).await;
@@ -443,4 +472,49 @@ async fn finds_people_by_name(subject: &Subject) {
     // To Grace, and from her.
     assert_eq!(found(&*subject.index, owner, "\"grace hopper\"").await, [11, 12]);
     assert_eq!(found(&*subject.index, friend, "hopper").await, [0_u64; 0]);
+}
+
+/// Every pair of these clauses, both joined in both ways and one of them negated, is answered alike by both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_adapters_answer_alike() {
+    let (embedded, elasticsearch) = (Subject::embedded().await, Subject::elasticsearch().await);
+    let owner = account(1);
+    let payments: Vec<Payment> = shop(owner, account(2)).into_iter().chain(crowd(owner, 20..60)).collect();
+    index(&embedded, &payments).await;
+    index(&elasticsearch, &payments).await;
+    let clauses = [
+        "coffee",
+        "\"iced tea\"",
+        "status:processing",
+        "-status:requires_payment_method",
+        "amount>450",
+        "created>=2026-01-31T00:00:03",
+        "settled<1769817606",
+        "metadata[\"order\"]~b*c",
+        "-metadata:null",
+        "description~ffe",
+        "card.last4:4242",
+        "refunded:false",
+        "decline_code:null",
+        "kind:transfer",
+    ];
+    let histogram = Some(HistogramSpec { from_micros: DAY - 7, until_micros: DAY + 9_999_999, buckets: 13 });
+    for (at, one) in clauses.iter().enumerate() {
+        for other in clauses.iter().skip(at) {
+            for text in
+                [format!("{one} {other}"), format!("{one} OR {other}"), format!("status:succeeded {one}")]
+            {
+                let query = Query::parse(&text).unwrap();
+                let sort = if at % 2 == 0 { Sort::AmountDesc } else { Sort::CreatedAsc };
+                let request =
+                    SearchRequest { query, sort, limit: 9, facets: true, histogram, ..request(owner, "") };
+                let request = SearchRequest { stats: true, ..request };
+                let (left, right) =
+                    tokio::join!(embedded.index.search(&request), elasticsearch.index.search(&request));
+                assert_eq!(left.unwrap(), right.unwrap(), "{text}");
+            }
+        }
+    }
+    embedded.remove().await;
+    elasticsearch.remove().await;
 }

@@ -14,11 +14,16 @@ const BATCH: usize = 512;
 fn load() -> Vec<PaymentDocument> {
     (1..=DOCUMENTS)
         .flat_map(|n| {
-            let draft = charge(n, account(u8::try_from(n % 10).unwrap()), i64::try_from(n % 10_000).unwrap() + 50, "eur")
-                .created(DAY + i64::try_from(n).unwrap() * 10_007)
-                .description(&format!("Order {n} of coffee and cake"))
-                .metadata("order", &format!("ORD-{n}"))
-                .run("spring");
+            let draft = charge(
+                n,
+                account(u8::try_from(n % 10).unwrap()),
+                i64::try_from(n % 10_000).unwrap() + 50,
+                "eur",
+            )
+            .created(DAY + i64::try_from(n).unwrap() * 10_007)
+            .description(&format!("Order {n} of coffee and cake"))
+            .metadata("order", &format!("ORD-{n}"))
+            .run("spring");
             let draft = if n % 9 == 0 { draft.declined(DeclineReason::GenericDecline) } else { draft };
             PaymentDocument::of(&draft.build(), &())
         })
@@ -46,8 +51,16 @@ async fn measure(subject: &Subject, name: &str) {
         subject.index.apply(batch).await.unwrap();
     }
     println!("{name}: {:.0} stale documents/s", count / start.elapsed().as_secs_f64());
-    for query in ["", "coffee status:declined", "description~offe", "metadata[\"order\"]~777", "\"order 4711\"", "amount>5000"] {
-        let histogram = Some(HistogramSpec { from_micros: DAY, until_micros: DAY + 1_000_000_000, buckets: 60 });
+    for query in [
+        "",
+        "coffee status:declined",
+        "description~offe",
+        "metadata[\"order\"]~777",
+        "\"order 4711\"",
+        "amount>5000",
+    ] {
+        let histogram =
+            Some(HistogramSpec { from_micros: DAY, until_micros: DAY + 1_000_000_000, buckets: 60 });
         let plain = SearchRequest::new(account(1), Query::parse(query).unwrap());
         let full = SearchRequest { facets: true, stats: true, histogram, ..plain.clone() };
         for (kind, request) in [("hits", plain), ("all", full)] {
@@ -57,7 +70,10 @@ async fn measure(subject: &Subject, name: &str) {
             for _ in 0..10 {
                 total = subject.index.search(&request).await.unwrap().total.value;
             }
-            println!("{name}: {query:?} {kind}: {:.1} ms, {total} found", start.elapsed().as_secs_f64() * 100.0);
+            println!(
+                "{name}: {query:?} {kind}: {:.1} ms, {total} found",
+                start.elapsed().as_secs_f64() * 100.0
+            );
         }
     }
 }

@@ -97,4 +97,3 @@ impl Subject {
 pub fn http() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
-
