@@ -35,6 +35,9 @@ pub const SCHEMA_VERSION: u32 = 1;
 ///
 /// Versions are external: of two documents with one key the one with the higher version stands, whatever the order in
 /// which they came. So documents may be applied again, and by several readers at once.
+///
+/// After [`SearchError::Internal`] what was applied since the last commit may be lost: read on from
+/// [`SearchIndex::committed_position`].
 #[async_trait]
 pub trait SearchIndex: Send + Sync + 'static {
     /// Applies documents. One that is not newer than what is indexed changes nothing and is no error. Returns when the

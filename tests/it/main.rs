@@ -2,5 +2,6 @@
 
 mod broker;
 mod engine;
+mod search;
 mod store;
 mod stores;

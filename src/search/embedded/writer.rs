@@ -78,7 +78,10 @@ impl Writer {
         while let Some(call) = calls.blocking_recv() {
             // A caller that no longer waits needs no answer.
             match call {
-                Call::Apply(documents, answer) => drop(answer.send(self.apply(&documents).map_err(internal))),
+                Call::Apply(documents, answer) => {
+                    let applied = self.apply(&documents).inspect_err(|_| self.roll_back());
+                    drop(answer.send(applied.map_err(internal)));
+                }
                 Call::Commit(position, answer) => {
                     let payload =
                         Payload { position: position.unwrap_or(self.payload.position), ..self.payload };
@@ -126,18 +129,20 @@ impl Writer {
         if self.uncommitted.is_empty() && payload == self.payload {
             return Ok(());
         }
-        if let Err(error) = self.write(payload) {
-            // What was applied since the last commit is lost; the caller reads on from the committed position.
-            self.uncommitted.clear();
-            if let Err(error) = self.writer.rollback() {
-                tracing::error!(search.error = %error, "search.rollback_failed");
-            }
-            return Err(error);
-        }
+        self.write(payload).inspect_err(|_| self.roll_back())?;
         self.payload = payload;
         self.reader.reload()?;
         self.uncommitted.clear();
         Ok(())
+    }
+
+    /// After a failure tantivy's own threads may be gone: forgets what was applied since the last commit and starts them
+    /// anew. The caller reads on from the committed position.
+    fn roll_back(&mut self) {
+        self.uncommitted.clear();
+        if let Err(error) = self.writer.rollback() {
+            tracing::error!(search.error = %error, "search.rollback_failed");
+        }
     }
 
     fn write(&mut self, payload: Payload) -> tantivy::Result<()> {

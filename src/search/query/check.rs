@@ -11,7 +11,7 @@ use crate::search::text::{fold, words};
 use super::fields::{FieldSpec, METADATA_SEPARATOR, Shape, find, has, suggestions};
 use super::filter::{Filter, NumberField, TermField};
 use super::syntax::{FieldName, Junction, Operator, Syntax, Term, Value};
-use super::{QueryError, SUBSTRING_MIN_CHARS, VALUE_MAX_CHARS, times};
+use super::{QueryError, SUBSTRING_MAX_CHARS, SUBSTRING_MIN_CHARS, VALUE_MAX_CHARS, times};
 
 /// The four kinds, as they are indexed.
 const KINDS: [&str; 4] = ["charge", "topup", "transfer", "payout"];
@@ -252,6 +252,10 @@ fn text_comparison(
     if value.text.chars().count() < SUBSTRING_MIN_CHARS {
         let message = format!("~ needs at least {SUBSTRING_MIN_CHARS} characters.");
         return Err(QueryError::new(value.span.clone(), message).expecting(["a longer text"]));
+    }
+    if folded.chars().nth(SUBSTRING_MAX_CHARS).is_some() {
+        let message = format!("~ takes at most {SUBSTRING_MAX_CHARS} characters.");
+        return Err(QueryError::new(value.span.clone(), message).expecting(["a shorter text"]));
     }
     Ok(Filter::Contains { field, prefix, needle: folded })
 }

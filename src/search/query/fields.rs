@@ -141,8 +141,7 @@ pub(super) fn find(name: &str) -> Option<&'static FieldSpec> {
 pub(super) fn suggestions(name: &str) -> Vec<String> {
     let name = name.to_ascii_lowercase();
     let close = |known: &&str| name.len() <= 40 && distance(&name, known) <= 1 + name.len() / 4;
-    let mut near: Vec<&str> =
-        FIELDS.iter().flat_map(|field| field.names).copied().filter(|known| close(&known)).collect();
+    let mut near: Vec<&str> = FIELDS.iter().flat_map(|field| field.names).copied().filter(close).collect();
     near.sort_by_key(|known| distance(&name, known));
     near.truncate(3);
     if near.is_empty() {

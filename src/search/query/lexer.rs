@@ -105,7 +105,7 @@ impl<'a> Lexer<'a> {
 
     fn word_or_field(&mut self) -> Result<(), QueryError> {
         let start = self.at;
-        let run = self.run(|c| is_operator(c));
+        let run = self.run(is_operator);
         match self.peek() {
             Some('(' | ')') => return Err(self.parenthesis()),
             Some('"') => {

@@ -27,7 +27,10 @@ pub const QUERY_MAX_CHARS: usize = 5_000;
 pub const CLAUSES_MAX: usize = 100;
 /// The shortest text `~` looks for, in characters; the dialect's limit.
 pub const SUBSTRING_MIN_CHARS: usize = 3;
-/// The longest text that `:` and `~` look for, in characters. Bounds the automata that the index builds from it.
+/// The longest text `~` looks for, in characters. Elasticsearch refuses patterns that take it too much effort, and that
+/// grows with the square of a text that repeats itself: 140 of the same letter are too many.
+pub const SUBSTRING_MAX_CHARS: usize = 100;
+/// The longest value or word, in characters.
 pub const VALUE_MAX_CHARS: usize = 500;
 
 /// A query that was read and checked.

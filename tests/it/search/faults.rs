@@ -1,0 +1,176 @@
+//! What each adapter does when things break: crashes, damaged files, a server that is away, an index that is gone.
+
+use std::fs;
+
+use paystorm::search::elasticsearch::ElasticsearchIndex;
+use paystorm::search::embedded::EmbeddedIndex;
+use paystorm::search::{Query, SearchError, SearchHealth, SearchIndex, SearchRequest, SearchSettings};
+
+use super::fixtures::account;
+use super::subject::{Subject, http};
+use super::{crowd, documents, found, index};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_committed_survives_with_its_position() {
+    let subject = Subject::embedded().await;
+    let owner = account(1);
+    assert_eq!(subject.index.committed_position().await.unwrap(), Some(0));
+    subject.index.apply(&documents(&crowd(owner, 1..11))).await.unwrap();
+    subject.index.commit(41).await.unwrap();
+    subject.index.commit(42).await.unwrap();
+    subject.index.apply(&documents(&crowd(owner, 11..21))).await.unwrap();
+    // Closing commits nothing, as a crash would not.
+    let again = subject.reopen().await;
+    assert_eq!(again.committed_position().await.unwrap(), Some(42));
+    assert_eq!(found(&*again, owner, "").await.len(), 10);
+    assert!(again.needs_rebuild());
+    assert!(matches!(subject.index.apply(&[]).await, Err(SearchError::Closed)));
+    // A second opening finds the lock held, and leaves the index alone.
+    assert!(matches!(EmbeddedIndex::open(&subject.settings).await, Err(SearchError::Unavailable(_))));
+    assert_eq!(found(&*again, owner, "").await.len(), 10);
+    again.close().await;
+}
+
+/// The directory of the only generation.
+fn generation(settings: &SearchSettings) -> std::path::PathBuf {
+    let name = fs::read_to_string(settings.path.join("CURRENT")).unwrap();
+    settings.path.join(name)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_index_is_moved_aside() {
+    for damage in ["meta", "segment", "version", "missing"] {
+        let subject = Subject::embedded().await;
+        let owner = account(1);
+        subject.index.begin_generation().await.unwrap().finish(5).await.unwrap();
+        index(&subject, &crowd(owner, 1..11)).await;
+        subject.index.close().await;
+        let directory = generation(&subject.settings);
+        match damage {
+            "meta" => fs::write(directory.join("meta.json"), "{").unwrap(),
+            "segment" => {
+                for entry in fs::read_dir(&directory).unwrap() {
+                    let path = entry.unwrap().path();
+                    if path.extension().is_some_and(|extension| extension == "term") {
+                        fs::write(path, "x").unwrap();
+                    }
+                }
+            }
+            "version" => {
+                fs::rename(&directory, subject.settings.path.join("v0-1")).unwrap();
+                fs::write(subject.settings.path.join("CURRENT"), "v0-1").unwrap();
+            }
+            _ => fs::remove_dir_all(&directory).unwrap(),
+        }
+        let again = EmbeddedIndex::open(&subject.settings).await.unwrap();
+        assert!(again.needs_rebuild(), "{damage}");
+        assert_eq!(again.count().await.unwrap(), 0, "{damage}");
+        assert_eq!(again.committed_position().await.unwrap(), Some(0), "{damage}");
+        again.apply(&documents(&crowd(owner, 1..3))).await.unwrap();
+        again.refresh().await.unwrap();
+        assert_eq!(found(&again, owner, "").await, [1, 2], "{damage}");
+        again.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unfinished_generation_is_removed_at_the_next_start() {
+    let subject = Subject::embedded().await;
+    let unfinished = subject.index.begin_generation().await.unwrap();
+    assert_eq!(subject.generations().await, 2);
+    drop(unfinished);
+    let again = subject.reopen().await;
+    assert_eq!(subject.generations().await, 1);
+    again.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_away_is_told_apart_from_a_mistake() {
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let settings = SearchSettings { url: format!("http://127.0.0.1:{port}"), ..SearchSettings::default() };
+    let away = ElasticsearchIndex::new(&settings).unwrap();
+    let request = SearchRequest::new(account(1), Query::everything());
+    assert!(matches!(away.search(&request).await, Err(SearchError::Unavailable(_))));
+    assert!(matches!(
+        away.apply(&documents(&crowd(account(1), 1..2))).await,
+        Err(SearchError::Unavailable(_))
+    ));
+    assert!(matches!(&*away.health().borrow(), SearchHealth::Down { reason, .. } if !reason.is_empty()));
+    away.close().await;
+    assert!(matches!(away.search(&request).await, Err(SearchError::Closed)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_does_not_answer_is_given_up_in_time() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let silent = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((socket, _)) = listener.accept().await {
+            held.push(socket);
+        }
+    });
+    let settings = SearchSettings { url, request_timeout_ms: 200, ..SearchSettings::default() };
+    let index = ElasticsearchIndex::new(&settings).unwrap();
+    let start = std::time::Instant::now();
+    assert!(matches!(index.count().await, Err(SearchError::Unavailable(_))));
+    assert!(start.elapsed().as_secs() < 5);
+    silent.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_is_gone_is_made_again_and_asks_to_be_filled() {
+    let subject = Subject::elasticsearch().await;
+    let owner = account(1);
+    subject.index.begin_generation().await.unwrap().finish(5).await.unwrap();
+    index(&subject, &crowd(owner, 1..11)).await;
+    assert!(!subject.index.needs_rebuild());
+    for name in subject.names().await {
+        http()
+            .delete(format!("{}/{name}", subject.settings.url))
+            .send()
+            .await
+            .unwrap()
+            .error_for_status()
+            .unwrap();
+    }
+    let documents = documents(&crowd(owner, 1..4));
+    assert!(matches!(subject.index.apply(&documents).await, Err(SearchError::Unavailable(_))));
+    assert!(matches!(&*subject.index.health().borrow(), SearchHealth::Down { .. }));
+    assert_eq!(subject.index.apply(&documents).await.unwrap().changed, 3);
+    assert!(subject.index.needs_rebuild());
+    subject.index.refresh().await.unwrap();
+    assert_eq!(found(&*subject.index, owner, "").await, [1, 2, 3]);
+    assert_eq!(*subject.index.health().borrow(), SearchHealth::Up);
+    subject.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn instances_that_start_together_make_one_index() {
+    let subject = Subject::elasticsearch().await;
+    for name in subject.names().await {
+        http()
+            .delete(format!("{}/{name}", subject.settings.url))
+            .send()
+            .await
+            .unwrap()
+            .error_for_status()
+            .unwrap();
+    }
+    let indices: Vec<_> = (0..4).map(|_| ElasticsearchIndex::new(&subject.settings).unwrap()).collect();
+    let (a, b, c, d) =
+        tokio::join!(indices[0].connect(), indices[1].connect(), indices[2].connect(), indices[3].connect());
+    for result in [a, b, c, d] {
+        result.unwrap();
+    }
+    assert_eq!(subject.generations().await, 1);
+    // More than one request's worth of documents, from two writers at once, some of them the same.
+    let (left, right) =
+        (documents(&crowd(account(1), 1..1_500)), documents(&crowd(account(1), 1_000..2_500)));
+    let (left, right) = tokio::join!(indices[0].apply(&left), indices[1].apply(&right));
+    assert_eq!(left.unwrap().changed + right.unwrap().changed, 2_499);
+    subject.index.refresh().await.unwrap();
+    assert_eq!(subject.index.count().await.unwrap(), 2_499);
+    subject.remove().await;
+}

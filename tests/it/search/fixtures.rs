@@ -1,0 +1,175 @@
+//! Payments to search for, built through the domain as the writer would.
+
+use std::sync::Arc;
+
+use paystorm::domain::card::{Card, YearMonth};
+use paystorm::domain::decline::DeclineReason;
+use paystorm::domain::event::{CancelReason, Event, Recorded, TechnicalError};
+use paystorm::domain::ids::{AccountId, PaymentId, RefundId};
+use paystorm::domain::money::Money;
+use paystorm::domain::payment::Payment;
+use paystorm::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
+use paystorm::domain::time::Timestamp;
+
+/// 2026-01-31T00:00:00Z in microseconds.
+pub const DAY: i64 = 1_769_817_600_000_000;
+const SECOND: i64 = 1_000_000;
+
+/// An account that is the same in every run.
+pub fn account(number: u8) -> AccountId {
+    AccountId::from_bytes([number; 16])
+}
+
+/// The payment number `number`; ids are ordered as numbers are.
+pub fn payment_id(number: u64) -> PaymentId {
+    PaymentId::from_bytes(
+        (0x0190_0000_0000_7000_8000_0000_0000_0000_u128 + (u128::from(number) << 64)).to_be_bytes(),
+    )
+}
+
+/// A payment under construction.
+#[derive(Clone)]
+pub struct Draft {
+    pub submission: Submission,
+    card: Option<Card>,
+    events: Vec<Event>,
+}
+
+/// A charge of `owner`, succeeded by default, created `number` seconds after [`DAY`].
+pub fn charge(number: u64, owner: AccountId, amount_minor: i64, currency: &str) -> Draft {
+    let created = DAY + i64::try_from(number).unwrap() * SECOND;
+    let submission = Submission {
+        id: payment_id(number),
+        owner,
+        kind: Kind::Charge,
+        amount: Money::new(amount_minor, currency.parse().unwrap()),
+        capture: CaptureMethod::Automatic,
+        lane: Lane::Interactive,
+        created_at: Timestamp::from_micros(created),
+        draw_key: number,
+        description: None,
+        metadata: vec![],
+        run: None,
+    };
+    Draft { submission, card: None, events: vec![] }.card("pm_card_visa").succeeded()
+}
+
+impl Draft {
+    pub fn kind(mut self, kind: Kind) -> Self {
+        self.submission.kind = kind;
+        if kind.takes_from_wallet() {
+            self.card = None;
+        }
+        self
+    }
+
+    pub fn transfer(self, payee: AccountId) -> Self {
+        self.kind(Kind::Transfer { payee })
+    }
+
+    pub fn payout(self) -> Self {
+        self.kind(Kind::Payout { bank: BankAccount::Valid })
+    }
+
+    pub fn created(mut self, micros: i64) -> Self {
+        self.submission.created_at = Timestamp::from_micros(micros);
+        self
+    }
+
+    pub fn description(mut self, text: &str) -> Self {
+        self.submission.description = Some(text.to_owned());
+        self
+    }
+
+    pub fn metadata(mut self, key: &str, value: &str) -> Self {
+        self.submission.metadata.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn run(mut self, name: &str) -> Self {
+        self.submission.run = Some(name.to_owned());
+        self
+    }
+
+    pub fn card(mut self, token: &str) -> Self {
+        self.card = Some(Card::from_token(token, &[7; 32], YearMonth { year: 2026, month: 1 }).unwrap());
+        self
+    }
+
+    fn outcome(mut self, event: Event) -> Self {
+        self.events = vec![Event::Started { at: self.submission.created_at }, event];
+        self
+    }
+
+    pub fn succeeded(self) -> Self {
+        self.outcome(Event::Succeeded {})
+    }
+
+    pub fn declined(self, reason: DeclineReason) -> Self {
+        self.outcome(Event::Declined { reason })
+    }
+
+    pub fn failed(self) -> Self {
+        self.outcome(Event::Failed { cause: TechnicalError::Timeout })
+    }
+
+    pub fn queued(mut self) -> Self {
+        self.events.clear();
+        self
+    }
+
+    pub fn canceled(mut self) -> Self {
+        self.events = vec![Event::Canceled { reason: CancelReason::Abandoned }];
+        self
+    }
+
+    /// Refunds an amount.
+    pub fn refunded(mut self, refund: RefundId, amount_minor: i64) -> Self {
+        self.events.push(Event::RefundQueued { refund, amount_minor });
+        self.events.push(Event::RefundSucceeded { refund });
+        self
+    }
+
+    /// Folds it, one second per event.
+    pub fn build(&self) -> Payment {
+        let start = self.submission.created_at;
+        let created = Event::Created { card: self.card, confirmed: true, reserved: false };
+        let events = std::iter::once(created).chain(self.events.iter().copied());
+        let history: Vec<Recorded> = events
+            .enumerate()
+            .map(|(at, event)| Recorded { at: start.plus_ms(1_000 * u64::try_from(at).unwrap()), event })
+            .collect();
+        Payment::fold(Arc::new(self.submission.clone()), &history).unwrap()
+    }
+}
+
+/// A small shop's payments; every example of docs/search.md finds some of them.
+pub fn shop(owner: AccountId, friend: AccountId) -> Vec<Payment> {
+    let refund = RefundId::from_bytes([9; 16]);
+    let before = DAY - 3_600 * SECOND;
+    let drafts = [
+        charge(1, owner, 450, "eur").description("Coffee and cake").metadata("order", "42"),
+        charge(2, owner, 1_250, "eur")
+            .description("Iced tea, large")
+            .metadata("order", "43")
+            .metadata("shop", "North"),
+        charge(3, owner, 1_250, "usd").card("pm_card_mastercard").description("10\" pizza *special*"),
+        charge(4, owner, 9_900, "eur").card("pm_card_chargeDeclined").declined(DeclineReason::GenericDecline),
+        charge(5, owner, 300, "eur").declined(DeclineReason::InsufficientFunds).run("Spring"),
+        charge(6, owner, 5_000, "jpy").failed().description("coffee MACHINE").created(before),
+        charge(7, owner, 777, "eur").queued().metadata("order", "A_b*c?d\\e"),
+        charge(8, owner, 2_000, "gbp").refunded(refund, 2_000).description("Sencha 日本 tea"),
+        charge(9, owner, 2_000, "gbp").refunded(RefundId::from_bytes([10; 16]), 500),
+        charge(10, owner, 100, "eur").canceled().created(DAY + 86_400 * SECOND),
+        charge(11, owner, 1_500, "eur")
+            .transfer(friend)
+            .description("for lunch")
+            .metadata("secret", "sender only"),
+        charge(12, friend, 2_500, "eur").transfer(owner).description("private note"),
+        charge(13, owner, 4_000, "eur").payout(),
+        charge(14, friend, 450, "eur").description("Coffee of someone else"),
+        charge(15, friend, 900, "eur").transfer(owner).queued(),
+        charge(16, owner, 1_250, "eur").kind(Kind::TopUp).created(DAY + 2 * SECOND),
+    ];
+    drafts.iter().map(Draft::build).collect()
+}
