@@ -1,0 +1,65 @@
+//! The style sheet, the scripts and the icons, embedded in the binary and served under a path that names their content.
+//!
+//! Because the path changes with the content, a browser may keep them for ever; modules import each other relatively
+//! and so stay within one version.
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use rust_embed::RustEmbed;
+
+/// Everything in `static/`.
+#[derive(RustEmbed)]
+#[folder = "static/"]
+struct Static;
+
+/// How long a browser may keep a file of this version: a year.
+const KEEP: &str = "public, max-age=31536000, immutable";
+
+/// `/static/<version>`, where the version is a hash of all files.
+#[must_use]
+pub fn base_path() -> String {
+    let mut hasher = blake3::Hasher::new();
+    for path in Static::iter() {
+        hasher.update(path.as_bytes());
+        if let Some(file) = Static::get(&path) {
+            hasher.update(&file.metadata.sha256_hash());
+        }
+    }
+    let hash = hasher.finalize().to_hex();
+    format!("/static/{}", hash.get(..12).unwrap_or_default())
+}
+
+/// `GET /static/{version}/{path}`.
+pub async fn serve(path: web::Path<(String, String)>) -> HttpResponse {
+    let (version, path) = path.into_inner();
+    let Some(file) = Static::get(&path) else {
+        return HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("no such file");
+    };
+    // A page of another version (during an update) still gets the file, but must not keep it.
+    let current = base_path().ends_with(&version);
+    let mime = mime_guess::from_path(&path).first_or_octet_stream();
+    HttpResponse::Ok()
+        .content_type(mime.as_ref())
+        .insert_header((header::CACHE_CONTROL, if current { KEEP } else { "no-store" }))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .body(file.data.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_small_and_of_ours_only() {
+        let mut total = 0;
+        for path in Static::iter() {
+            let file = Static::get(&path).expect("listed");
+            let text = String::from_utf8(file.data.into_owned()).expect("text");
+            total += text.len();
+            let foreign = text.match_indices("//").any(|(at, _)| text[..at].ends_with("http:") || text[..at].ends_with("https:"));
+            // The namespace of SVG is a name, not a place that is asked.
+            assert!(!foreign || path == "icons.svg" || text.contains("www.w3.org"), "{path} names another host");
+        }
+        assert!(total < 150_000, "{total} bytes leave a page no room below 200 KB");
+    }
+}

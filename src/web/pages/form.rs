@@ -1,0 +1,229 @@
+//! The form that makes a payment: four verbs, test cards in groups. Pure; it submits over the socket where there is
+//! JavaScript, and as a plain form where there is none.
+
+use crate::domain::card::{Behaviour, TEST_CARDS, TestCard};
+use crate::domain::submission::BankAccount;
+
+/// A group of test cards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardGroup {
+    /// Its heading.
+    pub label: &'static str,
+    /// Its cards.
+    pub cards: Vec<CardChoice>,
+}
+
+/// A card that can be chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardChoice {
+    /// The alias that is submitted.
+    pub token: String,
+    /// The number in groups of four, and what it does.
+    pub label: String,
+    /// Whether it is chosen.
+    pub chosen: bool,
+}
+
+/// What the form is filled with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PayFormInput {
+    /// The kind's name.
+    pub kind: String,
+    /// The amount as typed.
+    pub amount: String,
+    /// The currency, lower-case.
+    pub currency: String,
+    /// The chosen card's alias.
+    pub payment_method: String,
+    /// The payee as typed.
+    pub destination: String,
+    /// The bank account's number.
+    pub bank_account: String,
+    /// The description.
+    pub description: String,
+    /// Whether to capture later.
+    pub manual: bool,
+}
+
+impl PayFormInput {
+    /// `Charge €12.50, card 4242`.
+    #[must_use]
+    pub fn first() -> Self {
+        Self {
+            kind: "charge".to_owned(),
+            amount: "12.50".to_owned(),
+            currency: "eur".to_owned(),
+            payment_method: "pm_card_visa".to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
+/// A verb of the form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verb {
+    /// The kind's name.
+    pub kind: &'static str,
+    /// The words.
+    pub label: &'static str,
+    /// The words on the button.
+    pub submit: &'static str,
+    /// Whether it is chosen.
+    pub chosen: bool,
+}
+
+/// The form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayForm {
+    /// What it is filled with.
+    pub input: PayFormInput,
+    /// The key that makes a double click harmless.
+    pub idempotency_key: String,
+    /// The four verbs.
+    pub verbs: Vec<Verb>,
+    /// Test cards in groups.
+    pub groups: Vec<CardGroup>,
+    /// Offered currencies, the usual ones first.
+    pub currencies: Vec<(String, String, bool)>,
+    /// Test bank accounts: number, what it does, chosen.
+    pub banks: Vec<(&'static str, &'static str, bool)>,
+    /// The field at fault and what is wrong, after a refusal.
+    pub error: Option<FieldError>,
+}
+
+/// A refused field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// The field's name; empty where it is the whole form.
+    pub field: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Currencies offered first: two, no and three decimals.
+const USUAL: [&str; 7] = ["eur", "usd", "gbp", "jpy", "kwd", "chf", "sek"];
+
+const VERBS: [(&str, &str, &str); 4] = [
+    ("charge", "Charge a card", "Charge"),
+    ("topup", "Add money", "Add money"),
+    ("transfer", "Send to a person", "Send"),
+    ("payout", "Pay out", "Pay out"),
+];
+
+impl PayForm {
+    /// The form filled with `input`.
+    #[must_use]
+    pub fn new(input: PayFormInput, idempotency_key: String, error: Option<FieldError>) -> Self {
+        let verb = |(kind, label, submit)| Verb { kind, label, submit, chosen: input.kind == kind };
+        let currency = |code: String| {
+            let chosen = input.currency == code;
+            (code.clone(), code.to_uppercase(), chosen)
+        };
+        let others = crate::domain::currency::Currency::all().into_iter().map(|currency| currency.lower());
+        let usual = USUAL.iter().map(|code| (*code).to_owned());
+        let offered = usual.chain(others.filter(|code| !USUAL.contains(&code.as_str())));
+        let bank = |(account, number): (BankAccount, &'static str)| {
+            let does = match account {
+                BankAccount::Valid => "is credited",
+                BankAccount::Closed => "is closed: the payout comes back",
+            };
+            (number, does, input.bank_account == number)
+        };
+        Self {
+            verbs: VERBS.map(verb).to_vec(),
+            groups: groups(&input.payment_method),
+            currencies: offered.map(currency).collect(),
+            banks: BankAccount::ALL.map(bank).to_vec(),
+            input,
+            idempotency_key,
+            error,
+        }
+    }
+
+    /// What is wrong with a field, if it is the one at fault.
+    #[must_use]
+    pub fn error_of(&self, field: &str) -> Option<&str> {
+        self.error.as_ref().filter(|error| error.field == field).map(|error| error.message.as_str())
+    }
+
+    /// What is wrong with the whole form, where no field of it is at fault.
+    #[must_use]
+    pub fn error_of_all(&self) -> Option<&str> {
+        const FIELDS: [&str; 7] =
+            ["amount", "currency", "payment_method", "number", "expiry", "cvc", "destination"];
+        self.error.as_ref().filter(|error| !FIELDS.contains(&error.field.as_str())).map(|error| error.message.as_str())
+    }
+}
+
+const GROUPS: [&str; 5] = ["Success", "Decline", "3-D Secure", "Later trouble", "Technical trouble"];
+
+fn groups(chosen: &str) -> Vec<CardGroup> {
+    let group = |label: &'static str| CardGroup {
+        label,
+        cards: TEST_CARDS.iter().filter(|card| group_and_words(card).0 == label).map(|card| choice(card, chosen)).collect(),
+    };
+    GROUPS.map(group).to_vec()
+}
+
+fn choice(card: &TestCard, chosen: &str) -> CardChoice {
+    let token = format!("pm_card_{}", card.token);
+    let (_, words) = group_and_words(card);
+    let label = if card.number.is_empty() { words } else { format!("{} · {words}", spaced(card.number)) };
+    CardChoice { chosen: token == chosen, token, label }
+}
+
+fn spaced(number: &str) -> String {
+    let mut text = String::with_capacity(number.len() + 4);
+    for (at, digit) in number.chars().enumerate() {
+        if at > 0 && at % 4 == 0 {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn group_and_words(card: &TestCard) -> (&'static str, String) {
+    use crate::domain::card::Later;
+    let [success, decline, secure, later, technical] = GROUPS;
+    let debit = if card.debit { " debit" } else { "" };
+    match card.behaviour {
+        Behaviour::Succeed => (success, format!("{}{debit}, succeeds", card.brand.label())),
+        Behaviour::Decline(reason) => (decline, reason.words().to_owned()),
+        Behaviour::DeclineIfCvc => (decline, "wrong security code".to_owned()),
+        Behaviour::AttachThenDecline => (decline, "attaches, then declines".to_owned()),
+        Behaviour::Blocked => (decline, "blocked as fraudulent".to_owned()),
+        Behaviour::ThreeDSecure { then: None, unless_set_up: true } => (secure, "asks, unless set up before".to_owned()),
+        Behaviour::ThreeDSecure { then: None, unless_set_up: false } => (secure, "always asks".to_owned()),
+        Behaviour::ThreeDSecure { then: Some(reason), .. } => (secure, format!("asks, then: {}", reason.words())),
+        Behaviour::ThreeDSecureLookupError => (secure, "lookup breaks".to_owned()),
+        Behaviour::SucceedThen(then) => {
+            let words = match then {
+                Later::DisputeFraudulent => "disputed as fraudulent",
+                Later::DisputeNotReceived => "disputed: not received",
+                Later::Inquiry => "inquiry follows",
+                Later::FraudWarning => "early fraud warning",
+                Later::RefundPending => "refunds arrive late",
+                Later::RefundFails => "refunds fail later",
+                Later::InstantFunds => "funds at once",
+            };
+            (later, words.to_owned())
+        }
+        Behaviour::TechnicalErrors(u16::MAX) => (technical, "Acquirer always breaks: failed, then parked".to_owned()),
+        Behaviour::TechnicalErrors(times) => (technical, format!("Acquirer breaks {times} times, then succeeds")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_card_is_offered_once_and_the_first_is_chosen() {
+        let form = PayForm::new(PayFormInput::first(), "key".to_owned(), None);
+        let cards: Vec<_> = form.groups.iter().flat_map(|group| &group.cards).collect();
+        assert_eq!(cards.len(), TEST_CARDS.len());
+        assert_eq!(cards.iter().filter(|card| card.chosen).count(), 1);
+        assert_eq!(cards[0].label, "4242 4242 4242 4242 · Visa, succeeds");
+    }
+}

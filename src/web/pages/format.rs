@@ -1,0 +1,152 @@
+//! How numbers and times are written for people. Pure; `static/js/format.js` writes the same text in the browser, and
+//! both are checked against `tests/fixtures/format.json`.
+
+use crate::domain::time::Timestamp;
+
+/// A length of time in microseconds as `0.45 ms`, `8.4 ms`, `512 ms`, `1.25 s`, `3 min 5 s`.
+#[must_use]
+pub fn duration(us: u64) -> String {
+    match us {
+        0..1_000 => format!("{} ms", hundredths(us, 10)),
+        1_000..10_000 => format!("{}.{} ms", us / 1_000, us % 1_000 / 100),
+        10_000..1_000_000 => format!("{} ms", us / 1_000),
+        1_000_000..60_000_000 => format!("{} s", hundredths(us, 10_000)),
+        _ => format!("{} min {} s", us / 60_000_000, us % 60_000_000 / 1_000_000),
+    }
+}
+
+/// `us` in units of a hundred `unit`s, with two decimals, rounded down.
+fn hundredths(us: u64, unit: u64) -> String {
+    format!("{}.{:02}", us / unit / 100, us / unit % 100)
+}
+
+/// How long before `now` something was: `just now`, `12 s ago`, `3 min ago`, `2 h ago`, `5 d ago`.
+#[must_use]
+pub fn ago(now: Timestamp, then: Timestamp) -> String {
+    let seconds = now.micros_since(then) / 1_000_000;
+    match seconds {
+        0..2 => "just now".to_owned(),
+        2..60 => format!("{seconds} s ago"),
+        60..3_600 => format!("{} min ago", seconds / 60),
+        3_600..86_400 => format!("{} h ago", seconds / 3_600),
+        _ => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+/// How long after `now` something will be: `in 12 s`, `in 3 min`; `now` once it has come.
+#[must_use]
+pub fn until(now: Timestamp, then: Timestamp) -> String {
+    let seconds = then.micros_since(now) / 1_000_000;
+    match seconds {
+        0 => "now".to_owned(),
+        1..60 => format!("in {seconds} s"),
+        60..3_600 => format!("in {} min", seconds / 60),
+        3_600..86_400 => format!("in {} h", seconds / 3_600),
+        _ => format!("in {} d", seconds / 86_400),
+    }
+}
+
+/// The full time in UTC: `2026-11-22 13:15:48.123 UTC`.
+#[must_use]
+pub fn absolute(at: Timestamp) -> String {
+    stamp(at, "%Y-%m-%d %H:%M:%S%.3f UTC")
+}
+
+/// The time as machines read it, for `<time datetime>`.
+#[must_use]
+pub fn iso(at: Timestamp) -> String {
+    stamp(at, "%Y-%m-%dT%H:%M:%S%.3fZ")
+}
+
+/// The day: `29 Nov 2026`.
+#[must_use]
+pub fn day(at: Timestamp) -> String {
+    stamp(at, "%-d %b %Y")
+}
+
+fn stamp(at: Timestamp, pattern: &str) -> String {
+    jiff::Timestamp::from_microsecond(at.millis().saturating_mul(1_000))
+        .map_or_else(|_| "?".to_owned(), |time| time.strftime(pattern).to_string())
+}
+
+/// A count: exact below 10,000 (with separators), then `12.3k`, `4.5M`.
+#[must_use]
+pub fn count(n: u64) -> String {
+    match n {
+        0..10_000 => grouped(n),
+        10_000..1_000_000 => format!("{}.{}k", n / 1_000, n % 1_000 / 100),
+        _ => format!("{}.{}M", n / 1_000_000, n % 1_000_000 / 100_000),
+    }
+}
+
+/// A count in full with separators: `12,345`.
+#[must_use]
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let first = digits.len() % 3;
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && at % 3 == first {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// An id short enough for a row: its prefix and last characters, `pi_…x7Qz`.
+#[must_use]
+pub fn short_id(id: &str) -> String {
+    let (prefix, rest) = id.split_once('_').unwrap_or(("", id));
+    let tail = rest.len().checked_sub(6).and_then(|at| rest.get(at..)).unwrap_or(rest);
+    if prefix.is_empty() { format!("…{tail}") } else { format!("{prefix}_…{tail}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vectors() -> serde_json::Value {
+        serde_json::from_str(include_str!("../../../tests/fixtures/format.json")).expect("fixture")
+    }
+
+    fn pairs(name: &str) -> Vec<(u64, String)> {
+        serde_json::from_value(vectors()[name].clone()).expect("pairs")
+    }
+
+    #[test]
+    fn durations_and_counts_match_the_fixture() {
+        for (us, text) in pairs("duration_us") {
+            assert_eq!(duration(us), text);
+        }
+        for (n, text) in pairs("count") {
+            assert_eq!(count(n), text);
+        }
+    }
+
+    #[test]
+    fn ages_match_the_fixture() {
+        for (seconds, text) in pairs("ago_seconds") {
+            let now = Timestamp::default().plus_ms(seconds * 1_000);
+            assert_eq!(ago(now, Timestamp::default()), text);
+        }
+    }
+
+    #[test]
+    fn amounts_match_the_fixture() {
+        let amounts: Vec<(i64, String, String)> = serde_json::from_value(vectors()["money"].clone()).expect("money");
+        for (amount_minor, currency, text) in amounts {
+            let money = crate::domain::money::Money::new(amount_minor, currency.parse().expect("currency"));
+            assert_eq!(money.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn times_are_written_in_utc() {
+        let at = Timestamp::from_micros(1_767_225_600_123_456);
+        assert_eq!(absolute(at), "2026-01-01 00:00:00.123 UTC");
+        assert_eq!(iso(at), "2026-01-01T00:00:00.123Z");
+        assert_eq!(day(at), "1 Jan 2026");
+        assert_eq!(short_id("pi_0123456789ABCDEFGHIJKL"), "pi_…GHIJKL");
+    }
+}

@@ -1,0 +1,150 @@
+//! What every page shares: head, navigation, banners, notices.
+
+use crate::domain::time::Timestamp;
+
+/// A place in the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nav {
+    /// `/`
+    Home,
+    /// `/payments` and one payment
+    Payments,
+    /// `/wallets`
+    Wallets,
+    /// `/keys`
+    Keys,
+    /// `/system`
+    System,
+    /// Outside of it: sign in, errors.
+    Nowhere,
+}
+
+/// One link of the navigation.
+#[derive(Debug, Clone, Copy)]
+pub struct NavLink {
+    /// The place.
+    pub nav: Nav,
+    /// Where it leads.
+    pub href: &'static str,
+    /// Its words.
+    pub label: &'static str,
+}
+
+/// The navigation in groups; later pages slot into their group.
+pub const NAVIGATION: &[(&str, &[NavLink])] = &[
+    (
+        "Pay",
+        &[
+            NavLink { nav: Nav::Home, href: "/", label: "Home" },
+            NavLink { nav: Nav::Payments, href: "/payments", label: "Payments" },
+            NavLink { nav: Nav::Wallets, href: "/wallets", label: "Wallets" },
+        ],
+    ),
+    ("Develop", &[NavLink { nav: Nav::Keys, href: "/keys", label: "Keys" }]),
+    ("", &[NavLink { nav: Nav::System, href: "/system", label: "System" }]),
+];
+
+/// How much a notice matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Good to know.
+    Info,
+    /// Something is away or late, nothing is lost.
+    Warning,
+    /// What was asked for was not done.
+    Error,
+}
+
+impl Tone {
+    /// The class, and the icon of the same name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// A line above the page: the answer to a form, or what is away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// How much it matters.
+    pub tone: Tone,
+    /// One or two sentences.
+    pub text: String,
+}
+
+impl Notice {
+    /// A notice.
+    #[must_use]
+    pub fn new(tone: Tone, text: impl Into<String>) -> Self {
+        Self { tone, text: text.into() }
+    }
+}
+
+/// The frame around a page.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// The title, without the product's name.
+    pub title: String,
+    /// Where we are.
+    pub nav: Nav,
+    /// The name of who is signed in.
+    pub user: Option<String>,
+    /// The token that every form carries.
+    pub csrf: String,
+    /// Lines above the page.
+    pub notices: Vec<Notice>,
+    /// Without JavaScript, ask again after so many seconds (something is under way).
+    pub refresh_s: Option<u32>,
+    /// The server's time in milliseconds, so that ages are right whatever the browser's clock says.
+    pub now_ms: i64,
+}
+
+impl Layout {
+    /// The frame of a page for someone signed in.
+    #[must_use]
+    pub fn signed_in(title: &str, nav: Nav, user: &str, csrf: &str) -> Self {
+        Self { user: Some(user.to_owned()), ..Self::signed_out(title, csrf) }.at(nav)
+    }
+
+    /// The frame of a page for anyone.
+    #[must_use]
+    pub fn signed_out(title: &str, csrf: &str) -> Self {
+        Self {
+            title: title.to_owned(),
+            nav: Nav::Nowhere,
+            user: None,
+            csrf: csrf.to_owned(),
+            notices: Vec::new(),
+            refresh_s: None,
+            now_ms: Timestamp::now().millis(),
+        }
+    }
+
+    fn at(mut self, nav: Nav) -> Self {
+        self.nav = nav;
+        self
+    }
+
+    /// With a notice, if there is one.
+    #[must_use]
+    pub fn with_notice(mut self, notice: Option<Notice>) -> Self {
+        self.notices.extend(notice);
+        self
+    }
+
+    /// The navigation.
+    #[must_use]
+    pub fn navigation(&self) -> &'static [(&'static str, &'static [NavLink])] {
+        NAVIGATION
+    }
+
+    /// Where the files of this build are.
+    #[must_use]
+    pub fn assets(&self) -> String {
+        super::assets::base_path()
+    }
+}

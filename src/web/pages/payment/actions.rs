@@ -1,0 +1,121 @@
+//! What can be done to a payment from its page. Every action is always listed; one that does not apply is disabled and
+//! says why. The reasons mirror `domain::decide`, which has the last word. Pure.
+
+use crate::domain::money::Money;
+use crate::domain::payment::Payment;
+use crate::domain::status::Status;
+use crate::domain::submission::Kind;
+
+/// The amount field of an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AmountField {
+    /// What it is filled with, as a decimal.
+    pub value: String,
+    /// The most it may be, for people.
+    pub at_most: String,
+    /// The currency.
+    pub currency: String,
+}
+
+/// An action as a form with one button.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActionForm {
+    /// The operation as docs/websocket.md names it.
+    pub operation: &'static str,
+    /// The words on the button.
+    pub label: &'static str,
+    /// Whether 3-D Secure was passed, where that is the action.
+    pub passed: Option<bool>,
+    /// How much, where it can be chosen.
+    pub amount: Option<AmountField>,
+    /// Why it cannot be done now; `None` if it can.
+    pub disabled: Option<String>,
+}
+
+impl ActionForm {
+    fn new(operation: &'static str, label: &'static str, disabled: Option<String>) -> Self {
+        Self { operation, label, passed: None, amount: None, disabled }
+    }
+
+    fn with_amount(mut self, amount: Money) -> Self {
+        self.amount = self.disabled.is_none().then(|| AmountField {
+            value: amount.decimal(),
+            at_most: amount.to_string(),
+            currency: amount.currency.lower(),
+        });
+        self
+    }
+
+    fn passed(mut self, passed: bool) -> Self {
+        self.passed = Some(passed);
+        self
+    }
+}
+
+/// Every action of a payment of the viewer's own.
+#[must_use]
+pub fn actions(payment: &Payment) -> Vec<ActionForm> {
+    let amount = payment.submission().amount;
+    let left = Money::new(payment.refundable_minor(), amount.currency);
+    let challenge = challenge_reason(payment);
+    let mut all = vec![
+        ActionForm::new("capture", "Capture", capture_reason(payment)).with_amount(amount),
+        ActionForm::new("refund", "Refund", refund_reason(payment)).with_amount(left),
+        ActionForm::new("cancel", "Cancel", cancel_reason(payment)),
+        ActionForm::new("complete_action", "Complete 3-D Secure", challenge.clone()).passed(true),
+        ActionForm::new("complete_action", "Fail 3-D Secure", challenge).passed(false),
+        ActionForm::new("replay", "Replay", replay_reason(payment)),
+    ];
+    // What can be done comes first; the order within is that of a payment's life.
+    all.sort_by_key(|action| action.disabled.is_some());
+    all
+}
+
+fn in_flight() -> Option<String> {
+    Some("another operation is under way".to_owned())
+}
+
+fn capture_reason(payment: &Payment) -> Option<String> {
+    let state = payment.state();
+    match (state.status, &state.operation) {
+        (Status::RequiresCapture, None) => None,
+        (Status::RequiresCapture, Some(_)) => in_flight(),
+        (_, _) => Some("only an authorised payment is captured".to_owned()),
+    }
+}
+
+fn refund_reason(payment: &Payment) -> Option<String> {
+    match (payment.submission().kind, payment.state().status, payment.refundable_minor()) {
+        (Kind::Charge, Status::Succeeded, 0) => Some("all of it is refunded".to_owned()),
+        (Kind::Charge, Status::Succeeded, _) => None,
+        (Kind::Charge, _, _) => Some("only after it has succeeded".to_owned()),
+        (Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. }, _, _) => Some("only charges are refunded".to_owned()),
+    }
+}
+
+fn cancel_reason(payment: &Payment) -> Option<String> {
+    let state = payment.state();
+    match state.status {
+        Status::RequiresCapture if state.operation.is_some() => in_flight(),
+        Status::RequiresPaymentMethod
+        | Status::RequiresConfirmation
+        | Status::RequiresAction
+        | Status::RequiresCapture
+        | Status::Declined
+        | Status::Failed => None,
+        Status::Queued if state.cancel_wish.is_some() => Some("already asked for".to_owned()),
+        Status::Queued => None,
+        Status::Processing => Some("the other side has accepted it".to_owned()),
+        Status::Succeeded => Some("it has succeeded: refund it instead".to_owned()),
+        Status::Canceled => Some("already canceled".to_owned()),
+    }
+}
+
+fn challenge_reason(payment: &Payment) -> Option<String> {
+    let waits = payment.state().status == Status::RequiresAction;
+    (!waits).then(|| "it does not wait for 3-D Secure".to_owned())
+}
+
+fn replay_reason(payment: &Payment) -> Option<String> {
+    (!payment.is_parked()).then(|| "no operation is parked".to_owned())
+}

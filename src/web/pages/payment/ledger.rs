@@ -1,0 +1,79 @@
+//! The ledger movements of a payment in two columns with equal totals. Pure.
+
+use super::super::format;
+use super::super::row::Names;
+use crate::domain::ledger::{LedgerAccount, WalletId};
+use crate::domain::money::Money;
+use crate::store::MovementRecord;
+
+/// One side of one movement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerLine {
+    /// The account in words.
+    pub account: String,
+    /// The amount debited, empty on the credit side.
+    pub debit: String,
+    /// The amount credited, empty on the debit side.
+    pub credit: String,
+    /// What caused it (only on the first line of a movement).
+    pub cause: String,
+    /// When, in full.
+    pub at_full: String,
+}
+
+/// The table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerTable {
+    /// Two lines per movement.
+    pub lines: Vec<LedgerLine>,
+    /// The total of each column, without symbol.
+    pub total_debit: String,
+    /// The same on the other side.
+    pub total_credit: String,
+    /// The currency of all amounts.
+    pub currency: String,
+}
+
+/// The table of these movements, `None` if money has not moved.
+#[must_use]
+pub fn ledger_table(
+    movements: &[MovementRecord],
+    cause: impl Fn(u32) -> &'static str,
+    names: &Names,
+) -> Option<LedgerTable> {
+    let currency = movements.first()?.currency;
+    let total_minor = movements.iter().map(|movement| movement.amount_minor).sum();
+    let lines = movements.iter().flat_map(|movement| {
+        let amount = Money::new(movement.amount_minor, movement.currency).decimal();
+        let line = |account, debit: &str, credit: &str, cause: &str| LedgerLine {
+            account: account_label(account, names),
+            debit: debit.to_owned(),
+            credit: credit.to_owned(),
+            cause: cause.to_owned(),
+            at_full: format::absolute(movement.at),
+        };
+        [
+            line(movement.debit, &amount, "", &cause(movement.version).replace('_', " ")),
+            line(movement.credit, "", &amount, ""),
+        ]
+    });
+    let total = Money::new(total_minor, currency).decimal();
+    Some(LedgerTable {
+        lines: lines.collect(),
+        total_credit: total.clone(),
+        total_debit: total,
+        currency: currency.code().to_owned(),
+    })
+}
+
+fn account_label(account: LedgerAccount, names: &Names) -> String {
+    let wallet = |wallet: WalletId, what: &str| format!("{}'s {} {what}", names.get(wallet.owner), wallet.currency);
+    match account {
+        LedgerAccount::Wallet(id) => wallet(id, "wallet"),
+        LedgerAccount::Receivable(id) => wallet(id, "debt"),
+        LedgerAccount::InTransit => "In transit".to_owned(),
+        LedgerAccount::Acquirer => "Card acquirer".to_owned(),
+        LedgerAccount::Bank => "Bank".to_owned(),
+        LedgerAccount::Fees => "Fees".to_owned(),
+    }
+}

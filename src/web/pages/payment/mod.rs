@@ -1,0 +1,193 @@
+//! `/payments/{id}`: one payment with its timeline, ledger and actions.
+
+mod actions;
+mod ledger;
+mod sentence;
+mod timeline;
+
+use askama::Template;
+
+pub use actions::{ActionForm, AmountField};
+pub use ledger::{LedgerLine, LedgerTable};
+pub use timeline::{OpenOperation, TimelineItem};
+
+use super::format;
+use super::journey::Journey;
+use super::layout::Layout;
+use super::row::{Names, badges, from_label, to_label};
+use super::status::StatusBadge;
+use crate::domain::ids::AccountId;
+use crate::domain::payment::Payment;
+use crate::domain::submission::Kind;
+use crate::domain::time::Timestamp;
+use crate::store::MovementRecord;
+
+/// A refund in the list of refunds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundLine {
+    /// Its id.
+    pub id: String,
+    /// How much.
+    pub amount: String,
+    /// Its status, and why not.
+    pub status: String,
+    /// When it was asked for.
+    pub at_full: String,
+}
+
+/// A fact with a label; ids can be copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// The label.
+    pub label: &'static str,
+    /// The value.
+    pub value: String,
+    /// Whether it is an identifier that people copy.
+    pub copy: bool,
+}
+
+/// Everything below the frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentView {
+    /// The id as the dialect shows it.
+    pub id: String,
+    /// The version.
+    pub version: u32,
+    /// The verb: `Charge`, `Added money`, …
+    pub kind: &'static str,
+    /// The amount.
+    pub amount: String,
+    /// Where from.
+    pub from: String,
+    /// Where to.
+    pub to: String,
+    /// The status.
+    pub status: StatusBadge,
+    /// `refunded`, `parked`.
+    pub badges: Vec<&'static str>,
+    /// What happened, in one sentence.
+    pub sentence: String,
+    /// The strip.
+    pub journey: Journey,
+    /// The history.
+    pub timeline: Vec<TimelineItem>,
+    /// What is still open.
+    pub open: Vec<OpenOperation>,
+    /// Refunds, oldest first.
+    pub refunds: Vec<RefundLine>,
+    /// The ledger; `None` if money has not moved.
+    pub ledger: Option<LedgerTable>,
+    /// Ids and attributes.
+    pub facts: Vec<Fact>,
+    /// What can be done; empty for a payee, whose payment it is not.
+    pub actions: Vec<ActionForm>,
+    /// Whether the page still changes by itself.
+    pub under_way: bool,
+    /// Whether the viewer should go to the challenge page.
+    pub challenge: bool,
+}
+
+impl PaymentView {
+    /// The view of `payment` for `viewer`.
+    #[must_use]
+    pub fn of(payment: &Payment, movements: &[MovementRecord], names: &Names, viewer: AccountId, now: Timestamp) -> Self {
+        let own = payment.owner() == viewer;
+        let submission = payment.submission();
+        let cause = |version: u32| {
+            let at = usize::try_from(version).ok().and_then(|version| version.checked_sub(1));
+            at.and_then(|at| payment.history().get(at)).map_or("", |recorded| recorded.event.name())
+        };
+        let status = payment.state().status;
+        Self {
+            id: submission.public_id(),
+            version: payment.version(),
+            kind: kind_label(&submission.kind),
+            amount: submission.amount.to_string(),
+            from: from_label(payment, names),
+            to: to_label(payment, names),
+            status: StatusBadge::of(payment),
+            badges: badges(payment),
+            sentence: sentence::sentence(payment, names, now),
+            journey: Journey::of(payment, None),
+            timeline: timeline::timeline(payment),
+            open: timeline::open_operations(payment, now),
+            refunds: payment.state().refunds.iter().map(|refund| refund_line(payment, refund)).collect(),
+            ledger: ledger::ledger_table(movements, cause, names),
+            facts: facts(payment),
+            actions: if own { actions::actions(payment) } else { Vec::new() },
+            under_way: !status.is_at_rest() || payment.operations().next().is_some(),
+            challenge: own && status == crate::domain::status::Status::RequiresAction,
+        }
+    }
+}
+
+/// What a kind of payment is called on its page.
+#[must_use]
+pub const fn kind_label(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Charge => "Charge",
+        Kind::TopUp => "Added money",
+        Kind::Transfer { .. } => "Sent to a person",
+        Kind::Payout { .. } => "Payout",
+    }
+}
+
+fn refund_line(payment: &Payment, refund: &crate::domain::payment::Refund) -> RefundLine {
+    use crate::domain::payment::RefundStatus;
+    let status = match refund.status {
+        RefundStatus::Failed(reason) => format!("failed: {}", reason.words()),
+        RefundStatus::Pending | RefundStatus::Succeeded => refund.status.as_str().to_owned(),
+    };
+    let currency = payment.submission().amount.currency;
+    RefundLine {
+        id: refund.id.to_string(),
+        amount: crate::domain::money::Money::new(refund.amount_minor, currency).to_string(),
+        status,
+        at_full: format::absolute(refund.created_at),
+    }
+}
+
+fn facts(payment: &Payment) -> Vec<Fact> {
+    let (submission, state) = (payment.submission(), payment.state());
+    let fact = |label, value: String| Fact { label, value, copy: false };
+    let mut facts = vec![Fact { label: "Payment", value: submission.public_id(), copy: true }];
+    facts.push(fact("Made", format::absolute(submission.created_at)));
+    facts.extend(submission.description.clone().map(|text| fact("Description", text)));
+    facts.extend(state.card.map(|card| fact("Card", format!("{}, {:02}/{}", card.label(), card.exp_month, card.exp_year))));
+    facts.push(fact("API status", state.status.dialect().to_owned()));
+    if let Some(reason) = state.decline {
+        facts.push(fact("Decline code", format!("{} (network {})", reason.decline_code(), reason.network_code())));
+    }
+    facts.extend(submission.run.clone().map(|run| fact("Load run", run)));
+    facts.extend(submission.metadata.iter().map(|(key, value)| fact("Metadata", format!("{key} = {value}"))));
+    facts
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "payment.html")]
+pub struct PaymentPage {
+    /// The frame.
+    pub layout: Layout,
+    /// The payment.
+    pub view: PaymentView,
+    /// The key that makes a double click on an action harmless.
+    pub idempotency_key: String,
+    /// The payment as the API shows it, indented.
+    pub raw_json: String,
+}
+
+/// `/payments/{id}/challenge`: what a bank's 3-D Secure page would be.
+#[derive(Template)]
+#[template(path = "challenge.html")]
+pub struct ChallengePage {
+    /// The frame.
+    pub layout: Layout,
+    /// The payment.
+    pub view: PaymentView,
+    /// The key that makes a double click harmless.
+    pub idempotency_key: String,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! What a payment's page says, for every status that has a look of its own.
+
+use super::super::samples::{self, START, ada, names, viewer};
+use super::*;
+
+fn view(payment: &Payment) -> PaymentView {
+    PaymentView::of(payment, &samples::movements(payment), &names(), viewer(), START.plus_ms(2_000))
+}
+
+/// The page without its markup: what there is to read.
+fn digest(view: &PaymentView) -> String {
+    let mut text = format!("{} | {} | {}\n{}\n", view.amount, view.status.word, view.badges.join(", "), view.sentence);
+    let stages = view.journey.stages.iter().map(|stage| format!("{} {} [{}]", stage.label, stage.took, stage.state.as_str()));
+    text += &format!("journey: {}\n", stages.collect::<Vec<_>>().join(" → "));
+    for item in &view.timeline {
+        text += &format!("  {:>9} {}\n", item.offset, item.text);
+    }
+    for open in &view.open {
+        text += &format!("open: {} #{} attempt {}: {}\n", open.name, open.number, open.attempt, open.phase);
+    }
+    if let Some(ledger) = &view.ledger {
+        for line in &ledger.lines {
+            text += &format!("  {:<26}{:>10}{:>10}  {}\n", line.account, line.debit, line.credit, line.cause);
+        }
+        text += &format!("  {:<26}{:>10}{:>10}\n", "total", ledger.total_debit, ledger.total_credit);
+    }
+    for action in &view.actions {
+        let why = action.disabled.as_deref().unwrap_or("yes");
+        let amount = action.amount.as_ref().map_or(String::new(), |amount| format!(" {}", amount.value));
+        text += &format!("{}{amount}: {why}\n", action.label);
+    }
+    text
+}
+
+#[test]
+fn every_status_reads_well() {
+    let digests = samples::all().into_iter().map(|(name, payment)| format!("== {name}\n{}", digest(&view(&payment))));
+    insta::assert_snapshot!(digests.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn offered_actions_are_those_the_domain_admits() {
+    use crate::domain::command::{Action, OperatePayment};
+    use crate::domain::decide::{Context, Policy, operate};
+    use crate::domain::event::CancelReason;
+    use crate::domain::ids::RefundId;
+    let policy = Policy::default();
+    let context = Context { now: START, policy: &policy, balance: &|_| i64::MAX };
+    for (name, payment) in samples::all() {
+        for form in actions::actions(&payment) {
+            let action = match form.operation {
+                "capture" => Action::Capture { amount_minor: None },
+                "refund" => Action::Refund { refund: RefundId::generate(), amount_minor: None },
+                "cancel" => Action::Cancel { reason: CancelReason::Abandoned },
+                "complete_action" => Action::CompleteAction { passed: form.passed == Some(true) },
+                _ => Action::Replay,
+            };
+            let command = OperatePayment { payment: payment.id(), actor: viewer(), action, idempotency: None };
+            let admitted = operate(&context, &payment, &command).is_ok();
+            assert_eq!(form.disabled.is_none(), admitted, "{} of a {name} payment", form.label);
+        }
+    }
+}
+
+#[test]
+fn a_payee_sees_the_payment_but_no_actions() {
+    let (_, transfer) = samples::all().into_iter().find(|(name, _)| *name == "transfer").expect("sample");
+    let view = PaymentView::of(&transfer, &samples::movements(&transfer), &names(), ada(), START);
+    assert!(view.actions.is_empty());
+    assert_eq!((view.from.as_str(), view.to.as_str()), ("Corner Coffee", "Ada"));
+}

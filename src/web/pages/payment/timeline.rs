@@ -1,0 +1,124 @@
+//! The timeline and the attempts of a payment, read off its history. Pure.
+
+use super::super::format;
+use crate::domain::event::{Event, Recorded};
+use crate::domain::money::Money;
+use crate::domain::payment::{Payment, Phase};
+use crate::domain::time::Timestamp;
+
+/// One line of the timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimelineItem {
+    /// The event's name, for classes and tests.
+    pub name: &'static str,
+    /// The version the payment had after it.
+    pub version: usize,
+    /// What happened.
+    pub text: String,
+    /// Since the line before: `+84 ms`; empty on the first.
+    pub offset: String,
+    /// The time in full.
+    pub at_full: String,
+    /// The time for machines.
+    pub at_iso: String,
+}
+
+/// The time an event happened, which for `Started` is before it was written.
+fn happened_at(recorded: &Recorded) -> Timestamp {
+    match recorded.event {
+        Event::Started { at } => at,
+        _ => recorded.at,
+    }
+}
+
+/// The timeline, oldest first.
+#[must_use]
+pub fn timeline(payment: &Payment) -> Vec<TimelineItem> {
+    let mut before: Option<Timestamp> = None;
+    let item = |(n, recorded): (usize, &Recorded)| {
+        let at = happened_at(recorded);
+        let offset = before.map(|before| format!("+{}", format::duration(at.micros_since(before))));
+        before = Some(at);
+        TimelineItem {
+            name: recorded.event.name(),
+            version: n + 1,
+            text: text(payment, &recorded.event),
+            offset: offset.unwrap_or_default(),
+            at_full: format::absolute(at),
+            at_iso: format::iso(at),
+        }
+    };
+    payment.history().iter().enumerate().map(item).collect()
+}
+
+fn text(payment: &Payment, event: &Event) -> String {
+    let currency = payment.submission().amount.currency;
+    let money = |minor: i64| Money::new(minor, currency);
+    let refund = |id| payment.refund(id).map_or_else(String::new, |refund| format!(" of {}", money(refund.amount_minor)));
+    match *event {
+        Event::Created { confirmed: true, .. } => "Accepted and queued".to_owned(),
+        Event::Created { confirmed: false, .. } => "Accepted, not yet confirmed".to_owned(),
+        Event::Confirmed { card: Some(card) } => format!("Confirmed with {} and queued", card.label()),
+        Event::Confirmed { card: None } => "Confirmed and queued".to_owned(),
+        Event::Started { .. } => "A worker asked the acquirer".to_owned(),
+        Event::ActionRequired {} => "The issuer asked for 3-D Secure".to_owned(),
+        Event::ActionCompleted {} => "3-D Secure completed; queued again".to_owned(),
+        Event::Authorized { capture_before } => format!("Authorised until {}", format::day(capture_before)),
+        Event::Succeeded {} => "Succeeded".to_owned(),
+        Event::Declined { reason } => format!("Declined: {}", reason.words()),
+        Event::Pending { .. } => "Accepted outside, settles later".to_owned(),
+        Event::RetryScheduled { cause, .. } => format!("Broke: {}; another attempt follows", cause.words()),
+        Event::Requeued {} => "Queued for the next attempt".to_owned(),
+        Event::Failed { cause } => format!("Failed: {}; parked", cause.words()),
+        Event::Replayed { .. } => "Replayed by hand; queued".to_owned(),
+        Event::CancelRequested { .. } => "Cancellation asked for".to_owned(),
+        Event::Canceled { .. } => "Canceled".to_owned(),
+        Event::CaptureQueued { amount_minor } => format!("Capture of {} queued", money(amount_minor)),
+        Event::Captured { amount_minor } => format!("Captured {}", money(amount_minor)),
+        Event::CaptureDeclined { reason } => format!("Capture declined: {}", reason.words()),
+        Event::VoidQueued { .. } => "Release of the authorisation queued".to_owned(),
+        Event::Voided {} => "Authorisation released".to_owned(),
+        Event::RefundQueued { amount_minor, .. } => format!("Refund of {} queued", money(amount_minor)),
+        Event::RefundSucceeded { refund: id } => format!("Refund{} arrived", refund(id)),
+        Event::RefundFailed { refund: id, reason } => format!("Refund{} failed: {}", refund(id), reason.words()),
+        Event::OperationRetryScheduled { cause, operation, .. } => {
+            format!("Operation {operation} broke: {}; another attempt follows", cause.words())
+        }
+        Event::OperationRequeued { operation } => format!("Operation {operation} queued for the next attempt"),
+        Event::OperationParked { operation, cause } => format!("Operation {operation} parked: {}", cause.words()),
+        Event::OperationReplayed { operation } => format!("Operation {operation} replayed by hand"),
+    }
+}
+
+/// An operation that is still open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenOperation {
+    /// What is asked: `authorize`, `capture`, `void`, `refund`.
+    pub name: &'static str,
+    /// Its number within the payment.
+    pub number: u16,
+    /// The attempt under way.
+    pub attempt: u16,
+    /// Where it stands, in words.
+    pub phase: String,
+    /// The moment it waits for, in milliseconds since the epoch, for the countdown.
+    pub due_ms: Option<i64>,
+}
+
+/// What is still open, with the attempt it is at.
+#[must_use]
+pub fn open_operations(payment: &Payment, now: Timestamp) -> Vec<OpenOperation> {
+    let open = |operation: &crate::domain::payment::Operation| OpenOperation {
+        name: operation.kind.name(),
+        number: operation.number,
+        attempt: operation.attempt,
+        phase: match operation.phase {
+            Phase::Queued => "in the queue or with the acquirer".to_owned(),
+            Phase::Waiting { due_at } => format!("next attempt {}", format::until(now, due_at)),
+            Phase::Pending { settles_at } => format!("settles {}", format::until(now, settles_at)),
+            Phase::Parked { cause } => format!("parked: {}", cause.words()),
+        },
+        due_ms: operation.due_at().map(Timestamp::millis),
+    };
+    payment.operations().map(open).collect()
+}

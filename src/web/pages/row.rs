@@ -1,0 +1,144 @@
+//! One payment as a row of a list or feed. `static/js/row.js` builds the same markup from the row that the socket
+//! sends. Pure.
+
+use std::collections::HashMap;
+
+use askama::Template;
+
+use super::format;
+use super::status::StatusBadge;
+use crate::domain::ids::AccountId;
+use crate::domain::money::Money;
+use crate::domain::payment::Payment;
+use crate::domain::submission::Kind;
+use crate::domain::time::Timestamp;
+
+/// The names of the accounts that appear on a page.
+#[derive(Debug, Clone, Default)]
+pub struct Names(HashMap<AccountId, String>);
+
+impl Names {
+    /// From accounts and their names.
+    pub fn new(names: impl IntoIterator<Item = (AccountId, String)>) -> Self {
+        Self(names.into_iter().collect())
+    }
+
+    /// The name of an account.
+    #[must_use]
+    pub fn get(&self, id: AccountId) -> &str {
+        self.0.get(&id).map_or("another account", String::as_str)
+    }
+}
+
+/// The accounts whose names a payment's row and page need.
+pub fn accounts_of(payment: &Payment) -> impl Iterator<Item = AccountId> {
+    let payee = match payment.submission().kind {
+        Kind::Transfer { payee } => Some(payee),
+        Kind::Charge | Kind::TopUp | Kind::Payout { .. } => None,
+    };
+    std::iter::once(payment.owner()).chain(payee)
+}
+
+/// Where the money comes from, in a few words.
+#[must_use]
+pub fn from_label(payment: &Payment, names: &Names) -> String {
+    match payment.submission().kind {
+        Kind::Charge | Kind::TopUp => {
+            payment.state().card.map_or_else(|| "no card yet".to_owned(), |card| card.label())
+        }
+        Kind::Transfer { .. } | Kind::Payout { .. } => names.get(payment.owner()).to_owned(),
+    }
+}
+
+/// Where the money goes, in a few words.
+#[must_use]
+pub fn to_label(payment: &Payment, names: &Names) -> String {
+    match payment.submission().kind {
+        Kind::Charge | Kind::TopUp => names.get(payment.owner()).to_owned(),
+        Kind::Transfer { payee } => names.get(payee).to_owned(),
+        Kind::Payout { bank } => format!("bank •••• {}", bank.last4()),
+    }
+}
+
+/// A row.
+#[derive(Debug, Clone, PartialEq, Eq, Template)]
+#[template(path = "parts/row.html")]
+pub struct PaymentRow {
+    /// The id as the dialect shows it.
+    pub id: String,
+    /// The id, shortened.
+    pub short_id: String,
+    /// The version shown; an update with a lower one is ignored.
+    pub version: u32,
+    /// The kind's name.
+    pub kind: &'static str,
+    /// The status.
+    pub status: StatusBadge,
+    /// The amount with symbol and code.
+    pub amount: String,
+    /// Source.
+    pub from: String,
+    /// Destination.
+    pub to: String,
+    /// What is worth adding: reason, retry, description.
+    pub note: String,
+    /// Badges beside the status, such as `refunded`.
+    pub badges: Vec<&'static str>,
+    /// When it was accepted, in milliseconds since the epoch.
+    pub created_ms: i64,
+    /// The same for machines.
+    pub created_iso: String,
+    /// The same in full.
+    pub created_full: String,
+    /// The same as an age.
+    pub created_ago: String,
+}
+
+impl PaymentRow {
+    /// The row of a payment at `now`.
+    #[must_use]
+    pub fn of(payment: &Payment, names: &Names, now: Timestamp) -> Self {
+        let submission = payment.submission();
+        let id = submission.public_id();
+        Self {
+            short_id: format::short_id(&id),
+            id,
+            version: payment.version(),
+            kind: submission.kind.as_str(),
+            status: StatusBadge::new(payment.state().status),
+            amount: submission.amount.to_string(),
+            from: from_label(payment, names),
+            to: to_label(payment, names),
+            note: note(payment),
+            badges: badges(payment),
+            created_ms: submission.created_at.millis(),
+            created_iso: format::iso(submission.created_at),
+            created_full: format::absolute(submission.created_at),
+            created_ago: format::ago(now, submission.created_at),
+        }
+    }
+}
+
+fn note(payment: &Payment) -> String {
+    let reason = payment.state().decline.map(|reason| reason.words().to_owned());
+    reason.or_else(|| payment.submission().description.clone()).unwrap_or_default()
+}
+
+/// The badges beside the status.
+#[must_use]
+pub fn badges(payment: &Payment) -> Vec<&'static str> {
+    let refunded_minor = payment.refunded_minor();
+    let refund = match (refunded_minor, payment.refundable_minor()) {
+        (0, _) => None,
+        (_, 0) => Some("refunded"),
+        (_, _) => Some("partly refunded"),
+    };
+    refund.into_iter().chain(payment.is_parked().then_some("parked")).collect()
+}
+
+/// What has been refunded, if anything.
+#[must_use]
+pub fn refunded(payment: &Payment) -> Option<Money> {
+    let currency = payment.submission().amount.currency;
+    Some(payment.refunded_minor()).filter(|minor| *minor > 0).map(|minor| Money::new(minor, currency))
+}

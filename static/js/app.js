@@ -1,0 +1,23 @@
+// The entry point of every page: one socket, and what the page at hand needs of it.
+
+import { showConnection } from "./connection.js";
+import { enableCopy } from "./copy.js";
+import { home } from "./home.js";
+import { paymentPage } from "./payment.js";
+import { lists } from "./lists.js";
+import { Socket } from "./socket.js";
+import { stats } from "./stats.js";
+import { keepTime } from "./time.js";
+
+enableCopy();
+keepTime();
+
+if ("signedIn" in document.documentElement.dataset) {
+  const socket = new Socket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
+  showConnection(socket);
+  home(socket);
+  paymentPage(socket);
+  lists(socket);
+  stats(socket);
+  socket.connect();
+}

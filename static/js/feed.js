@@ -1,0 +1,144 @@
+// The live feed: at most ten new rows a second and two hundred in the page, frozen while someone reads it.
+
+import { count, grouped } from "./format.js";
+import { createRow, findRow, hintProcessing, updateRow } from "./row.js";
+
+const NEW_PER_SECOND = 10;
+const SUMMARY_EVERY_MS = 5_000;
+
+export class Feed {
+  #root;
+  #list;
+  #pill;
+  #limit;
+  #pending = [];
+  #pendingIds = new Set();
+  #missed = 0;
+  #tokens = NEW_PER_SECOND;
+  #hovered = false;
+  #shown = [];
+  #seen = [];
+  #summary = { succeeded: 0, declined: 0, failed: 0, fresh: 0 };
+
+  constructor(root) {
+    this.#root = root;
+    this.#list = root.querySelector("[data-feed-rows]");
+    this.#pill = root.querySelector("[data-feed-pill]");
+    this.#limit = Number(root.dataset.feedLimit);
+    const byMouse = (over) => (event) => {
+      if (event.pointerType === "mouse") this.#hovered = over;
+      this.#drain();
+    };
+    this.#list.addEventListener("pointerenter", byMouse(true));
+    this.#list.addEventListener("pointerleave", byMouse(false));
+    this.#list.addEventListener("focusout", () => this.#drain());
+    this.#pill.addEventListener("click", () => this.#showAll());
+    setInterval(() => this.#tick(), 100);
+    setInterval(() => this.#say(), SUMMARY_EVERY_MS);
+  }
+
+  // Frames of the subscription.
+  handle(frame) {
+    if (frame.type === "progress") {
+      const node = findRow(this.#list, frame.payment_id);
+      if (node) hintProcessing(node);
+      for (const row of this.#pending) if (row.id === frame.payment_id && row.status === "queued") row.status = "processing";
+    }
+    if (frame.type !== "payment.updated") return;
+    this.#seen.push({ at: performance.now(), n: frame.rows.length + (frame.skipped ?? 0), skipped: frame.skipped ?? 0 });
+    this.#missed += this.frozen ? (frame.skipped ?? 0) : 0;
+    for (const row of frame.rows) this.add(row);
+  }
+
+  // A row that may or may not be on the page already.
+  add(row) {
+    const node = findRow(this.#list, row.id);
+    if (row.status in this.#summary) this.#summary[row.status] += 1;
+    if (node) return updateRow(node, row);
+    if (this.#pendingIds.has(row.id)) {
+      const at = this.#pending.findIndex((pending) => pending.id === row.id);
+      if (this.#pending[at].version < row.version) this.#pending[at] = row;
+      return;
+    }
+    this.#summary.fresh += 1;
+    this.#pending.push(row);
+    this.#pendingIds.add(row.id);
+    if (this.#pending.length > this.#limit) {
+      this.#pendingIds.delete(this.#pending.shift().id);
+      this.#missed += 1;
+    }
+    this.#drain();
+  }
+
+  // The state read again after something was missed: `rows`, newest first.
+  resync(rows) {
+    const unknown = rows.filter((row) => {
+      const node = findRow(this.#list, row.id);
+      if (node) updateRow(node, row);
+      return !node && !this.#pendingIds.has(row.id);
+    });
+    for (const row of unknown.reverse()) this.add(row);
+  }
+
+  get frozen() {
+    const scrolled = this.#list.childElementCount > 0 && this.#list.getBoundingClientRect().top < 0;
+    return this.#hovered || scrolled || this.#list.contains(document.activeElement);
+  }
+
+  #drain() {
+    if (this.frozen) return this.#offer();
+    while (this.#tokens >= 1 && this.#pending.length > 0) {
+      this.#tokens -= 1;
+      this.#insert(this.#pending.shift());
+    }
+    if (this.#pending.length === 0) this.#missed = 0;
+    this.#offer();
+  }
+
+  #insert(row) {
+    this.#pendingIds.delete(row.id);
+    const node = createRow(row);
+    node.classList.add("fresh");
+    this.#list.prepend(node);
+    this.#shown.push(performance.now());
+    while (this.#list.childElementCount > this.#limit) this.#list.lastElementChild.remove();
+    const empty = this.#root.querySelector("[data-feed-empty]");
+    if (empty) empty.hidden = true;
+  }
+
+  #showAll() {
+    for (const row of this.#pending.splice(0)) this.#insert(row);
+    this.#missed = 0;
+    this.#hovered = false;
+    this.#root.scrollIntoView({ block: "nearest" });
+    this.#offer();
+  }
+
+  #offer() {
+    const waiting = this.#pending.length + this.#missed;
+    this.#pill.hidden = !(this.frozen && waiting > 0);
+    if (!this.#pill.hidden) this.#pill.textContent = `Show ${grouped(waiting)} new`;
+  }
+
+  #tick() {
+    this.#tokens = Math.min(NEW_PER_SECOND, this.#tokens + NEW_PER_SECOND / 10);
+    const since = performance.now() - 1_000;
+    this.#shown = this.#shown.filter((at) => at > since);
+    this.#seen = this.#seen.filter((frame) => frame.at > since);
+    const total = this.#seen.reduce((sum, frame) => sum + frame.n, 0);
+    const sampled = this.#seen.some((frame) => frame.skipped > 0);
+    const rate = sampled ? `showing ${this.#shown.length} of ${count(total)}/s` : "";
+    const place = this.#root.querySelector("[data-feed-rate]");
+    if (place.textContent !== rate) place.textContent = rate;
+    this.#drain();
+  }
+
+  #say() {
+    const { fresh, succeeded, declined, failed } = this.#summary;
+    if (fresh > 0) {
+      const said = `${fresh} new payments; ${succeeded} succeeded, ${declined} declined, ${failed} failed.`;
+      this.#root.querySelector("[data-feed-summary]").textContent = said;
+    }
+    this.#summary = { succeeded: 0, declined: 0, failed: 0, fresh: 0 };
+  }
+}

@@ -1,0 +1,44 @@
+// Parts of a page that the server renders anew after something changed: `[data-live]`. Fetched only after a push says
+// so, at most once a second; never on a timer of its own.
+
+const LEAST_BETWEEN_MS = 1_000;
+let last = 0;
+let planned = 0;
+let running = false;
+
+export function refreshLive() {
+  if (planned || running || document.hidden) {
+    if (running && !planned) planned = setTimeout(run, LEAST_BETWEEN_MS);
+    return;
+  }
+  const wait = Math.max(60, last + LEAST_BETWEEN_MS - Date.now());
+  planned = setTimeout(run, wait);
+}
+
+async function run() {
+  planned = 0;
+  running = true;
+  last = Date.now();
+  try {
+    const response = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (response.ok) replace(new DOMParser().parseFromString(await response.text(), "text/html"));
+  } catch {
+    // The connection indicator says so already; the next push or reconnect tries again.
+  } finally {
+    running = false;
+  }
+}
+
+function replace(fresh) {
+  for (const old of document.querySelectorAll("[data-live]")) {
+    const name = CSS.escape(old.dataset.live);
+    const next = fresh.querySelector(`[data-live="${name}"]`);
+    // What someone is typing into stays as it is.
+    const busy = old.contains(document.activeElement) && document.activeElement.matches("input, select");
+    if (next && !busy && old.innerHTML !== next.innerHTML) old.replaceChildren(...next.childNodes);
+  }
+  const scope = document.querySelector("[data-payment]");
+  const news = fresh.querySelector("[data-payment]");
+  if (scope && news) Object.assign(scope.dataset, { version: news.dataset.version, status: news.dataset.status });
+  document.dispatchEvent(new Event("live:replaced"));
+}

@@ -1,0 +1,110 @@
+// A payment as a row: the same markup as templates/parts/row.html, built from what the socket sends, and changed in place.
+
+import { WORDS, ago, shortId } from "./format.js";
+import { icon } from "./notice.js";
+import { serverNow } from "./time.js";
+
+const REASONS = {
+  generic_decline: "no reason given",
+  insufficient_funds: "insufficient funds",
+  lost_card: "card reported lost",
+  stolen_card: "card reported stolen",
+  card_velocity_exceeded: "used too often",
+  expired_card: "expired card",
+  incorrect_cvc: "wrong security code",
+  processing_error: "processing error",
+  fraudulent: "blocked as fraudulent",
+  authentication_failure: "3-D Secure failed",
+  authentication_required: "3-D Secure required",
+  account_closed: "account closed",
+};
+
+function element(name, className, text) {
+  const node = document.createElement(name);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+// Why it was declined, in words; the row has a code, or an object with one.
+export function reason(decline) {
+  const code = typeof decline === "string" ? decline : (decline?.decline_code ?? decline?.code);
+  return code ? (REASONS[code] ?? code.replaceAll("_", " ")) : "";
+}
+
+export function badgesOf(row) {
+  const refund = row.refunded > 0 ? [row.refunded >= row.amount ? "refunded" : "partly refunded"] : [];
+  return row.parked ? [...refund, "parked"] : refund;
+}
+
+// Writes a status into a badge. The word is the first thing that changes, so that observers see each status in turn.
+export function writeStatus(badge, status) {
+  badge.querySelector("[data-status-text]").textContent = WORDS[status] ?? status;
+  badge.className = `status s-${status}`;
+  badge.querySelector("svg").replaceWith(icon(status));
+  badge.querySelector(".status-detail")?.remove();
+}
+
+function fill(node, row) {
+  const status = node.querySelector("[data-status-badge]");
+  if (node.dataset.status !== row.status) writeStatus(status, row.status);
+  node.dataset.status = row.status;
+  node.dataset.version = row.version;
+  node.querySelector(".from").textContent = row.from;
+  node.querySelector("[data-note]").textContent = reason(row.decline) || row.description || "";
+  node.querySelector("[data-badges]").replaceChildren(...badgesOf(row).map((text) => element("span", "badge", text)));
+}
+
+export function createRow(row) {
+  const node = element("li", "row");
+  node.dataset.paymentId = row.id;
+  const status = element("span", `status s-${row.status}`);
+  status.dataset.statusBadge = "";
+  const word = element("span", "word", WORDS[row.status] ?? row.status);
+  word.dataset.statusText = "";
+  status.append(icon(row.status), word);
+  node.dataset.status = row.status;
+  const way = element("span", "row-way");
+  const arrow = element("span", "arrow", "→");
+  arrow.setAttribute("role", "img");
+  arrow.setAttribute("aria-label", "to");
+  way.append(element("span", "from", row.from), " ", arrow, " ", element("span", "to", row.to));
+  const note = element("span", "row-note");
+  const badges = element("span", "badges");
+  badges.dataset.badges = "";
+  const words = element("span");
+  words.dataset.note = "";
+  note.append(badges, words);
+  const created = new Date(row.created_ms);
+  const time = element("time", "row-time num", ago(Math.max(0, Math.floor((serverNow() - row.created_ms) / 1_000))));
+  time.dateTime = created.toISOString();
+  time.title = `${created.toISOString().replace("T", " ").replace("Z", "")} UTC`;
+  time.dataset.ms = row.created_ms;
+  const link = element("a", "row-link");
+  link.href = `/payments/${row.id}`;
+  link.setAttribute("aria-label", `Payment ${shortId(row.id)}, ${row.amount_text}`);
+  link.append(element("code", "", shortId(row.id)));
+  node.append(status, element("span", "row-amount num", row.amount_text), way, note, time, link);
+  fill(node, row);
+  return node;
+}
+
+// Whether the row on the page is older than this one.
+export function isNews(node, row) {
+  return row.version > Number(node.dataset.version) || (row.version === Number(node.dataset.version) && row.status !== node.dataset.status);
+}
+
+export function updateRow(node, row) {
+  if (isNews(node, row)) fill(node, row);
+}
+
+// A hint without a version: a worker took it up.
+export function hintProcessing(node) {
+  if (node.dataset.status !== "queued") return;
+  writeStatus(node.querySelector("[data-status-badge]"), "processing");
+  node.dataset.status = "processing";
+}
+
+export function findRow(scope, id) {
+  return scope.querySelector(`[data-payment-id="${CSS.escape(id)}"]`);
+}
