@@ -82,7 +82,6 @@ impl Journey {
         let since = |at: Option<crate::domain::time::Timestamp>| at.map(|at| at.micros_since(created));
         let (queued, started, settled) = (since(state.queued_at), since(state.started_at), since(state.settled_at));
         let span = |from: Option<u64>, to: Option<u64>| Some(to?.saturating_sub(from?));
-        let took = [queued, span(queued, started), span(started, settled), settled, indexed];
         // A wallet that could not cover it settled without ever being with an acquirer.
         let at = match (state.status, queued, started) {
             (Status::RequiresPaymentMethod | Status::RequiresConfirmation, _, _) | (_, None, _) => 0,
@@ -90,6 +89,9 @@ impl Journey {
             (Status::Processing, _, _) => 2,
             _ => 3 + usize::from(indexed.is_some()),
         };
+        // While it is queued again, what an earlier attempt took is no news.
+        let started = started.filter(|_| at != 1);
+        let took = [queued, span(queued, started), span(started, settled), settled, indexed];
         Self {
             id: payment.submission().public_id(),
             version: payment.version(),
