@@ -10,27 +10,26 @@ export function paymentPage(socket) {
   if (!root) return;
   const id = root.dataset.paymentId;
   const badge = () => root.querySelector(".payment-head [data-status-badge]");
-  let journey = new Journey(root.querySelector("[data-journey]"));
-  document.addEventListener("live:replaced", () => {
-    journey = new Journey(root.querySelector("[data-journey]"));
-  });
+  const strip = () => root.querySelector("[data-journey]");
+  let journey = strip() && new Journey(strip());
+  document.addEventListener("live:replaced", () => (journey = strip() && new Journey(strip())));
 
   const show = (row) => {
     if (row.version <= Number(root.dataset.version)) return;
     if (row.status !== root.dataset.status) writeStatus(badge(), row.status);
     Object.assign(root.dataset, { version: row.version, status: row.status });
-    journey.show(row);
+    journey?.show(row);
     refreshLive();
   };
   const handle = (frame) => {
     if (frame.type === "progress") {
-      journey.progress(frame);
+      journey?.progress(frame);
       if (root.dataset.status === "queued") {
         writeStatus(badge(), "processing");
         root.dataset.status = "processing";
       }
     }
-    if (frame.type === "indexed") journey.indexed(frame);
+    if (frame.type === "indexed") journey?.indexed(frame);
     for (const row of frame.rows ?? []) if (row.id === id) show(row);
   };
   socket.subscribe({ topic: "payment", payment_id: id }, handle, refreshLive);

@@ -4,32 +4,11 @@ import { WORDS, ago, shortId } from "./format.js";
 import { icon } from "./notice.js";
 import { serverNow } from "./time.js";
 
-const REASONS = {
-  generic_decline: "no reason given",
-  insufficient_funds: "insufficient funds",
-  lost_card: "card reported lost",
-  stolen_card: "card reported stolen",
-  card_velocity_exceeded: "used too often",
-  expired_card: "expired card",
-  incorrect_cvc: "wrong security code",
-  processing_error: "processing error",
-  fraudulent: "blocked as fraudulent",
-  authentication_failure: "3-D Secure failed",
-  authentication_required: "3-D Secure required",
-  account_closed: "account closed",
-};
-
 function element(name, className, text) {
   const node = document.createElement(name);
   if (className) node.className = className;
   if (text !== undefined) node.textContent = text;
   return node;
-}
-
-// Why it was declined, in words; the row has a code, or an object with one.
-export function reason(decline) {
-  const code = typeof decline === "string" ? decline : (decline?.decline_code ?? decline?.code);
-  return code ? (REASONS[code] ?? code.replaceAll("_", " ")) : "";
 }
 
 export function badgesOf(row) {
@@ -51,7 +30,7 @@ function fill(node, row) {
   node.dataset.status = row.status;
   node.dataset.version = row.version;
   node.querySelector(".from").textContent = row.from;
-  node.querySelector("[data-note]").textContent = reason(row.decline) || row.description || "";
+  node.querySelector("[data-note]").textContent = row.decline?.words || row.description || "";
   node.querySelector("[data-badges]").replaceChildren(...badgesOf(row).map((text) => element("span", "badge", text)));
 }
 

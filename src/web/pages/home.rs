@@ -1,11 +1,19 @@
 //! `/`: the form, the journey of the last payment, the live feed.
 
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::form::PayForm;
+use super::form::{FieldError, PayForm, PayFormInput};
+use super::handle::{self, Fields, PageError, PageResult};
 use super::journey::Journey;
-use super::layout::Layout;
+use super::layout::{Layout, Nav};
 use super::row::PaymentRow;
+use super::{submit, wallets};
+use crate::domain::time::Timestamp;
+use crate::store::PaymentFilter;
+use crate::web::body::Body;
+use crate::web::security::SignedIn;
+use crate::web::state::WebState;
 
 /// The page.
 #[derive(Template)]
@@ -21,4 +29,46 @@ pub struct HomePage {
     pub balances: Vec<String>,
     /// The newest payments.
     pub rows: Vec<PaymentRow>,
+}
+
+/// How many payments the feed begins with.
+const FEED_START: u32 = 25;
+
+/// `GET /`; `?kind=topup&currency=jpy` fills the form.
+pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedIn) -> PageResult {
+    let input = submit::input_of(&Fields::of_query(&request));
+    let page = page(&state, &who, input, None).await?;
+    Ok(handle::ok(&page))
+}
+
+/// `POST /payments`: the form without JavaScript.
+pub async fn pay(state: web::Data<WebState>, request: HttpRequest, who: SignedIn, body: Body) -> PageResult {
+    let fields = handle::signed_form(&state, &request, &who, body)?;
+    match submit::submit(&state, who.account, &fields).await {
+        Ok(done) => Ok(handle::see_other(&format!("/payments/{}", done.payment.submission().public_id()))),
+        Err(error) => {
+            let page = page(&state, &who, submit::input_of(&fields), Some(handle::field_error(&error))).await?;
+            Ok(handle::render(HttpResponse::build(error.status), &page))
+        }
+    }
+}
+
+async fn page(
+    state: &WebState,
+    who: &SignedIn,
+    input: PayFormInput,
+    error: Option<FieldError>,
+) -> Result<HomePage, PageError> {
+    let filter = PaymentFilter { limit: FEED_START, ..PaymentFilter::default() };
+    let payments = state.store.payment_list(who.account, &filter).await?;
+    let names = handle::names_of(state, &payments).await?;
+    let wallets = wallets::wallet_lines(&state.store.wallet_list(who.account).await?);
+    let now = Timestamp::now();
+    Ok(HomePage {
+        layout: handle::frame(state, who, "Home", Nav::Home),
+        form: PayForm::new(input, handle::idempotency_key()?, error),
+        journey: payments.first().map_or_else(Journey::empty, |payment| Journey::of(payment, None)),
+        balances: wallets.into_iter().map(|wallet| wallet.balance).collect(),
+        rows: payments.iter().map(|payment| PaymentRow::of(payment, &names, who.account, now)).collect(),
+    })
 }

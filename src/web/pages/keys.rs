@@ -1,11 +1,19 @@
 //! `/keys`: API keys, each shown once.
 
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::format;
-use super::layout::Layout;
+use super::handle::{self, PageError, PageResult};
+use super::layout::{Layout, Nav, Notice, Tone};
+use crate::accounts::AccountError;
+use crate::domain::ids::ApiKeyId;
 use crate::domain::time::Timestamp;
 use crate::store::ApiKey;
+use crate::web::body::Body;
+use crate::web::error::ApiError;
+use crate::web::security::SignedIn;
+use crate::web::state::WebState;
 
 /// A key in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,4 +59,59 @@ pub struct KeysPage {
     pub origin: String,
     /// Keys, newest first.
     pub keys: Vec<KeyLine>,
+}
+
+/// `GET /keys`.
+pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedIn) -> PageResult {
+    Ok(handle::ok(&page(&state, &request, &who, None).await?))
+}
+
+/// `POST /keys`: answers with the page that shows the secret, since no address may carry it.
+pub async fn create(state: web::Data<WebState>, request: HttpRequest, who: SignedIn, body: Body) -> PageResult {
+    let fields = handle::signed_form(&state, &request, &who, body)?;
+    let name = fields.get("name").trim();
+    match state.accounts.key_create(who.account, if name.is_empty() { "key" } else { name }).await {
+        Ok(key) => Ok(handle::ok(&page(&state, &request, &who, Some(key.secret)).await?)),
+        Err(error @ AccountError::Name) => {
+            let mut page = page(&state, &request, &who, None).await?;
+            page.layout.notices.push(Notice::new(Tone::Error, error.to_string()));
+            Ok(handle::render(HttpResponse::BadRequest(), &page))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `POST /keys/{id}/revoke`.
+pub async fn revoke(
+    state: web::Data<WebState>,
+    request: HttpRequest,
+    who: SignedIn,
+    id: web::Path<String>,
+    body: Body,
+) -> PageResult {
+    handle::signed_form(&state, &request, &who, body)?;
+    let key: ApiKeyId = id.parse().map_err(|_| ApiError::not_found("key", &id))?;
+    match state.accounts.key_revoke(who.account, key).await {
+        // A second click finds it revoked, which is what was wanted.
+        Ok(()) | Err(AccountError::NotFound(_)) => Ok(handle::see_other("/keys")),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn page(
+    state: &WebState,
+    request: &HttpRequest,
+    who: &SignedIn,
+    secret: Option<String>,
+) -> Result<KeysPage, PageError> {
+    let mut keys = state.accounts.key_list(who.account).await?;
+    keys.sort_by_key(|key| std::cmp::Reverse(key.id));
+    let now = Timestamp::now();
+    let connection = request.connection_info();
+    Ok(KeysPage {
+        layout: handle::frame(state, who, "Keys", Nav::Keys),
+        secret,
+        origin: format!("{}://{}", connection.scheme(), connection.host()),
+        keys: keys.iter().map(|key| KeyLine::of(key, now)).collect(),
+    })
 }

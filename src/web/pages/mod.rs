@@ -8,15 +8,19 @@ pub mod assets;
 pub mod error_page;
 pub mod form;
 pub mod format;
+pub mod handle;
 pub mod home;
 pub mod journey;
 pub mod keys;
 pub mod layout;
 pub mod payment;
 pub mod payments;
+mod payments_handlers;
 pub mod row;
+mod search_view;
 pub mod sign_in;
 pub mod status;
+mod submit;
 pub mod system;
 pub mod wallets;
 
@@ -24,3 +28,39 @@ pub mod wallets;
 mod render_tests;
 #[cfg(test)]
 mod samples;
+
+use actix_web::web::{self, ServiceConfig};
+
+use handle::{PageError, PageResult};
+use payment::handlers as one;
+
+use super::error::ApiError;
+
+/// Adds the pages, and the fallback for unknown paths.
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .route("/static/{version}/{path:.*}", web::get().to(assets::serve))
+        .route("/", web::get().to(home::show))
+        .route("/payments", web::get().to(payments_handlers::show))
+        .route("/payments", web::post().to(home::pay))
+        .route("/payments/rows", web::get().to(one::show_rows))
+        .route("/payments/{id}", web::get().to(one::show))
+        .route("/payments/{id}/row", web::get().to(one::show_row))
+        .route("/payments/{id}/challenge", web::get().to(one::challenge))
+        .route("/payments/{id}/{operation}", web::post().to(one::operate))
+        .route("/wallets", web::get().to(wallets::show))
+        .route("/keys", web::get().to(keys::show))
+        .route("/keys", web::post().to(keys::create))
+        .route("/keys/{id}/revoke", web::post().to(keys::revoke))
+        .route("/system", web::get().to(system::show))
+        .route("/sign-in", web::get().to(sign_in::show_sign_in))
+        .route("/sign-in", web::post().to(sign_in::sign_in))
+        .route("/register", web::get().to(sign_in::show_register))
+        .route("/register", web::post().to(sign_in::register))
+        .route("/sign-out", web::post().to(sign_in::sign_out))
+        .default_service(web::to(nothing_here));
+}
+
+async fn nothing_here() -> PageResult {
+    Err(PageError(ApiError::not_found("page", "")))
+}

@@ -105,6 +105,20 @@ pub fn toggled(query: &str, term: &str) -> String {
     terms.join(" ")
 }
 
+/// Whether `query` has exactly this term.
+#[must_use]
+pub fn has_term(query: &str, term: &str) -> bool {
+    split_terms(query).contains(&term)
+}
+
+/// `query` without the comparisons of a field.
+#[must_use]
+pub fn without_field(query: &str, field: &str) -> String {
+    let of_field = |term: &&str| term.strip_prefix(field).is_some_and(|rest| rest.starts_with([':', '<', '>', '~']));
+    let kept: Vec<&str> = split_terms(query).into_iter().filter(|term| !of_field(term)).collect();
+    kept.join(" ")
+}
+
 /// Splits at spaces outside of quotes.
 fn split_terms(query: &str) -> Vec<&str> {
     let mut quoted = false;

@@ -22,7 +22,7 @@ fn layout(title: &str, nav: Nav) -> Layout {
 }
 
 fn rows() -> Vec<PaymentRow> {
-    samples::all().iter().map(|(_, payment)| PaymentRow::of(payment, &names(), START.plus_ms(12_000))).collect()
+    samples::all().iter().map(|(_, payment)| PaymentRow::of(payment, &names(), viewer(), START.plus_ms(12_000))).collect()
 }
 
 fn page_of(payment: &Payment) -> PaymentView {
@@ -95,15 +95,14 @@ fn pages() -> Vec<(String, String)> {
     };
     let records = [wallet("EUR", 123_450, false), wallet("EUR", 500, true), wallet("JPY", 1250, false), wallet("KWD", 1250, false)];
     let wallets = WalletsPage { layout: layout("Wallets", Nav::Wallets), wallets: super::wallets::wallet_lines(&records) };
-    let part = |name: &str, kind: &str, up| PartLine { name: name.into(), kind: kind.into(), up, detail: "answers in 0.4 ms".into() };
+    let part = |name: &str, up| PartLine { name: name.into(), up, detail: if up { "answers" } else { "is away" }.into() };
     let number = |label: &str, value: &str| (label.to_owned(), value.to_owned(), "open".to_owned());
     let system = SystemPage {
         layout: layout("System", Nav::System),
         numbers: vec![number("Accepted a second", "1,012"), number("In the queue", "312"), number("Oldest in the queue", "0.4 s"), number("Parked", "1")],
-        parts: vec![part("Store", "SQLite", true), part("Broker", "in process", true), part("Search", "Elasticsearch", false)],
+        parts: vec![part("Store", true), part("Work queue", true), part("Search", false)],
         readers: vec![ReaderLine { name: "index".into(), lag: "3".into(), cursor: "1,250".into() }],
         parked: rows().into_iter().filter(|row| row.badges.contains(&"parked")).collect(),
-        idempotency_key: "key".into(),
     };
     let sign_in = |register| SignInPage {
         layout: Layout { now_ms: START.millis(), ..Layout::signed_out("Sign in", "token") },
@@ -174,7 +173,7 @@ fn rows_read_well() {
 #[test]
 fn fragments_are_as_scripts_expect_them() {
     let (_, payment) = &samples::all()[2];
-    let row = PaymentRow::of(payment, &names(), START.plus_ms(12_000)).render().expect("renders");
+    let row = PaymentRow::of(payment, &names(), viewer(), START.plus_ms(12_000)).render().expect("renders");
     let journey = Journey::of(payment, Some(530_000)).render().expect("renders");
     let assets = super::assets::base_path();
     insta::assert_snapshot!(format!("{row}\n{journey}").replace(&assets, "/static/VERSION"));

@@ -44,7 +44,7 @@ pub fn accounts_of(payment: &Payment) -> impl Iterator<Item = AccountId> {
 pub fn from_label(payment: &Payment, names: &Names) -> String {
     match payment.submission().kind {
         Kind::Charge | Kind::TopUp => {
-            payment.state().card.map_or_else(|| "no card yet".to_owned(), |card| card.label())
+            payment.state().card.map_or_else(|| "No card yet".to_owned(), |card| card.label())
         }
         Kind::Transfer { .. } | Kind::Payout { .. } => names.get(payment.owner()).to_owned(),
     }
@@ -56,7 +56,7 @@ pub fn to_label(payment: &Payment, names: &Names) -> String {
     match payment.submission().kind {
         Kind::Charge | Kind::TopUp => names.get(payment.owner()).to_owned(),
         Kind::Transfer { payee } => names.get(payee).to_owned(),
-        Kind::Payout { bank } => format!("bank •••• {}", bank.last4()),
+        Kind::Payout { bank } => format!("Bank •••• {}", bank.last4()),
     }
 }
 
@@ -95,10 +95,11 @@ pub struct PaymentRow {
 }
 
 impl PaymentRow {
-    /// The row of a payment at `now`.
+    /// The row of a payment for `viewer` at `now`. Who received a transfer sees none of the sender's notes.
     #[must_use]
-    pub fn of(payment: &Payment, names: &Names, now: Timestamp) -> Self {
+    pub fn of(payment: &Payment, names: &Names, viewer: AccountId, now: Timestamp) -> Self {
         let submission = payment.submission();
+        let own = payment.owner() == viewer;
         let id = submission.public_id();
         Self {
             short_id: format::short_id(&id),
@@ -109,8 +110,8 @@ impl PaymentRow {
             amount: submission.amount.to_string(),
             from: from_label(payment, names),
             to: to_label(payment, names),
-            note: note(payment),
-            badges: badges(payment),
+            note: if own { note(payment) } else { String::new() },
+            badges: if own { badges(payment) } else { Vec::new() },
             created_ms: submission.created_at.millis(),
             created_iso: format::iso(submission.created_at),
             created_full: format::absolute(submission.created_at),

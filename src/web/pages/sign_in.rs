@@ -1,9 +1,17 @@
 //! `/sign-in` and `/register`.
 
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::form::FieldError;
+use super::handle::{self, Fields, PageError, PageResult};
 use super::layout::Layout;
+use crate::accounts::{AccountError, Begun, Credentials};
+use crate::web::body::Body;
+use crate::web::error::ApiError;
+use crate::web::security::{self, SignedIn};
+use crate::web::state::WebState;
 
 /// Either page; they share a template.
 #[derive(Template)]
@@ -43,6 +51,95 @@ impl SignInPage {
 pub fn safe_next(next: &str) -> &str {
     let local = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
     if local { next } else { "/" }
+}
+
+/// `GET /sign-in`.
+pub async fn show_sign_in(state: web::Data<WebState>, request: HttpRequest) -> PageResult {
+    show(&state, &request, false).await
+}
+
+/// `GET /register`.
+pub async fn show_register(state: web::Data<WebState>, request: HttpRequest) -> PageResult {
+    show(&state, &request, true).await
+}
+
+/// `POST /sign-in`.
+pub async fn sign_in(state: web::Data<WebState>, request: HttpRequest, body: Body) -> PageResult {
+    submit(&state, &request, body, false).await
+}
+
+/// `POST /register`.
+pub async fn register(state: web::Data<WebState>, request: HttpRequest, body: Body) -> PageResult {
+    submit(&state, &request, body, true).await
+}
+
+/// `POST /sign-out`.
+pub async fn sign_out(state: web::Data<WebState>, request: HttpRequest, who: SignedIn, body: Body) -> PageResult {
+    handle::signed_form(&state, &request, &who, body)?;
+    match state.accounts.session_end(who.account, who.session.id).await {
+        Ok(()) | Err(AccountError::NotFound(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut response = HttpResponse::SeeOther();
+    Ok(response.cookie(security::session_cookie_removal(&state)).insert_header((header::LOCATION, "/sign-in")).finish())
+}
+
+async fn show(state: &WebState, request: &HttpRequest, register: bool) -> PageResult {
+    let fields = Fields::of_query(request);
+    let next = safe_next(fields.get("next"));
+    // Someone who is signed in has no business here.
+    if SignedIn::of(state, request).await?.is_some() {
+        return Ok(handle::see_other(next));
+    }
+    Ok(handle::ok(&page(register, next, &fields, None)))
+}
+
+fn page(register: bool, next: &str, fields: &Fields, error: Option<FieldError>) -> SignInPage {
+    SignInPage {
+        layout: Layout::signed_out(if register { "Make an account" } else { "Sign in" }, ""),
+        register,
+        email: fields.get("email").to_owned(),
+        name: fields.get("name").to_owned(),
+        next: next.to_owned(),
+        error,
+    }
+}
+
+async fn submit(state: &WebState, request: &HttpRequest, body: Body, register: bool) -> PageResult {
+    // There is no session yet whose token the form could carry; the browser says where it comes from.
+    security::same_origin(state, request)?;
+    let fields = Fields::of_body(body)?;
+    let next = safe_next(fields.get("next"));
+    match begin(state, request, &fields, register).await {
+        Ok(begun) => {
+            let mut response = HttpResponse::SeeOther();
+            let cookie = security::session_cookie(state, begun.token);
+            Ok(response.cookie(cookie).insert_header((header::LOCATION, next)).finish())
+        }
+        Err(error @ AccountError::Store(_)) => Err(PageError::from(error)),
+        Err(error) => {
+            let error = ApiError::from(error);
+            let page = page(register, next, &fields, Some(handle::field_error(&error)));
+            Ok(handle::render(HttpResponse::build(error.status), &page))
+        }
+    }
+}
+
+async fn begin(
+    state: &WebState,
+    request: &HttpRequest,
+    fields: &Fields,
+    register: bool,
+) -> Result<Begun, AccountError> {
+    let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let address = security::client_address(state, request);
+    let form =
+        Credentials { email: fields.get("email"), password: fields.get("password"), address: &address, user_agent };
+    if register {
+        state.accounts.register_and_sign_in(&form, fields.get("name")).await
+    } else {
+        state.accounts.sign_in(&form).await
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,15 @@
 //! `/wallets`: what is there, and what is owed.
 
+use actix_web::web;
 use askama::Template;
 
-use super::layout::Layout;
+use super::handle::{self, PageResult};
+use super::layout::{Layout, Nav};
 use crate::domain::ledger::LedgerAccount;
 use crate::domain::money::Money;
 use crate::store::WalletRecord;
+use crate::web::security::SignedIn;
+use crate::web::state::WebState;
 
 /// A wallet in one currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,4 +53,11 @@ pub struct WalletsPage {
     pub layout: Layout,
     /// The wallets.
     pub wallets: Vec<WalletLine>,
+}
+
+/// `GET /wallets`.
+pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
+    let records = state.store.wallet_list(who.account).await?;
+    let layout = handle::frame(&state, &who, "Wallets", Nav::Wallets);
+    Ok(handle::ok(&WalletsPage { layout, wallets: wallet_lines(&records) }))
 }

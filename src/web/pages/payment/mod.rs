@@ -1,6 +1,7 @@
 //! `/payments/{id}`: one payment with its timeline, ledger and actions.
 
 mod actions;
+pub mod handlers;
 mod ledger;
 mod sentence;
 mod timeline;
@@ -17,6 +18,7 @@ use super::layout::Layout;
 use super::row::{Names, badges, from_label, to_label};
 use super::status::StatusBadge;
 use crate::domain::ids::AccountId;
+use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
@@ -67,8 +69,8 @@ pub struct PaymentView {
     pub badges: Vec<&'static str>,
     /// What happened, in one sentence.
     pub sentence: String,
-    /// The strip.
-    pub journey: Journey,
+    /// The strip; a payee has none.
+    pub journey: Option<Journey>,
     /// The history.
     pub timeline: Vec<TimelineItem>,
     /// What is still open.
@@ -98,6 +100,10 @@ impl PaymentView {
             at.and_then(|at| payment.history().get(at)).map_or("", |recorded| recorded.event.name())
         };
         let status = payment.state().status;
+        // A payee sees what reached their own wallet.
+        let mine = LedgerAccount::Wallet(WalletId { owner: viewer, currency: submission.amount.currency });
+        let seen: Vec<MovementRecord> =
+            movements.iter().filter(|movement| own || movement.debit == mine || movement.credit == mine).copied().collect();
         Self {
             id: submission.public_id(),
             version: payment.version(),
@@ -108,12 +114,12 @@ impl PaymentView {
             status: StatusBadge::of(payment),
             badges: badges(payment),
             sentence: sentence::sentence(payment, names, now),
-            journey: Journey::of(payment, None),
-            timeline: timeline::timeline(payment),
-            open: timeline::open_operations(payment, now),
+            journey: own.then(|| Journey::of(payment, None)),
+            timeline: if own { timeline::timeline(payment) } else { Vec::new() },
+            open: if own { timeline::open_operations(payment, now) } else { Vec::new() },
             refunds: payment.state().refunds.iter().map(|refund| refund_line(payment, refund)).collect(),
-            ledger: ledger::ledger_table(movements, cause, names),
-            facts: facts(payment),
+            ledger: ledger::ledger_table(&seen, cause, names),
+            facts: facts(payment, own),
             actions: if own { actions::actions(payment) } else { Vec::new() },
             under_way: !status.is_at_rest() || payment.operations().next().is_some(),
             challenge: own && status == crate::domain::status::Status::RequiresAction,
@@ -147,11 +153,14 @@ fn refund_line(payment: &Payment, refund: &crate::domain::payment::Refund) -> Re
     }
 }
 
-fn facts(payment: &Payment) -> Vec<Fact> {
+fn facts(payment: &Payment, own: bool) -> Vec<Fact> {
     let (submission, state) = (payment.submission(), payment.state());
     let fact = |label, value: String| Fact { label, value, copy: false };
     let mut facts = vec![Fact { label: "Payment", value: submission.public_id(), copy: true }];
     facts.push(fact("Made", format::absolute(submission.created_at)));
+    if !own {
+        return facts;
+    }
     facts.extend(submission.description.clone().map(|text| fact("Description", text)));
     facts.extend(state.card.map(|card| fact("Card", format!("{}, {:02}/{}", card.label(), card.exp_month, card.exp_year))));
     facts.push(fact("API status", state.status.dialect().to_owned()));

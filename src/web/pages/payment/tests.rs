@@ -10,7 +10,8 @@ fn view(payment: &Payment) -> PaymentView {
 /// The page without its markup: what there is to read.
 fn digest(view: &PaymentView) -> String {
     let mut text = format!("{} | {} | {}\n{}\n", view.amount, view.status.word, view.badges.join(", "), view.sentence);
-    let stages = view.journey.stages.iter().map(|stage| format!("{} {} [{}]", stage.label, stage.took, stage.state.as_str()));
+    let journey = view.journey.as_ref().expect("own");
+    let stages = journey.stages.iter().map(|stage| format!("{} {} [{}]", stage.label, stage.took, stage.state.as_str()));
     text += &format!("journey: {}\n", stages.collect::<Vec<_>>().join(" → "));
     for item in &view.timeline {
         text += &format!("  {:>9} {}\n", item.offset, item.text);
@@ -66,6 +67,8 @@ fn offered_actions_are_those_the_domain_admits() {
 fn a_payee_sees_the_payment_but_no_actions() {
     let (_, transfer) = samples::all().into_iter().find(|(name, _)| *name == "transfer").expect("sample");
     let view = PaymentView::of(&transfer, &samples::movements(&transfer), &names(), ada(), START);
-    assert!(view.actions.is_empty());
+    assert!(view.actions.is_empty() && view.timeline.is_empty() && view.journey.is_none());
+    assert!(!view.facts.iter().any(|fact| matches!(fact.label, "Description" | "Metadata")));
+    assert_eq!(view.ledger.expect("moved").lines.len(), 2);
     assert_eq!((view.from.as_str(), view.to.as_str()), ("Corner Coffee", "Ada"));
 }

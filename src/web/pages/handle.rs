@@ -1,0 +1,175 @@
+//! What the handlers of pages share: forms, names, banners, and errors as pages.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use askama::Template;
+
+use super::error_page::ErrorPage;
+use super::form::FieldError;
+use super::layout::{Layout, Nav, Notice, Tone};
+use super::row::{Names, accounts_of};
+use crate::accounts::AccountError;
+use crate::domain::ids::AccountId;
+use crate::domain::payment::Payment;
+use crate::search::SearchHealth;
+use crate::store::StoreError;
+use crate::web::body::{self, Body};
+use crate::web::error::{ApiError, InputError};
+use crate::web::security::SignedIn;
+use crate::web::state::WebState;
+
+/// An error as a page.
+#[derive(Debug)]
+pub struct PageError(pub ApiError);
+
+impl fmt::Display for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl ResponseError for PageError {
+    fn status_code(&self) -> actix_web::http::StatusCode {
+        self.0.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let status = self.0.status;
+        // The words of an API's 404 name a parameter; those of the page are better.
+        let advice = (!matches!(status.as_u16(), 404 | 500)).then(|| self.0.message.to_string());
+        let page = ErrorPage::new(Layout::signed_out("Error", ""), status, advice);
+        render(HttpResponse::build(status), &page)
+    }
+}
+
+impl<E: Into<ApiError>> From<E> for PageError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+/// The result of every page's handler.
+pub type PageResult = Result<HttpResponse, PageError>;
+
+/// Finishes an answer with a page. Pages show one person's money: nothing on the way may keep them.
+#[must_use]
+pub fn render(mut response: HttpResponseBuilder, page: &impl Template) -> HttpResponse {
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    match page.render() {
+        Ok(html) => response.content_type("text/html; charset=utf-8").body(html),
+        Err(error) => {
+            tracing::error!(error.cause = %error, "page could not be rendered");
+            HttpResponse::InternalServerError().body("The page could not be rendered.")
+        }
+    }
+}
+
+/// A page with status 200.
+#[must_use]
+pub fn ok(page: &impl Template) -> HttpResponse {
+    render(HttpResponse::Ok(), page)
+}
+
+/// Leads on to another page after a form.
+#[must_use]
+pub fn see_other(to: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
+}
+
+/// The fields of a form or of a query string.
+#[derive(Debug, Default)]
+pub struct Fields(HashMap<String, String>);
+
+impl Fields {
+    /// From the query string.
+    #[must_use]
+    pub fn of_query(request: &HttpRequest) -> Self {
+        Self::of_text(request.query_string().as_bytes())
+    }
+
+    /// From a body.
+    ///
+    /// # Errors
+    /// A body that is too large or broke off.
+    pub fn of_body(body: Body) -> Result<Self, ApiError> {
+        Ok(Self::of_text(&body::bytes(body)?))
+    }
+
+    fn of_text(text: &[u8]) -> Self {
+        Self(url::form_urlencoded::parse(text).into_owned().take(100).collect())
+    }
+
+    /// A field; empty if it is not there.
+    #[must_use]
+    pub fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+}
+
+/// The fields of a form that someone signed in sent from one of our own pages.
+///
+/// # Errors
+/// 403 if it is from elsewhere.
+pub fn signed_form(state: &WebState, request: &HttpRequest, who: &SignedIn, body: Body) -> Result<Fields, PageError> {
+    let fields = Fields::of_body(body)?;
+    who.check_form(state, request, fields.get("csrf"))?;
+    Ok(fields)
+}
+
+/// The frame of a page, with banners for what is away.
+#[must_use]
+pub fn frame(state: &WebState, who: &SignedIn, title: &str, nav: Nav) -> Layout {
+    let search = matches!(*state.search.health().borrow(), SearchHealth::Down { .. });
+    let search = search.then(|| "Search is away. Payments go on; it will catch up once it is back.");
+    let broker = (state.broker_probe)().is_err();
+    let broker = broker.then(|| "The work queue is away. Payments are accepted and will be processed once it is back.");
+    let notices = broker.into_iter().chain(search).map(|text| Notice::new(Tone::Warning, text));
+    let mut layout = Layout::signed_in(title, nav, &who.name, &who.csrf);
+    layout.notices.extend(notices);
+    layout
+}
+
+/// The names that these payments' rows need.
+///
+/// # Errors
+/// The store's.
+pub async fn names_of(state: &WebState, payments: &[Payment]) -> Result<Names, StoreError> {
+    let mut accounts: Vec<AccountId> = payments.iter().flat_map(accounts_of).collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    let directory = state.accounts.directory();
+    directory.load(accounts.iter().copied()).await?;
+    Ok(Names::new(accounts.into_iter().map(|id| (id, directory.name(id).to_string()))))
+}
+
+/// A key for a form, so that sending it twice does it once.
+///
+/// # Errors
+/// No randomness.
+pub fn idempotency_key() -> Result<String, AccountError> {
+    let bytes = crate::accounts::token::random_bytes::<16>()?;
+    Ok(crate::domain::ids::base62_encode(u128::from_be_bytes(bytes)))
+}
+
+/// The field of a form that an error is about.
+#[must_use]
+pub fn field_error(error: &ApiError) -> FieldError {
+    let param = error.param.as_deref().unwrap_or_default();
+    let inner = param.strip_prefix("card[").and_then(|rest| rest.strip_suffix(']')).unwrap_or(param);
+    let field = match inner {
+        "exp_month" | "exp_year" => "expiry",
+        "amount_to_capture" => "amount",
+        "card" => "number",
+        other => other,
+    };
+    FieldError { field: field.to_owned(), message: error.message.to_string() }
+}
+
+/// An error about one field.
+#[must_use]
+pub fn wrong(field: &'static str, message: impl Into<String>) -> ApiError {
+    InputError::new(field, "parameter_invalid_string", message.into()).into()
+}

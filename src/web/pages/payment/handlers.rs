@@ -1,0 +1,119 @@
+//! The handlers of one payment: its page, its 3-D Secure page, its actions, and its row for scripts.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::super::handle::{self, PageError, PageResult, names_of};
+use super::super::layout::{Nav, Notice, Tone};
+use super::super::submit;
+use super::{ChallengePage, PaymentPage, PaymentView};
+use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::payment::Payment;
+use crate::domain::status::Status;
+use crate::domain::submission::Kind;
+use crate::domain::time::Timestamp;
+use crate::feed::live::{Row, Viewer};
+use crate::web::api::objects::{Expand, Rendered};
+use crate::web::body::Body;
+use crate::web::error::ApiError;
+use crate::web::intake::Verb;
+use crate::web::security::SignedIn;
+use crate::web::state::WebState;
+
+/// Without JavaScript, a page with something under way asks again after so many seconds.
+const REFRESH_S: u32 = 2;
+
+/// A payment that this account may see: its own, or a transfer it received.
+async fn visible(state: &WebState, viewer: AccountId, id: &str) -> Result<Payment, PageError> {
+    let missing = || ApiError::not_found("payment", id);
+    let id: PaymentId = id.parse().map_err(|_| missing())?;
+    let payment = state.store.payment_get(&[id]).await?.into_iter().next().ok_or_else(missing)?;
+    let received = match payment.submission().kind {
+        Kind::Transfer { payee } => payee == viewer && payment.state().status == Status::Succeeded,
+        Kind::Charge | Kind::TopUp | Kind::Payout { .. } => false,
+    };
+    if payment.owner() == viewer || received { Ok(payment) } else { Err(missing().into()) }
+}
+
+async fn view(state: &WebState, viewer: AccountId, payment: &Payment) -> Result<PaymentView, PageError> {
+    let names = names_of(state, std::slice::from_ref(payment)).await?;
+    let movements = state.store.movement_list(payment.id()).await?;
+    Ok(PaymentView::of(payment, &movements, &names, viewer, Timestamp::now()))
+}
+
+async fn page(
+    state: &WebState,
+    who: &SignedIn,
+    payment: &Payment,
+    notice: Option<Notice>,
+) -> Result<PaymentPage, PageError> {
+    let view = view(state, who.account, payment).await?;
+    let mut layout = handle::frame(state, who, &format!("{} {}", view.kind, view.amount), Nav::Payments).with_notice(notice);
+    layout.refresh_s = view.under_way.then_some(REFRESH_S);
+    let object = Rendered::of(payment, Expand::default(), &state.fingerprint_key);
+    let own = payment.owner() == who.account;
+    let raw_json = if own { serde_json::to_string_pretty(&object).unwrap_or_default() } else { String::new() };
+    Ok(PaymentPage { layout, view, idempotency_key: handle::idempotency_key()?, raw_json })
+}
+
+/// `GET /payments/{id}`.
+pub async fn show(state: web::Data<WebState>, who: SignedIn, id: web::Path<String>) -> PageResult {
+    let payment = visible(&state, who.account, &id).await?;
+    Ok(handle::ok(&page(&state, &who, &payment, None).await?))
+}
+
+/// `GET /payments/{id}/challenge`.
+pub async fn challenge(state: web::Data<WebState>, who: SignedIn, id: web::Path<String>) -> PageResult {
+    let payment = visible(&state, who.account, &id).await?;
+    let page = ChallengePage {
+        layout: handle::frame(&state, &who, "3-D Secure", Nav::Payments),
+        view: view(&state, who.account, &payment).await?,
+        idempotency_key: handle::idempotency_key()?,
+    };
+    Ok(handle::ok(&page))
+}
+
+/// `POST /payments/{id}/{operation}`: an action without JavaScript.
+pub async fn operate(
+    state: web::Data<WebState>,
+    request: HttpRequest,
+    who: SignedIn,
+    path: web::Path<(String, String)>,
+    body: Body,
+) -> PageResult {
+    let fields = handle::signed_form(&state, &request, &who, body)?;
+    let (id, operation) = path.into_inner();
+    let payment = visible(&state, who.account, &id).await?;
+    let verb = Verb::parse(&operation).ok_or_else(|| ApiError::not_found("operation", &operation))?;
+    match submit::operate(&state, who.account, payment.id(), verb, &fields).await {
+        Ok(done) => Ok(handle::see_other(&format!("/payments/{}", done.payment.submission().public_id()))),
+        Err(error) if error.status == StatusCode::NOT_FOUND => Err(error.into()),
+        Err(error) => {
+            let notice = Notice::new(Tone::Error, error.message.to_string());
+            let page = page(&state, &who, &payment, Some(notice)).await?;
+            Ok(handle::render(HttpResponse::build(error.status), &page))
+        }
+    }
+}
+
+/// The row of a payment as the socket would send it.
+fn row(state: &WebState, viewer: AccountId, payment: &Payment) -> serde_json::Value {
+    let viewer = if payment.owner() == viewer { Viewer::Owner } else { Viewer::Payee };
+    serde_json::to_value(Row::of(payment, state.accounts.directory(), viewer)).unwrap_or_default()
+}
+
+/// `GET /payments/{id}/row`: read again by the page's script after it may have missed something.
+pub async fn show_row(state: web::Data<WebState>, who: SignedIn, id: web::Path<String>) -> PageResult {
+    let payment = visible(&state, who.account, &id).await?;
+    names_of(&state, std::slice::from_ref(&payment)).await?;
+    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(row(&state, who.account, &payment)))
+}
+
+/// `GET /payments/rows`: the newest, for the same purpose.
+pub async fn show_rows(state: web::Data<WebState>, who: SignedIn) -> PageResult {
+    let filter = crate::store::PaymentFilter { limit: 50, ..Default::default() };
+    let payments = state.store.payment_list(who.account, &filter).await?;
+    names_of(&state, &payments).await?;
+    let rows: Vec<_> = payments.iter().map(|payment| row(&state, who.account, payment)).collect();
+    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(serde_json::json!({ "rows": rows })))
+}

@@ -1,0 +1,137 @@
+//! What a search answered, as chips and bars that write the next query. Pure.
+
+use super::format;
+use super::payments::{Bar, Chip, ChipGroup, address, bars, toggled};
+use super::status;
+use crate::domain::status::Status;
+use crate::domain::time::Timestamp;
+use crate::search::{Bucket, Facets, HistogramSpec, Total};
+
+/// Values of a facet that are shown.
+const CHIPS_MAX: usize = 8;
+/// Spans that a histogram may cover, in minutes: ten minutes to thirty days.
+const SPANS_MIN: [i64; 6] = [10, 60, 360, 1_440, 10_080, 43_200];
+/// Bars of a histogram; divides every span into whole seconds.
+const BARS: u32 = 60;
+
+/// The facets as chips that switch a term of the query on and off.
+#[must_use]
+pub fn chip_groups(query: &str, facets: &Facets) -> Vec<ChipGroup> {
+    let group = |label, field: &str, values: &[(String, u64)], words: fn(&str) -> String| {
+        let chip = |(value, count): &(String, u64)| {
+            let term = format!("{field}:\"{value}\"");
+            let on = super::payments::has_term(query, &term);
+            Chip { label: words(value), count: Some(format::count(*count)), href: address(&toggled(query, &term)), on }
+        };
+        ChipGroup { label, chips: values.iter().take(CHIPS_MAX).map(chip).collect() }
+    };
+    let groups = [
+        group("Status", "status", &facets.status, |value| {
+            Status::parse(value).map_or_else(|| value.to_owned(), |known| status::word(known).to_owned())
+        }),
+        group("Kind", "kind", &facets.kind, kind_words),
+        group("Currency", "currency", &facets.currency, str::to_uppercase),
+        group("Declined because", "decline_code", &facets.decline_code, |value| value.replace('_', " ")),
+    ];
+    groups.into_iter().filter(|group| !group.chips.is_empty()).collect()
+}
+
+fn kind_words(kind: &str) -> String {
+    match kind {
+        "charge" => "charges",
+        "topup" => "added money",
+        "transfer" => "sent to a person",
+        "payout" => "payouts",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// The histogram to ask for: the last span that an account made at `since` has something to show in.
+#[must_use]
+pub fn histogram_spec(since: Timestamp, now: Timestamp) -> HistogramSpec {
+    let age_min = i64::try_from(now.micros_since(since) / 60_000_000).unwrap_or(i64::MAX);
+    let last = SPANS_MIN.last().copied().unwrap_or(10);
+    let span_min = SPANS_MIN.into_iter().find(|span| *span > age_min).unwrap_or(last);
+    // Ends on a whole bar, so that bars do not shift with every look.
+    let bar_s = span_min * 60 / i64::from(BARS);
+    let until_s = (now.seconds() / bar_s + 1) * bar_s;
+    HistogramSpec {
+        from_micros: (until_s - span_min * 60) * 1_000_000,
+        until_micros: until_s * 1_000_000,
+        buckets: BARS,
+    }
+}
+
+/// The bars of an answer; each narrows the query to its time. None where there is nothing to draw.
+#[must_use]
+pub fn histogram_bars(query: &str, buckets: &[Bucket]) -> Vec<Bar> {
+    if buckets.iter().all(|bucket| bucket.count == 0) {
+        return Vec::new();
+    }
+    let described: Vec<_> = buckets
+        .iter()
+        .map(|bucket| {
+            let from = Timestamp::from_micros(bucket.from_micros);
+            let plural = if bucket.count == 1 { "" } else { "s" };
+            let title = format!("{} payment{plural} from {}", format::grouped(bucket.count), format::absolute(from));
+            let until_s = bucket.until_micros.div_euclid(1_000_000);
+            let term = format!("created>={} created<{until_s}", from.seconds());
+            let narrowed = format!("{} {term}", super::payments::without_field(query, "created"));
+            (bucket.count, title, address(narrowed.trim()))
+        })
+        .collect();
+    bars(&described)
+}
+
+/// How many were found, in words.
+#[must_use]
+pub fn total_words(total: Total) -> String {
+    let plural = if total.value == 1 && total.exact { "" } else { "s" };
+    let least = if total.exact { "" } else { "at least " };
+    format!("{least}{} payment{plural}", format::grouped(total.value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::Query;
+
+    #[test]
+    fn everything_offered_is_a_query_that_is_understood() {
+        let values = |values: &[&str]| values.iter().map(|value| ((*value).to_owned(), 2)).collect::<Vec<_>>();
+        let facets = Facets {
+            status: values(&["succeeded", "requires_action"]),
+            kind: values(&["charge", "payout"]),
+            currency: values(&["eur"]),
+            card_brand: Vec::new(),
+            decline_code: values(&["insufficient_funds"]),
+        };
+        let query_of = |href: &str| {
+            let query = href.strip_prefix("/payments?q=").unwrap_or_default();
+            url::form_urlencoded::parse(format!("q={query}").as_bytes()).next().map(|(_, q)| q.into_owned()).unwrap()
+        };
+        for chip in chip_groups("coffee", &facets).into_iter().flat_map(|group| group.chips) {
+            let query = query_of(&chip.href);
+            assert!(Query::parse(&query).is_ok(), "{query}");
+        }
+        let bucket = Bucket { from_micros: 1_767_225_600_000_000, until_micros: 1_767_225_610_000_000, count: 1 };
+        let bars = histogram_bars("coffee created>5", &[bucket]);
+        let query = query_of(&bars[0].href);
+        assert_eq!(query, "coffee created>=1767225600 created<1767225610");
+        assert!(Query::parse(&query).is_ok());
+        assert_eq!(bars[0].title, "1 payment from 2026-01-01 00:00:00.000 UTC");
+    }
+
+    #[test]
+    fn the_histogram_fits_the_age_of_the_account() {
+        let now = Timestamp::from_micros(1_767_225_605_000_000);
+        let span_min = |age_min: u64| {
+            let since = Timestamp::from_micros(now.micros() - i64::try_from(age_min * 60_000_000).unwrap());
+            let spec = histogram_spec(since, now);
+            assert!(spec.until_micros > now.micros() && spec.bounds().len() == 60);
+            (spec.until_micros - spec.from_micros) / 60_000_000
+        };
+        assert_eq!([span_min(0), span_min(30), span_min(600), span_min(1_000_000)], [10, 60, 1_440, 43_200]);
+    }
+}

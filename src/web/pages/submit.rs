@@ -1,0 +1,149 @@
+//! Plain forms become commands here, through the same intake as everything else. A card number goes from the form's field
+//! into the parameters and nowhere else.
+
+use serde_json::{Map, Value, json};
+
+use super::form::PayFormInput;
+use super::handle::{Fields, wrong};
+use crate::domain::command::Command;
+use crate::domain::currency::Currency;
+use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::money::Money;
+use crate::domain::time::Timestamp;
+use crate::engine::Done;
+use crate::web::error::{ApiError, InputError};
+use crate::web::intake::{Context, Draft, KindName, OperationDraft, Verb};
+use crate::web::params::Params;
+use crate::web::payees;
+use crate::web::state::WebState;
+
+/// What the form was filled with, to show it again. The card's number is not shown again.
+#[must_use]
+pub fn input_of(fields: &Fields) -> PayFormInput {
+    let first = PayFormInput::first();
+    let or = |value: &str, default: String| if value.is_empty() { default } else { value.to_owned() };
+    PayFormInput {
+        kind: or(fields.get("kind"), first.kind),
+        amount: or(fields.get("amount"), first.amount),
+        currency: or(&fields.get("currency").to_ascii_lowercase(), first.currency),
+        payment_method: or(fields.get("payment_method"), first.payment_method),
+        destination: fields.get("destination").to_owned(),
+        bank_account: fields.get("bank_account").to_owned(),
+        description: fields.get("description").to_owned(),
+        manual: fields.get("capture_method") == "manual",
+    }
+}
+
+/// Submits what the form asks for and returns once it is committed.
+///
+/// # Errors
+/// [`ApiError`] names the field at fault; or the engine had no room.
+pub async fn submit(state: &WebState, owner: AccountId, fields: &Fields) -> Result<Done, ApiError> {
+    let kind = KindName::parse(fields.get("kind")).ok_or_else(|| wrong("kind", "Choose what to do."))?;
+    let bytes = Value::Object(payment_params(kind, fields)?).to_string();
+    let mut params = Params::from_json(bytes.as_bytes())?;
+    let draft = Draft::read(&mut params, kind, &context(state))?;
+    params.finish()?;
+    let payee = payees::resolve(state, draft.destination.as_ref()).await?;
+    let command = draft.into_command(owner, payee)?;
+    Ok(state.engine.execute(Command::Submit(Box::new(command))).await?)
+}
+
+/// Does what an action's form asks for and returns once it is committed.
+///
+/// # Errors
+/// As [`submit`].
+pub async fn operate(
+    state: &WebState,
+    actor: AccountId,
+    payment: PaymentId,
+    verb: Verb,
+    fields: &Fields,
+) -> Result<Done, ApiError> {
+    let mut params = Map::new();
+    insert(&mut params, "idempotency_key", fields.get("idempotency_key"));
+    insert(&mut params, "passed", fields.get("passed"));
+    if !fields.get("amount").is_empty() {
+        params.insert("amount".to_owned(), json!(amount(fields)?.amount_minor));
+    }
+    let bytes = Value::Object(params).to_string();
+    let mut params = Params::from_json(bytes.as_bytes())?;
+    let draft = OperationDraft::read(&mut params, verb, "amount", &context(state))?;
+    Ok(state.engine.execute(Command::Operate(draft.into_command(payment, actor))).await?)
+}
+
+fn context(state: &WebState) -> Context<'_> {
+    Context { fingerprint_key: &state.fingerprint_key, now: Timestamp::now(), confirm_default: true }
+}
+
+fn insert(params: &mut Map<String, Value>, name: &str, value: &str) {
+    if !value.is_empty() {
+        params.insert(name.to_owned(), json!(value));
+    }
+}
+
+fn amount(fields: &Fields) -> Result<Money, ApiError> {
+    let currency: Currency = fields.get("currency").parse().map_err(|_| wrong("currency", "Choose a currency."))?;
+    Money::parse_decimal(fields.get("amount"), currency).map_err(|error| {
+        InputError::new("amount", "parameter_invalid_integer", error.to_string()).into()
+    })
+}
+
+/// The fields of the form under the names of docs/websocket.md. Fields of the other verbs are left out: they are hidden,
+/// not empty.
+fn payment_params(kind: KindName, fields: &Fields) -> Result<Map<String, Value>, ApiError> {
+    let amount = amount(fields)?;
+    let mut params = Map::new();
+    params.insert("amount".to_owned(), json!(amount.amount_minor));
+    params.insert("currency".to_owned(), json!(amount.currency.lower()));
+    for name in ["idempotency_key", "description"] {
+        insert(&mut params, name, fields.get(name).trim());
+    }
+    match kind {
+        KindName::Charge | KindName::TopUp => card(&mut params, fields)?,
+        KindName::Transfer => insert(&mut params, "destination", fields.get("destination").trim()),
+        KindName::Payout => insert(&mut params, "bank_account", fields.get("bank_account")),
+    }
+    if kind == KindName::Charge {
+        insert(&mut params, "capture_method", fields.get("capture_method"));
+    }
+    Ok(params)
+}
+
+fn card(params: &mut Map<String, Value>, fields: &Fields) -> Result<(), ApiError> {
+    let number = fields.get("number").trim();
+    if number.is_empty() {
+        insert(params, "payment_method", fields.get("payment_method"));
+        return Ok(());
+    }
+    let (month, year) = expiry(fields.get("expiry")).ok_or_else(|| wrong("expiry", "Write the expiry like 12/34."))?;
+    let mut card = Map::new();
+    card.insert("number".to_owned(), json!(number));
+    card.insert("exp_month".to_owned(), json!(month));
+    card.insert("exp_year".to_owned(), json!(year));
+    insert(&mut card, "cvc", fields.get("cvc").trim());
+    params.insert("card".to_owned(), Value::Object(card));
+    Ok(())
+}
+
+/// `12/34` or `12/2034` as month and year.
+fn expiry(text: &str) -> Option<(u32, u32)> {
+    let (month, year) = text.split_once(['/', '-'])?;
+    let (month, year) = (month.trim(), year.trim());
+    let short = year.len() == 2;
+    let year: u32 = year.parse().ok()?;
+    Some((month.parse().ok()?, if short { 2_000 + year } else { year }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::expiry;
+
+    #[test]
+    fn expiries_are_read_as_people_write_them() {
+        assert_eq!(expiry("12/34"), Some((12, 2034)));
+        assert_eq!(expiry(" 1 / 2034 "), Some((1, 2034)));
+        assert_eq!(expiry("1234"), None);
+        assert_eq!(expiry("12/x"), None);
+    }
+}
