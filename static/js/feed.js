@@ -14,7 +14,6 @@ export class Feed {
   #pending = [];
   #pendingIds = new Set();
   #missed = 0;
-  #tokens = NEW_PER_SECOND;
   #hovered = false;
   #shown = [];
   #seen = [];
@@ -29,8 +28,9 @@ export class Feed {
       if (event.pointerType === "mouse") this.#hovered = over;
       this.#drain();
     };
-    this.#list.addEventListener("pointerenter", byMouse(true));
-    this.#list.addEventListener("pointerleave", byMouse(false));
+    // The whole section, so that the way to the pill does not let it go.
+    root.addEventListener("pointerenter", byMouse(true));
+    root.addEventListener("pointerleave", byMouse(false));
     this.#list.addEventListener("focusout", () => this.#drain());
     this.#pill.addEventListener("click", () => this.#showAll());
     setInterval(() => this.#tick(), 100);
@@ -87,10 +87,9 @@ export class Feed {
 
   #drain() {
     if (this.frozen) return this.#offer();
-    while (this.#tokens >= 1 && this.#pending.length > 0) {
-      this.#tokens -= 1;
-      this.#insert(this.#pending.shift());
-    }
+    const since = performance.now() - 1_000;
+    this.#shown = this.#shown.filter((at) => at > since);
+    while (this.#shown.length < NEW_PER_SECOND && this.#pending.length > 0) this.#insert(this.#pending.shift());
     if (this.#pending.length === 0) this.#missed = 0;
     this.#offer();
   }
@@ -121,9 +120,7 @@ export class Feed {
   }
 
   #tick() {
-    this.#tokens = Math.min(NEW_PER_SECOND, this.#tokens + NEW_PER_SECOND / 10);
     const since = performance.now() - 1_000;
-    this.#shown = this.#shown.filter((at) => at > since);
     this.#seen = this.#seen.filter((frame) => frame.at > since);
     const total = this.#seen.reduce((sum, frame) => sum + frame.n, 0);
     const sampled = this.#seen.some((frame) => frame.skipped > 0);

@@ -23,9 +23,13 @@ export function home(socket) {
     for (const row of frame.rows ?? []) journey.show(row);
   };
   const resync = async () => {
-    feed.resync(await fetchRows());
-    if (journey.id) journey.show(await fetchRow(journey.id));
     refreshLive();
+    try {
+      feed.resync(await fetchRows());
+      if (journey.id) journey.show(await fetchRow(journey.id));
+    } catch {
+      // The connection is what tells; the next reconnect reads again.
+    }
   };
   const updated = (frame) => {
     seen(frame);
