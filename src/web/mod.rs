@@ -11,6 +11,7 @@ pub mod error;
 pub mod health;
 pub mod intake;
 pub mod outcome;
+pub mod pages;
 pub mod params;
 pub mod payees;
 pub mod routes;

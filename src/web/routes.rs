@@ -2,7 +2,7 @@
 
 use actix_web::web::{self, ServiceConfig};
 
-use super::{api, health, ws};
+use super::{api, health, pages, ws};
 
 /// Adds all routes. The application wraps [`super::security::edge`] around them and provides `web::Data<WebState>`.
 pub fn configure(config: &mut ServiceConfig) {
@@ -11,6 +11,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/readyz", web::get().to(health::readyz))
         .route("/metrics", web::get().to(health::metrics))
         .route("/ws", web::get().to(ws::open))
-        .configure(api::configure);
-    // The pages: `.configure(super::pages::configure)` goes here, last, since it brings the fallback for unknown paths.
+        .configure(api::configure)
+        // Last, since it brings the fallback for unknown paths.
+        .configure(pages::configure);
 }
