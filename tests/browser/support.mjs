@@ -1,0 +1,149 @@
+// Starts the program and browsers for the tests of the pages.
+//
+// PAYSTORM_BIN names the binary (target/release/paystorm by default). The real parts are those of scripts/services.sh:
+// PAYSTORM_TEST_MYSQL_URL, PAYSTORM_TEST_AMQP_URL, PAYSTORM_TEST_ELASTICSEARCH_URL.
+import { spawn, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const BINARY = process.env.PAYSTORM_BIN ?? join(ROOT, "target/release/paystorm");
+const START_WITHIN_MS = 60_000;
+const STOP_WITHIN_MS = 20_000;
+
+function needed(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: run scripts/services.sh up and eval "$(scripts/services.sh env)"`);
+  return value;
+}
+
+// The settings of one stack, and what removes its traces. On the real one every test has its own names.
+function stackOf(kind) {
+  if (kind === "embedded") return { args: [], env: {}, remove: async () => {} };
+  const name = `browser_${randomBytes(4).toString("hex")}`;
+  const mysql = new URL(needed("PAYSTORM_TEST_MYSQL_URL"));
+  mysql.pathname = `/${name}`;
+  const elasticsearch = needed("PAYSTORM_TEST_ELASTICSEARCH_URL");
+  const env = {
+    PAYSTORM__STORE__URL: mysql.href,
+    PAYSTORM__BROKER__URL: needed("PAYSTORM_TEST_AMQP_URL"),
+    PAYSTORM__BROKER__PREFIX: name,
+    PAYSTORM__SEARCH__URL: elasticsearch,
+    PAYSTORM__SEARCH__PREFIX: name,
+  };
+  return { args: ["--config", join(ROOT, "config/real.toml")], env, remove: () => removeTraces(name, mysql, elasticsearch) };
+}
+
+async function removeTraces(name, mysql, elasticsearch) {
+  const login = ["-h", mysql.hostname, "-P", mysql.port || "3306", "-u", mysql.username, `-p${mysql.password}`];
+  spawnSync("mysql", [...login, "-e", `DROP DATABASE IF EXISTS \`${name}\``]);
+  const indices = await (await fetch(`${elasticsearch}/_cat/indices/${name}*?h=index&expand_wildcards=all`)).text();
+  for (const index of indices.split("\n").filter(Boolean)) await fetch(`${elasticsearch}/${index}`, { method: "DELETE" });
+  if (!process.env.PAYSTORM_TEST_AMQP_ADMIN_URL) return;
+  const admin = new URL(process.env.PAYSTORM_TEST_AMQP_ADMIN_URL);
+  const headers = { authorization: `Basic ${btoa(`${admin.username}:${admin.password}`)}` };
+  for (const kind of ["queues", "exchanges"]) {
+    const all = await (await fetch(`${admin.origin}/api/${kind}/%2F`, { headers })).json();
+    const ours = all.filter((each) => each.name.startsWith(`${name}.`));
+    for (const each of ours) await fetch(`${admin.origin}/api/${kind}/%2F/${each.name}`, { method: "DELETE", headers });
+  }
+}
+
+// A running server: { origin, stop() }. `env` adds settings.
+export async function startServer({ stack = "embedded", env = {} } = {}) {
+  const data = await mkdtemp(join(tmpdir(), "paystorm-browser-"));
+  const { args, env: stackEnv, remove } = stackOf(stack);
+  const child = spawn(BINARY, ["serve", ...args, "--bind", "127.0.0.1:0", "--data-dir", data], {
+    env: { ...process.env, ...stackEnv, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  const origin = await new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no address within ${START_WITHIN_MS} ms:\n${output}`)), START_WITHIN_MS);
+    const read = (chunk) => {
+      output = (output + chunk).slice(-20_000);
+      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(output);
+      if (!found) return;
+      clearTimeout(timer);
+      resolve(found[0]);
+    };
+    child.stdout.on("data", read);
+    child.stderr.on("data", read);
+    child.on("error", reject);
+    child.on("exit", (code) => reject(new Error(`${BINARY} ended with ${code}:\n${output}`)));
+  });
+  const stop = async () => {
+    const ended = new Promise((resolve) => (child.exitCode === null ? child.on("exit", resolve) : resolve()));
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_WITHIN_MS);
+    await ended;
+    clearTimeout(timer);
+    await rm(data, { recursive: true, force: true });
+    await remove();
+  };
+  return { origin, stop, output: () => output };
+}
+
+export function launchBrowser() {
+  return chromium.launch({ executablePath: process.env.PAYSTORM_CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+}
+
+// A person with a browser of their own, registered and on Home. Counts what the page does on the network.
+export async function person(browser, origin, name, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  const seen = { navigations: 0, sockets: 0, requests: [], errors: [] };
+  page.on("framenavigated", (frame) => frame === page.mainFrame() && (seen.navigations += 1));
+  page.on("websocket", () => (seen.sockets += 1));
+  page.on("request", (request) => seen.requests.push(request.url()));
+  page.on("pageerror", (error) => seen.errors.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && seen.errors.push(message.text()));
+  const email = `${name.toLowerCase()}-${randomBytes(4).toString("hex")}@example.com`;
+  await page.goto(`${origin}/register`);
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Password").fill("a long and quiet river");
+  await page.getByRole("button", { name: "Make the account" }).click();
+  await page.waitForURL(`${origin}/`);
+  await page.locator('[data-connection][data-state="live"]').waitFor();
+  return { context, page, email, name, seen };
+}
+
+// Records every word that the status of the newest row of the feed has, in order: { id: [words] }.
+export function recordStatuses(page) {
+  return page.evaluate(() => {
+    window.statuses = {};
+    const note = () => {
+      for (const row of document.querySelectorAll("[data-feed-rows] > [data-payment-id]")) {
+        const words = (window.statuses[row.dataset.paymentId] ??= []);
+        const word = row.querySelector("[data-status-text]").textContent;
+        if (words.at(-1) !== word) words.push(word);
+      }
+    };
+    note();
+    new MutationObserver(note).observe(document.querySelector("[data-feed-rows]"), { subtree: true, childList: true, characterData: true, attributes: true });
+  });
+}
+
+// Fills and sends the form of Home; resolves with the id of the payment once the journey has begun.
+export async function pay(page, { verb, amount, card, to, bank }) {
+  const before = await page.locator("[data-journey]").getAttribute("data-journey");
+  await page.locator(".verb", { hasText: verb }).click();
+  await page.getByLabel("Amount", { exact: true }).fill(amount);
+  if (card) await page.getByLabel("Test card").selectOption(card);
+  if (to) await page.getByLabel("To", { exact: true }).fill(to);
+  if (bank) await page.getByLabel("Bank account").selectOption(bank);
+  await page.locator("[data-submit]").click();
+  const strip = page.locator(`[data-journey^="p"]:not([data-journey="${before}"]), [data-journey^="t"]:not([data-journey="${before}"])`);
+  await strip.waitFor({ timeout: 15_000 });
+  return strip.getAttribute("data-journey");
+}
+
+// Waits until the feed's row of this payment has a status.
+export function waitForStatus(page, id, status) {
+  return page.locator(`[data-feed-rows] [data-payment-id="${id}"][data-status="${status}"]`).waitFor({ timeout: 15_000 });
+}
