@@ -331,7 +331,7 @@ pub struct RequestId(pub String);
 /// # Errors
 /// What the handler failed with.
 pub async fn edge(
-    mut request: ServiceRequest,
+    request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     use actix_web::HttpMessage as _;
@@ -339,14 +339,8 @@ pub async fn edge(
     let id = format!("req_{}", base62_encode(uuid::Uuid::now_v7().as_u128()));
     request.extensions_mut().insert(RequestId(id.clone()));
     let is_api = request.path().starts_with("/v1/");
-    let http = request.parts_mut().0.clone();
-    let mut response = match next.call(request).await {
-        Ok(response) => response.map_into_left_body(),
-        Err(error) => {
-            let response = HttpResponse::from_error(error);
-            ServiceResponse::new(http, response).map_into_right_body()
-        }
-    };
+    // Handlers' errors are answers by now. Nothing may hold the request meanwhile: the router writes into it.
+    let mut response = next.call(request).await?;
     if let Some(state) = &state {
         let class = match response.status().as_u16() {
             100..=199 => "1xx",
