@@ -131,7 +131,7 @@ impl SqliteStore {
     async fn read_durability(&self) -> StoreResult<super::Durability> {
         let mut conn = self.writer.lock().await;
         let mut settings = Vec::new();
-        for name in ["synchronous", "wal_autocheckpoint", "page_size"] {
+        for name in ["synchronous", "page_size"] {
             settings.push((name.to_owned(), pragma_number(&mut conn, name).await?.to_string()));
         }
         settings.push(("journal_mode".to_owned(), pragma_text(&mut conn, "journal_mode").await?));
