@@ -15,12 +15,14 @@ export function home(socket) {
   const journey = new Journey(document.querySelector("[data-journey]"));
   const link = document.querySelector("[data-journey-link]");
   const hint = document.querySelector("[data-journey-hint]");
+  const said = document.querySelector("[data-said]");
   let unfollow = () => {};
 
   const seen = (frame) => {
     if (frame.type === "progress") journey.progress(frame);
     if (frame.type === "indexed") journey.indexed(frame);
     for (const row of frame.rows ?? []) journey.show(row);
+    if (!journey.underWay && said.textContent === "Queued.") said.textContent = "";
   };
   const resync = async () => {
     refreshLive();
