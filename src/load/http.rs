@@ -1,0 +1,147 @@
+//! The HTTP transport: one POST per piece of work, answered as soon as it is accepted. Settlement is watched over the
+//! WebSocket like that of the other transport.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use reqwest::{Client, RequestBuilder, StatusCode};
+use serde::Deserialize;
+
+use super::plan::Work;
+use super::shared::{Shared, Source};
+use super::tracker::Pending;
+use super::wire::WireError;
+use crate::domain::ids::PaymentId;
+use crate::domain::status::Status;
+
+/// Requests at once per `--connections`; what is due beyond waits its turn, and its latency shows it.
+const REQUESTS_MAX: usize = 256;
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+#[derive(Deserialize)]
+struct Accepted<'a> {
+    #[serde(borrow)]
+    id: &'a str,
+    #[serde(borrow, default)]
+    status: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Refused<'a> {
+    #[serde(borrow)]
+    error: WireError<'a>,
+}
+
+/// A client for this run.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn client() -> reqwest::Result<Client> {
+    Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).tcp_nodelay(true).build()
+}
+
+/// Sends until the run is over.
+pub async fn send(shared: Arc<Shared>, connection: u64, client: Client) {
+    let mut source = Source::new(&shared, connection);
+    let mut running = FuturesUnordered::new();
+    let mut again = FuturesUnordered::new();
+    loop {
+        let due = source.take(REQUESTS_MAX.saturating_sub(running.len()));
+        shared.tracker.sent(&due, shared.now_us());
+        running.extend(due.into_iter().map(|pending| post(&shared, &client, pending)));
+        let asked = shared.take_again(REQUESTS_MAX.saturating_sub(again.len()));
+        again.extend(asked.into_iter().map(|(payment, pending)| look(&shared, &client, payment, pending)));
+        let full = running.len() >= REQUESTS_MAX;
+        tokio::select! {
+            () = shared.stop.cancelled() => break,
+            Some(()) = running.next(), if !running.is_empty() => {}
+            Some(()) = again.next(), if !again.is_empty() => {}
+            () = source.changed(), if !full => {}
+        }
+    }
+    let left = source.never_taken();
+    shared.tracker.count(|counts| counts.skipped += left);
+}
+
+fn prepared(shared: &Shared, request: RequestBuilder, account: u32) -> RequestBuilder {
+    let request = request.bearer_auth(&shared.key);
+    match shared.plan.account_name(account) {
+        Some(account) => request.header("Stripe-Account", account),
+        None => request,
+    }
+}
+
+/// One piece of work, sent until it is answered.
+async fn post(shared: &Shared, client: &Client, pending: Pending) {
+    let (path, body) = shared.plan.http_request(pending.index, pending.work);
+    let mut url = shared.target.clone();
+    url.set_path(path);
+    loop {
+        let request = prepared(shared, client.post(url.clone()), pending.account)
+            .header("Idempotency-Key", shared.plan.key(pending.index))
+            .header("Prefer", "respond-async")
+            .header("Content-Type", "application/json")
+            .body(body.clone());
+        let answer = async { read(request.send().await?).await };
+        if let Ok((status, text)) = answer.await {
+            return answered(shared, &pending, status, &text);
+        }
+        shared.tracker.count(|counts| counts.resent += 1);
+        tokio::time::sleep(RETRY_PAUSE).await;
+    }
+}
+
+async fn read(response: reqwest::Response) -> reqwest::Result<(StatusCode, String)> {
+    let status = response.status();
+    Ok((status, response.text().await?))
+}
+
+fn answered(shared: &Shared, pending: &Pending, status: StatusCode, text: &str) {
+    shared.tracker.apply(shared.now_us(), |applying| {
+        let accepted = serde_json::from_str::<Accepted<'_>>(text).ok().filter(|_| status.is_success());
+        // A refund is acknowledged by its own id; what is followed is its payment.
+        let payment = match pending.work {
+            Work::Refund { payment, .. } => Some(payment),
+            Work::TopUp | Work::Charge | Work::Transfer => {
+                accepted.as_ref().and_then(|accepted| accepted.id.parse().ok())
+            }
+        };
+        match (accepted, payment) {
+            (Some(accepted), Some(payment)) => applying.acknowledged(pending, payment, accepted.id, None),
+            _ => {
+                let error = serde_json::from_str::<Refused<'_>>(text).map(|refused| refused.error);
+                let code = error
+                    .as_ref()
+                    .map_or_else(|_| format!("http_{}", status.as_u16()), |e| e.code().to_owned());
+                applying.refused(pending, &code, error.as_ref().map_or("no reason given", |e| e.message()));
+            }
+        }
+    });
+}
+
+/// Asks for the state of a payment that may have settled unseen. The dialect shows fewer states than there are; what it
+/// calls `requires_payment_method` counts as declined here.
+async fn look(shared: &Shared, client: &Client, payment: PaymentId, pending: Pending) {
+    let (path, prefix) = match pending.work {
+        Work::Charge | Work::Refund { .. } => ("payment_intents", "pi_"),
+        Work::TopUp => ("topups", "tu_"),
+        Work::Transfer => ("transfers", "tr_"),
+    };
+    let mut url = shared.target.clone();
+    url.set_path(&format!("/v1/{path}/{}", payment.with_prefix(prefix)));
+    let answer = async { read(prepared(shared, client.get(url), pending.account).send().await?).await };
+    let Ok((StatusCode::OK, text)) = answer.await else { return };
+    let status = serde_json::from_str::<Accepted<'_>>(&text).ok().and_then(|payment| match payment.status {
+        Some("requires_payment_method" | "failed") => Some(Status::Declined),
+        // Objects without a status of their own exist once they are done.
+        Some(status) => Status::parse(status),
+        None => Some(Status::Succeeded),
+    });
+    // The version is not shown. That of a refund's payment says nothing about the refund, so it is not concluded from.
+    if let Some(status) = status.filter(|_| !matches!(pending.work, Work::Refund { .. })) {
+        shared.tracker.apply(shared.now_us(), |applying| applying.row(payment, status, u32::MAX));
+    }
+}

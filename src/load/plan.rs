@@ -1,0 +1,205 @@
+//! What each arrival is: drawn from (seed, index), so that a run can be repeated and a lost frame sent again unchanged.
+
+use std::fmt::Write as _;
+
+use super::args::Mix;
+use crate::domain::ids::PaymentId;
+
+/// Largest charge, in minor units.
+const CHARGE_MAX: u64 = 10_000;
+/// Largest transfer: small against what wallets are filled with, so that funds never run out in a run.
+const TRANSFER_MAX: u64 = 500;
+/// What each wallet is filled with before a run, in minor units.
+pub const FILL_MINOR: u64 = 50_000_000;
+
+/// One piece of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Fill a wallet.
+    TopUp,
+    /// Charge a card.
+    Charge,
+    /// Move money between wallets.
+    Transfer,
+    /// Give a charge back.
+    Refund {
+        /// The charge.
+        payment: PaymentId,
+        /// The account it belongs to, as an index.
+        account: u32,
+        /// Its version when it had succeeded.
+        version: u32,
+    },
+}
+
+impl Work {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TopUp => "topup",
+            Self::Charge => "charge",
+            Self::Transfer => "transfer",
+            Self::Refund { .. } => "refund",
+        }
+    }
+}
+
+/// What the mix asks for at an index. Which charge a refund is of depends on what has succeeded by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// This.
+    Work(Work),
+    /// Some refund.
+    Refund,
+}
+
+/// The plan of a run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The run's name.
+    pub run: String,
+    /// What draws start from.
+    pub seed: u64,
+    /// The mix; `None` fills every account once.
+    pub mix: Option<Mix>,
+    /// The accounts to act for; empty for the key's own.
+    pub accounts: Vec<String>,
+    /// Whether every payment touches the first account.
+    pub hot: bool,
+}
+
+/// Sixty-four well mixed bits of a seed and two numbers (the finaliser of SplitMix64, twice).
+#[must_use]
+pub fn mixed(seed: u64, index: u64, use_of: u64) -> u64 {
+    let round = |mut z: u64| {
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    round(round(seed ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_add(use_of))
+}
+
+impl Plan {
+    fn draw(&self, index: u64, use_of: u64, below: u64) -> u64 {
+        mixed(self.seed, index, use_of) % below.max(1)
+    }
+
+    /// What the mix asks for.
+    #[must_use]
+    pub fn wanted(&self, index: u64) -> Wanted {
+        let Some(mix) = self.mix else { return Wanted::Work(Work::TopUp) };
+        let drawn = self.draw(index, 1, mix.total());
+        if drawn < u64::from(mix.charge) {
+            Wanted::Work(Work::Charge)
+        } else if drawn < u64::from(mix.charge) + u64::from(mix.transfer) {
+            Wanted::Work(Work::Transfer)
+        } else {
+            Wanted::Refund
+        }
+    }
+
+    /// The index of the account that this work acts for.
+    #[must_use]
+    pub fn account(&self, index: u64, work: Work) -> u32 {
+        let count = self.accounts.len() as u64;
+        let account = match work {
+            Work::Refund { account, .. } => return account,
+            Work::TopUp => index,
+            Work::Charge | Work::Transfer if self.hot => 0,
+            Work::Charge | Work::Transfer => self.draw(index, 2, count),
+        };
+        u32::try_from(account).unwrap_or(0)
+    }
+
+    /// The name of the account at this index; `None` for the key's own.
+    #[must_use]
+    pub fn account_name(&self, account: u32) -> Option<&str> {
+        self.accounts.get(usize::try_from(account).ok()?).map(String::as_str)
+    }
+
+    fn payee(&self, index: u64, from: u32) -> Option<&str> {
+        let count = self.accounts.len() as u64;
+        // Any but the sender's.
+        let step = 1 + if self.hot { 0 } else { self.draw(index, 3, count.saturating_sub(1)) };
+        let payee = (u64::from(from) + step) % count.max(1);
+        self.accounts.get(usize::try_from(payee).ok()?).map(String::as_str)
+    }
+
+    /// How much, in minor units.
+    #[must_use]
+    pub fn amount_minor(&self, index: u64, work: Work) -> u64 {
+        match work {
+            Work::TopUp => FILL_MINOR,
+            Work::Charge | Work::Refund { .. } => 100 + self.draw(index, 4, CHARGE_MAX),
+            Work::Transfer => 1 + self.draw(index, 4, TRANSFER_MAX),
+        }
+    }
+
+    /// The idempotency key: in the order of the indices, so that stored keys touch few pages.
+    #[must_use]
+    pub fn key(&self, index: u64) -> String {
+        format!("{}-{index:010}", self.run)
+    }
+
+    /// Writes the object that `payment.submit_batch` takes. Names and ids need no escapes: they are letters, digits and
+    /// `-_.` throughout.
+    pub fn write_payment(&self, out: &mut String, index: u64, work: Work) {
+        let kind = work.name();
+        let amount = self.amount_minor(index, work);
+        let account = self.account(index, work);
+        // Writing to a string cannot fail.
+        let _ = write!(
+            out,
+            r#"{{"kind":"{kind}","amount":{amount},"currency":"eur","lane":"bulk","draw_key":{index}"#
+        );
+        let _ = write!(out, r#","run":"{run}","idempotency_key":"{run}-{index:010}""#, run = self.run);
+        if let Some(account) = self.account_name(account) {
+            let _ = write!(out, r#","account":"{account}""#);
+        }
+        let _ = match (work, self.payee(index, account)) {
+            (Work::Transfer, Some(payee)) => write!(out, r#","destination":"{payee}"}}"#),
+            _ => write!(out, r#","payment_method":"pm_card_visa"}}"#),
+        };
+    }
+
+    /// Writes the fields of `operation.submit` for a refund, after its type and id.
+    pub fn write_refund(&self, out: &mut String, index: u64, payment: PaymentId, account: u32) {
+        let _ = write!(
+            out,
+            r#","payment_id":"{payment}","operation":"refund","idempotency_key":"{}-{index:010}""#,
+            self.run
+        );
+        if let Some(account) = self.account_name(account) {
+            let _ = write!(out, r#","account":"{account}""#);
+        }
+        out.push('}');
+    }
+
+    /// Path and JSON body of the same over HTTP.
+    #[must_use]
+    pub fn http_request(&self, index: u64, work: Work) -> (&'static str, String) {
+        let amount = self.amount_minor(index, work);
+        let common = format!(r#""lane":"bulk","draw_key":{index},"run":"{}""#, self.run);
+        match work {
+            Work::Refund { payment, .. } => ("/v1/refunds", format!(r#"{{"payment_intent":"{payment}"}}"#)),
+            Work::Charge => (
+                "/v1/payment_intents",
+                format!(
+                    r#"{{"amount":{amount},"currency":"eur","payment_method":"pm_card_visa","confirm":true,{common}}}"#
+                ),
+            ),
+            Work::TopUp => (
+                "/v1/topups",
+                format!(r#"{{"amount":{amount},"currency":"eur","source":"pm_card_visa",{common}}}"#),
+            ),
+            Work::Transfer => {
+                let payee = self.payee(index, self.account(index, work)).unwrap_or_default();
+                (
+                    "/v1/transfers",
+                    format!(r#"{{"amount":{amount},"currency":"eur","destination":"{payee}",{common}}}"#),
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! A run from end to end: accounts, funds, load, drain, report.
+
+use std::fs::File;
+use std::ops::Range;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use parking_lot::Mutex;
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::args::{LoadArgs, Rate, Transport};
+use super::plan::{Plan, mixed};
+use super::report::Report;
+use super::schedule::{Released, Schedule, pace};
+use super::shared::{Arrivals, Shared};
+use super::tracker::{Counts, Tracker};
+use super::{http, setup, ws};
+
+/// How often the progress bar moves.
+const TICK: Duration = Duration::from_millis(200);
+/// How long what is open may show no progress before it is asked for again.
+const STALL: Duration = Duration::from_secs(2);
+/// How long filling the wallets may take without any progress.
+const FILL_STALL: Duration = Duration::from_secs(60);
+
+/// Runs a load run as told. Prints the progress only; the report is the caller's to print.
+///
+/// # Errors
+/// If the run could not be made: the server is not there, does not let the key in, or the file of acknowledgements
+/// cannot be written. What went wrong *within* a run is in its report.
+pub async fn run(args: &LoadArgs) -> anyhow::Result<Report> {
+    let run = args.run.clone().unwrap_or_else(made_up_name);
+    let client = http::client()?;
+    // Every payment touches the first of two wallets.
+    let hot = args.wallets == 1;
+    let wanted = if hot { 2 } else { args.wallets };
+    if wanted == 0 && args.mix.transfer > 0 {
+        bail!(
+            "a mix with transfers needs accounts to send to: leave --wallets out, or use --mix charge=90,refund=10"
+        );
+    }
+    let accounts = setup::accounts(&client, &args.target, &args.key, wanted, &run).await?;
+    if args.mix.transfer > 0 {
+        fill(args, &run, &accounts).await?;
+    }
+    let plan = Plan { run, seed: args.seed, mix: Some(args.mix), accounts, hot };
+    let acks = args
+        .acks
+        .as_ref()
+        .map(|path| File::create(path).with_context(|| format!("cannot write {}", path.display())));
+    let cpu_before_s = cpu_s();
+    let load = Load::start(args, plan, acks.transpose()?, &client).await?;
+    let mut report = load.finish(args).await?;
+    report.generator_cpu_s = cpu_s() - cpu_before_s;
+    Ok(report)
+}
+
+/// A run under way.
+struct Load {
+    shared: Arc<Shared>,
+    released: watch::Receiver<Released>,
+    tasks: TaskTracker,
+    window: Range<u64>,
+}
+
+fn us(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+impl Load {
+    async fn start(
+        args: &LoadArgs,
+        plan: Plan,
+        acks: Option<File>,
+        client: &reqwest::Client,
+    ) -> anyhow::Result<Self> {
+        let end = args.warmup + args.duration;
+        let window = us(args.warmup)..us(end);
+        let (release, released) = watch::channel(Released::default());
+        let arrivals = match args.rate {
+            Rate::PerSecond(rate) => Arrivals::Open {
+                schedule: Schedule::new(rate, end, args.poisson.then_some(args.seed)),
+                released: released.clone(),
+            },
+            Rate::Max => Arrivals::Closed {
+                next: AtomicU64::new(0),
+                total: u64::MAX,
+                end_us: us(end),
+                in_flight: u64::from(args.in_flight) * u64::from(args.connections),
+            },
+        };
+        let shared = Arc::new(shared(args, plan, Tracker::new(window.clone(), acks)?, arrivals));
+        let tasks = TaskTracker::new();
+        let (ready, is_ready) = oneshot::channel();
+        tasks.spawn(ws::observe(Arc::clone(&shared), ready));
+        is_ready.await.context("the run could not be watched")??;
+        // The clock starts once the run is watched, so that nothing settles unseen.
+        let start = *shared.start.get_or_init(Instant::now);
+        spawn_senders(args.transport, &shared, &tasks, client);
+        if let Arrivals::Open { schedule, .. } = &shared.arrivals {
+            let schedule = schedule.clone();
+            std::thread::Builder::new()
+                .name("pace".to_owned())
+                .spawn(move || pace(&schedule, start, &release))?;
+        }
+        tasks.close();
+        Ok(Self { shared, released, tasks, window })
+    }
+
+    fn is_over(&self) -> bool {
+        match self.shared.arrivals {
+            Arrivals::Open { .. } => self.released.borrow().ended,
+            Arrivals::Closed { end_us, .. } => self.shared.now_us() >= end_us,
+        }
+    }
+
+    async fn finish(self, args: &LoadArgs) -> anyhow::Result<Report> {
+        let bar = progress_bar(args);
+        let mut ticks = tokio::time::interval(TICK);
+        let mut before = Moment { at: Instant::now(), counts: Counts::default() };
+        let mut moved_at = Instant::now();
+        let mut drain_until = None;
+        loop {
+            ticks.tick().await;
+            if let Some(error) = self.shared.tracker.ack_failure() {
+                self.shared.stop.cancel();
+                return Err(error).context("the file of acknowledgements cannot be written");
+            }
+            let counts = self.shared.tracker.counts();
+            if counts.finished_all != before.counts.finished_all {
+                moved_at = Instant::now();
+            }
+            before = before.show(&bar, counts, self.shared.now_us());
+            if !self.is_over() {
+                continue;
+            }
+            let until = *drain_until.get_or_insert_with(|| Instant::now() + args.drain);
+            if self.all_done(counts) || Instant::now() >= until {
+                break;
+            }
+            if moved_at.elapsed() >= STALL {
+                moved_at = Instant::now();
+                self.shared.ask_again();
+            }
+        }
+        bar.finish_and_clear();
+        self.shared.stop.cancel();
+        self.tasks.wait().await;
+        Ok(self.report(args))
+    }
+
+    fn all_done(&self, counts: Counts) -> bool {
+        let finished = counts.unanswered == 0 && counts.open == 0;
+        match self.shared.arrivals {
+            Arrivals::Open { .. } => {
+                finished && counts.finished_all + counts.skipped >= self.released.borrow().until
+            }
+            Arrivals::Closed { .. } => finished,
+        }
+    }
+
+    fn report(&self, args: &LoadArgs) -> Report {
+        let counts = self.shared.tracker.counts();
+        let seconds = args.duration.as_secs_f64().max(f64::MIN_POSITIVE);
+        #[expect(clippy::cast_precision_loss, reason = "counts of a run, for people")]
+        let per_s = |count: u64| count as f64 / seconds;
+        let mut report = Report {
+            run: self.shared.plan.run.clone(),
+            target: self.shared.target.to_string(),
+            transport: args.transport.as_str().to_owned(),
+            accepted_per_s: per_s(counts.accepted_within),
+            completed_per_s: per_s(counts.completed_within),
+            offered_per_s: match args.rate {
+                Rate::PerSecond(rate) => rate,
+                Rate::Max => per_s(counts.sent),
+            },
+            duration_s: args.duration.as_secs_f64(),
+            warmup_s: args.warmup.as_secs_f64(),
+            drain_s: Duration::from_micros(counts.last_settled_us.saturating_sub(self.window.end))
+                .as_secs_f64(),
+            ..Report::default()
+        };
+        self.shared.tracker.fill(&mut report);
+        report
+    }
+}
+
+fn shared(args: &LoadArgs, plan: Plan, tracker: Tracker, arrivals: Arrivals) -> Shared {
+    Shared {
+        plan,
+        tracker,
+        start: OnceLock::new(),
+        target: args.target.clone(),
+        key: args.key.clone(),
+        arrivals,
+        connections: u64::from(args.connections),
+        again: Mutex::new(Vec::new()),
+        again_signal: watch::Sender::new(0),
+        stop: CancellationToken::new(),
+    }
+}
+
+fn spawn_senders(transport: Transport, shared: &Arc<Shared>, tasks: &TaskTracker, client: &reqwest::Client) {
+    for connection in 0..shared.connections {
+        let shared = Arc::clone(shared);
+        match transport {
+            Transport::Ws => tasks.spawn(ws::send(shared, connection)),
+            Transport::Http => tasks.spawn(http::send(shared, connection, client.clone())),
+        };
+    }
+}
+
+/// Fills the wallet of every account once, and waits until the money is there.
+async fn fill(args: &LoadArgs, run: &str, accounts: &[String]) -> anyhow::Result<()> {
+    let total = accounts.len() as u64;
+    let plan = Plan {
+        run: format!("{run}.fill"),
+        seed: args.seed,
+        mix: None,
+        accounts: accounts.to_vec(),
+        hot: false,
+    };
+    let arrivals = Arrivals::Closed { next: AtomicU64::new(0), total, end_us: u64::MAX, in_flight: 2_000 };
+    let shared = Arc::new(shared(args, plan, Tracker::new(0..u64::MAX, None)?, arrivals));
+    let tasks = TaskTracker::new();
+    let (ready, is_ready) = oneshot::channel();
+    tasks.spawn(ws::observe(Arc::clone(&shared), ready));
+    is_ready.await.context("the wallets could not be watched")??;
+    let connections = shared.connections;
+    for connection in 0..connections {
+        tasks.spawn(ws::send(Arc::clone(&shared), connection));
+    }
+    tasks.close();
+    let (mut moved_at, mut finished) = (Instant::now(), 0);
+    while finished < total {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let now = shared.tracker.counts().finished_all;
+        if now != finished {
+            (moved_at, finished) = (Instant::now(), now);
+        } else if moved_at.elapsed() >= FILL_STALL {
+            break;
+        }
+    }
+    shared.stop.cancel();
+    tasks.wait().await;
+    let mut report = Report::default();
+    shared.tracker.fill(&mut report);
+    let filled = report.outcomes.get("succeeded").copied().unwrap_or(0);
+    if filled < total {
+        let cause = shared.tracker.first_error().unwrap_or_else(|| "they did not settle in time".to_owned());
+        bail!("only {filled} of {total} wallets could be filled: {cause}");
+    }
+    Ok(())
+}
+
+fn progress_bar(args: &LoadArgs) -> ProgressBar {
+    if args.no_progress {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(us(args.warmup + args.duration) / 1_000);
+    // A fixed template; without it the bar would only be plainer.
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {elapsed} of about {duration}  {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// What was counted at a moment, to show rates of.
+struct Moment {
+    at: Instant,
+    counts: Counts,
+}
+
+impl Moment {
+    fn show(self, bar: &ProgressBar, counts: Counts, now_us: u64) -> Self {
+        let seconds = self.at.elapsed().as_secs_f64().max(0.001);
+        #[expect(clippy::cast_precision_loss, reason = "shown to people")]
+        let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 / seconds;
+        let accepted = rate(counts.accepted, self.counts.accepted);
+        let completed = rate(counts.completed, self.counts.completed);
+        let (open, errors) = (counts.unanswered + counts.open, counts.errors);
+        bar.set_position(now_us / 1_000);
+        bar.set_message(format!(
+            "accepted {accepted:.0}/s  completed {completed:.0}/s  open {open}  errors {errors}"
+        ));
+        Self { at: Instant::now(), counts }
+    }
+}
+
+fn made_up_name() -> String {
+    let micros = crate::domain::time::Timestamp::now().micros().unsigned_abs();
+    let random = mixed(micros, u64::from(std::process::id()), 0) & 0xffff;
+    // Names sort by the time of their runs, and so do the idempotency keys that begin with them.
+    format!("run-{}-{random:04x}", micros / 1_000_000)
+}
+
+/// Processor time that this process has used, in seconds; zero where the system does not tell.
+fn cpu_s() -> f64 {
+    let Ok(text) = std::fs::read_to_string("/proc/self/stat") else { return 0.0 };
+    // Fields 14 and 15, in ticks of 10 ms; the name before them, in parentheses, may hold anything.
+    let after_name = text.rsplit(')').next().unwrap_or_default();
+    after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>()
+        / 100.0
+}

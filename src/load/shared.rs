@@ -1,0 +1,195 @@
+//! What all connections of a run share, and where each takes its next work from.
+
+use std::iter::Peekable;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::plan::{Plan, Wanted, Work};
+use super::schedule::{Released, Schedule, micros_since};
+use super::tracker::{Pending, Tracker};
+use crate::domain::ids::PaymentId;
+
+/// Work that may be unanswered or open at once in an open run, so that memory stays bounded; past it, arrivals are skipped.
+const OPEN_MAX: u64 = 1_000_000;
+
+/// What all connections of a run share.
+pub struct Shared {
+    /// What each arrival is.
+    pub plan: Plan,
+    /// What became of it.
+    pub tracker: Tracker,
+    /// The moment that all times count from.
+    pub start: OnceLock<Instant>,
+    /// The server.
+    pub target: Url,
+    /// The key to act with.
+    pub key: String,
+    /// When work is due.
+    pub arrivals: Arrivals,
+    /// How many connections send.
+    pub connections: u64,
+    /// Work whose state is to be asked for again.
+    pub again: Mutex<Vec<(PaymentId, Pending)>>,
+    /// Changes when `again` was filled.
+    pub again_signal: watch::Sender<u64>,
+    /// The end.
+    pub stop: CancellationToken,
+}
+
+/// When work is due.
+pub enum Arrivals {
+    /// By a schedule, whatever the server does.
+    Open {
+        /// The schedule.
+        schedule: Schedule,
+        /// How far it has come.
+        released: watch::Receiver<Released>,
+    },
+    /// As long as less than `in_flight` is unanswered or open.
+    Closed {
+        /// The next index.
+        next: AtomicU64,
+        /// How many pieces there are.
+        total: u64,
+        /// No more after this, in microseconds since the start.
+        end_us: u64,
+        /// The bound.
+        in_flight: u64,
+    },
+}
+
+impl Shared {
+    /// Microseconds since the start.
+    #[must_use]
+    pub fn now_us(&self) -> u64 {
+        micros_since(*self.start.get_or_init(Instant::now))
+    }
+
+    /// Has everything that is open asked for again.
+    pub fn ask_again(&self) {
+        let open = self.tracker.open_work();
+        if !open.is_empty() {
+            *self.again.lock() = open;
+            self.again_signal.send_modify(|version| *version = version.wrapping_add(1));
+        }
+    }
+
+    /// Takes at most `max` pieces to ask for again.
+    #[must_use]
+    pub fn take_again(&self, max: usize) -> Vec<(PaymentId, Pending)> {
+        let mut again = self.again.lock();
+        let keep = again.len().saturating_sub(max);
+        again.split_off(keep)
+    }
+
+    fn pending(&self, index: u64, intended_us: u64) -> Pending {
+        let work = match self.plan.wanted(index) {
+            Wanted::Work(work) => work,
+            Wanted::Refund => self.tracker.take_refundable().unwrap_or_else(|| {
+                self.tracker.count(|counts| counts.substituted += 1);
+                Work::Charge
+            }),
+        };
+        Pending { index, intended_us, work, account: self.plan.account(index, work) }
+    }
+}
+
+/// Where one connection takes its next work from.
+pub struct Source {
+    shared: Arc<Shared>,
+    mine: Option<Peekable<Box<dyn Iterator<Item = (u64, u64)> + Send>>>,
+    released: Option<watch::Receiver<Released>>,
+    progress: watch::Receiver<u64>,
+    again: watch::Receiver<u64>,
+}
+
+impl Source {
+    /// The source of the connection with this number.
+    #[must_use]
+    pub fn new(shared: &Arc<Shared>, connection: u64) -> Self {
+        let (mine, released) = match &shared.arrivals {
+            Arrivals::Open { schedule, released } => {
+                let connections = shared.connections.max(1);
+                let own = (0_u64..)
+                    .zip(schedule.arrivals())
+                    .filter(move |(index, _)| index % connections == connection);
+                let own: Box<dyn Iterator<Item = (u64, u64)> + Send> = Box::new(own);
+                (Some(own.peekable()), Some(released.clone()))
+            }
+            Arrivals::Closed { .. } => (None, None),
+        };
+        let (progress, again) = (shared.tracker.progress(), shared.again_signal.subscribe());
+        Self { shared: Arc::clone(shared), mine, released, progress, again }
+    }
+
+    /// At most `max` pieces that are due now.
+    pub fn take(&mut self, max: usize) -> Vec<Pending> {
+        let shared = Arc::clone(&self.shared);
+        let counts = shared.tracker.counts();
+        let busy = counts.unanswered + counts.open;
+        match &shared.arrivals {
+            Arrivals::Open { .. } => self.take_due(max, busy),
+            Arrivals::Closed { next, total, end_us, in_flight } => {
+                let now_us = shared.now_us();
+                let room = in_flight.saturating_sub(busy);
+                // A trickle of frames with one payment each would waste both sides' time.
+                if now_us >= *end_us || room < (in_flight / 16).max(1) {
+                    return Vec::new();
+                }
+                let share = (room / shared.connections.max(1)).max(1).min(max as u64);
+                let first = next.fetch_add(share, Ordering::Relaxed).min(*total);
+                (first..first.saturating_add(share).min(*total))
+                    .map(|index| shared.pending(index, now_us))
+                    .collect()
+            }
+        }
+    }
+
+    fn take_due(&mut self, max: usize, busy: u64) -> Vec<Pending> {
+        let Some(released) = self.released.as_mut() else { return Vec::new() };
+        let until = released.borrow_and_update().until;
+        let Some(mine) = self.mine.as_mut() else { return Vec::new() };
+        let mut due = Vec::new();
+        while due.len() < max
+            && let Some((index, intended_us)) = mine.next_if(|(index, _)| *index < until)
+        {
+            if busy >= OPEN_MAX {
+                self.shared.tracker.count(|counts| counts.skipped += 1);
+            } else {
+                due.push(self.shared.pending(index, intended_us));
+            }
+        }
+        due
+    }
+
+    /// How many arrivals were never taken; counts the rest of the schedule.
+    pub fn never_taken(&mut self) -> u64 {
+        self.mine.take().map_or(0, |mine| mine.count() as u64)
+    }
+
+    /// Waits until there may be more to do.
+    pub async fn changed(&mut self) {
+        let due = async {
+            match self.released.as_mut() {
+                // A schedule that has ended changes no more.
+                Some(released) => match released.changed().await {
+                    Ok(()) => {}
+                    Err(_) => std::future::pending().await,
+                },
+                None => {
+                    let _ = self.progress.changed().await;
+                }
+            }
+        };
+        tokio::select! {
+            () = due => {}
+            _ = self.again.changed() => {}
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Runs against a server that is a few lines long and misbehaves on command.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use clap::Parser;
+use futures_util::{SinkExt as _, StreamExt as _};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::*;
+use crate::domain::ids::{AccountId, PaymentId};
+
+/// A server that accepts everything, settles it at once, and remembers what it was asked.
+struct Fake {
+    address: std::net::SocketAddr,
+    payments: Mutex<HashMap<String, Value>>,
+    frames: Mutex<Vec<Value>>,
+    rows: broadcast::Sender<Value>,
+    /// Sockets are cut after this many more batches, before they are answered.
+    cut_after: AtomicU64,
+    /// Nothing is read while this is set.
+    stalled: AtomicBool,
+    /// Updates are not sent.
+    silent: AtomicBool,
+}
+
+impl Fake {
+    async fn start() -> Arc<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let fake = Arc::new(Self {
+            address: listener.local_addr().unwrap(),
+            payments: Mutex::default(),
+            frames: Mutex::default(),
+            rows: broadcast::channel(100_000).0,
+            cut_after: AtomicU64::new(u64::MAX),
+            stalled: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
+        });
+        let serving = Arc::clone(&fake);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(Arc::clone(&serving).connection(stream));
+            }
+        });
+        fake
+    }
+
+    async fn connection(self: Arc<Self>, mut stream: TcpStream) {
+        let mut head = [0_u8; 8];
+        stream.peek(&mut head).await.unwrap();
+        if head.starts_with(b"GET /ws") {
+            self.socket(stream).await;
+        } else {
+            let mut buffer = vec![0_u8; 65_536];
+            while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+                let request = String::from_utf8_lossy(&buffer[..read]).into_owned();
+                let (head, body) = request.split_once("\r\n\r\n").unwrap();
+                let body = self.http(head, &serde_json::from_str(body).unwrap());
+                let text = body.to_string();
+                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}", text.len());
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }
+    }
+
+    fn http(&self, head: &str, body: &Value) -> Value {
+        if head.starts_with("POST /v1/test_helpers/accounts") {
+            let count = body["count"].as_u64().unwrap();
+            let one = |_| json!({"id": AccountId::generate().to_string(), "object": "account"});
+            return match count {
+                1 => one(0),
+                _ => json!({"object": "list", "data": (0..count).map(one).collect::<Vec<_>>()}),
+            };
+        }
+        let name = head.lines().find_map(|line| line.strip_prefix("idempotency-key: ")).unwrap();
+        assert!(head.contains("prefer: respond-async"), "{head}");
+        let row = self.submit(&json!({"idempotency_key": name, "draw_key": body["draw_key"]}));
+        json!({"id": row["id"], "object": "payment_intent", "status": "processing"})
+    }
+
+    fn submit(&self, payment: &Value) -> Value {
+        let key = payment["idempotency_key"].as_str().unwrap().to_owned();
+        let mut payments = self.payments.lock();
+        let known = payments.get(&key).cloned();
+        let row = known.unwrap_or_else(|| {
+            json!({"id": PaymentId::generate().to_string(), "status": "queued", "version": 1, "from": "Visa •••• 4242"})
+        });
+        let mut settled = row.clone();
+        settled["status"] = json!("succeeded");
+        settled["version"] = json!(3);
+        payments.insert(key, settled.clone());
+        if !self.silent.load(Ordering::Relaxed) {
+            // Nobody may be watching.
+            let _ = self.rows.send(settled);
+        }
+        row
+    }
+
+    async fn socket(&self, stream: TcpStream) {
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        let mut rows = None::<broadcast::Receiver<Value>>;
+        loop {
+            while self.stalled.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let update = async {
+                match rows.as_mut() {
+                    Some(rows) => rows.recv().await.unwrap(),
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                row = update => {
+                    let text = json!({"type": "payment.updated", "subscription": 1, "rows": [row], "skipped": 0}).to_string();
+                    if socket.send(Message::text(text)).await.is_err() { return }
+                }
+                message = socket.next() => {
+                    let Some(Ok(Message::Text(text))) = message else { return };
+                    let frame: Value = serde_json::from_str(&text).unwrap();
+                    let id = frame["id"].clone();
+                    let answer = match frame["type"].as_str().unwrap() {
+                        "subscribe" => {
+                            rows = Some(self.rows.subscribe());
+                            json!({"type": "ack", "id": id, "subscription": 1})
+                        }
+                        "payment.submit_batch" => {
+                            let rows: Vec<Value> = frame["payments"].as_array().unwrap().iter()
+                                .map(|payment| json!({"payment": self.submit(payment)})).collect();
+                            json!({"type": "ack", "id": id, "results": rows})
+                        }
+                        "operation.submit" => {
+                            let row = json!({"id": frame["payment_id"], "status": "succeeded", "version": 4});
+                            let mut done = row.clone();
+                            done["version"] = json!(5);
+                            let _ = self.rows.send(done);
+                            json!({"type": "ack", "id": id, "payment": row})
+                        }
+                        other => panic!("{other}"),
+                    };
+                    let is_batch = frame["type"] == "payment.submit_batch";
+                    self.frames.lock().push(frame);
+                    if is_batch && self.cut_after.fetch_sub(1, Ordering::Relaxed) == 0 { return }
+                    if socket.send(Message::text(answer.to_string())).await.is_err() { return }
+                }
+            }
+        }
+    }
+
+    fn args(&self, rest: &str) -> LoadArgs {
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: LoadArgs,
+        }
+        let line = format!("load --target http://{} --key sk --no-progress --seed 1 {rest}", self.address);
+        Line::try_parse_from(line.split_whitespace()).unwrap_or_else(|error| panic!("{error}")).args
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_open_run_sends_its_schedule_and_sees_it_settle() {
+    let fake = Fake::start().await;
+    let acks = tempfile::NamedTempFile::new().unwrap();
+    let line = format!(
+        "--rate 500 --for 1s --wallets 0 --mix charge=9,refund=1 --run r1 --acks {}",
+        acks.path().display()
+    );
+    let report = run(&fake.args(&line)).await.unwrap();
+    assert_eq!(
+        (report.sent, report.accepted, report.completed, report.errors),
+        (500, 500, 500, 0),
+        "{report:?}"
+    );
+    assert_eq!((report.unknown, report.unsettled, report.skipped), (0, 0, 0));
+    assert_eq!(report.outcomes, [("succeeded".to_owned(), 500)].into());
+    let refunds = report.kinds["refund"];
+    assert!((20..100).contains(&refunds), "{refunds}");
+    assert!((report.completed_per_s - 500.0).abs() < 25.0, "{report:?}");
+    assert!(report.accept_ms.p50 > 0.0 && report.settle_ms.p99 < 200.0, "{report:?}");
+    // Every acknowledged payment is in the file, once.
+    let mut lines: Vec<String> =
+        std::fs::read_to_string(acks.path()).unwrap().lines().map(str::to_owned).collect();
+    lines.sort();
+    lines.dedup();
+    assert_eq!(lines.len() as u64, 500 - refunds);
+    assert!(lines.iter().all(|line| line.parse::<PaymentId>().is_ok()));
+    // Keys are sequential, and the draw key is the index.
+    let frames = fake.frames.lock();
+    let payments = frames.iter().filter_map(|frame| frame["payments"].as_array()).flatten();
+    for payment in payments {
+        let key = format!("r1-{:010}", payment["draw_key"].as_u64().unwrap());
+        assert_eq!(
+            (payment["idempotency_key"].as_str(), payment["lane"].as_str()),
+            (Some(key.as_str()), Some("bulk"))
+        );
+        assert_eq!(payment["run"], "r1");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stalled_server_shows_in_every_delayed_sample() {
+    let fake = Fake::start().await;
+    let args = fake.args("--rate 500 --for 2s --wallets 0 --mix charge=1");
+    let running = tokio::spawn(async move { run(&args).await });
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    fake.stalled.store(true, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    fake.stalled.store(false, Ordering::Relaxed);
+    let report = running.await.unwrap().unwrap();
+    // A second of 500 arrivals waited for half a second on average; no closed loop would have asked more than once.
+    assert_eq!((report.sent, report.completed), (1_000, 1_000), "{report:?}");
+    assert!(report.accept_ms.p99 > 900.0 && report.accept_ms.max < 1_500.0, "{report:?}");
+    assert!(report.accept_ms.p50 > 0.1 && report.accept_ms.mean > 200.0, "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_lost_connection_left_unanswered_is_sent_again_with_its_keys() {
+    let fake = Fake::start().await;
+    fake.cut_after.store(20, Ordering::Relaxed);
+    let report =
+        run(&fake.args("--rate 400 --for 1s --wallets 0 --mix charge=1 --connections 1")).await.unwrap();
+    assert_eq!(
+        (report.sent, report.accepted, report.completed, report.unknown),
+        (400, 400, 400, 0),
+        "{report:?}"
+    );
+    assert!(report.reconnects >= 1 && report.resent >= 1, "{report:?}");
+    assert_eq!(fake.payments.lock().len(), 400, "nothing was made twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn updates_that_never_came_are_asked_for() {
+    let fake = Fake::start().await;
+    fake.silent.store(true, Ordering::Relaxed);
+    let report =
+        run(&fake.args("--rate 100 --for 500ms --wallets 0 --mix charge=1 --drain 10s")).await.unwrap();
+    assert_eq!((report.accepted, report.completed, report.unsettled), (50, 50, 0), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_run_keeps_its_number_in_flight_over_wallets_of_its_own() {
+    let fake = Fake::start().await;
+    let report =
+        run(&fake.args("--rate max --for 500ms --wallets 20 --in-flight 50 --warmup 100ms")).await.unwrap();
+    assert!(report.completed > 500 && report.errors == 0 && report.unsettled == 0, "{report:?}");
+    assert_eq!(report.sent, report.completed);
+    let frames = fake.frames.lock();
+    let payments: Vec<&Value> =
+        frames.iter().filter_map(|frame| frame["payments"].as_array()).flatten().collect();
+    let of = |kind: &str| payments.iter().filter(|payment| payment["kind"] == kind).count();
+    assert_eq!(of("topup"), 20);
+    assert!(of("transfer") > 50 && of("charge") > 200);
+    let itself =
+        |payment: &&&Value| payment["kind"] == "transfer" && payment["account"] == payment["destination"];
+    assert_eq!(payments.iter().filter(itself).count(), 0);
+    let batch = |frame: &&Value| frame["payments"].as_array().is_some_and(|payments| payments.len() > 100);
+    assert_eq!(frames.iter().filter(batch).count(), 0, "the bound holds");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_wallet_is_hot() {
+    let fake = Fake::start().await;
+    let report = run(&fake.args("--rate 200 --for 300ms --wallets 1")).await.unwrap();
+    assert_eq!(report.completed, 60);
+    let frames = fake.frames.lock();
+    let payments = frames.iter().filter_map(|frame| frame["payments"].as_array()).flatten();
+    let accounts: std::collections::BTreeSet<&str> = payments
+        .filter(|payment| payment["kind"] != "topup")
+        .map(|payment| payment["account"].as_str().unwrap())
+        .collect();
+    assert_eq!(accounts.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http_posts_are_acknowledged_and_watched() {
+    let fake = Fake::start().await;
+    let report =
+        run(&fake.args("--rate 200 --for 500ms --wallets 0 --mix charge=1 --transport http")).await.unwrap();
+    assert_eq!((report.sent, report.accepted, report.completed), (100, 100, 100), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_cannot_begin_says_why() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let fake = Fake::start().await;
+    let mut args = fake.args("--rate 5 --for 1s --wallets 0 --mix charge=1");
+    args.target = format!("http://{closed}").parse().unwrap();
+    let error = format!("{:#}", run(&args).await.unwrap_err());
+    assert!(error.contains("cannot connect to ws://127.0.0.1"), "{error}");
+    let error = format!("{:#}", run(&fake.args("--rate 5 --for 1s --wallets 0")).await.unwrap_err());
+    assert!(error.contains("a mix with transfers needs accounts"), "{error}");
+}

@@ -1,0 +1,105 @@
+//! What is read of the server's frames: ids, statuses and versions, borrowed from the text. Everything else is skipped.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+/// A frame from the server, of any type.
+#[derive(Debug, Deserialize)]
+pub struct Frame<'a> {
+    /// Its type.
+    #[serde(rename = "type", borrow)]
+    pub kind: &'a str,
+    /// The id of the frame it answers.
+    pub id: Option<u64>,
+    /// `ack` of one payment.
+    #[serde(borrow)]
+    pub payment: Option<Row<'a>>,
+    /// `ack` of a batch.
+    #[serde(borrow)]
+    pub results: Option<Vec<BatchResult<'a>>>,
+    /// `payment.updated`.
+    #[serde(borrow)]
+    pub rows: Option<Vec<Row<'a>>>,
+    /// `error`.
+    #[serde(borrow)]
+    pub error: Option<WireError<'a>>,
+}
+
+/// A payment's row.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Row<'a> {
+    /// Its id with prefix.
+    pub id: &'a str,
+    /// Its status.
+    pub status: &'a str,
+    /// Its version.
+    pub version: u32,
+}
+
+/// One result of a batch.
+#[derive(Debug, Deserialize)]
+pub struct BatchResult<'a> {
+    /// It was accepted.
+    #[serde(borrow)]
+    pub payment: Option<Row<'a>>,
+    /// It was not.
+    #[serde(borrow)]
+    pub error: Option<WireError<'a>>,
+}
+
+/// Why not.
+#[derive(Debug, Clone, Deserialize)]
+pub struct WireError<'a> {
+    /// For programs.
+    #[serde(borrow, default)]
+    pub code: Option<Cow<'a, str>>,
+    /// The class of the error.
+    #[serde(borrow, default, rename = "type")]
+    pub class: Option<Cow<'a, str>>,
+    /// For people.
+    #[serde(borrow, default)]
+    pub message: Option<Cow<'a, str>>,
+}
+
+impl WireError<'_> {
+    /// What to count it under.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        self.code.as_deref().or(self.class.as_deref()).unwrap_or("error")
+    }
+
+    /// What to show of it.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        self.message.as_deref().unwrap_or("no reason given")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROW: &str = r#"{"id": "pi_0", "version": 3, "kind": "charge", "status": "succeeded", "amount": 1250, "currency": "eur",
+        "amount_text": "€12.50 EUR", "from": "Visa \"x\"", "method": {"brand": "visa", "last4": "4242"}, "decline": null}"#;
+
+    #[test]
+    fn frames_of_every_type_are_read() {
+        let text =
+            format!(r#"{{"type":"payment.updated","subscription":1,"rows":[{ROW},{ROW}],"skipped":0}}"#);
+        let frame: Frame<'_> = serde_json::from_str(&text).unwrap();
+        let rows = frame.rows.unwrap();
+        assert_eq!(
+            (frame.kind, rows.len(), rows[0].status, rows[1].version),
+            ("payment.updated", 2, "succeeded", 3)
+        );
+        let text = format!(
+            r#"{{"type":"ack","id":7,"results":[{{"payment":{ROW}}},{{"error":{{"type":"t","code":null,"message":"a\nb"}}}}]}}"#
+        );
+        let frame: Frame<'_> = serde_json::from_str(&text).unwrap();
+        let results = frame.results.unwrap();
+        assert_eq!((frame.id, results[0].payment.unwrap().id), (Some(7), "pi_0"));
+        let error = results[1].error.as_ref().unwrap();
+        assert_eq!((error.code(), error.message()), ("t", "a\nb"));
+    }
+}
