@@ -25,7 +25,26 @@ mod ws;
 #[cfg(test)]
 mod tests;
 
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
 pub use args::{LoadArgs, Mix, Rate, Transport};
 pub use report::{Latencies, Report};
-pub use runner::run;
+pub use runner::measure;
 pub use threshold::Threshold;
+
+/// Runs a load run as told: prints its report, writes it as JSON where asked, and answers 1 if a threshold was met.
+///
+/// # Errors
+/// If the run could not be made, or its report not be written.
+pub async fn run(args: LoadArgs) -> anyhow::Result<ExitCode> {
+    let report = measure(&args).await?;
+    print!("{}", report.to_text());
+    if let Some(path) = &args.json {
+        std::fs::write(path, report.to_json()?).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let failed: Vec<String> = args.fail_if.iter().filter_map(|threshold| threshold.failed(&report)).collect();
+    failed.iter().for_each(|failure| println!("failed: {failure}"));
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -33,7 +33,7 @@ const FILL_STALL: Duration = Duration::from_secs(60);
 /// # Errors
 /// If the run could not be made: the server is not there, does not let the key in, or the file of acknowledgements
 /// cannot be written. What went wrong *within* a run is in its report.
-pub async fn run(args: &LoadArgs) -> anyhow::Result<Report> {
+pub async fn measure(args: &LoadArgs) -> anyhow::Result<Report> {
     let run = args.run.clone().unwrap_or_else(made_up_name);
     let client = http::client()?;
     // Every payment touches the first of two wallets.

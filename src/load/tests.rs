@@ -172,7 +172,7 @@ async fn an_open_run_sends_its_schedule_and_sees_it_settle() {
         "--rate 500 --for 1s --wallets 0 --mix charge=9,refund=1 --run r1 --acks {}",
         acks.path().display()
     );
-    let report = run(&fake.args(&line)).await.unwrap();
+    let report = measure(&fake.args(&line)).await.unwrap();
     assert_eq!(
         (report.sent, report.accepted, report.completed, report.errors),
         (500, 500, 500, 0),
@@ -208,7 +208,7 @@ async fn an_open_run_sends_its_schedule_and_sees_it_settle() {
 async fn a_stalled_server_shows_in_every_delayed_sample() {
     let fake = Fake::start().await;
     let args = fake.args("--rate 500 --for 2s --wallets 0 --mix charge=1");
-    let running = tokio::spawn(async move { run(&args).await });
+    let running = tokio::spawn(async move { measure(&args).await });
     tokio::time::sleep(Duration::from_millis(700)).await;
     fake.stalled.store(true, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -225,7 +225,7 @@ async fn what_a_lost_connection_left_unanswered_is_sent_again_with_its_keys() {
     let fake = Fake::start().await;
     fake.cut_after.store(20, Ordering::Relaxed);
     let report =
-        run(&fake.args("--rate 400 --for 1s --wallets 0 --mix charge=1 --connections 1")).await.unwrap();
+        measure(&fake.args("--rate 400 --for 1s --wallets 0 --mix charge=1 --connections 1")).await.unwrap();
     assert_eq!(
         (report.sent, report.accepted, report.completed, report.unknown),
         (400, 400, 400, 0),
@@ -240,7 +240,7 @@ async fn updates_that_never_came_are_asked_for() {
     let fake = Fake::start().await;
     fake.silent.store(true, Ordering::Relaxed);
     let report =
-        run(&fake.args("--rate 100 --for 500ms --wallets 0 --mix charge=1 --drain 10s")).await.unwrap();
+        measure(&fake.args("--rate 100 --for 500ms --wallets 0 --mix charge=1 --drain 10s")).await.unwrap();
     assert_eq!((report.accepted, report.completed, report.unsettled), (50, 50, 0), "{report:?}");
 }
 
@@ -248,7 +248,7 @@ async fn updates_that_never_came_are_asked_for() {
 async fn a_closed_run_keeps_its_number_in_flight_over_wallets_of_its_own() {
     let fake = Fake::start().await;
     let report =
-        run(&fake.args("--rate max --for 500ms --wallets 20 --in-flight 50 --warmup 100ms")).await.unwrap();
+        measure(&fake.args("--rate max --for 500ms --wallets 20 --in-flight 50 --warmup 100ms")).await.unwrap();
     assert!(report.completed > 500 && report.errors == 0 && report.unsettled == 0, "{report:?}");
     assert_eq!(report.sent, report.completed);
     let frames = fake.frames.lock();
@@ -267,7 +267,7 @@ async fn a_closed_run_keeps_its_number_in_flight_over_wallets_of_its_own() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_wallet_is_hot() {
     let fake = Fake::start().await;
-    let report = run(&fake.args("--rate 200 --for 300ms --wallets 1")).await.unwrap();
+    let report = measure(&fake.args("--rate 200 --for 300ms --wallets 1")).await.unwrap();
     assert_eq!(report.completed, 60);
     let frames = fake.frames.lock();
     let payments = frames.iter().filter_map(|frame| frame["payments"].as_array()).flatten();
@@ -282,7 +282,7 @@ async fn one_wallet_is_hot() {
 async fn http_posts_are_acknowledged_and_watched() {
     let fake = Fake::start().await;
     let report =
-        run(&fake.args("--rate 200 --for 500ms --wallets 0 --mix charge=1 --transport http")).await.unwrap();
+        measure(&fake.args("--rate 200 --for 500ms --wallets 0 --mix charge=1 --transport http")).await.unwrap();
     assert_eq!((report.sent, report.accepted, report.completed), (100, 100, 100), "{report:?}");
 }
 
@@ -292,8 +292,8 @@ async fn a_run_that_cannot_begin_says_why() {
     let fake = Fake::start().await;
     let mut args = fake.args("--rate 5 --for 1s --wallets 0 --mix charge=1");
     args.target = format!("http://{closed}").parse().unwrap();
-    let error = format!("{:#}", run(&args).await.unwrap_err());
+    let error = format!("{:#}", measure(&args).await.unwrap_err());
     assert!(error.contains("cannot connect to ws://127.0.0.1"), "{error}");
-    let error = format!("{:#}", run(&fake.args("--rate 5 --for 1s --wallets 0")).await.unwrap_err());
+    let error = format!("{:#}", measure(&fake.args("--rate 5 --for 1s --wallets 0")).await.unwrap_err());
     assert!(error.contains("a mix with transfers needs accounts"), "{error}");
 }
