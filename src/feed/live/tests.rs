@@ -1,1 +1,122 @@
-//! t
+//! Tests of the hub: order, sampling, slow readers, visibility, waiting.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::queue::Queue;
+use super::waiter::Waiters;
+use super::*;
+use crate::domain::ids::PaymentId;
+
+fn row(text: &str) -> Arc<str> {
+    Arc::from(text)
+}
+
+fn texts(queue: &mut Queue, max: usize) -> Vec<String> {
+    queue.take(max).rows.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_row_arrives_in_order_without_a_rate() {
+    let now = Instant::now();
+    let mut queue = Queue::new(0, now);
+    let payment = PaymentId::generate();
+    for version in 1..=5_000 {
+        queue.push(payment, false, &row(&version.to_string()), now);
+    }
+    let got: Vec<String> = std::iter::from_fn(|| Some(texts(&mut queue, 500)).filter(|rows| !rows.is_empty())).flatten().collect();
+    assert_eq!(got.len(), 5_000);
+    assert!(got.iter().zip(1..).all(|(text, version)| *text == version.to_string()));
+}
+
+#[test]
+fn a_sampled_feed_keeps_its_rate_and_counts_what_it_skips() {
+    let start = Instant::now();
+    let mut queue = Queue::new(10, start);
+    let (mut shown, mut skipped) = (0, 0);
+    for millisecond in 0..10_000_u64 {
+        queue.push(PaymentId::generate(), true, &row("r"), start + Duration::from_millis(millisecond));
+        let taken = queue.take(500);
+        shown += taken.rows.len();
+        skipped += taken.skipped;
+    }
+    assert!((100..=111).contains(&shown), "{shown}");
+    assert!(skipped + 100 >= 10_000 - shown as u64, "{skipped}");
+}
+
+#[test]
+fn what_is_shown_comes_to_its_end_whatever_the_rate() {
+    let now = Instant::now();
+    let mut queue = Queue::new(1, now);
+    let (shown, other) = (PaymentId::generate(), PaymentId::generate());
+    queue.push(shown, false, &row("queued"), now);
+    queue.push(other, false, &row("not shown"), now);
+    queue.push(shown, true, &row("succeeded"), now);
+    let taken = queue.take(10);
+    assert_eq!(taken.rows.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["queued", "succeeded"]);
+    assert_eq!(taken.skipped, 1);
+    assert!(!queue.hint(other, "pi_x", 1), "no hints about what is not shown");
+}
+
+#[test]
+fn a_slow_reader_gets_the_latest_row_per_payment() {
+    let now = Instant::now();
+    let mut queue = Queue::new(0, now);
+    let payments: Vec<PaymentId> = (0..100).map(|_| PaymentId::generate()).collect();
+    let mut last = 0;
+    for round in 0..1_000 {
+        for payment in &payments {
+            queue.push(*payment, false, &row(&round.to_string()), now);
+        }
+        last = round;
+    }
+    let taken = queue.take(100_000);
+    assert_eq!(taken.rows.len(), 100);
+    assert!(taken.rows.iter().all(|row| **row == *last.to_string()));
+    assert!(!taken.resync);
+    queue.push(PaymentId::generate(), false, &row("next"), now);
+    assert_eq!(texts(&mut queue, 10), ["next"], "it has caught up");
+}
+
+#[test]
+fn a_reader_too_far_behind_is_told_to_look_again_and_memory_is_bounded() {
+    let now = Instant::now();
+    let mut queue = Queue::new(0, now);
+    for _ in 0..=ALL_ROWS_MAX + 10 * COALESCED_MAX {
+        queue.push(PaymentId::generate(), false, &row("r"), now);
+    }
+    let taken = queue.take(100_000);
+    assert!(taken.resync && taken.rows.len() <= COALESCED_MAX);
+    assert!(!queue.take(10).resync, "once");
+}
+
+#[test]
+fn coalescing_survives_taking_in_parts() {
+    let now = Instant::now();
+    let mut queue = Queue::new(5, now);
+    let payments: Vec<PaymentId> = (0..1_000).map(|_| PaymentId::generate()).collect();
+    let mut all = Queue::new(0, now);
+    for round in 0..70 {
+        for payment in &payments {
+            all.push(*payment, false, &row(&round.to_string()), now);
+        }
+    }
+    assert_eq!(all.take(600).rows.len(), 600);
+    for payment in &payments {
+        all.push(*payment, true, &row("end"), now);
+    }
+    let rest = all.take(10_000);
+    assert_eq!(rest.rows.iter().filter(|row| &***row == "end").count(), 1_000, "nobody's end is lost");
+    queue.push(PaymentId::generate(), true, &row("r"), now);
+    assert_eq!(queue.take(1).rows.len(), 1);
+}
+
+#[test]
+fn waiters_are_counted_down_when_dropped() {
+    let waiters = Arc::new(Waiters::default());
+    let payment = PaymentId::generate();
+    let waiter = waiters.register(payment).unwrap();
+    assert!(waiters.waits_for(payment));
+    drop(waiter);
+    assert!(waiters.is_empty() && !waiters.waits_for(payment));
+}
