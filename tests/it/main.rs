@@ -1,5 +1,6 @@
 //! The one integration-test crate: a module per area.
 
+mod api;
 mod broker;
 mod engine;
 mod search;
