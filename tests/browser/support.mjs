@@ -73,8 +73,12 @@ export async function startServer({ stack = "embedded", env = {} } = {}) {
     };
     child.stdout.on("data", read);
     child.stderr.on("data", read);
-    child.on("error", reject);
-    child.on("exit", (code) => reject(new Error(`${BINARY} ended with ${code}:\n${output}`)));
+    const failed = (error) => {
+      clearTimeout(timer);
+      reject(error);
+    };
+    child.on("error", failed);
+    child.on("exit", (code) => failed(new Error(`${BINARY} ended with ${code}:\n${output}`)));
   });
   const stop = async () => {
     const ended = new Promise((resolve) => (child.exitCode === null ? child.on("exit", resolve) : resolve()));
