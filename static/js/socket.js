@@ -42,7 +42,8 @@ export class Socket extends EventTarget {
   }
 
   get live() {
-    return this.state === "live";
+    // A socket that is closing takes nothing any more, though nobody has been told yet.
+    return this.state === "live" && this.#ws?.readyState === WebSocket.OPEN;
   }
 
   // Resolves once live; false if that takes longer.
