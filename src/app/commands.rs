@@ -17,14 +17,10 @@ use crate::audit::index::{Current, IndexView};
 use crate::audit::{self, AuditOptions, IndexSide};
 use crate::cli::{Cli, Command, UserCommand, VerifyArgs};
 use crate::config::{self, Settings};
-use crate::domain::ids::AccountId;
 use crate::feed::index;
-use crate::search::{Names, PaymentDocument};
 use crate::store::Store;
 use crate::telemetry;
 
-/// Payments per page of a rebuild.
-const REINDEX_PAGE: u32 = 1_000;
 /// How long a registration may take the password hash and the store.
 const PASSWORD_MAX_BYTES: usize = 1_024;
 
@@ -132,32 +128,11 @@ async fn reindex(settings: &Settings) -> anyhow::Result<ExitCode> {
     let store = parts::store(settings).await?;
     let search = parts::search(settings).await?;
     let began = Instant::now();
-    let position = store.head().await?;
-    let generation = search.begin_generation().await?;
-    let (mut after, mut count) = (None, 0_usize);
-    loop {
-        let page = store.payment_scan(after, REINDEX_PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id());
-        let documents: Vec<PaymentDocument> =
-            page.iter().flat_map(|payment| PaymentDocument::of(payment, &NoNames)).collect();
-        generation.apply(&documents).await?;
-        count += documents.len();
-        tracing::info!(documents = count, "indexed");
-    }
-    generation.finish(position).await?;
+    let (documents, position) = index::rebuild(store.as_ref(), search.as_ref(), &()).await?;
     store.cursor_reset(index::NAME, position).await?;
     search.close().await;
-    println!("{count} documents in {:.1} s", began.elapsed().as_secs_f64());
+    println!("{documents} documents in {:.1} s", began.elapsed().as_secs_f64());
     Ok(ExitCode::SUCCESS)
-}
-
-struct NoNames;
-
-impl Names for NoNames {
-    fn name_of(&self, _account: AccountId) -> Option<Arc<str>> {
-        None
-    }
 }
 
 async fn verify(settings: &Settings, args: VerifyArgs) -> anyhow::Result<ExitCode> {

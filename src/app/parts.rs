@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use async_trait::async_trait;
 
 use crate::audit::index::IndexView;
 use crate::broker::Broker;
@@ -14,8 +15,8 @@ use crate::broker::settings::BrokerKind;
 use crate::config::Settings;
 use crate::domain::ids::InstanceId;
 use crate::search::elasticsearch::ElasticsearchIndex;
-use crate::search::embedded::EmbeddedIndex;
-use crate::search::{SearchIndex, SearchKind, SearchSettings};
+use crate::search::embedded::{EmbeddedIndex, EmbeddedView};
+use crate::search::{DocKey, ScannedDocument, SearchIndex, SearchKind, SearchSettings};
 use crate::store::mysql::MySqlStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreKind};
@@ -133,5 +134,31 @@ fn in_data_dir(settings: &Settings) -> SearchSettings {
 /// # Errors
 /// If it cannot be opened.
 pub async fn index_view(settings: &Settings) -> anyhow::Result<Box<dyn IndexView>> {
-    Ok(Box::new(search(settings).await?))
+    match settings.search.kind {
+        SearchKind::Embedded => {
+            let view = EmbeddedView::open(&in_data_dir(settings).path).await;
+            Ok(Box::new(ReadOnlyIndex(view.context("cannot open the search index")?)))
+        }
+        SearchKind::Elasticsearch => Ok(Box::new(search(settings).await?)),
+    }
+}
+
+/// The embedded index as the auditor reads it; empty where there is none yet.
+struct ReadOnlyIndex(Option<EmbeddedView>);
+
+#[async_trait]
+impl IndexView for ReadOnlyIndex {
+    async fn scan(&mut self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String> {
+        match &self.0 {
+            Some(view) => view.scan(after, limit).await.map_err(|error| error.to_string()),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn refresh(&mut self) -> Result<(), String> {
+        match &self.0 {
+            Some(view) => view.refresh().await.map_err(|error| error.to_string()),
+            None => Ok(()),
+        }
+    }
 }

@@ -25,6 +25,7 @@ const COMMIT_EVERY: Duration = Duration::from_millis(300);
 /// Past so many payments held back, everything is written.
 const PENDING_MAX: usize = 20_000;
 const APPLY_MAX: usize = 1_000;
+const REBUILD_PAGE: u32 = 1_000;
 
 /// Hears which payments have become searchable.
 pub trait IndexListener: Send + Sync + 'static {
@@ -136,7 +137,7 @@ impl Index {
                     tracing::error!(document = %document.key, reason = document.reason, "the index refused a document");
                 }
             }
-            Err(error) => return Err(ReaderError(error.to_string())),
+            Err(error) => return Err(error.into()),
         }
         for id in ids {
             self.pending.remove(id);
@@ -151,12 +152,44 @@ impl Index {
         if (self.applied.is_empty() && position == self.safe) || self.committed_at.elapsed() < COMMIT_EVERY {
             return Ok(());
         }
-        self.search.commit(position).await.map_err(|error| ReaderError(error.to_string()))?;
+        self.search.commit(position).await?;
         self.committed_at = Instant::now();
         self.safe = position;
         self.listener.indexed(&self.applied);
         self.applied.clear();
         Ok(())
+    }
+}
+
+/// Builds the index anew from the store while the old one serves. Returns how many documents it has, and the place in
+/// the line after which the journal has to be read again.
+///
+/// # Errors
+/// If the store or the index fails; the old index goes on serving then.
+pub async fn rebuild(
+    store: &dyn Store,
+    search: &dyn SearchIndex,
+    names: &(dyn Names + Send + Sync),
+) -> Result<(usize, u64), ReaderError> {
+    let position = store.head().await?;
+    let generation = search.begin_generation().await?;
+    let (mut after, mut count) = (None, 0);
+    loop {
+        let page = store.payment_scan(after, REBUILD_PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id());
+        let documents: Vec<PaymentDocument> =
+            page.iter().flat_map(|payment| PaymentDocument::of(payment, names)).collect();
+        generation.apply(&documents).await?;
+        count += documents.len();
+    }
+    generation.finish(position).await?;
+    Ok((count, position))
+}
+
+impl From<SearchError> for ReaderError {
+    fn from(error: SearchError) -> Self {
+        Self(error.to_string())
     }
 }
 
@@ -170,9 +203,16 @@ impl Reader for Index {
         self.pending.clear();
         self.ready.clear();
         self.applied.clear();
+        if self.search.needs_rebuild() {
+            // New, lost or of another shape. What is committed meanwhile is read from the journal afterwards.
+            let names: &(dyn Names + Send + Sync) = self.names.as_ref();
+            let (documents, position) = rebuild(self.store.as_ref(), self.search.as_ref(), names).await?;
+            tracing::info!(documents, "the search index was built from the store");
+            (self.read, self.safe) = (position, position);
+            return Ok(position);
+        }
         // An index on this machine's disk knows best how far it got.
-        let committed =
-            self.search.committed_position().await.map_err(|error| ReaderError(error.to_string()))?;
+        let committed = self.search.committed_position().await?;
         self.read = committed.unwrap_or(stored);
         self.safe = self.read;
         Ok(self.read)

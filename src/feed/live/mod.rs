@@ -13,7 +13,7 @@ mod waiter;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -25,6 +25,7 @@ use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 use crate::domain::time::Timestamp;
+use queue::Hint;
 pub use queue::{ALL_ROWS_MAX, COALESCED_MAX};
 use reader::Shared;
 pub use reader::{Reader, SUBSCRIPTIONS_MAX, SubscriptionId};
@@ -103,8 +104,9 @@ impl LiveHub {
     fn is_watched(&self, entry: &Entry) -> bool {
         let topics = self.topics.read();
         !topics.is_empty()
-            && viewers(entry)
-                .any(|(account, _)| watched_topics(entry, account).any(|topic| topics.contains_key(&topic)))
+            && viewers(entry).any(|(account, _)| {
+                self.watched_topics(entry, account).any(|topic| topics.contains_key(&topic))
+            })
     }
 
     /// Brings the names that the rows of this batch will show into memory. Without it, rows show ids.
@@ -115,10 +117,35 @@ impl LiveHub {
         if self.topics.read().is_empty() {
             return Ok(());
         }
+        // Whose child an account is decides who watches its runs, so those are loaded first.
+        let runs = self.watched_runs();
+        let in_runs = |entry: &&Entry| entry.run.as_ref().is_some_and(|run| runs.contains(run));
+        self.directory.load(batch.entries.iter().filter(in_runs).map(|entry| entry.owner)).await?;
         let shown = batch.entries.iter().filter(|entry| self.is_watched(entry));
         let accounts: Vec<AccountId> =
             shown.flat_map(|entry| [Some(entry.owner), entry.payee]).flatten().collect();
         self.directory.load(accounts).await
+    }
+
+    /// The names of the runs that someone watches.
+    fn watched_runs(&self) -> HashSet<String> {
+        let run = |topic: &Topic| match topic {
+            Topic::Run(_, run) => Some(run.clone()),
+            Topic::Payments(_) | Topic::Payment(..) | Topic::Stats => None,
+        };
+        self.topics.read().keys().filter_map(run).collect()
+    }
+
+    /// The topics under which this account would hear of it. A run of a throw-away account is also its parent's.
+    fn watched_topics(&self, entry: &Entry, account: AccountId) -> impl Iterator<Item = Topic> + use<> {
+        let run = entry.run.clone().filter(|_| account == entry.owner);
+        let parent =
+            run.as_ref().and_then(|_| self.directory.cached(account)).and_then(|profile| profile.parent);
+        let runs = run.into_iter().flat_map(move |run| {
+            let own = Topic::Run(account, run.clone());
+            std::iter::once(own).chain(parent.map(|parent| Topic::Run(parent, run)))
+        });
+        [Topic::Payments(account), Topic::Payment(account, entry.payment_id)].into_iter().chain(runs)
     }
 
     /// Publishes a committed batch. Called in the order of the journal; never blocks.
@@ -158,7 +185,7 @@ impl LiveHub {
                 continue;
             }
             let mut row: Option<Arc<str>> = None;
-            for topic in watched_topics(entry, account) {
+            for topic in self.watched_topics(entry, account) {
                 for (reader, id) in topics.get(&topic).into_iter().flatten() {
                     let row = row.get_or_insert_with(|| Row::of(payment, &self.directory, viewer).to_json());
                     reader.push(*id, entry.payment_id, rests, row, now);
@@ -169,6 +196,22 @@ impl LiveHub {
 
     /// Passes on a worker's hint that it took an attempt of this payment up. Lossy, and without a version.
     pub fn progress(&self, payment: &Payment, attempt: u16) {
+        self.hint(payment, Hint::Processing { attempt });
+    }
+
+    /// Passes on that these payments can be found by search now. Lossy, like [`Self::progress`].
+    pub fn indexed(&self, payments: &[Arc<Payment>]) {
+        if self.topics.read().is_empty() {
+            return;
+        }
+        let now = Timestamp::now();
+        for payment in payments {
+            let indexed_us = now.micros_since(payment.submission().created_at);
+            self.hint(payment, Hint::Indexed { indexed_us });
+        }
+    }
+
+    fn hint(&self, payment: &Payment, hint: Hint) {
         let topics = self.topics.read();
         if topics.is_empty() {
             return;
@@ -178,13 +221,10 @@ impl LiveHub {
         for topic in [Topic::Payments(owner), Topic::Payment(owner, id)] {
             for (reader, subscription) in topics.get(&topic).into_iter().flatten() {
                 let public_id = public_id.get_or_insert_with(|| payment.submission().public_id());
-                reader.hint(*subscription, id, public_id, attempt);
+                reader.hint(*subscription, id, public_id, hint);
             }
         }
     }
-
-    /// Passes on that these payments can be found by search now. Lossy, like [`Self::progress`].
-    pub fn indexed(&self, _payments: &[Arc<Payment>]) {}
 
     fn attach(&self, topic: &Topic, reader: &Arc<Shared>, id: SubscriptionId) {
         if *topic != Topic::Stats {
@@ -221,10 +261,4 @@ impl LiveHub {
 fn viewers(entry: &Entry) -> impl Iterator<Item = (AccountId, Viewer)> {
     let payee = entry.payee.map(|payee| (payee, Viewer::Payee));
     std::iter::once((entry.owner, Viewer::Owner)).chain(payee)
-}
-
-/// The topics under which this account would hear of it.
-fn watched_topics(entry: &Entry, account: AccountId) -> impl Iterator<Item = Topic> {
-    let run = entry.run.clone().filter(|_| account == entry.owner).map(|run| Topic::Run(account, run));
-    [Topic::Payments(account), Topic::Payment(account, entry.payment_id)].into_iter().chain(run)
 }

@@ -15,11 +15,16 @@ pub const COALESCED_MAX: usize = 1_000;
 const HINTS_MAX: usize = 256;
 /// Payments on display whose later rows pass whatever the rate.
 const TRACKED_MAX: usize = 1_000;
+/// Payments lately at rest that are remembered for hints.
+const RESTED_MAX: usize = 32;
 
-#[derive(Debug, Clone)]
-pub(super) struct Hint {
-    pub(super) public_id: String,
-    pub(super) attempt: u16,
+/// Something worth showing that is not a fact of the payment's history.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Hint {
+    /// A worker handed this attempt to the acquirer.
+    Processing { attempt: u16 },
+    /// Search finds it now, so long after it was created.
+    Indexed { indexed_us: u64 },
 }
 
 /// What a reader takes at once.
@@ -27,7 +32,7 @@ pub(super) struct Hint {
 pub(super) struct Taken {
     pub(super) rows: Vec<Arc<str>>,
     pub(super) skipped: u64,
-    pub(super) hints: Vec<Hint>,
+    pub(super) hints: Vec<(String, Hint)>,
     pub(super) resync: bool,
     pub(super) more: bool,
 }
@@ -42,7 +47,7 @@ pub(super) struct Queue {
     rows_max: usize,
     sampler: Option<Sampler>,
     skipped: u64,
-    hints: VecDeque<Hint>,
+    hints: VecDeque<(String, Hint)>,
     resync: bool,
 }
 
@@ -114,12 +119,12 @@ impl Queue {
         self.resync = true;
     }
 
-    pub(super) fn hint(&mut self, payment: PaymentId, public_id: &str, attempt: u16) -> bool {
-        let shown = self.sampler.as_ref().is_none_or(|sampler| sampler.tracked.contains(&payment));
+    pub(super) fn hint(&mut self, payment: PaymentId, public_id: &str, hint: Hint) -> bool {
+        let shown = self.sampler.as_ref().is_none_or(|sampler| sampler.shows(payment));
         if !shown || self.hints.len() >= HINTS_MAX || self.positions.is_some() {
             return false;
         }
-        self.hints.push_back(Hint { public_id: public_id.to_owned(), attempt });
+        self.hints.push_back((public_id.to_owned(), hint));
         true
     }
 
@@ -147,12 +152,24 @@ struct Sampler {
     allowance: f64,
     refilled_at: Instant,
     tracked: HashSet<PaymentId>,
+    /// Admitted payments that came to rest lately: hints about them are still worth showing.
+    rested: VecDeque<PaymentId>,
 }
 
 impl Sampler {
+    fn shows(&self, payment: PaymentId) -> bool {
+        self.tracked.contains(&payment) || self.rested.contains(&payment)
+    }
+
     fn new(max_per_second: u32, now: Instant) -> Self {
         let per_second = f64::from(max_per_second);
-        Self { per_second, allowance: per_second, refilled_at: now, tracked: HashSet::new() }
+        Self {
+            per_second,
+            allowance: per_second,
+            refilled_at: now,
+            tracked: HashSet::new(),
+            rested: VecDeque::new(),
+        }
     }
 
     fn admit(&mut self, payment: PaymentId, rests: bool, now: Instant) -> bool {
@@ -166,6 +183,8 @@ impl Sampler {
         self.allowance -= 1.0;
         if rests {
             self.tracked.remove(&payment);
+            self.rested.truncate(RESTED_MAX - 1);
+            self.rested.push_front(payment);
         } else if self.tracked.len() < TRACKED_MAX {
             self.tracked.insert(payment);
         }

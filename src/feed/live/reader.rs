@@ -9,7 +9,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::queue::{Queue, Taken};
+use super::queue::{Hint, Queue, Taken};
 use super::{LiveHub, Topic};
 use crate::domain::ids::PaymentId;
 
@@ -48,9 +48,9 @@ impl Shared {
         self.ready.notify_one();
     }
 
-    pub(super) fn hint(&self, id: SubscriptionId, payment: PaymentId, public_id: &str, attempt: u16) {
+    pub(super) fn hint(&self, id: SubscriptionId, payment: PaymentId, public_id: &str, hint: Hint) {
         let taken = match self.queues.lock().by_id.get_mut(&id) {
-            Some((_, queue)) => queue.hint(payment, public_id, attempt),
+            Some((_, queue)) => queue.hint(payment, public_id, hint),
             None => false,
         };
         if taken {
@@ -169,11 +169,15 @@ fn write_frames(id: SubscriptionId, taken: &Taken, frames: &mut Vec<String>) {
         frame.push_str("]}");
         frames.push(frame);
     }
-    for hint in &taken.hints {
-        frames.push(format!(
-            r#"{{"type":"progress","subscription":{id},"payment_id":"{}","stage":"processing","attempt":{}}}"#,
-            hint.public_id, hint.attempt
-        ));
+    for (payment, hint) in &taken.hints {
+        frames.push(match hint {
+            Hint::Processing { attempt } => format!(
+                r#"{{"type":"progress","subscription":{id},"payment_id":"{payment}","stage":"processing","attempt":{attempt}}}"#
+            ),
+            Hint::Indexed { indexed_us } => format!(
+                r#"{{"type":"indexed","subscription":{id},"payment_id":"{payment}","indexed_us":{indexed_us}}}"#
+            ),
+        });
     }
     if taken.resync {
         frames.push(format!(r#"{{"type":"resync","subscription":{id}}}"#));

@@ -99,6 +99,20 @@ pub(super) fn open_current(root: &Path, memory_bytes: usize) -> Result<(Live, bo
     Ok((live, true))
 }
 
+/// The generation that serves, without a writer; `None` if there is none yet.
+pub(super) fn open_for_reading(root: &Path) -> Result<Option<(IndexReader, Fields)>, SearchError> {
+    let Ok(name) = fs::read_to_string(root.join(CURRENT)) else {
+        return Ok(None);
+    };
+    let (expected, fields) = schema();
+    let index = Index::open_in_dir(root.join(name.trim())).map_err(internal)?;
+    if index.schema() != expected {
+        return Err(SearchError::Internal("the index is of another version".to_owned()));
+    }
+    let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(internal)?;
+    Ok(Some((reader, fields)))
+}
+
 /// An empty generation that does not serve yet.
 pub(super) fn create(root: &Path, memory_bytes: usize) -> Result<Live, SearchError> {
     let directory = root.join(format!("v{SCHEMA_VERSION}-{}", Timestamp::now().micros()));

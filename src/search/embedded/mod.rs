@@ -9,6 +9,7 @@ mod contains;
 mod generation;
 mod schema;
 mod top;
+mod view;
 mod writer;
 
 use std::path::PathBuf;
@@ -31,7 +32,7 @@ use super::settings::SearchSettings;
 use super::{Applied, Generation, ScannedDocument, SearchError, SearchHealth, SearchIndex, aggregations};
 
 use generation::{Live, create, make_current, open_current};
-use schema::{DIGEST, VERSION};
+use schema::{DIGEST, Fields, VERSION};
 use top::TopHits;
 use writer::{Call, Payload, internal};
 
@@ -39,6 +40,8 @@ use writer::{Call, Payload, internal};
 const SEARCHES_MAX: usize = 4;
 /// What counting may hold in memory.
 const AGGREGATION_BYTES_MAX: u64 = 64 << 20;
+
+pub use view::EmbeddedView;
 
 /// tantivy as [`SearchIndex`].
 pub struct EmbeddedIndex {
@@ -171,7 +174,9 @@ impl SearchIndex for EmbeddedIndex {
     }
 
     async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, SearchError> {
-        self.inner.read(move |live, searcher| scan(live, searcher, after, limit).map_err(internal)).await
+        self.inner
+            .read(move |live, searcher| scan(&live.fields, searcher, after, limit).map_err(internal))
+            .await
     }
 
     async fn begin_generation(&self) -> Result<Box<dyn Generation>, SearchError> {
@@ -247,7 +252,7 @@ fn search(live: &Live, searcher: &Searcher, request: &SearchRequest) -> Result<S
 
 /// Goes through the keys of every segment in order and keeps the smallest.
 fn scan(
-    live: &Live,
+    fields: &Fields,
     searcher: &Searcher,
     after: Option<DocKey>,
     limit: usize,
@@ -255,7 +260,7 @@ fn scan(
     let after = after.map(|key| key.to_string()).unwrap_or_default();
     let mut found = Vec::new();
     for segment in searcher.segment_readers() {
-        let index = segment.inverted_index(live.fields.key)?;
+        let index = segment.inverted_index(fields.key)?;
         let versions = segment.fast_fields().u64(VERSION)?.first_or_default_col(0);
         let digests = segment.fast_fields().u64(DIGEST)?.first_or_default_col(0);
         let mut terms = index.terms().range().gt(after.as_bytes()).into_stream()?;
