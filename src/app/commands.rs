@@ -21,7 +21,7 @@ use crate::feed::index;
 use crate::store::Store;
 use crate::telemetry;
 
-/// How long a registration may take the password hash and the store.
+/// The longest line read as a password.
 const PASSWORD_MAX_BYTES: usize = 1_024;
 
 /// Does what the command line says. The exit code is 0 if it did, 1 if it found something wrong, 2 if it could not.
@@ -118,7 +118,7 @@ async fn user_api_key(settings: &Settings, email: &str) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the index anew beside the one that serves, and puts the reader of the journal back to where it began.
+/// Builds the index anew beside the one that serves, then applies what was committed meanwhile.
 async fn reindex(settings: &Settings) -> anyhow::Result<ExitCode> {
     telemetry::start_logging(&settings.telemetry)?;
     let _lock = match parts::any_embedded(settings) {
@@ -129,7 +129,7 @@ async fn reindex(settings: &Settings) -> anyhow::Result<ExitCode> {
     let search = parts::search(settings).await?;
     let began = Instant::now();
     let (documents, position) = index::rebuild(store.as_ref(), search.as_ref(), &()).await?;
-    store.cursor_reset(index::NAME, position).await?;
+    index::catch_up(store.as_ref(), search.as_ref(), &(), position).await?;
     search.close().await;
     println!("{documents} documents in {:.1} s", began.elapsed().as_secs_f64());
     Ok(ExitCode::SUCCESS)

@@ -13,7 +13,7 @@ use super::batch::Batch;
 use super::follower::{Reader, ReaderError};
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;
-use crate::engine::Counters;
+use crate::engine::{Counters, journal};
 use crate::search::{Names, PaymentDocument, SearchError, SearchIndex};
 use crate::store::Store;
 
@@ -26,6 +26,7 @@ const COMMIT_EVERY: Duration = Duration::from_millis(300);
 const PENDING_MAX: usize = 20_000;
 const APPLY_MAX: usize = 1_000;
 const REBUILD_PAGE: u32 = 1_000;
+const CATCH_UP_PAGE: u32 = 64;
 
 /// Hears which payments have become searchable.
 pub trait IndexListener: Send + Sync + 'static {
@@ -185,6 +186,40 @@ pub async fn rebuild(
     }
     generation.finish(position).await?;
     Ok((count, position))
+}
+
+/// Applies what the line has done after `position`, for a rebuild beside a server whose own reader wrote it to the old
+/// generation. Returns the head it has reached.
+///
+/// # Errors
+/// If the store or the index fails.
+pub async fn catch_up(
+    store: &dyn Store,
+    search: &dyn SearchIndex,
+    names: &(dyn Names + Send + Sync),
+    mut position: u64,
+) -> Result<u64, ReaderError> {
+    loop {
+        let records = store.journal_read(position, CATCH_UP_PAGE).await?;
+        let Some(last) = records.last() else {
+            search.commit(position).await?;
+            return Ok(position);
+        };
+        position = last.seq;
+        let mut touched = Vec::new();
+        for record in &records {
+            let entries = journal::decode(&record.body).map_err(|error| ReaderError(error.to_string()))?;
+            touched.extend(entries.iter().map(|entry| entry.payment));
+        }
+        touched.sort_unstable();
+        touched.dedup();
+        for chunk in touched.chunks(APPLY_MAX) {
+            let payments = store.payment_get(chunk).await?;
+            let documents: Vec<PaymentDocument> =
+                payments.iter().flat_map(|payment| PaymentDocument::of(payment, names)).collect();
+            search.apply(&documents).await?;
+        }
+    }
 }
 
 impl From<SearchError> for ReaderError {
