@@ -22,6 +22,9 @@ pub const NAME: &str = "index";
 /// How long an open payment is held back.
 const SETTLE_WINDOW: Duration = Duration::from_millis(1_000);
 const COMMIT_EVERY: Duration = Duration::from_millis(300);
+/// With so much written since, a commit may wait longer: fewer, larger segments cost less to merge.
+const BUSY_FROM: usize = 1_000;
+const BUSY_COMMIT_EVERY: Duration = Duration::from_millis(1_000);
 /// Past so many payments held back, everything is written.
 const PENDING_MAX: usize = 20_000;
 const APPLY_MAX: usize = 1_000;
@@ -150,7 +153,8 @@ impl Index {
     async fn commit_due(&mut self) -> Result<(), ReaderError> {
         // Below the first batch that is not wholly in the index.
         let position = self.pending.values().map(|pending| pending.seq - 1).min().unwrap_or(self.read);
-        if (self.applied.is_empty() && position == self.safe) || self.committed_at.elapsed() < COMMIT_EVERY {
+        let every = if self.applied.len() < BUSY_FROM { COMMIT_EVERY } else { BUSY_COMMIT_EVERY };
+        if (self.applied.is_empty() && position == self.safe) || self.committed_at.elapsed() < every {
             return Ok(());
         }
         self.search.commit(position).await?;

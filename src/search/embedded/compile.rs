@@ -6,7 +6,7 @@ use tantivy::Term;
 use tantivy::query::{AllQuery, BooleanQuery, EmptyQuery, Occur, PhraseQuery, Query, RangeQuery, TermQuery};
 use tantivy::schema::IndexRecordOption;
 
-use crate::search::query::Filter;
+use crate::search::query::{Filter, TermField};
 
 use super::contains::ContainsQuery;
 use super::schema::Fields;
@@ -21,6 +21,11 @@ pub(super) fn compile(filter: &Filter, fields: &Fields) -> Box<dyn Query> {
             Box::new(BooleanQuery::new(clauses.collect()))
         }
         Filter::Not(_) => all(std::slice::from_ref(filter), fields),
+        // Submitters' documents are found by their key, receipts by the field.
+        Filter::Term { field: TermField::Payment, value } => Box::new(BooleanQuery::new(vec![
+            (Occur::Should, exact(fields.key_term(value))),
+            (Occur::Should, exact(Term::from_field_text(fields.term(TermField::Payment), value))),
+        ])),
         Filter::Term { field, value } => exact(Term::from_field_text(fields.term(*field), value)),
         Filter::Range { field, from, until } => {
             let field = fields.number(*field);

@@ -85,7 +85,7 @@ impl Fields {
         document.add_u64(self.id_low, low);
         document.add_u64(self.version, payment.version);
         document.add_u64(self.digest, payment.digest());
-        let mut sink = DocumentSink { fields: self, document };
+        let mut sink = DocumentSink { fields: self, document, receipt: payment.key.receipt_of.is_some() };
         payment.visit(&mut sink);
         sink.document
     }
@@ -107,10 +107,15 @@ pub(super) fn join_id(high: u64, low: u64) -> u128 {
 struct DocumentSink<'a> {
     fields: &'a Fields,
     document: TantivyDocument,
+    receipt: bool,
 }
 
 impl FieldSink for DocumentSink<'_> {
     fn term(&mut self, field: TermField, value: &str) {
+        // A submitter's document has the payment's id as its key already; unique terms are what merging costs most.
+        if field == TermField::Payment && !self.receipt {
+            return;
+        }
         self.document.add_text(self.fields.term(field), value);
     }
 

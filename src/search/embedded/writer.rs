@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use tantivy::indexer::IndexWriterOptions;
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, Index, IndexReader, IndexWriter, SegmentReader, TERMINATED};
 use tokio::sync::{mpsc, oneshot};
@@ -17,6 +17,8 @@ use super::schema::{Fields, ID_HIGH, VERSION, split_id};
 const CALLS_MAX: usize = 16;
 /// How many changes may be uncommitted before the thread commits by itself, the position unmoved.
 const UNCOMMITTED_MAX: usize = 100_000;
+/// Segments of about one size that are merged at once. More of them cost a search a little and spare much merging.
+const MERGE_SEGMENTS_MIN: usize = 16;
 
 /// What is kept with a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -57,6 +59,9 @@ pub(super) fn spawn(
         .memory_budget_per_thread(memory_bytes)
         .build();
     let writer: IndexWriter = index.writer_with_options(options)?;
+    let mut merging = LogMergePolicy::default();
+    merging.set_min_num_segments(MERGE_SEGMENTS_MIN);
+    writer.set_merge_policy(Box::new(merging));
     let payload = Payload::read(index)?;
     let (sender, receiver) = mpsc::channel(CALLS_MAX);
     let thread = Writer { writer, reader, fields, payload, uncommitted: HashMap::new() };
