@@ -24,7 +24,7 @@ function needed(name) {
 // The settings of one stack, and what removes its traces. On the real one every test has its own names.
 function stackOf(kind) {
   if (kind === "embedded") return { args: [], env: {}, remove: async () => {} };
-  const name = `browser_${randomBytes(4).toString("hex")}`;
+  const name = `paystorm_test_browser_${randomBytes(4).toString("hex")}`;
   const mysql = new URL(needed("PAYSTORM_TEST_MYSQL_URL"));
   mysql.pathname = `/${name}`;
   const elasticsearch = needed("PAYSTORM_TEST_ELASTICSEARCH_URL");
