@@ -148,7 +148,7 @@ async fn verify(settings: &Settings, args: VerifyArgs) -> anyhow::Result<ExitCod
     let current: &dyn Current = &(Arc::clone(&store) as Arc<dyn Store>);
     let side = IndexSide { view: view.as_mut() as &mut dyn IndexView, current };
     let report = audit::audit(snapshot.as_mut(), Some(side), acks, &options).await?;
-    print!("{report}");
+    println!("{report}");
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
