@@ -38,7 +38,7 @@ pub enum Command {
     /// Build the search index anew from the store, while serving or not.
     Reindex,
     /// Send payments at a chosen rate and report what came of them.
-    Load(LoadArgs),
+    Load(Box<LoadArgs>),
     /// Prove that histories, ledger, journal and index agree; also beside a running server.
     Verify(VerifyArgs),
     /// Add users and API keys.

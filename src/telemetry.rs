@@ -28,10 +28,13 @@ pub fn start_logging(settings: &TelemetrySettings) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Reads one counter.
+type Read = fn(&Counters) -> u64;
+
 /// Shows the engine's counters as Prometheus metrics.
 struct CounterCollector {
     counters: Arc<Counters>,
-    gauges: Vec<(IntGauge, fn(&Counters) -> u64)>,
+    gauges: Vec<(IntGauge, Read)>,
 }
 
 impl Collector for CounterCollector {
@@ -48,7 +51,7 @@ impl Collector for CounterCollector {
 }
 
 /// One metric: its name, its help, and where it is read.
-type Metric = (&'static str, &'static str, fn(&Counters) -> u64);
+type Metric = (&'static str, &'static str, Read);
 
 const METRICS: &[Metric] = &[
     ("paystorm_commits_total", "Transactions of the ordered line.", |counters| counters.commits.get()),

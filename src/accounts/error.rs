@@ -19,6 +19,9 @@ pub enum AccountError {
         "That did not work. Check the e-mail address and the password; if you already have an account, sign in."
     )]
     Credentials,
+    /// The settings let nobody register.
+    #[error("Nobody can register here. Ask whoever runs this server for an account.")]
+    RegistrationClosed,
     /// Too many attempts.
     #[error("Too many attempts. Try again in {retry_after_s} s.")]
     Throttled {

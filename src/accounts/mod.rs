@@ -30,8 +30,23 @@ pub use keys::{CHILDREN_MAX, KeyHolder, NewKey};
 use password::{NewPassword, Passwords};
 use throttle::Throttle;
 
-/// How long a session lasts.
-pub const SESSION_TTL: Duration = Duration::from_secs(14 * 24 * 3_600);
+/// What the settings say about accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountRules {
+    /// Whether anyone may register.
+    pub registration: bool,
+    /// How long a session lasts.
+    pub session_ttl: Duration,
+    /// Failed sign-ins per account and address in a quarter of an hour.
+    pub login_attempts: u32,
+}
+
+impl Default for AccountRules {
+    fn default() -> Self {
+        Self { registration: true, session_ttl: Duration::from_secs(14 * 24 * 3_600), login_attempts: 5 }
+    }
+}
+
 /// API keys remembered at once.
 const KEYS_CACHED_MAX: usize = 50_000;
 /// Sessions remembered at once.
@@ -64,6 +79,7 @@ impl std::fmt::Debug for Begun {
 pub struct Accounts {
     store: Arc<dyn Store>,
     directory: Arc<Directory>,
+    rules: AccountRules,
     passwords: Passwords,
     throttle: Throttle,
     keys: Generations<[u8; 32], CachedKey>,
@@ -79,15 +95,29 @@ impl std::fmt::Debug for Accounts {
 }
 
 impl Accounts {
-    /// The use cases over this store.
+    /// The use cases over this store, with the default rules and a directory of their own.
     ///
     /// # Errors
     /// If the machine cannot hash passwords.
     pub fn new(store: Arc<dyn Store>) -> Result<Self, AccountError> {
+        let directory = Arc::new(Directory::new(Arc::clone(&store)));
+        Self::with_rules(store, directory, AccountRules::default())
+    }
+
+    /// The use cases over this store, with these rules and a directory that others share.
+    ///
+    /// # Errors
+    /// If the machine cannot hash passwords.
+    pub fn with_rules(
+        store: Arc<dyn Store>,
+        directory: Arc<Directory>,
+        rules: AccountRules,
+    ) -> Result<Self, AccountError> {
         Ok(Self {
-            directory: Arc::new(Directory::new(Arc::clone(&store))),
+            directory,
+            rules,
             passwords: Passwords::new()?,
-            throttle: Throttle::default(),
+            throttle: Throttle::new(rules.login_attempts),
             keys: Generations::new(KEYS_CACHED_MAX),
             sessions: Generations::new(SESSIONS_CACHED_MAX),
             endings: watch::Sender::new(0),
@@ -99,6 +129,12 @@ impl Accounts {
     #[must_use]
     pub const fn directory(&self) -> &Arc<Directory> {
         &self.directory
+    }
+
+    /// What the settings say.
+    #[must_use]
+    pub const fn rules(&self) -> &AccountRules {
+        &self.rules
     }
 
     /// Changes whenever a session ended or a key was revoked in this process.
@@ -138,12 +174,15 @@ impl Accounts {
     /// Registers and signs in at once; counted as an attempt, like signing in.
     ///
     /// # Errors
-    /// As [`Self::register`], and [`AccountError::Throttled`].
+    /// As [`Self::register`], [`AccountError::Throttled`] and [`AccountError::RegistrationClosed`].
     pub async fn register_and_sign_in(
         &self,
         form: &Credentials<'_>,
         name: &str,
     ) -> Result<Begun, AccountError> {
+        if !self.rules.registration {
+            return Err(AccountError::RegistrationClosed);
+        }
         self.attempt(form)?;
         let account = self.register(form.email, form.password, name).await?;
         self.throttle.succeeded(&form.throttle_key(), form.address);
@@ -180,7 +219,7 @@ impl Accounts {
     pub async fn session_begin(&self, account: AccountId, user_agent: &str) -> Result<Begun, AccountError> {
         let token = token::new_session_token()?;
         let now = Timestamp::now();
-        let ttl_ms = u64::try_from(SESSION_TTL.as_millis()).unwrap_or(u64::MAX);
+        let ttl_ms = u64::try_from(self.rules.session_ttl.as_millis()).unwrap_or(u64::MAX);
         let session = NewSession {
             id: SessionId::generate(),
             account,

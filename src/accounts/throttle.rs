@@ -1,11 +1,10 @@
-//! Bounds on sign-in attempts: five per quarter of an hour for a pair of account and address, with backoff before that.
+//! Bounds on sign-in attempts: so many per quarter of an hour for a pair of account and address, with backoff before that.
 
 use std::time::{Duration, Instant};
 
 use super::cache::Generations;
 
 const WINDOW: Duration = Duration::from_secs(15 * 60);
-const ATTEMPTS_MAX: u32 = 5;
 /// Pairs remembered at once. Past it the least recently tried fall out first.
 const PAIRS_MAX: usize = 20_000;
 
@@ -20,15 +19,16 @@ struct Attempts {
 #[derive(Debug)]
 pub struct Throttle {
     pairs: Generations<[u8; 16], Attempts>,
-}
-
-impl Default for Throttle {
-    fn default() -> Self {
-        Self { pairs: Generations::new(PAIRS_MAX) }
-    }
+    attempts_max: u32,
 }
 
 impl Throttle {
+    /// Allows so many attempts in a quarter of an hour.
+    #[must_use]
+    pub fn new(attempts_max: u32) -> Self {
+        Self { pairs: Generations::new(PAIRS_MAX), attempts_max }
+    }
+
     /// Counts an attempt before it is made, so that simultaneous ones count too.
     ///
     /// # Errors
@@ -44,9 +44,10 @@ impl Throttle {
             }
             attempts.count += 1;
             attempts.next_at = match attempts.count {
+                count if count >= self.attempts_max => attempts.since + WINDOW,
                 0..=2 => now,
-                count @ 3..ATTEMPTS_MAX => now + Duration::from_secs(1 << (count - 3)),
-                ATTEMPTS_MAX.. => attempts.since + WINDOW,
+                // Doubles from a second to about a minute.
+                count => now + Duration::from_secs(1 << (count - 3).min(6)),
             };
             Ok(())
         })
@@ -73,7 +74,7 @@ mod tests {
 
     #[test]
     fn five_in_a_quarter_of_an_hour_with_backoff() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(5);
         let start = Instant::now();
         let at = |s: u64| start + Duration::from_secs(s);
         assert_eq!(throttle.begin("ada", "1.2.3.4", at(0)), Ok(()));
@@ -90,7 +91,7 @@ mod tests {
 
     #[test]
     fn success_forgets() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(5);
         let now = Instant::now();
         for _ in 0..20 {
             assert_eq!(throttle.begin("ada", "1.2.3.4", now), Ok(()));

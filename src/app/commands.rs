@@ -38,7 +38,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Serve(_) => serve(settings).await,
         Command::Migrate => migrate(&settings).await,
         Command::Reindex => reindex(&settings).await,
-        Command::Load(args) => crate::load::run(args).await,
+        Command::Load(args) => crate::load::run(*args).await,
         Command::Verify(args) => verify(&settings, args).await,
         Command::User { command: UserCommand::Add { email } } => user_add(&settings, &email).await,
         Command::User { command: UserCommand::ApiKey { email } } => user_api_key(&settings, &email).await,

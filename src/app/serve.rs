@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::parts::{self, DirectoryLock};
 use super::pipeline::{Parts, Pipeline};
-use crate::accounts::{Accounts, Directory};
+use crate::accounts::{AccountRules, Accounts, Directory};
 use crate::broker::{Broker, BrokerHealth};
 use crate::config::Settings;
 use crate::domain::ids::InstanceId;
@@ -22,7 +22,7 @@ use crate::domain::time::Timestamp;
 use crate::feed::live::LiveHub;
 use crate::store::{Lease, Store, StoreKind};
 use crate::telemetry;
-use crate::web::state::{self, RefundIndex, WebMetrics, WebState};
+use crate::web::state::{self, WebMetrics, WebState};
 use crate::web::{origins, routes, security};
 
 /// Taken by a process with any embedded part on a store that others could share.
@@ -134,8 +134,13 @@ async fn listen(
         0 => std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
         threads => threads,
     };
+    let bodies = web::PayloadConfig::new(settings.server.body_max_bytes);
     let server = HttpServer::new(move || {
-        ActixApp::new().app_data(state.clone()).wrap(from_fn(security::edge)).configure(routes::configure)
+        ActixApp::new()
+            .app_data(state.clone())
+            .app_data(bodies.clone())
+            .wrap(from_fn(security::edge))
+            .configure(routes::configure)
     })
     .workers(threads)
     .max_connections(settings.server.connections_max)
@@ -158,21 +163,26 @@ async fn web_state(
 ) -> anyhow::Result<WebState> {
     let registry = Registry::new();
     telemetry::register_counters(&registry, &pipeline.counters)?;
+    let rules = AccountRules {
+        registration: settings.accounts.registration,
+        session_ttl: Duration::from_secs(u64::from(settings.accounts.session_hours) * 3_600),
+        login_attempts: settings.accounts.login_attempts,
+    };
+    let accounts = Accounts::with_rules(Arc::clone(&parts.store), Arc::clone(&parts.directory), rules)?;
     Ok(WebState {
         engine: pipeline.engine.clone(),
         store: Arc::clone(&parts.store),
         search: Arc::clone(&parts.search),
         hub: Arc::clone(&parts.hub),
-        accounts: Arc::new(Accounts::new(Arc::clone(&parts.store))?),
+        accounts: Arc::new(accounts),
         origins: origins(&settings.server, address),
         settings: settings.server.clone(),
         fingerprint_key: state::fingerprint_key(parts.store.as_ref()).await?,
         demo_account: None,
         broker_probe: broker_probe(&parts.broker),
         metrics: WebMetrics::register(&registry)?,
-        registry,
+        registry: settings.telemetry.metrics.then_some(registry),
         shutdown: stopping.clone(),
-        refunds: RefundIndex::default(),
     })
 }
 

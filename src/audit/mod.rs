@@ -1,5 +1,5 @@
-//! What `verify` proves: that histories, columns, ledger, journal, idempotency rows, index and a list of acknowledged
-//! payments agree.
+//! What `verify` proves: that histories, columns, refund rows, ledger, journal, idempotency rows, index and a list of
+//! acknowledged payments agree.
 //!
 //! May depend on `domain`, the ports and the journal's encoding; changes nothing anywhere. All store checks read one
 //! snapshot by keyset pages. Memory is bounded by the number of *wallets* (their sums), never by the number of payments,
@@ -96,6 +96,7 @@ pub async fn audit(
     payments(snapshot, &mut ledger, &mut documents, options, &mut report).await?;
     ledger.check(snapshot, options.page, &mut report).await?;
     journal::check(snapshot, options.page, &mut report).await?;
+    refunds(snapshot, options.page, &mut report).await?;
     idempotency(snapshot, options.page, &mut report).await?;
     if let Some(acks) = acks {
         acks.check(snapshot, &mut report).await?;
@@ -150,6 +151,7 @@ fn one_payment(
         Err(cause) => report.violation(Name::IllegalHistory, format!("payment {}: {cause}", row.id)),
         Ok(payment) => {
             report.history_events += u64::from(payment.version());
+            report.history_refunds += payment.state().refunds.len() as u64;
             payment::check_history(payment, report);
             payment::check_columns(row, payment, report);
             payment::check_movements(payment, movements, report);
@@ -236,6 +238,45 @@ impl Movements {
         report.violation(Name::OrphanMovement, text);
         self.buffer.pop_front();
     }
+}
+
+/// Every refund row points at the payment that tells of it, and every refund that is told of has its row: ids are unique,
+/// so equal counts prove the second.
+async fn refunds(snapshot: &mut dyn Snapshot, limit: u32, report: &mut Report) -> Result<(), AuditError> {
+    let (mut after, mut sound) = (None, 0_u64);
+    loop {
+        let page = snapshot.refunds(after, limit).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        let mut ids: Vec<PaymentId> = page.iter().map(|row| row.payment).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut found = snapshot.payments_by_id(&ids).await?;
+        found.sort_unstable_by_key(|payment| payment.id);
+        for row in &page {
+            report.counted.refunds += 1;
+            let at = found.binary_search_by_key(&row.payment, |payment| payment.id).ok();
+            let payment = at.and_then(|at| found.get(at)).and_then(|payment| payment.folded.as_ref().ok());
+            match payment.filter(|payment| payment.owner() == row.owner && payment.refund(row.id).is_some()) {
+                Some(_) => sound += 1,
+                None => {
+                    let text = format!(
+                        "refund {}: payment {} of {} does not tell of it",
+                        row.id, row.payment, row.owner
+                    );
+                    report.violation(Name::DanglingRefund, text);
+                }
+            }
+        }
+    }
+    if sound < report.history_refunds {
+        let missing = report.history_refunds - sound;
+        report.violation(
+            Name::MissingRefund,
+            format!("{missing} refunds of payments have no row of their own"),
+        );
+    }
+    Ok(())
 }
 
 /// Every idempotency row points at a payment that exists and has had the version it remembers.

@@ -41,6 +41,10 @@ pub enum Name {
     WrongJournalEntry,
     /// The journal was pruned past a reader, or a reader is ahead of the line.
     WrongCursor,
+    /// A refund in a history without its row.
+    MissingRefund,
+    /// A refund row that no history tells, or of another payment or owner.
+    DanglingRefund,
     /// An idempotency row that points at nothing.
     DanglingKey,
     /// A payment without its document.
@@ -80,6 +84,8 @@ impl Name {
             Self::DamagedJournal => "damaged journal",
             Self::WrongJournalEntry => "wrong journal entry",
             Self::WrongCursor => "wrong cursor",
+            Self::MissingRefund => "missing refund row",
+            Self::DanglingRefund => "dangling refund row",
             Self::DanglingKey => "dangling idempotency key",
             Self::MissingDocument => "missing document",
             Self::StaleDocument => "stale document",
@@ -99,6 +105,8 @@ pub struct Counted {
     pub head: u64,
     /// Payments.
     pub payments: u64,
+    /// Refund rows.
+    pub refunds: u64,
     /// Movements.
     pub movements: u64,
     /// Wallets and receivables.
@@ -124,6 +132,8 @@ pub struct Report {
     pub counted: Counted,
     /// Events in all histories together.
     pub(super) history_events: u64,
+    /// Refunds in all histories together.
+    pub(super) history_refunds: u64,
     listed: BTreeMap<Name, Vec<String>>,
     counts: BTreeMap<Name, u64>,
 }
@@ -159,10 +169,12 @@ impl Report {
     /// The last line: what was counted.
     #[must_use]
     pub fn summary(&self) -> String {
-        let Counted { head, payments, movements, wallets, journal, journal_events, idempotency, .. } =
-            self.counted;
+        let Counted {
+            head, payments, refunds, movements, wallets, journal, journal_events, idempotency, ..
+        } = self.counted;
         let mut parts = vec![
             format!("{payments} payments"),
+            format!("{refunds} refunds"),
             format!("{movements} movements"),
             format!("{wallets} wallets"),
             format!("{journal} journal rows ({journal_events} events, head {head})"),

@@ -19,12 +19,13 @@ use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
 use crate::engine::journal::{JournalEntry, encode};
 use crate::search::{DocKey, PaymentDocument, ScannedDocument};
-use crate::store::{IdempotencyAudit, JournalRecord, StoreResult, TableCounts, WalletRecord};
+use crate::store::{IdempotencyAudit, JournalRecord, RefundRecord, StoreResult, TableCounts, WalletRecord};
 
 /// A store in memory, made by the same rules as the real ones, with every row open to corruption.
 #[derive(Clone, Default)]
 struct World {
     payments: BTreeMap<PaymentId, AuditPayment>,
+    refunds: BTreeMap<RefundId, RefundRecord>,
     movements: Vec<MovementRecord>,
     wallets: BTreeMap<Vec<u8>, WalletRecord>,
     idempotency: Vec<IdempotencyAudit>,
@@ -93,9 +94,11 @@ impl World {
 
     fn refund(&mut self, payment: PaymentId, amount_minor: i64) {
         let state = self.payment(payment);
-        let action = Action::Refund { refund: RefundId::generate(), amount_minor: Some(amount_minor) };
+        let refund = RefundId::generate();
+        let action = Action::Refund { refund, amount_minor: Some(amount_minor) };
         let command = OperatePayment { payment, actor: state.owner(), action, idempotency: None };
         let events = self.decide(|context| decide::operate(context, &state, &command)).unwrap();
+        self.refunds.insert(refund, RefundRecord { id: refund, owner: state.owner(), payment });
         self.record(payment, None, &events);
     }
 
@@ -208,6 +211,10 @@ impl Snapshot for World {
     async fn payments_by_id(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>> {
         Ok(ids.iter().filter_map(|id| self.payments.get(id)).cloned().collect())
     }
+    async fn refunds(&mut self, after: Option<RefundId>, limit: u32) -> StoreResult<Vec<RefundRecord>> {
+        let rows = self.refunds.values().filter(|row| after.is_none_or(|after| row.id > after));
+        Ok(rows.take(limit as usize).copied().collect())
+    }
     async fn movements(
         &mut self,
         after: Option<(PaymentId, u32)>,
@@ -292,7 +299,7 @@ async fn a_sound_world_passes_and_is_counted() {
         assert!(report.passed(), "{report}");
         assert_eq!(
             report.summary(),
-            "verified: 4 payments, 7 movements, 2 wallets, 10 journal rows (13 events, head 10), 4 idempotency keys, 5 documents"
+            "verified: 4 payments, 2 refunds, 7 movements, 2 wallets, 10 journal rows (13 events, head 10), 4 idempotency keys, 5 documents"
         );
     }
 }
@@ -479,6 +486,17 @@ async fn a_pruned_journal_passes_until_a_reader_is_cut_off() {
     assert_eq!(counts, only(Name::WrongCursor));
     let (counts, _) = planted(|world, _| world.cursors[0].1 = 99).await;
     assert_eq!(counts, only(Name::WrongCursor));
+}
+
+#[tokio::test]
+async fn refund_rows_match_histories() {
+    let lost = planted(|world, _| world.refunds.pop_first().map_or((), drop)).await;
+    assert_eq!(lost.0.keys().copied().collect::<Vec<_>>(), [Name::MissingRefund], "{}", lost.1);
+    let moved = planted(|world, ids| {
+        world.refunds.values_mut().take(1).for_each(|row| row.payment = ids[1]);
+    });
+    let (counts, _) = moved.await;
+    assert_eq!(counts.keys().copied().collect::<Vec<_>>(), [Name::MissingRefund, Name::DanglingRefund]);
 }
 
 #[tokio::test]

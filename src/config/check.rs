@@ -91,6 +91,8 @@ impl Checker<'_> {
         self.at_least("server.connections_max", server.connections_max as u64, 1)?;
         self.at_least("server.body_max_bytes", server.body_max_bytes as u64, 1_024)?;
         self.at_least("server.frame_max_bytes", server.frame_max_bytes as u64, 1_024)?;
+        self.at_least("server.ping_ms", server.ping_ms, 1)?;
+        self.at_least("server.silence_ms", server.silence_ms, server.ping_ms)?;
         self.at_least(
             "server.batch_frame_max_bytes",
             server.batch_frame_max_bytes as u64,

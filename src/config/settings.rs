@@ -89,6 +89,10 @@ pub struct ServerSettings {
     pub frame_max_bytes: usize,
     /// Largest `payment.submit_batch` frame, in bytes.
     pub batch_frame_max_bytes: usize,
+    /// How often the server pings a WebSocket, in milliseconds.
+    pub ping_ms: u64,
+    /// A WebSocket from which nothing was heard for so long is closed, in milliseconds.
+    pub silence_ms: u64,
     /// How long `/v1` waits for a payment's outcome before it answers `processing`, in milliseconds.
     pub outcome_wait_ms: u64,
     /// How long a stop may take before what is left is dropped (and picked up at the next start), in milliseconds.
@@ -108,6 +112,8 @@ impl Default for ServerSettings {
             body_max_bytes: 1_048_576,
             frame_max_bytes: 16_384,
             batch_frame_max_bytes: 1_048_576,
+            ping_ms: 20_000,
+            silence_ms: 60_000,
             outcome_wait_ms: 10_000,
             shutdown_ms: 10_000,
         }

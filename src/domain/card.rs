@@ -444,5 +444,5 @@ pub fn luhn(number: &str) -> bool {
             (_, digit) => digit * 2,
         };
     }
-    sum % 10 == 0 && !number.is_empty()
+    sum.is_multiple_of(10) && !number.is_empty()
 }

@@ -25,7 +25,7 @@ impl IdempotencyKey {
     pub fn new(raw: &str, request: &[u8]) -> Self {
         let mut key = [0_u8; 32];
         let hash = blake3::hash(raw.as_bytes());
-        let bytes = raw.bytes().take(16).chain(std::iter::repeat(0).take(16_usize.saturating_sub(raw.len())));
+        let bytes = raw.bytes().take(16).chain(std::iter::repeat_n(0, 16_usize.saturating_sub(raw.len())));
         for (slot, byte) in key.iter_mut().zip(bytes.chain(hash.as_bytes().iter().take(16).copied())) {
             *slot = byte;
         }

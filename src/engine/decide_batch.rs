@@ -14,7 +14,9 @@ use crate::domain::ledger::{self, LedgerAccount, WalletId};
 use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::refusal::{Refusal, RefusalKind};
 use crate::domain::time::Timestamp;
-use crate::store::{BatchKeys, BatchWrite, IdempotencyRecord, Loaded, MovementWrite, PaymentWrite};
+use crate::store::{
+    BatchKeys, BatchWrite, IdempotencyRecord, Loaded, MovementWrite, PaymentWrite, RefundRecord,
+};
 
 /// What one admitted command came to.
 #[derive(Debug, Clone)]
@@ -290,6 +292,7 @@ impl World<'_> {
                 batch.write.updates.push(write);
             }
             let entry = entry_of(&payment, touched.first_version, &touched.work_before);
+            batch.write.refunds.extend(refunds_of(&entry));
             batch.changes.push((entry, Arc::clone(&payment)));
             payments.insert(*id, payment);
         }
@@ -299,6 +302,7 @@ impl World<'_> {
         // In the order of the keys: neighbours share pages.
         batch.write.inserts.sort_unstable_by_key(|write| write.payment.id());
         batch.write.updates.sort_unstable_by_key(|write| write.payment.id());
+        batch.write.refunds.sort_unstable();
         self.movements.sort_unstable_by_key(|movement| (movement.payment, movement.version));
         self.fresh_idempotency.sort_unstable_by_key(|record| (record.key, record.owner));
         batch.write.movements = self.movements;
@@ -339,6 +343,15 @@ fn entry_of(payment: &Payment, first_version: u32, work_before: &[WorkKey]) -> J
         events: payment.history().iter().skip(skip).copied().collect(),
         work: payment.queued_work().filter(fresh).map(|work| (work.operation, work.attempt)).collect(),
     }
+}
+
+/// The refunds that these events admitted.
+fn refunds_of(entry: &JournalEntry) -> impl Iterator<Item = RefundRecord> {
+    let (owner, payment) = (entry.owner, entry.payment);
+    entry.events.iter().filter_map(move |recorded| match recorded.event {
+        Event::RefundQueued { refund, .. } => Some(RefundRecord { id: refund, owner, payment }),
+        _ => None,
+    })
 }
 
 fn replay(key: &IdempotencyKey, record: &IdempotencyRecord) -> Result<Outcome, EngineError> {

@@ -3,11 +3,11 @@
 //! Depends on `domain` for ids and statuses only; talks to the server over WebSocket and HTTP like any client. It must not
 //! know the server's insides, and must stay cheap: it often shares the machine with what it measures.
 //!
-//! - [`schedule`]: arrivals fixed ahead; latency counts from the intended start.
-//! - [`plan`]: what each arrival is, drawn from seed and index.
-//! - [`shared`], [`ws`], [`http`]: connections that send what is due, and send again what was lost.
-//! - [`tracker`]: what became of it. [`report`]: what that amounts to. [`threshold`]: whether it is good enough.
-//! - [`runner`]: a run from end to end.
+//! - `schedule`: arrivals fixed ahead; latency counts from the intended start.
+//! - `plan`: what each arrival is, drawn from seed and index.
+//! - `shared`, `ws`, `http`: connections that send what is due, and send again what was lost.
+//! - `tracker`: what became of it. `report`: what that amounts to. `threshold`: whether it is good enough.
+//! - `runner`: a run from end to end.
 
 mod args;
 mod http;

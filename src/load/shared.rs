@@ -100,10 +100,13 @@ impl Shared {
     }
 }
 
+/// What one connection alone sends: plan indices and when.
+type Share = Box<dyn Iterator<Item = (u64, u64)> + Send>;
+
 /// Where one connection takes its next work from.
 pub struct Source {
     shared: Arc<Shared>,
-    mine: Option<Peekable<Box<dyn Iterator<Item = (u64, u64)> + Send>>>,
+    mine: Option<Peekable<Share>>,
     released: Option<watch::Receiver<Released>>,
     progress: watch::Receiver<u64>,
     again: watch::Receiver<u64>,
@@ -119,7 +122,7 @@ impl Source {
                 let own = (0_u64..)
                     .zip(schedule.arrivals())
                     .filter(move |(index, _)| index % connections == connection);
-                let own: Box<dyn Iterator<Item = (u64, u64)> + Send> = Box::new(own);
+                let own: Share = Box::new(own);
                 (Some(own.peekable()), Some(released.clone()))
             }
             Arrivals::Closed { .. } => (None, None),

@@ -175,7 +175,8 @@ fn every_part_of_the_key_gives_an_independent_draw() {
             .uniform(Slot::Fault)
     };
     let base = |i| draw(42, 1, "default", i, "authorize", 1, 1);
-    let variants: [(&str, Box<dyn Fn(u64) -> f64>); 7] = [
+    type DrawOf = Box<dyn Fn(u64) -> f64>;
+    let variants: [(&str, DrawOf); 7] = [
         ("seed", Box::new(move |i| draw(43, 1, "default", i, "authorize", 1, 1))),
         ("revision", Box::new(move |i| draw(42, 2, "default", i, "authorize", 1, 1))),
         ("acquirer", Box::new(move |i| draw(42, 1, "second", i, "authorize", 1, 1))),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::domain::ids::{AccountId, BatchId, PaymentId};
+use crate::domain::ids::{AccountId, BatchId, PaymentId, RefundId};
 use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
@@ -75,6 +75,17 @@ pub struct MovementWrite {
     pub at: Timestamp,
 }
 
+/// A refund as the store knows it: where to find the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RefundRecord {
+    /// Its id.
+    pub id: RefundId,
+    /// Whose payment it is of.
+    pub owner: AccountId,
+    /// The payment whose history tells it.
+    pub payment: PaymentId,
+}
+
 /// Everything one batch writes.
 #[derive(Debug, Default)]
 pub struct BatchWrite {
@@ -82,6 +93,8 @@ pub struct BatchWrite {
     pub inserts: Vec<PaymentWrite>,
     /// Changed payments.
     pub updates: Vec<PaymentWrite>,
+    /// New refunds.
+    pub refunds: Vec<RefundRecord>,
     /// Movements.
     pub movements: Vec<MovementWrite>,
     /// New balances of the wallets touched.
@@ -100,6 +113,7 @@ impl BatchWrite {
     pub fn rows(&self) -> usize {
         self.inserts.len()
             + self.updates.len()
+            + self.refunds.len()
             + self.movements.len()
             + self.balances.len()
             + self.idempotency.len()

@@ -82,6 +82,17 @@ macro_rules! implement_store {
             async fn payment_parked(&self, owner: AccountId, limit: u32) -> StoreResult<Vec<Payment>> {
                 payment_parked(&mut *self.reader().await?, owner, limit).await
             }
+            async fn refund_get(&self, id: RefundId) -> StoreResult<Option<RefundRecord>> {
+                refund_get(&mut *self.reader().await?, id).await
+            }
+            async fn refund_list(
+                &self,
+                owner: AccountId,
+                before: Option<RefundId>,
+                limit: u32,
+            ) -> StoreResult<Vec<RefundRecord>> {
+                refund_list(&mut *self.reader().await?, owner, before, limit).await
+            }
             async fn wallet_list(&self, owner: AccountId) -> StoreResult<Vec<WalletRecord>> {
                 wallet_list(&mut *self.reader().await?, owner).await
             }
@@ -181,6 +192,13 @@ macro_rules! implement_store {
             }
             async fn payments_by_id(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>> {
                 audit_payments_by_id(&mut self.conn, ids).await
+            }
+            async fn refunds(
+                &mut self,
+                after: Option<RefundId>,
+                limit: u32,
+            ) -> StoreResult<Vec<RefundRecord>> {
+                audit_refunds(&mut self.conn, after, limit).await
             }
             async fn movements(
                 &mut self,

@@ -21,6 +21,7 @@ use async_trait::async_trait;
 
 pub use batch::{
     BatchKeys, BatchWrite, IdempotencyRecord, JournalRecord, Loaded, MovementWrite, PaymentWrite,
+    RefundRecord,
 };
 pub use error::StoreError;
 pub use records::{
@@ -29,7 +30,7 @@ pub use records::{
 };
 pub use settings::{StoreKind, StoreSettings};
 
-use crate::domain::ids::{AccountId, ApiKeyId, BatchId, InstanceId, PaymentId, SessionId};
+use crate::domain::ids::{AccountId, ApiKeyId, BatchId, InstanceId, PaymentId, RefundId, SessionId};
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 
@@ -121,6 +122,17 @@ pub trait Store: Send + Sync + 'static {
     /// Payments of an owner with a parked operation, newest first.
     async fn payment_parked(&self, owner: AccountId, limit: u32) -> StoreResult<Vec<Payment>>;
 
+    /// Where a refund is told.
+    async fn refund_get(&self, id: RefundId) -> StoreResult<Option<RefundRecord>>;
+
+    /// An owner's refunds older than `before`, newest first.
+    async fn refund_list(
+        &self,
+        owner: AccountId,
+        before: Option<RefundId>,
+        limit: u32,
+    ) -> StoreResult<Vec<RefundRecord>>;
+
     // ---- the ledger ----
 
     /// An owner's wallets and receivables.
@@ -210,6 +222,8 @@ pub trait Snapshot: Send {
     async fn payments(&mut self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<AuditPayment>>;
     /// The payments with these ids, columns included.
     async fn payments_by_id(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>>;
+    /// Refunds by id.
+    async fn refunds(&mut self, after: Option<RefundId>, limit: u32) -> StoreResult<Vec<RefundRecord>>;
     /// Movements by (payment, n).
     async fn movements(
         &mut self,

@@ -11,10 +11,10 @@ macro_rules! shared_queries {
         };
         use diesel_async::RunQueryDsl;
 
-        use $crate::domain::ids::{AccountId, ApiKeyId, BatchId, InstanceId, PaymentId, SessionId};
+        use $crate::domain::ids::{AccountId, ApiKeyId, BatchId, InstanceId, PaymentId, RefundId, SessionId};
         use $crate::domain::payment::Payment;
         use $crate::domain::time::Timestamp;
-        use $crate::store::batch::{BatchKeys, BatchWrite, JournalRecord, Loaded};
+        use $crate::store::batch::{BatchKeys, BatchWrite, JournalRecord, Loaded, RefundRecord};
         use $crate::store::multi_row::{Cell, KeyIn, Statement};
         use $crate::store::records::{
             Account, ApiKey, AuditPayment, IdempotencyAudit, Lease, MovementRecord, NewAccount, NewApiKey,
@@ -125,6 +125,9 @@ macro_rules! shared_queries {
                 rows::push_payment(&mut cells, payment, seq, false)?;
             }
             execute_rows(conn, &rows::PAYMENT_UPDATE, &cells).await?;
+            cells.clear();
+            write.refunds.iter().for_each(|refund| rows::push_refund(&mut cells, refund));
+            execute_rows(conn, &rows::REFUND_INSERT, &cells).await?;
             cells.clear();
             write.movements.iter().for_each(|movement| rows::push_movement(&mut cells, movement));
             execute_rows(conn, &rows::MOVEMENT_INSERT, &cells).await?;
@@ -391,6 +394,37 @@ macro_rules! shared_queries {
             found.iter().map(rows::PaymentRow::decode).collect()
         }
 
+        async fn refund_get(conn: &mut $Conn, id: RefundId) -> StoreResult<Option<RefundRecord>> {
+            use schema::refund::dsl;
+            let found: Option<rows::RefundRow> = dsl::refund
+                .find(id.as_bytes().to_vec())
+                .select(rows::RefundRow::as_select())
+                .first(conn)
+                .await
+                .optional()?;
+            found.map(|row| row.decode()).transpose()
+        }
+
+        async fn refund_list(
+            conn: &mut $Conn,
+            owner: AccountId,
+            before: Option<RefundId>,
+            limit: u32,
+        ) -> StoreResult<Vec<RefundRecord>> {
+            use schema::refund::dsl;
+            let mut query = dsl::refund.filter(dsl::owner.eq(owner.as_bytes().to_vec())).into_boxed();
+            if let Some(before) = before {
+                query = query.filter(dsl::id.lt(before.as_bytes().to_vec()));
+            }
+            let found: Vec<rows::RefundRow> = query
+                .order(dsl::id.desc())
+                .limit(i64::from(limit))
+                .select(rows::RefundRow::as_select())
+                .load(conn)
+                .await?;
+            found.iter().map(rows::RefundRow::decode).collect()
+        }
+
         // ---- ledger ----
 
         async fn wallet_list(conn: &mut $Conn, owner: AccountId) -> StoreResult<Vec<WalletRecord>> {
@@ -627,12 +661,14 @@ macro_rules! shared_queries {
 
         async fn counts(conn: &mut $Conn) -> StoreResult<TableCounts> {
             let payments: i64 = schema::payment::table.count().get_result(conn).await?;
+            let refunds: i64 = schema::refund::table.count().get_result(conn).await?;
             let movements: i64 = schema::movement::table.count().get_result(conn).await?;
             let wallets: i64 = schema::wallet::table.count().get_result(conn).await?;
             let idempotency: i64 = schema::idempotency::table.count().get_result(conn).await?;
             let journal: i64 = schema::journal::table.count().get_result(conn).await?;
             Ok(TableCounts {
                 payments: unsigned(payments),
+                refunds: unsigned(refunds),
                 movements: unsigned(movements),
                 wallets: unsigned(wallets),
                 idempotency: unsigned(idempotency),
@@ -671,6 +707,23 @@ macro_rules! shared_queries {
                 }
             }
             Ok(payments)
+        }
+
+        async fn audit_refunds(
+            conn: &mut $Conn,
+            after: Option<RefundId>,
+            limit: u32,
+        ) -> StoreResult<Vec<RefundRecord>> {
+            use schema::refund::dsl;
+            let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
+            let found: Vec<rows::RefundRow> = dsl::refund
+                .filter(dsl::id.gt(after))
+                .order(dsl::id.asc())
+                .limit(i64::from(limit))
+                .select(rows::RefundRow::as_select())
+                .load(conn)
+                .await?;
+            found.iter().map(rows::RefundRow::decode).collect()
         }
 
         async fn audit_movements(

@@ -234,6 +234,8 @@ pub struct IdempotencyAudit {
 pub struct TableCounts {
     /// Payments.
     pub payments: u64,
+    /// Refunds.
+    pub refunds: u64,
     /// Movements.
     pub movements: u64,
     /// Wallets and receivables.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 
-use super::batch::{IdempotencyRecord, JournalRecord, MovementWrite, PaymentWrite};
+use super::batch::{IdempotencyRecord, JournalRecord, MovementWrite, PaymentWrite, RefundRecord};
 use super::error::StoreError;
 use super::multi_row::{Cell, Statement};
 use super::records::{Account, ApiKey, AuditPayment, MovementRecord, Session, WalletRecord};
 use super::schema;
 use crate::domain::currency::Currency;
 use crate::domain::event::Recorded;
-use crate::domain::ids::{AccountId, ApiKeyId, BatchId, PaymentId, SessionId};
+use crate::domain::ids::{AccountId, ApiKeyId, BatchId, PaymentId, RefundId, SessionId};
 use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::submission::Submission;
@@ -31,6 +31,13 @@ pub(super) static PAYMENT_UPDATE: Statement = Statement {
                  open_seq=VALUES(open_seq),parked=VALUES(parked),history=VALUES(history)",
     sqlite_tail: " ON CONFLICT(id) DO UPDATE SET status=excluded.status,version=excluded.version,due_at=excluded.due_at,\
                   open_seq=excluded.open_seq,parked=excluded.parked,history=excluded.history",
+};
+
+pub(super) static REFUND_INSERT: Statement = Statement {
+    head: "INSERT INTO refund (id,owner,payment) VALUES ",
+    columns: 3,
+    mysql_tail: "",
+    sqlite_tail: "",
 };
 
 pub(super) static MOVEMENT_INSERT: Statement = Statement {
@@ -116,6 +123,14 @@ pub(super) fn push_payment(
         Cell::Bytes(encode(&payment.history())?),
     ]);
     Ok(())
+}
+
+pub(super) fn push_refund(cells: &mut Vec<Cell>, refund: &RefundRecord) {
+    cells.extend([
+        Cell::Bytes(refund.id.as_bytes().to_vec()),
+        Cell::Bytes(refund.owner.as_bytes().to_vec()),
+        Cell::Bytes(refund.payment.as_bytes().to_vec()),
+    ]);
 }
 
 pub(super) fn push_movement(cells: &mut Vec<Cell>, movement: &MovementWrite) {
@@ -209,6 +224,24 @@ fn currency(text: &str) -> Result<Currency, StoreError> {
 
 fn fixed<const N: usize>(bytes: &[u8], what: &str) -> Result<[u8; N], StoreError> {
     <[u8; N]>::try_from(bytes).map_err(|_| damaged(what))
+}
+
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::refund)]
+pub(super) struct RefundRow {
+    id: Vec<u8>,
+    owner: Vec<u8>,
+    payment: Vec<u8>,
+}
+
+impl RefundRow {
+    pub(super) fn decode(&self) -> Result<RefundRecord, StoreError> {
+        Ok(RefundRecord {
+            id: RefundId::from_slice(&self.id).ok_or_else(|| damaged("refund.id"))?,
+            owner: account_id(&self.owner)?,
+            payment: PaymentId::from_slice(&self.payment).ok_or_else(|| damaged("refund.payment"))?,
+        })
+    }
 }
 
 #[derive(Queryable, Selectable, Debug)]

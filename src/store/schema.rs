@@ -39,6 +39,13 @@ diesel::table! {
     }
 }
 diesel::table! {
+    refund (id) {
+        id -> Binary,
+        owner -> Binary,
+        payment -> Binary,
+    }
+}
+diesel::table! {
     movement (payment, version) {
         payment -> Binary,
         version -> Integer,

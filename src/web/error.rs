@@ -118,9 +118,9 @@ pub struct ApiError {
     /// The object that was declined, under its name.
     pub object: Option<Arc<(&'static str, Rendered)>>,
     /// The charge that was declined.
-    pub charge: Option<String>,
+    pub charge: Option<Box<str>>,
     /// Seconds after which to try again.
-    pub retry_after_s: Option<u64>,
+    pub retry_after_s: Option<u32>,
 }
 
 impl ApiError {
@@ -357,9 +357,15 @@ impl From<AccountError> for ApiError {
                 "credentials_invalid",
                 message,
             ),
+            AccountError::RegistrationClosed => Self::new(
+                StatusCode::FORBIDDEN,
+                ErrorType::InvalidRequestError,
+                "registration_closed",
+                message,
+            ),
             AccountError::Throttled { retry_after_s } => {
                 let mut error = Self::busy(message);
-                error.retry_after_s = Some(retry_after_s);
+                error.retry_after_s = Some(u32::try_from(retry_after_s).unwrap_or(u32::MAX));
                 error
             }
             AccountError::NotFound(_) => {

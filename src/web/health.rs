@@ -53,10 +53,13 @@ pub async fn readyz(state: web::Data<WebState>) -> HttpResponse {
     }
 }
 
-/// `GET /metrics`: everything registered, in the Prometheus text format.
+/// `GET /metrics`: everything registered, in the Prometheus text format; 404 if that is switched off.
 pub async fn metrics(state: web::Data<WebState>) -> HttpResponse {
+    let Some(registry) = &state.registry else {
+        return HttpResponse::NotFound().finish();
+    };
     let mut text = Vec::new();
-    match TextEncoder::new().encode(&state.registry.gather(), &mut text) {
+    match TextEncoder::new().encode(&registry.gather(), &mut text) {
         Ok(()) => HttpResponse::Ok().content_type(prometheus::TEXT_FORMAT).body(text),
         Err(error) => {
             tracing::error!(error.cause = %error, "metrics could not be written");

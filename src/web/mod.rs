@@ -20,9 +20,6 @@ pub mod settings;
 pub mod state;
 pub mod ws;
 
-#[cfg(test)]
-mod tests;
-
 pub use routes::configure;
 pub use settings::origins;
 pub use state::{WebMetrics, WebState};

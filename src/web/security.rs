@@ -13,7 +13,7 @@ use futures_util::future::LocalBoxFuture;
 
 use super::error::ApiError;
 use super::state::WebState;
-use crate::accounts::{AccountError, SESSION_TTL, token};
+use crate::accounts::{AccountError, token};
 use crate::domain::ids::{AccountId, ApiKeyId, base62_encode};
 use crate::store::Session;
 
@@ -250,7 +250,8 @@ pub fn session_token(state: &WebState, request: &HttpRequest) -> Option<String> 
 /// The cookie of a session that begins.
 #[must_use]
 pub fn session_cookie(state: &WebState, token: String) -> Cookie<'static> {
-    let ttl = CookieDuration::seconds(i64::try_from(SESSION_TTL.as_secs()).unwrap_or(0));
+    let ttl =
+        CookieDuration::seconds(i64::try_from(state.accounts.rules().session_ttl.as_secs()).unwrap_or(0));
     build_cookie(state, token, ttl)
 }
 

@@ -7,16 +7,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::ApiError;
 use crate::accounts::Accounts;
-use crate::accounts::cache::Generations;
 use crate::config::ServerSettings;
-use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, PaymentId};
 use crate::engine::Engine;
 use crate::feed::live::LiveHub;
 use crate::search::SearchIndex;
 use crate::store::Store;
 
-/// Refunds of which the payment is remembered.
-const REFUNDS_MAX: usize = 50_000;
 /// The name under which the installation keeps the key of card fingerprints.
 pub const FINGERPRINT_KEY_NAME: &str = "fingerprint_key";
 
@@ -45,14 +42,12 @@ pub struct WebState {
     pub demo_account: Option<AccountId>,
     /// Whether the broker works, as last seen.
     pub broker_probe: Probe,
-    /// Where all metrics are registered.
-    pub registry: Registry,
+    /// Where all metrics are registered; `None` if `/metrics` is switched off.
+    pub registry: Option<Registry>,
     /// The web's own metrics.
     pub metrics: WebMetrics,
     /// Cancelled when the server goes down; sockets close with 1001.
     pub shutdown: CancellationToken,
-    /// Which payment a refund belongs to, for refunds made here lately.
-    pub refunds: RefundIndex,
 }
 
 impl std::fmt::Debug for WebState {
@@ -99,29 +94,6 @@ pub async fn fingerprint_key(store: &dyn Store) -> Result<[u8; 32], crate::accou
     let damaged =
         |_| crate::store::StoreError::Damaged("the fingerprint key does not have 32 bytes".to_owned());
     Ok(<[u8; 32]>::try_from(kept.as_slice()).map_err(damaged)?)
-}
-
-/// A bounded memory of which payment a refund belongs to.
-#[derive(Debug)]
-pub struct RefundIndex(Generations<RefundId, PaymentId>);
-
-impl Default for RefundIndex {
-    fn default() -> Self {
-        Self(Generations::new(REFUNDS_MAX))
-    }
-}
-
-impl RefundIndex {
-    /// Remembers a refund.
-    pub fn remember(&self, refund: RefundId, payment: PaymentId) {
-        self.0.insert(refund, payment);
-    }
-
-    /// The payment of a refund, if it is remembered.
-    #[must_use]
-    pub fn payment(&self, refund: RefundId) -> Option<PaymentId> {
-        self.0.get(&refund)
-    }
 }
 
 impl WebState {

@@ -1,104 +1,25 @@
-//! The HTTP API and the WebSocket, against a whole embedded server.
+//! The HTTP API against a whole server, on both stacks.
 
-use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use futures_util::{SinkExt as _, StreamExt as _};
-use paystorm::accounts::Accounts;
-use paystorm::app::App;
-use paystorm::config::Settings;
-use paystorm::store::sqlite::SqliteStore;
-use paystorm::store::{Store, StoreSettings};
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_util::sync::CancellationToken;
 
-struct Server {
-    url: String,
-    address: String,
-    key: String,
-    http: reqwest::Client,
-    stop: CancellationToken,
-    task: tokio::task::JoinHandle<anyhow::Result<()>>,
-    _dir: tempfile::TempDir,
-}
+use crate::server::{Server, Stack, on_both_stacks, with};
 
-async fn user(dir: &Path, email: &str) -> String {
-    let store = SqliteStore::open(dir, &StoreSettings::default()).await.expect("SQLite opens");
-    store.migrate().await.expect("SQLite migrates");
-    let accounts = Accounts::new(Arc::new(store)).expect("hashing works");
-    let id = accounts.register(email, "a password of some length", "").await.expect("registered");
-    accounts.key_create(id, "test").await.expect("key").secret
-}
-
-async fn server() -> Server {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let key = user(dir.path(), "shop@example.org").await;
-    let mut settings = Settings { data_dir: dir.path().to_owned(), ..Settings::default() };
-    settings.server.bind = "127.0.0.1:0".to_owned();
-    settings.simulator.latency_median_ms = 0.0;
-    let app = App::build(settings).await.expect("the application starts");
-    let address = app.address().expect("it listens").to_string();
-    let stop = CancellationToken::new();
-    let task = tokio::spawn(app.run_until(stop.clone()));
-    Server {
-        url: format!("http://{address}"),
-        address,
-        key,
-        http: reqwest::Client::new(),
-        stop,
-        task,
-        _dir: dir,
-    }
-}
-
-impl Server {
-    async fn send(
-        &self,
-        method: &str,
-        path: &str,
-        form: &str,
-        headers: &[(&str, &str)],
-    ) -> (u16, Value, bool) {
-        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
-        let mut request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key);
-        if !form.is_empty() {
-            let json = form.starts_with(['{', '[']);
-            let kind = if json { "application/json" } else { "application/x-www-form-urlencoded" };
-            request = request.header("content-type", kind).body(form.to_owned());
-        }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let response = request.send().await.expect("an answer");
-        let status = response.status().as_u16();
-        assert!(response.headers().contains_key("request-id"));
-        let replayed = response.headers().contains_key("idempotent-replayed");
-        (status, response.json().await.unwrap_or(Value::Null), replayed)
-    }
-
-    async fn post(&self, path: &str, form: &str) -> (u16, Value) {
-        let (status, body, _) = self.send("POST", path, form, &[]).await;
-        (status, body)
-    }
-
-    async fn get(&self, path: &str) -> (u16, Value) {
-        let (status, body, _) = self.send("GET", path, "", &[]).await;
-        (status, body)
-    }
-
-    async fn stop(self) {
-        self.stop.cancel();
-        self.task.await.expect("it ends").expect("in order");
-    }
-}
+on_both_stacks!(
+    charges_captures_refunds_and_wallets_over_http,
+    one_key_makes_one_payment,
+    every_card_answers_as_published,
+    refunds_are_found_and_listed,
+    currencies_with_no_and_three_decimals,
+    money_that_cannot_move,
+    nobody_reaches_what_is_not_theirs,
+);
 
 const CHARGE: &str = "amount=1250&currency=eur&confirm=true&payment_method=pm_card_visa";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn charges_captures_refunds_and_wallets_over_http() {
-    let server = server().await;
+async fn charges_captures_refunds_and_wallets_over_http(server: Arc<Server>) {
     let (status, intent) = server
         .post("/v1/payment_intents", &format!("{CHARGE}&metadata[order]=42&expand[]=latest_charge"))
         .await;
@@ -144,19 +65,16 @@ async fn charges_captures_refunds_and_wallets_over_http() {
         server.post("/v1/transfers", &format!("amount=500&currency=eur&destination={child_id}")).await;
     assert_eq!(status, 200, "{transfer}");
     assert_eq!(transfer["paystorm"]["status"], "succeeded");
-    let (status, balance, _) = server.send("GET", "/v1/balance", "", &[("Stripe-Account", &child_id)]).await;
-    assert_eq!((status, &balance["available"][0]["amount"]), (200, &json!(500)));
+    let balance = server.send("GET", "/v1/balance", "", &[("Stripe-Account", &child_id)]).await;
+    assert_eq!((balance.status, &balance.body["available"][0]["amount"]), (200, &json!(500)));
     let (status, poor) =
         server.post("/v1/transfers", &format!("amount=999999&currency=eur&destination={child_id}")).await;
     assert_eq!((status, &poor["error"]["code"]), (400, &json!("balance_insufficient")));
     let (_, list) = server.get("/v1/payment_intents?limit=2").await;
     assert_eq!((list["data"].as_array().map(Vec::len), &list["has_more"]), (Some(2), &json!(true)));
-    server.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_key_makes_one_payment() {
-    let server = Arc::new(server().await);
+async fn one_key_makes_one_payment(server: Arc<Server>) {
     let headers = [("Idempotency-Key", "order-1")];
     let sends = (0..50).map(|_| {
         let server = Arc::clone(&server);
@@ -166,329 +84,352 @@ async fn one_key_makes_one_payment() {
     });
     let mut ids = std::collections::BTreeSet::new();
     for send in sends.collect::<Vec<_>>() {
-        let (status, body, _) = send.await.expect("sent");
-        match status {
-            200 => assert!(ids.insert(body.to_string()) || ids.len() == 1, "{ids:?}"),
-            status => assert_eq!(status, 409, "{body}"),
+        let answer = send.await.expect("sent");
+        match answer.status {
+            200 => assert!(ids.insert(answer.body.to_string()) || ids.len() == 1, "{ids:?}"),
+            status => assert_eq!(status, 409, "{answer:?}"),
         }
     }
     assert_eq!(ids.len(), 1, "{ids:?}");
-    let (status, body, replayed) = server.send("POST", "/v1/payment_intents", CHARGE, &headers).await;
-    assert!(status == 200 && replayed && ids.contains(&body.to_string()));
-    let (status, body, _) =
-        server.send("POST", "/v1/payment_intents", &CHARGE.replace("1250", "1251"), &headers).await;
-    assert_eq!((status, &body["error"]["type"]), (400, &json!("idempotency_error")), "{body}");
+    let again = server.send("POST", "/v1/payment_intents", CHARGE, &headers).await;
+    assert!(again.status == 200 && again.replayed && ids.contains(&again.body.to_string()));
+    let other = CHARGE.replace("1250", "1251");
+    let other = server.send("POST", "/v1/payment_intents", &other, &headers).await;
+    assert_eq!((other.status, other.text("/error/type")), (400, "idempotency_error"), "{other:?}");
     assert_eq!(server.get("/v1/balance").await.1["available"][0]["amount"], 1250);
-    Arc::into_inner(server).expect("alone").stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_websocket_submits_and_tells() {
-    let server = server().await;
-    let mut request = format!("ws://{}/ws", server.address).into_client_request().expect("a request");
-    request
-        .headers_mut()
-        .insert("authorization", format!("Bearer {}", server.key).parse().expect("a header"));
-    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.expect("let in");
-    let send = |value: Value| Message::text(value.to_string());
-    socket
-        .send(send(json!({"type": "subscribe", "id": 1, "topic": "run", "run": "r1"})))
-        .await
-        .expect("sent");
-    let payment = |n: i64| {
-        json!({"kind": "charge", "amount": 100 + n, "currency": "eur", "run": "r1", "lane": "bulk",
-        "card": {"number": "4242424242424242", "exp_month": 12, "exp_year": 2040, "cvc": "123"}, "idempotency_key": format!("r1-{n:06}")})
-    };
-    let mut payments: Vec<Value> = (0..500).map(payment).collect();
-    payments.push(json!({"kind": "charge", "amount": 0, "currency": "eur"}));
-    socket
-        .send(send(json!({"type": "payment.submit_batch", "id": "b", "payments": payments})))
-        .await
-        .expect("sent");
-    let (mut succeeded, mut acked) = (0, false);
-    while succeeded < 500 || !acked {
-        let frame =
-            tokio::time::timeout(std::time::Duration::from_secs(20), socket.next()).await.expect("in time");
-        let Some(Ok(Message::Text(text))) = frame else { continue };
-        let frame: Value = serde_json::from_str(&text).expect("JSON");
-        match frame["type"].as_str() {
-            Some("ack") if frame["id"] == "b" => {
-                let results = frame["results"].as_array().expect("results");
-                assert_eq!(results.len(), 501);
-                assert_eq!(results[3]["payment"]["amount"], 103);
-                assert_eq!(results[500]["error"]["param"], "amount");
-                acked = true;
-            }
-            Some("payment.updated") => {
-                let rows = frame["rows"].as_array().expect("rows");
-                succeeded += rows.iter().filter(|row| row["status"] == "succeeded").count();
-            }
-            _ => assert_eq!(frame["subscription"], 1, "{frame}"),
-        }
-    }
-    server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sockets_are_let_in_by_key_or_own_origin_only() {
-    let server = server().await;
-    for (headers, expected) in [
-        (vec![], 401),
-        (vec![("authorization", "Bearer sk_test_wrong")], 401),
-        (vec![("origin", "https://evil.example")], 403),
-        (vec![("origin", server.url.as_str())], 401),
-    ] {
-        let mut request = format!("ws://{}/ws", server.address).into_client_request().expect("a request");
-        for (name, value) in headers {
-            request.headers_mut().insert(name, value.parse().expect("a header"));
-        }
-        match tokio_tungstenite::connect_async(request).await {
-            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => {
-                assert_eq!(response.status(), expected)
-            }
-            other => panic!("{:?}", other.map(|_| ())),
-        }
-    }
-    server.stop().await;
-}
-
-/// What is wrong, how it is sent, and what comes back: status, type, code, parameter. `docs/bad-input.md` is made of it.
-const BAD_INPUT: &[(&str, &str, &str, (u16, &str, &str, &str))] = &[
-    (
-        "No amount",
-        "POST /v1/payment_intents",
-        "currency=eur",
-        (400, "invalid_request_error", "parameter_missing", "amount"),
-    ),
-    (
-        "An amount of zero",
-        "POST /v1/payment_intents",
-        "amount=0&currency=eur",
-        (400, "invalid_request_error", "parameter_invalid_integer", "amount"),
-    ),
-    (
-        "A negative amount",
-        "POST /v1/payment_intents",
-        "amount=-5&currency=eur",
-        (400, "invalid_request_error", "parameter_invalid_integer", "amount"),
-    ),
-    (
-        "An amount with decimals",
-        "POST /v1/payment_intents",
-        "amount=12.50&currency=eur",
-        (400, "invalid_request_error", "parameter_invalid_integer", "amount"),
-    ),
-    (
-        "An amount beyond 64 bits",
-        "POST /v1/payment_intents",
-        r#"{"amount":1e30,"currency":"eur"}"#,
-        (400, "invalid_request_error", "parameter_invalid_integer", "amount"),
-    ),
-    (
-        "An amount beyond the limit",
-        "POST /v1/payment_intents",
-        "amount=100000000&currency=eur",
-        (400, "invalid_request_error", "amount_too_large", "amount"),
-    ),
-    (
-        "No currency",
-        "POST /v1/payment_intents",
-        "amount=100",
-        (400, "invalid_request_error", "parameter_missing", "currency"),
-    ),
-    (
-        "An unknown currency",
-        "POST /v1/payment_intents",
-        "amount=100&currency=xxx",
-        (400, "invalid_request_error", "parameter_invalid_currency", "currency"),
-    ),
-    (
-        "An unknown parameter",
-        "POST /v1/payment_intents",
-        "amount=100&currency=eur&amout=1",
-        (400, "invalid_request_error", "parameter_unknown", "amout"),
-    ),
-    (
-        "A parameter that is not offered",
-        "POST /v1/payment_intents",
-        "amount=100&currency=eur&customer=cus_1",
-        (400, "invalid_request_error", "parameter_not_offered", "customer"),
-    ),
-    (
-        "Confirmed without a card",
-        "POST /v1/payment_intents",
-        "amount=100&currency=eur&confirm=true",
-        (400, "invalid_request_error", "payment_intent_unexpected_state", "payment_method"),
-    ),
-    (
-        "An unknown alias",
-        "POST /v1/payment_intents",
-        "amount=100&currency=eur&payment_method=pm_card_nope",
-        (400, "invalid_request_error", "resource_missing", "payment_method"),
-    ),
-    (
-        "A number that fails the check digit",
-        "POST /v1/payment_intents",
-        "amount=100&currency=eur&card[number]=4242424242424241&card[exp_month]=12&card[exp_year]=2040",
-        (402, "card_error", "incorrect_number", "card[number]"),
-    ),
-    (
-        "A number that may be a real card",
-        "POST /v1/payment_intents",
-        "amount=100&currency=eur&card[number]=4111111111111111&card[exp_month]=12&card[exp_year]=2040",
-        (402, "card_error", "card_declined", "card[number]"),
-    ),
-    (
-        "A thirteenth month",
-        "POST /v1/payment_intents",
-        "amount=100&currency=eur&card[number]=4242424242424242&card[exp_month]=13&card[exp_year]=2040",
-        (402, "card_error", "invalid_expiry_month", "card[exp_month]"),
-    ),
-    (
-        "A year that is past",
-        "POST /v1/payment_intents",
-        "amount=100&currency=eur&card[number]=4242424242424242&card[exp_month]=1&card[exp_year]=2001",
-        (402, "card_error", "invalid_expiry_year", "card[exp_year]"),
-    ),
-    (
-        "A two-digit security code",
-        "POST /v1/payment_intents",
-        "amount=100&currency=eur&card[number]=4242424242424242&card[exp_month]=1&card[exp_year]=2040&card[cvc]=12",
-        (402, "card_error", "invalid_cvc", "card[cvc]"),
-    ),
-    (
-        "Two cards at once",
-        "POST /v1/payment_intents",
-        "amount=100&currency=eur&payment_method=pm_card_visa&card[number]=4242424242424242",
-        (400, "invalid_request_error", "parameters_exclusive", "card"),
-    ),
-    (
-        "A capture method that does not exist",
-        "POST /v1/payment_intents",
-        "amount=100&currency=eur&capture_method=later",
-        (400, "invalid_request_error", "parameter_invalid_enum", "capture_method"),
-    ),
-    (
-        "A boolean that is none",
-        "POST /v1/payment_intents",
-        "amount=100&currency=eur&confirm=yes",
-        (400, "invalid_request_error", "parameter_invalid_boolean", "confirm"),
-    ),
-    (
-        "Metadata without a key",
-        "POST /v1/payment_intents",
-        "amount=100&currency=eur&metadata=x",
-        (400, "invalid_request_error", "parameter_invalid_string", "metadata"),
-    ),
-    (
-        "JSON that breaks off",
-        "POST /v1/payment_intents",
-        r#"{"amount":100"#,
-        (400, "invalid_request_error", "body_invalid", ""),
-    ),
-    ("A JSON list", "POST /v1/payment_intents", "[1]", (400, "invalid_request_error", "body_invalid", "")),
-    (
-        "A property that cannot be expanded",
-        "POST /v1/payment_intents",
-        "amount=100&currency=eur&expand[]=customer",
-        (400, "invalid_request_error", "property_not_expandable", "expand"),
-    ),
-    (
-        "An id that does not exist",
-        "GET /v1/payment_intents/pi_nope",
-        "",
-        (404, "invalid_request_error", "resource_missing", "id"),
-    ),
-    (
-        "A path that is not offered",
-        "GET /v1/subscriptions",
-        "",
-        (404, "invalid_request_error", "url_unrecognized", ""),
-    ),
-    (
-        "A limit out of bounds",
-        "GET /v1/payment_intents?limit=101",
-        "",
-        (400, "invalid_request_error", "parameter_invalid_integer", "limit"),
-    ),
-    (
-        "Two cursors",
-        "GET /v1/payment_intents?starting_after=pi_0000000000000000000000&ending_before=pi_0000000000000000000000",
-        "",
-        (400, "invalid_request_error", "parameters_exclusive", "ending_before"),
-    ),
-    (
-        "A search that cannot be read",
-        "GET /v1/payment_intents/search?query=amount%3E%3E",
-        "",
-        (400, "invalid_request_error", "search_query_invalid", "query"),
-    ),
-    (
-        "A transfer to nobody",
-        "POST /v1/transfers",
-        "amount=100&currency=eur&destination=nobody@example.org",
-        (400, "invalid_request_error", "resource_missing", "destination"),
-    ),
-    (
-        "A transfer to oneself",
-        "POST /v1/transfers",
-        "amount=100&currency=eur&destination=shop@example.org",
-        (400, "invalid_request_error", "transfer_to_self", "destination"),
-    ),
-    (
-        "A bank account that is no test account",
-        "POST /v1/payouts",
-        "amount=100&currency=eur&bank_account=1",
-        (400, "invalid_request_error", "bank_account_unknown", "bank_account"),
-    ),
-    (
-        "Added money without a card",
-        "POST /v1/topups",
-        "amount=100&currency=eur",
-        (400, "invalid_request_error", "parameter_missing", "payment_method"),
-    ),
-    (
-        "A refund of nothing",
-        "POST /v1/refunds",
-        "amount=100",
-        (400, "invalid_request_error", "parameter_missing", "payment_intent"),
-    ),
-    (
-        "Too many accounts",
-        "POST /v1/test_helpers/accounts",
-        "count=10001",
-        (400, "invalid_request_error", "parameter_invalid_integer", "count"),
-    ),
+/// A card by its alias (and whether a security code is sent instead), and what charging it answers: HTTP status, code and
+/// decline code of the error; or the status of the payment intent.
+const CARDS: &[(&str, u16, &str, &str)] = &[
+    ("4242424242424242", 200, "succeeded", ""),
+    ("4000056655665556", 200, "succeeded", ""),
+    ("5555555555554444", 200, "succeeded", ""),
+    ("378282246310005", 200, "succeeded", ""),
+    ("6011111111111117", 200, "succeeded", ""),
+    ("3566002020360505", 200, "succeeded", ""),
+    ("4000000000000002", 402, "card_declined", "generic_decline"),
+    ("4000000000009995", 402, "card_declined", "insufficient_funds"),
+    ("4000000000009987", 402, "card_declined", "lost_card"),
+    ("4000000000009979", 402, "card_declined", "stolen_card"),
+    ("4000000000006975", 402, "card_declined", "card_velocity_exceeded"),
+    ("4000000000000069", 402, "expired_card", ""),
+    ("4000000000000127", 402, "incorrect_cvc", ""),
+    ("4000000000000119", 402, "processing_error", ""),
+    ("4242424242424241", 402, "incorrect_number", ""),
+    ("4000000000000341", 402, "card_declined", "generic_decline"),
+    ("4100000000000019", 402, "card_declined", "fraudulent"),
+    ("4000002500003155", 200, "requires_action", ""),
+    ("4000002760003184", 200, "requires_action", ""),
+    ("4000008260003178", 200, "requires_action", ""),
+    ("4000008400001629", 200, "requires_action", ""),
+    ("4000008400001280", 402, "processing_error", ""),
+    ("4000000000000259", 200, "succeeded", ""),
+    ("4000000000002685", 200, "succeeded", ""),
+    ("4000000000001976", 200, "succeeded", ""),
+    ("4000000000005423", 200, "succeeded", ""),
+    ("4000000000007726", 200, "succeeded", ""),
+    ("4000000000005126", 200, "succeeded", ""),
+    ("4000000000000077", 200, "succeeded", ""),
+    ("pm_card_visa", 200, "succeeded", ""),
+    ("pm_card_mastercard", 200, "succeeded", ""),
+    ("pm_card_amex", 200, "succeeded", ""),
+    ("tok_visa", 200, "succeeded", ""),
+    ("pm_card_chargeDeclined", 402, "card_declined", "generic_decline"),
+    ("pm_card_visa_chargeDeclinedInsufficientFunds", 402, "card_declined", "insufficient_funds"),
+    // Without a security code there is none to be wrong.
+    ("pm_card_chargeDeclinedIncorrectCvc", 200, "succeeded", ""),
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn bad_input_is_answered_as_documented() {
-    let server = server().await;
-    let mut table = String::from(
-        "# Bad input\n\nMade from the test cases by `UPDATE_DOCS=1 cargo test --test it bad_input`; not written by hand.\n\n| what | sent | body | status | type | code | param |\n|---|---|---|---|---|---|---|\n",
-    );
+async fn every_card_answers_as_published(server: Arc<Server>) {
     let mut wrong = Vec::new();
-    for (what, target, body, expected) in BAD_INPUT {
-        let (method, path) = target.split_once(' ').expect("method and path");
-        let (status, answer) = match method {
-            "GET" => server.get(path).await,
-            _ => server.post(path, body).await,
+    for (card, status, code, decline_code) in CARDS {
+        let method = match card.starts_with(|c: char| c.is_ascii_digit()) {
+            true => format!("card[number]={card}&card[exp_month]=12&card[exp_year]=2040&card[cvc]=123"),
+            false => format!("payment_method={card}"),
         };
-        let text = |name: &str| answer["error"][name].as_str().unwrap_or_default().to_owned();
-        let (kind, code, param) = (text("type"), text("code"), text("param"));
-        if (status, kind.as_str(), code.as_str(), param.as_str()) != *expected {
-            wrong.push(format!("{what}: {status} {answer}"));
+        let form = format!("amount=1250&currency=eur&confirm=true&{method}");
+        let answer = server.send("POST", "/v1/payment_intents", &form, &[]).await;
+        let said = match answer.status {
+            200 => answer.text("/status"),
+            _ => answer.text("/error/code"),
+        };
+        let kind = answer.text("/error/type");
+        let fits = (answer.status, said, answer.text("/error/decline_code"))
+            == (*status, *code, *decline_code)
+            && (kind == "card_error") == (*status == 402);
+        if !fits {
+            wrong.push(format!("{card}: {} {}", answer.status, answer.body));
         }
-        let (status, kind, code, param) = expected;
-        table.push_str(&format!(
-            "| {what} | `{target}` | `{body}` | {status} | {kind} | {code} | {param} |\n"
-        ));
+        // Nothing of the number but its end may come back.
+        if card.len() > 12 && answer.body.to_string().contains(&card[..12]) && !card.starts_with("pm_") {
+            wrong.push(format!("{card} is told"));
+        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/bad-input.md");
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&file, &table).expect("written");
+}
+
+async fn refunds_are_found_and_listed(server: Arc<Server>) {
+    let mut made = Vec::new();
+    for _ in 0..2 {
+        let (_, intent) = server.post("/v1/payment_intents", CHARGE).await;
+        let id = intent["id"].as_str().expect("an id").to_owned();
+        for amount in [100, 200] {
+            let form = format!("payment_intent={id}&amount={amount}");
+            let (status, refund) = server.post("/v1/refunds", &form).await;
+            assert_eq!((status, &refund["status"]), (200, &json!("succeeded")), "{refund}");
+            made.push((refund["id"].as_str().expect("an id").to_owned(), id.clone(), amount));
+        }
     }
-    assert_eq!(std::fs::read_to_string(&file).unwrap_or_default(), table, "run with UPDATE_DOCS=1");
-    server.stop().await;
+    made.reverse();
+    let listed = |body: &Value| -> Vec<(String, String, i64)> {
+        let text = |one: &Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
+        let one =
+            |one: &Value| (text(one, "id"), text(one, "payment_intent"), one["amount"].as_i64().unwrap_or(0));
+        body["data"].as_array().expect("a list").iter().map(one).collect()
+    };
+    // At once and from the store: the search index need not have heard of them.
+    let (_, all) = server.get("/v1/refunds").await;
+    assert_eq!(listed(&all), made);
+    let (_, first) = server.get("/v1/refunds?limit=3").await;
+    assert_eq!((listed(&first).as_slice(), &first["has_more"]), (&made[..3], &json!(true)));
+    let (_, rest) = server.get(&format!("/v1/refunds?limit=3&starting_after={}", made[2].0)).await;
+    assert_eq!((listed(&rest).as_slice(), &rest["has_more"]), (&made[3..], &json!(false)));
+    let (_, one) = server.get(&format!("/v1/refunds?payment_intent={}&limit=1", made[2].1)).await;
+    assert_eq!((listed(&one).as_slice(), &one["has_more"]), (&made[2..3], &json!(true)));
+    for (id, intent, amount) in &made {
+        let (_, refund) = server.get(&format!("/v1/refunds/{id}")).await;
+        assert_eq!((&refund["payment_intent"], &refund["amount"]), (&json!(intent), &json!(amount)));
+    }
+    let over =
+        server.send("POST", "/v1/refunds", &format!("payment_intent={}&amount=951", made[0].1), &[]).await;
+    assert_eq!(over.status, 400, "{over:?}");
+    let rest = server.send("POST", "/v1/refunds", &format!("payment_intent={}", made[0].1), &[]).await;
+    assert_eq!((rest.status, &rest.body["amount"]), (200, &json!(950)), "{rest:?}");
+    let none = server.send("POST", "/v1/refunds", &format!("payment_intent={}", made[0].1), &[]).await;
+    assert_eq!((none.status, none.text("/error/code")), (400, "charge_already_refunded"), "{none:?}");
+}
+
+async fn currencies_with_no_and_three_decimals(server: Arc<Server>) {
+    let cookie = server.sign_in("shop@example.org").await;
+    for (currency, amount, refunded, shown) in
+        [("jpy", 1250, 250, "¥1,250 JPY"), ("kwd", 1250, 250, "1.250 KWD"), ("eur", 1250, 250, "€12.50 EUR")]
+    {
+        let form = format!("amount={amount}&currency={currency}&confirm=true&payment_method=pm_card_visa");
+        let (status, intent) = server.post("/v1/payment_intents", &form).await;
+        assert_eq!((status, &intent["amount_received"]), (200, &json!(amount)), "{intent}");
+        let id = intent["id"].as_str().expect("an id");
+        let (status, _) = server.post("/v1/refunds", &format!("payment_intent={id}&amount={refunded}")).await;
+        assert_eq!(status, 200);
+        let (_, balance) = server.get("/v1/balance").await;
+        let available = balance["available"].as_array().expect("balances");
+        let own = available.iter().find(|one| one["currency"] == currency).expect("one of this currency");
+        assert_eq!(own["amount"], json!(amount - refunded));
+        let (status, page) = server.page(&format!("/payments/{id}"), &cookie).await;
+        assert!(status == 200 && page.contains(shown), "{shown} is not on the page of {id}");
+    }
+}
+
+async fn money_that_cannot_move(server: Arc<Server>) {
+    server.post("/v1/payment_intents", CHARGE).await;
+    let cases = [
+        (
+            "/v1/transfers",
+            "amount=1251&currency=eur&destination=eve@example.org",
+            (400, "balance_insufficient", ""),
+        ),
+        ("/v1/payouts", "amount=1251&currency=eur", (400, "balance_insufficient", "")),
+        // What is there is euros.
+        (
+            "/v1/transfers",
+            "amount=1&currency=usd&destination=eve@example.org",
+            (400, "balance_insufficient", ""),
+        ),
+        (
+            "/v1/transfers",
+            "amount=1&currency=eur&destination=shop@example.org",
+            (400, "transfer_to_self", "destination"),
+        ),
+        (
+            "/v1/transfers",
+            "amount=1&currency=eur&destination=nobody@example.org",
+            (400, "resource_missing", "destination"),
+        ),
+        (
+            "/v1/transfers",
+            "amount=100000000&currency=eur&destination=eve@example.org",
+            (400, "amount_too_large", "amount"),
+        ),
+        (
+            "/v1/topups",
+            "amount=100000000&currency=eur&payment_method=pm_card_visa",
+            (400, "amount_too_large", "amount"),
+        ),
+    ];
+    for (path, form, expected) in cases {
+        let answer = server.send("POST", path, form, &[]).await;
+        let (status, _, code, param) = answer.error();
+        assert_eq!((status, code, param), expected, "{path} {form}: {answer:?}");
+    }
+    assert_eq!(server.get("/v1/balance").await.1["available"][0]["amount"], 1250);
+    let (status, all) =
+        server.post("/v1/transfers", "amount=1250&currency=eur&destination=eve@example.org").await;
+    assert_eq!(status, 200, "{all}");
+    let eve = server.send_as(&server.other_key, "GET", "/v1/balance", "", &[]).await;
+    assert_eq!(eve.body["available"][0]["amount"], 1250);
+}
+
+async fn nobody_reaches_what_is_not_theirs(server: Arc<Server>) {
+    let id = |body: &Value| body["id"].as_str().expect("an id").to_owned();
+    let held = id(&server.post("/v1/payment_intents", &format!("{CHARGE}&capture_method=manual")).await.1);
+    let paid = id(&server.post("/v1/payment_intents", CHARGE).await.1);
+    let open = id(&server.post("/v1/payment_intents", "amount=100&currency=eur").await.1);
+    let refund = id(&server.post("/v1/refunds", &format!("payment_intent={paid}&amount=50")).await.1);
+    let topup = id(&server.post("/v1/topups", "amount=500&currency=eur&payment_method=pm_card_visa").await.1);
+    let transfer =
+        id(&server.post("/v1/transfers", "amount=5&currency=eur&destination=eve@example.org").await.1);
+    let payout = id(&server.post("/v1/payouts", "amount=5&currency=eur").await.1);
+    let child = id(&server.post("/v1/test_helpers/accounts", "name=Ada").await.1);
+    let cases = [
+        ("GET", format!("/v1/payment_intents/{paid}"), String::new()),
+        ("POST", format!("/v1/payment_intents/{open}/confirm"), "payment_method=pm_card_visa".to_owned()),
+        ("POST", format!("/v1/payment_intents/{held}/capture"), String::new()),
+        ("POST", format!("/v1/payment_intents/{held}/cancel"), String::new()),
+        ("POST", "/v1/refunds".to_owned(), format!("payment_intent={paid}")),
+        ("POST", "/v1/refunds".to_owned(), format!("charge={}", paid.replace("pi_", "ch_"))),
+        ("GET", format!("/v1/refunds/{refund}"), String::new()),
+        ("GET", format!("/v1/refunds?payment_intent={paid}"), String::new()),
+        ("GET", format!("/v1/topups/{topup}"), String::new()),
+        ("GET", format!("/v1/transfers/{transfer}"), String::new()),
+        ("GET", format!("/v1/payouts/{payout}"), String::new()),
+        ("DELETE", format!("/v1/test_helpers/accounts/{child}"), String::new()),
+    ];
+    let eve = |method: &'static str, path: String, form: String, header: Option<String>| {
+        let server = Arc::clone(&server);
+        async move {
+            let header: Vec<(&str, &str)> =
+                header.iter().map(|value| ("stripe-account", value.as_str())).collect();
+            server.send_as(&server.other_key, method, &path, &form, &header).await
+        }
+    };
+    for (method, path, form) in cases {
+        let answer = eve(method, path.clone(), form, None).await;
+        assert_eq!(
+            (answer.status, answer.text("/error/code")),
+            (404, "resource_missing"),
+            "{method} {path}: {answer:?}"
+        );
+    }
+    for path in ["payment_intents", "refunds", "topups", "transfers", "payouts", "test_helpers/accounts"] {
+        let list = eve("GET", format!("/v1/{path}"), String::new(), None).await;
+        assert_eq!((list.status, &list.body["data"]), (200, &json!([])), "{path}");
+    }
+    // Not even the search index, however long one waits.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let found =
+        eve("GET", "/v1/payment_intents/search?query=amount%3E0".to_owned(), String::new(), None).await;
+    assert_eq!((found.status, &found.body["data"]), (200, &json!([])), "{found:?}");
+    let acting = eve("GET", "/v1/balance".to_owned(), String::new(), Some(child)).await;
+    assert_eq!(acting.status, 403, "{acting:?}");
+    for key in ["sk_test_wrong", "", "x"] {
+        let answer = server.send_as(key, "GET", "/v1/balance", "", &[]).await;
+        assert_eq!(answer.status, 401);
+    }
+    // Pages of someone else's payments do not exist either.
+    let cookie = server.sign_in("eve@example.org").await;
+    let csrf = server.csrf(&cookie).await;
+    for path in
+        [format!("/payments/{paid}"), format!("/payments/{paid}/row"), format!("/payments/{paid}/challenge")]
+    {
+        assert_eq!(server.page(&path, &cookie).await.0, 404, "{path}");
+    }
+    let form = [("csrf", csrf.as_str()), ("idempotency_key", "k")];
+    for operation in ["refund", "cancel", "capture"] {
+        let path = format!("/payments/{paid}/{operation}");
+        let response = server.post_form(&path, &cookie, &[("origin", &server.url)], &form).await;
+        assert_eq!(response.status(), 404, "{path}");
+    }
+    // What is theirs is as it was.
+    assert_eq!(server.get(&format!("/v1/payment_intents/{held}")).await.1["status"], "requires_capture");
+    assert_eq!(
+        server.get(&format!("/v1/refunds?payment_intent={paid}")).await.1["data"].as_array().map(Vec::len),
+        Some(1)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_want_to_wait_need_not() {
+    let slow = |settings: &mut paystorm::config::Settings| {
+        settings.simulator.latency_median_ms = 1_500.0;
+        settings.simulator.latency_sigma = 0.0;
+    };
+    with(Stack::Embedded, slow, prefer).await;
+}
+
+async fn prefer(server: Arc<Server>) {
+    let took = |began: Instant| began.elapsed();
+    let began = Instant::now();
+    let none = server.send("POST", "/v1/payment_intents", CHARGE, &[("Prefer", "respond-async")]).await;
+    assert_eq!((none.status, none.text("/status")), (202, "processing"), "{none:?}");
+    assert!(took(began) < Duration::from_millis(1_200), "{:?}", took(began));
+    let began = Instant::now();
+    let some = server.send("POST", "/v1/payment_intents", CHARGE, &[("Prefer", "wait=0")]).await;
+    assert_eq!((some.status, some.text("/status")), (200, "processing"), "{some:?}");
+    assert!(took(began) < Duration::from_millis(1_200), "{:?}", took(began));
+    let all = server.send("POST", "/v1/payment_intents", CHARGE, &[("Prefer", "wait=9")]).await;
+    assert_eq!((all.status, all.text("/status")), (200, "succeeded"), "{all:?}");
+    let began = Instant::now();
+    let id = none.text("/id");
+    while server.get(&format!("/v1/payment_intents/{id}")).await.1["status"] != "succeeded" {
+        assert!(took(began) < Duration::from_secs(10), "it never settles");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bodies_have_a_bound_that_is_set() {
+    let small = |settings: &mut paystorm::config::Settings| settings.server.body_max_bytes = 2_048;
+    with(Stack::Embedded, small, |server| async move {
+        let fits = format!("amount=100&currency=eur&description={}", "x".repeat(900));
+        assert_eq!(server.post("/v1/payment_intents", &fits).await.0, 200);
+        let large = format!("amount=100&currency=eur&description={}", "x".repeat(3_000));
+        let answer = server.send("POST", "/v1/payment_intents", &large, &[]).await;
+        assert_eq!((answer.status, answer.text("/error/code")), (413, "body_too_large"), "{answer:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_and_metrics_tell_the_truth() {
+    with(Stack::Embedded, |_| {}, health).await;
+    let quiet = |settings: &mut paystorm::config::Settings| settings.telemetry.metrics = false;
+    with(Stack::Embedded, quiet, |server| async move {
+        assert_eq!(server.page("/metrics", "").await.0, 404);
+    })
+    .await;
+}
+
+async fn health(server: Arc<Server>) {
+    assert_eq!(server.page("/healthz", "").await, (200, "ok\n".to_owned()));
+    let (status, ready) = server.page("/readyz", "").await;
+    let ready: Value = serde_json::from_str(&ready).expect("JSON");
+    let all = json!({"ready": true, "store": {"ok": true}, "broker": {"ok": true}, "search": {"ok": true}});
+    assert_eq!((status, ready), (200, all));
+    server.post("/v1/payment_intents", CHARGE).await;
+    let (status, metrics) = server.page("/metrics", "").await;
+    assert_eq!(status, 200);
+    let value = |name: &str| -> f64 {
+        let line = metrics.lines().find(|line| line.starts_with(&format!("{name} ")));
+        let line = line.unwrap_or_else(|| panic!("{name} is missing in:\n{metrics}"));
+        line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")
+    };
+    assert_eq!(value("paystorm_payments_total"), 1.0);
+    assert_eq!(value("paystorm_work_published_total"), 1.0);
+    assert_eq!(value("paystorm_commits_total"), 2.0);
+    assert!(value("paystorm_rows_written_total") <= 5.0 + 2.0, "five rows and two of the journal at most");
+    assert!(value(r#"paystorm_http_requests_total{class="2xx"}"#) >= 3.0);
+    assert_eq!(value("paystorm_websockets"), 0.0);
+    for secret in [&server.key, "4242424242424242"] {
+        assert!(!metrics.contains(secret));
+    }
 }

@@ -39,6 +39,15 @@ CREATE TABLE payment (
     KEY payment_by_open (open_seq)
 ) ENGINE = InnoDB;
 
+-- Which payment a refund belongs to, to find it by its own id and to list an owner's refunds in order. Written once, with
+-- the refund; what became of it stands in the payment's history.
+CREATE TABLE refund (
+    id      BINARY(16) NOT NULL PRIMARY KEY,
+    owner   BINARY(16) NOT NULL,
+    payment BINARY(16) NOT NULL,
+    KEY refund_by_owner (owner, id)
+) ENGINE = InnoDB;
+
 -- One row per movement of money. A wallet's key is its owner and currency; outside accounts are words.
 CREATE TABLE movement (
     payment  BINARY(16)    NOT NULL,

@@ -5,6 +5,7 @@ DROP TABLE account;
 DROP TABLE idempotency;
 DROP TABLE wallet;
 DROP TABLE movement;
+DROP TABLE refund;
 DROP TABLE payment;
 DROP TABLE reader;
 DROP TABLE journal;

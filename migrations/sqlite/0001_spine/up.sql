@@ -39,6 +39,15 @@ CREATE INDEX payment_by_owner ON payment (owner, id);
 CREATE INDEX payment_by_due ON payment (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX payment_by_open ON payment (open_seq) WHERE open_seq IS NOT NULL;
 
+-- Which payment a refund belongs to, to find it by its own id and to list an owner's refunds in order. Written once, with
+-- the refund; what became of it stands in the payment's history.
+CREATE TABLE refund (
+    id      BLOB NOT NULL PRIMARY KEY,
+    owner   BLOB NOT NULL,
+    payment BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX refund_by_owner ON refund (owner, id);
+
 -- One row per movement of money. A wallet's key is its owner and currency; outside accounts are words.
 CREATE TABLE movement (
     payment  BLOB    NOT NULL,

@@ -1,8 +1,8 @@
 //! The broker on RabbitMQ. It may depend on the port, the domain and lapin.
 //!
-//! Two connections, each with a supervisor of its own ([`supervisor`]): one publishes ([`publisher`]), one consumes ([`consumer`], one
-//! [`channel`] at a time). What is done with deliveries and in which order the server hears of it is decided in [`ack_window`]; names,
-//! queues and their arguments are in [`topology`]. docs/broker.md says what happens when something fails.
+//! Two connections, each with a supervisor of its own (`supervisor`): one publishes (`publisher`), one consumes (`consumer`, one
+//! `channel` at a time). What is done with deliveries and in which order the server hears of it is decided in `ack_window`; names,
+//! queues and their arguments are in `topology`. docs/broker.md says what happens when something fails.
 
 mod ack_window;
 mod channel;

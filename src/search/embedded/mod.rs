@@ -1,6 +1,6 @@
 //! The embedded index: tantivy in a directory of this process.
 //!
-//! One thread writes ([`writer`]); searches run on the blocking pool, a few at a time. A commit is durable, searchable
+//! One thread writes (`writer`); searches run on the blocking pool, a few at a time. A commit is durable, searchable
 //! and carries the reader's position, so what was applied but not committed when the process ends is read again. An index
 //! that cannot be opened is moved aside and [`SearchIndex::needs_rebuild`] says so. Used by one process only.
 

@@ -1,14 +1,16 @@
 //! `/v1/refunds`.
 
+use std::collections::HashMap;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::list::{self, List};
 use super::objects::RefundObject;
 use super::submit;
 use crate::domain::command::Command;
-use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::ids::{PaymentId, RefundId};
 use crate::domain::payment::Payment;
-use crate::search::{Query, SearchRequest};
+use crate::store::RefundRecord;
 use crate::web::body::{self, Body};
 use crate::web::error::{ApiError, InputError};
 use crate::web::intake::{OperationDraft, Verb};
@@ -35,7 +37,6 @@ pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body:
     let wait = Wait::of(&request, &state);
     let outcome = outcome::execute(&state, command, wait).await?;
     let id = outcome.refund().ok_or_else(ApiError::internal)?;
-    state.refunds.remember(id, payment);
     let refund = outcome.payment.refund(id).ok_or_else(ApiError::internal)?;
     Ok(submit::answer(&outcome, wait).json(RefundObject::of(&outcome.payment, refund)))
 }
@@ -44,60 +45,52 @@ pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body:
 pub async fn retrieve(state: State, caller: ApiCaller, id: web::Path<String>) -> Answer {
     let missing = || ApiError::not_found("refund", &id);
     let refund: RefundId = id.parse().map_err(|_| missing())?;
-    let payment = find(&state, caller.account, refund).await?.ok_or_else(missing)?;
-    let refund = payment.refund(refund).ok_or_else(missing)?;
-    Ok(HttpResponse::Ok().json(RefundObject::of(&payment, refund)))
+    let record = state.store.refund_get(refund).await?;
+    let record = record.filter(|record| record.owner == caller.account).ok_or_else(missing)?;
+    let object = objects(&state, &[record]).await?.into_iter().next().ok_or_else(missing)?;
+    Ok(HttpResponse::Ok().json(object))
 }
 
-/// The payment that a refund belongs to: from memory, else through the search index.
-async fn find(state: &WebState, owner: AccountId, refund: RefundId) -> Result<Option<Payment>, ApiError> {
-    let id = match state.refunds.payment(refund) {
-        Some(id) => Some(id),
-        None => {
-            let request = SearchRequest::new(owner, Query::parse(&format!("refund:\"{refund}\""))?);
-            state.search.search(&request).await?.hits.first().map(|hit| hit.payment)
-        }
-    };
-    let Some(id) = id else {
-        return Ok(None);
-    };
-    let found = state.store.payment_get(&[id]).await?.into_iter().next();
-    Ok(found.filter(|payment| payment.owner() == owner))
-}
-
-/// `GET /v1/refunds`: those of one payment, newest first; or of all payments, as the search index knows them.
+/// `GET /v1/refunds`: those of one payment or of all, newest first.
 pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
     let mut params = body::query(&request)?;
     let payment = payment_of(&mut params)?;
-    let limit = usize::try_from(list::limit(&mut params)?).unwrap_or(10);
+    let limit = list::limit(&mut params)?;
     let after = cursor(&mut params)?;
     params.refuse(&["ending_before", "created"])?;
     submit::finish(&params)?;
-    let payments = match payment {
-        Some(id) => vec![state.own_payment(caller.account, id, "payment_intent", &id.to_string()).await?],
-        None => refunded(&state, caller.account).await?,
+    let (data, has_more) = match payment {
+        Some(id) => {
+            let payment = state.own_payment(caller.account, id, "payment_intent", &id.to_string()).await?;
+            let mut refunds: Vec<_> = payment.state().refunds.iter().collect();
+            refunds.retain(|refund| after.is_none_or(|after| refund.id < after));
+            refunds.sort_unstable_by_key(|refund| std::cmp::Reverse(refund.id));
+            let has_more = refunds.len() > limit as usize;
+            let shown = refunds.into_iter().take(limit as usize);
+            (shown.map(|refund| RefundObject::of(&payment, refund)).collect(), has_more)
+        }
+        None => {
+            let mut records = state.store.refund_list(caller.account, after, limit.saturating_add(1)).await?;
+            let has_more = records.len() > limit as usize;
+            records.truncate(limit as usize);
+            (objects(&state, &records).await?, has_more)
+        }
     };
-    let mut refunds: Vec<_> = payments
-        .iter()
-        .flat_map(|payment| payment.state().refunds.iter().map(move |refund| (payment, refund)))
-        .collect();
-    refunds.sort_by_key(|(_, refund)| std::cmp::Reverse(refund.id));
-    refunds.retain(|(_, refund)| after.is_none_or(|after| refund.id < after));
-    let has_more = refunds.len() > limit;
-    let data =
-        refunds.iter().take(limit).map(|(payment, refund)| RefundObject::of(payment, refund)).collect();
     Ok(HttpResponse::Ok().json(List::new(data, has_more, URL)))
 }
 
-/// The newest hundred payments of an owner that have refunds.
-async fn refunded(state: &WebState, owner: AccountId) -> Result<Vec<Payment>, ApiError> {
-    let mut request = SearchRequest::new(owner, Query::parse("-refund:null")?);
-    request.limit = 100;
-    let ids: Vec<PaymentId> =
-        state.search.search(&request).await?.hits.iter().map(|hit| hit.payment).collect();
-    let mut payments = if ids.is_empty() { Vec::new() } else { state.store.payment_get(&ids).await? };
-    payments.retain(|payment| payment.owner() == owner);
-    Ok(payments)
+/// What these refunds look like, in the same order: the payments' histories tell.
+async fn objects(state: &WebState, records: &[RefundRecord]) -> Result<Vec<RefundObject>, ApiError> {
+    let mut ids: Vec<PaymentId> = records.iter().map(|record| record.payment).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let payments: HashMap<PaymentId, Payment> =
+        state.store.payment_get(&ids).await?.into_iter().map(|payment| (payment.id(), payment)).collect();
+    let object = |record: &RefundRecord| {
+        let payment = payments.get(&record.payment)?;
+        Some(RefundObject::of(payment, payment.refund(record.id)?))
+    };
+    Ok(records.iter().filter_map(object).collect())
 }
 
 fn cursor(params: &mut Params<'_>) -> Result<Option<RefundId>, InputError> {

@@ -247,8 +247,8 @@ fn declined(payment: &Payment) -> Option<ApiError> {
                 reason.message(),
             );
             error.decline_code = (reason.code() == "card_declined").then(|| reason.decline_code());
-            error.charge =
-                matches!(payment.submission().kind, Kind::Charge).then(|| payment.id().with_prefix("ch_"));
+            error.charge = matches!(payment.submission().kind, Kind::Charge)
+                .then(|| payment.id().with_prefix("ch_").into());
             Some(error)
         }
         (Status::Failed, _) => Some(ApiError::new(

@@ -128,10 +128,10 @@ pub fn signed_form(
 #[must_use]
 pub fn frame(state: &WebState, who: &SignedIn, title: &str, nav: Nav) -> Layout {
     let search = matches!(*state.search.health().borrow(), SearchHealth::Down { .. });
-    let search = search.then(|| "Search is away. Payments go on; it will catch up once it is back.");
+    let search = search.then_some("Search is away. Payments go on; it will catch up once it is back.");
     let broker = (state.broker_probe)().is_err();
     let broker = broker
-        .then(|| "The work queue is away. Payments are accepted and will be processed once it is back.");
+        .then_some("The work queue is away. Payments are accepted and will be processed once it is back.");
     let notices = broker.into_iter().chain(search).map(|text| Notice::new(Tone::Warning, text));
     let mut layout = Layout::signed_in(title, nav, &who.name, &who.csrf);
     layout.notices.extend(notices);

@@ -117,11 +117,11 @@ fn end_label(status: Status) -> &'static str {
     }
 }
 
+/// Key, label and hint of a stage.
+type Words = (&'static str, &'static str, &'static str);
+
 fn stages(took: [Option<u64>; 5], at: usize, end: &str) -> Vec<Stage> {
-    let stage = |(n, ((key, label, hint), took)): (
-        usize,
-        ((&'static str, &'static str, &'static str), Option<u64>),
-    )| Stage {
+    let stage = |(n, ((key, label, hint), took)): (usize, (Words, Option<u64>))| Stage {
         key,
         label: if key == "settled" { end.to_owned() } else { label.to_owned() },
         state: match n.cmp(&at) {

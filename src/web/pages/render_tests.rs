@@ -154,6 +154,7 @@ fn pages() -> Vec<(String, String)> {
     let sign_in = |register| SignInPage {
         layout: Layout { now_ms: START.millis(), ..Layout::signed_out("Sign in", "token") },
         register,
+        registration: true,
         email: "ada@example.com".into(),
         name: String::new(),
         next: "/".into(),

@@ -21,6 +21,8 @@ pub struct SignInPage {
     pub layout: Layout,
     /// Whether this is `/register`.
     pub register: bool,
+    /// Whether anyone may register.
+    pub registration: bool,
     /// The address as typed.
     pub email: String,
     /// The name as typed.
@@ -98,17 +100,27 @@ pub async fn sign_out(
 async fn show(state: &WebState, request: &HttpRequest, register: bool) -> PageResult {
     let fields = Fields::of_query(request);
     let next = safe_next(fields.get("next"));
+    if register && !state.accounts.rules().registration {
+        return Err(AccountError::RegistrationClosed.into());
+    }
     // Someone who is signed in has no business here.
     if SignedIn::of(state, request).await?.is_some() {
         return Ok(handle::see_other(next));
     }
-    Ok(handle::ok(&page(register, next, &fields, None)))
+    Ok(handle::ok(&page(state, register, next, &fields, None)))
 }
 
-fn page(register: bool, next: &str, fields: &Fields, error: Option<FieldError>) -> SignInPage {
+fn page(
+    state: &WebState,
+    register: bool,
+    next: &str,
+    fields: &Fields,
+    error: Option<FieldError>,
+) -> SignInPage {
     SignInPage {
         layout: Layout::signed_out(if register { "Make an account" } else { "Sign in" }, ""),
         register,
+        registration: state.accounts.rules().registration,
         email: fields.get("email").to_owned(),
         name: fields.get("name").to_owned(),
         next: next.to_owned(),
@@ -130,7 +142,7 @@ async fn submit(state: &WebState, request: &HttpRequest, body: Body, register: b
         Err(error @ AccountError::Store(_)) => Err(PageError::from(error)),
         Err(error) => {
             let error = ApiError::from(error);
-            let page = page(register, next, &fields, Some(handle::field_error(&error)));
+            let page = page(state, register, next, &fields, Some(handle::field_error(&error)));
             Ok(handle::render(HttpResponse::build(error.status), &page))
         }
     }

@@ -13,7 +13,7 @@ use crate::web::state::WebState;
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum OneResult<'a> {
-    Payment(Row<'a>),
+    Payment(Box<Row<'a>>),
     Error(&'a ApiError),
 }
 
@@ -61,7 +61,7 @@ pub fn ack(state: &WebState, id: Option<&ClientId>, result: &Result<Done, ApiErr
 /// The answer to a batch: one result for each, in order.
 pub fn ack_batch(state: &WebState, id: Option<&ClientId>, results: &[Result<Done, ApiError>]) -> String {
     let results = results.iter().map(|result| match result {
-        Ok(done) => OneResult::Payment(row(state, &done.payment)),
+        Ok(done) => OneResult::Payment(Box::new(row(state, &done.payment))),
         Err(error) => OneResult::Error(error),
     });
     text(&Ack { results: Some(results.collect()), ..Ack::new(id) })

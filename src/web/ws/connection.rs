@@ -18,8 +18,6 @@ use crate::web::error::{ApiError, InputError};
 use crate::web::state::WebState;
 
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);
-const PING_EVERY: Duration = Duration::from_secs(20);
-const SILENCE_MAX: Duration = Duration::from_secs(60);
 const STATS_EVERY: Duration = Duration::from_millis(250);
 const ALLOWED_EVERY: Duration = Duration::from_secs(5);
 /// Frames whose commits a socket may wait for at once; past it nothing more is read from it.
@@ -61,7 +59,7 @@ pub async fn run(state: Data<WebState>, peer: Peer, session: Session, stream: Ag
 
 impl Connection {
     async fn serve(&mut self, mut stream: AggregatedMessageStream) -> End {
-        let mut pings = every(PING_EVERY);
+        let mut pings = every(Duration::from_millis(self.state.settings.ping_ms));
         let mut stats = every(STATS_EVERY);
         let mut checks = every(ALLOWED_EVERY);
         let mut endings = self.state.accounts.endings();
@@ -181,7 +179,7 @@ impl Connection {
     }
 
     async fn ping(&mut self) -> Result<(), End> {
-        if self.heard_at.elapsed() >= SILENCE_MAX {
+        if self.heard_at.elapsed() >= Duration::from_millis(self.state.settings.silence_ms) {
             return Err(End::Close(CloseCode::Policy, "silent for too long"));
         }
         in_time(self.session.ping(b"")).await

@@ -1,7 +1,7 @@
 //! `/ws`: the protocol of docs/websocket.md.
 //!
-//! - [`open`]: who is let in. - [`connection`]: one task per socket. - [`message`]: what clients send.
-//! - [`submit`]: commands from messages. - [`answer`]: what they are told.
+//! - [`open`]: who is let in. - `connection`: one task per socket. - `message`: what clients send.
+//! - `submit`: commands from messages. - `answer`: what they are told.
 
 mod answer;
 mod connection;

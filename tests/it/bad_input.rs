@@ -1,0 +1,452 @@
+//! Bad input on every entrance: the API, the WebSocket, the forms. `docs/bad-input.md` is made from the cases.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::Value;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::server::{Server, Stack, with};
+
+/// Status, type, code, parameter.
+type Expected = (u16, &'static str, &'static str, &'static str);
+/// What is wrong, how it is sent, its body, and what comes back.
+type Case = (&'static str, &'static str, &'static str, Expected);
+
+/// What is wrong, how it is sent, and what comes back: status (0 for frames), type, code, parameter or field of the form.
+/// `docs/bad-input.md` is made of it.
+const BAD_INPUT: &[Case] = &[
+    (
+        "No amount",
+        "POST /v1/payment_intents",
+        "currency=eur",
+        (400, "invalid_request_error", "parameter_missing", "amount"),
+    ),
+    (
+        "An amount of zero",
+        "POST /v1/payment_intents",
+        "amount=0&currency=eur",
+        (400, "invalid_request_error", "parameter_invalid_integer", "amount"),
+    ),
+    (
+        "A negative amount",
+        "POST /v1/payment_intents",
+        "amount=-5&currency=eur",
+        (400, "invalid_request_error", "parameter_invalid_integer", "amount"),
+    ),
+    (
+        "An amount with decimals",
+        "POST /v1/payment_intents",
+        "amount=12.50&currency=eur",
+        (400, "invalid_request_error", "parameter_invalid_integer", "amount"),
+    ),
+    (
+        "An amount beyond 64 bits",
+        "POST /v1/payment_intents",
+        r#"{"amount":1e30,"currency":"eur"}"#,
+        (400, "invalid_request_error", "parameter_invalid_integer", "amount"),
+    ),
+    (
+        "An amount beyond the limit",
+        "POST /v1/payment_intents",
+        "amount=100000000&currency=eur",
+        (400, "invalid_request_error", "amount_too_large", "amount"),
+    ),
+    (
+        "No currency",
+        "POST /v1/payment_intents",
+        "amount=100",
+        (400, "invalid_request_error", "parameter_missing", "currency"),
+    ),
+    (
+        "An unknown currency",
+        "POST /v1/payment_intents",
+        "amount=100&currency=xxx",
+        (400, "invalid_request_error", "parameter_invalid_currency", "currency"),
+    ),
+    (
+        "An unknown parameter",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&amout=1",
+        (400, "invalid_request_error", "parameter_unknown", "amout"),
+    ),
+    (
+        "A parameter that is not offered",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&customer=cus_1",
+        (400, "invalid_request_error", "parameter_not_offered", "customer"),
+    ),
+    (
+        "Confirmed without a card",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&confirm=true",
+        (400, "invalid_request_error", "payment_intent_unexpected_state", "payment_method"),
+    ),
+    (
+        "An unknown alias",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&payment_method=pm_card_nope",
+        (400, "invalid_request_error", "resource_missing", "payment_method"),
+    ),
+    (
+        "A number that fails the check digit",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&card[number]=4242424242424241&card[exp_month]=12&card[exp_year]=2040",
+        (402, "card_error", "incorrect_number", "card[number]"),
+    ),
+    (
+        "A number that may be a real card",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&card[number]=4111111111111111&card[exp_month]=12&card[exp_year]=2040",
+        (402, "card_error", "card_declined", "card[number]"),
+    ),
+    (
+        "A thirteenth month",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&card[number]=4242424242424242&card[exp_month]=13&card[exp_year]=2040",
+        (402, "card_error", "invalid_expiry_month", "card[exp_month]"),
+    ),
+    (
+        "A year that is past",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&card[number]=4242424242424242&card[exp_month]=1&card[exp_year]=2001",
+        (402, "card_error", "invalid_expiry_year", "card[exp_year]"),
+    ),
+    (
+        "A two-digit security code",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&card[number]=4242424242424242&card[exp_month]=1&card[exp_year]=2040&card[cvc]=12",
+        (402, "card_error", "invalid_cvc", "card[cvc]"),
+    ),
+    (
+        "Two cards at once",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&payment_method=pm_card_visa&card[number]=4242424242424242",
+        (400, "invalid_request_error", "parameters_exclusive", "card"),
+    ),
+    (
+        "A capture method that does not exist",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&capture_method=later",
+        (400, "invalid_request_error", "parameter_invalid_enum", "capture_method"),
+    ),
+    (
+        "A boolean that is none",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&confirm=yes",
+        (400, "invalid_request_error", "parameter_invalid_boolean", "confirm"),
+    ),
+    (
+        "Metadata without a key",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&metadata=x",
+        (400, "invalid_request_error", "parameter_invalid_string", "metadata"),
+    ),
+    (
+        "JSON that breaks off",
+        "POST /v1/payment_intents",
+        r#"{"amount":100"#,
+        (400, "invalid_request_error", "body_invalid", ""),
+    ),
+    ("A JSON list", "POST /v1/payment_intents", "[1]", (400, "invalid_request_error", "body_invalid", "")),
+    (
+        "A property that cannot be expanded",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&expand[]=customer",
+        (400, "invalid_request_error", "property_not_expandable", "expand"),
+    ),
+    (
+        "An id that does not exist",
+        "GET /v1/payment_intents/pi_nope",
+        "",
+        (404, "invalid_request_error", "resource_missing", "id"),
+    ),
+    (
+        "A path that is not offered",
+        "GET /v1/subscriptions",
+        "",
+        (404, "invalid_request_error", "url_unrecognized", ""),
+    ),
+    (
+        "A limit out of bounds",
+        "GET /v1/payment_intents?limit=101",
+        "",
+        (400, "invalid_request_error", "parameter_invalid_integer", "limit"),
+    ),
+    (
+        "Two cursors",
+        "GET /v1/payment_intents?starting_after=pi_0000000000000000000000&ending_before=pi_0000000000000000000000",
+        "",
+        (400, "invalid_request_error", "parameters_exclusive", "ending_before"),
+    ),
+    (
+        "A search that cannot be read",
+        "GET /v1/payment_intents/search?query=amount%3E%3E",
+        "",
+        (400, "invalid_request_error", "search_query_invalid", "query"),
+    ),
+    (
+        "A transfer to nobody",
+        "POST /v1/transfers",
+        "amount=100&currency=eur&destination=nobody@example.org",
+        (400, "invalid_request_error", "resource_missing", "destination"),
+    ),
+    (
+        "A transfer to oneself",
+        "POST /v1/transfers",
+        "amount=100&currency=eur&destination=shop@example.org",
+        (400, "invalid_request_error", "transfer_to_self", "destination"),
+    ),
+    (
+        "A bank account that is no test account",
+        "POST /v1/payouts",
+        "amount=100&currency=eur&bank_account=1",
+        (400, "invalid_request_error", "bank_account_unknown", "bank_account"),
+    ),
+    (
+        "Added money without a card",
+        "POST /v1/topups",
+        "amount=100&currency=eur",
+        (400, "invalid_request_error", "parameter_missing", "payment_method"),
+    ),
+    (
+        "A refund of nothing",
+        "POST /v1/refunds",
+        "amount=100",
+        (400, "invalid_request_error", "parameter_missing", "payment_intent"),
+    ),
+    (
+        "Too many accounts",
+        "POST /v1/test_helpers/accounts",
+        "count=10001",
+        (400, "invalid_request_error", "parameter_invalid_integer", "count"),
+    ),
+    ("A frame that is no JSON", "WS", "hello", (0, "invalid_request_error", "body_invalid", "")),
+    ("A frame without a type", "WS", "{}", (0, "invalid_request_error", "parameter_invalid_enum", "type")),
+    (
+        "A field that no message has",
+        "WS",
+        r#"{"type":"ping","colour":"red"}"#,
+        (0, "invalid_request_error", "body_invalid", ""),
+    ),
+    (
+        "A message without its payment",
+        "WS",
+        r#"{"type":"payment.submit"}"#,
+        (0, "invalid_request_error", "parameter_missing", "payment"),
+    ),
+    (
+        "An unknown kind of payment",
+        "WS",
+        r#"{"type":"payment.submit","payment":{"kind":"gift","amount":1,"currency":"eur"}}"#,
+        (0, "invalid_request_error", "parameter_invalid_enum", "kind"),
+    ),
+    (
+        "An amount with decimals in a frame",
+        "WS",
+        r#"{"type":"payment.submit","payment":{"kind":"charge","amount":12.5,"currency":"eur","payment_method":"pm_card_visa"}}"#,
+        (0, "invalid_request_error", "parameter_invalid_integer", "amount"),
+    ),
+    (
+        "A real card in a frame",
+        "WS",
+        r#"{"type":"payment.submit","payment":{"kind":"charge","amount":1,"currency":"eur","card":{"number":"4111111111111111","exp_month":12,"exp_year":2040}}}"#,
+        (0, "card_error", "card_declined", "card[number]"),
+    ),
+    (
+        "A transfer without a payee",
+        "WS",
+        r#"{"type":"payment.submit","payment":{"kind":"transfer","amount":1,"currency":"eur"}}"#,
+        (0, "invalid_request_error", "parameter_missing", "destination"),
+    ),
+    (
+        "A payment of someone else's account",
+        "WS",
+        r#"{"type":"payment.submit","account":"acct_0000000000000000000000","payment":{"kind":"charge","amount":1,"currency":"eur","payment_method":"pm_card_visa"}}"#,
+        (0, "invalid_request_error", "account_invalid", "account"),
+    ),
+    (
+        "An unknown operation",
+        "WS",
+        r#"{"type":"operation.submit","payment_id":"pi_0000000000000000000000","operation":"forget"}"#,
+        (0, "invalid_request_error", "parameter_invalid_enum", "operation"),
+    ),
+    (
+        "An operation on nothing",
+        "WS",
+        r#"{"type":"operation.submit","payment_id":"pi_nope","operation":"refund"}"#,
+        (0, "invalid_request_error", "resource_missing", "payment_id"),
+    ),
+    (
+        "An unknown topic",
+        "WS",
+        r#"{"type":"subscribe","topic":"everything"}"#,
+        (0, "invalid_request_error", "parameter_invalid_enum", "topic"),
+    ),
+    (
+        "The topic of a payment that does not exist",
+        "WS",
+        r#"{"type":"subscribe","topic":"payment","payment_id":"pi_0000000000000000000000"}"#,
+        (0, "invalid_request_error", "resource_missing", "payment_id"),
+    ),
+    (
+        "The end of a subscription that was none",
+        "WS",
+        r#"{"type":"unsubscribe","subscription":9}"#,
+        (0, "invalid_request_error", "resource_missing", "subscription"),
+    ),
+    ("A form without an amount", "FORM /payments", "kind=charge&currency=eur", (400, "", "", "amount")),
+    (
+        "A form with too many decimals",
+        "FORM /payments",
+        "kind=charge&amount=12.505&currency=eur&payment_method=pm_card_visa",
+        (400, "", "", "amount"),
+    ),
+    (
+        "A form with words for an amount",
+        "FORM /payments",
+        "kind=charge&amount=ten&currency=eur&payment_method=pm_card_visa",
+        (400, "", "", "amount"),
+    ),
+    (
+        "A form with half a yen",
+        "FORM /payments",
+        "kind=charge&amount=1.5&currency=jpy&payment_method=pm_card_visa",
+        (400, "", "", "amount"),
+    ),
+    (
+        "A form with an unknown currency",
+        "FORM /payments",
+        "kind=charge&amount=1&currency=xxx&payment_method=pm_card_visa",
+        (400, "", "", "currency"),
+    ),
+    (
+        "A form with a wrong card number",
+        "FORM /payments",
+        "kind=charge&amount=1&currency=eur&number=4242424242424241&expiry=12/40&cvc=123",
+        (402, "", "", "number"),
+    ),
+    (
+        "A form with an expiry that is none",
+        "FORM /payments",
+        "kind=charge&amount=1&currency=eur&number=4242424242424242&expiry=soon&cvc=123",
+        (400, "", "", "expiry"),
+    ),
+    (
+        "A form with a past expiry",
+        "FORM /payments",
+        "kind=charge&amount=1&currency=eur&number=4242424242424242&expiry=12/01&cvc=123",
+        (402, "", "", "expiry"),
+    ),
+    (
+        "A form with a short security code",
+        "FORM /payments",
+        "kind=charge&amount=1&currency=eur&number=4242424242424242&expiry=12/40&cvc=1",
+        (402, "", "", "cvc"),
+    ),
+    (
+        "A form that pays nobody",
+        "FORM /payments",
+        "kind=transfer&amount=1&currency=eur&destination=nobody@example.org",
+        (400, "", "", "destination"),
+    ),
+    (
+        "A form that pays oneself",
+        "FORM /payments",
+        "kind=transfer&amount=1&currency=eur&destination=shop@example.org",
+        (400, "", "", "destination"),
+    ),
+];
+
+const HEAD: &str = "# Bad input
+
+Made from the test cases by `UPDATE_DOCS=1 cargo test --test it bad_input`; not written by hand. `WS` is a frame on the
+WebSocket, `FORM` a form of the pages, where the field at fault is marked.
+
+| what | sent | body | status | type | code | param |
+|---|---|---|---|---|---|---|
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bad_input_is_answered_as_documented() {
+    with(Stack::Embedded, |_| {}, every_case).await;
+}
+
+async fn every_case(server: Arc<Server>) {
+    let cookie = server.sign_in("shop@example.org").await;
+    let csrf = server.csrf(&cookie).await;
+    let (mut table, mut wrong) = (HEAD.to_owned(), Vec::new());
+    for (what, target, body, expected) in BAD_INPUT {
+        let (status, kind, code, param) = expected;
+        let problem = match target.split_once(' ') {
+            None => frame(&server, body, expected).await,
+            Some(("FORM", path)) => form(&server, (&cookie, &csrf), path, body, expected).await,
+            Some((method, path)) => {
+                let answer = server.send(method, path, body, &[]).await;
+                (answer.error() != *expected).then(|| format!("{answer:?}"))
+            }
+        };
+        wrong.extend(problem.map(|problem| format!("{what}: {problem}")));
+        let status = if *status == 0 { "–".to_owned() } else { status.to_string() };
+        writeln!(table, "| {what} | `{target}` | `{body}` | {status} | {kind} | {code} | {param} |")
+            .expect("written");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let (_, list) = server.get("/v1/topups").await;
+    assert_eq!(list["data"].as_array().map(Vec::len), Some(0), "bad input made something");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/bad-input.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&file, &table).expect("written");
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap_or_default(), table, "run with UPDATE_DOCS=1");
+}
+
+/// Sends a frame; the socket must stay open and say what is wrong.
+async fn frame(server: &Server, text: &str, expected: &Expected) -> Option<String> {
+    let request = server.upgrade(&[("authorization", &format!("Bearer {}", server.key))]);
+    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.expect("let in");
+    socket.send(Message::text(text)).await.expect("sent");
+    socket.send(Message::text(r#"{"type":"ping","id":"after"}"#)).await.expect("sent");
+    let mut answers = Vec::new();
+    while answers.len() < 2 {
+        match socket.next().await {
+            Some(Ok(Message::Text(text))) => {
+                answers.push(serde_json::from_str::<Value>(&text).expect("JSON"))
+            }
+            Some(Ok(_)) => {}
+            other => return Some(format!("the socket ended: {other:?} after {answers:?}")),
+        }
+    }
+    socket.close(None).await.expect("closed");
+    // What is handed in is answered when it is committed, and so maybe after the ping.
+    let Some(error) = answers.iter().find(|answer| answer["type"] == "error") else {
+        return Some(format!("no error: {answers:?}"));
+    };
+    let text = |name: &str| error["error"][name].as_str().unwrap_or_default();
+    let said = (text("type"), text("code"), text("param"));
+    let ponged = answers.iter().any(|answer| answer["type"] == "pong");
+    (said != (expected.1, expected.2, expected.3) || !ponged).then(|| format!("{answers:?}"))
+}
+
+/// Sends a form; the answer must be the page again, with the field marked.
+async fn form(
+    server: &Server,
+    (cookie, csrf): (&str, &str),
+    path: &str,
+    body: &str,
+    expected: &Expected,
+) -> Option<String> {
+    let mut fields: Vec<(String, String)> =
+        url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+    fields.push(("csrf".to_owned(), csrf.to_owned()));
+    let fields: Vec<(&str, &str)> =
+        fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let response = server.post_form(path, cookie, &[("origin", &server.url)], &fields).await;
+    let status = response.status().as_u16();
+    let page = response.text().await.expect("text");
+    let mark = format!("data-error-for=\"{}\">", expected.3);
+    let message = page.split_once(&mark).and_then(|(_, rest)| rest.split('<').next()).unwrap_or_default();
+    (status != expected.0 || message.trim().is_empty()).then(|| format!("{status}, marked: {message:?}"))
+}
