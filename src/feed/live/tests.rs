@@ -58,7 +58,7 @@ fn what_is_shown_comes_to_its_end_whatever_the_rate() {
     let taken = queue.take(10);
     assert_eq!(taken.rows.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["queued", "succeeded"]);
     assert_eq!(taken.skipped, 1);
-    assert!(!queue.hint(other, "pi_x", 1), "no hints about what is not shown");
+    assert!(!queue.hint(other, "pi_x", Hint::Processing { attempt: 1 }), "no hints about what is not shown");
 }
 
 #[test]
