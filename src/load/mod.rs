@@ -42,7 +42,8 @@ pub async fn run(args: LoadArgs) -> anyhow::Result<ExitCode> {
     let report = measure(&args).await?;
     print!("{}", report.to_text());
     if let Some(path) = &args.json {
-        std::fs::write(path, report.to_json()?).with_context(|| format!("cannot write {}", path.display()))?;
+        std::fs::write(path, report.to_json()?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let failed: Vec<String> = args.fail_if.iter().filter_map(|threshold| threshold.failed(&report)).collect();
     failed.iter().for_each(|failure| println!("failed: {failure}"));

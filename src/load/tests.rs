@@ -247,8 +247,9 @@ async fn updates_that_never_came_are_asked_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_closed_run_keeps_its_number_in_flight_over_wallets_of_its_own() {
     let fake = Fake::start().await;
-    let report =
-        measure(&fake.args("--rate max --for 500ms --wallets 20 --in-flight 50 --warmup 100ms")).await.unwrap();
+    let report = measure(&fake.args("--rate max --for 500ms --wallets 20 --in-flight 50 --warmup 100ms"))
+        .await
+        .unwrap();
     assert!(report.completed > 500 && report.errors == 0 && report.unsettled == 0, "{report:?}");
     assert_eq!(report.sent, report.completed);
     let frames = fake.frames.lock();
@@ -281,8 +282,9 @@ async fn one_wallet_is_hot() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn http_posts_are_acknowledged_and_watched() {
     let fake = Fake::start().await;
-    let report =
-        measure(&fake.args("--rate 200 --for 500ms --wallets 0 --mix charge=1 --transport http")).await.unwrap();
+    let report = measure(&fake.args("--rate 200 --for 500ms --wallets 0 --mix charge=1 --transport http"))
+        .await
+        .unwrap();
     assert_eq!((report.sent, report.accepted, report.completed), (100, 100, 100), "{report:?}");
 }
 

@@ -24,7 +24,10 @@ fn every_row_arrives_in_order_without_a_rate() {
     for version in 1..=5_000 {
         queue.push(payment, false, &row(&version.to_string()), now);
     }
-    let got: Vec<String> = std::iter::from_fn(|| Some(texts(&mut queue, 500)).filter(|rows| !rows.is_empty())).flatten().collect();
+    let got: Vec<String> =
+        std::iter::from_fn(|| Some(texts(&mut queue, 500)).filter(|rows| !rows.is_empty()))
+            .flatten()
+            .collect();
     assert_eq!(got.len(), 5_000);
     assert!(got.iter().zip(1..).all(|(text, version)| *text == version.to_string()));
 }

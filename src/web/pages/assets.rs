@@ -56,9 +56,14 @@ mod tests {
             let file = Static::get(&path).expect("listed");
             let text = String::from_utf8(file.data.into_owned()).expect("text");
             total += text.len();
-            let foreign = text.match_indices("//").any(|(at, _)| text[..at].ends_with("http:") || text[..at].ends_with("https:"));
+            let foreign = text
+                .match_indices("//")
+                .any(|(at, _)| text[..at].ends_with("http:") || text[..at].ends_with("https:"));
             // The namespace of SVG is a name, not a place that is asked.
-            assert!(!foreign || path == "icons.svg" || text.contains("www.w3.org"), "{path} names another host");
+            assert!(
+                !foreign || path == "icons.svg" || text.contains("www.w3.org"),
+                "{path} names another host"
+            );
         }
         assert!(total < 150_000, "{total} bytes leave a page no room below 200 KB");
     }

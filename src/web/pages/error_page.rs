@@ -30,10 +30,16 @@ impl ErrorPage {
 
 fn words(status: StatusCode) -> (&'static str, &'static str) {
     match status.as_u16() {
-        403 => ("Not allowed", "The form was too old or came from another site. Go back, reload the page and try again."),
+        403 => (
+            "Not allowed",
+            "The form was too old or came from another site. Go back, reload the page and try again.",
+        ),
         404 => ("Nothing here", "There is no such page, or it belongs to another account."),
         429 => ("Too many at once", "Nothing was done. Wait a moment and try again."),
-        503 => ("Away for a moment", "A part of the server does not answer. Nothing was lost; try again shortly."),
+        503 => (
+            "Away for a moment",
+            "A part of the server does not answer. Nothing was lost; try again shortly.",
+        ),
         400..=499 => ("That did not work", "The request could not be understood. Nothing was done."),
         _ => ("Something broke", "It is ours to fix, not yours. What was accepted before is safe."),
     }

@@ -151,7 +151,10 @@ impl PayForm {
     pub fn error_of_all(&self) -> Option<&str> {
         const FIELDS: [&str; 7] =
             ["amount", "currency", "payment_method", "number", "expiry", "cvc", "destination"];
-        self.error.as_ref().filter(|error| !FIELDS.contains(&error.field.as_str())).map(|error| error.message.as_str())
+        self.error
+            .as_ref()
+            .filter(|error| !FIELDS.contains(&error.field.as_str()))
+            .map(|error| error.message.as_str())
     }
 }
 
@@ -160,7 +163,11 @@ const GROUPS: [&str; 5] = ["Success", "Decline", "3-D Secure", "Later trouble", 
 fn groups(chosen: &str) -> Vec<CardGroup> {
     let group = |label: &'static str| CardGroup {
         label,
-        cards: TEST_CARDS.iter().filter(|card| group_and_words(card).0 == label).map(|card| choice(card, chosen)).collect(),
+        cards: TEST_CARDS
+            .iter()
+            .filter(|card| group_and_words(card).0 == label)
+            .map(|card| choice(card, chosen))
+            .collect(),
     };
     GROUPS.map(group).to_vec()
 }
@@ -193,9 +200,13 @@ fn group_and_words(card: &TestCard) -> (&'static str, String) {
         Behaviour::DeclineIfCvc => (decline, "wrong security code".to_owned()),
         Behaviour::AttachThenDecline => (decline, "attaches, then declines".to_owned()),
         Behaviour::Blocked => (decline, "blocked as fraudulent".to_owned()),
-        Behaviour::ThreeDSecure { then: None, unless_set_up: true } => (secure, "asks, unless set up before".to_owned()),
+        Behaviour::ThreeDSecure { then: None, unless_set_up: true } => {
+            (secure, "asks, unless set up before".to_owned())
+        }
         Behaviour::ThreeDSecure { then: None, unless_set_up: false } => (secure, "always asks".to_owned()),
-        Behaviour::ThreeDSecure { then: Some(reason), .. } => (secure, format!("asks, then: {}", reason.words())),
+        Behaviour::ThreeDSecure { then: Some(reason), .. } => {
+            (secure, format!("asks, then: {}", reason.words()))
+        }
         Behaviour::ThreeDSecureLookupError => (secure, "lookup breaks".to_owned()),
         Behaviour::SucceedThen(then) => {
             let words = match then {
@@ -209,8 +220,12 @@ fn group_and_words(card: &TestCard) -> (&'static str, String) {
             };
             (later, words.to_owned())
         }
-        Behaviour::TechnicalErrors(u16::MAX) => (technical, "Acquirer always breaks: failed, then parked".to_owned()),
-        Behaviour::TechnicalErrors(times) => (technical, format!("Acquirer breaks {times} times, then succeeds")),
+        Behaviour::TechnicalErrors(u16::MAX) => {
+            (technical, "Acquirer always breaks: failed, then parked".to_owned())
+        }
+        Behaviour::TechnicalErrors(times) => {
+            (technical, format!("Acquirer breaks {times} times, then succeeds"))
+        }
     }
 }
 

@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn amounts_match_the_fixture() {
-        let amounts: Vec<(i64, String, String)> = serde_json::from_value(vectors()["money"].clone()).expect("money");
+        let amounts: Vec<(i64, String, String)> =
+            serde_json::from_value(vectors()["money"].clone()).expect("money");
         for (amount_minor, currency, text) in amounts {
             let money = crate::domain::money::Money::new(amount_minor, currency.parse().expect("currency"));
             assert_eq!(money.to_string(), text);

@@ -113,7 +113,12 @@ impl Fields {
 ///
 /// # Errors
 /// 403 if it is from elsewhere.
-pub fn signed_form(state: &WebState, request: &HttpRequest, who: &SignedIn, body: Body) -> Result<Fields, PageError> {
+pub fn signed_form(
+    state: &WebState,
+    request: &HttpRequest,
+    who: &SignedIn,
+    body: Body,
+) -> Result<Fields, PageError> {
     let fields = Fields::of_body(body)?;
     who.check_form(state, request, fields.get("csrf"))?;
     Ok(fields)
@@ -125,7 +130,8 @@ pub fn frame(state: &WebState, who: &SignedIn, title: &str, nav: Nav) -> Layout 
     let search = matches!(*state.search.health().borrow(), SearchHealth::Down { .. });
     let search = search.then(|| "Search is away. Payments go on; it will catch up once it is back.");
     let broker = (state.broker_probe)().is_err();
-    let broker = broker.then(|| "The work queue is away. Payments are accepted and will be processed once it is back.");
+    let broker = broker
+        .then(|| "The work queue is away. Payments are accepted and will be processed once it is back.");
     let notices = broker.into_iter().chain(search).map(|text| Notice::new(Tone::Warning, text));
     let mut layout = Layout::signed_in(title, nav, &who.name, &who.csrf);
     layout.notices.extend(notices);

@@ -47,7 +47,8 @@ pub async fn pay(state: web::Data<WebState>, request: HttpRequest, who: SignedIn
     match submit::submit(&state, who.account, &fields).await {
         Ok(done) => Ok(handle::see_other(&format!("/payments/{}", done.payment.submission().public_id()))),
         Err(error) => {
-            let page = page(&state, &who, submit::input_of(&fields), Some(handle::field_error(&error))).await?;
+            let page =
+                page(&state, &who, submit::input_of(&fields), Some(handle::field_error(&error))).await?;
             Ok(handle::render(HttpResponse::build(error.status), &page))
         }
     }

@@ -80,7 +80,8 @@ impl Journey {
     pub fn of(payment: &Payment, indexed: Option<u64>) -> Self {
         let (state, created) = (payment.state(), payment.submission().created_at);
         let since = |at: Option<crate::domain::time::Timestamp>| at.map(|at| at.micros_since(created));
-        let (queued, started, settled) = (since(state.queued_at), since(state.started_at), since(state.settled_at));
+        let (queued, started, settled) =
+            (since(state.queued_at), since(state.started_at), since(state.settled_at));
         let span = |from: Option<u64>, to: Option<u64>| Some(to?.saturating_sub(from?));
         // A wallet that could not cover it settled without ever being with an acquirer.
         let at = match (state.status, queued, started) {
@@ -117,7 +118,10 @@ fn end_label(status: Status) -> &'static str {
 }
 
 fn stages(took: [Option<u64>; 5], at: usize, end: &str) -> Vec<Stage> {
-    let stage = |(n, ((key, label, hint), took)): (usize, ((&'static str, &'static str, &'static str), Option<u64>))| Stage {
+    let stage = |(n, ((key, label, hint), took)): (
+        usize,
+        ((&'static str, &'static str, &'static str), Option<u64>),
+    )| Stage {
         key,
         label: if key == "settled" { end.to_owned() } else { label.to_owned() },
         state: match n.cmp(&at) {

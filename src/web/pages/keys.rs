@@ -67,7 +67,12 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
 }
 
 /// `POST /keys`: answers with the page that shows the secret, since no address may carry it.
-pub async fn create(state: web::Data<WebState>, request: HttpRequest, who: SignedIn, body: Body) -> PageResult {
+pub async fn create(
+    state: web::Data<WebState>,
+    request: HttpRequest,
+    who: SignedIn,
+    body: Body,
+) -> PageResult {
     let fields = handle::signed_form(&state, &request, &who, body)?;
     let name = fields.get("name").trim();
     match state.accounts.key_create(who.account, if name.is_empty() { "key" } else { name }).await {

@@ -114,7 +114,8 @@ pub fn has_term(query: &str, term: &str) -> bool {
 /// `query` without the comparisons of a field.
 #[must_use]
 pub fn without_field(query: &str, field: &str) -> String {
-    let of_field = |term: &&str| term.strip_prefix(field).is_some_and(|rest| rest.starts_with([':', '<', '>', '~']));
+    let of_field =
+        |term: &&str| term.strip_prefix(field).is_some_and(|rest| rest.starts_with([':', '<', '>', '~']));
     let kept: Vec<&str> = split_terms(query).into_iter().filter(|term| !of_field(term)).collect();
     kept.join(" ")
 }
@@ -188,7 +189,10 @@ mod tests {
         assert_eq!(toggled("", "status:\"declined\""), "status:\"declined\"");
         assert_eq!(toggled("coffee status:\"declined\"", "status:\"declined\""), "coffee");
         assert_eq!(toggled("status:\"declined\" coffee", "status:\"failed\""), "coffee status:\"failed\"");
-        assert_eq!(toggled("description:\"flat white\" x", "kind:\"charge\""), "description:\"flat white\" x kind:\"charge\"");
+        assert_eq!(
+            toggled("description:\"flat white\" x", "kind:\"charge\""),
+            "description:\"flat white\" x kind:\"charge\""
+        );
         assert_eq!(address("a b\"c"), "/payments?q=a+b%22c");
         assert_eq!(address(""), "/payments");
     }

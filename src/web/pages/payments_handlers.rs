@@ -49,8 +49,10 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
     };
     if let Ok(found) = &found {
         page.total = Some(search_view::total_words(found.total));
-        page.groups = found.facets.as_ref().map_or_else(Vec::new, |facets| search_view::chip_groups(text, facets));
-        page.bars = found.histogram.as_ref().map_or_else(Vec::new, |all| search_view::histogram_bars(text, all));
+        page.groups =
+            found.facets.as_ref().map_or_else(Vec::new, |facets| search_view::chip_groups(text, facets));
+        page.bars =
+            found.histogram.as_ref().map_or_else(Vec::new, |all| search_view::histogram_bars(text, all));
     }
     if page.first.is_none() && !(fields.get("page").is_empty() && fields.get("before").is_empty()) {
         page.first = Some(address(text));
@@ -79,8 +81,17 @@ fn blank(layout: Layout, query: &str) -> PaymentsPage {
     }
 }
 
-async fn search(state: &WebState, who: &SignedIn, query: Query, cursor: &str) -> Result<SearchPage, PageError> {
-    let since = state.accounts.account(who.account).await?.map_or_else(Timestamp::default, |account| account.created_at);
+async fn search(
+    state: &WebState,
+    who: &SignedIn,
+    query: Query,
+    cursor: &str,
+) -> Result<SearchPage, PageError> {
+    let since = state
+        .accounts
+        .account(who.account)
+        .await?
+        .map_or_else(Timestamp::default, |account| account.created_at);
     let request = SearchRequest {
         cursor: Cursor::parse(cursor),
         limit: usize::try_from(ROWS).unwrap_or(50),

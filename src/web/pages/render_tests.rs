@@ -22,7 +22,10 @@ fn layout(title: &str, nav: Nav) -> Layout {
 }
 
 fn rows() -> Vec<PaymentRow> {
-    samples::all().iter().map(|(_, payment)| PaymentRow::of(payment, &names(), viewer(), START.plus_ms(12_000))).collect()
+    samples::all()
+        .iter()
+        .map(|(_, payment)| PaymentRow::of(payment, &names(), viewer(), START.plus_ms(12_000)))
+        .collect()
 }
 
 fn page_of(payment: &Payment) -> PaymentView {
@@ -36,14 +39,20 @@ fn payments(query: &str, error: Option<QueryError>, rows: Vec<PaymentRow>) -> Pa
         href: super::payments::address(label),
         on,
     };
-    let buckets: Vec<_> = (0..40).map(|n| (n * 7 % 23, format!("{n} payments"), "/payments".to_owned())).collect();
+    let buckets: Vec<_> =
+        (0..40).map(|n| (n * 7 % 23, format!("{n} payments"), "/payments".to_owned())).collect();
     PaymentsPage {
-        layout: layout("Payments", Nav::Payments)
-            .with_notice(Some(Notice::new(Tone::Warning, "Search is 4 s behind; the newest may be missing."))),
+        layout: layout("Payments", Nav::Payments).with_notice(Some(Notice::new(
+            Tone::Warning,
+            "Search is 4 s behind; the newest may be missing.",
+        ))),
         query: query.to_owned(),
         error,
         groups: vec![
-            ChipGroup { label: "Status", chips: vec![chip("succeeded", false), chip("declined", true), chip("failed", false)] },
+            ChipGroup {
+                label: "Status",
+                chips: vec![chip("succeeded", false), chip("declined", true), chip("failed", false)],
+            },
             ChipGroup { label: "Kind", chips: vec![chip("charge", false), chip("transfer", false)] },
         ],
         bars: bars(&buckets),
@@ -55,9 +64,11 @@ fn payments(query: &str, error: Option<QueryError>, rows: Vec<PaymentRow>) -> Pa
 }
 
 fn pages() -> Vec<(String, String)> {
-    let render = |name: &str, page: &dyn askama::DynTemplate| (name.to_owned(), page.dyn_render().expect("renders"));
+    let render =
+        |name: &str, page: &dyn askama::DynTemplate| (name.to_owned(), page.dyn_render().expect("renders"));
     let form = PayForm::new(PayFormInput::first(), "key".to_owned(), None);
-    let journey = samples::all().first().map_or_else(Journey::empty, |(_, payment)| Journey::of(payment, None));
+    let journey =
+        samples::all().first().map_or_else(Journey::empty, |(_, payment)| Journey::of(payment, None));
     let home = HomePage {
         layout: layout("Home", Nav::Home),
         form: form.clone(),
@@ -68,12 +79,21 @@ fn pages() -> Vec<(String, String)> {
     let failed = FieldError { field: "amount".to_owned(), message: "EUR has 2 decimals".to_owned() };
     let blank = HomePage {
         layout: layout("Home", Nav::Home),
-        form: PayForm::new(PayFormInput { kind: "transfer".to_owned(), ..PayFormInput::first() }, "key".to_owned(), Some(failed)),
+        form: PayForm::new(
+            PayFormInput { kind: "transfer".to_owned(), ..PayFormInput::first() },
+            "key".to_owned(),
+            Some(failed),
+        ),
         journey: Journey::empty(),
         balances: Vec::new(),
         rows: Vec::new(),
     };
-    let error = QueryError::new("coffee colour:\"red\"", 7, 19, "There is no field \"colour\". Fields: amount, created, …");
+    let error = QueryError::new(
+        "coffee colour:\"red\"",
+        7,
+        19,
+        "There is no field \"colour\". Fields: amount, created, …",
+    );
     let key = |name: &str, revoked_at| crate::store::ApiKey {
         id: crate::domain::ids::ApiKeyId::from_bytes([3; 16]),
         account: viewer(),
@@ -86,20 +106,47 @@ fn pages() -> Vec<(String, String)> {
         layout: layout("Keys", Nav::Keys),
         secret: Some("sk_test_0123456789abcdefghijklmnopqrstuvwxyz".to_owned()),
         origin: "http://127.0.0.1:8080".to_owned(),
-        keys: [key("test suite", None), key("", Some(START))].iter().map(|key| KeyLine::of(key, START.plus_ms(90_000))).collect(),
+        keys: [key("test suite", None), key("", Some(START))]
+            .iter()
+            .map(|key| KeyLine::of(key, START.plus_ms(90_000)))
+            .collect(),
     };
     let wallet = |currency: &str, minor, owed: bool| {
-        let wallet = crate::domain::ledger::WalletId { owner: viewer(), currency: currency.parse().expect("currency") };
-        let account = if owed { crate::domain::ledger::LedgerAccount::Receivable(wallet) } else { crate::domain::ledger::LedgerAccount::Wallet(wallet) };
+        let wallet = crate::domain::ledger::WalletId {
+            owner: viewer(),
+            currency: currency.parse().expect("currency"),
+        };
+        let account = if owed {
+            crate::domain::ledger::LedgerAccount::Receivable(wallet)
+        } else {
+            crate::domain::ledger::LedgerAccount::Wallet(wallet)
+        };
         crate::store::WalletRecord { account, wallet, balance_minor: minor }
     };
-    let records = [wallet("EUR", 123_450, false), wallet("EUR", 500, true), wallet("JPY", 1250, false), wallet("KWD", 1250, false)];
-    let wallets = WalletsPage { layout: layout("Wallets", Nav::Wallets), wallets: super::wallets::wallet_lines(&records) };
-    let part = |name: &str, up| PartLine { name: name.into(), up, detail: if up { "answers" } else { "is away" }.into() };
+    let records = [
+        wallet("EUR", 123_450, false),
+        wallet("EUR", 500, true),
+        wallet("JPY", 1250, false),
+        wallet("KWD", 1250, false),
+    ];
+    let wallets = WalletsPage {
+        layout: layout("Wallets", Nav::Wallets),
+        wallets: super::wallets::wallet_lines(&records),
+    };
+    let part = |name: &str, up| PartLine {
+        name: name.into(),
+        up,
+        detail: if up { "answers" } else { "is away" }.into(),
+    };
     let number = |label: &str, value: &str| (label.to_owned(), value.to_owned(), "open".to_owned());
     let system = SystemPage {
         layout: layout("System", Nav::System),
-        numbers: vec![number("Accepted a second", "1,012"), number("In the queue", "312"), number("Oldest in the queue", "0.4 s"), number("Parked", "1")],
+        numbers: vec![
+            number("Accepted a second", "1,012"),
+            number("In the queue", "312"),
+            number("Oldest in the queue", "0.4 s"),
+            number("Parked", "1"),
+        ],
         parts: vec![part("Store", true), part("Work queue", true), part("Search", false)],
         readers: vec![ReaderLine { name: "index".into(), lag: "3".into(), cursor: "1,250".into() }],
         parked: rows().into_iter().filter(|row| row.badges.contains(&"parked")).collect(),
@@ -110,7 +157,10 @@ fn pages() -> Vec<(String, String)> {
         email: "ada@example.com".into(),
         name: String::new(),
         next: "/".into(),
-        error: (!register).then(|| FieldError { field: String::new(), message: "That e-mail address and password do not fit.".into() }),
+        error: (!register).then(|| FieldError {
+            field: String::new(),
+            message: "That e-mail address and password do not fit.".into(),
+        }),
     };
     let gone = super::error_page::ErrorPage::new(
         Layout { now_ms: START.millis(), ..Layout::signed_out("Not found", "token") },
@@ -139,7 +189,11 @@ fn pages() -> Vec<(String, String)> {
         };
         pages.push(render(&format!("payment-{name}"), &page));
         if name == "requires_action" {
-            let page = ChallengePage { layout: layout("3-D Secure", Nav::Payments), view: page_of(&payment), idempotency_key: "key".into() };
+            let page = ChallengePage {
+                layout: layout("3-D Secure", Nav::Payments),
+                view: page_of(&payment),
+                idempotency_key: "key".into(),
+            };
             pages.push(render("challenge", &page));
         }
     }
@@ -165,7 +219,15 @@ fn pages_are_small_safe_and_need_no_other_host() {
 #[test]
 fn rows_read_well() {
     let lines = rows().into_iter().map(|row| {
-        format!("{:<18}{:<18}{:>14}  {} → {} | {}", row.badges.join(","), row.status.word, row.amount, row.from, row.to, row.note)
+        format!(
+            "{:<18}{:<18}{:>14}  {} → {} | {}",
+            row.badges.join(","),
+            row.status.word,
+            row.amount,
+            row.from,
+            row.to,
+            row.note
+        )
     });
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
 }

@@ -107,36 +107,90 @@ pub fn all() -> Vec<(&'static str, Payment)> {
     vec![
         ("queued", charge(1, visa, &[])),
         ("succeeded", charge(2, visa, &[started(), ok])),
-        ("declined", charge(3, "4000000000009995", &[started(), (512_300, Event::Declined { reason: DeclineReason::InsufficientFunds })])),
-        ("failed", charge(4, visa, &[
-            started(),
-            (512_300, Event::RetryScheduled { due_at: at_us(1_512_300), cause: TechnicalError::Timeout }),
-            (1_513_000, Event::Requeued {}),
-            (1_600_000, Event::Started { at: at_us(1_520_000) }),
-            (1_600_000, Event::Failed { cause: TechnicalError::Unavailable }),
-        ])),
-        ("retrying", charge(5, visa, &[
-            started(),
-            (512_300, Event::RetryScheduled { due_at: at_us(5_512_300), cause: TechnicalError::Timeout }),
-        ])),
+        (
+            "declined",
+            charge(
+                3,
+                "4000000000009995",
+                &[started(), (512_300, Event::Declined { reason: DeclineReason::InsufficientFunds })],
+            ),
+        ),
+        (
+            "failed",
+            charge(
+                4,
+                visa,
+                &[
+                    started(),
+                    (
+                        512_300,
+                        Event::RetryScheduled { due_at: at_us(1_512_300), cause: TechnicalError::Timeout },
+                    ),
+                    (1_513_000, Event::Requeued {}),
+                    (1_600_000, Event::Started { at: at_us(1_520_000) }),
+                    (1_600_000, Event::Failed { cause: TechnicalError::Unavailable }),
+                ],
+            ),
+        ),
+        (
+            "retrying",
+            charge(
+                5,
+                visa,
+                &[
+                    started(),
+                    (
+                        512_300,
+                        Event::RetryScheduled { due_at: at_us(5_512_300), cause: TechnicalError::Timeout },
+                    ),
+                ],
+            ),
+        ),
         ("requires_action", charge(6, "4000002760003184", &[started(), (512_300, Event::ActionRequired {})])),
-        ("requires_capture", charge(7, visa, &[started(), (512_300, Event::Authorized { capture_before: START.plus_ms(7 * 86_400_000) })])),
-        ("partly_refunded", charge(8, visa, &[
-            started(),
-            ok,
-            (60_000_000, Event::RefundQueued { refund, amount_minor: 500 }),
-            (60_400_000, Event::RefundSucceeded { refund }),
-        ])),
-        ("canceled", charge(9, visa, &[
-            started(),
-            (512_300, Event::ActionRequired {}),
-            (9_000_000, Event::Canceled { reason: CancelReason::RequestedByCustomer }),
-        ])),
+        (
+            "requires_capture",
+            charge(
+                7,
+                visa,
+                &[started(), (512_300, Event::Authorized { capture_before: START.plus_ms(7 * 86_400_000) })],
+            ),
+        ),
+        (
+            "partly_refunded",
+            charge(
+                8,
+                visa,
+                &[
+                    started(),
+                    ok,
+                    (60_000_000, Event::RefundQueued { refund, amount_minor: 500 }),
+                    (60_400_000, Event::RefundSucceeded { refund }),
+                ],
+            ),
+        ),
+        (
+            "canceled",
+            charge(
+                9,
+                visa,
+                &[
+                    started(),
+                    (512_300, Event::ActionRequired {}),
+                    (9_000_000, Event::Canceled { reason: CancelReason::RequestedByCustomer }),
+                ],
+            ),
+        ),
         ("topup", payment(10, Kind::TopUp, yen, visa, &[started(), ok])),
         ("transfer", payment(11, Kind::Transfer { payee: ada() }, eur(100_000), visa, &[started(), ok])),
-        ("payout", payment(12, Kind::Payout { bank: BankAccount::Valid }, dinar, visa, &[
-            started(),
-            (512_300, Event::Pending { settles_at: START.plus_ms(86_400_000) }),
-        ])),
+        (
+            "payout",
+            payment(
+                12,
+                Kind::Payout { bank: BankAccount::Valid },
+                dinar,
+                visa,
+                &[started(), (512_300, Event::Pending { settles_at: START.plus_ms(86_400_000) })],
+            ),
+        ),
     ]
 }

@@ -21,7 +21,12 @@ pub fn chip_groups(query: &str, facets: &Facets) -> Vec<ChipGroup> {
         let chip = |(value, count): &(String, u64)| {
             let term = format!("{field}:\"{value}\"");
             let on = super::payments::has_term(query, &term);
-            Chip { label: words(value), count: Some(format::count(*count)), href: address(&toggled(query, &term)), on }
+            Chip {
+                label: words(value),
+                count: Some(format::count(*count)),
+                href: address(&toggled(query, &term)),
+                on,
+            }
         };
         ChipGroup { label, chips: values.iter().take(CHIPS_MAX).map(chip).collect() }
     };
@@ -74,7 +79,8 @@ pub fn histogram_bars(query: &str, buckets: &[Bucket]) -> Vec<Bar> {
         .map(|bucket| {
             let from = Timestamp::from_micros(bucket.from_micros);
             let plural = if bucket.count == 1 { "" } else { "s" };
-            let title = format!("{} payment{plural} from {}", format::grouped(bucket.count), format::absolute(from));
+            let title =
+                format!("{} payment{plural} from {}", format::grouped(bucket.count), format::absolute(from));
             let until_s = bucket.until_micros.div_euclid(1_000_000);
             let term = format!("created>={} created<{until_s}", from.seconds());
             let narrowed = format!("{} {term}", super::payments::without_field(query, "created"));
@@ -99,7 +105,8 @@ mod tests {
 
     #[test]
     fn everything_offered_is_a_query_that_is_understood() {
-        let values = |values: &[&str]| values.iter().map(|value| ((*value).to_owned(), 2)).collect::<Vec<_>>();
+        let values =
+            |values: &[&str]| values.iter().map(|value| ((*value).to_owned(), 2)).collect::<Vec<_>>();
         let facets = Facets {
             status: values(&["succeeded", "requires_action"]),
             kind: values(&["charge", "payout"]),
@@ -109,13 +116,17 @@ mod tests {
         };
         let query_of = |href: &str| {
             let query = href.strip_prefix("/payments?q=").unwrap_or_default();
-            url::form_urlencoded::parse(format!("q={query}").as_bytes()).next().map(|(_, q)| q.into_owned()).unwrap()
+            url::form_urlencoded::parse(format!("q={query}").as_bytes())
+                .next()
+                .map(|(_, q)| q.into_owned())
+                .unwrap()
         };
         for chip in chip_groups("coffee", &facets).into_iter().flat_map(|group| group.chips) {
             let query = query_of(&chip.href);
             assert!(Query::parse(&query).is_ok(), "{query}");
         }
-        let bucket = Bucket { from_micros: 1_767_225_600_000_000, until_micros: 1_767_225_610_000_000, count: 1 };
+        let bucket =
+            Bucket { from_micros: 1_767_225_600_000_000, until_micros: 1_767_225_610_000_000, count: 1 };
         let bars = histogram_bars("coffee created>5", &[bucket]);
         let query = query_of(&bars[0].href);
         assert_eq!(query, "coffee created>=1767225600 created<1767225610");

@@ -42,7 +42,10 @@ impl SignInPage {
     #[must_use]
     pub fn error_of_all(&self) -> Option<&str> {
         const FIELDS: [&str; 3] = ["email", "name", "password"];
-        self.error.as_ref().filter(|error| !FIELDS.contains(&error.field.as_str())).map(|error| error.message.as_str())
+        self.error
+            .as_ref()
+            .filter(|error| !FIELDS.contains(&error.field.as_str()))
+            .map(|error| error.message.as_str())
     }
 }
 
@@ -74,14 +77,22 @@ pub async fn register(state: web::Data<WebState>, request: HttpRequest, body: Bo
 }
 
 /// `POST /sign-out`.
-pub async fn sign_out(state: web::Data<WebState>, request: HttpRequest, who: SignedIn, body: Body) -> PageResult {
+pub async fn sign_out(
+    state: web::Data<WebState>,
+    request: HttpRequest,
+    who: SignedIn,
+    body: Body,
+) -> PageResult {
     handle::signed_form(&state, &request, &who, body)?;
     match state.accounts.session_end(who.account, who.session.id).await {
         Ok(()) | Err(AccountError::NotFound(_)) => {}
         Err(error) => return Err(error.into()),
     }
     let mut response = HttpResponse::SeeOther();
-    Ok(response.cookie(security::session_cookie_removal(&state)).insert_header((header::LOCATION, "/sign-in")).finish())
+    Ok(response
+        .cookie(security::session_cookie_removal(&state))
+        .insert_header((header::LOCATION, "/sign-in"))
+        .finish())
 }
 
 async fn show(state: &WebState, request: &HttpRequest, register: bool) -> PageResult {
@@ -131,10 +142,15 @@ async fn begin(
     fields: &Fields,
     register: bool,
 ) -> Result<Begun, AccountError> {
-    let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let user_agent =
+        request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let address = security::client_address(state, request);
-    let form =
-        Credentials { email: fields.get("email"), password: fields.get("password"), address: &address, user_agent };
+    let form = Credentials {
+        email: fields.get("email"),
+        password: fields.get("password"),
+        address: &address,
+        user_agent,
+    };
     if register {
         state.accounts.register_and_sign_in(&form, fields.get("name")).await
     } else {
@@ -149,7 +165,9 @@ mod tests {
     #[test]
     fn only_paths_of_this_site_are_followed() {
         assert_eq!(safe_next("/payments?q=a"), "/payments?q=a");
-        for elsewhere in ["//evil.test", "https://evil.test", "/\\evil.test", "", "javascript:alert(1)", "/a\r\nb"] {
+        for elsewhere in
+            ["//evil.test", "https://evil.test", "/\\evil.test", "", "javascript:alert(1)", "/a\r\nb"]
+        {
             assert_eq!(safe_next(elsewhere), "/");
         }
     }

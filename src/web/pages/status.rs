@@ -74,7 +74,11 @@ mod tests {
         let script = include_str!("../../../static/js/format.js");
         let mut words = std::collections::BTreeSet::new();
         for status in Status::ALL {
-            assert!(sprite.contains(&format!("id=\"{}\"", status.as_str())), "no icon for {}", status.as_str());
+            assert!(
+                sprite.contains(&format!("id=\"{}\"", status.as_str())),
+                "no icon for {}",
+                status.as_str()
+            );
             assert!(words.insert(word(status)));
             let entry = format!("{}: \"{}\"", status.as_str(), word(status));
             assert!(script.contains(&entry), "format.js has another word: {entry}");

@@ -83,10 +83,10 @@ fn insert(params: &mut Map<String, Value>, name: &str, value: &str) {
 }
 
 fn amount(fields: &Fields) -> Result<Money, ApiError> {
-    let currency: Currency = fields.get("currency").parse().map_err(|_| wrong("currency", "Choose a currency."))?;
-    Money::parse_decimal(fields.get("amount"), currency).map_err(|error| {
-        InputError::new("amount", "parameter_invalid_integer", error.to_string()).into()
-    })
+    let currency: Currency =
+        fields.get("currency").parse().map_err(|_| wrong("currency", "Choose a currency."))?;
+    Money::parse_decimal(fields.get("amount"), currency)
+        .map_err(|error| InputError::new("amount", "parameter_invalid_integer", error.to_string()).into())
 }
 
 /// The fields of the form under the names of docs/websocket.md. Fields of the other verbs are left out: they are hidden,
@@ -116,7 +116,8 @@ fn card(params: &mut Map<String, Value>, fields: &Fields) -> Result<(), ApiError
         insert(params, "payment_method", fields.get("payment_method"));
         return Ok(());
     }
-    let (month, year) = expiry(fields.get("expiry")).ok_or_else(|| wrong("expiry", "Write the expiry like 12/34."))?;
+    let (month, year) =
+        expiry(fields.get("expiry")).ok_or_else(|| wrong("expiry", "Write the expiry like 12/34."))?;
     let mut card = Map::new();
     card.insert("number".to_owned(), json!(number));
     card.insert("exp_month".to_owned(), json!(month));

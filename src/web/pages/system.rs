@@ -61,7 +61,8 @@ pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
     let waiting = state.store.work_open_count().await?;
     let (head, cursors) = (state.store.head().await?, state.store.cursor_list().await?);
     let second = state.hub.stats().now(now).per_second;
-    let number = |label: &str, value: u64, stat: &str| (label.to_owned(), format::count(value), stat.to_owned());
+    let number =
+        |label: &str, value: u64, stat: &str| (label.to_owned(), format::count(value), stat.to_owned());
     let reader = |(name, at): (String, u64)| ReaderLine {
         name,
         lag: format!("{} batches", format::count(head.saturating_sub(at))),

@@ -33,7 +33,10 @@ pub fn wallet_lines(records: &[WalletRecord]) -> Vec<WalletLine> {
         match record.account {
             LedgerAccount::Receivable(_) => *owed += record.balance_minor,
             LedgerAccount::Wallet(_) => *balance += record.balance_minor,
-            LedgerAccount::InTransit | LedgerAccount::Acquirer | LedgerAccount::Bank | LedgerAccount::Fees => {}
+            LedgerAccount::InTransit
+            | LedgerAccount::Acquirer
+            | LedgerAccount::Bank
+            | LedgerAccount::Fees => {}
         }
     }
     let line = |(currency, (balance, owed)): (crate::domain::currency::Currency, (i64, i64))| WalletLine {

@@ -89,7 +89,9 @@ fn refund_reason(payment: &Payment) -> Option<String> {
         (Kind::Charge, Status::Succeeded, 0) => Some("all of it is refunded".to_owned()),
         (Kind::Charge, Status::Succeeded, _) => None,
         (Kind::Charge, _, _) => Some("only after it has succeeded".to_owned()),
-        (Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. }, _, _) => Some("only charges are refunded".to_owned()),
+        (Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. }, _, _) => {
+            Some("only charges are refunded".to_owned())
+        }
     }
 }
 

@@ -48,11 +48,13 @@ async fn page(
     notice: Option<Notice>,
 ) -> Result<PaymentPage, PageError> {
     let view = view(state, who.account, payment).await?;
-    let mut layout = handle::frame(state, who, &format!("{} {}", view.kind, view.amount), Nav::Payments).with_notice(notice);
+    let mut layout = handle::frame(state, who, &format!("{} {}", view.kind, view.amount), Nav::Payments)
+        .with_notice(notice);
     layout.refresh_s = view.under_way.then_some(REFRESH_S);
     let object = Rendered::of(payment, Expand::default(), &state.fingerprint_key);
     let own = payment.owner() == who.account;
-    let raw_json = if own { serde_json::to_string_pretty(&object).unwrap_or_default() } else { String::new() };
+    let raw_json =
+        if own { serde_json::to_string_pretty(&object).unwrap_or_default() } else { String::new() };
     Ok(PaymentPage { layout, view, idempotency_key: handle::idempotency_key()?, raw_json })
 }
 
@@ -106,7 +108,11 @@ fn row(state: &WebState, viewer: AccountId, payment: &Payment) -> serde_json::Va
 pub async fn show_row(state: web::Data<WebState>, who: SignedIn, id: web::Path<String>) -> PageResult {
     let payment = visible(&state, who.account, &id).await?;
     names_of(&state, std::slice::from_ref(&payment)).await?;
-    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(row(&state, who.account, &payment)))
+    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(row(
+        &state,
+        who.account,
+        &payment,
+    )))
 }
 
 /// `GET /payments/rows`: the newest, for the same purpose.
@@ -115,5 +121,7 @@ pub async fn show_rows(state: web::Data<WebState>, who: SignedIn) -> PageResult 
     let payments = state.store.payment_list(who.account, &filter).await?;
     names_of(&state, &payments).await?;
     let rows: Vec<_> = payments.iter().map(|payment| row(&state, who.account, payment)).collect();
-    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(serde_json::json!({ "rows": rows })))
+    Ok(HttpResponse::Ok()
+        .insert_header(("cache-control", "no-store"))
+        .json(serde_json::json!({ "rows": rows })))
 }

@@ -67,7 +67,8 @@ pub fn ledger_table(
 }
 
 fn account_label(account: LedgerAccount, names: &Names) -> String {
-    let wallet = |wallet: WalletId, what: &str| format!("{}'s {} {what}", names.get(wallet.owner), wallet.currency);
+    let wallet =
+        |wallet: WalletId, what: &str| format!("{}'s {} {what}", names.get(wallet.owner), wallet.currency);
     match account {
         LedgerAccount::Wallet(id) => wallet(id, "wallet"),
         LedgerAccount::Receivable(id) => wallet(id, "debt"),

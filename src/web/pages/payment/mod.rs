@@ -92,7 +92,13 @@ pub struct PaymentView {
 impl PaymentView {
     /// The view of `payment` for `viewer`.
     #[must_use]
-    pub fn of(payment: &Payment, movements: &[MovementRecord], names: &Names, viewer: AccountId, now: Timestamp) -> Self {
+    pub fn of(
+        payment: &Payment,
+        movements: &[MovementRecord],
+        names: &Names,
+        viewer: AccountId,
+        now: Timestamp,
+    ) -> Self {
         let own = payment.owner() == viewer;
         let submission = payment.submission();
         let cause = |version: u32| {
@@ -102,8 +108,11 @@ impl PaymentView {
         let status = payment.state().status;
         // A payee sees what reached their own wallet.
         let mine = LedgerAccount::Wallet(WalletId { owner: viewer, currency: submission.amount.currency });
-        let seen: Vec<MovementRecord> =
-            movements.iter().filter(|movement| own || movement.debit == mine || movement.credit == mine).copied().collect();
+        let seen: Vec<MovementRecord> = movements
+            .iter()
+            .filter(|movement| own || movement.debit == mine || movement.credit == mine)
+            .copied()
+            .collect();
         Self {
             id: submission.public_id(),
             version: payment.version(),
@@ -162,10 +171,17 @@ fn facts(payment: &Payment, own: bool) -> Vec<Fact> {
         return facts;
     }
     facts.extend(submission.description.clone().map(|text| fact("Description", text)));
-    facts.extend(state.card.map(|card| fact("Card", format!("{}, {:02}/{}", card.label(), card.exp_month, card.exp_year))));
+    facts.extend(
+        state
+            .card
+            .map(|card| fact("Card", format!("{}, {:02}/{}", card.label(), card.exp_month, card.exp_year))),
+    );
     facts.push(fact("API status", state.status.dialect().to_owned()));
     if let Some(reason) = state.decline {
-        facts.push(fact("Decline code", format!("{} (network {})", reason.decline_code(), reason.network_code())));
+        facts.push(fact(
+            "Decline code",
+            format!("{} (network {})", reason.decline_code(), reason.network_code()),
+        ));
     }
     facts.extend(submission.run.clone().map(|run| fact("Load run", run)));
     facts.extend(submission.metadata.iter().map(|(key, value)| fact("Metadata", format!("{key} = {value}"))));

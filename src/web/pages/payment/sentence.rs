@@ -20,11 +20,16 @@ pub fn sentence(payment: &Payment, names: &Names, now: Timestamp) -> String {
         Status::Queued => queued(payment, now).unwrap_or_else(|| format!("In the queue: {amount}, {way}.")),
         Status::Processing => match state.operation.map(|operation| operation.phase) {
             Some(Phase::Pending { settles_at }) => {
-                format!("On its way: the other side accepted it and settles it {}.", format::until(now, settles_at))
+                format!(
+                    "On its way: the other side accepted it and settles it {}.",
+                    format::until(now, settles_at)
+                )
             }
             _ => format!("With the acquirer now: {amount}, {way}."),
         },
-        Status::RequiresAction => "The issuer wants the cardholder to prove who they are (3-D Secure).".to_owned(),
+        Status::RequiresAction => {
+            "The issuer wants the cardholder to prove who they are (3-D Secure).".to_owned()
+        }
         Status::RequiresCapture => authorised(payment),
         Status::Succeeded => succeeded(payment, &way),
         Status::Declined => declined(payment),
@@ -54,9 +59,15 @@ fn authorised(payment: &Payment) -> String {
     let state = payment.state();
     let amount = payment.submission().amount;
     match (&state.operation, state.capture_before, state.decline) {
-        (Some(operation), _, _) => format!("{amount} is held on the card; a {} is under way.", operation.kind.name()),
-        (None, _, Some(reason)) => format!("{amount} is held, but the capture was declined: {}.", reason.words()),
-        (None, Some(before), None) => format!("{amount} is held on the card. Capture it by {}.", format::day(before)),
+        (Some(operation), _, _) => {
+            format!("{amount} is held on the card; a {} is under way.", operation.kind.name())
+        }
+        (None, _, Some(reason)) => {
+            format!("{amount} is held, but the capture was declined: {}.", reason.words())
+        }
+        (None, Some(before), None) => {
+            format!("{amount} is held on the card. Capture it by {}.", format::day(before))
+        }
         (None, None, None) => format!("{amount} is held on the card."),
     }
 }

@@ -9,9 +9,13 @@ fn view(payment: &Payment) -> PaymentView {
 
 /// The page without its markup: what there is to read.
 fn digest(view: &PaymentView) -> String {
-    let mut text = format!("{} | {} | {}\n{}\n", view.amount, view.status.word, view.badges.join(", "), view.sentence);
+    let mut text =
+        format!("{} | {} | {}\n{}\n", view.amount, view.status.word, view.badges.join(", "), view.sentence);
     let journey = view.journey.as_ref().expect("own");
-    let stages = journey.stages.iter().map(|stage| format!("{} {} [{}]", stage.label, stage.took, stage.state.as_str()));
+    let stages = journey
+        .stages
+        .iter()
+        .map(|stage| format!("{} {} [{}]", stage.label, stage.took, stage.state.as_str()));
     text += &format!("journey: {}\n", stages.collect::<Vec<_>>().join(" → "));
     for item in &view.timeline {
         text += &format!("  {:>9} {}\n", item.offset, item.text);
@@ -35,7 +39,8 @@ fn digest(view: &PaymentView) -> String {
 
 #[test]
 fn every_status_reads_well() {
-    let digests = samples::all().into_iter().map(|(name, payment)| format!("== {name}\n{}", digest(&view(&payment))));
+    let digests =
+        samples::all().into_iter().map(|(name, payment)| format!("== {name}\n{}", digest(&view(&payment))));
     insta::assert_snapshot!(digests.collect::<Vec<_>>().join("\n"));
 }
 
@@ -56,7 +61,8 @@ fn offered_actions_are_those_the_domain_admits() {
                 "complete_action" => Action::CompleteAction { passed: form.passed == Some(true) },
                 _ => Action::Replay,
             };
-            let command = OperatePayment { payment: payment.id(), actor: viewer(), action, idempotency: None };
+            let command =
+                OperatePayment { payment: payment.id(), actor: viewer(), action, idempotency: None };
             let admitted = operate(&context, &payment, &command).is_ok();
             assert_eq!(form.disabled.is_none(), admitted, "{} of a {name} payment", form.label);
         }

@@ -54,7 +54,9 @@ pub fn timeline(payment: &Payment) -> Vec<TimelineItem> {
 fn text(payment: &Payment, event: &Event) -> String {
     let currency = payment.submission().amount.currency;
     let money = |minor: i64| Money::new(minor, currency);
-    let refund = |id| payment.refund(id).map_or_else(String::new, |refund| format!(" of {}", money(refund.amount_minor)));
+    let refund = |id| {
+        payment.refund(id).map_or_else(String::new, |refund| format!(" of {}", money(refund.amount_minor)))
+    };
     match *event {
         Event::Created { confirmed: true, .. } => "Accepted and queued".to_owned(),
         Event::Created { confirmed: false, .. } => "Accepted, not yet confirmed".to_owned(),
@@ -80,12 +82,18 @@ fn text(payment: &Payment, event: &Event) -> String {
         Event::Voided {} => "Authorisation released".to_owned(),
         Event::RefundQueued { amount_minor, .. } => format!("Refund of {} queued", money(amount_minor)),
         Event::RefundSucceeded { refund: id } => format!("Refund{} arrived", refund(id)),
-        Event::RefundFailed { refund: id, reason } => format!("Refund{} failed: {}", refund(id), reason.words()),
+        Event::RefundFailed { refund: id, reason } => {
+            format!("Refund{} failed: {}", refund(id), reason.words())
+        }
         Event::OperationRetryScheduled { cause, operation, .. } => {
             format!("Operation {operation} broke: {}; another attempt follows", cause.words())
         }
-        Event::OperationRequeued { operation } => format!("Operation {operation} queued for the next attempt"),
-        Event::OperationParked { operation, cause } => format!("Operation {operation} parked: {}", cause.words()),
+        Event::OperationRequeued { operation } => {
+            format!("Operation {operation} queued for the next attempt")
+        }
+        Event::OperationParked { operation, cause } => {
+            format!("Operation {operation} parked: {}", cause.words())
+        }
         Event::OperationReplayed { operation } => format!("Operation {operation} replayed by hand"),
     }
 }
