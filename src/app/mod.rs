@@ -10,5 +10,8 @@ pub mod parts;
 pub mod pipeline;
 pub mod serve;
 
+#[cfg(test)]
+mod simulation;
+
 pub use commands::run;
 pub use serve::App;

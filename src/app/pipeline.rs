@@ -86,7 +86,19 @@ impl Pipeline {
     /// # Errors
     /// If the store cannot be asked where the line stands.
     pub async fn start(settings: &Settings, parts: Parts, instance: InstanceId) -> anyhow::Result<Self> {
-        let clock: Clock = Arc::new(Timestamp::now);
+        Self::start_at(settings, parts, instance, Arc::new(Timestamp::now)).await
+    }
+
+    /// The same on another clock.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_at(
+        settings: &Settings,
+        parts: Parts,
+        instance: InstanceId,
+        clock: Clock,
+    ) -> anyhow::Result<Self> {
         let counters = Arc::new(Counters::default());
         let ring = Arc::new(Ring::new(settings.engine.feed_memory_bytes, parts.store.head().await?));
         let (engine, lanes) = batcher::lanes(&settings.engine);
@@ -224,6 +236,7 @@ async fn tell_others(ring: Arc<Ring>, broker: Arc<dyn Broker>, stop: Cancellatio
     let mut head = ring.head();
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             changed = head.changed() => if changed.is_err() { return },
         }
@@ -237,6 +250,7 @@ async fn hear_others(ring: Arc<Ring>, broker: Arc<dyn Broker>, stop: Cancellatio
     let mut feed = broker.feed_subscribe();
     loop {
         let event = tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             event = feed.recv() => event,
         };
@@ -256,6 +270,7 @@ async fn prune(store: Arc<dyn Store>, clock: Clock, retention_s: u64, stop: Canc
     let readers: Vec<&str> = dispatch::NAMES.into_iter().chain([index::NAME]).collect();
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(PRUNE_EVERY) => {}
         }

@@ -60,14 +60,19 @@ pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, 
         ));
     }
     let takes_from_wallet = submission.kind.takes_from_wallet();
+    if takes_from_wallet && !command.confirm {
+        // The amount is reserved on admission, and nowhere later.
+        let message = "Only a charge can be created without being confirmed.";
+        return Err(Refusal::invalid("confirm", "parameter_invalid_boolean", message));
+    }
     if command.confirm && command.card.is_none() && !takes_from_wallet {
         let message = "You cannot confirm this payment because it is missing a payment method.";
         return Err(Refusal::invalid("payment_method", "payment_intent_unexpected_state", message));
     }
     let affordable = (context.balance)(submission.own_wallet()) >= submission.amount.amount_minor;
-    let reserved = command.confirm && takes_from_wallet && affordable;
+    let reserved = takes_from_wallet && affordable;
     let mut events = vec![Event::Created { card: command.card, confirmed: command.confirm, reserved }];
-    if command.confirm && takes_from_wallet && !affordable {
+    if takes_from_wallet && !affordable {
         events.push(Event::Declined { reason: DeclineReason::InsufficientFunds });
     }
     Ok(events)

@@ -1,1 +1,7 @@
-//! Tests of the domain that need several of its modules.
+//! Tests of the domain that need several of its modules. Sequences of commands are tested with the batch that decides
+//! them, in `engine::tests`.
+
+mod cards;
+mod status;
+mod stored;
+mod values;

@@ -138,6 +138,10 @@ impl World<'_> {
         let owner = match command {
             Command::Submit(submit) => submit.submission.owner,
             Command::Operate(operate) => operate.actor,
+            // Nobody was asked yet about a payment of this very batch, and its wallets are not loaded.
+            Command::Answer(_) | Command::TimerDue(_) if self.is_fresh(command.payment()) => {
+                return self.apply(command.payment(), std::iter::empty());
+            }
             Command::Answer(answer) => {
                 return self.advance(answer.work.payment, |c, p| Ok(decide::answer(c, p, answer)));
             }
@@ -159,6 +163,10 @@ impl World<'_> {
             self.remember(key, owner, &outcome);
         }
         Ok(outcome)
+    }
+
+    fn is_fresh(&self, id: PaymentId) -> bool {
+        self.touched.get(&id).is_some_and(|touched| touched.fresh)
     }
 
     fn submit(&mut self, submit: &SubmitPayment) -> Result<Outcome, EngineError> {

@@ -21,6 +21,9 @@ pub mod settings;
 pub mod timers;
 pub mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use counters::Counters;
 pub use handle::{Done, Engine, EngineError};
 pub use open::OpenPayments;

@@ -61,6 +61,7 @@ impl Timers {
                 }
             };
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(sleep) => {}
                 changed = self.earliest.changed() => if changed.is_err() { return },

@@ -3,9 +3,10 @@
 //! safe. When a reader fails, its cursor stands still and nothing else does.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, Entry};
@@ -197,6 +198,7 @@ impl Tenure<'_> {
             if batches.is_empty() && *head.borrow_and_update() <= self.read {
                 let wait = reader.tick_every().saturating_sub(ticked.elapsed());
                 tokio::select! {
+                    biased;
                     () = stop.cancelled() => {}
                     _ = head.changed() => {}
                     () = tokio::time::sleep(wait.clamp(Duration::from_millis(1), HEAD_POLL)) => {}
@@ -235,6 +237,7 @@ impl Tenure<'_> {
 
 async fn pause(pause: Duration, stop: &CancellationToken) {
     tokio::select! {
+        biased;
         () = stop.cancelled() => {}
         () = tokio::time::sleep(pause) => {}
     }

@@ -14,6 +14,7 @@ macro_rules! implement_store {
                 self.line_transaction(batch, keys, decide).await
             }
             async fn batch_committed(&self, seq: u64, batch: BatchId) -> StoreResult<bool> {
+                self.line_quiet().await?;
                 batch_committed(&mut *self.reader().await?, seq, batch).await
             }
             async fn head(&self) -> StoreResult<u64> {

@@ -113,6 +113,13 @@ impl MySqlStore {
         outcome
     }
 
+    /// Waits until the transaction that may still be committing on the server has ended: it holds the head.
+    async fn line_quiet(&self) -> StoreResult<()> {
+        let mut conn = self.writer().await?;
+        conn.batch_execute("UPDATE head SET seq = seq WHERE shard = 0").await?;
+        Ok(())
+    }
+
     async fn run_migrations(&self) -> StoreResult<Vec<String>> {
         let conn = connect(&self.url, POOL_SESSION).await?;
         tokio::task::spawn_blocking(move || {

@@ -113,6 +113,12 @@ impl SqliteStore {
         }
     }
 
+    /// Nothing is in flight once the writer is free: SQLite ends a transaction before it says so.
+    async fn line_quiet(&self) -> StoreResult<()> {
+        drop(self.writer.lock().await);
+        Ok(())
+    }
+
     async fn run_migrations(&self) -> StoreResult<Vec<String>> {
         // The writer waits meanwhile, so that no batch sees half a schema.
         let _writer = self.writer.lock().await;

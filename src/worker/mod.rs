@@ -78,7 +78,9 @@ impl Worker {
         let mut waiting: DelayQueue<Asked> = DelayQueue::new();
         loop {
             let room = self.settings.in_flight_max.saturating_sub(self.in_flight.load(Ordering::Relaxed));
+            // Answers before new work, and the same choice every time, so that a run can be repeated.
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 Some(first) = waiting.next() => {
                     let mut ready = vec![first.into_inner()];

@@ -1,0 +1,174 @@
+//! The people outside: they submit, operate, try again with the same key, and remember what they were told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::chance::Chance;
+use crate::domain::card::{Card, YearMonth};
+use crate::domain::command::{Action, Command, IdempotencyKey, OperatePayment, SubmitPayment};
+use crate::domain::currency::Currency;
+use crate::domain::event::CancelReason;
+use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::money::Money;
+use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
+use crate::domain::time::Timestamp;
+use crate::engine::{Engine, EngineError};
+
+/// What the clients remember; outlives the server.
+#[derive(Default)]
+pub struct Book {
+    made: u64,
+    /// Acknowledged payments with the highest version that anyone was told of.
+    pub acked: BTreeMap<PaymentId, u32>,
+    /// Ids of which it was said that nothing was done.
+    pub denied: Vec<PaymentId>,
+    /// Idempotency keys: what was asked, under which ids, and what was answered.
+    pub keys: BTreeMap<u64, Keyed>,
+    /// What happened, for the reader of a failure.
+    pub log: Vec<String>,
+}
+
+/// The story of one idempotency key.
+pub struct Keyed {
+    pub request: SubmitPayment,
+    pub ids: Vec<PaymentId>,
+    pub answers: Vec<PaymentId>,
+}
+
+const TOKENS: &[&str] = &[
+    "pm_card_visa",
+    "pm_card_visa",
+    "pm_card_visa",
+    "pm_card_chargeDeclined",
+    "pm_card_authenticationRequired",
+    "pm_card_paystorm_technicalErrorTwice",
+    "pm_card_paystorm_technicalError",
+];
+
+fn card(chance: &Chance) -> Card {
+    let token = chance.pick(TOKENS).expect("a card");
+    Card::from_token(token, &[7; 32], YearMonth { year: 2026, month: 1 }).expect("a known token")
+}
+
+/// One thing that one person does now.
+pub async fn act(engine: Engine, book: Arc<Mutex<Book>>, chance: Chance, now: Timestamp) {
+    let command = choose(&mut book.lock(), &chance, now);
+    let told = engine.execute(command.clone()).await;
+    book.lock().note(&command, told.map(|done| (done.payment.id(), done.version)));
+}
+
+fn choose(book: &mut Book, chance: &Chance, now: Timestamp) -> Command {
+    let known: Vec<PaymentId> = book.acked.keys().copied().collect();
+    match (chance.below(10), chance.pick(&known)) {
+        (0..4, Some(payment)) => operate(book, chance, *payment),
+        (4, _) if !book.keys.is_empty() => again(book, chance),
+        (_, _) => submit(book, chance, now),
+    }
+}
+
+fn account(n: u64) -> AccountId {
+    AccountId::from_bytes([u8::try_from(n + 1).expect("a small number"); 16])
+}
+
+impl Book {
+    /// Ids in the order of their making, as real ones are.
+    fn id(&mut self, chance: &Chance) -> [u8; 16] {
+        self.made += 1;
+        ((u128::from(self.made) << 64) | u128::from(chance.next())).to_be_bytes()
+    }
+
+    fn note(&mut self, command: &Command, told: Result<(PaymentId, u32), EngineError>) {
+        let key = match command {
+            Command::Submit(submit) => {
+                self.keys.values_mut().find(|keyed| keyed.ids.contains(&submit.submission.id))
+            }
+            Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) => None,
+        };
+        let name = match command {
+            Command::Submit(submit) => format!("{:?} {}", submit.submission.kind, submit.submission.id),
+            Command::Operate(operate) => format!("{:?} {}", operate.action, operate.payment),
+            Command::Answer(_) | Command::TimerDue(_) => String::new(),
+        };
+        self.log.push(format!("{name}: {told:?}"));
+        match told {
+            Ok((payment, version)) => {
+                let highest = self.acked.entry(payment).or_default();
+                *highest = version.max(*highest);
+                key.into_iter().for_each(|keyed| keyed.answers.push(payment));
+            }
+            Err(
+                EngineError::Refused(_) | EngineError::Busy | EngineError::Unavailable { maybe_done: false },
+            ) => {
+                if let Command::Submit(submit) = command {
+                    self.denied.push(submit.submission.id);
+                }
+            }
+            Err(EngineError::Unavailable { maybe_done: true } | EngineError::Stopping) => {}
+        }
+    }
+}
+
+fn submit(book: &mut Book, chance: &Chance, now: Timestamp) -> Command {
+    let owner = chance.below(3);
+    let kind = match chance.below(10) {
+        0..4 => Kind::Charge,
+        4..6 => Kind::TopUp,
+        6..8 => Kind::Transfer { payee: account((owner + 1) % 3) },
+        8 => Kind::Payout { bank: BankAccount::Valid },
+        _ => Kind::Payout { bank: BankAccount::Closed },
+    };
+    let manual = kind == Kind::Charge && chance.percent(30);
+    let submission = Submission {
+        id: PaymentId::from_bytes(book.id(chance)),
+        owner: account(owner),
+        kind,
+        amount: Money::new(1 + i64::try_from(chance.below(300)).expect("small"), Currency::EUR),
+        capture: if manual { CaptureMethod::Manual } else { CaptureMethod::Automatic },
+        lane: if chance.percent(30) { Lane::Bulk } else { Lane::Interactive },
+        created_at: now,
+        draw_key: chance.next(),
+        description: None,
+        metadata: Vec::new(),
+        run: None,
+    };
+    let card = (!kind.takes_from_wallet()).then(|| card(chance));
+    let confirm = kind != Kind::Charge || chance.percent(90);
+    let number = book.keys.len() as u64;
+    let idempotency =
+        chance.percent(50).then(|| IdempotencyKey::new(&format!("key-{number}"), &number.to_be_bytes()));
+    let request = SubmitPayment { submission, card, confirm, idempotency };
+    if idempotency.is_some() {
+        let ids = vec![request.submission.id];
+        book.keys.insert(number, Keyed { request: request.clone(), ids, answers: Vec::new() });
+    }
+    Command::Submit(Box::new(request))
+}
+
+/// The same request with the same key, as a new submission: the edge makes a new id each time.
+fn again(book: &mut Book, chance: &Chance) -> Command {
+    let id = PaymentId::from_bytes(book.id(chance));
+    let number = chance.below(book.keys.len() as u64);
+    let keyed = book.keys.get_mut(&number).expect("keys are numbered");
+    keyed.ids.push(id);
+    let mut request = keyed.request.clone();
+    request.submission.id = id;
+    Command::Submit(Box::new(request))
+}
+
+fn operate(book: &mut Book, chance: &Chance, payment: PaymentId) -> Command {
+    let action = match chance.below(8) {
+        0..3 => Action::Refund {
+            refund: RefundId::from_bytes(book.id(chance)),
+            amount_minor: chance.percent(60).then(|| 1 + i64::try_from(chance.below(60)).expect("small")),
+        },
+        3 => Action::Cancel { reason: CancelReason::RequestedByCustomer },
+        4 => Action::Capture { amount_minor: None },
+        5 => Action::CompleteAction { passed: chance.percent(80) },
+        6 => Action::Replay,
+        _ => Action::Confirm { card: chance.percent(70).then(|| card(chance)) },
+    };
+    let actor = account(chance.below(3));
+    Command::Operate(OperatePayment { payment, actor, action, idempotency: None })
+}

@@ -1,0 +1,502 @@
+//! A store in memory that outlives the simulated process, with everything that can go wrong around a commit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+
+use super::Sabotage;
+use super::chance::Chance;
+use crate::domain::ids::{AccountId, ApiKeyId, BatchId, InstanceId, PaymentId, SessionId};
+use crate::domain::ledger::{LedgerAccount, WalletId};
+use crate::domain::payment::Payment;
+use crate::domain::time::Timestamp;
+use crate::store::{
+    Account, ApiKey, AuditPayment, BatchKeys, BatchWrite, DecideBatch, Durability, IdempotencyAudit,
+    IdempotencyRecord, JournalRecord, Lease, Loaded, MovementRecord, NewAccount, NewApiKey, NewSession,
+    OpenWork, PaymentFilter, PaymentWrite, Session, Snapshot, Store, StoreError, StoreResult, TableCounts,
+    WalletRecord,
+};
+
+/// What is on the disk.
+#[derive(Clone, Default)]
+pub struct Data {
+    pub head: u64,
+    pub payments: BTreeMap<PaymentId, (Payment, Option<u64>)>,
+    pub movements: BTreeMap<(PaymentId, u32), MovementRecord>,
+    pub balances: BTreeMap<WalletId, i64>,
+    pub idempotency: BTreeMap<([u8; 32], AccountId), IdempotencyRecord>,
+    pub journal: BTreeMap<u64, JournalRecord>,
+    pub readers: BTreeMap<String, Reader>,
+}
+
+/// A cursor and its lease.
+#[derive(Clone, Copy, Default)]
+pub struct Reader {
+    pub position: u64,
+    holder: Option<InstanceId>,
+    until: Timestamp,
+}
+
+impl Data {
+    fn load(&self, keys: &BatchKeys) -> Loaded {
+        let mut loaded = Loaded::default();
+        let mut wallets = keys.wallets.clone();
+        for (payment, _) in keys.payments.iter().filter_map(|id| self.payments.get(id)) {
+            wallets.push(payment.submission().own_wallet());
+            wallets.extend(payment.submission().payee_wallet());
+            loaded.payments.insert(payment.id(), payment.clone());
+        }
+        loaded
+            .balances
+            .extend(wallets.iter().filter_map(|wallet| Some((*wallet, *self.balances.get(wallet)?))));
+        let known = self.idempotency.iter().filter(|((key, _), _)| keys.idempotency.contains(key));
+        loaded.idempotency.extend(known.map(|(key, record)| (*key, *record)));
+        loaded
+    }
+
+    /// All of a batch, or nothing of it.
+    fn keep(&mut self, seq: u64, batch: BatchId, write: &BatchWrite, body: Vec<u8>) -> StoreResult<()> {
+        let taken = write.inserts.iter().any(|insert| self.payments.contains_key(&insert.payment.id()))
+            || write.movements.iter().any(|row| self.movements.contains_key(&(row.payment, row.version)))
+            || write.idempotency.iter().any(|row| self.idempotency.contains_key(&(row.key, row.owner)));
+        if taken {
+            return Err(StoreError::Refused("duplicate key".to_owned()));
+        }
+        let row = |write: &PaymentWrite| (Payment::clone(&write.payment), write.has_work.then_some(seq));
+        let writes = write.inserts.iter().chain(&write.updates);
+        self.payments.extend(writes.map(|write| (write.payment.id(), row(write))));
+        self.movements.extend(write.movements.iter().map(|row| {
+            let record = MovementRecord {
+                payment: row.payment,
+                version: row.version,
+                debit: row.debit,
+                credit: row.credit,
+                amount_minor: row.amount_minor,
+                currency: row.currency,
+                at: row.at,
+            };
+            ((row.payment, row.version), record)
+        }));
+        self.balances.extend(write.balances.iter().copied());
+        self.idempotency.extend(write.idempotency.iter().map(|record| ((record.key, record.owner), *record)));
+        self.head = seq;
+        self.journal.insert(seq, JournalRecord { seq, batch, at: write.at, body });
+        Ok(())
+    }
+
+    /// Whether nothing is queued and nothing is due.
+    pub fn is_at_rest(&self) -> bool {
+        self.payments.values().all(|(payment, open)| open.is_none() && payment.due_at().is_none())
+    }
+}
+
+/// The store of one life of the process, or of two processes that live at once.
+pub struct SimStore {
+    pub data: Arc<Mutex<Data>>,
+    chance: Chance,
+    sabotage: Sabotage,
+    line: tokio::sync::Mutex<()>,
+}
+
+impl SimStore {
+    pub fn new(data: Arc<Mutex<Data>>, chance: Chance, sabotage: Sabotage) -> Self {
+        Self { data, chance, sabotage, line: tokio::sync::Mutex::new(()) }
+    }
+
+    /// Time passes, and perhaps the store is away.
+    async fn reach(&self) -> StoreResult<()> {
+        self.chance.delay().await;
+        if self.chance.breaks(15) {
+            return Err(StoreError::Unavailable("simulated".to_owned()));
+        }
+        Ok(())
+    }
+
+    async fn read<T>(&self, read: impl FnOnce(&Data) -> T + Send) -> StoreResult<T> {
+        self.reach().await?;
+        Ok(read(&self.data.lock()))
+    }
+
+    /// The defects that a checker must see.
+    fn spoil(&self, write: &mut BatchWrite) {
+        match self.sabotage {
+            Sabotage::EffectTwice => {
+                if let Some(first) = write.movements.first().copied() {
+                    write
+                        .movements
+                        .push(crate::store::MovementWrite { version: first.version + 100, ..first });
+                }
+            }
+            Sabotage::LostMovement => drop(write.movements.pop()),
+            Sabotage::WrongBalance => {
+                write.balances.iter_mut().take(1).for_each(|(_, balance)| *balance += 1)
+            }
+            Sabotage::ForgottenKey => write.idempotency.clear(),
+            Sabotage::LostUpdate => drop(write.updates.pop()),
+            Sabotage::None
+            | Sabotage::AckBeforeCommit
+            | Sabotage::JournalHole
+            | Sabotage::LostMessage
+            | Sabotage::LostDocument
+            | Sabotage::UnsettledCommit => {}
+        }
+    }
+}
+
+fn not_simulated<T>() -> StoreResult<T> {
+    Err(StoreError::Refused("not simulated".to_owned()))
+}
+
+#[async_trait]
+impl Store for SimStore {
+    async fn line_execute(
+        &self,
+        batch: BatchId,
+        keys: &BatchKeys,
+        decide: DecideBatch<'_>,
+    ) -> StoreResult<u64> {
+        let _line = self.line.lock().await;
+        self.reach().await?;
+        let (seq, loaded) = {
+            let data = self.data.lock();
+            (data.head + 1, data.load(keys))
+        };
+        let mut write = decide(seq, loaded);
+        let Some(body) = write.journal.take() else {
+            return Ok(0);
+        };
+        self.spoil(&mut write);
+        // A crash here: nothing was written, and nobody was told.
+        self.reach().await?;
+        if self.chance.breaks(10) {
+            return Err(StoreError::Refused("simulated".to_owned()));
+        }
+        let unknown = StoreError::CommitUnknown { seq, cause: "simulated".to_owned() };
+        let (happens, told) = match self.chance.breaks(40) {
+            true => (self.chance.percent(50), false),
+            false => (!(self.sabotage == Sabotage::AckBeforeCommit && self.chance.percent(5)), true),
+        };
+        if happens {
+            let mut data = self.data.lock();
+            data.keep(seq, batch, &write, body)?;
+            if self.sabotage == Sabotage::JournalHole && self.chance.percent(20) {
+                data.journal.remove(&seq);
+            }
+        }
+        // A crash here: all was written, and nobody was told.
+        self.chance.delay().await;
+        if told { Ok(seq) } else { Err(unknown) }
+    }
+
+    async fn batch_committed(&self, seq: u64, batch: BatchId) -> StoreResult<bool> {
+        if self.sabotage == Sabotage::UnsettledCommit {
+            return Ok(false);
+        }
+        self.read(|data| data.journal.get(&seq).is_some_and(|row| row.batch == batch)).await
+    }
+
+    async fn head(&self) -> StoreResult<u64> {
+        self.read(|data| data.head).await
+    }
+
+    async fn journal_read(&self, after: u64, limit: u32) -> StoreResult<Vec<JournalRecord>> {
+        let limit = limit.min(1 + u32::try_from(self.chance.below(8)).unwrap_or(0));
+        self.read(|data| {
+            data.journal.range(after + 1..).map(|(_, row)| row.clone()).take(limit as usize).collect()
+        })
+        .await
+    }
+
+    async fn journal_prune(&self, seq: u64, before: Timestamp) -> StoreResult<u64> {
+        self.reach().await?;
+        let mut data = self.data.lock();
+        let rows = data.journal.len();
+        data.journal.retain(|place, row| *place > seq || row.at >= before);
+        Ok((rows - data.journal.len()) as u64)
+    }
+
+    async fn cursor_get(&self, reader: &str) -> StoreResult<u64> {
+        self.read(|data| data.readers.get(reader).map_or(0, |reader| reader.position)).await
+    }
+
+    async fn cursor_set(&self, reader: &str, holder: InstanceId, seq: u64) -> StoreResult<bool> {
+        self.reach().await?;
+        let mut data = self.data.lock();
+        let owned = data.readers.get_mut(reader).filter(|reader| reader.holder == Some(holder));
+        Ok(owned.map(|reader| reader.position = seq).is_some())
+    }
+
+    async fn cursor_reset(&self, reader: &str, seq: u64) -> StoreResult<()> {
+        self.data.lock().readers.entry(reader.to_owned()).or_default().position = seq;
+        Ok(())
+    }
+
+    async fn cursor_list(&self) -> StoreResult<Vec<(String, u64)>> {
+        self.read(|data| data.readers.iter().map(|(name, reader)| (name.clone(), reader.position)).collect())
+            .await
+    }
+
+    async fn lease_take(
+        &self,
+        name: &str,
+        holder: InstanceId,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> StoreResult<Lease> {
+        self.reach().await?;
+        let mut data = self.data.lock();
+        let reader = data.readers.entry(name.to_owned()).or_default();
+        let until = now.plus_ms(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
+        match reader.holder {
+            Some(other) if other != holder && reader.until >= now => {
+                Ok(Lease::Taken { holder: other, until: reader.until })
+            }
+            Some(_) | None => {
+                (reader.holder, reader.until) = (Some(holder), until);
+                Ok(Lease::Held { until })
+            }
+        }
+    }
+
+    async fn lease_release(&self, name: &str, holder: InstanceId) -> StoreResult<()> {
+        self.reach().await?;
+        let mut data = self.data.lock();
+        if let Some(reader) = data.readers.get_mut(name).filter(|reader| reader.holder == Some(holder)) {
+            (reader.holder, reader.until) = (None, Timestamp::default());
+        }
+        Ok(())
+    }
+
+    async fn payment_get(&self, ids: &[PaymentId]) -> StoreResult<Vec<Payment>> {
+        self.read(|data| ids.iter().filter_map(|id| Some(data.payments.get(id)?.0.clone())).collect()).await
+    }
+
+    async fn payment_list(&self, _owner: AccountId, _filter: &PaymentFilter) -> StoreResult<Vec<Payment>> {
+        not_simulated()
+    }
+
+    async fn payment_scan(&self, _after: Option<PaymentId>, _limit: u32) -> StoreResult<Vec<Payment>> {
+        not_simulated()
+    }
+
+    async fn payment_due(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<PaymentId>> {
+        self.read(|data| {
+            let mut due: Vec<_> = data
+                .payments
+                .iter()
+                .filter_map(|(id, (payment, _))| Some((payment.due_at()?, *id)))
+                .filter(|(at, _)| *at <= now)
+                .collect();
+            due.sort_unstable();
+            due.into_iter().map(|(_, id)| id).take(limit as usize).collect()
+        })
+        .await
+    }
+
+    async fn payment_next_due(&self) -> StoreResult<Option<Timestamp>> {
+        self.read(|data| data.payments.values().filter_map(|(payment, _)| payment.due_at()).min()).await
+    }
+
+    async fn work_open(&self, after: (u64, Option<PaymentId>), limit: u32) -> StoreResult<Vec<OpenWork>> {
+        let limit = limit.min(1 + u32::try_from(self.chance.below(6)).unwrap_or(0));
+        self.read(|data| {
+            let open =
+                data.payments.iter().filter_map(|(id, (payment, seq))| Some((((*seq)?, Some(*id)), payment)));
+            let mut open: Vec<_> = open.filter(|(place, _)| *place > after).collect();
+            open.sort_unstable_by_key(|(place, _)| *place);
+            let work = |((seq, _), payment): &((u64, Option<PaymentId>), &Payment)| OpenWork {
+                seq: *seq,
+                payment: Payment::clone(payment),
+            };
+            open.iter().map(work).take(limit as usize).collect()
+        })
+        .await
+    }
+
+    async fn work_open_count(&self) -> StoreResult<u64> {
+        self.read(|data| data.payments.values().filter(|(_, open)| open.is_some()).count() as u64).await
+    }
+
+    async fn payment_parked(&self, _owner: AccountId, _limit: u32) -> StoreResult<Vec<Payment>> {
+        not_simulated()
+    }
+
+    async fn wallet_list(&self, _owner: AccountId) -> StoreResult<Vec<WalletRecord>> {
+        not_simulated()
+    }
+
+    async fn movement_list(&self, _payment: PaymentId) -> StoreResult<Vec<MovementRecord>> {
+        not_simulated()
+    }
+
+    async fn account_insert(&self, _account: &NewAccount) -> StoreResult<bool> {
+        not_simulated()
+    }
+
+    async fn account_insert_many(&self, _accounts: &[NewAccount]) -> StoreResult<()> {
+        not_simulated()
+    }
+
+    async fn account_by_email(&self, _email: &str) -> StoreResult<Option<Account>> {
+        not_simulated()
+    }
+
+    async fn account_get(&self, _ids: &[AccountId]) -> StoreResult<Vec<Account>> {
+        Ok(Vec::new())
+    }
+
+    async fn account_children(
+        &self,
+        _parent: AccountId,
+        _after: Option<AccountId>,
+        _limit: u32,
+    ) -> StoreResult<Vec<Account>> {
+        not_simulated()
+    }
+
+    async fn account_set_password(&self, _id: AccountId, _hash: &str) -> StoreResult<()> {
+        not_simulated()
+    }
+
+    async fn session_insert(&self, _session: &NewSession) -> StoreResult<()> {
+        not_simulated()
+    }
+
+    async fn session_get(&self, _token_hash: &[u8; 32], _now: Timestamp) -> StoreResult<Option<Session>> {
+        not_simulated()
+    }
+
+    async fn session_list(&self, _account: AccountId) -> StoreResult<Vec<Session>> {
+        not_simulated()
+    }
+
+    async fn session_delete(&self, _account: AccountId, _id: SessionId) -> StoreResult<bool> {
+        not_simulated()
+    }
+
+    async fn api_key_insert(&self, _key: &NewApiKey) -> StoreResult<()> {
+        not_simulated()
+    }
+
+    async fn api_key_get(&self, _secret_hash: &[u8; 32]) -> StoreResult<Option<ApiKey>> {
+        not_simulated()
+    }
+
+    async fn api_key_list(&self, _account: AccountId) -> StoreResult<Vec<ApiKey>> {
+        not_simulated()
+    }
+
+    async fn api_key_revoke(&self, _account: AccountId, _id: ApiKeyId, _now: Timestamp) -> StoreResult<bool> {
+        not_simulated()
+    }
+
+    async fn installation_get(&self, _name: &str) -> StoreResult<Option<Vec<u8>>> {
+        not_simulated()
+    }
+
+    async fn installation_set_once(&self, _name: &str, _value: &[u8]) -> StoreResult<Vec<u8>> {
+        not_simulated()
+    }
+
+    async fn migrate(&self) -> StoreResult<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    async fn durability(&self) -> StoreResult<Durability> {
+        not_simulated()
+    }
+
+    async fn snapshot(&self) -> StoreResult<Box<dyn Snapshot>> {
+        Ok(Box::new(SimSnapshot(self.data.lock().clone())))
+    }
+
+    async fn ping(&self) -> StoreResult<()> {
+        Ok(())
+    }
+}
+
+/// What the auditor reads.
+pub struct SimSnapshot(pub Data);
+
+fn audit_row((payment, open): &(Payment, Option<u64>)) -> AuditPayment {
+    let submission = payment.submission();
+    AuditPayment {
+        id: payment.id(),
+        folded: Payment::fold(Arc::clone(submission), payment.history()).map_err(|error| error.to_string()),
+        owner: payment.owner(),
+        status: payment.state().status.to_code(),
+        kind: submission.kind.to_code(),
+        amount_minor: submission.amount.amount_minor,
+        currency: submission.amount.currency.code().to_owned(),
+        version: payment.version(),
+        due_at: payment.due_at(),
+        has_open_seq: open.is_some(),
+        parked: payment.is_parked(),
+    }
+}
+
+#[async_trait]
+impl Snapshot for SimSnapshot {
+    async fn head(&mut self) -> StoreResult<u64> {
+        Ok(self.0.head)
+    }
+
+    async fn counts(&mut self) -> StoreResult<TableCounts> {
+        not_simulated()
+    }
+
+    async fn payments(&mut self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<AuditPayment>> {
+        let later = self.0.payments.iter().filter(|(id, _)| after.is_none_or(|after| **id > after));
+        Ok(later.map(|(_, row)| audit_row(row)).take(limit as usize).collect())
+    }
+
+    async fn payments_by_id(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>> {
+        Ok(ids.iter().filter_map(|id| self.0.payments.get(id)).map(audit_row).collect())
+    }
+
+    async fn movements(
+        &mut self,
+        after: Option<(PaymentId, u32)>,
+        limit: u32,
+    ) -> StoreResult<Vec<MovementRecord>> {
+        let later = self.0.movements.iter().filter(|(key, _)| after.is_none_or(|after| **key > after));
+        Ok(later.map(|(_, row)| *row).take(limit as usize).collect())
+    }
+
+    async fn wallets(&mut self, after: Option<Vec<u8>>, limit: u32) -> StoreResult<Vec<WalletRecord>> {
+        let after = after.unwrap_or_default();
+        let later = self.0.balances.iter().filter(|(wallet, _)| wallet.to_key() > after);
+        let record = |(wallet, balance): (&WalletId, &i64)| WalletRecord {
+            account: LedgerAccount::Wallet(*wallet),
+            wallet: *wallet,
+            balance_minor: *balance,
+        };
+        Ok(later.map(record).take(limit as usize).collect())
+    }
+
+    async fn idempotency(
+        &mut self,
+        after: Option<([u8; 32], AccountId)>,
+        limit: u32,
+    ) -> StoreResult<Vec<IdempotencyAudit>> {
+        let later = self.0.idempotency.iter().filter(|(key, _)| after.is_none_or(|after| **key > after));
+        let audit = |record: &IdempotencyRecord| IdempotencyAudit {
+            key: record.key,
+            owner: record.owner,
+            payment: record.payment,
+            version: record.version,
+        };
+        Ok(later.map(|(_, record)| audit(record)).take(limit as usize).collect())
+    }
+
+    async fn journal(&mut self, after: u64, limit: u32) -> StoreResult<Vec<JournalRecord>> {
+        Ok(self.0.journal.range(after + 1..).map(|(_, row)| row.clone()).take(limit as usize).collect())
+    }
+
+    async fn cursors(&mut self) -> StoreResult<Vec<(String, u64)>> {
+        Ok(self.0.readers.iter().map(|(name, reader)| (name.clone(), reader.position)).collect())
+    }
+}

@@ -1,0 +1,113 @@
+//! Which event may follow in which status, against a table written by hand.
+
+use crate::domain::decline::DeclineReason;
+use crate::domain::event::{CancelReason, Event, TechnicalError};
+use crate::domain::ids::RefundId;
+use crate::domain::status::Status::{
+    self, Canceled, Declined, Failed, Processing, Queued, RequiresAction, RequiresCapture,
+    RequiresConfirmation, RequiresPaymentMethod, Succeeded,
+};
+use crate::domain::time::Timestamp;
+
+type Steps = &'static [(Status, Status)];
+
+/// One event of every kind with the statuses in which it is legal, and the status after it.
+fn table() -> Vec<(Event, Steps)> {
+    let (at, cause, reason) = (Timestamp::default(), TechnicalError::Timeout, DeclineReason::LostCard);
+    let (cancel, refund) = (CancelReason::Duplicate, RefundId::from_bytes([1; 16]));
+    vec![
+        (Event::Created { card: None, confirmed: true, reserved: false }, &[]),
+        (
+            Event::Confirmed { card: None },
+            &[(RequiresPaymentMethod, Queued), (RequiresConfirmation, Queued), (Declined, Queued)],
+        ),
+        (Event::Started { at }, &[(Queued, Processing)]),
+        (Event::ActionRequired {}, &[(Processing, RequiresAction)]),
+        (Event::ActionCompleted {}, &[(RequiresAction, Queued)]),
+        (Event::Authorized { capture_before: at }, &[(Processing, RequiresCapture)]),
+        (Event::Succeeded {}, &[(Processing, Succeeded)]),
+        (
+            Event::Declined { reason },
+            &[(Queued, Declined), (Processing, Declined), (RequiresAction, Declined)],
+        ),
+        (Event::Pending { settles_at: at }, &[(Processing, Processing)]),
+        (Event::RetryScheduled { due_at: at, cause }, &[(Processing, Queued)]),
+        (Event::Requeued {}, &[(Queued, Queued)]),
+        (Event::Failed { cause }, &[(Processing, Failed)]),
+        (Event::Replayed { reserved: false }, &[(Failed, Queued)]),
+        (Event::CancelRequested { reason: cancel }, &[(Queued, Queued), (Processing, Processing)]),
+        (
+            Event::Canceled { reason: cancel },
+            &[
+                (RequiresPaymentMethod, Canceled),
+                (RequiresConfirmation, Canceled),
+                (Queued, Canceled),
+                (Processing, Canceled),
+                (RequiresAction, Canceled),
+                (RequiresCapture, Canceled),
+                (Declined, Canceled),
+                (Failed, Canceled),
+            ],
+        ),
+        (Event::CaptureQueued { amount_minor: 1 }, &[(RequiresCapture, RequiresCapture)]),
+        (Event::Captured { amount_minor: 1 }, &[(RequiresCapture, Succeeded)]),
+        (Event::CaptureDeclined { reason }, &[(RequiresCapture, RequiresCapture)]),
+        (Event::VoidQueued { reason: cancel }, &[(RequiresCapture, RequiresCapture)]),
+        (Event::Voided {}, &[(RequiresCapture, Canceled)]),
+        (Event::RefundQueued { refund, amount_minor: 1 }, &[(Succeeded, Succeeded)]),
+        (Event::RefundSucceeded { refund }, &[(Succeeded, Succeeded)]),
+        (Event::RefundFailed { refund, reason }, &[(Succeeded, Succeeded)]),
+        (
+            Event::OperationRetryScheduled { operation: 1, due_at: at, cause },
+            &[(RequiresCapture, RequiresCapture), (Succeeded, Succeeded)],
+        ),
+        (
+            Event::OperationRequeued { operation: 1 },
+            &[(RequiresCapture, RequiresCapture), (Succeeded, Succeeded)],
+        ),
+        (
+            Event::OperationParked { operation: 1, cause },
+            &[(RequiresCapture, RequiresCapture), (Succeeded, Succeeded)],
+        ),
+        (
+            Event::OperationReplayed { operation: 1 },
+            &[(RequiresCapture, RequiresCapture), (Succeeded, Succeeded)],
+        ),
+    ]
+}
+
+#[test]
+fn every_status_meets_every_event_as_the_table_says() {
+    let table = table();
+    // One row per variant: the tag is the stored name of the event.
+    let kinds: std::collections::HashSet<_> =
+        table.iter().map(|(event, _)| std::mem::discriminant(event)).collect();
+    assert_eq!((table.len(), kinds.len()), (27, 27), "a row for each kind of event");
+    for (event, legal) in table {
+        for from in Status::ALL {
+            let wanted = legal.iter().find(|(status, _)| *status == from).map(|(_, to)| *to);
+            assert_eq!(from.after(&event), wanted, "{} in {}", event.name(), from.as_str());
+        }
+    }
+}
+
+#[test]
+fn names_and_codes_of_statuses_read_back() {
+    for status in Status::ALL {
+        assert_eq!(Status::parse(status.as_str()), Some(status));
+        assert_eq!(Status::from_code(status.to_code()), Some(status));
+    }
+    assert_eq!((Status::parse("done"), Status::from_code(0), Status::from_code(11)), (None, None, None));
+    let rests: Vec<&str> = Status::ALL.into_iter().filter(|s| !s.is_at_rest()).map(Status::as_str).collect();
+    assert_eq!(rests, ["queued", "processing"]);
+}
+
+#[test]
+fn a_history_opens_by_what_is_known() {
+    let created = |confirmed| Event::Created { card: None, confirmed, reserved: false };
+    assert_eq!(created(true).opening_status(true), Some(Queued));
+    assert_eq!(created(false).opening_status(true), Some(RequiresConfirmation));
+    assert_eq!(created(true).opening_status(false), Some(RequiresPaymentMethod));
+    assert_eq!(created(false).opening_status(false), Some(RequiresPaymentMethod));
+    assert_eq!(Event::Succeeded {}.opening_status(true), None);
+}

@@ -1,0 +1,155 @@
+//! The stored form: MessagePack of submissions and histories reads back, and does not change unnoticed.
+
+use proptest::prelude::*;
+
+use crate::domain::card::{Card, YearMonth};
+use crate::domain::currency::Currency;
+use crate::domain::decline::DeclineReason;
+use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
+use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::money::Money;
+use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
+use crate::domain::time::Timestamp;
+
+fn card() -> Card {
+    Card::from_token("pm_card_visa", &[7; 32], YearMonth { year: 2026, month: 1 }).unwrap()
+}
+
+/// One event of every kind.
+fn events(at: i64, amount_minor: i64, n: u16) -> Vec<Event> {
+    let at = Timestamp::from_micros(at);
+    let refund = RefundId::from_bytes([9; 16]);
+    let (cause, reason) = (TechnicalError::Malformed, DeclineReason::InsufficientFunds);
+    let cancel = CancelReason::RequestedByCustomer;
+    vec![
+        Event::Created { card: Some(card()), confirmed: true, reserved: false },
+        Event::Created { card: None, confirmed: true, reserved: true },
+        Event::Confirmed { card: Some(card()) },
+        Event::Started { at },
+        Event::ActionRequired {},
+        Event::ActionCompleted {},
+        Event::Authorized { capture_before: at },
+        Event::Succeeded {},
+        Event::Declined { reason },
+        Event::Pending { settles_at: at },
+        Event::RetryScheduled { due_at: at, cause },
+        Event::Requeued {},
+        Event::Failed { cause },
+        Event::Replayed { reserved: true },
+        Event::CancelRequested { reason: cancel },
+        Event::Canceled { reason: cancel },
+        Event::CaptureQueued { amount_minor },
+        Event::Captured { amount_minor },
+        Event::CaptureDeclined { reason },
+        Event::VoidQueued { reason: cancel },
+        Event::Voided {},
+        Event::RefundQueued { refund, amount_minor },
+        Event::RefundSucceeded { refund },
+        Event::RefundFailed { refund, reason },
+        Event::OperationRetryScheduled { operation: n, due_at: at, cause },
+        Event::OperationRequeued { operation: n },
+        Event::OperationParked { operation: n, cause },
+        Event::OperationReplayed { operation: n },
+    ]
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        Just(Kind::Charge),
+        Just(Kind::TopUp),
+        any::<[u8; 16]>().prop_map(|payee| Kind::Transfer { payee: AccountId::from_bytes(payee) }),
+        prop::sample::select(BankAccount::ALL.map(|(bank, _)| bank).to_vec())
+            .prop_map(|bank| Kind::Payout { bank }),
+    ]
+}
+
+fn submission() -> impl Strategy<Value = Submission> {
+    let ids = (any::<[u8; 16]>(), any::<[u8; 16]>(), kind());
+    let money = (any::<i64>(), prop::sample::select(Currency::all()));
+    let text = (
+        prop::option::of(".{0,40}"),
+        prop::collection::vec((".{0,10}", ".{0,10}"), 0..4),
+        prop::option::of("[a-z]{0,8}"),
+    );
+    (ids, money, any::<bool>(), any::<bool>(), any::<i64>(), any::<u64>(), text).prop_map(
+        |((id, owner, kind), (amount_minor, currency), manual, bulk, created, draw_key, text)| Submission {
+            id: PaymentId::from_bytes(id),
+            owner: AccountId::from_bytes(owner),
+            kind,
+            amount: Money::new(amount_minor, currency),
+            capture: if manual { CaptureMethod::Manual } else { CaptureMethod::Automatic },
+            lane: if bulk { Lane::Bulk } else { Lane::Interactive },
+            created_at: Timestamp::from_micros(created),
+            draw_key,
+            description: text.0,
+            metadata: text.1,
+            run: text.2,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_submission_reads_back(submission in submission()) {
+        let bytes = rmp_serde::to_vec(&submission).unwrap();
+        prop_assert_eq!(rmp_serde::from_slice::<Submission>(&bytes).unwrap(), submission);
+    }
+
+    #[test]
+    fn a_history_reads_back(at: i64, amount: i64, n: u16) {
+        let history: Vec<Recorded> = events(at, amount, n)
+            .into_iter()
+            .map(|event| Recorded { at: Timestamp::from_micros(at), event })
+            .collect();
+        let bytes = rmp_serde::to_vec(&history).unwrap();
+        prop_assert_eq!(rmp_serde::from_slice::<Vec<Recorded>>(&bytes).unwrap(), history);
+    }
+
+    #[test]
+    fn damaged_bytes_are_an_error_and_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = rmp_serde::from_slice::<Vec<Recorded>>(&bytes);
+        let _ = rmp_serde::from_slice::<Submission>(&bytes);
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Databases hold these bytes. If this fails, what was stored by earlier versions can perhaps not be read any more:
+/// change the code, not the snapshot, unless a migration comes with it.
+#[test]
+fn the_stored_bytes_are_pinned() {
+    let at = Timestamp::from_micros(1_769_817_600_123_456);
+    let lines = events(1_769_817_600_123_456, 1_250, 3)
+        .into_iter()
+        .map(|event| {
+            let bytes = rmp_serde::to_vec(&[Recorded { at, event }]).unwrap();
+            format!("{}: {}", event.name(), hex(&bytes))
+        })
+        .collect::<Vec<_>>();
+    insta::assert_snapshot!("stored_events", lines.join("\n"));
+    let kinds = [
+        Kind::Charge,
+        Kind::TopUp,
+        Kind::Transfer { payee: AccountId::from_bytes([2; 16]) },
+        Kind::Payout { bank: BankAccount::Closed },
+    ];
+    let lines = kinds.map(|kind| {
+        let submission = Submission {
+            id: PaymentId::from_bytes([1; 16]),
+            owner: AccountId::from_bytes([3; 16]),
+            kind,
+            amount: Money::new(1_250, Currency::EUR),
+            capture: CaptureMethod::Manual,
+            lane: Lane::Bulk,
+            created_at: at,
+            draw_key: 42,
+            description: Some("coffee".to_owned()),
+            metadata: vec![("order".to_owned(), "42".to_owned())],
+            run: None,
+        };
+        format!("{}: {}", kind.as_str(), hex(&rmp_serde::to_vec(&submission).unwrap()))
+    });
+    insta::assert_snapshot!("stored_submissions", lines.join("\n"));
+}

@@ -1,0 +1,93 @@
+//! Money, ids and ledger keys: what is written is what is read.
+
+use proptest::prelude::*;
+
+use crate::domain::currency::Currency;
+use crate::domain::ids::{AccountId, PaymentId, base62_decode, base62_encode};
+use crate::domain::ledger::{LedgerAccount, WalletId};
+use crate::domain::money::{AmountError, Money};
+
+fn currency() -> impl Strategy<Value = Currency> {
+    prop::sample::select(Currency::all())
+}
+
+proptest! {
+    #[test]
+    fn an_amount_reads_back(amount_minor in 0..i64::MAX, currency in currency()) {
+        let money = Money::new(amount_minor, currency);
+        prop_assert_eq!(Money::parse_decimal(&money.decimal(), currency), Ok(money));
+        let comma = money.decimal().replace('.', ",");
+        prop_assert_eq!(Money::parse_decimal(&format!(" {comma} "), currency), Ok(money));
+    }
+
+    #[test]
+    fn no_text_makes_a_negative_amount_or_panics(text in ".{0,24}", currency in currency()) {
+        if let Ok(money) = Money::parse_decimal(&text, currency) {
+            prop_assert!(money.amount_minor >= 0);
+        }
+    }
+
+    #[test]
+    fn ids_keep_their_order_as_text(a: u128, b: u128) {
+        let (text_a, text_b) = (base62_encode(a), base62_encode(b));
+        prop_assert_eq!(text_a.cmp(&text_b), a.cmp(&b));
+        prop_assert_eq!(base62_decode(&text_a), Some(a));
+        let id = PaymentId::from_bytes(a.to_be_bytes());
+        prop_assert_eq!(id.to_string().parse::<PaymentId>(), Ok(id));
+        prop_assert_eq!(PaymentId::from_slice(id.as_bytes()), Some(id));
+    }
+
+    #[test]
+    fn other_text_is_no_id(text in "[ -~]{0,30}") {
+        if let Some(bits) = base62_decode(&text) {
+            prop_assert_eq!(base62_encode(bits), text);
+        }
+    }
+
+    #[test]
+    fn ledger_keys_read_back(owner: [u8; 16], currency in currency()) {
+        let wallet = WalletId { owner: AccountId::from_bytes(owner), currency };
+        prop_assert_eq!(WalletId::from_key(&wallet.to_key()), Some(wallet));
+        for account in [
+            LedgerAccount::Wallet(wallet),
+            LedgerAccount::Receivable(wallet),
+            LedgerAccount::InTransit,
+            LedgerAccount::Acquirer,
+            LedgerAccount::Bank,
+            LedgerAccount::Fees,
+        ] {
+            prop_assert_eq!(LedgerAccount::from_key(&account.to_key()), Some(account));
+        }
+    }
+}
+
+#[test]
+fn amounts_of_each_precision() {
+    let money = |text: &str, code: &str| Money::parse_decimal(text, code.parse().unwrap());
+    let minor = |text: &str, code: &str| money(text, code).map(|money| money.amount_minor);
+    assert_eq!(minor("12.50", "EUR"), Ok(1_250));
+    assert_eq!(minor("12,5", "EUR"), Ok(1_250));
+    assert_eq!(minor("0.01", "EUR"), Ok(1));
+    assert_eq!(minor("1250", "JPY"), Ok(1_250));
+    assert_eq!(minor("1.25", "KWD"), Ok(1_250));
+    assert_eq!(minor("12.505", "EUR"), Err(AmountError::TooPrecise { currency: Currency::EUR, decimals: 2 }));
+    assert!(matches!(minor("1.5", "JPY"), Err(AmountError::TooPrecise { decimals: 0, .. })));
+    assert!(matches!(minor("1.2345", "KWD"), Err(AmountError::TooPrecise { decimals: 3, .. })));
+    for text in ["", ".", ".5", "5.", "-1", "+1", "1e3", "1 000", "1.000,00", "1'000", "٣", "0x10", "NaN"] {
+        assert!(matches!(minor(text, "EUR"), Err(AmountError::Malformed { .. })), "{text:?}");
+    }
+    assert_eq!(minor("99999999999999999999", "EUR"), Err(AmountError::TooLarge));
+    assert_eq!(Money::new(-5, Currency::EUR).decimal(), "-0.05");
+}
+
+#[test]
+fn ids_of_other_kinds_and_lengths_are_refused() {
+    let id = PaymentId::from_bytes([0xab; 16]);
+    let text = id.to_string();
+    assert!(text.starts_with("pi_") && text.len() == 25);
+    assert!(text.parse::<AccountId>().is_err());
+    assert!(text[..24].parse::<PaymentId>().is_err());
+    assert!(format!("{text}0").parse::<PaymentId>().is_err());
+    assert!(format!("pi_{}", "z".repeat(22)).parse::<PaymentId>().is_err(), "more than 128 bits");
+    assert!(base62_decode(&"z".repeat(22)).is_none());
+}

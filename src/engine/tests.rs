@@ -1,0 +1,68 @@
+//! Any sequence of commands, decided in batches, keeps the books balanced and every history legal.
+
+mod sequences;
+mod world;
+
+use proptest::prelude::*;
+
+use sequences::{Batch, Step, batches};
+use world::World;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_of_commands_keeps_the_books_balanced(batches in batches()) {
+        let mut world = World::default();
+        for batch in &batches {
+            world.run(batch);
+        }
+        world.check();
+    }
+}
+
+fn batch(steps: impl IntoIterator<Item = Step>) -> Batch {
+    Batch { advance_ms: 1, steps: steps.into_iter().collect() }
+}
+
+/// The sequences are worth something only if they reach every status and every kind of event.
+#[test]
+fn the_sequences_reach_everything() {
+    use proptest::strategy::ValueTree;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let (mut statuses, mut events) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+    for _ in 0..1_500 {
+        let mut world = World::default();
+        for batch in &batches().new_tree(&mut runner).expect("a sequence").current() {
+            world.run(batch);
+        }
+        for payment in world.payments() {
+            statuses.insert(payment.state().status.as_str());
+            events.extend(payment.history().iter().map(|recorded| recorded.event.name()));
+        }
+    }
+    assert_eq!(statuses.len(), 10, "{statuses:?}");
+    // Retries, requeues and replays of captures, voids and refunds share their names with those of authorisations.
+    assert_eq!(events.len(), 24, "{events:?}");
+}
+
+#[test]
+fn a_key_used_twice_in_one_batch_makes_one_payment() {
+    let mut world = World::default();
+    let charge = Step::charge(0, 500).with_key(1);
+    world.run(&batch([charge.clone(), charge.clone(), Step::charge(0, 501).with_key(1)]));
+    world.run(&batch([charge]));
+    assert_eq!(world.payments().count(), 1);
+    world.check();
+}
+
+#[test]
+fn an_answer_in_the_batch_of_its_own_payment_changes_nothing() {
+    let mut world = World::default();
+    world.run(&batch([Step::charge(0, 500)]));
+    world.run(&batch([Step::approve(0)]));
+    // The wallet now holds 500; a batch that does not load it must not write it.
+    world.run(&batch([Step::charge(0, 70), Step::approve(1)]));
+    assert_eq!(world.payments().filter(|payment| payment.state().received_minor > 0).count(), 1);
+    world.check();
+}

@@ -1,0 +1,272 @@
+//! A store as simple as can be, for batches decided one after another, and everything that must hold of it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::sequences::{Act, Batch, Step};
+use crate::domain::card::{Card, YearMonth};
+use crate::domain::command::{
+    Action, Answer, Command, IdempotencyKey, OperatePayment, Outcome, SubmitPayment,
+};
+use crate::domain::currency::Currency;
+use crate::domain::decide::Policy;
+use crate::domain::event::{CancelReason, Recorded};
+use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::ledger::{LedgerAccount, Movement, WalletId, effect};
+use crate::domain::money::Money;
+use crate::domain::payment::{Payment, RefundStatus, WorkKey};
+use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
+use crate::domain::time::Timestamp;
+use crate::engine::decide_batch::{DecidedBatch, decide_batch, keys_of};
+use crate::engine::journal;
+use crate::store::{IdempotencyRecord, Loaded};
+
+#[derive(Default)]
+pub struct World {
+    now_ms: u64,
+    made: u128,
+    payments: BTreeMap<PaymentId, Payment>,
+    balances: BTreeMap<WalletId, i64>,
+    movements: BTreeMap<(PaymentId, u32), Movement>,
+    idempotency: HashMap<([u8; 32], AccountId), IdempotencyRecord>,
+    /// What the journal says of each payment.
+    told: HashMap<PaymentId, Vec<Recorded>>,
+}
+
+fn account(n: u8) -> AccountId {
+    AccountId::from_bytes([n + 1; 16])
+}
+
+fn policy() -> Policy {
+    Policy { retry_delays_ms: vec![1_000, 2_000], authorization_ttl_ms: 600_000 }
+}
+
+impl World {
+    pub fn payments(&self) -> impl Iterator<Item = &Payment> {
+        self.payments.values()
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(1_700_000_000_000_000).plus_ms(self.now_ms)
+    }
+
+    /// Decides a batch on what its keys name, exactly as a store would load it, and keeps what it writes.
+    pub fn run(&mut self, batch: &Batch) {
+        self.now_ms += batch.advance_ms;
+        // What this batch submits can be named by its later steps as well.
+        let mut known: Vec<PaymentId> = self.payments.keys().copied().collect();
+        let mut commands = Vec::new();
+        for step in &batch.steps {
+            let command = self.command(step, &known);
+            known.extend(command.iter().filter_map(|command| match command {
+                Command::Submit(submit) => Some(submit.submission.id),
+                Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) => None,
+            }));
+            commands.extend(command);
+        }
+        let commands: Vec<&Command> = commands.iter().collect();
+        let loaded = self.load(&commands);
+        let decided = decide_batch(&commands, loaded, &policy(), self.now());
+        assert_eq!(decided.defect, None);
+        assert_eq!(decided.decisions.len(), commands.len());
+        self.keep(decided);
+        self.check_sums();
+    }
+
+    fn load(&self, commands: &[&Command]) -> Loaded {
+        let keys = keys_of(commands.iter().copied());
+        let mut loaded = Loaded::default();
+        let mut wallets = keys.wallets;
+        for payment in keys.payments.iter().filter_map(|id| self.payments.get(id)) {
+            wallets.push(payment.submission().own_wallet());
+            wallets.extend(payment.submission().payee_wallet());
+            loaded.payments.insert(payment.id(), payment.clone());
+        }
+        let held = wallets.iter().filter_map(|wallet| Some((*wallet, *self.balances.get(wallet)?)));
+        loaded.balances.extend(held);
+        let known = self.idempotency.iter().filter(|((key, _), _)| keys.idempotency.contains(key));
+        loaded.idempotency.extend(known.map(|(key, record)| (*key, *record)));
+        loaded
+    }
+
+    fn keep(&mut self, decided: DecidedBatch) {
+        for write in &decided.write.inserts {
+            let before = self.payments.insert(write.payment.id(), Payment::clone(&write.payment));
+            assert!(before.is_none(), "inserted twice");
+        }
+        for write in &decided.write.updates {
+            let before = self.payments.insert(write.payment.id(), Payment::clone(&write.payment));
+            assert!(before.expect("updated what is there").version() < write.payment.version());
+        }
+        for write in decided.write.inserts.iter().chain(&decided.write.updates) {
+            assert_eq!(write.has_work, write.payment.queued_work().next().is_some());
+        }
+        for write in &decided.write.movements {
+            let movement = Movement {
+                debit: write.debit,
+                credit: write.credit,
+                amount_minor: write.amount_minor,
+                currency: write.currency,
+            };
+            let before = self.movements.insert((write.payment, write.version), movement);
+            assert!(before.is_none() && write.amount_minor > 0, "{write:?}");
+        }
+        self.balances.extend(decided.write.balances);
+        for record in decided.write.idempotency {
+            assert!(self.idempotency.insert((record.key, record.owner), record).is_none());
+        }
+        assert_eq!(decided.write.journal.is_some(), !decided.changes.is_empty());
+        for entry in decided.write.journal.iter().flat_map(|body| journal::decode(body).expect("readable")) {
+            let told = self.told.entry(entry.payment).or_default();
+            assert_eq!(told.len() + 1, usize::try_from(entry.first_version).unwrap());
+            told.extend(entry.events);
+            let work: Vec<_> = self.payments[&entry.payment].queued_work().collect();
+            let key = |(operation, attempt)| WorkKey { payment: entry.payment, operation, attempt };
+            assert!(
+                entry.work.into_iter().all(|fresh| work.contains(&key(fresh))),
+                "dispatches what is open"
+            );
+        }
+    }
+
+    /// Holds after every batch.
+    fn check_sums(&self) {
+        let mut sums: BTreeMap<LedgerAccount, i64> = BTreeMap::new();
+        for movement in self.movements.values() {
+            for account in [movement.debit, movement.credit] {
+                *sums.entry(account).or_default() += movement.change_of(account);
+            }
+        }
+        assert_eq!(sums.values().sum::<i64>(), 0, "the books balance");
+        for (wallet, balance) in &self.balances {
+            assert!(*balance >= 0, "{wallet:?} is at {balance}");
+            assert_eq!(sums.get(&LedgerAccount::Wallet(*wallet)).copied().unwrap_or(0), *balance);
+        }
+        let held = |payment: &Payment| {
+            let state = payment.state();
+            let own = if state.reserved { payment.submission().amount.amount_minor } else { 0 };
+            let pending = state.refunds.iter().filter(|refund| refund.status == RefundStatus::Pending);
+            own + pending.map(|refund| refund.amount_minor).sum::<i64>()
+        };
+        let in_transit = sums.get(&LedgerAccount::InTransit).copied().unwrap_or(0);
+        assert_eq!(in_transit, self.payments().map(held).sum::<i64>(), "in transit is what is reserved");
+    }
+
+    /// Holds at the end, and is dearer to look at.
+    pub fn check(&self) {
+        let mut expected = BTreeMap::new();
+        for payment in self.payments() {
+            let folded = Payment::fold(Arc::clone(payment.submission()), payment.history());
+            assert_eq!(folded.as_ref(), Ok(payment), "folding the history gives the payment");
+            assert_eq!(self.told[&payment.id()], payment.history(), "the journal tells the history");
+            assert!(payment.refundable_minor() >= 0, "more was refunded than received");
+            let charged = payment.submission().amount.amount_minor;
+            assert!((0..=charged).contains(&payment.state().received_minor));
+            let numbers: std::collections::HashSet<u16> = payment.operations().map(|o| o.number).collect();
+            assert_eq!(numbers.len(), payment.operations().count());
+            expected.extend(movements_of(payment));
+        }
+        assert_eq!(self.movements, expected, "the movements are those of the histories");
+        for record in self.idempotency.values() {
+            let payment = &self.payments[&record.payment];
+            assert!((1..=payment.version()).contains(&record.version));
+        }
+    }
+
+    fn next_id(&mut self) -> u128 {
+        self.made += 1;
+        self.made
+    }
+
+    /// The step as a command; `None` if it names a payment where there is none.
+    fn command(&mut self, step: &Step, known: &[PaymentId]) -> Option<Command> {
+        let pick = |number: usize| known.get(number.checked_rem(known.len())?).copied();
+        Some(match step.clone() {
+            Step::Submit { .. } => self.submission(step)?,
+            Step::Operate { payment, stranger, action, key } => {
+                let payment = pick(payment)?;
+                let owner = self.payments.get(&payment).map_or(account(0), Payment::owner);
+                let actor = if stranger { account(9) } else { owner };
+                let action = self.action(action);
+                let idempotency = key.map(|key| IdempotencyKey::new(&key.to_string(), b"operate"));
+                Command::Operate(OperatePayment { payment, actor, action, idempotency })
+            }
+            Step::Answer { payment, operation, stale, outcome } => {
+                Command::Answer(self.answer(pick(payment)?, operation, stale, outcome))
+            }
+            Step::Timer { payment } => Command::TimerDue(pick(payment)?),
+        })
+    }
+
+    fn submission(&mut self, step: &Step) -> Option<Command> {
+        let Step::Submit { owner, kind, amount_minor, card, manual, confirm, key } = step.clone() else {
+            return None;
+        };
+        let kind = match kind {
+            0 => Kind::Charge,
+            1 => Kind::TopUp,
+            2 => Kind::Transfer { payee: account((owner + 1) % 3) },
+            3 => Kind::Payout { bank: BankAccount::ALL[usize::from(manual)].0 },
+            _ => Kind::Transfer { payee: account(owner) },
+        };
+        let submission = Submission {
+            id: PaymentId::from_bytes(self.next_id().to_be_bytes()),
+            owner: account(owner),
+            kind,
+            amount: Money::new(amount_minor, Currency::EUR),
+            capture: if manual { CaptureMethod::Manual } else { CaptureMethod::Automatic },
+            lane: Lane::Bulk,
+            created_at: self.now(),
+            draw_key: 0,
+            description: None,
+            metadata: Vec::new(),
+            run: None,
+        };
+        let idempotency = key.map(|key| IdempotencyKey::new(&key.to_string(), &amount_minor.to_be_bytes()));
+        let card = card.then(visa).filter(|_| !kind.takes_from_wallet());
+        Some(Command::Submit(Box::new(SubmitPayment { submission, card, confirm, idempotency })))
+    }
+
+    fn action(&mut self, act: Act) -> Action {
+        match act {
+            Act::Confirm { card } => Action::Confirm { card: card.then(visa) },
+            Act::Capture(amount_minor) => Action::Capture { amount_minor },
+            Act::Cancel => Action::Cancel { reason: CancelReason::RequestedByCustomer },
+            Act::Refund(amount_minor) => {
+                Action::Refund { refund: RefundId::from_bytes(self.next_id().to_be_bytes()), amount_minor }
+            }
+            Act::CompleteAction(passed) => Action::CompleteAction { passed },
+            Act::Replay => Action::Replay,
+        }
+    }
+
+    fn answer(&self, payment: PaymentId, operation: usize, stale: bool, outcome: Outcome) -> Answer {
+        let open: Vec<WorkKey> = self.payments.get(&payment).iter().flat_map(|p| p.queued_work()).collect();
+        let first = WorkKey { payment, operation: 1, attempt: 1 };
+        let mut work = open.get(operation.checked_rem(open.len()).unwrap_or(0)).copied().unwrap_or(first);
+        if stale {
+            work.attempt = work.attempt.saturating_sub(1);
+        }
+        Answer { work, started_at: self.now(), outcome }
+    }
+}
+
+fn visa() -> Card {
+    Card::from_token("pm_card_visa", &[7; 32], YearMonth { year: 2026, month: 1 }).expect("a known token")
+}
+
+/// The movements that a history demands, by version.
+fn movements_of(payment: &Payment) -> Vec<((PaymentId, u32), Movement)> {
+    let (first, rest) = payment.history().split_first().expect("a history has a beginning");
+    let mut before =
+        Payment::open(Arc::clone(payment.submission()), *first).expect("a history begins with its creation");
+    let mut movements: Vec<_> =
+        effect(&before, &first.event).map(|movement| ((payment.id(), 1), movement)).into_iter().collect();
+    for recorded in rest {
+        let version = before.version() + 1;
+        movements
+            .extend(effect(&before, &recorded.event).map(|movement| ((payment.id(), version), movement)));
+        before.apply(*recorded).expect("a legal history");
+    }
+    movements
+}
