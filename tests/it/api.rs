@@ -99,8 +99,8 @@ async fn one_key_makes_one_payment(server: Arc<Server>) {
     assert_eq!(server.get("/v1/balance").await.1["available"][0]["amount"], 1250);
 }
 
-/// A card by its alias (and whether a security code is sent instead), and what charging it answers: HTTP status, code and
-/// decline code of the error; or the status of the payment intent.
+/// A card by its number (sent with a security code) or alias, and what charging it answers: HTTP status, code and decline
+/// code of the error; or the status of the payment intent.
 const CARDS: &[(&str, u16, &str, &str)] = &[
     ("4242424242424242", 200, "succeeded", ""),
     ("4000056655665556", 200, "succeeded", ""),
@@ -137,8 +137,8 @@ const CARDS: &[(&str, u16, &str, &str)] = &[
     ("tok_visa", 200, "succeeded", ""),
     ("pm_card_chargeDeclined", 402, "card_declined", "generic_decline"),
     ("pm_card_visa_chargeDeclinedInsufficientFunds", 402, "card_declined", "insufficient_funds"),
-    // Without a security code there is none to be wrong.
-    ("pm_card_chargeDeclinedIncorrectCvc", 200, "succeeded", ""),
+    // An alias stands for a card with its security code.
+    ("pm_card_chargeDeclinedIncorrectCvc", 402, "incorrect_cvc", ""),
 ];
 
 async fn every_card_answers_as_published(server: Arc<Server>) {

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use super::list::{self, List};
+use crate::accounts::AccountError;
 use crate::domain::ids::AccountId;
 use crate::domain::time::Timestamp;
 use crate::web::body::{self, Body};
@@ -120,6 +121,9 @@ struct Deleted {
 /// `DELETE /v1/test_helpers/accounts/{id}`: takes it out of use. Its payments stay, since the ledger only grows.
 pub async fn delete(state: State, caller: ApiCaller, id: web::Path<String>) -> Answer {
     let child: AccountId = id.parse().map_err(|_| ApiError::not_found("account", &id))?;
-    state.accounts.child_retire(caller.key_account, child).await?;
+    state.accounts.child_retire(caller.key_account, child).await.map_err(|error| match error {
+        AccountError::NotYours => ApiError::not_found("account", &id),
+        error => error.into(),
+    })?;
     Ok(HttpResponse::Ok().json(Deleted { id: child.to_string(), object: "account", deleted: true }))
 }

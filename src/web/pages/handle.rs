@@ -41,7 +41,7 @@ impl ResponseError for PageError {
         // The words of an API's 404 name a parameter; those of the page are better.
         let advice = (!matches!(status.as_u16(), 404 | 500)).then(|| self.0.message.to_string());
         let page = ErrorPage::new(Layout::signed_out("Error", ""), status, advice);
-        render(HttpResponse::build(status), &page)
+        render(answer_to(&self.0), &page)
     }
 }
 
@@ -49,6 +49,16 @@ impl<E: Into<ApiError>> From<E> for PageError {
     fn from(error: E) -> Self {
         Self(error.into())
     }
+}
+
+/// Begins the answer that an error gets.
+#[must_use]
+pub fn answer_to(error: &ApiError) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(error.status);
+    if let Some(seconds) = error.retry_after_s {
+        response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+    }
+    response
 }
 
 /// The result of every page's handler.

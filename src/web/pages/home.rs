@@ -1,6 +1,6 @@
 //! `/`: the form, the journey of the last payment, the live feed.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::form::{FieldError, PayForm, PayFormInput};
@@ -49,7 +49,7 @@ pub async fn pay(state: web::Data<WebState>, request: HttpRequest, who: SignedIn
         Err(error) => {
             let page =
                 page(&state, &who, submit::input_of(&fields), Some(handle::field_error(&error))).await?;
-            Ok(handle::render(HttpResponse::build(error.status), &page))
+            Ok(handle::render(handle::answer_to(&error), &page))
         }
     }
 }

@@ -143,7 +143,7 @@ async fn submit(state: &WebState, request: &HttpRequest, body: Body, register: b
         Err(error) => {
             let error = ApiError::from(error);
             let page = page(state, register, next, &fields, Some(handle::field_error(&error)));
-            Ok(handle::render(HttpResponse::build(error.status), &page))
+            Ok(handle::render(handle::answer_to(&error), &page))
         }
     }
 }

@@ -93,7 +93,7 @@ pub async fn operate(
         Err(error) => {
             let notice = Notice::new(Tone::Error, error.message.to_string());
             let page = page(&state, &who, &payment, Some(notice)).await?;
-            Ok(handle::render(HttpResponse::build(error.status), &page))
+            Ok(handle::render(handle::answer_to(&error), &page))
         }
     }
 }
