@@ -1,7 +1,7 @@
 //! The pipeline: the ordered line, its readers, the timers and the workers, started together and stopped in order.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
@@ -125,16 +125,19 @@ impl Pipeline {
 
     /// Stops in order: workers and timers, then the line once every caller has its answer, then the readers once they
     /// have read what the line wrote, then the parts. What does not stop in time is picked up at the next start.
-    pub async fn stop(self, deadline: Duration) {
-        let part = deadline / 4;
-        self.workers.stop("workers", part).await;
+    pub async fn stop(self, deadline: Instant) {
+        // Each may take its share of what is left, so that one that hangs leaves time for those after it.
+        let share = |parts_left: u32| deadline.saturating_duration_since(Instant::now()) / parts_left;
+        self.workers.stop("workers", share(5)).await;
         drop(self.engine);
-        if tokio::time::timeout(part, self.line).await.is_err() {
+        if tokio::time::timeout(share(4), self.line).await.is_err() {
             tracing::warn!("the line did not stop in time");
         }
-        self.readers.stop("readers", part).await;
-        self.parts.broker.close(part).await;
-        self.parts.search.close().await;
+        self.readers.stop("readers", share(2)).await;
+        self.parts.broker.close(share(2)).await;
+        if tokio::time::timeout(share(1), self.parts.search.close()).await.is_err() {
+            tracing::warn!("the search index did not close in time");
+        }
     }
 }
 

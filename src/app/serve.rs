@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
@@ -96,21 +96,25 @@ impl App {
     /// # Errors
     /// If the listener failed.
     pub async fn run_until(mut self, stop: CancellationToken) -> anyhow::Result<()> {
-        let mut outcome = Ok(());
-        match self.server.take() {
-            Some(mut server) => {
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    ended = &mut server.task => outcome = ended.context("the listener panicked")?.context("the listener failed"),
-                }
-                tracing::info!("stopping");
-                self.stopping.cancel();
-                server.handle.stop(true).await;
+        let outcome = match self.server.as_mut() {
+            Some(server) => tokio::select! {
+                () = stop.cancelled() => Ok(()),
+                ended = &mut server.task => ended
+                    .context("the listener panicked")
+                    .and_then(|served| served.context("the listener failed")),
+            },
+            None => {
+                stop.cancelled().await;
+                Ok(())
             }
-            None => stop.cancelled().await,
-        }
+        };
+        tracing::info!("stopping");
+        let deadline = Instant::now() + self.deadline;
         self.stopping.cancel();
-        self.pipeline.stop(self.deadline).await;
+        if let Some(server) = self.server {
+            server.handle.stop(true).await;
+        }
+        self.pipeline.stop(deadline).await;
         if let Some(lease) = self.lease {
             lease.abort();
         }

@@ -55,6 +55,11 @@ pub trait Reader: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Called when the process stops and every batch has been taken: makes safe what waits for company.
+    async fn finish(&mut self) -> Result<(), ReaderError> {
+        self.tick().await
+    }
+
     /// How long it may wait between ticks.
     fn tick_every(&self) -> Duration {
         Duration::from_millis(500)
@@ -209,7 +214,14 @@ impl Tenure<'_> {
                 polled = Instant::now();
             }
         }
-        reader.tick().await
+        // The line has stopped before its readers: what it wrote last is taken as well.
+        loop {
+            let batches = self.follower.next(self.read).await?;
+            let Some(last) = batches.last() else { break };
+            reader.apply(&batches).await?;
+            self.read = last.seq;
+        }
+        reader.finish().await
     }
 
     async fn renew(&mut self, name: &str) -> Result<bool, ReaderError> {

@@ -152,10 +152,14 @@ impl Index {
     }
 
     async fn commit_due(&mut self) -> Result<(), ReaderError> {
+        let every = if self.applied.len() < BUSY_FROM { COMMIT_EVERY } else { BUSY_COMMIT_EVERY };
+        if self.committed_at.elapsed() < every { Ok(()) } else { self.commit().await }
+    }
+
+    async fn commit(&mut self) -> Result<(), ReaderError> {
         // Below the first batch that is not wholly in the index.
         let position = self.pending.values().map(|pending| pending.seq - 1).min().unwrap_or(self.read);
-        let every = if self.applied.len() < BUSY_FROM { COMMIT_EVERY } else { BUSY_COMMIT_EVERY };
-        if (self.applied.is_empty() && position == self.safe) || self.committed_at.elapsed() < every {
+        if self.applied.is_empty() && position == self.safe {
             return Ok(());
         }
         self.search.commit(position).await?;
@@ -275,6 +279,12 @@ impl Reader for Index {
         self.sweep();
         self.write_ready().await?;
         self.commit_due().await
+    }
+
+    async fn finish(&mut self) -> Result<(), ReaderError> {
+        self.ready.extend(self.pending.keys());
+        self.write_ready().await?;
+        self.commit().await
     }
 
     fn tick_every(&self) -> Duration {

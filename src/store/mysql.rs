@@ -11,6 +11,7 @@ use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
 use super::settings::StoreSettings;
@@ -55,12 +56,13 @@ impl MySqlStore {
         create_database(&url).await?;
         let mut config = ManagerConfig::default();
         config.recycling_method = RecyclingMethod::Verified;
-        config.custom_setup = Box::new(|url| {
+        // A connection belongs to the runtime that it was opened on. Those of the web server's threads end before the
+        // readers of the journal do, so that connections are opened here, whoever asks for them.
+        let runtime = Handle::current();
+        config.custom_setup = Box::new(move |url| {
+            let opening = runtime.spawn(connect_pooled(url.to_owned()));
             Box::pin(async move {
-                let mut conn = Conn::establish(url).await?;
-                let setup = conn.batch_execute(POOL_SESSION).await;
-                setup.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
-                Ok(conn)
+                opening.await.map_err(|error| diesel::ConnectionError::BadConnection(error.to_string()))?
             })
         });
         let manager = AsyncDieselConnectionManager::<Conn>::new_with_config(&url, config);
@@ -211,6 +213,13 @@ async fn connect(url: &str, session: &str) -> StoreResult<Conn> {
         .map_err(|_| StoreError::Unavailable("MySQL did not answer within 5 s".to_owned()))?
         .map_err(|error| StoreError::Unavailable(error.to_string()))?;
     conn.batch_execute(session).await?;
+    Ok(conn)
+}
+
+async fn connect_pooled(url: String) -> diesel::ConnectionResult<Conn> {
+    let mut conn = Conn::establish(&url).await?;
+    let setup = conn.batch_execute(POOL_SESSION).await;
+    setup.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
     Ok(conn)
 }
 

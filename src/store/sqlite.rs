@@ -11,6 +11,7 @@ use diesel::{Connection, SqliteConnection};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::settings::StoreSettings;
@@ -40,6 +41,9 @@ struct ReadPool {
     idle: parking_lot::Mutex<Vec<Conn>>,
     permits: Arc<Semaphore>,
     acquire_timeout: Duration,
+    /// A connection does its work on the runtime that it was opened on. Those of the web server's threads end before the
+    /// readers of the journal do, so that connections are opened here and nowhere else.
+    runtime: Handle,
 }
 
 /// A borrowed read connection; goes back to the pool when dropped.
@@ -69,6 +73,7 @@ impl SqliteStore {
             idle: parking_lot::Mutex::new(Vec::new()),
             permits: Arc::new(Semaphore::new(settings.read_connections.max(1).try_into().unwrap_or(8))),
             acquire_timeout: Duration::from_millis(settings.acquire_timeout_ms),
+            runtime: Handle::current(),
         };
         Ok(Self { path, writer: Mutex::new(conn), readers: Arc::new(readers) })
     }
@@ -166,6 +171,12 @@ async fn connect(path: &Path) -> StoreResult<Conn> {
     Ok(conn)
 }
 
+async fn connect_reader(path: PathBuf) -> StoreResult<Conn> {
+    let mut conn = connect(&path).await?;
+    conn.batch_execute("PRAGMA query_only=ON; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;").await?;
+    Ok(conn)
+}
+
 async fn roll_back(conn: &mut Conn) {
     // Some errors have already rolled back; then there is nothing to do and SQLite says so.
     if let Err(error) = conn.batch_execute("ROLLBACK").await {
@@ -208,12 +219,8 @@ impl ReadPool {
         let conn = match idle {
             Some(conn) => conn,
             None => {
-                let mut conn = connect(&self.path).await?;
-                conn.batch_execute(
-                    "PRAGMA query_only=ON; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;",
-                )
-                .await?;
-                conn
+                let opening = self.runtime.spawn(connect_reader(self.path.clone()));
+                opening.await.map_err(|error| StoreError::Unavailable(error.to_string()))??
             }
         };
         Ok(Reader { conn: Some(conn), pool: Arc::clone(self), _permit: permit })

@@ -1,0 +1,134 @@
+//! Elasticsearch, then RabbitMQ, stopped for half a minute under load, on a set of services of this test's own: nothing
+//! is refused meanwhile, and afterwards everything catches up.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::binary::{Load, Server, Services, Stack, eventually, on_services};
+
+/// How long each is away.
+const AWAY: Duration = Duration::from_secs(30);
+const RATE: u32 = 100;
+/// Long enough for both to go, come back and be caught up with.
+const LOAD_S: u32 = 120;
+/// Shifts tried for the ports, apart from those of the scripts.
+const OFFSETS: std::ops::Range<u16> = 440..460;
+
+/// A set of services of its own; gone when dropped.
+struct OwnServices {
+    dir: PathBuf,
+    offset: u16,
+}
+
+impl OwnServices {
+    fn start() -> Self {
+        let free = |offset: &u16| {
+            let ports = [3_306, 5_672, 9_200, 9_300, 15_672, 24_369, 25_672];
+            ports.iter().all(|port| std::net::TcpListener::bind(("127.0.0.1", port + offset)).is_ok())
+        };
+        let offset = OFFSETS.into_iter().find(free).expect("free ports");
+        // Not in the target directory: the servers run as nobody, who may not reach it.
+        let dir = PathBuf::from(format!("/var/tmp/paystorm-outage-{}-{offset}", std::process::id()));
+        let services = Self { dir, offset };
+        services.run(&["up"]);
+        services
+    }
+
+    fn run(&self, arguments: &[&str]) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/services.sh");
+        let mut command = Command::new(script);
+        command.env("PAYSTORM_SERVICES_DIR", &self.dir);
+        command.env("PAYSTORM_SERVICES_PORT_OFFSET", self.offset.to_string());
+        let output = command.args(arguments).output().expect("the script runs");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "services.sh {arguments:?}: {text}");
+    }
+
+    fn addresses(&self) -> Services {
+        let port = |port: u16| port + self.offset;
+        Services {
+            mysql: format!("mysql://paystorm:paystorm@127.0.0.1:{}", port(3_306)),
+            amqp: format!("amqp://guest:guest@127.0.0.1:{}/%2f", port(5_672)),
+            amqp_admin: format!("http://guest:guest@127.0.0.1:{}", port(15_672)),
+            elasticsearch: format!("http://127.0.0.1:{}", port(9_200)),
+        }
+    }
+}
+
+impl Drop for OwnServices {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.run(&["wipe"])));
+        } else {
+            self.run(&["wipe"]);
+        }
+    }
+}
+
+/// What `/readyz` says of a part. The server itself must be ready throughout.
+async fn is_up(server: &Server, part: &str) -> bool {
+    let (status, text) = server.get("/readyz").await;
+    assert_eq!(status, 200, "{text}");
+    let ready: Value = serde_json::from_str(&text).expect("JSON");
+    ready[part]["ok"] == true
+}
+
+/// Stops a service, sees it reported as away and the load going on, and starts it again.
+async fn away(services: &OwnServices, server: &Server, load: &mut Load, service: &str, part: &str) {
+    assert!(is_up(server, part).await, "{part} is up before");
+    let before = load.acknowledged();
+    services.run(&["stop", service]);
+    let since = Instant::now();
+    let noticed = eventually("the part is reported as away", async || !is_up(server, part).await).await;
+    tokio::time::sleep(AWAY.saturating_sub(since.elapsed())).await;
+    let accepted = load.acknowledged() - before;
+    println!("{service} away: noticed after {noticed:?}, {accepted} accepted meanwhile");
+    // An open model: what was due was accepted, give or take what is on its way.
+    assert!(accepted >= 20 * usize::try_from(RATE).expect("small"), "only {accepted} were accepted");
+    services.run(&["start", service]);
+    let back = eventually("the part is reported as back", async || is_up(server, part).await).await;
+    println!("{service} back after {back:?}");
+}
+
+/// Documents that Elasticsearch itself counts.
+async fn documents(stack: &Stack) -> u64 {
+    let response = reqwest::get(stack.elasticsearch_url("_count")).await.expect("an answer");
+    let count: Value = response.json().await.expect("JSON");
+    count["count"].as_u64().unwrap_or(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_refused_while_search_and_queue_are_away() {
+    let services = OwnServices::start();
+    on_services(services.addresses(), async |stack| {
+        stack.set("simulator.latency_median_ms", 100);
+        stack.set("search.refresh_ms", 500);
+        let server = stack.serve().await;
+        let key = stack.api_key().await;
+        let mut load = stack.load(&server.url, &key, RATE, LOAD_S, &[]);
+        load.wait_acknowledged(300).await;
+
+        away(&services, &server, &mut load, "elasticsearch", "search").await;
+        let accepted = load.acknowledged() as u64;
+        let caught_up = eventually("search catches up", async || documents(&stack).await >= accepted).await;
+        println!("search caught up after {caught_up:?}");
+
+        away(&services, &server, &mut load, "rabbitmq", "broker").await;
+        let store = stack.store().await;
+        // What is with the acquirer at this rate, and no more.
+        let open = async || store.work_open_count().await.expect("a count");
+        let caught_up = eventually("the queue is worked off", async || open().await <= u64::from(RATE)).await;
+        println!("the queue was worked off after {caught_up:?}");
+
+        let (report, acks) = load.finish_clean().await;
+        println!("accepted within {}, settled within {}", report["accept_ms"], report["settle_ms"]);
+        let summary = stack.verify(&[&acks], true).await;
+        println!("{summary}");
+        assert_eq!(open().await, 0);
+        server.stop().await;
+    })
+    .await;
+}
