@@ -18,7 +18,7 @@ use paystorm::store::{Store, StoreKind};
 use crate::making::{answer, at, keyed, one, operate, submit};
 use crate::stores::{TestStore, both};
 
-const TABLES: [&str; 6] = ["payment", "movement", "wallet", "journal", "idempotency", "reader"];
+const TABLES: [&str; 7] = ["payment", "refund", "movement", "wallet", "journal", "idempotency", "reader"];
 
 /// Runs SQL beside the store, as somebody with a console would.
 async fn sql(test: &TestStore, statements: &str) {
@@ -102,14 +102,11 @@ fn corruptions(payments: &[Payment]) -> Vec<(Name, String)> {
             "INSERT INTO reader (name,position,lease_until) VALUES ('index',999,0)".to_owned(),
         ),
         (Name::IllegalHistory, format!("UPDATE payment SET history=x'92c0' WHERE id={payment}")),
-        (
-            Name::IllegalHistory,
-            format!(
-                "UPDATE payment SET history=(SELECT h FROM (SELECT x'90' AS h) AS empty) WHERE id={payment}"
-            ),
-        ),
+        (Name::IllegalHistory, format!("UPDATE payment SET history=x'90' WHERE id={payment}")),
         (Name::WrongColumn, format!("UPDATE payment SET status=10 WHERE id={payment}")),
         (Name::WrongColumn, format!("UPDATE payment SET due_at=1 WHERE id={payment}")),
+        (Name::MissingRefund, "DELETE FROM refund".to_owned()),
+        (Name::DanglingRefund, format!("UPDATE refund SET payment={topup}")),
         (Name::DanglingKey, format!("UPDATE idempotency SET payment={nobody}")),
         (Name::DanglingKey, "UPDATE idempotency SET version=99".to_owned()),
     ]

@@ -2,10 +2,10 @@
 
 use paystorm::domain::command::{Action, Outcome};
 use paystorm::domain::event::TechnicalError;
-use paystorm::domain::ids::{AccountId, PaymentId};
+use paystorm::domain::ids::{AccountId, PaymentId, RefundId};
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::Kind;
-use paystorm::store::PaymentFilter;
+use paystorm::store::{PaymentFilter, RefundRecord};
 
 use crate::making::{answer, at, one, operate, submit};
 use crate::stores::both;
@@ -116,6 +116,29 @@ async fn open_work_is_read_by_its_place_in_the_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn refunds_are_found_by_id_and_listed_by_owner() {
+    for test in both().await {
+        let store = test.store.as_ref();
+        let owner = AccountId::generate();
+        let charge = one(store, submit(owner, Kind::Charge, 50), at(0)).await;
+        let charge = one(store, answer(&charge, Outcome::Approved), at(1)).await;
+        let made = [RefundId::generate(), RefundId::generate()];
+        for refund in made {
+            one(store, operate(&charge, Action::Refund { refund, amount_minor: Some(5) }), at(2)).await;
+        }
+        let record = |id| RefundRecord { id, owner, payment: charge.id() };
+        assert_eq!(store.refund_get(made[0]).await.expect("read"), Some(record(made[0])), "{}", test.name);
+        assert_eq!(store.refund_get(RefundId::generate()).await.expect("read"), None, "{}", test.name);
+        let list = store.refund_list(owner, None, 9).await.expect("read");
+        assert_eq!(list, [record(made[1]), record(made[0])], "{}", test.name);
+        let older = store.refund_list(owner, Some(made[1]), 9).await.expect("read");
+        assert_eq!(older, [record(made[0])], "{}", test.name);
+        assert!(store.refund_list(AccountId::generate(), None, 9).await.expect("read").is_empty());
+        test.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_does_not_see_what_came_after_it() {
     for test in both().await {
         let store = test.store.as_ref();
@@ -134,6 +157,8 @@ async fn a_snapshot_does_not_see_what_came_after_it() {
         drop(snapshot);
         let mut later = store.snapshot().await.expect("snapshot");
         assert_eq!(later.payments(None, 10).await.expect("read").len(), 2, "{}", test.name);
+        // A table that a snapshot reads cannot be dropped.
+        drop(later);
         test.remove().await;
     }
 }
