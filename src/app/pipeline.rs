@@ -120,7 +120,7 @@ impl Pipeline {
     /// The head of the line as far as this process knows it.
     #[must_use]
     pub fn head(&self) -> u64 {
-        *self.ring.head().borrow()
+        self.ring.head()
     }
 
     /// Stops in order: workers and timers, then the line once every caller has its answer, then the readers once they
@@ -236,14 +236,14 @@ impl Names for DirectoryNames {
 
 /// Tells the other instances how far the line has come: one message per commit, or fewer when commits outrun it.
 async fn tell_others(ring: Arc<Ring>, broker: Arc<dyn Broker>, stop: CancellationToken) {
-    let mut head = ring.head();
+    let mut told = ring.head();
     loop {
-        tokio::select! {
+        let seq = tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            changed = head.changed() => if changed.is_err() { return },
-        }
-        let seq = *head.borrow_and_update();
+            seq = ring.head_past(told) => seq,
+        };
+        told = seq;
         broker.feed_publish(Bytes::copy_from_slice(&seq.to_be_bytes())).await;
     }
 }

@@ -148,7 +148,7 @@ impl Follower {
             batches.push(batch);
             seq += 1;
         }
-        if batches.is_empty() && *self.ring.head().borrow() > read {
+        if batches.is_empty() && self.ring.head() > read {
             let limit = u32::try_from(BATCHES_MAX).unwrap_or(u32::MAX);
             for record in self.store.journal_read(read, limit).await? {
                 batches.push(Arc::new(read_batch(record)?));
@@ -181,13 +181,13 @@ struct Tenure<'a> {
 
 impl Tenure<'_> {
     async fn follow(&mut self, reader: &mut dyn Reader, stop: &CancellationToken) -> Result<(), ReaderError> {
-        let mut head = self.follower.ring.head();
         let mut ticked = Instant::now();
         let mut polled = Instant::now();
         while !stop.is_cancelled() {
             if self.follower.leased && !self.renew(reader.name()).await? {
                 return Ok(());
             }
+            let seen = self.follower.ring.head();
             let batches = self.follower.next(self.read).await?;
             if let Some(last) = batches.last() {
                 reader.apply(&batches).await?;
@@ -200,12 +200,13 @@ impl Tenure<'_> {
             if self.saved_at.elapsed() >= CURSOR_EVERY {
                 self.save(reader).await?;
             }
-            if batches.is_empty() && *head.borrow_and_update() <= self.read {
+            if batches.is_empty() {
                 let wait = reader.tick_every().saturating_sub(ticked.elapsed());
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => {}
-                    _ = head.changed() => {}
+                    // Past what was asked about in vain: a row that is missing must not keep this loop spinning.
+                    _ = self.follower.ring.head_past(seen.max(self.read)) => {}
                     () = tokio::time::sleep(wait.clamp(Duration::from_millis(1), HEAD_POLL)) => {}
                 }
             }

@@ -5,9 +5,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::batch::{Batch, Entry};
 use crate::domain::ids::PaymentId;
@@ -25,7 +26,9 @@ const OPEN_MAX: usize = 65_536;
 /// Recent batches, and the head of the line as far as this process knows it.
 pub struct Ring {
     recent: Mutex<Recent>,
-    head: watch::Sender<u64>,
+    head: AtomicU64,
+    /// Wakes those who wait for the head, in the order in which they came: a simulation can repeat that.
+    head_moved: Notify,
     /// The earliest `due_at` committed since the timers last looked, in microseconds.
     earliest_due: watch::Sender<i64>,
     entries_max: usize,
@@ -44,7 +47,8 @@ impl Ring {
     pub fn new(bytes: usize, head: u64) -> Self {
         Self {
             recent: Mutex::new(Recent::default()),
-            head: watch::Sender::new(head),
+            head: AtomicU64::new(head),
+            head_moved: Notify::new(),
             earliest_due: watch::Sender::new(i64::MAX),
             entries_max: (bytes / ENTRY_BYTES).max(1),
         }
@@ -61,8 +65,22 @@ impl Ring {
 
     /// The head of the line as far as this process knows it.
     #[must_use]
-    pub fn head(&self) -> watch::Receiver<u64> {
-        self.head.subscribe()
+    pub fn head(&self) -> u64 {
+        self.head.load(Ordering::Acquire)
+    }
+
+    /// Waits until the head is beyond `seq`, and returns it. Safe to cancel.
+    pub async fn head_past(&self, seq: u64) -> u64 {
+        loop {
+            let mut moved = std::pin::pin!(self.head_moved.notified());
+            // Before looking, so that nothing is missed in between.
+            moved.as_mut().enable();
+            let head = self.head();
+            if head > seq {
+                return head;
+            }
+            moved.await;
+        }
     }
 
     /// The earliest `due_at` committed lately, for the timers.
@@ -73,11 +91,9 @@ impl Ring {
 
     /// Another process has committed up to `seq`.
     pub fn note_head(&self, seq: u64) {
-        self.head.send_if_modified(|head| {
-            let newer = seq > *head;
-            *head = seq.max(*head);
-            newer
-        });
+        if self.head.fetch_max(seq, Ordering::AcqRel) < seq {
+            self.head_moved.notify_waiters();
+        }
     }
 }
 

@@ -1,1 +1,7 @@
 //! The contract of the store's port, run against every adapter.
+
+mod line;
+mod people;
+mod queries;
+mod readers;
+mod together;

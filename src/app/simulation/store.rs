@@ -9,15 +9,15 @@ use parking_lot::Mutex;
 
 use super::Sabotage;
 use super::chance::Chance;
-use crate::domain::ids::{AccountId, ApiKeyId, BatchId, InstanceId, PaymentId, SessionId};
+use crate::domain::ids::{AccountId, ApiKeyId, BatchId, InstanceId, PaymentId, RefundId, SessionId};
 use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 use crate::store::{
     Account, ApiKey, AuditPayment, BatchKeys, BatchWrite, DecideBatch, Durability, IdempotencyAudit,
     IdempotencyRecord, JournalRecord, Lease, Loaded, MovementRecord, NewAccount, NewApiKey, NewSession,
-    OpenWork, PaymentFilter, PaymentWrite, Session, Snapshot, Store, StoreError, StoreResult, TableCounts,
-    WalletRecord,
+    OpenWork, PaymentFilter, PaymentWrite, RefundRecord, Session, Snapshot, Store, StoreError, StoreResult,
+    TableCounts, WalletRecord,
 };
 
 /// What is on the disk.
@@ -27,6 +27,7 @@ pub struct Data {
     pub payments: BTreeMap<PaymentId, (Payment, Option<u64>)>,
     pub movements: BTreeMap<(PaymentId, u32), MovementRecord>,
     pub balances: BTreeMap<WalletId, i64>,
+    pub refunds: BTreeMap<RefundId, RefundRecord>,
     pub idempotency: BTreeMap<([u8; 32], AccountId), IdempotencyRecord>,
     pub journal: BTreeMap<u64, JournalRecord>,
     pub readers: BTreeMap<String, Reader>,
@@ -61,6 +62,7 @@ impl Data {
     fn keep(&mut self, seq: u64, batch: BatchId, write: &BatchWrite, body: Vec<u8>) -> StoreResult<()> {
         let taken = write.inserts.iter().any(|insert| self.payments.contains_key(&insert.payment.id()))
             || write.movements.iter().any(|row| self.movements.contains_key(&(row.payment, row.version)))
+            || write.refunds.iter().any(|row| self.refunds.contains_key(&row.id))
             || write.idempotency.iter().any(|row| self.idempotency.contains_key(&(row.key, row.owner)));
         if taken {
             return Err(StoreError::Refused("duplicate key".to_owned()));
@@ -82,6 +84,7 @@ impl Data {
         }));
         self.balances.extend(write.balances.iter().copied());
         self.idempotency.extend(write.idempotency.iter().map(|record| ((record.key, record.owner), *record)));
+        self.refunds.extend(write.refunds.iter().map(|record| (record.id, *record)));
         self.head = seq;
         self.journal.insert(seq, JournalRecord { seq, batch, at: write.at, body });
         Ok(())
@@ -324,6 +327,19 @@ impl Store for SimStore {
         not_simulated()
     }
 
+    async fn refund_get(&self, id: RefundId) -> StoreResult<Option<RefundRecord>> {
+        self.read(|data| data.refunds.get(&id).copied()).await
+    }
+
+    async fn refund_list(
+        &self,
+        _owner: AccountId,
+        _before: Option<RefundId>,
+        _limit: u32,
+    ) -> StoreResult<Vec<RefundRecord>> {
+        not_simulated()
+    }
+
     async fn wallet_list(&self, _owner: AccountId) -> StoreResult<Vec<WalletRecord>> {
         not_simulated()
     }
@@ -464,6 +480,11 @@ impl Snapshot for SimSnapshot {
     ) -> StoreResult<Vec<MovementRecord>> {
         let later = self.0.movements.iter().filter(|(key, _)| after.is_none_or(|after| **key > after));
         Ok(later.map(|(_, row)| *row).take(limit as usize).collect())
+    }
+
+    async fn refunds(&mut self, after: Option<RefundId>, limit: u32) -> StoreResult<Vec<RefundRecord>> {
+        let later = self.0.refunds.values().filter(|record| after.is_none_or(|after| record.id > after));
+        Ok(later.copied().take(limit as usize).collect())
     }
 
     async fn wallets(&mut self, after: Option<Vec<u8>>, limit: u32) -> StoreResult<Vec<WalletRecord>> {

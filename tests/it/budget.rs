@@ -1,0 +1,97 @@
+//! The design's budget, counted and not timed: rows, messages and documents of a card payment over its whole life, and
+//! commits per payment in a flood.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use paystorm::accounts::Directory;
+use paystorm::app::pipeline::{Parts, Pipeline};
+use paystorm::broker::embedded::EmbeddedBroker;
+use paystorm::config::Settings;
+use paystorm::domain::ids::{AccountId, InstanceId};
+use paystorm::engine::{Engine, EngineError};
+use paystorm::feed::live::LiveHub;
+use paystorm::search::embedded::EmbeddedIndex;
+
+use crate::making::keyed;
+use crate::stores::{TestStore, sqlite};
+
+async fn pipeline(test: &TestStore) -> (Pipeline, Parts) {
+    let mut settings = Settings::default();
+    settings.simulator.latency_median_ms = 0.0;
+    settings.search.path = test.dir.path().join("search");
+    let store = Arc::clone(&test.store);
+    let directory = Arc::new(Directory::new(Arc::clone(&store)));
+    let parts = Parts {
+        store,
+        broker: Arc::new(EmbeddedBroker::new(&settings.broker).expect("a broker")),
+        search: Arc::new(EmbeddedIndex::open(&settings.search).await.expect("an index")),
+        hub: LiveHub::new(Arc::clone(&directory)),
+        directory,
+    };
+    let pipeline =
+        Pipeline::start(&settings, parts.clone(), InstanceId::generate()).await.expect("it starts");
+    (pipeline, parts)
+}
+
+/// Submits as fast as the intake takes it, and waits until everything is committed and settled.
+async fn flood(engine: &Engine, parts: &Parts, count: usize) {
+    let owner = AccountId::generate();
+    let mut replies = Vec::with_capacity(count);
+    for n in 0..count {
+        replies.push(loop {
+            match engine.submit(keyed(owner, &format!("flood-{n:08}"))) {
+                Ok(reply) => break reply,
+                Err(EngineError::Busy) => tokio::time::sleep(Duration::from_millis(5)).await,
+                Err(error) => panic!("{error}"),
+            }
+        });
+    }
+    for reply in replies {
+        reply.await.expect("answered").expect("admitted");
+    }
+    while parts.store.work_open_count().await.expect("counted") > 0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_payment_keeps_to_its_budget() {
+    const COUNT: usize = 100;
+    let test = sqlite().await;
+    let (pipeline, parts) = pipeline(&test).await;
+    flood(&pipeline.engine, &parts, COUNT).await;
+    while parts.search.count().await.expect("counted") < COUNT as u64 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let counters = &pipeline.counters;
+    let count = COUNT as u64;
+    assert_eq!(counters.payments.get(), count);
+    assert_eq!(counters.commands.get(), 2 * count, "one submission and one answer each");
+    let rows = counters.rows.get();
+    assert!(rows > 4 * count && rows <= 5 * count, "{rows} rows for {count} payments");
+    assert_eq!(counters.messages.get(), count, "one work message each");
+    // A payment that the first build of the index finds in the store already is not written again.
+    assert!(counters.documents.get() <= count, "{} document writes", counters.documents.get());
+    let counts = test.store.snapshot().await.expect("snapshot").counts().await.expect("counts");
+    assert_eq!((counts.payments, counts.movements, counts.idempotency), (count, count, count));
+    pipeline.stop(Duration::from_secs(20)).await;
+    test.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_shares_its_commits() {
+    const COUNT: usize = 20_000;
+    let test = sqlite().await;
+    let (pipeline, parts) = pipeline(&test).await;
+    flood(&pipeline.engine, &parts, COUNT).await;
+    let counters = &pipeline.counters;
+    let (commits, rows) = (counters.commits.get(), counters.rows.get());
+    println!("{commits} commits and {rows} rows for {COUNT} payments");
+    assert_eq!(counters.payments.get(), COUNT as u64);
+    assert!(commits * 100 <= 2 * COUNT as u64, "{commits} commits for {COUNT} payments");
+    assert!(rows <= 5 * COUNT as u64, "{rows} rows for {COUNT} payments");
+    assert_eq!(counters.messages.get(), COUNT as u64);
+    pipeline.stop(Duration::from_secs(30)).await;
+    test.remove().await;
+}

@@ -1,0 +1,177 @@
+//! `verify` names what is wrong: corruptions planted one by one with SQL in both stores, and documents in the index.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
+use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
+use paystorm::audit::{AuditOptions, IndexSide, Name, Report, audit};
+use paystorm::domain::command::{Action, Outcome};
+use paystorm::domain::ids::{AccountId, RefundId};
+use paystorm::domain::payment::Payment;
+use paystorm::domain::submission::Kind;
+use paystorm::search::embedded::EmbeddedIndex;
+use paystorm::search::{PaymentDocument, SearchIndex, SearchSettings};
+use paystorm::store::{Store, StoreKind};
+
+use crate::making::{answer, at, keyed, one, operate, submit};
+use crate::stores::{TestStore, both};
+
+const TABLES: [&str; 7] = ["payment", "refund", "movement", "wallet", "journal", "idempotency", "reader"];
+
+/// Runs SQL beside the store, as somebody with a console would.
+async fn sql(test: &TestStore, statements: &str) {
+    match test.settings.kind {
+        StoreKind::Embedded => {
+            let path = test.dir.path().join("paystorm.sqlite3");
+            let mut conn = SqliteConnection::establish(&path.to_string_lossy()).expect("the file opens");
+            conn.batch_execute("PRAGMA busy_timeout=5000").expect("a pragma");
+            conn.batch_execute(statements).unwrap_or_else(|error| panic!("{statements}: {error}"));
+        }
+        StoreKind::Mysql => {
+            let mut conn = AsyncMysqlConnection::establish(&test.settings.url).await.expect("MySQL answers");
+            for statement in statements.split(';').filter(|statement| !statement.trim().is_empty()) {
+                conn.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+            }
+        }
+    }
+}
+
+/// A few payments that rest, one of each kind of ledger effect; the first is a charge with a key and a refund.
+async fn fill(store: &dyn Store) -> Vec<Payment> {
+    let (owner, payee) = (AccountId::generate(), AccountId::generate());
+    let approve = async |payment: Payment| one(store, answer(&payment, Outcome::Approved), at(5)).await;
+    let charge = approve(one(store, keyed(owner, "order-1"), at(0)).await).await;
+    let refund = Action::Refund { refund: RefundId::generate(), amount_minor: Some(40) };
+    let charge = approve(one(store, operate(&charge, refund), at(6)).await).await;
+    let topup = approve(one(store, submit(owner, Kind::TopUp, 500), at(7)).await).await;
+    let sent = approve(one(store, submit(owner, Kind::Transfer { payee }, 70), at(8)).await).await;
+    vec![charge, topup, sent]
+}
+
+async fn look(store: &Arc<dyn Store>) -> Report {
+    let mut snapshot = store.snapshot().await.expect("snapshot");
+    let options = AuditOptions { at_rest: true, page: 2, ..AuditOptions::default() };
+    audit(snapshot.as_mut(), None, None, &options).await.expect("an audit comes to its end")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What is done to the store, and what `verify` must call it.
+fn corruptions(payments: &[Payment]) -> Vec<(Name, String)> {
+    let payment = format!("x'{}'", hex(payments[0].id().as_bytes()));
+    let topup = format!("x'{}'", hex(payments[1].id().as_bytes()));
+    let wallet = format!("x'{}'", hex(&payments[0].submission().own_wallet().to_key()));
+    let nobody = format!("x'{}'", "ee".repeat(16));
+    let doubled =
+        "INSERT INTO movement SELECT payment, version+50, debit, credit, amount, currency, at FROM movement";
+    let columns = "(payment,version,debit,credit,amount,currency,at)";
+    let outside = format!("x'{}', x'{}'", hex(b"acquirer"), hex(b"bank"));
+    vec![
+        (Name::LostMovement, format!("DELETE FROM movement WHERE payment={topup}")),
+        (Name::DoubledEffect, format!("{doubled} WHERE payment={topup}")),
+        (Name::AlteredAmount, format!("UPDATE movement SET amount=amount+1 WHERE payment={topup}")),
+        (
+            Name::AlteredMovement,
+            format!("UPDATE movement SET debit=x'{}' WHERE payment={topup}", hex(b"bank")),
+        ),
+        (
+            Name::UnexplainedMovement,
+            format!("INSERT INTO movement {columns} VALUES ({topup}, 90, {outside}, 5, 'EUR', 1)"),
+        ),
+        (
+            Name::OrphanMovement,
+            format!("INSERT INTO movement {columns} VALUES ({nobody}, 1, {outside}, 5, 'EUR', 1)"),
+        ),
+        (Name::WrongBalance, format!("UPDATE wallet SET balance=balance+1 WHERE id={wallet}")),
+        (Name::NegativeBalance, format!("UPDATE wallet SET balance=-1 WHERE id={wallet}")),
+        (Name::MissingWallet, format!("DELETE FROM wallet WHERE id={wallet}")),
+        (Name::WrongInTransit, format!("DELETE FROM movement WHERE payment={payment} AND version=5")),
+        (Name::JournalHole, "DELETE FROM journal WHERE seq=2".to_owned()),
+        (Name::JournalHole, "DELETE FROM journal WHERE seq=(SELECT seq FROM head)".to_owned()),
+        (Name::DamagedJournal, "UPDATE journal SET body=x'00' WHERE seq=3".to_owned()),
+        (
+            Name::WrongJournalEntry,
+            "UPDATE journal SET body=(SELECT body FROM keep_journal WHERE seq=1) WHERE seq=2".to_owned(),
+        ),
+        (
+            Name::WrongCursor,
+            "INSERT INTO reader (name,position,lease_until) VALUES ('index',999,0)".to_owned(),
+        ),
+        (Name::IllegalHistory, format!("UPDATE payment SET history=x'92c0' WHERE id={payment}")),
+        (Name::IllegalHistory, format!("UPDATE payment SET history=x'90' WHERE id={payment}")),
+        (Name::WrongColumn, format!("UPDATE payment SET status=10 WHERE id={payment}")),
+        (Name::WrongColumn, format!("UPDATE payment SET due_at=1 WHERE id={payment}")),
+        (Name::MissingRefund, "DELETE FROM refund".to_owned()),
+        (Name::DanglingRefund, format!("UPDATE refund SET payment={topup}")),
+        (Name::DanglingKey, format!("UPDATE idempotency SET payment={nobody}")),
+        (Name::DanglingKey, "UPDATE idempotency SET version=99".to_owned()),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_corruption_of_the_store_is_named() {
+    for test in both().await {
+        let payments = fill(test.store.as_ref()).await;
+        let sound = look(&test.store).await;
+        assert!(sound.passed(), "{}: {sound}", test.name);
+        let keep = TABLES.map(|table| format!("CREATE TABLE keep_{table} AS SELECT * FROM {table}"));
+        sql(&test, &keep.join(";")).await;
+        let repair = TABLES
+            .map(|table| format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM keep_{table}"));
+        for (name, corruption) in corruptions(&payments) {
+            sql(&test, &corruption).await;
+            let report = look(&test.store).await;
+            let named = report.counts().contains_key(&name);
+            assert!(named, "{}: {corruption}: not named {:?}, but\n{report}", test.name, name);
+            assert!(report.summary().contains("FAILED"), "{}", test.name);
+            sql(&test, &repair.join(";")).await;
+            let repaired = look(&test.store).await;
+            assert!(repaired.passed(), "{}: after {corruption}: {repaired}", test.name);
+        }
+        test.remove().await;
+    }
+}
+
+async fn look_with(store: &Arc<dyn Store>, index: &Arc<dyn SearchIndex>) -> Report {
+    index.commit(0).await.expect("committed");
+    let mut snapshot = store.snapshot().await.expect("snapshot");
+    let options = AuditOptions { at_rest: true, index_lag: Duration::ZERO, ..AuditOptions::default() };
+    let mut view = Arc::clone(index);
+    let side = IndexSide { view: &mut view, current: store };
+    audit(snapshot.as_mut(), Some(side), None, &options).await.expect("an audit comes to its end")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_corruption_of_the_index_is_named() {
+    let documents = |payment: &Payment| PaymentDocument::of(payment, &());
+    let test = crate::stores::sqlite().await;
+    let payments = fill(test.store.as_ref()).await;
+    let stale = payments[1].at_version(1).expect("it had a first version");
+    let stranger =
+        one(crate::stores::sqlite().await.store.as_ref(), keyed(AccountId::generate(), "k"), at(0)).await;
+    for (name, planted) in [
+        (Name::MissingDocument, vec![&payments[0], &payments[2]]),
+        (Name::StaleDocument, vec![&payments[0], &stale, &payments[2]]),
+        (Name::ExtraDocument, vec![&payments[0], &payments[1], &payments[2], &stranger]),
+    ] {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let settings = SearchSettings { path: dir.path().to_path_buf(), ..SearchSettings::default() };
+        let index: Arc<dyn SearchIndex> =
+            Arc::new(EmbeddedIndex::open(&settings).await.expect("the index opens"));
+        let planted: Vec<_> = planted.into_iter().flat_map(documents).collect();
+        index.apply(&planted).await.expect("applied");
+        let report = look_with(&test.store, &index).await;
+        assert_eq!(report.counts().keys().collect::<Vec<_>>(), [&name], "{report}");
+        if name != Name::ExtraDocument {
+            index.apply(&payments.iter().flat_map(documents).collect::<Vec<_>>()).await.expect("applied");
+            let repaired = look_with(&test.store, &index).await;
+            assert!(repaired.passed(), "{repaired}");
+        }
+        index.close().await;
+    }
+    test.remove().await;
+}

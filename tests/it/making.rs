@@ -1,0 +1,88 @@
+//! Commands, made up, and a way to decide them on a store without an engine around it.
+
+use paystorm::domain::card::{Card, YearMonth};
+use paystorm::domain::command::{
+    Action, Answer, Command, IdempotencyKey, OperatePayment, Outcome, SubmitPayment,
+};
+use paystorm::domain::currency::Currency;
+use paystorm::domain::decide::Policy;
+use paystorm::domain::ids::{AccountId, BatchId, PaymentId};
+use paystorm::domain::money::Money;
+use paystorm::domain::payment::Payment;
+use paystorm::domain::submission::{CaptureMethod, Kind, Lane, Submission};
+use paystorm::domain::time::Timestamp;
+use paystorm::engine::decide_batch::{DecidedBatch, decide_batch, keys_of};
+use paystorm::store::{Store, StoreResult};
+
+pub fn at(ms: u64) -> Timestamp {
+    Timestamp::from_micros(1_769_817_600_000_000).plus_ms(ms)
+}
+
+pub fn submission(owner: AccountId, kind: Kind, amount_minor: i64) -> SubmitPayment {
+    let card = Card::from_token("pm_card_visa", &[7; 32], YearMonth { year: 2026, month: 1 });
+    // Before the id, so that the id's millisecond is not before it.
+    let created_at = Timestamp::now();
+    let submission = Submission {
+        id: PaymentId::generate(),
+        owner,
+        kind,
+        amount: Money::new(amount_minor, Currency::EUR),
+        capture: CaptureMethod::Automatic,
+        lane: Lane::Bulk,
+        created_at,
+        draw_key: 1,
+        description: Some("a few words".to_owned()),
+        metadata: vec![("order".to_owned(), "42".to_owned())],
+        run: None,
+    };
+    let card = (!kind.takes_from_wallet()).then(|| card.expect("a known token"));
+    SubmitPayment { submission, card, confirm: true, idempotency: None }
+}
+
+pub fn submit(owner: AccountId, kind: Kind, amount_minor: i64) -> Command {
+    Command::Submit(Box::new(submission(owner, kind, amount_minor)))
+}
+
+pub fn keyed(owner: AccountId, key: &str) -> Command {
+    let idempotency = Some(IdempotencyKey::new(key, b"the same"));
+    Command::Submit(Box::new(SubmitPayment { idempotency, ..submission(owner, Kind::Charge, 100) }))
+}
+
+pub fn answer(payment: &Payment, outcome: Outcome) -> Command {
+    let work = payment.queued_work().next().expect("queued work");
+    Command::Answer(Answer { work, started_at: Timestamp::now(), outcome })
+}
+
+pub fn operate(payment: &Payment, action: Action) -> Command {
+    Command::Operate(OperatePayment {
+        payment: payment.id(),
+        actor: payment.owner(),
+        action,
+        idempotency: None,
+    })
+}
+
+/// Decides these in one transaction; returns its place in the line and the batch without its rows.
+pub async fn decide(
+    store: &dyn Store,
+    commands: &[Command],
+    now: Timestamp,
+) -> StoreResult<(u64, DecidedBatch)> {
+    let commands: Vec<&Command> = commands.iter().collect();
+    let keys = keys_of(commands.iter().copied());
+    let policy = Policy { retry_delays_ms: vec![1_000], ..Policy::default() };
+    let mut decided = DecidedBatch::default();
+    let mut run = |_seq: u64, loaded| {
+        decided = decide_batch(&commands, loaded, &policy, now);
+        std::mem::take(&mut decided.write)
+    };
+    let seq = store.line_execute(BatchId::generate(), &keys, &mut run).await?;
+    Ok((seq, decided))
+}
+
+/// Decides one command that must be admitted; returns the payment after it.
+pub async fn one(store: &dyn Store, command: Command, now: Timestamp) -> Payment {
+    let (_, mut decided) = decide(store, &[command], now).await.expect("committed");
+    let decision = decided.decisions.remove(0).expect("admitted");
+    Payment::clone(&decision.payment.expect("the payment"))
+}

@@ -1,0 +1,105 @@
+//! Accounts, sessions, keys, and what an installation remembers of itself.
+
+use paystorm::domain::ids::{AccountId, ApiKeyId, SessionId};
+use paystorm::store::{NewAccount, NewApiKey, NewSession};
+
+use crate::making::at;
+use crate::stores::both;
+
+fn account(email: Option<&str>, parent: Option<AccountId>) -> NewAccount {
+    NewAccount {
+        id: AccountId::generate(),
+        email: email.map(str::to_owned),
+        name: "Zoë 🦊".to_owned(),
+        password_hash: email.map(|_| "$argon2id$".to_owned()),
+        parent,
+        created_at: at(0),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_belongs_to_one_account() {
+    for test in both().await {
+        let store = test.store.as_ref();
+        let ann = account(Some("ann@example.org"), None);
+        assert!(store.account_insert(&ann).await.expect("inserted"), "{}", test.name);
+        let twice = account(Some("ann@example.org"), None);
+        assert!(!store.account_insert(&twice).await.expect("refused"), "{}", test.name);
+        let found = store.account_by_email("ann@example.org").await.expect("read").expect("ann");
+        assert_eq!(
+            (found.id, found.name.as_str(), found.created_at),
+            (ann.id, "Zoë 🦊", at(0)),
+            "{}",
+            test.name
+        );
+        assert!(store.account_by_email("bob@example.org").await.expect("read").is_none(), "{}", test.name);
+        store.account_set_password(ann.id, "$other$").await.expect("set");
+        let found = store.account_get(&[ann.id, AccountId::generate()]).await.expect("read");
+        assert_eq!(found.len(), 1, "{}", test.name);
+        assert_eq!(found[0].password_hash.as_deref(), Some("$other$"), "{}", test.name);
+        let many: Vec<NewAccount> = (0..700).map(|_| account(None, Some(ann.id))).collect();
+        store.account_insert_many(&many).await.expect("inserted");
+        let page = store.account_children(ann.id, None, 600).await.expect("read");
+        let rest = store.account_children(ann.id, page.last().map(|last| last.id), 600).await.expect("read");
+        assert_eq!((page.len(), rest.len()), (600, 100), "{}", test.name);
+        let ids: Vec<_> = page.iter().chain(&rest).map(|child| child.id).collect();
+        assert_eq!(ids, many.iter().map(|child| child.id).collect::<Vec<_>>(), "{}", test.name);
+        test.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_end_and_keys_are_revoked_by_their_owner() {
+    for test in both().await {
+        let store = test.store.as_ref();
+        let (ann, bob) = (AccountId::generate(), AccountId::generate());
+        let session = NewSession {
+            id: SessionId::generate(),
+            account: ann,
+            token_hash: [1; 32],
+            created_at: at(0),
+            expires_at: at(1_000),
+            user_agent: "a browser".to_owned(),
+        };
+        store.session_insert(&session).await.expect("inserted");
+        let get = |hash: [u8; 32], ms| async move { store.session_get(&hash, at(ms)).await.expect("read") };
+        assert_eq!(get([1; 32], 999).await.map(|found| found.account), Some(ann), "{}", test.name);
+        assert!(get([1; 32], 1_000).await.is_none() && get([2; 32], 0).await.is_none(), "{}", test.name);
+        assert!(!store.session_delete(bob, session.id).await.expect("refused"), "{}", test.name);
+        assert_eq!(store.session_list(ann).await.expect("read").len(), 1, "{}", test.name);
+        assert!(store.session_delete(ann, session.id).await.expect("deleted"), "{}", test.name);
+        assert!(get([1; 32], 0).await.is_none(), "{}", test.name);
+        let key = NewApiKey {
+            id: ApiKeyId::generate(),
+            account: ann,
+            secret_hash: [3; 32],
+            last4: "wxyz".to_owned(),
+            name: "till 1".to_owned(),
+            created_at: at(0),
+        };
+        store.api_key_insert(&key).await.expect("inserted");
+        let known = async || store.api_key_get(&[3; 32]).await.expect("read").map(|found| found.last4);
+        assert_eq!(known().await.as_deref(), Some("wxyz"), "{}", test.name);
+        assert!(!store.api_key_revoke(bob, key.id, at(1)).await.expect("refused"), "{}", test.name);
+        assert!(store.api_key_revoke(ann, key.id, at(2)).await.expect("revoked"), "{}", test.name);
+        assert!(!store.api_key_revoke(ann, key.id, at(3)).await.expect("only once"), "{}", test.name);
+        assert_eq!(known().await, None, "{}", test.name);
+        let listed = store.api_key_list(ann).await.expect("read");
+        assert_eq!(listed[0].revoked_at, Some(at(2)), "{}: revoked ones stay listed", test.name);
+        test.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installation_keeps_its_first_word() {
+    for test in both().await {
+        let store = test.store.as_ref();
+        assert_eq!(store.installation_get("key").await.expect("read"), None, "{}", test.name);
+        assert_eq!(store.installation_set_once("key", b"one").await.expect("set"), b"one", "{}", test.name);
+        assert_eq!(store.installation_set_once("key", b"two").await.expect("set"), b"one", "{}", test.name);
+        assert_eq!(store.installation_get("key").await.expect("read").as_deref(), Some(&b"one"[..]));
+        assert!(store.migrate().await.expect("nothing left to do").is_empty(), "{}", test.name);
+        assert!(store.durability().await.expect("read").durable, "{}", test.name);
+        test.remove().await;
+    }
+}

@@ -1,0 +1,164 @@
+//! Lists by keyset, what is due, what is open, and a snapshot that stands still.
+
+use paystorm::domain::command::{Action, Outcome};
+use paystorm::domain::event::TechnicalError;
+use paystorm::domain::ids::{AccountId, PaymentId, RefundId};
+use paystorm::domain::payment::Payment;
+use paystorm::domain::submission::Kind;
+use paystorm::store::{PaymentFilter, RefundRecord};
+
+use crate::making::{answer, at, one, operate, submit};
+use crate::stores::both;
+
+fn ids(payments: &[Payment]) -> Vec<PaymentId> {
+    payments.iter().map(Payment::id).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_paged_in_both_directions_and_filtered() {
+    for test in both().await {
+        let store = test.store.as_ref();
+        let (owner, stranger) = (AccountId::generate(), AccountId::generate());
+        let mut made = Vec::new();
+        for n in 0..7 {
+            let kind = if n % 3 == 0 { Kind::TopUp } else { Kind::Charge };
+            made.push(one(store, submit(owner, kind, 10 + n), at(0)).await.id());
+            one(store, submit(stranger, Kind::Charge, 1), at(0)).await;
+            // Ids of one millisecond are in order too; times only tell milliseconds apart.
+            tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+        }
+        made.reverse();
+        let list =
+            async |filter: PaymentFilter| ids(&store.payment_list(owner, &filter).await.expect("listed"));
+        let page = PaymentFilter { limit: 3, ..PaymentFilter::default() };
+        assert_eq!(list(page.clone()).await, made[..3], "{}: newest first", test.name);
+        let older = PaymentFilter { before: Some(made[2]), ..page.clone() };
+        assert_eq!(list(older).await, made[3..6], "{}: further back", test.name);
+        let newer = PaymentFilter { after: Some(made[5]), ..page.clone() };
+        assert_eq!(list(newer).await, made[2..5], "{}: the page before, newest first", test.name);
+        let all = PaymentFilter { limit: 100, ..page };
+        let topups: Vec<_> =
+            made.iter().copied().rev().step_by(3).collect::<Vec<_>>().into_iter().rev().collect();
+        let kinds = vec![Kind::TopUp.to_code()];
+        assert_eq!(list(PaymentFilter { kinds, ..all.clone() }).await, topups, "{}", test.name);
+        let stored = store.payment_get(&[made[2]]).await.expect("read");
+        let created = stored[0].submission().created_at;
+        let from = PaymentFilter { created_from: Some(created), ..all.clone() };
+        assert_eq!(list(from).await, made[..=2], "{}: from", test.name);
+        let to = PaymentFilter { created_to: Some(created), ..all.clone() };
+        assert_eq!(list(to).await, made[3..], "{}: to", test.name);
+        assert_eq!(list(all).await, made, "{}", test.name);
+        let scanned = store.payment_scan(Some(made[6]), 3).await.expect("scanned");
+        assert_eq!(scanned.len(), 3, "{}", test.name);
+        assert!(scanned.is_sorted_by_key(Payment::id) && scanned[0].id() > made[6], "{}", test.name);
+        test.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_due_comes_in_the_order_of_its_time() {
+    for test in both().await {
+        let store = test.store.as_ref();
+        let owner = AccountId::generate();
+        let mut waiting = Vec::new();
+        for now in [3_000, 1_000, 2_000] {
+            let charge = one(store, submit(owner, Kind::Charge, 5), at(0)).await;
+            let broken = Outcome::Broken(TechnicalError::Timeout);
+            waiting.push(one(store, answer(&charge, broken), at(now)).await);
+        }
+        let due = |ms, limit| store.payment_due(at(ms), limit);
+        assert_eq!(store.payment_next_due().await.expect("read"), Some(at(2_000)), "{}", test.name);
+        assert!(due(1_999, 10).await.expect("read").is_empty(), "{}", test.name);
+        let order = [waiting[1].id(), waiting[2].id(), waiting[0].id()];
+        assert_eq!(due(9_000, 10).await.expect("read"), order, "{}", test.name);
+        assert_eq!(due(3_000, 10).await.expect("read"), order[..2], "{}", test.name);
+        assert_eq!(due(9_000, 1).await.expect("read"), order[..1], "{}", test.name);
+        for payment in &waiting {
+            let requeued =
+                one(store, paystorm::domain::command::Command::TimerDue(payment.id()), at(9_000)).await;
+            // The one retry there is breaks as well.
+            one(store, answer(&requeued, Outcome::Broken(TechnicalError::Timeout)), at(9_001)).await;
+        }
+        assert_eq!(store.payment_next_due().await.expect("read"), None, "{}", test.name);
+        let parked = store.payment_parked(owner, 2).await.expect("read");
+        assert_eq!(ids(&parked), [waiting[2].id(), waiting[1].id()], "{}: newest first", test.name);
+        let replayed = one(store, operate(&parked[0], Action::Replay), at(9_002)).await;
+        assert!(!replayed.is_parked());
+        assert_eq!(store.payment_parked(owner, 9).await.expect("read").len(), 2, "{}", test.name);
+        test.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_work_is_read_by_its_place_in_the_line() {
+    for test in both().await {
+        let store = test.store.as_ref();
+        let owner = AccountId::generate();
+        let batch: Vec<_> = (0..3).map(|_| submit(owner, Kind::Charge, 5)).collect();
+        crate::making::decide(store, &batch, at(0)).await.expect("committed");
+        let alone = one(store, submit(owner, Kind::Charge, 6), at(1)).await;
+        let mut found = Vec::new();
+        let mut after = (0, None);
+        loop {
+            let page = store.work_open(after, 2).await.expect("read");
+            let Some(last) = page.last() else { break };
+            after = (last.seq, Some(last.payment.id()));
+            found.extend(page.iter().map(|open| (open.seq, open.payment.id())));
+        }
+        let mut wanted: Vec<_> = batch.iter().map(|command| (1, command.payment())).collect();
+        wanted.push((2, alone.id()));
+        assert_eq!(found, wanted, "{}", test.name);
+        assert_eq!(store.work_open_count().await.expect("counted"), 4, "{}", test.name);
+        one(store, answer(&alone, Outcome::Approved), at(2)).await;
+        assert_eq!(store.work_open_count().await.expect("counted"), 3, "{}", test.name);
+        test.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refunds_are_found_by_id_and_listed_by_owner() {
+    for test in both().await {
+        let store = test.store.as_ref();
+        let owner = AccountId::generate();
+        let charge = one(store, submit(owner, Kind::Charge, 50), at(0)).await;
+        let charge = one(store, answer(&charge, Outcome::Approved), at(1)).await;
+        let made = [RefundId::generate(), RefundId::generate()];
+        for refund in made {
+            one(store, operate(&charge, Action::Refund { refund, amount_minor: Some(5) }), at(2)).await;
+        }
+        let record = |id| RefundRecord { id, owner, payment: charge.id() };
+        assert_eq!(store.refund_get(made[0]).await.expect("read"), Some(record(made[0])), "{}", test.name);
+        assert_eq!(store.refund_get(RefundId::generate()).await.expect("read"), None, "{}", test.name);
+        let list = store.refund_list(owner, None, 9).await.expect("read");
+        assert_eq!(list, [record(made[1]), record(made[0])], "{}", test.name);
+        let older = store.refund_list(owner, Some(made[1]), 9).await.expect("read");
+        assert_eq!(older, [record(made[0])], "{}", test.name);
+        assert!(store.refund_list(AccountId::generate(), None, 9).await.expect("read").is_empty());
+        test.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_does_not_see_what_came_after_it() {
+    for test in both().await {
+        let store = test.store.as_ref();
+        let owner = AccountId::generate();
+        let first = one(store, submit(owner, Kind::Charge, 5), at(0)).await;
+        let mut snapshot = store.snapshot().await.expect("snapshot");
+        one(store, answer(&first, Outcome::Approved), at(1)).await;
+        one(store, submit(owner, Kind::Charge, 6), at(2)).await;
+        assert_eq!(snapshot.head().await.expect("head"), 1, "{}", test.name);
+        let rows = snapshot.payments(None, 10).await.expect("read");
+        assert_eq!(rows.len(), 1, "{}", test.name);
+        assert_eq!(rows[0].folded.as_ref().map(Payment::version), Ok(1), "{}", test.name);
+        assert!(snapshot.movements(None, 10).await.expect("read").is_empty(), "{}", test.name);
+        assert!(snapshot.wallets(None, 10).await.expect("read").is_empty(), "{}", test.name);
+        assert_eq!(snapshot.journal(0, 10).await.expect("read").len(), 1, "{}", test.name);
+        drop(snapshot);
+        let mut later = store.snapshot().await.expect("snapshot");
+        assert_eq!(later.payments(None, 10).await.expect("read").len(), 2, "{}", test.name);
+        // A table that a snapshot reads cannot be dropped.
+        drop(later);
+        test.remove().await;
+    }
+}

@@ -1,0 +1,78 @@
+//! Cursors and leases.
+
+use std::time::Duration;
+
+use paystorm::domain::ids::InstanceId;
+use paystorm::store::Lease;
+
+use crate::making::at;
+use crate::stores::both;
+
+const TTL: Duration = Duration::from_secs(6);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_is_held_by_one_at_a_time() {
+    for test in both().await {
+        let store = test.store.as_ref();
+        let (one, two) = (InstanceId::generate(), InstanceId::generate());
+        let take = |holder, ms| store.lease_take("index", holder, at(ms), TTL);
+        assert_eq!(take(one, 0).await.expect("asked"), Lease::Held { until: at(6_000) }, "{}", test.name);
+        let taken = Lease::Taken { holder: one, until: at(6_000) };
+        assert_eq!(take(two, 5_000).await.expect("asked"), taken, "{}", test.name);
+        // Renewed, also at the same moment.
+        assert_eq!(take(one, 0).await.expect("asked"), Lease::Held { until: at(6_000) }, "{}", test.name);
+        assert_eq!(
+            take(one, 4_000).await.expect("asked"),
+            Lease::Held { until: at(10_000) },
+            "{}",
+            test.name
+        );
+        let taken = Lease::Taken { holder: one, until: at(10_000) };
+        assert_eq!(take(two, 7_000).await.expect("asked"), taken, "{}", test.name);
+        // Expired.
+        assert_eq!(
+            take(two, 10_001).await.expect("asked"),
+            Lease::Held { until: at(16_001) },
+            "{}",
+            test.name
+        );
+        assert!(matches!(take(one, 10_002).await.expect("asked"), Lease::Taken { .. }), "{}", test.name);
+        // Only its holder can give it back.
+        store.lease_release("index", one).await.expect("nothing to release");
+        assert!(matches!(take(one, 10_003).await.expect("asked"), Lease::Taken { .. }), "{}", test.name);
+        store.lease_release("index", two).await.expect("released");
+        assert_eq!(
+            take(one, 10_004).await.expect("asked"),
+            Lease::Held { until: at(16_004) },
+            "{}",
+            test.name
+        );
+        // Another lease is another's.
+        let other = store.lease_take("timers", two, at(0), TTL).await.expect("asked");
+        assert_eq!(other, Lease::Held { until: at(6_000) }, "{}", test.name);
+        test.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_moves_only_for_the_holder_of_its_lease() {
+    for test in both().await {
+        let store = test.store.as_ref();
+        let (one, two) = (InstanceId::generate(), InstanceId::generate());
+        assert_eq!(store.cursor_get("index").await.expect("read"), 0, "{}", test.name);
+        assert!(!store.cursor_set("index", one, 5).await.expect("refused"), "{}", test.name);
+        store.lease_take("index", one, at(0), TTL).await.expect("taken");
+        assert!(store.cursor_set("index", one, 5).await.expect("moved"), "{}", test.name);
+        // Set to what it is: still moved, not refused.
+        assert!(store.cursor_set("index", one, 5).await.expect("moved"), "{}", test.name);
+        assert!(!store.cursor_set("index", two, 9).await.expect("refused"), "{}", test.name);
+        store.lease_take("index", two, at(7_000), TTL).await.expect("taken over");
+        assert!(!store.cursor_set("index", one, 6).await.expect("refused"), "{}", test.name);
+        assert_eq!(store.cursor_get("index").await.expect("read"), 5, "the next holder goes on there");
+        store.cursor_reset("index", 2).await.expect("reset");
+        store.cursor_reset("other", 3).await.expect("reset");
+        let cursors = store.cursor_list().await.expect("read");
+        assert_eq!(cursors, [("index".to_owned(), 2), ("other".to_owned(), 3)], "{}", test.name);
+        test.remove().await;
+    }
+}
