@@ -189,9 +189,9 @@ async fn bounds(server: Arc<Server>) {
     assert_eq!(closed(&mut socket).await, Some(CloseCode::Policy));
 }
 
-/// One reader sleeps while another follows everything: the sleeper is told to look again, the other misses nothing.
+/// One reader sleeps while another follows everything: the sleeper is told to look again or closed, the other misses nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_reader_resyncs_and_holds_up_nobody() {
+async fn a_slow_reader_holds_up_nobody() {
     with(Stack::Embedded, |_| {}, slow_reader).await;
 }
 
@@ -225,22 +225,20 @@ async fn slow_reader(server: Arc<Server>) {
             settled.extend(done.filter_map(|row| row["id"].as_str().map(str::to_owned)));
         }
     };
+    // One frame every three seconds. Whether that is slow or too slow depends on what the system buffers: either it is told
+    // to look again, or it is closed as too slow (docs/websocket.md, "Slow readers").
     let crawl = async {
-        // Just enough to be alive: one frame every three seconds.
         loop {
             tokio::time::sleep(Duration::from_secs(3)).await;
-            if next(&mut slow).await.expect("open")["type"] == "resync" {
-                return true;
+            match next(&mut slow).await {
+                Ok(frame) if frame["type"] == "resync" => return None,
+                Ok(_) => {}
+                Err(code) => return code,
             }
         }
     };
-    tokio::select! {
-        told = crawl => assert!(told),
-        ((), ()) = async { tokio::join!(submit, follow) } => {}
-    }
-    loop {
-        if next(&mut slow).await.expect("open")["type"] == "resync" {
-            break;
-        }
-    }
+    let all = async { tokio::join!(submit, follow) };
+    let (told, _) = tokio::join!(tokio::time::timeout(Duration::from_secs(120), crawl), all);
+    let told = told.expect("told or closed in time");
+    assert!(matches!(told, None | Some(CloseCode::Again)), "{told:?}");
 }
