@@ -195,7 +195,7 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
     if last || chance.percent(20) {
         people.shutdown().await;
         for pipeline in pipelines {
-            pipeline.stop(Duration::from_secs(40)).await;
+            pipeline.stop(Instant::now() + Duration::from_secs(40)).await;
         }
     }
     world.now = clock();
