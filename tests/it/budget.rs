@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use paystorm::accounts::Directory;
 use paystorm::app::pipeline::{Parts, Pipeline};
 use paystorm::broker::embedded::EmbeddedBroker;
@@ -75,7 +77,7 @@ async fn a_card_payment_keeps_to_its_budget() {
     assert!(counters.documents.get() <= count, "{} document writes", counters.documents.get());
     let counts = test.store.snapshot().await.expect("snapshot").counts().await.expect("counts");
     assert_eq!((counts.payments, counts.movements, counts.idempotency), (count, count, count));
-    pipeline.stop(Duration::from_secs(20)).await;
+    pipeline.stop(Instant::now() + Duration::from_secs(20)).await;
     test.remove().await;
 }
 
@@ -92,6 +94,6 @@ async fn a_flood_shares_its_commits() {
     assert!(commits * 100 <= 2 * COUNT as u64, "{commits} commits for {COUNT} payments");
     assert!(rows <= 5 * COUNT as u64, "{rows} rows for {COUNT} payments");
     assert_eq!(counters.messages.get(), COUNT as u64);
-    pipeline.stop(Duration::from_secs(30)).await;
+    pipeline.stop(Instant::now() + Duration::from_secs(30)).await;
     test.remove().await;
 }
