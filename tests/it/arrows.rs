@@ -58,7 +58,7 @@ fn the_reader_of_arrows_sees_a_wrong_one() {
     let text = "use crate::web::error;\n    let x = crate::store::mysql::MySqlStore::open();\n// crate::app is only named here\n";
     assert_eq!(
         uses(text),
-        [(1, "web::error;".to_owned()), (2, "store::mysql::MySqlStore::open();".to_owned())]
+        [(1, "web::error;".to_owned()), (2, "store::mysql::MySqlStore::open(".to_owned())]
     );
 }
 
