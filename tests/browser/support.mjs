@@ -106,7 +106,7 @@ export async function person(browser, origin, name, options = {}) {
   page.on("request", (request) => seen.requests.push(request.url()));
   page.on("pageerror", (error) => seen.errors.push(String(error)));
   page.on("console", (message) => message.type() === "error" && seen.errors.push(message.text()));
-  const email = `${name.toLowerCase()}-${randomBytes(4).toString("hex")}@example.com`;
+  const email = `${name.toLowerCase().replaceAll(" ", "-")}-${randomBytes(4).toString("hex")}@example.com`;
   await page.goto(`${origin}/register`);
   await page.getByLabel("Name").fill(name);
   await page.getByLabel("E-mail").fill(email);
