@@ -148,9 +148,6 @@ export PAYSTORM_BIN=$root/target/release/paystorm
 section 'services start'
 own_services_start
 
-section 'tests'
-cargo test --release --locked
-
 section 'pages in a browser'
 shopt -s nullglob
 browser_tests=(tests/browser/*.test.mjs)
@@ -160,6 +157,10 @@ if [ ${#browser_tests[@]} -gt 0 ]; then
 else
   say 'there are none yet'
 fi
+
+# After the pages: killing and starving servers leaves the services busy for a while.
+section 'tests'
+cargo test --release --locked
 
 section 'services stop'
 own_services_stop
