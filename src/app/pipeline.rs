@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -110,7 +111,7 @@ impl Pipeline {
             ring.clone(),
             Arc::clone(&counters),
         );
-        let line = tokio::spawn(batcher::run(lanes, writer, settings.engine.batch_max));
+        let line = spawn_line(batcher::run(lanes, writer, settings.engine.batch_max), &*parts.store);
         let (workers, readers) = (Group::new(), Group::new());
         let start = Start { settings, parts: &parts, clock, instance, counters: &counters, ring: &ring };
         start.readers(&readers);
@@ -139,6 +140,16 @@ impl Pipeline {
         if tokio::time::timeout(share(1), self.parts.search.close()).await.is_err() {
             tracing::warn!("the search index did not close in time");
         }
+    }
+}
+
+/// Starts the line, on a thread of its own where the store wants that.
+fn spawn_line(line: impl Future<Output = ()> + Send + 'static, store: &dyn Store) -> JoinHandle<()> {
+    if store.line_blocks() {
+        let runtime = Handle::current();
+        tokio::task::spawn_blocking(move || runtime.block_on(line))
+    } else {
+        tokio::spawn(line)
     }
 }
 

@@ -2,7 +2,7 @@
 //! for writing) and runs a shared query. What really differs are the adapter's inherent methods named at the end.
 
 macro_rules! implement_store {
-    ($Store:ty, $Snapshot:ty) => {
+    ($Store:ty, $Snapshot:ty, line_blocks = $blocks:literal) => {
         #[async_trait::async_trait]
         impl $crate::store::Store for $Store {
             async fn line_execute(
@@ -12,6 +12,9 @@ macro_rules! implement_store {
                 decide: DecideBatch<'_>,
             ) -> StoreResult<u64> {
                 self.line_transaction(batch, keys, decide).await
+            }
+            fn line_blocks(&self) -> bool {
+                $blocks
             }
             async fn batch_committed(&self, seq: u64, batch: BatchId) -> StoreResult<bool> {
                 self.line_quiet().await?;

@@ -3,11 +3,14 @@
 //! Adapters are `sqlite.rs` and `mysql.rs`; only `app` names them. Depends on the domain alone. The contract that both
 //! adapters meet is one test suite in `tests/it/store.rs`.
 
+mod at_once;
 mod batch;
 mod error;
 mod implement;
+mod line;
 mod multi_row;
 pub mod mysql;
+mod place;
 mod queries;
 mod records;
 mod rows;
@@ -57,6 +60,9 @@ pub trait Store: Send + Sync + 'static {
         keys: &BatchKeys,
         decide: DecideBatch<'_>,
     ) -> StoreResult<u64>;
+
+    /// Whether [`Store::line_execute`] blocks the thread it is polled on; the line needs one of its own then.
+    fn line_blocks(&self) -> bool;
 
     /// Whether the batch at `seq` is the one named.
     async fn batch_committed(&self, seq: u64, batch: BatchId) -> StoreResult<bool>;

@@ -15,9 +15,15 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
 use super::settings::StoreSettings;
+use super::{BatchKeys, DecideBatch};
 
 type Conn = AsyncMysqlConnection;
 
+mod line {
+    super::super::line::keyed_queries!(super::Conn, diesel_async::RunQueryDsl);
+    super::super::line::line_queries!(super::Conn);
+}
+use line::{execute_rows, head, payment_get};
 super::queries::shared_queries!(Conn);
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/mysql");
@@ -184,11 +190,13 @@ async fn transaction(
     decide: DecideBatch<'_>,
 ) -> StoreResult<u64> {
     conn.batch_execute("BEGIN").await?;
-    let seq = head_take(conn).await?;
-    if !line_body(conn, seq, batch, keys, decide).await? {
+    let seq = line::head_take(conn).await?;
+    let mut write = decide(seq, line::load(conn, keys).await?);
+    let Some(journal) = write.journal.take() else {
         conn.batch_execute("ROLLBACK").await?;
         return Ok(0);
-    }
+    };
+    line::write(conn, seq, batch, &write, journal).await?;
     match conn.batch_execute("COMMIT").await {
         Ok(()) => Ok(seq),
         Err(error) => Err(StoreError::CommitUnknown { seq, cause: error.to_string() }),
@@ -263,4 +271,4 @@ async fn keep_alive(line: Weak<Mutex<Line>>) {
     }
 }
 
-super::implement::implement_store!(MySqlStore, MySqlSnapshot);
+super::implement::implement_store!(MySqlStore, MySqlSnapshot, line_blocks = false);

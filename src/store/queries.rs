@@ -1,4 +1,5 @@
-//! The queries that both adapters share, as one macro expanded for each connection type.
+//! The queries that both adapters share besides those of the line ([`super::line`]), as one macro expanded for each
+//! connection type.
 //!
 //! diesel's `MultiConnection` cannot pair an asynchronous MySQL connection with a wrapped SQLite one, and being generic
 //! over connection and backend would drown each query in bounds. What differs (opening a transaction, pragmas, sessions'
@@ -14,132 +15,15 @@ macro_rules! shared_queries {
         use $crate::domain::ids::{AccountId, ApiKeyId, BatchId, InstanceId, PaymentId, RefundId, SessionId};
         use $crate::domain::payment::Payment;
         use $crate::domain::time::Timestamp;
-        use $crate::store::batch::{BatchKeys, BatchWrite, JournalRecord, Loaded, RefundRecord};
-        use $crate::store::multi_row::{Cell, KeyIn, Statement};
+        use $crate::store::batch::{JournalRecord, RefundRecord};
+        use $crate::store::multi_row::{Cell, KeyIn};
         use $crate::store::records::{
             Account, ApiKey, AuditPayment, IdempotencyAudit, Lease, MovementRecord, NewAccount, NewApiKey,
             NewSession, OpenWork, PaymentFilter, Session, TableCounts, WalletRecord,
         };
         use $crate::store::rows::{self, signed, unsigned};
         use $crate::store::schema;
-        use $crate::store::{DecideBatch, StoreError, StoreResult};
-
-        /// Runs rows through a statement of fixed sizes; returns the number of rows the server says it touched.
-        async fn execute_rows(
-            conn: &mut $Conn,
-            statement: &'static Statement,
-            cells: &[Cell],
-        ) -> StoreResult<()> {
-            for chunk in statement.chunks(cells) {
-                RunQueryDsl::execute(chunk, conn).await?;
-            }
-            Ok(())
-        }
-
-        // ---- the line ----
-
-        /// Takes the head lock; everything until the end of the transaction is ordered after it.
-        async fn head_take(conn: &mut $Conn) -> StoreResult<u64> {
-            use schema::head::dsl;
-            diesel::update(dsl::head.filter(dsl::shard.eq(0)))
-                .set(dsl::seq.eq(dsl::seq + 1))
-                .execute(conn)
-                .await?;
-            head(conn).await
-        }
-
-        async fn head(conn: &mut $Conn) -> StoreResult<u64> {
-            use schema::head::dsl;
-            let seq: i64 = dsl::head.filter(dsl::shard.eq(0)).select(dsl::seq).first(conn).await?;
-            Ok(unsigned(seq))
-        }
-
-        /// The body of the transaction: load, decide, write. Returns whether anything was written.
-        async fn line_body(
-            conn: &mut $Conn,
-            seq: u64,
-            batch: BatchId,
-            keys: &BatchKeys,
-            decide: DecideBatch<'_>,
-        ) -> StoreResult<bool> {
-            let loaded = load(conn, keys).await?;
-            let write = decide(seq, loaded);
-            let Some(body) = &write.journal else {
-                return Ok(false);
-            };
-            write_rows(conn, seq, &write).await?;
-            let row = [
-                Cell::Big(signed(seq)),
-                Cell::Bytes(batch.as_bytes().to_vec()),
-                Cell::Big(write.at.micros()),
-                Cell::Bytes(body.clone()),
-            ];
-            execute_rows(conn, &rows::JOURNAL_INSERT, &row).await?;
-            Ok(true)
-        }
-
-        async fn load(conn: &mut $Conn, keys: &BatchKeys) -> StoreResult<Loaded> {
-            let mut loaded = Loaded::default();
-            let mut wallets = keys.wallets.clone();
-            for payment in payment_get(conn, &keys.payments).await? {
-                wallets.push(payment.submission().own_wallet());
-                wallets.extend(payment.submission().payee_wallet());
-                loaded.payments.insert(payment.id(), payment);
-            }
-            wallets.sort_unstable();
-            wallets.dedup();
-            for chunk in wallets.chunks(KeyIn::<()>::MAX) {
-                use schema::wallet::dsl;
-                let found: Vec<rows::WalletRow> = dsl::wallet
-                    .filter(KeyIn::new(dsl::id, chunk.iter().map(|wallet| wallet.to_key())))
-                    .select(rows::WalletRow::as_select())
-                    .load(conn)
-                    .await?;
-                for row in found {
-                    loaded.balances.insert(rows::wallet_id(&row.id)?, row.balance);
-                }
-            }
-            for chunk in keys.idempotency.chunks(KeyIn::<()>::MAX) {
-                use schema::idempotency::dsl;
-                let found: Vec<rows::IdempotencyRow> = dsl::idempotency
-                    .filter(KeyIn::new(dsl::k, chunk.iter().map(|key| key.to_vec())))
-                    .select(rows::IdempotencyRow::as_select())
-                    .load(conn)
-                    .await?;
-                for row in &found {
-                    let record = row.decode()?;
-                    loaded.idempotency.insert((record.key, record.owner), record);
-                }
-            }
-            Ok(loaded)
-        }
-
-        async fn write_rows(conn: &mut $Conn, seq: u64, write: &BatchWrite) -> StoreResult<()> {
-            let mut cells = Vec::with_capacity(write.inserts.len() * 12);
-            for payment in &write.inserts {
-                rows::push_payment(&mut cells, payment, seq, true)?;
-            }
-            execute_rows(conn, &rows::PAYMENT_INSERT, &cells).await?;
-            cells.clear();
-            for payment in &write.updates {
-                rows::push_payment(&mut cells, payment, seq, false)?;
-            }
-            execute_rows(conn, &rows::PAYMENT_UPDATE, &cells).await?;
-            cells.clear();
-            write.refunds.iter().for_each(|refund| rows::push_refund(&mut cells, refund));
-            execute_rows(conn, &rows::REFUND_INSERT, &cells).await?;
-            cells.clear();
-            write.movements.iter().for_each(|movement| rows::push_movement(&mut cells, movement));
-            execute_rows(conn, &rows::MOVEMENT_INSERT, &cells).await?;
-            cells.clear();
-            for (wallet, balance) in &write.balances {
-                cells.extend([Cell::Bytes(wallet.to_key()), Cell::Big(*balance)]);
-            }
-            execute_rows(conn, &rows::WALLET_UPSERT, &cells).await?;
-            cells.clear();
-            write.idempotency.iter().for_each(|record| rows::push_idempotency(&mut cells, record));
-            execute_rows(conn, &rows::IDEMPOTENCY_INSERT, &cells).await
-        }
+        use $crate::store::{StoreError, StoreResult};
 
         async fn batch_committed(conn: &mut $Conn, seq: u64, batch: BatchId) -> StoreResult<bool> {
             use schema::journal::dsl;
@@ -247,22 +131,6 @@ macro_rules! shared_queries {
         }
 
         // ---- payments ----
-
-        async fn payment_get(conn: &mut $Conn, ids: &[PaymentId]) -> StoreResult<Vec<Payment>> {
-            use schema::payment::dsl;
-            let mut payments = Vec::with_capacity(ids.len());
-            for chunk in ids.chunks(KeyIn::<()>::MAX) {
-                let found: Vec<rows::PaymentRow> = dsl::payment
-                    .filter(KeyIn::new(dsl::id, chunk.iter().map(|id| id.as_bytes().to_vec())))
-                    .select(rows::PaymentRow::as_select())
-                    .load(conn)
-                    .await?;
-                for row in &found {
-                    payments.push(row.decode()?);
-                }
-            }
-            Ok(payments)
-        }
 
         async fn payment_list(
             conn: &mut $Conn,

@@ -1,23 +1,37 @@
 //! The embedded store: SQLite in the data directory, write-ahead log, `synchronous=FULL`.
 //!
-//! One connection writes, behind a fair lock; a small pool reads. Nothing else may open the file for writing while the
+//! One connection writes, behind a fair lock; a small pool reads. The line's transactions run on the thread that asks for
+//! them, all others on threads that may block. Nothing else may open the file for writing while the
 //! process runs (the instance lease sees to it).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
+use diesel_async::SimpleAsyncConnection;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
-use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
 
+use super::at_once::at_once;
+use super::place::Place;
 use super::settings::StoreSettings;
+use super::{BatchKeys, BatchWrite, DecideBatch, Loaded};
 
-type Conn = SyncConnectionWrapper<SqliteConnection>;
+type Conn = SyncConnectionWrapper<SqliteConnection, Place>;
 
+/// The queries of the line, run where they stand.
+mod line {
+    super::super::line::keyed_queries!(diesel::SqliteConnection, super::super::at_once::RunAtOnce);
+    super::super::line::line_queries!(diesel::SqliteConnection);
+}
+mod keyed {
+    super::super::line::keyed_queries!(super::Conn, diesel_async::RunQueryDsl);
+}
+use keyed::{execute_rows, head, payment_get};
 super::queries::shared_queries!(Conn);
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -27,6 +41,8 @@ const BUSY_TIMEOUT_MS: u32 = 5_000;
 pub struct SqliteStore {
     path: PathBuf,
     writer: Mutex<Conn>,
+    /// The writer's.
+    place: Place,
     readers: Arc<ReadPool>,
 }
 
@@ -60,7 +76,8 @@ impl SqliteStore {
     /// [`StoreError::Unavailable`] if the file cannot be opened or the settings durability rests on do not hold.
     pub async fn open(data_dir: &Path, settings: &StoreSettings) -> StoreResult<Self> {
         let path = data_dir.join("paystorm.sqlite3");
-        let mut conn = connect(&path).await?;
+        let place = Place::default();
+        let mut conn = connect(&path, &place).await?;
         let pages = settings.checkpoint_pages;
         // The page size only takes effect on a file that is still empty, before the log is switched on.
         conn.batch_execute(&format!(
@@ -75,7 +92,7 @@ impl SqliteStore {
             acquire_timeout: Duration::from_millis(settings.acquire_timeout_ms),
             runtime: Handle::current(),
         };
-        Ok(Self { path, writer: Mutex::new(conn), readers: Arc::new(readers) })
+        Ok(Self { path, writer: Mutex::new(conn), place, readers: Arc::new(readers) })
     }
 
     async fn reader(&self) -> StoreResult<Reader> {
@@ -93,29 +110,11 @@ impl SqliteStore {
         decide: DecideBatch<'_>,
     ) -> StoreResult<u64> {
         let mut conn = self.writer.lock().await;
-        conn.batch_execute("BEGIN IMMEDIATE").await?;
-        let body = async {
-            let seq = head_take(&mut conn).await?;
-            Ok::<_, StoreError>((seq, line_body(&mut conn, seq, batch, keys, decide).await?))
-        }
-        .await;
-        match body {
-            Ok((seq, true)) => match conn.batch_execute("COMMIT").await {
-                Ok(()) => Ok(seq),
-                Err(error) => {
-                    roll_back(&mut conn).await;
-                    Err(StoreError::CommitUnknown { seq, cause: error.to_string() })
-                }
-            },
-            Ok((_, false)) => {
-                roll_back(&mut conn).await;
-                Ok(0)
-            }
-            Err(error) => {
-                roll_back(&mut conn).await;
-                Err(error)
-            }
-        }
+        let _here = self.place.stay();
+        let keys = keys.clone();
+        let (seq, loaded) = step(&mut conn, move |conn| begin(conn, &keys)).await?;
+        let write = decide(seq, loaded);
+        step(&mut conn, move |conn| finish(conn, seq, batch, write)).await
     }
 
     /// Nothing is in flight once the writer is free: SQLite ends a transaction before it says so.
@@ -155,7 +154,7 @@ impl SqliteStore {
     }
 
     async fn open_snapshot(&self) -> StoreResult<SqliteSnapshot> {
-        let mut conn = connect(&self.path).await?;
+        let mut conn = connect(&self.path, &Place::default()).await?;
         conn.batch_execute("PRAGMA query_only=ON; BEGIN DEFERRED;").await?;
         // The first read pins the moment.
         head(&mut conn).await?;
@@ -163,23 +162,57 @@ impl SqliteStore {
     }
 }
 
-async fn connect(path: &Path) -> StoreResult<Conn> {
-    let mut conn = Conn::establish(&path.to_string_lossy())
+async fn connect(path: &Path, place: &Place) -> StoreResult<Conn> {
+    let url = path.to_string_lossy().into_owned();
+    let opened = tokio::task::spawn_blocking(move || SqliteConnection::establish(&url))
         .await
         .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let plain = opened.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let mut conn = Conn::with_runtime(plain, place.clone());
     conn.batch_execute(&format!("PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")).await?;
     Ok(conn)
 }
 
 async fn connect_reader(path: PathBuf) -> StoreResult<Conn> {
-    let mut conn = connect(&path).await?;
+    let mut conn = connect(&path, &Place::default()).await?;
     conn.batch_execute("PRAGMA query_only=ON; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;").await?;
     Ok(conn)
 }
 
-async fn roll_back(conn: &mut Conn) {
+/// Runs a step of a transaction; what fails is rolled back.
+async fn step<T: Send + 'static>(
+    conn: &mut Conn,
+    step: impl FnOnce(&mut SqliteConnection) -> StoreResult<T> + Send + 'static,
+) -> StoreResult<T> {
+    let guarded = move |conn: &mut SqliteConnection| Ok(step(conn).inspect_err(|_| roll_back(conn)));
+    conn.spawn_blocking(guarded).await?
+}
+
+/// Opens the transaction, takes the head and loads.
+fn begin(conn: &mut SqliteConnection, keys: &BatchKeys) -> StoreResult<(u64, Loaded)> {
+    conn.batch_execute("BEGIN IMMEDIATE")?;
+    at_once(async {
+        let seq = line::head_take(conn).await?;
+        Ok((seq, line::load(conn, keys).await?))
+    })
+}
+
+/// Writes and commits, or rolls back where there is nothing to write (and then no place is taken: zero).
+fn finish(conn: &mut SqliteConnection, seq: u64, batch: BatchId, mut write: BatchWrite) -> StoreResult<u64> {
+    let Some(journal) = write.journal.take() else {
+        roll_back(conn);
+        return Ok(0);
+    };
+    at_once(line::write(conn, seq, batch, &write, journal))?;
+    match conn.batch_execute("COMMIT") {
+        Ok(()) => Ok(seq),
+        Err(error) => Err(StoreError::CommitUnknown { seq, cause: error.to_string() }),
+    }
+}
+
+fn roll_back(conn: &mut SqliteConnection) {
     // Some errors have already rolled back; then there is nothing to do and SQLite says so.
-    if let Err(error) = conn.batch_execute("ROLLBACK").await {
+    if let Err(error) = conn.batch_execute("ROLLBACK") {
         tracing::debug!(error = %error, "nothing to roll back");
     }
 }
@@ -250,4 +283,4 @@ impl Drop for Reader {
     }
 }
 
-super::implement::implement_store!(SqliteStore, SqliteSnapshot);
+super::implement::implement_store!(SqliteStore, SqliteSnapshot, line_blocks = true);

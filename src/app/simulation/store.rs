@@ -194,6 +194,10 @@ impl Store for SimStore {
         if told { Ok(seq) } else { Err(unknown) }
     }
 
+    fn line_blocks(&self) -> bool {
+        false
+    }
+
     async fn batch_committed(&self, seq: u64, batch: BatchId) -> StoreResult<bool> {
         if self.sabotage == Sabotage::UnsettledCommit {
             return Ok(false);

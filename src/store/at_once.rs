@@ -1,0 +1,51 @@
+//! Running diesel's queries where they stand: the methods of diesel-async's `RunQueryDsl` that [`super::line`] uses, on a plain
+//! SQLite connection, with futures that are ready when made. Whoever calls them is on a thread that may block.
+
+use std::future::{Future, Ready, ready};
+
+use diesel::dsl::Limit;
+use diesel::query_dsl::methods::{ExecuteDsl, LimitDsl, LoadQuery};
+use diesel::result::QueryResult;
+use diesel::{RunQueryDsl, SqliteConnection};
+use futures_util::FutureExt;
+
+use super::{StoreError, StoreResult};
+
+/// `execute`, `first` and `load`, at once.
+pub trait RunAtOnce: Sized {
+    /// Runs a statement; the number of rows it touched.
+    fn execute(self, conn: &mut SqliteConnection) -> Ready<QueryResult<usize>>
+    where
+        Self: RunQueryDsl<SqliteConnection> + ExecuteDsl<SqliteConnection>,
+    {
+        ready(RunQueryDsl::execute(self, conn))
+    }
+
+    /// The first row.
+    fn first<'query, U>(self, conn: &mut SqliteConnection) -> Ready<QueryResult<U>>
+    where
+        Self: RunQueryDsl<SqliteConnection> + LimitDsl,
+        Limit<Self>: LoadQuery<'query, SqliteConnection, U>,
+    {
+        ready(RunQueryDsl::first(self, conn))
+    }
+
+    /// All rows.
+    fn load<'query, U>(self, conn: &mut SqliteConnection) -> Ready<QueryResult<Vec<U>>>
+    where
+        Self: RunQueryDsl<SqliteConnection> + LoadQuery<'query, SqliteConnection, U>,
+    {
+        ready(RunQueryDsl::load(self, conn))
+    }
+}
+
+impl<Q> RunAtOnce for Q {}
+
+/// The outcome of a step made of such queries alone.
+///
+/// # Errors
+/// The step's; or [`StoreError::Refused`] if it waited for something else, which is a defect.
+pub fn at_once<T>(step: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
+    step.now_or_never()
+        .unwrap_or_else(|| Err(StoreError::Refused("a step on SQLite waited for something".to_owned())))
+}

@@ -1,0 +1,158 @@
+//! The queries of the ordered line, as macros expanded for each connection and each way of running a query on it.
+//!
+//! MySQL runs them through diesel-async. On SQLite every asynchronous statement is a visit to another thread and back, and
+//! each value and row is copied on the way; a transaction has a dozen of them. There the same functions run on diesel's own
+//! connection with [`super::at_once::RunAtOnce`], and only whole steps of a transaction change threads.
+
+/// What the line and the others ask alike.
+macro_rules! keyed_queries {
+    ($Conn:ty, $($dsl:ident)::+) => {
+        use $($dsl)::+ as _;
+        use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
+
+        use $crate::domain::ids::PaymentId;
+        use $crate::domain::payment::Payment;
+        use $crate::store::StoreResult;
+        use $crate::store::multi_row::{Cell, KeyIn, Statement};
+        use $crate::store::rows::{self, unsigned};
+        use $crate::store::schema;
+
+        /// Runs rows through a statement of fixed sizes.
+        pub(super) async fn execute_rows(
+            conn: &mut $Conn,
+            statement: &'static Statement,
+            cells: &[Cell],
+        ) -> StoreResult<()> {
+            for chunk in statement.chunks(cells) {
+                chunk.execute(conn).await?;
+            }
+            Ok(())
+        }
+
+        /// The last place taken in the line.
+        pub(super) async fn head(conn: &mut $Conn) -> StoreResult<u64> {
+            use schema::head::dsl;
+            let seq: i64 = dsl::head.filter(dsl::shard.eq(0)).select(dsl::seq).first(conn).await?;
+            Ok(unsigned(seq))
+        }
+
+        pub(super) async fn payment_get(conn: &mut $Conn, ids: &[PaymentId]) -> StoreResult<Vec<Payment>> {
+            use schema::payment::dsl;
+            let mut payments = Vec::with_capacity(ids.len());
+            for chunk in ids.chunks(KeyIn::<()>::MAX) {
+                let found: Vec<rows::PaymentRow> = dsl::payment
+                    .filter(KeyIn::new(dsl::id, chunk.iter().map(|id| id.as_bytes().to_vec())))
+                    .select(rows::PaymentRow::as_select())
+                    .load(conn)
+                    .await?;
+                for row in &found {
+                    payments.push(row.decode()?);
+                }
+            }
+            Ok(payments)
+        }
+    };
+}
+pub(super) use keyed_queries;
+
+/// One transaction of the line in steps: take the head, load, (decide,) write. Stands beside [`keyed_queries`].
+macro_rules! line_queries {
+    ($Conn:ty) => {
+        use $crate::domain::ids::BatchId;
+        use $crate::store::batch::{BatchKeys, BatchWrite, Loaded};
+        use $crate::store::rows::signed;
+
+        /// Takes the head lock; everything until the end of the transaction is ordered after it.
+        pub(super) async fn head_take(conn: &mut $Conn) -> StoreResult<u64> {
+            use schema::head::dsl;
+            diesel::update(dsl::head.filter(dsl::shard.eq(0)))
+                .set(dsl::seq.eq(dsl::seq + 1))
+                .execute(conn)
+                .await?;
+            head(conn).await
+        }
+
+        /// What the batch needs to be decided.
+        pub(super) async fn load(conn: &mut $Conn, keys: &BatchKeys) -> StoreResult<Loaded> {
+            let mut loaded = Loaded::default();
+            let mut wallets = keys.wallets.clone();
+            for payment in payment_get(conn, &keys.payments).await? {
+                wallets.push(payment.submission().own_wallet());
+                wallets.extend(payment.submission().payee_wallet());
+                loaded.payments.insert(payment.id(), payment);
+            }
+            wallets.sort_unstable();
+            wallets.dedup();
+            for chunk in wallets.chunks(KeyIn::<()>::MAX) {
+                use schema::wallet::dsl;
+                let found: Vec<rows::WalletRow> = dsl::wallet
+                    .filter(KeyIn::new(dsl::id, chunk.iter().map(|wallet| wallet.to_key())))
+                    .select(rows::WalletRow::as_select())
+                    .load(conn)
+                    .await?;
+                for row in found {
+                    loaded.balances.insert(rows::wallet_id(&row.id)?, row.balance);
+                }
+            }
+            for chunk in keys.idempotency.chunks(KeyIn::<()>::MAX) {
+                use schema::idempotency::dsl;
+                let found: Vec<rows::IdempotencyRow> = dsl::idempotency
+                    .filter(KeyIn::new(dsl::k, chunk.iter().map(|key| key.to_vec())))
+                    .select(rows::IdempotencyRow::as_select())
+                    .load(conn)
+                    .await?;
+                for row in &found {
+                    let record = row.decode()?;
+                    loaded.idempotency.insert((record.key, record.owner), record);
+                }
+            }
+            Ok(loaded)
+        }
+
+        /// Writes the batch's rows and its journal row.
+        pub(super) async fn write(
+            conn: &mut $Conn,
+            seq: u64,
+            batch: BatchId,
+            write: &BatchWrite,
+            journal: Vec<u8>,
+        ) -> StoreResult<()> {
+            write_rows(conn, seq, write).await?;
+            let row = [
+                Cell::Big(signed(seq)),
+                Cell::Bytes(batch.as_bytes().to_vec()),
+                Cell::Big(write.at.micros()),
+                Cell::Bytes(journal),
+            ];
+            execute_rows(conn, &rows::JOURNAL_INSERT, &row).await
+        }
+
+        async fn write_rows(conn: &mut $Conn, seq: u64, write: &BatchWrite) -> StoreResult<()> {
+            let mut cells = Vec::with_capacity(write.inserts.len() * 12);
+            for payment in &write.inserts {
+                rows::push_payment(&mut cells, payment, seq, true)?;
+            }
+            execute_rows(conn, &rows::PAYMENT_INSERT, &cells).await?;
+            cells.clear();
+            for payment in &write.updates {
+                rows::push_payment(&mut cells, payment, seq, false)?;
+            }
+            execute_rows(conn, &rows::PAYMENT_UPDATE, &cells).await?;
+            cells.clear();
+            write.refunds.iter().for_each(|refund| rows::push_refund(&mut cells, refund));
+            execute_rows(conn, &rows::REFUND_INSERT, &cells).await?;
+            cells.clear();
+            write.movements.iter().for_each(|movement| rows::push_movement(&mut cells, movement));
+            execute_rows(conn, &rows::MOVEMENT_INSERT, &cells).await?;
+            cells.clear();
+            for (wallet, balance) in &write.balances {
+                cells.extend([Cell::Bytes(wallet.to_key()), Cell::Big(*balance)]);
+            }
+            execute_rows(conn, &rows::WALLET_UPSERT, &cells).await?;
+            cells.clear();
+            write.idempotency.iter().for_each(|record| rows::push_idempotency(&mut cells, record));
+            execute_rows(conn, &rows::IDEMPOTENCY_INSERT, &cells).await
+        }
+    };
+}
+pub(super) use line_queries;
