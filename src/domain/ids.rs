@@ -10,16 +10,32 @@ use serde::{Deserialize, Serialize};
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const TEXT_LEN: usize = 22;
 
+/// Ten digits fit a `u64`, whose division is one instruction; that of a `u128` is a call.
+const CHUNK_LEN: usize = 10;
+const CHUNK: u128 = 62_u128.pow(10);
+
 /// Encodes 128 bits as 22 base-62 digits, order-preserving.
 #[must_use]
-pub fn base62_encode(mut value: u128) -> String {
-    let mut text = [b'0'; TEXT_LEN];
-    for slot in text.iter_mut().rev() {
-        let digit = usize::try_from(value % 62).unwrap_or(0);
-        *slot = DIGITS.get(digit).copied().unwrap_or(b'0');
-        value /= 62;
+pub fn base62_encode(value: u128) -> String {
+    with_base62("", value)
+}
+
+/// The digits of `value` behind `prefix`.
+fn with_base62(prefix: &str, mut value: u128) -> String {
+    let mut digits = [b'0'; TEXT_LEN];
+    for part in digits.rchunks_mut(CHUNK_LEN) {
+        let mut low = u64::try_from(value % CHUNK).unwrap_or(0);
+        value /= CHUNK;
+        for slot in part.iter_mut().rev() {
+            let digit = usize::try_from(low % 62).unwrap_or(0);
+            *slot = DIGITS.get(digit).copied().unwrap_or(b'0');
+            low /= 62;
+        }
     }
-    text.iter().map(|byte| char::from(*byte)).collect()
+    let mut text = String::with_capacity(prefix.len() + TEXT_LEN);
+    text.push_str(prefix);
+    text.extend(digits.iter().map(|byte| char::from(*byte)));
+    text
 }
 
 /// Decodes what [`base62_encode`] made; `None` for anything else, overflow included.
@@ -84,14 +100,14 @@ macro_rules! id {
             /// The text form under another of the accepted prefixes.
             #[must_use]
             pub fn with_prefix(&self, prefix: &str) -> String {
-                format!("{prefix}{}", base62_encode(self.0.as_u128()))
+                with_base62(prefix, self.0.as_u128())
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let prefix = Self::PREFIXES.first().copied().unwrap_or_default();
-                write!(f, "{prefix}{}", base62_encode(self.0.as_u128()))
+                f.write_str(&self.with_prefix(prefix))
             }
         }
 

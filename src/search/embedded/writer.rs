@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::schema::IndexRecordOption;
-use tantivy::{DocSet, Index, IndexReader, IndexWriter, SegmentReader, TERMINATED};
+use tantivy::{DocSet, Index, IndexReader, IndexWriter, Searcher, TERMINATED};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::search::document::{DocKey, PaymentDocument};
@@ -64,7 +64,8 @@ pub(super) fn spawn(
     writer.set_merge_policy(Box::new(merging));
     let payload = Payload::read(index)?;
     let (sender, receiver) = mpsc::channel(CALLS_MAX);
-    let thread = Writer { writer, reader, fields, payload, uncommitted: HashMap::new() };
+    let searchable = Searchable::now(&reader)?;
+    let thread = Writer { writer, reader, searchable, fields, payload, uncommitted: HashMap::new() };
     let handle =
         std::thread::Builder::new().name("search-writer".to_owned()).spawn(move || thread.run(receiver))?;
     Ok((sender, handle))
@@ -73,6 +74,7 @@ pub(super) fn spawn(
 struct Writer {
     writer: IndexWriter,
     reader: IndexReader,
+    searchable: Searchable,
     fields: Fields,
     payload: Payload,
     uncommitted: HashMap<DocKey, u64>,
@@ -104,13 +106,12 @@ impl Writer {
     }
 
     fn apply(&mut self, documents: &[PaymentDocument]) -> tantivy::Result<Applied> {
-        let searcher = self.reader.searcher();
         let mut applied = Applied::default();
         for document in documents {
             let key = document.key.to_string();
             let known = match self.uncommitted.get(&document.key) {
                 Some(version) => Some(*version),
-                None => committed_version(searcher.segment_readers(), &self.fields, document.key, &key)?,
+                None => self.searchable.version(&self.fields, document.key, &key)?,
             };
             if known.is_some_and(|known| known >= document.version) {
                 applied.stale += 1;
@@ -123,7 +124,6 @@ impl Writer {
             self.uncommitted.insert(document.key, document.version);
             applied.changed += 1;
         }
-        drop(searcher);
         if self.uncommitted.len() >= UNCOMMITTED_MAX {
             self.commit(self.payload)?;
         }
@@ -137,6 +137,7 @@ impl Writer {
         self.write(payload).inspect_err(|_| self.roll_back())?;
         self.payload = payload;
         self.reader.reload()?;
+        self.searchable = Searchable::now(&self.reader)?;
         self.uncommitted.clear();
         Ok(())
     }
@@ -160,33 +161,43 @@ impl Writer {
     }
 }
 
-/// The version under which a key is searchable. Ids are ordered by time, so the range of a segment's ids rules out almost
-/// every segment for a payment that is new or recent.
-fn committed_version(
-    segments: &[SegmentReader],
-    fields: &Fields,
-    key: DocKey,
-    text: &str,
-) -> tantivy::Result<Option<u64>> {
-    let (high, _) = split_id(u128::from_be_bytes(*key.payment.as_bytes()));
-    for segment in segments {
-        let ids = segment.fast_fields().u64(ID_HIGH)?;
-        if high < ids.min_value() || high > ids.max_value() {
-            continue;
-        }
-        let index = segment.inverted_index(fields.key)?;
-        let Some(mut postings) = index.read_postings(&fields.key_term(text), IndexRecordOption::Basic)?
-        else {
-            continue;
+/// What was committed last, with the span of ids of each of its segments. Ids are ordered by time, so the spans rule out
+/// almost every segment for a payment that is new or recent.
+struct Searchable {
+    searcher: Searcher,
+    spans: Vec<(u64, u64)>,
+}
+
+impl Searchable {
+    fn now(reader: &IndexReader) -> tantivy::Result<Self> {
+        let searcher = reader.searcher();
+        let span = |segment: &tantivy::SegmentReader| {
+            let ids = segment.fast_fields().u64(ID_HIGH)?;
+            Ok((ids.min_value(), ids.max_value()))
         };
-        while postings.doc() != TERMINATED {
-            if !segment.is_deleted(postings.doc()) {
-                return Ok(segment.fast_fields().u64(VERSION)?.first(postings.doc()));
-            }
-            postings.advance();
-        }
+        let spans = searcher.segment_readers().iter().map(span).collect::<tantivy::Result<_>>()?;
+        Ok(Self { searcher, spans })
     }
-    Ok(None)
+
+    /// The version under which a key is searchable.
+    fn version(&self, fields: &Fields, key: DocKey, text: &str) -> tantivy::Result<Option<u64>> {
+        let (high, _) = split_id(u128::from_be_bytes(*key.payment.as_bytes()));
+        let segments = self.searcher.segment_readers().iter().zip(&self.spans);
+        for (segment, _) in segments.filter(|(_, (first, last))| (*first..=*last).contains(&high)) {
+            let index = segment.inverted_index(fields.key)?;
+            let Some(mut postings) = index.read_postings(&fields.key_term(text), IndexRecordOption::Basic)?
+            else {
+                continue;
+            };
+            while postings.doc() != TERMINATED {
+                if !segment.is_deleted(postings.doc()) {
+                    return Ok(segment.fast_fields().u64(VERSION)?.first(postings.doc()));
+                }
+                postings.advance();
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// A defect or a damaged disk; the details are for the log.
