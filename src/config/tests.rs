@@ -1,6 +1,7 @@
 //! Layers, origins, the table of bad settings, and the file of defaults.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use toml::{Table, Value};
@@ -326,3 +327,28 @@ fn bad_settings_meet_clear_words() {
         .collect();
     assert!(wrong.is_empty(), "got and expected: {wrong:#?}");
 }
+
+#[test]
+fn bad_settings_are_documented() {
+    let mut table = BAD_SETTINGS_HEAD.to_owned();
+    let files = BAD_FILES.iter().map(|(file, expected)| (file.replace('\n', " ⏎ "), *expected));
+    let variables =
+        BAD_VARIABLES.iter().map(|(name, value, expected)| (format!("{name}={value}"), *expected));
+    for (set, expected) in files.chain(variables) {
+        writeln!(table, "| `{set}` | {} |", expected.replace('|', "\\|")).unwrap();
+    }
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/bad-settings.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &table).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), table, "run with UPDATE_DOCS=1");
+}
+
+const BAD_SETTINGS_HEAD: &str = "# Bad settings
+
+Made from the test cases by `UPDATE_DOCS=1 cargo test --lib bad_settings`; not written by hand. Every one ends the program
+before it starts anything, with these words behind `paystorm: `. A file is called `my.toml` here, ⏎ is the end of a line.
+
+| set | said |
+|---|---|
+";

@@ -1,7 +1,10 @@
-//! Bad input on every entrance: the API, the WebSocket, the forms. `docs/bad-input.md` is made from the cases.
+//! Bad input on every entrance: the API, the WebSocket, the forms, the command line. `docs/bad-input.md` is made from the
+//! cases. Settings have a table of their own, beside their code.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -369,6 +372,101 @@ WebSocket, `FORM` a form of the pages, where the field at fault is marked.
 |---|---|---|---|---|---|---|
 ";
 
+/// What is wrong, the arguments, what is on standard input, and what is said on standard error.
+const BAD_COMMANDS: &[(&str, &str, &str, &str)] = &[
+    ("A subcommand that does not exist", "frobnicate", "", "unrecognized subcommand 'frobnicate'"),
+    ("A flag that does not exist", "serve --port 80", "", "unexpected argument '--port' found"),
+    (
+        "An address without a port",
+        "serve --bind nowhere",
+        "",
+        "--bind: server.bind: expected ADDRESS:PORT such as 127.0.0.1:8080, not \"nowhere\"",
+    ),
+    (
+        "A file of settings that is not there",
+        "serve --config nope.toml",
+        "",
+        "--config: cannot read nope.toml: No such file or directory",
+    ),
+    (
+        "A user without an address",
+        "user add nobody",
+        "a good long password",
+        "Not an e-mail address: write it like ada@example.org.",
+    ),
+    ("A short password", "user add ada@example.org", "short", "A password needs 12 to 128 characters."),
+    ("No password", "user add ada@example.org", "", "A password needs 12 to 128 characters."),
+    ("A key for nobody", "user api-key ada@example.org", "", "there is no user ada@example.org"),
+    (
+        "Acknowledgements that are not there",
+        "verify --acks nope",
+        "",
+        "cannot read nope: No such file or directory",
+    ),
+    (
+        "A target that is no web address",
+        "load --target ftp://x --key k --rate 1 --for 1s",
+        "",
+        "invalid value 'ftp://x' for '--target <URL>'",
+    ),
+    (
+        "A load without a key",
+        "load --target http://127.0.0.1:1 --rate 1 --for 1s",
+        "",
+        "the following required arguments were not provided: --key <KEY>",
+    ),
+    (
+        "A rate that is no number",
+        "load --target http://127.0.0.1:1 --key k --rate fast --for 1s",
+        "",
+        "invalid value 'fast' for '--rate <N|max>'",
+    ),
+    (
+        "A duration without a unit",
+        "load --target http://127.0.0.1:1 --key k --rate 1 --for 5",
+        "",
+        "a duration is a number with ms, s, m or h, such as 30s, and at most a week",
+    ),
+    (
+        "A mix of words",
+        "load --target http://127.0.0.1:1 --key k --rate 1 --for 1s --mix charge=x",
+        "",
+        "a mix is written charge=70,transfer=20,refund=10",
+    ),
+    (
+        "A server that is not there",
+        "load --target http://127.0.0.1:1 --key k --rate 1 --for 1s",
+        "",
+        "cannot reach http://127.0.0.1:1/",
+    ),
+];
+
+const COMMANDS_HEAD: &str = "
+On the command line the program ends with an exit code that is not zero:
+
+| what | command | standard input | standard error, in part |
+|---|---|---|---|
+";
+
+/// Runs a command in an empty directory; it must fail in words, at once.
+fn command(arguments: &str, input: &str, said: &str) -> Option<String> {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_paystorm"))
+        .args(arguments.split(' '))
+        .current_dir(dir.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    // Who does not read its input may be gone by now.
+    drop(child.stdin.take().expect("piped").write_all(input.as_bytes()));
+    let output = child.wait_with_output().expect("ended");
+    let text = String::from_utf8_lossy(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    let good = !output.status.success() && text.contains(said) && !text.contains("panicked");
+    (!good).then(|| format!("{}: {text}", output.status))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bad_input_is_answered_as_documented() {
     with(Stack::Embedded, |_| {}, every_case).await;
@@ -392,6 +490,11 @@ async fn every_case(server: Arc<Server>) {
         let status = if *status == 0 { "–".to_owned() } else { status.to_string() };
         writeln!(table, "| {what} | `{target}` | `{body}` | {status} | {kind} | {code} | {param} |")
             .expect("written");
+    }
+    table.push_str(COMMANDS_HEAD);
+    for (what, arguments, input, said) in BAD_COMMANDS {
+        wrong.extend(command(arguments, input, said).map(|problem| format!("{what}: {problem}")));
+        writeln!(table, "| {what} | `paystorm {arguments}` | `{input}` | {said} |").expect("written");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let (_, list) = server.get("/v1/topups").await;
