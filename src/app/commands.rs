@@ -18,6 +18,7 @@ use crate::audit::{self, AuditOptions, IndexSide};
 use crate::cli::{Cli, Command, UserCommand, VerifyArgs};
 use crate::config::{self, Settings};
 use crate::feed::index;
+use crate::search::SearchKind;
 use crate::store::Store;
 use crate::telemetry;
 
@@ -118,12 +119,20 @@ async fn user_api_key(settings: &Settings, email: &str) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the index anew beside the one that serves, then applies what was committed meanwhile.
+/// Builds the index anew beside the one that serves, then applies what was committed meanwhile. An embedded index belongs
+/// to the server on its directory: where one runs, that does it.
 async fn reindex(settings: &Settings) -> anyhow::Result<ExitCode> {
     telemetry::start_logging(&settings.telemetry)?;
-    let _lock = match parts::any_embedded(settings) {
-        true => Some(parts::lock_directory(&settings.data_dir)?),
-        false => None,
+    let _lock = match settings.search.kind {
+        SearchKind::Embedded => match parts::lock_directory(&settings.data_dir) {
+            Ok(lock) => Some(lock),
+            Err(_) => {
+                parts::rebuild_by_server(settings).await?;
+                println!("the running server has built its index anew");
+                return Ok(ExitCode::SUCCESS);
+            }
+        },
+        SearchKind::Elasticsearch => None,
     };
     let store = parts::store(settings).await?;
     let search = parts::search(settings).await?;

@@ -3,6 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use async_trait::async_trait;
@@ -15,11 +16,14 @@ use crate::broker::settings::BrokerKind;
 use crate::config::Settings;
 use crate::domain::ids::InstanceId;
 use crate::search::elasticsearch::ElasticsearchIndex;
-use crate::search::embedded::{EmbeddedIndex, EmbeddedView};
+use crate::search::embedded::{self, EmbeddedIndex, EmbeddedView};
 use crate::search::{DocKey, ScannedDocument, SearchIndex, SearchKind, SearchSettings};
 use crate::store::mysql::MySqlStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreKind};
+
+/// How often it is looked whether the server has built its index.
+const REBUILD_POLL: Duration = Duration::from_millis(200);
 
 /// Held while this process owns the data directory; the system lets go of it however the process ends.
 #[derive(Debug)]
@@ -121,6 +125,22 @@ pub async fn search(settings: &Settings) -> anyhow::Result<Arc<dyn SearchIndex>>
             Arc::new(index)
         }
     })
+}
+
+/// Asks the server that runs on the data directory to build its embedded index anew, and waits until it has.
+///
+/// # Errors
+/// If the directory cannot be written, or the server stopped meanwhile; it builds the index when it starts again.
+pub async fn rebuild_by_server(settings: &Settings) -> anyhow::Result<()> {
+    let path = in_data_dir(settings).path;
+    embedded::request_rebuild(&path).with_context(|| format!("cannot write in {}", path.display()))?;
+    while embedded::rebuild_requested(&path) {
+        tokio::time::sleep(REBUILD_POLL).await;
+        if lock_directory(&settings.data_dir).is_ok() && embedded::rebuild_requested(&path) {
+            bail!("the server has stopped; it builds the index anew when it starts");
+        }
+    }
+    Ok(())
 }
 
 /// The settings of the embedded index with its path inside the data directory.

@@ -26,6 +26,8 @@ use crate::telemetry;
 use crate::web::state::{self, WebMetrics, WebState};
 use crate::web::{origins, routes, security};
 
+/// Under which an embedded store keeps the name of its one instance.
+const INSTANCE_NAME: &str = "instance";
 /// Taken by a process with any embedded part on a store that others could share.
 const INSTANCE_LEASE: &str = "instance";
 const INSTANCE_LEASE_TTL: Duration = Duration::from_secs(15);
@@ -58,9 +60,9 @@ impl App {
             true => Some(parts::lock_directory(&settings.data_dir)?),
             false => None,
         };
-        let instance = InstanceId::generate();
         let stopping = CancellationToken::new();
         let store = parts::store(&settings).await?;
+        let instance = instance(&settings, store.as_ref()).await?;
         let lease = hold_instance_lease(&settings, &store, instance, &stopping).await?;
         let directory = Arc::new(Directory::new(Arc::clone(&store)));
         let parts = Parts {
@@ -122,6 +124,17 @@ impl App {
         tracing::info!("stopped");
         outcome
     }
+}
+
+/// Who this process is to the others. On an embedded store there are none, and one name for life lets a restart take up
+/// the leases of a process that was killed at once.
+async fn instance(settings: &Settings, store: &dyn Store) -> anyhow::Result<InstanceId> {
+    let fresh = InstanceId::generate();
+    if settings.store.kind != StoreKind::Embedded {
+        return Ok(fresh);
+    }
+    let kept = store.installation_set_once(INSTANCE_NAME, fresh.as_bytes()).await?;
+    InstanceId::from_slice(&kept).context("the name of this installation does not have 16 bytes")
 }
 
 async fn listen(

@@ -117,13 +117,11 @@ impl Follower {
         let head = self.store.head().await?;
         self.ring.note_head(head);
         let stored = if self.leased { self.store.cursor_get(name).await? } else { head };
-        let mut tenure = Tenure {
-            follower: self,
-            read: reader.begin(stored, head).await?,
-            saved: stored,
-            renewed: Instant::now(),
-            saved_at: Instant::now(),
+        let Some(read) = self.begin(reader, stored, head).await? else {
+            return Ok(());
         };
+        let mut tenure =
+            Tenure { follower: self, read, saved: stored, renewed: Instant::now(), saved_at: Instant::now() };
         tracing::debug!(reader = name, after = tenure.read, "a reader of the journal begins");
         let outcome = tenure.follow(reader, stop).await;
         if self.leased && stop.is_cancelled() {
@@ -131,6 +129,27 @@ impl Follower {
             self.store.lease_release(name, self.instance).await?;
         }
         outcome
+    }
+
+    /// Lets the reader begin, which may take as long as building an index, and keeps the lease meanwhile. `None` if it was
+    /// lost all the same.
+    async fn begin(
+        &self,
+        reader: &mut dyn Reader,
+        stored: u64,
+        head: u64,
+    ) -> Result<Option<u64>, ReaderError> {
+        let name = reader.name();
+        let mut begun = reader.begin(stored, head);
+        loop {
+            tokio::select! {
+                biased;
+                read = &mut begun => return read.map(Some),
+                () = tokio::time::sleep(LEASE_RENEW), if self.leased => if !self.hold(name).await? {
+                    return Ok(None);
+                },
+            }
+        }
     }
 
     async fn hold(&self, name: &str) -> Result<bool, ReaderError> {

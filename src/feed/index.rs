@@ -276,6 +276,9 @@ impl Reader for Index {
     }
 
     async fn tick(&mut self) -> Result<(), ReaderError> {
+        if self.search.needs_rebuild() {
+            return Err(ReaderError("the index is to be built anew".to_owned()));
+        }
         self.sweep();
         self.write_ready().await?;
         self.commit_due().await

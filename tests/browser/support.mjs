@@ -53,7 +53,7 @@ async function removeTraces(name, mysql, elasticsearch) {
   }
 }
 
-// A running server: { origin, stop() }. `env` adds settings.
+// A running server: { origin, pid, stop(), output(), command(…) }. `env` adds settings; `command` runs the program on the same parts.
 export async function startServer({ stack = "embedded", env = {} } = {}) {
   const data = await mkdtemp(join(tmpdir(), "paystorm-browser-"));
   const { args, env: stackEnv, remove } = stackOf(stack);
@@ -89,7 +89,12 @@ export async function startServer({ stack = "embedded", env = {} } = {}) {
     await rm(data, { recursive: true, force: true });
     await remove();
   };
-  return { origin, stop, output: () => output };
+  const command = (...words) => {
+    const run = spawnSync(BINARY, [...words, ...args, "--data-dir", data], { env: { ...process.env, ...stackEnv, ...env }, encoding: "utf8" });
+    if (run.status !== 0) throw new Error(`${words.join(" ")} ended with ${run.status}: ${run.stderr}${run.stdout}`);
+    return run.stdout;
+  };
+  return { origin, pid: child.pid, stop, output: () => output, command };
 }
 
 export function launchBrowser() {

@@ -281,6 +281,11 @@ impl Stack {
         format!("{}/{}*/{path}", real.services.elasticsearch, real.name)
     }
 
+    /// Which generation of the embedded index serves.
+    pub fn index_generation(&self) -> Option<String> {
+        std::fs::read_to_string(self.dir.path().join("data/search/CURRENT")).ok()
+    }
+
     /// Payments accepted and not yet at rest, counted in the store.
     pub async fn unfinished(&self) -> usize {
         let store = self.store().await;

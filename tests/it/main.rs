@@ -20,6 +20,7 @@ mod engine;
 mod instances;
 mod making;
 mod outage;
+mod reindex;
 mod search;
 mod server;
 mod session;

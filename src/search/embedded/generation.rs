@@ -16,6 +16,8 @@ use super::writer::{Call, Payload, internal, spawn};
 
 const CURRENT: &str = "CURRENT";
 const ASIDE: &str = "damaged-";
+/// Stands in the index's directory while someone waits for it to be built anew.
+const REBUILD: &str = "REBUILD";
 
 /// An open generation: its reader and the way to its writer.
 pub(super) struct Live {
@@ -130,6 +132,24 @@ pub(super) fn make_current(root: &Path, directory: &Path) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&next, root.join(CURRENT))?;
     fs::File::open(root)?.sync_all()
+}
+
+/// Asks the process that holds the index to build it anew.
+pub(super) fn request_rebuild(root: &Path) -> io::Result<()> {
+    fs::write(root.join(REBUILD), [])
+}
+
+/// Whether someone has asked and still waits.
+pub(super) fn rebuild_requested(root: &Path) -> bool {
+    root.join(REBUILD).exists()
+}
+
+/// It has been built anew.
+pub(super) fn rebuild_answered(root: &Path) -> io::Result<()> {
+    match fs::remove_file(root.join(REBUILD)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Removes generations that never came to serve or no longer do. What was moved aside stays.

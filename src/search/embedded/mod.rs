@@ -12,7 +12,7 @@ mod top;
 mod view;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -31,7 +31,7 @@ use super::request::{Cursor, Hit, SearchPage, SearchRequest, Total};
 use super::settings::SearchSettings;
 use super::{Applied, Generation, ScannedDocument, SearchError, SearchHealth, SearchIndex, aggregations};
 
-use generation::{Live, create, make_current, open_current};
+use generation::{Live, create, make_current, open_current, rebuild_answered};
 use schema::{DIGEST, Fields, VERSION};
 use top::TopHits;
 use writer::{Call, Payload, internal};
@@ -81,6 +81,20 @@ impl EmbeddedIndex {
         });
         Ok(Self { inner: Arc::new(inner.await?) })
     }
+}
+
+/// Asks the process that holds the index in this directory to build it anew while it serves; see [`rebuild_requested`].
+///
+/// # Errors
+/// If the directory cannot be written.
+pub fn request_rebuild(path: &Path) -> std::io::Result<()> {
+    generation::request_rebuild(path)
+}
+
+/// Whether [`request_rebuild`] has yet to be answered.
+#[must_use]
+pub fn rebuild_requested(path: &Path) -> bool {
+    generation::rebuild_requested(path)
 }
 
 /// Runs `work` off the runtime. A panic in it is a damaged index or a defect, and becomes an error.
@@ -192,7 +206,7 @@ impl SearchIndex for EmbeddedIndex {
     }
 
     fn needs_rebuild(&self) -> bool {
-        self.inner.needs_rebuild.load(Ordering::Acquire)
+        self.inner.needs_rebuild.load(Ordering::Acquire) || generation::rebuild_requested(&self.inner.root)
     }
 
     fn health(&self) -> watch::Receiver<SearchHealth> {
@@ -318,7 +332,7 @@ impl Generation for EmbeddedGeneration {
             make_current(&inner.root, &live.directory).map_err(io)?;
             let old = std::mem::replace(&mut *inner.live.write(), live);
             old.remove();
-            Ok(())
+            rebuild_answered(&inner.root).map_err(io)
         })
         .await?;
         self.live = None;
