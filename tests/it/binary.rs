@@ -276,7 +276,7 @@ impl Stack {
     }
 
     /// An address below that of the payments' documents in Elasticsearch.
-    pub fn elasticsearch_url(&self, path: &str) -> String {
+    fn elasticsearch_url(&self, path: &str) -> String {
         let real = self.real.as_ref().expect("a real stack");
         format!("{}/{}*/{path}", real.services.elasticsearch, real.name)
     }
@@ -284,6 +284,38 @@ impl Stack {
     /// Which generation of the embedded index serves.
     pub fn index_generation(&self) -> Option<String> {
         std::fs::read_to_string(self.dir.path().join("data/search/CURRENT")).ok()
+    }
+
+    /// Messages in the work queues, as RabbitMQ itself counts them: waiting or handed out.
+    pub async fn messages(&self) -> u64 {
+        let real = self.real.as_ref().expect("a real stack");
+        let url = format!("{}/api/queues/%2F", real.services.amqp_admin.trim_end_matches('/'));
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let all: Value = http.get(url).send().await.expect("an answer").json().await.expect("JSON");
+        let names = [format!("{}.interactive", real.name), format!("{}.bulk", real.name)];
+        let queues = all.as_array().into_iter().flatten();
+        let ours = queues.filter(|queue| names.iter().any(|name| queue["name"] == *name));
+        ours.filter_map(|queue| queue["messages"].as_u64()).sum()
+    }
+
+    /// What MySQL's own client answers to a query that asks for one number.
+    pub fn mysql_number(&self, query: &str) -> u64 {
+        let real = self.real.as_ref().expect("a real stack");
+        let url = url::Url::parse(&real.services.mysql).expect("a URL");
+        let mut client = Command::new("mysql");
+        client.args(["-N", "-h", url.host_str().expect("a host"), "-u", url.username()]);
+        client.args(["-P", &url.port().unwrap_or(3_306).to_string(), "-e", query, &real.name]);
+        client.env("MYSQL_PWD", url.password().unwrap_or_default());
+        let output = client.output().expect("mysql runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        text.trim().parse().unwrap_or_else(|_| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
+    }
+
+    /// Documents that Elasticsearch itself counts.
+    pub async fn documents(&self) -> u64 {
+        let response = reqwest::get(self.elasticsearch_url("_count")).await.expect("an answer");
+        let count: Value = response.json().await.expect("JSON");
+        count["count"].as_u64().unwrap_or(0)
     }
 
     /// Payments accepted and not yet at rest, counted in the store.

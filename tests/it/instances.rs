@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::binary::{Draw, Kind, Stack, lasting_port, on};
+use super::binary::{Draw, Kind, Stack, eventually, lasting_port, on};
 use super::socket::Socket;
 
 async fn prepare(stack: &Stack, latency_ms: u32) {
@@ -40,6 +40,36 @@ async fn a_payment_at_one_instance_is_seen_live_at_the_other() {
         }
         one.stop().await;
         other.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_waits_in_the_queue_for_an_instance_that_works() {
+    const PAYMENTS: u64 = 200;
+    on(Kind::Real, async |stack| {
+        prepare(&stack, 20).await;
+        let key = stack.api_key().await;
+        stack.set("roles.worker", false);
+        let front = stack.serve().await;
+        let mut paying = Socket::open(&front.url, &key).await;
+        let payment =
+            json!({"kind": "charge", "amount": 1250, "currency": "eur", "payment_method": "pm_card_visa"});
+        let payments = vec![payment; usize::try_from(PAYMENTS).expect("few")];
+        paying.ask(json!({"type": "payment.submit_batch", "id": 1, "payments": payments})).await;
+        // The server's own counts are some seconds old.
+        eventually("RabbitMQ counts them", async || stack.messages().await == PAYMENTS).await;
+        assert_eq!(stack.mysql_number("SELECT COUNT(*) FROM payment WHERE open_seq IS NOT NULL"), PAYMENTS);
+
+        stack.set("roles.worker", true);
+        let back = stack.serve().await;
+        eventually("all come to rest", async || stack.unfinished().await == 0).await;
+        assert_eq!(stack.mysql_number("SELECT COUNT(*) FROM payment"), PAYMENTS);
+        eventually("Elasticsearch counts them", async || stack.documents().await == PAYMENTS).await;
+        eventually("the queue is empty", async || stack.messages().await == 0).await;
+        front.stop().await;
+        back.stop().await;
+        stack.verify(&[], true).await;
     })
     .await;
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::binary::{Load, Server, Services, Stack, eventually, on_services};
+use super::binary::{Load, Server, Services, eventually, on_services};
 
 /// How long each is away.
 const AWAY: Duration = Duration::from_secs(30);
@@ -93,13 +93,6 @@ async fn away(services: &OwnServices, server: &Server, load: &mut Load, service:
     println!("{service} back after {back:?}");
 }
 
-/// Documents that Elasticsearch itself counts.
-async fn documents(stack: &Stack) -> u64 {
-    let response = reqwest::get(stack.elasticsearch_url("_count")).await.expect("an answer");
-    let count: Value = response.json().await.expect("JSON");
-    count["count"].as_u64().unwrap_or(0)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_refused_while_search_and_queue_are_away() {
     let services = OwnServices::start();
@@ -118,7 +111,7 @@ async fn nothing_is_refused_while_search_and_queue_are_away() {
         let mut load = begin().await;
         away(&services, &server, &mut load, "elasticsearch", "search").await;
         let accepted = load.acknowledged() as u64;
-        let caught_up = eventually("search catches up", async || documents(&stack).await >= accepted).await;
+        let caught_up = eventually("search catches up", async || stack.documents().await >= accepted).await;
         println!("search caught up after {caught_up:?}");
         let (_, first_acks) = load.finish_clean().await;
 
