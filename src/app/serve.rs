@@ -200,6 +200,7 @@ async fn web_state(
         broker_probe: broker_probe(&parts.broker),
         metrics: WebMetrics::register(&registry)?,
         registry: settings.telemetry.metrics.then_some(registry),
+        imports: Arc::new(tokio::sync::Semaphore::new(state::IMPORTS_MAX)),
         shutdown: stopping.clone(),
     })
 }

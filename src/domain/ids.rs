@@ -164,6 +164,10 @@ id!(
     InstanceId, "inst_"
 );
 id!(
+    /// An upload of payments as CSV.
+    ImportId, "imp_"
+);
+id!(
     /// A card or bank account as it was used.
     MethodId, "pm_"
 );

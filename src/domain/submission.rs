@@ -63,6 +63,9 @@ pub enum Kind {
     },
 }
 
+/// What [`Kind::to_code`] says of a transfer.
+pub const TRANSFER_CODE: i16 = 3;
+
 impl Kind {
     /// The name in queries, documents and live updates.
     #[must_use]
@@ -92,7 +95,7 @@ impl Kind {
         match self {
             Self::Charge => 1,
             Self::TopUp => 2,
-            Self::Transfer { .. } => 3,
+            Self::Transfer { .. } => TRANSFER_CODE,
             Self::Payout { .. } => 4,
         }
     }

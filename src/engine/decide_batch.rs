@@ -15,7 +15,8 @@ use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::refusal::{Refusal, RefusalKind};
 use crate::domain::time::Timestamp;
 use crate::store::{
-    BatchKeys, BatchWrite, IdempotencyRecord, Loaded, MovementWrite, PaymentWrite, RefundRecord,
+    BatchKeys, BatchWrite, IdempotencyRecord, Loaded, MovementWrite, PaymentWrite, ReceiptRecord,
+    RefundRecord,
 };
 
 /// What one admitted command came to.
@@ -301,6 +302,7 @@ impl World<'_> {
             }
             let entry = entry_of(&payment, touched.first_version, &touched.work_before);
             batch.write.refunds.extend(refunds_of(&entry));
+            batch.write.receipts.extend(receipt_of(&entry));
             batch.changes.push((entry, Arc::clone(&payment)));
             payments.insert(*id, payment);
         }
@@ -311,6 +313,7 @@ impl World<'_> {
         batch.write.inserts.sort_unstable_by_key(|write| write.payment.id());
         batch.write.updates.sort_unstable_by_key(|write| write.payment.id());
         batch.write.refunds.sort_unstable();
+        batch.write.receipts.sort_unstable();
         self.movements.sort_unstable_by_key(|movement| (movement.payment, movement.version));
         self.fresh_idempotency.sort_unstable_by_key(|record| (record.key, record.owner));
         batch.write.movements = self.movements;
@@ -360,6 +363,13 @@ fn refunds_of(entry: &JournalEntry) -> impl Iterator<Item = RefundRecord> {
         Event::RefundQueued { refund, .. } => Some(RefundRecord { id: refund, owner, payment }),
         _ => None,
     })
+}
+
+/// The receipt of a transfer that has arrived at someone else's.
+fn receipt_of(entry: &JournalEntry) -> Option<ReceiptRecord> {
+    let payee = entry.payee.filter(|payee| *payee != entry.owner)?;
+    let arrived = entry.events.iter().any(|recorded| matches!(recorded.event, Event::Succeeded { .. }));
+    arrived.then_some(ReceiptRecord { payee, payment: entry.payment })
 }
 
 fn replay(key: &IdempotencyKey, record: &IdempotencyRecord) -> Result<Outcome, EngineError> {

@@ -3,7 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::query::TermField;
-use super::request::{Bucket, CurrencyStats, Facets, HistogramSpec, SearchPage, SearchRequest, SearchStats};
+use super::request::{
+    Bucket, CurrencyStats, CurrencySum, Facets, HistogramSpec, SearchPage, SearchRequest, SearchSeries,
+    SearchStats, SeriesPoint, Took,
+};
 
 const FACETS: [TermField; 5] =
     [TermField::Status, TermField::Kind, TermField::Currency, TermField::CardBrand, TermField::DeclineCode];
@@ -32,7 +35,24 @@ pub(super) fn request(request: &SearchRequest) -> Map<String, Value> {
         let currencies = json!({ "terms": { "field": "currency", "size": TERMS_MAX }, "aggs": amounts });
         aggregations.insert("stats".to_owned(), currencies);
     }
+    if let Some(spec) = &request.series {
+        let ranges: Vec<Value> =
+            spec.bounds().iter().map(|(from, to)| json!({ "from": from, "to": to })).collect();
+        let sums = json!({ "amount": { "sum": { "field": "amount" } } });
+        let of_each = json!({
+            "status": { "terms": { "field": "status", "size": TERMS_MAX } },
+            "currency": { "terms": { "field": "currency", "size": TERMS_MAX }, "aggs": sums },
+            "took": took_request(),
+        });
+        let series = json!({ "range": { "field": "created", "ranges": ranges }, "aggs": of_each });
+        aggregations.insert("series".to_owned(), series);
+        aggregations.insert("took".to_owned(), took_request());
+    }
     aggregations
+}
+
+fn took_request() -> Value {
+    json!({ "percentiles": { "field": "took", "percents": [50.0, 95.0] } })
 }
 
 /// Fills a page from the answer's `aggregations`. `None` if the answer does not have the form it must have.
@@ -57,7 +77,44 @@ pub(super) fn read(request: &SearchRequest, answer: &Value, page: &mut SearchPag
         currencies.sort_by(|a, b| a.currency.cmp(&b.currency));
         page.stats = Some(SearchStats { currencies });
     }
+    if let Some(spec) = &request.series {
+        let buckets = buckets(answer, "series")?;
+        let points = spec.bounds().into_iter().map(|bounds| point(bounds, of_bounds(buckets, bounds)));
+        page.series = Some(SearchSeries {
+            points: points.collect::<Option<Vec<_>>>()?,
+            took: took(answer.get("took")?),
+        });
+    }
     Some(())
+}
+
+fn point((from_micros, until_micros): (i64, i64), bucket: Option<&Value>) -> Option<SeriesPoint> {
+    let empty = SeriesPoint { from_micros, until_micros, ..SeriesPoint::default() };
+    let Some(bucket) = bucket else { return Some(empty) };
+    let sum = |bucket: &Value| {
+        Some(CurrencySum {
+            currency: bucket.get("key")?.as_str()?.to_owned(),
+            count: bucket.get("doc_count")?.as_u64()?,
+            sum_minor: to_i64(bucket.pointer("/amount/value")?.as_f64()?),
+        })
+    };
+    let count = bucket.get("doc_count")?.as_u64()?;
+    if count == 0 {
+        return Some(empty);
+    }
+    let mut currencies = buckets(bucket, "currency")?.iter().map(sum).collect::<Option<Vec<_>>>()?;
+    currencies.sort_by(|a, b| a.currency.cmp(&b.currency));
+    let statuses = counts(bucket, "status")?;
+    Some(SeriesPoint { count, statuses, currencies, took: took(bucket.get("took")?), ..empty })
+}
+
+/// Without a value there is no percentile: null, or not a number.
+fn took(answer: &Value) -> Took {
+    let at = |name: &str| {
+        let us = answer.get("values")?.get(name)?.as_f64().filter(|us| us.is_finite())?;
+        u64::try_from(to_i64(us)).ok()
+    };
+    Took { p50_us: at("50.0"), p95_us: at("95.0") }
 }
 
 fn buckets<'a>(answer: &'a Value, name: &str) -> Option<&'a Vec<Value>> {
@@ -74,18 +131,11 @@ fn counts(answer: &Value, name: &str) -> Option<Vec<(String, u64)>> {
 
 /// tantivy adds open ranges at both ends and may leave out empty ones; ours are picked by where they start.
 fn histogram(spec: &HistogramSpec, buckets: &[Value]) -> Vec<Bucket> {
-    let bounds = spec.bounds();
     let count_from = |from: i64, until: i64| {
-        let at = |bucket: &Value, name: &str| bucket.get(name).and_then(Value::as_f64).map(to_i64);
-        let ours = |bucket: &&Value| at(bucket, "from") == Some(from) && at(bucket, "to") == Some(until);
-        buckets
-            .iter()
-            .find(ours)
-            .and_then(|bucket| bucket.get("doc_count"))
-            .and_then(Value::as_u64)
-            .unwrap_or(0)
+        let bucket = of_bounds(buckets, (from, until));
+        bucket.and_then(|bucket| bucket.get("doc_count")).and_then(Value::as_u64).unwrap_or(0)
     };
-    bounds
+    spec.bounds()
         .into_iter()
         .map(|(from, until)| Bucket {
             from_micros: from,
@@ -93,6 +143,11 @@ fn histogram(spec: &HistogramSpec, buckets: &[Value]) -> Vec<Bucket> {
             count: count_from(from, until),
         })
         .collect()
+}
+
+fn of_bounds(buckets: &[Value], (from, until): (i64, i64)) -> Option<&Value> {
+    let at = |bucket: &Value, name: &str| bucket.get(name).and_then(Value::as_f64).map(to_i64);
+    buckets.iter().find(|bucket| at(bucket, "from") == Some(from) && at(bucket, "to") == Some(until))
 }
 
 fn currency_stats(bucket: &Value) -> Option<CurrencyStats> {

@@ -174,6 +174,10 @@ impl PaymentDocument {
         sink.number(NumberField::Updated, self.updated_at.micros());
         if let Some(settled) = self.settled_at {
             sink.number(NumberField::Settled, settled.micros());
+            if !self.is_receipt() {
+                let took = settled.micros_since(submission.created_at);
+                sink.number(NumberField::Took, i64::try_from(took).unwrap_or(i64::MAX));
+            }
         }
         if let Kind::Transfer { payee } = submission.kind {
             sink.term(TermField::Payee, &payee.with_prefix(""));

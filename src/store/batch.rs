@@ -86,6 +86,15 @@ pub struct RefundRecord {
     pub payment: PaymentId,
 }
 
+/// A transfer that someone has received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReceiptRecord {
+    /// Who received it; never its sender.
+    pub payee: AccountId,
+    /// The transfer.
+    pub payment: PaymentId,
+}
+
 /// Everything one batch writes.
 #[derive(Debug, Default)]
 pub struct BatchWrite {
@@ -95,6 +104,8 @@ pub struct BatchWrite {
     pub updates: Vec<PaymentWrite>,
     /// New refunds.
     pub refunds: Vec<RefundRecord>,
+    /// Transfers that have arrived.
+    pub receipts: Vec<ReceiptRecord>,
     /// Movements.
     pub movements: Vec<MovementWrite>,
     /// New balances of the wallets touched.
@@ -114,6 +125,7 @@ impl BatchWrite {
         self.inserts.len()
             + self.updates.len()
             + self.refunds.len()
+            + self.receipts.len()
             + self.movements.len()
             + self.balances.len()
             + self.idempotency.len()

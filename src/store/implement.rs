@@ -103,6 +103,35 @@ macro_rules! implement_store {
             async fn movement_list(&self, payment: PaymentId) -> StoreResult<Vec<MovementRecord>> {
                 movement_list(&mut *self.reader().await?, payment).await
             }
+            async fn wallet_movements(
+                &self,
+                wallet: $crate::domain::ledger::WalletId,
+                before: Option<MovementPlace>,
+                limit: u32,
+            ) -> StoreResult<WalletMovements> {
+                wallet_movements(&mut *self.reader().await?, wallet, before, limit).await
+            }
+            async fn import_insert(&self, import: &ImportRecord) -> StoreResult<bool> {
+                import_insert(&mut *self.writer().await?, import).await
+            }
+            async fn import_save(&self, import: &ImportRecord, rows: &[ImportRow]) -> StoreResult<()> {
+                import_save(&mut *self.writer().await?, import, rows).await
+            }
+            async fn import_get(&self, owner: AccountId, id: ImportId) -> StoreResult<Option<ImportRecord>> {
+                import_get(&mut *self.reader().await?, owner, id).await
+            }
+            async fn import_list(&self, owner: AccountId, limit: u32) -> StoreResult<Vec<ImportRecord>> {
+                import_list(&mut *self.reader().await?, owner, limit).await
+            }
+            async fn import_rows(
+                &self,
+                import: ImportId,
+                after_line: u64,
+                refused_only: bool,
+                limit: u32,
+            ) -> StoreResult<Vec<ImportRow>> {
+                import_rows(&mut *self.reader().await?, import, after_line, refused_only, limit).await
+            }
             async fn account_insert(&self, account: &NewAccount) -> StoreResult<bool> {
                 account_insert(&mut *self.writer().await?, account).await
             }

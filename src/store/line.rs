@@ -142,6 +142,9 @@ macro_rules! line_queries {
             write.refunds.iter().for_each(|refund| rows::push_refund(&mut cells, refund));
             execute_rows(conn, &rows::REFUND_INSERT, &cells).await?;
             cells.clear();
+            write.receipts.iter().for_each(|receipt| rows::push_receipt(&mut cells, receipt));
+            execute_rows(conn, &rows::RECEIPT_INSERT, &cells).await?;
+            cells.clear();
             write.movements.iter().for_each(|movement| rows::push_movement(&mut cells, movement));
             execute_rows(conn, &rows::MOVEMENT_INSERT, &cells).await?;
             cells.clear();

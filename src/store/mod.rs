@@ -24,16 +24,20 @@ use async_trait::async_trait;
 
 pub use batch::{
     BatchKeys, BatchWrite, IdempotencyRecord, JournalRecord, Loaded, MovementWrite, PaymentWrite,
-    RefundRecord,
+    ReceiptRecord, RefundRecord,
 };
 pub use error::StoreError;
 pub use records::{
-    Account, ApiKey, AuditPayment, Durability, IdempotencyAudit, Lease, MovementRecord, NewAccount,
-    NewApiKey, NewSession, OpenWork, PaymentFilter, Session, TableCounts, WalletRecord,
+    Account, ApiKey, AuditPayment, Durability, IdempotencyAudit, ImportRecord, ImportRow, ImportState, Lease,
+    MovementPlace, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, RowFault,
+    Session, TableCounts, WalletMovements, WalletRecord,
 };
 pub use settings::{StoreKind, StoreSettings};
 
-use crate::domain::ids::{AccountId, ApiKeyId, BatchId, InstanceId, PaymentId, RefundId, SessionId};
+use crate::domain::ids::{
+    AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, SessionId,
+};
+use crate::domain::ledger::WalletId;
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 
@@ -146,6 +150,37 @@ pub trait Store: Send + Sync + 'static {
 
     /// The movements of one payment, in order.
     async fn movement_list(&self, payment: PaymentId) -> StoreResult<Vec<MovementRecord>>;
+
+    /// The movements of one wallet after `before`, newest first.
+    async fn wallet_movements(
+        &self,
+        wallet: WalletId,
+        before: Option<MovementPlace>,
+        limit: u32,
+    ) -> StoreResult<WalletMovements>;
+
+    // ---- imports ----
+
+    /// Adds an import. `false` if its id is taken.
+    async fn import_insert(&self, import: &ImportRecord) -> StoreResult<bool>;
+
+    /// Adds rows to an import, then its state, counts and cause as `import` has them.
+    async fn import_save(&self, import: &ImportRecord, rows: &[ImportRow]) -> StoreResult<()>;
+
+    /// An owner's import.
+    async fn import_get(&self, owner: AccountId, id: ImportId) -> StoreResult<Option<ImportRecord>>;
+
+    /// An owner's imports, newest first.
+    async fn import_list(&self, owner: AccountId, limit: u32) -> StoreResult<Vec<ImportRecord>>;
+
+    /// The rows of an import after a line, in the order of the file; only refused ones if asked for.
+    async fn import_rows(
+        &self,
+        import: ImportId,
+        after_line: u64,
+        refused_only: bool,
+        limit: u32,
+    ) -> StoreResult<Vec<ImportRow>>;
 
     // ---- people ----
 

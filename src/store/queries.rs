@@ -12,14 +12,17 @@ macro_rules! shared_queries {
         };
         use diesel_async::RunQueryDsl;
 
-        use $crate::domain::ids::{AccountId, ApiKeyId, BatchId, InstanceId, PaymentId, RefundId, SessionId};
+        use $crate::domain::ids::{
+            AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, SessionId,
+        };
         use $crate::domain::payment::Payment;
         use $crate::domain::time::Timestamp;
         use $crate::store::batch::{JournalRecord, RefundRecord};
         use $crate::store::multi_row::{Cell, KeyIn};
         use $crate::store::records::{
-            Account, ApiKey, AuditPayment, IdempotencyAudit, Lease, MovementRecord, NewAccount, NewApiKey,
-            NewSession, OpenWork, PaymentFilter, Session, TableCounts, WalletRecord,
+            Account, ApiKey, AuditPayment, IdempotencyAudit, ImportRecord, ImportRow, Lease, MovementPlace,
+            MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, Session, TableCounts,
+            WalletMovements, WalletRecord,
         };
         use $crate::store::rows::{self, signed, unsigned};
         use $crate::store::schema;
@@ -160,10 +163,52 @@ macro_rules! shared_queries {
             let found: Vec<rows::PaymentRow> =
                 query.limit(i64::from(filter.limit)).select(rows::PaymentRow::as_select()).load(conn).await?;
             let mut payments = found.iter().map(rows::PaymentRow::decode).collect::<StoreResult<Vec<_>>>()?;
+            let transfers = $crate::domain::submission::TRANSFER_CODE;
+            if filter.received && (filter.kinds.is_empty() || filter.kinds.contains(&transfers)) {
+                payments.extend(payment_received(conn, owner, filter).await?);
+                payments.sort_unstable_by_key(|payment| payment.id());
+                if !backwards {
+                    payments.reverse();
+                }
+                payments.truncate(filter.limit.try_into().unwrap_or(usize::MAX));
+            }
             if backwards {
                 payments.reverse();
             }
             Ok(payments)
+        }
+
+        /// Transfers of others that have arrived, within the same bounds; the first of them in the filter's direction.
+        async fn payment_received(
+            conn: &mut $Conn,
+            payee: AccountId,
+            filter: &PaymentFilter,
+        ) -> StoreResult<Vec<Payment>> {
+            use schema::receipt::dsl;
+            let mut query = dsl::receipt.filter(dsl::payee.eq(payee.as_bytes().to_vec())).into_boxed();
+            if let Some(before) = filter.before {
+                query = query.filter(dsl::payment.lt(before.as_bytes().to_vec()));
+            }
+            if let Some(after) = filter.after {
+                query = query.filter(dsl::payment.gt(after.as_bytes().to_vec()));
+            }
+            if let Some(from) = filter.created_from {
+                query = query.filter(dsl::payment.ge(id_floor(from)));
+            }
+            if let Some(to) = filter.created_to {
+                query = query.filter(dsl::payment.lt(id_floor(to)));
+            }
+            let query = match filter.after {
+                Some(_) => query.order(dsl::payment.asc()),
+                None => query.order(dsl::payment.desc()),
+            };
+            let found: Vec<Vec<u8>> =
+                query.limit(i64::from(filter.limit)).select(dsl::payment).load(conn).await?;
+            let ids = found
+                .iter()
+                .map(|id| PaymentId::from_slice(id).ok_or_else(|| rows::damaged("receipt.payment")))
+                .collect::<StoreResult<Vec<_>>>()?;
+            payment_get(conn, &ids).await
         }
 
         /// The smallest id that could have been made at this time.
@@ -323,6 +368,155 @@ macro_rules! shared_queries {
                 .load(conn)
                 .await?;
             found.iter().map(rows::MovementRow::decode).collect()
+        }
+
+        async fn wallet_movements(
+            conn: &mut $Conn,
+            wallet: $crate::domain::ledger::WalletId,
+            before: Option<MovementPlace>,
+            limit: u32,
+        ) -> StoreResult<WalletMovements> {
+            use diesel::sql_types::{BigInt, Binary, Integer};
+            let key = wallet.to_key();
+            let (at, payment, version) = before.map_or_else(
+                || (i64::MAX, Vec::new(), 0),
+                |place| {
+                    let id = place.payment.as_bytes().to_vec();
+                    (place.at.micros(), id, rows::version_column(place.version))
+                },
+            );
+            let limit = i64::from(limit);
+            let found: Vec<rows::WalletMovementRow> = diesel::sql_query(rows::WALLET_MOVEMENTS)
+                .bind::<Binary, _>(key.clone())
+                .bind::<BigInt, _>(at)
+                .bind::<BigInt, _>(at)
+                .bind::<Binary, _>(payment.clone())
+                .bind::<Binary, _>(payment.clone())
+                .bind::<Integer, _>(version)
+                .bind::<BigInt, _>(limit)
+                .bind::<Binary, _>(key.clone())
+                .bind::<BigInt, _>(at)
+                .bind::<BigInt, _>(at)
+                .bind::<Binary, _>(payment.clone())
+                .bind::<Binary, _>(payment)
+                .bind::<Integer, _>(version)
+                .bind::<BigInt, _>(limit)
+                .bind::<Binary, _>(key)
+                .bind::<BigInt, _>(limit)
+                .load(conn)
+                .await?;
+            let balance_minor = found.as_slice().first().map_or(0, |row| row.balance);
+            let movements =
+                found.into_iter().map(rows::WalletMovementRow::decode).collect::<StoreResult<Vec<_>>>()?;
+            Ok(WalletMovements { balance_minor, movements })
+        }
+
+        // ---- imports ----
+
+        async fn import_insert(conn: &mut $Conn, import: &ImportRecord) -> StoreResult<bool> {
+            use schema::import::dsl;
+            let inserted = diesel::insert_into(dsl::import)
+                .values((
+                    dsl::id.eq(import.id.as_bytes().to_vec()),
+                    dsl::owner.eq(import.owner.as_bytes().to_vec()),
+                    dsl::name.eq(import.name.as_str()),
+                    dsl::state.eq(import.state.to_code()),
+                    dsl::created_at.eq(import.created_at.micros()),
+                    dsl::updated_at.eq(import.updated_at.micros()),
+                    dsl::rows_read.eq(signed(import.rows_read)),
+                    dsl::rows_accepted.eq(signed(import.rows_accepted)),
+                    dsl::rows_known.eq(signed(import.rows_known)),
+                    dsl::rows_refused.eq(signed(import.rows_refused)),
+                    dsl::cause.eq(import.cause.as_deref()),
+                ))
+                .execute(conn)
+                .await
+                .map_err(StoreError::from);
+            match inserted {
+                Ok(_) => Ok(true),
+                Err(StoreError::Refused(_)) => Ok(false),
+                Err(error) => Err(error),
+            }
+        }
+
+        async fn import_save(
+            conn: &mut $Conn,
+            import: &ImportRecord,
+            new_rows: &[ImportRow],
+        ) -> StoreResult<()> {
+            use schema::import::dsl;
+            let mut cells = Vec::with_capacity(new_rows.len() * 6);
+            new_rows.iter().for_each(|row| rows::push_import_row(&mut cells, import.id, row));
+            execute_rows(conn, &rows::IMPORT_ROW_INSERT, &cells).await?;
+            diesel::update(dsl::import.find(import.id.as_bytes().to_vec()))
+                .set((
+                    dsl::state.eq(import.state.to_code()),
+                    dsl::updated_at.eq(import.updated_at.micros()),
+                    dsl::rows_read.eq(signed(import.rows_read)),
+                    dsl::rows_accepted.eq(signed(import.rows_accepted)),
+                    dsl::rows_known.eq(signed(import.rows_known)),
+                    dsl::rows_refused.eq(signed(import.rows_refused)),
+                    dsl::cause.eq(import.cause.as_deref()),
+                ))
+                .execute(conn)
+                .await?;
+            Ok(())
+        }
+
+        async fn import_get(
+            conn: &mut $Conn,
+            owner: AccountId,
+            id: ImportId,
+        ) -> StoreResult<Option<ImportRecord>> {
+            use schema::import::dsl;
+            let found: Option<rows::ImportTableRow> = dsl::import
+                .find(id.as_bytes().to_vec())
+                .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
+                .select(rows::ImportTableRow::as_select())
+                .first(conn)
+                .await
+                .optional()?;
+            found.map(rows::ImportTableRow::decode).transpose()
+        }
+
+        async fn import_list(
+            conn: &mut $Conn,
+            owner: AccountId,
+            limit: u32,
+        ) -> StoreResult<Vec<ImportRecord>> {
+            use schema::import::dsl;
+            let found: Vec<rows::ImportTableRow> = dsl::import
+                .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
+                .order(dsl::id.desc())
+                .limit(i64::from(limit))
+                .select(rows::ImportTableRow::as_select())
+                .load(conn)
+                .await?;
+            found.into_iter().map(rows::ImportTableRow::decode).collect()
+        }
+
+        async fn import_rows(
+            conn: &mut $Conn,
+            import: ImportId,
+            after_line: u64,
+            refused_only: bool,
+            limit: u32,
+        ) -> StoreResult<Vec<ImportRow>> {
+            use schema::import_row::dsl;
+            let mut query = dsl::import_row
+                .filter(dsl::import.eq(import.as_bytes().to_vec()))
+                .filter(dsl::line.gt(signed(after_line)))
+                .into_boxed();
+            if refused_only {
+                query = query.filter(dsl::payment.is_null());
+            }
+            let found: Vec<rows::ImportRowRow> = query
+                .order(dsl::line.asc())
+                .limit(i64::from(limit))
+                .select(rows::ImportRowRow::as_select())
+                .load(conn)
+                .await?;
+            found.into_iter().map(rows::ImportRowRow::decode).collect()
         }
 
         // ---- people ----

@@ -1,7 +1,7 @@
 //! Records of the store beside payments: people, keys, leases, and what the auditor reads.
 
 use crate::domain::currency::Currency;
-use crate::domain::ids::{AccountId, ApiKeyId, InstanceId, PaymentId, SessionId};
+use crate::domain::ids::{AccountId, ApiKeyId, ImportId, InstanceId, PaymentId, SessionId};
 use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::submission::Lane;
@@ -137,6 +137,8 @@ pub struct PaymentFilter {
     pub created_from: Option<Timestamp>,
     /// Created before.
     pub created_to: Option<Timestamp>,
+    /// Also transfers that the owner received from others.
+    pub received: bool,
     /// At most so many.
     pub limit: u32,
 }
@@ -186,6 +188,102 @@ pub struct MovementRecord {
     pub currency: Currency,
     /// When.
     pub at: Timestamp,
+}
+
+/// The place of a movement in a wallet's list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MovementPlace {
+    /// When.
+    pub at: Timestamp,
+    /// The payment that caused it.
+    pub payment: PaymentId,
+    /// The version of the payment whose event caused it.
+    pub version: u32,
+}
+
+/// A page of a wallet's movements.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WalletMovements {
+    /// The balance when the page was read, in minor units; zero if there are no movements on it.
+    pub balance_minor: i64,
+    /// Newest first.
+    pub movements: Vec<MovementRecord>,
+}
+
+/// How far an import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportState {
+    /// Rows are still being read.
+    Running,
+    /// Every row of the file was read.
+    Finished,
+    /// It ended before the end of the file.
+    Stopped,
+}
+
+impl ImportState {
+    /// The number stored.
+    #[must_use]
+    pub const fn to_code(self) -> i16 {
+        match self {
+            Self::Running => 1,
+            Self::Finished => 2,
+            Self::Stopped => 3,
+        }
+    }
+
+    /// The state stored under this number.
+    #[must_use]
+    pub fn from_code(code: i16) -> Option<Self> {
+        [Self::Running, Self::Finished, Self::Stopped].into_iter().find(|state| state.to_code() == code)
+    }
+}
+
+/// An upload of payments as CSV.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportRecord {
+    /// Its id.
+    pub id: ImportId,
+    /// Whose.
+    pub owner: AccountId,
+    /// The scope of its rows' keys: the same key under the same name pays once.
+    pub name: String,
+    /// How far it is.
+    pub state: ImportState,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it last went on.
+    pub updated_at: Timestamp,
+    /// Rows read so far.
+    pub rows_read: u64,
+    /// Rows that made a payment.
+    pub rows_accepted: u64,
+    /// Rows whose payment was made before.
+    pub rows_known: u64,
+    /// Rows that were refused.
+    pub rows_refused: u64,
+    /// Why it stopped before the end.
+    pub cause: Option<String>,
+}
+
+/// What became of one row of an import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportRow {
+    /// The line of the file on which it begins.
+    pub line: u64,
+    /// Its key, as far as it could be read.
+    pub key: String,
+    /// The payment it made, or why it made none.
+    pub outcome: Result<PaymentId, RowFault>,
+}
+
+/// What was wrong with a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowFault {
+    /// The column at fault; empty where it is the whole row.
+    pub column: String,
+    /// A sentence.
+    pub message: String,
 }
 
 /// A payment with the columns stored beside its history, for the auditor. The fold is an error in words where the

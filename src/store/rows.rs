@@ -4,14 +4,19 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 
-use super::batch::{IdempotencyRecord, JournalRecord, MovementWrite, PaymentWrite, RefundRecord};
+use super::batch::{
+    IdempotencyRecord, JournalRecord, MovementWrite, PaymentWrite, ReceiptRecord, RefundRecord,
+};
 use super::error::StoreError;
 use super::multi_row::{Cell, Statement};
-use super::records::{Account, ApiKey, AuditPayment, MovementRecord, Session, WalletRecord};
+use super::records::{
+    Account, ApiKey, AuditPayment, ImportRecord, ImportRow, ImportState, MovementRecord, Session,
+    WalletRecord,
+};
 use super::schema;
 use crate::domain::currency::Currency;
 use crate::domain::event::Recorded;
-use crate::domain::ids::{AccountId, ApiKeyId, BatchId, PaymentId, RefundId, SessionId};
+use crate::domain::ids::{AccountId, ApiKeyId, BatchId, ImportId, PaymentId, RefundId, SessionId};
 use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::submission::Submission;
@@ -36,6 +41,20 @@ pub(super) static PAYMENT_UPDATE: Statement = Statement {
 pub(super) static REFUND_INSERT: Statement = Statement {
     head: "INSERT INTO refund (id,owner,payment) VALUES ",
     columns: 3,
+    mysql_tail: "",
+    sqlite_tail: "",
+};
+
+pub(super) static RECEIPT_INSERT: Statement = Statement {
+    head: "INSERT INTO receipt (payee,payment) VALUES ",
+    columns: 2,
+    mysql_tail: "",
+    sqlite_tail: "",
+};
+
+pub(super) static IMPORT_ROW_INSERT: Statement = Statement {
+    head: "INSERT INTO import_row (import,line,row_key,payment,column_name,message) VALUES ",
+    columns: 6,
     mysql_tail: "",
     sqlite_tail: "",
 };
@@ -130,6 +149,28 @@ pub(super) fn push_refund(cells: &mut Vec<Cell>, refund: &RefundRecord) {
         Cell::Bytes(refund.id.as_bytes().to_vec()),
         Cell::Bytes(refund.owner.as_bytes().to_vec()),
         Cell::Bytes(refund.payment.as_bytes().to_vec()),
+    ]);
+}
+
+pub(super) fn push_receipt(cells: &mut Vec<Cell>, receipt: &ReceiptRecord) {
+    cells.extend([
+        Cell::Bytes(receipt.payee.as_bytes().to_vec()),
+        Cell::Bytes(receipt.payment.as_bytes().to_vec()),
+    ]);
+}
+
+pub(super) fn push_import_row(cells: &mut Vec<Cell>, import: ImportId, row: &ImportRow) {
+    let (payment, fault) = match &row.outcome {
+        Ok(payment) => (Some(payment.as_bytes().to_vec()), None),
+        Err(fault) => (None, Some(fault)),
+    };
+    cells.extend([
+        Cell::Bytes(import.as_bytes().to_vec()),
+        Cell::Big(signed(row.line)),
+        Cell::Text(row.key.clone()),
+        Cell::MaybeBytes(payment),
+        Cell::MaybeText(fault.map(|fault| fault.column.clone())),
+        Cell::MaybeText(fault.map(|fault| fault.message.clone())),
     ]);
 }
 
@@ -412,3 +453,109 @@ impl ApiKeyRow {
         })
     }
 }
+
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::import)]
+pub(super) struct ImportTableRow {
+    id: Vec<u8>,
+    owner: Vec<u8>,
+    name: String,
+    state: i16,
+    created_at: i64,
+    updated_at: i64,
+    rows_read: i64,
+    rows_accepted: i64,
+    rows_known: i64,
+    rows_refused: i64,
+    cause: Option<String>,
+}
+
+impl ImportTableRow {
+    pub(super) fn decode(self) -> Result<ImportRecord, StoreError> {
+        Ok(ImportRecord {
+            id: ImportId::from_slice(&self.id).ok_or_else(|| damaged("import.id"))?,
+            owner: account_id(&self.owner)?,
+            name: self.name,
+            state: ImportState::from_code(self.state).ok_or_else(|| damaged("import.state"))?,
+            created_at: Timestamp::from_micros(self.created_at),
+            updated_at: Timestamp::from_micros(self.updated_at),
+            rows_read: unsigned(self.rows_read),
+            rows_accepted: unsigned(self.rows_accepted),
+            rows_known: unsigned(self.rows_known),
+            rows_refused: unsigned(self.rows_refused),
+            cause: self.cause,
+        })
+    }
+}
+
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::import_row)]
+pub(super) struct ImportRowRow {
+    line: i64,
+    row_key: String,
+    payment: Option<Vec<u8>>,
+    column_name: Option<String>,
+    message: Option<String>,
+}
+
+impl ImportRowRow {
+    pub(super) fn decode(self) -> Result<ImportRow, StoreError> {
+        let outcome = match self.payment {
+            Some(id) => Ok(PaymentId::from_slice(&id).ok_or_else(|| damaged("import_row.payment"))?),
+            None => Err(super::records::RowFault {
+                column: self.column_name.unwrap_or_default(),
+                message: self.message.unwrap_or_default(),
+            }),
+        };
+        Ok(ImportRow { line: unsigned(self.line), key: self.row_key, outcome })
+    }
+}
+
+/// A movement of one wallet, with the wallet's balance at the moment of the query.
+#[derive(diesel::QueryableByName, Debug)]
+pub(super) struct WalletMovementRow {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub balance: i64,
+    #[diesel(sql_type = diesel::sql_types::Binary)]
+    payment: Vec<u8>,
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    version: i32,
+    #[diesel(sql_type = diesel::sql_types::Binary)]
+    debit: Vec<u8>,
+    #[diesel(sql_type = diesel::sql_types::Binary)]
+    credit: Vec<u8>,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    amount: i64,
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    currency: String,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    at: i64,
+}
+
+impl WalletMovementRow {
+    pub(super) fn decode(self) -> Result<MovementRecord, StoreError> {
+        MovementRow {
+            payment: self.payment,
+            version: self.version,
+            debit: self.debit,
+            credit: self.credit,
+            amount: self.amount,
+            currency: self.currency,
+            at: self.at,
+        }
+        .decode()
+    }
+}
+
+/// A wallet's movements after a place, newest first, with its balance at that moment: one statement, so that both are of
+/// one moment. Each side is read in the order of its index. The tests of lengths are those of SQLite's partial indexes, which
+/// serve only queries that repeat them. Twelve values are bound: see `wallet_movements`.
+pub(super) const WALLET_MOVEMENTS: &str = "\
+    SELECT wallet.balance AS balance, m.payment, m.version, m.debit, m.credit, m.amount, m.currency, m.at FROM (\
+    SELECT * FROM (SELECT payment, version, debit, credit, amount, currency, at FROM movement \
+    WHERE credit = ? AND LENGTH(credit) = 19 AND at <= ? AND (at < ? OR payment < ? OR (payment = ? AND version < ?)) \
+    ORDER BY at DESC, payment DESC, version DESC LIMIT ?) AS c UNION ALL \
+    SELECT * FROM (SELECT payment, version, debit, credit, amount, currency, at FROM movement \
+    WHERE debit = ? AND LENGTH(debit) = 19 AND at <= ? AND (at < ? OR payment < ? OR (payment = ? AND version < ?)) \
+    ORDER BY at DESC, payment DESC, version DESC LIMIT ?) AS d) AS m CROSS JOIN wallet WHERE wallet.id = ? \
+    ORDER BY m.at DESC, m.payment DESC, m.version DESC LIMIT ?";

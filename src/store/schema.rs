@@ -57,6 +57,37 @@ diesel::table! {
     }
 }
 diesel::table! {
+    receipt (payee, payment) {
+        payee -> Binary,
+        payment -> Binary,
+    }
+}
+diesel::table! {
+    import (id) {
+        id -> Binary,
+        owner -> Binary,
+        name -> Text,
+        state -> SmallInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        rows_read -> BigInt,
+        rows_accepted -> BigInt,
+        rows_known -> BigInt,
+        rows_refused -> BigInt,
+        cause -> Nullable<Text>,
+    }
+}
+diesel::table! {
+    import_row (import, line) {
+        import -> Binary,
+        line -> BigInt,
+        row_key -> Text,
+        payment -> Nullable<Binary>,
+        column_name -> Nullable<Text>,
+        message -> Nullable<Text>,
+    }
+}
+diesel::table! {
     wallet (id) {
         id -> Binary,
         balance -> BigInt,

@@ -7,8 +7,10 @@
 
 pub mod api;
 pub mod body;
+mod csv;
 pub mod error;
 pub mod health;
+mod import;
 pub mod intake;
 pub mod outcome;
 pub mod pages;

@@ -70,6 +70,11 @@ impl<'a> Params<'a> {
         self.entries.extend(text.map(|text| (Cow::Borrowed(path), Value::Text(text))));
     }
 
+    /// Adds text under a path that is not known beforehand.
+    pub fn add_path(&mut self, path: String, text: &'a str) {
+        self.entries.push((Cow::Owned(path), Value::Text(Cow::Borrowed(text))));
+    }
+
     /// Adds a whole number, where there is one.
     pub fn add_integer(&mut self, path: &'static str, value: Option<i64>) {
         self.entries.extend(value.map(|value| (Cow::Borrowed(path), Value::Integer(value))));

@@ -17,6 +17,9 @@ use crate::store::Store;
 /// The name under which the installation keeps the key of card fingerprints.
 pub const FINGERPRINT_KEY_NAME: &str = "fingerprint_key";
 
+/// How many CSV imports a process runs at once.
+pub const IMPORTS_MAX: usize = 2;
+
 /// Whether a part works; the words say why not.
 pub type Probe = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
@@ -46,6 +49,8 @@ pub struct WebState {
     pub registry: Option<Registry>,
     /// The web's own metrics.
     pub metrics: WebMetrics,
+    /// Room for CSV imports, so that they are few at a time.
+    pub imports: Arc<tokio::sync::Semaphore>,
     /// Cancelled when the server goes down; sockets close with 1001.
     pub shutdown: CancellationToken,
 }

@@ -3,19 +3,25 @@
 import { showConnection } from "./connection.js";
 import { enableCopy } from "./copy.js";
 import { home } from "./home.js";
+import { importPage } from "./import.js";
+import { payPage } from "./pay.js";
 import { paymentPage } from "./payment.js";
 import { lists } from "./lists.js";
+import { search } from "./search.js";
 import { Socket } from "./socket.js";
 import { stats } from "./stats.js";
 import { keepTime } from "./time.js";
 
 enableCopy();
 keepTime();
+search();
+importPage();
 
 if ("signedIn" in document.documentElement.dataset) {
   const socket = new Socket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
   showConnection(socket);
   home(socket);
+  payPage(socket);
   paymentPage(socket);
   lists(socket);
   stats(socket);

@@ -32,11 +32,14 @@ function move(step) {
 
 export function lists(socket) {
   keys();
-  const list = document.querySelector("[data-live-rows]");
-  const wallets = document.querySelector('[data-live="wallets"]');
-  if (!list && !wallets) return;
+  // Search replaces the list; it is looked up each time.
+  const rows = () => document.querySelector("[data-live-rows]");
+  const wallets = document.querySelector('[data-live="wallets"], [data-live="wallet-balance"]');
+  if (!document.querySelector("[data-results], [data-live-rows]") && !wallets) return;
   const handle = (frame) => {
     if (wallets) return frame.type === "payment.updated" ? refreshLive() : undefined;
+    const list = rows();
+    if (!list) return;
     if (frame.type === "progress") {
       const node = findRow(list, frame.payment_id);
       if (node) hintProcessing(node);

@@ -20,6 +20,7 @@ mod engine;
 mod instances;
 mod making;
 mod outage;
+mod payment_pages;
 mod reindex;
 mod search;
 mod server;

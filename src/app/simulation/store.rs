@@ -1,6 +1,6 @@
 //! A store in memory that outlives the simulated process, with everything that can go wrong around a commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,15 +9,17 @@ use parking_lot::Mutex;
 
 use super::Sabotage;
 use super::chance::Chance;
-use crate::domain::ids::{AccountId, ApiKeyId, BatchId, InstanceId, PaymentId, RefundId, SessionId};
+use crate::domain::ids::{
+    AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, SessionId,
+};
 use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 use crate::store::{
     Account, ApiKey, AuditPayment, BatchKeys, BatchWrite, DecideBatch, Durability, IdempotencyAudit,
-    IdempotencyRecord, JournalRecord, Lease, Loaded, MovementRecord, NewAccount, NewApiKey, NewSession,
-    OpenWork, PaymentFilter, PaymentWrite, RefundRecord, Session, Snapshot, Store, StoreError, StoreResult,
-    TableCounts, WalletRecord,
+    IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease, Loaded, MovementPlace, MovementRecord,
+    NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, PaymentWrite, ReceiptRecord, RefundRecord,
+    Session, Snapshot, Store, StoreError, StoreResult, TableCounts, WalletMovements, WalletRecord,
 };
 
 /// What is on the disk.
@@ -28,6 +30,7 @@ pub struct Data {
     pub movements: BTreeMap<(PaymentId, u32), MovementRecord>,
     pub balances: BTreeMap<WalletId, i64>,
     pub refunds: BTreeMap<RefundId, RefundRecord>,
+    pub receipts: BTreeSet<ReceiptRecord>,
     pub idempotency: BTreeMap<([u8; 32], AccountId), IdempotencyRecord>,
     pub journal: BTreeMap<u64, JournalRecord>,
     pub readers: BTreeMap<String, Reader>,
@@ -63,6 +66,7 @@ impl Data {
         let taken = write.inserts.iter().any(|insert| self.payments.contains_key(&insert.payment.id()))
             || write.movements.iter().any(|row| self.movements.contains_key(&(row.payment, row.version)))
             || write.refunds.iter().any(|row| self.refunds.contains_key(&row.id))
+            || write.receipts.iter().any(|row| self.receipts.contains(row))
             || write.idempotency.iter().any(|row| self.idempotency.contains_key(&(row.key, row.owner)));
         if taken {
             return Err(StoreError::Refused("duplicate key".to_owned()));
@@ -85,6 +89,7 @@ impl Data {
         self.balances.extend(write.balances.iter().copied());
         self.idempotency.extend(write.idempotency.iter().map(|record| ((record.key, record.owner), *record)));
         self.refunds.extend(write.refunds.iter().map(|record| (record.id, *record)));
+        self.receipts.extend(write.receipts.iter().copied());
         self.head = seq;
         self.journal.insert(seq, JournalRecord { seq, batch, at: write.at, body });
         Ok(())
@@ -349,6 +354,41 @@ impl Store for SimStore {
     }
 
     async fn movement_list(&self, _payment: PaymentId) -> StoreResult<Vec<MovementRecord>> {
+        not_simulated()
+    }
+
+    async fn wallet_movements(
+        &self,
+        _wallet: WalletId,
+        _before: Option<MovementPlace>,
+        _limit: u32,
+    ) -> StoreResult<WalletMovements> {
+        not_simulated()
+    }
+
+    async fn import_insert(&self, _import: &ImportRecord) -> StoreResult<bool> {
+        not_simulated()
+    }
+
+    async fn import_save(&self, _import: &ImportRecord, _rows: &[ImportRow]) -> StoreResult<()> {
+        not_simulated()
+    }
+
+    async fn import_get(&self, _owner: AccountId, _id: ImportId) -> StoreResult<Option<ImportRecord>> {
+        not_simulated()
+    }
+
+    async fn import_list(&self, _owner: AccountId, _limit: u32) -> StoreResult<Vec<ImportRecord>> {
+        not_simulated()
+    }
+
+    async fn import_rows(
+        &self,
+        _import: ImportId,
+        _after_line: u64,
+        _refused_only: bool,
+        _limit: u32,
+    ) -> StoreResult<Vec<ImportRow>> {
         not_simulated()
     }
 

@@ -172,11 +172,14 @@ pub enum NumberField {
     Updated,
     /// Microseconds since the epoch.
     Settled,
+    /// Microseconds from the request to the end; only in the submitter's document.
+    Took,
 }
 
 impl NumberField {
     /// Every field.
-    pub const ALL: [Self; 5] = [Self::Amount, Self::Refunded, Self::Created, Self::Updated, Self::Settled];
+    pub const ALL: [Self; 6] =
+        [Self::Amount, Self::Refunded, Self::Created, Self::Updated, Self::Settled, Self::Took];
 
     /// Its name in the index.
     #[must_use]
@@ -187,6 +190,7 @@ impl NumberField {
             Self::Created => "created",
             Self::Updated => "updated",
             Self::Settled => "settled",
+            Self::Took => "took",
         }
     }
 }

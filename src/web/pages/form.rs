@@ -20,6 +20,10 @@ pub struct CardChoice {
     pub token: String,
     /// The number in groups of four, and what it does.
     pub label: String,
+    /// The number in groups of four; empty for cards that have none.
+    pub number: String,
+    /// What it does.
+    pub does: String,
     /// Whether it is chosen.
     pub chosen: bool,
 }
@@ -89,6 +93,8 @@ pub struct PayForm {
     pub banks: Vec<(&'static str, &'static str, bool)>,
     /// The field at fault and what is wrong, after a refusal.
     pub error: Option<FieldError>,
+    /// Whether it has a page of its own: verbs as tabs, cards laid out.
+    pub whole_page: bool,
 }
 
 /// A refused field.
@@ -137,7 +143,21 @@ impl PayForm {
             input,
             idempotency_key,
             error,
+            whole_page: false,
         }
+    }
+
+    /// The same form on a page of its own.
+    #[must_use]
+    pub fn whole_page(mut self) -> Self {
+        self.whole_page = true;
+        self
+    }
+
+    /// Where it is sent without JavaScript.
+    #[must_use]
+    pub const fn action(&self) -> &'static str {
+        if self.whole_page { "/pay" } else { "/payments" }
     }
 
     /// What is wrong with a field, if it is the one at fault.
@@ -174,9 +194,10 @@ fn groups(chosen: &str) -> Vec<CardGroup> {
 
 fn choice(card: &TestCard, chosen: &str) -> CardChoice {
     let token = format!("pm_card_{}", card.token);
-    let (_, words) = group_and_words(card);
-    let label = if card.number.is_empty() { words } else { format!("{} · {words}", spaced(card.number)) };
-    CardChoice { chosen: token == chosen, token, label }
+    let (_, does) = group_and_words(card);
+    let number = spaced(card.number);
+    let label = if number.is_empty() { does.clone() } else { format!("{number} · {does}") };
+    CardChoice { chosen: token == chosen, token, label, number, does }
 }
 
 fn spaced(number: &str) -> String {

@@ -64,6 +64,12 @@ pub fn day(at: Timestamp) -> String {
     stamp(at, "%-d %b %Y")
 }
 
+/// Day and time without the year, for axes: `29 Nov 13:15:48`.
+#[must_use]
+pub fn minute(at: Timestamp) -> String {
+    stamp(at, "%-d %b %H:%M:%S")
+}
+
 fn stamp(at: Timestamp, pattern: &str) -> String {
     jiff::Timestamp::from_microsecond(at.millis().saturating_mul(1_000))
         .map_or_else(|_| "?".to_owned(), |time| time.strftime(pattern).to_string())

@@ -60,7 +60,7 @@ async fn page(
     input: PayFormInput,
     error: Option<FieldError>,
 ) -> Result<HomePage, PageError> {
-    let filter = PaymentFilter { limit: FEED_START, ..PaymentFilter::default() };
+    let filter = PaymentFilter { limit: FEED_START, received: true, ..PaymentFilter::default() };
     let payments = state.store.payment_list(who.account, &filter).await?;
     let names = handle::names_of(state, &payments).await?;
     let wallets = wallets::wallet_lines(&state.store.wallet_list(who.account).await?);
@@ -68,7 +68,10 @@ async fn page(
     Ok(HomePage {
         layout: handle::frame(state, who, "Home", Nav::Home),
         form: PayForm::new(input, handle::idempotency_key()?, error),
-        journey: payments.first().map_or_else(Journey::empty, |payment| Journey::of(payment, None)),
+        journey: payments
+            .iter()
+            .find(|payment| payment.owner() == who.account)
+            .map_or_else(Journey::empty, |payment| Journey::of(payment, None)),
         balances: wallets.into_iter().map(|wallet| wallet.balance).collect(),
         rows: payments.iter().map(|payment| PaymentRow::of(payment, &names, who.account, now)).collect(),
     })

@@ -7,6 +7,8 @@ use crate::domain::time::Timestamp;
 pub enum Nav {
     /// `/`
     Home,
+    /// `/pay`
+    NewPayment,
     /// `/payments` and one payment
     Payments,
     /// `/wallets`
@@ -36,6 +38,7 @@ pub const NAVIGATION: &[(&str, &[NavLink])] = &[
         "Pay",
         &[
             NavLink { nav: Nav::Home, href: "/", label: "Home" },
+            NavLink { nav: Nav::NewPayment, href: "/pay", label: "New payment" },
             NavLink { nav: Nav::Payments, href: "/payments", label: "Payments" },
             NavLink { nav: Nav::Wallets, href: "/wallets", label: "Wallets" },
         ],

@@ -6,13 +6,16 @@
 
 pub mod assets;
 pub mod error_page;
+mod export;
 pub mod form;
 pub mod format;
 pub mod handle;
 pub mod home;
+pub mod import;
 pub mod journey;
 pub mod keys;
 pub mod layout;
+pub mod pay;
 pub mod payment;
 pub mod payments;
 mod payments_handlers;
@@ -22,6 +25,7 @@ pub mod sign_in;
 pub mod status;
 mod submit;
 pub mod system;
+pub mod wallet;
 pub mod wallets;
 
 #[cfg(test)]
@@ -32,6 +36,7 @@ mod samples;
 use actix_web::web::{self, ServiceConfig};
 
 use handle::{PageError, PageResult};
+use import::handlers as imports;
 use payment::handlers as one;
 
 use super::error::ApiError;
@@ -41,14 +46,24 @@ pub fn configure(config: &mut ServiceConfig) {
     config
         .route("/static/{version}/{path:.*}", web::get().to(assets::serve))
         .route("/", web::get().to(home::show))
+        .route("/pay", web::get().to(pay::show))
+        .route("/pay", web::post().to(pay::pay))
+        .route("/payments.csv", web::get().to(export::show))
         .route("/payments", web::get().to(payments_handlers::show))
         .route("/payments", web::post().to(home::pay))
+        .route("/payments/import", web::get().to(imports::show))
+        .route("/payments/import", web::post().to(imports::upload))
+        .route("/payments/import/sample.csv", web::get().to(imports::sample))
+        .route("/payments/imports/{id}", web::get().to(imports::show_one))
+        .route("/payments/imports/{id}/state", web::get().to(imports::show_state))
+        .route("/payments/imports/{id}/results.csv", web::get().to(imports::results))
         .route("/payments/rows", web::get().to(one::show_rows))
         .route("/payments/{id}", web::get().to(one::show))
         .route("/payments/{id}/row", web::get().to(one::show_row))
         .route("/payments/{id}/challenge", web::get().to(one::challenge))
         .route("/payments/{id}/{operation}", web::post().to(one::operate))
         .route("/wallets", web::get().to(wallets::show))
+        .route("/wallets/{currency}", web::get().to(wallet::show))
         .route("/keys", web::get().to(keys::show))
         .route("/keys", web::post().to(keys::create))
         .route("/keys/{id}/revoke", web::post().to(keys::revoke))

@@ -18,6 +18,14 @@ pub struct Chip {
     pub on: bool,
 }
 
+impl Chip {
+    /// What scripts know it by, so that focus stays on it when the results are replaced.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.label
+    }
+}
+
 /// A facet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChipGroup {
@@ -42,6 +50,32 @@ pub struct Bar {
     pub title: String,
     /// The query narrowed to it.
     pub href: String,
+    /// Where its time begins and ends, in seconds since the epoch.
+    pub seconds: (i64, i64),
+}
+
+/// The time histogram.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Histogram {
+    /// Its bars.
+    pub bars: Vec<Bar>,
+    /// Where it begins, in words.
+    pub from: String,
+    /// Where it ends, in words.
+    pub until: String,
+}
+
+/// What one bar of a histogram says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BarText {
+    /// How many payments.
+    pub count: u64,
+    /// What it says on hover.
+    pub title: String,
+    /// The query narrowed to it.
+    pub href: String,
+    /// Where its time begins and ends, in seconds since the epoch.
+    pub seconds: (i64, i64),
 }
 
 /// A token of the query that was not understood.
@@ -71,19 +105,21 @@ pub const HISTOGRAM_WIDTH: u32 = 720;
 
 /// The bars for these counts, each with its title and address.
 #[must_use]
-pub fn bars(buckets: &[(u64, String, String)]) -> Vec<Bar> {
-    let most = buckets.iter().map(|(count, ..)| *count).max().unwrap_or(0).max(1);
+pub fn bars(buckets: &[BarText]) -> Vec<Bar> {
+    let most = buckets.iter().map(|bucket| bucket.count).max().unwrap_or(0).max(1);
     let wide = HISTOGRAM_WIDTH / u32::try_from(buckets.len().max(1)).unwrap_or(HISTOGRAM_WIDTH).max(1);
-    let bar = |(n, (count, title, href)): (u32, &(u64, String, String))| {
-        let scaled = u32::try_from(count * u64::from(HISTOGRAM_HEIGHT - 4) / most).unwrap_or(0);
-        let height = if *count == 0 { 0 } else { scaled.max(2) };
+    let bar = |(n, text): (u32, &BarText)| {
+        let scaled = u128::from(text.count) * u128::from(HISTOGRAM_HEIGHT - 4) / u128::from(most);
+        let scaled = u32::try_from(scaled).unwrap_or(0);
+        let height = if text.count == 0 { 0 } else { scaled.max(2) };
         Bar {
             x: n * wide,
             y: HISTOGRAM_HEIGHT - height,
             width: wide.saturating_sub(1).max(1),
             height,
-            title: title.clone(),
-            href: href.clone(),
+            title: text.title.clone(),
+            href: text.href.clone(),
+            seconds: text.seconds,
         }
     };
     (0..).zip(buckets).map(bar).collect()
@@ -142,6 +178,12 @@ pub fn address(query: &str) -> String {
     format!("/payments?q={encoded}")
 }
 
+/// The address of the same payments as CSV.
+#[must_use]
+pub fn export_address(query: &str) -> String {
+    address(query).replacen("/payments", "/payments.csv", 1)
+}
+
 /// The page.
 #[derive(Template)]
 #[template(path = "payments.html")]
@@ -152,18 +194,24 @@ pub struct PaymentsPage {
     pub query: String,
     /// What is wrong with it.
     pub error: Option<QueryError>,
+    /// How far search is behind, in words, where that is worth saying.
+    pub lag: Option<String>,
     /// Facets.
     pub groups: Vec<ChipGroup>,
-    /// The histogram; empty if there is nothing to draw.
-    pub bars: Vec<Bar>,
+    /// The histogram, if there is something to draw.
+    pub histogram: Option<Histogram>,
     /// The hits.
     pub rows: Vec<PaymentRow>,
     /// How many there are, if known.
     pub total: Option<String>,
-    /// The next page.
-    pub next: Option<String>,
+    /// The page of older ones.
+    pub older: Option<String>,
+    /// The page of newer ones.
+    pub newer: Option<String>,
     /// The first page, when this is not it.
     pub first: Option<String>,
+    /// The same as CSV.
+    pub export: String,
 }
 
 impl PaymentsPage {
@@ -199,7 +247,7 @@ mod tests {
 
     #[test]
     fn bars_fill_the_drawing() {
-        let bucket = |count| (count, String::new(), String::new());
+        let bucket = |count| BarText { count, ..BarText::default() };
         let bars = bars(&[bucket(0), bucket(1), bucket(1_000)]);
         assert_eq!(bars.iter().map(|bar| bar.height).collect::<Vec<_>>(), [0, 2, HISTOGRAM_HEIGHT - 4]);
         assert_eq!(bars[2].x + bars[2].width + 1, HISTOGRAM_WIDTH);

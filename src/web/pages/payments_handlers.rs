@@ -4,23 +4,24 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::handle::{self, Fields, PageError, PageResult};
 use super::layout::{Layout, Nav, Notice, Tone};
-use super::payments::{PaymentsPage, QueryError, address};
+use super::payments::{PaymentsPage, QueryError, address, export_address};
 use super::row::PaymentRow;
 use super::search_view;
+use crate::domain::ids::AccountId;
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 use crate::feed::index;
-use crate::search::{Cursor, Query, SearchPage, SearchRequest};
+use crate::search::{Cursor, Query, SearchPage, SearchRequest, Sort};
 use crate::store::PaymentFilter;
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
 
 /// Rows on a page.
-const ROWS: u32 = 50;
+const ROWS: usize = 50;
 /// A lag that is worth saying.
 const LAG_SAID_S: u64 = 3;
 
-/// `GET /payments?q=…&page=…` (or `&before=…` without a query).
+/// `GET /payments?q=…&page=…` (`&before=…` or `&after=…` without a query).
 pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedIn) -> PageResult {
     let fields = Fields::of_query(&request);
     let text = fields.get("q").trim();
@@ -28,43 +29,44 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
     let query = match Query::parse(text) {
         Ok(query) => query,
         Err(error) => {
-            let expected = match error.expected.as_slice() {
-                [] => String::new(),
-                expected => format!(" It could be: {}.", expected.join(", ")),
-            };
-            let message = format!("{}{expected}", error.message);
-            page.error = Some(QueryError::new(text, error.span.start, error.span.end, message));
+            page.error = Some(error_of(text, &error));
             return Ok(handle::render(HttpResponse::BadRequest(), &page));
         }
     };
     let everything = query.is_everything();
-    let found = search(&state, &who, query, fields.get("page")).await;
-    let payments = match (&found, everything) {
-        (_, true) => from_store(&state, &who, fields.get("before"), &mut page).await?,
-        (Ok(found), false) => from_index(&state, &who, text, found, &mut page).await?,
-        (Err(error), false) => {
+    page.groups.extend(search_view::time_chip(text, &query));
+    let cursor = Cursor::parse(fields.get("page")).filter(|_| !everything);
+    let found = search(&state, who.account, query, cursor).await;
+    let payments = match &found {
+        _ if everything => from_store(&state, who.account, &fields, &mut page).await?,
+        Ok((found, cursor)) => from_index(&state, who.account, text, found, *cursor, &mut page).await?,
+        Err(error) => {
             page.layout.notices.push(Notice::new(Tone::Warning, error.0.message.to_string()));
             Vec::new()
         }
     };
-    if let Ok(found) = &found {
+    if let Ok((found, _)) = &found {
         page.total = Some(search_view::total_words(found.total));
-        page.groups =
-            found.facets.as_ref().map_or_else(Vec::new, |facets| search_view::chip_groups(text, facets));
-        page.bars =
-            found.histogram.as_ref().map_or_else(Vec::new, |all| search_view::histogram_bars(text, all));
-    }
-    if page.first.is_none() && !(fields.get("page").is_empty() && fields.get("before").is_empty()) {
-        page.first = Some(address(text));
+        let facets = found.facets.iter().flat_map(|facets| search_view::chip_groups(text, facets));
+        page.groups.extend(facets);
+        page.histogram = found.histogram.as_ref().and_then(|all| search_view::histogram(text, all));
     }
     let names = handle::names_of(&state, &payments).await?;
     let now = Timestamp::now();
     page.rows = payments.iter().map(|payment| PaymentRow::of(payment, &names, who.account, now)).collect();
     if let Some(seconds) = lag_s(&state, now).await.filter(|seconds| *seconds >= LAG_SAID_S && !everything) {
-        let words = format!("Search is {seconds} s behind; the newest may be missing.");
-        page.layout.notices.push(Notice::new(Tone::Warning, words));
+        page.lag = Some(format!("Search is {seconds} s behind; the newest may be missing."));
     }
     Ok(handle::ok(&page))
+}
+
+fn error_of(text: &str, error: &crate::search::QueryError) -> QueryError {
+    let expected = match error.expected.as_slice() {
+        [] => String::new(),
+        expected => format!(" It could be: {}.", expected.join(", ")),
+    };
+    let message = format!("{}{expected}", error.message);
+    QueryError::new(text, error.span.start, error.span.end, message)
 }
 
 fn blank(layout: Layout, query: &str) -> PaymentsPage {
@@ -72,66 +74,106 @@ fn blank(layout: Layout, query: &str) -> PaymentsPage {
         layout,
         query: query.to_owned(),
         error: None,
+        lag: None,
         groups: Vec::new(),
-        bars: Vec::new(),
+        histogram: None,
         rows: Vec::new(),
         total: None,
-        next: None,
+        older: None,
+        newer: None,
         first: None,
+        export: export_address(query),
     }
 }
 
+/// The page after the cursor. A page of newer ones that reaches the newest is the first page, so that it is full.
 async fn search(
     state: &WebState,
-    who: &SignedIn,
+    owner: AccountId,
     query: Query,
-    cursor: &str,
-) -> Result<SearchPage, PageError> {
-    let since = state
-        .accounts
-        .account(who.account)
-        .await?
-        .map_or_else(Timestamp::default, |account| account.created_at);
+    cursor: Option<Cursor>,
+) -> Result<(SearchPage, Option<Cursor>), PageError> {
+    let since =
+        state.accounts.account(owner).await?.map_or_else(Timestamp::default, |account| account.created_at);
+    let histogram = search_view::histogram_of(&query, since, Timestamp::now());
     let request = SearchRequest {
-        cursor: Cursor::parse(cursor),
-        limit: usize::try_from(ROWS).unwrap_or(50),
+        sort: cursor.map_or(Sort::CreatedDesc, |cursor| cursor.sort()),
+        cursor,
+        limit: ROWS,
         facets: true,
-        histogram: Some(search_view::histogram_spec(since, Timestamp::now())),
-        ..SearchRequest::new(who.account, query)
+        histogram: Some(histogram),
+        ..SearchRequest::new(owner, query)
     };
-    Ok(state.search.search(&request).await?)
+    let found = state.search.search(&request).await?;
+    if request.sort == Sort::CreatedDesc || found.next_cursor.is_some() {
+        return Ok((found, cursor));
+    }
+    let first = SearchRequest { sort: Sort::CreatedDesc, cursor: None, ..request };
+    Ok((state.search.search(&first).await?, None))
 }
 
 async fn from_store(
     state: &WebState,
-    who: &SignedIn,
-    before: &str,
+    owner: AccountId,
+    fields: &Fields,
     page: &mut PaymentsPage,
 ) -> Result<Vec<Payment>, PageError> {
-    let filter = PaymentFilter { before: before.parse().ok(), limit: ROWS + 1, ..PaymentFilter::default() };
-    let mut payments = state.store.payment_list(who.account, &filter).await?;
-    let rows = usize::try_from(ROWS).unwrap_or(50);
-    if payments.len() > rows {
-        payments.truncate(rows);
-        page.next = payments.last().map(|last| format!("/payments?before={}", last.submission().public_id()));
+    // One more than is shown tells whether there are further ones.
+    let limit = u32::try_from(ROWS + 1).unwrap_or(u32::MAX);
+    let first = PaymentFilter { received: true, limit, ..PaymentFilter::default() };
+    let asked = PaymentFilter {
+        before: fields.get("before").parse().ok(),
+        after: fields.get("after").parse().ok(),
+        ..first.clone()
+    };
+    let mut payments = state.store.payment_list(owner, &asked).await?;
+    let mut is_first = asked.before.is_none() && asked.after.is_none();
+    let (mut newer, mut older) = (asked.before.is_some(), payments.len() > ROWS);
+    if asked.after.is_some() {
+        (newer, older) = (payments.len() > ROWS, true);
+        if newer {
+            payments.remove(0);
+        } else {
+            payments = state.store.payment_list(owner, &first).await?;
+            (is_first, older) = (true, payments.len() > ROWS);
+        }
     }
+    payments.truncate(ROWS);
+    let place = |name: &str, payment: Option<&Payment>| {
+        payment.map(|payment| format!("/payments?{name}={}", payment.submission().public_id()))
+    };
+    page.older = place("before", payments.last().filter(|_| older));
+    page.newer = place("after", payments.first().filter(|_| newer));
+    page.first = (!is_first).then(|| address(""));
     Ok(payments)
 }
 
-/// The store's newest state of what was found, in the order in which it was found.
+/// The store's newest state of what was found, newest first.
 async fn from_index(
     state: &WebState,
-    who: &SignedIn,
+    viewer: AccountId,
     query: &str,
     found: &SearchPage,
+    cursor: Option<Cursor>,
     page: &mut PaymentsPage,
 ) -> Result<Vec<Payment>, PageError> {
-    page.next = found.next_cursor.map(|cursor| format!("{}&page={}", address(query), cursor.encode()));
-    let ids: Vec<_> = found.hits.iter().map(|hit| hit.payment).collect();
+    let backwards = cursor.is_some_and(|cursor| cursor.sort() == Sort::CreatedAsc);
+    let mut ids: Vec<_> = found.hits.iter().map(|hit| hit.payment).collect();
+    if backwards {
+        ids.reverse();
+    }
     let mut payments = state.store.payment_get(&ids).await?;
     payments.sort_by_key(|payment| ids.iter().position(|id| *id == payment.id()));
     // The owner filter is the index's; this is the belt.
-    payments.retain(|payment| super::row::accounts_of(payment).any(|account| account == who.account));
+    payments.retain(|payment| super::row::accounts_of(payment).any(|account| account == viewer));
+    let place = |oldest_first: bool, payment: Option<&Payment>| {
+        let payment = payment?.submission();
+        let cursor = Cursor::at_created(oldest_first, payment.created_at, payment.id);
+        Some(format!("{}&page={}", address(query), cursor.encode()))
+    };
+    page.older = place(false, payments.last().filter(|_| backwards || found.next_cursor.is_some()));
+    page.newer = place(true, payments.first().filter(|_| cursor.is_some()));
+    page.first = cursor.map(|_| address(query));
     Ok(payments)
 }
 

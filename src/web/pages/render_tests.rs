@@ -7,9 +7,9 @@ use super::form::{FieldError, PayForm, PayFormInput};
 use super::home::HomePage;
 use super::journey::Journey;
 use super::keys::{KeyLine, KeysPage};
-use super::layout::{Layout, Nav, Notice, Tone};
+use super::layout::{Layout, Nav};
 use super::payment::{ChallengePage, PaymentPage, PaymentView};
-use super::payments::{Chip, ChipGroup, PaymentsPage, QueryError, bars};
+use super::payments::{BarText, Chip, ChipGroup, Histogram, PaymentsPage, QueryError, bars};
 use super::row::PaymentRow;
 use super::samples::{self, START, names, viewer};
 use super::sign_in::SignInPage;
@@ -39,13 +39,16 @@ fn payments(query: &str, error: Option<QueryError>, rows: Vec<PaymentRow>) -> Pa
         href: super::payments::address(label),
         on,
     };
-    let buckets: Vec<_> =
-        (0..40).map(|n| (n * 7 % 23, format!("{n} payments"), "/payments".to_owned())).collect();
+    let bucket = |n: u64| BarText {
+        count: n * 7 % 23,
+        title: format!("{n} payments"),
+        href: "/payments".to_owned(),
+        seconds: (0, 10),
+    };
+    let buckets: Vec<_> = (0..40).map(bucket).collect();
     PaymentsPage {
-        layout: layout("Payments", Nav::Payments).with_notice(Some(Notice::new(
-            Tone::Warning,
-            "Search is 4 s behind; the newest may be missing.",
-        ))),
+        layout: layout("Payments", Nav::Payments),
+        lag: Some("Search is 4 s behind; the newest may be missing.".to_owned()),
         query: query.to_owned(),
         error,
         groups: vec![
@@ -55,11 +58,17 @@ fn payments(query: &str, error: Option<QueryError>, rows: Vec<PaymentRow>) -> Pa
             },
             ChipGroup { label: "Kind", chips: vec![chip("charge", false), chip("transfer", false)] },
         ],
-        bars: bars(&buckets),
+        histogram: Some(Histogram {
+            bars: bars(&buckets),
+            from: "1 Jan 00:00:00".to_owned(),
+            until: "1 Jan 01:00:00".to_owned(),
+        }),
         rows,
         total: Some("1,250 payments".to_owned()),
-        next: Some("/payments?page=2".to_owned()),
+        older: Some("/payments?page=2".to_owned()),
+        newer: None,
         first: None,
+        export: super::payments::export_address(query),
     }
 }
 
@@ -110,6 +119,11 @@ fn pages() -> Vec<(String, String)> {
             .iter()
             .map(|key| KeyLine::of(key, START.plus_ms(90_000)))
             .collect(),
+    };
+    let pay = super::pay::PayPage {
+        layout: layout("New payment", Nav::NewPayment),
+        form: form.clone().whole_page(),
+        journey: Journey::empty(),
     };
     let wallet = |currency: &str, minor, owed: bool| {
         let wallet = crate::domain::ledger::WalletId {
@@ -174,6 +188,7 @@ fn pages() -> Vec<(String, String)> {
         render("payments", &payments("status:\"declined\"", None, rows())),
         render("payments-error", &payments("coffee colour:\"red\"", Some(error), Vec::new())),
         render("payments-none", &payments("unobtainium", None, Vec::new())),
+        render("pay", &pay),
         render("keys", &keys),
         render("wallets", &wallets),
         render("system", &system),

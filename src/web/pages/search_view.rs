@@ -1,11 +1,12 @@
 //! What a search answered, as chips and bars that write the next query. Pure.
 
 use super::format;
-use super::payments::{Bar, Chip, ChipGroup, address, bars, toggled};
+use super::payments::{BarText, Chip, ChipGroup, Histogram, address, bars, toggled, without_field};
 use super::status;
 use crate::domain::status::Status;
 use crate::domain::time::Timestamp;
-use crate::search::{Bucket, Facets, HistogramSpec, Total};
+use crate::search::query::{Filter, NumberField};
+use crate::search::{Bucket, Facets, HistogramSpec, Query, Total};
 
 /// Values of a facet that are shown.
 const CHIPS_MAX: usize = 8;
@@ -52,6 +53,69 @@ fn kind_words(kind: &str) -> String {
     .to_owned()
 }
 
+/// The times of creation that a query is narrowed to, in microseconds, where it says so plainly.
+#[must_use]
+pub fn created_bounds(query: &Query) -> (Option<i64>, Option<i64>) {
+    let clauses = match query.filter() {
+        Filter::All(clauses) => clauses.as_slice(),
+        Filter::Any(_)
+        | Filter::Not(_)
+        | Filter::Term { .. }
+        | Filter::Range { .. }
+        | Filter::Contains { .. }
+        | Filter::Words(_) => &[],
+    };
+    let mut bounds = (None, None);
+    for clause in clauses {
+        if let Filter::Range { field: NumberField::Created, from, until } = clause {
+            bounds.0 = bounds.0.max(*from);
+            bounds.1 = match (bounds.1, *until) {
+                (Some(earlier), Some(until)) => Some(until.min(earlier)),
+                (earlier, until) => earlier.or(until),
+            };
+        }
+    }
+    bounds
+}
+
+/// The chip that takes the time off a query again.
+#[must_use]
+pub fn time_chip(text: &str, query: &Query) -> Option<ChipGroup> {
+    let (from, until) = created_bounds(query);
+    let words = |micros: i64| format::minute(Timestamp::from_micros(micros));
+    let label = match (from, until) {
+        (None, None) => return None,
+        (Some(from), None) => format!("from {}", words(from)),
+        (None, Some(until)) => format!("until {}", words(until)),
+        (Some(from), Some(until)) => format!("{} – {}", words(from), words(until)),
+    };
+    let chip = Chip { label, count: None, href: address(&without_field(text, "created")), on: true };
+    Some(ChipGroup { label: "Time", chips: vec![chip] })
+}
+
+/// The histogram to ask for: the times that the query names, else what fits the account's age.
+#[must_use]
+pub fn histogram_of(query: &Query, since: Timestamp, now: Timestamp) -> HistogramSpec {
+    let whole = histogram_spec(since, now);
+    let (from, until) = created_bounds(query);
+    if from.is_none() && until.is_none() {
+        return whole;
+    }
+    let second = 1_000_000;
+    let from_s = from.unwrap_or(whole.from_micros).div_euclid(second);
+    let until_s =
+        until.map_or(whole.until_micros, |until| until.saturating_add(second - 1)).div_euclid(second);
+    // Bars of whole seconds, because that is what a query can name.
+    let span_s = until_s.saturating_sub(from_s).max(1);
+    let buckets = u32::try_from(span_s).unwrap_or(BARS).min(BARS);
+    let bar_s = span_s.saturating_add(i64::from(buckets) - 1) / i64::from(buckets);
+    HistogramSpec {
+        from_micros: from_s.saturating_mul(second),
+        until_micros: from_s.saturating_add(bar_s.saturating_mul(i64::from(buckets))).saturating_mul(second),
+        buckets,
+    }
+}
+
 /// The histogram to ask for: the last span that an account made at `since` has something to show in.
 #[must_use]
 pub fn histogram_spec(since: Timestamp, now: Timestamp) -> HistogramSpec {
@@ -68,11 +132,11 @@ pub fn histogram_spec(since: Timestamp, now: Timestamp) -> HistogramSpec {
     }
 }
 
-/// The bars of an answer; each narrows the query to its time. None where there is nothing to draw.
+/// The histogram of an answer; each bar narrows the query to its time. None where there is nothing to draw.
 #[must_use]
-pub fn histogram_bars(query: &str, buckets: &[Bucket]) -> Vec<Bar> {
+pub fn histogram(query: &str, buckets: &[Bucket]) -> Option<Histogram> {
     if buckets.iter().all(|bucket| bucket.count == 0) {
-        return Vec::new();
+        return None;
     }
     let described: Vec<_> = buckets
         .iter()
@@ -84,10 +148,20 @@ pub fn histogram_bars(query: &str, buckets: &[Bucket]) -> Vec<Bar> {
             let until_s = bucket.until_micros.div_euclid(1_000_000);
             let term = format!("created>={} created<{until_s}", from.seconds());
             let narrowed = format!("{} {term}", super::payments::without_field(query, "created"));
-            (bucket.count, title, address(narrowed.trim()))
+            BarText {
+                count: bucket.count,
+                title,
+                href: address(narrowed.trim()),
+                seconds: (from.seconds(), until_s),
+            }
         })
         .collect();
-    bars(&described)
+    let (first, last) = (buckets.first()?, buckets.last()?);
+    Some(Histogram {
+        bars: bars(&described),
+        from: format::minute(Timestamp::from_micros(first.from_micros)),
+        until: format::minute(Timestamp::from_micros(last.until_micros)),
+    })
 }
 
 /// How many were found, in words.
@@ -127,11 +201,28 @@ mod tests {
         }
         let bucket =
             Bucket { from_micros: 1_767_225_600_000_000, until_micros: 1_767_225_610_000_000, count: 1 };
-        let bars = histogram_bars("coffee created>5", &[bucket]);
+        let bars = histogram("coffee created>5", &[bucket]).unwrap().bars;
         let query = query_of(&bars[0].href);
         assert_eq!(query, "coffee created>=1767225600 created<1767225610");
         assert!(Query::parse(&query).is_ok());
         assert_eq!(bars[0].title, "1 payment from 2026-01-01 00:00:00.000 UTC");
+    }
+
+    #[test]
+    fn the_histogram_shows_the_time_that_the_query_names() {
+        let now = Timestamp::from_micros(1_767_225_605_000_000);
+        let spec = |text: &str| histogram_of(&Query::parse(text).unwrap(), Timestamp::default(), now);
+        let span =
+            |spec: HistogramSpec| (spec.from_micros / 1_000_000, spec.until_micros / 1_000_000, spec.buckets);
+        assert_eq!(span(spec("created>=100 created<130 coffee")), (100, 130, 30));
+        assert_eq!(span(spec("created>=100 created<221")), (100, 280, 60));
+        assert_eq!(spec("created>=1767225600").until_micros, spec("").until_micros);
+        assert_eq!(spec("coffee"), histogram_spec(Timestamp::default(), now));
+        let query = Query::parse("coffee created>=100 created<130").unwrap();
+        let group = time_chip("coffee created>=100 created<130", &query).unwrap();
+        assert_eq!(group.chips[0].label, "1 Jan 00:01:40 – 1 Jan 00:02:10");
+        assert_eq!(group.chips[0].href, "/payments?q=coffee");
+        assert_eq!(time_chip("coffee", &Query::parse("coffee").unwrap()), None);
     }
 
     #[test]

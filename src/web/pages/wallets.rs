@@ -1,12 +1,17 @@
 //! `/wallets`: what is there, and what is owed.
 
+use std::collections::BTreeMap;
+
 use actix_web::web;
 use askama::Template;
 
 use super::handle::{self, PageResult};
 use super::layout::{Layout, Nav};
+use crate::domain::currency::Currency;
+use crate::domain::ids::AccountId;
 use crate::domain::ledger::LedgerAccount;
 use crate::domain::money::Money;
+use crate::search::{Query, SearchRequest};
 use crate::store::WalletRecord;
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
@@ -20,14 +25,18 @@ pub struct WalletLine {
     pub balance: String,
     /// What is owed; empty if nothing.
     pub owed: String,
-    /// The payments in this currency.
+    /// What has left it and not arrived yet; empty if nothing.
+    pub in_transit: String,
+    /// Its movements.
     pub href: String,
+    /// The payments in this currency.
+    pub payments: String,
 }
 
 /// The wallets of these records, by currency.
 #[must_use]
 pub fn wallet_lines(records: &[WalletRecord]) -> Vec<WalletLine> {
-    let mut lines: std::collections::BTreeMap<_, (i64, i64)> = std::collections::BTreeMap::new();
+    let mut lines: BTreeMap<_, (i64, i64)> = BTreeMap::new();
     for record in records {
         let (balance, owed) = lines.entry(record.wallet.currency).or_default();
         match record.account {
@@ -43,7 +52,9 @@ pub fn wallet_lines(records: &[WalletRecord]) -> Vec<WalletLine> {
         currency: currency.code().to_owned(),
         balance: Money::new(balance, currency).to_string(),
         owed: if owed == 0 { String::new() } else { Money::new(owed.saturating_abs(), currency).to_string() },
-        href: super::payments::address(&format!("currency:\"{}\"", currency.lower())),
+        in_transit: String::new(),
+        href: format!("/wallets/{}", currency.lower()),
+        payments: super::payments::address(&format!("currency:\"{}\"", currency.lower())),
     };
     lines.into_iter().map(line).collect()
 }
@@ -61,6 +72,30 @@ pub struct WalletsPage {
 /// `GET /wallets`.
 pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
     let records = state.store.wallet_list(who.account).await?;
+    let mut wallets = wallet_lines(&records);
+    for (currency, minor) in in_transit(&state, who.account).await {
+        for wallet in wallets.iter_mut().filter(|wallet| wallet.currency == currency.code()) {
+            wallet.in_transit = Money::new(minor, currency).to_string();
+        }
+    }
     let layout = handle::frame(&state, &who, "Wallets", Nav::Wallets);
-    Ok(handle::ok(&WalletsPage { layout, wallets: wallet_lines(&records) }))
+    Ok(handle::ok(&WalletsPage { layout, wallets }))
+}
+
+/// What transfers and payouts under way hold, by currency, as search has it: a figure to look at, not to reckon with.
+async fn in_transit(state: &WebState, owner: AccountId) -> BTreeMap<Currency, i64> {
+    let mut sums = BTreeMap::new();
+    for query in
+        ["kind:\"transfer\" status:\"processing\" received:false", "kind:\"payout\" status:\"processing\""]
+    {
+        let Ok(query) = Query::parse(query) else { continue };
+        let request = SearchRequest { limit: 1, stats: true, ..SearchRequest::new(owner, query) };
+        let found = state.search.search(&request).await.ok().and_then(|page| page.stats);
+        for sum in found.into_iter().flat_map(|stats| stats.currencies) {
+            if let Ok(currency) = sum.currency.parse::<Currency>() {
+                *sums.entry(currency).or_insert(0_i64) += sum.sum_minor;
+            }
+        }
+    }
+    sums
 }

@@ -54,6 +54,7 @@ contract!(
     pages_in_every_order_without_gaps,
     pages_stay_stable_while_payments_arrive,
     counts_facets_histogram_and_sums,
+    follows_statuses_sums_and_times,
     newer_versions_win,
     duplicates_within_a_batch_coalesce,
     scans_in_order_of_keys,
@@ -313,6 +314,31 @@ async fn counts_facets_histogram_and_sums(subject: &Subject) {
     assert_eq!(page.histogram.unwrap().len(), 4);
 }
 
+async fn follows_statuses_sums_and_times(subject: &Subject) {
+    let owner = account(1);
+    index(subject, &shop(owner, account(2))).await;
+    let spec = HistogramSpec { from_micros: DAY, until_micros: DAY + 10_000_000, buckets: 2 };
+    let request = SearchRequest { series: Some(spec), limit: 1, ..request(owner, "received:false") };
+    let series = subject.index.search(&request).await.unwrap().series.unwrap();
+    let [first, second] = series.points.as_slice() else { panic!("{series:?}") };
+    // Payments 1 to 4, and 16, which was created with 2.
+    assert_eq!((first.from_micros, first.until_micros, first.count), (DAY, DAY + 5_000_000, 5));
+    assert_eq!(first.statuses, [("succeeded".to_owned(), 4), ("declined".to_owned(), 1)]);
+    let sums: Vec<_> =
+        first.currencies.iter().map(|sum| (sum.currency.as_str(), sum.count, sum.sum_minor)).collect();
+    assert_eq!(sums, [("eur", 4, 450 + 1_250 + 9_900 + 1_250), ("usd", 1, 1_250)]);
+    // Each came to its end two seconds after it was made; estimates may be a little off.
+    let near = |us: Option<u64>| us.is_some_and(|us| us.abs_diff(2_000_000) < 60_000);
+    for took in [first.took, second.took, series.took] {
+        assert!(near(took.p50_us) && near(took.p95_us), "{took:?}");
+    }
+    assert_eq!(second.count, 4, "5, 7, 8 and 9");
+    let none = SearchRequest { query: Query::parse("nothing").unwrap(), ..request };
+    let series = subject.index.search(&none).await.unwrap().series.unwrap();
+    assert!(series.points.iter().all(|point| point.count == 0 && point.statuses.is_empty()));
+    assert_eq!((series.points.len(), series.took.p50_us), (2, None));
+}
+
 async fn newer_versions_win(subject: &Subject) {
     let owner = account(1);
     let payment = charge(1, owner, 450, "eur").description("Coffee").build();
@@ -417,7 +443,7 @@ async fn refuses_requests_that_make_no_sense(subject: &Subject) {
         );
     };
     refused(SearchRequest { limit: 0, ..request(owner, "") }).await;
-    refused(SearchRequest { limit: 101, ..request(owner, "") }).await;
+    refused(SearchRequest { limit: 1_001, ..request(owner, "") }).await;
     let histogram = Some(HistogramSpec { from_micros: 5, until_micros: 5, buckets: 1 });
     refused(SearchRequest { histogram, ..request(owner, "") }).await;
     let page = subject.index.search(&SearchRequest { limit: 2, ..request(owner, "") }).await.unwrap();

@@ -117,7 +117,7 @@ pub async fn show_row(state: web::Data<WebState>, who: SignedIn, id: web::Path<S
 
 /// `GET /payments/rows`: the newest, for the same purpose.
 pub async fn show_rows(state: web::Data<WebState>, who: SignedIn) -> PageResult {
-    let filter = crate::store::PaymentFilter { limit: 50, ..Default::default() };
+    let filter = crate::store::PaymentFilter { limit: 50, received: true, ..Default::default() };
     let payments = state.store.payment_list(who.account, &filter).await?;
     names_of(&state, &payments).await?;
     let rows: Vec<_> = payments.iter().map(|payment| row(&state, who.account, payment)).collect();

@@ -1,0 +1,66 @@
+//! What the CSV files that people download have in common: writing records, and guarding spreadsheets.
+
+use std::borrow::Cow;
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use bytes::Bytes;
+
+use super::error::ApiError;
+
+/// Begins the answer with a CSV file of this name (letters, digits, `-`, `_` and `.`).
+#[must_use]
+pub fn download(name: &str) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response
+        .content_type("text/csv; charset=utf-8")
+        .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+        .insert_header((header::CACHE_CONTROL, "no-store"));
+    response
+}
+
+/// Text as a field. A spreadsheet takes what begins like a formula for one, so that a payment's description could run
+/// something on the reader's machine: such a field gets an apostrophe before it.
+#[must_use]
+pub fn guarded(text: &str) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        Cow::Owned(format!("'{text}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Records of text, one after another, as bytes of CSV.
+///
+/// # Errors
+/// Never for records of one length; a defect otherwise.
+pub fn encode<R, F>(records: impl IntoIterator<Item = R>) -> Result<Bytes, ApiError>
+where
+    R: IntoIterator<Item = F>,
+    F: AsRef<[u8]>,
+{
+    let mut writer = csv::Writer::from_writer(Vec::with_capacity(16 << 10));
+    let broken = |error: &dyn std::fmt::Display| {
+        tracing::error!(error.cause = %error, "CSV could not be written");
+        ApiError::internal()
+    };
+    for record in records {
+        writer.write_record(record).map_err(|error| broken(&error))?;
+    }
+    Ok(writer.into_inner().map_err(|error| broken(&error))?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_are_text() {
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
+            assert_eq!(guarded(formula), format!("'{formula}"));
+        }
+        assert_eq!(guarded("flat white, 1+1=2"), "flat white, 1+1=2");
+        let bytes = encode([["id", "text"], ["1", "a \"quoted\", one\nand two"]]).unwrap();
+        assert_eq!(bytes.as_ref(), b"id,text\n1,\"a \"\"quoted\"\", one\nand two\"\n");
+    }
+}

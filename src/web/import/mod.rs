@@ -1,0 +1,32 @@
+//! Payments from a CSV file: read row by row, checked by the intake like everything else, and handed in on the bulk lane.
+//!
+//! Nothing of the file is kept but each row's key and what became of it, since rows may hold card numbers. Memory is bounded
+//! whatever the file: a few chunks, one row and two batches at a time. The columns are described in docs/csv.md.
+
+mod body;
+mod columns;
+mod rows;
+mod run;
+
+pub use body::body;
+pub use columns::{COLUMNS, SAMPLE};
+pub use rows::read;
+pub use run::run;
+
+/// The most rows of one file.
+pub const ROWS_MAX: u64 = 100_000;
+/// The largest file, in bytes.
+pub const BYTES_MAX: u64 = 64 << 20;
+/// The longest row, in bytes; a quote that is never closed would otherwise take in the whole file.
+const ROW_BYTES_MAX: u64 = 64 << 10;
+/// The longest name of an import, in characters.
+pub const NAME_CHARS_MAX: usize = 60;
+/// The longest key of a row, in characters.
+const KEY_CHARS_MAX: usize = 120;
+/// Rows that are handed in together.
+const BATCH_ROWS: usize = 256;
+
+/// Text shortened to so many characters.
+fn shortened(text: &str, chars_max: usize) -> String {
+    text.chars().take(chars_max).collect()
+}

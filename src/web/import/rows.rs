@@ -1,0 +1,112 @@
+//! The thread that reads rows: CSV in, drafts out, a batch at a time.
+
+use std::sync::Arc;
+
+use csv::{ByteRecord, ReaderBuilder, StringRecord, Trim};
+use tokio::sync::mpsc;
+
+use super::body::Body;
+use super::columns::{Columns, Refused};
+use super::{BATCH_ROWS, ROWS_MAX};
+use crate::domain::time::Timestamp;
+use crate::store::RowFault;
+use crate::web::intake::{Context, Draft};
+
+/// A row that was read.
+pub(super) struct Row {
+    /// The line on which it begins.
+    pub line: u64,
+    /// Its key, as far as it could be read.
+    pub key: String,
+    /// The payment it asks for, or why it makes none.
+    pub draft: Result<Draft, RowFault>,
+}
+
+/// What the thread tells.
+pub(super) enum Read {
+    /// Rows, in the order of the file.
+    Rows(Vec<Row>),
+    /// There are no more, or why no more were read.
+    End(Result<(), String>),
+}
+
+/// Rows as they are read; two batches may wait.
+pub struct Batches(pub(super) mpsc::Receiver<Read>);
+
+/// Starts to read a body. Ends by itself once its rows are taken no more, or the body ends or breaks off.
+#[must_use]
+pub fn read(body: Body, scope: String, fingerprint_key: [u8; 32]) -> Batches {
+    let (out, batches) = mpsc::channel(2);
+    tokio::task::spawn_blocking(move || {
+        let end = Reading { scope: scope.into(), fingerprint_key, out: out.clone() }.run(body);
+        // Nobody there to hear it needs no telling.
+        let _ = out.blocking_send(Read::End(end));
+    });
+    Batches(batches)
+}
+
+struct Reading {
+    scope: Arc<str>,
+    fingerprint_key: [u8; 32],
+    out: mpsc::Sender<Read>,
+}
+
+impl Reading {
+    fn run(&self, body: Body) -> Result<(), String> {
+        let mut reader =
+            ReaderBuilder::new().flexible(true).trim(Trim::All).buffer_capacity(16 << 10).from_reader(body);
+        let header = reader.headers().map_err(|error| words(&error))?;
+        let columns = Columns::read(header)?;
+        let mut record = ByteRecord::new();
+        let mut batch = Vec::with_capacity(BATCH_ROWS);
+        let mut count = 0_u64;
+        let end = loop {
+            reader.get_mut().row_read();
+            match reader.read_byte_record(&mut record) {
+                Ok(true) if count == ROWS_MAX => {
+                    break Err("The file has more than 100,000 rows; the rest was not read.".to_owned());
+                }
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(error) => break Err(words(&error)),
+            }
+            count += 1;
+            batch.push(self.row(&columns, &record));
+            if batch.len() == BATCH_ROWS {
+                let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_ROWS));
+                if self.out.blocking_send(Read::Rows(full)).is_err() {
+                    return Ok(());
+                }
+            }
+        };
+        // A body that broke off leaves rows that were whole; one that ends before any is an empty file.
+        if !batch.is_empty() {
+            // As above.
+            let _ = self.out.blocking_send(Read::Rows(batch));
+        }
+        if count == 0 && end.is_ok() { Err("The file has no rows below line 1.".to_owned()) } else { end }
+    }
+
+    fn row(&self, columns: &Columns, record: &ByteRecord) -> Row {
+        let line = record.position().map_or(0, csv::Position::line);
+        let now = Timestamp::now();
+        let context = Context { fingerprint_key: &self.fingerprint_key, now, confirm_default: true };
+        let Ok(text) = StringRecord::from_byte_record(record.clone()) else {
+            let message = "This row is not UTF-8 text.".to_owned();
+            return Row { line, key: String::new(), draft: Err(RowFault { column: String::new(), message }) };
+        };
+        match columns.draft(&text, &self.scope, &context) {
+            Ok((key, draft)) => Row { line, key, draft: Ok(draft) },
+            Err(Refused { key, fault }) => Row { line, key, draft: Err(fault) },
+        }
+    }
+}
+
+/// Of an error of reading only what we said ourselves: the rest may quote the row, and a card number in it.
+fn words(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::Io(error) => error.to_string(),
+        csv::ErrorKind::Utf8 { .. } => "Line 1 is not UTF-8 text.".to_owned(),
+        _ => "The file could not be read as CSV.".to_owned(),
+    }
+}

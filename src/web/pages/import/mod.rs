@@ -1,0 +1,109 @@
+//! `/payments/import`: uploading payments as CSV, and what became of their rows. Views, pure.
+
+pub mod handlers;
+mod upload;
+
+use askama::Template;
+
+use super::format;
+use super::layout::Layout;
+use crate::domain::time::Timestamp;
+use crate::store::{ImportRecord, ImportRow, ImportState};
+use crate::web::import::COLUMNS;
+
+/// An import that has not gone on for so long was cut off with its process.
+const CUT_OFF_AFTER_S: u64 = 20;
+
+/// An import as a line of the list and as the head of its page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportLine {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether rows are still being read.
+    pub running: bool,
+    /// How it stands, in a few words.
+    pub state: String,
+    /// The icon of that.
+    pub icon: &'static str,
+    /// When it began, as an age.
+    pub created_ago: String,
+    /// The same in full.
+    pub created_full: String,
+    /// Rows read.
+    pub rows_read: String,
+    /// Rows that made a payment.
+    pub accepted: String,
+    /// Rows known from before.
+    pub known: String,
+    /// Rows refused.
+    pub refused: String,
+}
+
+impl ImportLine {
+    /// The line of an import at `now`.
+    #[must_use]
+    pub fn of(import: &ImportRecord, now: Timestamp) -> Self {
+        let cut_off = now.micros_since(import.updated_at) / 1_000_000 > CUT_OFF_AFTER_S;
+        let again = "Upload the same file under the same name to go on; nothing is paid twice.";
+        let (state, icon) = match (import.state, &import.cause) {
+            (ImportState::Running, _) if cut_off => (format!("Cut off by a restart. {again}"), "warning"),
+            (ImportState::Running, _) => ("Reading rows".to_owned(), "processing"),
+            (ImportState::Finished, _) => ("Every row was read".to_owned(), "succeeded"),
+            (ImportState::Stopped, cause) => {
+                let again = if import.rows_read > 0 { again } else { "" };
+                (format!("{} {again}", cause.as_deref().unwrap_or("It stopped.")), "warning")
+            }
+        };
+        Self {
+            id: import.id.to_string(),
+            name: import.name.clone(),
+            running: import.state == ImportState::Running && !cut_off,
+            state: state.trim_end().to_owned(),
+            icon,
+            created_ago: format::ago(now, import.created_at),
+            created_full: format::absolute(import.created_at),
+            rows_read: format::grouped(import.rows_read),
+            accepted: format::grouped(import.rows_accepted),
+            known: format::grouped(import.rows_known),
+            refused: format::grouped(import.rows_refused),
+        }
+    }
+}
+
+/// The page to upload on.
+#[derive(Template)]
+#[template(path = "import.html")]
+pub struct ImportPage {
+    /// The frame.
+    pub layout: Layout,
+    /// The id of the import to come, so that its progress can be asked for while it is sent.
+    pub import: String,
+    /// What is wrong with what was sent.
+    pub error: Option<String>,
+    /// The imports so far, newest first.
+    pub imports: Vec<ImportLine>,
+}
+
+impl ImportPage {
+    /// Every column of a file, and what it holds.
+    #[must_use]
+    pub fn columns(&self) -> &'static [(&'static str, &'static str)] {
+        &COLUMNS
+    }
+}
+
+/// The page of one import.
+#[derive(Template)]
+#[template(path = "import_one.html")]
+pub struct ImportOnePage {
+    /// The frame.
+    pub layout: Layout,
+    /// The import.
+    pub import: ImportLine,
+    /// Refused rows.
+    pub refused: Vec<ImportRow>,
+    /// Further refused rows.
+    pub more: Option<String>,
+}

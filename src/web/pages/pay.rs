@@ -1,0 +1,60 @@
+//! `/pay`: a new payment, four verbs as tabs, test cards in groups, and its journey beside it.
+
+use actix_web::{HttpRequest, web};
+use askama::Template;
+
+use super::form::{PayForm, PayFormInput};
+use super::handle::{self, Fields, PageResult};
+use super::journey::Journey;
+use super::layout::{Layout, Nav};
+use super::submit;
+use crate::web::body::Body;
+use crate::web::security::SignedIn;
+use crate::web::state::WebState;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "pay.html")]
+pub struct PayPage {
+    /// The frame.
+    pub layout: Layout,
+    /// The form.
+    pub form: PayForm,
+    /// The journey of the payment to come.
+    pub journey: Journey,
+}
+
+fn input_of(fields: &Fields) -> PayFormInput {
+    // Without an amount of its own the form starts empty: nobody should send 12.50 by accident.
+    let typed = submit::input_of(fields);
+    PayFormInput { amount: fields.get("amount").to_owned(), ..typed }
+}
+
+/// `GET /pay`; `?kind=topup&currency=jpy` fills the form.
+pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedIn) -> PageResult {
+    let input = input_of(&Fields::of_query(&request));
+    let page = PayPage {
+        layout: handle::frame(&state, &who, "New payment", Nav::NewPayment),
+        form: PayForm::new(input, handle::idempotency_key()?, None).whole_page(),
+        journey: Journey::empty(),
+    };
+    Ok(handle::ok(&page))
+}
+
+/// `POST /pay`: the form without JavaScript.
+pub async fn pay(state: web::Data<WebState>, request: HttpRequest, who: SignedIn, body: Body) -> PageResult {
+    let fields = handle::signed_form(&state, &request, &who, body)?;
+    let error = match submit::submit(&state, who.account, &fields).await {
+        Ok(done) => {
+            return Ok(handle::see_other(&format!("/payments/{}", done.payment.submission().public_id())));
+        }
+        Err(error) => error,
+    };
+    let fault = Some(handle::field_error(&error));
+    let page = PayPage {
+        layout: handle::frame(&state, &who, "New payment", Nav::NewPayment),
+        form: PayForm::new(input_of(&fields), handle::idempotency_key()?, fault).whole_page(),
+        journey: Journey::empty(),
+    };
+    Ok(handle::render(handle::answer_to(&error), &page))
+}

@@ -1,0 +1,92 @@
+// Search as you type. The server answers with the page it would show anyway, and its results take the place of the old
+// ones; the address keeps up. Without this script the form, the chips and the pages are plain links and work the same.
+
+import { brush } from "./brush.js";
+
+const DEBOUNCE_MS = 180;
+const PARTS = ["[data-results]", "[data-query-error]", "[data-total]"];
+
+export function addressOf(query) {
+  return query.trim() ? `/payments?q=${encodeURIComponent(query.trim()).replaceAll("%20", "+")}` : "/payments";
+}
+
+// The text without its comparisons of `created`, with new ones. Spaces within quotes separate nothing.
+export function withTime(query, from, until) {
+  const terms = query.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
+  const kept = terms.filter((term) => !/^-?created[:<>]/i.test(term));
+  return [...kept, `created>=${from}`, `created<${until}`].join(" ");
+}
+
+export function search() {
+  const form = document.querySelector("[data-search]");
+  if (!form) return;
+  const input = form.elements.q;
+  const results = () => document.querySelector("[data-results]");
+  let timer = 0;
+  let asked = 0;
+  let flying = null;
+
+  const swap = (fresh, failed) => {
+    const focused = results().contains(document.activeElement) ? document.activeElement.closest("[data-key]")?.dataset.key : undefined;
+    for (const place of PARTS) {
+      // A query that is half typed keeps what was found before.
+      if (failed && place !== "[data-query-error]") continue;
+      const [old, next] = [document.querySelector(place), fresh.querySelector(place)];
+      if (old && next && old.innerHTML !== next.innerHTML) old.replaceChildren(...next.childNodes);
+    }
+    const link = fresh.querySelector("[data-export]");
+    if (link) document.querySelector("[data-export]").href = link.getAttribute("href");
+    for (const [name, value] of [["aria-invalid", "true"], ["aria-describedby", "q-error"]]) {
+      if (failed) input.setAttribute(name, value);
+      else input.removeAttribute(name);
+    }
+    if (focused) results().querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+    brush(choose);
+  };
+
+  const go = async (address) => {
+    clearTimeout(timer);
+    flying?.abort();
+    flying = new AbortController();
+    const mine = ++asked;
+    history.replaceState(null, "", address);
+    results().setAttribute("aria-busy", "true");
+    try {
+      const response = await fetch(address, { headers: { accept: "text/html" }, signal: flying.signal });
+      const text = await response.text();
+      // An answer that was overtaken is none.
+      if (mine !== asked) return;
+      if (response.redirected || (!response.ok && response.status !== 400)) return location.assign(address);
+      swap(new DOMParser().parseFromString(text, "text/html"), response.status === 400);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      // The connection indicator says so; the next key tries again.
+    }
+    if (mine === asked) results().removeAttribute("aria-busy");
+  };
+
+  const choose = (from, until) => {
+    input.value = withTime(input.value, from, until);
+    go(addressOf(input.value));
+  };
+
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => go(addressOf(input.value)), DEBOUNCE_MS);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    go(addressOf(input.value));
+  });
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-results] a[href]");
+    if (!link || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    const address = new URL(link.getAttribute("href"), location.href);
+    if (address.origin !== location.origin || address.pathname !== "/payments") return;
+    event.preventDefault();
+    input.value = address.searchParams.get("q") ?? "";
+    go(address.pathname + address.search);
+    if (link.closest(".pager")) results().scrollIntoView({ block: "nearest" });
+  });
+  brush(choose);
+}
