@@ -7,6 +7,7 @@ import { importPage } from "./import.js";
 import { payPage } from "./pay.js";
 import { paymentPage } from "./payment.js";
 import { lists } from "./lists.js";
+import { plotsPage } from "./plots.js";
 import { search } from "./search.js";
 import { Socket } from "./socket.js";
 import { stats } from "./stats.js";
@@ -25,5 +26,6 @@ if ("signedIn" in document.documentElement.dataset) {
   paymentPage(socket);
   lists(socket);
   stats(socket);
+  plotsPage(socket);
   socket.connect();
 }

@@ -13,6 +13,8 @@ pub enum Nav {
     Payments,
     /// `/wallets`
     Wallets,
+    /// `/insights`
+    Insights,
     /// `/keys`
     Keys,
     /// `/system`
@@ -41,6 +43,7 @@ pub const NAVIGATION: &[(&str, &[NavLink])] = &[
             NavLink { nav: Nav::NewPayment, href: "/pay", label: "New payment" },
             NavLink { nav: Nav::Payments, href: "/payments", label: "Payments" },
             NavLink { nav: Nav::Wallets, href: "/wallets", label: "Wallets" },
+            NavLink { nav: Nav::Insights, href: "/insights", label: "Insights" },
         ],
     ),
     ("Develop", &[NavLink { nav: Nav::Keys, href: "/keys", label: "Keys" }]),

@@ -12,6 +12,7 @@ pub mod format;
 pub mod handle;
 pub mod home;
 pub mod import;
+pub mod insights;
 pub mod journey;
 pub mod keys;
 pub mod layout;
@@ -19,6 +20,7 @@ pub mod pay;
 pub mod payment;
 pub mod payments;
 mod payments_handlers;
+pub mod plot;
 pub mod row;
 mod search_view;
 pub mod sign_in;
@@ -62,6 +64,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/payments/{id}/row", web::get().to(one::show_row))
         .route("/payments/{id}/challenge", web::get().to(one::challenge))
         .route("/payments/{id}/{operation}", web::post().to(one::operate))
+        .route("/insights", web::get().to(insights::show))
         .route("/wallets", web::get().to(wallets::show))
         .route("/wallets/{currency}", web::get().to(wallet::show))
         .route("/keys", web::get().to(keys::show))

@@ -125,6 +125,19 @@ fn pages() -> Vec<(String, String)> {
         form: form.clone().whole_page(),
         journey: Journey::empty(),
     };
+    let reason = |label: &str, count| super::insights::Reason {
+        label: label.to_owned(),
+        count,
+        href: "/payments".to_owned(),
+    };
+    let insights = super::insights::InsightsPage {
+        layout: layout("Insights", Nav::Insights),
+        ranges: super::insights::range_links("1h"),
+        total: "600 payments".to_owned(),
+        plots: super::insights::plots_of(&super::insights::tests::points()),
+        reasons: vec![reason("insufficient funds", 40), reason("lost card", 7)],
+        most: 40,
+    };
     let wallet = |currency: &str, minor, owed: bool| {
         let wallet = crate::domain::ledger::WalletId {
             owner: viewer(),
@@ -189,6 +202,7 @@ fn pages() -> Vec<(String, String)> {
         render("payments-error", &payments("coffee colour:\"red\"", Some(error), Vec::new())),
         render("payments-none", &payments("unobtainium", None, Vec::new())),
         render("pay", &pay),
+        render("insights", &insights),
         render("keys", &keys),
         render("wallets", &wallets),
         render("system", &system),
