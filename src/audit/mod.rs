@@ -25,7 +25,10 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::domain::ids::PaymentId;
+use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::payment::Payment;
+use crate::domain::status::Status;
+use crate::domain::submission::Kind;
 use crate::store::{AuditPayment, MovementRecord, Snapshot, StoreError};
 use acks::AckFile;
 use index::{Current, IndexCheck, IndexView};
@@ -97,6 +100,7 @@ pub async fn audit(
     ledger.check(snapshot, options.page, &mut report).await?;
     journal::check(snapshot, options.page, &mut report).await?;
     refunds(snapshot, options.page, &mut report).await?;
+    receipts(snapshot, options.page, &mut report).await?;
     idempotency(snapshot, options.page, &mut report).await?;
     if let Some(acks) = acks {
         acks.check(snapshot, &mut report).await?;
@@ -152,6 +156,7 @@ fn one_payment(
         Ok(payment) => {
             report.history_events += u64::from(payment.version());
             report.history_refunds += payment.state().refunds.len() as u64;
+            report.history_receipts += u64::from(received_by(payment).is_some());
             payment::check_history(payment, report);
             payment::check_columns(row, payment, report);
             payment::check_movements(payment, movements, report);
@@ -275,6 +280,46 @@ async fn refunds(snapshot: &mut dyn Snapshot, limit: u32, report: &mut Report) -
             Name::MissingRefund,
             format!("{missing} refunds of payments have no row of their own"),
         );
+    }
+    Ok(())
+}
+
+/// Who received a payment from someone else.
+fn received_by(payment: &Payment) -> Option<AccountId> {
+    let payee = match payment.submission().kind {
+        Kind::Transfer { payee } => payee,
+        Kind::Charge | Kind::TopUp | Kind::Payout { .. } => return None,
+    };
+    (payment.state().status == Status::Succeeded && payee != payment.owner()).then_some(payee)
+}
+
+/// Every receipt is of a transfer that its payee received, and every such transfer has one: as with refunds.
+async fn receipts(snapshot: &mut dyn Snapshot, limit: u32, report: &mut Report) -> Result<(), AuditError> {
+    let (mut after, mut sound) = (None, 0_u64);
+    loop {
+        let page = snapshot.receipts(after, limit).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(*last);
+        let mut ids: Vec<PaymentId> = page.iter().map(|row| row.payment).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut found = snapshot.payments_by_id(&ids).await?;
+        found.sort_unstable_by_key(|payment| payment.id);
+        for row in &page {
+            let at = found.binary_search_by_key(&row.payment, |payment| payment.id).ok();
+            let payment = at.and_then(|at| found.get(at)).and_then(|payment| payment.folded.as_ref().ok());
+            if payment.and_then(received_by) == Some(row.payee) {
+                sound += 1;
+            } else {
+                let text = format!("payment {}: {} did not receive it", row.payment, row.payee);
+                report.violation(Name::DanglingReceipt, text);
+            }
+        }
+    }
+    if sound < report.history_receipts {
+        let missing = report.history_receipts - sound;
+        let text = format!("{missing} transfers that arrived are not listed for their payees");
+        report.violation(Name::MissingReceipt, text);
     }
     Ok(())
 }

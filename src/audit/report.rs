@@ -45,6 +45,10 @@ pub enum Name {
     MissingRefund,
     /// A refund row that no history tells, or of another payment or owner.
     DanglingRefund,
+    /// A transfer that has arrived, without the row by which its payee finds it.
+    MissingReceipt,
+    /// A receipt of something that its payee did not receive.
+    DanglingReceipt,
     /// An idempotency row that points at nothing.
     DanglingKey,
     /// A payment without its document.
@@ -86,6 +90,8 @@ impl Name {
             Self::WrongCursor => "wrong cursor",
             Self::MissingRefund => "missing refund row",
             Self::DanglingRefund => "dangling refund row",
+            Self::MissingReceipt => "missing receipt row",
+            Self::DanglingReceipt => "dangling receipt row",
             Self::DanglingKey => "dangling idempotency key",
             Self::MissingDocument => "missing document",
             Self::StaleDocument => "stale document",
@@ -134,6 +140,8 @@ pub struct Report {
     pub(super) history_events: u64,
     /// Refunds in all histories together.
     pub(super) history_refunds: u64,
+    /// Transfers that have arrived at others.
+    pub(super) history_receipts: u64,
     listed: BTreeMap<Name, Vec<String>>,
     counts: BTreeMap<Name, u64>,
 }

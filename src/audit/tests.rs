@@ -1,6 +1,6 @@
 //! A sound world passes; each corruption, planted alone, is named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 
 use async_trait::async_trait;
@@ -11,21 +11,24 @@ use crate::domain::command::{Action, Answer, OperatePayment, Outcome, SubmitPaym
 use crate::domain::currency::Currency;
 use crate::domain::decide::{self, Context, Events, Policy};
 use crate::domain::event::{Event, Recorded};
-use crate::domain::ids::{AccountId, BatchId, RefundId};
+use crate::domain::ids::{BatchId, RefundId};
 use crate::domain::ledger::{LedgerAccount, WalletId, effect};
 use crate::domain::money::Money;
-use crate::domain::payment::{Payment, WorkKey};
-use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
+use crate::domain::payment::WorkKey;
+use crate::domain::submission::{CaptureMethod, Lane, Submission};
 use crate::domain::time::Timestamp;
 use crate::engine::journal::{JournalEntry, encode};
 use crate::search::{DocKey, PaymentDocument, ScannedDocument};
-use crate::store::{IdempotencyAudit, JournalRecord, RefundRecord, StoreResult, TableCounts, WalletRecord};
+use crate::store::{
+    IdempotencyAudit, JournalRecord, ReceiptRecord, RefundRecord, StoreResult, TableCounts, WalletRecord,
+};
 
 /// A store in memory, made by the same rules as the real ones, with every row open to corruption.
 #[derive(Clone, Default)]
 struct World {
     payments: BTreeMap<PaymentId, AuditPayment>,
     refunds: BTreeMap<RefundId, RefundRecord>,
+    receipts: BTreeSet<ReceiptRecord>,
     movements: Vec<MovementRecord>,
     wallets: BTreeMap<Vec<u8>, WalletRecord>,
     idempotency: Vec<IdempotencyAudit>,
@@ -121,6 +124,9 @@ impl World {
             }
         }
         let payment = payment.unwrap();
+        if let Some(payee) = super::received_by(&payment) {
+            self.receipts.insert(ReceiptRecord { payee, payment: id });
+        }
         self.head += 1;
         let entry = JournalEntry {
             payment: id,
@@ -213,6 +219,14 @@ impl Snapshot for World {
     }
     async fn refunds(&mut self, after: Option<RefundId>, limit: u32) -> StoreResult<Vec<RefundRecord>> {
         let rows = self.refunds.values().filter(|row| after.is_none_or(|after| row.id > after));
+        Ok(rows.take(limit as usize).copied().collect())
+    }
+    async fn receipts(
+        &mut self,
+        after: Option<ReceiptRecord>,
+        limit: u32,
+    ) -> StoreResult<Vec<ReceiptRecord>> {
+        let rows = self.receipts.iter().filter(|row| after.is_none_or(|after| **row > after));
         Ok(rows.take(limit as usize).copied().collect())
     }
     async fn movements(
@@ -497,6 +511,17 @@ async fn refund_rows_match_histories() {
     });
     let (counts, _) = moved.await;
     assert_eq!(counts.keys().copied().collect::<Vec<_>>(), [Name::MissingRefund, Name::DanglingRefund]);
+}
+
+#[tokio::test]
+async fn receipts_match_histories() {
+    let lost = planted(|world, _| world.receipts.pop_first().map_or((), drop)).await;
+    assert_eq!(lost.0.keys().copied().collect::<Vec<_>>(), [Name::MissingReceipt], "{}", lost.1);
+    let planted_one = planted(|world, ids| {
+        let payee = AccountId::from_bytes([0xee; 16]);
+        world.receipts.insert(ReceiptRecord { payee, payment: ids[1] });
+    });
+    assert_eq!(planted_one.await.0, only(Name::DanglingReceipt));
 }
 
 #[tokio::test]

@@ -233,6 +233,13 @@ macro_rules! implement_store {
             ) -> StoreResult<Vec<RefundRecord>> {
                 audit_refunds(&mut self.conn, after, limit).await
             }
+            async fn receipts(
+                &mut self,
+                after: Option<$crate::store::ReceiptRecord>,
+                limit: u32,
+            ) -> StoreResult<Vec<$crate::store::ReceiptRecord>> {
+                audit_receipts(&mut self.conn, after, limit).await
+            }
             async fn movements(
                 &mut self,
                 after: Option<(PaymentId, u32)>,

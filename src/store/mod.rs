@@ -265,6 +265,9 @@ pub trait Snapshot: Send {
     async fn payments_by_id(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>>;
     /// Refunds by id.
     async fn refunds(&mut self, after: Option<RefundId>, limit: u32) -> StoreResult<Vec<RefundRecord>>;
+    /// Receipts by (payee, payment).
+    async fn receipts(&mut self, after: Option<ReceiptRecord>, limit: u32)
+    -> StoreResult<Vec<ReceiptRecord>>;
     /// Movements by (payment, n).
     async fn movements(
         &mut self,

@@ -788,6 +788,27 @@ macro_rules! shared_queries {
             found.iter().map(rows::RefundRow::decode).collect()
         }
 
+        async fn audit_receipts(
+            conn: &mut $Conn,
+            after: Option<$crate::store::ReceiptRecord>,
+            limit: u32,
+        ) -> StoreResult<Vec<$crate::store::ReceiptRecord>> {
+            use schema::receipt::dsl;
+            let (payee, payment) = after.map_or_else(
+                || (Vec::new(), Vec::new()),
+                |after| (after.payee.as_bytes().to_vec(), after.payment.as_bytes().to_vec()),
+            );
+            let found: Vec<(Vec<u8>, Vec<u8>)> = dsl::receipt
+                .filter(dsl::payee.ge(payee.clone()))
+                .filter(dsl::payee.gt(payee).or(dsl::payment.gt(payment)))
+                .order((dsl::payee.asc(), dsl::payment.asc()))
+                .limit(i64::from(limit))
+                .select((dsl::payee, dsl::payment))
+                .load(conn)
+                .await?;
+            found.iter().map(|(payee, payment)| rows::receipt(payee, payment)).collect()
+        }
+
         async fn audit_movements(
             conn: &mut $Conn,
             after: Option<(PaymentId, u32)>,

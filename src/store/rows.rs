@@ -159,6 +159,13 @@ pub(super) fn push_receipt(cells: &mut Vec<Cell>, receipt: &ReceiptRecord) {
     ]);
 }
 
+pub(super) fn receipt(payee: &[u8], payment: &[u8]) -> Result<ReceiptRecord, StoreError> {
+    Ok(ReceiptRecord {
+        payee: account_id(payee)?,
+        payment: PaymentId::from_slice(payment).ok_or_else(|| damaged("receipt.payment"))?,
+    })
+}
+
 pub(super) fn push_import_row(cells: &mut Vec<Cell>, import: ImportId, row: &ImportRow) {
     let (payment, fault) = match &row.outcome {
         Ok(payment) => (Some(payment.as_bytes().to_vec()), None),

@@ -18,7 +18,8 @@ use paystorm::store::{Store, StoreKind};
 use crate::making::{answer, at, keyed, one, operate, submit};
 use crate::stores::{TestStore, both};
 
-const TABLES: [&str; 7] = ["payment", "refund", "movement", "wallet", "journal", "idempotency", "reader"];
+const TABLES: [&str; 8] =
+    ["payment", "refund", "receipt", "movement", "wallet", "journal", "idempotency", "reader"];
 
 /// Runs SQL beside the store, as somebody with a console would.
 async fn sql(test: &TestStore, statements: &str) {
@@ -107,6 +108,9 @@ fn corruptions(payments: &[Payment]) -> Vec<(Name, String)> {
         (Name::WrongColumn, format!("UPDATE payment SET due_at=1 WHERE id={payment}")),
         (Name::MissingRefund, "DELETE FROM refund".to_owned()),
         (Name::DanglingRefund, format!("UPDATE refund SET payment={topup}")),
+        (Name::MissingReceipt, "DELETE FROM receipt".to_owned()),
+        (Name::DanglingReceipt, format!("UPDATE receipt SET payment={topup}")),
+        (Name::DanglingReceipt, format!("UPDATE receipt SET payee={nobody}")),
         (Name::DanglingKey, format!("UPDATE idempotency SET payment={nobody}")),
         (Name::DanglingKey, "UPDATE idempotency SET version=99".to_owned()),
     ]

@@ -531,6 +531,15 @@ impl Snapshot for SimSnapshot {
         Ok(later.copied().take(limit as usize).collect())
     }
 
+    async fn receipts(
+        &mut self,
+        after: Option<ReceiptRecord>,
+        limit: u32,
+    ) -> StoreResult<Vec<ReceiptRecord>> {
+        let later = self.0.receipts.iter().filter(|record| after.is_none_or(|after| **record > after));
+        Ok(later.copied().take(limit as usize).collect())
+    }
+
     async fn wallets(&mut self, after: Option<Vec<u8>>, limit: u32) -> StoreResult<Vec<WalletRecord>> {
         let after = after.unwrap_or_default();
         let later = self.0.balances.iter().filter(|(wallet, _)| wallet.to_key() > after);
