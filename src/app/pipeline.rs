@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -19,7 +20,7 @@ use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
 use crate::engine::timers::Timers;
 use crate::engine::writer::{Clock, Writer};
-use crate::engine::{Counters, Engine, batcher};
+use crate::engine::{Counters, Engine, WorkSwitch, Workers, batcher};
 use crate::feed::dispatch::Dispatch;
 use crate::feed::follower::{self, Follower};
 use crate::feed::index::{Index, IndexListener};
@@ -55,6 +56,8 @@ pub struct Pipeline {
     pub engine: Engine,
     /// What it has done.
     pub counters: Arc<Counters>,
+    /// Pauses and resumes the workers.
+    pub switch: Arc<WorkSwitch>,
     parts: Parts,
     line: JoinHandle<()>,
     workers: Group,
@@ -102,6 +105,13 @@ impl Pipeline {
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let counters = Arc::new(Counters::default());
+        let broker = Arc::clone(&parts.broker);
+        let workers = Arc::new(BrokerWorkers { broker, employed: settings.roles.worker });
+        if !settings.roles.worker {
+            // Or the broker would hand work to a process in which nobody takes it up.
+            workers.pause().await;
+        }
+        let switch = WorkSwitch::open(Arc::clone(&parts.store), workers).await?;
         let ring = Arc::new(Ring::new(settings.engine.feed_memory_bytes, parts.store.head().await?));
         let (engine, lanes) = batcher::lanes(&settings.engine);
         let writer = Writer::new(
@@ -116,7 +126,8 @@ impl Pipeline {
         let start = Start { settings, parts: &parts, clock, instance, counters: &counters, ring: &ring };
         start.readers(&readers);
         start.workers(&workers, &engine);
-        Ok(Self { engine, counters, parts, line, workers, readers, ring })
+        workers.tasks.spawn(Arc::clone(&switch).follow(workers.stop.clone()));
+        Ok(Self { engine, counters, switch, parts, line, workers, readers, ring })
     }
 
     /// The head of the line as far as this process knows it.
@@ -218,6 +229,26 @@ impl Start<'_> {
         match leased {
             true => Follower::leased(store, ring, clock, self.instance),
             false => Follower::private(store, ring, clock, self.instance),
+        }
+    }
+}
+
+/// The workers of this process, as the switch moves them: what they take is what the broker hands out.
+struct BrokerWorkers {
+    broker: Arc<dyn Broker>,
+    /// Whether there are any.
+    employed: bool,
+}
+
+#[async_trait]
+impl Workers for BrokerWorkers {
+    async fn pause(&self) {
+        self.broker.pause().await;
+    }
+
+    async fn resume(&self) {
+        if self.employed {
+            self.broker.resume().await;
         }
     }
 }

@@ -9,6 +9,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
 use anyhow::Context;
 use prometheus::Registry;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,14 +17,15 @@ use tokio_util::sync::CancellationToken;
 use super::parts::{self, DirectoryLock};
 use super::pipeline::{Parts, Pipeline};
 use crate::accounts::{AccountRules, Accounts, Directory};
-use crate::broker::{Broker, BrokerHealth};
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::domain::ids::InstanceId;
 use crate::domain::time::Timestamp;
 use crate::feed::live::LiveHub;
+use crate::feed::system::Monitor;
 use crate::store::{Lease, Store, StoreKind};
 use crate::telemetry;
-use crate::web::state::{self, WebMetrics, WebState};
+use crate::web::requests::{self, RequestLog};
+use crate::web::state::{self, Operators, WebMetrics, WebState};
 use crate::web::{origins, routes, security};
 
 /// Under which an embedded store keeps the name of its one instance.
@@ -32,6 +34,9 @@ const INSTANCE_NAME: &str = "instance";
 const INSTANCE_LEASE: &str = "instance";
 const INSTANCE_LEASE_TTL: Duration = Duration::from_secs(15);
 const INSTANCE_LEASE_RENEW: Duration = Duration::from_secs(5);
+
+/// How long writing what is left of the log of requests may take at the end.
+const LOG_ENDS_WITHIN: Duration = Duration::from_secs(1);
 
 /// A running server.
 pub struct App {
@@ -46,6 +51,8 @@ pub struct App {
 
 struct Server {
     address: SocketAddr,
+    /// Writes the log of requests.
+    log: Option<JoinHandle<()>>,
     handle: ServerHandle,
     task: JoinHandle<std::io::Result<()>>,
 }
@@ -73,10 +80,18 @@ impl App {
             store,
         };
         let pipeline = Pipeline::start(&settings, parts.clone(), instance).await?;
+        let monitor = Monitor {
+            store: Arc::clone(&parts.store),
+            broker: Arc::clone(&parts.broker),
+            search: Arc::clone(&parts.search),
+            paused: pipeline.switch.watch(),
+            hub: Arc::clone(&parts.hub),
+        };
         let server = match settings.roles.web {
             true => Some(listen(&settings, &parts, &pipeline, &stopping).await?),
             false => None,
         };
+        tokio::spawn(monitor.run(stopping.clone()));
         let deadline = Duration::from_millis(settings.server.shutdown_ms);
         Ok(Self { pipeline, server, stopping, deadline, lease, _lock: lock })
     }
@@ -116,6 +131,11 @@ impl App {
         self.stopping.cancel();
         if let Some(server) = self.server {
             server.handle.stop(true).await;
+            if let Some(log) = server.log
+                && tokio::time::timeout(LOG_ENDS_WITHIN, log).await.is_err()
+            {
+                tracing::warn!("the last requests could not be logged in time");
+            }
         }
         self.pipeline.stop(deadline).await;
         if let Some(lease) = self.lease {
@@ -147,7 +167,14 @@ async fn listen(
     let listener =
         std::net::TcpListener::bind(wanted).with_context(|| format!("cannot listen on {wanted}"))?;
     let address = listener.local_addr()?;
-    let state = web::Data::new(web_state(settings, parts, pipeline, stopping, address).await?);
+    let mut state = web_state(settings, parts, pipeline, stopping, address).await?;
+    let log = settings.requests.log.then(|| {
+        let (log, calls) = RequestLog::new(&settings.requests);
+        state.requests = Some(Arc::clone(&log));
+        let store = Arc::clone(&parts.store);
+        tokio::spawn(requests::write(log, calls, store, settings.requests, stopping.clone()))
+    });
+    let state = web::Data::new(state);
     let threads = match settings.server.threads {
         0 => std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
         threads => threads,
@@ -169,7 +196,7 @@ async fn listen(
     .listen(listener)?
     .run();
     let handle = server.handle();
-    Ok(Server { address, handle, task: tokio::spawn(server) })
+    Ok(Server { address, log, handle, task: tokio::spawn(server) })
 }
 
 async fn web_state(
@@ -197,7 +224,12 @@ async fn web_state(
         settings: settings.server.clone(),
         fingerprint_key: state::fingerprint_key(parts.store.as_ref()).await?,
         demo_account: None,
-        broker_probe: broker_probe(&parts.broker),
+        broker: Arc::clone(&parts.broker),
+        switch: Arc::clone(&pipeline.switch),
+        operators: operators(settings, address),
+        comparing: Semaphore::new(1),
+        requests: None,
+        effective_settings: config::show::to_toml(settings).context("the settings cannot be shown")?.into(),
         metrics: WebMetrics::register(&registry)?,
         registry: settings.telemetry.metrics.then_some(registry),
         imports: Arc::new(tokio::sync::Semaphore::new(state::IMPORTS_MAX)),
@@ -205,12 +237,12 @@ async fn web_state(
     })
 }
 
-fn broker_probe(broker: &Arc<dyn Broker>) -> state::Probe {
-    let health = broker.health();
-    Arc::new(move || match &*health.borrow() {
-        BrokerHealth::Up => Ok(()),
-        BrokerHealth::Down { cause, .. } | BrokerHealth::Blocked { cause, .. } => Err(cause.clone()),
-    })
+/// On loopback whoever is signed in operates the installation: nobody else's computer can reach it.
+fn operators(settings: &Settings, address: SocketAddr) -> Operators {
+    if address.ip().is_loopback() {
+        return Operators::Everyone;
+    }
+    Operators::Named(settings.accounts.operators.iter().map(|email| email.trim().to_lowercase()).collect())
 }
 
 /// On a store that others can reach, a process with an embedded part must be the only one: it holds a lease.

@@ -104,6 +104,10 @@ impl Checker<'_> {
         let accounts = &self.settings.accounts;
         self.at_least("accounts.session_hours", accounts.session_hours.into(), 1)?;
         self.at_least("accounts.login_attempts", accounts.login_attempts.into(), 1)?;
+        let requests = &self.settings.requests;
+        self.at_least("requests.per_second", requests.per_second.into(), 1)?;
+        self.at_least("requests.keep", requests.keep.into(), 1)?;
+        self.at_least("requests.keep_days", requests.keep_days.into(), 1)?;
         let level = &self.settings.telemetry.log_level;
         if level.trim().is_empty() || level.parse::<tracing_subscriber::filter::Targets>().is_err() {
             let problem =

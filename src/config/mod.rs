@@ -24,7 +24,8 @@ use std::path::{Path, PathBuf};
 
 pub use error::ConfigError;
 pub use settings::{
-    AccountSettings, DemoSettings, LogFormat, RoleSettings, ServerSettings, Settings, TelemetrySettings,
+    AccountSettings, DemoSettings, LogFormat, RequestSettings, RoleSettings, ServerSettings, Settings,
+    TelemetrySettings,
 };
 
 use layers::Layers;

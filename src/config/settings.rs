@@ -29,6 +29,8 @@ pub struct Settings {
     pub accounts: AccountSettings,
     /// Section `[demo]`.
     pub demo: DemoSettings,
+    /// Section `[requests]`.
+    pub requests: RequestSettings,
     /// Section `[store]`.
     pub store: StoreSettings,
     /// Section `[broker]`.
@@ -54,6 +56,7 @@ impl Default for Settings {
             roles: RoleSettings::default(),
             accounts: AccountSettings::default(),
             demo: DemoSettings::default(),
+            requests: RequestSettings::default(),
             store: StoreSettings::default(),
             broker: BrokerSettings::default(),
             search: SearchSettings::default(),
@@ -154,7 +157,7 @@ impl Default for RoleSettings {
 }
 
 /// Section `[accounts]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccountSettings {
     /// Whether anyone who reaches the server may register.
@@ -163,11 +166,13 @@ pub struct AccountSettings {
     pub session_hours: u32,
     /// Failed sign-ins per account and address in 15 minutes before further ones are refused.
     pub login_attempts: u32,
+    /// E-mail addresses of those who may pause the workers and see the settings. On loopback everyone signed in may.
+    pub operators: Vec<String>,
 }
 
 impl Default for AccountSettings {
     fn default() -> Self {
-        Self { registration: true, session_hours: 336, login_attempts: 5 }
+        Self { registration: true, session_hours: 336, login_attempts: 5, operators: Vec::new() }
     }
 }
 
@@ -177,6 +182,26 @@ impl Default for AccountSettings {
 pub struct DemoSettings {
     /// Offers a ready-made account to sign in to with one click. Only on this machine's own address.
     pub enabled: bool,
+}
+
+/// Section `[requests]`: the log of calls to the API that people see on the Requests page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestSettings {
+    /// Whether calls are logged.
+    pub log: bool,
+    /// Calls logged in a second at most, whoever makes them; the rest are counted.
+    pub per_second: u32,
+    /// The newest calls that are kept of each account.
+    pub keep: u32,
+    /// How long calls are kept, in days.
+    pub keep_days: u32,
+}
+
+impl Default for RequestSettings {
+    fn default() -> Self {
+        Self { log: true, per_second: 50, keep: 5_000, keep_days: 7 }
+    }
 }
 
 /// The form of log lines.

@@ -171,3 +171,7 @@ id!(
     /// A card or bank account as it was used.
     MethodId, "pm_"
 );
+id!(
+    /// A request to this server, as sent back in `Request-Id`.
+    RequestId, "req_"
+);

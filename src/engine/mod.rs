@@ -9,6 +9,7 @@
 //! - [`decide_batch`]: a batch decided in memory, pure.
 //! - [`journal`]: the encoding of what readers follow.
 //! - [`open`]: payments with open work, for the worker.
+//! - [`switch`]: pauses and resumes the workers of all processes.
 //! - [`timers`]: turns `due_at` into commands.
 
 pub mod batcher;
@@ -18,6 +19,7 @@ pub mod handle;
 pub mod journal;
 pub mod open;
 pub mod settings;
+pub mod switch;
 pub mod timers;
 pub mod writer;
 
@@ -28,3 +30,4 @@ pub use counters::Counters;
 pub use handle::{Done, Engine, EngineError};
 pub use open::OpenPayments;
 pub use settings::EngineSettings;
+pub use switch::{WorkSwitch, Workers};

@@ -12,5 +12,6 @@ pub mod index;
 pub mod live;
 pub mod live_reader;
 pub mod ring;
+pub mod system;
 
 pub use batch::{Batch, Entry};

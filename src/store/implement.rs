@@ -26,6 +26,9 @@ macro_rules! implement_store {
             async fn journal_read(&self, after: u64, limit: u32) -> StoreResult<Vec<JournalRecord>> {
                 journal_read(&mut *self.reader().await?, after, limit).await
             }
+            async fn journal_time(&self, after: u64) -> StoreResult<Option<Timestamp>> {
+                journal_time(&mut *self.reader().await?, after).await
+            }
             async fn journal_prune(&self, seq: u64, before: Timestamp) -> StoreResult<u64> {
                 journal_prune(&mut *self.writer().await?, seq, before).await
             }
@@ -188,11 +191,37 @@ macro_rules! implement_store {
             ) -> StoreResult<bool> {
                 api_key_revoke(&mut *self.writer().await?, account, id, now).await
             }
+            async fn request_insert(&self, requests: &[RequestRecord]) -> StoreResult<()> {
+                request_insert(&mut *self.writer().await?, requests).await
+            }
+            async fn request_list(
+                &self,
+                account: AccountId,
+                filter: &RequestFilter,
+            ) -> StoreResult<Vec<RequestRecord>> {
+                request_list(&mut *self.reader().await?, account, filter).await
+            }
+            async fn request_get(
+                &self,
+                account: AccountId,
+                id: RequestId,
+            ) -> StoreResult<Option<RequestRecord>> {
+                request_get(&mut *self.reader().await?, account, id).await
+            }
+            async fn request_prune(&self, account: AccountId, keep: u32) -> StoreResult<u64> {
+                request_prune(&mut *self.writer().await?, account, keep).await
+            }
+            async fn request_expire(&self, before: Timestamp, limit: u32) -> StoreResult<u64> {
+                request_expire(&mut *self.writer().await?, before, limit).await
+            }
             async fn installation_get(&self, name: &str) -> StoreResult<Option<Vec<u8>>> {
                 installation_get(&mut *self.reader().await?, name).await
             }
             async fn installation_set_once(&self, name: &str, value: &[u8]) -> StoreResult<Vec<u8>> {
                 installation_set_once(&mut *self.writer().await?, name, value).await
+            }
+            async fn installation_set(&self, name: &str, value: &[u8]) -> StoreResult<()> {
+                installation_set(&mut *self.writer().await?, name, value).await
             }
             async fn migrate(&self) -> StoreResult<Vec<String>> {
                 self.run_migrations().await

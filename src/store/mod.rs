@@ -29,13 +29,13 @@ pub use batch::{
 pub use error::StoreError;
 pub use records::{
     Account, ApiKey, AuditPayment, Durability, IdempotencyAudit, ImportRecord, ImportRow, ImportState, Lease,
-    MovementPlace, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, RowFault,
-    Session, TableCounts, WalletMovements, WalletRecord,
+    MovementPlace, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, RequestFilter,
+    RequestRecord, RowFault, Session, TableCounts, WalletMovements, WalletRecord,
 };
 pub use settings::{StoreKind, StoreSettings};
 
 use crate::domain::ids::{
-    AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, SessionId,
+    AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
 };
 use crate::domain::ledger::WalletId;
 use crate::domain::payment::Payment;
@@ -78,6 +78,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Journal rows after `after`, in order, at most `limit`.
     async fn journal_read(&self, after: u64, limit: u32) -> StoreResult<Vec<JournalRecord>>;
+
+    /// When the first batch after `after` was decided; `None` if there is none.
+    async fn journal_time(&self, after: u64) -> StoreResult<Option<Timestamp>>;
 
     /// Deletes journal rows at or below `seq` written before `before`; returns how many.
     async fn journal_prune(&self, seq: u64, before: Timestamp) -> StoreResult<u64>;
@@ -231,6 +234,27 @@ pub trait Store: Send + Sync + 'static {
     /// Revokes a key of this account; `false` if there was none to revoke.
     async fn api_key_revoke(&self, account: AccountId, id: ApiKeyId, now: Timestamp) -> StoreResult<bool>;
 
+    // ---- calls of the API ----
+
+    /// Adds calls, whose bodies must be masked already.
+    async fn request_insert(&self, requests: &[RequestRecord]) -> StoreResult<()>;
+
+    /// A page of an account's calls, newest first, without their bodies.
+    async fn request_list(
+        &self,
+        account: AccountId,
+        filter: &RequestFilter,
+    ) -> StoreResult<Vec<RequestRecord>>;
+
+    /// One call of this account, with its bodies.
+    async fn request_get(&self, account: AccountId, id: RequestId) -> StoreResult<Option<RequestRecord>>;
+
+    /// Deletes all but the newest `keep` calls of an account; returns how many.
+    async fn request_prune(&self, account: AccountId, keep: u32) -> StoreResult<u64>;
+
+    /// Deletes calls of all accounts made before `before`, at most `limit` of them; returns how many.
+    async fn request_expire(&self, before: Timestamp, limit: u32) -> StoreResult<u64>;
+
     // ---- the installation ----
 
     /// A named value of this installation (keys, flags).
@@ -238,6 +262,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Sets it unless it is set; returns what is set afterwards.
     async fn installation_set_once(&self, name: &str, value: &[u8]) -> StoreResult<Vec<u8>>;
+
+    /// Sets it, whatever it was.
+    async fn installation_set(&self, name: &str, value: &[u8]) -> StoreResult<()>;
 
     /// Applies all pending migrations; returns the names of those applied.
     async fn migrate(&self) -> StoreResult<Vec<String>>;

@@ -13,7 +13,7 @@ macro_rules! shared_queries {
         use diesel_async::RunQueryDsl;
 
         use $crate::domain::ids::{
-            AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, SessionId,
+            AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
         };
         use $crate::domain::payment::Payment;
         use $crate::domain::time::Timestamp;
@@ -21,7 +21,7 @@ macro_rules! shared_queries {
         use $crate::store::multi_row::{Cell, KeyIn};
         use $crate::store::records::{
             Account, ApiKey, AuditPayment, IdempotencyAudit, ImportRecord, ImportRow, Lease, MovementPlace,
-            MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, Session, TableCounts,
+            MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, RequestFilter, RequestRecord, Session, TableCounts,
             WalletMovements, WalletRecord,
         };
         use $crate::store::rows::{self, signed, unsigned};
@@ -47,6 +47,18 @@ macro_rules! shared_queries {
                 .load(conn)
                 .await?;
             found.into_iter().map(rows::JournalRow::decode).collect()
+        }
+
+        async fn journal_time(conn: &mut $Conn, after: u64) -> StoreResult<Option<Timestamp>> {
+            use schema::journal::dsl;
+            let found: Option<i64> = dsl::journal
+                .filter(dsl::seq.gt(signed(after)))
+                .order(dsl::seq.asc())
+                .select(dsl::at)
+                .first(conn)
+                .await
+                .optional()?;
+            Ok(found.map(Timestamp::from_micros))
         }
 
         async fn journal_prune(conn: &mut $Conn, seq: u64, before: Timestamp) -> StoreResult<u64> {
@@ -298,7 +310,8 @@ macro_rules! shared_queries {
             use schema::payment::dsl;
             let found: Vec<rows::PaymentRow> = dsl::payment
                 .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
-                .filter(dsl::parked.ne(0))
+                // A literal, not a parameter: only then does SQLite see that its partial index fits.
+                .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("parked <> 0"))
                 .order(dsl::id.desc())
                 .limit(i64::from(limit))
                 .select(rows::PaymentRow::as_select())
@@ -703,6 +716,102 @@ macro_rules! shared_queries {
             Ok(diesel::update(mine).set(dsl::revoked_at.eq(now.micros())).execute(conn).await? == 1)
         }
 
+        // ---- calls of the API ----
+
+        async fn request_insert(conn: &mut $Conn, requests: &[RequestRecord]) -> StoreResult<()> {
+            let cells: Vec<Cell> = requests.iter().flat_map(rows::request_cells).collect();
+            execute_rows(conn, &rows::REQUEST_INSERT, &cells).await
+        }
+
+        async fn request_list(
+            conn: &mut $Conn,
+            account: AccountId,
+            filter: &RequestFilter,
+        ) -> StoreResult<Vec<RequestRecord>> {
+            use diesel::{EscapeExpressionMethods as _, TextExpressionMethods as _};
+            use schema::request_log::dsl;
+            let mut query =
+                dsl::request_log.filter(dsl::account.eq(account.as_bytes().to_vec())).into_boxed();
+            if let Some(method) = &filter.method {
+                query = query.filter(dsl::method.eq(method.clone()));
+            }
+            if let Some(class) = filter.status_class {
+                let from = i16::try_from(class.saturating_mul(100)).unwrap_or(i16::MAX);
+                query = query.filter(dsl::status.ge(from)).filter(dsl::status.lt(from.saturating_add(100)));
+            }
+            if let Some(key) = filter.key {
+                query = query.filter(dsl::api_key.eq(key.as_bytes().to_vec()));
+            }
+            if let Some(part) = &filter.path {
+                let part = part.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+                query = query.filter(dsl::path.like(format!("%{part}%")).escape('!'));
+            }
+            if let Some(before) = filter.before {
+                query = query.filter(dsl::id.lt(before.as_bytes().to_vec()));
+            }
+            let found: Vec<rows::RequestRow> = query
+                .order(dsl::id.desc())
+                .limit(i64::from(filter.limit))
+                .select(rows::RequestRow::as_select())
+                .load(conn)
+                .await?;
+            found.into_iter().map(|row| row.decode(None, None)).collect()
+        }
+
+        async fn request_get(
+            conn: &mut $Conn,
+            account: AccountId,
+            id: RequestId,
+        ) -> StoreResult<Option<RequestRecord>> {
+            use schema::request_log::dsl;
+            let found: Option<(rows::RequestRow, Option<String>, Option<String>)> = dsl::request_log
+                .filter(dsl::id.eq(id.as_bytes().to_vec()))
+                .filter(dsl::account.eq(account.as_bytes().to_vec()))
+                .select((rows::RequestRow::as_select(), dsl::request, dsl::response))
+                .first(conn)
+                .await
+                .optional()?;
+            found.map(|(row, request, response)| row.decode(request, response)).transpose()
+        }
+
+        async fn request_prune(conn: &mut $Conn, account: AccountId, keep: u32) -> StoreResult<u64> {
+            use schema::request_log::dsl;
+            let account = account.as_bytes().to_vec();
+            let newest_gone: Option<Vec<u8>> = dsl::request_log
+                .filter(dsl::account.eq(account.clone()))
+                .order(dsl::id.desc())
+                .offset(i64::from(keep))
+                .limit(1)
+                .select(dsl::id)
+                .first(conn)
+                .await
+                .optional()?;
+            let Some(id) = newest_gone else {
+                return Ok(0);
+            };
+            let gone = dsl::request_log.filter(dsl::account.eq(account)).filter(dsl::id.le(id));
+            let deleted = diesel::delete(gone).execute(conn).await?;
+            Ok(deleted.try_into().unwrap_or(u64::MAX))
+        }
+
+        async fn request_expire(conn: &mut $Conn, before: Timestamp, limit: u32) -> StoreResult<u64> {
+            use schema::request_log::dsl;
+            // Ids are time-ordered, so a time is a bound on ids, and the rows to go are the first.
+            let floor = id_floor(before);
+            let last: Option<Vec<u8>> = dsl::request_log
+                .filter(dsl::id.lt(floor.clone()))
+                .order(dsl::id.asc())
+                .offset(i64::from(limit))
+                .limit(1)
+                .select(dsl::id)
+                .first(conn)
+                .await
+                .optional()?;
+            let gone = dsl::request_log.filter(dsl::id.lt(last.unwrap_or(floor)));
+            let deleted = diesel::delete(gone).execute(conn).await?;
+            Ok(deleted.try_into().unwrap_or(u64::MAX))
+        }
+
         // ---- the installation ----
 
         async fn installation_get(conn: &mut $Conn, name: &str) -> StoreResult<Option<Vec<u8>>> {
@@ -717,6 +826,11 @@ macro_rules! shared_queries {
                 .execute(conn)
                 .await?;
             Ok(dsl::installation.find(name).select(dsl::value).first(conn).await?)
+        }
+
+        async fn installation_set(conn: &mut $Conn, name: &str, value: &[u8]) -> StoreResult<()> {
+            let row = [Cell::Text(name.to_owned()), Cell::Bytes(value.to_vec())];
+            execute_rows(conn, &rows::INSTALLATION_UPSERT, &row).await
         }
 
         // ---- the auditor ----

@@ -1,7 +1,7 @@
 //! Records of the store beside payments: people, keys, leases, and what the auditor reads.
 
 use crate::domain::currency::Currency;
-use crate::domain::ids::{AccountId, ApiKeyId, ImportId, InstanceId, PaymentId, SessionId};
+use crate::domain::ids::{AccountId, ApiKeyId, ImportId, InstanceId, PaymentId, RequestId, SessionId};
 use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::submission::Lane;
@@ -105,6 +105,50 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+}
+
+/// A call of the API as it is kept: masked, and bounded. Also stands for calls that were not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestRecord {
+    /// Its id, as sent back in `Request-Id`.
+    pub id: RequestId,
+    /// The account whose key made it.
+    pub account: AccountId,
+    /// The key; none for a demo key.
+    pub key: Option<ApiKeyId>,
+    /// When it came; for calls that were not kept, when the first of them did.
+    pub at: Timestamp,
+    /// The HTTP method.
+    pub method: String,
+    /// The path, at most 255 characters.
+    pub path: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// How long it took; for calls that were not kept, from the first to the last of them. Microseconds.
+    pub latency_us: u64,
+    /// So many calls that were not kept; zero for a call that was.
+    pub missed: u64,
+    /// The parameters, masked, or why they were not kept. Not read by lists.
+    pub request: Option<String>,
+    /// The answer's body, masked, or why it was not kept. Not read by lists.
+    pub response: Option<String>,
+}
+
+/// Which of an account's calls to list.
+#[derive(Debug, Clone, Default)]
+pub struct RequestFilter {
+    /// Only this method.
+    pub method: Option<String>,
+    /// Only statuses of this class: 2, 4, 5.
+    pub status_class: Option<u16>,
+    /// Only calls with this key.
+    pub key: Option<ApiKeyId>,
+    /// Only paths that contain this.
+    pub path: Option<String>,
+    /// Only calls older than this one.
+    pub before: Option<RequestId>,
+    /// At most so many.
+    pub limit: u32,
 }
 
 /// The outcome of asking for a lease.

@@ -10,13 +10,13 @@ use super::batch::{
 use super::error::StoreError;
 use super::multi_row::{Cell, Statement};
 use super::records::{
-    Account, ApiKey, AuditPayment, ImportRecord, ImportRow, ImportState, MovementRecord, Session,
-    WalletRecord,
+    Account, ApiKey, AuditPayment, ImportRecord, ImportRow, ImportState, MovementRecord, RequestRecord,
+    Session, WalletRecord,
 };
 use super::schema;
 use crate::domain::currency::Currency;
 use crate::domain::event::Recorded;
-use crate::domain::ids::{AccountId, ApiKeyId, BatchId, ImportId, PaymentId, RefundId, SessionId};
+use crate::domain::ids::{AccountId, ApiKeyId, BatchId, ImportId, PaymentId, RefundId, RequestId, SessionId};
 use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::submission::Submission;
@@ -90,6 +90,20 @@ pub(super) static JOURNAL_INSERT: Statement = Statement {
 pub(super) static ACCOUNT_INSERT: Statement = Statement {
     head: "INSERT INTO account (id,email,name,password_hash,parent,created_at) VALUES ",
     columns: 6,
+    mysql_tail: "",
+    sqlite_tail: "",
+};
+
+pub(super) static INSTALLATION_UPSERT: Statement = Statement {
+    head: "INSERT INTO installation (name,value) VALUES ",
+    columns: 2,
+    mysql_tail: " ON DUPLICATE KEY UPDATE value=VALUES(value)",
+    sqlite_tail: " ON CONFLICT(name) DO UPDATE SET value=excluded.value",
+};
+
+pub(super) static REQUEST_INSERT: Statement = Statement {
+    head: "INSERT INTO request_log (id,account,api_key,at,method,path,status,latency_us,missed,request,response) VALUES ",
+    columns: 11,
     mysql_tail: "",
     sqlite_tail: "",
 };
@@ -566,3 +580,57 @@ pub(super) const WALLET_MOVEMENTS: &str = "\
     WHERE debit = ? AND LENGTH(debit) = 19 AND at <= ? AND (at < ? OR payment < ? OR (payment = ? AND version < ?)) \
     ORDER BY at DESC, payment DESC, version DESC LIMIT ?) AS d) AS m CROSS JOIN wallet WHERE wallet.id = ? \
     ORDER BY m.at DESC, m.payment DESC, m.version DESC LIMIT ?";
+
+/// A call of the API, without its bodies: what a list shows.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = schema::request_log)]
+pub(super) struct RequestRow {
+    id: Vec<u8>,
+    account: Vec<u8>,
+    api_key: Option<Vec<u8>>,
+    at: i64,
+    method: String,
+    path: String,
+    status: i16,
+    latency_us: i64,
+    missed: i64,
+}
+
+impl RequestRow {
+    pub(super) fn decode(
+        self,
+        request: Option<String>,
+        response: Option<String>,
+    ) -> Result<RequestRecord, StoreError> {
+        Ok(RequestRecord {
+            id: RequestId::from_slice(&self.id).ok_or_else(|| damaged("request_log.id"))?,
+            account: account_id(&self.account)?,
+            key: self.api_key.as_deref().and_then(ApiKeyId::from_slice),
+            at: Timestamp::from_micros(self.at),
+            method: self.method,
+            path: self.path,
+            status: u16::try_from(self.status).unwrap_or(0),
+            latency_us: unsigned(self.latency_us),
+            missed: unsigned(self.missed),
+            request,
+            response,
+        })
+    }
+}
+
+/// The cells of a call's row.
+pub(super) fn request_cells(record: &RequestRecord) -> [Cell; 11] {
+    [
+        Cell::Bytes(record.id.as_bytes().to_vec()),
+        Cell::Bytes(record.account.as_bytes().to_vec()),
+        Cell::MaybeBytes(record.key.map(|key| key.as_bytes().to_vec())),
+        Cell::Big(record.at.micros()),
+        Cell::Text(record.method.clone()),
+        Cell::Text(record.path.clone()),
+        Cell::Small(i16::try_from(record.status).unwrap_or(0)),
+        Cell::Big(signed(record.latency_us)),
+        Cell::Big(signed(record.missed)),
+        Cell::MaybeText(record.request.clone()),
+        Cell::MaybeText(record.response.clone()),
+    ]
+}

@@ -135,6 +135,21 @@ diesel::table! {
     }
 }
 diesel::table! {
+    request_log (id) {
+        id -> Binary,
+        account -> Binary,
+        api_key -> Nullable<Binary>,
+        at -> BigInt,
+        method -> Text,
+        path -> Text,
+        status -> SmallInt,
+        latency_us -> BigInt,
+        missed -> BigInt,
+        request -> Nullable<Text>,
+        response -> Nullable<Text>,
+    }
+}
+diesel::table! {
     installation (name) {
         name -> Text,
         value -> Binary,

@@ -7,6 +7,7 @@ use actix_web::web::Bytes;
 
 use super::error::{ApiError, ErrorType};
 use super::params::Params;
+use super::requests::capture;
 
 /// A body as actix hands it out, errors included, so that they get our shape.
 pub type Body = Result<Bytes, actix_web::Error>;
@@ -37,6 +38,7 @@ pub fn bytes(body: Body) -> Result<Bytes, ApiError> {
 pub fn params<'a>(request: &HttpRequest, body: &'a Bytes) -> Result<Params<'a>, ApiError> {
     let value = request.headers().get(CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or("?"));
     let media_type = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    capture::note_body(request, &media_type, body);
     match media_type.as_str() {
         "application/json" if body.is_empty() => Ok(Params::default()),
         "application/json" => Ok(Params::from_json(body)?),

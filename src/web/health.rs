@@ -44,7 +44,7 @@ pub async fn readyz(state: web::Data<WebState>) -> HttpResponse {
     let ready = Ready {
         ready: store && !stopping,
         store: Part::new(store, "the store does not answer"),
-        broker: Part::new((state.broker_probe)().is_ok(), "the broker is away; accepted payments wait"),
+        broker: Part::new(state.broker_is_up(), "the broker is away; accepted payments wait"),
         search: Part::new(search, "the search index is away; search waits"),
     };
     match ready.ready {

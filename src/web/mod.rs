@@ -3,9 +3,11 @@
 //! Handlers parse, call one use case and render. May depend on everything but adapters; nothing depends on it but `app`.
 //!
 //! - [`intake`]: the one place where untrusted input becomes a command. - [`outcome`]: handing it in, waiting for what
-//!   comes of it. - [`security`]: who asks. - [`error`]: the one mapping of errors. - [`api`], [`ws`]: the entrances.
+//!   comes of it. - [`security`]: who asks. - [`error`]: the one mapping of errors. - [`requests`]: the log of calls to the API.
+//! - [`banners`]: what every page says while something is away. - [`api`], [`ws`]: the entrances.
 
 pub mod api;
+pub mod banners;
 pub mod body;
 mod csv;
 pub mod error;
@@ -16,6 +18,7 @@ pub mod outcome;
 pub mod pages;
 pub mod params;
 pub mod payees;
+pub mod requests;
 pub mod routes;
 pub mod security;
 pub mod settings;

@@ -8,13 +8,13 @@ use actix_web::cookie::{Cookie, SameSite, time::Duration as CookieDuration};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
 use futures_util::future::LocalBoxFuture;
 
 use super::error::ApiError;
 use super::state::WebState;
 use crate::accounts::{AccountError, token};
-use crate::domain::ids::{AccountId, ApiKeyId, base62_encode};
+use crate::domain::ids::{AccountId, ApiKeyId, RequestId};
 use crate::store::Session;
 
 const COOKIE: &str = "paystorm_session";
@@ -59,6 +59,8 @@ impl FromRequest for ApiCaller {
                 )
             })?;
             let caller = caller_by_key(&state, &secret).await?;
+            // Whose call it is, whatever comes of it; the log of requests reads it.
+            request.extensions_mut().insert(caller);
             match request.headers().get("stripe-account").map(|value| value.to_str()) {
                 None => Ok(caller),
                 Some(Ok(account)) => acting_for(&state, caller, account).await,
@@ -147,6 +149,8 @@ pub struct SignedIn {
     pub name: Arc<str>,
     /// The token that forms carry as `csrf`, bound to this session.
     pub csrf: String,
+    /// Whether they may pause the workers and see the settings.
+    pub operator: bool,
 }
 
 impl SignedIn {
@@ -166,7 +170,8 @@ impl SignedIn {
             Some(profile) => Arc::clone(&profile.name),
             None => Arc::from(account.to_string()),
         };
-        Ok(Some(Self { session, account, name, csrf: csrf_token(&token) }))
+        let operator = state.is_operator(account).await?;
+        Ok(Some(Self { session, account, name, csrf: csrf_token(&token), operator }))
     }
 
     /// Checks that a form was sent from one of our own pages: the token of this session, and where the browser says it
@@ -323,10 +328,6 @@ pub fn client_address(state: &WebState, request: &HttpRequest) -> String {
 
 // ---- every answer ----
 
-/// A request's id, as sent back in `Request-Id`.
-#[derive(Debug, Clone)]
-pub struct RequestId(pub String);
-
 /// Wraps every request (`from_fn(edge)`): gives it an id, and its answer the headers and a place in the metrics.
 ///
 /// # Errors
@@ -335,10 +336,9 @@ pub async fn edge(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    use actix_web::HttpMessage as _;
     let state = request.app_data::<web::Data<WebState>>().cloned();
-    let id = format!("req_{}", base62_encode(uuid::Uuid::now_v7().as_u128()));
-    request.extensions_mut().insert(RequestId(id.clone()));
+    let id = RequestId::generate();
+    request.extensions_mut().insert(id);
     let is_api = request.path().starts_with("/v1/");
     // Handlers' errors are answers by now. Nothing may hold the request meanwhile: the router writes into it.
     let mut response = next.call(request).await?;
@@ -353,7 +353,7 @@ pub async fn edge(
         state.metrics.requests.with_label_values(&[class]).inc();
     }
     let tls = state.is_some_and(|state| state.settings.secure_cookies);
-    write_headers(response.headers_mut(), &id, is_api, tls);
+    write_headers(response.headers_mut(), &id.to_string(), is_api, tls);
     Ok(response)
 }
 

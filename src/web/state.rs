@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::error::ApiError;
+use super::requests::RequestLog;
 use crate::accounts::Accounts;
+use crate::broker::{Broker, BrokerHealth};
 use crate::config::ServerSettings;
 use crate::domain::ids::{AccountId, PaymentId};
-use crate::engine::Engine;
+use crate::engine::{Engine, WorkSwitch};
 use crate::feed::live::LiveHub;
 use crate::search::SearchIndex;
 use crate::store::Store;
@@ -20,8 +23,14 @@ pub const FINGERPRINT_KEY_NAME: &str = "fingerprint_key";
 /// How many CSV imports a process runs at once.
 pub const IMPORTS_MAX: usize = 2;
 
-/// Whether a part works; the words say why not.
-pub type Probe = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+/// Who operates the installation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operators {
+    /// Whoever is signed in: nobody else's computer can reach it.
+    Everyone,
+    /// Those with these e-mail addresses, in lower case.
+    Named(Vec<String>),
+}
 
 /// What `app` puts together for the web.
 pub struct WebState {
@@ -43,8 +52,18 @@ pub struct WebState {
     pub fingerprint_key: [u8; 32],
     /// The account that any `sk_test_…` key stands for, on loopback with the demo on.
     pub demo_account: Option<AccountId>,
-    /// Whether the broker works, as last seen.
-    pub broker_probe: Probe,
+    /// The broker, to be asked how it is and how much waits.
+    pub broker: Arc<dyn Broker>,
+    /// Pauses and resumes the workers.
+    pub switch: Arc<WorkSwitch>,
+    /// Who may press the switch and see the settings.
+    pub operators: Operators,
+    /// The settings in force as TOML, secrets masked.
+    pub effective_settings: Arc<str>,
+    /// Held while someone compares bursts on the page that explains.
+    pub comparing: Semaphore,
+    /// The log of calls to `/v1`; `None` if it is switched off.
+    pub requests: Option<Arc<RequestLog>>,
     /// Where all metrics are registered; `None` if `/metrics` is switched off.
     pub registry: Option<Registry>,
     /// The web's own metrics.
@@ -102,6 +121,27 @@ pub async fn fingerprint_key(store: &dyn Store) -> Result<[u8; 32], crate::accou
 }
 
 impl WebState {
+    /// Whether the broker can be used, as last seen.
+    #[must_use]
+    pub fn broker_is_up(&self) -> bool {
+        matches!(*self.broker.health().borrow(), BrokerHealth::Up)
+    }
+
+    /// Whether this account operates the installation.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn is_operator(&self, account: AccountId) -> Result<bool, ApiError> {
+        match &self.operators {
+            Operators::Everyone => Ok(true),
+            Operators::Named(emails) if emails.is_empty() => Ok(false),
+            Operators::Named(emails) => {
+                let account = self.accounts.account(account).await?;
+                Ok(account.and_then(|account| account.email).is_some_and(|email| emails.contains(&email)))
+            }
+        }
+    }
+
     /// The payment with this id as its owner may see it.
     ///
     /// # Errors

@@ -6,11 +6,13 @@ import { home } from "./home.js";
 import { importPage } from "./import.js";
 import { payPage } from "./pay.js";
 import { paymentPage } from "./payment.js";
+import { how } from "./how.js";
 import { lists } from "./lists.js";
 import { plotsPage } from "./plots.js";
 import { search } from "./search.js";
 import { Socket } from "./socket.js";
 import { stats } from "./stats.js";
+import { system } from "./system.js";
 import { keepTime } from "./time.js";
 
 enableCopy();
@@ -27,5 +29,7 @@ if ("signedIn" in document.documentElement.dataset) {
   lists(socket);
   stats(socket);
   plotsPage(socket);
+  system(socket);
+  how(socket);
   socket.connect();
 }

@@ -12,8 +12,8 @@ export function home(socket) {
   if (!root) return;
   const feed = new Feed(root);
   const follow = payAndFollow(socket, (row) => feed.add(row));
-  const resync = async () => {
-    refreshLive();
+  const resync = async (first) => {
+    if (!first) refreshLive();
     try {
       feed.resync(await fetchRows());
     } catch {

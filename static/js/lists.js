@@ -49,5 +49,5 @@ export function lists(socket) {
       if (node) updateRow(node, row);
     }
   };
-  socket.subscribe({ topic: "payments", max_per_second: 20 }, handle, () => wallets && refreshLive());
+  socket.subscribe({ topic: "payments", max_per_second: 20 }, handle, (first) => wallets && !first && refreshLive());
 }

@@ -4,6 +4,7 @@ import { operationForms } from "./forms.js";
 import { Journey } from "./journey.js";
 import { refreshLive } from "./live.js";
 import { writeStatus } from "./row.js";
+import { fetchRow } from "./rows.js";
 
 export function paymentPage(socket) {
   const root = document.querySelector("[data-payment]");
@@ -32,7 +33,11 @@ export function paymentPage(socket) {
     if (frame.type === "indexed") journey?.indexed(frame);
     for (const row of frame.rows ?? []) if (row.id === id) show(row);
   };
-  socket.subscribe({ topic: "payment", payment_id: id }, handle, refreshLive);
+  const resync = (first) => {
+    if (!first) return refreshLive();
+    fetchRow(id).then(show, () => {});
+  };
+  socket.subscribe({ topic: "payment", payment_id: id }, handle, resync);
   operationForms(socket, root, id, (row) => {
     show(row);
     refreshLive();

@@ -76,25 +76,27 @@ export class Socket extends EventTarget {
     });
   }
 
-  // `handler(frame)` gets every frame of the subscription; `resync()` is called whenever something may have been missed.
+  // `handler(frame)` gets every frame of the subscription; `resync(first)` is called whenever something may have been
+  // missed. `first`: only what happened between the rendering of the page and the first subscription.
   subscribe(message, handler, resync = () => {}) {
     const subscription = { message, handler, resync, id: null, started: false };
     this.#subscriptions.add(subscription);
-    if (this.live && !document.hidden) this.#start(subscription, false);
+    if (this.live && !document.hidden) this.#start(subscription);
     return () => {
       this.#subscriptions.delete(subscription);
       this.#stop(subscription);
     };
   }
 
-  #start(subscription, missed) {
+  #start(subscription) {
     this.request({ type: "subscribe", ...subscription.message }).then(
       (ack) => {
         if (!this.#subscriptions.has(subscription)) return this.#stop({ id: ack.subscription });
         subscription.id = ack.subscription;
         this.#bySubscription.set(ack.subscription, subscription);
-        if (missed || subscription.started) subscription.resync();
+        const first = !subscription.started;
         subscription.started = true;
+        subscription.resync(first);
       },
       () => {},
     );
@@ -111,7 +113,7 @@ export class Socket extends EventTarget {
     if (!this.live) return document.hidden ? undefined : this.#reconnectNow();
     for (const subscription of this.#subscriptions) {
       if (document.hidden) this.#stop(subscription);
-      else if (subscription.id === null) this.#start(subscription, true);
+      else if (subscription.id === null) this.#start(subscription);
     }
   }
 
@@ -121,7 +123,7 @@ export class Socket extends EventTarget {
     this.#set("live");
     this.#ping = setInterval(() => this.request({ type: "ping" }).catch(() => {}), PING_EVERY_MS);
     if (document.hidden) return;
-    for (const subscription of this.#subscriptions) this.#start(subscription, subscription.started);
+    for (const subscription of this.#subscriptions) this.#start(subscription);
   }
 
   #received(frame) {
@@ -135,7 +137,7 @@ export class Socket extends EventTarget {
     }
     const subscription = this.#bySubscription.get(frame.subscription);
     if (!subscription) return;
-    if (frame.type === "resync") subscription.resync();
+    if (frame.type === "resync") subscription.resync(false);
     else subscription.handler(frame);
   }
 

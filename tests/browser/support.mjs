@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const BINARY = process.env.PAYSTORM_BIN ?? join(ROOT, "target/release/paystorm");
+export const BINARY = process.env.PAYSTORM_BIN ?? join(ROOT, "target/release/paystorm");
 const START_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 20_000;
 
@@ -53,39 +53,55 @@ async function removeTraces(name, mysql, elasticsearch) {
   }
 }
 
-// A running server: { origin, pid, stop(), output(), command(…) }. `env` adds settings; `command` runs the program on the same parts.
+// A running server: { origin, pid, stop(), restart(between), output(), command(…) }. `env` adds settings; `command` runs the program
+// on the same parts. It keeps its port and its data when it is restarted; `between` runs while it is down.
 export async function startServer({ stack = "embedded", env = {} } = {}) {
   const data = await mkdtemp(join(tmpdir(), "paystorm-browser-"));
   const { args, env: stackEnv, remove } = stackOf(stack);
-  const child = spawn(BINARY, ["serve", ...args, "--bind", "127.0.0.1:0", "--data-dir", data], {
-    env: { ...process.env, ...stackEnv, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
   let output = "";
-  const origin = await new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no address within ${START_WITHIN_MS} ms:\n${output}`)), START_WITHIN_MS);
-    const read = (chunk) => {
-      output = (output + chunk).slice(-20_000);
-      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(output);
-      if (!found) return;
-      clearTimeout(timer);
-      resolve(found[0]);
-    };
-    child.stdout.on("data", read);
-    child.stderr.on("data", read);
-    const failed = (error) => {
-      clearTimeout(timer);
-      reject(error);
-    };
-    child.on("error", failed);
-    child.on("exit", (code) => failed(new Error(`${BINARY} ended with ${code}:\n${output}`)));
-  });
-  const stop = async () => {
-    const ended = new Promise((resolve) => (child.exitCode === null ? child.on("exit", resolve) : resolve()));
-    child.kill("SIGTERM");
-    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_WITHIN_MS);
+  let child;
+  const launch = (port) => {
+    child = spawn(BINARY, ["serve", ...args, "--bind", `127.0.0.1:${port}`, "--data-dir", data], {
+      env: { ...process.env, ...stackEnv, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    return new Promise((resolve, reject) => {
+      let own = "";
+      const timer = setTimeout(() => reject(new Error(`no address within ${START_WITHIN_MS} ms:\n${output}`)), START_WITHIN_MS);
+      const read = (chunk) => {
+        output = (output + chunk).slice(-20_000);
+        own = (own + chunk).slice(-20_000);
+        const found = /Paystorm is at (http:\/\/127\.0\.0\.1:\d+)/.exec(own);
+        if (!found) return;
+        clearTimeout(timer);
+        resolve(found[1]);
+      };
+      child.stdout.on("data", read);
+      child.stderr.on("data", read);
+      const failed = (error) => {
+        clearTimeout(timer);
+        reject(error);
+      };
+      child.on("error", failed);
+      child.on("exit", (code) => failed(new Error(`${BINARY} ended with ${code}:\n${output}`)));
+    });
+  };
+  const end = async () => {
+    const ending = child;
+    const ended = new Promise((resolve) => (ending.exitCode === null ? ending.on("exit", resolve) : resolve()));
+    ending.kill("SIGTERM");
+    const timer = setTimeout(() => ending.kill("SIGKILL"), STOP_WITHIN_MS);
     await ended;
     clearTimeout(timer);
+  };
+  const origin = await launch(0);
+  const restart = async (between = async () => {}) => {
+    await end();
+    await between();
+    await launch(new URL(origin).port);
+  };
+  const stop = async () => {
+    await end();
     await rm(data, { recursive: true, force: true });
     await remove();
   };
@@ -94,7 +110,7 @@ export async function startServer({ stack = "embedded", env = {} } = {}) {
     if (run.status !== 0) throw new Error(`${words.join(" ")} ended with ${run.status}: ${run.stderr}${run.stdout}`);
     return run.stdout;
   };
-  return { origin, pid: child.pid, stop, output: () => output, command };
+  return { origin, get pid() { return child.pid; }, stop, restart, output: () => output, command };
 }
 
 export function launchBrowser() {
@@ -120,6 +136,37 @@ export async function person(browser, origin, name, options = {}) {
   await page.waitForURL(`${origin}/`);
   await page.locator('[data-connection][data-state="live"]').waitFor();
   return { context, page, email, name, seen };
+}
+
+// Makes an API key on the Keys page, in a tab of its own.
+export async function apiKey({ context }, origin) {
+  const page = await context.newPage();
+  await page.goto(`${origin}/keys`);
+  await page.getByLabel("Name").fill("browser test");
+  await page.getByRole("button", { name: "Make a key" }).click();
+  const key = await page.locator("[data-secret]").innerText();
+  await page.close();
+  return key;
+}
+
+// Charges a card over the API; resolves with the payment's id once it is accepted.
+export async function charge(origin, key, amount = 500) {
+  const body = new URLSearchParams({ amount, currency: "eur", payment_method: "pm_card_visa", confirm: "true" });
+  const headers = { authorization: `Bearer ${key}`, prefer: "respond-async" };
+  const answer = await fetch(`${origin}/v1/payment_intents`, { method: "POST", headers, body });
+  if (!answer.ok) throw new Error(`charge: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()).id;
+}
+
+// Waits until a check answers true; fails with what it answered last.
+export async function eventually(what, check, within_ms = 20_000) {
+  const until = Date.now() + within_ms;
+  for (;;) {
+    const last = await check();
+    if (last === true) return;
+    if (Date.now() > until) throw new Error(`${what}: not within ${within_ms} ms, last seen: ${JSON.stringify(last)}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 // Records every word that the status of the newest row of the feed has, in order: { id: [words] }.

@@ -5,5 +5,6 @@ mod line;
 mod people;
 mod queries;
 mod readers;
+mod requests;
 mod together;
 mod wallets;

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::Sabotage;
 use super::chance::Chance;
 use crate::domain::ids::{
-    AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, SessionId,
+    AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
 };
 use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
@@ -19,7 +19,8 @@ use crate::store::{
     Account, ApiKey, AuditPayment, BatchKeys, BatchWrite, DecideBatch, Durability, IdempotencyAudit,
     IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease, Loaded, MovementPlace, MovementRecord,
     NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, PaymentWrite, ReceiptRecord, RefundRecord,
-    Session, Snapshot, Store, StoreError, StoreResult, TableCounts, WalletMovements, WalletRecord,
+    RequestFilter, RequestRecord, Session, Snapshot, Store, StoreError, StoreResult, TableCounts,
+    WalletMovements, WalletRecord,
 };
 
 /// What is on the disk.
@@ -34,6 +35,7 @@ pub struct Data {
     pub idempotency: BTreeMap<([u8; 32], AccountId), IdempotencyRecord>,
     pub journal: BTreeMap<u64, JournalRecord>,
     pub readers: BTreeMap<String, Reader>,
+    pub installation: BTreeMap<String, Vec<u8>>,
 }
 
 /// A cursor and its lease.
@@ -220,6 +222,10 @@ impl Store for SimStore {
             data.journal.range(after + 1..).map(|(_, row)| row.clone()).take(limit as usize).collect()
         })
         .await
+    }
+
+    async fn journal_time(&self, _after: u64) -> StoreResult<Option<Timestamp>> {
+        not_simulated()
     }
 
     async fn journal_prune(&self, seq: u64, before: Timestamp) -> StoreResult<u64> {
@@ -453,8 +459,37 @@ impl Store for SimStore {
         not_simulated()
     }
 
-    async fn installation_get(&self, _name: &str) -> StoreResult<Option<Vec<u8>>> {
+    async fn request_insert(&self, _requests: &[RequestRecord]) -> StoreResult<()> {
         not_simulated()
+    }
+
+    async fn request_list(
+        &self,
+        _account: AccountId,
+        _filter: &RequestFilter,
+    ) -> StoreResult<Vec<RequestRecord>> {
+        not_simulated()
+    }
+
+    async fn request_get(&self, _account: AccountId, _id: RequestId) -> StoreResult<Option<RequestRecord>> {
+        not_simulated()
+    }
+
+    async fn request_prune(&self, _account: AccountId, _keep: u32) -> StoreResult<u64> {
+        not_simulated()
+    }
+
+    async fn request_expire(&self, _before: Timestamp, _limit: u32) -> StoreResult<u64> {
+        not_simulated()
+    }
+
+    async fn installation_get(&self, name: &str) -> StoreResult<Option<Vec<u8>>> {
+        Ok(self.data.lock().installation.get(name).cloned())
+    }
+
+    async fn installation_set(&self, name: &str, value: &[u8]) -> StoreResult<()> {
+        self.data.lock().installation.insert(name.to_owned(), value.to_vec());
+        Ok(())
     }
 
     async fn installation_set_once(&self, _name: &str, _value: &[u8]) -> StoreResult<Vec<u8>> {

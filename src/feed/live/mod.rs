@@ -18,9 +18,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::{Mutex, RwLock};
+use serde::Serialize;
+use tokio::sync::watch;
 
 use super::batch::{Batch, Entry};
+use super::system::{SystemSample, SystemState};
 use crate::accounts::Directory;
+use crate::accounts::cache::Generations;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
@@ -45,7 +49,12 @@ pub enum Topic {
     Run(AccountId, String),
     /// The statistics.
     Stats,
+    /// Whether the parts answer and the workers work.
+    System,
 }
+
+/// Payments whose time of indexing is remembered; some 50 bytes each.
+const INDEXED_MAX: usize = 65_536;
 
 type Watchers = Vec<(Arc<Shared>, SubscriptionId)>;
 
@@ -56,6 +65,12 @@ pub struct LiveHub {
     waiters: Arc<Waiters>,
     stats: Stats,
     stats_text: Mutex<(Option<Instant>, Arc<str>)>,
+    /// How long it took until search found the payments indexed lately, in microseconds.
+    indexed: Generations<PaymentId, u64>,
+    /// How many subscriptions to the statistics there are.
+    stats_watchers: watch::Sender<usize>,
+    sample: Mutex<SystemSample>,
+    system: watch::Sender<SystemState>,
 }
 
 impl std::fmt::Debug for LiveHub {
@@ -74,6 +89,10 @@ impl LiveHub {
             waiters: Arc::new(Waiters::default()),
             stats: Stats::default(),
             stats_text: Mutex::new((None, Arc::from(""))),
+            indexed: Generations::new(INDEXED_MAX),
+            stats_watchers: watch::Sender::new(0),
+            sample: Mutex::default(),
+            system: watch::Sender::new(SystemState::default()),
         })
     }
 
@@ -93,6 +112,32 @@ impl LiveHub {
     #[must_use]
     pub const fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// How the parts are, now and in future.
+    #[must_use]
+    pub fn system(&self) -> watch::Receiver<SystemState> {
+        self.system.subscribe()
+    }
+
+    /// Changes how the parts are; tells those who watch only if that is news.
+    pub fn system_change(&self, change: impl FnOnce(&mut SystemState)) {
+        self.system.send_if_modified(|state| {
+            let before = *state;
+            change(state);
+            *state != before
+        });
+    }
+
+    /// Returns once someone watches the statistics.
+    pub async fn stats_watched(&self) {
+        // The sender is ours, so that there is always one.
+        let _ = self.stats_watchers.subscribe().wait_for(|watchers| *watchers > 0).await;
+    }
+
+    /// Keeps what waits where, for the next statistics.
+    pub fn sampled(&self, sample: SystemSample) {
+        *self.sample.lock() = sample;
     }
 
     /// Whether anyone watches or waits for this entry's payment: only then does [`Self::publish`] need it loaded.
@@ -131,7 +176,7 @@ impl LiveHub {
     fn watched_runs(&self) -> HashSet<String> {
         let run = |topic: &Topic| match topic {
             Topic::Run(_, run) => Some(run.clone()),
-            Topic::Payments(_) | Topic::Payment(..) | Topic::Stats => None,
+            Topic::Payments(_) | Topic::Payment(..) | Topic::Stats | Topic::System => None,
         };
         self.topics.read().keys().filter_map(run).collect()
     }
@@ -201,14 +246,22 @@ impl LiveHub {
 
     /// Passes on that these payments can be found by search now. Lossy, like [`Self::progress`].
     pub fn indexed(&self, payments: &[Arc<Payment>]) {
-        if self.topics.read().is_empty() {
-            return;
-        }
         let now = Timestamp::now();
+        let watched = !self.topics.read().is_empty();
         for payment in payments {
-            let indexed_us = now.micros_since(payment.submission().created_at);
-            self.hint(payment, Hint::Indexed { indexed_us });
+            // A payment that changes is indexed again; when search first found it stays as it was.
+            let us = now.micros_since(payment.submission().created_at);
+            let indexed_us = self.indexed.update(payment.id(), || us, |first| *first);
+            if watched {
+                self.hint(payment, Hint::Indexed { indexed_us });
+            }
         }
+    }
+
+    /// How long it took until search found this payment, in microseconds, where this process saw it not long ago.
+    #[must_use]
+    pub fn indexed_us(&self, payment: PaymentId) -> Option<u64> {
+        self.indexed.get(&payment)
     }
 
     fn hint(&self, payment: &Payment, hint: Hint) {
@@ -227,12 +280,19 @@ impl LiveHub {
     }
 
     fn attach(&self, topic: &Topic, reader: &Arc<Shared>, id: SubscriptionId) {
-        if *topic != Topic::Stats {
-            self.topics.write().entry(topic.clone()).or_default().push((Arc::clone(reader), id));
+        match topic {
+            Topic::Stats => self.stats_watchers.send_modify(|watchers| *watchers += 1),
+            Topic::System => {}
+            Topic::Payments(_) | Topic::Payment(..) | Topic::Run(..) => {
+                self.topics.write().entry(topic.clone()).or_default().push((Arc::clone(reader), id));
+            }
         }
     }
 
     fn detach(&self, topic: &Topic, reader: &Arc<Shared>, id: Option<SubscriptionId>) {
+        if *topic == Topic::Stats {
+            self.stats_watchers.send_modify(|watchers| *watchers = watchers.saturating_sub(1));
+        }
         let mut topics = self.topics.write();
         if let Some(watchers) = topics.get_mut(topic) {
             watchers.retain(|(other, other_id)| {
@@ -249,12 +309,22 @@ impl LiveHub {
         let mut cached = self.stats_text.lock();
         let fresh = cached.0.is_some_and(|made_at| made_at.elapsed().as_millis() < 200);
         if !fresh {
-            let text = serde_json::to_string(&self.stats.now(Timestamp::now())).unwrap_or_default();
+            let frame = StatsFrame { now: self.stats.now(Timestamp::now()), sample: &self.sample.lock() };
+            let text = serde_json::to_string(&frame).unwrap_or_default();
             let fields = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or_default();
             *cached = (Some(Instant::now()), Arc::from(fields));
         }
         Arc::clone(&cached.1)
     }
+}
+
+/// The fields of a `stats` frame.
+#[derive(Serialize)]
+struct StatsFrame<'a> {
+    #[serde(flatten)]
+    now: StatsNow,
+    #[serde(flatten)]
+    sample: &'a SystemSample,
 }
 
 /// Who may see an entry's payment, and how.

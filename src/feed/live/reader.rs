@@ -114,6 +114,13 @@ impl Reader {
         self.shared.queues.lock().by_id.values().any(|(topic, _)| *topic == Topic::Stats)
     }
 
+    /// The subscriptions to how the parts are.
+    #[must_use]
+    pub fn system_subscriptions(&self) -> Vec<SubscriptionId> {
+        let queues = self.shared.queues.lock();
+        queues.by_id.iter().filter(|(_, (topic, _))| *topic == Topic::System).map(|(id, _)| *id).collect()
+    }
+
     /// Takes what has arrived as frames of docs/websocket.md, at most one frame of rows per subscription. If more is
     /// left, [`Self::ready`] returns at once.
     #[must_use]

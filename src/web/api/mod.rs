@@ -13,10 +13,13 @@ mod submit;
 mod wallet;
 
 use actix_web::http::StatusCode;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::{ApiError, ErrorType};
+use super::requests::capture;
+use super::security::ApiCaller;
 
 /// Adds the routes under `/v1`.
 pub fn configure(config: &mut ServiceConfig) {
@@ -29,6 +32,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/{id}/capture", web::post().to(payment_intents::capture))
         .route("/{id}/cancel", web::post().to(payment_intents::cancel));
     let scope = web::scope("/v1")
+        .wrap(from_fn(capture::record))
         .service(intents)
         .route("/refunds", web::post().to(refunds::create))
         .route("/refunds", web::get().to(refunds::list))
@@ -52,7 +56,8 @@ pub fn configure(config: &mut ServiceConfig) {
 }
 
 /// The answer to whatever is not offered.
-async fn unrecognized(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+/// Asks for the caller, though anyone is answered, so that the log of requests knows whose call it was.
+async fn unrecognized(request: HttpRequest, _: Option<ApiCaller>) -> Result<HttpResponse, ApiError> {
     let path: String = request.path().chars().filter(|c| !c.is_control()).take(200).collect();
     let message =
         format!("Unrecognized request URL ({}: {path}). Paystorm does not offer it.", request.method());

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
@@ -9,13 +10,15 @@ use askama::Template;
 
 use super::error_page::ErrorPage;
 use super::form::FieldError;
-use super::layout::{Layout, Nav, Notice, Tone};
+use super::journey::Indexed;
+use super::layout::{Layout, Nav};
 use super::row::{Names, accounts_of};
 use crate::accounts::AccountError;
 use crate::domain::ids::AccountId;
 use crate::domain::payment::Payment;
-use crate::search::SearchHealth;
+use crate::search::{Query, SearchHealth, SearchRequest};
 use crate::store::StoreError;
+use crate::web::banners::banners;
 use crate::web::body::{self, Body};
 use crate::web::error::{ApiError, InputError};
 use crate::web::security::SignedIn;
@@ -137,15 +140,33 @@ pub fn signed_form(
 /// The frame of a page, with banners for what is away.
 #[must_use]
 pub fn frame(state: &WebState, who: &SignedIn, title: &str, nav: Nav) -> Layout {
-    let search = matches!(*state.search.health().borrow(), SearchHealth::Down { .. });
-    let search = search.then_some("Search is away. Payments go on; it will catch up once it is back.");
-    let broker = (state.broker_probe)().is_err();
-    let broker = broker
-        .then_some("The work queue is away. Payments are accepted and will be processed once it is back.");
-    let notices = broker.into_iter().chain(search).map(|text| Notice::new(Tone::Warning, text));
     let mut layout = Layout::signed_in(title, nav, &who.name, &who.csrf);
-    layout.notices.extend(notices);
+    layout.banners = banners(&state.hub.system().borrow());
+    layout.operator = who.operator;
     layout
+}
+
+/// How long a page waits for the index to say whether it has a payment.
+const INDEX_WITHIN: Duration = Duration::from_millis(250);
+
+/// Whether search finds a payment: as this process has seen it, else as the index says, if it is quick to.
+pub async fn indexed(state: &WebState, payment: &Payment) -> Indexed {
+    if let Some(us) = state.hub.indexed_us(payment.id()) {
+        return Indexed::After(us);
+    }
+    let down = matches!(*state.search.health().borrow(), SearchHealth::Down { .. });
+    if down || !payment.state().status.is_at_rest() {
+        return Indexed::No;
+    }
+    let text = format!("id:\"{}\"", payment.submission().public_id());
+    let Ok(query) = Query::parse(&text) else {
+        return Indexed::No;
+    };
+    let request = SearchRequest { limit: 1, ..SearchRequest::new(payment.owner(), query) };
+    match tokio::time::timeout(INDEX_WITHIN, state.search.search(&request)).await {
+        Ok(Ok(page)) if !page.hits.is_empty() => Indexed::Yes,
+        Ok(Ok(_) | Err(_)) | Err(_) => Indexed::No,
+    }
 }
 
 /// The names that these payments' rows need.

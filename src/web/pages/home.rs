@@ -65,13 +65,14 @@ async fn page(
     let names = handle::names_of(state, &payments).await?;
     let wallets = wallets::wallet_lines(&state.store.wallet_list(who.account).await?);
     let now = Timestamp::now();
+    let journey = match payments.iter().find(|payment| payment.owner() == who.account) {
+        None => Journey::empty(),
+        Some(newest) => Journey::of(newest, handle::indexed(state, newest).await),
+    };
     Ok(HomePage {
         layout: handle::frame(state, who, "Home", Nav::Home),
         form: PayForm::new(input, handle::idempotency_key()?, error),
-        journey: payments
-            .iter()
-            .find(|payment| payment.owner() == who.account)
-            .map_or_else(Journey::empty, |payment| Journey::of(payment, None)),
+        journey,
         balances: wallets.into_iter().map(|wallet| wallet.balance).collect(),
         rows: payments.iter().map(|payment| PaymentRow::of(payment, &names, who.account, now)).collect(),
     })

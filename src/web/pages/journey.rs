@@ -45,6 +45,17 @@ pub struct Stage {
     pub hint: &'static str,
 }
 
+/// Whether search finds a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Indexed {
+    /// Not yet, or nobody knows.
+    No,
+    /// It does; when that began is not known any more.
+    Yes,
+    /// It does since so many microseconds after the request.
+    After(u64),
+}
+
 /// The strip.
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
 #[template(path = "parts/journey.html")]
@@ -74,10 +85,9 @@ impl Journey {
         Self { id: String::new(), version: 0, status: "", stages: stages([None; 5], 0, "Settled") }
     }
 
-    /// The strip of a payment. `indexed_us` is the time from the request to the moment search could find it, where
-    /// that is known.
+    /// The strip of a payment.
     #[must_use]
-    pub fn of(payment: &Payment, indexed: Option<u64>) -> Self {
+    pub fn of(payment: &Payment, indexed: Indexed) -> Self {
         let (state, created) = (payment.state(), payment.submission().created_at);
         let since = |at: Option<crate::domain::time::Timestamp>| at.map(|at| at.micros_since(created));
         let (queued, started, settled) =
@@ -88,16 +98,22 @@ impl Journey {
             (Status::RequiresPaymentMethod | Status::RequiresConfirmation, _, _) | (_, None, _) => 0,
             (Status::Queued, Some(_), _) => 1,
             (Status::Processing, _, _) => 2,
-            _ => 3 + usize::from(indexed.is_some()),
+            _ => 3 + usize::from(indexed != Indexed::No),
         };
         // While it is queued again, what an earlier attempt took is no news.
         let started = started.filter(|_| at != 1);
-        let took = [queued, span(queued, started), span(started, settled), settled, indexed];
+        let indexed_us = if let Indexed::After(us) = indexed { Some(us) } else { None };
+        let took = [queued, span(queued, started), span(started, settled), settled, indexed_us];
+        let mut stages = stages(took, at, end_label(state.status));
+        if let Some(last) = stages.last_mut().filter(|_| indexed == Indexed::Yes) {
+            last.state = StageState::Done;
+            "found".clone_into(&mut last.took);
+        }
         Self {
             id: payment.submission().public_id(),
             version: payment.version(),
             status: state.status.as_str(),
-            stages: stages(took, at, end_label(state.status)),
+            stages,
         }
     }
 }

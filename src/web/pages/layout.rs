@@ -1,6 +1,7 @@
 //! What every page shares: head, navigation, banners, notices.
 
 use crate::domain::time::Timestamp;
+use crate::web::banners::Banner;
 
 /// A place in the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +18,12 @@ pub enum Nav {
     Insights,
     /// `/keys`
     Keys,
+    /// `/requests`
+    Requests,
     /// `/system`
     System,
+    /// `/how`
+    How,
     /// Outside of it: sign in, errors.
     Nowhere,
 }
@@ -46,8 +51,20 @@ pub const NAVIGATION: &[(&str, &[NavLink])] = &[
             NavLink { nav: Nav::Insights, href: "/insights", label: "Insights" },
         ],
     ),
-    ("Develop", &[NavLink { nav: Nav::Keys, href: "/keys", label: "Keys" }]),
-    ("", &[NavLink { nav: Nav::System, href: "/system", label: "System" }]),
+    (
+        "Develop",
+        &[
+            NavLink { nav: Nav::Keys, href: "/keys", label: "Keys" },
+            NavLink { nav: Nav::Requests, href: "/requests", label: "Requests" },
+        ],
+    ),
+    (
+        "",
+        &[
+            NavLink { nav: Nav::System, href: "/system", label: "System" },
+            NavLink { nav: Nav::How, href: "/how", label: "How it works" },
+        ],
+    ),
 ];
 
 /// How much a notice matters.
@@ -101,6 +118,10 @@ pub struct Layout {
     pub user: Option<String>,
     /// The token that every form carries.
     pub csrf: String,
+    /// What is away or paused.
+    pub banners: Vec<Banner>,
+    /// Whether the viewer may end a pause.
+    pub operator: bool,
     /// Lines above the page.
     pub notices: Vec<Notice>,
     /// Without JavaScript, ask again after so many seconds (something is under way).
@@ -124,6 +145,8 @@ impl Layout {
             nav: Nav::Nowhere,
             user: None,
             csrf: csrf.to_owned(),
+            banners: Vec::new(),
+            operator: false,
             notices: Vec::new(),
             refresh_s: None,
             now_ms: Timestamp::now().millis(),

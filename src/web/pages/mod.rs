@@ -5,12 +5,14 @@
 //! payment: actions are commands, and the reasons shown for disabled ones only repeat what `domain::decide` would say.
 
 pub mod assets;
+pub mod curve;
 pub mod error_page;
 mod export;
 pub mod form;
 pub mod format;
 pub mod handle;
 pub mod home;
+pub mod how;
 pub mod import;
 pub mod insights;
 pub mod journey;
@@ -21,6 +23,7 @@ pub mod payment;
 pub mod payments;
 mod payments_handlers;
 pub mod plot;
+pub mod requests;
 pub mod row;
 mod search_view;
 pub mod sign_in;
@@ -70,7 +73,13 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/keys", web::get().to(keys::show))
         .route("/keys", web::post().to(keys::create))
         .route("/keys/{id}/revoke", web::post().to(keys::revoke))
+        .route("/how", web::get().to(how::show))
+        .route("/how/compare", web::post().to(how::compare))
+        .route("/requests", web::get().to(requests::list))
+        .route("/requests/{id}", web::get().to(requests::show))
         .route("/system", web::get().to(system::show))
+        .route("/system/pause", web::post().to(system::pause))
+        .route("/system/resume", web::post().to(system::resume))
         .route("/sign-in", web::get().to(sign_in::show_sign_in))
         .route("/sign-in", web::post().to(sign_in::sign_in))
         .route("/register", web::get().to(sign_in::show_register))

@@ -5,17 +5,21 @@ use askama::Template;
 
 use super::form::{FieldError, PayForm, PayFormInput};
 use super::home::HomePage;
-use super::journey::Journey;
+use super::how::{Burst, Comparison, HowPage};
+use super::journey::{Indexed, Journey};
 use super::keys::{KeyLine, KeysPage};
 use super::layout::{Layout, Nav};
 use super::payment::{ChallengePage, PaymentPage, PaymentView};
 use super::payments::{BarText, Chip, ChipGroup, Histogram, PaymentsPage, QueryError, bars};
+use super::requests::{RequestLine, RequestPage, RequestsPage};
 use super::row::PaymentRow;
 use super::samples::{self, START, names, viewer};
 use super::sign_in::SignInPage;
-use super::system::{PartLine, ReaderLine, SystemPage};
+use super::system::{Number, SystemPage};
 use super::wallets::WalletsPage;
 use crate::domain::payment::Payment;
+use crate::feed::system::{QueueSample, ReaderSample, SystemSample, SystemState};
+use crate::web::banners::banners;
 
 fn layout(title: &str, nav: Nav) -> Layout {
     Layout { now_ms: START.millis(), ..Layout::signed_in(title, nav, "Corner Coffee", "token") }
@@ -77,7 +81,7 @@ fn pages() -> Vec<(String, String)> {
         |name: &str, page: &dyn askama::DynTemplate| (name.to_owned(), page.dyn_render().expect("renders"));
     let form = PayForm::new(PayFormInput::first(), "key".to_owned(), None);
     let journey =
-        samples::all().first().map_or_else(Journey::empty, |(_, payment)| Journey::of(payment, None));
+        samples::all().first().map_or_else(Journey::empty, |(_, payment)| Journey::of(payment, Indexed::No));
     let home = HomePage {
         layout: layout("Home", Nav::Home),
         form: form.clone(),
@@ -160,24 +164,78 @@ fn pages() -> Vec<(String, String)> {
         layout: layout("Wallets", Nav::Wallets),
         wallets: super::wallets::wallet_lines(&records),
     };
-    let part = |name: &str, up| PartLine {
-        name: name.into(),
-        up,
-        detail: if up { "answers" } else { "is away" }.into(),
+    let system = |layout, settings: Option<&str>| SystemPage {
+        layout,
+        paused: settings.map(|_| ("12 s ago".to_owned(), START.millis())),
+        queue: super::system::queue_numbers(&QueueSample {
+            interactive: Some(312),
+            bulk: None,
+            in_flight: Some(40),
+            open: 352,
+            oldest_us: 12_400_000,
+        }),
+        rates: vec![Number {
+            label: "Accepted",
+            value: "1,012".into(),
+            stat: "per_second.accepted",
+            unit: "count",
+        }],
+        parts: super::system::part_lines(&SystemState { search: false, ..SystemState::default() }),
+        readers: super::system::reader_lines(&SystemSample {
+            readers: [("index".to_owned(), ReaderSample { cursor: 1_250, batches: 3, lag_us: 412_000 })]
+                .into_iter()
+                .collect(),
+            ..SystemSample::default()
+        }),
+        parked: samples::all()
+            .iter()
+            .filter(|(_, payment)| payment.is_parked())
+            .map(|(_, payment)| super::system::parked_line(payment, &names(), viewer(), START))
+            .collect(),
+        settings: settings.map(str::to_owned),
     };
-    let number = |label: &str, value: &str| (label.to_owned(), value.to_owned(), "open".to_owned());
-    let system = SystemPage {
-        layout: layout("System", Nav::System),
-        numbers: vec![
-            number("Accepted a second", "1,012"),
-            number("In the queue", "312"),
-            number("Oldest in the queue", "0.4 s"),
-            number("Parked", "1"),
-        ],
-        parts: vec![part("Store", true), part("Work queue", true), part("Search", false)],
-        readers: vec![ReaderLine { name: "index".into(), lag: "3".into(), cursor: "1,250".into() }],
-        parked: rows().into_iter().filter(|row| row.badges.contains(&"parked")).collect(),
+    let paused = SystemState { paused_since: Some(START), search: false, ..SystemState::default() };
+    let operator = |layout: Layout| Layout { operator: true, banners: banners(&paused), ..layout };
+    let record = |status, missed| crate::store::RequestRecord {
+        id: crate::domain::ids::RequestId::from_bytes([9; 16]),
+        account: viewer(),
+        key: Some(crate::domain::ids::ApiKeyId::from_bytes([3; 16])),
+        at: START,
+        method: "POST".into(),
+        path: "/v1/payment_intents/pi_00000000000000000000aa/capture".into(),
+        status,
+        latency_us: 12_345,
+        missed,
+        request: Some("{\"amount\":1250,\"card\":{\"number\":\"***\"}}".into()),
+        response: Some("{\"id\":\"pi_1\",\"note\":\"<cake>\"}".into()),
     };
+    let names_of_keys = [(crate::domain::ids::ApiKeyId::from_bytes([3; 16]), "test suite".to_owned())];
+    let line =
+        |status, missed| RequestLine::of(&record(status, missed), &names_of_keys, START.plus_ms(9_000));
+    let requests = |lines: Vec<RequestLine>| RequestsPage {
+        layout: layout("Requests", Nav::Requests),
+        logged: true,
+        path: "refunds".into(),
+        methods: vec![("GET".into(), "GET".into(), true)],
+        classes: vec![("4".into(), "4xx".into(), false)],
+        keys: vec![("key_1".into(), "test suite".into(), false)],
+        filtered: true,
+        next: (!lines.is_empty()).then(|| "/requests?before=req_1".to_owned()),
+        lines,
+    };
+    let request = RequestPage {
+        layout: layout("Request", Nav::Requests),
+        line: line(402, 0),
+        request: record(402, 0).request.as_deref().map(super::requests::readable),
+        response: record(402, 0).response.as_deref().map(super::requests::readable),
+    };
+    let burst = |from: u64, step: u64| Burst {
+        answered_us: (0..200).map(|n| from + n * n / 60 * step).collect(),
+        settled_us: vec![512_000],
+        without: 0,
+    };
+    let how = |comparison| HowPage { layout: layout("How it works", Nav::How), comparison, burst: 200 };
+    let compared = Comparison::of(&burst(90_000, 900), &burst(3_000, 20));
     let sign_in = |register| SignInPage {
         layout: Layout { now_ms: START.millis(), ..Layout::signed_out("Sign in", "token") },
         register,
@@ -205,7 +263,13 @@ fn pages() -> Vec<(String, String)> {
         render("insights", &insights),
         render("keys", &keys),
         render("wallets", &wallets),
-        render("system", &system),
+        render("system", &system(layout("System", Nav::System), None)),
+        render("system-paused", &system(operator(layout("System", Nav::System)), Some("instances = 1\n"))),
+        render("requests", &requests(vec![line(200, 0), line(402, 0), line(0, 1_204), line(500, 0)])),
+        render("requests-none", &requests(Vec::new())),
+        render("request", &request),
+        render("how", &how(None)),
+        render("how-compared", &how(Some(compared))),
         render("sign-in", &sign_in(false)),
         render("register", &sign_in(true)),
         render("error", &gone),
@@ -266,7 +330,7 @@ fn rows_read_well() {
 fn fragments_are_as_scripts_expect_them() {
     let (_, payment) = &samples::all()[2];
     let row = PaymentRow::of(payment, &names(), viewer(), START.plus_ms(12_000)).render().expect("renders");
-    let journey = Journey::of(payment, Some(530_000)).render().expect("renders");
+    let journey = Journey::of(payment, Indexed::After(530_000)).render().expect("renders");
     let assets = super::assets::base_path();
     insta::assert_snapshot!(format!("{row}\n{journey}").replace(&assets, "/static/VERSION"));
 }

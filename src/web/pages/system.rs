@@ -1,37 +1,74 @@
-//! `/system`: how the parts are.
+//! `/system`: how the parts are, what waits where, what is parked, and the switch of the workers.
 
-use actix_web::web;
+use actix_web::http::header;
+use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::format;
-use super::handle::{self, PageResult};
+use super::handle::{self, PageError, PageResult};
 use super::layout::{Layout, Nav};
-use super::row::PaymentRow;
+use super::row::{Names, PaymentRow};
+use super::sign_in::safe_next;
+use crate::domain::ids::AccountId;
+use crate::domain::payment::{Payment, Phase};
 use crate::domain::time::Timestamp;
-use crate::search::SearchHealth;
+use crate::feed::live::Counts;
+use crate::feed::system::{self, QueueSample, SystemSample, SystemState};
+use crate::web::body::Body;
+use crate::web::error::ApiError;
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
+
+/// A number, and the name under which the socket's `stats` has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Number {
+    /// What it counts.
+    pub label: &'static str,
+    /// The value, written.
+    pub value: String,
+    /// Its path in a `stats` frame.
+    pub stat: &'static str,
+    /// `count`, or `duration` for microseconds.
+    pub unit: &'static str,
+}
 
 /// A part and how it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartLine {
     /// What it is: `Store`, `Work queue`, `Search`.
-    pub name: String,
+    pub name: &'static str,
     /// Whether it answers.
     pub up: bool,
     /// In words.
-    pub detail: String,
+    pub detail: &'static str,
 }
 
 /// A reader of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReaderLine {
-    /// Its name.
-    pub name: String,
+    /// The name of its cursor.
+    pub key: String,
+    /// Its name for people.
+    pub name: &'static str,
     /// How many batches it is behind.
+    pub batches: String,
+    /// How old the first of them is.
     pub lag: String,
     /// Where it stands.
     pub cursor: String,
+}
+
+/// A payment with parked operations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedLine {
+    /// Its row.
+    pub row: PaymentRow,
+    /// The id as the dialect shows it.
+    pub id: String,
+    /// Which operations, and why: `authorize, attempt 4: the acquirer was not reachable`.
+    pub causes: Vec<String>,
+    /// Makes a double click on Replay harmless; names the version, so that it can be parked and replayed again.
+    pub idempotency_key: String,
 }
 
 /// The page.
@@ -40,14 +77,20 @@ pub struct ReaderLine {
 pub struct SystemPage {
     /// The frame.
     pub layout: Layout,
-    /// Numbers at the top: label, value, and the name under which the socket's `stats` has it.
-    pub numbers: Vec<(String, String, String)>,
+    /// Since when the workers are paused, as an age and in milliseconds since the epoch; `None` while they work.
+    pub paused: Option<(String, i64)>,
+    /// What waits for the workers.
+    pub queue: Vec<Number>,
+    /// What happened in the last second.
+    pub rates: Vec<Number>,
     /// The parts.
     pub parts: Vec<PartLine>,
     /// The readers.
     pub readers: Vec<ReaderLine>,
     /// The viewer's parked operations.
-    pub parked: Vec<PaymentRow>,
+    pub parked: Vec<ParkedLine>,
+    /// The settings in force, for operators.
+    pub settings: Option<String>,
 }
 
 /// Parked payments that are listed.
@@ -58,42 +101,159 @@ pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
     let now = Timestamp::now();
     let parked = state.store.payment_parked(who.account, PARKED_MAX).await?;
     let names = handle::names_of(&state, &parked).await?;
-    let waiting = state.store.work_open_count().await?;
-    let (head, cursors) = (state.store.head().await?, state.store.cursor_list().await?);
-    let second = state.hub.stats().now(now).per_second;
-    let number =
-        |label: &str, value: u64, stat: &str| (label.to_owned(), format::count(value), stat.to_owned());
-    let reader = |(name, at): (String, u64)| ReaderLine {
-        name,
-        lag: format!("{} batches", format::count(head.saturating_sub(at))),
-        cursor: format::grouped(at),
-    };
+    let sample = system::sample(state.store.as_ref(), state.broker.as_ref(), now).await?;
+    let parts = *state.hub.system().borrow();
     let page = SystemPage {
         layout: handle::frame(&state, &who, "System", Nav::System),
-        numbers: vec![
-            number("Accepted a second", second.accepted, "per_second.accepted"),
-            number("Succeeded a second", second.succeeded, "per_second.succeeded"),
-            number("Declined a second", second.declined, "per_second.declined"),
-            number("Failed a second", second.failed, "per_second.failed"),
-            number("With open work", waiting, ""),
-        ],
-        parts: parts(&state).await,
-        readers: cursors.into_iter().map(reader).collect(),
-        parked: parked.iter().map(|payment| PaymentRow::of(payment, &names, who.account, now)).collect(),
+        paused: parts.paused_since.map(|since| (format::ago(now, since), since.millis())),
+        queue: queue_numbers(&sample.queue),
+        rates: rate_numbers(&state.hub.stats().now(now).per_second),
+        parts: part_lines(&parts),
+        readers: reader_lines(&sample),
+        parked: parked.iter().map(|payment| parked_line(payment, &names, who.account, now)).collect(),
+        settings: who.operator.then(|| state.effective_settings.to_string()),
     };
     Ok(handle::ok(&page))
 }
 
-async fn parts(state: &WebState) -> Vec<PartLine> {
-    let part = |name: &str, up: bool, away: &str| PartLine {
-        name: name.to_owned(),
-        up,
-        detail: if up { "answers".to_owned() } else { away.to_owned() },
+/// `POST /system/pause`.
+pub async fn pause(
+    state: web::Data<WebState>,
+    request: HttpRequest,
+    who: SignedIn,
+    body: Body,
+) -> PageResult {
+    turn(&state, &request, &who, body, true).await
+}
+
+/// `POST /system/resume`.
+pub async fn resume(
+    state: web::Data<WebState>,
+    request: HttpRequest,
+    who: SignedIn,
+    body: Body,
+) -> PageResult {
+    turn(&state, &request, &who, body, false).await
+}
+
+async fn turn(
+    state: &WebState,
+    request: &HttpRequest,
+    who: &SignedIn,
+    body: Body,
+    pause: bool,
+) -> PageResult {
+    handle::signed_form(state, request, who, body)?;
+    if !who.operator {
+        let message = "Only those named in the setting accounts.operators may pause and resume the workers.";
+        return Err(ApiError::forbidden(message).into());
+    }
+    tracing::info!(account.id = %who.account, pause, "the switch of the workers was pressed");
+    let switch = state.switch.clone();
+    // In a task of its own, since a browser that goes away must not leave it half turned.
+    let turned = actix_web::rt::spawn(async move {
+        match pause {
+            true => switch.pause(Timestamp::now()).await,
+            false => switch.resume().await,
+        }
+    });
+    turned.await.map_err(|_| PageError(ApiError::internal()))??;
+    // The page that comes next shall know already.
+    let paused_since = *state.switch.watch().borrow();
+    state.hub.system_change(|system| system.paused_since = paused_since);
+    Ok(handle::see_other(&came_from(request)))
+}
+
+/// The page of ours that a form was on, else the System page.
+fn came_from(request: &HttpRequest) -> String {
+    let referer = request.headers().get(header::REFERER).and_then(|value| value.to_str().ok());
+    let path = referer.and_then(|text| url::Url::parse(text).ok()).map(|url| {
+        let query = url.query().map_or_else(String::new, |query| format!("?{query}"));
+        format!("{}{query}", url.path())
+    });
+    path.map_or_else(|| "/system".to_owned(), |path| safe_next(&path).to_owned())
+}
+
+/// What waits for the workers, as numbers.
+#[must_use]
+pub fn queue_numbers(queue: &QueueSample) -> Vec<Number> {
+    let count = |label, value: Option<u64>, stat| Number {
+        label,
+        value: value.map_or_else(|| "–".to_owned(), format::count),
+        stat,
+        unit: "count",
     };
-    let search = matches!(*state.search.health().borrow(), SearchHealth::Up);
     vec![
-        part("Store", state.store.ping().await.is_ok(), "does not answer"),
-        part("Work queue", (state.broker_probe)().is_ok(), "is away: payments are accepted and wait"),
-        part("Search", search, "is away: it catches up once it is back"),
+        count("Interactive lane", queue.interactive, "queue.interactive"),
+        count("Bulk lane", queue.bulk, "queue.bulk"),
+        count("In flight", queue.in_flight, "queue.in_flight"),
+        count("Open operations", Some(queue.open), "queue.open"),
+        Number {
+            label: "Oldest waits",
+            value: some_duration(queue.oldest_us),
+            stat: "queue.oldest_us",
+            unit: "duration",
+        },
     ]
+}
+
+fn rate_numbers(second: &Counts) -> Vec<Number> {
+    let number = |label, value: u64, stat| Number { label, value: format::count(value), stat, unit: "count" };
+    vec![
+        number("Accepted", second.accepted, "per_second.accepted"),
+        number("Succeeded", second.succeeded, "per_second.succeeded"),
+        number("Declined", second.declined, "per_second.declined"),
+        number("Failed", second.failed, "per_second.failed"),
+    ]
+}
+
+/// A length of time; a dash where there is none.
+fn some_duration(us: u64) -> String {
+    if us == 0 { "–".to_owned() } else { format::duration(us) }
+}
+
+/// The parts, as lines.
+#[must_use]
+pub fn part_lines(state: &SystemState) -> Vec<PartLine> {
+    let part = |name, up: bool, away| PartLine { name, up, detail: if up { "answers" } else { away } };
+    vec![
+        part("Store", state.store, "does not answer"),
+        part("Work queue", state.broker, "is away: payments are accepted and wait"),
+        part("Search", state.search, "is away: it catches up once it is back"),
+    ]
+}
+
+/// The readers, as lines.
+#[must_use]
+pub fn reader_lines(sample: &SystemSample) -> Vec<ReaderLine> {
+    let line = |(key, reader): (&String, &system::ReaderSample)| ReaderLine {
+        key: key.clone(),
+        name: match key.as_str() {
+            "dispatch_interactive" => "Dispatch, interactive lane",
+            "dispatch_bulk" => "Dispatch, bulk lane",
+            _ => "Search index",
+        },
+        batches: format::count(reader.batches),
+        lag: some_duration(reader.lag_us),
+        cursor: format::grouped(reader.cursor),
+    };
+    sample.readers.iter().map(line).collect()
+}
+
+/// A payment with parked operations, as a line.
+#[must_use]
+pub fn parked_line(payment: &Payment, names: &Names, viewer: AccountId, now: Timestamp) -> ParkedLine {
+    let cause = |operation: &crate::domain::payment::Operation| match operation.phase {
+        Phase::Parked { cause } => {
+            Some(format!("{}, attempt {}: {}", operation.kind.name(), operation.attempt, cause.words()))
+        }
+        Phase::Queued | Phase::Waiting { .. } | Phase::Pending { .. } => None,
+    };
+    let id = payment.submission().public_id();
+    ParkedLine {
+        row: PaymentRow::of(payment, names, viewer, now),
+        causes: payment.operations().filter_map(cause).collect(),
+        idempotency_key: format!("replay-{id}-{}", payment.version()),
+        id,
+    }
 }

@@ -4,8 +4,11 @@ use serde::Serialize;
 
 use super::message::ClientId;
 use crate::domain::payment::Payment;
+use crate::domain::time::Timestamp;
 use crate::engine::Done;
 use crate::feed::live::{Row, Viewer};
+use crate::feed::system::SystemState;
+use crate::web::banners::{Banner, banners};
 use crate::web::error::ApiError;
 use crate::web::state::WebState;
 
@@ -95,4 +98,32 @@ struct Pong<'a> {
 /// The answer to `ping`.
 pub fn pong(id: Option<&ClientId>) -> String {
     text(&Pong { kind: "pong", id })
+}
+
+#[derive(Serialize)]
+struct SystemFrame {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    subscription: u64,
+    paused: bool,
+    paused_since_ms: Option<i64>,
+    store: bool,
+    broker: bool,
+    search: bool,
+    /// The same in words, as every page shows it.
+    banners: Vec<Banner>,
+}
+
+/// How the parts are.
+pub fn system(subscription: u64, state: &SystemState) -> String {
+    text(&SystemFrame {
+        kind: "system",
+        subscription,
+        paused: state.paused_since.is_some(),
+        paused_since_ms: state.paused_since.map(Timestamp::millis),
+        store: state.store,
+        broker: state.broker,
+        search: state.search,
+        banners: banners(state),
+    })
 }

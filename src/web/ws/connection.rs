@@ -7,6 +7,7 @@ use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReaso
 use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::message::Message;
@@ -14,6 +15,7 @@ use super::submit::{self, Pending};
 use super::{Peer, answer};
 use crate::domain::ids::PaymentId;
 use crate::feed::live::{Reader, Topic};
+use crate::feed::system::SystemState;
 use crate::web::error::{ApiError, InputError};
 use crate::web::state::WebState;
 
@@ -37,6 +39,8 @@ struct Connection {
     peer: Peer,
     session: Session,
     reader: Reader,
+    /// How the parts are.
+    system: watch::Receiver<SystemState>,
     pending: FuturesUnordered<LocalBoxFuture<'static, String>>,
     heard_at: Instant,
 }
@@ -46,8 +50,9 @@ pub async fn run(state: Data<WebState>, peer: Peer, session: Session, stream: Ag
     state.metrics.sockets.inc();
     let reader = state.hub.reader();
     let pending = FuturesUnordered::new();
+    let system = state.hub.system();
     let mut connection =
-        Connection { state: state.clone(), peer, session, reader, pending, heard_at: Instant::now() };
+        Connection { state: state.clone(), peer, session, reader, system, pending, heard_at: Instant::now() };
     let end = connection.serve(stream).await;
     if let End::Close(code, why) = end {
         let reason = CloseReason { code, description: Some(why.to_owned()) };
@@ -78,6 +83,7 @@ impl Connection {
                 Some(frame) = self.pending.next(), if !self.pending.is_empty() => self.write(frame).await,
                 () = self.reader.ready() => self.write_all(self.reader.take()).await,
                 _ = stats.tick(), if self.reader.wants_stats() => self.write_all(self.reader.take_stats()).await,
+                Ok(()) = self.system.changed() => self.write_system().await,
                 _ = pings.tick() => self.ping().await,
                 _ = checks.tick() => self.check().await,
                 Ok(()) = endings.changed() => self.check().await,
@@ -137,7 +143,15 @@ impl Connection {
         }
     }
 
-    async fn subscription(&self, message: &Message<'_>) -> Result<u64, ApiError> {
+    async fn write_system(&mut self) -> Result<(), End> {
+        let state = *self.system.borrow_and_update();
+        for id in self.reader.system_subscriptions() {
+            self.write(answer::system(id, &state)).await?;
+        }
+        Ok(())
+    }
+
+    async fn subscription(&mut self, message: &Message<'_>) -> Result<u64, ApiError> {
         if message.kind == "unsubscribe" {
             let id = message.subscription.ok_or_else(|| InputError::missing("subscription"))?;
             let missing =
@@ -145,6 +159,10 @@ impl Connection {
             return if self.reader.unsubscribe(id) { Ok(id) } else { Err(missing().into()) };
         }
         let topic = self.topic(message).await?;
+        if topic == Topic::System {
+            // Whoever subscribes hears how it is now, right after the acknowledgement.
+            self.system.mark_changed();
+        }
         let full = || ApiError::busy("A socket can have at most 32 subscriptions.");
         self.reader.subscribe(topic, message.max_per_second.unwrap_or(0)).ok_or_else(full)
     }
@@ -155,6 +173,7 @@ impl Connection {
         match message.topic.as_deref() {
             Some("payments") => Ok(Topic::Payments(account)),
             Some("stats") => Ok(Topic::Stats),
+            Some("system") => Ok(Topic::System),
             Some("run") => {
                 let run = message.run.clone().ok_or_else(|| InputError::missing("run"))?;
                 Ok(Topic::Run(account, run))
@@ -171,7 +190,7 @@ impl Connection {
                 if visible { Ok(Topic::Payment(account, id)) } else { Err(missing()) }
             }
             Some(_) => {
-                let text = "Invalid topic: must be one of payments, payment, run or stats.";
+                let text = "Invalid topic: must be one of payments, payment, run, stats or system.";
                 Err(InputError::new("topic", "parameter_invalid_enum", text).into())
             }
             None => Err(InputError::missing("topic").into()),

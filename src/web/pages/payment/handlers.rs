@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::super::handle::{self, PageError, PageResult, names_of};
+use super::super::journey::Journey;
 use super::super::layout::{Nav, Notice, Tone};
 use super::super::submit;
 use super::{ChallengePage, PaymentPage, PaymentView};
@@ -38,7 +39,11 @@ async fn visible(state: &WebState, viewer: AccountId, id: &str) -> Result<Paymen
 async fn view(state: &WebState, viewer: AccountId, payment: &Payment) -> Result<PaymentView, PageError> {
     let names = names_of(state, std::slice::from_ref(payment)).await?;
     let movements = state.store.movement_list(payment.id()).await?;
-    Ok(PaymentView::of(payment, &movements, &names, viewer, Timestamp::now()))
+    let mut view = PaymentView::of(payment, &movements, &names, viewer, Timestamp::now());
+    if view.journey.is_some() {
+        view.journey = Some(Journey::of(payment, handle::indexed(state, payment).await));
+    }
+    Ok(view)
 }
 
 async fn page(

@@ -13,7 +13,7 @@ pub use ledger::{LedgerLine, LedgerTable};
 pub use timeline::{OpenOperation, TimelineItem};
 
 use super::format;
-use super::journey::Journey;
+use super::journey::{Indexed, Journey};
 use super::layout::Layout;
 use super::row::{Names, badges, from_label, to_label};
 use super::status::StatusBadge;
@@ -123,7 +123,7 @@ impl PaymentView {
             status: StatusBadge::of(payment),
             badges: badges(payment),
             sentence: sentence::sentence(payment, names, now),
-            journey: own.then(|| Journey::of(payment, None)),
+            journey: own.then(|| Journey::of(payment, Indexed::No)),
             timeline: if own { timeline::timeline(payment) } else { Vec::new() },
             open: if own { timeline::open_operations(payment, now) } else { Vec::new() },
             refunds: payment.state().refunds.iter().map(|refund| refund_line(payment, refund)).collect(),

@@ -1,0 +1,2 @@
+DROP INDEX payment_by_parked;
+DROP TABLE request_log;

@@ -1,0 +1,209 @@
+//! How the installation is, for people: whether its parts answer and its workers work (pushed when it changes), and how
+//! much waits where (sampled while someone watches).
+//!
+//! May depend on the ports, `engine` and the hub. Decides nothing: whoever wants to know looks at the hub.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::live::LiveHub;
+use super::{dispatch, index};
+use crate::broker::{Broker, BrokerHealth};
+use crate::domain::payment::{OperationKind, Payment, Phase};
+use crate::domain::time::Timestamp;
+use crate::search::{SearchHealth, SearchIndex};
+use crate::store::{Store, StoreResult};
+
+/// How often the store is asked whether it answers.
+const PING_EVERY: Duration = Duration::from_secs(1);
+/// A store that takes longer than this does not answer.
+const PING_WITHIN: Duration = Duration::from_secs(2);
+/// How often the index is asked, for nobody else may be asking it.
+const PROBE_EVERY: Duration = Duration::from_secs(2);
+/// How often what waits is counted while someone watches.
+const SAMPLE_EVERY: Duration = Duration::from_millis(500);
+
+/// How the parts are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SystemState {
+    /// Since when the workers are paused; `None` while they work.
+    pub paused_since: Option<Timestamp>,
+    /// Whether the store answers.
+    pub store: bool,
+    /// Whether the broker can be used.
+    pub broker: bool,
+    /// Whether the search index answers.
+    pub search: bool,
+}
+
+impl Default for SystemState {
+    /// All is well, as far as nothing else is known.
+    fn default() -> Self {
+        Self { paused_since: None, store: true, broker: true, search: true }
+    }
+}
+
+/// What waits for the workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct QueueSample {
+    /// Messages of the interactive lane that no worker holds, as the broker counts them; `None` while it is away.
+    pub interactive: Option<u64>,
+    /// The same of the bulk lane.
+    pub bulk: Option<u64>,
+    /// Operations that this process's workers have begun and not settled.
+    pub in_flight: Option<u64>,
+    /// Payments with work that belongs in the queue, as the store counts them.
+    pub open: u64,
+    /// How long the oldest of them has been waiting, in microseconds; zero if there are none.
+    pub oldest_us: u64,
+}
+
+/// How far a reader of the journal is behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ReaderSample {
+    /// The place in the line where it stands.
+    pub cursor: u64,
+    /// Batches behind the head.
+    pub batches: u64,
+    /// The age of the first of those batches, in microseconds; zero if there are none.
+    pub lag_us: u64,
+}
+
+/// What waits where.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct SystemSample {
+    /// For the workers.
+    pub queue: QueueSample,
+    /// For the readers of the journal, by the names of their cursors.
+    pub readers: BTreeMap<String, ReaderSample>,
+}
+
+/// Since when a payment with open work waits for a worker.
+fn waiting_since(payment: &Payment) -> Timestamp {
+    let state = payment.state();
+    let authorizing = state.operation.is_some_and(|operation| {
+        operation.phase == Phase::Queued && operation.kind == OperationKind::Authorize
+    });
+    state.queued_at.filter(|_| authorizing).unwrap_or(state.updated_at)
+}
+
+/// Counts what waits where.
+///
+/// # Errors
+/// The store's. A broker that is away is no error.
+pub async fn sample(store: &dyn Store, broker: &dyn Broker, now: Timestamp) -> StoreResult<SystemSample> {
+    let depth = broker.depth().await.ok();
+    let oldest = store.work_open((0, None), 1).await?;
+    let queue = QueueSample {
+        interactive: depth.map(|depth| depth.interactive),
+        bulk: depth.map(|depth| depth.bulk),
+        in_flight: depth.map(|depth| depth.in_flight),
+        open: store.work_open_count().await?,
+        oldest_us: oldest.first().map_or(0, |open| now.micros_since(waiting_since(&open.payment))),
+    };
+    // The cursors first: a head that is read later is never behind them.
+    let cursors = store.cursor_list().await?;
+    let head = store.head().await?;
+    let mut readers = BTreeMap::new();
+    for (name, cursor) in cursors {
+        // The other rows are leases, whose holders read nothing.
+        if !dispatch::NAMES.contains(&name.as_str()) && name != index::NAME {
+            continue;
+        }
+        let batches = head.saturating_sub(cursor);
+        let first = if batches == 0 { None } else { store.journal_time(cursor).await? };
+        let lag_us = first.map_or(0, |at| now.micros_since(at));
+        readers.insert(name, ReaderSample { cursor, batches, lag_us });
+    }
+    Ok(SystemSample { queue, readers })
+}
+
+/// Keeps the hub's [`SystemState`] and, while someone watches, its [`SystemSample`] up to date.
+pub struct Monitor {
+    /// Asked whether it answers, and how much waits.
+    pub store: Arc<dyn Store>,
+    /// Asked how it is, and how much waits.
+    pub broker: Arc<dyn Broker>,
+    /// Asked how it is.
+    pub search: Arc<dyn SearchIndex>,
+    /// Since when the workers are paused.
+    pub paused: watch::Receiver<Option<Timestamp>>,
+    /// Told.
+    pub hub: Arc<LiveHub>,
+}
+
+impl Monitor {
+    /// Runs until stopped.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { store, broker, search, paused, hub } = self;
+        let work = async {
+            tokio::join!(
+                watch_parts(&hub, paused, broker.health(), search.health()),
+                ping(store.as_ref(), &hub),
+                probe(search.as_ref()),
+                sample_while_watched(store.as_ref(), broker.as_ref(), &hub),
+            )
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            _ = work => {}
+        }
+    }
+}
+
+/// Passes on what the parts say of themselves, as they say it.
+async fn watch_parts(
+    hub: &LiveHub,
+    mut paused: watch::Receiver<Option<Timestamp>>,
+    mut broker: watch::Receiver<BrokerHealth>,
+    mut search: watch::Receiver<SearchHealth>,
+) {
+    loop {
+        let paused_since = *paused.borrow_and_update();
+        let broker_up = matches!(*broker.borrow_and_update(), BrokerHealth::Up);
+        let search_up = matches!(*search.borrow_and_update(), SearchHealth::Up);
+        hub.system_change(|state| {
+            *state = SystemState { paused_since, broker: broker_up, search: search_up, ..*state };
+        });
+        tokio::select! {
+            changed = paused.changed() => if changed.is_err() { return },
+            changed = broker.changed() => if changed.is_err() { return },
+            changed = search.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+async fn ping(store: &dyn Store, hub: &LiveHub) {
+    loop {
+        let answers = matches!(tokio::time::timeout(PING_WITHIN, store.ping()).await, Ok(Ok(())));
+        hub.system_change(|state| state.store = answers);
+        tokio::time::sleep(PING_EVERY).await;
+    }
+}
+
+/// What comes of it, the index notes in its own health.
+async fn probe(search: &dyn SearchIndex) {
+    loop {
+        if let Err(error) = search.count().await {
+            tracing::debug!(error = %error, "the search index did not answer a probe");
+        }
+        tokio::time::sleep(PROBE_EVERY).await;
+    }
+}
+
+async fn sample_while_watched(store: &dyn Store, broker: &dyn Broker, hub: &LiveHub) {
+    loop {
+        hub.stats_watched().await;
+        match sample(store, broker, Timestamp::now()).await {
+            Ok(sample) => hub.sampled(sample),
+            Err(error) => tracing::debug!(error = %error, "what waits could not be counted"),
+        }
+        tokio::time::sleep(SAMPLE_EVERY).await;
+    }
+}

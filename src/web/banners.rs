@@ -1,0 +1,63 @@
+//! What every page says above everything else while a part is away or the workers are paused: when it is rendered, and
+//! live over the socket. Pure, so that both say the same.
+
+use serde::Serialize;
+
+use crate::feed::system::SystemState;
+
+/// A line that stands as long as its cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Banner {
+    /// Names the cause: `workers`, `store`, `broker`, `search`.
+    pub key: &'static str,
+    /// One or two sentences.
+    pub text: &'static str,
+    /// Where the button that ends it posts to, and its words.
+    pub action: Option<(&'static str, &'static str)>,
+}
+
+/// The lines for this state; none if all is well.
+#[must_use]
+pub fn banners(state: &SystemState) -> Vec<Banner> {
+    let away = |key, text| Banner { key, text, action: None };
+    let paused = Banner {
+        key: "workers",
+        text: "Workers are paused. Payments are accepted and wait in the queue.",
+        action: Some(("/system/resume", "Resume")),
+    };
+    let lines = [
+        (state.paused_since.is_some(), paused),
+        (!state.store, away("store", "The store does not answer. No payment can be taken until it is back.")),
+        (
+            !state.broker,
+            away(
+                "broker",
+                "The work queue is away. Payments are accepted and will be processed once it is back.",
+            ),
+        ),
+        (!state.search, away("search", "Search is away. Payments go on; it will catch up once it is back.")),
+    ];
+    lines.into_iter().filter(|(stands, _)| *stands).map(|(_, banner)| banner).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Timestamp;
+
+    fn keys(state: &SystemState) -> Vec<&'static str> {
+        banners(state).iter().map(|banner| banner.key).collect()
+    }
+
+    #[test]
+    fn each_cause_has_its_line_and_only_the_pause_has_a_button() {
+        let well = SystemState::default();
+        assert!(banners(&well).is_empty());
+        assert_eq!(keys(&SystemState { search: false, ..well }), ["search"]);
+        let since = Some(Timestamp::from_micros(1));
+        let bad = SystemState { paused_since: since, store: false, broker: false, search: false };
+        assert_eq!(keys(&bad), ["workers", "store", "broker", "search"]);
+        let buttons = banners(&bad).iter().filter(|banner| banner.action.is_some()).count();
+        assert_eq!(buttons, 1);
+    }
+}

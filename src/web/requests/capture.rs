@@ -1,0 +1,81 @@
+//! The middleware around `/v1` that offers calls to the log. A call that is not granted costs a look at a counter.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpMessage as _, HttpRequest};
+
+use std::time::Instant;
+
+use super::Call;
+use crate::domain::ids::RequestId;
+use crate::domain::time::Timestamp;
+use crate::web::security::ApiCaller;
+use crate::web::state::WebState;
+
+/// Stands in a request whose body shall be kept; filled where the body is read.
+#[derive(Debug, Default)]
+struct Captured(Option<(String, Bytes)>);
+
+/// Keeps the body of a request that was granted a place in the log. Cheap for all others.
+pub fn note_body(request: &HttpRequest, media_type: &str, body: &Bytes) {
+    if let Some(captured) = request.extensions_mut().get_mut::<Captured>() {
+        captured.0 = Some((media_type.to_owned(), body.clone()));
+    }
+}
+
+/// Wraps `/v1` (`from_fn(record)`).
+///
+/// # Errors
+/// What the handler failed with.
+pub async fn record(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let log = request.app_data::<web::Data<WebState>>().and_then(|state| state.requests.clone());
+    let Some(log) = log else {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    };
+    let (began, at) = (Instant::now(), Timestamp::now());
+    let granted = log.grant(at);
+    if granted {
+        request.extensions_mut().insert(Captured::default());
+    }
+    // Nothing may hold the request meanwhile: the router writes into it.
+    let response = next.call(request).await?;
+    let caller = response.request().extensions().get::<ApiCaller>().copied();
+    match caller {
+        // Nobody's call, since no key fits it.
+        None => return Ok(response.map_into_boxed_body()),
+        Some(caller) if !granted => {
+            log.miss(caller.key_account, at);
+            return Ok(response.map_into_boxed_body());
+        }
+        Some(_) => {}
+    }
+    let (request, response) = response.into_parts();
+    let (response, body) = response.into_parts();
+    let (body, answered) = match body.try_into_bytes() {
+        Ok(bytes) => (BoxBody::new(bytes.clone()), Some(bytes)),
+        Err(body) => (BoxBody::new(body), None),
+    };
+    let id = request.extensions().get::<RequestId>().copied();
+    if let Some((caller, id)) = caller.zip(id) {
+        let sent = request.extensions_mut().remove::<Captured>().and_then(|captured| captured.0);
+        log.offer(Call {
+            id,
+            account: caller.key_account,
+            key: caller.key,
+            at,
+            method: request.method().to_string(),
+            path: request.path().to_owned(),
+            query: request.query_string().to_owned(),
+            status: response.status().as_u16(),
+            latency_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            request: sent,
+            response: answered,
+        });
+    }
+    Ok(ServiceResponse::new(request, response.set_body(body)))
+}
