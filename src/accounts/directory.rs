@@ -1,6 +1,7 @@
 //! Who an account is, from memory where possible: names for rows, parents for "may act for", existence for transfers.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::cache::Generations;
 use super::email::Email;
@@ -9,6 +10,9 @@ use crate::store::{Account, Store, StoreResult};
 
 /// Accounts remembered at once; some 200 bytes each.
 const PROFILES_MAX: usize = 100_000;
+/// How long a profile is believed where it matters that the account still exists; the longest that one closed on another
+/// instance can still be paid.
+const FRESH_FOR: Duration = Duration::from_secs(60);
 
 /// What others may know of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,13 +23,15 @@ pub struct Profile {
     pub name: Arc<str>,
     /// The account that made it.
     pub parent: Option<AccountId>,
+    /// Whether it is closed: it keeps its name, and nobody can pay it or act for it.
+    pub closed: bool,
 }
 
-/// A bounded cache of profiles in front of the store. What is cached never changes and accounts are never deleted, so
-/// entries do not expire.
+/// A bounded cache of profiles in front of the store. Names and parents never change and rows are never deleted, so
+/// entries do not expire; whether an account was closed is asked again after a while where it matters.
 pub struct Directory {
     store: Arc<dyn Store>,
-    profiles: Generations<AccountId, Arc<Profile>>,
+    profiles: Generations<AccountId, (Arc<Profile>, Instant)>,
     by_email: Generations<String, AccountId>,
 }
 
@@ -45,7 +51,7 @@ impl Directory {
     /// The profile, if it is in memory.
     #[must_use]
     pub fn cached(&self, id: AccountId) -> Option<Arc<Profile>> {
-        self.profiles.get(&id)
+        self.profiles.get(&id).map(|(profile, _)| profile)
     }
 
     /// The account's name as far as memory knows it, else its id.
@@ -59,7 +65,20 @@ impl Directory {
     /// # Errors
     /// The store's.
     pub async fn load(&self, ids: impl IntoIterator<Item = AccountId>) -> StoreResult<()> {
-        let mut missing: Vec<AccountId> = ids.into_iter().filter(|id| self.cached(*id).is_none()).collect();
+        self.fetch(ids.into_iter().filter(|id| self.cached(*id).is_none()).collect()).await
+    }
+
+    /// The same, and asks again about those that were read too long ago to tell whether they are closed.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn load_fresh(&self, ids: impl IntoIterator<Item = AccountId>) -> StoreResult<()> {
+        let stale =
+            |id: &AccountId| self.profiles.get(id).is_none_or(|(_, read_at)| read_at.elapsed() >= FRESH_FOR);
+        self.fetch(ids.into_iter().filter(stale).collect()).await
+    }
+
+    async fn fetch(&self, mut missing: Vec<AccountId>) -> StoreResult<()> {
         missing.sort_unstable();
         missing.dedup();
         for chunk in missing.chunks(1_000) {
@@ -80,30 +99,47 @@ impl Directory {
         Ok(self.cached(id))
     }
 
-    /// The account with this address, if it is in memory.
-    #[must_use]
-    pub fn cached_email(&self, email: &Email) -> Option<AccountId> {
-        self.by_email.get(email.as_str())
+    /// The profile of an account that is not closed; `None` also if there is none.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn open(&self, id: AccountId) -> StoreResult<Option<Arc<Profile>>> {
+        self.load_fresh([id]).await?;
+        Ok(self.cached(id).filter(|profile| !profile.closed))
     }
 
-    /// The account with this address.
+    /// The account with this address, which a closed one has no more.
     ///
     /// # Errors
     /// The store's.
     pub async fn by_email(&self, email: &Email) -> StoreResult<Option<AccountId>> {
-        if let Some(id) = self.cached_email(email) {
-            return Ok(Some(id));
+        if let Some(id) = self.by_email.get(email.as_str()) {
+            if self.open(id).await?.is_some() {
+                return Ok(Some(id));
+            }
+            self.by_email.remove(email.as_str());
         }
         let account = self.store.account_by_email(email.as_str()).await?;
         account.iter().for_each(|account| self.remember(account));
         Ok(account.map(|account| account.id))
     }
 
+    /// Forgets an account and those it made, so that the store is asked about them again.
+    pub fn forget(&self, id: AccountId) {
+        self.profiles.retain(|known, (profile, _)| *known != id && profile.parent != Some(id));
+        self.by_email.retain(|_, known| *known != id);
+    }
+
     /// Keeps what a store row says.
     pub fn remember(&self, account: &Account) {
-        let profile =
-            Profile { id: account.id, name: Arc::from(account.name.as_str()), parent: account.parent };
-        self.profiles.insert(account.id, Arc::new(profile));
+        let closed = account.closed_at.is_some();
+        let profile = Profile {
+            id: account.id,
+            name: Arc::from(account.name.as_str()),
+            parent: account.parent,
+            closed,
+        };
+        self.profiles.insert(account.id, (Arc::new(profile), Instant::now()));
         if let Some(email) = &account.email {
             self.by_email.insert(email.clone(), account.id);
         }

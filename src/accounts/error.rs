@@ -22,6 +22,9 @@ pub enum AccountError {
     /// The settings let nobody register.
     #[error("Nobody can register here. Ask whoever runs this server for an account.")]
     RegistrationClosed,
+    /// The password that was asked for again is not theirs.
+    #[error("This is not your password.")]
+    WrongPassword,
     /// Too many attempts.
     #[error("Too many attempts. Try again in {retry_after_s} s.")]
     Throttled {

@@ -22,6 +22,17 @@ pub struct KeyHolder {
     pub account: AccountId,
 }
 
+/// What is known of a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// It is a living key.
+    Held(KeyHolder),
+    /// It was one once: it opens nothing any more, whatever unknown ones may open.
+    Revoked,
+    /// It was never one of ours.
+    Unknown,
+}
+
 /// A key just made. The secret is shown once.
 pub struct NewKey {
     /// The secret.
@@ -41,6 +52,12 @@ impl std::fmt::Debug for NewKey {
 pub(super) struct CachedKey {
     holder: KeyHolder,
     until: Instant,
+}
+
+impl CachedKey {
+    pub(super) const fn holder(&self) -> KeyHolder {
+        self.holder
+    }
 }
 
 impl Accounts {
@@ -84,25 +101,29 @@ impl Accounts {
         if found { Ok(()) } else { Err(AccountError::NotFound("key")) }
     }
 
-    /// Whose key this is; `None` for an unknown or revoked one.
+    /// Whose key this is.
     ///
     /// # Errors
     /// The store's.
-    pub async fn key_holder(&self, secret: &str) -> StoreResult<Option<KeyHolder>> {
+    pub async fn key_state(&self, secret: &str) -> StoreResult<KeyState> {
         let hash = token::secret_hash(secret);
         let now = Instant::now();
         if let Some(cached) = self.keys.get(&hash)
             && cached.until > now
         {
-            return Ok(Some(cached.holder));
+            return Ok(KeyState::Held(cached.holder));
         }
         let Some(key) = self.store.api_key_get(&hash).await? else {
             self.keys.remove(&hash);
-            return Ok(None);
+            return Ok(KeyState::Unknown);
         };
+        if key.revoked_at.is_some() || !self.is_open(key.account).await? {
+            self.keys.remove(&hash);
+            return Ok(KeyState::Revoked);
+        }
         let holder = KeyHolder { key: key.id, account: key.account };
         self.keys.insert(hash, CachedKey { holder, until: now + KEY_CACHE_TTL });
-        Ok(Some(holder))
+        Ok(KeyState::Held(holder))
     }
 
     /// Checks that `caller` may act for `target`: itself, or an account it made.
@@ -113,7 +134,7 @@ impl Accounts {
         if caller == target {
             return Ok(());
         }
-        let profile = self.directory.get(target).await?;
+        let profile = self.directory.open(target).await?;
         match profile.is_some_and(|profile| profile.parent == Some(caller)) {
             true => Ok(()),
             false => Err(AccountError::NotYours),
@@ -162,7 +183,7 @@ impl Accounts {
         self.store.account_children(parent, after, limit).await
     }
 
-    /// Takes a throw-away account out of use: its keys are revoked. Its payments stay, since the ledger only grows.
+    /// Closes a throw-away account. Its payments stay, since the ledger only grows.
     ///
     /// # Errors
     /// [`AccountError::NotYours`] unless `parent` made it.
@@ -171,14 +192,6 @@ impl Accounts {
             return Err(AccountError::NotYours);
         }
         self.act_for(parent, child).await?;
-        for key in self.key_list(child).await? {
-            if key.revoked_at.is_none() {
-                match self.key_revoke(child, key.id).await {
-                    Ok(()) | Err(AccountError::NotFound(_)) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-        Ok(())
+        self.close(child).await
     }
 }

@@ -9,6 +9,7 @@ pub mod directory;
 pub mod email;
 pub mod error;
 mod keys;
+mod leaving;
 pub mod password;
 pub mod throttle;
 pub mod token;
@@ -26,7 +27,7 @@ pub use directory::{Directory, Profile};
 pub use email::Email;
 pub use error::AccountError;
 use keys::CachedKey;
-pub use keys::{CHILDREN_MAX, KeyHolder, NewKey};
+pub use keys::{CHILDREN_MAX, KeyHolder, KeyState, NewKey};
 use password::{NewPassword, Passwords};
 use throttle::Throttle;
 
@@ -53,6 +54,8 @@ const KEYS_CACHED_MAX: usize = 50_000;
 const SESSIONS_CACHED_MAX: usize = 50_000;
 /// How long a session is believed without asking the store; the longest a sign-out on another instance goes unnoticed.
 const SESSION_CACHE_TTL: Duration = Duration::from_secs(3);
+/// How exact the time is at which a session was last used.
+const SEEN_EVERY_US: u64 = 60_000_000;
 const NAME_MAX: usize = 100;
 const USER_AGENT_MAX: usize = 200;
 
@@ -247,14 +250,34 @@ impl Accounts {
         {
             return Ok(Some(session));
         }
-        let session = self.store.session_get(&hash, now).await?;
-        match &session {
-            Some(session) => {
-                self.sessions.insert(hash, (session.clone(), Instant::now() + SESSION_CACHE_TTL))
-            }
-            None => self.sessions.remove(&hash),
+        let found = match self.store.session_get(&hash, now).await? {
+            Some(session) if self.is_open(session.account).await? => Some(session),
+            Some(_) | None => None,
+        };
+        let Some(mut session) = found else {
+            self.sessions.remove(&hash);
+            return Ok(None);
+        };
+        if now.micros_since(session.seen_at) >= SEEN_EVERY_US {
+            session.seen_at = now;
+            self.note_seen(session.id, now);
         }
-        Ok(session)
+        self.sessions.insert(hash, (session.clone(), Instant::now() + SESSION_CACHE_TTL));
+        Ok(Some(session))
+    }
+
+    /// Nobody waits for it, and nothing is lost if it fails.
+    fn note_seen(&self, session: SessionId, now: Timestamp) {
+        let store = Arc::clone(&self.store);
+        tokio::spawn(async move {
+            if let Err(error) = store.session_seen(session, now).await {
+                tracing::debug!(error = %error, "a session's last use was not noted");
+            }
+        });
+    }
+
+    async fn is_open(&self, account: AccountId) -> StoreResult<bool> {
+        Ok(self.account(account).await?.is_some_and(|account| account.closed_at.is_none()))
     }
 
     /// The living sessions of an account.
@@ -296,20 +319,6 @@ impl Accounts {
             }
         }
         Ok(())
-    }
-
-    /// Changes a password and ends all other sessions.
-    ///
-    /// # Errors
-    /// [`AccountError::Credentials`] if `old` is not the password; the rules of the new one.
-    pub async fn change_password(&self, session: &Session, old: &str, new: &str) -> Result<(), AccountError> {
-        let new = NewPassword::parse(new)?;
-        let account = self.account(session.account).await?.ok_or(AccountError::NotFound("account"))?;
-        if !self.passwords.verify(old, account.password_hash.as_deref()).await? {
-            return Err(AccountError::Credentials);
-        }
-        self.set_password(account.id, new).await?;
-        self.session_end_others(account.id, Some(session.id)).await
     }
 
     /// Sets a password without asking for the old one: for the command line.

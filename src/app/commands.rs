@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
+use super::demo::Invitation;
 use super::parts;
 use super::serve::App;
 use crate::accounts::Accounts;
@@ -59,6 +60,10 @@ async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     match app.address() {
         Some(address) => println!("Paystorm is at http://{address}"),
         None => println!("Paystorm is working (the web role is off)"),
+    }
+    if let Some(Invitation { sign_in, curl }) = app.invitation() {
+        println!("\nSign in to the demo account; this address works once, on this machine:\n  {sign_in}");
+        println!("Pay from a program; any sk_test_… key does here:\n  {curl}\n");
     }
     app.run_until(stop).await?;
     Ok(ExitCode::SUCCESS)

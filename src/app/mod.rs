@@ -3,9 +3,11 @@
 //! - [`parts`]: opens the store, broker and index that the settings choose.
 //! - [`pipeline`]: the ordered line, its readers, timers and workers.
 //! - [`serve`]: a whole server, from settings to an address, and its shutdown.
+//! - [`demo`]: the account that is there from the start, and its first payments.
 //! - [`commands`]: the other subcommands.
 
 pub mod commands;
+pub mod demo;
 pub mod parts;
 pub mod pipeline;
 pub mod serve;

@@ -29,7 +29,7 @@ use crate::feed::live_reader::LiveReader;
 use crate::feed::ring::Ring;
 use crate::feed::{dispatch, index};
 use crate::search::{Names, SearchIndex};
-use crate::simulator::Simulator;
+use crate::simulator::{Simulator, SimulatorSettings};
 use crate::store::Store;
 use crate::worker::{PaymentLookup, ProgressListener, Worker};
 
@@ -48,6 +48,8 @@ pub struct Parts {
     pub directory: Arc<Directory>,
     /// Live updates.
     pub hub: Arc<LiveHub>,
+    /// Accounts whose outside world differs from that of the settings.
+    pub worlds: Vec<(AccountId, SimulatorSettings)>,
 }
 
 /// A running pipeline.
@@ -176,7 +178,7 @@ struct Start<'a> {
 
 impl Start<'_> {
     fn readers(&self, group: &Group) {
-        let Parts { store, broker, search, directory, hub } = self.parts.clone();
+        let Parts { store, broker, search, directory, hub, .. } = self.parts.clone();
         let live = Box::new(LiveReader::new(Arc::clone(&store), hub.clone()));
         group.tasks.spawn(self.follower(false).run(live, group.stop.clone()));
         for lane in [Lane::Interactive, Lane::Bulk] {
@@ -202,7 +204,7 @@ impl Start<'_> {
         if !self.settings.roles.worker {
             return;
         }
-        let Parts { store, broker, hub, .. } = self.parts.clone();
+        let Parts { store, broker, hub, worlds, .. } = self.parts.clone();
         let timers = Timers::new(
             Arc::clone(&store),
             engine.clone(),
@@ -215,7 +217,7 @@ impl Start<'_> {
             broker,
             PaymentLookup::new(store, self.ring.clone()),
             engine.clone(),
-            Simulator::new(&self.settings.simulator),
+            Simulator::new(&self.settings.simulator).with_accounts(&worlds),
             Arc::new(HubListener(hub)),
             Arc::clone(&self.clock),
             self.settings.worker.clone(),

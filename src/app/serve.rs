@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::demo::{self, Invitation, Prepared};
 use super::parts::{self, DirectoryLock};
 use super::pipeline::{Parts, Pipeline};
 use crate::accounts::{AccountRules, Accounts, Directory};
@@ -24,9 +25,10 @@ use crate::feed::live::LiveHub;
 use crate::feed::system::Monitor;
 use crate::store::{Lease, Store, StoreKind};
 use crate::telemetry;
+use crate::web::demo::Demo;
 use crate::web::requests::{self, RequestLog};
 use crate::web::state::{self, Operators, WebMetrics, WebState};
-use crate::web::{origins, routes, security};
+use crate::web::{origins, pages, routes, security};
 
 /// Under which an embedded store keeps the name of its one instance.
 const INSTANCE_NAME: &str = "instance";
@@ -42,6 +44,9 @@ const LOG_ENDS_WITHIN: Duration = Duration::from_secs(1);
 pub struct App {
     pipeline: Pipeline,
     server: Option<Server>,
+    /// Tells the demo's story, the first time.
+    story: Option<JoinHandle<()>>,
+    invitation: Option<Invitation>,
     /// Cancelled when the server goes down.
     stopping: CancellationToken,
     deadline: Duration,
@@ -71,8 +76,10 @@ impl App {
         let store = parts::store(&settings).await?;
         let instance = instance(&settings, store.as_ref()).await?;
         let lease = hold_instance_lease(&settings, &store, instance, &stopping).await?;
+        let demo = demo::prepare(&settings, &store).await?;
         let directory = Arc::new(Directory::new(Arc::clone(&store)));
         let parts = Parts {
+            worlds: demo.as_ref().map(|demo| demo.worlds(&settings)).unwrap_or_default(),
             broker: parts::broker(&settings, instance)?,
             search: parts::search(&settings).await?,
             hub: LiveHub::new(Arc::clone(&directory)),
@@ -88,18 +95,37 @@ impl App {
             hub: Arc::clone(&parts.hub),
         };
         let server = match settings.roles.web {
-            true => Some(listen(&settings, &parts, &pipeline, &stopping).await?),
+            true => Some(listen(&settings, &parts, &pipeline, &stopping, demo.as_ref()).await?),
             false => None,
         };
         tokio::spawn(monitor.run(stopping.clone()));
+        let invitation = server
+            .as_ref()
+            .zip(demo.as_ref())
+            .map(|(server, demo)| Invitation::new(server.address, &demo.token));
+        let story = match demo.and_then(Prepared::into_story) {
+            Some(story) => Some(tokio::spawn(story.tell(demo::Stage {
+                engine: pipeline.engine.clone(),
+                fingerprint_key: state::fingerprint_key(parts.store.as_ref()).await?,
+                store: parts.store,
+                stopping: stopping.clone(),
+            }))),
+            None => None,
+        };
         let deadline = Duration::from_millis(settings.server.shutdown_ms);
-        Ok(Self { pipeline, server, stopping, deadline, lease, _lock: lock })
+        Ok(Self { pipeline, server, story, invitation, stopping, deadline, lease, _lock: lock })
     }
 
     /// The address it listens on; none with the web role off.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.server.as_ref().map(|server| server.address)
+    }
+
+    /// What to tell the person who started it about the demo account; none where there is none.
+    #[must_use]
+    pub const fn invitation(&self) -> Option<&Invitation> {
+        self.invitation.as_ref()
     }
 
     /// What the pipeline has done.
@@ -137,6 +163,10 @@ impl App {
                 tracing::warn!("the last requests could not be logged in time");
             }
         }
+        if let Some(story) = self.story {
+            // It holds on to the line, and ends at the word.
+            let _ = tokio::time::timeout_at(deadline, story).await;
+        }
         self.pipeline.stop(deadline).await;
         if let Some(lease) = self.lease {
             lease.abort();
@@ -162,12 +192,14 @@ async fn listen(
     parts: &Parts,
     pipeline: &Pipeline,
     stopping: &CancellationToken,
+    demo: Option<&Prepared>,
 ) -> anyhow::Result<Server> {
     let wanted = settings.server.bind_address().context("server.bind is not an address")?;
     let listener =
         std::net::TcpListener::bind(wanted).with_context(|| format!("cannot listen on {wanted}"))?;
     let address = listener.local_addr()?;
     let mut state = web_state(settings, parts, pipeline, stopping, address).await?;
+    state.demo = demo.map(|demo| Demo::new(demo.viewer(), &demo.token));
     let log = settings.requests.log.then(|| {
         let (log, calls) = RequestLog::new(&settings.requests);
         state.requests = Some(Arc::clone(&log));
@@ -184,6 +216,7 @@ async fn listen(
         ActixApp::new()
             .app_data(state.clone())
             .app_data(bodies.clone())
+            .wrap(from_fn(pages::errors::with_navigation))
             .wrap(from_fn(security::edge))
             .configure(routes::configure)
     })
@@ -223,7 +256,7 @@ async fn web_state(
         origins: origins(&settings.server, address),
         settings: settings.server.clone(),
         fingerprint_key: state::fingerprint_key(parts.store.as_ref()).await?,
-        demo_account: None,
+        demo: None,
         broker: Arc::clone(&parts.broker),
         switch: Arc::clone(&pipeline.switch),
         operators: operators(settings, address),

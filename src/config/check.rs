@@ -16,6 +16,7 @@ pub fn check(settings: &Settings, origins: &Origins) -> Result<(), ConfigError> 
     let checker = Checker { settings, origins };
     checker.server()?;
     checker.accounts_and_logs()?;
+    checker.demo()?;
     checker.parts()?;
     checker.roles()?;
     checker.instances()
@@ -62,16 +63,11 @@ impl Checker<'_> {
 
     fn server(&self) -> Checked {
         let server = &self.settings.server;
-        let Some(bind) = server.bind_address() else {
+        if server.bind_address().is_none() {
             return self.refuse(
                 "server.bind",
                 format!("expected ADDRESS:PORT such as 127.0.0.1:8080, not {:?}", server.bind),
             );
-        };
-        if self.settings.demo.enabled && !bind.ip().is_loopback() {
-            let problem =
-                format!("the demo account is for this machine only, but server.bind is {}", server.bind);
-            return self.refuse("demo.enabled", problem);
         }
         if !server.public_url.is_empty() && !is_origin(&server.public_url) {
             let problem =
@@ -118,6 +114,21 @@ impl Checker<'_> {
             return self.refuse("data_dir", "must name a directory");
         }
         Ok(())
+    }
+
+    /// Where it was not asked for by name, the demo is just off where it cannot be.
+    fn demo(&self) -> Checked {
+        let demo = &self.settings.demo;
+        if !(0.0..=600_000.0).contains(&demo.latency_median_ms) {
+            let problem = format!("must be between 0 and 600000, not {}", demo.latency_median_ms);
+            return self.refuse("demo.latency_median_ms", problem);
+        }
+        match self.settings.demo_obstacle() {
+            Some(obstacle) if demo.enabled && self.origins.is_set("demo.enabled") => {
+                self.refuse("demo.enabled", format!("the demo account {obstacle}"))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Each part by itself.

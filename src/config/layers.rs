@@ -22,6 +22,12 @@ const PREFIX: &str = "PAYSTORM__";
 pub struct Origins(BTreeMap<String, String>);
 
 impl Origins {
+    /// Whether anyone set this key.
+    #[must_use]
+    pub fn is_set(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
     /// The origin of this key's value.
     #[must_use]
     pub fn of(&self, key: &str) -> &str {

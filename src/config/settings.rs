@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::broker::settings::BrokerSettings;
+use crate::broker::settings::{BrokerKind, BrokerSettings};
 use crate::engine::EngineSettings;
-use crate::search::SearchSettings;
+use crate::search::{SearchKind, SearchSettings};
 use crate::simulator::SimulatorSettings;
-use crate::store::StoreSettings;
+use crate::store::{StoreKind, StoreSettings};
 use crate::worker::WorkerSettings;
 
 /// Everything that can be set.
@@ -123,6 +123,39 @@ impl Default for ServerSettings {
     }
 }
 
+impl Settings {
+    /// Whether the demo account is offered.
+    #[must_use]
+    pub fn demo_is_on(&self) -> bool {
+        self.demo.enabled && self.roles.web && self.demo_obstacle().is_none()
+    }
+
+    /// Why there can be no demo account, in words that follow its name: whoever can reach it can use it, so only this
+    /// machine may, and a proxy in front would make strangers look like this machine.
+    pub(super) fn demo_obstacle(&self) -> Option<String> {
+        let server = &self.server;
+        if !server.bind_address().is_some_and(|bind| bind.ip().is_loopback()) {
+            return Some(format!("is for this machine only, but server.bind is {}", server.bind));
+        }
+        let proxy = [
+            ("public_url", !server.public_url.is_empty()),
+            ("trusted_proxies", !server.trusted_proxies.is_empty()),
+            ("allowed_origins", !server.allowed_origins.is_empty()),
+            ("secure_cookies", server.secure_cookies),
+        ];
+        if let Some((key, _)) = proxy.into_iter().find(|(_, set)| *set) {
+            return Some(format!("is for this machine only, but server.{key} is set"));
+        }
+        let real = [
+            ("store", self.store.kind != StoreKind::Embedded),
+            ("broker", self.broker.kind != BrokerKind::Embedded),
+            ("search", self.search.kind != SearchKind::Embedded),
+        ];
+        let (part, _) = real.into_iter().find(|(_, real)| *real)?;
+        Some(format!("needs embedded parts, but {part}.kind is not"))
+    }
+}
+
 impl ServerSettings {
     /// The socket address to listen on; `None` unless `bind` is an IP address (or `localhost`) and a port.
     #[must_use]
@@ -177,11 +210,22 @@ impl Default for AccountSettings {
 }
 
 /// Section `[demo]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DemoSettings {
-    /// Offers a ready-made account to sign in to with one click. Only on this machine's own address.
+    /// Makes a ready-made account, prints an address that signs in to it once, and lets any `sk_test_…` key act for it.
+    /// Only where [`Settings::demo_is_on`].
     pub enabled: bool,
+    /// Lets the first start on an empty store make some thirty payments for it.
+    pub payments: bool,
+    /// Half of the answers to the demo's payments come faster than this, in milliseconds.
+    pub latency_median_ms: f64,
+}
+
+impl Default for DemoSettings {
+    fn default() -> Self {
+        Self { enabled: true, payments: true, latency_median_ms: 600.0 }
+    }
 }
 
 /// Section `[requests]`: the log of calls to the API that people see on the Requests page.

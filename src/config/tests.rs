@@ -40,6 +40,23 @@ fn the_file_of_defaults_is_the_defaults() {
 }
 
 #[test]
+fn the_demo_is_on_where_only_this_machine_can_come() {
+    assert!(settings("", &[]).unwrap().demo_is_on());
+    for elsewhere in [
+        "[server]\nbind = \"0.0.0.0:8080\"",
+        "[server]\npublic_url = \"https://pay.example\"",
+        "[server]\ntrusted_proxies = [\"10.0.0.1\"]",
+        "[server]\nallowed_origins = [\"https://shop.example\"]",
+        "[server]\nsecure_cookies = true",
+        "[broker]\nkind = \"rabbitmq\"",
+        "[search]\nkind = \"elasticsearch\"",
+        "[demo]\nenabled = false",
+    ] {
+        assert!(!settings(elsewhere, &[]).unwrap().demo_is_on(), "{elsewhere}");
+    }
+}
+
+#[test]
 fn every_setting_is_explained() {
     let lines: Vec<&str> = DEFAULTS.lines().collect();
     for pair in lines.windows(2) {
@@ -195,6 +212,18 @@ const BAD_FILES: &[(&str, &str)] = &[
     (
         "[server]\nbind = \"0.0.0.0:80\"\n[demo]\nenabled = true",
         "my.toml:4: demo.enabled: the demo account is for this machine only, but server.bind is 0.0.0.0:80",
+    ),
+    (
+        "[server]\npublic_url = \"https://pay.example\"\n[demo]\nenabled = true",
+        "my.toml:4: demo.enabled: the demo account is for this machine only, but server.public_url is set",
+    ),
+    (
+        "[search]\nkind = \"elasticsearch\"\n[demo]\nenabled = true",
+        "my.toml:4: demo.enabled: the demo account needs embedded parts, but search.kind is not",
+    ),
+    (
+        "[demo]\nlatency_median_ms = -1",
+        "my.toml:2: demo.latency_median_ms: must be between 0 and 600000, not -1",
     ),
     (
         "[roles]\nweb = false\nworker = false\nindexer = false\nwebhooks = false",

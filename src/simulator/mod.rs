@@ -24,13 +24,23 @@ pub use acquirer::{Acquirer, Reply};
 pub use question::Question;
 pub use settings::SimulatorSettings;
 
+use std::collections::HashMap;
+
+use crate::domain::ids::AccountId;
 use crate::domain::submission::Kind;
 use draw::Draws;
 use latency::Latency;
 
-/// Every acquirer there is, and which answers what.
+/// The outside world of every account.
 #[derive(Debug, Clone)]
 pub struct Simulator {
+    common: World,
+    of_account: HashMap<AccountId, World>,
+}
+
+/// Every acquirer there is, and which answers what.
+#[derive(Debug, Clone)]
+struct World {
     cards: Acquirer,
     internal: Acquirer,
     bank: Acquirer,
@@ -39,10 +49,9 @@ pub struct Simulator {
 /// The revision of the scenario in force when none was ever set.
 pub const FIRST_REVISION: u64 = 1;
 
-impl Simulator {
+impl World {
     /// The plain world: one card acquirer, one bank, and the internal acquirer.
-    #[must_use]
-    pub fn new(settings: &SimulatorSettings) -> Self {
+    fn new(settings: &SimulatorSettings) -> Self {
         let draws = Draws::new(settings.seed, FIRST_REVISION);
         let latency = settings.latency();
         let fault_rate = settings.technical_error_rate;
@@ -53,14 +62,37 @@ impl Simulator {
         }
     }
 
-    /// The acquirer that answers this question.
-    #[must_use]
-    pub const fn route(&self, question: &Question) -> &Acquirer {
+    const fn route(&self, question: &Question) -> &Acquirer {
         match question.kind {
             Kind::Charge | Kind::TopUp => &self.cards,
             Kind::Transfer { .. } => &self.internal,
             Kind::Payout { .. } => &self.bank,
         }
+    }
+}
+
+impl Simulator {
+    /// The same world for everyone.
+    #[must_use]
+    pub fn new(settings: &SimulatorSettings) -> Self {
+        Self { common: World::new(settings), of_account: HashMap::new() }
+    }
+
+    /// With worlds of their own for these accounts.
+    #[must_use]
+    pub fn with_accounts<'a>(
+        mut self,
+        worlds: impl IntoIterator<Item = &'a (AccountId, SimulatorSettings)>,
+    ) -> Self {
+        let own = worlds.into_iter().map(|(account, settings)| (*account, World::new(settings)));
+        self.of_account.extend(own);
+        self
+    }
+
+    /// The acquirer that answers this question.
+    #[must_use]
+    pub fn route(&self, question: &Question) -> &Acquirer {
+        self.of_account.get(&question.owner).unwrap_or(&self.common).route(question)
     }
 
     /// Asks the one that answers this question.

@@ -1,6 +1,7 @@
 //! What an acquirer is asked: everything a reply may depend on, and nothing else.
 
 use crate::domain::card::Card;
+use crate::domain::ids::AccountId;
 use crate::domain::money::Money;
 use crate::domain::payment::{Operation, OperationKind, Payment};
 use crate::domain::submission::Kind;
@@ -8,6 +9,8 @@ use crate::domain::submission::Kind;
 /// One attempt of one operation, as the outside sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Question {
+    /// Whose payment it is.
+    pub owner: AccountId,
     /// The kind of payment.
     pub kind: Kind,
     /// The amount the operation is about: that of the payment, or the part to capture or refund.
@@ -38,6 +41,7 @@ impl Question {
             }
         };
         Self {
+            owner: submission.owner,
             kind: submission.kind,
             amount: Money::new(amount_minor, submission.amount.currency),
             card: payment.state().card,

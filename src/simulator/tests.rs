@@ -17,6 +17,7 @@ const DRAWS: u64 = 1_000_000;
 fn question(token: &str) -> Question {
     let card = Card::from_token(token, &[7; 32], YearMonth { year: 2026, month: 1 }).unwrap();
     Question {
+        owner: AccountId::from_bytes([1; 16]),
         kind: Kind::Charge,
         amount: Money::new(1_250, Currency::EUR),
         card: Some(card),
@@ -319,4 +320,14 @@ fn settings_out_of_range_are_refused_by_name() {
     assert_eq!(refused(|s| s.latency_sigma = 9.0), "latency_sigma");
     assert_eq!(refused(|s| s.technical_error_rate = 1.01), "technical_error_rate");
     assert_eq!(refused(|s| s.latency_max_ms = 1.0), "latency_max_ms");
+}
+
+#[test]
+fn an_account_has_a_world_of_its_own_and_others_notice_nothing() {
+    let (slow, other) = (AccountId::from_bytes([9; 16]), AccountId::from_bytes([1; 16]));
+    let plain = SimulatorSettings { latency_sigma: 0.0, ..SimulatorSettings::default() };
+    let own = SimulatorSettings { latency_median_ms: 600.0, ..plain.clone() };
+    let sim = Simulator::new(&plain).with_accounts(&[(slow, own)]);
+    let latency = |owner| sim.ask(&Question { owner, ..question("pm_card_visa") }).latency_us;
+    assert_eq!((latency(slow), latency(other)), (600_000, 120_000));
 }

@@ -158,6 +158,18 @@ macro_rules! implement_store {
             async fn account_set_password(&self, id: AccountId, hash: &str) -> StoreResult<()> {
                 account_set_password(&mut *self.writer().await?, id, hash).await
             }
+            async fn account_close(&self, id: AccountId, now: Timestamp) -> StoreResult<bool> {
+                account_close(&mut *self.writer().await?, id, now).await
+            }
+            async fn mark_set(&self, account: AccountId, name: &str, now: Timestamp) -> StoreResult<()> {
+                mark_set(&mut *self.writer().await?, account, name, now).await
+            }
+            async fn mark_delete(&self, account: AccountId, name: &str) -> StoreResult<()> {
+                mark_delete(&mut *self.writer().await?, account, name).await
+            }
+            async fn mark_list(&self, account: AccountId) -> StoreResult<Vec<(String, Timestamp)>> {
+                mark_list(&mut *self.reader().await?, account).await
+            }
             async fn session_insert(&self, session: &NewSession) -> StoreResult<()> {
                 session_insert(&mut *self.writer().await?, session).await
             }
@@ -167,6 +179,9 @@ macro_rules! implement_store {
                 now: Timestamp,
             ) -> StoreResult<Option<Session>> {
                 session_get(&mut *self.reader().await?, token_hash, now).await
+            }
+            async fn session_seen(&self, id: SessionId, now: Timestamp) -> StoreResult<()> {
+                session_seen(&mut *self.writer().await?, id, now).await
             }
             async fn session_list(&self, account: AccountId) -> StoreResult<Vec<Session>> {
                 session_list(&mut *self.reader().await?, account).await

@@ -199,7 +199,7 @@ pub trait Store: Send + Sync + 'static {
     /// The accounts with these ids.
     async fn account_get(&self, ids: &[AccountId]) -> StoreResult<Vec<Account>>;
 
-    /// The accounts made by this one.
+    /// The accounts made by this one, closed ones left out.
     async fn account_children(
         &self,
         parent: AccountId,
@@ -210,11 +210,27 @@ pub trait Store: Send + Sync + 'static {
     /// Replaces the password hash.
     async fn account_set_password(&self, id: AccountId, hash: &str) -> StoreResult<()>;
 
+    /// Closes an account and those it made: they lose address and password, their sessions end, their keys are revoked.
+    /// Their rows stay. `false` if it is closed already.
+    async fn account_close(&self, id: AccountId, now: Timestamp) -> StoreResult<bool>;
+
+    /// Remembers something about an account by name; what is remembered already keeps its time.
+    async fn mark_set(&self, account: AccountId, name: &str, now: Timestamp) -> StoreResult<()>;
+
+    /// Forgets it.
+    async fn mark_delete(&self, account: AccountId, name: &str) -> StoreResult<()>;
+
+    /// Everything remembered about an account: names and when.
+    async fn mark_list(&self, account: AccountId) -> StoreResult<Vec<(String, Timestamp)>>;
+
     /// Adds a session.
     async fn session_insert(&self, session: &NewSession) -> StoreResult<()>;
 
     /// The session with this token hash that has not expired at `now`.
     async fn session_get(&self, token_hash: &[u8; 32], now: Timestamp) -> StoreResult<Option<Session>>;
+
+    /// Notes that a session was used.
+    async fn session_seen(&self, id: SessionId, now: Timestamp) -> StoreResult<()>;
 
     /// The sessions of an account.
     async fn session_list(&self, account: AccountId) -> StoreResult<Vec<Session>>;
@@ -225,7 +241,7 @@ pub trait Store: Send + Sync + 'static {
     /// Adds an API key.
     async fn api_key_insert(&self, key: &NewApiKey) -> StoreResult<()>;
 
-    /// The key with this secret hash, revoked ones left out.
+    /// The key with this secret hash, revoked or not.
     async fn api_key_get(&self, secret_hash: &[u8; 32]) -> StoreResult<Option<ApiKey>>;
 
     /// The keys of an account, revoked ones included.

@@ -595,6 +595,7 @@ macro_rules! shared_queries {
             let found: Vec<rows::AccountRow> = dsl::account
                 .filter(dsl::parent.eq(parent.as_bytes().to_vec()))
                 .filter(dsl::id.gt(after))
+                .filter(dsl::closed_at.is_null())
                 .order(dsl::id.asc())
                 .limit(i64::from(limit))
                 .select(rows::AccountRow::as_select())
@@ -612,6 +613,68 @@ macro_rules! shared_queries {
             Ok(())
         }
 
+        /// The account first: whatever is left behind by a crash after that is dead, since its account is closed.
+        async fn account_close(conn: &mut $Conn, id: AccountId, now: Timestamp) -> StoreResult<bool> {
+            use schema::{account, api_key, session};
+            let id = id.as_bytes().to_vec();
+            let open = account::table.filter(account::id.eq(id.clone())).filter(account::closed_at.is_null());
+            let closed = diesel::update(open)
+                .set((
+                    account::closed_at.eq(now.micros()),
+                    account::email.eq(None::<String>),
+                    account::password_hash.eq(None::<String>),
+                ))
+                .execute(conn)
+                .await?;
+            let children =
+                account::table.filter(account::parent.eq(id.clone())).filter(account::closed_at.is_null());
+            diesel::update(children).set(account::closed_at.eq(now.micros())).execute(conn).await?;
+            diesel::delete(session::table.filter(session::account.eq(id.clone()))).execute(conn).await?;
+            let family = account::table
+                .filter(account::id.eq(id.clone()).or(account::parent.eq(id)))
+                .select(account::id);
+            let keys =
+                api_key::table.filter(api_key::account.eq_any(family)).filter(api_key::revoked_at.is_null());
+            diesel::update(keys).set(api_key::revoked_at.eq(now.micros())).execute(conn).await?;
+            Ok(closed == 1)
+        }
+
+        async fn mark_set(
+            conn: &mut $Conn,
+            account: AccountId,
+            name: &str,
+            now: Timestamp,
+        ) -> StoreResult<()> {
+            use schema::account_mark::dsl;
+            diesel::insert_or_ignore_into(dsl::account_mark)
+                .values((
+                    dsl::account.eq(account.as_bytes().to_vec()),
+                    dsl::name.eq(name),
+                    dsl::at.eq(now.micros()),
+                ))
+                .execute(conn)
+                .await?;
+            Ok(())
+        }
+
+        async fn mark_delete(conn: &mut $Conn, account: AccountId, name: &str) -> StoreResult<()> {
+            use schema::account_mark::dsl;
+            diesel::delete(dsl::account_mark.find((account.as_bytes().to_vec(), name))).execute(conn).await?;
+            Ok(())
+        }
+
+        async fn mark_list(conn: &mut $Conn, account: AccountId) -> StoreResult<Vec<(String, Timestamp)>> {
+            use schema::account_mark::dsl;
+            let found: Vec<(String, i64)> = dsl::account_mark
+                .filter(dsl::account.eq(account.as_bytes().to_vec()))
+                .order(dsl::name.asc())
+                .limit(100)
+                .select((dsl::name, dsl::at))
+                .load(conn)
+                .await?;
+            Ok(found.into_iter().map(|(name, at)| (name, Timestamp::from_micros(at))).collect())
+        }
+
         async fn session_insert(conn: &mut $Conn, session: &NewSession) -> StoreResult<()> {
             use schema::session::dsl;
             diesel::insert_into(dsl::session)
@@ -622,6 +685,7 @@ macro_rules! shared_queries {
                     dsl::created_at.eq(session.created_at.micros()),
                     dsl::expires_at.eq(session.expires_at.micros()),
                     dsl::user_agent.eq(session.user_agent.as_str()),
+                    dsl::seen_at.eq(session.created_at.micros()),
                 ))
                 .execute(conn)
                 .await?;
@@ -642,6 +706,15 @@ macro_rules! shared_queries {
                 .await
                 .optional()?;
             found.map(rows::SessionRow::decode).transpose()
+        }
+
+        async fn session_seen(conn: &mut $Conn, id: SessionId, now: Timestamp) -> StoreResult<()> {
+            use schema::session::dsl;
+            diesel::update(dsl::session.find(id.as_bytes().to_vec()))
+                .set(dsl::seen_at.eq(now.micros()))
+                .execute(conn)
+                .await?;
+            Ok(())
         }
 
         async fn session_list(conn: &mut $Conn, account: AccountId) -> StoreResult<Vec<Session>> {
@@ -683,7 +756,6 @@ macro_rules! shared_queries {
             use schema::api_key::dsl;
             let found: Option<rows::ApiKeyRow> = dsl::api_key
                 .filter(dsl::secret_hash.eq(secret_hash.to_vec()))
-                .filter(dsl::revoked_at.is_null())
                 .select(rows::ApiKeyRow::as_select())
                 .first(conn)
                 .await

@@ -39,6 +39,8 @@ pub struct Account {
     pub parent: Option<AccountId>,
     /// When.
     pub created_at: Timestamp,
+    /// When it was closed; it is nobody's from then on.
+    pub closed_at: Option<Timestamp>,
 }
 
 /// A session to add. The token itself is never stored.
@@ -71,6 +73,8 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// The browser.
     pub user_agent: String,
+    /// When it was last used, to the minute.
+    pub seen_at: Timestamp,
 }
 
 /// An API key to add. The secret itself is never stored.

@@ -414,6 +414,7 @@ pub(super) struct AccountRow {
     password_hash: Option<String>,
     parent: Option<Vec<u8>>,
     created_at: i64,
+    closed_at: Option<i64>,
 }
 
 impl AccountRow {
@@ -425,6 +426,7 @@ impl AccountRow {
             password_hash: self.password_hash,
             parent: self.parent.as_deref().map(account_id).transpose()?,
             created_at: Timestamp::from_micros(self.created_at),
+            closed_at: self.closed_at.map(Timestamp::from_micros),
         })
     }
 }
@@ -437,6 +439,7 @@ pub(super) struct SessionRow {
     created_at: i64,
     expires_at: i64,
     user_agent: String,
+    seen_at: i64,
 }
 
 impl SessionRow {
@@ -447,6 +450,8 @@ impl SessionRow {
             created_at: Timestamp::from_micros(self.created_at),
             expires_at: Timestamp::from_micros(self.expires_at),
             user_agent: self.user_agent,
+            // Rows from before this was kept were seen when they began.
+            seen_at: Timestamp::from_micros(self.seen_at.max(self.created_at)),
         })
     }
 }

@@ -111,6 +111,7 @@ diesel::table! {
         password_hash -> Nullable<Text>,
         parent -> Nullable<Binary>,
         created_at -> BigInt,
+        closed_at -> Nullable<BigInt>,
     }
 }
 diesel::table! {
@@ -121,6 +122,14 @@ diesel::table! {
         created_at -> BigInt,
         expires_at -> BigInt,
         user_agent -> Text,
+        seen_at -> BigInt,
+    }
+}
+diesel::table! {
+    account_mark (account, name) {
+        account -> Binary,
+        name -> Text,
+        at -> BigInt,
     }
 }
 diesel::table! {
@@ -155,3 +164,5 @@ diesel::table! {
         value -> Binary,
     }
 }
+
+diesel::allow_tables_to_appear_in_same_query!(account, api_key);

@@ -357,6 +357,9 @@ impl From<AccountError> for ApiError {
                 "credentials_invalid",
                 message,
             ),
+            AccountError::WrongPassword => {
+                Self::invalid("password_wrong", message).with_param("current_password")
+            }
             AccountError::RegistrationClosed => Self::new(
                 StatusCode::FORBIDDEN,
                 ErrorType::InvalidRequestError,

@@ -3,13 +3,14 @@
 //! Handlers parse, call one use case and render. May depend on everything but adapters; nothing depends on it but `app`.
 //!
 //! - [`intake`]: the one place where untrusted input becomes a command. - [`outcome`]: handing it in, waiting for what
-//!   comes of it. - [`security`]: who asks. - [`error`]: the one mapping of errors. - [`requests`]: the log of calls to the API.
+//!   comes of it. - [`security`]: who asks. - [`demo`]: the account of the start. - [`error`]: the one mapping of errors. - [`requests`]: the log of calls to the API.
 //! - [`banners`]: what every page says while something is away. - [`api`], [`ws`]: the entrances.
 
 pub mod api;
 pub mod banners;
 pub mod body;
 mod csv;
+pub mod demo;
 pub mod error;
 pub mod health;
 mod import;

@@ -23,7 +23,7 @@ pub async fn load<'a>(
             }
         }
     }
-    Ok(directory.load(ids).await?)
+    Ok(directory.load_fresh(ids).await?)
 }
 
 /// The account that a destination names; `None` if there is none.
@@ -37,7 +37,7 @@ pub async fn resolve(
     let directory = state.accounts.directory();
     match destination {
         None => Ok(None),
-        Some(Destination::Account(id)) => Ok(directory.get(*id).await?.map(|profile| profile.id)),
+        Some(Destination::Account(id)) => Ok(directory.open(*id).await?.map(|profile| profile.id)),
         Some(Destination::Email(email)) => Ok(directory.by_email(email).await?),
     }
 }

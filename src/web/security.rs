@@ -11,9 +11,10 @@ use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
 use futures_util::future::LocalBoxFuture;
 
+use super::demo;
 use super::error::ApiError;
 use super::state::WebState;
-use crate::accounts::{AccountError, token};
+use crate::accounts::{AccountError, KeyState, token};
 use crate::domain::ids::{AccountId, ApiKeyId, RequestId};
 use crate::store::Session;
 
@@ -58,7 +59,7 @@ impl FromRequest for ApiCaller {
                     "You did not provide an API key. Send it as Authorization: Bearer sk_test_…",
                 )
             })?;
-            let caller = caller_by_key(&state, &secret).await?;
+            let caller = caller_by_key(&state, &secret, demo::is_local(&request)).await?;
             // Whose call it is, whatever comes of it; the log of requests reads it.
             request.extensions_mut().insert(caller);
             match request.headers().get("stripe-account").map(|value| value.to_str()) {
@@ -70,23 +71,26 @@ impl FromRequest for ApiCaller {
     }
 }
 
-/// The caller behind a secret.
+/// The caller behind a secret. From this machine (`local`), a key that is nobody's is the demo account's; one that was
+/// revoked is nobody's for ever.
 ///
 /// # Errors
 /// 401 for anything but a living key.
-pub async fn caller_by_key(state: &WebState, secret: &str) -> Result<ApiCaller, ApiError> {
+pub async fn caller_by_key(state: &WebState, secret: &str, local: bool) -> Result<ApiCaller, ApiError> {
     let invalid = || ApiError::unauthorized("Invalid API key provided.");
     let well_formed =
         secret.len() <= 128 && secret.strip_prefix(token::KEY_PREFIX).is_some_and(|rest| !rest.is_empty());
     if !well_formed {
         return Err(invalid());
     }
-    match (state.accounts.key_holder(secret).await?, state.demo_account) {
-        (Some(holder), _) => {
+    match (state.accounts.key_state(secret).await?, &state.demo) {
+        (KeyState::Held(holder), _) => {
             Ok(ApiCaller { account: holder.account, key_account: holder.account, key: Some(holder.key) })
         }
-        (None, Some(demo)) => Ok(ApiCaller { account: demo, key_account: demo, key: None }),
-        (None, None) => Err(invalid()),
+        (KeyState::Unknown, Some(demo)) if local => {
+            Ok(ApiCaller { account: demo.account, key_account: demo.account, key: None })
+        }
+        (KeyState::Unknown | KeyState::Revoked, _) => Err(invalid()),
     }
 }
 
@@ -151,6 +155,8 @@ pub struct SignedIn {
     pub csrf: String,
     /// Whether they may pause the workers and see the settings.
     pub operator: bool,
+    /// Whether to say that this is the demo account: it is, and they have not hidden the badge.
+    pub demo_badge: bool,
 }
 
 impl SignedIn {
@@ -171,7 +177,10 @@ impl SignedIn {
             None => Arc::from(account.to_string()),
         };
         let operator = state.is_operator(account).await?;
-        Ok(Some(Self { session, account, name, csrf: csrf_token(&token), operator }))
+        let is_demo = state.demo.as_ref().is_some_and(|demo| demo.account == account);
+        let demo_badge = is_demo && !demo::badge_is_hidden(request);
+        let csrf = csrf_token(&token);
+        Ok(Some(Self { session, account, name, csrf, operator, demo_badge }))
     }
 
     /// Checks that a form was sent from one of our own pages: the token of this session, and where the browser says it
@@ -304,6 +313,15 @@ pub fn same_origin(state: &WebState, request: &HttpRequest) -> Result<(), ApiErr
 #[must_use]
 pub fn is_own_origin(state: &WebState, origin: &HeaderValue) -> bool {
     origin.to_str().is_ok_and(|origin| state.origins.iter().any(|own| own == origin))
+}
+
+/// The path of ours on whose page a form was sent, to lead back there; `None` where the browser does not say.
+#[must_use]
+pub fn referring_path(state: &WebState, request: &HttpRequest) -> Option<String> {
+    let referer = request.headers().get(header::REFERER)?.to_str().ok()?;
+    let url = url::Url::parse(referer).ok()?;
+    let own = state.origins.contains(&url.origin().ascii_serialization());
+    own.then(|| url[url::Position::BeforePath..url::Position::AfterQuery].to_owned())
 }
 
 /// Where a request comes from, for the throttle: the peer, or what stands before the trusted proxies in

@@ -6,6 +6,7 @@ use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::demo::Demo;
 use super::error::ApiError;
 use super::requests::RequestLog;
 use crate::accounts::Accounts;
@@ -50,8 +51,8 @@ pub struct WebState {
     pub origins: Vec<String>,
     /// The installation's key for card fingerprints.
     pub fingerprint_key: [u8; 32],
-    /// The account that any `sk_test_…` key stands for, on loopback with the demo on.
-    pub demo_account: Option<AccountId>,
+    /// The demo account, where there is one.
+    pub demo: Option<Demo>,
     /// The broker, to be asked how it is and how much waits.
     pub broker: Arc<dyn Broker>,
     /// Pauses and resumes the workers.

@@ -2,6 +2,7 @@
 
 import { showConnection } from "./connection.js";
 import { enableCopy } from "./copy.js";
+import { firstSteps } from "./first.js";
 import { home } from "./home.js";
 import { importPage } from "./import.js";
 import { payPage } from "./pay.js";
@@ -11,6 +12,7 @@ import { lists } from "./lists.js";
 import { plotsPage } from "./plots.js";
 import { search } from "./search.js";
 import { Socket } from "./socket.js";
+import { startPage } from "./start.js";
 import { stats } from "./stats.js";
 import { system } from "./system.js";
 import { keepTime } from "./time.js";
@@ -19,12 +21,14 @@ enableCopy();
 keepTime();
 search();
 importPage();
+startPage();
 
 if ("signedIn" in document.documentElement.dataset) {
   const socket = new Socket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
   showConnection(socket);
   home(socket);
   payPage(socket);
+  firstSteps(socket);
   paymentPage(socket);
   lists(socket);
   stats(socket);

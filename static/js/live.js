@@ -35,7 +35,11 @@ function replace(fresh) {
     const next = fresh.querySelector(`[data-live="${name}"]`);
     // What someone is typing into stays as it is.
     const busy = old.contains(document.activeElement) && document.activeElement.matches("input, select");
-    if (next && !busy && old.innerHTML !== next.innerHTML) old.replaceChildren(...next.childNodes);
+    if (!next || busy || old.innerHTML === next.innerHTML) continue;
+    // Who came here by keyboard stays where they are.
+    const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+    old.replaceChildren(...next.childNodes);
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
   const scope = document.querySelector("[data-payment]");
   const news = fresh.querySelector("[data-payment]");

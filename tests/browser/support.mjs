@@ -55,14 +55,17 @@ async function removeTraces(name, mysql, elasticsearch) {
 
 // A running server: { origin, pid, stop(), restart(between), output(), command(…) }. `env` adds settings; `command` runs the program
 // on the same parts. It keeps its port and its data when it is restarted; `between` runs while it is down.
-export async function startServer({ stack = "embedded", env = {} } = {}) {
+// The demo account is off unless `demo` leaves it as it is for everyone.
+export async function startServer({ stack = "embedded", env = {}, demo = false } = {}) {
   const data = await mkdtemp(join(tmpdir(), "paystorm-browser-"));
   const { args, env: stackEnv, remove } = stackOf(stack);
   let output = "";
+  // What a person sees first, whatever is logged afterwards.
+  let printed = "";
   let child;
   const launch = (port) => {
     child = spawn(BINARY, ["serve", ...args, "--bind", `127.0.0.1:${port}`, "--data-dir", data], {
-      env: { ...process.env, ...stackEnv, ...env },
+      env: { ...process.env, ...(!demo && { PAYSTORM__DEMO__ENABLED: "false" }), ...stackEnv, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     return new Promise((resolve, reject) => {
@@ -76,6 +79,7 @@ export async function startServer({ stack = "embedded", env = {} } = {}) {
         clearTimeout(timer);
         resolve(found[1]);
       };
+      child.stdout.on("data", (chunk) => (printed = (printed + chunk).slice(0, 10_000)));
       child.stdout.on("data", read);
       child.stderr.on("data", read);
       const failed = (error) => {
@@ -110,7 +114,7 @@ export async function startServer({ stack = "embedded", env = {} } = {}) {
     if (run.status !== 0) throw new Error(`${words.join(" ")} ended with ${run.status}: ${run.stderr}${run.stdout}`);
     return run.stdout;
   };
-  return { origin, get pid() { return child.pid; }, stop, restart, output: () => output, command };
+  return { origin, stop, restart, output: () => output, printed: () => printed, command, get pid() { return child.pid; } };
 }
 
 export function launchBrowser() {

@@ -177,6 +177,7 @@ impl Stack {
         if self.real.is_some() {
             command.arg("--config").arg(self.dir.path().join("paystorm.toml"));
         }
+        command.env("PAYSTORM__DEMO__ENABLED", "false");
         command.envs(self.env.borrow().iter().map(|(name, value)| (name, value)));
         command.env("NO_COLOR", "1").stdin(Stdio::null());
         command
@@ -208,7 +209,7 @@ impl Stack {
         loop {
             let printed = std::fs::read_to_string(&out).unwrap_or_default();
             if let Some(url) = printed.lines().find_map(|line| line.strip_prefix("Paystorm is at ")) {
-                return Server { process, url: url.trim().to_owned() };
+                return Server { process, url: url.trim().to_owned(), out };
             }
             if let Some(status) = process.ended() {
                 panic!("serve ended with {status}: {}", std::fs::read_to_string(&log).unwrap_or_default());
@@ -398,9 +399,16 @@ pub struct Server {
     process: Process,
     /// `http://ADDRESS:PORT`.
     pub url: String,
+    /// Where what it printed is.
+    out: PathBuf,
 }
 
 impl Server {
+    /// What it printed so far.
+    pub fn printed(&self) -> String {
+        std::fs::read_to_string(&self.out).unwrap_or_default()
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.process.child.id()

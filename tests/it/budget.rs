@@ -30,6 +30,7 @@ async fn pipeline(test: &TestStore) -> (Pipeline, Parts) {
         search: Arc::new(EmbeddedIndex::open(&settings.search).await.expect("an index")),
         hub: LiveHub::new(Arc::clone(&directory)),
         directory,
+        worlds: Vec::new(),
     };
     let pipeline =
         Pipeline::start(&settings, parts.clone(), InstanceId::generate()).await.expect("it starts");

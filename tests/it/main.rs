@@ -7,6 +7,7 @@
     reason = "a test may panic: that is how it fails; clippy.toml covers test functions, not what they call"
 )]
 
+mod account;
 mod api;
 mod arrows;
 mod bad_input;
@@ -16,6 +17,7 @@ mod browser;
 mod budget;
 mod corruption;
 mod crash;
+mod demo;
 mod durability;
 mod engine;
 mod instances;

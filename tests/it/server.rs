@@ -9,6 +9,7 @@ use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use lapin::{Connection, ConnectionProperties};
 use paystorm::accounts::Accounts;
 use paystorm::app::App;
+use paystorm::app::demo::Invitation;
 use paystorm::audit::{AuditOptions, audit};
 use paystorm::broker::settings::BrokerKind;
 use paystorm::config::Settings;
@@ -64,6 +65,8 @@ pub struct Server {
     pub other_key: String,
     /// Follows no redirects.
     pub http: reqwest::Client,
+    /// What the start says about the demo account, where it is on.
+    pub invitation: Option<Invitation>,
     /// The store below it.
     pub test: TestStore,
 }
@@ -77,6 +80,7 @@ fn required(name: &str) -> String {
 fn settings_of(stack: Stack, test: &TestStore) -> Settings {
     let mut settings = Settings { data_dir: test.dir.path().to_owned(), ..Settings::default() };
     settings.server.bind = "127.0.0.1:0".to_owned();
+    settings.demo.enabled = false;
     settings.simulator.latency_median_ms = 0.0;
     settings.search.memory_mb = 16;
     settings.store = test.settings.clone();
@@ -114,10 +118,12 @@ pub async fn with<F: Future<Output = ()>>(
     let app = App::build(settings.clone()).await.expect("the application starts");
     let address = app.address().expect("it listens").to_string();
     let stop = CancellationToken::new();
+    let invitation = app.invitation().cloned();
     let task = tokio::spawn(app.run_until(stop.clone()));
     let http =
         reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
-    let server = Arc::new(Server { url: format!("http://{address}"), address, key, other_key, http, test });
+    let url = format!("http://{address}");
+    let server = Arc::new(Server { url, address, key, other_key, http, invitation, test });
     let result = AssertUnwindSafe(run(Arc::clone(&server))).catch_unwind().await;
     stop.cancel();
     let stopped = tokio::time::timeout(Duration::from_secs(30), task).await;

@@ -162,7 +162,8 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
     let dyn_store: Arc<dyn Store> = store.clone();
     let directory = Arc::new(Directory::new(dyn_store.clone()));
     let hub = LiveHub::new(directory.clone());
-    let parts = Parts { store: dyn_store, broker: broker.clone(), search, directory, hub };
+    let parts =
+        Parts { store: dyn_store, broker: broker.clone(), search, directory, hub, worlds: Vec::new() };
     let processes = if world.durable && !world.local { 1 + chance.below(2) } else { 1 };
     let mut pipelines = Vec::new();
     for process in 0..processes {

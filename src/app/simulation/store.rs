@@ -443,6 +443,26 @@ impl Store for SimStore {
         not_simulated()
     }
 
+    async fn account_close(&self, _id: AccountId, _now: Timestamp) -> StoreResult<bool> {
+        not_simulated()
+    }
+
+    async fn mark_set(&self, _account: AccountId, _name: &str, _now: Timestamp) -> StoreResult<()> {
+        not_simulated()
+    }
+
+    async fn mark_delete(&self, _account: AccountId, _name: &str) -> StoreResult<()> {
+        not_simulated()
+    }
+
+    async fn mark_list(&self, _account: AccountId) -> StoreResult<Vec<(String, Timestamp)>> {
+        not_simulated()
+    }
+
+    async fn session_seen(&self, _id: SessionId, _now: Timestamp) -> StoreResult<()> {
+        not_simulated()
+    }
+
     async fn api_key_insert(&self, _key: &NewApiKey) -> StoreResult<()> {
         not_simulated()
     }

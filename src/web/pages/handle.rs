@@ -28,6 +28,17 @@ use crate::web::state::WebState;
 #[derive(Debug)]
 pub struct PageError(pub ApiError);
 
+impl PageError {
+    /// The page in this frame.
+    #[must_use]
+    pub fn page(&self, layout: Layout) -> HttpResponse {
+        let status = self.0.status;
+        // The words of an API's 404 name a parameter; those of the page are better.
+        let advice = (!matches!(status.as_u16(), 404 | 500)).then(|| self.0.message.to_string());
+        render(answer_to(&self.0), &ErrorPage::new(layout, status, advice))
+    }
+}
+
 impl fmt::Display for PageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
@@ -40,11 +51,7 @@ impl ResponseError for PageError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let status = self.0.status;
-        // The words of an API's 404 name a parameter; those of the page are better.
-        let advice = (!matches!(status.as_u16(), 404 | 500)).then(|| self.0.message.to_string());
-        let page = ErrorPage::new(Layout::signed_out("Error", ""), status, advice);
-        render(answer_to(&self.0), &page)
+        self.page(Layout::signed_out("Error", ""))
     }
 }
 
@@ -143,6 +150,7 @@ pub fn frame(state: &WebState, who: &SignedIn, title: &str, nav: Nav) -> Layout 
     let mut layout = Layout::signed_in(title, nav, &who.name, &who.csrf);
     layout.banners = banners(&state.hub.system().borrow());
     layout.operator = who.operator;
+    layout.demo_badge = who.demo_badge;
     layout
 }
 

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
+use super::first::{self, FirstSteps};
 use super::form::{FieldError, PayForm, PayFormInput};
 use super::handle::{self, Fields, PageError, PageResult};
 use super::journey::Journey;
@@ -27,6 +28,8 @@ pub struct HomePage {
     pub journey: Journey,
     /// Balances, one line each.
     pub balances: Vec<String>,
+    /// Things to try first; none once they are hidden.
+    pub first: Option<FirstSteps>,
     /// The newest payments.
     pub rows: Vec<PaymentRow>,
 }
@@ -71,6 +74,7 @@ async fn page(
     };
     Ok(HomePage {
         layout: handle::frame(state, who, "Home", Nav::Home),
+        first: first::load(state, who.account).await?,
         form: PayForm::new(input, handle::idempotency_key()?, error),
         journey,
         balances: wallets.into_iter().map(|wallet| wallet.balance).collect(),

@@ -24,6 +24,8 @@ pub enum Nav {
     System,
     /// `/how`
     How,
+    /// `/account`, in the menu of who is signed in.
+    Account,
     /// Outside of it: sign in, errors.
     Nowhere,
 }
@@ -126,6 +128,8 @@ pub struct Layout {
     pub notices: Vec<Notice>,
     /// Without JavaScript, ask again after so many seconds (something is under way).
     pub refresh_s: Option<u32>,
+    /// Whether to say that this is the demo account.
+    pub demo_badge: bool,
     /// The server's time in milliseconds, so that ages are right whatever the browser's clock says.
     pub now_ms: i64,
 }
@@ -149,6 +153,7 @@ impl Layout {
             operator: false,
             notices: Vec::new(),
             refresh_s: None,
+            demo_badge: false,
             now_ms: Timestamp::now().millis(),
         }
     }

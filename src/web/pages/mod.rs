@@ -4,10 +4,13 @@
 //! May depend on `web`'s state and extractors, `accounts`, and the ports' read side. Must not decide anything about a
 //! payment: actions are commands, and the reasons shown for disabled ones only repeat what `domain::decide` would say.
 
+pub mod account;
 pub mod assets;
 pub mod curve;
 pub mod error_page;
+pub mod errors;
 mod export;
+pub mod first;
 pub mod form;
 pub mod format;
 pub mod handle;
@@ -27,6 +30,7 @@ pub mod requests;
 pub mod row;
 mod search_view;
 pub mod sign_in;
+pub mod start;
 pub mod status;
 mod submit;
 pub mod system;
@@ -80,6 +84,16 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/system", web::get().to(system::show))
         .route("/system/pause", web::post().to(system::pause))
         .route("/system/resume", web::post().to(system::resume))
+        .route("/account", web::get().to(account::show))
+        .route("/account/password", web::post().to(account::change_password))
+        .route("/account/sessions/end", web::post().to(account::end_sessions))
+        .route("/account/close", web::post().to(account::close))
+        .route("/first/hide", web::post().to(first::hide))
+        .route("/first/show", web::post().to(first::show))
+        .route("/first/thousand", web::post().to(first::send_thousand))
+        .route("/start", web::get().to(start::show))
+        .route("/start", web::post().to(start::sign_in))
+        .route("/demo/hide", web::post().to(start::hide_badge))
         .route("/sign-in", web::get().to(sign_in::show_sign_in))
         .route("/sign-in", web::post().to(sign_in::sign_in))
         .route("/register", web::get().to(sign_in::show_register))

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::first;
 use super::handle::{self, Fields, PageError, PageResult};
 use super::layout::{Layout, Nav, Notice, Tone};
 use super::payments::{PaymentsPage, QueryError, address, export_address};
@@ -45,6 +46,9 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
             Vec::new()
         }
     };
+    if found.is_ok() && !everything {
+        first::note(&state, who.account, first::Did::Searched).await;
+    }
     if let Ok((found, _)) = &found {
         page.total = Some(search_view::total_words(found.total));
         let facets = found.facets.iter().flat_map(|facets| search_view::chip_groups(text, facets));

@@ -3,6 +3,8 @@
 
 use askama::Template;
 
+use super::account::{AccountPage, SessionLine};
+use super::first::{Did, FirstSteps};
 use super::form::{FieldError, PayForm, PayFormInput};
 use super::home::HomePage;
 use super::how::{Burst, Comparison, HowPage};
@@ -15,6 +17,7 @@ use super::requests::{RequestLine, RequestPage, RequestsPage};
 use super::row::PaymentRow;
 use super::samples::{self, START, names, viewer};
 use super::sign_in::SignInPage;
+use super::start::StartPage;
 use super::system::{Number, SystemPage};
 use super::wallets::WalletsPage;
 use crate::domain::payment::Payment;
@@ -86,6 +89,7 @@ fn pages() -> Vec<(String, String)> {
         layout: layout("Home", Nav::Home),
         form: form.clone(),
         journey,
+        first: Some(FirstSteps::new(&[Did::Paid, Did::Searched], Some("pi_1".to_owned()))),
         balances: vec!["€12.50 EUR".to_owned(), "¥1250 JPY".to_owned()],
         rows: rows(),
     };
@@ -98,6 +102,7 @@ fn pages() -> Vec<(String, String)> {
             Some(failed),
         ),
         journey: Journey::empty(),
+        first: Some(FirstSteps::new(&[], None)),
         balances: Vec::new(),
         rows: Vec::new(),
     };
@@ -141,6 +146,37 @@ fn pages() -> Vec<(String, String)> {
         plots: super::insights::plots_of(&super::insights::tests::points()),
         reasons: vec![reason("insufficient funds", 40), reason("lost card", 7)],
         most: 40,
+    };
+    let session = |n: u8, user_agent: &str| crate::store::Session {
+        id: crate::domain::ids::SessionId::from_bytes([n; 16]),
+        account: viewer(),
+        created_at: START,
+        expires_at: START.plus_ms(1),
+        user_agent: user_agent.to_owned(),
+        seen_at: START.plus_ms(60_000),
+    };
+    let account = |email: Option<&str>, error| AccountPage {
+        layout: layout("Account", Nav::Account),
+        name: "Corner Coffee".to_owned(),
+        email: email.map(str::to_owned),
+        id: viewer().to_string(),
+        created_full: "2026-01-01 00:00:00 UTC".to_owned(),
+        has_password: email.is_some(),
+        sessions: [session(1, "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"), session(2, "curl/8.5.0")]
+            .iter()
+            .map(|one| SessionLine::of(one, session(1, "").id, START.plus_ms(90_000)))
+            .collect(),
+        balances: vec!["€12.50 EUR".to_owned()],
+        first_hidden: email.is_some(),
+        error,
+    };
+    let wrong =
+        FieldError { field: "current_password".to_owned(), message: "This is not your password.".to_owned() };
+    let start = |token: &str| StartPage {
+        layout: Layout { now_ms: START.millis(), ..Layout::signed_out("Start", "") },
+        token: token.to_owned(),
+        name: "Corner Coffee".to_owned(),
+        other: None,
     };
     let wallet = |currency: &str, minor, owed: bool| {
         let wallet = crate::domain::ledger::WalletId {
@@ -243,6 +279,7 @@ fn pages() -> Vec<(String, String)> {
         email: "ada@example.com".into(),
         name: String::new(),
         next: "/".into(),
+        demo: !register,
         error: (!register).then(|| FieldError {
             field: String::new(),
             message: "That e-mail address and password do not fit.".into(),
@@ -273,6 +310,10 @@ fn pages() -> Vec<(String, String)> {
         render("sign-in", &sign_in(false)),
         render("register", &sign_in(true)),
         render("error", &gone),
+        render("account", &account(Some("ada@example.com"), Some(("password", wrong)))),
+        render("account-demo", &account(None, None)),
+        render("start", &start("secret")),
+        render("start-spent", &start("")),
     ];
     for (name, payment) in samples::all() {
         let page = PaymentPage {

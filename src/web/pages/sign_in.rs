@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::form::FieldError;
 use super::handle::{self, Fields, PageError, PageResult};
-use super::layout::Layout;
+use super::layout::{Layout, Notice, Tone};
 use crate::accounts::{AccountError, Begun, Credentials};
 use crate::web::body::Body;
 use crate::web::error::ApiError;
@@ -29,6 +29,8 @@ pub struct SignInPage {
     pub name: String,
     /// Where to go afterwards; a path of this site.
     pub next: String,
+    /// Whether there is a demo account, entered by the address that the start prints.
+    pub demo: bool,
     /// What was wrong.
     pub error: Option<FieldError>,
 }
@@ -107,7 +109,13 @@ async fn show(state: &WebState, request: &HttpRequest, register: bool) -> PageRe
     if SignedIn::of(state, request).await?.is_some() {
         return Ok(handle::see_other(next));
     }
-    Ok(handle::ok(&page(state, register, next, &fields, None)))
+    let mut page = page(state, register, next, &fields, None);
+    if fields.get("closed") == "yes" {
+        page.layout
+            .notices
+            .push(Notice::new(Tone::Info, "Your account is deleted. Its address is free again."));
+    }
+    Ok(handle::ok(&page))
 }
 
 fn page(
@@ -124,6 +132,7 @@ fn page(
         email: fields.get("email").to_owned(),
         name: fields.get("name").to_owned(),
         next: next.to_owned(),
+        demo: state.demo.is_some(),
         error,
     }
 }

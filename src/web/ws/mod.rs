@@ -11,6 +11,7 @@ mod submit;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::demo;
 use super::error::ApiError;
 use super::security::{self, ApiCaller, SignedIn};
 use super::state::WebState;
@@ -26,6 +27,8 @@ enum Proof {
     Session(String),
     /// An API key.
     Key(String),
+    /// Being on this machine, with a key that is nobody's: the demo account, as long as the process lives.
+    Demo,
 }
 
 /// Who is at the other end.
@@ -43,7 +46,8 @@ impl Peer {
                 Ok(session) => session.is_some_and(|session| session.account == self.account),
                 Err(_) => true,
             },
-            Proof::Key(secret) => security::caller_by_key(state, secret)
+            Proof::Demo => true,
+            Proof::Key(secret) => security::caller_by_key(state, secret, false)
                 .await
                 .map_or_else(|error| error.status != actix_web::http::StatusCode::UNAUTHORIZED, |_| true),
         }
@@ -86,8 +90,9 @@ async fn admit(state: &WebState, request: &HttpRequest) -> Result<Peer, ApiError
         }
         (Some(_), _) => Err(ApiError::forbidden("This origin is not allowed.")),
         (None, Some(secret)) => {
-            let caller: ApiCaller = security::caller_by_key(state, &secret).await?;
-            Ok(Peer { account: caller.account, proof: Proof::Key(secret) })
+            let caller: ApiCaller = security::caller_by_key(state, &secret, demo::is_local(request)).await?;
+            let proof = if caller.key.is_some() { Proof::Key(secret) } else { Proof::Demo };
+            Ok(Peer { account: caller.account, proof })
         }
         (None, None) => Err(ApiError::unauthorized("Send an API key, or an Origin and a session cookie.")),
     }

@@ -78,14 +78,93 @@ async fn sessions_end_and_keys_are_revoked_by_their_owner() {
             created_at: at(0),
         };
         store.api_key_insert(&key).await.expect("inserted");
-        let known = async || store.api_key_get(&[3; 32]).await.expect("read").map(|found| found.last4);
-        assert_eq!(known().await.as_deref(), Some("wxyz"), "{}", test.name);
+        let known = async || store.api_key_get(&[3; 32]).await.expect("read").expect("the key");
+        assert_eq!(known().await.last4, "wxyz", "{}", test.name);
+        assert!(store.api_key_get(&[4; 32]).await.expect("read").is_none(), "{}", test.name);
         assert!(!store.api_key_revoke(bob, key.id, at(1)).await.expect("refused"), "{}", test.name);
         assert!(store.api_key_revoke(ann, key.id, at(2)).await.expect("revoked"), "{}", test.name);
         assert!(!store.api_key_revoke(ann, key.id, at(3)).await.expect("only once"), "{}", test.name);
-        assert_eq!(known().await, None, "{}", test.name);
+        assert_eq!(known().await.revoked_at, Some(at(2)), "{}", test.name);
         let listed = store.api_key_list(ann).await.expect("read");
         assert_eq!(listed[0].revoked_at, Some(at(2)), "{}: revoked ones stay listed", test.name);
+        test.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_account_takes_everything_of_its_own_along() {
+    for test in both().await {
+        let (store, name) = (test.store.as_ref(), test.name);
+        let ann = account(Some("ann@example.org"), None);
+        let (bob, child) = (account(Some("bob@example.org"), None), account(None, Some(ann.id)));
+        for one in [&ann, &bob, &child] {
+            assert!(store.account_insert(one).await.expect("inserted"), "{name}");
+        }
+        for (n, owner) in [(1, ann.id), (2, bob.id), (3, child.id)] {
+            let session = NewSession {
+                id: SessionId::generate(),
+                account: owner,
+                token_hash: [n; 32],
+                created_at: at(0),
+                expires_at: at(1_000),
+                user_agent: String::new(),
+            };
+            store.session_insert(&session).await.expect("inserted");
+            store.session_seen(session.id, at(500)).await.expect("noted");
+            let key = NewApiKey {
+                id: ApiKeyId::generate(),
+                account: owner,
+                secret_hash: [n; 32],
+                last4: "wxyz".to_owned(),
+                name: "key".to_owned(),
+                created_at: at(0),
+            };
+            store.api_key_insert(&key).await.expect("inserted");
+        }
+        assert!(store.account_close(ann.id, at(7)).await.expect("closed"), "{name}");
+        assert!(!store.account_close(ann.id, at(8)).await.expect("closed once"), "{name}");
+        assert!(store.account_by_email("ann@example.org").await.expect("read").is_none(), "{name}");
+        let of = async |id| store.account_get(&[id]).await.expect("read").remove(0);
+        let (closed, made) = (of(ann.id).await, of(child.id).await);
+        assert_eq!(
+            (closed.closed_at, closed.email, closed.password_hash),
+            (Some(at(7)), None, None),
+            "{name}"
+        );
+        assert_eq!((closed.name.as_str(), made.closed_at), ("Zoë 🦊", Some(at(7))), "{name}");
+        assert!(store.account_children(ann.id, None, 10).await.expect("read").is_empty(), "{name}");
+        assert!(store.session_get(&[1; 32], at(1)).await.expect("read").is_none(), "{name}");
+        let revoked = async |n| store.api_key_get(&[n; 32]).await.expect("read").expect("kept").revoked_at;
+        assert_eq!((revoked(1).await, revoked(3).await), (Some(at(7)), Some(at(7))), "{name}");
+        // Bob notices nothing.
+        let bobs = store.session_get(&[2; 32], at(1)).await.expect("read").expect("his session");
+        assert_eq!(
+            (bobs.seen_at, revoked(2).await, of(bob.id).await.closed_at),
+            (at(500), None, None),
+            "{name}"
+        );
+        // The address is free again.
+        let next = account(Some("ann@example.org"), None);
+        assert!(store.account_insert(&next).await.expect("inserted"), "{name}");
+        test.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn marks_are_kept_by_name_and_keep_their_first_time() {
+    for test in both().await {
+        let (store, name) = (test.store.as_ref(), test.name);
+        let (ann, bob) = (AccountId::generate(), AccountId::generate());
+        store.mark_set(ann, "step.search", at(1)).await.expect("set");
+        store.mark_set(ann, "step.search", at(2)).await.expect("set again");
+        store.mark_set(ann, "first.hidden", at(3)).await.expect("set");
+        let marks = async |account| store.mark_list(account).await.expect("read");
+        let both = [("first.hidden".to_owned(), at(3)), ("step.search".to_owned(), at(1))];
+        assert_eq!(marks(ann).await, both, "{name}");
+        assert!(marks(bob).await.is_empty(), "{name}");
+        store.mark_delete(bob, "first.hidden").await.expect("nothing to delete");
+        store.mark_delete(ann, "first.hidden").await.expect("deleted");
+        assert_eq!(marks(ann).await.len(), 1, "{name}");
         test.remove().await;
     }
 }

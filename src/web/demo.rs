@@ -1,0 +1,138 @@
+//! The demo account: which one it is, the address that signs in to it once, and who counts as being on this machine.
+//!
+//! Whoever can reach the demo account can use it, so every way in asks [`is_local`] first. `app` makes the account, and only
+//! where the settings say that nobody but this machine can come.
+
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+use parking_lot::Mutex;
+
+use crate::domain::ids::AccountId;
+
+/// The metadata key of payments that the demo made by itself; they are not the viewer's own doing.
+pub const METADATA_KEY: &str = "demo";
+
+/// The demo account of this process.
+#[derive(Debug)]
+pub struct Demo {
+    /// The account that any `sk_test_…` key stands for that is no key of its own.
+    pub account: AccountId,
+    /// The hash of the token that the start printed, until it is used.
+    start: Mutex<Option<blake3::Hash>>,
+}
+
+impl Demo {
+    /// The demo account with the token that opens it once.
+    #[must_use]
+    pub fn new(account: AccountId, token: &str) -> Self {
+        Self { account, start: Mutex::new(Some(blake3::hash(token.as_bytes()))) }
+    }
+
+    /// Whether this token would open it. Changes nothing: addresses are fetched by more than people.
+    #[must_use]
+    pub fn opens(&self, token: &str) -> bool {
+        // `blake3::Hash` compares in constant time.
+        self.start.lock().is_some_and(|start| start == blake3::hash(token.as_bytes()))
+    }
+
+    /// Uses the token up; `false` if it does not open it, or did already.
+    #[must_use]
+    pub fn take(&self, token: &str) -> bool {
+        let mut start = self.start.lock();
+        let fits = start.is_some_and(|start| start == blake3::hash(token.as_bytes()));
+        if fits {
+            *start = None;
+        }
+        fits
+    }
+
+    /// Makes a token good again with which nothing came about.
+    pub fn give_back(&self, token: &str) {
+        *self.start.lock() = Some(blake3::hash(token.as_bytes()));
+    }
+}
+
+/// Whether a request can only come from this machine: from one of its own addresses, to one of its own names (a page
+/// elsewhere whose name leads here does not count), and not passed on by a proxy.
+#[must_use]
+pub fn is_local(request: &HttpRequest) -> bool {
+    let own = |address: IpAddr| address.to_canonical().is_loopback();
+    let headers = request.headers();
+    let to = headers.get(header::HOST).and_then(|host| host.to_str().ok()).is_some_and(is_own_name);
+    let passed_on = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+    request.peer_addr().is_some_and(|peer| own(peer.ip()))
+        && to
+        && !passed_on.iter().any(|name| headers.contains_key(*name))
+}
+
+/// The cookie that hides the badge; it says nothing else.
+pub const BADGE_COOKIE: &str = "paystorm_demo_badge";
+/// Its value then.
+pub const BADGE_HIDDEN: &str = "hidden";
+
+/// Whether this browser has hidden the badge.
+#[must_use]
+pub fn badge_is_hidden(request: &HttpRequest) -> bool {
+    request.cookie(BADGE_COOKIE).is_some_and(|cookie| cookie.value() == BADGE_HIDDEN)
+}
+
+/// Whether a `Host` header names this machine.
+fn is_own_name(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some(_) | None => host,
+    };
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_opens_once() {
+        let demo = Demo::new(AccountId::from_bytes([1; 16]), "secret");
+        assert!(demo.opens("secret") && demo.opens("secret") && !demo.opens("Secret"));
+        assert!(!demo.take(""));
+        assert!(demo.take("secret") && !demo.take("secret") && !demo.opens("secret"));
+        demo.give_back("secret");
+        assert!(demo.take("secret"));
+    }
+
+    #[test]
+    fn names_of_this_machine() {
+        for own in ["127.0.0.1:8080", "localhost", "LocalHost:1", "[::1]:8080", "127.1.2.3"] {
+            assert!(is_own_name(own), "{own}");
+        }
+        for other in [
+            "pay.example",
+            "127.0.0.1.evil.test:8080",
+            "localhost.evil.test",
+            "10.0.0.1:8080",
+            "",
+            "0.0.0.0:80",
+        ] {
+            assert!(!is_own_name(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn only_requests_of_this_machine_are_local() {
+        let request = |peer: &str, host: &str, more: Option<(&'static str, &'static str)>| {
+            let request = actix_web::test::TestRequest::get()
+                .peer_addr(peer.parse().expect("an address"))
+                .insert_header(("host", host.to_owned()));
+            more.into_iter().fold(request, |request, header| request.insert_header(header)).to_http_request()
+        };
+        assert!(is_local(&request("127.0.0.1:5000", "127.0.0.1:8080", None)));
+        assert!(is_local(&request("[::1]:5000", "localhost:8080", None)));
+        assert!(!is_local(&request("192.0.2.1:5000", "127.0.0.1:8080", None)));
+        assert!(!is_local(&request("127.0.0.1:5000", "evil.test:8080", None)));
+        let forwarded = Some(("x-forwarded-for", "192.0.2.1"));
+        assert!(!is_local(&request("127.0.0.1:5000", "127.0.0.1:8080", forwarded)));
+    }
+}
