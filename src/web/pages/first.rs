@@ -238,9 +238,10 @@ fn is_story(payment: &Payment) -> bool {
     payment.submission().metadata.iter().any(|(key, _)| key == demo::METADATA_KEY)
 }
 
-/// What these payments tell. Those that the demo made by itself tell nothing, and the one refund among them neither.
+/// What these payments tell. Those that the demo made by itself tell nothing, and the one refund among them neither; a
+/// thousand at once tells of itself alone.
 fn seen_in(payments: &[Payment]) -> Vec<Did> {
-    let own = |payment: &&Payment| !is_story(payment);
+    let own = |payment: &&Payment| !is_story(payment) && run_of(payment).is_none();
     let any = |status| payments.iter().filter(own).any(|payment| payment.state().status == status);
     let refunds = |story: bool| -> usize {
         let theirs = payments.iter().filter(|payment| is_story(payment) == story);
