@@ -21,18 +21,38 @@ const complain = (text) => {
   console.log(text);
 };
 
-async function shoot(context, path, name) {
+async function shoot(context, path, name, origin = server.origin) {
   for (const [width, colorScheme] of SIZES) {
     const page = await context.newPage();
     await page.setViewportSize({ width, height: 800 });
     await page.emulateMedia({ colorScheme });
     page.on("pageerror", (error) => complain(`${name}: ${error}`));
-    await page.goto(server.origin + path);
+    await page.goto(origin + path);
     await page.waitForTimeout(250);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     if (wide > width) complain(`${name} is ${wide} px wide at ${width}`);
     await page.screenshot({ path: `${OUT}/${name}-${width}-${colorScheme}.png`, fullPage: true });
     await page.close();
+  }
+}
+
+// What the first start shows: the printed address, and Home while the story is told.
+async function demo() {
+  const first = await startServer({ demo: true });
+  try {
+    const address = /(http:\S+\/start\?t=\S+)/.exec(first.printed())[1];
+    const without = await browser.newContext({ javaScriptEnabled: false });
+    await shoot(without, address.slice(first.origin.length), "start", first.origin);
+    await shoot(without, "/start?t=spent", "start-spent", first.origin);
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(address);
+    await page.waitForURL(`${first.origin}/`);
+    await page.waitForTimeout(12_000);
+    await shoot(context, "/", "home-demo", first.origin);
+    await shoot(context, "/account", "account-demo", first.origin);
+  } finally {
+    await first.stop();
   }
 }
 
@@ -80,6 +100,7 @@ try {
     insights: "/insights",
     keys: "/keys",
     system: "/system",
+    account: "/account",
     missing: "/nowhere",
   };
   for (const [name, id] of Object.entries(ids)) pages[`payment-${name}`] = `/payments/${id}`;
@@ -87,6 +108,7 @@ try {
   const stranger = await browser.newContext();
   await shoot(stranger, "/sign-in", "sign-in");
   await shoot(stranger, "/register", "register");
+  await demo();
   for (const error of coffee.seen.errors) complain(`console: ${error}`);
 } finally {
   await browser.close();

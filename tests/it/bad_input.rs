@@ -361,6 +361,24 @@ const BAD_INPUT: &[Case] = &[
         "kind=transfer&amount=1&currency=eur&destination=shop@example.org",
         (400, "", "", "destination"),
     ),
+    (
+        "Another password without the right one",
+        "FORM /account/password",
+        "current_password=a+guess&password=twelve+characters",
+        (400, "", "", "current_password"),
+    ),
+    (
+        "Another password that is too short",
+        "FORM /account/password",
+        "current_password=a+password+of+some+length&password=short",
+        (400, "", "", "password"),
+    ),
+    (
+        "Another password that everybody tries first",
+        "FORM /account/password",
+        "current_password=a+password+of+some+length&password=password1234",
+        (400, "", "", "password"),
+    ),
 ];
 
 const HEAD: &str = "# Bad input

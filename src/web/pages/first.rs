@@ -105,9 +105,10 @@ pub struct FirstSteps {
 }
 
 impl FirstSteps {
-    /// The steps, with those that were done ticked; `refundable` is a payment whose money can be given back.
+    /// The steps, with those that were done ticked; `refundable` is a payment whose money can be given back. Who may not
+    /// pause the workers is not asked to.
     #[must_use]
-    pub fn new(did: &[Did], refundable: Option<String>) -> Self {
+    pub fn new(did: &[Did], refundable: Option<String>, may_pause: bool) -> Self {
         let done = |what: &[Did]| what.iter().all(|one| did.contains(one));
         let fill = |query: &str| DoIt::Link { href: format!("/?{query}#pay"), fills: true };
         let link = |href: String| DoIt::Link { href, fills: false };
@@ -122,7 +123,7 @@ impl FirstSteps {
         let refund = refundable.map_or(DoIt::NotYet("after a payment has succeeded"), |id| {
             link(format!("/payments/{id}#h-actions"))
         });
-        let steps = vec![
+        let mut steps = vec![
             step(
                 "pay",
                 "Pay",
@@ -174,6 +175,7 @@ impl FirstSteps {
                 link("/payments?q=status%3A%22declined%22".to_owned()),
             ),
         ];
+        steps.retain(|step| may_pause || step.key != "pause");
         Self { steps }
     }
 
@@ -196,11 +198,12 @@ pub async fn note(state: &WebState, account: AccountId, did: Did) {
     }
 }
 
-/// The steps of an account; `None` if it has hidden them.
+/// The steps of someone; `None` if they have hidden them.
 ///
 /// # Errors
 /// The store's.
-pub async fn load(state: &WebState, account: AccountId) -> StoreResult<Option<FirstSteps>> {
+pub async fn load(state: &WebState, who: &SignedIn) -> StoreResult<Option<FirstSteps>> {
+    let account = who.account;
     let marks = state.store.mark_list(account).await?;
     let has = |name: &str| marks.iter().any(|(mark, _)| mark == name);
     if has(HIDDEN) {
@@ -216,7 +219,7 @@ pub async fn load(state: &WebState, account: AccountId) -> StoreResult<Option<Fi
             did.push(seen);
         }
     }
-    Ok(Some(FirstSteps::new(&did, refundable(&recent))))
+    Ok(Some(FirstSteps::new(&did, refundable(&recent), who.operator)))
 }
 
 async fn recent(state: &WebState, account: AccountId, had_thousand: bool) -> StoreResult<Vec<Payment>> {
@@ -343,10 +346,11 @@ mod tests {
     #[test]
     fn a_pause_is_done_once_it_was_resumed() {
         let done = |did: &[Did]| {
-            let steps = FirstSteps::new(did, None);
+            let steps = FirstSteps::new(did, None, true);
             let keys: Vec<&str> = steps.steps.iter().filter(|step| step.done).map(|step| step.key).collect();
             (keys.join(","), steps.progress())
         };
+        assert_eq!(FirstSteps::new(&[], None, false).progress(), "0 of 5");
         assert_eq!(done(&[Did::Paused]), (String::new(), "0 of 6".to_owned()));
         assert_eq!(
             done(&[Did::Paused, Did::Resumed, Did::Paid]),

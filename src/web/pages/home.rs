@@ -74,7 +74,7 @@ async fn page(
     };
     Ok(HomePage {
         layout: handle::frame(state, who, "Home", Nav::Home),
-        first: first::load(state, who.account).await?,
+        first: first::load(state, who).await?,
         form: PayForm::new(input, handle::idempotency_key()?, error),
         journey,
         balances: wallets.into_iter().map(|wallet| wallet.balance).collect(),

@@ -89,7 +89,7 @@ fn pages() -> Vec<(String, String)> {
         layout: layout("Home", Nav::Home),
         form: form.clone(),
         journey,
-        first: Some(FirstSteps::new(&[Did::Paid, Did::Searched], Some("pi_1".to_owned()))),
+        first: Some(FirstSteps::new(&[Did::Paid, Did::Searched], Some("pi_1".to_owned()), true)),
         balances: vec!["€12.50 EUR".to_owned(), "¥1250 JPY".to_owned()],
         rows: rows(),
     };
@@ -102,7 +102,7 @@ fn pages() -> Vec<(String, String)> {
             Some(failed),
         ),
         journey: Journey::empty(),
-        first: Some(FirstSteps::new(&[], None)),
+        first: Some(FirstSteps::new(&[], None, true)),
         balances: Vec::new(),
         rows: Vec::new(),
     };

@@ -4,6 +4,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
+use super::first;
 use super::format;
 use super::handle::{self, PageError, PageResult};
 use super::layout::{Layout, Nav};
@@ -161,6 +162,7 @@ async fn turn(
     // The page that comes next shall know already.
     let paused_since = *state.switch.watch().borrow();
     state.hub.system_change(|system| system.paused_since = paused_since);
+    first::note(state, who.account, if pause { first::Did::Paused } else { first::Did::Resumed }).await;
     Ok(handle::see_other(&came_from(request)))
 }
 
