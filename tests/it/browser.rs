@@ -1,6 +1,7 @@
 //! A browser without a screen, for the program under test: signs in, reads pages, presses the switch of the workers.
 
 use super::binary::Server;
+use super::socket::Socket;
 
 /// A signed-in browser without a screen.
 pub struct Browser {
@@ -33,6 +34,11 @@ impl Browser {
     pub async fn page(&self, path: &str) -> String {
         let request = self.http.get(format!("{}{path}", self.url)).header("cookie", &self.cookie);
         request.send().await.expect("an answer").text().await.expect("text")
+    }
+
+    /// Opens the socket that pages of this session have.
+    pub async fn socket(&self) -> Socket {
+        Socket::with(&self.url, &[("cookie", &self.cookie), ("origin", &self.url)]).await
     }
 
     /// Presses the switch of the workers.

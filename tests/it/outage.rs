@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::binary::{Load, Server, Services, eventually, on_services};
+use super::browser::Browser;
+use super::socket::Socket;
 
 /// How long each is away.
 const AWAY: Duration = Duration::from_secs(30);
@@ -76,13 +78,32 @@ async fn is_up(server: &Server, part: &str) -> bool {
     ready[part]["ok"] == true
 }
 
+/// Waits until the socket says so of a part; returns the keys of the banners that stand then.
+async fn told(watching: &mut Socket, part: &str, up: bool) -> Vec<String> {
+    loop {
+        let frame = watching.next("system").await;
+        if frame[part] == up {
+            let banners = frame["banners"].as_array().cloned().unwrap_or_default();
+            return banners.iter().filter_map(|banner| banner["key"].as_str()).map(str::to_owned).collect();
+        }
+    }
+}
+
 /// Stops a service, sees it reported as away and the load going on, and starts it again.
 async fn away(services: &OwnServices, server: &Server, load: &mut Load, service: &str, part: &str) {
+    let browser = Browser::sign_in(server).await;
+    let banner = format!("data-banner=\"{part}\"");
+    let mut watching = browser.socket().await;
+    watching.ask(json!({"type": "subscribe", "id": 1, "topic": "system"})).await;
+    assert!(told(&mut watching, part, true).await.is_empty(), "no banner before");
     assert!(is_up(server, part).await, "{part} is up before");
     let before = load.acknowledged();
     services.run(&["stop", service]);
     let since = Instant::now();
     let noticed = eventually("the part is reported as away", async || !is_up(server, part).await).await;
+    // Open pages hear of it, new ones have it from the start.
+    assert_eq!(told(&mut watching, part, false).await, [part]);
+    assert!(browser.page("/wallets").await.contains(&banner));
     tokio::time::sleep(AWAY.saturating_sub(since.elapsed())).await;
     let accepted = load.acknowledged() - before;
     println!("{service} away: noticed after {noticed:?}, {accepted} accepted meanwhile");
@@ -90,6 +111,8 @@ async fn away(services: &OwnServices, server: &Server, load: &mut Load, service:
     assert!(accepted >= 20 * usize::try_from(RATE).expect("small"), "only {accepted} were accepted");
     services.run(&["start", service]);
     let back = eventually("the part is reported as back", async || is_up(server, part).await).await;
+    assert!(told(&mut watching, part, true).await.is_empty(), "the banner goes by itself");
+    assert!(!browser.page("/wallets").await.contains(&banner));
     println!("{service} back after {back:?}");
 }
 

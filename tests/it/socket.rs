@@ -19,9 +19,16 @@ pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl Socket {
     /// Opens a socket to a server (`http://…`) with an API key.
     pub async fn open(server: &str, key: &str) -> Self {
+        Self::with(server, &[("authorization", &format!("Bearer {key}"))]).await
+    }
+
+    /// Opens a socket to a server with these headers.
+    pub async fn with(server: &str, headers: &[(&'static str, &str)]) -> Self {
         let url = format!("{}/ws", server.replacen("http", "ws", 1));
         let mut request = url.into_client_request().expect("an address");
-        request.headers_mut().insert("authorization", format!("Bearer {key}").parse().expect("a header"));
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().expect("a header"));
+        }
         Self(connect_async(request).await.expect("a socket").0)
     }
 
