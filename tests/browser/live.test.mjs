@@ -172,7 +172,13 @@ async function restarted(stack) {
     await other.goto(`${server.origin}/system`);
     await other.getByRole("button", { name: "Resume the workers" }).click();
     await ada.page.locator(LIVE).waitFor({ timeout: 30_000 });
-    for (const id of [waiting, ...meanwhile]) await waitForStatus(ada.page, id, "succeeded");
+    for (const id of [waiting, ...meanwhile]) {
+      await waitForStatus(ada.page, id, "succeeded").catch(async (error) => {
+        const answer = await fetch(`${server.origin}/v1/payment_intents/${id}`, { headers: { authorization: `Bearer ${key}` } });
+        const rows = await ada.page.locator("[data-feed-rows] > li").evaluateAll((all) => all.map((row) => `${row.dataset.paymentId} ${row.dataset.status} ${row.dataset.version}`));
+        throw new Error(`${id} of ${[waiting, ...meanwhile]} is ${(await answer.json()).status}; the page shows ${rows.join(", ")}: ${error.message}`);
+      });
+    }
     await ada.page.locator('[data-banner="workers"]').waitFor({ state: "detached" });
     await eventually("the journey has ended", async () => (await ada.page.locator("[data-journey]").getAttribute("data-status")) === "succeeded");
     const states = await ada.page.evaluate(() => window.states);

@@ -99,7 +99,9 @@ try {
     import: "/payments/import",
     insights: "/insights",
     keys: "/keys",
+    requests: "/requests",
     system: "/system",
+    how: "/how",
     account: "/account",
     missing: "/nowhere",
   };

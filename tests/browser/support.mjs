@@ -139,6 +139,8 @@ export async function person(browser, origin, name, options = {}) {
   await page.getByRole("button", { name: "Make the account" }).click();
   await page.waitForURL(`${origin}/`);
   await page.locator('[data-connection][data-state="live"]').waitFor();
+  // Away from where the button was: a mouse over the feed would hold it.
+  await page.mouse.move(0, 0);
   return { context, page, email, name, seen };
 }
 

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 use super::binary::{Load, Server, Services, eventually, on_services};
 use super::browser::Browser;
@@ -78,10 +79,17 @@ async fn is_up(server: &Server, part: &str) -> bool {
     ready[part]["ok"] == true
 }
 
-/// Waits until the socket says so of a part; returns the keys of the banners that stand then.
-async fn told(watching: &mut Socket, part: &str, up: bool) -> Vec<String> {
+/// What an open page hears of the parts. In a task of its own, so that pings are answered meanwhile.
+fn listen(mut page: Socket) -> mpsc::Receiver<Value> {
+    let (sender, frames) = mpsc::channel(64);
+    tokio::spawn(async move { while sender.send(page.next("system").await).await.is_ok() {} });
+    frames
+}
+
+/// Waits until an open page is told so of a part; returns the keys of the banners that stand then.
+async fn told(frames: &mut mpsc::Receiver<Value>, part: &str, up: bool) -> Vec<String> {
     loop {
-        let frame = watching.next("system").await;
+        let frame = frames.recv().await.expect("an open socket");
         if frame[part] == up {
             let banners = frame["banners"].as_array().cloned().unwrap_or_default();
             return banners.iter().filter_map(|banner| banner["key"].as_str()).map(str::to_owned).collect();
@@ -93,16 +101,17 @@ async fn told(watching: &mut Socket, part: &str, up: bool) -> Vec<String> {
 async fn away(services: &OwnServices, server: &Server, load: &mut Load, service: &str, part: &str) {
     let browser = Browser::sign_in(server).await;
     let banner = format!("data-banner=\"{part}\"");
-    let mut watching = browser.socket().await;
-    watching.ask(json!({"type": "subscribe", "id": 1, "topic": "system"})).await;
-    assert!(told(&mut watching, part, true).await.is_empty(), "no banner before");
+    let mut page = browser.socket().await;
+    page.ask(json!({"type": "subscribe", "id": 1, "topic": "system"})).await;
+    let mut frames = listen(page);
+    assert!(told(&mut frames, part, true).await.is_empty(), "no banner before");
     assert!(is_up(server, part).await, "{part} is up before");
     let before = load.acknowledged();
     services.run(&["stop", service]);
     let since = Instant::now();
     let noticed = eventually("the part is reported as away", async || !is_up(server, part).await).await;
     // Open pages hear of it, new ones have it from the start.
-    assert_eq!(told(&mut watching, part, false).await, [part]);
+    assert_eq!(told(&mut frames, part, false).await, [part]);
     assert!(browser.page("/wallets").await.contains(&banner));
     tokio::time::sleep(AWAY.saturating_sub(since.elapsed())).await;
     let accepted = load.acknowledged() - before;
@@ -111,7 +120,7 @@ async fn away(services: &OwnServices, server: &Server, load: &mut Load, service:
     assert!(accepted >= 20 * usize::try_from(RATE).expect("small"), "only {accepted} were accepted");
     services.run(&["start", service]);
     let back = eventually("the part is reported as back", async || is_up(server, part).await).await;
-    assert!(told(&mut watching, part, true).await.is_empty(), "the banner goes by itself");
+    assert!(told(&mut frames, part, true).await.is_empty(), "the banner goes by itself");
     assert!(!browser.page("/wallets").await.contains(&banner));
     println!("{service} back after {back:?}");
 }

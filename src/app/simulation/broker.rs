@@ -70,7 +70,6 @@ pub struct SimBroker {
     held: Held,
     marks: DeliveryMarks,
     lost: watch::Sender<u64>,
-    paused: watch::Sender<bool>,
     health: watch::Sender<BrokerHealth>,
     /// Only for its silent feed: readers ask the store for the head anyway.
     feed: EmbeddedBroker,
@@ -88,7 +87,6 @@ impl SimBroker {
             held: Held::default(),
             marks: DeliveryMarks::default(),
             lost: watch::Sender::new(0),
-            paused: watch::Sender::new(false),
             health: watch::Sender::new(BrokerHealth::Up),
             feed: EmbeddedBroker::new(&BrokerSettings::default()).expect("settings that work"),
         }
@@ -154,8 +152,6 @@ impl Broker for SimBroker {
 
     async fn receive(&self, max: usize) -> Result<Vec<Delivery>, BrokerError> {
         loop {
-            let mut paused = self.paused.subscribe();
-            let _ = paused.wait_for(|paused| !*paused).await;
             if self.chance.percent(30) {
                 tokio::time::sleep(Duration::from_millis(1 + self.chance.below(20))).await;
             }
@@ -171,13 +167,9 @@ impl Broker for SimBroker {
         self.durable
     }
 
-    async fn pause(&self) {
-        self.paused.send_replace(true);
-    }
+    async fn pause(&self) {}
 
-    async fn resume(&self) {
-        self.paused.send_replace(false);
-    }
+    async fn resume(&self) {}
 
     async fn depth(&self) -> Result<Depth, BrokerError> {
         Ok(Depth::default())

@@ -176,13 +176,6 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
             }
         }
     }
-    // The workers may be paused for a while, or over several lives; the last begins by resuming them.
-    let switch = Arc::clone(&pipelines[chance.index(pipelines.len())].switch);
-    if last {
-        switch.resume().await.map_err(|error| error.to_string())?;
-    } else if chance.percent(25) {
-        switch.pause(clock()).await.map_err(|error| error.to_string())?;
-    }
     let mut people = JoinSet::new();
     for _ in 0..if last { 3 } else { 5 + chance.below(25) } {
         let pipeline = &pipelines[chance.index(pipelines.len())];
@@ -193,9 +186,6 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
         if world.durable && chance.breaks(5) {
             broker.lose_queue();
         }
-    }
-    if !last && chance.percent(50) {
-        switch.resume().await.map_err(|error| error.to_string())?;
     }
     let outcome = if last {
         come_to_rest(&store, &mut people).await
