@@ -103,16 +103,8 @@ macro_rules! implement_store {
             async fn wallet_list(&self, owner: AccountId) -> StoreResult<Vec<WalletRecord>> {
                 wallet_list(&mut *self.reader().await?, owner).await
             }
-            async fn movement_list(&self, payment: PaymentId) -> StoreResult<Vec<MovementRecord>> {
-                movement_list(&mut *self.reader().await?, payment).await
-            }
-            async fn wallet_movements(
-                &self,
-                wallet: $crate::domain::ledger::WalletId,
-                before: Option<MovementPlace>,
-                limit: u32,
-            ) -> StoreResult<WalletMovements> {
-                wallet_movements(&mut *self.reader().await?, wallet, before, limit).await
+            async fn movement_list(&self, payments: &[PaymentId]) -> StoreResult<Vec<MovementRecord>> {
+                movement_list(&mut *self.reader().await?, payments).await
             }
             async fn import_insert(&self, import: &ImportRecord) -> StoreResult<bool> {
                 import_insert(&mut *self.writer().await?, import).await

@@ -29,15 +29,14 @@ pub use batch::{
 pub use error::StoreError;
 pub use records::{
     Account, ApiKey, AuditPayment, Durability, IdempotencyAudit, ImportRecord, ImportRow, ImportState, Lease,
-    MovementPlace, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, RequestFilter,
-    RequestRecord, RowFault, Session, TableCounts, WalletMovements, WalletRecord,
+    MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, RequestFilter, RequestRecord,
+    RowFault, Session, TableCounts, WalletRecord,
 };
 pub use settings::{StoreKind, StoreSettings};
 
 use crate::domain::ids::{
     AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
 };
-use crate::domain::ledger::WalletId;
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 
@@ -151,16 +150,8 @@ pub trait Store: Send + Sync + 'static {
     /// An owner's wallets and receivables.
     async fn wallet_list(&self, owner: AccountId) -> StoreResult<Vec<WalletRecord>>;
 
-    /// The movements of one payment, in order.
-    async fn movement_list(&self, payment: PaymentId) -> StoreResult<Vec<MovementRecord>>;
-
-    /// The movements of one wallet after `before`, newest first.
-    async fn wallet_movements(
-        &self,
-        wallet: WalletId,
-        before: Option<MovementPlace>,
-        limit: u32,
-    ) -> StoreResult<WalletMovements>;
+    /// The movements of these payments, in the order of their ids and versions.
+    async fn movement_list(&self, payments: &[PaymentId]) -> StoreResult<Vec<MovementRecord>>;
 
     // ---- imports ----
 

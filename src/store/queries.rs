@@ -20,9 +20,9 @@ macro_rules! shared_queries {
         use $crate::store::batch::{JournalRecord, RefundRecord};
         use $crate::store::multi_row::{Cell, KeyIn};
         use $crate::store::records::{
-            Account, ApiKey, AuditPayment, IdempotencyAudit, ImportRecord, ImportRow, Lease, MovementPlace,
+            Account, ApiKey, AuditPayment, IdempotencyAudit, ImportRecord, ImportRow, Lease,
             MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, RequestFilter, RequestRecord, Session, TableCounts,
-            WalletMovements, WalletRecord,
+            WalletRecord,
         };
         use $crate::store::rows::{self, signed, unsigned};
         use $crate::store::schema;
@@ -372,56 +372,24 @@ macro_rules! shared_queries {
             Ok(records)
         }
 
-        async fn movement_list(conn: &mut $Conn, payment: PaymentId) -> StoreResult<Vec<MovementRecord>> {
-            use schema::movement::dsl;
-            let found: Vec<rows::MovementRow> = dsl::movement
-                .filter(dsl::payment.eq(payment.as_bytes().to_vec()))
-                .order(dsl::version.asc())
-                .select(rows::MovementRow::as_select())
-                .load(conn)
-                .await?;
-            found.iter().map(rows::MovementRow::decode).collect()
-        }
-
-        async fn wallet_movements(
+        async fn movement_list(
             conn: &mut $Conn,
-            wallet: $crate::domain::ledger::WalletId,
-            before: Option<MovementPlace>,
-            limit: u32,
-        ) -> StoreResult<WalletMovements> {
-            use diesel::sql_types::{BigInt, Binary, Integer};
-            let key = wallet.to_key();
-            let (at, payment, version) = before.map_or_else(
-                || (i64::MAX, Vec::new(), 0),
-                |place| {
-                    let id = place.payment.as_bytes().to_vec();
-                    (place.at.micros(), id, rows::version_column(place.version))
-                },
-            );
-            let limit = i64::from(limit);
-            let found: Vec<rows::WalletMovementRow> = diesel::sql_query(rows::WALLET_MOVEMENTS)
-                .bind::<Binary, _>(key.clone())
-                .bind::<BigInt, _>(at)
-                .bind::<BigInt, _>(at)
-                .bind::<Binary, _>(payment.clone())
-                .bind::<Binary, _>(payment.clone())
-                .bind::<Integer, _>(version)
-                .bind::<BigInt, _>(limit)
-                .bind::<Binary, _>(key.clone())
-                .bind::<BigInt, _>(at)
-                .bind::<BigInt, _>(at)
-                .bind::<Binary, _>(payment.clone())
-                .bind::<Binary, _>(payment)
-                .bind::<Integer, _>(version)
-                .bind::<BigInt, _>(limit)
-                .bind::<Binary, _>(key)
-                .bind::<BigInt, _>(limit)
-                .load(conn)
-                .await?;
-            let balance_minor = found.as_slice().first().map_or(0, |row| row.balance);
-            let movements =
-                found.into_iter().map(rows::WalletMovementRow::decode).collect::<StoreResult<Vec<_>>>()?;
-            Ok(WalletMovements { balance_minor, movements })
+            payments: &[PaymentId],
+        ) -> StoreResult<Vec<MovementRecord>> {
+            use schema::movement::dsl;
+            let mut movements = Vec::with_capacity(payments.len());
+            for chunk in payments.chunks(KeyIn::<()>::MAX) {
+                let found: Vec<rows::MovementRow> = dsl::movement
+                    .filter(KeyIn::new(dsl::payment, chunk.iter().map(|id| id.as_bytes().to_vec())))
+                    .order((dsl::payment.asc(), dsl::version.asc()))
+                    .select(rows::MovementRow::as_select())
+                    .load(conn)
+                    .await?;
+                for row in &found {
+                    movements.push(row.decode()?);
+                }
+            }
+            Ok(movements)
         }
 
         // ---- imports ----

@@ -238,26 +238,6 @@ pub struct MovementRecord {
     pub at: Timestamp,
 }
 
-/// The place of a movement in a wallet's list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MovementPlace {
-    /// When.
-    pub at: Timestamp,
-    /// The payment that caused it.
-    pub payment: PaymentId,
-    /// The version of the payment whose event caused it.
-    pub version: u32,
-}
-
-/// A page of a wallet's movements.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct WalletMovements {
-    /// The balance when the page was read, in minor units; zero if there are no movements on it.
-    pub balance_minor: i64,
-    /// Newest first.
-    pub movements: Vec<MovementRecord>,
-}
-
 /// How far an import is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportState {

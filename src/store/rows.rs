@@ -537,55 +537,6 @@ impl ImportRowRow {
     }
 }
 
-/// A movement of one wallet, with the wallet's balance at the moment of the query.
-#[derive(diesel::QueryableByName, Debug)]
-pub(super) struct WalletMovementRow {
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    pub balance: i64,
-    #[diesel(sql_type = diesel::sql_types::Binary)]
-    payment: Vec<u8>,
-    #[diesel(sql_type = diesel::sql_types::Integer)]
-    version: i32,
-    #[diesel(sql_type = diesel::sql_types::Binary)]
-    debit: Vec<u8>,
-    #[diesel(sql_type = diesel::sql_types::Binary)]
-    credit: Vec<u8>,
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    amount: i64,
-    #[diesel(sql_type = diesel::sql_types::Text)]
-    currency: String,
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    at: i64,
-}
-
-impl WalletMovementRow {
-    pub(super) fn decode(self) -> Result<MovementRecord, StoreError> {
-        MovementRow {
-            payment: self.payment,
-            version: self.version,
-            debit: self.debit,
-            credit: self.credit,
-            amount: self.amount,
-            currency: self.currency,
-            at: self.at,
-        }
-        .decode()
-    }
-}
-
-/// A wallet's movements after a place, newest first, with its balance at that moment: one statement, so that both are of
-/// one moment. Each side is read in the order of its index. The tests of lengths are those of SQLite's partial indexes, which
-/// serve only queries that repeat them. Twelve values are bound: see `wallet_movements`.
-pub(super) const WALLET_MOVEMENTS: &str = "\
-    SELECT wallet.balance AS balance, m.payment, m.version, m.debit, m.credit, m.amount, m.currency, m.at FROM (\
-    SELECT * FROM (SELECT payment, version, debit, credit, amount, currency, at FROM movement \
-    WHERE credit = ? AND LENGTH(credit) = 19 AND at <= ? AND (at < ? OR payment < ? OR (payment = ? AND version < ?)) \
-    ORDER BY at DESC, payment DESC, version DESC LIMIT ?) AS c UNION ALL \
-    SELECT * FROM (SELECT payment, version, debit, credit, amount, currency, at FROM movement \
-    WHERE debit = ? AND LENGTH(debit) = 19 AND at <= ? AND (at < ? OR payment < ? OR (payment = ? AND version < ?)) \
-    ORDER BY at DESC, payment DESC, version DESC LIMIT ?) AS d) AS m CROSS JOIN wallet WHERE wallet.id = ? \
-    ORDER BY m.at DESC, m.payment DESC, m.version DESC LIMIT ?";
-
 /// A call of the API, without its bodies: what a list shows.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = schema::request_log)]

@@ -136,7 +136,7 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     await page.getByRole("link", { name: "Movements" }).click();
     await page.getByRole("heading", { name: "EUR wallet" }).waitFor();
     const cells = page.locator(".movements tbody tr").first().locator("td");
-    assert.deepEqual((await cells.allInnerTexts()).slice(2), ["+9.90", "", "42.40"]);
+    assert.deepEqual((await cells.allInnerTexts()).slice(2), ["+9.90", ""]);
     assert.match(await cells.nth(1).innerText(), /^Added money\s+Mastercard •••• 4444\s+→\s+Corner Coffee$/);
   });
 

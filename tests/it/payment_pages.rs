@@ -230,6 +230,4 @@ async fn new_payments_and_wallets(server: Arc<Server>) {
     let older = link(&all, "Older").expect("a second page").to_owned();
     let older = server.page(&older, &shop).await.1;
     assert_eq!((lines(&all), lines(&older)), (50, 11));
-    // 762.50 less fifty times 12.50.
-    assert!(older.contains("class=\"num balance-after\">137.50</td>"), "{older}");
 }

@@ -10,10 +10,6 @@ INSERT INTO receipt (payee, payment)
     WHERE movement.debit = CAST('in_transit' AS BINARY) AND LENGTH(movement.credit) = 19
         AND SUBSTRING(movement.credit, 1, 16) <> payment.owner;
 
--- The movements of a wallet in the order of time.
-CREATE INDEX movement_by_credit ON movement (credit, at, payment, version);
-CREATE INDEX movement_by_debit ON movement (debit, at, payment, version);
-
 -- Uploads of payments as CSV. `name` is the scope of their rows' keys: the same key under the same name pays once.
 CREATE TABLE import (
     id            BINARY(16)   NOT NULL PRIMARY KEY,

@@ -10,10 +10,6 @@ INSERT INTO receipt (payee, payment)
     WHERE movement.debit = CAST('in_transit' AS BLOB) AND length(movement.credit) = 19
         AND substr(movement.credit, 1, 16) <> payment.owner;
 
--- The movements of a wallet in the order of time. Outside accounts have no such list and take no room here.
-CREATE INDEX movement_by_credit ON movement (credit, at, payment, version) WHERE length(credit) = 19;
-CREATE INDEX movement_by_debit ON movement (debit, at, payment, version) WHERE length(debit) = 19;
-
 -- Uploads of payments as CSV. `name` is the scope of their rows' keys: the same key under the same name pays once.
 CREATE TABLE import (
     id            BLOB     NOT NULL PRIMARY KEY,

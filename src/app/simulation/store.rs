@@ -17,10 +17,9 @@ use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 use crate::store::{
     Account, ApiKey, AuditPayment, BatchKeys, BatchWrite, DecideBatch, Durability, IdempotencyAudit,
-    IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease, Loaded, MovementPlace, MovementRecord,
-    NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, PaymentWrite, ReceiptRecord, RefundRecord,
-    RequestFilter, RequestRecord, Session, Snapshot, Store, StoreError, StoreResult, TableCounts,
-    WalletMovements, WalletRecord,
+    IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease, Loaded, MovementRecord, NewAccount,
+    NewApiKey, NewSession, OpenWork, PaymentFilter, PaymentWrite, ReceiptRecord, RefundRecord, RequestFilter,
+    RequestRecord, Session, Snapshot, Store, StoreError, StoreResult, TableCounts, WalletRecord,
 };
 
 /// What is on the disk.
@@ -359,16 +358,7 @@ impl Store for SimStore {
         not_simulated()
     }
 
-    async fn movement_list(&self, _payment: PaymentId) -> StoreResult<Vec<MovementRecord>> {
-        not_simulated()
-    }
-
-    async fn wallet_movements(
-        &self,
-        _wallet: WalletId,
-        _before: Option<MovementPlace>,
-        _limit: u32,
-    ) -> StoreResult<WalletMovements> {
+    async fn movement_list(&self, _payments: &[PaymentId]) -> StoreResult<Vec<MovementRecord>> {
         not_simulated()
     }
 

@@ -1,4 +1,4 @@
-//! `/wallets/{currency}`: the movements of one wallet, newest first, with the balance after each.
+//! `/wallets/{currency}`: the movements of one wallet, by the payments behind them, the newest first.
 
 use actix_web::{HttpRequest, web};
 use askama::Template;
@@ -9,19 +9,21 @@ use super::layout::{Layout, Nav};
 use super::row::{Names, from_label, to_label};
 use crate::domain::currency::Currency;
 use crate::domain::event::Event;
-use crate::domain::ids::{PaymentId, base62_decode, base62_encode};
+use crate::domain::ids::PaymentId;
 use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
 use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
-use crate::store::{MovementPlace, MovementRecord};
+use crate::store::{MovementRecord, PaymentFilter, StoreResult};
 use crate::web::error::ApiError;
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
 
-/// Movements on a page.
+/// Payments looked at together; about as many lines make a page.
 const ROWS: u32 = 50;
+/// How often a page looks further when none of them moved money in this wallet.
+const LOOKS_MAX: usize = 40;
 
 /// One movement as the owner of the wallet sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,79 +48,75 @@ pub struct MovementLine {
     pub money_in: String,
     /// What went out; empty if it came in.
     pub money_out: String,
-    /// The balance afterwards.
-    pub balance: String,
 }
 
-/// Where a page begins, and the balance there, so that every page can count on from the one before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// After which movement.
-    pub movement: MovementPlace,
-    /// The balance before that movement, in minor units.
-    pub balance_minor: i64,
-}
-
-impl Place {
-    /// The text that addresses carry.
-    #[must_use]
-    pub fn encode(&self) -> String {
-        let MovementPlace { at, payment, version } = self.movement;
-        let id = base62_encode(u128::from_be_bytes(*payment.as_bytes()));
-        format!("{}.{id}.{version}.{}", at.micros(), self.balance_minor)
-    }
-
-    /// Reads [`Self::encode`] back.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('.');
-        let at = Timestamp::from_micros(parts.next()?.parse().ok()?);
-        let payment = PaymentId::from_bytes(base62_decode(parts.next()?)?.to_be_bytes());
-        let version = parts.next()?.parse().ok()?;
-        let balance_minor = parts.next()?.parse().ok()?;
-        let movement = MovementPlace { at, payment, version };
-        parts.next().is_none().then_some(Self { movement, balance_minor })
-    }
-}
-
-/// The lines of these movements and the place after the last, counting back from the balance after the first.
+/// The lines of one payment's movements in this wallet, the newest first.
 #[must_use]
 pub fn movement_lines(
     wallet: WalletId,
     movements: &[MovementRecord],
-    balance_minor: i64,
-    payments: &[Payment],
+    payment: &Payment,
     names: &Names,
     now: Timestamp,
-) -> (Vec<MovementLine>, Option<Place>) {
+) -> Vec<MovementLine> {
     let account = LedgerAccount::Wallet(wallet);
-    let mut after_minor = balance_minor;
-    let mut place = None;
-    let mut lines = Vec::with_capacity(movements.len());
-    for record in movements {
-        let money = |minor: i64| Money::new(minor, record.currency).decimal();
+    let ours = movements.iter().filter(|record| record.payment == payment.id());
+    let touching = ours.filter(|record| record.debit == account || record.credit == account);
+    let line = |record: &MovementRecord| {
+        let amount = Money::new(record.amount_minor, record.currency).decimal();
         let comes_in = record.credit == account;
-        let payment = payments.iter().find(|payment| payment.id() == record.payment);
-        let words = payment.map_or(("moved", String::new(), String::new()), |p| words(p, record, names));
-        lines.push(MovementLine {
+        let (cause, from, to) = words(payment, record, names);
+        let (money_in, money_out) = if comes_in { (amount, String::new()) } else { (String::new(), amount) };
+        MovementLine {
             at_iso: format::iso(record.at),
             at_full: format::absolute(record.at),
             at_ago: format::ago(now, record.at),
             at_ms: record.at.millis(),
-            cause: words.0,
-            from: words.1,
-            to: words.2,
-            href: payment.map(|p| format!("/payments/{}", p.submission().public_id())).unwrap_or_default(),
-            money_in: if comes_in { money(record.amount_minor) } else { String::new() },
-            money_out: if comes_in { String::new() } else { money(record.amount_minor) },
-            balance: money(after_minor),
-        });
-        let change = if comes_in { record.amount_minor } else { record.amount_minor.saturating_neg() };
-        after_minor = after_minor.saturating_sub(change);
-        let MovementRecord { at, payment, version, .. } = *record;
-        place = Some(Place { movement: MovementPlace { at, payment, version }, balance_minor: after_minor });
+            cause,
+            from,
+            to,
+            href: format!("/payments/{}", payment.submission().public_id()),
+            money_in,
+            money_out,
+        }
+    };
+    let mut lines: Vec<MovementLine> = touching.map(line).collect();
+    lines.reverse();
+    lines
+}
+
+/// What a page of a wallet shows.
+#[derive(Default)]
+struct Found {
+    payments: Vec<Payment>,
+    movements: Vec<MovementRecord>,
+    /// The payment after which the next page begins, if there may be one.
+    last: Option<PaymentId>,
+}
+
+/// Looks through the owner's payments from the newest on. Movements are found by their payments: an order of their own, by
+/// wallet and time, would cost every payment a write in a random place.
+async fn find(state: &WebState, wallet: WalletId, before: Option<PaymentId>) -> StoreResult<Found> {
+    let mut found = Found::default();
+    let mut filter = PaymentFilter { before, received: true, limit: ROWS, ..PaymentFilter::default() };
+    for _ in 0..LOOKS_MAX {
+        let page = state.store.payment_list(wallet.owner, &filter).await?;
+        let whole = page.len() == usize::try_from(ROWS).unwrap_or(usize::MAX);
+        filter.before = page.last().map(Payment::id);
+        found.last = filter.before.filter(|_| whole);
+        let ours: Vec<Payment> = page
+            .into_iter()
+            .filter(|payment| payment.submission().amount.currency == wallet.currency)
+            .collect();
+        let mut ids: Vec<PaymentId> = ours.iter().map(Payment::id).collect();
+        ids.sort_unstable();
+        found.movements.extend(state.store.movement_list(&ids).await?);
+        found.payments.extend(ours);
+        if !whole || !found.movements.is_empty() {
+            break;
+        }
     }
-    (lines, place)
+    Ok(found)
 }
 
 /// Why the money moved, from where and to where.
@@ -171,27 +169,25 @@ pub async fn show(
 ) -> PageResult {
     let currency: Currency = code.parse().map_err(|_| ApiError::not_found("wallet", &code))?;
     let wallet = WalletId { owner: who.account, currency };
-    let from = Place::parse(Fields::of_query(&request).get("before"));
-    let found = state.store.wallet_movements(wallet, from.map(|from| from.movement), ROWS + 1).await?;
-    let rows = usize::try_from(ROWS).unwrap_or(50);
-    let more = found.movements.len() > rows;
-    let movements = found.movements.get(..rows).unwrap_or(&found.movements);
-    let mut ids: Vec<PaymentId> = movements.iter().map(|movement| movement.payment).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let payments = state.store.payment_get(&ids).await?;
-    let names = handle::names_of(&state, &payments).await?;
-    let balance_minor = from.map_or(found.balance_minor, |from| from.balance_minor);
-    let (lines, last) = movement_lines(wallet, movements, balance_minor, &payments, &names, Timestamp::now());
+    let fields = Fields::of_query(&request);
+    let before: Option<PaymentId> = fields.get("before").parse().ok();
+    let found = find(&state, wallet, before).await?;
+    let names = handle::names_of(&state, &found.payments).await?;
+    let now = Timestamp::now();
+    let lines = |payment| movement_lines(wallet, &found.movements, payment, &names, now);
+    let wallets = state.store.wallet_list(who.account).await?;
+    let account = LedgerAccount::Wallet(wallet);
+    let balance_minor =
+        wallets.iter().find(|held| held.account == account).map_or(0, |held| held.balance_minor);
     let here = format!("/wallets/{}", currency.lower());
     let layout = handle::frame(&state, &who, &format!("{} wallet", currency.code()), Nav::Wallets);
     Ok(handle::ok(&WalletPage {
         layout,
         currency: currency.code().to_owned(),
-        balance: Money::new(found.balance_minor, currency).to_string(),
-        lines,
-        older: last.filter(|_| more).map(|last| format!("{here}?before={}", last.encode())),
-        first: from.map(|_| here),
+        balance: Money::new(balance_minor, currency).to_string(),
+        lines: found.payments.iter().flat_map(lines).collect(),
+        older: found.last.map(|last| format!("{here}?before={last}")),
+        first: before.map(|_| here),
     }))
 }
 
@@ -201,46 +197,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_read_back() {
-        let movement =
-            MovementPlace { at: samples::START, payment: PaymentId::from_bytes([9; 16]), version: 3 };
-        let place = Place { movement, balance_minor: -5 };
-        assert_eq!(Place::parse(&place.encode()), Some(place));
-        for wrong in ["", "1", "1.x.1.1", "1.2.3.4.5", "x.0000000000000000000000.1.1"] {
-            assert_eq!(Place::parse(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn the_balance_counts_back_from_now() {
-        let payments: Vec<Payment> = samples::all()
+    fn movements_stand_by_their_payments() {
+        let wallet = WalletId { owner: samples::viewer(), currency: Currency::EUR };
+        let lines: Vec<MovementLine> = samples::all()
             .into_iter()
             .filter(|(name, _)| ["succeeded", "partly_refunded", "transfer"].contains(name))
-            .map(|(_, payment)| payment)
+            .flat_map(|(_, payment)| {
+                let movements = samples::movements(&payment);
+                let now = samples::START.plus_ms(70_000);
+                movement_lines(wallet, &movements, &payment, &samples::names(), now)
+            })
             .collect();
-        let mut movements: Vec<_> = payments.iter().flat_map(samples::movements).collect();
-        let wallet = WalletId { owner: samples::viewer(), currency: Currency::EUR };
-        let account = LedgerAccount::Wallet(wallet);
-        movements.retain(|movement| movement.debit == account || movement.credit == account);
-        movements
-            .sort_by_key(|movement| std::cmp::Reverse((movement.at, movement.payment, movement.version)));
-        let change = |record: &MovementRecord| {
-            if record.credit == account { record.amount_minor } else { -record.amount_minor }
-        };
-        let balance: i64 = movements.iter().map(change).sum();
-        let (lines, last) = movement_lines(
-            wallet,
-            &movements,
-            balance,
-            &payments,
-            &samples::names(),
-            samples::START.plus_ms(70_000),
-        );
-        assert_eq!(last.map(|place| place.balance_minor), Some(0), "before the first there was nothing");
         let text = |line: &MovementLine| {
+            let (paid_in, paid_out) = (&line.money_in, &line.money_out);
             format!(
-                "{:<12}{:<18}{} → {} | in {} out {} | {}",
-                line.at_ago, line.cause, line.from, line.to, line.money_in, line.money_out, line.balance
+                "{:<12}{:<18}{} → {} | in {paid_in} out {paid_out}",
+                line.at_ago, line.cause, line.from, line.to
             )
         };
         insta::assert_snapshot!(lines.iter().map(text).collect::<Vec<_>>().join("\n"));

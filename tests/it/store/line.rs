@@ -60,7 +60,7 @@ async fn balances_follow_from_batch_to_batch() {
         };
         assert_eq!(held(store.wallet_list(owner).await.expect("wallets")), [245], "{}", test.name);
         assert_eq!(held(store.wallet_list(payee).await.expect("wallets")), [100], "{}", test.name);
-        let moved = store.movement_list(sent.id()).await.expect("movements");
+        let moved = store.movement_list(&[sent.id()]).await.expect("movements");
         let versions: Vec<_> = moved.iter().map(|row| (row.version, row.amount_minor)).collect();
         assert_eq!(versions, [(1, 100), (3, 100)], "{}", test.name);
         test.remove().await;

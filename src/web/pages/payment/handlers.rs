@@ -38,7 +38,7 @@ async fn visible(state: &WebState, viewer: AccountId, id: &str) -> Result<Paymen
 
 async fn view(state: &WebState, viewer: AccountId, payment: &Payment) -> Result<PaymentView, PageError> {
     let names = names_of(state, std::slice::from_ref(payment)).await?;
-    let movements = state.store.movement_list(payment.id()).await?;
+    let movements = state.store.movement_list(&[payment.id()]).await?;
     let mut view = PaymentView::of(payment, &movements, &names, viewer, Timestamp::now());
     if view.journey.is_some() {
         view.journey = Some(Journey::of(payment, handle::indexed(state, payment).await));
