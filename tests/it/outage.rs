@@ -82,7 +82,15 @@ async fn is_up(server: &Server, part: &str) -> bool {
 /// What an open page hears of the parts. In a task of its own, so that pings are answered meanwhile.
 fn listen(mut page: Socket) -> mpsc::Receiver<Value> {
     let (sender, frames) = mpsc::channel(64);
-    tokio::spawn(async move { while sender.send(page.next("system").await).await.is_ok() {} });
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                // Nobody listens any more.
+                () = sender.closed() => return,
+                frame = page.next("system") => sender.send(frame).await.unwrap_or(()),
+            }
+        }
+    });
     frames
 }
 
