@@ -12,6 +12,7 @@ mod api;
 mod arrows;
 mod bad_input;
 mod binary;
+mod broken_upload;
 mod broker;
 mod browser;
 mod budget;
