@@ -4,7 +4,8 @@ import { payForm } from "./forms.js";
 import { Journey } from "./journey.js";
 import { fetchRow } from "./rows.js";
 
-// `onRow(row)` gets every state of the payments made here. Returns the journey and what shows frames in it.
+// `onRow(row, again)` gets every state of the payments made here; `again` if it was read anew, because something may have been
+// missed. Returns the journey and what shows frames in it.
 export function payAndFollow(socket, onRow) {
   const journey = new Journey(document.querySelector("[data-journey]"));
   const link = document.querySelector("[data-journey-link]");
@@ -20,7 +21,10 @@ export function payAndFollow(socket, onRow) {
   };
   const resync = async () => {
     try {
-      if (journey.id) seen({ rows: [await fetchRow(journey.id)] });
+      if (!journey.id) return;
+      const row = await fetchRow(journey.id);
+      seen({ rows: [row] });
+      onRow(row, true);
     } catch {
       // The connection is what tells; the next reconnect reads again.
     }

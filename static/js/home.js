@@ -11,7 +11,7 @@ export function home(socket) {
   const root = document.querySelector("[data-feed]");
   if (!root) return;
   const feed = new Feed(root);
-  const follow = payAndFollow(socket, (row) => feed.add(row));
+  const follow = payAndFollow(socket, (row, again) => again || feed.add(row));
   const resync = async (first) => {
     if (!first) refreshLive();
     try {
