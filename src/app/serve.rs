@@ -104,7 +104,8 @@ impl App {
             .zip(demo.as_ref())
             .map(|(server, demo)| Invitation::new(server.address, &demo.token));
         let story = match demo.and_then(Prepared::into_story) {
-            Some(story) => Some(tokio::spawn(story.tell(demo::Stage {
+            Some((story, looked)) => Some(tokio::spawn(story.tell(demo::Stage {
+                looked,
                 engine: pipeline.engine.clone(),
                 fingerprint_key: state::fingerprint_key(parts.store.as_ref()).await?,
                 store: parts.store,
@@ -199,7 +200,7 @@ async fn listen(
         std::net::TcpListener::bind(wanted).with_context(|| format!("cannot listen on {wanted}"))?;
     let address = listener.local_addr()?;
     let mut state = web_state(settings, parts, pipeline, stopping, address).await?;
-    state.demo = demo.map(|demo| Demo::new(demo.viewer(), &demo.token));
+    state.demo = demo.map(|demo| Demo::new(demo.viewer(), &demo.token, Arc::clone(&demo.looked)));
     let log = settings.requests.log.then(|| {
         let (log, calls) = RequestLog::new(&settings.requests);
         state.requests = Some(Arc::clone(&log));

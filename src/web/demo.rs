@@ -4,10 +4,12 @@
 //! where the settings say that nobody but this machine can come.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use crate::domain::ids::AccountId;
 
@@ -21,13 +23,20 @@ pub struct Demo {
     pub account: AccountId,
     /// The hash of the token that the start printed, until it is used.
     start: Mutex<Option<blake3::Hash>>,
+    /// Told whenever someone comes in as the demo account.
+    looked: Arc<Notify>,
 }
 
 impl Demo {
-    /// The demo account with the token that opens it once.
+    /// The demo account with the token that opens it once; `looked` is told of each [`Self::look`].
     #[must_use]
-    pub fn new(account: AccountId, token: &str) -> Self {
-        Self { account, start: Mutex::new(Some(blake3::hash(token.as_bytes()))) }
+    pub fn new(account: AccountId, token: &str, looked: Arc<Notify>) -> Self {
+        Self { account, start: Mutex::new(Some(blake3::hash(token.as_bytes()))), looked }
+    }
+
+    /// Someone is here as the demo account, by session or key.
+    pub fn look(&self) {
+        self.looked.notify_one();
     }
 
     /// Whether this token would open it. Changes nothing: addresses are fetched by more than people.
@@ -95,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_token_opens_once() {
-        let demo = Demo::new(AccountId::from_bytes([1; 16]), "secret");
+        let demo = Demo::new(AccountId::from_bytes([1; 16]), "secret", Arc::default());
         assert!(demo.opens("secret") && demo.opens("secret") && !demo.opens("Secret"));
         assert!(!demo.take(""));
         assert!(demo.take("secret") && !demo.take("secret") && !demo.opens("secret"));

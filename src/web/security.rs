@@ -88,6 +88,7 @@ pub async fn caller_by_key(state: &WebState, secret: &str, local: bool) -> Resul
             Ok(ApiCaller { account: holder.account, key_account: holder.account, key: Some(holder.key) })
         }
         (KeyState::Unknown, Some(demo)) if local => {
+            demo.look();
             Ok(ApiCaller { account: demo.account, key_account: demo.account, key: None })
         }
         (KeyState::Unknown | KeyState::Revoked, _) => Err(invalid()),
@@ -177,8 +178,9 @@ impl SignedIn {
             None => Arc::from(account.to_string()),
         };
         let operator = state.is_operator(account).await?;
-        let is_demo = state.demo.as_ref().is_some_and(|demo| demo.account == account);
-        let demo_badge = is_demo && !demo::badge_is_hidden(request);
+        let demo = state.demo.as_ref().filter(|demo| demo.account == account);
+        demo.inspect(|demo| demo.look());
+        let demo_badge = demo.is_some() && !demo::badge_is_hidden(request);
         let csrf = csrf_token(&token);
         Ok(Some(Self { session, account, name, csrf, operator, demo_badge }))
     }

@@ -154,14 +154,22 @@ async fn the_story_survives_a_crash_and_is_told_once() {
         stack.set("demo.enabled", true);
         stack.set("demo.latency_median_ms", 100);
         stack.set("engine.retry_delays_ms", "100,200");
+        let look = async |url: &str| {
+            let request = reqwest::Client::new().get(format!("{url}/v1/account")).bearer_auth("sk_test_demo");
+            assert_eq!(request.send().await.expect("an answer").status().as_u16(), 200);
+        };
         let mut server = stack.serve().await;
         let store = stack.store().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(payments(store.as_ref()).await.is_empty(), "nobody has looked yet");
+        look(&server.url).await;
         let count = async || payments(store.as_ref()).await.values().map(Vec::len).sum::<usize>();
         binary::eventually("five payments", async || count().await >= 5).await;
         server.kill();
         assert!(count().await < PAYMENTS && !told(store.as_ref()).await);
 
         let server = stack.serve().await;
+        look(&server.url).await;
         binary::eventually("the story is told", async || told(store.as_ref()).await).await;
         let at_rest = async || {
             let all = payments(store.as_ref()).await;
@@ -187,6 +195,7 @@ async fn the_story_survives_a_crash_and_is_told_once() {
 
         let server = stack.serve().await;
         assert!(server.printed().contains("/start?t="), "{}", server.printed());
+        look(&server.url).await;
         tokio::time::sleep(Duration::from_secs(2)).await;
         server.stop().await;
         assert_eq!(payments(store.as_ref()).await, first);

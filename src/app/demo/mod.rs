@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
+use tokio::sync::Notify;
 
 use crate::accounts::token;
 use crate::config::Settings;
@@ -35,6 +36,8 @@ pub struct Prepared {
     tell: bool,
     /// The secret in the address that signs in once.
     pub token: String,
+    /// Told when someone comes in as the viewer.
+    pub looked: Arc<Notify>,
 }
 
 impl Prepared {
@@ -57,10 +60,10 @@ impl Prepared {
         self.people.iter().map(|(_, account)| (*account, world.clone())).collect()
     }
 
-    /// The story, if this start has it to tell.
+    /// The story, if this start has it to tell, and what tells that someone looks.
     #[must_use]
-    pub fn into_story(self) -> Option<Story> {
-        self.tell.then(|| Story::new(self.script, self.people.into_iter().collect()))
+    pub fn into_story(self) -> Option<(Story, Arc<Notify>)> {
+        self.tell.then(|| (Story::new(self.script, self.people.into_iter().collect()), self.looked))
     }
 }
 
@@ -103,7 +106,14 @@ pub async fn prepare(settings: &Settings, store: &Arc<dyn Store>) -> anyhow::Res
         people.push((person.id.clone(), settle_in(store.as_ref(), person).await?));
     }
     let viewer = people.first().map(|(_, account)| *account).context("the demo has no people")?;
-    Ok(Some(Prepared { script, people, viewer, tell, token: token::new_session_token()? }))
+    Ok(Some(Prepared {
+        script,
+        people,
+        viewer,
+        tell,
+        token: token::new_session_token()?,
+        looked: Arc::default(),
+    }))
 }
 
 fn name_of(person: &str) -> String {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::TOLD;
@@ -33,6 +34,8 @@ pub struct Story {
 
 /// What a story is told to.
 pub struct Stage {
+    /// Told when someone looks: payments that nobody sees are in the way of those who came to use the store.
+    pub looked: Arc<Notify>,
     /// The ordered line.
     pub engine: Engine,
     /// The store, for seeing what rests.
@@ -54,8 +57,13 @@ impl Story {
         tokio::select! {
             biased;
             () = stopping.cancelled() => {}
-            () = self.tell_all(&stage) => {}
+            () = self.tell_when_looked_at(&stage) => {}
         }
+    }
+
+    async fn tell_when_looked_at(&self, stage: &Stage) {
+        stage.looked.notified().await;
+        self.tell_all(stage).await;
     }
 
     async fn tell_all(&self, stage: &Stage) {
