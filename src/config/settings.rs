@@ -216,7 +216,7 @@ pub struct DemoSettings {
     /// Makes a ready-made account, prints an address that signs in to it once, and lets any `sk_test_…` key act for it.
     /// Only where [`Settings::demo_is_on`].
     pub enabled: bool,
-    /// Lets the first start on an empty store make some thirty payments for it.
+    /// Lets the first look at it make some thirty payments, where the store is empty.
     pub payments: bool,
     /// Half of the answers to the demo's payments come faster than this, in milliseconds.
     pub latency_median_ms: f64,

@@ -93,7 +93,8 @@ impl Dispatch {
         Ok(u64::try_from(count).unwrap_or(u64::MAX))
     }
 
-    /// Sends again what was opened well before the last message that was delivered, and is still open.
+    /// Sends again what is still open though it was opened well before the last message that was delivered, or though the
+    /// queue has nothing any more: a queue may be lost, and then the process that should have filled it again.
     async fn belt(&mut self) -> Result<(), ReaderError> {
         let now = (self.clock)();
         if now.micros_since(self.belt_at) < u64::try_from(BELT_EVERY.as_micros()).unwrap_or(u64::MAX) {
@@ -105,13 +106,25 @@ impl Dispatch {
             Lane::Interactive => delivered.interactive,
             Lane::Bulk => delivered.bulk,
         };
-        let Some(mark) = mark else {
+        let Some(passed) = (if self.is_drained().await { Some(now) } else { mark }) else {
             return Ok(());
         };
         let belt_us = u64::try_from(BELT_AFTER.as_micros()).unwrap_or(u64::MAX);
-        let lost = |payment: &Payment| mark.micros_since(payment.state().updated_at) > belt_us;
+        let lost = |payment: &Payment| passed.micros_since(payment.state().updated_at) > belt_us;
         self.redrive(self.position, lost).await?;
         Ok(())
+    }
+
+    /// Whether nothing waits in this lane's queue and this process works on nothing.
+    async fn is_drained(&self) -> bool {
+        let Ok(depth) = self.broker.depth().await else {
+            return false;
+        };
+        let waiting = match self.lane {
+            Lane::Interactive => depth.interactive,
+            Lane::Bulk => depth.bulk,
+        };
+        waiting == 0 && depth.in_flight == 0
     }
 }
 

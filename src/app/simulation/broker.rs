@@ -17,6 +17,7 @@ use crate::broker::{
     AckSink, Broker, BrokerError, BrokerHealth, Delivery, DeliveryMarks, Depth, FeedReceiver, Held,
     LastDelivered, Outcome, WorkMessage,
 };
+use crate::domain::submission::Lane;
 
 /// What the broker holds; outlives a simulated process where the broker is durable.
 #[derive(Default)]
@@ -172,7 +173,16 @@ impl Broker for SimBroker {
     async fn resume(&self) {}
 
     async fn depth(&self) -> Result<Depth, BrokerError> {
-        Ok(Depth::default())
+        let queue = self.sink.queue.lock();
+        let count = |lane| {
+            let waiting = queue.waiting.iter().filter(|(message, _)| message.lane == lane).count();
+            u64::try_from(waiting).unwrap_or(u64::MAX)
+        };
+        Ok(Depth {
+            interactive: count(Lane::Interactive),
+            bulk: count(Lane::Bulk),
+            in_flight: u64::try_from(queue.unacked.len()).unwrap_or(u64::MAX),
+        })
     }
 
     async fn feed_publish(&self, _body: Bytes) {}
