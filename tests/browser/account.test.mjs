@@ -1,7 +1,7 @@
 // The page of one's own account, in a real browser: another password, sessions seen and ended, and leaving for good.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { launchBrowser, pay, person, startServer, waitForStatus } from "./support.mjs";
+import { onServer, pay, person, waitForStatus } from "./support.mjs";
 
 const PASSWORD = "a long and quiet river";
 const NEW = "a short and noisy street";
@@ -17,9 +17,7 @@ async function signIn(browser, origin, email, password) {
 }
 
 async function account(stack) {
-  const server = await startServer({ stack });
-  const browser = await launchBrowser();
-  try {
+  await onServer({ stack }, async (server, browser) => {
     const ada = await person(browser, server.origin, "Ada");
     const other = await signIn(browser, server.origin, ada.email, PASSWORD);
     await other.page.waitForURL(`${server.origin}/`);
@@ -85,13 +83,7 @@ async function account(stack) {
     await ben.page.getByText("There is no account with this e-mail address").waitFor();
     const unexpected = [...ada.seen.errors, ...ben.seen.errors].filter((error) => !error.includes("400"));
     assert.deepEqual(unexpected, []);
-  } catch (error) {
-    console.error(server.output().slice(-4_000));
-    throw error;
-  } finally {
-    await browser.close();
-    await server.stop();
-  }
+  });
 }
 
 test("an account, from another password to its end, embedded parts", { timeout: 180_000 }, () => account("embedded"));

@@ -8,7 +8,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import { BINARY, apiKey, charge, eventually, launchBrowser, pay, person, startServer, waitForStatus } from "./support.mjs";
+import { BINARY, apiKey, charge, eventually, onServer, pay, person, waitForStatus } from "./support.mjs";
 
 const SECONDS = Number(process.env.PAYSTORM_LIVE_SECONDS ?? 15);
 const RATE = Number(process.env.PAYSTORM_LIVE_RATE ?? 1_000);
@@ -62,9 +62,7 @@ async function heap(session) {
 }
 
 test("the feed keeps its bounds under load", { timeout: 120_000 + SECONDS * 2_000 }, async () => {
-  const server = await startServer();
-  const browser = await launchBrowser();
-  try {
+  await onServer({}, async (server, browser) => {
     const ada = await person(browser, server.origin, "Ada");
     const key = await apiKey(ada, server.origin);
     const session = await ada.context.newCDPSession(ada.page);
@@ -95,16 +93,11 @@ test("the feed keeps its bounds under load", { timeout: 120_000 + SECONDS * 2_00
     assert.ok(after < before * 1.25 + 1e6, `the heap grew from ${before} to ${after}`);
     assert.equal(report.accepted, report.sent);
     assert.deepEqual(ada.seen.errors, []);
-  } finally {
-    await browser.close();
-    await server.stop();
-  }
+  });
 });
 
 test("a hidden tab receives nothing", { timeout: 60_000 }, async () => {
-  const server = await startServer();
-  const browser = await launchBrowser();
-  try {
+  await onServer({}, async (server, browser) => {
     const ada = await person(browser, server.origin, "Ada");
     const key = await apiKey(ada, server.origin);
     const frames = [];
@@ -134,10 +127,7 @@ test("a hidden tab receives nothing", { timeout: 60_000 }, async () => {
     await turn(false);
     for (const id of meanwhile) await waitForStatus(ada.page, id, "succeeded");
     assert.equal(sockets.length, 1, "on the same socket");
-  } finally {
-    await browser.close();
-    await server.stop();
-  }
+  });
 });
 
 // Notes every state that the connection's indicator shows.
@@ -152,9 +142,7 @@ async function watchConnection(page) {
 
 async function restarted(stack) {
   const env = { PAYSTORM__SIMULATOR__LATENCY_MEDIAN_MS: "50" };
-  const server = await startServer({ stack, env });
-  const browser = await launchBrowser();
-  try {
+  await onServer({ stack, env }, async (server, browser) => {
     const ada = await person(browser, server.origin, "Ada");
     const key = await apiKey(ada, server.origin);
     const other = await ada.context.newPage();
@@ -185,22 +173,14 @@ async function restarted(stack) {
     console.log(`${stack}: ${states.join(" → ")}`);
     assert.ok(states.includes("reconnecting") && states.at(-1) === "live", states.join());
     assert.equal(ada.seen.navigations, navigations, "without a reload");
-  } catch (error) {
-    console.error(server.output().slice(-4_000));
-    throw error;
-  } finally {
-    await browser.close();
-    await server.stop();
-  }
+  });
 }
 
 test("a server that restarts is found again, embedded parts", { timeout: 120_000 }, () => restarted("embedded"));
 test("a server that restarts is found again, real parts", { timeout: 180_000 }, () => restarted("real"));
 
 test("a network that drops comes back to the right state", { timeout: 60_000 }, async () => {
-  const server = await startServer();
-  const browser = await launchBrowser();
-  try {
+  await onServer({}, async (server, browser) => {
     const ada = await person(browser, server.origin, "Ada");
     const key = await apiKey(ada, server.origin);
     await watchConnection(ada.page);
@@ -218,8 +198,5 @@ test("a network that drops comes back to the right state", { timeout: 60_000 }, 
     const states = await ada.page.evaluate(() => window.states);
     console.log(states.join(" → "));
     assert.equal(ada.seen.navigations, navigations, "without a reload");
-  } finally {
-    await browser.close();
-    await server.stop();
-  }
+  });
 });

@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import test from "node:test";
-import { launchBrowser, startServer } from "./support.mjs";
+import { onServer } from "./support.mjs";
 
 const WAITING_MAX_MS = 60_000;
 
@@ -56,9 +56,7 @@ async function pauseAndResume(page, origin) {
 test("a newcomer gets through the first steps in a minute", { timeout: 180_000 }, async () => {
   const busy = loadavg()[0] > cpus().length;
   const began = Date.now();
-  const server = await startServer({ demo: true });
-  const browser = await launchBrowser();
-  try {
+  await onServer({ demo: true }, async (server, browser) => {
     const { address, curl } = await invitation(server);
     const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
     assert.ok(readme.includes(curl.replace(server.origin, "http://127.0.0.1:8080")), `the README shows another line than\n${curl}`);
@@ -113,13 +111,7 @@ test("a newcomer gets through the first steps in a minute", { timeout: 180_000 }
     await page.waitForLoadState();
     assert.equal(await page.locator("[data-demo-badge]").count(), 0);
     assert.deepEqual(errors, []);
-  } catch (error) {
-    console.error(server.output().slice(-4_000));
-    throw error;
-  } finally {
-    await browser.close();
-    await server.stop();
-  }
+  });
 });
 
 let pausable;
@@ -132,9 +124,7 @@ async function hasPause(page, origin) {
 }
 
 test("the first steps work without JavaScript", { timeout: 120_000 }, async () => {
-  const server = await startServer({ demo: true, env: { PAYSTORM__DEMO__PAYMENTS: "false", PAYSTORM__DEMO__LATENCY_MEDIAN_MS: "50" } });
-  const browser = await launchBrowser();
-  try {
+  await onServer({ demo: true, env: { PAYSTORM__DEMO__PAYMENTS: "false", PAYSTORM__DEMO__LATENCY_MEDIAN_MS: "50" } }, async (server, browser) => {
     const { address } = await invitation(server);
     const context = await browser.newContext({ javaScriptEnabled: false });
     const page = await context.newPage();
@@ -151,8 +141,5 @@ test("the first steps work without JavaScript", { timeout: 120_000 }, async () =
     await step(page, "thousand").getByRole("button").click();
     await page.waitForURL(`${server.origin}/`);
     assert.equal(await page.locator('[data-step="thousand"].done').count(), 1);
-  } finally {
-    await browser.close();
-    await server.stop();
-  }
+  });
 });

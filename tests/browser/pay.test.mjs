@@ -1,7 +1,7 @@
 // Two people in two browsers pay, on both stacks: the main job, watched through the page alone.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { launchBrowser, pay, person, recordStatuses, startServer, waitForStatus } from "./support.mjs";
+import { onServer, pay, person, recordStatuses, waitForStatus } from "./support.mjs";
 
 const LATENCY = { PAYSTORM__SIMULATOR__LATENCY_MEDIAN_MS: "500", PAYSTORM__SIMULATOR__LATENCY_SIGMA: "0" };
 const TRAVELLED = ["queued", "processing", "succeeded"];
@@ -21,9 +21,7 @@ async function balances(page) {
 }
 
 async function twoPeople(stack) {
-  const server = await startServer({ stack, env: LATENCY });
-  const browser = await launchBrowser();
-  try {
+  await onServer({ stack, env: LATENCY }, async (server, browser) => {
     const ada = await person(browser, server.origin, "Ada");
     const ben = await person(browser, server.origin, "Ben");
     const registered = ada.seen.navigations;
@@ -88,13 +86,7 @@ async function twoPeople(stack) {
     await ben.page.goto(`${server.origin}/wallets`);
     assert.deepEqual(await balances(ben.page), ["€30.25 EUR"]);
     assert.deepEqual([...ada.seen.errors, ...ben.seen.errors], []);
-  } catch (error) {
-    console.error(server.output().slice(-4_000));
-    throw error;
-  } finally {
-    await browser.close();
-    await server.stop();
-  }
+  });
 }
 
 test("two people pay, embedded parts", { timeout: 180_000 }, () => twoPeople("embedded"));

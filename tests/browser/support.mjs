@@ -121,6 +121,21 @@ export function launchBrowser() {
   return chromium.launch({ executablePath: process.env.PAYSTORM_CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 }
 
+// Runs a test with a server and a browser of its own; shows the end of the server's output where it fails.
+export async function onServer(options, test) {
+  const server = await startServer(options);
+  const browser = await launchBrowser();
+  try {
+    await test(server, browser);
+  } catch (error) {
+    console.error(server.output().slice(-4_000));
+    throw error;
+  } finally {
+    await browser.close();
+    await server.stop();
+  }
+}
+
 // A person with a browser of their own, registered and on Home. Counts what the page does on the network.
 export async function person(browser, origin, name, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });

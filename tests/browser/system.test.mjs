@@ -2,7 +2,7 @@
 // payment through its stations; and find the calls of a program in the log. On both stacks, through the pages alone.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { apiKey, charge, eventually, launchBrowser, pay, person, startServer, waitForStatus } from "./support.mjs";
+import { apiKey, charge, eventually, onServer, pay, person, waitForStatus } from "./support.mjs";
 
 const SETTINGS = { PAYSTORM__SIMULATOR__LATENCY_MEDIAN_MS: "60", PAYSTORM__SIMULATOR__LATENCY_SIGMA: "0", PAYSTORM__ENGINE__RETRY_DELAYS_MS: "50" };
 const LIVE = '[data-connection][data-state="live"]';
@@ -109,9 +109,7 @@ async function logged(server, ben, key) {
 }
 
 async function everything(stack) {
-  const server = await startServer({ stack, env: SETTINGS });
-  const browser = await launchBrowser();
-  try {
+  await onServer({ stack, env: SETTINGS }, async (server, browser) => {
     const ada = await person(browser, server.origin, "Ada");
     const ben = await person(browser, server.origin, "Ben");
     const key = await lesson(server, ada, ben);
@@ -119,22 +117,14 @@ async function everything(stack) {
     await explained(server, ben);
     await logged(server, ben, key);
     assert.deepEqual([...ada.seen.errors, ...ben.seen.errors], []);
-  } catch (error) {
-    console.error(server.output().slice(-4_000));
-    throw error;
-  } finally {
-    await browser.close();
-    await server.stop();
-  }
+  });
 }
 
 test("the System page teaches, embedded parts", { timeout: 180_000 }, () => everything("embedded"));
 test("the System page teaches, real parts", { timeout: 240_000 }, () => everything("real"));
 
 test("the lesson needs no JavaScript", { timeout: 120_000 }, async () => {
-  const server = await startServer({ env: SETTINGS });
-  const browser = await launchBrowser();
-  try {
+  await onServer({ env: SETTINGS }, async (server, browser) => {
     const ada = await person(browser, server.origin, "Ada");
     const plain = await browser.newContext({ javaScriptEnabled: false, storageState: await ada.context.storageState() });
     const page = await plain.newPage();
@@ -149,8 +139,5 @@ test("the lesson needs no JavaScript", { timeout: 120_000 }, async () => {
     await page.goto(`${server.origin}/how`);
     await page.getByRole("button", { name: /Send 2 × 200/ }).click();
     await page.locator("[data-verdict]").waitFor();
-  } finally {
-    await browser.close();
-    await server.stop();
-  }
+  });
 });
