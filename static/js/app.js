@@ -9,6 +9,7 @@ import { payPage } from "./pay.js";
 import { paymentPage } from "./payment.js";
 import { how } from "./how.js";
 import { lists } from "./lists.js";
+import { menus } from "./menu.js";
 import { plotsPage } from "./plots.js";
 import { search } from "./search.js";
 import { Socket } from "./socket.js";
@@ -19,9 +20,12 @@ import { keepTime } from "./time.js";
 
 enableCopy();
 keepTime();
-search();
+menus();
+const searchAgain = search();
 importPage();
 startPage();
+// A page that shows a new secret is the answer to a form: reading it again must not send the form again.
+if (document.querySelector("[data-secret]")) history.replaceState(null, "", location.pathname);
 
 if ("signedIn" in document.documentElement.dataset) {
   const socket = new Socket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
@@ -30,7 +34,7 @@ if ("signedIn" in document.documentElement.dataset) {
   payPage(socket);
   firstSteps(socket);
   paymentPage(socket);
-  lists(socket);
+  lists(socket, searchAgain);
   stats(socket);
   plotsPage(socket);
   system(socket);
