@@ -5,6 +5,7 @@ import { enableCopy } from "./copy.js";
 import { firstSteps } from "./first.js";
 import { home } from "./home.js";
 import { importPage } from "./import.js";
+import { menus } from "./menu.js";
 import { payPage } from "./pay.js";
 import { paymentPage } from "./payment.js";
 import { how } from "./how.js";
@@ -19,6 +20,7 @@ import { keepTime } from "./time.js";
 
 enableCopy();
 keepTime();
+menus();
 search();
 importPage();
 startPage();
