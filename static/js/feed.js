@@ -33,8 +33,8 @@ export class Feed {
     // The whole section, so that the way to the pill does not let it go.
     root.addEventListener("pointerenter", byMouse(true));
     root.addEventListener("pointerleave", byMouse(false));
-    this.#list.addEventListener("focusout", () => this.#drain());
-    this.#pill.addEventListener("click", () => this.#showAll());
+    // Without a pointer it was pressed by keyboard: who reads on does so from the newest row.
+    this.#pill.addEventListener("click", (event) => this.#showAll(event.detail === 0));
     setInterval(() => this.#tick(), 100);
     setInterval(() => this.#say(), SUMMARY_EVERY_MS);
   }
@@ -87,7 +87,7 @@ export class Feed {
 
   get frozen() {
     const scrolled = this.#list.childElementCount > 0 && this.#list.getBoundingClientRect().top < 0;
-    return this.#hovered || scrolled || this.#list.contains(document.activeElement);
+    return this.#hovered || scrolled || this.#root.contains(document.activeElement);
   }
 
   #drain() {
@@ -112,10 +112,11 @@ export class Feed {
     if (empty) empty.hidden = true;
   }
 
-  #showAll() {
+  #showAll(byKeyboard) {
     for (const row of this.#pending.splice(0)) this.#insert(row);
     this.#missed = 0;
     this.#hovered = false;
+    if (byKeyboard) this.#list.querySelector(".row-link")?.focus();
     this.#root.scrollIntoView({ block: "nearest" });
     this.#offer();
   }

@@ -136,6 +136,11 @@ export function operationForms(socket, scope, id, accepted) {
     if (!form) return;
     event.preventDefault();
     const build = () => ({ type: "operation.submit", ...operation(form, id) });
-    submit(socket, form, build, { done: (ack) => accepted(ack.payment) });
+    const done = (ack) => {
+      // Not a field any more that someone types into, or the page would keep it as it is.
+      if (form.contains(document.activeElement)) form.querySelector("button").focus({ preventScroll: true });
+      accepted(ack.payment);
+    };
+    submit(socket, form, build, { done });
   });
 }

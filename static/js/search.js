@@ -30,6 +30,7 @@ export function search() {
   const swap = (fresh, failed) => {
     document.querySelector("[data-list-pill]").hidden = true;
     const focused = results().contains(document.activeElement) ? document.activeElement.closest("[data-key]")?.dataset.key : undefined;
+    const onBars = document.activeElement.closest("[data-histogram]");
     for (const place of PARTS) {
       // A query that is half typed keeps what was found before.
       if (failed && place !== "[data-query-error]") continue;
@@ -44,6 +45,7 @@ export function search() {
     }
     if (focused) results().querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
     brush(choose);
+    if (onBars) results().querySelector('[data-histogram] a[tabindex="0"]')?.focus();
   };
 
   const go = async (address) => {

@@ -8,11 +8,10 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import { BINARY, apiKey, charge, eventually, onServer, pay, person, waitForStatus } from "./support.mjs";
+import { BINARY, LIVE, apiKey, charge, eventually, onServer, pay, person, waitForStatus } from "./support.mjs";
 
 const SECONDS = Number(process.env.PAYSTORM_LIVE_SECONDS ?? 15);
 const RATE = Number(process.env.PAYSTORM_LIVE_RATE ?? 1_000);
-const LIVE = '[data-connection][data-state="live"]';
 
 // Runs `paystorm load` on the account of this key; resolves with its report.
 async function load(origin, key) {

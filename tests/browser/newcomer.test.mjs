@@ -5,16 +5,9 @@ import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import test from "node:test";
-import { onServer } from "./support.mjs";
+import { LIVE, complaints, onServer } from "./support.mjs";
 
 const WAITING_MAX_MS = 60_000;
-
-function watch(page) {
-  const errors = [];
-  page.on("pageerror", (error) => errors.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
-  return errors;
-}
 
 // The address and the line that the start prints.
 async function invitation(server) {
@@ -64,13 +57,13 @@ test("a newcomer gets through the first steps in a minute", { timeout: 180_000 }
     assert.equal(JSON.parse(paid.stdout).status, "succeeded", paid.stdout + paid.stderr);
 
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-    const errors = watch(page);
+    const errors = complaints(page);
     // Fetched ahead by something that is no person: still good.
     assert.equal((await fetch(address)).status, 200);
     await page.goto(address);
     await page.waitForURL(`${server.origin}/`);
     await page.getByText("Corner Coffee").first().waitFor();
-    await page.locator('[data-connection][data-state="live"]').waitFor();
+    await page.locator(LIVE).waitFor();
     await page.locator("[data-demo-badge]").waitFor();
     assert.equal((await fetch(address)).status, 410, "it works once");
     // The line from the README was a payment as well.

@@ -1,21 +1,13 @@
 // The pages around payments, with a keyboard and a mouse: searching, choosing a time, paging, paying, importing, looking.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { launchBrowser, pay, person, startServer, waitForStatus } from "./support.mjs";
+import { LIVE, eventually, launchBrowser, pay, person, startServer, waitForStatus } from "./support.mjs";
 
 let server, browser, coffee;
-const live = (page) => page.locator('[data-connection][data-state="live"]').waitFor();
 const rows = (page) => page.locator("[data-list] [data-payment-id]");
 const open = async (path, page = coffee.page) => {
   await page.goto(server.origin + path);
-  await live(page);
-};
-const until = async (what, check, within_ms = 15_000) => {
-  const end = Date.now() + within_ms;
-  for (let last = await check(); last !== true; last = await check()) {
-    if (Date.now() > end) assert.fail(`${what}: last seen ${JSON.stringify(last)}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  await page.locator(LIVE).waitFor();
 };
 
 // One after the other on each stack: a test finds what the ones before it made.
@@ -27,7 +19,7 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     for (const [amount, card, status] of [["12.50", "visa", "succeeded"], ["20", "visa", "succeeded"], ["7", "chargeDeclinedInsufficientFunds", "declined"]]) {
       await waitForStatus(coffee.page, await pay(coffee.page, { verb: "Charge a card", amount, card: `pm_card_${card}` }), status);
     }
-    await until("search has all", async () => {
+    await eventually("search has all", async () => {
       await open("/payments?q=kind%3Acharge");
       return (await rows(coffee.page).count()) === 3 || (await rows(coffee.page).count());
     });
@@ -44,7 +36,7 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     await page.evaluate(() => (window.sameDocument = true));
     await page.keyboard.press("/");
     await page.keyboard.type("status:declined", { delay: 20 });
-    await until("one hit", async () => (await rows(page).count()) === 1 || (await rows(page).count()));
+    await eventually("one hit", async () => (await rows(page).count()) === 1 || (await rows(page).count()));
     assert.equal(new URL(page.url()).search, "?q=status%3Adeclined");
     assert.equal(await page.locator("[data-total]").innerText(), "1 payment");
     assert.match(await page.locator("[data-export]").getAttribute("href"), /^\/payments\.csv\?q=status/);
@@ -62,16 +54,16 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     await page.getByText("Nothing matches").waitFor();
     assert.equal(await page.locator("#q").getAttribute("aria-invalid"), null);
     await page.getByRole("link", { name: "Clear" }).click();
-    await until("everything again", async () => (await rows(page).count()) === 3);
+    await eventually("everything again", async () => (await rows(page).count()) === 3);
     assert.equal(new URL(page.url()).pathname + new URL(page.url()).search, "/payments");
 
     // A chip writes the query, and takes it back.
     await page.locator(".chip", { hasText: "succeeded" }).click();
-    await until("two hits", async () => (await rows(page).count()) === 2);
+    await eventually("two hits", async () => (await rows(page).count()) === 2);
     assert.equal(await page.locator("#q").inputValue(), 'status:"succeeded"');
     assert.equal(await page.evaluate(() => document.activeElement.className), "chip", "focus stays on the chip");
     await page.locator(".chip[aria-current]", { hasText: "succeeded" }).click();
-    await until("all hits", async () => (await rows(page).count()) === 3);
+    await eventually("all hits", async () => (await rows(page).count()) === 3);
     assert.equal(await page.evaluate(() => window.sameDocument), true, "nothing of this left the page");
 
     // The keyboard moves and opens.
@@ -95,11 +87,11 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     assert.equal(await page.locator(".brush").count(), 1);
     await page.mouse.move(box.x + box.width - 1, box.y + 20);
     await page.mouse.up();
-    await until("narrowed", async () => created.test(await page.locator("#q").inputValue()));
+    await eventually("narrowed", async () => created.test(await page.locator("#q").inputValue()));
     await page.locator(".chip-group", { hasText: "Time" }).waitFor();
     assert.equal(await rows(page).count(), 3);
     await page.locator(".chip-group", { hasText: "Time" }).locator("a").click();
-    await until("wide again", async () => (await page.locator("#q").inputValue()) === "");
+    await eventually("wide again", async () => (await page.locator("#q").inputValue()) === "");
     await page.locator(".chip-group", { hasText: "Time" }).waitFor({ state: "detached" });
 
     await page.locator("[data-histogram] a[tabindex='0']").focus();
@@ -107,7 +99,7 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     await page.keyboard.press("Shift+ArrowLeft");
     await page.keyboard.press("Shift+ArrowLeft");
     await page.keyboard.press("Enter");
-    await until("narrowed", async () => created.test(await page.locator("#q").inputValue()));
+    await eventually("narrowed", async () => created.test(await page.locator("#q").inputValue()));
     const [, from, to] = created.exec(await page.locator("#q").inputValue());
     assert.equal(Number(to) - Number(from), 30, "three bars of ten seconds");
   });
@@ -161,7 +153,7 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
 
   test("plots share one cursor, and follow the arrows", { timeout: 60_000 }, async () => {
     const { page } = coffee;
-    await until("plots", async () => {
+    await eventually("plots", async () => {
       await open("/insights");
       return (await page.locator("[data-plot]").count()) >= 4;
     });

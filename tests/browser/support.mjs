@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import test from "node:test";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
@@ -14,6 +15,9 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const BINARY = process.env.PAYSTORM_BIN ?? join(ROOT, "target/release/paystorm");
 const START_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 20_000;
+// Where a page says that its numbers are the latest.
+export const LIVE = '[data-connection][data-state="live"]';
+export const PASSWORD = "a long and quiet river";
 
 function needed(name) {
   const value = process.env[name];
@@ -136,24 +140,48 @@ export async function onServer(options, test) {
   }
 }
 
+// The same test on both stacks, each with a server and a browser of its own.
+export function onEachStack(name, { timeout = 180_000, ...options }, body) {
+  for (const stack of ["embedded", "real"]) {
+    test(`${name}, ${stack} parts`, { timeout }, () => onServer({ stack, ...options }, body));
+  }
+}
+
+// What a page complains about, from now on.
+export function complaints(page) {
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  return errors;
+}
+
+// Sends the form of the sign-in page in a browser of its own, whatever comes of it.
+export async function signIn(browser, origin, email, password = PASSWORD) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(`${origin}/sign-in`);
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  return { context, page };
+}
+
 // A person with a browser of their own, registered and on Home. Counts what the page does on the network.
 export async function person(browser, origin, name, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
-  const seen = { navigations: 0, sockets: 0, requests: [], errors: [] };
+  const seen = { navigations: 0, sockets: 0, requests: [], errors: complaints(page) };
   page.on("framenavigated", (frame) => frame === page.mainFrame() && (seen.navigations += 1));
   page.on("websocket", () => (seen.sockets += 1));
   page.on("request", (request) => seen.requests.push(request.url()));
-  page.on("pageerror", (error) => seen.errors.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && seen.errors.push(message.text()));
   const email = `${name.toLowerCase().replaceAll(" ", "-")}-${randomBytes(4).toString("hex")}@example.com`;
   await page.goto(`${origin}/register`);
   await page.getByLabel("Name").fill(name);
   await page.getByLabel("E-mail").fill(email);
-  await page.getByLabel("Password").fill("a long and quiet river");
+  await page.getByLabel("Password").fill(PASSWORD);
   await page.getByRole("button", { name: "Make the account" }).click();
   await page.waitForURL(`${origin}/`);
-  await page.locator('[data-connection][data-state="live"]').waitFor();
+  await page.locator(LIVE).waitFor();
   // Away from where the button was: a mouse over the feed would hold it.
   await page.mouse.move(0, 0);
   return { context, page, email, name, seen };
@@ -170,9 +198,9 @@ export async function apiKey({ context }, origin) {
   return key;
 }
 
-// Charges a card over the API; resolves with the payment's id once it is accepted.
-export async function charge(origin, key, amount = 500) {
-  const body = new URLSearchParams({ amount, currency: "eur", payment_method: "pm_card_visa", confirm: "true" });
+// Charges a card over the API; resolves with the payment's id once it is accepted. `more` are further parameters.
+export async function charge(origin, key, amount = 500, more = {}) {
+  const body = new URLSearchParams({ amount, currency: "eur", payment_method: "pm_card_visa", confirm: "true", ...more });
   const headers = { authorization: `Bearer ${key}`, prefer: "respond-async" };
   const answer = await fetch(`${origin}/v1/payment_intents`, { method: "POST", headers, body });
   if (!answer.ok) throw new Error(`charge: ${answer.status} ${await answer.text()}`);
@@ -223,4 +251,13 @@ export async function pay(page, { verb, amount, card, to, bank }) {
 // Waits until the feed's row of this payment has a status.
 export function waitForStatus(page, id, status) {
   return page.locator(`[data-feed-rows] [data-payment-id="${id}"][data-status="${status}"]`).waitFor({ timeout: 15_000 });
+}
+
+// Waits until search finds so many payments; leaves the page on what it found.
+export function searchFinds(page, origin, query, count) {
+  return eventually(`search finds ${count} for "${query}"`, async () => {
+    await page.goto(`${origin}/payments?q=${encodeURIComponent(query)}`);
+    const found = await page.locator("[data-list] [data-payment-id]").count();
+    return found === count || found;
+  });
 }

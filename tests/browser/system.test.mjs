@@ -2,10 +2,9 @@
 // payment through its stations; and find the calls of a program in the log. On both stacks, through the pages alone.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { apiKey, charge, eventually, onServer, pay, person, waitForStatus } from "./support.mjs";
+import { LIVE, apiKey, charge, eventually, onEachStack, onServer, pay, person, waitForStatus } from "./support.mjs";
 
 const SETTINGS = { PAYSTORM__SIMULATOR__LATENCY_MEDIAN_MS: "60", PAYSTORM__SIMULATOR__LATENCY_SIGMA: "0", PAYSTORM__ENGINE__RETRY_DELAYS_MS: "50" };
-const LIVE = '[data-connection][data-state="live"]';
 const BANNER = '[data-banner="workers"]';
 const PAYMENTS = 40;
 
@@ -108,20 +107,15 @@ async function logged(server, ben, key) {
   assert.doesNotMatch(text, /4242|987/);
 }
 
-async function everything(stack) {
-  await onServer({ stack, env: SETTINGS }, async (server, browser) => {
-    const ada = await person(browser, server.origin, "Ada");
-    const ben = await person(browser, server.origin, "Ben");
-    const key = await lesson(server, ada, ben);
-    await replay(server, ben);
-    await explained(server, ben);
-    await logged(server, ben, key);
-    assert.deepEqual([...ada.seen.errors, ...ben.seen.errors], []);
-  });
-}
-
-test("the System page teaches, embedded parts", { timeout: 180_000 }, () => everything("embedded"));
-test("the System page teaches, real parts", { timeout: 240_000 }, () => everything("real"));
+onEachStack("the System page teaches", { timeout: 240_000, env: SETTINGS }, async (server, browser) => {
+  const ada = await person(browser, server.origin, "Ada");
+  const ben = await person(browser, server.origin, "Ben");
+  const key = await lesson(server, ada, ben);
+  await replay(server, ben);
+  await explained(server, ben);
+  await logged(server, ben, key);
+  assert.deepEqual([...ada.seen.errors, ...ben.seen.errors], []);
+});
 
 test("the lesson needs no JavaScript", { timeout: 120_000 }, async () => {
   await onServer({ env: SETTINGS }, async (server, browser) => {
