@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(lines(b"a,b\n1,2\n"), [1, 2]);
         assert_eq!(lines(b"a,b\r\n\r\n\r\n1,\"x\ny\"\r\n3,4"), [1, 4, 6]);
         assert_eq!(lines(b"\xef\xbb\xbf\"a\",b\n\"1\",2\n"), [1, 2]);
-        assert_eq!(lines(b""), []);
+        assert!(lines(b"").is_empty());
     }
 
     #[test]
