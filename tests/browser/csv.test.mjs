@@ -10,7 +10,7 @@ const NUMBERS = ["Rows read", "Queued", "Known from before", "Refused"];
 
 // Each mistake with the column that is named for it, and a word of what is said.
 const MISTAKES = [
-  ["bad-1,charge,a lot,eur,pm_card_visa,,", "amount", "decimal"],
+  ["bad-1,charge,a lot,eur,pm_card_visa,,", "amount", "not an amount: write it like 12.50"],
   ["bad-2,charge,1.005,eur,pm_card_visa,,", "amount", "EUR has 2 decimals"],
   ["bad-3,charge,1.00,euro,pm_card_visa,,", "currency", "three-letter"],
   ["bad-4,chrage,1.00,eur,pm_card_visa,,", "kind", "One of charge, topup, transfer or payout"],
