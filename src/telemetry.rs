@@ -1,5 +1,6 @@
 //! Logs and metrics. Called once, by the composition root; depends on the engine's counters and on nothing else.
 
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 use prometheus::core::{Collector, Desc};
@@ -18,6 +19,8 @@ use crate::engine::Counters;
 pub fn start_logging(settings: &TelemetrySettings) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&settings.log_level)?;
     let logs = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for people at a terminal; in a file or a journal they are noise.
+    let logs = logs.with_ansi(std::io::stderr().is_terminal());
     let started = match settings.log_format {
         LogFormat::Json => logs.json().flatten_event(true).try_init(),
         LogFormat::Text => logs.with_target(false).try_init(),

@@ -31,8 +31,8 @@ pub enum AccountError {
         /// Seconds until the next attempt.
         retry_after_s: u64,
     },
-    /// A name that is empty or too long.
-    #[error("A name needs 1 to 100 characters.")]
+    /// A name that is empty, too long, or has characters that nobody sees.
+    #[error("A name needs 1 to 100 characters, none of them invisible.")]
     Name,
     /// No such thing, or someone else's.
     #[error("There is no such {0}.")]

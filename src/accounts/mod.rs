@@ -372,7 +372,10 @@ impl Credentials<'_> {
 
 fn display_name(name: &str) -> Result<String, AccountError> {
     let name = name.trim();
-    let ok = (1..=NAME_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    // Characters that turn the direction of writing would turn the rows in which others read the name.
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let ok =
+        (1..=NAME_MAX).contains(&name.chars().count()) && !name.chars().any(|c| c.is_control() || turns(c));
     if ok { Ok(name.to_owned()) } else { Err(AccountError::Name) }
 }
 

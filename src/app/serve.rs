@@ -271,9 +271,10 @@ async fn web_state(
     })
 }
 
-/// On loopback whoever is signed in operates the installation: nobody else's computer can reach it.
+/// On loopback whoever is signed in operates the installation: nobody else's computer can reach it, unless a proxy on this
+/// one lets it.
 fn operators(settings: &Settings, address: SocketAddr) -> Operators {
-    if address.ip().is_loopback() {
+    if address.ip().is_loopback() && settings.server.sign_of_proxy().is_none() {
         return Operators::Everyone;
     }
     Operators::Named(settings.accounts.operators.iter().map(|email| email.trim().to_lowercase()).collect())

@@ -137,13 +137,7 @@ impl Settings {
         if !server.bind_address().is_some_and(|bind| bind.ip().is_loopback()) {
             return Some(format!("is for this machine only, but server.bind is {}", server.bind));
         }
-        let proxy = [
-            ("public_url", !server.public_url.is_empty()),
-            ("trusted_proxies", !server.trusted_proxies.is_empty()),
-            ("allowed_origins", !server.allowed_origins.is_empty()),
-            ("secure_cookies", server.secure_cookies),
-        ];
-        if let Some((key, _)) = proxy.into_iter().find(|(_, set)| *set) {
+        if let Some(key) = server.sign_of_proxy() {
             return Some(format!("is for this machine only, but server.{key} is set"));
         }
         let real = [
@@ -157,6 +151,19 @@ impl Settings {
 }
 
 impl ServerSettings {
+    /// The first setting that only makes sense with a proxy in front, if any is set: then a peer on loopback may be
+    /// anyone.
+    #[must_use]
+    pub fn sign_of_proxy(&self) -> Option<&'static str> {
+        let signs = [
+            ("public_url", !self.public_url.is_empty()),
+            ("trusted_proxies", !self.trusted_proxies.is_empty()),
+            ("allowed_origins", !self.allowed_origins.is_empty()),
+            ("secure_cookies", self.secure_cookies),
+        ];
+        signs.into_iter().find_map(|(key, set)| set.then_some(key))
+    }
+
     /// The socket address to listen on; `None` unless `bind` is an IP address (or `localhost`) and a port.
     #[must_use]
     pub fn bind_address(&self) -> Option<SocketAddr> {

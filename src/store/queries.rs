@@ -310,8 +310,9 @@ macro_rules! shared_queries {
             use schema::payment::dsl;
             let found: Vec<rows::PaymentRow> = dsl::payment
                 .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
-                // A literal, not a parameter: only then does SQLite see that its partial index fits.
-                .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("parked <> 0"))
+                // Literals, not parameters: by the first SQLite sees that its partial index fits, by the second
+                // MySQL that its index on the expression does.
+                .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("parked <> 0 AND NULLIF(parked, 0) = 1"))
                 .order(dsl::id.desc())
                 .limit(i64::from(limit))
                 .select(rows::PaymentRow::as_select())

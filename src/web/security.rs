@@ -6,6 +6,7 @@ use std::sync::Arc;
 use actix_web::body::MessageBody;
 use actix_web::cookie::{Cookie, SameSite, time::Duration as CookieDuration};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
@@ -353,9 +354,13 @@ pub fn client_address(state: &WebState, request: &HttpRequest) -> String {
 /// # Errors
 /// What the handler failed with.
 pub async fn edge(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    // Whatever can be got can be asked for by HEAD (RFC 9110, 9.3.2); the server sends the head of the answer alone.
+    if *request.method() == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
     let state = request.app_data::<web::Data<WebState>>().cloned();
     let id = RequestId::generate();
     request.extensions_mut().insert(id);

@@ -21,9 +21,11 @@ import { keepTime } from "./time.js";
 enableCopy();
 keepTime();
 menus();
-search();
+const searchAgain = search();
 importPage();
 startPage();
+// A page that shows a new secret is the answer to a form: reading it again must not send the form again.
+if (document.querySelector("[data-secret]")) history.replaceState(null, "", location.pathname);
 
 if ("signedIn" in document.documentElement.dataset) {
   const socket = new Socket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
@@ -32,7 +34,7 @@ if ("signedIn" in document.documentElement.dataset) {
   payPage(socket);
   firstSteps(socket);
   paymentPage(socket);
-  lists(socket);
+  lists(socket, searchAgain);
   stats(socket);
   plotsPage(socket);
   system(socket);

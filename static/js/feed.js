@@ -6,6 +6,8 @@ import { createRow, findRow, hintProcessing, updateRow } from "./row.js";
 const NEW_PER_SECOND = 10;
 const SUMMARY_EVERY_MS = 5_000;
 
+const madeAt = (node) => Number(node.querySelector(".row-time").dataset.ms);
+
 export class Feed {
   #root;
   #list;
@@ -60,6 +62,9 @@ export class Feed {
       if (this.#pending[at].version < row.version) this.#pending[at] = row;
       return;
     }
+    // Below the oldest there may be others that were never shown here: what is older than all belongs to the lists.
+    const oldest = this.#list.lastElementChild;
+    if (oldest && row.created_ms < madeAt(oldest)) return;
     this.#summary.fresh += 1;
     this.#pending.push(row);
     this.#pendingIds.add(row.id);
@@ -98,7 +103,9 @@ export class Feed {
     this.#pendingIds.delete(row.id);
     const node = createRow(row);
     node.classList.add("fresh");
-    this.#list.prepend(node);
+    // Newest first, also when something was missed and is read again later.
+    const older = [...this.#list.children].find((other) => madeAt(other) <= row.created_ms);
+    this.#list.insertBefore(node, older ?? null);
     this.#shown.push(performance.now());
     while (this.#list.childElementCount > this.#limit) this.#list.lastElementChild.remove();
     const empty = this.#root.querySelector("[data-feed-empty]");

@@ -10,6 +10,7 @@ async function deliver(socket, message, say) {
     try {
       return await socket.request(message);
     } catch (error) {
+      if (socket.state === "ended") throw { message: "Not sent: you were signed out. Reload the page to sign in again." };
       if (error.code !== "disconnected" || n === TRIES) throw error;
       say("Waiting for the connection…");
       if (!(await socket.untilLive(15_000))) throw { message: "Not sent: there is no connection. Press again once it is back; nothing is paid twice." };
@@ -52,6 +53,7 @@ function card(form) {
 
 function amountOf(form, currency) {
   const minor = parseAmount(form.elements.amount.value, currency);
+  if (minor === 0) throw { param: "amount", message: "Must be more than zero." };
   if (minor === null) throw { param: "amount", message: `Not an amount of ${currency.toUpperCase()}: write it like ${decimal(1250, currency)}.` };
   return minor;
 }
@@ -62,6 +64,7 @@ function payment(form) {
   const message = { kind, amount: amountOf(form, currency), currency, idempotency_key: form.elements.idempotency_key.value };
   if (kind === "charge" || kind === "topup") Object.assign(message, card(form));
   if (kind === "transfer") message.destination = form.elements.destination.value.trim();
+  if (message.destination === "") throw { param: "destination", message: "Who gets it? An e-mail address or an account's id." };
   if (kind === "payout") message.bank_account = form.elements.bank_account.value;
   if (kind === "charge" && form.elements.capture_method.checked) message.capture_method = "manual";
   const description = form.elements.description.value.trim();

@@ -2,6 +2,7 @@
 // eyes can follow; the times are the payment's own. Without motion where people ask for none.
 import { duration } from "./format.js";
 import { fetchRow } from "./rows.js";
+import { signedOut } from "./session.js";
 
 const STATIONS = ["writer", "queue", "worker", "ledger", "index"];
 const SLOWER = 12;
@@ -130,6 +131,7 @@ function compare(form) {
     said.textContent = "Sending…";
     try {
       const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+      if (signedOut(answer)) return;
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       const [old, next] = [document, fresh].map((from) => from.querySelector('[data-live="compare"]'));
       if (next?.childElementCount > 0) old.replaceChildren(...next.childNodes);

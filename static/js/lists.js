@@ -1,7 +1,11 @@
-// Lists of payments: the keyboard, and rows that change in place.
+// Lists of payments: the keyboard, rows that change in place, and word of new ones.
 
+import { grouped } from "./format.js";
 import { refreshLive } from "./live.js";
 import { findRow, hintProcessing, updateRow } from "./row.js";
+
+// New payments that are counted one by one.
+const KNOWN_MAX = 1_000;
 
 function typing(event) {
   return event.target.closest?.("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey;
@@ -10,7 +14,11 @@ function typing(event) {
 function keys() {
   const search = document.querySelector("[data-search] input[name=q]");
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && event.target === search) return search.blur();
+    if (event.key === "Escape" && event.target === search) {
+      // A browser would empty the field and leave the results.
+      event.preventDefault();
+      return search.blur();
+    }
     if (typing(event)) return;
     if (event.key === "/" && search) {
       event.preventDefault();
@@ -30,14 +38,37 @@ function move(step) {
   links[to].scrollIntoView({ block: "nearest" });
 }
 
-export function lists(socket) {
-  keys();
+// Says how many payments were made since the list was read; pressing it reads the list again. Only where new ones would
+// stand on top: on the first page, with nothing asked for.
+function word(again) {
+  const pill = document.querySelector("[data-list-pill]");
+  const known = new Set();
+  let missed = 0;
+  pill.addEventListener("click", () => {
+    known.clear();
+    missed = 0;
+    again();
+  });
+  return (list, frame) => {
+    if (location.search !== "") return;
+    if (pill.hidden) {
+      known.clear();
+      missed = 0;
+    }
+    const newest = Number(list.querySelector(".row-time")?.dataset.ms ?? 0);
+    for (const row of frame.rows) if (row.created_ms > newest && known.size < KNOWN_MAX) known.add(row.id);
+    missed += frame.skipped ?? 0;
+    if (known.size === 0) return;
+    pill.textContent = missed > 0 || known.size === KNOWN_MAX ? "Show the newest" : `Show ${grouped(known.size)} new`;
+    pill.hidden = false;
+  };
+}
+
+function payments(socket, again) {
   // Search replaces the list; it is looked up each time.
   const rows = () => document.querySelector("[data-live-rows]");
-  const wallets = document.querySelector('[data-live="wallets"], [data-live="wallet-balance"]');
-  if (!document.querySelector("[data-results], [data-live-rows]") && !wallets) return;
+  const tell = word(again);
   const handle = (frame) => {
-    if (wallets) return frame.type === "payment.updated" ? refreshLive() : undefined;
     const list = rows();
     if (!list) return;
     if (frame.type === "progress") {
@@ -48,6 +79,18 @@ export function lists(socket) {
       const node = findRow(list, row.id);
       if (node) updateRow(node, row);
     }
+    if (frame.type === "payment.updated") tell(list, frame);
   };
-  socket.subscribe({ topic: "payments", max_per_second: 20 }, handle, (first) => wallets && !first && refreshLive());
+  // What was under way when the page was made may have ended before it listened.
+  const resync = (first) => (!first || rows()?.querySelector("[data-status=queued], [data-status=processing]")) && again();
+  socket.subscribe({ topic: "payments", max_per_second: 20 }, handle, resync);
+}
+
+// `again` reads the results of search anew, on the page that has some.
+export function lists(socket, again) {
+  keys();
+  if (again) return payments(socket, again);
+  if (!document.querySelector('[data-live="wallets"], [data-live="wallet-balance"]')) return;
+  const handle = (frame) => frame.type === "payment.updated" && refreshLive();
+  socket.subscribe({ topic: "payments", max_per_second: 20 }, handle, (first) => first || refreshLive());
 }

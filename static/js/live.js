@@ -1,5 +1,5 @@
 // Parts of a page that the server renders anew after something changed: `[data-live]`. Fetched only after a push says
-// so, at most once a second; never on a timer of its own.
+// so, at most once a second; never on a timer of its own. `[data-live-from]` names an address with those parts alone.
 
 const LEAST_BETWEEN_MS = 1_000;
 let last = 0;
@@ -20,7 +20,8 @@ async function run() {
   running = true;
   last = Date.now();
   try {
-    const response = await fetch(location.href, { headers: { accept: "text/html" } });
+    const from = document.querySelector("[data-live-from]")?.dataset.liveFrom ?? location.href;
+    const response = await fetch(from, { headers: { accept: "text/html" } });
     if (response.ok) replace(new DOMParser().parseFromString(await response.text(), "text/html"));
   } catch {
     // The connection indicator says so already; the next push or reconnect tries again.

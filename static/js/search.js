@@ -17,9 +17,10 @@ export function withTime(query, from, until) {
   return [...kept, `created>=${from}`, `created<${until}`].join(" ");
 }
 
+// Returns what reads the results anew, as they are at this address; on other pages nothing.
 export function search() {
   const form = document.querySelector("[data-search]");
-  if (!form) return;
+  if (!form) return undefined;
   const input = form.elements.q;
   const results = () => document.querySelector("[data-results]");
   let timer = 0;
@@ -27,6 +28,7 @@ export function search() {
   let flying = null;
 
   const swap = (fresh, failed) => {
+    document.querySelector("[data-list-pill]").hidden = true;
     const focused = results().contains(document.activeElement) ? document.activeElement.closest("[data-key]")?.dataset.key : undefined;
     const onBars = document.activeElement.closest("[data-histogram]");
     for (const place of PARTS) {
@@ -62,7 +64,7 @@ export function search() {
       swap(new DOMParser().parseFromString(text, "text/html"), response.status === 400);
     } catch (error) {
       if (error.name === "AbortError") return;
-      // The connection indicator says so; the next key tries again.
+      // The connection indicator says so; the next key tries again, and so does the page once it is live.
     }
     if (mine === asked) results().removeAttribute("aria-busy");
   };
@@ -91,4 +93,5 @@ export function search() {
     if (link.closest(".pager")) results().scrollIntoView({ block: "nearest" });
   });
   brush(choose);
+  return () => go(location.pathname + location.search);
 }

@@ -2,6 +2,7 @@
 // parked operations of the System page.
 import { refreshLive } from "./live.js";
 import { icon } from "./notice.js";
+import { signedOut } from "./session.js";
 
 function button(action) {
   const form = document.createElement("form");
@@ -51,8 +52,8 @@ function switches() {
     press.setAttribute("aria-busy", "true");
     try {
       const body = new URLSearchParams(new FormData(form));
-      const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
-      if (answer.type !== "opaqueredirect") form.submit();
+      const answer = await fetch(form.action, { method: "POST", body });
+      if (!signedOut(answer) && !answer.ok) form.submit();
     } catch {
       // The connection indicator says why; pressing again is harmless.
     } finally {

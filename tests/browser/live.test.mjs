@@ -36,15 +36,12 @@ function observe(page) {
     window.observed = seen;
     const known = new Set([...list.children].map((row) => row.dataset.paymentId));
     // The moment of the insertion itself: an observer is told later, by as much as the page is busy.
-    const prepend = list.prepend;
-    list.prepend = (...rows) => {
-      prepend.apply(list, rows);
+    const insertBefore = list.insertBefore;
+    list.insertBefore = (row, older) => {
+      insertBefore.call(list, row, older);
       const now = performance.now();
-      for (const row of rows) {
-        if (known.has(row.dataset.paymentId)) continue;
-        known.add(row.dataset.paymentId);
-        seen.added.push(now);
-      }
+      if (!known.has(row.dataset.paymentId)) seen.added.push(now);
+      known.add(row.dataset.paymentId);
       seen.added = seen.added.filter((at) => at > now - 1_000);
       seen.perSecondMax = Math.max(seen.perSecondMax, seen.added.length);
       // One more for the moment between an insertion and the removal of the oldest.
@@ -91,6 +88,34 @@ test("the feed keeps its bounds under load", { timeout: 120_000 + SECONDS * 2_00
     else assert.ok(p95 < 100, `long tasks: p95 ${p95} ms`);
     assert.ok(after < before * 1.25 + 1e6, `the heap grew from ${before} to ${after}`);
     assert.equal(report.accepted, report.sent);
+    assert.deepEqual(ada.seen.errors, []);
+  });
+});
+
+test("the feed stands newest first, whatever is read again", { timeout: 60_000 }, async () => {
+  await onServer({}, async (server, browser) => {
+    const ada = await person(browser, server.origin, "Ada");
+    const key = await apiKey(ada, server.origin);
+    const made = [];
+    for (let n = 0; n < 60; n += 1) made.push(await charge(server.origin, key, 100 + n));
+    await ada.page.reload();
+    await ada.page.locator(LIVE).waitFor();
+    const last = await charge(server.origin, key, 999);
+    await waitForStatus(ada.page, last, "succeeded");
+    // Longer than rows that were wrongly taken for new would need to come in, ten a second.
+    await ada.page.waitForTimeout(3_000);
+    const shown = await ada.page.locator("[data-feed-rows] > [data-payment-id]").evaluateAll((rows) => rows.map((row) => row.dataset.paymentId));
+    const expected = [...made, last].reverse();
+    assert.deepEqual(shown, expected.slice(0, shown.length));
+    // An old one that changes is no news.
+    const refunding = await fetch(`${server.origin}/v1/refunds`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}` },
+      body: new URLSearchParams({ payment_intent: made[0] }),
+    });
+    assert.equal(refunding.status, 200, await refunding.text());
+    await ada.page.waitForTimeout(1_000);
+    assert.equal(await ada.page.locator(`[data-feed-rows] > [data-payment-id="${made[0]}"]`).count(), 0);
     assert.deepEqual(ada.seen.errors, []);
   });
 });

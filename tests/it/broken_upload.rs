@@ -11,6 +11,8 @@ use crate::server::{Server, on_both_stacks};
 on_both_stacks!(an_upload_that_broke_off_goes_on);
 
 const ROWS: usize = 2_000;
+/// Between the parts of the form.
+pub const BOUNDARY: &str = "edge";
 const END: &str = "\r\n--edge--\r\n";
 
 /// Asks until the page says it.
@@ -25,8 +27,8 @@ async fn until(server: &Server, path: &str, session: &str, said: impl Fn(&str) -
     panic!("{path} never said it: {}", server.page(path, session).await.1);
 }
 
-/// Sends a form with a file by hand, as much of it as `sent` says.
-async fn send(server: &Server, session: &str, csrf: &str, file: &str, sent: usize) -> TcpStream {
+/// The form with a file, as a browser would send it.
+pub fn form_with_file(csrf: &str, file: &str) -> String {
     let field = |name: &str, value: &str| {
         format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"{value}\r\n")
     };
@@ -35,9 +37,14 @@ async fn send(server: &Server, session: &str, csrf: &str, file: &str, sent: usiz
         field("name", "\r\n\r\ntill"),
         field("file", "; filename=\"till.csv\"\r\nContent-Type: text/csv\r\n"),
     ];
-    let body = format!("{}{file}{END}", head.concat());
+    format!("{}{file}{END}", head.concat())
+}
+
+/// Sends the form by hand, as much of its file as `sent` says.
+async fn send(server: &Server, session: &str, csrf: &str, file: &str, sent: usize) -> TcpStream {
+    let body = form_with_file(csrf, file);
     let request = format!(
-        "POST /payments/import HTTP/1.1\r\nHost: {}\r\nOrigin: {}\r\nCookie: {session}\r\nContent-Type: multipart/form-data; boundary=edge\r\nContent-Length: {}\r\n\r\n",
+        "POST /payments/import HTTP/1.1\r\nHost: {}\r\nOrigin: {}\r\nCookie: {session}\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {}\r\n\r\n",
         server.address,
         server.url,
         body.len()

@@ -18,6 +18,7 @@ mod browser;
 mod budget;
 mod corruption;
 mod crash;
+mod crash_import;
 mod demo;
 mod durability;
 mod engine;

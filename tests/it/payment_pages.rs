@@ -206,7 +206,17 @@ async fn files_are_imported_once(server: Arc<Server>) {
     assert!(server.page(&to, &shop).await.1.contains("currency is missing"));
     let endless = format!("key,amount,currency\na,\"{}", "x".repeat(300_000));
     let (_, to) = upload(&server, &shop, &csrf, "endless", &endless).await;
-    assert!(server.page(&to, &shop).await.1.contains("Is a quote left open in it?"));
+    let page = server.page(&to, &shop).await.1;
+    assert!(page.contains("Line 2 opens a quote that is never closed"), "{page}");
+    // A row that is too long stops no other.
+    let long = "x".repeat(70_000);
+    let file = format!(
+        "key,amount,currency,payment_method,description\na,1,eur,pm_card_visa,{long}\nb,1,eur,pm_card_visa,\n"
+    );
+    let (_, to) = upload(&server, &shop, &csrf, "long", &file).await;
+    let page = server.page(&to, &shop).await.1;
+    assert_eq!(counts(&page), ["2", "1", "0", "1"], "{page}");
+    assert!(page.contains("This row is longer than 64 KiB."), "{page}");
 }
 
 async fn new_payments_and_wallets(server: Arc<Server>) {

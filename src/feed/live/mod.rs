@@ -244,21 +244,30 @@ impl LiveHub {
         self.hint(payment, Hint::Processing { attempt });
     }
 
-    /// Passes on that these payments can be found by search now. Lossy, like [`Self::progress`].
+    /// Passes on that search finds these payments now, as they came to rest; what is under way is indexed again anyway.
+    /// Lossy, like [`Self::progress`].
     pub fn indexed(&self, payments: &[Arc<Payment>]) {
         let now = Timestamp::now();
         let watched = !self.topics.read().is_empty();
-        for payment in payments {
-            // A payment that changes is indexed again; when search first found it stays as it was.
-            let us = now.micros_since(payment.submission().created_at);
-            let indexed_us = self.indexed.update(payment.id(), || us, |first| *first);
+        for payment in payments.iter().filter(|payment| payment.state().status.is_at_rest()) {
+            let created = payment.submission().created_at;
+            let us = now.micros_since(created);
+            let settled_us = payment.state().settled_at.map_or(0, |at| at.micros_since(created));
+            // What changes later (a refund) is indexed again; when search first found its end stays as it was.
+            let first = |first: &mut u64| {
+                if *first < settled_us {
+                    *first = us;
+                }
+                *first
+            };
+            let indexed_us = self.indexed.update(payment.id(), || us, first);
             if watched {
                 self.hint(payment, Hint::Indexed { indexed_us });
             }
         }
     }
 
-    /// How long it took until search found this payment, in microseconds, where this process saw it not long ago.
+    /// How long it took until search found this payment at rest, in microseconds, where this process saw it not long ago.
     #[must_use]
     pub fn indexed_us(&self, payment: PaymentId) -> Option<u64> {
         self.indexed.get(&payment)

@@ -30,7 +30,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/{id}", web::get().to(payment_intents::retrieve))
         .route("/{id}/confirm", web::post().to(payment_intents::confirm))
         .route("/{id}/capture", web::post().to(payment_intents::capture))
-        .route("/{id}/cancel", web::post().to(payment_intents::cancel));
+        .route("/{id}/cancel", web::post().to(payment_intents::cancel))
+        .default_service(web::to(unrecognized));
     let scope = web::scope("/v1")
         .wrap(from_fn(capture::record))
         .service(intents)

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use bytes::{Buf, Bytes};
 use tokio::sync::mpsc;
 
-use super::{BYTES_MAX, ROW_BYTES_MAX};
+use super::BYTES_MAX;
 
 /// Chunks that may wait.
 const CHUNKS: usize = 4;
@@ -38,22 +38,13 @@ pub struct Body {
     current: Bytes,
     ended: bool,
     bytes: u64,
-    /// Bytes handed out since the last whole row.
-    since_row: u64,
 }
 
 /// Both ends of an upload.
 #[must_use]
 pub fn body() -> (Filling, Body) {
     let (sender, chunks) = mpsc::channel(CHUNKS);
-    (Filling(sender), Body { chunks, current: Bytes::new(), ended: false, bytes: 0, since_row: 0 })
-}
-
-impl Body {
-    /// A row is whole: the next one may be as long again.
-    pub(super) const fn row_read(&mut self) {
-        self.since_row = 0;
-    }
+    (Filling(sender), Body { chunks, current: Bytes::new(), ended: false, bytes: 0 })
 }
 
 impl Read for Body {
@@ -62,7 +53,10 @@ impl Read for Body {
             match self.chunks.blocking_recv() {
                 Some(Chunk::Bytes(bytes)) => self.current = bytes,
                 Some(Chunk::End) => self.ended = true,
-                None => return Err(io::Error::other("The upload broke off before its end.")),
+                None => {
+                    let cause = "The upload broke off before its end.";
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, cause));
+                }
             }
         }
         let count = into.len().min(self.current.len());
@@ -72,17 +66,12 @@ impl Read for Body {
         self.current.advance(count);
         let more = u64::try_from(count).unwrap_or(u64::MAX);
         self.bytes = self.bytes.saturating_add(more);
-        self.since_row = self.since_row.saturating_add(more);
         if self.bytes > BYTES_MAX {
             let mib = BYTES_MAX >> 20;
-            return Err(io::Error::other(format!(
-                "The file is larger than {mib} MiB; the rest was not read."
-            )));
-        }
-        // What the reader has buffered belongs to following rows as well, hence the doubled bound.
-        if self.since_row > 2 * ROW_BYTES_MAX {
-            let message = "A row is longer than 64 KiB. Is a quote left open in it?";
-            return Err(io::Error::other(message));
+            let cause = format!(
+                "The file is larger than {mib} MiB; the rest was not read: put it into another file."
+            );
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, cause));
         }
         Ok(count)
     }

@@ -7,6 +7,8 @@ mod body;
 mod columns;
 mod rows;
 mod run;
+mod shape;
+mod stop;
 
 pub use body::body;
 pub use columns::{COLUMNS, SAMPLE};
@@ -17,7 +19,7 @@ pub use run::run;
 pub const ROWS_MAX: u64 = 100_000;
 /// The largest file, in bytes.
 pub const BYTES_MAX: u64 = 64 << 20;
-/// The longest row, in bytes; a quote that is never closed would otherwise take in the whole file.
+/// The longest row, in bytes.
 const ROW_BYTES_MAX: u64 = 64 << 10;
 /// The longest name of an import, in characters.
 pub const NAME_CHARS_MAX: usize = 60;

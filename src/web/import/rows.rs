@@ -1,5 +1,6 @@
 //! The thread that reads rows: CSV in, drafts out, a batch at a time.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use csv::{ByteRecord, ReaderBuilder, StringRecord, Trim};
@@ -7,6 +8,8 @@ use tokio::sync::mpsc;
 
 use super::body::Body;
 use super::columns::{Columns, Refused};
+use super::shape::{Begun, Shape};
+use super::stop::Stop;
 use super::{BATCH_ROWS, ROWS_MAX};
 use crate::domain::time::Timestamp;
 use crate::store::RowFault;
@@ -27,7 +30,7 @@ pub(super) enum Read {
     /// Rows, in the order of the file.
     Rows(Vec<Row>),
     /// There are no more, or why no more were read.
-    End(Result<(), String>),
+    End(Result<(), Stop>),
 }
 
 /// Rows as they are read; two batches may wait.
@@ -52,26 +55,39 @@ struct Reading {
 }
 
 impl Reading {
-    fn run(&self, body: Body) -> Result<(), String> {
-        let mut reader =
-            ReaderBuilder::new().flexible(true).trim(Trim::All).buffer_capacity(16 << 10).from_reader(body);
-        let header = reader.headers().map_err(|error| words(&error))?;
-        let columns = Columns::read(header)?;
+    fn run(&self, body: Body) -> Result<(), Stop> {
+        let mut builder = ReaderBuilder::new();
+        builder.flexible(true).trim(Trim::All).buffer_capacity(16 << 10);
+        let mut reader = builder.from_reader(Shape::new(body));
+        let columns = Columns::read(reader.headers().map_err(|error| stop(&error))?).map_err(Stop::Mend)?;
+        if let Some(Begun { too_long: true, .. } | Begun { open: true, .. }) = reader.get_mut().row_read() {
+            return Err(Stop::Mend(
+                "Line 1 is no line of columns: too long, or a quote stays open.".to_owned(),
+            ));
+        }
         let mut record = ByteRecord::new();
         let mut batch = Vec::with_capacity(BATCH_ROWS);
         let mut count = 0_u64;
         let end = loop {
-            reader.get_mut().row_read();
             match reader.read_byte_record(&mut record) {
                 Ok(true) if count == ROWS_MAX => {
-                    break Err("The file has more than 100,000 rows; the rest was not read.".to_owned());
+                    let cause = "The file has more than 100,000 rows; the rest was not read: put it into another file.";
+                    break Err(Stop::Mend(cause.to_owned()));
                 }
                 Ok(true) => {}
                 Ok(false) => break Ok(()),
-                Err(error) => break Err(words(&error)),
+                Err(error) => break Err(stop(&error)),
+            }
+            let Some(begun) = reader.get_mut().row_read() else { continue };
+            if begun.open {
+                let line = begun.line;
+                break Err(Stop::Mend(format!(
+                    "Line {line} opens a quote that is never closed; from there on nothing was read. \
+                     Mend it and upload the file under the same name: nothing is paid twice."
+                )));
             }
             count += 1;
-            batch.push(self.row(&columns, &record));
+            batch.push(self.row(&columns, &record, begun));
             if batch.len() == BATCH_ROWS {
                 let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_ROWS));
                 if self.out.blocking_send(Read::Rows(full)).is_err() {
@@ -84,11 +100,12 @@ impl Reading {
             // As above.
             let _ = self.out.blocking_send(Read::Rows(batch));
         }
-        if count == 0 && end.is_ok() { Err("The file has no rows below line 1.".to_owned()) } else { end }
+        let empty = || Stop::Mend("The file has no rows below line 1.".to_owned());
+        if count == 0 && end.is_ok() { Err(empty()) } else { end }
     }
 
-    fn row(&self, columns: &Columns, record: &ByteRecord) -> Row {
-        let line = record.position().map_or(0, csv::Position::line);
+    fn row(&self, columns: &Columns, record: &ByteRecord, begun: Begun) -> Row {
+        let Begun { line, too_long, .. } = begun;
         let now = Timestamp::now();
         let context = Context { fingerprint_key: &self.fingerprint_key, now, confirm_default: true };
         let Ok(text) = StringRecord::from_byte_record(record.clone()) else {
@@ -96,6 +113,10 @@ impl Reading {
             return Row { line, key: String::new(), draft: Err(RowFault { column: String::new(), message }) };
         };
         match columns.draft(&text, &self.scope, &context) {
+            Ok((key, _)) | Err(Refused { key, .. }) if too_long => {
+                let message = "This row is longer than 64 KiB.".to_owned();
+                Row { line, key, draft: Err(RowFault { column: String::new(), message }) }
+            }
             Ok((key, draft)) => Row { line, key, draft: Ok(draft) },
             Err(Refused { key, fault }) => Row { line, key, draft: Err(fault) },
         }
@@ -103,10 +124,11 @@ impl Reading {
 }
 
 /// Of an error of reading only what we said ourselves: the rest may quote the row, and a card number in it.
-fn words(error: &csv::Error) -> String {
+fn stop(error: &csv::Error) -> Stop {
     match error.kind() {
-        csv::ErrorKind::Io(error) => error.to_string(),
-        csv::ErrorKind::Utf8 { .. } => "Line 1 is not UTF-8 text.".to_owned(),
-        _ => "The file could not be read as CSV.".to_owned(),
+        csv::ErrorKind::Io(error) if error.kind() == ErrorKind::FileTooLarge => Stop::Mend(error.to_string()),
+        csv::ErrorKind::Io(error) => Stop::Again(error.to_string()),
+        csv::ErrorKind::Utf8 { .. } => Stop::Mend("Line 1 is not UTF-8 text.".to_owned()),
+        _ => Stop::Mend("The file could not be read as CSV.".to_owned()),
     }
 }

@@ -6,6 +6,7 @@ use tokio::time::timeout;
 
 use super::rows::{Batches, Read, Row};
 use super::shortened;
+use super::stop::Stop;
 use crate::domain::command::Command;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::time::Timestamp;
@@ -47,7 +48,7 @@ pub async fn run(state: &WebState, mut import: ImportRecord, mut batches: Batche
     let end = loop {
         let read = tokio::select! {
             read = timeout(ALIVE_EVERY, batches.0.recv()) => read,
-            () = state.shutdown.cancelled() => break Err("The server stopped.".to_owned()),
+            () = state.shutdown.cancelled() => break Err(Stop::Again("The server stopped.".to_owned())),
         };
         let kept = match read {
             Ok(Some(Read::Rows(rows))) => {
@@ -55,19 +56,19 @@ pub async fn run(state: &WebState, mut import: ImportRecord, mut batches: Batche
                 batch(state, &mut import, rows).await
             }
             Ok(Some(Read::End(end))) => break end,
-            Ok(None) => break Err("The file could not be read.".to_owned()),
+            Ok(None) => break Err(Stop::Again("The file could not be read.".to_owned())),
             Err(_) if still < STILL_MAX => {
                 still += 1;
                 save(state, &mut import, &[]).await.map_err(away)
             }
-            Err(_) => break Err("The upload stood still for a minute.".to_owned()),
+            Err(_) => break Err(Stop::Again("The upload stood still for a minute.".to_owned())),
         };
         if let Err(cause) = kept {
-            break Err(cause);
+            break Err(Stop::Again(cause));
         }
     };
     import.state = if end.is_ok() { ImportState::Finished } else { ImportState::Stopped };
-    import.cause = end.err().map(|cause| shortened(&cause, 500));
+    import.cause = end.err().map(|stop| shortened(&stop.words(import.rows_read), 500));
     for _ in 0..AWAY_SECONDS {
         match save(state, &mut import, &[]).await {
             Ok(()) => break,

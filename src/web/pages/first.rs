@@ -28,8 +28,12 @@ const RUN_PREFIX: &str = "first-";
 const THOUSAND: usize = 1_000;
 /// Newest payments that are looked at.
 const LOOK_BACK: u32 = 200;
+/// The same once they have nothing more to tell: only one to refund is looked for.
+const LOOK_SHORTLY: u32 = 20;
 /// The same once a run of a thousand is among them.
 const LOOK_FAR_BACK: u32 = 1_500;
+/// What payments tell by themselves.
+const TOLD_BY_PAYMENTS: [Did; 4] = [Did::Paid, Did::Declined, Did::Refunded, Did::Thousand];
 
 /// Something to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,7 +216,7 @@ pub async fn load(state: &WebState, who: &SignedIn) -> StoreResult<Option<FirstS
     let all =
         [Did::Paid, Did::Declined, Did::Refunded, Did::Thousand, Did::Paused, Did::Resumed, Did::Searched];
     let mut did: Vec<Did> = all.into_iter().filter(|one| has(one.mark())).collect();
-    let recent = recent(state, account, did.contains(&Did::Thousand)).await?;
+    let recent = recent(state, account, &did).await?;
     for seen in seen_in(&recent) {
         if !did.contains(&seen) {
             note(state, account, seen).await;
@@ -222,12 +226,15 @@ pub async fn load(state: &WebState, who: &SignedIn) -> StoreResult<Option<FirstS
     Ok(Some(FirstSteps::new(&did, refundable(&recent), who.operator)))
 }
 
-async fn recent(state: &WebState, account: AccountId, had_thousand: bool) -> StoreResult<Vec<Payment>> {
+async fn recent(state: &WebState, account: AccountId, did: &[Did]) -> StoreResult<Vec<Payment>> {
     let list = async |limit| {
         state.store.payment_list(account, &PaymentFilter { limit, ..PaymentFilter::default() }).await
     };
+    if TOLD_BY_PAYMENTS.iter().all(|one| did.contains(one)) {
+        return list(LOOK_SHORTLY).await;
+    }
     let recent = list(LOOK_BACK).await?;
-    if !had_thousand && recent.iter().any(|payment| run_of(payment).is_some()) {
+    if !did.contains(&Did::Thousand) && recent.iter().any(|payment| run_of(payment).is_some()) {
         return list(LOOK_FAR_BACK).await;
     }
     Ok(recent)

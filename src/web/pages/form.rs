@@ -178,7 +178,13 @@ impl PayForm {
     }
 }
 
-const GROUPS: [&str; 5] = ["Success", "Decline", "3-D Secure", "Later trouble", "Technical trouble"];
+const GROUPS: [&str; 5] = [
+    "Success",
+    "Decline",
+    "3-D Secure",
+    "Later trouble (not simulated yet: they succeed)",
+    "Technical trouble",
+];
 
 fn groups(chosen: &str) -> Vec<CardGroup> {
     let group = |label: &'static str| CardGroup {

@@ -210,7 +210,16 @@ pub fn field_error(error: &ApiError) -> FieldError {
         "card" => "number",
         other => other,
     };
-    FieldError { field: field.to_owned(), message: error.message.to_string() }
+    // People see a field, not a parameter.
+    let message = match (error.code, field) {
+        (Some("parameter_invalid_integer"), "amount") => "Must be more than zero.".to_owned(),
+        (Some("parameter_missing"), "destination") => {
+            "Who gets it? An e-mail address or an account's id.".to_owned()
+        }
+        (Some("parameter_missing"), _) => "Fill this in.".to_owned(),
+        _ => error.message.to_string(),
+    };
+    FieldError { field: field.to_owned(), message }
 }
 
 /// An error about one field.

@@ -11,7 +11,7 @@ use super::layout::{Layout, Nav};
 use super::row::PaymentRow;
 use super::{submit, wallets};
 use crate::domain::time::Timestamp;
-use crate::store::PaymentFilter;
+use crate::store::{PaymentFilter, StoreResult};
 use crate::web::body::Body;
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
@@ -34,6 +34,20 @@ pub struct HomePage {
     pub rows: Vec<PaymentRow>,
 }
 
+/// The parts of Home that change with payments: what its script fetches instead of the whole page.
+#[derive(Template)]
+#[template(path = "home_live.html")]
+pub struct HomeLive {
+    /// The frame, for what forms need of it.
+    pub layout: Layout,
+    /// Makes a double click harmless.
+    pub once: String,
+    /// As in [`HomePage::balances`].
+    pub balances: Vec<String>,
+    /// As in [`HomePage::first`].
+    pub first: Option<FirstSteps>,
+}
+
 /// How many payments the feed begins with.
 const FEED_START: u32 = 25;
 
@@ -42,6 +56,16 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
     let input = submit::input_of(&Fields::of_query(&request));
     let page = page(&state, &who, input, None).await?;
     Ok(handle::ok(&page))
+}
+
+/// `GET /home/live`.
+pub async fn show_live(state: web::Data<WebState>, who: SignedIn) -> PageResult {
+    Ok(handle::ok(&HomeLive {
+        layout: handle::frame(&state, &who, "Home", Nav::Home),
+        once: handle::idempotency_key()?,
+        balances: balances(&state, &who).await?,
+        first: first::load(&state, &who).await?,
+    }))
 }
 
 /// `POST /payments`: the form without JavaScript.
@@ -66,7 +90,6 @@ async fn page(
     let filter = PaymentFilter { limit: FEED_START, received: true, ..PaymentFilter::default() };
     let payments = state.store.payment_list(who.account, &filter).await?;
     let names = handle::names_of(state, &payments).await?;
-    let wallets = wallets::wallet_lines(&state.store.wallet_list(who.account).await?);
     let now = Timestamp::now();
     let journey = match payments.iter().find(|payment| payment.owner() == who.account) {
         None => Journey::empty(),
@@ -77,7 +100,12 @@ async fn page(
         first: first::load(state, who).await?,
         form: PayForm::new(input, handle::idempotency_key()?, error),
         journey,
-        balances: wallets.into_iter().map(|wallet| wallet.balance).collect(),
+        balances: balances(state, who).await?,
         rows: payments.iter().map(|payment| PaymentRow::of(payment, &names, who.account, now)).collect(),
     })
+}
+
+async fn balances(state: &WebState, who: &SignedIn) -> StoreResult<Vec<String>> {
+    let wallets = wallets::wallet_lines(&state.store.wallet_list(who.account).await?);
+    Ok(wallets.into_iter().map(|wallet| wallet.balance).collect())
 }

@@ -55,6 +55,7 @@ pub fn configure(config: &mut ServiceConfig) {
     config
         .route("/static/{version}/{path:.*}", web::get().to(assets::serve))
         .route("/", web::get().to(home::show))
+        .route("/home/live", web::get().to(home::show_live))
         .route("/pay", web::get().to(pay::show))
         .route("/pay", web::post().to(pay::pay))
         .route("/payments.csv", web::get().to(export::show))

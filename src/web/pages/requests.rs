@@ -187,7 +187,7 @@ async fn key_names(
     let now = Timestamp::now();
     let name = |key: &crate::store::ApiKey| {
         let line = KeyLine::of(key, now);
-        let name = if line.name.is_empty() { line.hint } else { format!("{} ({})", line.name, line.hint) };
+        let name = if line.name.is_empty() { line.hint } else { format!("{} (…{})", line.name, key.last4) };
         (key.id, name)
     };
     Ok(state.accounts.key_list(who.account).await?.iter().map(name).collect())

@@ -175,6 +175,9 @@ pub async fn show(
     let names = handle::names_of(&state, &found.payments).await?;
     let now = Timestamp::now();
     let lines = |payment| movement_lines(wallet, &found.movements, payment, &names, now);
+    let mut lines: Vec<MovementLine> = found.payments.iter().flat_map(lines).collect();
+    // Found by their payments; a refund or a late answer moved its money later than that.
+    lines.sort_by_key(|line| std::cmp::Reverse(line.at_ms));
     let wallets = state.store.wallet_list(who.account).await?;
     let account = LedgerAccount::Wallet(wallet);
     let balance_minor =
@@ -185,7 +188,7 @@ pub async fn show(
         layout,
         currency: currency.code().to_owned(),
         balance: Money::new(balance_minor, currency).to_string(),
-        lines: found.payments.iter().flat_map(lines).collect(),
+        lines,
         older: found.last.map(|last| format!("{here}?before={last}")),
         first: before.map(|_| here),
     }))

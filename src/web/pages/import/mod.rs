@@ -46,21 +46,26 @@ impl ImportLine {
     #[must_use]
     pub fn of(import: &ImportRecord, now: Timestamp) -> Self {
         let cut_off = now.micros_since(import.updated_at) / 1_000_000 > CUT_OFF_AFTER_S;
-        let again = "Upload the same file under the same name to go on; nothing is paid twice.";
         let (state, icon) = match (import.state, &import.cause) {
-            (ImportState::Running, _) if cut_off => (format!("Cut off by a restart. {again}"), "warning"),
+            (ImportState::Running, _) if cut_off => {
+                let again = "Upload the same file under the same name to go on; nothing is paid twice.";
+                (format!("Cut off by a restart. {again}"), "warning")
+            }
             (ImportState::Running, _) => ("Reading rows".to_owned(), "processing"),
+            (ImportState::Finished, _) if import.rows_refused > 0 => {
+                let refused = format::grouped(import.rows_refused);
+                (format!("Every row was read, {refused} refused"), "warning")
+            }
             (ImportState::Finished, _) => ("Every row was read".to_owned(), "succeeded"),
             (ImportState::Stopped, cause) => {
-                let again = if import.rows_read > 0 { again } else { "" };
-                (format!("{} {again}", cause.as_deref().unwrap_or("It stopped.")), "warning")
+                (cause.clone().unwrap_or_else(|| "It stopped.".to_owned()), "warning")
             }
         };
         Self {
             id: import.id.to_string(),
             name: import.name.clone(),
             running: import.state == ImportState::Running && !cut_off,
-            state: state.trim_end().to_owned(),
+            state,
             icon,
             created_ago: format::ago(now, import.created_at),
             created_full: format::absolute(import.created_at),

@@ -101,7 +101,9 @@ async fn file(
         return Err(ApiError::busy(message));
     };
     // A file without anything in it is what a browser sends where none was chosen.
-    let Some(first) = field.next().await else { return Err(invalid("Choose a CSV file.")) };
+    let Some(first) = field.next().await else {
+        return Err(invalid("Choose a CSV file with something in it."));
+    };
     let first = first.map_err(|_| invalid("The upload could not be read."))?;
     let import = begin(state, who, head, name).await?;
     let (filling, body) = import::body();

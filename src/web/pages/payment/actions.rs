@@ -108,7 +108,10 @@ fn cancel_reason(payment: &Payment) -> Option<String> {
         Status::Queued if state.cancel_wish.is_some() => Some("already asked for".to_owned()),
         Status::Queued => None,
         Status::Processing => Some("the other side has accepted it".to_owned()),
-        Status::Succeeded => Some("it has succeeded: refund it instead".to_owned()),
+        Status::Succeeded if payment.submission().kind == Kind::Charge => {
+            Some("it has succeeded: refund it instead".to_owned())
+        }
+        Status::Succeeded => Some("it has succeeded".to_owned()),
         Status::Canceled => Some("already canceled".to_owned()),
     }
 }

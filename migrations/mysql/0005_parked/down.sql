@@ -1,0 +1,1 @@
+DROP INDEX payment_by_parked ON payment;

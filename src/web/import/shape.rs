@@ -1,0 +1,183 @@
+//! Watches the bytes of a CSV file on their way to its reader: where rows begin, which of them are too long, and whether a
+//! quote stays open. A row that is too long is cut and ended, so that it costs no memory and the next one is read as it is.
+//! Follows the reader's own rules (RFC 4180, rows ended by CR, LF or both, empty lines skipped). Knows nothing of columns.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+
+use super::ROW_BYTES_MAX;
+
+/// What spreadsheets put before UTF-8; the reader drops it.
+const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    RowStart,
+    FieldStart,
+    Plain,
+    Quoted,
+    /// Behind a quote in a quoted field: its end, or the first half of a doubled one.
+    Quote,
+}
+
+/// A row that was passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Begun {
+    /// The line on which it begins, from 1.
+    pub line: u64,
+    /// Whether it is longer than it may be; only its beginning was passed on.
+    pub too_long: bool,
+    /// Whether the file ends within a quoted field of it.
+    pub open: bool,
+}
+
+/// A reader that watches another.
+pub(super) struct Shape<R> {
+    inner: R,
+    at: At,
+    line: u64,
+    /// Bytes seen, as far as the mark goes.
+    seen: usize,
+    row_bytes: u64,
+    /// Rows that were begun and not asked for; no more than fit into the buffer of the reader.
+    rows: VecDeque<Begun>,
+    ended: bool,
+}
+
+impl<R> Shape<R> {
+    pub(super) const fn new(inner: R) -> Self {
+        Self { inner, at: At::RowStart, line: 1, seen: 0, row_bytes: 0, rows: VecDeque::new(), ended: false }
+    }
+
+    /// The row that the reader has just read.
+    pub(super) fn row_read(&mut self) -> Option<Begun> {
+        let mut row = self.rows.pop_front()?;
+        row.open = self.ended && self.rows.is_empty() && self.at == At::Quoted;
+        Some(row)
+    }
+
+    /// The byte to pass on for this one.
+    fn pass(&mut self, byte: u8) -> Option<u8> {
+        let marks = MARK.get(self.seen) == Some(&byte) && self.at == At::RowStart;
+        self.seen = if marks { self.seen + 1 } else { MARK.len() };
+        let before = self.at;
+        let ends = before != At::Quoted && matches!(byte, b'\r' | b'\n');
+        if before == At::RowStart && !ends && !marks {
+            self.rows.push_back(Begun { line: self.line, too_long: false, open: false });
+            self.row_bytes = 0;
+        }
+        self.line += u64::from(byte == b'\n');
+        if !marks {
+            self.at = if ends { At::RowStart } else { after(before, byte) };
+        }
+        if ends || marks {
+            return Some(byte);
+        }
+        self.row_bytes += 1;
+        if self.row_bytes <= ROW_BYTES_MAX {
+            return Some(byte);
+        }
+        let first = self.row_bytes == ROW_BYTES_MAX + 1;
+        if let Some(row) = self.rows.back_mut().filter(|_| first) {
+            row.too_long = true;
+        }
+        // What was passed on must not leave a quote open.
+        (first && before == At::Quoted).then_some(b'"')
+    }
+}
+
+const fn after(at: At, byte: u8) -> At {
+    match (at, byte) {
+        (At::RowStart | At::FieldStart, b'"') | (At::Quote, b'"') => At::Quoted,
+        (At::Quoted, b'"') => At::Quote,
+        (At::Quoted, _) => At::Quoted,
+        (_, b',') => At::FieldStart,
+        (_, _) => At::Plain,
+    }
+}
+
+impl<R: Read> Read for Shape<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.inner.read(into)?;
+            self.ended = count == 0;
+            let mut kept = 0;
+            for at in 0..count {
+                let passed = into.get(at).copied().and_then(|byte| self.pass(byte));
+                if let (Some(byte), Some(slot)) = (passed, into.get_mut(kept)) {
+                    *slot = byte;
+                    kept += 1;
+                }
+            }
+            if kept > 0 || count == 0 {
+                return Ok(kept);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use csv::{ByteRecord, ReaderBuilder};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Rows as the reader finds them behind a watcher, with what the watcher says of each.
+    fn rows(file: &[u8]) -> Vec<(Begun, Vec<u8>)> {
+        let mut builder = ReaderBuilder::new();
+        builder.has_headers(false).flexible(true).buffer_capacity(7);
+        let mut reader = builder.from_reader(Shape::new(file));
+        let (mut record, mut found) = (ByteRecord::new(), Vec::new());
+        while reader.read_byte_record(&mut record).unwrap() {
+            let begun = reader.get_mut().row_read().expect("as many rows as the reader finds");
+            found.push((begun, record.iter().flatten().copied().collect()));
+        }
+        assert_eq!(reader.get_mut().row_read(), None);
+        found
+    }
+
+    fn lines(file: &[u8]) -> Vec<u64> {
+        rows(file).iter().map(|(begun, _)| begun.line).collect()
+    }
+
+    #[test]
+    fn rows_begin_where_people_see_them() {
+        assert_eq!(lines(b"a,b\n1,2\n"), [1, 2]);
+        assert_eq!(lines(b"a,b\r\n\r\n\r\n1,\"x\ny\"\r\n3,4"), [1, 4, 6]);
+        assert_eq!(lines(b"\xef\xbb\xbf\"a\",b\n\"1\",2\n"), [1, 2]);
+        assert_eq!(lines(b""), []);
+    }
+
+    #[test]
+    fn a_quote_that_stays_open_is_seen() {
+        let open = |file: &[u8]| rows(file).iter().map(|(begun, _)| begun.open).collect::<Vec<_>>();
+        assert_eq!(open(b"a\n1,\"x\n2,y\n"), [false, true]);
+        assert_eq!(open(b"a\n1,\"x\"\"\n2,y\n"), [false, true]);
+        assert_eq!(open(b"a\n1,5\" pipe\n2,\"y\"\n3"), [false, false, false, false]);
+    }
+
+    #[test]
+    fn a_row_that_is_too_long_is_cut_and_no_other() {
+        for long in [format!("1,{}", "x".repeat(70_000)), format!("1,\"{}\"", "x\n\"\"".repeat(30_000))] {
+            let after = 3 + long.matches('\n').count() as u64;
+            let found = rows(format!("a,b\n{long}\n2,y\n").as_bytes());
+            let begun: Vec<_> = found.iter().map(|(begun, _)| (begun.line, begun.too_long)).collect();
+            assert_eq!(begun, [(1, false), (2, true), (after, false)]);
+            assert!(found[1].1.len() as u64 <= ROW_BYTES_MAX);
+            assert_eq!(found[2].1, b"2y");
+        }
+    }
+
+    proptest! {
+        /// Whatever the bytes: as many rows as the reader finds, and unchanged.
+        #[test]
+        fn the_reader_finds_the_same_rows(file in "(\u{feff})?[a1,\" \r\n]{0,60}") {
+            let mut plain = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file.as_bytes());
+            let expected: Vec<Vec<u8>> =
+                plain.byte_records().map(|record| record.unwrap().iter().flatten().copied().collect()).collect();
+            let found: Vec<Vec<u8>> = rows(file.as_bytes()).into_iter().map(|(_, row)| row).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}
