@@ -43,7 +43,7 @@ async function send(page, origin, text, name) {
   await choose(page, origin, text, name);
   await page.getByRole("button", { name: "Import" }).click();
   await page.waitForURL(/\/payments\/imports\/imp_/);
-  await page.getByText("Every row was read.").waitFor();
+  await page.locator(".sentence", { hasText: /Every row was read(, \d+ refused)?\./ }).waitFor();
   assert.deepEqual(await page.locator(".number dt").allInnerTexts(), NUMBERS);
   return page.locator(".number dd").allInnerTexts();
 }

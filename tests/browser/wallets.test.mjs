@@ -43,12 +43,12 @@ async function everyWay(server, ada, ben) {
   await waitForStatus(page, await pay(page, { verb: "Charge a card", amount: "9", card: "pm_card_chargeDeclinedInsufficientFunds" }), "declined");
   await refundAll(page, server.origin, charged);
 
-  // Newest payment first, and of one payment its newest movement.
+  // The newest movement first, whatever the age of its payment.
   const lines = await movements(page, server.origin, "eur");
   assert.deepEqual(lines.map(([what, money_in, money_out]) => [what.split(" ")[0], money_in, money_out]), [
+    ["Refund", "", "−12.50"],
     ["Payout", "", "−20.00"],
     ["Transfer", "", "−30.25"],
-    ["Refund", "", "−12.50"],
     ["Charge", "+12.50", ""],
     ["Added", "+100.00", ""],
   ]);
