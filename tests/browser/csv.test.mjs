@@ -10,7 +10,7 @@ const NUMBERS = ["Rows read", "Queued", "Known from before", "Refused"];
 
 // Each mistake with the column that is named for it, and a word of what is said.
 const MISTAKES = [
-  ["bad-1,charge,a lot,eur,pm_card_visa,,", "amount", "decimal"],
+  ["bad-1,charge,a lot,eur,pm_card_visa,,", "amount", "not an amount: write it like 12.50"],
   ["bad-2,charge,1.005,eur,pm_card_visa,,", "amount", "EUR has 2 decimals"],
   ["bad-3,charge,1.00,euro,pm_card_visa,,", "currency", "three-letter"],
   ["bad-4,chrage,1.00,eur,pm_card_visa,,", "kind", "One of charge, topup, transfer or payout"],
@@ -43,7 +43,7 @@ async function send(page, origin, text, name) {
   await choose(page, origin, text, name);
   await page.getByRole("button", { name: "Import" }).click();
   await page.waitForURL(/\/payments\/imports\/imp_/);
-  await page.getByText("Every row was read.").waitFor();
+  await page.locator(".sentence", { hasText: /Every row was read(, \d+ refused)?\./ }).waitFor();
   assert.deepEqual(await page.locator(".number dt").allInnerTexts(), NUMBERS);
   return page.locator(".number dd").allInnerTexts();
 }
