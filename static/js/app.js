@@ -11,6 +11,7 @@ import { paymentPage } from "./payment.js";
 import { how } from "./how.js";
 import { lists } from "./lists.js";
 import { plotsPage } from "./plots.js";
+import { requests } from "./requests.js";
 import { search } from "./search.js";
 import { Socket } from "./socket.js";
 import { startPage } from "./start.js";
@@ -37,6 +38,7 @@ if ("signedIn" in document.documentElement.dataset) {
   lists(socket, searchAgain);
   stats(socket);
   plotsPage(socket);
+  requests(socket);
   system(socket);
   how(socket);
   socket.connect();

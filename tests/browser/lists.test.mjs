@@ -101,3 +101,16 @@ test("reading the page of a new key again makes no second one", { timeout: 60_00
     assert.equal(await page.locator("[data-secret]").count(), 0);
   });
 });
+
+test("calls appear in the log by themselves", { timeout: 60_000 }, async () => {
+  await onServer({}, async ({ origin }, browser) => {
+    const ada = await person(browser, origin, "Ada");
+    const key = await apiKey(ada, origin);
+    await ada.page.goto(`${origin}/requests`);
+    await ada.page.locator(LIVE).waitFor();
+    await ada.page.getByText("No calls yet").waitFor();
+    await charge(origin, key);
+    await ada.page.locator(".request-path", { hasText: "/v1/payment_intents" }).waitFor();
+    assert.equal(ada.seen.navigations, 3, "without a reload");
+  });
+});
