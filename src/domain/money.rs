@@ -86,6 +86,25 @@ impl Money {
         format!("{sign}{whole}.{fraction}")
     }
 
+    /// The decimal form as people read it, without the currency: `12,500.00`; four digits need no help (`1250`).
+    #[must_use]
+    pub fn grouped(&self) -> String {
+        let plain = self.decimal();
+        let whole = plain.find('.').unwrap_or(plain.len());
+        let sign = usize::from(plain.starts_with('-'));
+        if whole - sign < 5 {
+            return plain;
+        }
+        let mut text = String::with_capacity(plain.len() + plain.len() / 3);
+        for (at, c) in plain.char_indices() {
+            if at > sign && at < whole && (whole - at).is_multiple_of(3) {
+                text.push(',');
+            }
+            text.push(c);
+        }
+        text
+    }
+
     /// The symbol people expect before an amount, where there is a common one.
     #[must_use]
     pub fn symbol(&self) -> &'static str {
@@ -104,7 +123,7 @@ impl Money {
 impl fmt::Display for Money {
     /// `€12.50 EUR`, `¥1250 JPY`, `1.250 KWD`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{} {}", self.symbol(), self.decimal(), self.currency)
+        write!(f, "{}{} {}", self.symbol(), self.grouped(), self.currency)
     }
 }
 

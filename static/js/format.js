@@ -32,7 +32,8 @@ export function decimal(minor, currency) {
 
 export function money(minor, currency) {
   const code = currency.toUpperCase();
-  return `${SYMBOLS[code] ?? ""}${decimal(minor, code)} ${code}`;
+  const [whole, fraction] = decimal(minor, code).split(".");
+  return `${SYMBOLS[code] ?? ""}${/\d{5}/.test(whole) ? grouped(whole) : whole}${fraction ? `.${fraction}` : ""} ${code}`;
 }
 
 // What a person types, in minor units; null if it is not an amount of that currency.

@@ -63,7 +63,7 @@ pub fn movement_lines(
     let ours = movements.iter().filter(|record| record.payment == payment.id());
     let touching = ours.filter(|record| record.debit == account || record.credit == account);
     let line = |record: &MovementRecord| {
-        let amount = Money::new(record.amount_minor, record.currency).decimal();
+        let amount = Money::new(record.amount_minor, record.currency).grouped();
         let comes_in = record.credit == account;
         let (cause, from, to) = words(payment, record, names);
         let (money_in, money_out) = if comes_in { (amount, String::new()) } else { (String::new(), amount) };

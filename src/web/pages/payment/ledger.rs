@@ -44,7 +44,7 @@ pub fn ledger_table(
     let currency = movements.first()?.currency;
     let total_minor = movements.iter().map(|movement| movement.amount_minor).sum();
     let lines = movements.iter().flat_map(|movement| {
-        let amount = Money::new(movement.amount_minor, movement.currency).decimal();
+        let amount = Money::new(movement.amount_minor, movement.currency).grouped();
         let line = |account, debit: &str, credit: &str, cause: &str| LedgerLine {
             account: account_label(account, names),
             debit: debit.to_owned(),
@@ -57,7 +57,7 @@ pub fn ledger_table(
             line(movement.credit, "", &amount, ""),
         ]
     });
-    let total = Money::new(total_minor, currency).decimal();
+    let total = Money::new(total_minor, currency).grouped();
     Some(LedgerTable {
         lines: lines.collect(),
         total_credit: total.clone(),
