@@ -2,9 +2,11 @@
 
 import { count, grouped } from "./format.js";
 import { createRow, findRow, hintProcessing, updateRow } from "./row.js";
+import { fetchRow } from "./rows.js";
 
 const NEW_PER_SECOND = 10;
 const SUMMARY_EVERY_MS = 5_000;
+const CATCH_UP_MAX = 75;
 
 const madeAt = (node) => Number(node.querySelector(".row-time").dataset.ms);
 
@@ -83,6 +85,15 @@ export class Feed {
       return !node && !this.#pendingIds.has(row.id);
     });
     for (const row of unknown.reverse()) this.add(row);
+  }
+
+  // Rows on the page that were not among those shown live may have come to their end unseen.
+  async catchUp() {
+    const open = [...this.#list.querySelectorAll(":scope > [data-status=queued], :scope > [data-status=processing]")];
+    for (const node of open.slice(0, CATCH_UP_MAX)) {
+      const row = await fetchRow(node.dataset.paymentId).catch(() => undefined);
+      if (row) updateRow(node, row);
+    }
   }
 
   get frozen() {

@@ -12,8 +12,8 @@ export function home(socket) {
   if (!root) return;
   const feed = new Feed(root);
   const follow = payAndFollow(socket, (row, again) => again || feed.add(row));
-  const resync = async (first) => {
-    if (!first) refreshLive();
+  const resync = async () => {
+    refreshLive();
     try {
       feed.resync(await fetchRows());
     } catch {
@@ -24,7 +24,8 @@ export function home(socket) {
   const updated = (frame) => {
     follow.seen(frame);
     feed.handle(frame);
-    if (frame.rows?.some((row) => RESTS.has(row.status))) refreshLive();
+    if (frame.skipped > 0 || frame.rows?.some((row) => RESTS.has(row.status))) refreshLive();
+    if (frame.skipped > 0 && frame.rows.length === 0) feed.catchUp();
   };
   socket.subscribe({ topic: "payments", max_per_second: 20 }, updated, resync);
 }

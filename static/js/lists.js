@@ -68,6 +68,8 @@ function payments(socket, again) {
   // Search replaces the list; it is looked up each time.
   const rows = () => document.querySelector("[data-live-rows]");
   const tell = word(again);
+  // What was under way when the page was made may have ended before it listened, or among rows that were left out.
+  const resync = (first) => (!first || rows()?.querySelector("[data-status=queued], [data-status=processing]")) && again();
   const handle = (frame) => {
     const list = rows();
     if (!list) return;
@@ -79,10 +81,10 @@ function payments(socket, again) {
       const node = findRow(list, row.id);
       if (node) updateRow(node, row);
     }
-    if (frame.type === "payment.updated") tell(list, frame);
+    if (frame.type !== "payment.updated") return;
+    tell(list, frame);
+    if (frame.skipped > 0 && frame.rows.length === 0) resync(true);
   };
-  // What was under way when the page was made may have ended before it listened.
-  const resync = (first) => (!first || rows()?.querySelector("[data-status=queued], [data-status=processing]")) && again();
   socket.subscribe({ topic: "payments", max_per_second: 20 }, handle, resync);
 }
 
@@ -92,5 +94,6 @@ export function lists(socket, again) {
   if (again) return payments(socket, again);
   if (!document.querySelector('[data-live="wallets"], [data-live="wallet-balance"]')) return;
   const handle = (frame) => frame.type === "payment.updated" && refreshLive();
-  socket.subscribe({ topic: "payments", max_per_second: 20 }, handle, (first) => first || refreshLive());
+  // Also the first time: something may have happened between the page and its subscription.
+  socket.subscribe({ topic: "payments", max_per_second: 20 }, handle, refreshLive);
 }

@@ -5,10 +5,13 @@ const LEAST_BETWEEN_MS = 1_000;
 let last = 0;
 let planned = 0;
 let running = false;
+// Asked for while an answer was on its way, which may know nothing of it yet.
+let again = false;
 
 export function refreshLive() {
-  if (planned || running || document.hidden) {
-    if (running && !planned) planned = setTimeout(run, LEAST_BETWEEN_MS);
+  if (planned || document.hidden) return;
+  if (running) {
+    again = true;
     return;
   }
   const wait = Math.max(60, last + LEAST_BETWEEN_MS - Date.now());
@@ -18,6 +21,7 @@ export function refreshLive() {
 async function run() {
   planned = 0;
   running = true;
+  again = false;
   last = Date.now();
   try {
     const from = document.querySelector("[data-live-from]")?.dataset.liveFrom ?? location.href;
@@ -27,6 +31,7 @@ async function run() {
     // The connection indicator says so already; the next push or reconnect tries again.
   } finally {
     running = false;
+    if (again) refreshLive();
   }
 }
 

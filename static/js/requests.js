@@ -20,5 +20,5 @@ export function requests(socket) {
     else refreshLive();
   };
   const news = () => (planned ||= setTimeout(look, WRITTEN_AFTER_MS));
-  socket.subscribe({ topic: "payments", max_per_second: 1 }, news, (first) => first || news());
+  socket.subscribe({ topic: "payments", max_per_second: 1 }, news, news);
 }

@@ -77,8 +77,8 @@ function replays(socket, place) {
   });
   // One more is parked, or one is no longer.
   const mine = (row) => row.parked || place.querySelector(`[data-payment-id="${CSS.escape(row.id)}"]`);
-  const handle = (frame) => frame.rows?.some(mine) && refreshLive();
-  socket.subscribe({ topic: "payments", max_per_second: 20 }, handle, (first) => first || refreshLive());
+  const handle = (frame) => (frame.skipped > 0 || frame.rows?.some(mine)) && refreshLive();
+  socket.subscribe({ topic: "payments", max_per_second: 20 }, handle, refreshLive);
 }
 
 export function system(socket) {

@@ -120,6 +120,23 @@ test("the feed stands newest first, whatever is read again", { timeout: 60_000 }
   });
 });
 
+test("after a burst the sums and every row are right, though most of it was left out", { timeout: 60_000 }, async () => {
+  await onServer({ env: { PAYSTORM__SIMULATOR__LATENCY_MEDIAN_MS: "700" } }, async (server, browser) => {
+    const ada = await person(browser, server.origin, "Ada");
+    const key = await apiKey(ada, server.origin);
+    const burst = (count) => Promise.all(Array.from({ length: count }, () => charge(server.origin, key, 100)));
+    await burst(40);
+    // Some of these rows were under way when the page was made.
+    await ada.page.goto(`${server.origin}/`);
+    await ada.page.locator(LIVE).waitFor();
+    await burst(160);
+    await ada.page.locator("[data-balance]", { hasText: "€200.00 EUR" }).waitFor();
+    const open = () => ada.page.locator("[data-feed-rows] > :is([data-status=queued], [data-status=processing])").count();
+    await eventually("no row is left behind", async () => (await open()) === 0 || open());
+    assert.deepEqual(ada.seen.errors, []);
+  });
+});
+
 test("a hidden tab receives nothing", { timeout: 60_000 }, async () => {
   await onServer({}, async (server, browser) => {
     const ada = await person(browser, server.origin, "Ada");

@@ -128,6 +128,15 @@ impl Queue {
         true
     }
 
+    /// Whether rows were left out that no row taken since then tells of.
+    pub(super) fn has_left_out(&self) -> bool {
+        self.skipped > 0 && self.rows.is_empty()
+    }
+
+    pub(super) fn take_left_out(&mut self) -> u64 {
+        if self.has_left_out() { std::mem::take(&mut self.skipped) } else { 0 }
+    }
+
     pub(super) fn take(&mut self, rows_max: usize) -> Taken {
         let count = self.rows.len().min(rows_max);
         let rows: Vec<Arc<str>> = self.rows.drain(..count).map(|(_, row)| row).collect();

@@ -140,6 +140,26 @@ impl Reader {
         frames
     }
 
+    /// Whether rows were left out lately and nothing was sent since that tells of it.
+    #[must_use]
+    pub fn has_left_out(&self) -> bool {
+        self.shared.queues.lock().by_id.values().any(|(_, queue)| queue.has_left_out())
+    }
+
+    /// Word of rows that were left out where no further row brings it, as frames without rows: after a burst, who shows
+    /// sums must hear of its end.
+    #[must_use]
+    pub fn take_left_out(&self) -> Vec<String> {
+        let mut frames = Vec::new();
+        for (id, (_, queue)) in &mut self.shared.queues.lock().by_id {
+            let skipped = queue.take_left_out();
+            if skipped > 0 {
+                write_rows(*id, skipped, &[], &mut frames);
+            }
+        }
+        frames
+    }
+
     /// The statistics as frames, for the subscriptions that want them.
     #[must_use]
     pub fn take_stats(&self) -> Vec<String> {
@@ -158,23 +178,23 @@ impl Drop for Reader {
     }
 }
 
+fn write_rows(id: SubscriptionId, skipped: u64, rows: &[Arc<str>], frames: &mut Vec<String>) {
+    let bytes: usize = rows.iter().map(|row| row.len() + 1).sum();
+    let mut frame = String::with_capacity(bytes + 96);
+    let _ = write!(frame, r#"{{"type":"payment.updated","subscription":{id},"skipped":{skipped},"rows":["#);
+    for (at, row) in rows.iter().enumerate() {
+        if at > 0 {
+            frame.push(',');
+        }
+        frame.push_str(row);
+    }
+    frame.push_str("]}");
+    frames.push(frame);
+}
+
 fn write_frames(id: SubscriptionId, taken: &Taken, frames: &mut Vec<String>) {
     if !taken.rows.is_empty() {
-        let bytes: usize = taken.rows.iter().map(|row| row.len() + 1).sum();
-        let mut frame = String::with_capacity(bytes + 96);
-        let _ = write!(
-            frame,
-            r#"{{"type":"payment.updated","subscription":{id},"skipped":{},"rows":["#,
-            taken.skipped
-        );
-        for (at, row) in taken.rows.iter().enumerate() {
-            if at > 0 {
-                frame.push(',');
-            }
-            frame.push_str(row);
-        }
-        frame.push_str("]}");
-        frames.push(frame);
+        write_rows(id, taken.skipped, &taken.rows, frames);
     }
     for (payment, hint) in &taken.hints {
         frames.push(match hint {

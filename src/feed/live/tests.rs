@@ -48,6 +48,22 @@ fn a_sampled_feed_keeps_its_rate_and_counts_what_it_skips() {
 }
 
 #[test]
+fn the_end_of_a_burst_is_told_though_no_row_is_left() {
+    let now = Instant::now();
+    let mut queue = Queue::new(2, now);
+    for _ in 0..5 {
+        queue.push(PaymentId::generate(), true, &row("r"), now);
+    }
+    assert!(!queue.has_left_out(), "the rows that wait will tell it");
+    let taken = queue.take(10);
+    assert_eq!((taken.rows.len(), taken.skipped), (2, 3));
+    assert!(!queue.has_left_out());
+    queue.push(PaymentId::generate(), true, &row("r"), now);
+    assert!(queue.has_left_out());
+    assert_eq!((queue.take(10).skipped, queue.take_left_out(), queue.take_left_out()), (0, 1, 0));
+}
+
+#[test]
 fn what_is_shown_comes_to_its_end_whatever_the_rate() {
     let now = Instant::now();
     let mut queue = Queue::new(1, now);

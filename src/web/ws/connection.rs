@@ -21,6 +21,8 @@ use crate::web::state::WebState;
 
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);
 const STATS_EVERY: Duration = Duration::from_millis(250);
+/// How often it is told that rows were left out where no other row tells it.
+const LEFT_OUT_EVERY: Duration = Duration::from_secs(1);
 const ALLOWED_EVERY: Duration = Duration::from_secs(5);
 /// Frames whose commits a socket may wait for at once; past it nothing more is read from it.
 const PENDING_MAX: usize = 64;
@@ -66,6 +68,7 @@ impl Connection {
     async fn serve(&mut self, mut stream: AggregatedMessageStream) -> End {
         let mut pings = every(Duration::from_millis(self.state.settings.ping_ms));
         let mut stats = every(STATS_EVERY);
+        let mut left_out = every(LEFT_OUT_EVERY);
         let mut checks = every(ALLOWED_EVERY);
         let mut endings = self.state.accounts.endings();
         let shutdown = self.state.shutdown.clone();
@@ -83,6 +86,9 @@ impl Connection {
                 Some(frame) = self.pending.next(), if !self.pending.is_empty() => self.write(frame).await,
                 () = self.reader.ready() => self.write_all(self.reader.take()).await,
                 _ = stats.tick(), if self.reader.wants_stats() => self.write_all(self.reader.take_stats()).await,
+                _ = left_out.tick(), if self.reader.has_left_out() => {
+                    self.write_all(self.reader.take_left_out()).await
+                }
                 Ok(()) = self.system.changed() => self.write_system().await,
                 _ = pings.tick() => self.ping().await,
                 _ = checks.tick() => self.check().await,
