@@ -132,6 +132,12 @@ impl DeclineReason {
         }
     }
 
+    /// The reason with this [`Self::decline_code`].
+    #[must_use]
+    pub fn from_decline_code(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.decline_code() == code)
+    }
+
     /// A few plain words for pages: what the issuer said.
     #[must_use]
     pub const fn words(self) -> &'static str {

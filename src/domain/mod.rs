@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod money;
 pub mod payment;
 pub mod refusal;
+pub mod stages;
 pub mod status;
 pub mod submission;
 pub mod time;

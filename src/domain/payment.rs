@@ -37,13 +37,24 @@ pub enum OperationKind {
 }
 
 impl OperationKind {
-    /// The name shown in timelines and used in draws.
+    /// The name used in draws and reports.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Authorize => "authorize",
             Self::Capture { .. } => "capture",
             Self::Void => "void",
+            Self::Refund { .. } => "refund",
+        }
+    }
+
+    /// What it is called on pages.
+    #[must_use]
+    pub const fn words(&self) -> &'static str {
+        match self {
+            Self::Authorize => "authorisation",
+            Self::Capture { .. } => "capture",
+            Self::Void => "release",
             Self::Refund { .. } => "refund",
         }
     }

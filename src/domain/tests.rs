@@ -2,6 +2,7 @@
 //! them, in `engine::tests`.
 
 mod cards;
+mod stages;
 mod status;
 mod stored;
 mod values;

@@ -51,7 +51,9 @@ export function duration(us) {
   if (us < 10_000) return `${Math.floor(us / 1_000)}.${Math.floor((us % 1_000) / 100)} ms`;
   if (us < 1_000_000) return `${Math.floor(us / 1_000)} ms`;
   if (us < 60_000_000) return `${hundredths(10_000)} s`;
-  return `${Math.floor(us / 60_000_000)} min ${Math.floor((us % 60_000_000) / 1_000_000)} s`;
+  if (us < 3_600_000_000) return `${Math.floor(us / 60_000_000)} min ${Math.floor((us % 60_000_000) / 1_000_000)} s`;
+  if (us < 86_400_000_000) return `${Math.floor(us / 3_600_000_000)} h ${Math.floor((us % 3_600_000_000) / 60_000_000)} min`;
+  return `${Math.floor(us / 86_400_000_000)} d ${Math.floor((us % 86_400_000_000) / 3_600_000_000)} h`;
 }
 
 function span(seconds) {

@@ -13,7 +13,21 @@ export function paymentPage(socket) {
   const badge = () => root.querySelector(".payment-head [data-status-badge]");
   const strip = () => root.querySelector("[data-journey]");
   let journey = strip() && new Journey(strip());
-  document.addEventListener("live:replaced", () => (journey = strip() && new Journey(strip())));
+  // What only the socket tells: that a worker took up the version shown, and when search found it.
+  let taken = null;
+  let found = null;
+  document.addEventListener("live:replaced", () => {
+    if (!strip() || journey?.root === strip()) return;
+    journey = new Journey(strip());
+    if (taken?.version === root.dataset.version) processing(taken.frame);
+    if (found) journey.indexed(found);
+  });
+  const processing = (frame) => {
+    journey?.progress(frame);
+    if (root.dataset.status !== "queued") return;
+    writeStatus(badge(), "processing");
+    root.dataset.status = "processing";
+  };
 
   const show = (row) => {
     if (row.version <= Number(root.dataset.version)) return;
@@ -24,13 +38,13 @@ export function paymentPage(socket) {
   };
   const handle = (frame) => {
     if (frame.type === "progress") {
-      journey?.progress(frame);
-      if (root.dataset.status === "queued") {
-        writeStatus(badge(), "processing");
-        root.dataset.status = "processing";
-      }
+      taken = { frame, version: root.dataset.version };
+      processing(frame);
     }
-    if (frame.type === "indexed") journey?.indexed(frame);
+    if (frame.type === "indexed") {
+      found = frame;
+      journey?.indexed(frame);
+    }
     for (const row of frame.rows ?? []) if (row.id === id) show(row);
   };
   const resync = (first) => {

@@ -54,11 +54,11 @@ async function replay(server, ben) {
   await waitForStatus(ben.page, id, "failed");
   await ben.page.goto(`${server.origin}/system`);
   await ben.page.locator(LIVE).waitFor();
-  await ben.page.getByText("Authorize, attempt 2").waitFor();
+  await ben.page.getByText("Authorisation, attempt 2").waitFor();
   const navigations = ben.seen.navigations;
   await ben.page.getByRole("button", { name: `Replay ${id}` }).click();
   // It breaks again, which is what this card does: parked once more, with more attempts behind it.
-  await ben.page.getByText("Authorize, attempt 4").waitFor();
+  await ben.page.getByText("Authorisation, attempt 4").waitFor();
   assert.equal(ben.seen.navigations, navigations);
   await ben.page.goto(`${server.origin}/payments/${id}`);
   await ben.page.getByText("Replayed by hand; queued").waitFor();

@@ -27,6 +27,7 @@ use crate::accounts::Directory;
 use crate::accounts::cache::Generations;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
+use crate::domain::stages::Stages;
 use crate::domain::status::Status;
 use crate::domain::time::Timestamp;
 use queue::Hint;
@@ -252,7 +253,7 @@ impl LiveHub {
         for payment in payments.iter().filter(|payment| payment.state().status.is_at_rest()) {
             let created = payment.submission().created_at;
             let us = now.micros_since(created);
-            let settled_us = payment.state().settled_at.map_or(0, |at| at.micros_since(created));
+            let settled_us = Stages::of(payment).settled_us.unwrap_or(0);
             // What changes later (a refund) is indexed again; when search first found its end stays as it was.
             let first = |first: &mut u64| {
                 if *first < settled_us {

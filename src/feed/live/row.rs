@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::accounts::Directory;
 use crate::domain::payment::Payment;
+use crate::domain::stages::Stages;
 use crate::domain::submission::{Kind, Submission};
 use crate::domain::time::Timestamp;
 
@@ -36,6 +37,15 @@ pub struct Decline {
     pub decline_code: &'static str,
     /// A few plain words.
     pub words: &'static str,
+}
+
+/// A part of the time until the end that belongs to no stage of the attempt shown.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Besides {
+    /// What it went to, in words that follow the time.
+    pub words: &'static str,
+    /// How long.
+    pub us: u64,
 }
 
 /// A row. Field names and units are those of docs/websocket.md.
@@ -73,12 +83,20 @@ pub struct Row<'a> {
     pub run: Option<&'a str>,
     /// Milliseconds since the epoch.
     pub created_ms: i64,
-    /// Microseconds since `created`.
+    /// When the first commit carried it. Microseconds since `created`, as all of these.
+    pub accepted_us: Option<u64>,
+    /// When the attempt shown came into the work queue.
     pub queued_us: Option<u64>,
-    /// Microseconds since `created`.
+    /// When a worker took it up.
     pub started_us: Option<u64>,
-    /// Microseconds since `created`.
+    /// When it was done with the acquirer.
+    pub answered_us: Option<u64>,
+    /// When the payment came to the rest it is in.
     pub settled_us: Option<u64>,
+    /// What else the time until then holds.
+    pub besides: Vec<Besides>,
+    /// The time of the next attempt, where it waits for one. Milliseconds since the epoch.
+    pub retry_ms: Option<i64>,
     /// Milliseconds since the epoch.
     pub updated_ms: i64,
 }
@@ -90,8 +108,8 @@ impl<'a> Row<'a> {
         let submission = payment.submission();
         let state = payment.state();
         let own = viewer == Viewer::Owner;
-        let since =
-            |at: Option<Timestamp>| at.filter(|_| own).map(|at| at.micros_since(submission.created_at));
+        let stages = own.then(|| Stages::of(payment));
+        let besides = stages.iter().flat_map(Stages::besides);
         let (from, to) = ends(payment, names);
         Self {
             id: submission.public_id(),
@@ -114,9 +132,13 @@ impl<'a> Row<'a> {
             description: submission.description.as_deref().filter(|_| own),
             run: submission.run.as_deref().filter(|_| own),
             created_ms: submission.created_at.millis(),
-            queued_us: since(state.queued_at),
-            started_us: since(state.started_at),
-            settled_us: since(state.settled_at),
+            accepted_us: stages.map(|stages| stages.accepted_us),
+            queued_us: stages.and_then(|stages| stages.queued_us),
+            started_us: stages.and_then(|stages| stages.started_us),
+            answered_us: stages.and_then(|stages| stages.answered_us),
+            settled_us: stages.and_then(|stages| stages.settled_us),
+            besides: besides.map(|(words, us)| Besides { words, us }).collect(),
+            retry_ms: stages.and_then(|stages| stages.retry_at).map(Timestamp::millis),
             updated_ms: state.updated_at.millis(),
         }
     }

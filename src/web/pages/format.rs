@@ -3,7 +3,7 @@
 
 use crate::domain::time::Timestamp;
 
-/// A length of time in microseconds as `0.45 ms`, `8.4 ms`, `512 ms`, `1.25 s`, `3 min 5 s`.
+/// A length of time in microseconds as `0.45 ms`, `8.4 ms`, `512 ms`, `1.25 s`, `3 min 5 s`, `2 h 5 min`, `7 d 0 h`.
 #[must_use]
 pub fn duration(us: u64) -> String {
     match us {
@@ -11,7 +11,11 @@ pub fn duration(us: u64) -> String {
         1_000..10_000 => format!("{}.{} ms", us / 1_000, us % 1_000 / 100),
         10_000..1_000_000 => format!("{} ms", us / 1_000),
         1_000_000..60_000_000 => format!("{} s", hundredths(us, 10_000)),
-        _ => format!("{} min {} s", us / 60_000_000, us % 60_000_000 / 1_000_000),
+        60_000_000..3_600_000_000 => format!("{} min {} s", us / 60_000_000, us % 60_000_000 / 1_000_000),
+        3_600_000_000..86_400_000_000 => {
+            format!("{} h {} min", us / 3_600_000_000, us % 3_600_000_000 / 60_000_000)
+        }
+        _ => format!("{} d {} h", us / 86_400_000_000, us % 86_400_000_000 / 3_600_000_000),
     }
 }
 
@@ -85,6 +89,45 @@ pub fn count(n: u64) -> String {
     }
 }
 
+/// A count as a page shows it, and in full for who points at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// As [`count`] writes it, perhaps with words around it.
+    pub text: String,
+    /// With every digit.
+    pub full: String,
+}
+
+impl Count {
+    /// The number alone.
+    #[must_use]
+    pub fn of(n: u64) -> Self {
+        Self { text: count(n), full: grouped(n) }
+    }
+
+    /// `1 payment`, `2 payments`, `12.3k payments`.
+    #[must_use]
+    pub fn payments(n: u64) -> Self {
+        let plural = if n == 1 { "" } else { "s" };
+        Self {
+            text: format!("{} payment{plural}", count(n)),
+            full: format!("{} payment{plural}", grouped(n)),
+        }
+    }
+
+    /// With these words before it.
+    #[must_use]
+    pub fn after(self, words: &str) -> Self {
+        Self { text: format!("{words} {}", self.text), full: format!("{words} {}", self.full) }
+    }
+
+    /// Whether it has been shortened.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.text != self.full
+    }
+}
+
 /// A count in full with separators: `12,345`.
 #[must_use]
 pub fn grouped(n: u64) -> String {
@@ -128,6 +171,17 @@ mod tests {
         for (n, text) in pairs("count") {
             assert_eq!(count(n), text);
         }
+    }
+
+    #[test]
+    fn shortened_counts_keep_the_full_value() {
+        assert_eq!(Count::payments(1), Count { text: "1 payment".to_owned(), full: "1 payment".to_owned() });
+        let many = Count::payments(201_450).after("at least");
+        assert_eq!(
+            (many.text.as_str(), many.full.as_str()),
+            ("at least 201.4k payments", "at least 201,450 payments")
+        );
+        assert!(many.is_short() && !Count::of(9_999).is_short());
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::row::{Names, accounts_of};
 use crate::accounts::AccountError;
 use crate::domain::ids::AccountId;
 use crate::domain::payment::Payment;
+use crate::domain::stages::Stages;
 use crate::search::{Query, SearchHealth, SearchRequest};
 use crate::store::StoreError;
 use crate::web::banners::banners;
@@ -172,8 +173,13 @@ pub async fn indexed(state: &WebState, payment: &Payment) -> Indexed {
     };
     let request = SearchRequest { limit: 1, ..SearchRequest::new(payment.owner(), query) };
     match tokio::time::timeout(INDEX_WITHIN, state.search.search(&request)).await {
-        Ok(Ok(page)) if !page.hits.is_empty() => Indexed::Yes,
-        Ok(Ok(_) | Err(_)) | Err(_) => Indexed::No,
+        // What was indexed before the end knows nothing of it.
+        Ok(Ok(page)) => {
+            let ended_at = u64::from(Stages::of(payment).settled_version);
+            let knows_the_end = page.hits.iter().any(|hit| hit.version >= ended_at);
+            if knows_the_end { Indexed::Yes } else { Indexed::No }
+        }
+        Ok(Err(_)) | Err(_) => Indexed::No,
     }
 }
 

@@ -1,6 +1,6 @@
 //! `/insights`: what happened over a chosen time, as plots: throughput, success, latency, volume, declines.
 //!
-//! Everything comes from one search with aggregations; nothing is kept for it.
+//! Everything comes from two searches with aggregations, one of what succeeded alone; nothing is kept for it.
 
 use actix_web::{HttpRequest, web};
 use askama::Template;
@@ -15,7 +15,8 @@ use crate::domain::currency::Currency;
 use crate::domain::money::Money;
 use crate::domain::status::Status;
 use crate::domain::time::Timestamp;
-use crate::search::{HistogramSpec, Query, SearchPage, SearchRequest, SeriesPoint};
+use crate::search::{HistogramSpec, Query, QueryError, SearchPage, SearchRequest, SeriesPoint};
+use crate::web::error::ApiError;
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
 
@@ -52,6 +53,8 @@ pub struct Reason {
     pub label: String,
     /// How many.
     pub count: u64,
+    /// The same for people.
+    pub shown: format::Count,
     /// The payments.
     pub href: String,
 }
@@ -65,7 +68,7 @@ pub struct InsightsPage {
     /// The times to choose from.
     pub ranges: Vec<RangeLink>,
     /// How many payments there were, in words.
-    pub total: String,
+    pub total: format::Count,
     /// The plots; empty if nothing happened.
     pub plots: Vec<Plot>,
     /// Why payments were declined, the most frequent first.
@@ -102,15 +105,15 @@ pub fn spec_of(range: &str, since: Timestamp, now: Timestamp) -> HistogramSpec {
     }
 }
 
-/// The plots of these points.
+/// The plots of these points; volume is that of the payments that succeeded.
 #[must_use]
-pub fn plots_of(points: &[SeriesPoint]) -> Vec<Plot> {
+pub fn plots_of(points: &[SeriesPoint], succeeded: &[SeriesPoint]) -> Vec<Plot> {
     if points.iter().all(|point| point.count == 0) {
         return Vec::new();
     }
     let mut plots = vec![throughput(points), success(points)];
     plots.extend(latency(points));
-    plots.extend(volume(points));
+    plots.extend(volume(succeeded));
     plots
 }
 
@@ -240,12 +243,20 @@ fn latency(points: &[SeriesPoint]) -> Option<Plot> {
     Some(Plot {
         summary: format!("from request to end; p95 at most {}", words(worst)),
         layers: vec![layer("p95", "p95", &most), layer("p50", "p50", &half)],
-        ticks: plot::ticks(scale, |us| format::duration(us as u64).replace(".00", "").replace(".0", "")),
+        ticks: plot::ticks(scale, axis_duration),
         table: table(vec!["p50".to_owned(), "p95".to_owned()], points, |point| {
             vec![words(point.took.p50_us), words(point.took.p95_us)]
         }),
         ..frame("latency", "Latency".to_owned(), points)
     })
+}
+
+/// A power of ten microseconds, as short as an axis has room for.
+fn axis_duration(us: f64) -> String {
+    match us {
+        ..1_000_000.0 => format!("{} ms", us / 1_000.0),
+        _ => format!("{} s", format::count((us / 1_000_000.0).round() as u64).replace(".0", "")),
+    }
 }
 
 /// A plot for each of the currencies with most payments: amounts of different currencies have no common axis.
@@ -272,7 +283,11 @@ fn volume(points: &[SeriesPoint]) -> Vec<Plot> {
             vec![Money::new(minor, currency).decimal(), format::grouped(count)]
         };
         Some(Plot {
-            summary: format!("{} in {} payments", Money::new(minor, currency), format::grouped(count)),
+            summary: format!(
+                "{} asked for in {} that succeeded",
+                Money::new(minor, currency),
+                format::Count::payments(count).full
+            ),
             layers: vec![Layer {
                 label: currency.code().to_owned(),
                 class: "volume",
@@ -282,7 +297,7 @@ fn volume(points: &[SeriesPoint]) -> Vec<Plot> {
             }],
             ticks: plot::ticks(scale, |minor| axis_money(minor, currency)),
             table: table(vec!["Amount".to_owned(), "Payments".to_owned()], points, cells),
-            ..frame(name, format!("Volume, {}", currency.code()), points)
+            ..frame(name, format!("Volume that succeeded, {}", currency.code()), points)
         })
     };
     names.into_iter().zip(totals).take(CURRENCIES_MAX).filter_map(of_one).collect()
@@ -302,12 +317,17 @@ fn reasons(found: &SearchPage, spec: &HistogramSpec) -> Vec<Reason> {
     let reason = |(code, count): &(String, u64)| {
         let from = spec.from_micros.div_euclid(1_000_000);
         Reason {
-            label: code.replace('_', " "),
+            label: super::search_view::decline_words(code),
             count: *count,
+            shown: format::Count::of(*count),
             href: address(&format!("decline_code:\"{code}\" created>={from}")),
         }
     };
     codes.take(12).map(reason).collect()
+}
+
+fn points_of(found: &SearchPage) -> &[SeriesPoint] {
+    found.series.as_ref().map_or(&[], |series| series.points.as_slice())
 }
 
 /// `GET /insights?range=15m|1h|1d|all`.
@@ -320,30 +340,34 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
     let spec = spec_of(chosen, since, Timestamp::now());
     // What was received is told to its sender's plots.
     let text = format!("received:false created>={}", spec.from_micros.div_euclid(1_000_000));
-    let query = Query::parse(&text).map_err(crate::web::error::ApiError::from)?;
-    let request = SearchRequest {
-        limit: 1,
-        facets: true,
-        series: Some(spec),
-        ..SearchRequest::new(who.account, query)
+    let asked = |text: &str, facets| {
+        let query = Query::parse(text)?;
+        Ok::<_, QueryError>(SearchRequest {
+            limit: 1,
+            facets,
+            series: Some(spec),
+            ..SearchRequest::new(who.account, query)
+        })
     };
+    let all = asked(&text, true).map_err(ApiError::from)?;
+    let succeeded = asked(&format!("{text} status:\"succeeded\""), false).map_err(ApiError::from)?;
     let mut page = InsightsPage {
         layout: handle::frame(&state, &who, "Insights", Nav::Insights),
         ranges: range_links(chosen),
-        total: String::new(),
+        total: format::Count { text: String::new(), full: String::new() },
         plots: Vec::new(),
         reasons: Vec::new(),
         most: 1,
     };
-    match state.search.search(&request).await {
-        Ok(found) => {
+    match tokio::try_join!(state.search.search(&all), state.search.search(&succeeded)) {
+        Ok((found, succeeded)) => {
             page.total = super::search_view::total_words(found.total);
-            page.plots = plots_of(found.series.as_ref().map_or(&[], |series| series.points.as_slice()));
+            page.plots = plots_of(points_of(&found), points_of(&succeeded));
             page.reasons = reasons(&found, &spec);
             page.most = page.reasons.iter().map(|reason| reason.count).max().unwrap_or(1);
         }
         Err(error) => {
-            let error = crate::web::error::ApiError::from(error);
+            let error = ApiError::from(error);
             page.layout.notices.push(Notice::new(Tone::Warning, error.message.to_string()));
         }
     }
@@ -395,9 +419,23 @@ pub(super) mod tests {
 
     #[test]
     fn plots_say_what_they_show() {
-        let said: Vec<_> =
-            plots_of(&points()).iter().map(|plot| format!("{}: {}", plot.title, plot.summary)).collect();
+        let said: Vec<_> = plots_of(&points(), &points())
+            .iter()
+            .map(|plot| format!("{}: {}", plot.title, plot.summary))
+            .collect();
         insta::assert_snapshot!(said.join("\n"));
-        assert!(plots_of(&[SeriesPoint::default()]).is_empty());
+        assert!(plots_of(&[SeriesPoint::default()], &[]).is_empty());
+        let nothing_succeeded = plots_of(&points(), &[]);
+        assert!(!nothing_succeeded.iter().any(|plot| plot.name.starts_with("volume")));
+    }
+
+    #[test]
+    fn an_axis_has_room_for_its_words() {
+        let powers = (1..=11).map(|power| axis_duration(10_f64.powi(power)));
+        let words: Vec<String> = powers.collect();
+        assert_eq!(
+            words.join(", "),
+            "0.01 ms, 0.1 ms, 1 ms, 10 ms, 100 ms, 1 s, 10 s, 100 s, 1,000 s, 10k s, 100k s"
+        );
     }
 }

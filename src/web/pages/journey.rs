@@ -1,10 +1,13 @@
 //! The journey strip: Accepted → Queued → Processing → Settled → Indexed, with the time each stage took. Pure.
-//! `static/js/journey.js` moves it in the browser.
+//!
+//! Accepted, Queued and Processing are lengths that follow each other; Settled and Indexed are totals since the request, and say
+//! so. What the total holds besides the three stands below. `static/js/journey.js` moves it all in the browser.
 
 use askama::Template;
 
 use super::format;
 use crate::domain::payment::Payment;
+use crate::domain::stages::Stages;
 use crate::domain::status::Status;
 
 /// How far a stage is.
@@ -14,7 +17,7 @@ pub enum StageState {
     Done,
     /// Where the payment is now.
     Current,
-    /// Still to come.
+    /// Still to come, or never reached.
     Ahead,
 }
 
@@ -28,6 +31,10 @@ impl StageState {
             Self::Ahead => "ahead",
         }
     }
+
+    const fn done_if(done: bool) -> Self {
+        if done { Self::Done } else { Self::Ahead }
+    }
 }
 
 /// One stage.
@@ -36,11 +43,13 @@ pub struct Stage {
     /// The name scripts know it by.
     pub key: &'static str,
     /// The name people see.
-    pub label: String,
+    pub label: &'static str,
     /// How far it is.
     pub state: StageState,
     /// How long it took, as text; empty while unknown.
     pub took: String,
+    /// Whether that is a total since the request.
+    pub total: bool,
     /// What the time means, on hover.
     pub hint: &'static str,
 }
@@ -66,55 +75,92 @@ pub struct Journey {
     pub version: u32,
     /// The status it shows.
     pub status: &'static str,
+    /// When the stage under way began, in milliseconds since the epoch.
+    pub since_ms: Option<i64>,
+    /// When the attempt shown was queued and when the payment came to rest, in microseconds since the request: scripts tell by
+    /// them whether what they hear is about the same.
+    pub moments_us: (Option<u64>, Option<u64>),
+    /// Whether it waits for its next attempt.
+    pub waiting: bool,
     /// The five stages.
-    pub stages: Vec<Stage>,
+    pub stages: [Stage; 5],
+    /// What the total holds besides the stages, in a sentence; empty if nothing.
+    pub besides: String,
 }
-
-const HINTS: [(&str, &str, &str); 5] = [
-    ("accepted", "Accepted", "from the request to the commit"),
-    ("queued", "Queued", "waiting in the work queue"),
-    ("processing", "Processing", "with the acquirer"),
-    ("settled", "Settled", "from the request to the end"),
-    ("indexed", "Indexed", "until search finds it"),
-];
 
 impl Journey {
     /// The strip before any payment.
     #[must_use]
     pub fn empty() -> Self {
-        Self { id: String::new(), version: 0, status: "", stages: stages([None; 5], 0, "Settled") }
+        Self {
+            id: String::new(),
+            version: 0,
+            status: "",
+            since_ms: None,
+            moments_us: (None, None),
+            waiting: false,
+            stages: stages([(StageState::Ahead, None); 5], "Queued", "Settled"),
+            besides: String::new(),
+        }
     }
 
     /// The strip of a payment.
     #[must_use]
     pub fn of(payment: &Payment, indexed: Indexed) -> Self {
-        let (state, created) = (payment.state(), payment.submission().created_at);
-        let since = |at: Option<crate::domain::time::Timestamp>| at.map(|at| at.micros_since(created));
-        let (queued, started, settled) =
-            (since(state.queued_at), since(state.started_at), since(state.settled_at));
-        let span = |from: Option<u64>, to: Option<u64>| Some(to?.saturating_sub(from?));
-        // A wallet that could not cover it settled without ever being with an acquirer.
-        let at = match (state.status, queued, started) {
-            (Status::RequiresPaymentMethod | Status::RequiresConfirmation, _, _) | (_, None, _) => 0,
-            (Status::Queued, Some(_), _) => 1,
-            (Status::Processing, _, _) => 2,
-            _ => 3 + usize::from(indexed != Indexed::No),
+        use StageState::{Ahead, Current, Done};
+        let (status, times) = (payment.state().status, Stages::of(payment));
+        let (queue, acquirer) = (times.in_queue_us(), times.with_acquirer_us());
+        let accepted = (Done, Some(times.accepted_us));
+        let ahead = (Ahead, None);
+        let under_way = matches!(status, Status::Queued | Status::Processing);
+        let states = match (status, times.settled_us) {
+            (Status::Queued, _) => [accepted, (Current, None), ahead, ahead, ahead],
+            (Status::Processing, _) => [accepted, (Done, queue), (Current, None), ahead, ahead],
+            (_, None) => [accepted, ahead, ahead, ahead, ahead],
+            // A wallet that could not cover it settled without ever being with an acquirer.
+            (_, Some(settled_us)) => {
+                let passed = |took: Option<u64>| (StageState::done_if(took.is_some()), took);
+                let found = match indexed {
+                    // Search found it as it was before.
+                    Indexed::After(us) if us < settled_us => ahead,
+                    Indexed::After(us) => (Done, Some(us)),
+                    Indexed::Yes => (Done, None),
+                    Indexed::No => ahead,
+                };
+                [accepted, passed(queue), passed(acquirer), (Done, Some(settled_us)), found]
+            }
         };
-        // While it is queued again, what an earlier attempt took is no news.
-        let started = started.filter(|_| at != 1);
-        let indexed_us = if let Indexed::After(us) = indexed { Some(us) } else { None };
-        let took = [queued, span(queued, started), span(started, settled), settled, indexed_us];
-        let mut stages = stages(took, at, end_label(state.status));
-        if let Some(last) = stages.last_mut().filter(|_| indexed == Indexed::Yes) {
-            last.state = StageState::Done;
+        let waiting = times.retry_at.is_some();
+        let end = end_label(status);
+        let mut stages = stages(states, if waiting { "Waiting" } else { "Queued" }, end);
+        if let [.., last] = &mut stages
+            && last.state == Done
+            && last.took.is_empty()
+        {
             "found".clone_into(&mut last.took);
+            last.total = false;
         }
         Self {
             id: payment.submission().public_id(),
             version: payment.version(),
-            status: state.status.as_str(),
+            status: status.as_str(),
+            since_ms: under_way.then(|| times.since.millis()),
+            moments_us: (times.queued_us, times.settled_us),
+            waiting,
             stages,
+            besides: besides(&times, end),
         }
+    }
+}
+
+/// `Settled includes 16 min 40 s waiting for someone to act and 400 ms for the capture.`
+fn besides(times: &Stages, end: &str) -> String {
+    let parts: Vec<String> =
+        times.besides().map(|(words, us)| format!("{} {words}", format::duration(us))).collect();
+    match parts.split_last() {
+        None => String::new(),
+        Some((only, [])) => format!("{end} includes {only}."),
+        Some((last, others)) => format!("{end} includes {} and {last}.", others.join(", ")),
     }
 }
 
@@ -133,21 +179,52 @@ fn end_label(status: Status) -> &'static str {
     }
 }
 
-/// Key, label and hint of a stage.
-type Words = (&'static str, &'static str, &'static str);
-
-fn stages(took: [Option<u64>; 5], at: usize, end: &str) -> Vec<Stage> {
-    let stage = |(n, ((key, label, hint), took)): (usize, (Words, Option<u64>))| Stage {
+fn stages(states: [(StageState, Option<u64>); 5], queued: &'static str, settled: &'static str) -> [Stage; 5] {
+    let stage = |(key, label, hint), (state, took): (StageState, Option<u64>), total| Stage {
         key,
-        label: if key == "settled" { end.to_owned() } else { label.to_owned() },
-        state: match n.cmp(&at) {
-            std::cmp::Ordering::Less => StageState::Done,
-            std::cmp::Ordering::Equal if at >= 3 => StageState::Done,
-            std::cmp::Ordering::Equal if took.is_some() || at > 0 => StageState::Current,
-            std::cmp::Ordering::Equal | std::cmp::Ordering::Greater => StageState::Ahead,
-        },
+        label,
+        state,
         took: took.map(format::duration).unwrap_or_default(),
+        total,
         hint,
     };
-    HINTS.into_iter().zip(took).enumerate().map(stage).collect()
+    let [a, q, p, s, i] = states;
+    [
+        stage(("accepted", "Accepted", "from the request to the first commit"), a, false),
+        stage(("queued", queued, "in the work queue: the last attempt"), q, false),
+        stage(("processing", "Processing", "with the acquirer: the last attempt"), p, false),
+        stage(("settled", settled, "from the request to the end"), s, true),
+        stage(("indexed", "Indexed", "from the request until search finds how it ended"), i, true),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    fn sample(name: &str) -> Payment {
+        samples::all().into_iter().find(|(other, _)| *other == name).expect("a sample").1
+    }
+
+    fn indexed(payment: &Payment, indexed: Indexed) -> (StageState, String) {
+        let [.., last] = Journey::of(payment, indexed).stages;
+        (last.state, last.took)
+    }
+
+    #[test]
+    fn indexed_never_comes_before_the_end() {
+        use StageState::{Ahead, Done};
+        let succeeded = sample("succeeded");
+        assert_eq!(indexed(&succeeded, Indexed::After(530_000)), (Done, "530 ms".to_owned()));
+        assert_eq!(indexed(&succeeded, Indexed::After(500_000)), (Ahead, String::new()));
+        assert_eq!(indexed(&succeeded, Indexed::Yes), (Done, "found".to_owned()));
+        for under_way in ["queued", "retrying", "payout"] {
+            for found in [Indexed::After(530_000), Indexed::Yes] {
+                assert_eq!(indexed(&sample(under_way), found), (Ahead, String::new()), "{under_way}");
+            }
+        }
+        // Found when it was authorised, captured long after.
+        assert_eq!(indexed(&sample("partly_captured"), Indexed::After(530_000)), (Ahead, String::new()));
+    }
 }

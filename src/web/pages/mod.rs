@@ -71,6 +71,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/payments/{id}", web::get().to(one::show))
         .route("/payments/{id}/row", web::get().to(one::show_row))
         .route("/payments/{id}/challenge", web::get().to(one::challenge))
+        .route("/payments/{id}/{operation}", web::get().to(one::operated))
         .route("/payments/{id}/{operation}", web::post().to(one::operate))
         .route("/insights", web::get().to(insights::show))
         .route("/wallets", web::get().to(wallets::show))

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::format::Count;
 use super::layout::Layout;
 use super::row::PaymentRow;
 
@@ -11,7 +12,7 @@ pub struct Chip {
     /// The words.
     pub label: String,
     /// How many payments have it, if known.
-    pub count: Option<String>,
+    pub count: Option<Count>,
     /// Where a click leads: the query with it, or without it if it is on.
     pub href: String,
     /// Whether the query has it.
@@ -203,7 +204,7 @@ pub struct PaymentsPage {
     /// The hits.
     pub rows: Vec<PaymentRow>,
     /// How many there are, if known.
-    pub total: Option<String>,
+    pub total: Option<Count>,
     /// The page of older ones.
     pub older: Option<String>,
     /// The page of newer ones.

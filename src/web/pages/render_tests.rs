@@ -42,7 +42,7 @@ fn page_of(payment: &Payment) -> PaymentView {
 fn payments(query: &str, error: Option<QueryError>, rows: Vec<PaymentRow>) -> PaymentsPage {
     let chip = |label: &str, on| Chip {
         label: label.to_owned(),
-        count: Some("128".to_owned()),
+        count: Some(super::format::Count::of(12_800)),
         href: super::payments::address(label),
         on,
     };
@@ -71,7 +71,7 @@ fn payments(query: &str, error: Option<QueryError>, rows: Vec<PaymentRow>) -> Pa
             until: "1 Jan 01:00:00".to_owned(),
         }),
         rows,
-        total: Some("1,250 payments".to_owned()),
+        total: Some(super::format::Count::payments(201_450)),
         older: Some("/payments?page=2".to_owned()),
         newer: None,
         first: None,
@@ -137,13 +137,17 @@ fn pages() -> Vec<(String, String)> {
     let reason = |label: &str, count| super::insights::Reason {
         label: label.to_owned(),
         count,
+        shown: super::format::Count::of(count),
         href: "/payments".to_owned(),
     };
     let insights = super::insights::InsightsPage {
         layout: layout("Insights", Nav::Insights),
         ranges: super::insights::range_links("1h"),
-        total: "600 payments".to_owned(),
-        plots: super::insights::plots_of(&super::insights::tests::points()),
+        total: super::format::Count::payments(201_450),
+        plots: super::insights::plots_of(
+            &super::insights::tests::points(),
+            &super::insights::tests::points(),
+        ),
         reasons: vec![reason("insufficient funds", 40), reason("lost card", 7)],
         most: 40,
     };

@@ -156,6 +156,33 @@ pub fn all() -> Vec<(&'static str, Payment)> {
             ),
         ),
         (
+            "challenged",
+            charge(
+                13,
+                "4000002760003184",
+                &[
+                    started(),
+                    (512_300, Event::ActionRequired {}),
+                    (990_000_000, Event::ActionCompleted {}),
+                    (990_700_000, Event::Started { at: at_us(990_002_000) }),
+                    (990_700_000, Event::Succeeded {}),
+                ],
+            ),
+        ),
+        (
+            "partly_captured",
+            charge(
+                14,
+                visa,
+                &[
+                    started(),
+                    (512_300, Event::Authorized { capture_before: START.plus_ms(7 * 86_400_000) }),
+                    (1_000_512_300, Event::CaptureQueued { amount_minor: 500 }),
+                    (1_000_912_300, Event::Captured { amount_minor: 500 }),
+                ],
+            ),
+        ),
+        (
             "partly_refunded",
             charge(
                 8,

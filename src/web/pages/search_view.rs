@@ -3,6 +3,7 @@
 use super::format;
 use super::payments::{BarText, Chip, ChipGroup, Histogram, address, bars, toggled, without_field};
 use super::status;
+use crate::domain::decline::DeclineReason;
 use crate::domain::status::Status;
 use crate::domain::time::Timestamp;
 use crate::search::query::{Filter, NumberField};
@@ -24,7 +25,7 @@ pub fn chip_groups(query: &str, facets: &Facets) -> Vec<ChipGroup> {
             let on = super::payments::has_term(query, &term);
             Chip {
                 label: words(value),
-                count: Some(format::count(*count)),
+                count: Some(format::Count::of(*count)),
                 href: address(&toggled(query, &term)),
                 on,
             }
@@ -37,9 +38,16 @@ pub fn chip_groups(query: &str, facets: &Facets) -> Vec<ChipGroup> {
         }),
         group("Kind", "kind", &facets.kind, kind_words),
         group("Currency", "currency", &facets.currency, str::to_uppercase),
-        group("Declined because", "decline_code", &facets.decline_code, |value| value.replace('_', " ")),
+        group("Declined because", "decline_code", &facets.decline_code, decline_words),
     ];
     groups.into_iter().filter(|group| !group.chips.is_empty()).collect()
+}
+
+/// A decline code in the words that rows use.
+#[must_use]
+pub fn decline_words(code: &str) -> String {
+    DeclineReason::from_decline_code(code)
+        .map_or_else(|| code.replace('_', " "), |reason| reason.words().to_owned())
 }
 
 fn kind_words(kind: &str) -> String {
@@ -142,9 +150,8 @@ pub fn histogram(query: &str, buckets: &[Bucket]) -> Option<Histogram> {
         .iter()
         .map(|bucket| {
             let from = Timestamp::from_micros(bucket.from_micros);
-            let plural = if bucket.count == 1 { "" } else { "s" };
-            let title =
-                format!("{} payment{plural} from {}", format::grouped(bucket.count), format::absolute(from));
+            let count = format::Count::payments(bucket.count).full;
+            let title = format!("{count} from {}", format::absolute(from));
             let until_s = bucket.until_micros.div_euclid(1_000_000);
             let term = format!("created>={} created<{until_s}", from.seconds());
             let narrowed = format!("{} {term}", super::payments::without_field(query, "created"));
@@ -166,10 +173,9 @@ pub fn histogram(query: &str, buckets: &[Bucket]) -> Option<Histogram> {
 
 /// How many were found, in words.
 #[must_use]
-pub fn total_words(total: Total) -> String {
-    let plural = if total.value == 1 && total.exact { "" } else { "s" };
-    let least = if total.exact { "" } else { "at least " };
-    format!("{least}{} payment{plural}", format::grouped(total.value))
+pub fn total_words(total: Total) -> format::Count {
+    let count = format::Count::payments(total.value);
+    if total.exact { count } else { count.after("at least") }
 }
 
 #[cfg(test)]
@@ -206,6 +212,14 @@ mod tests {
         assert_eq!(query, "coffee created>=1767225600 created<1767225610");
         assert!(Query::parse(&query).is_ok());
         assert_eq!(bars[0].title, "1 payment from 2026-01-01 00:00:00.000 UTC");
+    }
+
+    #[test]
+    fn a_reason_has_one_name_everywhere() {
+        for reason in DeclineReason::ALL {
+            assert_eq!(decline_words(reason.decline_code()), reason.words());
+        }
+        assert_eq!(decline_words("of_another_version"), "of another version");
     }
 
     #[test]

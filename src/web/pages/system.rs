@@ -247,7 +247,7 @@ pub fn reader_lines(sample: &SystemSample) -> Vec<ReaderLine> {
 pub fn parked_line(payment: &Payment, names: &Names, viewer: AccountId, now: Timestamp) -> ParkedLine {
     let cause = |operation: &crate::domain::payment::Operation| match operation.phase {
         Phase::Parked { cause } => {
-            Some(format!("{}, attempt {}: {}", operation.kind.name(), operation.attempt, cause.words()))
+            Some(format!("{}, attempt {}: {}", operation.kind.words(), operation.attempt, cause.words()))
         }
         Phase::Queued | Phase::Waiting { .. } | Phase::Pending { .. } => None,
     };

@@ -103,6 +103,14 @@ pub async fn operate(
     }
 }
 
+/// `GET /payments/{id}/{operation}`: where a form's address is opened again, as after a refusal without JavaScript.
+pub async fn operated(_who: SignedIn, path: web::Path<(String, String)>) -> PageResult {
+    let (id, operation) = path.into_inner();
+    let _: PaymentId = id.parse().map_err(|_| ApiError::not_found("payment", &id))?;
+    Verb::parse(&operation).ok_or_else(|| ApiError::not_found("operation", &operation))?;
+    Ok(handle::see_other(&format!("/payments/{id}")))
+}
+
 /// The row of a payment as the socket would send it.
 fn row(state: &WebState, viewer: AccountId, payment: &Payment) -> serde_json::Value {
     let viewer = if payment.owner() == viewer { Viewer::Owner } else { Viewer::Payee };

@@ -10,6 +10,7 @@ use askama::Template;
 
 pub use actions::{ActionForm, AmountField};
 pub use ledger::{LedgerLine, LedgerTable};
+pub use sentence::Sentence;
 pub use timeline::{OpenOperation, TimelineItem};
 
 use super::format;
@@ -59,6 +60,8 @@ pub struct PaymentView {
     pub kind: &'static str,
     /// The amount.
     pub amount: String,
+    /// What was taken of it, where that is less.
+    pub captured: Option<String>,
     /// Where from.
     pub from: String,
     /// Where to.
@@ -68,7 +71,7 @@ pub struct PaymentView {
     /// `refunded`, `parked`.
     pub badges: Vec<&'static str>,
     /// What happened, in one sentence.
-    pub sentence: String,
+    pub sentence: Sentence,
     /// The strip; a payee has none.
     pub journey: Option<Journey>,
     /// The history.
@@ -118,6 +121,7 @@ impl PaymentView {
             version: payment.version(),
             kind: kind_label(&submission.kind),
             amount: submission.amount.to_string(),
+            captured: captured(payment),
             from: from_label(payment, names),
             to: to_label(payment, names),
             status: StatusBadge::of(payment),
@@ -145,6 +149,14 @@ pub const fn kind_label(kind: &Kind) -> &'static str {
         Kind::Transfer { .. } => "Sent to a person",
         Kind::Payout { .. } => "Payout",
     }
+}
+
+/// What was taken, where a capture took less than was held.
+fn captured(payment: &Payment) -> Option<String> {
+    let (state, amount) = (payment.state(), payment.submission().amount);
+    let partly = state.status == crate::domain::status::Status::Succeeded
+        && state.received_minor != amount.amount_minor;
+    partly.then(|| crate::domain::money::Money::new(state.received_minor, amount.currency).to_string())
 }
 
 fn refund_line(payment: &Payment, refund: &crate::domain::payment::Refund) -> RefundLine {

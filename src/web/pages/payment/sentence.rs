@@ -8,25 +8,61 @@ use crate::domain::status::Status;
 use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
 
+/// A sentence, perhaps with a moment in it that pages count down to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sentence {
+    /// Up to the moment, or all of it.
+    pub text: String,
+    /// The moment in words (`in 24 s`), and in milliseconds since the epoch.
+    pub due: Option<(String, i64)>,
+    /// What follows the moment.
+    pub rest: String,
+}
+
+impl Sentence {
+    fn with_due(text: &str, now: Timestamp, due_at: Timestamp, rest: String) -> Self {
+        let due = Some((format::until(now, due_at), due_at.millis()));
+        Self { text: text.to_owned(), due, rest }
+    }
+}
+
+impl std::fmt::Display for Sentence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let due = self.due.as_ref().map_or("", |(words, _)| words);
+        write!(f, "{}{due}{}", self.text, self.rest)
+    }
+}
+
 /// What happened, or what it waits for, in one sentence.
 #[must_use]
-pub fn sentence(payment: &Payment, names: &Names, now: Timestamp) -> String {
+pub fn sentence(payment: &Payment, names: &Names, now: Timestamp) -> Sentence {
+    let state = payment.state();
+    match (state.status, state.operation.map(|operation| operation.phase)) {
+        (Status::Queued, Some(Phase::Waiting { due_at })) => {
+            let cause = state.technical.map_or("the last attempt broke", |cause| cause.words());
+            Sentence::with_due("Will be tried again ", now, due_at, format!(": {cause}."))
+        }
+        (Status::Processing, Some(Phase::Pending { settles_at })) => {
+            let text = "On its way: the other side accepted it and settles it ";
+            Sentence::with_due(text, now, settles_at, ".".to_owned())
+        }
+        (_, _) => Sentence { text: settled(payment, names), ..Sentence::default() },
+    }
+}
+
+/// The sentence where no moment is waited for.
+fn settled(payment: &Payment, names: &Names) -> String {
     let state = payment.state();
     let amount = payment.submission().amount;
     let way = format!("from {} to {}", from_label(payment, names), to_label(payment, names));
     match state.status {
         Status::RequiresPaymentMethod => format!("Waiting for a card: {amount}, {way}."),
         Status::RequiresConfirmation => format!("Waiting for the word to go: {amount}, {way}."),
-        Status::Queued => queued(payment, now).unwrap_or_else(|| format!("In the queue: {amount}, {way}.")),
-        Status::Processing => match state.operation.map(|operation| operation.phase) {
-            Some(Phase::Pending { settles_at }) => {
-                format!(
-                    "On its way: the other side accepted it and settles it {}.",
-                    format::until(now, settles_at)
-                )
-            }
-            _ => format!("With the acquirer now: {amount}, {way}."),
-        },
+        Status::Queued if state.cancel_wish.is_some() => {
+            "Cancellation was asked for; an approval that still comes is given back.".to_owned()
+        }
+        Status::Queued => format!("In the queue: {amount}, {way}."),
+        Status::Processing => format!("With the acquirer now: {amount}, {way}."),
         Status::RequiresAction => {
             "The issuer wants the cardholder to prove who they are (3-D Secure).".to_owned()
         }
@@ -41,26 +77,12 @@ pub fn sentence(payment: &Payment, names: &Names, now: Timestamp) -> String {
     }
 }
 
-fn queued(payment: &Payment, now: Timestamp) -> Option<String> {
-    let state = payment.state();
-    match state.operation?.phase {
-        Phase::Waiting { due_at } => {
-            let cause = state.technical.map_or("the last attempt broke", |cause| cause.words());
-            Some(format!("Will be tried again {}: {cause}.", format::until(now, due_at)))
-        }
-        Phase::Queued if state.cancel_wish.is_some() => {
-            Some("Cancellation was asked for; an approval that still comes is given back.".to_owned())
-        }
-        Phase::Queued | Phase::Pending { .. } | Phase::Parked { .. } => None,
-    }
-}
-
 fn authorised(payment: &Payment) -> String {
     let state = payment.state();
     let amount = payment.submission().amount;
     match (&state.operation, state.capture_before, state.decline) {
         (Some(operation), _, _) => {
-            format!("{amount} is held on the card; a {} is under way.", operation.kind.name())
+            format!("{amount} is held on the card; a {} is under way.", operation.kind.words())
         }
         (None, _, Some(reason)) => {
             format!("{amount} is held, but the capture was declined: {}.", reason.words())

@@ -9,14 +9,16 @@ fn view(payment: &Payment) -> PaymentView {
 
 /// The page without its markup: what there is to read.
 fn digest(view: &PaymentView) -> String {
-    let mut text =
-        format!("{} | {} | {}\n{}\n", view.amount, view.status.word, view.badges.join(", "), view.sentence);
+    let captured = view.captured.as_ref().map_or(String::new(), |captured| format!("{captured} of "));
+    let (amount, badges) = (&view.amount, view.badges.join(", "));
+    let mut text = format!("{captured}{amount} | {} | {badges}\n{}\n", view.status.word, view.sentence);
     let journey = view.journey.as_ref().expect("own");
     let stages = journey
         .stages
         .iter()
         .map(|stage| format!("{} {} [{}]", stage.label, stage.took, stage.state.as_str()));
     text += &format!("journey: {}\n", stages.collect::<Vec<_>>().join(" → "));
+    text += &format!("         {}\n", journey.besides);
     for item in &view.timeline {
         text += &format!("  {:>9} {}\n", item.offset, item.text);
     }

@@ -15,7 +15,7 @@ pub struct TimelineItem {
     pub version: usize,
     /// What happened.
     pub text: String,
-    /// Since the line before: `+84 ms`; empty on the first.
+    /// Since the request: `+84 ms`. The last one before the end is what the journey calls the total.
     pub offset: String,
     /// The time in full.
     pub at_full: String,
@@ -34,16 +34,17 @@ fn happened_at(recorded: &Recorded) -> Timestamp {
 /// The timeline, oldest first.
 #[must_use]
 pub fn timeline(payment: &Payment) -> Vec<TimelineItem> {
-    let mut before: Option<Timestamp> = None;
+    let created_at = payment.submission().created_at;
+    let mut latest = created_at;
     let item = |(n, recorded): (usize, &Recorded)| {
-        let at = happened_at(recorded);
-        let offset = before.map(|before| format!("+{}", format::duration(at.micros_since(before))));
-        before = Some(at);
+        // A worker's clock may be a little off; a timeline never runs backwards.
+        latest = latest.max(happened_at(recorded));
+        let at = latest;
         TimelineItem {
             name: recorded.event.name(),
             version: n + 1,
             text: text(payment, &recorded.event),
-            offset: offset.unwrap_or_default(),
+            offset: format!("+{}", format::duration(at.micros_since(created_at))),
             at_full: format::absolute(at),
             at_iso: format::iso(at),
         }
@@ -101,7 +102,7 @@ fn text(payment: &Payment, event: &Event) -> String {
 /// An operation that is still open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenOperation {
-    /// What is asked: `authorize`, `capture`, `void`, `refund`.
+    /// What is asked: `authorisation`, `capture`, `release`, `refund`.
     pub name: &'static str,
     /// Its number within the payment.
     pub number: u16,
@@ -117,7 +118,7 @@ pub struct OpenOperation {
 #[must_use]
 pub fn open_operations(payment: &Payment, now: Timestamp) -> Vec<OpenOperation> {
     let open = |operation: &crate::domain::payment::Operation| OpenOperation {
-        name: operation.kind.name(),
+        name: operation.kind.words(),
         number: operation.number,
         attempt: operation.attempt,
         phase: match operation.phase {

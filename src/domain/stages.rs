@@ -1,0 +1,224 @@
+//! Where a payment's time went, read off its history: to the first commit, in the work queue, with the acquirer, to its end.
+//!
+//! Pure. Every microsecond from the request to the end is counted exactly once, so that what pages show adds up: the three
+//! stages of the attempt shown (the last one), and what came besides them.
+
+use super::event::Event;
+use super::payment::Payment;
+use super::status::Status;
+use super::time::Timestamp;
+
+/// The stages of a payment. Moments and lengths in microseconds; moments count from the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stages {
+    /// When the first commit carried it.
+    pub accepted_us: u64,
+    /// When the attempt shown came into the work queue; `None` before the word to go.
+    pub queued_us: Option<u64>,
+    /// When a worker took it up.
+    pub started_us: Option<u64>,
+    /// When it was done with the acquirer; `None` also while the outside has accepted it and settles later.
+    pub answered_us: Option<u64>,
+    /// When the payment came to the rest it is in now; `None` while it is under way, or was never told to go.
+    pub settled_us: Option<u64>,
+    /// The version that brought this rest: what was indexed before it knows nothing of it.
+    pub settled_version: u32,
+    /// When the payment came to where it is now.
+    pub since: Timestamp,
+    /// The time of the next attempt, where it waits for one.
+    pub retry_at: Option<Timestamp>,
+    /// Until the end, besides the stages of the attempt shown.
+    besides: Besides,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Besides {
+    /// At rest, while the next step was for someone to take.
+    someone_us: u64,
+    /// Earlier attempts, and the waits for the next one.
+    earlier_us: u64,
+    /// Taking or releasing what was held.
+    finishing_us: u64,
+    released: bool,
+}
+
+/// Where a payment can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Waits for someone to act, or for nobody.
+    Rest,
+    Queue,
+    Acquirer,
+    /// Between two attempts.
+    Pause(Timestamp),
+    /// A capture or a release is under way.
+    Finishing,
+}
+
+impl Stages {
+    /// The stages of a payment.
+    #[must_use]
+    pub fn of(payment: &Payment) -> Self {
+        let mut walk = Walk::new(payment);
+        for (n, recorded) in payment.history().iter().enumerate() {
+            let at = if let Event::Started { at } = recorded.event { at } else { recorded.at };
+            walk.take(n, at, &recorded.event);
+        }
+        walk.stages
+    }
+
+    /// How long the attempt shown was in the work queue.
+    #[must_use]
+    pub const fn in_queue_us(&self) -> Option<u64> {
+        between(self.queued_us, self.started_us)
+    }
+
+    /// How long the acquirer had the attempt shown.
+    #[must_use]
+    pub const fn with_acquirer_us(&self) -> Option<u64> {
+        between(self.started_us, self.answered_us)
+    }
+
+    /// What else the time until the end holds, in words, with its length. Empty for most.
+    pub fn besides(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        let (besides, ended) = (self.besides, self.settled_us.is_some());
+        let finishing = if besides.released { "for giving back what was held" } else { "for the capture" };
+        [
+            ("waiting for someone to act", besides.someone_us),
+            ("on earlier attempts and pauses", besides.earlier_us),
+            (finishing, besides.finishing_us),
+        ]
+        .into_iter()
+        .filter(move |(_, us)| *us > 0 && ended)
+    }
+}
+
+const fn between(from: Option<u64>, until: Option<u64>) -> Option<u64> {
+    match (from, until) {
+        (Some(from), Some(until)) => Some(until.saturating_sub(from)),
+        (_, _) => None,
+    }
+}
+
+/// Goes through a history, event by event.
+struct Walk {
+    created_at: Timestamp,
+    status: Status,
+    place: Place,
+    besides: Besides,
+    stages: Stages,
+}
+
+impl Walk {
+    fn new(payment: &Payment) -> Self {
+        let created_at = payment.submission().created_at;
+        let stages = Stages {
+            accepted_us: 0,
+            queued_us: None,
+            started_us: None,
+            answered_us: None,
+            settled_us: None,
+            settled_version: 0,
+            since: created_at,
+            retry_at: None,
+            besides: Besides::default(),
+        };
+        // What the first event makes of it; a payment under way has not come to rest by being created.
+        let status = match payment.history().first().map(|recorded| recorded.event) {
+            Some(Event::Created { confirmed: true, .. }) => Status::Queued,
+            _ => Status::RequiresConfirmation,
+        };
+        Self { created_at, status, place: Place::Rest, besides: Besides::default(), stages }
+    }
+
+    fn take(&mut self, n: usize, at: Timestamp, event: &Event) {
+        // A worker's clock may be a little off; time here never runs backwards.
+        let at = at.max(self.stages.since);
+        let us = at.micros_since(self.created_at);
+        if n == 0 {
+            self.stages.accepted_us = us;
+            self.stages.since = at;
+        }
+        if let Some(place) = self.place_after(event) {
+            self.leave(place, at, us);
+            self.arrive(place, at, us);
+        }
+        if matches!(event, Event::VoidQueued { .. } | Event::CaptureQueued { .. }) {
+            self.besides.released = matches!(event, Event::VoidQueued { .. });
+        }
+        let status = self.status.after(event).unwrap_or(self.status);
+        if status.is_at_rest() && status != self.status {
+            self.stages.settled_us = Some(us);
+            self.stages.settled_version = u32::try_from(n + 1).unwrap_or(u32::MAX);
+            self.stages.besides = self.besides;
+        } else if !status.is_at_rest() {
+            self.stages.settled_us = None;
+        }
+        self.status = status;
+    }
+
+    /// Where the payment is after an event; `None` if it stays.
+    const fn place_after(&self, event: &Event) -> Option<Place> {
+        let holds = matches!(self.status, Status::RequiresCapture);
+        match event {
+            Event::Created { confirmed: true, .. }
+            | Event::Confirmed { .. }
+            | Event::ActionCompleted {}
+            | Event::Requeued {}
+            | Event::Replayed { .. } => Some(Place::Queue),
+            Event::Started { .. } => Some(Place::Acquirer),
+            Event::RetryScheduled { due_at, .. } => Some(Place::Pause(*due_at)),
+            Event::ActionRequired {}
+            | Event::Authorized { .. }
+            | Event::Succeeded {}
+            | Event::Declined { .. }
+            | Event::Failed { .. }
+            | Event::Canceled { .. }
+            | Event::Captured { .. }
+            | Event::CaptureDeclined { .. }
+            | Event::Voided {} => Some(Place::Rest),
+            Event::CaptureQueued { .. } | Event::VoidQueued { .. } => Some(Place::Finishing),
+            Event::OperationParked { .. } if holds => Some(Place::Rest),
+            Event::OperationReplayed { .. } if holds => Some(Place::Finishing),
+            // Refunds come after the end; what is tried again goes on where it is.
+            Event::Created { confirmed: false, .. }
+            | Event::Pending { .. }
+            | Event::CancelRequested { .. }
+            | Event::RefundQueued { .. }
+            | Event::RefundSucceeded { .. }
+            | Event::RefundFailed { .. }
+            | Event::OperationRetryScheduled { .. }
+            | Event::OperationRequeued { .. }
+            | Event::OperationParked { .. }
+            | Event::OperationReplayed { .. } => None,
+        }
+    }
+
+    fn leave(&mut self, next: Place, at: Timestamp, us: u64) {
+        let stayed_us = at.micros_since(self.stages.since);
+        match self.place {
+            Place::Rest => self.besides.someone_us += stayed_us,
+            Place::Pause(_) => self.besides.earlier_us += stayed_us,
+            Place::Finishing => self.besides.finishing_us += stayed_us,
+            Place::Acquirer => self.stages.answered_us = Some(us),
+            // Its time is between `queued_us` and `started_us`.
+            Place::Queue if next == Place::Acquirer => {}
+            Place::Queue => self.besides.earlier_us += stayed_us,
+        }
+    }
+
+    fn arrive(&mut self, place: Place, at: Timestamp, us: u64) {
+        // An attempt begins in the queue, or at the latest when a worker takes it up.
+        if place == Place::Queue || (place == Place::Acquirer && self.place != Place::Queue) {
+            let last = [self.stages.in_queue_us(), self.stages.with_acquirer_us()];
+            self.besides.earlier_us += last.into_iter().flatten().sum::<u64>();
+            (self.stages.queued_us, self.stages.started_us, self.stages.answered_us) = (Some(us), None, None);
+        }
+        if place == Place::Acquirer {
+            self.stages.started_us = Some(us);
+        }
+        self.place = place;
+        self.stages.retry_at = if let Place::Pause(due_at) = place { Some(due_at) } else { None };
+        self.stages.since = at;
+    }
+}

@@ -1,0 +1,182 @@
+//! Where a payment's time went: true for the stories that people meet, and without a gap for any history.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use crate::domain::currency::Currency;
+use crate::domain::decline::DeclineReason;
+use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
+use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::money::Money;
+use crate::domain::payment::Payment;
+use crate::domain::stages::Stages;
+use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
+use crate::domain::time::Timestamp;
+
+fn at(us: i64) -> Timestamp {
+    Timestamp::from_micros(1_767_225_600_000_000 + us)
+}
+
+/// A charge that was accepted after 900 µs.
+fn payment(confirmed: bool) -> Payment {
+    let submission = Submission {
+        id: PaymentId::from_bytes([1; 16]),
+        owner: AccountId::from_bytes([2; 16]),
+        kind: Kind::Charge,
+        amount: Money::new(1_250, Currency::EUR),
+        capture: CaptureMethod::Automatic,
+        lane: Lane::Interactive,
+        created_at: at(0),
+        draw_key: 1,
+        description: None,
+        metadata: Vec::new(),
+        run: None,
+    };
+    let created = Event::Created { card: None, confirmed, reserved: false };
+    Payment::open(Arc::new(submission), Recorded { at: at(900), event: created }).unwrap()
+}
+
+fn after(payment: &mut Payment, events: &[(i64, Event)]) -> Stages {
+    for (us, event) in events {
+        payment.apply(Recorded { at: at(*us), event: *event }).unwrap();
+    }
+    Stages::of(payment)
+}
+
+fn started(us: i64) -> Event {
+    Event::Started { at: at(us) }
+}
+
+/// A payment without a card is not confirmed here; the first event of the others says that it goes.
+fn confirmed() -> Payment {
+    let mut payment = payment(false);
+    payment.apply(Recorded { at: at(900), event: Event::Confirmed { card: None } }).unwrap();
+    payment
+}
+
+/// Accepted, queue, acquirer, end; and what else the end holds.
+type Told = (u64, Option<u64>, Option<u64>, Option<u64>, Vec<(&'static str, u64)>);
+
+fn told(stages: &Stages) -> Told {
+    let (queue, acquirer) = (stages.in_queue_us(), stages.with_acquirer_us());
+    (stages.accepted_us, queue, acquirer, stages.settled_us, stages.besides().collect())
+}
+
+#[test]
+fn a_challenge_that_waited_is_neither_acceptance_nor_processing() {
+    let mut charge = confirmed();
+    let first = [(500_000, started(1_000)), (500_000, Event::ActionRequired {})];
+    let stages = after(&mut charge, &first);
+    assert_eq!(told(&stages), (900, Some(100), Some(499_000), Some(500_000), vec![]));
+    assert_eq!(stages.settled_version, 4);
+    let again = after(&mut charge, &[(990_000_000, Event::ActionCompleted {})]);
+    assert_eq!((again.settled_us, again.queued_us, again.started_us), (None, Some(990_000_000), None));
+    let end = [(990_700_000, started(990_002_000)), (990_700_000, Event::Succeeded {})];
+    let stages = after(&mut charge, &end);
+    let besides =
+        vec![("waiting for someone to act", 989_500_000), ("on earlier attempts and pauses", 499_100)];
+    assert_eq!(told(&stages), (900, Some(2_000), Some(698_000), Some(990_700_000), besides));
+}
+
+#[test]
+fn the_wait_for_a_capture_is_not_with_the_acquirer() {
+    let mut charge = confirmed();
+    let capture_before = at(1_000_000_000_000);
+    let held = [(500_000, started(1_000)), (500_000, Event::Authorized { capture_before })];
+    let stages = after(&mut charge, &held);
+    assert_eq!(told(&stages), (900, Some(100), Some(499_000), Some(500_000), vec![]));
+    let queued = after(&mut charge, &[(900_500_000, Event::CaptureQueued { amount_minor: 500 })]);
+    assert_eq!(told(&queued), told(&stages), "it rests until the capture is done");
+    let stages = after(&mut charge, &[(900_900_000, Event::Captured { amount_minor: 500 })]);
+    let besides = vec![("waiting for someone to act", 900_000_000), ("for the capture", 400_000)];
+    assert_eq!(told(&stages), (900, Some(100), Some(499_000), Some(900_900_000), besides));
+    // What comes after the end does not move it.
+    let refund = RefundId::from_bytes([1; 16]);
+    let later = after(&mut charge, &[(950_000_000, Event::RefundQueued { refund, amount_minor: 1 })]);
+    assert_eq!(told(&later), told(&stages));
+}
+
+#[test]
+fn a_retry_shows_its_last_attempt() {
+    let mut charge = confirmed();
+    let cause = TechnicalError::Timeout;
+    let broke =
+        [(500_000, started(1_000)), (500_000, Event::RetryScheduled { due_at: at(1_500_000), cause })];
+    let waiting = after(&mut charge, &broke);
+    assert_eq!((waiting.retry_at, waiting.since), (Some(at(1_500_000)), at(500_000)));
+    assert_eq!(waiting.settled_us, None);
+    let queued = after(&mut charge, &[(1_501_000, Event::Requeued {})]);
+    assert_eq!((queued.retry_at, queued.queued_us, queued.started_us), (None, Some(1_501_000), None));
+    let stages = after(&mut charge, &[(1_600_000, started(1_520_000)), (1_600_000, Event::Failed { cause })]);
+    let besides = vec![("on earlier attempts and pauses", 1_500_100)];
+    assert_eq!(told(&stages), (900, Some(19_000), Some(80_000), Some(1_600_000), besides));
+}
+
+#[test]
+fn what_was_never_told_to_go_has_only_been_accepted() {
+    assert_eq!(told(&Stages::of(&payment(false))), (900, None, None, None, vec![]));
+    let mut charge = payment(false);
+    let canceled = Event::Canceled { reason: CancelReason::Abandoned };
+    let stages = after(&mut charge, &[(5_000_900, canceled)]);
+    assert_eq!(
+        told(&stages),
+        (900, None, None, Some(5_000_900), vec![("waiting for someone to act", 5_000_000)])
+    );
+}
+
+fn events() -> Vec<Event> {
+    let (cause, reason) = (TechnicalError::Timeout, DeclineReason::LostCard);
+    let (cancel, refund, amount_minor) = (CancelReason::Duplicate, RefundId::from_bytes([1; 16]), 5);
+    vec![
+        Event::Confirmed { card: None },
+        Event::ActionRequired {},
+        Event::ActionCompleted {},
+        Event::Authorized { capture_before: at(0) },
+        Event::Succeeded {},
+        Event::Declined { reason },
+        Event::Pending { settles_at: at(0) },
+        Event::RetryScheduled { due_at: at(0), cause },
+        Event::Requeued {},
+        Event::Failed { cause },
+        Event::Replayed { reserved: false },
+        Event::CancelRequested { reason: cancel },
+        Event::Canceled { reason: cancel },
+        Event::CaptureQueued { amount_minor },
+        Event::Captured { amount_minor },
+        Event::CaptureDeclined { reason },
+        Event::VoidQueued { reason: cancel },
+        Event::Voided {},
+        Event::RefundQueued { refund, amount_minor },
+        Event::RefundSucceeded { refund },
+        Event::OperationRetryScheduled { operation: 2, due_at: at(0), cause },
+        Event::OperationRequeued { operation: 2 },
+        Event::OperationParked { operation: 2, cause },
+        Event::OperationReplayed { operation: 2 },
+    ]
+}
+
+proptest! {
+    /// Whatever happened, and however clocks disagree by a little: the parts are the whole.
+    #[test]
+    fn the_parts_add_up(steps in prop::collection::vec((0_usize..48, 0_i64..1_000_000, -500_i64..500_000), 0..60)) {
+        let mut charge = payment(false);
+        let (all, mut now) = (events(), 900);
+        for (pick, pause, work) in steps {
+            now += pause;
+            // Half of them ask a worker, so that histories go on.
+            let event = all.get(pick).copied().unwrap_or(started(now + work));
+            if charge.apply(Recorded { at: at(now), event }).is_err() {
+                continue;
+            }
+            let stages = Stages::of(&charge);
+            let parts = [Some(stages.accepted_us), stages.in_queue_us(), stages.with_acquirer_us()];
+            let besides: u64 = stages.besides().map(|(_, us)| us).sum();
+            if let Some(settled_us) = stages.settled_us {
+                prop_assert_eq!(parts.into_iter().flatten().sum::<u64>() + besides, settled_us);
+            } else {
+                prop_assert_eq!(besides, 0);
+            }
+        }
+    }
+}
