@@ -1,7 +1,7 @@
 // The pages around payments, with a keyboard and a mouse: searching, choosing a time, paging, paying, importing, looking.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { LIVE, eventually, launchBrowser, pay, person, startServer, waitForStatus } from "./support.mjs";
+import { LIVE, apiKey, charge, eventually, launchBrowser, onEachStack, onServer, pay, person, startServer, waitForStatus } from "./support.mjs";
 
 let server, browser, coffee;
 const rows = (page) => page.locator("[data-list] [data-payment-id]");
@@ -193,5 +193,118 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     assert.equal(await page.locator(".number dd").first().innerText(), "1");
     await context.close();
     assert.deepEqual(coffee.seen.errors.filter((error) => !error.includes("400")), []);
+  });
+});
+
+const took = (page, stage) => page.locator(`[data-stage="${stage}"] [data-stage-took]`).innerText();
+const fact = (page, label) => page.locator(".facts > div", { hasText: label }).locator("dd").innerText();
+const watch = async (page, origin, id) => {
+  await page.goto(`${origin}/payments/${id}`);
+  await page.locator(LIVE).waitFor();
+  await page.evaluate(() => (window.sameDocument = true));
+};
+const QUICK = { PAYSTORM__SIMULATOR__LATENCY_MEDIAN_MS: "20", PAYSTORM__SIMULATOR__LATENCY_SIGMA: "0" };
+const LATER_MS = 1_500;
+
+onEachStack("every part of a payment's page follows it, and its stages are true", { env: QUICK }, async (server, browser) => {
+  const { page, ...ben } = await person(browser, server.origin, "Ben");
+  const key = await apiKey(ben, server.origin);
+
+  // Captured later, and only in part: the acquirer had it for milliseconds, whatever the whole took.
+  await watch(page, server.origin, await charge(server.origin, key, 5_500, { capture_method: "manual" }));
+  await page.locator('[data-payment][data-status="requires_capture"]').waitFor();
+  assert.equal(await page.getByRole("heading", { name: "Refunds" }).count(), 0);
+  await page.waitForTimeout(LATER_MS);
+  await page.getByLabel("Amount to capture").fill("20.00");
+  await page.getByRole("button", { name: "Capture" }).click();
+  await page.getByRole("heading", { name: "€20.00 EUR of €55.00 EUR captured" }).waitFor();
+  assert.equal(await fact(page, "API status"), "succeeded");
+  assert.match(await took(page, "processing"), /^[\d.]+ ms$/);
+  assert.match(await took(page, "settled"), /^[\d.]+ s$/);
+  assert.match(await page.locator("[data-journey-besides]").innerText(), /^Settled includes [\d.]+ s waiting for someone to act and .* for the capture\.$/);
+  await eventually("found after the end", async () => {
+    const seen = [await took(page, "settled"), await took(page, "indexed")].map((text) => parseFloat(text));
+    return seen[1] >= seen[0] || seen;
+  });
+  assert.deepEqual(await page.locator(".stage-total:not(.unknown)").allInnerTexts(), ["in all", "in all"]);
+  await page.getByRole("button", { name: "Refund" }).click();
+  await page.getByRole("heading", { name: "Refunds" }).waitFor();
+  await page.locator(".refunds", { hasText: "succeeded" }).waitFor();
+
+  // Declined while someone looks on: the code stands there too.
+  await watch(page, server.origin, await charge(server.origin, key, 700, { payment_method: "pm_card_threeDSecure2Required" }));
+  await page.locator('[data-payment][data-status="requires_action"]').waitFor();
+  await page.waitForTimeout(LATER_MS);
+  await page.getByRole("button", { name: "Complete 3-D Secure" }).click();
+  await page.locator('[data-payment][data-status="succeeded"]').waitFor();
+  await page.locator("[data-journey-besides]", { hasText: "waiting for someone to act" }).waitFor();
+  for (const stage of ["accepted", "queued", "processing"]) assert.match(await took(page, stage), /^[\d.]+ ms$/, stage);
+  assert.match(await took(page, "settled"), /^[\d.]+ s$/);
+  const id = await charge(server.origin, key, 700, { payment_method: "pm_card_threeDSecure2Required" });
+  await watch(page, server.origin, id);
+  await page.getByRole("button", { name: "Fail 3-D Secure" }).click();
+  await page.locator(".facts dt", { hasText: "Decline code" }).waitFor();
+  assert.equal(await fact(page, "API status"), "requires_payment_method");
+  assert.equal(await page.evaluate(() => window.sameDocument), true, "nothing of this loaded the page again");
+
+  // The address that a form without JavaScript leaves behind leads to the payment.
+  await page.goto(`${server.origin}/payments/${id}/complete_action`);
+  assert.equal(page.url(), `${server.origin}/payments/${id}`);
+});
+
+test("a retry is counted down wherever it is told, and the strip waits with it", { timeout: 60_000 }, async () => {
+  await onServer({ env: { ...QUICK, PAYSTORM__ENGINE__RETRY_DELAYS_MS: "30000" } }, async (server, browser) => {
+    const { page } = await person(browser, server.origin, "Ben");
+    const id = await pay(page, { verb: "Charge a card", amount: "7", card: "pm_card_paystorm_technicalError" });
+    await page.locator('[data-stage="queued"]', { hasText: "Waiting" }).waitFor();
+    assert.equal(await page.locator(".stage.current").count(), 1, "one stage is under way");
+    assert.equal(await took(page, "processing"), "–");
+    await watch(page, server.origin, id);
+    assert.equal(await page.locator(".stage.current [data-stage-name]").innerText(), "Waiting");
+    const texts = () => page.locator("[data-due-ms]").allInnerTexts();
+    const left = (text) => Number(/in (\d+) s$/.exec(text)?.[1]);
+    const [first] = await texts();
+    await eventually("both count down", async () => {
+      const seen = await texts();
+      return (seen.length === 2 && left(seen[0]) < left(first) && left(seen[0]) === left(seen[1])) || seen;
+    });
+    assert.match(await page.locator(".sentence").innerText(), /^Will be tried again in \d+ s: the acquirer .*\.$/);
+    await eventually("the strip counts from when the wait began", async () => parseFloat(await took(page, "queued")) >= 1 || (await took(page, "queued")));
+  });
+});
+
+test("the longest names and keys fit into a phone", { timeout: 90_000 }, async () => {
+  await onServer({ env: QUICK }, async (server, browser) => {
+    const { page } = await person(browser, server.origin, "W".repeat(50));
+    const ada = await person(browser, server.origin, "M".repeat(50));
+    await waitForStatus(page, await pay(page, { verb: "Add money", amount: "50", card: "pm_card_visa" }), "succeeded");
+    const id = await pay(page, { verb: "Send to a person", amount: "12", to: ada.email });
+    await waitForStatus(page, id, "succeeded");
+    const file = ["key,amount,currency,payment_method", `${"k".repeat(120)},a lot,eur,pm_card_visa`].join("\n");
+    await page.goto(`${server.origin}/payments/import`);
+    await page.getByLabel("CSV file").setInputFiles({ name: "till.csv", mimeType: "text/csv", buffer: Buffer.from(file) });
+    await page.getByRole("button", { name: "Import" }).click();
+    await page.waitForURL(/\/payments\/imports\/imp_/);
+    const imported = new URL(page.url()).pathname;
+    const fits = async (on, path) => {
+      await on.goto(server.origin + path);
+      await on.setViewportSize({ width: 360, height: 740 });
+      assert.equal(await on.evaluate(() => document.documentElement.scrollWidth), 360, path);
+    };
+    for (const path of [`/payments/${id}`, "/", "/payments", "/wallets", "/wallets/eur", imported]) await fits(page, path);
+    await fits(ada.page, `/payments/${id}`);
+    // Where there is room, all columns are in sight; who received it sees the cards apart from the head.
+    for (const on of [page, ada.page]) {
+      await on.setViewportSize({ width: 1_280, height: 900 });
+      await on.goto(`${server.origin}/payments/${id}`);
+      assert.ok(await on.locator(".ledger").evaluate((table) => table.offsetWidth <= table.parentElement.clientWidth), "the ledger");
+      const gap = await on.evaluate(() => {
+        const [head, below] = [document.querySelector('[data-live="head"]'), document.querySelector('[data-live="head"] + *')];
+        return below.getBoundingClientRect().top - head.getBoundingClientRect().bottom;
+      });
+      assert.ok(gap >= 10, `a gap of ${gap} px`);
+    }
+    await page.goto(server.origin + imported);
+    assert.ok(await page.locator(".refused-rows").evaluate((table) => table.offsetWidth <= table.parentElement.clientWidth), "refused rows");
   });
 });
