@@ -372,10 +372,17 @@ impl Credentials<'_> {
 
 fn display_name(name: &str) -> Result<String, AccountError> {
     let name = name.trim();
-    // Characters that turn the direction of writing would turn the rows in which others read the name.
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    // Characters that turn the direction of writing would turn the rows in which others read the name; those that show
+    // nothing would make two names look like one. Joiners (200C, 200D) stay: scripts and emoji need them.
+    let unseen = |c: char| {
+        matches!(
+            c,
+            '\u{00ad}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+                | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+        )
+    };
     let ok =
-        (1..=NAME_MAX).contains(&name.chars().count()) && !name.chars().any(|c| c.is_control() || turns(c));
+        (1..=NAME_MAX).contains(&name.chars().count()) && !name.chars().any(|c| c.is_control() || unseen(c));
     if ok { Ok(name.to_owned()) } else { Err(AccountError::Name) }
 }
 
@@ -386,4 +393,28 @@ async fn finish<T: Send + 'static>(
     let done = tokio::spawn(write).await;
     let lost = |_| crate::store::StoreError::Unavailable("a write was interrupted".to_owned());
     Ok(done.map_err(lost)??)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::display_name;
+
+    #[test]
+    fn a_name_is_what_one_sees_of_it() {
+        for good in ["Ada", " Ada ", "Zoë", "שרה", "李", "👩\u{200d}🔧", &"W".repeat(100)] {
+            assert_eq!(display_name(good).ok().as_deref(), Some(good.trim()), "{good:?}");
+        }
+        for bad in [
+            "",
+            " ",
+            "A\u{7}a",
+            "\u{200b}",
+            "Bob \u{202e}gnp.exe",
+            "Ada\u{feff}",
+            "A\u{2066}da",
+            &"W".repeat(101),
+        ] {
+            assert!(display_name(bad).is_err(), "{bad:?}");
+        }
+    }
 }

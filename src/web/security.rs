@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BodySize, EitherBody, MessageBody};
 use actix_web::cookie::{Cookie, SameSite, time::Duration as CookieDuration};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
@@ -357,8 +357,9 @@ pub async fn edge(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    // Whatever can be got can be asked for by HEAD (RFC 9110, 9.3.2); the server sends the head of the answer alone.
-    if *request.method() == Method::HEAD {
+    // Pages can be asked for by HEAD (RFC 9110, 9.3.2); the server sends the head of the answer alone. The dialect has none.
+    let only_head = *request.method() == Method::HEAD && !request.path().starts_with("/v1/");
+    if only_head {
         request.head_mut().method = Method::GET;
     }
     let state = request.app_data::<web::Data<WebState>>().cloned();
@@ -379,7 +380,11 @@ pub async fn edge(
     }
     let tls = state.is_some_and(|state| state.settings.secure_cookies);
     write_headers(response.headers_mut(), &id.to_string(), is_api, tls);
-    Ok(response)
+    Ok(response.map_body(|_, body| {
+        // An export would be made to its end for nobody.
+        let unread = only_head && body.size() == BodySize::Stream;
+        if unread { EitherBody::right(actix_web::body::None::new()) } else { EitherBody::left(body) }
+    }))
 }
 
 fn write_headers(headers: &mut HeaderMap, id: &str, is_api: bool, tls: bool) {

@@ -5,6 +5,8 @@ function add(code) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "copy";
+  // So that it keeps the focus when its part of the page is made anew.
+  button.id = `copy-${code.textContent}`;
   button.textContent = "Copy";
   button.setAttribute("aria-label", `Copy ${code.textContent}`);
   button.addEventListener("click", async () => {

@@ -1,12 +1,11 @@
 // The live feed: at most ten new rows a second and two hundred in the page, frozen while someone reads it.
 
+import { catchUp } from "./catchup.js";
 import { count, grouped } from "./format.js";
 import { createRow, findRow, hintProcessing, updateRow } from "./row.js";
-import { fetchRow } from "./rows.js";
 
 const NEW_PER_SECOND = 10;
 const SUMMARY_EVERY_MS = 5_000;
-const CATCH_UP_MAX = 75;
 
 const madeAt = (node) => Number(node.querySelector(".row-time").dataset.ms);
 
@@ -21,6 +20,7 @@ export class Feed {
   #hovered = false;
   #shown = [];
   #seen = [];
+  #catchUp = catchUp(() => this.#list);
   #summary = { succeeded: 0, declined: 0, failed: 0, fresh: 0 };
 
   constructor(root) {
@@ -49,6 +49,7 @@ export class Feed {
       for (const row of this.#pending) if (row.id === frame.payment_id && row.status === "queued") row.status = "processing";
     }
     if (frame.type !== "payment.updated") return;
+    if (frame.skipped > 0) this.#catchUp();
     this.#seen.push({ at: performance.now(), n: frame.rows.length + (frame.skipped ?? 0), skipped: frame.skipped ?? 0 });
     this.#missed += this.frozen ? (frame.skipped ?? 0) : 0;
     for (const row of frame.rows) this.add(row);
@@ -85,15 +86,6 @@ export class Feed {
       return !node && !this.#pendingIds.has(row.id);
     });
     for (const row of unknown.reverse()) this.add(row);
-  }
-
-  // Rows on the page that were not among those shown live may have come to their end unseen.
-  async catchUp() {
-    const open = [...this.#list.querySelectorAll(":scope > [data-status=queued], :scope > [data-status=processing]")];
-    for (const node of open.slice(0, CATCH_UP_MAX)) {
-      const row = await fetchRow(node.dataset.paymentId).catch(() => undefined);
-      if (row) updateRow(node, row);
-    }
   }
 
   get frozen() {

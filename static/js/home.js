@@ -25,7 +25,6 @@ export function home(socket) {
     follow.seen(frame);
     feed.handle(frame);
     if (frame.skipped > 0 || frame.rows?.some((row) => RESTS.has(row.status))) refreshLive();
-    if (frame.skipped > 0 && frame.rows.length === 0) feed.catchUp();
   };
   socket.subscribe({ topic: "payments", max_per_second: 20 }, updated, resync);
 }

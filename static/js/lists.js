@@ -1,11 +1,14 @@
 // Lists of payments: the keyboard, rows that change in place, and word of new ones.
 
+import { catchUp } from "./catchup.js";
 import { grouped } from "./format.js";
 import { refreshLive } from "./live.js";
 import { findRow, hintProcessing, updateRow } from "./row.js";
 
 // New payments that are counted one by one.
 const KNOWN_MAX = 1_000;
+// Rows that were heard of lately.
+const HEARD_MAX = 200;
 
 function typing(event) {
   return event.target.closest?.("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey;
@@ -44,10 +47,12 @@ function word(again) {
   const pill = document.querySelector("[data-list-pill]");
   const known = new Set();
   let missed = 0;
-  pill.addEventListener("click", () => {
+  pill.addEventListener("click", async (event) => {
     known.clear();
     missed = 0;
-    again();
+    await again();
+    // Without a pointer it was pressed by keyboard: who reads on does so from the newest row.
+    if (event.detail === 0) document.querySelector("[data-live-rows] .row-link")?.focus();
   });
   return (list, frame) => {
     if (location.search !== "") return;
@@ -55,7 +60,7 @@ function word(again) {
       known.clear();
       missed = 0;
     }
-    const newest = Number(list.querySelector(".row-time")?.dataset.ms ?? 0);
+    const newest = Number(list?.querySelector(".row-time")?.dataset.ms ?? 0);
     for (const row of frame.rows) if (row.created_ms > newest && known.size < KNOWN_MAX) known.add(row.id);
     missed += frame.skipped ?? 0;
     if (known.size === 0) return;
@@ -68,23 +73,31 @@ function payments(socket, again) {
   // Search replaces the list; it is looked up each time.
   const rows = () => document.querySelector("[data-live-rows]");
   const tell = word(again);
-  // What was under way when the page was made may have ended before it listened, or among rows that were left out.
-  const resync = (first) => (!first || rows()?.querySelector("[data-status=queued], [data-status=processing]")) && again();
+  const later = catchUp(rows);
+  const heard = new Map();
+  const show = (row) => {
+    const node = rows() && findRow(rows(), row.id);
+    if (node) updateRow(node, row);
+  };
+  // A list that was made before these rows came may be put in place after them.
+  document.addEventListener("live:replaced", () => heard.forEach(show));
   const handle = (frame) => {
-    const list = rows();
-    if (!list) return;
     if (frame.type === "progress") {
-      const node = findRow(list, frame.payment_id);
+      const node = rows() && findRow(rows(), frame.payment_id);
       if (node) hintProcessing(node);
     }
-    for (const row of frame.rows ?? []) {
-      const node = findRow(list, row.id);
-      if (node) updateRow(node, row);
-    }
     if (frame.type !== "payment.updated") return;
-    tell(list, frame);
-    if (frame.skipped > 0 && frame.rows.length === 0) resync(true);
+    for (const row of frame.rows) {
+      heard.delete(row.id);
+      heard.set(row.id, row);
+      if (heard.size > HEARD_MAX) heard.delete(heard.keys().next().value);
+      show(row);
+    }
+    tell(rows(), frame);
+    if (frame.skipped > 0) later();
   };
+  // What was under way when the page was made may have ended before it listened.
+  const resync = (first) => (first ? later() : again());
   socket.subscribe({ topic: "payments", max_per_second: 20 }, handle, resync);
 }
 

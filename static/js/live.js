@@ -36,6 +36,7 @@ async function run() {
 }
 
 function replace(fresh) {
+  let focused = "";
   for (const old of document.querySelectorAll("[data-live]")) {
     const name = CSS.escape(old.dataset.live);
     const next = fresh.querySelector(`[data-live="${name}"]`);
@@ -43,12 +44,12 @@ function replace(fresh) {
     const busy = old.contains(document.activeElement) && document.activeElement.matches("input, select");
     if (!next || busy || old.innerHTML === next.innerHTML) continue;
     // Who came here by keyboard stays where they are.
-    const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+    if (old.contains(document.activeElement)) focused = document.activeElement.id;
     old.replaceChildren(...next.childNodes);
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
   const scope = document.querySelector("[data-payment]");
   const news = fresh.querySelector("[data-payment]");
   if (scope && news) Object.assign(scope.dataset, { version: news.dataset.version, status: news.dataset.status });
   document.dispatchEvent(new Event("live:replaced"));
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }

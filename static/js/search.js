@@ -17,7 +17,7 @@ export function withTime(query, from, until) {
   return [...kept, `created>=${from}`, `created<${until}`].join(" ");
 }
 
-// Returns what reads the results anew, as they are at this address; on other pages nothing.
+// Returns what reads the results anew, as they are asked for now; on other pages nothing.
 export function search() {
   const form = document.querySelector("[data-search]");
   if (!form) return undefined;
@@ -26,10 +26,13 @@ export function search() {
   let timer = 0;
   let asked = 0;
   let flying = null;
+  // Asked for while an answer was on its way, which may know nothing of it yet.
+  let again = false;
 
   const swap = (fresh, failed) => {
     document.querySelector("[data-list-pill]").hidden = true;
     const focused = results().contains(document.activeElement) ? document.activeElement.closest("[data-key]")?.dataset.key : undefined;
+    const row = results().contains(document.activeElement) ? document.activeElement.closest("[data-payment-id]")?.dataset.paymentId : undefined;
     const onBars = document.activeElement.closest("[data-histogram]");
     for (const place of PARTS) {
       // A query that is half typed keeps what was found before.
@@ -44,12 +47,16 @@ export function search() {
       else input.removeAttribute(name);
     }
     if (focused) results().querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+    if (row) results().querySelector(`[data-payment-id="${CSS.escape(row)}"] .row-link`)?.focus({ preventScroll: true });
+    document.dispatchEvent(new Event("live:replaced"));
     brush(choose);
     if (onBars) results().querySelector('[data-histogram] a[tabindex="0"]')?.focus();
   };
 
   const go = async (address) => {
     clearTimeout(timer);
+    timer = 0;
+    again = false;
     flying?.abort();
     flying = new AbortController();
     const mine = ++asked;
@@ -66,7 +73,10 @@ export function search() {
       if (error.name === "AbortError") return;
       // The connection indicator says so; the next key tries again, and so does the page once it is live.
     }
-    if (mine === asked) results().removeAttribute("aria-busy");
+    if (mine !== asked) return;
+    flying = null;
+    results().removeAttribute("aria-busy");
+    if (again) await go(location.pathname + location.search);
   };
 
   const choose = (from, until) => {
@@ -93,5 +103,9 @@ export function search() {
     if (link.closest(".pager")) results().scrollIntoView({ block: "nearest" });
   });
   brush(choose);
-  return () => go(location.pathname + location.search);
+  return async () => {
+    if (timer) return go(addressOf(input.value));
+    if (!flying) return go(location.pathname + location.search);
+    again = true;
+  };
 }

@@ -5,6 +5,13 @@ const BACKOFF_MS = [300, 1_000, 2_000, 4_000, 8_000, 15_000];
 const PING_EVERY_MS = 25_000;
 const ANSWER_WITHIN_MS = 10_000;
 
+function lost(waiting) {
+  for (const { reject, timer } of waiting) {
+    clearTimeout(timer);
+    reject({ code: "disconnected", message: "The connection was lost." });
+  }
+}
+
 export class Socket extends EventTarget {
   #url;
   #ws = null;
@@ -148,16 +155,16 @@ export class Socket extends EventTarget {
     for (const subscription of this.#subscriptions) subscription.id = null;
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    if (code === 1008) return this.#set("ended");
+    if (code === 1008) {
+      this.#set("ended");
+      return lost(waiting);
+    }
     const wait = BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length - 1)] * (0.8 + Math.random() * 0.4);
     this.#failures += 1;
     this.retryAt = Date.now() + wait;
     this.#timer = setTimeout(() => this.connect(), wait);
     this.#set(!navigator.onLine || this.#failures > BACKOFF_MS.length ? "offline" : "reconnecting");
-    for (const { reject, timer } of waiting) {
-      clearTimeout(timer);
-      reject({ code: "disconnected", message: "The connection was lost." });
-    }
+    lost(waiting);
   }
 
   #reconnectNow() {

@@ -8,6 +8,7 @@ use crate::server::{Server, on_both_stacks};
 on_both_stacks!(
     payees_see_what_they_received,
     lists_page_in_both_directions,
+    heads_of_pages,
     payments_are_exported,
     files_are_imported_once,
     new_payments_and_wallets,
@@ -105,6 +106,20 @@ async fn lists_page_in_both_directions(server: Arc<Server>) {
     }
     let wrong = server.page("/payments?q=colour%3Ared", &shop).await;
     assert!(wrong.0 == 400 && wrong.1.contains("<mark>colour</mark>"), "{}", wrong.1);
+}
+
+/// What can be got can be asked for by HEAD: the head alone, even of what would be any size.
+async fn heads_of_pages(server: Arc<Server>) {
+    let session = server.sign_in("shop@example.org").await;
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    for (path, status) in [("/payments.csv", 200), ("/sign-in", 200), ("/nowhere", 404), ("/v1/nothing", 404)]
+    {
+        let asked = http.head(format!("{}{path}", server.url)).header("cookie", &session);
+        let answer = asked.send().await.expect("an answer");
+        assert_eq!((path, answer.status().as_u16()), (path, status));
+        assert!(answer.headers().contains_key("content-type"), "{path}");
+        assert_eq!(answer.bytes().await.expect("no body").len(), 0);
+    }
 }
 
 async fn payments_are_exported(server: Arc<Server>) {
@@ -229,6 +244,14 @@ async fn new_payments_and_wallets(server: Arc<Server>) {
     assert_eq!(response.status(), 400);
     let text = response.text().await.expect("text");
     assert!(text.contains("id=\"e-amount\"") && text.contains("1.234"), "{text}");
+    for (amount, said) in
+        [("abc", "not an amount"), ("0.00", "Must be more than zero."), ("12.345", "EUR has 2 decimals")]
+    {
+        let wrong = [CHARGE.as_slice(), &[("amount", amount), ("csrf", &csrf)]].concat();
+        let response = server.post_form("/pay", &shop, &[("origin", &server.url)], &wrong).await;
+        let text = response.text().await.expect("text");
+        assert!(text.contains(said), "{amount}: {text}");
+    }
     // The same form twice pays once.
     let twice = [CHARGE.as_slice(), &[("idempotency_key", "twice")]].concat();
     assert_eq!(pay(&server, &shop, &twice).await, pay(&server, &shop, &twice).await);

@@ -253,15 +253,22 @@ impl LiveHub {
         for payment in payments.iter().filter(|payment| payment.state().status.is_at_rest()) {
             let created = payment.submission().created_at;
             let us = now.micros_since(created);
-            let settled_us = Stages::of(payment).settled_us.unwrap_or(0);
-            // What changes later (a refund) is indexed again; when search first found its end stays as it was.
+            let stages = Stages::of(payment);
+            let settled_us = stages.settled_us.unwrap_or(0);
             let first = |first: &mut u64| {
                 if *first < settled_us {
                     *first = us;
                 }
                 *first
             };
-            let indexed_us = self.indexed.update(payment.id(), || us, first);
+            // What changes later (a refund) is indexed again; when search first found its end stays as it was, if it is
+            // still known.
+            let indexed_us = if payment.version() == stages.settled_version {
+                Some(self.indexed.update(payment.id(), || us, first))
+            } else {
+                self.indexed.get(&payment.id())
+            };
+            let Some(indexed_us) = indexed_us else { continue };
             if watched {
                 self.hint(payment, Hint::Indexed { indexed_us });
             }

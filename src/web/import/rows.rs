@@ -15,6 +15,8 @@ use crate::domain::time::Timestamp;
 use crate::store::RowFault;
 use crate::web::intake::{Context, Draft};
 
+const TOO_LONG: &str = "This row is longer than 64 KiB.";
+
 /// A row that was read.
 pub(super) struct Row {
     /// The line on which it begins.
@@ -59,12 +61,13 @@ impl Reading {
         let mut builder = ReaderBuilder::new();
         builder.flexible(true).trim(Trim::All).buffer_capacity(16 << 10);
         let mut reader = builder.from_reader(Shape::new(body));
-        let columns = Columns::read(reader.headers().map_err(|error| stop(&error))?).map_err(Stop::Mend)?;
+        let header = reader.headers().map_err(|error| stop(&error))?.clone();
         if let Some(Begun { too_long: true, .. } | Begun { open: true, .. }) = reader.get_mut().row_read() {
             return Err(Stop::Mend(
                 "Line 1 is no line of columns: too long, or a quote stays open.".to_owned(),
             ));
         }
+        let columns = Columns::read(&header).map_err(Stop::Mend)?;
         let mut record = ByteRecord::new();
         let mut batch = Vec::with_capacity(BATCH_ROWS);
         let mut count = 0_u64;
@@ -109,13 +112,13 @@ impl Reading {
         let now = Timestamp::now();
         let context = Context { fingerprint_key: &self.fingerprint_key, now, confirm_default: true };
         let Ok(text) = StringRecord::from_byte_record(record.clone()) else {
-            let message = "This row is not UTF-8 text.".to_owned();
+            let message = if too_long { TOO_LONG } else { "This row is not UTF-8 text." }.to_owned();
             return Row { line, key: String::new(), draft: Err(RowFault { column: String::new(), message }) };
         };
         match columns.draft(&text, &self.scope, &context) {
             Ok((key, _)) | Err(Refused { key, .. }) if too_long => {
-                let message = "This row is longer than 64 KiB.".to_owned();
-                Row { line, key, draft: Err(RowFault { column: String::new(), message }) }
+                let fault = RowFault { column: String::new(), message: TOO_LONG.to_owned() };
+                Row { line, key, draft: Err(fault) }
             }
             Ok((key, draft)) => Row { line, key, draft: Ok(draft) },
             Err(Refused { key, fault }) => Row { line, key, draft: Err(fault) },

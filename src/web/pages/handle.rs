@@ -218,7 +218,6 @@ pub fn field_error(error: &ApiError) -> FieldError {
     };
     // People see a field, not a parameter.
     let message = match (error.code, field) {
-        (Some("parameter_invalid_integer"), "amount") => "Must be more than zero.".to_owned(),
         (Some("parameter_missing"), "destination") => {
             "Who gets it? An e-mail address or an account's id.".to_owned()
         }

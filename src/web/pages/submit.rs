@@ -85,8 +85,12 @@ fn insert(params: &mut Map<String, Value>, name: &str, value: &str) {
 fn amount(fields: &Fields) -> Result<Money, ApiError> {
     let currency: Currency =
         fields.get("currency").parse().map_err(|_| wrong("currency", "Choose a currency."))?;
-    Money::parse_decimal(fields.get("amount"), currency)
-        .map_err(|error| InputError::new("amount", "parameter_invalid_integer", error.to_string()).into())
+    let wrong = |words: String| InputError::new("amount", "parameter_invalid_integer", words).into();
+    match Money::parse_decimal(fields.get("amount"), currency) {
+        Ok(amount) if amount.amount_minor == 0 => Err(wrong("Must be more than zero.".to_owned())),
+        Ok(amount) => Ok(amount),
+        Err(error) => Err(wrong(error.to_string())),
+    }
 }
 
 /// The fields of the form under the names of docs/websocket.md. Fields of the other verbs are left out: they are hidden,

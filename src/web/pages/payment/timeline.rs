@@ -19,6 +19,8 @@ pub struct TimelineItem {
     pub offset: String,
     /// The time in full.
     pub at_full: String,
+    /// How long after the line before.
+    pub step: String,
     /// The time for machines.
     pub at_iso: String,
 }
@@ -38,6 +40,7 @@ pub fn timeline(payment: &Payment) -> Vec<TimelineItem> {
     let mut latest = created_at;
     let item = |(n, recorded): (usize, &Recorded)| {
         // A worker's clock may be a little off; a timeline never runs backwards.
+        let before = latest;
         latest = latest.max(happened_at(recorded));
         let at = latest;
         TimelineItem {
@@ -46,6 +49,7 @@ pub fn timeline(payment: &Payment) -> Vec<TimelineItem> {
             text: text(payment, &recorded.event),
             offset: format!("+{}", format::duration(at.micros_since(created_at))),
             at_full: format::absolute(at),
+            step: format::duration(at.micros_since(before)),
             at_iso: format::iso(at),
         }
     };
