@@ -2,19 +2,13 @@
 
 import { showConnection } from "./connection.js";
 import { enableCopy } from "./copy.js";
-import { firstSteps } from "./first.js";
 import { home } from "./home.js";
-import { importPage } from "./import.js";
 import { menus } from "./menu.js";
 import { payPage } from "./pay.js";
 import { paymentPage } from "./payment.js";
-import { how } from "./how.js";
 import { lists } from "./lists.js";
-import { plotsPage } from "./plots.js";
-import { requests } from "./requests.js";
 import { search } from "./search.js";
 import { Socket } from "./socket.js";
-import { startPage } from "./start.js";
 import { stats } from "./stats.js";
 import { system } from "./system.js";
 import { keepTime } from "./time.js";
@@ -23,8 +17,10 @@ enableCopy();
 keepTime();
 menus();
 const searchAgain = search();
-importPage();
-startPage();
+// What one page alone needs is not fetched by the others.
+const onPage = async (mark, module, start) => document.querySelector(mark) && start(await import(`./${module}.js`));
+onPage("[data-import]", "import", (page) => page.importPage());
+onPage("[data-start]", "start", (page) => page.startPage());
 // A page that shows a new secret is the answer to a form: reading it again must not send the form again.
 if (document.querySelector("[data-secret]")) history.replaceState(null, "", location.pathname);
 
@@ -33,13 +29,13 @@ if ("signedIn" in document.documentElement.dataset) {
   showConnection(socket);
   home(socket);
   payPage(socket);
-  firstSteps(socket);
+  onPage("[data-first]", "first", (page) => page.firstSteps(socket));
   paymentPage(socket);
   lists(socket, searchAgain);
   stats(socket);
-  plotsPage(socket);
-  requests(socket);
+  onPage("[data-insights]", "plots", (page) => page.plotsPage(socket));
+  onPage('[data-live="requests"]', "requests", (page) => page.requests(socket));
   system(socket);
-  how(socket);
+  onPage("[data-how]", "how", (page) => page.how(socket));
   socket.connect();
 }
