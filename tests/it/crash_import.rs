@@ -84,6 +84,9 @@ async fn killed_and_sent_again(kind: Kind) {
         assert_eq!(payments(&browser).await, ROWS, "each row once");
         let list = browser.page("/payments/import").await.replace(',', "");
         assert!(list.contains(&format!("<td class=\"num\">{before}</td>")), "known from before: {list}");
+        let settled =
+            async || browser.page("/payments.csv").await.matches(",succeeded,").count() as u64 == ROWS;
+        eventually("every payment settles", settled).await;
         server.stop().await;
         let summary = stack.verify(&[], true).await;
         assert_eq!(counted(&summary, "payments"), ROWS, "{summary}");
