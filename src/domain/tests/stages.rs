@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
+use super::stored;
 use crate::domain::currency::Currency;
-use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
 use crate::domain::ids::{AccountId, PaymentId, RefundId};
 use crate::domain::money::Money;
@@ -125,35 +125,11 @@ fn what_was_never_told_to_go_has_only_been_accepted() {
     );
 }
 
+/// What can happen to a payment that was created, without the word of a worker.
 fn events() -> Vec<Event> {
-    let (cause, reason) = (TechnicalError::Timeout, DeclineReason::LostCard);
-    let (cancel, refund, amount_minor) = (CancelReason::Duplicate, RefundId::from_bytes([1; 16]), 5);
-    vec![
-        Event::Confirmed { card: None },
-        Event::ActionRequired {},
-        Event::ActionCompleted {},
-        Event::Authorized { capture_before: at(0) },
-        Event::Succeeded {},
-        Event::Declined { reason },
-        Event::Pending { settles_at: at(0) },
-        Event::RetryScheduled { due_at: at(0), cause },
-        Event::Requeued {},
-        Event::Failed { cause },
-        Event::Replayed { reserved: false },
-        Event::CancelRequested { reason: cancel },
-        Event::Canceled { reason: cancel },
-        Event::CaptureQueued { amount_minor },
-        Event::Captured { amount_minor },
-        Event::CaptureDeclined { reason },
-        Event::VoidQueued { reason: cancel },
-        Event::Voided {},
-        Event::RefundQueued { refund, amount_minor },
-        Event::RefundSucceeded { refund },
-        Event::OperationRetryScheduled { operation: 2, due_at: at(0), cause },
-        Event::OperationRequeued { operation: 2 },
-        Event::OperationParked { operation: 2, cause },
-        Event::OperationReplayed { operation: 2 },
-    ]
+    let mut all = stored::events(at(0).micros(), 5, 2);
+    all.retain(|event| !matches!(event, Event::Created { .. } | Event::Started { .. }));
+    all
 }
 
 proptest! {

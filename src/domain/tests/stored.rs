@@ -16,7 +16,7 @@ fn card() -> Card {
 }
 
 /// One event of every kind.
-fn events(at: i64, amount_minor: i64, n: u16) -> Vec<Event> {
+pub(super) fn events(at: i64, amount_minor: i64, n: u16) -> Vec<Event> {
     let at = Timestamp::from_micros(at);
     let refund = RefundId::from_bytes([9; 16]);
     let (cause, reason) = (TechnicalError::Malformed, DeclineReason::InsufficientFunds);

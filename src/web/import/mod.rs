@@ -21,6 +21,8 @@ pub const ROWS_MAX: u64 = 100_000;
 pub const BYTES_MAX: u64 = 64 << 20;
 /// The longest row, in bytes.
 const ROW_BYTES_MAX: u64 = 64 << 10;
+/// What can be done about an import that something around it cut short.
+pub const AGAIN: &str = "Upload the same file under the same name to go on; nothing is paid twice.";
 /// The longest name of an import, in characters.
 pub const NAME_CHARS_MAX: usize = 60;
 /// The longest key of a row, in characters.

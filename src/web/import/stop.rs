@@ -1,5 +1,7 @@
 //! Why an import was not read to its end, and what its sender can do about it. Plain values.
 
+use super::AGAIN;
+
 /// Why no more rows were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stop {
@@ -13,9 +15,7 @@ impl Stop {
     /// What is told of it, where some rows were read or none.
     pub(super) fn words(self, rows_read: u64) -> String {
         match self {
-            Self::Again(cause) if rows_read > 0 => {
-                format!("{cause} Upload the same file under the same name to go on; nothing is paid twice.")
-            }
+            Self::Again(cause) if rows_read > 0 => format!("{cause} {AGAIN}"),
             Self::Again(cause) | Self::Mend(cause) => cause,
         }
     }

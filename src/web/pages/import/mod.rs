@@ -9,7 +9,7 @@ use super::format;
 use super::layout::Layout;
 use crate::domain::time::Timestamp;
 use crate::store::{ImportRecord, ImportRow, ImportState};
-use crate::web::import::COLUMNS;
+use crate::web::import::{AGAIN, COLUMNS};
 
 /// An import that has not gone on for so long was cut off with its process.
 const CUT_OFF_AFTER_S: u64 = 20;
@@ -47,10 +47,7 @@ impl ImportLine {
     pub fn of(import: &ImportRecord, now: Timestamp) -> Self {
         let cut_off = now.micros_since(import.updated_at) / 1_000_000 > CUT_OFF_AFTER_S;
         let (state, icon) = match (import.state, &import.cause) {
-            (ImportState::Running, _) if cut_off => {
-                let again = "Upload the same file under the same name to go on; nothing is paid twice.";
-                (format!("Cut off by a restart. {again}"), "warning")
-            }
+            (ImportState::Running, _) if cut_off => (format!("Cut off by a restart. {AGAIN}"), "warning"),
             (ImportState::Running, _) => ("Reading rows".to_owned(), "processing"),
             (ImportState::Finished, _) if import.rows_refused > 0 => {
                 let refused = format::grouped(import.rows_refused);
