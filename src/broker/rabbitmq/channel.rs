@@ -105,8 +105,9 @@ pub(super) struct LaneChannel {
     shared: Arc<Shared>,
     lane: Lane,
     channel: Channel,
-    /// Told apart on the server by this name.
+    /// Told apart on the server by this name, and each time of consuming by its number.
     name: String,
+    round: u64,
     acks: Arc<ChannelAcks>,
     consumer: Option<Consumer>,
     flush_at: Option<Instant>,
@@ -118,7 +119,7 @@ impl LaneChannel {
         let name = format!("{}-{}-{number}", shared.instance, topology::Names::routing_key(lane));
         let acks = Arc::new(ChannelAcks::new(shared.settings.ack_batch));
         let limit = shared.settings.connect_timeout();
-        Self { shared, lane, channel, name, acks, consumer: None, flush_at: None, limit }
+        Self { shared, lane, channel, name, round: 0, acks, consumer: None, flush_at: None, limit }
     }
 
     pub(super) fn acks(&self) -> Arc<ChannelAcks> {
@@ -167,12 +168,19 @@ impl LaneChannel {
         }
     }
 
+    fn tag(&self) -> ShortString {
+        format!("{}-{}", self.name, self.round).into()
+    }
+
     async fn start_consuming(&mut self) -> Result<(), String> {
         if self.consumer.is_some() {
             return Ok(());
         }
+        // A quorum queue may see to a new consumer before it sees to the last acknowledgements of the one before it. If both have the
+        // same tag, it takes them for one, trips over its own books, and closes the connection with INTERNAL_ERROR.
+        self.round += 1;
         let queue = self.shared.names.queue(self.lane);
-        let tag = ShortString::from(self.name.as_str());
+        let tag = self.tag();
         let options = BasicConsumeOptions::default();
         let consuming = self.channel.basic_consume(queue, tag, options, FieldTable::default());
         self.consumer = Some(topology::within(self.limit, "consuming", consuming).await?);
@@ -183,8 +191,7 @@ impl LaneChannel {
     /// Cancels the consumer and gives back whatever no worker holds.
     async fn stop_consuming(&mut self) -> Result<(), String> {
         let Some(mut consumer) = self.consumer.take() else { return Ok(()) };
-        let tag = ShortString::from(self.name.as_str());
-        let cancelling = self.channel.basic_cancel(tag, BasicCancelOptions::default());
+        let cancelling = self.channel.basic_cancel(self.tag(), BasicCancelOptions::default());
         let mut result = topology::within(self.limit, "cancelling", cancelling).await;
         if result.is_ok() {
             // What came before the server's answer is at hand now.

@@ -52,6 +52,8 @@ impl Rig {
         change: impl FnOnce(&mut BrokerSettings),
         test: impl FnOnce(Self) -> F,
     ) {
+        // Shown with the test that failed, by the test harness.
+        let _ = tracing_subscriber::fmt().with_test_writer().with_max_level(tracing::Level::INFO).try_init();
         let mut settings = BrokerSettings {
             backoff_min_ms: 100,
             backoff_max_ms: 1_000,
