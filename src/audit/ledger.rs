@@ -7,7 +7,7 @@ use super::report::{Name, Report};
 use crate::domain::currency::Currency;
 use crate::domain::ledger::LedgerAccount;
 use crate::domain::money::Money;
-use crate::domain::payment::{Payment, RefundStatus};
+use crate::domain::payment::Payment;
 use crate::store::{MovementRecord, Snapshot};
 
 /// The sums so far. One entry per wallet that ever moved, and one per currency.
@@ -36,12 +36,10 @@ impl Ledger {
 
     /// Adds what this payment and its open refunds hold in transit.
     pub fn expect_in_transit(&mut self, payment: &Payment) {
-        let whole = payment.submission().amount;
-        let own = if payment.state().reserved { i128::from(whole.amount_minor) } else { 0 };
-        let pending = payment.state().refunds.iter().filter(|refund| refund.status == RefundStatus::Pending);
-        let held = own + pending.map(|refund| i128::from(refund.amount_minor)).sum::<i128>();
+        let held = payment.in_transit_minor();
         if held != 0 {
-            *self.reserved.entry(whole.currency).or_default() += held;
+            let currency = payment.submission().amount.currency;
+            *self.reserved.entry(currency).or_default() += i128::from(held);
         }
     }
 

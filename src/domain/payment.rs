@@ -8,6 +8,7 @@ use super::card::Card;
 use super::decline::DeclineReason;
 use super::event::{CancelReason, Event, Recorded, TechnicalError};
 use super::ids::{AccountId, PaymentId, RefundId};
+use super::money::Money;
 use super::status::Status;
 use super::submission::Submission;
 use super::time::Timestamp;
@@ -403,6 +404,23 @@ impl Payment {
     pub fn refunded_minor(&self) -> i64 {
         let counts = |refund: &&Refund| !matches!(refund.status, RefundStatus::Failed(_));
         self.state.refunds.iter().filter(counts).map(|refund| refund.amount_minor).sum()
+    }
+
+    /// What a capture took, where that is less than what was held.
+    #[must_use]
+    pub fn captured_part(&self) -> Option<Money> {
+        let amount = self.submission.amount;
+        let part = self.state.status == Status::Succeeded && self.state.received_minor != amount.amount_minor;
+        part.then(|| Money::new(self.state.received_minor, amount.currency))
+    }
+
+    /// What has left the submitter's wallet and not arrived yet, in minor units: the amount while it is reserved, refunds on their way.
+    #[must_use]
+    pub fn in_transit_minor(&self) -> i64 {
+        let reserved = if self.state.reserved { self.submission.amount.amount_minor } else { 0 };
+        let pending = |refund: &&Refund| refund.status == RefundStatus::Pending;
+        let refunds: i64 = self.state.refunds.iter().filter(pending).map(|refund| refund.amount_minor).sum();
+        reserved.saturating_add(refunds)
     }
 
     /// What could still be refunded, in minor units.

@@ -2,6 +2,7 @@
 //! them, in `engine::tests`.
 
 mod cards;
+mod money;
 mod stages;
 mod status;
 mod stored;

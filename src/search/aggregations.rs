@@ -2,10 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::query::TermField;
+use super::query::{NumberField, TermField};
 use super::request::{
-    Bucket, CurrencyStats, CurrencySum, Facets, HistogramSpec, SearchPage, SearchRequest, SearchSeries,
-    SearchStats, SeriesPoint, Took,
+    Bucket, CurrencySums, Facets, HistogramSpec, SearchPage, SearchRequest, SearchSeries, SeriesPoint, Took,
 };
 
 const FACETS: [TermField; 5] =
@@ -30,18 +29,15 @@ pub(super) fn request(request: &SearchRequest) -> Map<String, Value> {
         aggregations
             .insert("histogram".to_owned(), json!({ "range": { "field": "created", "ranges": ranges } }));
     }
-    if request.stats {
-        let amounts = json!({ "amounts": { "stats": { "field": "amount" } } });
-        let currencies = json!({ "terms": { "field": "currency", "size": TERMS_MAX }, "aggs": amounts });
-        aggregations.insert("stats".to_owned(), currencies);
+    if request.sums {
+        aggregations.insert("sums".to_owned(), sums_request());
     }
     if let Some(spec) = &request.series {
         let ranges: Vec<Value> =
             spec.bounds().iter().map(|(from, to)| json!({ "from": from, "to": to })).collect();
-        let sums = json!({ "amount": { "sum": { "field": "amount" } } });
         let of_each = json!({
             "status": { "terms": { "field": "status", "size": TERMS_MAX } },
-            "currency": { "terms": { "field": "currency", "size": TERMS_MAX }, "aggs": sums },
+            "sums": sums_request(),
             "took": took_request(),
         });
         let series = json!({ "range": { "field": "created", "ranges": ranges }, "aggs": of_each });
@@ -49,6 +45,20 @@ pub(super) fn request(request: &SearchRequest) -> Map<String, Value> {
         aggregations.insert("took".to_owned(), took_request());
     }
     aggregations
+}
+
+/// Sums of each currency; of what was received also how many values there are.
+fn sums_request() -> Value {
+    let sum = |field: NumberField| json!({ "sum": { "field": field.name() } });
+    json!({
+        "terms": { "field": TermField::Currency.name(), "size": TERMS_MAX },
+        "aggs": {
+            "amount": sum(NumberField::Amount),
+            "received": { "stats": { "field": NumberField::Received.name() } },
+            "refunded": sum(NumberField::Refunded),
+            "in_transit": sum(NumberField::InTransit),
+        },
+    })
 }
 
 fn took_request() -> Value {
@@ -71,11 +81,8 @@ pub(super) fn read(request: &SearchRequest, answer: &Value, page: &mut SearchPag
     if let Some(spec) = &request.histogram {
         page.histogram = Some(histogram(spec, buckets(answer, "histogram")?));
     }
-    if request.stats {
-        let mut currencies =
-            buckets(answer, "stats")?.iter().map(currency_stats).collect::<Option<Vec<_>>>()?;
-        currencies.sort_by(|a, b| a.currency.cmp(&b.currency));
-        page.stats = Some(SearchStats { currencies });
+    if request.sums {
+        page.sums = Some(sums(answer)?);
     }
     if let Some(spec) = &request.series {
         let buckets = buckets(answer, "series")?;
@@ -91,20 +98,11 @@ pub(super) fn read(request: &SearchRequest, answer: &Value, page: &mut SearchPag
 fn point((from_micros, until_micros): (i64, i64), bucket: Option<&Value>) -> Option<SeriesPoint> {
     let empty = SeriesPoint { from_micros, until_micros, ..SeriesPoint::default() };
     let Some(bucket) = bucket else { return Some(empty) };
-    let sum = |bucket: &Value| {
-        Some(CurrencySum {
-            currency: bucket.get("key")?.as_str()?.to_owned(),
-            count: bucket.get("doc_count")?.as_u64()?,
-            sum_minor: to_i64(bucket.pointer("/amount/value")?.as_f64()?),
-        })
-    };
     let count = bucket.get("doc_count")?.as_u64()?;
     if count == 0 {
         return Some(empty);
     }
-    let mut currencies = buckets(bucket, "currency")?.iter().map(sum).collect::<Option<Vec<_>>>()?;
-    currencies.sort_by(|a, b| a.currency.cmp(&b.currency));
-    let statuses = counts(bucket, "status")?;
+    let (statuses, currencies) = (counts(bucket, "status")?, sums(bucket)?);
     Some(SeriesPoint { count, statuses, currencies, took: took(bucket.get("took")?), ..empty })
 }
 
@@ -150,16 +148,23 @@ fn of_bounds(buckets: &[Value], (from, until): (i64, i64)) -> Option<&Value> {
     buckets.iter().find(|bucket| at(bucket, "from") == Some(from) && at(bucket, "to") == Some(until))
 }
 
-fn currency_stats(bucket: &Value) -> Option<CurrencyStats> {
-    let amounts = bucket.get("amounts")?;
-    let number = |name: &str| amounts.get(name).and_then(Value::as_f64).map(to_i64);
-    Some(CurrencyStats {
-        currency: bucket.get("key")?.as_str()?.to_owned(),
-        count: bucket.get("doc_count")?.as_u64()?,
-        sum_minor: number("sum")?,
-        min_minor: number("min")?,
-        max_minor: number("max")?,
-    })
+fn sums(answer: &Value) -> Option<Vec<CurrencySums>> {
+    // Where no document has the field, there is no sum.
+    let minor = |bucket: &Value, at: &str| bucket.pointer(at).and_then(Value::as_f64).map_or(0, to_i64);
+    let read = |bucket: &Value| {
+        Some(CurrencySums {
+            currency: bucket.get("key")?.as_str()?.to_owned(),
+            count: bucket.get("doc_count")?.as_u64()?,
+            amount_minor: minor(bucket, "/amount/value"),
+            received: bucket.pointer("/received/count")?.as_u64()?,
+            received_minor: minor(bucket, "/received/sum"),
+            refunded_minor: minor(bucket, "/refunded/value"),
+            in_transit_minor: minor(bucket, "/in_transit/value"),
+        })
+    };
+    let mut sums = buckets(answer, "sums")?.iter().map(read).collect::<Option<Vec<_>>>()?;
+    sums.sort_by(|a, b| a.currency.cmp(&b.currency));
+    Some(sums)
 }
 
 /// Both servers compute in floating point; whole numbers below 2⁵³ come through exactly.

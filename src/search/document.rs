@@ -92,6 +92,7 @@ pub struct PaymentDocument {
     settled_at: Option<Timestamp>,
     refunded_minor: i64,
     received_minor: i64,
+    in_transit_minor: i64,
     parked: bool,
     refunds: Vec<RefundId>,
     other_name: Option<Arc<str>>,
@@ -119,6 +120,7 @@ impl PaymentDocument {
             settled_at: state.settled_at,
             refunded_minor: payment.refunded_minor(),
             received_minor: state.received_minor,
+            in_transit_minor: payment.in_transit_minor(),
             parked: payment.is_parked(),
             refunds: state.refunds.iter().map(|refund| refund.id).collect(),
             other_name: payee.and_then(|payee| names.name_of(payee)),
@@ -135,6 +137,7 @@ impl PaymentDocument {
             key: DocKey { receipt_of: Some(payee), ..self.key },
             owner: payee,
             refunded_minor: 0,
+            in_transit_minor: 0,
             parked: false,
             refunds: Vec::new(),
             decline: None,
@@ -169,7 +172,13 @@ impl PaymentDocument {
         sink.term(TermField::Kind, submission.kind.as_str());
         sink.term(TermField::Currency, &submission.amount.currency.lower());
         sink.number(NumberField::Amount, submission.amount.amount_minor);
+        if self.received_minor > 0 {
+            sink.number(NumberField::Received, self.received_minor);
+        }
         sink.number(NumberField::Refunded, self.refunded_minor);
+        if self.in_transit_minor > 0 {
+            sink.number(NumberField::InTransit, self.in_transit_minor);
+        }
         sink.number(NumberField::Created, submission.created_at.micros());
         sink.number(NumberField::Updated, self.updated_at.micros());
         if let Some(settled) = self.settled_at {
@@ -247,6 +256,8 @@ impl PaymentDocument {
         let submission = &self.submission;
         let present = [
             ("settled", self.settled_at.is_some()),
+            ("amount_received", self.received_minor > 0),
+            ("in_transit", self.in_transit_minor > 0),
             ("metadata", own && !submission.metadata.is_empty()),
             ("description", own && submission.description.is_some()),
             ("run", own && submission.run.is_some()),

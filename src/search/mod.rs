@@ -22,14 +22,14 @@ use crate::domain::time::Timestamp;
 pub use document::{DocKey, Names, PaymentDocument};
 pub use query::{Query, QueryError};
 pub use request::{
-    Bucket, CurrencyStats, CurrencySum, Cursor, Facets, HistogramSpec, Hit, SearchPage, SearchRequest,
-    SearchSeries, SearchStats, SeriesPoint, Sort, Took, Total,
+    Bucket, CurrencySums, Cursor, Facets, HistogramSpec, Hit, SearchPage, SearchRequest, SearchSeries,
+    SeriesPoint, Sort, Took, Total,
 };
 pub use settings::{SearchKind, SearchSettings};
 
 /// Counts the shape of the index. Raised whenever the mapping or what is indexed changes: an index of another shape is
 /// rebuilt.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// An index of payments.
 ///

@@ -29,7 +29,7 @@ pub struct SearchRequest {
     /// Whether to count over time.
     pub histogram: Option<HistogramSpec>,
     /// Whether to add up amounts per currency.
-    pub stats: bool,
+    pub sums: bool,
     /// Whether to follow statuses, sums and times over time.
     pub series: Option<HistogramSpec>,
 }
@@ -46,7 +46,7 @@ impl SearchRequest {
             limit: 10,
             facets: false,
             histogram: None,
-            stats: false,
+            sums: false,
             series: None,
         }
     }
@@ -207,8 +207,8 @@ pub struct SearchPage {
     pub facets: Option<Facets>,
     /// Counts over time, if asked for.
     pub histogram: Option<Vec<Bucket>>,
-    /// Sums, if asked for.
-    pub stats: Option<SearchStats>,
+    /// Sums per currency in alphabetical order, if asked for.
+    pub sums: Option<Vec<CurrencySums>>,
     /// What happened over time, if asked for.
     pub series: Option<SearchSeries>,
 }
@@ -257,34 +257,23 @@ pub struct Bucket {
     pub count: u64,
 }
 
-/// Sums over everything found.
+/// Sums in one currency, in minor units. Exact up to 2⁵³.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SearchStats {
-    /// Per currency, in alphabetical order.
-    pub currencies: Vec<CurrencyStats>,
-}
-
-/// Sums in one currency, in minor units.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CurrencyStats {
+pub struct CurrencySums {
     /// The currency, lower case.
     pub currency: String,
     /// How many payments.
     pub count: u64,
-    /// All amounts together. Exact up to 2⁵³.
-    pub sum_minor: i64,
-    /// The smallest.
-    pub min_minor: i64,
-    /// The largest.
-    pub max_minor: i64,
-}
-
-impl CurrencyStats {
-    /// The mean, rounded towards zero.
-    #[must_use]
-    pub fn average_minor(&self) -> i64 {
-        i64::try_from(self.count).ok().and_then(|count| self.sum_minor.checked_div(count)).unwrap_or(0)
-    }
+    /// All amounts together.
+    pub amount_minor: i64,
+    /// Of how many something arrived.
+    pub received: u64,
+    /// What arrived.
+    pub received_minor: i64,
+    /// What of it was refunded or is on its way back.
+    pub refunded_minor: i64,
+    /// What left the owner's wallet and has not arrived yet.
+    pub in_transit_minor: i64,
 }
 
 /// What happened over time.
@@ -308,20 +297,9 @@ pub struct SeriesPoint {
     /// How many by status, the largest first.
     pub statuses: Vec<(String, u64)>,
     /// Sums by currency, in alphabetical order.
-    pub currencies: Vec<CurrencySum>,
+    pub currencies: Vec<CurrencySums>,
     /// Times from request to end.
     pub took: Took,
-}
-
-/// The sum in one currency.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CurrencySum {
-    /// The currency, lower case.
-    pub currency: String,
-    /// How many payments.
-    pub count: u64,
-    /// Minor units. Exact up to 2⁵³.
-    pub sum_minor: i64,
 }
 
 /// Percentiles of the time from request to end, in microseconds; `None` where nothing came to its end. Estimates: the

@@ -10,7 +10,7 @@ const plots = () => [...document.querySelectorAll("[data-plot]")];
 function wordsOf(plot, at) {
   const names = [...plot.querySelectorAll("thead th")].map((cell) => cell.textContent);
   const cells = [...(plot.querySelectorAll("tbody tr")[at]?.children ?? [])].map((cell) => cell.textContent);
-  const figures = cells.slice(1).map((cell, n) => `${names[n + 1]} ${cell}`).filter((text) => !/ (0|–)$/.test(text));
+  const figures = cells.slice(1).map((cell, n) => `${names[n + 1]} ${cell}`).filter((text) => !/ (0(\.0+)?|–)$/.test(text));
   return cells.length ? `${cells[0]}: ${figures.join(" · ") || "nothing"}` : "";
 }
 

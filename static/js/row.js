@@ -12,8 +12,10 @@ function element(name, className, text) {
 }
 
 export function badgesOf(row) {
-  const refund = row.refunded > 0 ? [row.refunded >= row.amount ? "refunded" : "partly refunded"] : [];
-  return row.parked ? [...refund, "parked"] : refund;
+  const badges = row.captured_text ? [`${row.captured_text} captured`] : [];
+  if (row.refunded > 0) badges.push(row.refunded >= row.received ? "refunded" : "partly refunded");
+  if (row.parked) badges.push("parked");
+  return badges;
 }
 
 // Writes a status into a badge. The word is the first thing that changes, so that observers see each status in turn.

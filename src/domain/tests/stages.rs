@@ -14,16 +14,21 @@ use crate::domain::stages::Stages;
 use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
 
-fn at(us: i64) -> Timestamp {
+pub(super) fn at(us: i64) -> Timestamp {
     Timestamp::from_micros(1_767_225_600_000_000 + us)
 }
 
 /// A charge that was accepted after 900 µs.
 fn payment(confirmed: bool) -> Payment {
+    opened(Kind::Charge, confirmed, false)
+}
+
+/// A payment of 12.50 that was accepted after 900 µs.
+pub(super) fn opened(kind: Kind, confirmed: bool, reserved: bool) -> Payment {
     let submission = Submission {
         id: PaymentId::from_bytes([1; 16]),
         owner: AccountId::from_bytes([2; 16]),
-        kind: Kind::Charge,
+        kind,
         amount: Money::new(1_250, Currency::EUR),
         capture: CaptureMethod::Automatic,
         lane: Lane::Interactive,
@@ -33,7 +38,7 @@ fn payment(confirmed: bool) -> Payment {
         metadata: Vec::new(),
         run: None,
     };
-    let created = Event::Created { card: None, confirmed, reserved: false };
+    let created = Event::Created { card: None, confirmed, reserved };
     Payment::open(Arc::new(submission), Recorded { at: at(900), event: created }).unwrap()
 }
 
@@ -44,7 +49,7 @@ fn after(payment: &mut Payment, events: &[(i64, Event)]) -> Stages {
     Stages::of(payment)
 }
 
-fn started(us: i64) -> Event {
+pub(super) fn started(us: i64) -> Event {
     Event::Started { at: at(us) }
 }
 
@@ -126,7 +131,7 @@ fn what_was_never_told_to_go_has_only_been_accepted() {
 }
 
 /// What can happen to a payment that was created, without the word of a worker.
-fn events() -> Vec<Event> {
+pub(super) fn events() -> Vec<Event> {
     let mut all = stored::events(at(0).micros(), 5, 2);
     all.retain(|event| !matches!(event, Event::Created { .. } | Event::Started { .. }));
     all

@@ -73,6 +73,10 @@ pub struct Row<'a> {
     pub method: Option<Method>,
     /// The last decline.
     pub decline: Option<Decline>,
+    /// Minor units that arrived: the amount, or the part captured; 0 before.
+    pub received: i64,
+    /// What was captured, for people, where that is less than the amount.
+    pub captured_text: Option<String>,
     /// Minor units refunded or on their way back.
     pub refunded: i64,
     /// Whether an operation is parked.
@@ -127,6 +131,8 @@ impl<'a> Row<'a> {
                 decline_code: reason.decline_code(),
                 words: reason.words(),
             }),
+            received: state.received_minor,
+            captured_text: payment.captured_part().map(|money| money.to_string()),
             refunded: payment.refunded_minor(),
             parked: own && payment.is_parked(),
             description: submission.description.as_deref().filter(|_| own),

@@ -124,7 +124,13 @@ pub(super) const FIELDS: &[FieldSpec] = &[
     always(&["id"], Shape::PaymentId),
     optional(&["refund"], Shape::RefundId, "refund"),
     optional(&["payee", "destination"], Shape::AccountId, "payee"),
+    optional(
+        &["amount_received", "received_amount"],
+        Shape::Amount(NumberField::Received),
+        "amount_received",
+    ),
     always(&["amount_refunded", "refunded_amount"], Shape::Amount(NumberField::Refunded)),
+    optional(&["in_transit"], Shape::Amount(NumberField::InTransit), "in_transit"),
     always(&["refunded"], Shape::Flag("refunded")),
     always(&["partially_refunded"], Shape::Flag("partially_refunded")),
     always(&["parked"], Shape::Flag("parked")),

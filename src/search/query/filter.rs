@@ -164,8 +164,12 @@ impl TermField {
 pub enum NumberField {
     /// Minor units.
     Amount,
+    /// Minor units that arrived; only where something did.
+    Received,
     /// Minor units refunded or on their way back.
     Refunded,
+    /// Minor units that left the submitter's wallet and have not arrived; only while there are some.
+    InTransit,
     /// Microseconds since the epoch.
     Created,
     /// Microseconds since the epoch.
@@ -178,15 +182,25 @@ pub enum NumberField {
 
 impl NumberField {
     /// Every field.
-    pub const ALL: [Self; 6] =
-        [Self::Amount, Self::Refunded, Self::Created, Self::Updated, Self::Settled, Self::Took];
+    pub const ALL: [Self; 8] = [
+        Self::Amount,
+        Self::Received,
+        Self::Refunded,
+        Self::InTransit,
+        Self::Created,
+        Self::Updated,
+        Self::Settled,
+        Self::Took,
+    ];
 
     /// Its name in the index.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Amount => "amount",
+            Self::Received => "amount_received",
             Self::Refunded => "amount_refunded",
+            Self::InTransit => "in_transit",
             Self::Created => "created",
             Self::Updated => "updated",
             Self::Settled => "settled",

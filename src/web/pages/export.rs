@@ -24,7 +24,7 @@ use crate::web::security::SignedIn;
 use crate::web::state::WebState;
 
 /// The columns, in order.
-pub const COLUMNS: [&str; 20] = [
+pub const COLUMNS: [&str; 22] = [
     "id",
     "created",
     "kind",
@@ -32,6 +32,8 @@ pub const COLUMNS: [&str; 20] = [
     "amount_minor",
     "amount",
     "currency",
+    "amount_received_minor",
+    "amount_received",
     "from",
     "to",
     "card_brand",
@@ -142,6 +144,8 @@ fn record(payment: &Payment, names: &Names, viewer: AccountId) -> [String; COLUM
         submission.amount.amount_minor.to_string(),
         submission.amount.decimal(),
         currency.lower(),
+        state.received_minor.to_string(),
+        decimal(state.received_minor, currency),
         csv::guarded(&row::from_label(payment, names)).into_owned(),
         csv::guarded(&row::to_label(payment, names)).into_owned(),
         card.map_or("", |card| card.brand().as_str()).to_owned(),

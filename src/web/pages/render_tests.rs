@@ -144,10 +144,7 @@ fn pages() -> Vec<(String, String)> {
         layout: layout("Insights", Nav::Insights),
         ranges: super::insights::range_links("1h"),
         total: super::format::Count::payments(201_450),
-        plots: super::insights::plots_of(
-            &super::insights::tests::points(),
-            &super::insights::tests::points(),
-        ),
+        plots: super::insights::plots_of(&super::insights::points()),
         reasons: vec![reason("insufficient funds", 40), reason("lost card", 7)],
         most: 40,
     };

@@ -1,6 +1,7 @@
 //! One payment as a row of a list or feed. `static/js/row.js` builds the same markup from the row that the socket
 //! sends. Pure.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use askama::Template;
@@ -83,7 +84,7 @@ pub struct PaymentRow {
     /// What is worth adding: reason, retry, description.
     pub note: String,
     /// Badges beside the status, such as `refunded`.
-    pub badges: Vec<&'static str>,
+    pub badges: Vec<Cow<'static, str>>,
     /// When it was accepted, in milliseconds since the epoch.
     pub created_ms: i64,
     /// The same for machines.
@@ -111,7 +112,7 @@ impl PaymentRow {
             from: from_label(payment, names),
             to: to_label(payment, names),
             note: if own { note(payment) } else { String::new() },
-            badges: if own { badges(payment) } else { Vec::new() },
+            badges: if own { row_badges(payment) } else { Vec::new() },
             created_ms: submission.created_at.millis(),
             created_iso: format::iso(submission.created_at),
             created_full: format::absolute(submission.created_at),
@@ -123,6 +124,12 @@ impl PaymentRow {
 fn note(payment: &Payment) -> String {
     let reason = payment.state().decline.map(|reason| reason.words().to_owned());
     reason.or_else(|| payment.submission().description.clone()).unwrap_or_default()
+}
+
+/// The badges of a row, which has no other place for what was taken of its amount.
+fn row_badges(payment: &Payment) -> Vec<Cow<'static, str>> {
+    let captured = payment.captured_part().map(|money| Cow::Owned(format!("{money} captured")));
+    captured.into_iter().chain(badges(payment).into_iter().map(Cow::Borrowed)).collect()
 }
 
 /// The badges beside the status.

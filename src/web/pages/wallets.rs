@@ -11,7 +11,7 @@ use crate::domain::currency::Currency;
 use crate::domain::ids::AccountId;
 use crate::domain::ledger::LedgerAccount;
 use crate::domain::money::Money;
-use crate::search::{Query, SearchRequest};
+use crate::search::{CurrencySums, Query, SearchRequest};
 use crate::store::WalletRecord;
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
@@ -27,6 +27,8 @@ pub struct WalletLine {
     pub owed: String,
     /// What has left it and not arrived yet; empty if nothing.
     pub in_transit: String,
+    /// The payments that hold it.
+    pub under_way: String,
     /// Its movements.
     pub href: String,
     /// The payments in this currency.
@@ -53,6 +55,7 @@ pub fn wallet_lines(records: &[WalletRecord]) -> Vec<WalletLine> {
         balance: Money::new(balance, currency).to_string(),
         owed: if owed == 0 { String::new() } else { Money::new(owed.saturating_abs(), currency).to_string() },
         in_transit: String::new(),
+        under_way: super::payments::address(&format!("in_transit>0 currency:\"{}\"", currency.lower())),
         href: format!("/wallets/{}", currency.lower()),
         payments: super::payments::address(&format!("currency:\"{}\"", currency.lower())),
     };
@@ -82,20 +85,11 @@ pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
     Ok(handle::ok(&WalletsPage { layout, wallets }))
 }
 
-/// What transfers and payouts under way hold, by currency, as search has it: a figure to look at, not to reckon with.
+/// What transfers, payouts and refunds under way hold, by currency, as search has it: a figure to look at, not to reckon with.
 async fn in_transit(state: &WebState, owner: AccountId) -> BTreeMap<Currency, i64> {
-    let mut sums = BTreeMap::new();
-    for query in
-        ["kind:\"transfer\" status:\"processing\" received:false", "kind:\"payout\" status:\"processing\""]
-    {
-        let Ok(query) = Query::parse(query) else { continue };
-        let request = SearchRequest { limit: 1, stats: true, ..SearchRequest::new(owner, query) };
-        let found = state.search.search(&request).await.ok().and_then(|page| page.stats);
-        for sum in found.into_iter().flat_map(|stats| stats.currencies) {
-            if let Ok(currency) = sum.currency.parse::<Currency>() {
-                *sums.entry(currency).or_insert(0_i64) += sum.sum_minor;
-            }
-        }
-    }
-    sums
+    let Ok(query) = Query::parse("in_transit>0") else { return BTreeMap::new() };
+    let request = SearchRequest { limit: 1, sums: true, ..SearchRequest::new(owner, query) };
+    let found = state.search.search(&request).await.ok().and_then(|page| page.sums);
+    let of_one = |sums: CurrencySums| Some((sums.currency.parse().ok()?, sums.in_transit_minor));
+    found.into_iter().flatten().filter_map(of_one).collect()
 }

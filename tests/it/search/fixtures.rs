@@ -123,17 +123,37 @@ impl Draft {
         self
     }
 
-    /// Refunds an amount.
-    pub fn refunded(mut self, refund: RefundId, amount_minor: i64) -> Self {
-        self.events.push(Event::RefundQueued { refund, amount_minor });
-        self.events.push(Event::RefundSucceeded { refund });
+    /// Authorised, and captured in part.
+    pub fn captured(mut self, amount_minor: i64) -> Self {
+        self.submission.capture = CaptureMethod::Manual;
+        let at = self.submission.created_at;
+        self.events = vec![
+            Event::Started { at },
+            Event::Authorized { capture_before: at.plus_ms(86_400_000) },
+            Event::CaptureQueued { amount_minor },
+            Event::Captured { amount_minor },
+        ];
         self
+    }
+
+    /// Begins to refund an amount.
+    pub fn refunding(mut self, refund: RefundId, amount_minor: i64) -> Self {
+        self.events.push(Event::RefundQueued { refund, amount_minor });
+        self
+    }
+
+    /// Refunds an amount.
+    pub fn refunded(self, refund: RefundId, amount_minor: i64) -> Self {
+        let mut this = self.refunding(refund, amount_minor);
+        this.events.push(Event::RefundSucceeded { refund });
+        this
     }
 
     /// Folds it, one second per event.
     pub fn build(&self) -> Payment {
         let start = self.submission.created_at;
-        let created = Event::Created { card: self.card, confirmed: true, reserved: false };
+        let reserved = self.submission.kind.takes_from_wallet();
+        let created = Event::Created { card: self.card, confirmed: true, reserved };
         let events = std::iter::once(created).chain(self.events.iter().copied());
         let history: Vec<Recorded> = events
             .enumerate()
@@ -143,7 +163,18 @@ impl Draft {
     }
 }
 
-/// A small shop's payments; every example of docs/search.md finds some of them.
+/// Payments of which not all is here, or there: one captured in part, one partly refunded and about to be more, a payout under way.
+pub fn in_part(owner: AccountId) -> Vec<Payment> {
+    let refund = |number: u8| RefundId::from_bytes([number; 16]);
+    let drafts = [
+        charge(17, owner, 5_000, "chf").captured(2_000).refunded(refund(11), 300),
+        charge(18, owner, 6_000, "chf").refunded(refund(12), 1_000).refunding(refund(13), 500),
+        charge(19, owner, 7_000, "chf").payout().queued(),
+    ];
+    drafts.iter().map(Draft::build).collect()
+}
+
+/// A small shop's payments; every example of docs/search.md finds some of them or of [`in_part`].
 pub fn shop(owner: AccountId, friend: AccountId) -> Vec<Payment> {
     let refund = RefundId::from_bytes([9; 16]);
     let before = DAY - 3_600 * SECOND;

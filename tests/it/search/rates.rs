@@ -62,7 +62,7 @@ async fn measure(subject: &Subject, name: &str) {
         let histogram =
             Some(HistogramSpec { from_micros: DAY, until_micros: DAY + 1_000_000_000, buckets: 60 });
         let plain = SearchRequest::new(account(1), Query::parse(query).unwrap());
-        let full = SearchRequest { facets: true, stats: true, histogram, ..plain.clone() };
+        let full = SearchRequest { facets: true, sums: true, histogram, ..plain.clone() };
         for (kind, request) in [("hits", plain), ("all", full)] {
             subject.index.search(&request).await.unwrap();
             let start = Instant::now();

@@ -121,7 +121,7 @@ impl PaymentView {
             version: payment.version(),
             kind: kind_label(&submission.kind),
             amount: submission.amount.to_string(),
-            captured: captured(payment),
+            captured: payment.captured_part().map(|money| money.to_string()),
             from: from_label(payment, names),
             to: to_label(payment, names),
             status: StatusBadge::of(payment),
@@ -149,14 +149,6 @@ pub const fn kind_label(kind: &Kind) -> &'static str {
         Kind::Transfer { .. } => "Sent to a person",
         Kind::Payout { .. } => "Payout",
     }
-}
-
-/// What was taken, where a capture took less than was held.
-fn captured(payment: &Payment) -> Option<String> {
-    let (state, amount) = (payment.state(), payment.submission().amount);
-    let partly = state.status == crate::domain::status::Status::Succeeded
-        && state.received_minor != amount.amount_minor;
-    partly.then(|| crate::domain::money::Money::new(state.received_minor, amount.currency).to_string())
 }
 
 fn refund_line(payment: &Payment, refund: &crate::domain::payment::Refund) -> RefundLine {

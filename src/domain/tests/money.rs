@@ -1,0 +1,59 @@
+//! What a payment says of its money is what the ledger's movements come to.
+
+use proptest::prelude::*;
+
+use super::stages::{at, events, opened, started};
+use crate::domain::event::{Event, Recorded};
+use crate::domain::ids::AccountId;
+use crate::domain::ledger::{LedgerAccount, effect};
+use crate::domain::payment::{Payment, RefundStatus};
+use crate::domain::submission::{BankAccount, Kind};
+
+/// What an event adds to what is in transit.
+fn moved(payment: &Payment, event: &Event) -> i64 {
+    effect(payment, event).map_or(0, |movement| movement.change_of(LedgerAccount::InTransit))
+}
+
+/// Whether it can follow, beyond what folding looks at: a refund begins and ends once, only wallets are taken from in
+/// advance, and once.
+fn is_possible(payment: &Payment, event: &Event) -> bool {
+    let status = |id| payment.refund(id).map(|refund| refund.status);
+    match event {
+        Event::RefundQueued { refund, .. } => status(*refund).is_none(),
+        Event::RefundSucceeded { refund } | Event::RefundFailed { refund, .. } => {
+            status(*refund) == Some(RefundStatus::Pending)
+        }
+        Event::Confirmed { .. } => !payment.submission().kind.takes_from_wallet(),
+        Event::Replayed { reserved } => *reserved == payment.submission().kind.takes_from_wallet(),
+        _ => true,
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_in_transit_is_what_moved_there(
+        kind in prop::sample::select(vec![
+            Kind::Charge,
+            Kind::Transfer { payee: AccountId::from_bytes([3; 16]) },
+            Kind::Payout { bank: BankAccount::Valid },
+        ]),
+        steps in prop::collection::vec(0_usize..48, 0..60),
+    ) {
+        let takes = kind.takes_from_wallet();
+        let mut payment = opened(kind, takes, takes);
+        let mut in_transit = payment.in_transit_minor();
+        prop_assert_eq!(in_transit, if takes { 1_250 } else { 0 });
+        let all = events();
+        for (now, pick) in (1_000..).zip(steps) {
+            let event = all.get(pick).copied().unwrap_or(started(now));
+            if !is_possible(&payment, &event) {
+                continue;
+            }
+            let change = moved(&payment, &event);
+            if payment.apply(Recorded { at: at(now), event }).is_ok() {
+                in_transit += change;
+                prop_assert_eq!(payment.in_transit_minor(), in_transit, "after {:?}", event);
+            }
+        }
+    }
+}
