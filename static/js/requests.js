@@ -1,9 +1,9 @@
-// The log of calls follows what comes in: payments tell that there were calls. Never under someone's eyes or fingers.
+// The log of calls follows what comes in. Never under someone's eyes or fingers.
 
 import { refreshLive } from "./live.js";
 
-// A call is written to the log up to a second after it was answered.
-const WRITTEN_AFTER_MS = 1_500;
+// The log is read again at most so often.
+const LEAST_BETWEEN_MS = 1_000;
 
 export function requests(socket) {
   const root = document.querySelector('[data-live="requests"]');
@@ -16,9 +16,8 @@ export function requests(socket) {
   const busy = () => hovered || root.contains(document.activeElement) || root.getBoundingClientRect().top < 0;
   const look = () => {
     planned = 0;
-    if (busy()) planned = setTimeout(look, WRITTEN_AFTER_MS);
+    if (busy()) planned = setTimeout(look, LEAST_BETWEEN_MS);
     else refreshLive();
   };
-  const news = () => (planned ||= setTimeout(look, WRITTEN_AFTER_MS));
-  socket.subscribe({ topic: "payments", max_per_second: 1 }, news, news);
+  socket.subscribe({ topic: "requests" }, () => (planned ||= setTimeout(look, 0)), look);
 }

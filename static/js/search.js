@@ -4,6 +4,8 @@
 import { brush } from "./brush.js";
 
 const DEBOUNCE_MS = 180;
+// How long search is given to catch up before it is asked again.
+const BEHIND_MS = 2_000;
 const PARTS = ["[data-results]", "[data-query-error]", "[data-total]"];
 
 export function addressOf(query) {
@@ -77,6 +79,18 @@ export function search() {
     flying = null;
     results().removeAttribute("aria-busy");
     if (again) await go(location.pathname + location.search);
+    behind();
+  };
+
+  // What was missing is there once search has caught up: asked for until then, unless someone types, or nobody looks.
+  let waiting = 0;
+  const behind = () => {
+    if (waiting || !results().querySelector("[data-lag]")) return;
+    waiting = setTimeout(() => {
+      waiting = 0;
+      if (timer || flying || document.hidden) behind();
+      else go(location.pathname + location.search);
+    }, BEHIND_MS);
   };
 
   const choose = (from, until) => {
@@ -103,6 +117,7 @@ export function search() {
     if (link.closest(".pager")) results().scrollIntoView({ block: "nearest" });
   });
   brush(choose);
+  behind();
   return async () => {
     if (timer) return go(addressOf(input.value));
     if (!flying) return go(location.pathname + location.search);

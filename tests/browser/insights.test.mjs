@@ -64,11 +64,11 @@ async function insights(server, { page }, key) {
   await page.locator("h1").hover();
   assert.deepEqual(await page.locator("[data-plot-said]").allInnerTexts(), summaries, "the mouse has left");
 
-  // Volume is of what succeeded, and says so; the table can be opened and read.
+  // Volume is what arrived, and says so; the table can be opened and read.
   await plot(page, "throughput").getByText("As a table").click();
   await plot(page, "throughput").getByRole("rowheader").first().waitFor();
-  const volume = page.locator("[data-plot]", { has: page.getByRole("heading", { name: "Volume that succeeded, EUR" }) });
-  assert.match(await volume.locator("[data-plot-said]").innerText(), /^€20\.00 EUR asked for in 3 payments that succeeded$/);
+  const volume = page.locator("[data-plot]", { has: page.getByRole("heading", { name: "Volume, EUR" }) });
+  assert.match(await volume.locator("[data-plot-said]").innerText(), /^€20\.00 EUR received in 3 payments$/);
   const reasons = page.getByRole("region", { name: "Declined because" });
   assert.deepEqual(await reasons.locator("tbody td:nth-child(-n+2)").allInnerTexts(), ["insufficient funds", "2"]);
   await reasons.getByRole("link", { name: "insufficient funds" }).click();

@@ -109,8 +109,35 @@ test("calls appear in the log by themselves", { timeout: 60_000 }, async () => {
     await ada.page.goto(`${origin}/requests`);
     await ada.page.locator(LIVE).waitFor();
     await ada.page.getByText("No calls yet").waitFor();
+    // No payment tells of this one.
+    await apiStatus(origin, key, "pi_nobody");
+    await ada.page.locator(".request-path", { hasText: "/v1/payment_intents/pi_nobody" }).waitFor();
     await charge(origin, key);
-    await ada.page.locator(".request-path", { hasText: "/v1/payment_intents" }).waitFor();
+    await ada.page.locator(".request-path", { hasText: /payment_intents$/ }).waitFor();
     assert.equal(ada.seen.navigations, 3, "without a reload");
+  });
+});
+
+test("results are read again once search has caught up", { timeout: 60_000 }, async () => {
+  await onServer({}, async ({ origin }, browser) => {
+    const ada = await person(browser, origin, "Ada");
+    const id = await charge(origin, await apiKey(ada, origin));
+    const { page } = ada;
+    // The server's own words, on a page as it is while search is behind: nothing is found yet.
+    let asked = 0;
+    await page.route(/\/payments\?q=/, async (route) => {
+      asked += 1;
+      if (asked > 2) return route.continue();
+      const answer = await route.fetch();
+      const notice = '<div data-results><p class="notice warning" role="status" data-lag>Search is 4 s behind; the newest may be missing.</p>';
+      const body = (await answer.text()).replace(/<div data-results>[\s\S]*<\/main>/, `${notice}</div></main>`);
+      await route.fulfill({ response: answer, body });
+    });
+    await page.goto(`${origin}/payments?q=${encodeURIComponent('kind:"charge"')}`);
+    await page.getByText("Search is 4 s behind").waitFor();
+    await page.evaluate(() => (window.stayed = true));
+    await rowOf(page, id).waitFor();
+    assert.equal(await page.getByText("behind").count(), 0);
+    assert.ok(await page.evaluate(() => window.stayed), "without a reload");
   });
 });

@@ -67,7 +67,7 @@ async function traffic(origin, key) {
   }
   await call("/v1/payment_intents", { amount: "12.5", currency: "eur", confirm: "true" });
   await call("/v1/payment_intents", { amount: 500, currency: "eur", "payment_method_data[card][number]": "4111111111111112", confirm: "true" });
-  await call("/v1/payment_intents/pi_0000000000000000000000", {}, "GET");
+  await call("/v1/payment_intents/pi_unknown", {}, "GET");
 }
 
 // What the first start shows: the printed address, and Home while the story is told.

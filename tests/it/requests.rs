@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use paystorm::store::RequestFilter;
+use serde_json::json;
+use tokio::time::timeout;
 
 use crate::server::{Server, Stack, on_both_stacks, with};
+use crate::socket::Socket;
 
-on_both_stacks!(calls_are_logged_masked_for_their_owner);
+on_both_stacks!(calls_are_logged_masked_for_their_owner, a_reader_of_the_log_hears_of_their_own_calls);
 
 /// Waits until the page contains this.
 async fn page_with(server: &Server, cookie: &str, path: &str, text: &str) -> String {
@@ -110,4 +113,23 @@ async fn the_log_can_be_switched_off() {
         assert!(page.contains("<code>requests.log</code> is off"), "{page}");
     })
     .await;
+}
+async fn a_reader_of_the_log_hears_of_their_own_calls(server: Arc<Server>) {
+    let mut shop = Socket::open(&server.url, &server.key).await;
+    let mut eve = Socket::open(&server.url, &server.other_key).await;
+    let watch = json!({"type": "subscribe", "id": 1, "topic": "requests"});
+    let subscription = shop.ask(watch.clone()).await["subscription"].clone();
+    eve.ask(watch).await;
+    assert_eq!(server.get("/v1/balance").await.0, 200);
+    assert_eq!(shop.next("requests").await["subscription"], subscription);
+    let sign_in = server.sign_in("shop@example.org").await;
+    let (_, page) = server.page("/requests", &sign_in).await;
+    assert!(page.contains("/v1/balance"), "told after it was written: {page}");
+    // Written in the same rounds: whatever there was to be told has been.
+    assert!(
+        timeout(Duration::from_millis(700), eve.next("requests")).await.is_err(),
+        "of someone else's call"
+    );
+    server.send_as(&server.other_key, "GET", "/v1/balance", "", &[]).await;
+    eve.next("requests").await;
 }

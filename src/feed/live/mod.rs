@@ -52,6 +52,8 @@ pub enum Topic {
     Stats,
     /// Whether the parts answer and the workers work.
     System,
+    /// The log of an account's calls.
+    Requests(AccountId),
 }
 
 /// Payments whose time of indexing is remembered; some 50 bytes each.
@@ -177,7 +179,9 @@ impl LiveHub {
     fn watched_runs(&self) -> HashSet<String> {
         let run = |topic: &Topic| match topic {
             Topic::Run(_, run) => Some(run.clone()),
-            Topic::Payments(_) | Topic::Payment(..) | Topic::Stats | Topic::System => None,
+            Topic::Payments(_) | Topic::Payment(..) | Topic::Stats | Topic::System | Topic::Requests(_) => {
+                None
+            }
         };
         self.topics.read().keys().filter_map(run).collect()
     }
@@ -299,7 +303,8 @@ impl LiveHub {
     fn attach(&self, topic: &Topic, reader: &Arc<Shared>, id: SubscriptionId) {
         match topic {
             Topic::Stats => self.stats_watchers.send_modify(|watchers| *watchers += 1),
-            Topic::System => {}
+            // Told by others: the hub only keeps who wants it.
+            Topic::System | Topic::Requests(_) => {}
             Topic::Payments(_) | Topic::Payment(..) | Topic::Run(..) => {
                 self.topics.write().entry(topic.clone()).or_default().push((Arc::clone(reader), id));
             }

@@ -114,11 +114,11 @@ impl Reader {
         self.shared.queues.lock().by_id.values().any(|(topic, _)| *topic == Topic::Stats)
     }
 
-    /// The subscriptions to how the parts are.
+    /// The subscriptions to topics like this.
     #[must_use]
-    pub fn system_subscriptions(&self) -> Vec<SubscriptionId> {
+    pub fn subscriptions(&self, wanted: impl Fn(&Topic) -> bool) -> Vec<SubscriptionId> {
         let queues = self.shared.queues.lock();
-        queues.by_id.iter().filter(|(_, (topic, _))| *topic == Topic::System).map(|(id, _)| *id).collect()
+        queues.by_id.iter().filter(|(_, (topic, _))| wanted(topic)).map(|(id, _)| *id).collect()
     }
 
     /// Takes what has arrived as frames of docs/websocket.md, at most one frame of rows per subscription. If more is

@@ -1,7 +1,10 @@
-//! The style sheet, the scripts and the icons, embedded in the binary and served under a path that names their content.
+//! The style sheet (of several files, one to the browser), the scripts and the icons, embedded in the binary and served under a path that names their content.
 //!
 //! Because the path changes with the content, a browser may keep them for ever; modules import each other relatively
 //! and so stay within one version.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
@@ -12,12 +15,27 @@ use rust_embed::RustEmbed;
 #[folder = "static/"]
 struct Static;
 
+/// The style sheet: the files of `static/css/` in the order in which they override each other.
+const STYLE: &str = concat!(
+    include_str!("../../../static/css/base.css"),
+    include_str!("../../../static/css/controls.css"),
+    include_str!("../../../static/css/lists.css"),
+    include_str!("../../../static/css/payments.css"),
+    include_str!("../../../static/css/pages.css"),
+    include_str!("../../../static/css/narrow.css"),
+);
+
 /// How long a browser may keep a file of this version: a year.
 const KEEP: &str = "public, max-age=31536000, immutable";
 
 /// `/static/<version>`, where the version is a hash of all files.
 #[must_use]
-pub fn base_path() -> String {
+pub fn base_path() -> &'static str {
+    static PATH: LazyLock<String> = LazyLock::new(hashed_path);
+    &PATH
+}
+
+fn hashed_path() -> String {
     let mut hasher = blake3::Hasher::new();
     for path in Static::iter() {
         hasher.update(path.as_bytes());
@@ -32,22 +50,38 @@ pub fn base_path() -> String {
 /// `GET /static/{version}/{path}`.
 pub async fn serve(path: web::Path<(String, String)>) -> HttpResponse {
     let (version, path) = path.into_inner();
-    let Some(file) = Static::get(&path) else {
+    let file = match path.as_str() {
+        "app.css" => Some(Cow::Borrowed(STYLE.as_bytes())),
+        path => Static::get(path).map(|file| file.data),
+    };
+    let Some(bytes) = file else {
         return HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body("no such file");
     };
     // A page of another version (during an update) still gets the file, but must not keep it.
-    let current = base_path().ends_with(&version);
+    let current = base_path().strip_prefix("/static/") == Some(version.as_str());
     let mime = mime_guess::from_path(&path).first_or_octet_stream();
     HttpResponse::Ok()
         .content_type(mime.as_ref())
         .insert_header((header::CACHE_CONTROL, if current { KEEP } else { "no-store" }))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .body(file.data.into_owned())
+        .body(match bytes {
+            Cow::Borrowed(bytes) => web::Bytes::from_static(bytes),
+            Cow::Owned(bytes) => bytes.into(),
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_style_sheet_has_all_of_its_files() {
+        for path in Static::iter().filter(|path| path.ends_with(".css")) {
+            let file = Static::get(&path).expect("listed");
+            let text = String::from_utf8(file.data.into_owned()).expect("text");
+            assert!(STYLE.contains(&text), "{path} is not in the style sheet");
+        }
+    }
 
     #[test]
     fn files_are_small_and_of_ours_only() {

@@ -1,7 +1,7 @@
 //! The first steps on Home: six things to try, each ticked by what truly happened. Payments tell by themselves; what leaves
 //! no payment behind (a search, a pause) is noted when it is asked for. What is ticked stays ticked.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use serde_json::json;
 
 use super::handle::{self, PageResult};
@@ -317,7 +317,7 @@ pub async fn send_thousand(
         let lost = |_| StoreError::Unavailable("the line stopped".to_owned());
         reply.await.map_err(lost)?.map_err(ApiError::from)?;
     }
-    Ok(HttpResponse::SeeOther().insert_header((actix_web::http::header::LOCATION, "/")).finish())
+    Ok(handle::see_other("/?done=thousand"))
 }
 
 /// One in ten is declined, so that there is something to see. `static/js/first.js` sends the same.

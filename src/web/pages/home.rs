@@ -7,7 +7,7 @@ use super::first::{self, FirstSteps};
 use super::form::{FieldError, PayForm, PayFormInput};
 use super::handle::{self, Fields, PageError, PageResult};
 use super::journey::Journey;
-use super::layout::{Layout, Nav};
+use super::layout::{Layout, Nav, Notice, Tone};
 use super::row::PaymentRow;
 use super::{submit, wallets};
 use crate::domain::time::Timestamp;
@@ -53,8 +53,13 @@ const FEED_START: u32 = 25;
 
 /// `GET /`; `?kind=topup&currency=jpy` fills the form.
 pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedIn) -> PageResult {
-    let input = submit::input_of(&Fields::of_query(&request));
-    let page = page(&state, &who, input, None).await?;
+    let fields = Fields::of_query(&request);
+    let mut page = page(&state, &who, submit::input_of(&fields), None).await?;
+    if fields.get("done") == "thousand" {
+        page.layout
+            .notices
+            .push(Notice::new(Tone::Info, "1,000 payments are queued. The list below has the newest."));
+    }
     Ok(handle::ok(&page))
 }
 

@@ -178,7 +178,7 @@ impl Layout {
 
     /// Where the files of this build are.
     #[must_use]
-    pub fn assets(&self) -> String {
+    pub fn assets(&self) -> &'static str {
         super::assets::base_path()
     }
 }

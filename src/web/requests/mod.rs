@@ -8,14 +8,14 @@
 pub mod capture;
 pub mod mask;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_web::web::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,8 @@ use crate::store::{RequestRecord, Store};
 
 /// Calls that may wait to be written.
 const CHANNEL_MAX: usize = 256;
+/// Words of written calls that a reader may be behind; beyond, it is told of everyone's.
+const WRITTEN_MAX: usize = 16;
 /// Calls written in one transaction.
 const BATCH_MAX: usize = 128;
 /// How often calls are written.
@@ -106,6 +108,7 @@ pub struct RequestLog {
     granted: AtomicU64,
     per_second: u64,
     missed: Mutex<HashMap<AccountId, Missed>>,
+    written: broadcast::Sender<Arc<[AccountId]>>,
 }
 
 impl RequestLog {
@@ -114,8 +117,15 @@ impl RequestLog {
     pub fn new(settings: &RequestSettings) -> (Arc<Self>, mpsc::Receiver<Call>) {
         let (sender, calls) = mpsc::channel(CHANNEL_MAX);
         let per_second = settings.per_second.into();
-        let log = Self { sender, granted: AtomicU64::new(0), per_second, missed: Mutex::default() };
+        let (granted, missed) = (AtomicU64::new(0), Mutex::default());
+        let log = Self { sender, granted, per_second, missed, written: broadcast::Sender::new(WRITTEN_MAX) };
         (Arc::new(log), calls)
+    }
+
+    /// Tells whose calls were written, each time some were.
+    #[must_use]
+    pub fn written(&self) -> broadcast::Receiver<Arc<[AccountId]>> {
+        self.written.subscribe()
     }
 
     /// Whether a call that arrives now may be kept: so many a second, whoever makes them.
@@ -221,6 +231,9 @@ impl Writer {
                 for record in &records {
                     *self.touched.entry(record.account).or_insert(0) += 1;
                 }
+                let accounts: BTreeSet<AccountId> = records.iter().map(|record| record.account).collect();
+                // Nobody may be looking.
+                let _ = log.written.send(accounts.into_iter().collect());
             }
             Err(error) => {
                 tracing::debug!(calls = records.len(), error = %error, "calls could not be logged");

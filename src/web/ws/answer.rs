@@ -100,6 +100,11 @@ pub fn pong(id: Option<&ClientId>) -> String {
     text(&Pong { kind: "pong", id })
 }
 
+/// Calls were added to the log.
+pub fn requests(subscription: u64) -> String {
+    format!(r#"{{"type":"requests","subscription":{subscription}}}"#)
+}
+
 #[derive(Serialize)]
 struct SystemFrame {
     #[serde(rename = "type")]

@@ -1,5 +1,6 @@
 //! One socket: one task that reads, hands in, and writes, so that a slow socket holds up nothing but itself.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::web::Data;
@@ -7,13 +8,14 @@ use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReaso
 use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::watch;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::message::Message;
 use super::submit::{self, Pending};
 use super::{Peer, answer};
-use crate::domain::ids::PaymentId;
+use crate::domain::ids::{AccountId, PaymentId};
 use crate::feed::live::{Reader, Topic};
 use crate::feed::system::SystemState;
 use crate::web::error::{ApiError, InputError};
@@ -43,6 +45,8 @@ struct Connection {
     reader: Reader,
     /// How the parts are.
     system: watch::Receiver<SystemState>,
+    /// Whose calls were logged, if calls are logged.
+    logged: Option<broadcast::Receiver<Arc<[AccountId]>>>,
     pending: FuturesUnordered<LocalBoxFuture<'static, String>>,
     heard_at: Instant,
 }
@@ -53,8 +57,17 @@ pub async fn run(state: Data<WebState>, peer: Peer, session: Session, stream: Ag
     let reader = state.hub.reader();
     let pending = FuturesUnordered::new();
     let system = state.hub.system();
-    let mut connection =
-        Connection { state: state.clone(), peer, session, reader, system, pending, heard_at: Instant::now() };
+    let logged = state.requests.as_ref().map(|log| log.written());
+    let mut connection = Connection {
+        state: state.clone(),
+        peer,
+        session,
+        reader,
+        system,
+        logged,
+        pending,
+        heard_at: Instant::now(),
+    };
     let end = connection.serve(stream).await;
     if let End::Close(code, why) = end {
         let reason = CloseReason { code, description: Some(why.to_owned()) };
@@ -90,6 +103,7 @@ impl Connection {
                     self.write_all(self.reader.take_left_out()).await
                 }
                 Ok(()) = self.system.changed() => self.write_system().await,
+                accounts = next_logged(&mut self.logged) => self.write_logged(accounts).await,
                 _ = pings.tick() => self.ping().await,
                 _ = checks.tick() => self.check().await,
                 Ok(()) = endings.changed() => self.check().await,
@@ -151,8 +165,20 @@ impl Connection {
 
     async fn write_system(&mut self) -> Result<(), End> {
         let state = *self.system.borrow_and_update();
-        for id in self.reader.system_subscriptions() {
+        for id in self.reader.subscriptions(|topic| *topic == Topic::System) {
             self.write(answer::system(id, &state)).await?;
+        }
+        Ok(())
+    }
+
+    /// `None` stands for anyone's.
+    async fn write_logged(&mut self, accounts: Option<Arc<[AccountId]>>) -> Result<(), End> {
+        let theirs = |topic: &Topic| match topic {
+            Topic::Requests(account) => accounts.as_ref().is_none_or(|accounts| accounts.contains(account)),
+            _ => false,
+        };
+        for id in self.reader.subscriptions(theirs) {
+            self.write(answer::requests(id)).await?;
         }
         Ok(())
     }
@@ -180,6 +206,7 @@ impl Connection {
             Some("payments") => Ok(Topic::Payments(account)),
             Some("stats") => Ok(Topic::Stats),
             Some("system") => Ok(Topic::System),
+            Some("requests") => Ok(Topic::Requests(account)),
             Some("run") => {
                 let run = message.run.clone().ok_or_else(|| InputError::missing("run"))?;
                 Ok(Topic::Run(account, run))
@@ -196,7 +223,7 @@ impl Connection {
                 if visible { Ok(Topic::Payment(account, id)) } else { Err(missing()) }
             }
             Some(_) => {
-                let text = "Invalid topic: must be one of payments, payment, run, stats or system.";
+                let text = "Invalid topic: must be one of payments, payment, run, stats, system or requests.";
                 Err(InputError::new("topic", "parameter_invalid_enum", text).into())
             }
             None => Err(InputError::missing("topic").into()),
@@ -226,6 +253,18 @@ impl Connection {
             self.write(frame).await?;
         }
         Ok(())
+    }
+}
+
+/// Whose calls were logged: `None` if the word was missed. Waits for ever where there is no log.
+async fn next_logged(logged: &mut Option<broadcast::Receiver<Arc<[AccountId]>>>) -> Option<Arc<[AccountId]>> {
+    match logged {
+        Some(receiver) => match receiver.recv().await {
+            Ok(accounts) => Some(accounts),
+            Err(RecvError::Lagged(_)) => None,
+            Err(RecvError::Closed) => std::future::pending().await,
+        },
+        None => std::future::pending().await,
     }
 }
 

@@ -205,7 +205,8 @@ fn volume_of(points: &[SeriesPoint], name: &'static str, currency: Currency) -> 
         line: false,
         path: plot::bars(scale, below, above),
     };
-    let mut layers = vec![layer("kept", "volume", &vec![0.0; kept.len()], &kept)];
+    let lower = if total.2 > 0 { "kept" } else { "received" };
+    let mut layers = vec![layer(lower, "volume", &vec![0.0; kept.len()], &kept)];
     if total.2 > 0 {
         layers.push(layer("refunded", "refunded", &kept, &all));
     }
