@@ -171,6 +171,11 @@ pub async fn show(
     let wallet = WalletId { owner: who.account, currency };
     let fields = Fields::of_query(&request);
     let before: Option<PaymentId> = fields.get("before").parse().ok();
+    // Read first, so that whatever the balance holds is among the movements.
+    let wallets = state.store.wallet_list(who.account).await?;
+    let account = LedgerAccount::Wallet(wallet);
+    let balance_minor =
+        wallets.iter().find(|held| held.account == account).map_or(0, |held| held.balance_minor);
     let found = find(&state, wallet, before).await?;
     let names = handle::names_of(&state, &found.payments).await?;
     let now = Timestamp::now();
@@ -178,10 +183,6 @@ pub async fn show(
     let mut lines: Vec<MovementLine> = found.payments.iter().flat_map(lines).collect();
     // Found by their payments; a refund or a late answer moved its money later than that.
     lines.sort_by_key(|line| std::cmp::Reverse(line.at_ms));
-    let wallets = state.store.wallet_list(who.account).await?;
-    let account = LedgerAccount::Wallet(wallet);
-    let balance_minor =
-        wallets.iter().find(|held| held.account == account).map_or(0, |held| held.balance_minor);
     let here = format!("/wallets/{}", currency.lower());
     let layout = handle::frame(&state, &who, &format!("{} wallet", currency.code()), Nav::Wallets);
     Ok(handle::ok(&WalletPage {

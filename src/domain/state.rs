@@ -1,0 +1,235 @@
+//! What a payment's history folds to. Only [`super::payment::Payment::apply`] changes it; the status itself follows from
+//! [`super::status::Status::after`].
+
+use super::card::Card;
+use super::decline::DeclineReason;
+use super::event::{CancelReason, Event, TechnicalError};
+use super::ids::RefundId;
+use super::operation::{Operation, OperationKind, Phase};
+use super::status::Status;
+use super::time::Timestamp;
+
+/// The state of one refund.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RefundStatus {
+    /// Admitted; the amount is in transit.
+    Pending,
+    /// Arrived.
+    Succeeded,
+    /// Not made; the amount is back in the wallet.
+    Failed(DeclineReason),
+}
+
+impl RefundStatus {
+    /// The dialect's name.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Succeeded => "succeeded",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+/// A refund of the payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Refund {
+    /// Its id.
+    pub id: RefundId,
+    /// How much.
+    pub amount_minor: i64,
+    /// Its status.
+    pub status: RefundStatus,
+    /// When it was admitted.
+    pub created_at: Timestamp,
+}
+
+/// What the history folds to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The status.
+    pub status: Status,
+    /// The card in use.
+    pub card: Option<Card>,
+    /// Whether a card or wallet to take from is known.
+    pub has_source: bool,
+    /// The open authorisation, capture or void; at most one.
+    pub operation: Option<Operation>,
+    /// Open refund operations.
+    pub refund_operations: Vec<Operation>,
+    /// All refunds, oldest first.
+    pub refunds: Vec<Refund>,
+    /// How many operations there have been.
+    pub operations: u16,
+    /// What arrived, in minor units: the amount, or the part captured.
+    pub received_minor: i64,
+    /// Whether the amount is reserved in transit (wallet sources).
+    pub reserved: bool,
+    /// When an open authorisation lapses.
+    pub capture_before: Option<Timestamp>,
+    /// The wish to cancel, while the outcome is open.
+    pub cancel_wish: Option<CancelReason>,
+    /// Why it was called off.
+    pub canceled: Option<CancelReason>,
+    /// The last decline of the payment itself.
+    pub decline: Option<DeclineReason>,
+    /// The last technical error.
+    pub technical: Option<TechnicalError>,
+    /// Whether the cardholder completed 3-D Secure for the current card.
+    pub authenticated: bool,
+    /// When its current authorisation was queued.
+    pub queued_at: Option<Timestamp>,
+    /// When a worker last took it up.
+    pub started_at: Option<Timestamp>,
+    /// When it last came to rest.
+    pub settled_at: Option<Timestamp>,
+    /// When the last event was recorded.
+    pub updated_at: Timestamp,
+}
+
+impl State {
+    fn open_operation(&mut self, kind: OperationKind) -> Operation {
+        self.operations = self.operations.saturating_add(1);
+        Operation::new(self.operations, kind)
+    }
+
+    pub(super) fn open_authorization(&mut self, at: Timestamp) {
+        self.operation = Some(self.open_operation(OperationKind::Authorize));
+        self.queued_at = Some(at);
+        self.started_at = None;
+        self.settled_at = None;
+        self.decline = None;
+        self.technical = None;
+    }
+
+    fn close(&mut self) {
+        self.operation = None;
+        self.cancel_wish = None;
+    }
+
+    fn any_operation(&mut self, number: u16) -> Option<&mut Operation> {
+        self.operation
+            .iter_mut()
+            .chain(self.refund_operations.iter_mut())
+            .find(|operation| operation.number == number)
+    }
+
+    fn finish_refund(&mut self, id: RefundId, status: RefundStatus) {
+        for refund in self.refunds.iter_mut().filter(|refund| refund.id == id) {
+            refund.status = status;
+        }
+        self.refund_operations.retain(
+            |operation| !matches!(operation.kind, OperationKind::Refund { refund, .. } if refund == id),
+        );
+    }
+
+    /// The effect of an event on everything but the status. One arm per event.
+    pub(super) fn apply(&mut self, at: Timestamp, event: &Event, whole_minor: i64) {
+        match *event {
+            Event::Created { .. } => {}
+            Event::Confirmed { card } => {
+                if card.is_some() {
+                    self.card = card;
+                    self.has_source = true;
+                    self.authenticated = false;
+                }
+                self.open_authorization(at);
+            }
+            Event::Started { at } => self.started_at = Some(at),
+            Event::ActionRequired {} => self.close(),
+            Event::ActionCompleted {} => {
+                self.authenticated = true;
+                self.open_authorization(at);
+            }
+            Event::Authorized { capture_before } => {
+                self.operation = None;
+                self.capture_before = Some(capture_before);
+            }
+            Event::Succeeded {} => {
+                self.close();
+                self.reserved = false;
+                self.received_minor = whole_minor;
+            }
+            Event::Declined { reason } => {
+                self.close();
+                self.reserved = false;
+                self.decline = Some(reason);
+            }
+            Event::Pending { settles_at } => {
+                if let Some(operation) = self.operation.as_mut() {
+                    operation.phase = Phase::Pending { settles_at };
+                }
+            }
+            Event::RetryScheduled { due_at, cause } => {
+                self.technical = Some(cause);
+                self.operation.iter_mut().for_each(|operation| operation.wait(due_at));
+            }
+            Event::Requeued {} => self.operation.iter_mut().for_each(Operation::next_attempt),
+            Event::Failed { cause } => {
+                self.technical = Some(cause);
+                self.reserved = false;
+                self.operation.iter_mut().for_each(|operation| operation.phase = Phase::Parked { cause });
+            }
+            Event::Replayed { reserved } => {
+                self.reserved = reserved;
+                self.settled_at = None;
+                self.operation.iter_mut().for_each(Operation::replay);
+            }
+            Event::CancelRequested { reason } => self.cancel_wish = Some(reason),
+            Event::Canceled { reason } => {
+                self.close();
+                self.reserved = false;
+                self.canceled = Some(reason);
+            }
+            Event::CaptureQueued { amount_minor } => {
+                self.operation = Some(self.open_operation(OperationKind::Capture { amount_minor }));
+            }
+            Event::Captured { amount_minor } => {
+                self.close();
+                self.received_minor = amount_minor;
+                self.settled_at = Some(at);
+            }
+            Event::CaptureDeclined { reason } => {
+                self.close();
+                self.decline = Some(reason);
+            }
+            Event::VoidQueued { reason } => {
+                self.canceled = Some(reason);
+                self.operation = Some(self.open_operation(OperationKind::Void));
+            }
+            Event::Voided {} => {
+                self.close();
+                self.settled_at = Some(at);
+            }
+            Event::RefundQueued { refund, amount_minor } => {
+                let operation = self.open_operation(OperationKind::Refund { refund, amount_minor });
+                self.refund_operations.push(operation);
+                self.refunds.push(Refund {
+                    id: refund,
+                    amount_minor,
+                    status: RefundStatus::Pending,
+                    created_at: at,
+                });
+            }
+            Event::RefundSucceeded { refund } => self.finish_refund(refund, RefundStatus::Succeeded),
+            Event::RefundFailed { refund, reason } => {
+                self.finish_refund(refund, RefundStatus::Failed(reason))
+            }
+            Event::OperationRetryScheduled { operation, due_at, .. } => {
+                self.any_operation(operation).into_iter().for_each(|operation| operation.wait(due_at));
+            }
+            Event::OperationRequeued { operation } => {
+                self.any_operation(operation).into_iter().for_each(Operation::next_attempt);
+            }
+            Event::OperationParked { operation, cause } => {
+                self.any_operation(operation)
+                    .into_iter()
+                    .for_each(|operation| operation.phase = Phase::Parked { cause });
+            }
+            Event::OperationReplayed { operation } => {
+                self.any_operation(operation).into_iter().for_each(Operation::replay);
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What `verify` reads: everything, a page at a time. Part of [`super::shared_queries`].
+
+macro_rules! audit_queries {
+    ($Conn:ty) => {
+        async fn counts(conn: &mut $Conn) -> StoreResult<TableCounts> {
+            let payments: i64 = schema::payment::table.count().get_result(conn).await?;
+            let refunds: i64 = schema::refund::table.count().get_result(conn).await?;
+            let movements: i64 = schema::movement::table.count().get_result(conn).await?;
+            let wallets: i64 = schema::wallet::table.count().get_result(conn).await?;
+            let idempotency: i64 = schema::idempotency::table.count().get_result(conn).await?;
+            let journal: i64 = schema::journal::table.count().get_result(conn).await?;
+            Ok(TableCounts {
+                payments: unsigned(payments),
+                refunds: unsigned(refunds),
+                movements: unsigned(movements),
+                wallets: unsigned(wallets),
+                idempotency: unsigned(idempotency),
+                journal: unsigned(journal),
+            })
+        }
+
+        async fn audit_payments(
+            conn: &mut $Conn,
+            after: Option<PaymentId>,
+            limit: u32,
+        ) -> StoreResult<Vec<AuditPayment>> {
+            use schema::payment::dsl;
+            let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
+            let found: Vec<rows::AuditRow> = dsl::payment
+                .filter(dsl::id.gt(after))
+                .order(dsl::id.asc())
+                .limit(i64::from(limit))
+                .select(rows::AuditRow::as_select())
+                .load(conn)
+                .await?;
+            found.into_iter().map(rows::AuditRow::decode).collect()
+        }
+
+        async fn audit_payments_by_id(conn: &mut $Conn, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>> {
+            use schema::payment::dsl;
+            let mut payments = Vec::with_capacity(ids.len());
+            for chunk in ids.chunks(KeyIn::<()>::MAX) {
+                let found: Vec<rows::AuditRow> = dsl::payment
+                    .filter(KeyIn::new(dsl::id, chunk.iter().map(|id| id.as_bytes().to_vec())))
+                    .select(rows::AuditRow::as_select())
+                    .load(conn)
+                    .await?;
+                for row in found {
+                    payments.push(row.decode()?);
+                }
+            }
+            Ok(payments)
+        }
+
+        async fn audit_refunds(
+            conn: &mut $Conn,
+            after: Option<RefundId>,
+            limit: u32,
+        ) -> StoreResult<Vec<RefundRecord>> {
+            use schema::refund::dsl;
+            let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
+            let found: Vec<rows::RefundRow> = dsl::refund
+                .filter(dsl::id.gt(after))
+                .order(dsl::id.asc())
+                .limit(i64::from(limit))
+                .select(rows::RefundRow::as_select())
+                .load(conn)
+                .await?;
+            found.iter().map(rows::RefundRow::decode).collect()
+        }
+
+        async fn audit_receipts(
+            conn: &mut $Conn,
+            after: Option<$crate::store::ReceiptRecord>,
+            limit: u32,
+        ) -> StoreResult<Vec<$crate::store::ReceiptRecord>> {
+            use schema::receipt::dsl;
+            let (payee, payment) = after.map_or_else(
+                || (Vec::new(), Vec::new()),
+                |after| (after.payee.as_bytes().to_vec(), after.payment.as_bytes().to_vec()),
+            );
+            let found: Vec<(Vec<u8>, Vec<u8>)> = dsl::receipt
+                .filter(dsl::payee.ge(payee.clone()))
+                .filter(dsl::payee.gt(payee).or(dsl::payment.gt(payment)))
+                .order((dsl::payee.asc(), dsl::payment.asc()))
+                .limit(i64::from(limit))
+                .select((dsl::payee, dsl::payment))
+                .load(conn)
+                .await?;
+            found.iter().map(|(payee, payment)| rows::receipt(payee, payment)).collect()
+        }
+
+        async fn audit_movements(
+            conn: &mut $Conn,
+            after: Option<(PaymentId, u32)>,
+            limit: u32,
+        ) -> StoreResult<Vec<MovementRecord>> {
+            use schema::movement::dsl;
+            let (id, version) = after.map_or_else(
+                || (Vec::new(), 0),
+                |(id, version)| (id.as_bytes().to_vec(), rows::version_column(version)),
+            );
+            let found: Vec<rows::MovementRow> = dsl::movement
+                .filter(dsl::payment.ge(id.clone()))
+                .filter(dsl::payment.gt(id).or(dsl::version.gt(version)))
+                .order((dsl::payment.asc(), dsl::version.asc()))
+                .limit(i64::from(limit))
+                .select(rows::MovementRow::as_select())
+                .load(conn)
+                .await?;
+            found.iter().map(rows::MovementRow::decode).collect()
+        }
+
+        async fn audit_wallets(
+            conn: &mut $Conn,
+            after: Option<Vec<u8>>,
+            limit: u32,
+        ) -> StoreResult<Vec<WalletRecord>> {
+            use schema::wallet::dsl;
+            let found: Vec<rows::WalletRow> = dsl::wallet
+                .filter(dsl::id.gt(after.unwrap_or_default()))
+                .order(dsl::id.asc())
+                .limit(i64::from(limit))
+                .select(rows::WalletRow::as_select())
+                .load(conn)
+                .await?;
+            found.iter().map(rows::WalletRow::decode).collect()
+        }
+
+        async fn audit_idempotency(
+            conn: &mut $Conn,
+            after: Option<([u8; 32], AccountId)>,
+            limit: u32,
+        ) -> StoreResult<Vec<IdempotencyAudit>> {
+            use schema::idempotency::dsl;
+            let (key, owner) = after.map_or_else(
+                || (Vec::new(), Vec::new()),
+                |(key, owner)| (key.to_vec(), owner.as_bytes().to_vec()),
+            );
+            let found: Vec<rows::IdempotencyRow> = dsl::idempotency
+                .filter(dsl::k.ge(key.clone()))
+                .filter(dsl::k.gt(key).or(dsl::owner.gt(owner)))
+                .order((dsl::k.asc(), dsl::owner.asc()))
+                .limit(i64::from(limit))
+                .select(rows::IdempotencyRow::as_select())
+                .load(conn)
+                .await?;
+            let audit = |row: &rows::IdempotencyRow| {
+                let record = row.decode()?;
+                Ok(IdempotencyAudit {
+                    key: record.key,
+                    owner: record.owner,
+                    payment: record.payment,
+                    version: record.version,
+                })
+            };
+            found.iter().map(audit).collect()
+        }
+    };
+}
+pub(in crate::store) use audit_queries;

@@ -1,0 +1,42 @@
+//! Movements and balances. Part of [`super::shared_queries`].
+
+macro_rules! ledger_queries {
+    ($Conn:ty) => {
+        async fn wallet_list(conn: &mut $Conn, owner: AccountId) -> StoreResult<Vec<WalletRecord>> {
+            use schema::wallet::dsl;
+            let mut records = Vec::new();
+            // A wallet's key starts with its owner; a receivable's with an `r` before that.
+            for prefix in [owner.as_bytes().to_vec(), [b"r".as_slice(), owner.as_bytes()].concat()] {
+                let end = [prefix.as_slice(), b"\xff\xff\xff\xff"].concat();
+                let found: Vec<rows::WalletRow> = dsl::wallet
+                    .filter(dsl::id.ge(prefix).and(dsl::id.lt(end)))
+                    .order(dsl::id.asc())
+                    .select(rows::WalletRow::as_select())
+                    .load(conn)
+                    .await?;
+                for row in &found {
+                    records.push(row.decode()?);
+                }
+            }
+            Ok(records)
+        }
+
+        async fn movement_list(conn: &mut $Conn, payments: &[PaymentId]) -> StoreResult<Vec<MovementRecord>> {
+            use schema::movement::dsl;
+            let mut movements = Vec::with_capacity(payments.len());
+            for chunk in payments.chunks(KeyIn::<()>::MAX) {
+                let found: Vec<rows::MovementRow> = dsl::movement
+                    .filter(KeyIn::new(dsl::payment, chunk.iter().map(|id| id.as_bytes().to_vec())))
+                    .order((dsl::payment.asc(), dsl::version.asc()))
+                    .select(rows::MovementRow::as_select())
+                    .load(conn)
+                    .await?;
+                for row in &found {
+                    movements.push(row.decode()?);
+                }
+            }
+            Ok(movements)
+        }
+    };
+}
+pub(in crate::store) use ledger_queries;

@@ -1,0 +1,48 @@
+//! The queries that both adapters share besides those of the line ([`super::line`]), as one macro expanded for each
+//! connection type.
+//!
+//! diesel's `MultiConnection` cannot pair an asynchronous MySQL connection with a wrapped SQLite one, and being generic
+//! over connection and backend would drown each query in bounds. What differs (opening a transaction, pragmas, sessions'
+//! settings) stays in the adapters.
+
+pub(super) mod audit;
+pub(super) mod imports;
+pub(super) mod journal;
+pub(super) mod ledger;
+pub(super) mod payments;
+pub(super) mod people;
+pub(super) mod requests;
+
+macro_rules! shared_queries {
+    ($Conn:ty) => {
+        use diesel::{
+            BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
+        };
+        use diesel_async::RunQueryDsl;
+
+        use $crate::domain::ids::{
+            AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
+        };
+        use $crate::domain::payment::Payment;
+        use $crate::domain::time::Timestamp;
+        use $crate::store::batch::{JournalRecord, RefundRecord};
+        use $crate::store::multi_row::{Cell, KeyIn};
+        use $crate::store::records::{
+            Account, ApiKey, AuditPayment, IdempotencyAudit, ImportRecord, ImportRow, Lease, MovementRecord,
+            NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, RequestFilter, RequestRecord,
+            Session, TableCounts, WalletRecord,
+        };
+        use $crate::store::rows::{self, signed, unsigned};
+        use $crate::store::schema;
+        use $crate::store::{StoreError, StoreResult};
+
+        $crate::store::queries::journal::journal_queries!($Conn);
+        $crate::store::queries::payments::payments_queries!($Conn);
+        $crate::store::queries::ledger::ledger_queries!($Conn);
+        $crate::store::queries::imports::imports_queries!($Conn);
+        $crate::store::queries::people::people_queries!($Conn);
+        $crate::store::queries::requests::requests_queries!($Conn);
+        $crate::store::queries::audit::audit_queries!($Conn);
+    };
+}
+pub(super) use shared_queries;
