@@ -374,5 +374,5 @@ fn fragments_are_as_scripts_expect_them() {
     let row = PaymentRow::of(payment, &names(), viewer(), START.plus_ms(12_000)).render().expect("renders");
     let journey = Journey::of(payment, Indexed::After(530_000)).render().expect("renders");
     let assets = super::assets::base_path();
-    insta::assert_snapshot!(format!("{row}\n{journey}").replace(&assets, "/static/VERSION"));
+    insta::assert_snapshot!(format!("{row}\n{journey}").replace(assets, "/static/VERSION"));
 }
