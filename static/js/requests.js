@@ -2,8 +2,10 @@
 
 import { refreshLive } from "./live.js";
 
-// The log is read again at most so often.
-const LEAST_BETWEEN_MS = 1_000;
+// While someone reads, the log is looked at again after so long.
+const BUSY_MS = 1_000;
+// A call that another process answered is told of by the payment it made, some time before it is written to the log.
+const WRITTEN_AFTER_MS = 1_500;
 
 export function requests(socket) {
   const root = document.querySelector('[data-live="requests"]');
@@ -15,9 +17,11 @@ export function requests(socket) {
   root.addEventListener("pointerleave", () => (hovered = false));
   const busy = () => hovered || root.contains(document.activeElement) || root.getBoundingClientRect().top < 0;
   const look = () => {
+    clearTimeout(planned);
     planned = 0;
-    if (busy()) planned = setTimeout(look, LEAST_BETWEEN_MS);
+    if (busy()) planned = setTimeout(look, BUSY_MS);
     else refreshLive();
   };
-  socket.subscribe({ topic: "requests" }, () => (planned ||= setTimeout(look, 0)), look);
+  socket.subscribe({ topic: "requests" }, look, look);
+  socket.subscribe({ topic: "payments", max_per_second: 1 }, () => (planned ||= setTimeout(look, WRITTEN_AFTER_MS)));
 }

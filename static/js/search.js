@@ -4,8 +4,9 @@
 import { brush } from "./brush.js";
 
 const DEBOUNCE_MS = 180;
-// How long search is given to catch up before it is asked again.
+// How long search is given to catch up or to come back before it is asked again; each time twice as long, to this.
 const BEHIND_MS = 2_000;
+const BEHIND_MAX_MS = 30_000;
 const PARTS = ["[data-results]", "[data-query-error]", "[data-total]"];
 
 export function addressOf(query) {
@@ -82,15 +83,32 @@ export function search() {
     behind();
   };
 
-  // What was missing is there once search has caught up: asked for until then, unless someone types, or nobody looks.
+  // What was missing is there once search has caught up: asked for until then, but never under someone's eyes or fingers,
+  // and nothing but an answer takes the place of what is there.
   let waiting = 0;
+  let wait = BEHIND_MS;
+  let hovered = false;
+  results().addEventListener("pointerenter", (event) => (hovered = event.pointerType === "mouse"));
+  results().addEventListener("pointerleave", () => (hovered = false));
+  const busy = () => timer || flying || hovered || document.hidden || results().contains(document.activeElement);
   const behind = () => {
-    if (waiting || !results().querySelector("[data-lag]")) return;
-    waiting = setTimeout(() => {
-      waiting = 0;
-      if (timer || flying || document.hidden) behind();
-      else go(location.pathname + location.search);
-    }, BEHIND_MS);
+    if (!results().querySelector("[data-lag], [data-search-failed]")) wait = BEHIND_MS;
+    else waiting ||= setTimeout(renew, wait);
+  };
+  const renew = async () => {
+    waiting = 0;
+    const mine = asked;
+    wait = Math.min(2 * wait, BEHIND_MAX_MS);
+    try {
+      const response = busy() ? undefined : await fetch(location.href, { headers: { accept: "text/html", "x-paystorm-renewal": "1" } });
+      if (response?.ok && !response.redirected) {
+        const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+        if (mine === asked && !busy() && !fresh.querySelector("[data-search-failed]")) swap(fresh, false);
+      }
+    } catch {
+      // The connection indicator says so; the next turn tries again.
+    }
+    behind();
   };
 
   const choose = (from, until) => {

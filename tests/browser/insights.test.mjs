@@ -68,7 +68,7 @@ async function insights(server, { page }, key) {
   await plot(page, "throughput").getByText("As a table").click();
   await plot(page, "throughput").getByRole("rowheader").first().waitFor();
   const volume = page.locator("[data-plot]", { has: page.getByRole("heading", { name: "Volume, EUR" }) });
-  assert.match(await volume.locator("[data-plot-said]").innerText(), /^€20\.00 EUR received in 3 payments$/);
+  assert.match(await volume.locator("[data-plot-said]").innerText(), /^€20\.00 EUR settled in 3 payments$/);
   const reasons = page.getByRole("region", { name: "Declined because" });
   assert.deepEqual(await reasons.locator("tbody td:nth-child(-n+2)").allInnerTexts(), ["insufficient funds", "2"]);
   await reasons.getByRole("link", { name: "insufficient funds" }).click();

@@ -123,21 +123,23 @@ test("results are read again once search has caught up", { timeout: 60_000 }, as
     const ada = await person(browser, origin, "Ada");
     const id = await charge(origin, await apiKey(ada, origin));
     const { page } = ada;
-    // The server's own words, on a page as it is while search is behind: nothing is found yet.
-    let asked = 0;
+    // Pages as they are while search is behind, and then away.
+    const notices = ['<p class="notice" data-lag>Search is 4 s behind; the newest may be missing.</p>', '<p class="notice" data-search-failed>Search is away.</p>'];
+    const kept = [];
     await page.route(/\/payments\?q=/, async (route) => {
-      asked += 1;
-      if (asked > 2) return route.continue();
+      // While the page itself is on its way, it cannot be asked.
+      kept.push(kept.length > 0 ? await page.locator("[data-lag]").count() : 0);
+      if (kept.length > notices.length) return route.continue();
       const answer = await route.fetch();
-      const notice = '<div data-results><p class="notice warning" role="status" data-lag>Search is 4 s behind; the newest may be missing.</p>';
-      const body = (await answer.text()).replace(/<div data-results>[\s\S]*<\/main>/, `${notice}</div></main>`);
-      await route.fulfill({ response: answer, body });
+      const results = `<div data-results>${notices[kept.length - 1]}</div></main>`;
+      await route.fulfill({ response: answer, body: (await answer.text()).replace(/<div data-results>[\s\S]*<\/main>/, results) });
     });
     await page.goto(`${origin}/payments?q=${encodeURIComponent('kind:"charge"')}`);
     await page.getByText("Search is 4 s behind").waitFor();
     await page.evaluate(() => (window.stayed = true));
     await rowOf(page, id).waitFor();
     assert.equal(await page.getByText("behind").count(), 0);
+    assert.deepEqual(kept, [0, 1, 1], "what was there stays until there is an answer");
     assert.ok(await page.evaluate(() => window.stayed), "without a reload");
   });
 });

@@ -197,6 +197,8 @@ pub struct PaymentsPage {
     pub error: Option<QueryError>,
     /// How far search is behind, in words, where that is worth saying.
     pub lag: Option<String>,
+    /// Why search did not answer, if it did not.
+    pub failure: Option<String>,
     /// Facets.
     pub groups: Vec<ChipGroup>,
     /// The histogram, if there is something to draw.
@@ -225,7 +227,7 @@ impl PaymentsPage {
     /// Whether something was looked for and nothing found.
     #[must_use]
     pub fn is_without_hits(&self) -> bool {
-        self.rows.is_empty() && !self.is_blank() && self.error.is_none()
+        self.rows.is_empty() && !self.is_blank() && self.error.is_none() && self.failure.is_none()
     }
 }
 

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::first;
 use super::handle::{self, Fields, PageError, PageResult};
-use super::layout::{Layout, Nav, Notice, Tone};
+use super::layout::{Layout, Nav};
 use super::payments::{PaymentsPage, QueryError, address, export_address};
 use super::row::PaymentRow;
 use super::search_view;
@@ -19,6 +19,8 @@ use crate::web::state::WebState;
 
 /// Rows on a page.
 const ROWS: usize = 50;
+/// The header by which the page asks again for what it shows, which is no search of anybody's.
+const RENEWAL: &str = "x-paystorm-renewal";
 /// A lag that is worth saying.
 const LAG_SAID_S: u64 = 3;
 
@@ -42,11 +44,11 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
         _ if everything => from_store(&state, who.account, &fields, &mut page).await?,
         Ok((found, cursor)) => from_index(&state, who.account, text, found, *cursor, &mut page).await?,
         Err(error) => {
-            page.layout.notices.push(Notice::new(Tone::Warning, error.0.message.to_string()));
+            page.failure = Some(error.0.message.to_string());
             Vec::new()
         }
     };
-    if found.is_ok() && !everything {
+    if found.is_ok() && !everything && !request.headers().contains_key(RENEWAL) {
         first::note(&state, who.account, first::Did::Searched).await;
     }
     if let Ok((found, _)) = &found {
@@ -79,6 +81,7 @@ fn blank(layout: Layout, query: &str) -> PaymentsPage {
         query: query.to_owned(),
         error: None,
         lag: None,
+        failure: None,
         groups: Vec::new(),
         histogram: None,
         rows: Vec::new(),

@@ -56,6 +56,7 @@ fn payments(query: &str, error: Option<QueryError>, rows: Vec<PaymentRow>) -> Pa
     PaymentsPage {
         layout: layout("Payments", Nav::Payments),
         lag: Some("Search is 4 s behind; the newest may be missing.".to_owned()),
+        failure: None,
         query: query.to_owned(),
         error,
         groups: vec![

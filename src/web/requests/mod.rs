@@ -26,7 +26,7 @@ use crate::store::{RequestRecord, Store};
 
 /// Calls that may wait to be written.
 const CHANNEL_MAX: usize = 256;
-/// Words of written calls that a reader may be behind; beyond, it is told of everyone's.
+/// Words of written calls that a reader may be behind; beyond, it is told that it missed some.
 const WRITTEN_MAX: usize = 16;
 /// Calls written in one transaction.
 const BATCH_MAX: usize = 128;
@@ -128,6 +128,13 @@ impl RequestLog {
         self.written.subscribe()
     }
 
+    fn tell(&self, accounts: BTreeSet<AccountId>) {
+        if !accounts.is_empty() {
+            // Nobody may be looking.
+            let _ = self.written.send(accounts.into_iter().collect());
+        }
+    }
+
     /// Whether a call that arrives now may be kept: so many a second, whoever makes them.
     #[must_use]
     pub fn grant(&self, now: Timestamp) -> bool {
@@ -187,7 +194,7 @@ pub async fn write(
     settings: RequestSettings,
     stop: CancellationToken,
 ) {
-    let mut writer = Writer { store, settings, touched: HashMap::new() };
+    let mut writer = Writer { store, settings, touched: HashMap::new(), written: BTreeSet::new() };
     let (mut told_at, mut pruned_at) = (Instant::now(), Instant::now());
     while !stop.is_cancelled() {
         tokio::select! {
@@ -207,6 +214,7 @@ pub async fn write(
             }
             writer.insert(&log, batch.into_iter().map(Call::masked).collect()).await;
         }
+        log.tell(std::mem::take(&mut writer.written));
         if pruned_at.elapsed() >= PRUNE_EVERY {
             pruned_at = Instant::now();
             writer.prune().await;
@@ -219,6 +227,8 @@ struct Writer {
     settings: RequestSettings,
     /// How many rows each account got since its old ones were last deleted.
     touched: HashMap<AccountId, u32>,
+    /// Whose calls were written in this round.
+    written: BTreeSet<AccountId>,
 }
 
 impl Writer {
@@ -231,9 +241,7 @@ impl Writer {
                 for record in &records {
                     *self.touched.entry(record.account).or_insert(0) += 1;
                 }
-                let accounts: BTreeSet<AccountId> = records.iter().map(|record| record.account).collect();
-                // Nobody may be looking.
-                let _ = log.written.send(accounts.into_iter().collect());
+                self.written.extend(records.iter().map(|record| record.account));
             }
             Err(error) => {
                 tracing::debug!(calls = records.len(), error = %error, "calls could not be logged");

@@ -171,14 +171,15 @@ impl Connection {
         Ok(())
     }
 
-    /// `None` stands for anyone's.
+    /// `None` if the word was missed: it may have been of anyone's.
     async fn write_logged(&mut self, accounts: Option<Arc<[AccountId]>>) -> Result<(), End> {
         let theirs = |topic: &Topic| match topic {
             Topic::Requests(account) => accounts.as_ref().is_none_or(|accounts| accounts.contains(account)),
             _ => false,
         };
         for id in self.reader.subscriptions(theirs) {
-            self.write(answer::requests(id)).await?;
+            let frame = if accounts.is_some() { answer::requests(id) } else { answer::resync(id) };
+            self.write(frame).await?;
         }
         Ok(())
     }

@@ -183,7 +183,7 @@ fn volume(points: &[SeriesPoint]) -> Vec<Plot> {
     names.into_iter().zip(received).take(CURRENCIES_MAX).filter_map(plot).collect()
 }
 
-/// What arrived in one currency, and how much of it went back, by the time at which its payments were made.
+/// What arrived in one currency, whichever way, and how much of it went back, by the time at which its payments were made.
 fn volume_of(points: &[SeriesPoint], name: &'static str, currency: Currency) -> Plot {
     let code = currency.lower();
     let none = CurrencySums::default();
@@ -205,24 +205,20 @@ fn volume_of(points: &[SeriesPoint], name: &'static str, currency: Currency) -> 
         line: false,
         path: plot::bars(scale, below, above),
     };
-    let lower = if total.2 > 0 { "kept" } else { "received" };
+    let lower = if total.2 > 0 { "kept" } else { "settled" };
     let mut layers = vec![layer(lower, "volume", &vec![0.0; kept.len()], &kept)];
     if total.2 > 0 {
         layers.push(layer("refunded", "refunded", &kept, &all));
     }
     let money = |minor| Money::new(minor, currency);
     let refunded = if total.2 > 0 { format!(", {} of it refunded", money(total.2)) } else { String::new() };
-    let header = ["Received", "Refunded", "Payments"].map(str::to_owned).to_vec();
+    let header = ["Settled", "Refunded", "Payments"].map(str::to_owned).to_vec();
     let cells = |point: &SeriesPoint| {
         let (count, received, refunded) = at(point);
         vec![money(received).decimal(), money(refunded).decimal(), format::grouped(count)]
     };
     Plot {
-        summary: format!(
-            "{} received in {}{refunded}",
-            money(total.1),
-            format::Count::payments(total.0).full
-        ),
+        summary: format!("{} settled in {}{refunded}", money(total.1), format::Count::payments(total.0).full),
         layers,
         ticks: plot::ticks(scale, |minor| axis_money(minor, currency)),
         table: table(header, points, cells),
