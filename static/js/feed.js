@@ -50,24 +50,28 @@ export class Feed {
     }
     if (frame.type !== "payment.updated") return;
     if (frame.skipped > 0) this.#catchUp();
-    this.#seen.push({ at: performance.now(), n: frame.rows.length + (frame.skipped ?? 0), skipped: frame.skipped ?? 0 });
-    this.#missed += this.frozen ? (frame.skipped ?? 0) : 0;
-    for (const row of frame.rows) this.add(row);
+    const skipped = frame.skipped_payments ?? 0;
+    this.#missed += this.frozen ? skipped : 0;
+    const fresh = frame.rows.filter((row) => this.add(row)).length;
+    this.#seen.push({ at: performance.now(), n: fresh + skipped, skipped });
   }
 
-  // A row that may or may not be on the page already.
+  // A row that may or may not be on the page already; true if its payment is new here.
   add(row) {
     const node = findRow(this.#list, row.id);
     if (row.status in this.#summary) this.#summary[row.status] += 1;
-    if (node) return updateRow(node, row);
+    if (node) {
+      updateRow(node, row);
+      return false;
+    }
     if (this.#pendingIds.has(row.id)) {
       const at = this.#pending.findIndex((pending) => pending.id === row.id);
       if (this.#pending[at].version < row.version) this.#pending[at] = row;
-      return;
+      return false;
     }
     // Below the oldest there may be others that were never shown here: what is older than all belongs to the lists.
     const oldest = this.#list.lastElementChild;
-    if (oldest && row.created_ms < madeAt(oldest)) return;
+    if (oldest && row.created_ms < madeAt(oldest)) return false;
     this.#summary.fresh += 1;
     this.#pending.push(row);
     this.#pendingIds.add(row.id);
@@ -76,6 +80,7 @@ export class Feed {
       this.#missed += 1;
     }
     this.#drain();
+    return true;
   }
 
   // The state read again after something was missed: `rows`, newest first.

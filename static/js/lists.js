@@ -62,7 +62,7 @@ function word(again) {
     }
     const newest = Number(list?.querySelector(".row-time")?.dataset.ms ?? 0);
     for (const row of frame.rows) if (row.created_ms > newest && known.size < KNOWN_MAX) known.add(row.id);
-    missed += frame.skipped ?? 0;
+    missed += frame.skipped_payments ?? 0;
     if (known.size === 0) return;
     pill.textContent = missed > 0 || known.size === KNOWN_MAX ? "Show the newest" : `Show ${grouped(known.size)} new`;
     pill.hidden = false;

@@ -67,8 +67,15 @@ test("the feed keeps its bounds under load", { timeout: 120_000 + SECONDS * 2_00
     await observe(ada.page);
     const running = load(server.origin, key);
     await ada.page.locator("[data-feed-rate]", { hasText: "showing" }).waitFor();
-    const rate = await ada.page.locator("[data-feed-rate]").innerText();
     await ada.page.waitForTimeout((SECONDS * 1_000) / 3);
+    // The middle of some looks: a moment's stall bunches what comes after it.
+    const rates = [];
+    for (let n = 0; n < 5; n += 1) {
+      rates.push(await ada.page.locator("[data-feed-rate]").innerText());
+      await ada.page.waitForTimeout(500);
+    }
+    const told = (text) => Number(/of ([\d,]+)\/s/.exec(text)?.[1].replaceAll(",", "") ?? 0);
+    const rate = rates.sort((a, b) => told(a) - told(b))[2];
     const before = await heap(session);
     const report = await running;
     const after = await heap(session);
@@ -82,6 +89,7 @@ test("the feed keeps its bounds under load", { timeout: 120_000 + SECONDS * 2_00
         `heap ${(before / 1e6).toFixed(1)} → ${(after / 1e6).toFixed(1)} MB`,
     );
     if (held < RATE * 0.95) console.log("this machine did not hold the rate with a browser beside it");
+    assert.ok(told(rate) > 0 && told(rate) < RATE * 1.6, `payments, not their rows: ${rates.join("; ")}`);
     assert.ok(perSecondMax <= 10, `${perSecondMax} new rows in a second`);
     assert.ok(rowsMax <= 200, `${rowsMax} rows`);
     if (busy) console.log(`the machine was busy with other things (load ${loadavg()[0]}); how long tasks took says nothing`);

@@ -25,13 +25,14 @@ use super::batch::{Batch, Entry};
 use super::system::{SystemSample, SystemState};
 use crate::accounts::Directory;
 use crate::accounts::cache::Generations;
+use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::stages::Stages;
 use crate::domain::status::Status;
 use crate::domain::time::Timestamp;
-use queue::Hint;
 pub use queue::{ALL_ROWS_MAX, COALESCED_MAX};
+use queue::{Hint, Step};
 use reader::Shared;
 pub use reader::{Reader, SUBSCRIPTIONS_MAX, SubscriptionId};
 pub use row::{Row, Viewer};
@@ -234,11 +235,12 @@ impl LiveHub {
             if viewer == Viewer::Payee && payment.state().status != Status::Succeeded {
                 continue;
             }
+            let step = Step { first: is_first(entry, viewer), rests };
             let mut row: Option<Arc<str>> = None;
             for topic in self.watched_topics(entry, account) {
                 for (reader, id) in topics.get(&topic).into_iter().flatten() {
                     let row = row.get_or_insert_with(|| Row::of(payment, &self.directory, viewer).to_json());
-                    reader.push(*id, entry.payment_id, rests, row, now);
+                    reader.push(*id, entry.payment_id, step, row, now);
                 }
             }
         }
@@ -350,6 +352,14 @@ struct StatsFrame<'a> {
 }
 
 /// Who may see an entry's payment, and how.
+/// Whether this batch shows the payment to them for the first time: a payee sees it once it has succeeded.
+fn is_first(entry: &Entry, viewer: Viewer) -> bool {
+    match viewer {
+        Viewer::Owner => entry.first_version == 1,
+        Viewer::Payee => entry.events.iter().any(|recorded| matches!(recorded.event, Event::Succeeded {})),
+    }
+}
+
 fn viewers(entry: &Entry) -> impl Iterator<Item = (AccountId, Viewer)> {
     let payee = entry.payee.map(|payee| (payee, Viewer::Payee));
     std::iter::once((entry.owner, Viewer::Owner)).chain(payee)

@@ -27,11 +27,29 @@ pub(super) enum Hint {
     Indexed { indexed_us: u64 },
 }
 
+/// What a row means to its reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Step {
+    /// It is the first that this reader could see of its payment.
+    pub(super) first: bool,
+    /// The payment has come to rest.
+    pub(super) rests: bool,
+}
+
+/// What `max_per_second` left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct LeftOut {
+    /// All rows.
+    pub(super) rows: u64,
+    /// Those among them that were the first of their payment.
+    pub(super) payments: u64,
+}
+
 /// What a reader takes at once.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     pub(super) rows: Vec<Arc<str>>,
-    pub(super) skipped: u64,
+    pub(super) skipped: LeftOut,
     pub(super) hints: Vec<(String, Hint)>,
     pub(super) resync: bool,
     pub(super) more: bool,
@@ -46,7 +64,7 @@ pub(super) struct Queue {
     front: u64,
     rows_max: usize,
     sampler: Option<Sampler>,
-    skipped: u64,
+    skipped: LeftOut,
     hints: VecDeque<(String, Hint)>,
     resync: bool,
 }
@@ -61,17 +79,18 @@ impl Queue {
             front: 0,
             rows_max,
             sampler,
-            skipped: 0,
+            skipped: LeftOut::default(),
             hints: VecDeque::new(),
             resync: false,
         }
     }
 
-    pub(super) fn push(&mut self, payment: PaymentId, rests: bool, row: &Arc<str>, now: Instant) {
+    pub(super) fn push(&mut self, payment: PaymentId, step: Step, row: &Arc<str>, now: Instant) {
         if let Some(sampler) = &mut self.sampler
-            && !sampler.admit(payment, rests, now)
+            && !sampler.admit(payment, step.rests, now)
         {
-            self.skipped += 1;
+            self.skipped.rows += 1;
+            self.skipped.payments += u64::from(step.first);
             return;
         }
         if self.positions.is_none() && self.rows.len() >= self.rows_max {
@@ -130,18 +149,18 @@ impl Queue {
 
     /// Whether rows were left out that no row taken since then tells of.
     pub(super) fn has_left_out(&self) -> bool {
-        self.skipped > 0 && self.rows.is_empty()
+        self.skipped.rows > 0 && self.rows.is_empty()
     }
 
-    pub(super) fn take_left_out(&mut self) -> u64 {
-        if self.has_left_out() { std::mem::take(&mut self.skipped) } else { 0 }
+    pub(super) fn take_left_out(&mut self) -> LeftOut {
+        if self.has_left_out() { std::mem::take(&mut self.skipped) } else { LeftOut::default() }
     }
 
     pub(super) fn take(&mut self, rows_max: usize) -> Taken {
         let count = self.rows.len().min(rows_max);
         let rows: Vec<Arc<str>> = self.rows.drain(..count).map(|(_, row)| row).collect();
         self.front += count as u64;
-        let skipped = if rows.is_empty() { 0 } else { std::mem::take(&mut self.skipped) };
+        let skipped = if rows.is_empty() { LeftOut::default() } else { std::mem::take(&mut self.skipped) };
         let more = !self.rows.is_empty();
         if !more {
             // The reader has caught up.

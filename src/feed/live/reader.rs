@@ -9,7 +9,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::queue::{Hint, Queue, Taken};
+use super::queue::{Hint, LeftOut, Queue, Step, Taken};
 use super::{LiveHub, Topic};
 use crate::domain::ids::PaymentId;
 
@@ -38,12 +38,12 @@ impl Shared {
         &self,
         id: SubscriptionId,
         payment: PaymentId,
-        rests: bool,
+        step: Step,
         row: &Arc<str>,
         now: Instant,
     ) {
         if let MapEntry::Occupied(mut entry) = self.queues.lock().by_id.entry(id) {
-            entry.get_mut().1.push(payment, rests, row, now);
+            entry.get_mut().1.push(payment, step, row, now);
         }
         self.ready.notify_one();
     }
@@ -153,7 +153,7 @@ impl Reader {
         let mut frames = Vec::new();
         for (id, (_, queue)) in &mut self.shared.queues.lock().by_id {
             let skipped = queue.take_left_out();
-            if skipped > 0 {
+            if skipped.rows > 0 {
                 write_rows(*id, skipped, &[], &mut frames);
             }
         }
@@ -178,10 +178,14 @@ impl Drop for Reader {
     }
 }
 
-fn write_rows(id: SubscriptionId, skipped: u64, rows: &[Arc<str>], frames: &mut Vec<String>) {
+fn write_rows(id: SubscriptionId, skipped: LeftOut, rows: &[Arc<str>], frames: &mut Vec<String>) {
     let bytes: usize = rows.iter().map(|row| row.len() + 1).sum();
-    let mut frame = String::with_capacity(bytes + 96);
-    let _ = write!(frame, r#"{{"type":"payment.updated","subscription":{id},"skipped":{skipped},"rows":["#);
+    let mut frame = String::with_capacity(bytes + 128);
+    let LeftOut { rows: skipped, payments } = skipped;
+    let _ = write!(
+        frame,
+        r#"{{"type":"payment.updated","subscription":{id},"skipped":{skipped},"skipped_payments":{payments},"rows":["#
+    );
     for (at, row) in rows.iter().enumerate() {
         if at > 0 {
             frame.push(',');

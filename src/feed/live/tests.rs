@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::queue::Queue;
+use super::queue::{LeftOut, Queue, Step};
 use super::waiter::Waiters;
 use super::*;
 use crate::domain::ids::PaymentId;
+
+const GOES_ON: Step = Step { first: false, rests: false };
+const RESTS: Step = Step { first: true, rests: true };
 
 fn row(text: &str) -> Arc<str> {
     Arc::from(text)
@@ -22,7 +25,7 @@ fn every_row_arrives_in_order_without_a_rate() {
     let mut queue = Queue::new(0, now);
     let payment = PaymentId::generate();
     for version in 1..=5_000 {
-        queue.push(payment, false, &row(&version.to_string()), now);
+        queue.push(payment, GOES_ON, &row(&version.to_string()), now);
     }
     let got: Vec<String> =
         std::iter::from_fn(|| Some(texts(&mut queue, 500)).filter(|rows| !rows.is_empty()))
@@ -38,10 +41,10 @@ fn a_sampled_feed_keeps_its_rate_and_counts_what_it_skips() {
     let mut queue = Queue::new(10, start);
     let (mut shown, mut skipped) = (0, 0);
     for millisecond in 0..10_000_u64 {
-        queue.push(PaymentId::generate(), true, &row("r"), start + Duration::from_millis(millisecond));
+        queue.push(PaymentId::generate(), RESTS, &row("r"), start + Duration::from_millis(millisecond));
         let taken = queue.take(500);
         shown += taken.rows.len();
-        skipped += taken.skipped;
+        skipped += taken.skipped.payments;
     }
     assert!((100..=111).contains(&shown), "{shown}");
     assert!(skipped + 100 >= 10_000 - shown as u64, "{skipped}");
@@ -52,15 +55,18 @@ fn the_end_of_a_burst_is_told_though_no_row_is_left() {
     let now = Instant::now();
     let mut queue = Queue::new(2, now);
     for _ in 0..5 {
-        queue.push(PaymentId::generate(), true, &row("r"), now);
+        queue.push(PaymentId::generate(), RESTS, &row("r"), now);
     }
     assert!(!queue.has_left_out(), "the rows that wait will tell it");
     let taken = queue.take(10);
-    assert_eq!((taken.rows.len(), taken.skipped), (2, 3));
+    assert_eq!((taken.rows.len(), taken.skipped), (2, LeftOut { rows: 3, payments: 3 }));
     assert!(!queue.has_left_out());
-    queue.push(PaymentId::generate(), true, &row("r"), now);
+    queue.push(PaymentId::generate(), RESTS, &row("r"), now);
     assert!(queue.has_left_out());
-    assert_eq!((queue.take(10).skipped, queue.take_left_out(), queue.take_left_out()), (0, 1, 0));
+    queue.push(PaymentId::generate(), GOES_ON, &row("r"), now);
+    let none = LeftOut::default();
+    let told = (queue.take(10).skipped, queue.take_left_out(), queue.take_left_out());
+    assert_eq!(told, (none, LeftOut { rows: 2, payments: 1 }, none));
 }
 
 #[test]
@@ -68,12 +74,12 @@ fn what_is_shown_comes_to_its_end_whatever_the_rate() {
     let now = Instant::now();
     let mut queue = Queue::new(1, now);
     let (shown, other) = (PaymentId::generate(), PaymentId::generate());
-    queue.push(shown, false, &row("queued"), now);
-    queue.push(other, false, &row("not shown"), now);
-    queue.push(shown, true, &row("succeeded"), now);
+    queue.push(shown, GOES_ON, &row("queued"), now);
+    queue.push(other, GOES_ON, &row("not shown"), now);
+    queue.push(shown, RESTS, &row("succeeded"), now);
     let taken = queue.take(10);
     assert_eq!(taken.rows.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["queued", "succeeded"]);
-    assert_eq!(taken.skipped, 1);
+    assert_eq!(taken.skipped, LeftOut { rows: 1, payments: 0 });
     assert!(!queue.hint(other, "pi_x", Hint::Processing { attempt: 1 }), "no hints about what is not shown");
 }
 
@@ -85,7 +91,7 @@ fn a_slow_reader_gets_the_latest_row_per_payment() {
     let mut last = 0;
     for round in 0..1_000 {
         for payment in &payments {
-            queue.push(*payment, false, &row(&round.to_string()), now);
+            queue.push(*payment, GOES_ON, &row(&round.to_string()), now);
         }
         last = round;
     }
@@ -93,7 +99,7 @@ fn a_slow_reader_gets_the_latest_row_per_payment() {
     assert_eq!(taken.rows.len(), 100);
     assert!(taken.rows.iter().all(|row| **row == *last.to_string()));
     assert!(!taken.resync);
-    queue.push(PaymentId::generate(), false, &row("next"), now);
+    queue.push(PaymentId::generate(), GOES_ON, &row("next"), now);
     assert_eq!(texts(&mut queue, 10), ["next"], "it has caught up");
 }
 
@@ -102,7 +108,7 @@ fn a_reader_too_far_behind_is_told_to_look_again_and_memory_is_bounded() {
     let now = Instant::now();
     let mut queue = Queue::new(0, now);
     for _ in 0..=ALL_ROWS_MAX + 10 * COALESCED_MAX {
-        queue.push(PaymentId::generate(), false, &row("r"), now);
+        queue.push(PaymentId::generate(), GOES_ON, &row("r"), now);
     }
     let taken = queue.take(100_000);
     assert!(taken.resync && taken.rows.len() <= COALESCED_MAX);
@@ -117,16 +123,16 @@ fn coalescing_survives_taking_in_parts() {
     let mut all = Queue::new(0, now);
     for round in 0..70 {
         for payment in &payments {
-            all.push(*payment, false, &row(&round.to_string()), now);
+            all.push(*payment, GOES_ON, &row(&round.to_string()), now);
         }
     }
     assert_eq!(all.take(600).rows.len(), 600);
     for payment in &payments {
-        all.push(*payment, true, &row("end"), now);
+        all.push(*payment, RESTS, &row("end"), now);
     }
     let rest = all.take(10_000);
     assert_eq!(rest.rows.iter().filter(|row| &***row == "end").count(), 1_000, "nobody's end is lost");
-    queue.push(PaymentId::generate(), true, &row("r"), now);
+    queue.push(PaymentId::generate(), RESTS, &row("r"), now);
     assert_eq!(queue.take(1).rows.len(), 1);
 }
 
