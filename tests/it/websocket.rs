@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use paystorm::config::Settings;
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -184,9 +185,14 @@ async fn bounds(server: Arc<Server>) {
     while let Ok(frame) = tokio::time::timeout_at(until, socket.next()).await {
         assert!(matches!(frame, Some(Ok(Message::Ping(_) | Message::Text(_)))), "{frame:?}");
     }
-    // Whoever does not is closed: nothing is read here, so nothing is answered.
-    tokio::time::sleep(Duration::from_millis(1_200)).await;
-    assert_eq!(closed(&mut socket).await, Some(CloseCode::Policy));
+    // Whoever does not is closed. Read below the protocol, which would answer, late, into a connection that is gone.
+    let MaybeTlsStream::Plain(stream) = socket.get_mut() else { panic!("plain") };
+    let mut bytes = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut bytes)).await;
+    read.expect("closed in time").expect("read to its end");
+    let code = u16::from(CloseCode::Policy).to_be_bytes();
+    let says_why = bytes.windows(4).any(|frame| frame[0] == 0x88 && frame[2..] == code);
+    assert!(says_why, "a close frame with its code: {bytes:x?}");
 }
 
 /// One reader sleeps while another follows everything: the sleeper is told to look again or closed, the other misses nothing.
