@@ -34,7 +34,7 @@ use crate::domain::time::Timestamp;
 pub use queue::{ALL_ROWS_MAX, COALESCED_MAX};
 use queue::{Hint, Step};
 use reader::Shared;
-pub use reader::{Reader, SUBSCRIPTIONS_MAX, SubscriptionId};
+pub use reader::{Reader, SUBSCRIPTIONS_MAX, SubscriptionId, resync_frame};
 pub use row::{Row, Viewer};
 pub use stats::{Counts, Stats, StatsNow};
 pub use waiter::Waiter;

@@ -196,6 +196,12 @@ fn write_rows(id: SubscriptionId, skipped: LeftOut, rows: &[Arc<str>], frames: &
     frames.push(frame);
 }
 
+/// Word that something of a subscription was missed.
+#[must_use]
+pub fn resync_frame(id: SubscriptionId) -> String {
+    format!(r#"{{"type":"resync","subscription":{id}}}"#)
+}
+
 fn write_frames(id: SubscriptionId, taken: &Taken, frames: &mut Vec<String>) {
     if !taken.rows.is_empty() {
         write_rows(id, taken.skipped, &taken.rows, frames);
@@ -211,6 +217,6 @@ fn write_frames(id: SubscriptionId, taken: &Taken, frames: &mut Vec<String>) {
         });
     }
     if taken.resync {
-        frames.push(format!(r#"{{"type":"resync","subscription":{id}}}"#));
+        frames.push(resync_frame(id));
     }
 }

@@ -105,11 +105,6 @@ pub fn requests(subscription: u64) -> String {
     format!(r#"{{"type":"requests","subscription":{subscription}}}"#)
 }
 
-/// Something was missed.
-pub fn resync(subscription: u64) -> String {
-    format!(r#"{{"type":"resync","subscription":{subscription}}}"#)
-}
-
 #[derive(Serialize)]
 struct SystemFrame {
     #[serde(rename = "type")]

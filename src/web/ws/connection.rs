@@ -16,7 +16,7 @@ use super::message::Message;
 use super::submit::{self, Pending};
 use super::{Peer, answer};
 use crate::domain::ids::{AccountId, PaymentId};
-use crate::feed::live::{Reader, Topic};
+use crate::feed::live::{Reader, Topic, resync_frame};
 use crate::feed::system::SystemState;
 use crate::web::error::{ApiError, InputError};
 use crate::web::state::WebState;
@@ -178,7 +178,7 @@ impl Connection {
             _ => false,
         };
         for id in self.reader.subscriptions(theirs) {
-            let frame = if accounts.is_some() { answer::requests(id) } else { answer::resync(id) };
+            let frame = if accounts.is_some() { answer::requests(id) } else { resync_frame(id) };
             self.write(frame).await?;
         }
         Ok(())
