@@ -1,19 +1,20 @@
 //! The rules: pure `decide(state, command, now) → events`. Nothing here changes anything.
 //!
 //! Each function returns the events to apply, in order; an empty list means that the command is stale and changes
-//! nothing (an old message, a timer that fired twice). Preconditions that the caller must know about are refusals.
+//! nothing (an old message, a timer that fired twice). Preconditions that the caller must know about are refusals. What a
+//! caller may ask of an existing payment is in [`super::operate`].
 
-use super::command::{Action, Answer, OperatePayment, Outcome, SubmitPayment};
+use super::command::{Answer, Outcome, SubmitPayment};
 use super::decline::DeclineReason;
 use super::event::{CancelReason, Event, TechnicalError};
-use super::ids::RefundId;
 use super::ledger::WalletId;
 use super::money::{AMOUNT_MAX_MINOR, Money};
-use super::payment::{HISTORY_MAX, Operation, OperationKind, Payment, Phase};
-use super::refusal::{Refusal, RefusalKind};
-use super::status::Status;
+use super::payment::{Operation, OperationKind, Payment, Phase};
+use super::refusal::Refusal;
 use super::submission::{CaptureMethod, Kind};
 use super::time::Timestamp;
+
+pub use super::operate::operate;
 
 /// The settings that decisions depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,173 +95,14 @@ fn amount_in_range(amount: Money) -> Result<(), Refusal> {
     }
 }
 
-/// Decides an operation on an existing payment.
-///
-/// # Errors
-/// A [`Refusal`] if the payment is not the actor's, or is in a state in which this cannot be done.
-pub fn operate(
-    context: &Context<'_>,
-    payment: &Payment,
-    command: &OperatePayment,
-) -> Result<Events, Refusal> {
-    if payment.owner() != command.actor {
-        return Err(Refusal::not_found("payment", payment.submission().public_id()).with_param("intent"));
-    }
-    // Room for the events that finishing what is open will add.
-    if payment.history().len() + 16 > HISTORY_MAX {
-        return Err(Refusal::new(
-            RefusalKind::State,
-            "history_full",
-            "This payment has reached its limit of events.",
-        ));
-    }
-    match command.action {
-        Action::Confirm { card } => {
-            confirm(payment, card.is_some()).map(|()| vec![Event::Confirmed { card }])
-        }
-        Action::Capture { amount_minor } => capture(payment, amount_minor),
-        Action::Cancel { reason } => cancel(payment, reason),
-        Action::Refund { refund, amount_minor } => refund_events(context, payment, refund, amount_minor),
-        Action::CompleteAction { passed } => complete_action(payment, passed),
-        Action::Replay => replay(context, payment),
-    }
-}
-
-fn unexpected_state(payment: &Payment, verb: &str, wanted: &str) -> Refusal {
-    let status = payment.state().status;
-    let message =
-        format!("This payment could not be {verb} because it has a status of {}. {wanted}", status.as_str());
-    Refusal::new(RefusalKind::State, "payment_intent_unexpected_state", message)
-}
-
-fn operation_in_flight() -> Refusal {
-    let message = "Another operation on this payment is still in progress. Try again once it has finished.";
-    Refusal::new(RefusalKind::Conflict, "lock_timeout", message)
-}
-
-fn confirm(payment: &Payment, brings_card: bool) -> Result<(), Refusal> {
-    let wanted = "Only a payment that waits for a payment method or for confirmation can be confirmed.";
-    let from_card = !payment.submission().kind.takes_from_wallet();
-    match payment.state().status {
-        Status::RequiresConfirmation => Ok(()),
-        Status::RequiresPaymentMethod | Status::Declined if from_card && brings_card => Ok(()),
-        Status::RequiresPaymentMethod | Status::Declined if from_card => {
-            let message = "You cannot confirm this payment because it is missing a payment method.";
-            Err(Refusal::invalid("payment_method", "payment_intent_unexpected_state", message))
-        }
-        Status::RequiresPaymentMethod
-        | Status::Declined
-        | Status::Queued
-        | Status::Processing
-        | Status::RequiresAction
-        | Status::RequiresCapture
-        | Status::Succeeded
-        | Status::Failed
-        | Status::Canceled => Err(unexpected_state(payment, "confirmed", wanted)),
-    }
-}
-
-fn capture(payment: &Payment, amount_minor: Option<i64>) -> Result<Events, Refusal> {
+/// The end of an authorization whose deadline has passed, whatever is under way about it: an issuer holds nothing beyond
+/// it, so a capture counts only if its approval is decided before. Nothing for any other payment.
+pub(super) fn lapsed(payment: &Payment, now: Timestamp) -> Option<Event> {
     let state = payment.state();
-    if state.status != Status::RequiresCapture {
-        let wanted = "Only a payment with a status of requires_capture can be captured.";
-        return Err(unexpected_state(payment, "captured", wanted));
-    }
-    if state.operation.is_some() {
-        return Err(operation_in_flight());
-    }
-    let whole = payment.submission().amount;
-    let amount_minor = amount_minor.unwrap_or(whole.amount_minor);
-    if !(1..=whole.amount_minor).contains(&amount_minor) {
-        let message = format!("The amount to capture must be between 1 and the {whole} that was authorised.");
-        return Err(Refusal::invalid("amount_to_capture", "amount_too_large", message));
-    }
-    Ok(vec![Event::CaptureQueued { amount_minor }])
-}
-
-fn cancel(payment: &Payment, reason: CancelReason) -> Result<Events, Refusal> {
-    let state = payment.state();
-    match (state.status, &state.operation) {
-        (Status::RequiresPaymentMethod | Status::RequiresConfirmation | Status::RequiresAction, _)
-        | (Status::Declined | Status::Failed, _) => Ok(vec![Event::Canceled { reason }]),
-        // Nothing is in flight between two attempts.
-        (Status::Queued, Some(Operation { phase: Phase::Waiting { .. }, .. })) => {
-            Ok(vec![Event::Canceled { reason }])
-        }
-        (Status::Queued, _) if state.cancel_wish.is_some() => Ok(Vec::new()),
-        (Status::Queued, _) => Ok(vec![Event::CancelRequested { reason }]),
-        (Status::RequiresCapture, None) => Ok(vec![Event::VoidQueued { reason }]),
-        (Status::RequiresCapture, Some(_)) => Err(operation_in_flight()),
-        (Status::Processing | Status::Succeeded | Status::Canceled, _) => {
-            let wanted = "A payment that has succeeded is refunded instead.";
-            Err(unexpected_state(payment, "canceled", wanted))
-        }
-    }
-}
-
-fn refund_events(
-    context: &Context<'_>,
-    payment: &Payment,
-    refund: RefundId,
-    amount_minor: Option<i64>,
-) -> Result<Events, Refusal> {
-    if payment.state().status != Status::Succeeded || payment.submission().kind != Kind::Charge {
-        let wanted = "Only a charge that has succeeded can be refunded.";
-        return Err(unexpected_state(payment, "refunded", wanted));
-    }
-    let left_minor = payment.refundable_minor();
-    let currency = payment.submission().amount.currency;
-    if left_minor == 0 {
-        let message = "This charge has already been refunded.";
-        return Err(Refusal::new(RefusalKind::State, "charge_already_refunded", message));
-    }
-    let amount_minor = amount_minor.unwrap_or(left_minor);
-    if amount_minor < 1 {
-        let message = "This value must be greater than or equal to 1.";
-        return Err(Refusal::invalid("amount", "parameter_invalid_integer", message));
-    }
-    if amount_minor > left_minor {
-        let (asked, left) = (Money::new(amount_minor, currency), Money::new(left_minor, currency));
-        let message = format!("Refund amount ({asked}) is greater than unrefunded amount on charge ({left})");
-        return Err(Refusal::invalid("amount", "amount_too_large", message));
-    }
-    if (context.balance)(payment.submission().own_wallet()) < amount_minor {
-        let message = format!("Your {currency} wallet cannot cover this refund. Add money first.");
-        return Err(Refusal::new(RefusalKind::Funds, "balance_insufficient", message));
-    }
-    Ok(vec![Event::RefundQueued { refund, amount_minor }])
-}
-
-fn complete_action(payment: &Payment, passed: bool) -> Result<Events, Refusal> {
-    match (payment.state().status, passed) {
-        (Status::RequiresAction, true) => Ok(vec![Event::ActionCompleted {}]),
-        (Status::RequiresAction, false) => {
-            Ok(vec![Event::Declined { reason: DeclineReason::AuthenticationFailure }])
-        }
-        (_, _) => Err(unexpected_state(payment, "authenticated", "It does not wait for 3-D Secure.")),
-    }
-}
-
-fn replay(context: &Context<'_>, payment: &Payment) -> Result<Events, Refusal> {
-    let parked = payment.operations().find(|operation| matches!(operation.phase, Phase::Parked { .. }));
-    let Some(operation) = parked else {
-        return Err(Refusal::new(
-            RefusalKind::State,
-            "nothing_parked",
-            "No operation of this payment is parked.",
-        ));
-    };
-    if payment.state().status != Status::Failed {
-        return Ok(vec![Event::OperationReplayed { operation: operation.number }]);
-    }
-    let submission = payment.submission();
-    let reserved = submission.kind.takes_from_wallet();
-    if reserved && (context.balance)(submission.own_wallet()) < submission.amount.amount_minor {
-        let message =
-            format!("Your {} wallet cannot cover this payment any more.", submission.amount.currency);
-        return Err(Refusal::new(RefusalKind::Funds, "balance_insufficient", message));
-    }
-    Ok(vec![Event::Replayed { reserved }])
+    payment.capture_deadline().filter(|deadline| *deadline <= now)?;
+    let releasing = state.operation.is_some_and(|operation| operation.kind == OperationKind::Void);
+    let reason = state.canceled.filter(|_| releasing).unwrap_or(CancelReason::Expired);
+    Some(Event::Canceled { reason })
 }
 
 /// Decides an acquirer's answer. Empty for an answer to anything but the attempt that is in flight.
@@ -271,6 +113,9 @@ pub fn answer(context: &Context<'_>, payment: &Payment, answer: &Answer) -> Even
     };
     if operation.attempt != answer.work.attempt || operation.phase != Phase::Queued {
         return Vec::new();
+    }
+    if let Some(lapsed) = lapsed(payment, context.now) {
+        return vec![lapsed];
     }
     match operation.kind {
         OperationKind::Authorize => authorization_answer(context, payment, operation, answer),
@@ -364,16 +209,13 @@ fn declined(payment: &Payment, kind: OperationKind, reason: DeclineReason) -> Ev
 /// Decides what the clock brings: retries, settlements, expiries due by now. Empty if nothing is due.
 #[must_use]
 pub fn timer_due(context: &Context<'_>, payment: &Payment) -> Events {
+    if let Some(lapsed) = lapsed(payment, context.now) {
+        return vec![lapsed];
+    }
     let state = payment.state();
     let due = |at: Timestamp| at <= context.now;
     let mut events = Events::new();
-    match &state.operation {
-        Some(operation) => events.extend(main_operation_due(payment, operation, due)),
-        None if state.status == Status::RequiresCapture && state.capture_before.is_some_and(due) => {
-            events.push(Event::Canceled { reason: CancelReason::Expired });
-        }
-        None => {}
-    }
+    events.extend(state.operation.iter().filter_map(|operation| main_operation_due(payment, operation, due)));
     for operation in &state.refund_operations {
         if let Phase::Waiting { due_at } = operation.phase
             && due(due_at)

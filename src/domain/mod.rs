@@ -13,9 +13,11 @@ pub mod event;
 pub mod ids;
 pub mod ledger;
 pub mod money;
+pub mod operate;
 pub mod operation;
 pub mod payment;
 pub mod refusal;
+mod room;
 pub mod stages;
 pub mod state;
 pub mod status;
@@ -23,4 +25,4 @@ pub mod submission;
 pub mod time;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

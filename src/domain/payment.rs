@@ -190,11 +190,13 @@ impl Payment {
     /// The next time someone must look at this payment: a retry, a settlement, an expiry.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
-        let expiry = match (self.state.status, &self.state.operation) {
-            (Status::RequiresCapture, None) => self.state.capture_before,
-            _ => None,
-        };
-        self.operations().filter_map(Operation::due_at).chain(expiry).min()
+        self.operations().filter_map(Operation::due_at).chain(self.capture_deadline()).min()
+    }
+
+    /// When what is held lapses, whatever is under way about it; `None` where nothing is held.
+    #[must_use]
+    pub fn capture_deadline(&self) -> Option<Timestamp> {
+        self.state.capture_before.filter(|_| self.state.status == Status::RequiresCapture)
     }
 
     /// Whether an operation is parked and waits for someone to replay it.

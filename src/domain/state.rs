@@ -183,6 +183,8 @@ impl State {
                 self.canceled = Some(reason);
             }
             Event::CaptureQueued { amount_minor } => {
+                // What an earlier capture was declined for says nothing of this one.
+                self.decline = None;
                 self.operation = Some(self.open_operation(OperationKind::Capture { amount_minor }));
             }
             Event::Captured { amount_minor } => {

@@ -2,7 +2,10 @@
 //! them, in `engine::tests`.
 
 mod cards;
+pub(crate) mod life;
 mod money;
+pub(crate) mod operations;
+mod room;
 mod stages;
 mod status;
 mod stored;

@@ -31,7 +31,7 @@ fn the_sequences_reach_everything() {
     use proptest::strategy::ValueTree;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let (mut statuses, mut events) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
-    for _ in 0..1_500 {
+    for _ in 0..4_000 {
         let mut world = World::default();
         for batch in &batches().new_tree(&mut runner).expect("a sequence").current() {
             world.run(batch);

@@ -13,7 +13,7 @@ use super::state::WebState;
 use crate::domain::command::Command;
 use crate::domain::event::Event;
 use crate::domain::ids::RefundId;
-use crate::domain::payment::{Operation, Payment, Phase, RefundStatus};
+use crate::domain::payment::{Operation, Payment, Phase};
 use crate::engine::Done;
 
 /// How long to wait for the outcome.
@@ -146,23 +146,32 @@ fn refund_at(payment: &Payment, version: u32) -> Option<RefundId> {
     }
 }
 
+/// The operation that the command which led to `version` is about, where it is one that a payment can have several of.
+fn refunding_at(payment: &Payment, version: u32) -> Option<u16> {
+    let at = usize::try_from(version).ok()?.checked_sub(1)?;
+    match payment.history().get(at).map(|recorded| recorded.event) {
+        Some(Event::OperationReplayed { operation }) => Some(operation),
+        // It opened with this event, so its number is that of all there were up to then.
+        Some(Event::RefundQueued { .. }) => Some(payment.at_version(version)?.state().operations),
+        Some(_) | None => None,
+    }
+}
+
 /// Whether the command that led to `version` has an outcome in this state of the payment.
 fn is_settled(payment: &Payment, version: u32) -> bool {
     if payment.version() < version {
         return false;
     }
-    match refund_at(payment, version).and_then(|id| payment.refund(id)) {
-        Some(refund) => {
-            let parked = |operation: &Operation| matches!(operation.phase, Phase::Parked { .. });
-            refund.status != RefundStatus::Pending || payment.state().refund_operations.iter().any(parked)
-        }
+    let under_way = |operation: &Operation| match operation.phase {
+        // What is pending outside may take days; it is told as it stands.
+        Phase::Pending { .. } | Phase::Parked { .. } => false,
+        Phase::Queued | Phase::Waiting { .. } => true,
+    };
+    match refunding_at(payment, version) {
+        Some(number) => !payment.operation(number).is_some_and(under_way),
         None => match &payment.state().operation {
             None => payment.state().status.is_at_rest(),
-            // What is pending outside may take days; it is told as it stands.
-            Some(operation) => match operation.phase {
-                Phase::Pending { .. } | Phase::Parked { .. } => true,
-                Phase::Queued | Phase::Waiting { .. } => false,
-            },
+            Some(operation) => !under_way(operation),
         },
     }
 }
@@ -183,4 +192,44 @@ fn at_version(payment: &Arc<Payment>, version: u32) -> Arc<Payment> {
         return Arc::clone(payment);
     }
     payment.at_version(version).map_or_else(|| Arc::clone(payment), Arc::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::command::{Action, Outcome as Answered};
+    use crate::domain::submission::CaptureMethod;
+    use crate::domain::tests::life::Life;
+
+    fn refund(life: &mut Life, n: u8) -> u32 {
+        let refund = RefundId::from_bytes([n; 16]);
+        life.act(Action::Refund { refund, amount_minor: Some(1) }).expect("admitted");
+        life.payment.version()
+    }
+
+    #[test]
+    fn a_parked_refund_settles_no_other() {
+        let mut life = Life::charge(CaptureMethod::Automatic);
+        life.answer(Answered::Approved);
+        let first = refund(&mut life, 1);
+        life.park();
+        let second = refund(&mut life, 2);
+        assert!(is_settled(&life.payment, first), "its retries are spent");
+        assert!(!is_settled(&life.payment, second), "it has only just been queued");
+        life.answer(Answered::Approved);
+        assert!(is_settled(&life.payment, second));
+    }
+
+    #[test]
+    fn a_replayed_refund_is_settled_when_it_is() {
+        let mut life = Life::charge(CaptureMethod::Automatic);
+        life.answer(Answered::Approved);
+        refund(&mut life, 1);
+        life.park();
+        life.act(Action::Replay).expect("admitted");
+        let replayed = life.payment.version();
+        assert!(!is_settled(&life.payment, replayed), "the payment rests, the refund does not");
+        life.answer(Answered::Approved);
+        assert!(is_settled(&life.payment, replayed));
+    }
 }

@@ -23,7 +23,6 @@ mod demo;
 mod durability;
 mod engine;
 mod instances;
-mod losses;
 mod making;
 mod outage;
 mod pause;

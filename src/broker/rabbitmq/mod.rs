@@ -11,7 +11,6 @@ mod consumer;
 mod feed;
 mod health;
 mod pipeline;
-mod probe;
 mod publisher;
 mod supervisor;
 mod topology;

@@ -22,7 +22,6 @@ use super::pipeline::all_in_order;
 use super::supervisor::{self, SessionEnd};
 use super::topology::{self, Names};
 use crate::broker::{BrokerError, WorkMessage};
-use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
 
 /// lapin looks through all unconfirmed messages at every confirm for several, so there must not be many.
@@ -56,7 +55,6 @@ pub(super) async fn publish(shared: &Shared, messages: &[WorkMessage]) -> Result
     let _turn = shared.publishing.lock().await;
     for batch in messages.chunks(MAX_UNCONFIRMED) {
         let session = current(shared)?;
-        let lane = batch.first().map_or(Lane::Interactive, |message| message.lane);
         let guard = &mut BreakUnlessDone(Some(&session));
         let confirms = timeout(shared.settings.confirm_timeout(), session.publish_batch(batch)).await;
         let refused = match confirms {
@@ -68,11 +66,8 @@ pub(super) async fn publish(shared: &Shared, messages: &[WorkMessage]) -> Result
         if refused > 0 {
             // Most likely a queue is gone: have it looked after now rather than at the next check.
             shared.repair.notify_one();
-            let error = BrokerError::NotAccepted { count: refused, total: batch.len() };
-            shared.health.refused(lane, error.to_string(), Timestamp::now());
-            return Err(error);
+            return Err(BrokerError::NotAccepted { count: refused, total: batch.len() });
         }
-        shared.health.accepted(lane, Timestamp::now());
     }
     Ok(())
 }
@@ -258,7 +253,6 @@ fn note_event(shared: &Shared, session: &PublishSession, event: &Event) {
 
 /// Whether the connection still answers and the queues are still there.
 async fn look(shared: &Shared, connection: &Connection, blocked: bool) -> Option<String> {
-    shared.health.forget_refusals(Timestamp::now());
     if !connection.status().connected() {
         return Some("the connection ended".to_owned());
     }

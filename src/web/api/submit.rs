@@ -124,7 +124,7 @@ pub async fn create(
     let command = draft.into_command(caller.account, payee)?;
     let wait = Wait::of(request, state);
     let outcome = outcome::execute(state, Command::Submit(Box::new(command)), wait).await?;
-    render(state, &outcome, expand, wait)
+    render(state, &outcome, None, expand, wait)
 }
 
 /// Cards are all there is, so these may say so and change nothing.
@@ -168,7 +168,7 @@ pub async fn operate(
     let command = Command::Operate(draft.into_command(payment, caller.account));
     let wait = Wait::of(request, state);
     let outcome = outcome::execute(state, command, wait).await?;
-    render(state, &outcome, expand, wait)
+    render(state, &outcome, Some(verb), expand, wait)
 }
 
 /// The key from the header put into a draft, for refunds.
@@ -210,9 +210,15 @@ fn mark_replayed(response: &mut HttpResponseBuilder, outcome: &Outcome) {
 }
 
 /// The answer of a payment: the object, or the decline with the object inside.
-fn render(state: &WebState, outcome: &Outcome, expand: Expand, wait: Wait) -> Result<HttpResponse, ApiError> {
+fn render(
+    state: &WebState,
+    outcome: &Outcome,
+    verb: Option<Verb>,
+    expand: Expand,
+    wait: Wait,
+) -> Result<HttpResponse, ApiError> {
     let object = Rendered::of(&outcome.payment, expand, &state.fingerprint_key);
-    match outcome.settled.then(|| declined(&outcome.payment)).flatten() {
+    match outcome.settled.then(|| declined(&outcome.payment, verb)).flatten() {
         None => Ok(answer(outcome, wait).json(object)),
         Some(mut error) => {
             let name = resource_name(outcome.payment.submission().kind);
@@ -228,8 +234,8 @@ fn render(state: &WebState, outcome: &Outcome, expand: Expand, wait: Wait) -> Re
     }
 }
 
-/// The error that a payment which was declined or broke is answered with.
-fn declined(payment: &Payment) -> Option<ApiError> {
+/// The error that a payment which was declined or broke is answered with; for an operation, `verb` is which.
+fn declined(payment: &Payment, verb: Option<Verb>) -> Option<ApiError> {
     let state = payment.state();
     let from_wallet = payment.submission().kind.takes_from_wallet();
     let broken = "The other side could not be reached or did not answer in time, and the retries are spent.";
@@ -238,6 +244,12 @@ fn declined(payment: &Payment) -> Option<ApiError> {
             "balance_insufficient",
             "Your wallet does not hold enough for this payment. Add money first.",
         )),
+        (Status::Canceled, _) if verb == Some(Verb::Capture) => Some(ApiError::invalid(
+            "charge_expired_for_capture",
+            "This payment was not captured: its authorization expired before the capture was approved.",
+        )),
+        // What a capture was once declined for says nothing of a later cancellation.
+        (Status::RequiresCapture, Some(_)) if verb != Some(Verb::Capture) => None,
         // A capture can be declined while the authorisation stands.
         (Status::Declined | Status::RequiresCapture, Some(reason)) => {
             let mut error = ApiError::new(

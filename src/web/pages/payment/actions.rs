@@ -1,10 +1,11 @@
 //! What can be done to a payment from its page. Every action is always listed; one that does not apply is disabled and
-//! says why. The reasons mirror `domain::decide`, which has the last word. Pure.
+//! says why. The reasons mirror `domain::operate`, which has the last word. Pure.
 
 use crate::domain::money::Money;
-use crate::domain::payment::Payment;
+use crate::domain::payment::{Operation, OperationKind, Payment, Phase};
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
+use crate::domain::time::Timestamp;
 
 /// The amount field of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,32 +55,44 @@ impl ActionForm {
 
 /// Every action of a payment of the viewer's own.
 #[must_use]
-pub fn actions(payment: &Payment) -> Vec<ActionForm> {
+pub fn actions(payment: &Payment, now: Timestamp) -> Vec<ActionForm> {
     let amount = payment.submission().amount;
     let left = Money::new(payment.refundable_minor(), amount.currency);
     let challenge = challenge_reason(payment);
     let mut all = vec![
-        ActionForm::new("capture", "Capture", capture_reason(payment)).with_amount(amount),
+        ActionForm::new("capture", "Capture", capture_reason(payment, now)).with_amount(amount),
         ActionForm::new("refund", "Refund", refund_reason(payment)).with_amount(left),
-        ActionForm::new("cancel", "Cancel", cancel_reason(payment)),
+        ActionForm::new("cancel", "Cancel", cancel_reason(payment, now)),
         ActionForm::new("complete_action", "Complete 3-D Secure", challenge.clone()).passed(true),
         ActionForm::new("complete_action", "Fail 3-D Secure", challenge).passed(false),
-        ActionForm::new("replay", "Replay", replay_reason(payment)),
+        ActionForm::new("replay", "Replay", replay_reason(payment, now)),
     ];
     // What can be done comes first; the order within is that of a payment's life.
     all.sort_by_key(|action| action.disabled.is_some());
     all
 }
 
-fn in_flight() -> Option<String> {
-    Some("another operation is under way".to_owned())
+fn open_reason(operation: &Operation) -> String {
+    let what = operation.kind.words();
+    match operation.phase {
+        Phase::Parked { .. } => format!("the {what} is parked: replay it or cancel"),
+        Phase::Queued | Phase::Waiting { .. } | Phase::Pending { .. } => format!("a {what} is under way"),
+    }
 }
 
-fn capture_reason(payment: &Payment) -> Option<String> {
+/// Whether what was held is not any more, although the timer has not said so yet.
+fn lapsed(payment: &Payment, now: Timestamp) -> bool {
+    payment.capture_deadline().is_some_and(|deadline| deadline <= now)
+}
+
+fn capture_reason(payment: &Payment, now: Timestamp) -> Option<String> {
     let state = payment.state();
     match (state.status, &state.operation) {
+        (Status::RequiresCapture, _) if lapsed(payment, now) => {
+            Some("the authorization has expired".to_owned())
+        }
         (Status::RequiresCapture, None) => None,
-        (Status::RequiresCapture, Some(_)) => in_flight(),
+        (Status::RequiresCapture, Some(operation)) => Some(open_reason(operation)),
         (_, _) => Some("only an authorised payment is captured".to_owned()),
     }
 }
@@ -95,24 +108,36 @@ fn refund_reason(payment: &Payment) -> Option<String> {
     }
 }
 
-fn cancel_reason(payment: &Payment) -> Option<String> {
+fn cancel_reason(payment: &Payment, now: Timestamp) -> Option<String> {
     let state = payment.state();
-    match state.status {
-        Status::RequiresCapture if state.operation.is_some() => in_flight(),
-        Status::RequiresPaymentMethod
-        | Status::RequiresConfirmation
-        | Status::RequiresAction
-        | Status::RequiresCapture
-        | Status::Declined
-        | Status::Failed => None,
-        Status::Queued if state.cancel_wish.is_some() => Some("already asked for".to_owned()),
-        Status::Queued => None,
-        Status::Processing => Some("the other side has accepted it".to_owned()),
-        Status::Succeeded if payment.submission().kind == Kind::Charge => {
+    let kind = payment.submission().kind;
+    match (state.status, &state.operation) {
+        (Status::RequiresCapture, Some(operation))
+            if !lapsed(payment, now) && !matches!(operation.phase, Phase::Parked { .. }) =>
+        {
+            Some(open_reason(operation))
+        }
+        (Status::Declined, _) if kind.takes_from_wallet() => Some(match state.started_at {
+            Some(_) => "it is over: the money is back in your wallet".to_owned(),
+            None => "it is over: nothing left your wallet".to_owned(),
+        }),
+        (Status::Queued, _) if state.cancel_wish.is_some() => Some("already asked for".to_owned()),
+        (
+            Status::RequiresPaymentMethod
+            | Status::RequiresConfirmation
+            | Status::RequiresAction
+            | Status::RequiresCapture
+            | Status::Queued
+            | Status::Declined
+            | Status::Failed,
+            _,
+        ) => None,
+        (Status::Processing, _) => Some("the other side has accepted it".to_owned()),
+        (Status::Succeeded, _) if kind == Kind::Charge => {
             Some("it has succeeded: refund it instead".to_owned())
         }
-        Status::Succeeded => Some("it has succeeded".to_owned()),
-        Status::Canceled => Some("already canceled".to_owned()),
+        (Status::Succeeded, _) => Some("it has succeeded".to_owned()),
+        (Status::Canceled, _) => Some("already canceled".to_owned()),
     }
 }
 
@@ -121,6 +146,10 @@ fn challenge_reason(payment: &Payment) -> Option<String> {
     (!waits).then(|| "it does not wait for 3-D Secure".to_owned())
 }
 
-fn replay_reason(payment: &Payment) -> Option<String> {
+fn replay_reason(payment: &Payment, now: Timestamp) -> Option<String> {
+    let capture = |operation: &Operation| matches!(operation.kind, OperationKind::Capture { .. });
+    if payment.state().operation.as_ref().is_some_and(capture) && lapsed(payment, now) {
+        return Some("the authorization has expired".to_owned());
+    }
     (!payment.is_parked()).then(|| "no operation is parked".to_owned())
 }

@@ -133,7 +133,7 @@ impl PaymentView {
             refunds: payment.state().refunds.iter().map(|refund| refund_line(payment, refund)).collect(),
             ledger: ledger::ledger_table(&seen, cause, names),
             facts: facts(payment, own),
-            actions: if own { actions::actions(payment) } else { Vec::new() },
+            actions: if own { actions::actions(payment, now) } else { Vec::new() },
             under_way: !status.is_at_rest() || payment.operations().next().is_some(),
             challenge: own && status == crate::domain::status::Status::RequiresAction,
         }

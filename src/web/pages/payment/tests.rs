@@ -2,6 +2,11 @@
 
 use super::super::samples::{self, START, ada, names, viewer};
 use super::*;
+use crate::domain::command::{Action, OperatePayment};
+use crate::domain::decide::{Context, Policy, operate};
+use crate::domain::event::CancelReason;
+use crate::domain::ids::RefundId;
+use crate::domain::tests::operations::{kinds, places};
 
 fn view(payment: &Payment) -> PaymentView {
     PaymentView::of(payment, &samples::movements(payment), &names(), viewer(), START.plus_ms(2_000))
@@ -48,27 +53,32 @@ fn every_status_reads_well() {
 
 #[test]
 fn offered_actions_are_those_the_domain_admits() {
-    use crate::domain::command::{Action, OperatePayment};
-    use crate::domain::decide::{Context, Policy, operate};
-    use crate::domain::event::CancelReason;
-    use crate::domain::ids::RefundId;
-    let policy = Policy::default();
-    let context = Context { now: START, policy: &policy, balance: &|_| i64::MAX };
-    for (name, payment) in samples::all() {
-        for form in actions::actions(&payment) {
-            let action = match form.operation {
-                "capture" => Action::Capture { amount_minor: None },
-                "refund" => Action::Refund { refund: RefundId::generate(), amount_minor: None },
-                "cancel" => Action::Cancel { reason: CancelReason::Abandoned },
-                "complete_action" => Action::CompleteAction { passed: form.passed == Some(true) },
-                _ => Action::Replay,
-            };
-            let command =
-                OperatePayment { payment: payment.id(), actor: viewer(), action, idempotency: None };
-            let admitted = operate(&context, &payment, &command).is_ok();
-            assert_eq!(form.disabled.is_none(), admitted, "{} of a {name} payment", form.label);
+    let sampled = samples::all().into_iter().map(|(name, payment)| (name, payment, START));
+    let everywhere = kinds().into_iter().flat_map(places).map(|(name, life)| (name, life.payment, life.now));
+    for (name, payment, now) in sampled.chain(everywhere) {
+        for form in actions::actions(&payment, now) {
+            let admitted = changes(&payment, now, &form);
+            let kind = payment.submission().kind.as_str();
+            assert_eq!(form.disabled.is_none(), admitted, "{} of a {name} {kind}", form.label);
         }
     }
+}
+
+/// Whether the domain lets the action of this form change the payment.
+fn changes(payment: &Payment, now: Timestamp, form: &ActionForm) -> bool {
+    let action = match form.operation {
+        "capture" => Action::Capture { amount_minor: None },
+        "refund" => Action::Refund { refund: RefundId::generate(), amount_minor: None },
+        "cancel" => Action::Cancel { reason: CancelReason::Abandoned },
+        "complete_action" => Action::CompleteAction { passed: form.passed == Some(true) },
+        "replay" => Action::Replay,
+        other => panic!("{other} is no operation"),
+    };
+    let policy = Policy::default();
+    let context = Context { now, policy: &policy, balance: &|_| i64::MAX };
+    let (id, actor) = (payment.id(), payment.owner());
+    operate(&context, payment, &OperatePayment { payment: id, actor, action, idempotency: None })
+        .is_ok_and(|events| !events.is_empty())
 }
 
 #[test]

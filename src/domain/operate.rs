@@ -1,0 +1,250 @@
+//! The rules for what a caller asks of an existing payment: pure, like [`super::decide`]. What is final stays final, and
+//! each refusal says why.
+
+use super::command::{Action, OperatePayment};
+use super::decide::{Context, Events, lapsed};
+use super::decline::DeclineReason;
+use super::event::{CancelReason, Event};
+use super::ids::RefundId;
+use super::money::Money;
+use super::payment::{HISTORY_MAX, Operation, OperationKind, Payment, Phase};
+use super::refusal::{Refusal, RefusalKind};
+use super::room;
+use super::status::Status;
+use super::submission::Kind;
+
+/// Decides an operation on an existing payment.
+///
+/// # Errors
+/// A [`Refusal`] if the payment is not the actor's, or is in a state in which this cannot be done.
+pub fn operate(
+    context: &Context<'_>,
+    payment: &Payment,
+    command: &OperatePayment,
+) -> Result<Events, Refusal> {
+    if payment.owner() != command.actor {
+        return Err(Refusal::not_found("payment", payment.submission().public_id()).with_param("intent"));
+    }
+    let events = match command.action {
+        Action::Confirm { card } => {
+            confirm(payment, card.is_some()).map(|()| vec![Event::Confirmed { card }])
+        }
+        Action::Capture { amount_minor } => capture(context, payment, amount_minor),
+        Action::Cancel { reason } => cancel(context, payment, reason),
+        Action::Refund { refund, amount_minor } => refund_events(context, payment, refund, amount_minor),
+        Action::CompleteAction { passed } => complete_action(payment, passed),
+        Action::Replay => replay(context, payment),
+    }?;
+    if room::admits(context, payment, &events) { Ok(events) } else { Err(history_full(payment)) }
+}
+
+fn history_full(payment: &Payment) -> Refusal {
+    let wait = if payment.operations().next().is_some() {
+        " Room is kept for what is still under way; try again once that has finished."
+    } else {
+        ""
+    };
+    let message = format!("This payment has reached its limit of {HISTORY_MAX} events.{wait}");
+    Refusal::new(RefusalKind::State, "history_full", message)
+}
+
+fn unexpected_state(payment: &Payment, verb: &str, why: &str) -> Refusal {
+    let status = payment.state().status;
+    let message =
+        format!("This payment could not be {verb} because it has a status of {}. {why}", status.as_str());
+    Refusal::new(RefusalKind::State, "payment_intent_unexpected_state", message)
+}
+
+/// A refusal for something that is under way, or parked, about what is held.
+fn operation_open(operation: &Operation) -> Refusal {
+    let (kind, code, what) = match operation.phase {
+        Phase::Parked { .. } => {
+            (RefusalKind::State, "operation_parked", "is parked. Replay it, or cancel the payment.")
+        }
+        Phase::Queued | Phase::Waiting { .. } | Phase::Pending { .. } => {
+            (RefusalKind::Conflict, "lock_timeout", "is still in progress. Try again once it has finished.")
+        }
+    };
+    Refusal::new(kind, code, format!("The {} of this payment {what}", operation.kind.words()))
+}
+
+fn confirm(payment: &Payment, brings_card: bool) -> Result<(), Refusal> {
+    let from_card = !payment.submission().kind.takes_from_wallet();
+    match payment.state().status {
+        Status::RequiresConfirmation => Ok(()),
+        Status::RequiresPaymentMethod | Status::Declined if from_card && brings_card => Ok(()),
+        Status::RequiresPaymentMethod | Status::Declined if from_card => {
+            let message = "You cannot confirm this payment because it is missing a payment method.";
+            Err(Refusal::invalid("payment_method", "payment_intent_unexpected_state", message))
+        }
+        Status::Failed => {
+            Err(unexpected_state(payment, "confirmed", "Its authorization is parked: replay it."))
+        }
+        Status::Declined => Err(unexpected_state(payment, "confirmed", came_to_nothing(payment))),
+        Status::RequiresPaymentMethod
+        | Status::Queued
+        | Status::Processing
+        | Status::RequiresAction
+        | Status::RequiresCapture
+        | Status::Succeeded
+        | Status::Canceled => {
+            let wanted =
+                "Only a payment that waits for a payment method or for confirmation can be confirmed.";
+            Err(unexpected_state(payment, "confirmed", wanted))
+        }
+    }
+}
+
+/// Why a declined payment out of a wallet is over: no other card could be tried.
+fn came_to_nothing(payment: &Payment) -> &'static str {
+    match (payment.submission().kind, payment.state().started_at) {
+        (_, None) => {
+            "Your wallet could not cover it, and nothing left your wallet. Submit a new one instead."
+        }
+        (Kind::Payout { .. }, Some(_)) => {
+            "The bank returned it, and the money is back in your wallet. Submit a new one instead."
+        }
+        (Kind::Charge | Kind::TopUp | Kind::Transfer { .. }, Some(_)) => {
+            "It was not delivered, and the money is back in your wallet. Submit a new one instead."
+        }
+    }
+}
+
+fn expired(context: &Context<'_>, payment: &Payment) -> Result<(), Refusal> {
+    let message = "This payment can no longer be captured: its authorization has expired.";
+    match lapsed(payment, context.now) {
+        None => Ok(()),
+        Some(_) => Err(Refusal::new(RefusalKind::State, "charge_expired_for_capture", message)),
+    }
+}
+
+fn capture(context: &Context<'_>, payment: &Payment, amount_minor: Option<i64>) -> Result<Events, Refusal> {
+    let state = payment.state();
+    if state.status != Status::RequiresCapture {
+        let wanted = "Only a payment with a status of requires_capture can be captured.";
+        return Err(unexpected_state(payment, "captured", wanted));
+    }
+    expired(context, payment)?;
+    if let Some(operation) = &state.operation {
+        return Err(operation_open(operation));
+    }
+    let whole = payment.submission().amount;
+    let amount_minor = amount_minor.unwrap_or(whole.amount_minor);
+    if !(1..=whole.amount_minor).contains(&amount_minor) {
+        let message = format!("The amount to capture must be between 1 and the {whole} that was authorised.");
+        return Err(Refusal::invalid("amount_to_capture", "amount_too_large", message));
+    }
+    Ok(vec![Event::CaptureQueued { amount_minor }])
+}
+
+fn cancel(context: &Context<'_>, payment: &Payment, reason: CancelReason) -> Result<Events, Refusal> {
+    let state = payment.state();
+    let kind = payment.submission().kind;
+    let refused = |why| Err(unexpected_state(payment, "canceled", why));
+    match (state.status, &state.operation) {
+        (Status::Declined, _) if kind.takes_from_wallet() => refused(came_to_nothing(payment)),
+        (Status::RequiresPaymentMethod | Status::RequiresConfirmation | Status::RequiresAction, _)
+        | (Status::Declined | Status::Failed, _) => Ok(vec![Event::Canceled { reason }]),
+        // Nothing is in flight between two attempts.
+        (Status::Queued, Some(Operation { phase: Phase::Waiting { .. }, .. })) => {
+            Ok(vec![Event::Canceled { reason }])
+        }
+        (Status::Queued, _) if state.cancel_wish.is_some() => Ok(Vec::new()),
+        (Status::Queued, _) => Ok(vec![Event::CancelRequested { reason }]),
+        (Status::RequiresCapture, operation) => cancel_held(context, payment, operation.as_ref(), reason),
+        (Status::Processing, _) => refused("The other side has accepted it already."),
+        (Status::Succeeded, _) if kind == Kind::Charge => {
+            refused("A payment that has succeeded is refunded instead.")
+        }
+        (Status::Succeeded, _) => refused("The money has arrived."),
+        (Status::Canceled, _) => refused("It was canceled before."),
+    }
+}
+
+/// Releases what is held. What is parked about it does not stand in the way: its retries are spent.
+fn cancel_held(
+    context: &Context<'_>,
+    payment: &Payment,
+    operation: Option<&Operation>,
+    reason: CancelReason,
+) -> Result<Events, Refusal> {
+    if lapsed(payment, context.now).is_some() {
+        // Nothing is held any more that could be released.
+        return Ok(vec![Event::Canceled { reason }]);
+    }
+    match operation.map(|operation| (operation, operation.phase)) {
+        None | Some((_, Phase::Parked { .. })) => Ok(vec![Event::VoidQueued { reason }]),
+        Some((operation, Phase::Queued | Phase::Waiting { .. } | Phase::Pending { .. })) => {
+            Err(operation_open(operation))
+        }
+    }
+}
+
+fn refund_events(
+    context: &Context<'_>,
+    payment: &Payment,
+    refund: RefundId,
+    amount_minor: Option<i64>,
+) -> Result<Events, Refusal> {
+    if payment.state().status != Status::Succeeded || payment.submission().kind != Kind::Charge {
+        let wanted = "Only a charge that has succeeded can be refunded.";
+        return Err(unexpected_state(payment, "refunded", wanted));
+    }
+    let left_minor = payment.refundable_minor();
+    let currency = payment.submission().amount.currency;
+    if left_minor == 0 {
+        let message = "This charge has already been refunded.";
+        return Err(Refusal::new(RefusalKind::State, "charge_already_refunded", message));
+    }
+    let amount_minor = amount_minor.unwrap_or(left_minor);
+    if amount_minor < 1 {
+        let message = "This value must be greater than or equal to 1.";
+        return Err(Refusal::invalid("amount", "parameter_invalid_integer", message));
+    }
+    if amount_minor > left_minor {
+        let (asked, left) = (Money::new(amount_minor, currency), Money::new(left_minor, currency));
+        let message = format!("Refund amount ({asked}) is greater than unrefunded amount on charge ({left})");
+        return Err(Refusal::invalid("amount", "amount_too_large", message));
+    }
+    if (context.balance)(payment.submission().own_wallet()) < amount_minor {
+        let message = format!("Your {currency} wallet cannot cover this refund. Add money first.");
+        return Err(Refusal::new(RefusalKind::Funds, "balance_insufficient", message));
+    }
+    Ok(vec![Event::RefundQueued { refund, amount_minor }])
+}
+
+fn complete_action(payment: &Payment, passed: bool) -> Result<Events, Refusal> {
+    match (payment.state().status, passed) {
+        (Status::RequiresAction, true) => Ok(vec![Event::ActionCompleted {}]),
+        (Status::RequiresAction, false) => {
+            Ok(vec![Event::Declined { reason: DeclineReason::AuthenticationFailure }])
+        }
+        (_, _) => Err(unexpected_state(payment, "authenticated", "It does not wait for 3-D Secure.")),
+    }
+}
+
+fn replay(context: &Context<'_>, payment: &Payment) -> Result<Events, Refusal> {
+    let parked = payment.operations().find(|operation| matches!(operation.phase, Phase::Parked { .. }));
+    let Some(operation) = parked else {
+        let message = "No operation of this payment is parked.";
+        return Err(Refusal::new(RefusalKind::State, "nothing_parked", message));
+    };
+    match operation.kind {
+        OperationKind::Authorize => {}
+        OperationKind::Capture { .. } => {
+            expired(context, payment)?;
+            return Ok(vec![Event::OperationReplayed { operation: operation.number }]);
+        }
+        OperationKind::Void | OperationKind::Refund { .. } => {
+            return Ok(vec![Event::OperationReplayed { operation: operation.number }]);
+        }
+    }
+    let submission = payment.submission();
+    let reserved = submission.kind.takes_from_wallet();
+    if reserved && (context.balance)(submission.own_wallet()) < submission.amount.amount_minor {
+        let message =
+            format!("Your {} wallet cannot cover this payment any more.", submission.amount.currency);
+        return Err(Refusal::new(RefusalKind::Funds, "balance_insufficient", message));
+    }
+    Ok(vec![Event::Replayed { reserved }])
+}

@@ -1,0 +1,125 @@
+//! One payment led through its life by the rules themselves.
+
+use std::sync::Arc;
+
+use crate::domain::card::{Card, YearMonth};
+use crate::domain::command::{Action, Answer, OperatePayment, Outcome, SubmitPayment};
+use crate::domain::currency::Currency;
+use crate::domain::decide::{self, Context, Policy};
+use crate::domain::event::{Event, Recorded, TechnicalError};
+use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::money::Money;
+use crate::domain::payment::{Payment, WorkKey};
+use crate::domain::refusal::Refusal;
+use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
+use crate::domain::time::Timestamp;
+
+pub const AMOUNT_MINOR: i64 = 1_000;
+
+/// A payment, the time and the settings.
+#[derive(Debug, Clone)]
+pub struct Life {
+    pub payment: Payment,
+    pub now: Timestamp,
+    pub policy: Policy,
+}
+
+pub fn card() -> Card {
+    Card::from_token("pm_card_visa", &[7; 32], YearMonth { year: 2026, month: 1 }).expect("a test card")
+}
+
+impl Life {
+    /// A new payment; `confirm` and `with_card` matter to charges alone.
+    pub fn new(kind: Kind, capture: CaptureMethod, with_card: bool, confirm: bool, balance: i64) -> Self {
+        let now = Timestamp::from_micros(1_769_817_600_000_000);
+        let submission = Submission {
+            id: PaymentId::from_bytes([1; 16]),
+            owner: AccountId::from_bytes([2; 16]),
+            kind,
+            amount: Money::new(AMOUNT_MINOR, Currency::EUR),
+            capture,
+            lane: Lane::Interactive,
+            created_at: now,
+            draw_key: 1,
+            description: None,
+            metadata: Vec::new(),
+            run: None,
+        };
+        let card = (with_card && !kind.takes_from_wallet()).then(card);
+        let policy = Policy::default();
+        let command = SubmitPayment { submission: submission.clone(), card, confirm, idempotency: None };
+        let context = Context { now, policy: &policy, balance: &|_| balance };
+        let mut events = decide::submit(&context, &command).expect("admitted").into_iter();
+        let created = Recorded { at: now, event: events.next().expect("an event") };
+        let payment = Payment::open(Arc::new(submission), created).expect("opens");
+        let mut life = Self { payment, now, policy };
+        life.apply(events.collect());
+        life
+    }
+
+    /// A charge that was confirmed with a card.
+    pub fn charge(capture: CaptureMethod) -> Self {
+        Self::new(Kind::Charge, capture, true, true, i64::MAX)
+    }
+
+    fn apply(&mut self, events: Vec<Event>) {
+        for event in events {
+            self.payment.apply(Recorded { at: self.now, event }).expect("what is decided is legal");
+        }
+    }
+
+    pub fn decide(&self, action: Action) -> Result<Vec<Event>, Refusal> {
+        let context = Context { now: self.now, policy: &self.policy, balance: &|_| i64::MAX };
+        let (payment, actor) = (self.payment.id(), self.payment.owner());
+        decide::operate(
+            &context,
+            &self.payment,
+            &OperatePayment { payment, actor, action, idempotency: None },
+        )
+    }
+
+    pub fn act(&mut self, action: Action) -> Result<(), Refusal> {
+        let events = self.decide(action)?;
+        self.apply(events);
+        Ok(())
+    }
+
+    /// The acquirer's answer to the first operation in the queue, if there is one.
+    pub fn answer(&mut self, outcome: Outcome) -> bool {
+        let Some(work) = self.payment.queued_work().next() else { return false };
+        self.answer_to(work, outcome);
+        true
+    }
+
+    pub fn answer_to(&mut self, work: WorkKey, outcome: Outcome) {
+        let context = Context { now: self.now, policy: &self.policy, balance: &|_| i64::MAX };
+        let events = decide::answer(&context, &self.payment, &Answer { work, started_at: self.now, outcome });
+        self.apply(events);
+    }
+
+    /// Lets time pass until the next thing is due, and decides it. `false` if nothing ever is.
+    pub fn wait(&mut self) -> bool {
+        let Some(due_at) = self.payment.due_at() else { return false };
+        self.now = self.now.max(due_at);
+        self.tick();
+        true
+    }
+
+    pub fn tick(&mut self) {
+        let context = Context { now: self.now, policy: &self.policy, balance: &|_| i64::MAX };
+        let events = decide::timer_due(&context, &self.payment);
+        self.apply(events);
+    }
+
+    /// Lets the operation in the queue break until its retries are spent.
+    pub fn park(&mut self) {
+        for _ in 0..=self.policy.retry_delays_ms.len() {
+            assert!(self.answer(Outcome::Broken(TechnicalError::Timeout)), "something is in the queue");
+            if self.payment.is_parked() {
+                return;
+            }
+            assert!(self.wait());
+        }
+        panic!("it should be parked by now: {:?}", self.payment.history());
+    }
+}
