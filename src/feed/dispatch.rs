@@ -1,5 +1,9 @@
 //! Dispatch: puts the work that batches opened into the broker's queues, and redrives from the store what a queue that
 //! does not outlive the process, or was lost, cannot know of. One reader per lane.
+//!
+//! The loss of a queue is noticed by whichever process makes it anew, and made good by the one that dispatches. So losses are
+//! counted by the broker and compared with the count that was noted here; a noted loss is a word in the store, and stands until
+//! some dispatch has said that it is made good. Nothing depends on who listened when, and a crash half way only repeats the redrive.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +13,8 @@ use tokio::sync::watch;
 
 use super::batch::Batch;
 use super::follower::{Reader, ReaderError};
-use crate::broker::{Broker, BrokerError, WorkMessage};
+use crate::broker::{Broker, BrokerError, BrokerHealth, WorkMessage};
+use crate::domain::ids::BatchId;
 use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
@@ -35,6 +40,10 @@ pub struct Dispatch {
     clock: Clock,
     counters: Arc<Counters>,
     lost: watch::Receiver<u64>,
+    /// How many losses have been noted in the store. None at the start, whatever had happened by then.
+    noted: u64,
+    /// The noted loss that was made good last.
+    made_good: Option<Vec<u8>>,
     position: u64,
     belt_at: Timestamp,
 }
@@ -51,7 +60,7 @@ impl Dispatch {
     ) -> Self {
         let lost = broker.topology_lost();
         let belt_at = clock();
-        Self { lane, store, broker, clock, counters, lost, position: 0, belt_at }
+        Self { lane, store, broker, clock, counters, lost, noted: 0, made_good: None, position: 0, belt_at }
     }
 
     async fn publish(&self, messages: &[WorkMessage]) -> Result<(), ReaderError> {
@@ -91,6 +100,43 @@ impl Dispatch {
             tracing::info!(operations = count, "open operations were redriven from the store");
         }
         Ok(u64::try_from(count).unwrap_or(u64::MAX))
+    }
+
+    /// Leaves word in the store of losses that this process has found.
+    async fn note_losses(&mut self) -> Result<(), ReaderError> {
+        let lost = *self.lost.borrow();
+        if lost != self.noted {
+            // Any value that was never there before.
+            let word = BatchId::generate();
+            self.store.installation_set(self.names().0, word.as_bytes()).await?;
+            self.noted = lost;
+        }
+        Ok(())
+    }
+
+    /// Redrives until no loss is left that was not made good: the queue may be lost again meanwhile.
+    async fn make_losses_good(&mut self) -> Result<(), ReaderError> {
+        loop {
+            self.note_losses().await?;
+            let (noted, made_good) = self.names();
+            let word = self.store.installation_get(noted).await?;
+            if word == self.made_good {
+                return Ok(());
+            }
+            self.redrive(self.position, |_| true).await?;
+            if let Some(word) = &word {
+                self.store.installation_set(made_good, word).await?;
+            }
+            self.made_good = word;
+        }
+    }
+
+    /// Under which names the installation keeps the last loss, and the last that was made good.
+    const fn names(&self) -> (&'static str, &'static str) {
+        match self.lane {
+            Lane::Interactive => ("interactive_queue_lost", "interactive_queue_redriven"),
+            Lane::Bulk => ("bulk_queue_lost", "bulk_queue_redriven"),
+        }
     }
 
     /// Sends again what is still open though it was opened well before the last message that was delivered, or though the
@@ -145,7 +191,9 @@ impl Reader for Dispatch {
 
     async fn begin(&mut self, stored: u64, head: u64) -> Result<u64, ReaderError> {
         self.position = stored;
-        if !self.broker.is_durable() {
+        if self.broker.is_durable() {
+            self.made_good = self.store.installation_get(self.names().1).await?;
+        } else {
             // The queue of the last process is gone; the store knows what was in it.
             self.redrive(head, |_| true).await?;
             self.position = head;
@@ -166,13 +214,27 @@ impl Reader for Dispatch {
 
     async fn tick(&mut self) -> Result<(), ReaderError> {
         if self.broker.is_durable() {
-            if self.lost.has_changed().unwrap_or(false) {
-                self.redrive(self.position, |_| true).await?;
-                self.lost.mark_unchanged();
-            }
+            self.make_losses_good().await?;
             self.belt().await?;
         }
         Ok(())
+    }
+
+    async fn stand_by(&mut self) -> Result<(), ReaderError> {
+        // The queue that this process made anew is filled by the one that dispatches.
+        self.note_losses().await
+    }
+
+    async fn recovers(&self) {
+        let mut health = self.broker.health();
+        if *health.borrow_and_update() == BrokerHealth::Up {
+            // It failed for another reason than that.
+            return std::future::pending().await;
+        }
+        // A broker that is gone for good tells of no more changes.
+        if health.wait_for(|health| *health == BrokerHealth::Up).await.is_err() {
+            std::future::pending().await
+        }
     }
 
     fn safe(&self) -> u64 {

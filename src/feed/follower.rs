@@ -55,6 +55,16 @@ pub trait Reader: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Called now and then while another instance holds the lease.
+    async fn stand_by(&mut self) -> Result<(), ReaderError> {
+        Ok(())
+    }
+
+    /// Returns when something that the reader failed on works again, so that it need not wait out its pause.
+    async fn recovers(&self) {
+        std::future::pending().await
+    }
+
     /// Called when the process stops and every batch has been taken: makes safe what waits for company.
     async fn finish(&mut self) -> Result<(), ReaderError> {
         self.tick().await
@@ -100,7 +110,11 @@ impl Follower {
                 Ok(()) => backoff = BACKOFF_MIN,
                 Err(error) => {
                     tracing::warn!(reader = reader.name(), error = %error, "a reader of the journal begins anew");
-                    pause(backoff, &stop).await;
+                    tokio::select! {
+                        biased;
+                        () = pause(backoff, &stop) => {}
+                        () = reader.recovers() => {}
+                    }
                     backoff = (backoff * 2).min(BACKOFF_MAX);
                 }
             }
@@ -111,6 +125,7 @@ impl Follower {
     async fn tenure(&self, reader: &mut dyn Reader, stop: &CancellationToken) -> Result<(), ReaderError> {
         let name = reader.name();
         if self.leased && !self.hold(name).await? {
+            reader.stand_by().await?;
             pause(LEASE_RENEW, stop).await;
             return Ok(());
         }

@@ -19,7 +19,7 @@ use crate::stores;
 
 /// Remembers the place of every commit.
 #[derive(Default)]
-struct Seen(Mutex<Vec<u64>>);
+pub struct Seen(Mutex<Vec<u64>>);
 
 impl CommitListener for Seen {
     fn committed(&self, batch: Committed) {
@@ -27,7 +27,7 @@ impl CommitListener for Seen {
     }
 }
 
-fn engine_on(store: &Arc<dyn Store>) -> (Engine, Arc<Seen>, tokio::task::JoinHandle<()>) {
+pub fn engine_on(store: &Arc<dyn Store>) -> (Engine, Arc<Seen>, tokio::task::JoinHandle<()>) {
     let settings = EngineSettings::default();
     let (engine, lanes) = batcher::lanes(&settings);
     let seen = Arc::new(Seen::default());
@@ -41,7 +41,7 @@ fn engine_on(store: &Arc<dyn Store>) -> (Engine, Arc<Seen>, tokio::task::JoinHan
     (engine, seen, tokio::spawn(batcher::run(lanes, writer, settings.batch_max)))
 }
 
-fn charge(owner: AccountId, amount_minor: i64, key: Option<&str>) -> Command {
+pub fn charge(owner: AccountId, amount_minor: i64, key: Option<&str>) -> Command {
     let card = Card::from_token("pm_card_visa", &[7; 32], YearMonth { year: 2026, month: 1 })
         .expect("a known token");
     Command::Submit(Box::new(SubmitPayment {

@@ -23,6 +23,7 @@ mod demo;
 mod durability;
 mod engine;
 mod instances;
+mod losses;
 mod making;
 mod outage;
 mod pause;

@@ -1,9 +1,15 @@
-//! Puts the states of the two connections together into the broker's health, and logs each transition once. No I/O.
+//! Puts the states of the two connections, and what became of the last batches published, together into the broker's health, and
+//! logs each transition once. No I/O.
+//!
+//! A connection may stand while every message is refused (a policy that limits the queue's length, a queue without a leader).
+
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::broker::BrokerHealth;
+use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
 
 const STARTING: &str = "not connected yet";
@@ -40,18 +46,54 @@ pub(super) enum LinkState {
     Blocked(String),
 }
 
+/// Batches refused for so long, with none accepted between, are no passing trouble: a queue that is made anew takes less.
+const REFUSED_FOR: Duration = Duration::from_secs(2);
+/// Whoever has work to publish tries again sooner than this. Nobody has any more, then, or another instance does.
+const REFUSAL_STANDS: Duration = Duration::from_secs(15);
+
 /// Where both connections report.
 #[derive(Debug)]
 pub(super) struct HealthBoard {
-    links: Mutex<(LinkState, LinkState)>,
+    parts: Mutex<Parts>,
     sender: watch::Sender<BrokerHealth>,
+}
+
+#[derive(Debug)]
+struct Parts {
+    publish: LinkState,
+    consume: LinkState,
+    /// Of each lane, for one may be full while the other goes on.
+    refusals: Vec<(Lane, Refusal)>,
+}
+
+/// Batches of one lane that were not accepted, one after another.
+#[derive(Debug)]
+struct Refusal {
+    first: Timestamp,
+    last: Timestamp,
+    cause: String,
+}
+
+impl Parts {
+    fn take_refusal(&mut self, lane: Lane) -> Option<Refusal> {
+        let at = self.refusals.iter().position(|(of, _)| *of == lane)?;
+        Some(self.refusals.swap_remove(at).1)
+    }
+}
+
+impl Refusal {
+    fn is_lasting(&self) -> bool {
+        u128::from(self.last.micros_since(self.first)) >= REFUSED_FOR.as_micros()
+    }
 }
 
 impl HealthBoard {
     /// Both down, for they have not been tried.
     pub(super) fn new(now: Timestamp) -> Self {
         let sender = watch::Sender::new(BrokerHealth::Down { since: now, cause: STARTING.to_owned() });
-        Self { links: Mutex::new((LinkState::Starting, LinkState::Starting)), sender }
+        let parts =
+            Parts { publish: LinkState::Starting, consume: LinkState::Starting, refusals: Vec::new() };
+        Self { parts: Mutex::new(parts), sender }
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<BrokerHealth> {
@@ -60,18 +102,59 @@ impl HealthBoard {
 
     /// Notes a link's state.
     pub(super) fn report(&self, link: Link, state: LinkState, now: Timestamp) {
-        let mut links = self.links.lock();
+        let mut parts = self.parts.lock();
         let own = match link {
-            Link::Publish => &mut links.0,
-            Link::Consume => &mut links.1,
+            Link::Publish => &mut parts.publish,
+            Link::Consume => &mut parts.consume,
         };
         if *own == state {
             return;
         }
         let before = std::mem::replace(own, state.clone());
         log(link, &before, &state);
-        let next = match (&links.0, &links.1) {
-            (LinkState::Up, LinkState::Up) => None,
+        self.tell(&parts, now);
+    }
+
+    /// Notes that a batch was accepted.
+    pub(super) fn accepted(&self, lane: Lane, now: Timestamp) {
+        let mut parts = self.parts.lock();
+        if parts.take_refusal(lane).is_some_and(|refusal| refusal.is_lasting()) {
+            tracing::info!("RabbitMQ accepts messages again");
+            self.tell(&parts, now);
+        }
+    }
+
+    /// Notes that a batch was refused on a connection that stands, and why.
+    pub(super) fn refused(&self, lane: Lane, cause: String, now: Timestamp) {
+        let mut parts = self.parts.lock();
+        let before = parts.take_refusal(lane);
+        let was_lasting = before.as_ref().is_some_and(Refusal::is_lasting);
+        let refusal = Refusal { first: before.map_or(now, |before| before.first), last: now, cause };
+        if refusal.is_lasting() && !was_lasting {
+            tracing::warn!(cause = refusal.cause, "RabbitMQ does not accept messages");
+        }
+        parts.refusals.push((lane, refusal));
+        self.tell(&parts, now);
+    }
+
+    /// Called now and then: forgets a refusal that nobody has met again.
+    pub(super) fn forget_refusals(&self, now: Timestamp) {
+        let mut parts = self.parts.lock();
+        let before = parts.refusals.len();
+        parts
+            .refusals
+            .retain(|(_, refusal)| u128::from(now.micros_since(refusal.last)) < REFUSAL_STANDS.as_micros());
+        if parts.refusals.len() < before {
+            self.tell(&parts, now);
+        }
+    }
+
+    fn tell(&self, parts: &Parts, now: Timestamp) {
+        let next = match (&parts.publish, &parts.consume) {
+            (LinkState::Up, LinkState::Up) => {
+                let lasting = parts.refusals.iter().find(|(_, refusal)| refusal.is_lasting());
+                lasting.map(|(_, refusal)| (false, refusal.cause.clone()))
+            }
             (LinkState::Down(cause), _) | (_, LinkState::Down(cause)) => Some((true, cause.clone())),
             (LinkState::Starting, _) | (_, LinkState::Starting) => Some((true, STARTING.to_owned())),
             (LinkState::Blocked(cause), _) | (_, LinkState::Blocked(cause)) => Some((false, cause.clone())),
@@ -81,10 +164,10 @@ impl HealthBoard {
 
     /// A link's state.
     pub(super) fn link(&self, link: Link) -> LinkState {
-        let links = self.links.lock();
+        let parts = self.parts.lock();
         match link {
-            Link::Publish => links.0.clone(),
-            Link::Consume => links.1.clone(),
+            Link::Publish => parts.publish.clone(),
+            Link::Consume => parts.consume.clone(),
         }
     }
 }
@@ -143,5 +226,29 @@ mod tests {
         board.report(Link::Consume, LinkState::Down("gone".to_owned()), at(5));
         board.report(Link::Consume, LinkState::Down("refused".to_owned()), at(6));
         assert_eq!(*health.borrow(), BrokerHealth::Down { since: at(5), cause: "refused".to_owned() });
+    }
+
+    #[test]
+    fn a_connection_that_stands_is_not_well_while_every_message_is_refused() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        let board = HealthBoard::new(at(0));
+        let health = board.subscribe();
+        board.report(Link::Publish, LinkState::Up, at(1));
+        board.report(Link::Consume, LinkState::Up, at(1));
+        board.refused(Lane::Bulk, "a queue is missing".to_owned(), at(2));
+        assert_eq!(*health.borrow(), BrokerHealth::Up, "it may be made anew in a moment");
+        board.refused(Lane::Bulk, "full".to_owned(), at(4));
+        assert_eq!(*health.borrow(), BrokerHealth::Blocked { since: at(4), cause: "full".to_owned() });
+        board.forget_refusals(at(6));
+        assert!(matches!(*health.borrow(), BrokerHealth::Blocked { .. }));
+        board.accepted(Lane::Interactive, at(7));
+        assert!(matches!(*health.borrow(), BrokerHealth::Blocked { .. }), "the other lane is still full");
+        board.accepted(Lane::Bulk, at(7));
+        assert_eq!(*health.borrow(), BrokerHealth::Up);
+        board.refused(Lane::Bulk, "full".to_owned(), at(8));
+        board.refused(Lane::Bulk, "full".to_owned(), at(20));
+        assert!(matches!(*health.borrow(), BrokerHealth::Blocked { .. }));
+        board.forget_refusals(at(40));
+        assert_eq!(*health.borrow(), BrokerHealth::Up, "nobody has anything to publish any more");
     }
 }

@@ -11,6 +11,7 @@ mod consumer;
 mod feed;
 mod health;
 mod pipeline;
+mod probe;
 mod publisher;
 mod supervisor;
 mod topology;

@@ -22,6 +22,7 @@ use super::pipeline::all_in_order;
 use super::supervisor::{self, SessionEnd};
 use super::topology::{self, Names};
 use crate::broker::{BrokerError, WorkMessage};
+use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
 
 /// lapin looks through all unconfirmed messages at every confirm for several, so there must not be many.
@@ -55,6 +56,7 @@ pub(super) async fn publish(shared: &Shared, messages: &[WorkMessage]) -> Result
     let _turn = shared.publishing.lock().await;
     for batch in messages.chunks(MAX_UNCONFIRMED) {
         let session = current(shared)?;
+        let lane = batch.first().map_or(Lane::Interactive, |message| message.lane);
         let guard = &mut BreakUnlessDone(Some(&session));
         let confirms = timeout(shared.settings.confirm_timeout(), session.publish_batch(batch)).await;
         let refused = match confirms {
@@ -66,8 +68,11 @@ pub(super) async fn publish(shared: &Shared, messages: &[WorkMessage]) -> Result
         if refused > 0 {
             // Most likely a queue is gone: have it looked after now rather than at the next check.
             shared.repair.notify_one();
-            return Err(BrokerError::NotAccepted { count: refused, total: batch.len() });
+            let error = BrokerError::NotAccepted { count: refused, total: batch.len() };
+            shared.health.refused(lane, error.to_string(), Timestamp::now());
+            return Err(error);
         }
+        shared.health.accepted(lane, Timestamp::now());
     }
     Ok(())
 }
@@ -253,6 +258,7 @@ fn note_event(shared: &Shared, session: &PublishSession, event: &Event) {
 
 /// Whether the connection still answers and the queues are still there.
 async fn look(shared: &Shared, connection: &Connection, blocked: bool) -> Option<String> {
+    shared.health.forget_refusals(Timestamp::now());
     if !connection.status().connected() {
         return Some("the connection ended".to_owned());
     }

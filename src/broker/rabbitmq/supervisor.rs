@@ -1,5 +1,5 @@
-//! Keeps a connection alive: connects, lets a session run on it until something breaks, waits a little longer each time, and starts
-//! again from nothing: connection, channels, topology, consumers. lapin's own recovery is not used.
+//! Keeps a connection alive: connects, lets a session run on it until something breaks, waits a little longer each time (or until a
+//! server that was gone answers again, see `probe`), and starts again from nothing: connection, channels, topology, consumers. lapin's own recovery is not used.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::Shared;
 use super::health::{Link, LinkState};
+use super::probe;
 use super::topology::{self, Found};
 use crate::domain::time::Timestamp;
 
@@ -38,11 +39,12 @@ where
             pause_ms = min;
         }
         shared.health.report(link, LinkState::Down(cause), Timestamp::now());
-        tokio::select! {
+        let came_back = tokio::select! {
             () = shared.closing.cancelled() => return,
-            () = tokio::time::sleep(jittered(pause_ms)) => {}
-        }
-        pause_ms = pause_ms.saturating_mul(2).min(max);
+            came_back = probe::wait(&shared.uri, jittered(pause_ms)) => came_back,
+        };
+        // After a long outage the server is there again: what was learnt about its absence says nothing any more.
+        pause_ms = if came_back { min } else { pause_ms.saturating_mul(2).min(max) };
     }
 }
 

@@ -1,0 +1,188 @@
+//! The work queue is lost: before dispatch listens, while it redrives, between two processes, and right before a crash. What was
+//! open is redriven each time, and by whoever dispatches.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use paystorm::broker::embedded::EmbeddedBroker;
+use paystorm::broker::settings::BrokerSettings;
+use paystorm::broker::{
+    Broker, BrokerError, BrokerHealth, Delivery, Depth, FeedReceiver, LastDelivered, WorkMessage,
+};
+use paystorm::domain::ids::AccountId;
+use paystorm::domain::submission::Lane;
+use paystorm::domain::time::Timestamp;
+use paystorm::feed::dispatch::Dispatch;
+use paystorm::feed::follower::Reader;
+use paystorm::store::Store;
+use tokio::sync::watch;
+
+use super::engine::{charge, engine_on};
+use super::stores;
+
+/// A durable broker that takes everything, counts it, and loses its queue when told to.
+struct Losing {
+    published: AtomicU64,
+    /// Loses the queue in the middle of so many batches to come.
+    loses_while_publishing: AtomicU64,
+    lost: watch::Sender<u64>,
+    health: watch::Sender<BrokerHealth>,
+    feed: EmbeddedBroker,
+}
+
+impl Losing {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            published: AtomicU64::new(0),
+            loses_while_publishing: AtomicU64::new(0),
+            lost: watch::Sender::new(0),
+            health: watch::Sender::new(BrokerHealth::Up),
+            feed: EmbeddedBroker::new(&BrokerSettings::default()).expect("settings that work"),
+        })
+    }
+
+    fn lose(&self) {
+        self.lost.send_modify(|lost| *lost += 1);
+    }
+
+    /// How many messages were published since it was asked last.
+    fn published(&self) -> u64 {
+        self.published.swap(0, Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl Broker for Losing {
+    async fn publish(&self, messages: &[WorkMessage]) -> Result<(), BrokerError> {
+        self.published.fetch_add(messages.len() as u64, Ordering::Relaxed);
+        let left = self.loses_while_publishing.load(Ordering::Relaxed);
+        if left > 0 && !messages.is_empty() {
+            self.loses_while_publishing.store(left - 1, Ordering::Relaxed);
+            self.lose();
+        }
+        Ok(())
+    }
+
+    async fn receive(&self, max: usize) -> Result<Vec<Delivery>, BrokerError> {
+        self.feed.receive(max).await
+    }
+
+    fn is_durable(&self) -> bool {
+        true
+    }
+
+    async fn pause(&self) {}
+
+    async fn resume(&self) {}
+
+    async fn depth(&self) -> Result<Depth, BrokerError> {
+        Ok(Depth { interactive: 1, bulk: 1, in_flight: 0 })
+    }
+
+    async fn feed_publish(&self, _body: Bytes) {}
+
+    fn feed_subscribe(&self) -> FeedReceiver {
+        self.feed.feed_subscribe()
+    }
+
+    fn health(&self) -> watch::Receiver<BrokerHealth> {
+        self.health.subscribe()
+    }
+
+    fn topology_lost(&self) -> watch::Receiver<u64> {
+        self.lost.subscribe()
+    }
+
+    fn last_delivered(&self) -> LastDelivered {
+        LastDelivered::default()
+    }
+
+    async fn close(&self, _deadline: Duration) {}
+}
+
+const OPEN: u64 = 3;
+
+/// A store with some open payments, all in the interactive lane.
+async fn with_open_work() -> stores::TestStore {
+    let test = stores::sqlite().await;
+    let (engine, _, line) = engine_on(&test.store);
+    for _ in 0..OPEN {
+        engine.execute(charge(AccountId::generate(), 100, None)).await.expect("admitted");
+    }
+    drop(engine);
+    line.await.expect("the line ends");
+    test
+}
+
+/// Dispatch of a process with this broker, which has published everything there is.
+async fn dispatch(store: &Arc<dyn Store>, broker: &Arc<Losing>) -> Dispatch {
+    let head = store.head().await.expect("a head");
+    let (store, broker) = (Arc::clone(store), Arc::clone(broker) as Arc<dyn Broker>);
+    let mut dispatch =
+        Dispatch::new(Lane::Interactive, store, broker, Arc::new(Timestamp::now), Arc::default());
+    assert_eq!(dispatch.begin(head, head).await.expect("begins"), head);
+    dispatch
+}
+
+#[tokio::test]
+async fn a_queue_lost_before_dispatch_listens_is_redriven() {
+    let test = with_open_work().await;
+    let broker = Losing::new();
+    broker.lose();
+    let mut dispatch = dispatch(&test.store, &broker).await;
+    dispatch.tick().await.expect("redrives");
+    assert_eq!(broker.published(), OPEN);
+    dispatch.tick().await.expect("has nothing to do");
+    assert_eq!(broker.published(), 0, "a loss is made good once");
+}
+
+#[tokio::test]
+async fn a_queue_lost_while_it_is_redriven_is_redriven_again() {
+    let test = with_open_work().await;
+    let broker = Losing::new();
+    let mut dispatch = dispatch(&test.store, &broker).await;
+    broker.loses_while_publishing.store(2, Ordering::Relaxed);
+    broker.lose();
+    dispatch.tick().await.expect("redrives");
+    assert_eq!(broker.published(), 3 * OPEN);
+    broker.lose();
+    broker.lose();
+    dispatch.tick().await.expect("redrives");
+    assert_eq!(broker.published(), OPEN, "once for all that were lost by then");
+}
+
+#[tokio::test]
+async fn a_queue_that_another_process_made_anew_is_redriven_by_the_one_that_dispatches() {
+    let test = with_open_work().await;
+    let (one, other) = (Losing::new(), Losing::new());
+    let mut dispatching = dispatch(&test.store, &one).await;
+    let mut standing_by = dispatch(&test.store, &other).await;
+    dispatching.tick().await.expect("has nothing to do");
+    assert_eq!(one.published(), 0);
+    other.lose();
+    standing_by.stand_by().await.expect("leaves word");
+    dispatching.tick().await.expect("redrives");
+    assert_eq!((one.published(), other.published()), (OPEN, 0));
+    // It is made good for every process, whoever dispatches next.
+    assert_eq!(standing_by.begin(OPEN, OPEN).await.expect("takes over"), OPEN);
+    standing_by.tick().await.expect("has nothing to do");
+    assert_eq!(other.published(), 0);
+}
+
+#[tokio::test]
+async fn a_crash_before_the_redrive_forgets_no_loss() {
+    let test = with_open_work().await;
+    let broker = Losing::new();
+    broker.lose();
+    let mut dies = dispatch(&test.store, &broker).await;
+    dies.stand_by().await.expect("leaves word");
+    drop(dies);
+    // The next process finds the queue there and counts no loss of its own.
+    let broker = Losing::new();
+    let mut next = dispatch(&test.store, &broker).await;
+    next.tick().await.expect("redrives");
+    assert_eq!(broker.published(), OPEN);
+}
