@@ -12,6 +12,7 @@ pub mod domain;
 pub mod engine;
 pub mod feed;
 pub mod load;
+pub mod outage;
 pub mod search;
 pub mod simulator;
 pub mod store;

@@ -120,7 +120,7 @@ pub async fn search(settings: &Settings) -> anyhow::Result<Arc<dyn SearchIndex>>
         SearchKind::Elasticsearch => {
             let index = ElasticsearchIndex::new(&settings.search).context("cannot open the search index")?;
             if let Err(error) = index.connect().await {
-                tracing::warn!(error = %error, "Elasticsearch is away; payments go on, search waits");
+                tracing::debug!(error = %error, "Elasticsearch is away; payments go on, search waits");
             }
             Arc::new(index)
         }

@@ -325,6 +325,9 @@ async fn prune(store: Arc<dyn Store>, clock: Clock, retention_s: u64, stop: Canc
         match follower::prune(store.as_ref(), &readers, clock(), retention_s).await {
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "journal rows past retention were deleted"),
+            Err(error) if error.is_transient() => {
+                tracing::debug!(error = %error, "the journal could not be pruned")
+            }
             Err(error) => tracing::warn!(error = %error, "the journal could not be pruned"),
         }
     }

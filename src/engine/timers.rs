@@ -8,11 +8,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::handle::Engine;
+use super::handle::{Engine, EngineError};
 use super::writer::Clock;
 use crate::domain::command::Command;
 use crate::domain::ids::InstanceId;
 use crate::domain::time::Timestamp;
+use crate::outage::{Outage, Way};
 use crate::store::{Lease, Store, StoreResult};
 
 /// The name of the lease.
@@ -35,6 +36,7 @@ pub struct Timers {
     earliest: watch::Receiver<i64>,
     /// Until when the lease is ours.
     lease_until: Timestamp,
+    trouble: Outage,
 }
 
 impl Timers {
@@ -47,16 +49,32 @@ impl Timers {
         instance: InstanceId,
         earliest: watch::Receiver<i64>,
     ) -> Self {
-        Self { store, engine, clock, instance, earliest, lease_until: Timestamp::default() }
+        Self {
+            store,
+            engine,
+            clock,
+            instance,
+            earliest,
+            lease_until: Timestamp::default(),
+            trouble: Outage::new("the timers"),
+        }
     }
 
     /// Runs until cancelled.
     pub async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let sleep = match self.turn().await {
-                Ok(sleep) => sleep,
+                Ok(sleep) => {
+                    self.trouble.worked(Way::Read);
+                    sleep
+                }
                 Err(error) => {
-                    tracing::warn!(error = %error, "timers could not be read");
+                    // The store's adapter logs that it is away.
+                    if error.is_transient() {
+                        tracing::debug!(error = %error, "timers could not be read");
+                    } else {
+                        self.trouble.failed(Way::Read, &error);
+                    }
                     POLL_MAX
                 }
             };
@@ -104,8 +122,16 @@ impl Timers {
             }
         }
         for reply in replies {
-            if let Ok(Err(error)) = reply.await {
-                tracing::warn!(error = %error, "a timer had no effect");
+            match reply.await {
+                Ok(Err(
+                    error @ (EngineError::Busy | EngineError::Unavailable { .. } | EngineError::Stopping),
+                )) => {
+                    tracing::debug!(error = %error, "a timer waits");
+                }
+                Ok(Err(error @ EngineError::Refused(_))) => {
+                    tracing::warn!(error = %error, "a timer had no effect")
+                }
+                Ok(Ok(_)) | Err(_) => {}
             }
         }
         Ok(due.len())

@@ -76,7 +76,11 @@ impl Writer {
                     stack.push(batch);
                 }
                 Err(error) => {
-                    tracing::error!(batch.len = batch.len(), error = %error, "a batch could not be committed");
+                    if error.is_transient() {
+                        tracing::debug!(batch.len = batch.len(), error = %error, "a batch could not be committed");
+                    } else {
+                        tracing::error!(batch.len = batch.len(), error = %error, "a command could not be committed");
+                    }
                     let maybe_done = matches!(error, StoreError::CommitUnknown { .. });
                     for envelope in batch {
                         // A caller that went away does not want to know.
@@ -97,7 +101,7 @@ impl Writer {
                 Ok(done) => return Ok(done),
                 // Only what certainly did not happen may run again.
                 Err(error @ StoreError::Unavailable(_)) => {
-                    tracing::warn!(error = %error, "the store is away, trying again");
+                    tracing::debug!(error = %error, "the store is away, trying again");
                     last = error;
                 }
                 Err(
@@ -126,7 +130,7 @@ impl Writer {
         let seq = match outcome {
             Ok(seq) => seq,
             Err(StoreError::CommitUnknown { seq, cause }) => {
-                tracing::warn!(seq, cause, "the outcome of a commit is unknown, looking it up");
+                tracing::debug!(seq, cause, "the outcome of a commit is unknown, looking it up");
                 self.settle_unknown(seq, id, cause).await?
             }
             Err(error) => return Err(error),
@@ -155,7 +159,7 @@ impl Writer {
             match self.store.batch_committed(seq, id).await {
                 Ok(true) => return Ok(seq),
                 Ok(false) => return Err(StoreError::Unavailable(cause)),
-                Err(error) => tracing::warn!(seq, error = %error, "could not look the batch up"),
+                Err(error) => tracing::debug!(seq, error = %error, "could not look the batch up"),
             }
         }
         Err(StoreError::CommitUnknown { seq, cause })

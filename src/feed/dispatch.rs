@@ -176,7 +176,15 @@ impl Dispatch {
 
 impl From<BrokerError> for ReaderError {
     fn from(error: BrokerError) -> Self {
-        Self(error.to_string())
+        match error {
+            // The adapter has noted these.
+            BrokerError::Down(_)
+            | BrokerError::Blocked(_)
+            | BrokerError::NotAccepted { .. }
+            | BrokerError::Unconfirmed(_)
+            | BrokerError::Closed => Self::Expected(error.to_string()),
+            BrokerError::Settings(_) => Self::Broken(error.to_string()),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::domain::ids::InstanceId;
 use crate::domain::time::Timestamp;
 use crate::engine::journal;
 use crate::engine::writer::Clock;
+use crate::outage::{Outage, Way};
 use crate::store::{JournalRecord, Lease, Store, StoreError};
 
 const LEASE_TTL: Duration = Duration::from_secs(6);
@@ -28,12 +29,18 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// Why a reader could not take its batches; it gets them again.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct ReaderError(pub String);
+pub enum ReaderError {
+    /// A part is away, which its adapter logs; or it was to begin anew.
+    #[error("{0}")]
+    Expected(String),
+    /// Something is damaged, or a defect.
+    #[error("{0}")]
+    Broken(String),
+}
 
 impl From<StoreError> for ReaderError {
     fn from(error: StoreError) -> Self {
-        Self(error.to_string())
+        if error.is_transient() { Self::Expected(error.to_string()) } else { Self::Broken(error.to_string()) }
     }
 }
 
@@ -87,19 +94,23 @@ pub struct Follower {
     instance: InstanceId,
     /// Whether only one instance may run this reader at a time, and its cursor is kept.
     leased: bool,
+    trouble: Outage,
 }
+
+/// How the log calls one that fails; the cause begins with its name.
+const TROUBLE: &str = "a reader of the journal";
 
 impl Follower {
     /// A reader of which one instance at a time runs, with a cursor in the store.
     #[must_use]
     pub fn leased(store: Arc<dyn Store>, ring: Arc<Ring>, clock: Clock, instance: InstanceId) -> Self {
-        Self { store, ring, clock, instance, leased: true }
+        Self { store, ring, clock, instance, leased: true, trouble: Outage::new(TROUBLE) }
     }
 
     /// A reader that every instance runs for itself, from now on.
     #[must_use]
     pub fn private(store: Arc<dyn Store>, ring: Arc<Ring>, clock: Clock, instance: InstanceId) -> Self {
-        Self { store, ring, clock, instance, leased: false }
+        Self { store, ring, clock, instance, leased: false, trouble: Outage::new(TROUBLE) }
     }
 
     /// Runs until cancelled: takes the lease, follows, and begins anew when the lease is lost.
@@ -109,7 +120,18 @@ impl Follower {
             match self.tenure(reader.as_mut(), &stop).await {
                 Ok(()) => backoff = BACKOFF_MIN,
                 Err(error) => {
-                    tracing::warn!(reader = reader.name(), error = %error, "a reader of the journal begins anew");
+                    match &error {
+                        ReaderError::Broken(cause) => {
+                            self.trouble.failed(Way::Read, &format_args!("{}: {cause}", reader.name()));
+                        }
+                        ReaderError::Expected(cause) => {
+                            tracing::debug!(
+                                reader = reader.name(),
+                                cause,
+                                "a reader of the journal begins anew"
+                            );
+                        }
+                    }
                     tokio::select! {
                         biased;
                         () = pause(backoff, &stop) => {}
@@ -195,7 +217,7 @@ impl Follower {
 /// A batch as the journal has it.
 fn read_batch(record: JournalRecord) -> Result<Batch, ReaderError> {
     let entries = journal::decode(&record.body)
-        .map_err(|error| ReaderError(format!("journal row {}: {error}", record.seq)))?
+        .map_err(|error| ReaderError::Broken(format!("journal row {}: {error}", record.seq)))?
         .into_iter()
         .map(|entry| Entry::new(entry, None))
         .collect();
@@ -226,6 +248,7 @@ impl Tenure<'_> {
             if let Some(last) = batches.last() {
                 reader.apply(&batches).await?;
                 self.read = last.seq;
+                self.follower.trouble.worked(Way::Read);
             }
             if ticked.elapsed() >= reader.tick_every() {
                 reader.tick().await?;

@@ -217,7 +217,8 @@ pub async fn catch_up(
         position = last.seq;
         let mut touched = Vec::new();
         for record in &records {
-            let entries = journal::decode(&record.body).map_err(|error| ReaderError(error.to_string()))?;
+            let entries =
+                journal::decode(&record.body).map_err(|error| ReaderError::Broken(error.to_string()))?;
             touched.extend(entries.iter().map(|entry| entry.payment));
         }
         touched.sort_unstable();
@@ -233,7 +234,15 @@ pub async fn catch_up(
 
 impl From<SearchError> for ReaderError {
     fn from(error: SearchError) -> Self {
-        Self(error.to_string())
+        match error {
+            // The adapter has noted these.
+            SearchError::Unavailable(_)
+            | SearchError::Backpressure
+            | SearchError::Internal(_)
+            | SearchError::Busy
+            | SearchError::Closed => Self::Expected(error.to_string()),
+            SearchError::Rejected(_) | SearchError::BadRequest(_) => Self::Broken(error.to_string()),
+        }
     }
 }
 
@@ -277,7 +286,7 @@ impl Reader for Index {
 
     async fn tick(&mut self) -> Result<(), ReaderError> {
         if self.search.needs_rebuild() {
-            return Err(ReaderError("the index is to be built anew".to_owned()));
+            return Err(ReaderError::Expected("the index is to be built anew".to_owned()));
         }
         self.sweep();
         self.write_ready().await?;

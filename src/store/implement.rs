@@ -1,8 +1,32 @@
 //! The port's implementation, written once and expanded for each adapter: every call takes a connection (for reading or
-//! for writing) and runs a shared query. What really differs are the adapter's inherent methods named at the end.
+//! for writing) and runs a shared query. What really differs are the adapter's inherent methods named at the end. How each
+//! call ends is told to the adapter's [`Outage`], so that nobody else need log that the store is away.
+
+use std::future::Future;
+
+use super::StoreResult;
+use crate::outage::{Outage, Way};
+
+/// Runs an operation and notes whether the store was there for it.
+pub(super) async fn watched<T>(
+    outage: &Outage,
+    way: Way,
+    operation: impl Future<Output = StoreResult<T>> + Send,
+) -> StoreResult<T> {
+    let result = operation.await;
+    match &result {
+        Err(error) if error.is_transient() => outage.failed(way, error),
+        // Refused or damaged, it answered.
+        Ok(_) | Err(_) => outage.worked(way),
+    }
+    result
+}
 
 macro_rules! implement_store {
     ($Store:ty, $Snapshot:ty, line_blocks = $blocks:literal) => {
+        use $crate::outage::Way;
+        use $crate::store::implement::watched;
+
         #[async_trait::async_trait]
         impl $crate::store::Store for $Store {
             async fn line_execute(
@@ -11,38 +35,60 @@ macro_rules! implement_store {
                 keys: &BatchKeys,
                 decide: DecideBatch<'_>,
             ) -> StoreResult<u64> {
-                self.line_transaction(batch, keys, decide).await
+                watched(&self.outage, Way::Write, self.line_transaction(batch, keys, decide)).await
             }
             fn line_blocks(&self) -> bool {
                 $blocks
             }
             async fn batch_committed(&self, seq: u64, batch: BatchId) -> StoreResult<bool> {
-                self.line_quiet().await?;
-                batch_committed(&mut *self.reader().await?, seq, batch).await
+                let looking = async {
+                    self.line_quiet().await?;
+                    batch_committed(&mut *self.reader().await?, seq, batch).await
+                };
+                watched(&self.outage, Way::Write, looking).await
             }
             async fn head(&self) -> StoreResult<u64> {
-                head(&mut *self.reader().await?).await
+                watched(&self.outage, Way::Read, async { head(&mut *self.reader().await?).await }).await
             }
             async fn journal_read(&self, after: u64, limit: u32) -> StoreResult<Vec<JournalRecord>> {
-                journal_read(&mut *self.reader().await?, after, limit).await
+                watched(&self.outage, Way::Read, async {
+                    journal_read(&mut *self.reader().await?, after, limit).await
+                })
+                .await
             }
             async fn journal_time(&self, after: u64) -> StoreResult<Option<Timestamp>> {
-                journal_time(&mut *self.reader().await?, after).await
+                watched(&self.outage, Way::Read, async {
+                    journal_time(&mut *self.reader().await?, after).await
+                })
+                .await
             }
             async fn journal_prune(&self, seq: u64, before: Timestamp) -> StoreResult<u64> {
-                journal_prune(&mut *self.writer().await?, seq, before).await
+                watched(&self.outage, Way::Write, async {
+                    journal_prune(&mut *self.writer().await?, seq, before).await
+                })
+                .await
             }
             async fn cursor_get(&self, reader: &str) -> StoreResult<u64> {
-                cursor_get(&mut *self.reader().await?, reader).await
+                watched(&self.outage, Way::Read, async {
+                    cursor_get(&mut *self.reader().await?, reader).await
+                })
+                .await
             }
             async fn cursor_set(&self, reader: &str, holder: InstanceId, seq: u64) -> StoreResult<bool> {
-                cursor_set(&mut *self.writer().await?, reader, holder, seq).await
+                watched(&self.outage, Way::Write, async {
+                    cursor_set(&mut *self.writer().await?, reader, holder, seq).await
+                })
+                .await
             }
             async fn cursor_reset(&self, reader: &str, seq: u64) -> StoreResult<()> {
-                cursor_reset(&mut *self.writer().await?, reader, seq).await
+                watched(&self.outage, Way::Write, async {
+                    cursor_reset(&mut *self.writer().await?, reader, seq).await
+                })
+                .await
             }
             async fn cursor_list(&self) -> StoreResult<Vec<(String, u64)>> {
-                cursor_list(&mut *self.reader().await?).await
+                watched(&self.outage, Way::Read, async { cursor_list(&mut *self.reader().await?).await })
+                    .await
             }
             async fn lease_take(
                 &self,
@@ -52,45 +98,70 @@ macro_rules! implement_store {
                 ttl: std::time::Duration,
             ) -> StoreResult<Lease> {
                 let until = now.plus_ms(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
-                lease_take(&mut *self.writer().await?, name, holder, now, until).await
+                watched(&self.outage, Way::Write, async {
+                    lease_take(&mut *self.writer().await?, name, holder, now, until).await
+                })
+                .await
             }
             async fn lease_release(&self, name: &str, holder: InstanceId) -> StoreResult<()> {
-                lease_release(&mut *self.writer().await?, name, holder).await
+                watched(&self.outage, Way::Write, async {
+                    lease_release(&mut *self.writer().await?, name, holder).await
+                })
+                .await
             }
             async fn payment_get(&self, ids: &[PaymentId]) -> StoreResult<Vec<Payment>> {
-                payment_get(&mut *self.reader().await?, ids).await
+                watched(&self.outage, Way::Read, async { payment_get(&mut *self.reader().await?, ids).await })
+                    .await
             }
             async fn payment_list(
                 &self,
                 owner: AccountId,
                 filter: &PaymentFilter,
             ) -> StoreResult<Vec<Payment>> {
-                payment_list(&mut *self.reader().await?, owner, filter).await
+                watched(&self.outage, Way::Read, async {
+                    payment_list(&mut *self.reader().await?, owner, filter).await
+                })
+                .await
             }
             async fn payment_scan(&self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<Payment>> {
-                payment_scan(&mut *self.reader().await?, after, limit).await
+                watched(&self.outage, Way::Read, async {
+                    payment_scan(&mut *self.reader().await?, after, limit).await
+                })
+                .await
             }
             async fn payment_due(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<PaymentId>> {
-                payment_due(&mut *self.reader().await?, now, limit).await
+                watched(&self.outage, Way::Read, async {
+                    payment_due(&mut *self.reader().await?, now, limit).await
+                })
+                .await
             }
             async fn payment_next_due(&self) -> StoreResult<Option<Timestamp>> {
-                payment_next_due(&mut *self.reader().await?).await
+                watched(&self.outage, Way::Read, async { payment_next_due(&mut *self.reader().await?).await })
+                    .await
             }
             async fn work_open(
                 &self,
                 after: (u64, Option<PaymentId>),
                 limit: u32,
             ) -> StoreResult<Vec<OpenWork>> {
-                work_open(&mut *self.reader().await?, after, limit).await
+                watched(&self.outage, Way::Read, async {
+                    work_open(&mut *self.reader().await?, after, limit).await
+                })
+                .await
             }
             async fn work_open_count(&self) -> StoreResult<u64> {
-                work_open_count(&mut *self.reader().await?).await
+                watched(&self.outage, Way::Read, async { work_open_count(&mut *self.reader().await?).await })
+                    .await
             }
             async fn payment_parked(&self, owner: AccountId, limit: u32) -> StoreResult<Vec<Payment>> {
-                payment_parked(&mut *self.reader().await?, owner, limit).await
+                watched(&self.outage, Way::Read, async {
+                    payment_parked(&mut *self.reader().await?, owner, limit).await
+                })
+                .await
             }
             async fn refund_get(&self, id: RefundId) -> StoreResult<Option<RefundRecord>> {
-                refund_get(&mut *self.reader().await?, id).await
+                watched(&self.outage, Way::Read, async { refund_get(&mut *self.reader().await?, id).await })
+                    .await
             }
             async fn refund_list(
                 &self,
@@ -98,25 +169,46 @@ macro_rules! implement_store {
                 before: Option<RefundId>,
                 limit: u32,
             ) -> StoreResult<Vec<RefundRecord>> {
-                refund_list(&mut *self.reader().await?, owner, before, limit).await
+                watched(&self.outage, Way::Read, async {
+                    refund_list(&mut *self.reader().await?, owner, before, limit).await
+                })
+                .await
             }
             async fn wallet_list(&self, owner: AccountId) -> StoreResult<Vec<WalletRecord>> {
-                wallet_list(&mut *self.reader().await?, owner).await
+                watched(&self.outage, Way::Read, async {
+                    wallet_list(&mut *self.reader().await?, owner).await
+                })
+                .await
             }
             async fn movement_list(&self, payments: &[PaymentId]) -> StoreResult<Vec<MovementRecord>> {
-                movement_list(&mut *self.reader().await?, payments).await
+                watched(&self.outage, Way::Read, async {
+                    movement_list(&mut *self.reader().await?, payments).await
+                })
+                .await
             }
             async fn import_insert(&self, import: &ImportRecord) -> StoreResult<bool> {
-                import_insert(&mut *self.writer().await?, import).await
+                watched(&self.outage, Way::Write, async {
+                    import_insert(&mut *self.writer().await?, import).await
+                })
+                .await
             }
             async fn import_save(&self, import: &ImportRecord, rows: &[ImportRow]) -> StoreResult<()> {
-                import_save(&mut *self.writer().await?, import, rows).await
+                watched(&self.outage, Way::Write, async {
+                    import_save(&mut *self.writer().await?, import, rows).await
+                })
+                .await
             }
             async fn import_get(&self, owner: AccountId, id: ImportId) -> StoreResult<Option<ImportRecord>> {
-                import_get(&mut *self.reader().await?, owner, id).await
+                watched(&self.outage, Way::Read, async {
+                    import_get(&mut *self.reader().await?, owner, id).await
+                })
+                .await
             }
             async fn import_list(&self, owner: AccountId, limit: u32) -> StoreResult<Vec<ImportRecord>> {
-                import_list(&mut *self.reader().await?, owner, limit).await
+                watched(&self.outage, Way::Read, async {
+                    import_list(&mut *self.reader().await?, owner, limit).await
+                })
+                .await
             }
             async fn import_rows(
                 &self,
@@ -125,19 +217,32 @@ macro_rules! implement_store {
                 refused_only: bool,
                 limit: u32,
             ) -> StoreResult<Vec<ImportRow>> {
-                import_rows(&mut *self.reader().await?, import, after_line, refused_only, limit).await
+                watched(&self.outage, Way::Read, async {
+                    import_rows(&mut *self.reader().await?, import, after_line, refused_only, limit).await
+                })
+                .await
             }
             async fn account_insert(&self, account: &NewAccount) -> StoreResult<bool> {
-                account_insert(&mut *self.writer().await?, account).await
+                watched(&self.outage, Way::Write, async {
+                    account_insert(&mut *self.writer().await?, account).await
+                })
+                .await
             }
             async fn account_insert_many(&self, accounts: &[NewAccount]) -> StoreResult<()> {
-                account_insert_many(&mut *self.writer().await?, accounts).await
+                watched(&self.outage, Way::Write, async {
+                    account_insert_many(&mut *self.writer().await?, accounts).await
+                })
+                .await
             }
             async fn account_by_email(&self, email: &str) -> StoreResult<Option<Account>> {
-                account_by_email(&mut *self.reader().await?, email).await
+                watched(&self.outage, Way::Read, async {
+                    account_by_email(&mut *self.reader().await?, email).await
+                })
+                .await
             }
             async fn account_get(&self, ids: &[AccountId]) -> StoreResult<Vec<Account>> {
-                account_get(&mut *self.reader().await?, ids).await
+                watched(&self.outage, Way::Read, async { account_get(&mut *self.reader().await?, ids).await })
+                    .await
             }
             async fn account_children(
                 &self,
@@ -145,50 +250,92 @@ macro_rules! implement_store {
                 after: Option<AccountId>,
                 limit: u32,
             ) -> StoreResult<Vec<Account>> {
-                account_children(&mut *self.reader().await?, parent, after, limit).await
+                watched(&self.outage, Way::Read, async {
+                    account_children(&mut *self.reader().await?, parent, after, limit).await
+                })
+                .await
             }
             async fn account_set_password(&self, id: AccountId, hash: &str) -> StoreResult<()> {
-                account_set_password(&mut *self.writer().await?, id, hash).await
+                watched(&self.outage, Way::Write, async {
+                    account_set_password(&mut *self.writer().await?, id, hash).await
+                })
+                .await
             }
             async fn account_close(&self, id: AccountId, now: Timestamp) -> StoreResult<bool> {
-                account_close(&mut *self.writer().await?, id, now).await
+                watched(&self.outage, Way::Write, async {
+                    account_close(&mut *self.writer().await?, id, now).await
+                })
+                .await
             }
             async fn mark_set(&self, account: AccountId, name: &str, now: Timestamp) -> StoreResult<()> {
-                mark_set(&mut *self.writer().await?, account, name, now).await
+                watched(&self.outage, Way::Write, async {
+                    mark_set(&mut *self.writer().await?, account, name, now).await
+                })
+                .await
             }
             async fn mark_delete(&self, account: AccountId, name: &str) -> StoreResult<()> {
-                mark_delete(&mut *self.writer().await?, account, name).await
+                watched(&self.outage, Way::Write, async {
+                    mark_delete(&mut *self.writer().await?, account, name).await
+                })
+                .await
             }
             async fn mark_list(&self, account: AccountId) -> StoreResult<Vec<(String, Timestamp)>> {
-                mark_list(&mut *self.reader().await?, account).await
+                watched(&self.outage, Way::Read, async {
+                    mark_list(&mut *self.reader().await?, account).await
+                })
+                .await
             }
             async fn session_insert(&self, session: &NewSession) -> StoreResult<()> {
-                session_insert(&mut *self.writer().await?, session).await
+                watched(&self.outage, Way::Write, async {
+                    session_insert(&mut *self.writer().await?, session).await
+                })
+                .await
             }
             async fn session_get(
                 &self,
                 token_hash: &[u8; 32],
                 now: Timestamp,
             ) -> StoreResult<Option<Session>> {
-                session_get(&mut *self.reader().await?, token_hash, now).await
+                watched(&self.outage, Way::Read, async {
+                    session_get(&mut *self.reader().await?, token_hash, now).await
+                })
+                .await
             }
             async fn session_seen(&self, id: SessionId, now: Timestamp) -> StoreResult<()> {
-                session_seen(&mut *self.writer().await?, id, now).await
+                watched(&self.outage, Way::Write, async {
+                    session_seen(&mut *self.writer().await?, id, now).await
+                })
+                .await
             }
             async fn session_list(&self, account: AccountId) -> StoreResult<Vec<Session>> {
-                session_list(&mut *self.reader().await?, account).await
+                watched(&self.outage, Way::Read, async {
+                    session_list(&mut *self.reader().await?, account).await
+                })
+                .await
             }
             async fn session_delete(&self, account: AccountId, id: SessionId) -> StoreResult<bool> {
-                session_delete(&mut *self.writer().await?, account, id).await
+                watched(&self.outage, Way::Write, async {
+                    session_delete(&mut *self.writer().await?, account, id).await
+                })
+                .await
             }
             async fn api_key_insert(&self, key: &NewApiKey) -> StoreResult<()> {
-                api_key_insert(&mut *self.writer().await?, key).await
+                watched(&self.outage, Way::Write, async {
+                    api_key_insert(&mut *self.writer().await?, key).await
+                })
+                .await
             }
             async fn api_key_get(&self, secret_hash: &[u8; 32]) -> StoreResult<Option<ApiKey>> {
-                api_key_get(&mut *self.reader().await?, secret_hash).await
+                watched(&self.outage, Way::Read, async {
+                    api_key_get(&mut *self.reader().await?, secret_hash).await
+                })
+                .await
             }
             async fn api_key_list(&self, account: AccountId) -> StoreResult<Vec<ApiKey>> {
-                api_key_list(&mut *self.reader().await?, account).await
+                watched(&self.outage, Way::Read, async {
+                    api_key_list(&mut *self.reader().await?, account).await
+                })
+                .await
             }
             async fn api_key_revoke(
                 &self,
@@ -196,39 +343,66 @@ macro_rules! implement_store {
                 id: ApiKeyId,
                 now: Timestamp,
             ) -> StoreResult<bool> {
-                api_key_revoke(&mut *self.writer().await?, account, id, now).await
+                watched(&self.outage, Way::Write, async {
+                    api_key_revoke(&mut *self.writer().await?, account, id, now).await
+                })
+                .await
             }
             async fn request_insert(&self, requests: &[RequestRecord]) -> StoreResult<()> {
-                request_insert(&mut *self.writer().await?, requests).await
+                watched(&self.outage, Way::Write, async {
+                    request_insert(&mut *self.writer().await?, requests).await
+                })
+                .await
             }
             async fn request_list(
                 &self,
                 account: AccountId,
                 filter: &RequestFilter,
             ) -> StoreResult<Vec<RequestRecord>> {
-                request_list(&mut *self.reader().await?, account, filter).await
+                watched(&self.outage, Way::Read, async {
+                    request_list(&mut *self.reader().await?, account, filter).await
+                })
+                .await
             }
             async fn request_get(
                 &self,
                 account: AccountId,
                 id: RequestId,
             ) -> StoreResult<Option<RequestRecord>> {
-                request_get(&mut *self.reader().await?, account, id).await
+                watched(&self.outage, Way::Read, async {
+                    request_get(&mut *self.reader().await?, account, id).await
+                })
+                .await
             }
             async fn request_prune(&self, account: AccountId, keep: u32) -> StoreResult<u64> {
-                request_prune(&mut *self.writer().await?, account, keep).await
+                watched(&self.outage, Way::Write, async {
+                    request_prune(&mut *self.writer().await?, account, keep).await
+                })
+                .await
             }
             async fn request_expire(&self, before: Timestamp, limit: u32) -> StoreResult<u64> {
-                request_expire(&mut *self.writer().await?, before, limit).await
+                watched(&self.outage, Way::Write, async {
+                    request_expire(&mut *self.writer().await?, before, limit).await
+                })
+                .await
             }
             async fn installation_get(&self, name: &str) -> StoreResult<Option<Vec<u8>>> {
-                installation_get(&mut *self.reader().await?, name).await
+                watched(&self.outage, Way::Read, async {
+                    installation_get(&mut *self.reader().await?, name).await
+                })
+                .await
             }
             async fn installation_set_once(&self, name: &str, value: &[u8]) -> StoreResult<Vec<u8>> {
-                installation_set_once(&mut *self.writer().await?, name, value).await
+                watched(&self.outage, Way::Write, async {
+                    installation_set_once(&mut *self.writer().await?, name, value).await
+                })
+                .await
             }
             async fn installation_set(&self, name: &str, value: &[u8]) -> StoreResult<()> {
-                installation_set(&mut *self.writer().await?, name, value).await
+                watched(&self.outage, Way::Write, async {
+                    installation_set(&mut *self.writer().await?, name, value).await
+                })
+                .await
             }
             async fn migrate(&self) -> StoreResult<Vec<String>> {
                 self.run_migrations().await
@@ -240,7 +414,8 @@ macro_rules! implement_store {
                 Ok(Box::new(self.open_snapshot().await?))
             }
             async fn ping(&self) -> StoreResult<()> {
-                head(&mut *self.reader().await?).await.map(|_| ())
+                watched(&self.outage, Way::Read, async { head(&mut *self.reader().await?).await.map(|_| ()) })
+                    .await
             }
         }
 

@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 
 use super::settings::StoreSettings;
 use super::{BatchKeys, DecideBatch};
+use crate::outage::Outage;
 
 type Conn = AsyncMysqlConnection;
 
@@ -39,6 +40,7 @@ pub struct MySqlStore {
     url: String,
     line: Arc<Mutex<Line>>,
     pool: Pool<Conn>,
+    outage: Outage,
 }
 
 /// The connection of the ordered line. None: lost, to be opened again at the next batch.
@@ -83,7 +85,7 @@ impl MySqlStore {
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let line = Arc::new(Mutex::new(Line { conn: None, used_at: Instant::now() }));
         tokio::spawn(keep_alive(Arc::downgrade(&line)));
-        Ok(Self { url, line, pool })
+        Ok(Self { url, line, pool, outage: Outage::new("the store") })
     }
 
     async fn reader(&self) -> StoreResult<Object<Conn>> {

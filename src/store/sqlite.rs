@@ -20,6 +20,7 @@ use super::at_once::at_once;
 use super::place::Place;
 use super::settings::StoreSettings;
 use super::{BatchKeys, BatchWrite, DecideBatch, Loaded};
+use crate::outage::Outage;
 
 type Conn = SyncConnectionWrapper<SqliteConnection, Place>;
 
@@ -44,6 +45,7 @@ pub struct SqliteStore {
     /// The writer's.
     place: Place,
     readers: Arc<ReadPool>,
+    outage: Outage,
 }
 
 /// A consistent view for the auditor.
@@ -92,7 +94,8 @@ impl SqliteStore {
             acquire_timeout: Duration::from_millis(settings.acquire_timeout_ms),
             runtime: Handle::current(),
         };
-        Ok(Self { path, writer: Mutex::new(conn), place, readers: Arc::new(readers) })
+        let outage = Outage::new("the store");
+        Ok(Self { path, writer: Mutex::new(conn), place, readers: Arc::new(readers), outage })
     }
 
     async fn reader(&self) -> StoreResult<Reader> {

@@ -303,7 +303,8 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(cause) | StoreError::CommitUnknown { cause, .. } => {
-                tracing::warn!(error.cause = cause, "request failed: store not available");
+                // The store's adapter logs that it is away; here it would be said for each request.
+                tracing::debug!(error.cause = cause, "request failed: store not available");
                 Self::unavailable("The store is not available. Try again in a moment.")
             }
             StoreError::Refused(cause) | StoreError::Damaged(cause) => {
@@ -321,14 +322,15 @@ impl From<SearchError> for ApiError {
                 Self::invalid("parameter_invalid_string", message).with_param("page")
             }
             SearchError::Rejected(_) | SearchError::Internal(_) => {
-                tracing::error!(error.cause = %error, "search failed");
+                // The index's adapter logs that it fails.
+                tracing::debug!(error.cause = %error, "search failed");
                 Self::internal()
             }
             SearchError::Backpressure
             | SearchError::Unavailable(_)
             | SearchError::Busy
             | SearchError::Closed => {
-                tracing::warn!(error.cause = %error, "search not available");
+                tracing::debug!(error.cause = %error, "search not available");
                 Self::unavailable("Search is not available right now. Payments are not affected.")
             }
         }

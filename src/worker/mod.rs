@@ -24,6 +24,7 @@ use crate::domain::command::{Answer, Command, Outcome};
 use crate::domain::payment::Payment;
 use crate::engine::writer::Clock;
 use crate::engine::{Engine, EngineError};
+use crate::outage::{Outage, Way};
 use crate::simulator::{Question, Simulator};
 
 /// Shorter waits than this are not worth a hint to the browser.
@@ -48,6 +49,7 @@ pub struct Worker {
     /// Operations taken and not yet settled.
     in_flight: Arc<AtomicUsize>,
     settings: WorkerSettings,
+    trouble: Outage,
 }
 
 /// An operation with its answer, waiting for the time at which the acquirer gives it.
@@ -68,7 +70,8 @@ impl Worker {
         clock: Clock,
         settings: WorkerSettings,
     ) -> Self {
-        Self { broker, lookup, engine, simulator, progress, clock, in_flight: Arc::default(), settings }
+        let (in_flight, trouble) = (Arc::default(), Outage::new("a worker"));
+        Self { broker, lookup, engine, simulator, progress, clock, in_flight, settings, trouble }
     }
 
     /// Works until cancelled or the broker is closed; then waits for the answers that are already with the engine. What
@@ -95,7 +98,8 @@ impl Worker {
                     Ok(deliveries) => self.take_up(deliveries, &mut waiting, &tracker).await,
                     Err(BrokerError::Closed) => break,
                     Err(error) => {
-                        tracing::warn!(error = %error, "work could not be received");
+                        // The broker's adapter logs that it is away.
+                        tracing::debug!(error = %error, "work could not be received");
                         tokio::time::sleep(TROUBLE_PAUSE).await;
                     }
                 },
@@ -116,9 +120,16 @@ impl Worker {
         tracker: &TaskTracker,
     ) {
         let payments = match self.lookup.get(deliveries.iter().map(|delivery| delivery.message.key)).await {
-            Ok(payments) => payments,
+            Ok(payments) => {
+                self.trouble.worked(Way::Read);
+                payments
+            }
             Err(error) => {
-                tracing::warn!(error = %error, "payments of delivered work could not be read");
+                if error.is_transient() {
+                    tracing::debug!(error = %error, "payments of delivered work could not be read");
+                } else {
+                    self.trouble.failed(Way::Read, &error);
+                }
                 deliveries.into_iter().for_each(Delivery::requeue);
                 tokio::time::sleep(TROUBLE_PAUSE).await;
                 return;

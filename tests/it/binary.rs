@@ -209,7 +209,7 @@ impl Stack {
         loop {
             let printed = std::fs::read_to_string(&out).unwrap_or_default();
             if let Some(url) = printed.lines().find_map(|line| line.strip_prefix("Paystorm is at ")) {
-                return Server { process, url: url.trim().to_owned(), out };
+                return Server { process, url: url.trim().to_owned(), out, log };
             }
             if let Some(status) = process.ended() {
                 panic!("serve ended with {status}: {}", std::fs::read_to_string(&log).unwrap_or_default());
@@ -260,6 +260,12 @@ impl Stack {
         text.lines().find(|line| line.starts_with("verified")).expect("a summary").to_owned()
     }
 
+    /// The database of a real stack.
+    pub fn database_url(&self) -> String {
+        let real = self.real.as_ref().expect("a real stack");
+        format!("{}/{}", real.services.mysql.trim_end_matches('/'), real.name)
+    }
+
     /// The store, opened by the test itself.
     pub async fn store(&self) -> Arc<dyn Store> {
         match &self.real {
@@ -268,8 +274,8 @@ impl Stack {
                     SqliteStore::open(&self.dir.path().join("data"), &StoreSettings::default()).await;
                 Arc::new(opened.expect("SQLite opens"))
             }
-            Some(real) => {
-                let url = format!("{}/{}", real.services.mysql.trim_end_matches('/'), real.name);
+            Some(_) => {
+                let url = self.database_url();
                 let settings = StoreSettings { kind: StoreKind::Mysql, url, ..StoreSettings::default() };
                 Arc::new(MySqlStore::open(&settings).await.expect("MySQL opens"))
             }
@@ -401,12 +407,19 @@ pub struct Server {
     pub url: String,
     /// Where what it printed is.
     out: PathBuf,
+    /// Where its log is.
+    log: PathBuf,
 }
 
 impl Server {
     /// What it printed so far.
     pub fn printed(&self) -> String {
         std::fs::read_to_string(&self.out).unwrap_or_default()
+    }
+
+    /// What it logged so far.
+    pub fn logged(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Its process id.

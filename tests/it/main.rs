@@ -26,6 +26,7 @@ mod instances;
 mod losses;
 mod making;
 mod outage;
+mod outage_log;
 mod pause;
 mod payment_pages;
 mod reindex;

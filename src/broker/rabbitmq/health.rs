@@ -1,5 +1,5 @@
 //! Puts the states of the two connections, and what became of the last batches published, together into the broker's health, and
-//! logs each transition once. No I/O.
+//! tells its outages to the log. No I/O.
 //!
 //! A connection may stand while every message is refused (a policy that limits the queue's length, a queue without a leader).
 
@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::broker::BrokerHealth;
 use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
+use crate::outage::{Outage, Way};
 
 const STARTING: &str = "not connected yet";
 
@@ -29,6 +30,13 @@ impl Link {
         match self {
             Self::Publish => "publish",
             Self::Consume => "consume",
+        }
+    }
+
+    const fn way(self) -> Way {
+        match self {
+            Self::Publish => Way::Write,
+            Self::Consume => Way::Read,
         }
     }
 }
@@ -56,6 +64,7 @@ const REFUSAL_STANDS: Duration = Duration::from_secs(15);
 pub(super) struct HealthBoard {
     parts: Mutex<Parts>,
     sender: watch::Sender<BrokerHealth>,
+    outage: Outage,
 }
 
 #[derive(Debug)]
@@ -93,7 +102,7 @@ impl HealthBoard {
         let sender = watch::Sender::new(BrokerHealth::Down { since: now, cause: STARTING.to_owned() });
         let parts =
             Parts { publish: LinkState::Starting, consume: LinkState::Starting, refusals: Vec::new() };
-        Self { parts: Mutex::new(parts), sender }
+        Self { parts: Mutex::new(parts), sender, outage: Outage::new("RabbitMQ") }
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<BrokerHealth> {
@@ -107,11 +116,16 @@ impl HealthBoard {
             Link::Publish => &mut parts.publish,
             Link::Consume => &mut parts.consume,
         };
+        if let LinkState::Down(cause) | LinkState::Blocked(cause) = &state {
+            self.outage.failed(link.way(), cause);
+        }
         if *own == state {
             return;
         }
-        let before = std::mem::replace(own, state.clone());
-        log(link, &before, &state);
+        if state == LinkState::Up {
+            tracing::debug!(broker.link = link.as_str(), "a connection to RabbitMQ works");
+        }
+        *own = state;
         self.tell(&parts, now);
     }
 
@@ -119,7 +133,6 @@ impl HealthBoard {
     pub(super) fn accepted(&self, lane: Lane, now: Timestamp) {
         let mut parts = self.parts.lock();
         if parts.take_refusal(lane).is_some_and(|refusal| refusal.is_lasting()) {
-            tracing::info!("RabbitMQ accepts messages again");
             self.tell(&parts, now);
         }
     }
@@ -128,10 +141,9 @@ impl HealthBoard {
     pub(super) fn refused(&self, lane: Lane, cause: String, now: Timestamp) {
         let mut parts = self.parts.lock();
         let before = parts.take_refusal(lane);
-        let was_lasting = before.as_ref().is_some_and(Refusal::is_lasting);
         let refusal = Refusal { first: before.map_or(now, |before| before.first), last: now, cause };
-        if refusal.is_lasting() && !was_lasting {
-            tracing::warn!(cause = refusal.cause, "RabbitMQ does not accept messages");
+        if refusal.is_lasting() {
+            self.outage.failed(Way::Write, &refusal.cause);
         }
         parts.refusals.push((lane, refusal));
         self.tell(&parts, now);
@@ -159,6 +171,9 @@ impl HealthBoard {
             (LinkState::Starting, _) | (_, LinkState::Starting) => Some((true, STARTING.to_owned())),
             (LinkState::Blocked(cause), _) | (_, LinkState::Blocked(cause)) => Some((false, cause.clone())),
         };
+        if next.is_none() {
+            self.outage.over();
+        }
         self.sender.send_if_modified(|health| advance(health, next, now));
     }
 
@@ -188,24 +203,6 @@ fn advance(health: &mut BrokerHealth, next: Option<(bool, String)>, now: Timesta
     let changed = *health != next;
     *health = next;
     changed
-}
-
-/// One line per change; another failure to connect is no change.
-fn log(link: Link, before: &LinkState, after: &LinkState) {
-    let link = link.as_str();
-    match (before, after) {
-        (LinkState::Down(_), LinkState::Down(cause)) => {
-            tracing::debug!(broker.link = link, cause, "RabbitMQ is still out of reach");
-        }
-        (_, LinkState::Down(cause)) => {
-            tracing::warn!(broker.link = link, cause, "RabbitMQ connection lost");
-        }
-        (_, LinkState::Blocked(cause)) => {
-            tracing::warn!(broker.link = link, cause, "RabbitMQ takes no messages");
-        }
-        (_, LinkState::Starting) => {}
-        (_, LinkState::Up) => tracing::info!(broker.link = link, "RabbitMQ connection works"),
-    }
 }
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ impl PublishSession {
             // Matched by id, not by the confirm it came on.
             let id = first.properties.message_id().as_ref().map_or("", ShortString::as_str);
             let (count, reason) = (returned.len(), first.reply_text.as_str());
-            tracing::warn!(broker.message_id = id, count, reason, "RabbitMQ returned messages");
+            tracing::debug!(broker.message_id = id, count, reason, "RabbitMQ returned messages");
         }
         Ok(refused + returned.len())
     }

@@ -21,6 +21,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::domain::ids::{PaymentId, base62_decode};
 use crate::domain::time::Timestamp;
+use crate::outage::{Outage, Way};
 
 use super::document::{DocKey, PaymentDocument};
 use super::query::TermField;
@@ -50,6 +51,7 @@ struct Inner {
     building: AtomicBool,
     closed: AtomicBool,
     health: watch::Sender<SearchHealth>,
+    outage: Outage,
 }
 
 impl ElasticsearchIndex {
@@ -67,6 +69,7 @@ impl ElasticsearchIndex {
             building: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             health: watch::Sender::new(SearchHealth::Up),
+            outage: Outage::new("the search index"),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -77,7 +80,7 @@ impl ElasticsearchIndex {
     /// The server cannot be reached.
     pub async fn connect(&self) -> Result<(), SearchError> {
         let result = self.inner.ensure().await;
-        self.inner.note(result).await
+        self.inner.note(Way::Read, result).await
     }
 }
 
@@ -96,12 +99,16 @@ impl Inner {
     }
 
     /// Passes a result on and remembers whether the server answers. An index that has gone is made anew next time.
-    async fn note<T>(&self, result: Result<T, SearchError>) -> Result<T, SearchError> {
+    async fn note<T>(&self, way: Way, result: Result<T, SearchError>) -> Result<T, SearchError> {
         let down = match &result {
             Err(SearchError::Unavailable(reason)) => Some(reason.clone()),
             Err(error @ (SearchError::Internal(_) | SearchError::Backpressure)) => Some(error.to_string()),
             Ok(_) | Err(_) => None,
         };
+        match &down {
+            Some(reason) => self.outage.failed(way, reason),
+            None => self.outage.worked(way),
+        }
         if down.as_deref() == Some(MISSING) {
             *self.ensured.lock().await = false;
         }
@@ -238,7 +245,7 @@ fn read_scanned(hit: &Value) -> Option<ScannedDocument> {
 impl SearchIndex for ElasticsearchIndex {
     async fn apply(&self, documents: &[PaymentDocument]) -> Result<Applied, SearchError> {
         let result = self.inner.apply(documents).await;
-        self.inner.note(result).await
+        self.inner.note(Way::Write, result).await
     }
 
     async fn commit(&self, _: u64) -> Result<(), SearchError> {
@@ -251,23 +258,23 @@ impl SearchIndex for ElasticsearchIndex {
 
     async fn refresh(&self) -> Result<(), SearchError> {
         let result = self.inner.refresh().await;
-        self.inner.note(result).await
+        self.inner.note(Way::Read, result).await
     }
 
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage, SearchError> {
         request.validate()?;
         let result = self.inner.search(request).await;
-        self.inner.note(result).await
+        self.inner.note(Way::Read, result).await
     }
 
     async fn count(&self) -> Result<u64, SearchError> {
         let result = self.inner.count().await;
-        self.inner.note(result).await
+        self.inner.note(Way::Read, result).await
     }
 
     async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, SearchError> {
         let result = self.inner.scan(after, limit).await;
-        self.inner.note(result).await
+        self.inner.note(Way::Read, result).await
     }
 
     async fn begin_generation(&self) -> Result<Box<dyn Generation>, SearchError> {
@@ -278,7 +285,7 @@ impl SearchIndex for ElasticsearchIndex {
         // From here on dropping the generation, even half made, lets the next one begin.
         let mut generation = ElasticsearchGeneration { inner: Arc::clone(&self.inner), index: String::new() };
         let created = indices::create(&self.inner.client, &self.inner.settings).await;
-        generation.index = self.inner.note(created).await?;
+        generation.index = self.inner.note(Way::Write, created).await?;
         Ok(Box::new(generation))
     }
 

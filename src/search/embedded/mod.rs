@@ -25,6 +25,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::domain::ids::PaymentId;
 use crate::domain::time::Timestamp;
+use crate::outage::{Outage, Way};
 
 use super::document::{DocKey, PaymentDocument};
 use super::request::{Cursor, Hit, SearchPage, SearchRequest, Total};
@@ -57,6 +58,7 @@ struct Inner {
     building: AtomicBool,
     searches: Semaphore,
     health: watch::Sender<SearchHealth>,
+    outage: Outage,
 }
 
 impl EmbeddedIndex {
@@ -77,6 +79,7 @@ impl EmbeddedIndex {
                 building: AtomicBool::new(false),
                 searches: Semaphore::new(SEARCHES_MAX),
                 health: watch::Sender::new(SearchHealth::Up),
+                outage: Outage::new("the search index"),
             })
         });
         Ok(Self { inner: Arc::new(inner.await?) })
@@ -124,11 +127,15 @@ impl Inner {
     }
 
     /// Passes a result on and remembers whether the index works.
-    fn note<T>(&self, result: Result<T, SearchError>) -> Result<T, SearchError> {
+    fn note<T>(&self, way: Way, result: Result<T, SearchError>) -> Result<T, SearchError> {
         let down = match &result {
             Err(error @ (SearchError::Internal(_) | SearchError::Unavailable(_))) => Some(error.to_string()),
             Ok(_) | Err(_) => None,
         };
+        match &down {
+            Some(reason) => self.outage.failed(way, reason),
+            None => self.outage.worked(way),
+        }
         self.health.send_if_modified(|health| match (down, &*health) {
             (Some(reason), SearchHealth::Up) => {
                 *health = SearchHealth::Down { since: Timestamp::now(), reason };
@@ -151,7 +158,7 @@ impl Inner {
         let _permit = self.searches.acquire().await.map_err(|_| SearchError::Closed)?;
         let live = self.live();
         let result = blocking(move || work(&live, &live.reader.searcher())).await;
-        self.note(result)
+        self.note(Way::Read, result)
     }
 }
 
@@ -159,12 +166,12 @@ impl Inner {
 impl SearchIndex for EmbeddedIndex {
     async fn apply(&self, documents: &[PaymentDocument]) -> Result<Applied, SearchError> {
         let result = ask(&self.inner.live(), |answer| Call::Apply(documents.to_vec(), answer)).await;
-        self.inner.note(result)
+        self.inner.note(Way::Write, result)
     }
 
     async fn commit(&self, position: u64) -> Result<(), SearchError> {
         let result = ask(&self.inner.live(), |answer| Call::Commit(Some(position), answer)).await;
-        self.inner.note(result)
+        self.inner.note(Way::Write, result)
     }
 
     async fn committed_position(&self) -> Result<Option<u64>, SearchError> {
@@ -174,7 +181,7 @@ impl SearchIndex for EmbeddedIndex {
 
     async fn refresh(&self) -> Result<(), SearchError> {
         let result = ask(&self.inner.live(), |answer| Call::Commit(None, answer)).await;
-        self.inner.note(result)
+        self.inner.note(Way::Write, result)
     }
 
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage, SearchError> {
