@@ -164,6 +164,10 @@ id!(
     InstanceId, "inst_"
 );
 id!(
+    /// A store and everything in it; made with it, and never again.
+    InstallationId, "installation_"
+);
+id!(
     /// An upload of payments as CSV.
     ImportId, "imp_"
 );

@@ -12,11 +12,14 @@ use tokio::time::Instant;
 
 use super::batch::Batch;
 use super::follower::{Reader, ReaderError};
+use super::mirror::{self, Mirror};
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;
-use crate::engine::{Counters, journal};
-use crate::search::{Names, PaymentDocument, SearchError, SearchIndex};
+use crate::engine::Counters;
+use crate::search::{Filling, Names, PaymentDocument, SearchError, SearchIndex};
 use crate::store::Store;
+
+pub use super::rebuild::{catch_up, rebuild};
 
 /// The name of the cursor and the lease.
 pub const NAME: &str = "index";
@@ -29,8 +32,6 @@ const BUSY_COMMIT_EVERY: Duration = Duration::from_millis(1_000);
 /// Past so many payments held back, everything is written.
 const PENDING_MAX: usize = 20_000;
 const APPLY_MAX: usize = 1_000;
-const REBUILD_PAGE: u32 = 1_000;
-const CATCH_UP_PAGE: u32 = 64;
 
 /// Hears which payments have become searchable.
 pub trait IndexListener: Send + Sync + 'static {
@@ -55,6 +56,7 @@ pub struct Index {
     /// Committed up to here.
     safe: u64,
     committed_at: Instant,
+    mirror: Mirror,
 }
 
 struct Pending {
@@ -87,6 +89,7 @@ impl Index {
             applied: Vec::new(),
             safe: 0,
             committed_at: Instant::now(),
+            mirror: Mirror::default(),
         }
     }
 
@@ -151,6 +154,17 @@ impl Index {
         Ok(())
     }
 
+    /// Whether the store was emptied, exchanged or put back since the index was written.
+    async fn mirrors_another_past(&self, head: u64) -> Result<bool, ReaderError> {
+        let difference = mirror::difference(self.store.as_ref(), self.search.as_ref(), head).await?;
+        if let Some(why) = &difference {
+            tracing::warn!(why, "the search index does not mirror this store and is built anew from it");
+            // What serves holds payments that never were: until it is gone, search says that it cannot answer.
+            self.search.note_filling(Filling::default());
+        }
+        Ok(difference.is_some())
+    }
+
     async fn commit_due(&mut self) -> Result<(), ReaderError> {
         let every = if self.applied.len() < BUSY_FROM { COMMIT_EVERY } else { BUSY_COMMIT_EVERY };
         if self.committed_at.elapsed() < every { Ok(()) } else { self.commit().await }
@@ -162,73 +176,13 @@ impl Index {
         if self.applied.is_empty() && position == self.safe {
             return Ok(());
         }
+        self.mirror.tell_now_and_then(self.store.as_ref(), self.search.as_ref(), position).await?;
         self.search.commit(position).await?;
         self.committed_at = Instant::now();
         self.safe = position;
         self.listener.indexed(&self.applied);
         self.applied.clear();
         Ok(())
-    }
-}
-
-/// Builds the index anew from the store while the old one serves. Returns how many documents it has, and the place in
-/// the line after which the journal has to be read again.
-///
-/// # Errors
-/// If the store or the index fails; the old index goes on serving then.
-pub async fn rebuild(
-    store: &dyn Store,
-    search: &dyn SearchIndex,
-    names: &(dyn Names + Send + Sync),
-) -> Result<(usize, u64), ReaderError> {
-    let position = store.head().await?;
-    let generation = search.begin_generation().await?;
-    let (mut after, mut count) = (None, 0);
-    loop {
-        let page = store.payment_scan(after, REBUILD_PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id());
-        let documents: Vec<PaymentDocument> =
-            page.iter().flat_map(|payment| PaymentDocument::of(payment, names)).collect();
-        generation.apply(&documents).await?;
-        count += documents.len();
-    }
-    generation.finish(position).await?;
-    Ok((count, position))
-}
-
-/// Applies what the line has done after `position`, for a rebuild beside a server whose own reader wrote it to the old
-/// generation. Returns the head it has reached.
-///
-/// # Errors
-/// If the store or the index fails.
-pub async fn catch_up(
-    store: &dyn Store,
-    search: &dyn SearchIndex,
-    names: &(dyn Names + Send + Sync),
-    mut position: u64,
-) -> Result<u64, ReaderError> {
-    loop {
-        let records = store.journal_read(position, CATCH_UP_PAGE).await?;
-        let Some(last) = records.last() else {
-            search.commit(position).await?;
-            return Ok(position);
-        };
-        position = last.seq;
-        let mut touched = Vec::new();
-        for record in &records {
-            let entries =
-                journal::decode(&record.body).map_err(|error| ReaderError::Broken(error.to_string()))?;
-            touched.extend(entries.iter().map(|entry| entry.payment));
-        }
-        touched.sort_unstable();
-        touched.dedup();
-        for chunk in touched.chunks(APPLY_MAX) {
-            let payments = store.payment_get(chunk).await?;
-            let documents: Vec<PaymentDocument> =
-                payments.iter().flat_map(|payment| PaymentDocument::of(payment, names)).collect();
-            search.apply(&documents).await?;
-        }
     }
 }
 
@@ -239,6 +193,7 @@ impl From<SearchError> for ReaderError {
             SearchError::Unavailable(_)
             | SearchError::Backpressure
             | SearchError::Internal(_)
+            | SearchError::Filling(_)
             | SearchError::Busy
             | SearchError::Closed => Self::Expected(error.to_string()),
             SearchError::Rejected(_) | SearchError::BadRequest(_) => Self::Broken(error.to_string()),
@@ -252,12 +207,13 @@ impl Reader for Index {
         NAME
     }
 
-    async fn begin(&mut self, stored: u64, _head: u64) -> Result<u64, ReaderError> {
+    async fn begin(&mut self, stored: u64, head: u64) -> Result<u64, ReaderError> {
         self.pending.clear();
         self.ready.clear();
         self.applied.clear();
-        if self.search.needs_rebuild() {
-            // New, lost or of another shape. What is committed meanwhile is read from the journal afterwards.
+        self.mirror = Mirror::default();
+        if self.search.needs_rebuild() || self.mirrors_another_past(head).await? {
+            // What is committed meanwhile is read from the journal afterwards.
             let names: &(dyn Names + Send + Sync) = self.names.as_ref();
             let (documents, position) = rebuild(self.store.as_ref(), self.search.as_ref(), names).await?;
             tracing::info!(documents, "the search index was built from the store");
@@ -296,6 +252,7 @@ impl Reader for Index {
     async fn finish(&mut self) -> Result<(), ReaderError> {
         self.ready.extend(self.pending.keys());
         self.write_ready().await?;
+        mirror::tell(self.store.as_ref(), self.search.as_ref(), self.read).await?;
         self.commit().await
     }
 

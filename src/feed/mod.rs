@@ -11,6 +11,8 @@ pub mod follower;
 pub mod index;
 pub mod live;
 pub mod live_reader;
+mod mirror;
+mod rebuild;
 pub mod ring;
 pub mod system;
 

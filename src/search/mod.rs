@@ -9,17 +9,23 @@ mod aggregations;
 pub mod document;
 pub mod elasticsearch;
 pub mod embedded;
+mod health;
+mod mirror;
 pub mod query;
 pub mod request;
 pub mod settings;
 pub mod text;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use crate::domain::ids::PaymentId;
 use crate::domain::time::Timestamp;
 
 pub use document::{DocKey, Names, PaymentDocument};
+pub use mirror::{Filling, Mirrored};
 pub use query::{Query, QueryError};
 pub use request::{
     Bucket, CurrencySums, Cursor, Facets, HistogramSpec, Hit, SearchPage, SearchRequest, SearchSeries,
@@ -30,6 +36,9 @@ pub use settings::{SearchKind, SearchSettings};
 /// Counts the shape of the index. Raised whenever the mapping or what is indexed changes: an index of another shape is
 /// rebuilt.
 pub const SCHEMA_VERSION: u32 = 3;
+
+/// How long a search waits for an index that is nearly filled.
+const FILLED_WITHIN: Duration = Duration::from_secs(1);
 
 /// An index of payments.
 ///
@@ -62,13 +71,49 @@ pub trait SearchIndex: Send + Sync + 'static {
     /// The index could not be read.
     async fn committed_position(&self) -> Result<Option<u64>, SearchError>;
 
+    /// The place in a store's past that the last commit kept; `None` if it kept none.
+    ///
+    /// # Errors
+    /// The index could not be read.
+    async fn mirrored(&self) -> Result<Option<Mirrored>, SearchError> {
+        Ok(None)
+    }
+
+    /// Keeps this place with one of the next commits, and with the next generation that finishes.
+    fn note_mirrored(&self, _mirrored: Mirrored) {}
+
+    /// The payments that changed last, as far as the index knows, with their versions in it; at most `limit`.
+    ///
+    /// # Errors
+    /// The index could not be read.
+    async fn newest(&self, _limit: usize) -> Result<Vec<(PaymentId, u64)>, SearchError> {
+        Ok(Vec::new())
+    }
+
     /// Makes what was applied searchable now, without moving the position.
     ///
     /// # Errors
     /// The index could not be written or reached.
     async fn refresh(&self) -> Result<(), SearchError>;
 
-    /// Finds payments of one owner.
+    /// Finds payments of one owner, for people and programs: says that it cannot yet while the index is being filled, since an answer
+    /// that holds a part would pass for all there is.
+    ///
+    /// # Errors
+    /// [`SearchError::Filling`], and as [`SearchIndex::search`].
+    async fn find(&self, request: &SearchRequest) -> Result<SearchPage, SearchError> {
+        let mut filling = self.filling();
+        // A new index of a few payments is filled in a moment.
+        let filled = async { filling.wait_for(Option::is_none).await.is_ok() };
+        let waited = tokio::time::timeout(FILLED_WITHIN, filled).await;
+        let left = *self.filling().borrow();
+        match left.filter(|_| waited.is_err()) {
+            Some(filling) => Err(SearchError::Filling(filling)),
+            None => self.search(request).await,
+        }
+    }
+
+    /// Finds payments of one owner, whatever the index holds.
     ///
     /// # Errors
     /// [`SearchError::BadRequest`] for a limit, cursor or histogram that makes no sense; else the index failed.
@@ -94,8 +139,16 @@ pub trait SearchIndex: Send + Sync + 'static {
     /// [`SearchError::Busy`] if one is under way in this process; else the index could not be made.
     async fn begin_generation(&self) -> Result<Box<dyn Generation>, SearchError>;
 
-    /// Whether the index was found missing, damaged or of another shape and stands empty until it is rebuilt.
+    /// Whether the index has to be built anew: it was found missing, damaged or of another shape, or somebody asked for it.
     fn needs_rebuild(&self) -> bool;
+
+    /// How far filling has come, while what serves is not yet what the store holds; `None` while it is, as far as known.
+    fn filling(&self) -> watch::Receiver<Option<Filling>> {
+        watch::channel(None).1
+    }
+
+    /// What serves is not what the store holds, and filling it anew has come so far. Stands until a generation finishes.
+    fn note_filling(&self, _filling: Filling) {}
 
     /// Whether the index answers, as last seen.
     fn health(&self) -> watch::Receiver<SearchHealth>;
@@ -174,6 +227,9 @@ pub enum SearchError {
     /// The request makes no sense.
     #[error("{0}")]
     BadRequest(&'static str),
+    /// It has yet to be filled from the store.
+    #[error("the search index is being filled: {0}")]
+    Filling(Filling),
     /// Another generation is being built.
     #[error("a new generation of the search index is already being built")]
     Busy,

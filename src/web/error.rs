@@ -326,6 +326,9 @@ impl From<SearchError> for ApiError {
                 tracing::debug!(error.cause = %error, "search failed");
                 Self::internal()
             }
+            SearchError::Filling(filling) => Self::unavailable(format!(
+                "Search is being filled from the store: {filling}. Payments are not affected."
+            )),
             SearchError::Backpressure
             | SearchError::Unavailable(_)
             | SearchError::Busy

@@ -502,8 +502,9 @@ impl Store for SimStore {
         Ok(())
     }
 
-    async fn installation_set_once(&self, _name: &str, _value: &[u8]) -> StoreResult<Vec<u8>> {
-        not_simulated()
+    async fn installation_set_once(&self, name: &str, value: &[u8]) -> StoreResult<Vec<u8>> {
+        let mut data = self.data.lock();
+        Ok(data.installation.entry(name.to_owned()).or_insert_with(|| value.to_vec()).clone())
     }
 
     async fn migrate(&self) -> StoreResult<Vec<String>> {

@@ -83,6 +83,8 @@ async fn send<'a>(
             409 => applied.stale += 1,
             429 | 503 => refused.push(document),
             404 => return Err(SearchError::Unavailable(MISSING.to_owned())),
+            // The index takes nothing at all, because the disk is full for example: that is no fault of the document.
+            _ if item.index.is_blocked() => return Err(SearchError::Unavailable(item.index.reason())),
             _ => rejected.push(RejectedDocument { key: document.key, reason: item.index.reason() }),
         }
     }
@@ -127,6 +129,10 @@ struct BulkError {
 }
 
 impl BulkOutcome {
+    fn is_blocked(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.r#type == "cluster_block_exception")
+    }
+
     fn reason(&self) -> String {
         let error = self.error.as_ref().map(|error| format!("{}: {}", error.r#type, error.reason));
         error.unwrap_or_else(|| format!("status {}", self.status))

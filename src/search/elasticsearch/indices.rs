@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use crate::domain::time::Timestamp;
 use crate::search::settings::SearchSettings;
-use crate::search::{SCHEMA_VERSION, SearchError};
+use crate::search::{Mirrored, SCHEMA_VERSION, SearchError};
 
 use super::client::{Client, Method};
-use super::mapping::{index_body, meta};
+use super::mapping::{index_body, meta, read_meta};
 
 /// When an index without the alias is taken for one that nobody builds any more, in microseconds.
 const ABANDONED_AFTER_MICROS: i64 = 86_400_000_000;
@@ -43,14 +43,43 @@ pub(super) async fn ensure(client: &Client, settings: &SearchSettings) -> Result
 
 /// Whether what serves is of another shape or was never filled; `None` if nothing serves.
 async fn incomplete(client: &Client, alias: &str) -> Result<Option<bool>, SearchError> {
+    Ok(serving(client, alias).await?.map(|serving| !serving.complete))
+}
+
+/// What serves says of itself.
+pub(super) struct Serving {
+    /// Whether it has this program's shape and was once filled.
+    pub complete: bool,
+    /// Which past it mirrors, as last told.
+    pub mirrored: Option<Mirrored>,
+}
+
+/// What is behind the alias; `None` if nothing is.
+pub(super) async fn serving(client: &Client, alias: &str) -> Result<Option<Serving>, SearchError> {
     let query = [("filter_path", "*.mappings._meta")];
     let answer = client.send(Method::Get, &format!("/{alias}/_mapping"), &query, None).await?;
     if answer.status == 404 {
         return Ok(None);
     }
     let answer = answer.json()?;
-    let complete = |index: &Value| index.pointer("/mappings/_meta") == Some(&meta(true));
-    Ok(Some(!answer.as_object().is_some_and(|indices| !indices.is_empty() && indices.values().all(complete))))
+    let mut found = answer.as_object().into_iter().flatten();
+    let read = |(_, index): (&String, &Value)| read_meta(index.pointer("/mappings/_meta"));
+    Ok(Some(match (found.next().map(read), found.next()) {
+        (Some((complete, mirrored)), None) => Serving { complete, mirrored },
+        // Nothing that says of itself what it is, or more than one index behind the alias.
+        (_, _) => Serving { complete: false, mirrored: None },
+    }))
+}
+
+/// Lets what serves, which is complete, say which past it mirrors.
+pub(super) async fn tell_mirrored(
+    client: &Client,
+    settings: &SearchSettings,
+    mirrored: Mirrored,
+) -> Result<(), SearchError> {
+    let mapping = json!({ "_meta": meta(true, Some(mirrored)) });
+    let path = format!("/{}/_mapping", alias(settings));
+    client.send_json(Method::Put, &path, &mapping).await?.success().map(drop)
 }
 
 fn refresh_interval(settings: &SearchSettings) -> String {
@@ -91,12 +120,17 @@ pub(super) async fn remove(client: &Client, index: &str) -> Result<(), SearchErr
 }
 
 /// Lets `index` serve and removes what served before, in one step.
-pub(super) async fn flip(client: &Client, settings: &SearchSettings, index: &str) -> Result<(), SearchError> {
+pub(super) async fn flip(
+    client: &Client,
+    settings: &SearchSettings,
+    index: &str,
+    mirrored: Option<Mirrored>,
+) -> Result<(), SearchError> {
     let alias = alias(settings);
     let refresh = json!({ "index": { "refresh_interval": refresh_interval(settings) } });
     client.send_json(Method::Put, &format!("/{index}/_settings"), &refresh).await?.success()?;
     client.send(Method::Post, &format!("/{index}/_refresh"), &[], None).await?.success()?;
-    let mapping = json!({ "_meta": meta(true) });
+    let mapping = json!({ "_meta": meta(true, mirrored) });
     client.send_json(Method::Put, &format!("/{index}/_mapping"), &mapping).await?.success()?;
     let mut actions = vec![json!({ "add": { "index": index, "alias": alias } })];
     let serving = client.send(Method::Get, &format!("/_alias/{alias}"), &[], None).await?;

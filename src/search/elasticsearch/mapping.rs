@@ -1,11 +1,12 @@
 //! The Elasticsearch mapping: the same fields, under the same names, as the tantivy schema. Core field types only, which
 //! every installation has.
 
+use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
-use crate::search::SCHEMA_VERSION;
 use crate::search::query::{NumberField, TermField};
 use crate::search::settings::SearchSettings;
+use crate::search::{Mirrored, SCHEMA_VERSION};
 
 /// Fields that no query names.
 pub(super) const DIGEST: &str = "digest";
@@ -20,13 +21,21 @@ pub(super) fn index_body(settings: &SearchSettings, refresh: &str) -> Value {
             "number_of_replicas": settings.replicas,
             "refresh_interval": refresh,
         },
-        "mappings": { "dynamic": false, "_meta": meta(false), "properties": properties() },
+        "mappings": { "dynamic": false, "_meta": meta(false, None), "properties": properties() },
     })
 }
 
-/// What an index says of itself: its shape, and whether it was once filled from the store.
-pub(super) fn meta(complete: bool) -> Value {
-    json!({ "schema": SCHEMA_VERSION, "complete": complete })
+/// What an index says of itself: its shape, whether it was once filled from the store, and which past it mirrors.
+pub(super) fn meta(complete: bool, mirrored: Option<Mirrored>) -> Value {
+    json!({ "schema": SCHEMA_VERSION, "complete": complete, "mirrored": mirrored })
+}
+
+/// What [`meta`] said, read back: whether the index is complete and of this shape, and what it mirrors.
+pub(super) fn read_meta(meta: Option<&Value>) -> (bool, Option<Mirrored>) {
+    let Some(meta) = meta else { return (false, None) };
+    let ours = meta.get("schema") == Some(&json!(SCHEMA_VERSION));
+    let complete = ours && meta.get("complete") == Some(&Value::Bool(true));
+    (complete, meta.get("mirrored").and_then(|mirrored| Mirrored::deserialize(mirrored).ok()))
 }
 
 fn properties() -> Map<String, Value> {

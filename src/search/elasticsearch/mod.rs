@@ -2,7 +2,8 @@
 //!
 //! The server may be away at any time, at the start too: every call makes sure of the index first, fails with
 //! [`SearchError::Unavailable`] and can be repeated. Versions are kept by the server itself (`version_type: external`), so
-//! several instances may write. The reader's position is not kept here but in the store. Uses core features of
+//! several instances may write. The reader's position is not kept here but in the store; the index says now and then which past
+//! it mirrors, and whether it is complete, for another instance may have filled it. Uses core features of
 //! Elasticsearch 8 only: no plugins, no scripts, no `_reindex`.
 
 mod bulk;
@@ -10,9 +11,11 @@ mod client;
 mod compile;
 mod indices;
 mod mapping;
+mod past;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -20,14 +23,16 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, watch};
 
 use crate::domain::ids::{PaymentId, base62_decode};
-use crate::domain::time::Timestamp;
-use crate::outage::{Outage, Way};
 
 use super::document::{DocKey, PaymentDocument};
+use super::health::{Board, Deed};
 use super::query::TermField;
 use super::request::{Cursor, Hit, SearchPage, SearchRequest, Total};
 use super::settings::SearchSettings;
-use super::{Applied, Generation, ScannedDocument, SearchError, SearchHealth, SearchIndex, aggregations};
+use super::{
+    Applied, Filling, Generation, Mirrored, ScannedDocument, SearchError, SearchHealth, SearchIndex,
+    aggregations,
+};
 
 use bulk::MISSING;
 use client::{Client, Method};
@@ -50,8 +55,12 @@ struct Inner {
     needs_rebuild: AtomicBool,
     building: AtomicBool,
     closed: AtomicBool,
-    health: watch::Sender<SearchHealth>,
-    outage: Outage,
+    health: Board,
+    filling: watch::Sender<Option<Filling>>,
+    /// What to tell the index, and when it was told last.
+    mirrored: parking_lot::Mutex<(Option<Mirrored>, Option<Instant>)>,
+    /// When it was last asked whether it is complete.
+    asked: Mutex<Option<Instant>>,
 }
 
 impl ElasticsearchIndex {
@@ -68,8 +77,10 @@ impl ElasticsearchIndex {
             needs_rebuild: AtomicBool::new(false),
             building: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            health: watch::Sender::new(SearchHealth::Up),
-            outage: Outage::new("the search index"),
+            health: Board::new(),
+            filling: watch::Sender::new(None),
+            mirrored: parking_lot::Mutex::default(),
+            asked: Mutex::new(None),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -80,7 +91,7 @@ impl ElasticsearchIndex {
     /// The server cannot be reached.
     pub async fn connect(&self) -> Result<(), SearchError> {
         let result = self.inner.ensure().await;
-        self.inner.note(Way::Read, result).await
+        self.inner.note(Deed::Read, result).await
     }
 }
 
@@ -93,36 +104,23 @@ impl Inner {
         if !*ensured {
             let incomplete = indices::ensure(&self.client, &self.settings).await?;
             self.needs_rebuild.store(incomplete, Ordering::Release);
+            self.filling.send_replace(incomplete.then(Filling::default));
             *ensured = true;
         }
         Ok(())
     }
 
-    /// Passes a result on and remembers whether the server answers. An index that has gone is made anew next time.
-    async fn note<T>(&self, way: Way, result: Result<T, SearchError>) -> Result<T, SearchError> {
+    /// Passes a result on and remembers what it says of the server. An index that has gone is made anew next time.
+    async fn note<T>(&self, deed: Deed, result: Result<T, SearchError>) -> Result<T, SearchError> {
         let down = match &result {
             Err(SearchError::Unavailable(reason)) => Some(reason.clone()),
             Err(error @ (SearchError::Internal(_) | SearchError::Backpressure)) => Some(error.to_string()),
             Ok(_) | Err(_) => None,
         };
-        match &down {
-            Some(reason) => self.outage.failed(way, reason),
-            None => self.outage.worked(way),
-        }
         if down.as_deref() == Some(MISSING) {
             *self.ensured.lock().await = false;
         }
-        self.health.send_if_modified(|health| match (down, &*health) {
-            (Some(reason), SearchHealth::Up) => {
-                *health = SearchHealth::Down { since: Timestamp::now(), reason };
-                true
-            }
-            (None, SearchHealth::Down { .. }) => {
-                *health = SearchHealth::Up;
-                true
-            }
-            (Some(_), SearchHealth::Down { .. }) | (None, SearchHealth::Up) => false,
-        });
+        self.health.note(deed, down);
         result
     }
 
@@ -245,11 +243,36 @@ fn read_scanned(hit: &Value) -> Option<ScannedDocument> {
 impl SearchIndex for ElasticsearchIndex {
     async fn apply(&self, documents: &[PaymentDocument]) -> Result<Applied, SearchError> {
         let result = self.inner.apply(documents).await;
-        self.inner.note(Way::Write, result).await
+        match (documents.is_empty(), result) {
+            // Nothing was sent.
+            (true, Ok(applied)) => Ok(applied),
+            (_, result) => self.inner.note(Deed::Write, result).await,
+        }
     }
 
     async fn commit(&self, _: u64) -> Result<(), SearchError> {
-        if self.inner.closed.load(Ordering::Acquire) { Err(SearchError::Closed) } else { Ok(()) }
+        if self.inner.closed.load(Ordering::Acquire) {
+            return Err(SearchError::Closed);
+        }
+        if let Err(error) = self.inner.tell_mirrored().await {
+            // What was applied is safe all the same, and it is told next time.
+            tracing::debug!(search.error = %error, "search.mirrored_not_told");
+        }
+        Ok(())
+    }
+
+    async fn mirrored(&self) -> Result<Option<Mirrored>, SearchError> {
+        let result = self.inner.mirrored().await;
+        self.inner.note(Deed::Read, result).await
+    }
+
+    fn note_mirrored(&self, mirrored: Mirrored) {
+        self.inner.mirrored.lock().0 = Some(mirrored);
+    }
+
+    async fn newest(&self, limit: usize) -> Result<Vec<(PaymentId, u64)>, SearchError> {
+        let result = self.inner.newest(limit).await;
+        self.inner.note(Deed::Read, result).await
     }
 
     async fn committed_position(&self) -> Result<Option<u64>, SearchError> {
@@ -258,23 +281,24 @@ impl SearchIndex for ElasticsearchIndex {
 
     async fn refresh(&self) -> Result<(), SearchError> {
         let result = self.inner.refresh().await;
-        self.inner.note(Way::Read, result).await
+        self.inner.note(Deed::Read, result).await
     }
 
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage, SearchError> {
         request.validate()?;
         let result = self.inner.search(request).await;
-        self.inner.note(Way::Read, result).await
+        self.inner.note(Deed::Read, result).await
     }
 
     async fn count(&self) -> Result<u64, SearchError> {
+        self.inner.ask_whether_filled().await;
         let result = self.inner.count().await;
-        self.inner.note(Way::Read, result).await
+        self.inner.note(Deed::Read, result).await
     }
 
     async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, SearchError> {
         let result = self.inner.scan(after, limit).await;
-        self.inner.note(Way::Read, result).await
+        self.inner.note(Deed::Read, result).await
     }
 
     async fn begin_generation(&self) -> Result<Box<dyn Generation>, SearchError> {
@@ -285,12 +309,20 @@ impl SearchIndex for ElasticsearchIndex {
         // From here on dropping the generation, even half made, lets the next one begin.
         let mut generation = ElasticsearchGeneration { inner: Arc::clone(&self.inner), index: String::new() };
         let created = indices::create(&self.inner.client, &self.inner.settings).await;
-        generation.index = self.inner.note(Way::Write, created).await?;
+        generation.index = self.inner.note(Deed::Write, created).await?;
         Ok(Box::new(generation))
     }
 
     fn needs_rebuild(&self) -> bool {
-        self.inner.needs_rebuild.load(Ordering::Acquire)
+        self.inner.needs_rebuild()
+    }
+
+    fn filling(&self) -> watch::Receiver<Option<Filling>> {
+        self.inner.filling.subscribe()
+    }
+
+    fn note_filling(&self, filling: Filling) {
+        self.inner.filling.send_replace(Some(filling));
     }
 
     fn health(&self) -> watch::Receiver<SearchHealth> {
@@ -311,12 +343,15 @@ struct ElasticsearchGeneration {
 #[async_trait]
 impl Generation for ElasticsearchGeneration {
     async fn apply(&self, documents: &[PaymentDocument]) -> Result<Applied, SearchError> {
-        bulk::apply(&self.inner.client, &self.index, false, documents).await
+        let applied = bulk::apply(&self.inner.client, &self.index, false, documents).await;
+        self.inner.note(Deed::Write, applied).await
     }
 
     async fn finish(self: Box<Self>, _: u64) -> Result<(), SearchError> {
-        indices::flip(&self.inner.client, &self.inner.settings, &self.index).await?;
-        self.inner.needs_rebuild.store(false, Ordering::Release);
+        let mirrored = self.inner.mirrored.lock().0;
+        let flipped = indices::flip(&self.inner.client, &self.inner.settings, &self.index, mirrored).await;
+        self.inner.note(Deed::Write, flipped).await?;
+        self.inner.filled();
         Ok(())
     }
 

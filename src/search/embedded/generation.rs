@@ -5,17 +5,21 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tantivy::{Index, IndexReader, ReloadPolicy, TantivyError};
+use tantivy::index::SegmentComponent;
+use tantivy::{Index, IndexReader, IndexSettings, ReloadPolicy, TantivyError};
 use tokio::sync::mpsc;
 
 use crate::domain::time::Timestamp;
 use crate::search::{SCHEMA_VERSION, SearchError};
 
+use super::files::Files;
 use super::schema::{Fields, schema};
 use super::writer::{Call, Payload, internal, spawn};
 
 const CURRENT: &str = "CURRENT";
 const ASIDE: &str = "damaged-";
+/// How often files are looked at before they count as damaged.
+const LOOKS: usize = 3;
 /// Stands in the index's directory while someone waits for it to be built anew.
 const REBUILD: &str = "REBUILD";
 
@@ -25,12 +29,18 @@ pub(super) struct Live {
     pub fields: Fields,
     pub reader: IndexReader,
     pub index: Index,
+    pub files: Files,
     /// Emptied on closing, which ends the thread.
     calls: parking_lot::Mutex<Option<mpsc::Sender<Call>>>,
     thread: parking_lot::Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
 impl Live {
+    /// Whether the writer has ended though nobody closed it.
+    pub(super) fn writer_is_gone(&self) -> bool {
+        self.thread.lock().as_ref().is_some_and(std::thread::JoinHandle::is_finished)
+    }
+
     /// The way to the writer, unless it was closed.
     pub(super) fn calls(&self) -> Result<mpsc::Sender<Call>, SearchError> {
         self.calls.lock().clone().ok_or(SearchError::Closed)
@@ -48,21 +58,30 @@ impl Live {
     /// Closes it and removes its files. Searches that still run keep theirs open.
     pub(super) fn remove(&self) {
         self.close();
-        if let Err(error) = fs::remove_dir_all(&self.directory) {
-            tracing::warn!(search.error = %error, "search.old_generation_left");
+        match fs::remove_dir_all(&self.directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(search.error = %error, "search.old_generation_left");
+            }
+            Ok(()) | Err(_) => {}
         }
+    }
+
+    /// The name of its directory.
+    fn name(&self) -> &str {
+        self.directory.file_name().and_then(|name| name.to_str()).unwrap_or_default()
     }
 
     fn open(directory: PathBuf, memory_bytes: usize) -> tantivy::Result<Self> {
         let (schema, fields) = schema();
-        let index = Index::open_in_dir(&directory)?;
+        let files = Files::open(&directory)?;
+        let index = Index::open(files.clone())?;
         if index.schema() != schema {
             return Err(TantivyError::SchemaError("of another version".to_owned()));
         }
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let (calls, thread) = spawn(&index, reader.clone(), fields, memory_bytes)?;
         let (calls, thread) = (Some(calls).into(), Some(thread).into());
-        Ok(Self { directory, fields, reader, index, calls, thread })
+        Ok(Self { directory, fields, reader, index, files, calls, thread })
     }
 }
 
@@ -107,7 +126,8 @@ pub(super) fn open_for_reading(root: &Path) -> Result<Option<(IndexReader, Field
         return Ok(None);
     };
     let (expected, fields) = schema();
-    let index = Index::open_in_dir(root.join(name.trim())).map_err(internal)?;
+    let files = Files::open(&root.join(name.trim())).map_err(|error| internal(error.into()))?;
+    let index = Index::open(files).map_err(internal)?;
     if index.schema() != expected {
         return Err(SearchError::Internal("the index is of another version".to_owned()));
     }
@@ -115,11 +135,62 @@ pub(super) fn open_for_reading(root: &Path) -> Result<Option<(IndexReader, Field
     Ok(Some((reader, fields)))
 }
 
+/// An empty generation to be filled while `live` serves. Those that were begun and given up go.
+pub(super) fn create_beside(root: &Path, live: &Live, memory_bytes: usize) -> Result<Live, SearchError> {
+    let io = |error: io::Error| SearchError::Unavailable(format!("{}: {error}", root.display()));
+    fs::create_dir_all(root).map_err(io)?;
+    remove_others(root, live.name()).map_err(io)?;
+    create(root, memory_bytes)
+}
+
+/// Why the files of the generation that serves are not what they were; `None` while they are.
+pub(super) fn damage(root: &Path, live: &Live) -> Option<String> {
+    // A merge may replace files between the list of them and a look at each. It does not do so again and again.
+    let mut found = None;
+    for _ in 0..LOOKS {
+        found = look(root, live);
+        found.as_ref()?;
+    }
+    found
+}
+
+fn look(root: &Path, live: &Live) -> Option<String> {
+    if live.writer_is_gone() {
+        return Some("the thread that writes it has ended".to_owned());
+    }
+    match fs::read_to_string(root.join(CURRENT)) {
+        Ok(name) if name.trim() == live.name() => {}
+        Ok(_) => return Some("another generation stands in its place".to_owned()),
+        Err(error) => return Some(format!("{}: {error}", root.join(CURRENT).display())),
+    }
+    let segments = match live.index.searchable_segment_metas() {
+        Ok(segments) => segments,
+        Err(error) => return Some(error.to_string()),
+    };
+    let parts = || [SegmentComponent::Terms, SegmentComponent::Postings, SegmentComponent::FastFields];
+    let files = segments.iter().flat_map(|segment| parts().map(|part| segment.relative_path(part)));
+    for file in files {
+        let path = live.directory.join(&file);
+        match fs::metadata(&path) {
+            Ok(found) if live.files.bytes_of(&file).is_none_or(|bytes| bytes as u64 == found.len()) => {}
+            Ok(_) => return Some(format!("{} was cut short", path.display())),
+            Err(error) => return Some(format!("{}: {error}", path.display())),
+        }
+    }
+    None
+}
+
+/// Whether any file of it does not hold what was written. Reads all of them.
+pub(super) fn is_corrupt(live: &Live) -> bool {
+    live.index.validate_checksum().is_ok_and(|damaged| !damaged.is_empty())
+}
+
 /// An empty generation that does not serve yet.
-pub(super) fn create(root: &Path, memory_bytes: usize) -> Result<Live, SearchError> {
+fn create(root: &Path, memory_bytes: usize) -> Result<Live, SearchError> {
     let directory = root.join(format!("v{SCHEMA_VERSION}-{}", Timestamp::now().micros()));
     fs::create_dir_all(&directory).map_err(|error| SearchError::Unavailable(error.to_string()))?;
-    Index::create_in_dir(&directory, schema().0).map_err(internal)?;
+    let files = Files::open(&directory).map_err(|error| internal(error.into()))?;
+    Index::create(files, schema().0, IndexSettings::default()).map_err(internal)?;
     Live::open(directory, memory_bytes).map_err(internal)
 }
 
@@ -136,6 +207,8 @@ pub(super) fn make_current(root: &Path, directory: &Path) -> io::Result<()> {
 
 /// Asks the process that holds the index to build it anew.
 pub(super) fn request_rebuild(root: &Path) -> io::Result<()> {
+    // It may be the very thing that is missing.
+    fs::create_dir_all(root)?;
     fs::write(root.join(REBUILD), [])
 }
 

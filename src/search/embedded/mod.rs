@@ -2,11 +2,15 @@
 //!
 //! One thread writes (`writer`); searches run on the blocking pool, a few at a time. A commit is durable, searchable
 //! and carries the reader's position, so what was applied but not committed when the process ends is read again. An index
-//! that cannot be opened is moved aside and [`SearchIndex::needs_rebuild`] says so. Used by one process only.
+//! that cannot be opened is moved aside and [`SearchIndex::needs_rebuild`] says so; so does one whose files are found missing or
+//! damaged while it serves. Files are read, not mapped (`files`). Used by one process only.
 
+mod care;
 mod compile;
 mod contains;
+mod files;
 mod generation;
+mod read;
 mod schema;
 mod top;
 mod view;
@@ -16,31 +20,27 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use std::time::Instant;
+
 use async_trait::async_trait;
-use serde_json::Value;
 use tantivy::Searcher;
-use tantivy::aggregation::{AggContextParams, AggregationCollector, AggregationLimitsGuard};
-use tantivy::tokenizer::TokenizerManager;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::domain::ids::PaymentId;
-use crate::domain::time::Timestamp;
-use crate::outage::{Outage, Way};
 
 use super::document::{DocKey, PaymentDocument};
-use super::request::{Cursor, Hit, SearchPage, SearchRequest, Total};
+use super::health::{Board, Deed};
+use super::request::{SearchPage, SearchRequest};
 use super::settings::SearchSettings;
-use super::{Applied, Generation, ScannedDocument, SearchError, SearchHealth, SearchIndex, aggregations};
+use super::{
+    Applied, Filling, Generation, Mirrored, ScannedDocument, SearchError, SearchHealth, SearchIndex,
+};
 
-use generation::{Live, create, make_current, open_current, rebuild_answered};
-use schema::{DIGEST, Fields, VERSION};
-use top::TopHits;
+use generation::{Live, create_beside, make_current, open_current, rebuild_answered};
 use writer::{Call, Payload, internal};
 
 /// How many searches run at once; more wait. They would only take the processor from each other.
 const SEARCHES_MAX: usize = 4;
-/// What counting may hold in memory.
-const AGGREGATION_BYTES_MAX: u64 = 64 << 20;
 
 pub use view::EmbeddedView;
 
@@ -57,8 +57,12 @@ struct Inner {
     needs_rebuild: AtomicBool,
     building: AtomicBool,
     searches: Semaphore,
-    health: watch::Sender<SearchHealth>,
-    outage: Outage,
+    health: Board,
+    filling: watch::Sender<Option<Filling>>,
+    /// Kept with the next commit.
+    mirrored: parking_lot::Mutex<Option<Mirrored>>,
+    /// When all files were last gone through.
+    gone_through: parking_lot::Mutex<Option<Instant>>,
 }
 
 impl EmbeddedIndex {
@@ -71,6 +75,7 @@ impl EmbeddedIndex {
         let memory_bytes = usize::try_from(settings.memory_mb).unwrap_or(64) << 20;
         let inner = blocking(move || {
             let (live, empty) = open_current(&root, memory_bytes)?;
+            let payload = Payload::read(&live.index).map_err(internal)?;
             Ok(Inner {
                 root,
                 memory_bytes,
@@ -78,8 +83,10 @@ impl EmbeddedIndex {
                 needs_rebuild: AtomicBool::new(empty),
                 building: AtomicBool::new(false),
                 searches: Semaphore::new(SEARCHES_MAX),
-                health: watch::Sender::new(SearchHealth::Up),
-                outage: Outage::new("the search index"),
+                health: Board::new(),
+                filling: watch::Sender::new(empty.then(Filling::default)),
+                mirrored: payload.mirrored.into(),
+                gone_through: None.into(),
             })
         });
         Ok(Self { inner: Arc::new(inner.await?) })
@@ -116,9 +123,10 @@ async fn ask<T>(
     call: impl FnOnce(oneshot::Sender<Result<T, SearchError>>) -> Call,
 ) -> Result<T, SearchError> {
     let (answer, answered) = oneshot::channel();
-    live.calls()?.send(call(answer)).await.map_err(|_| SearchError::Closed)?;
-    // The sender is dropped unanswered only if the thread panicked.
-    answered.await.map_err(|_| SearchError::Internal("the writer stopped".to_owned()))?
+    // The receiver, and the sender of an answer, are dropped only if the thread panicked.
+    let stopped = || SearchError::Internal("the writer stopped".to_owned());
+    live.calls()?.send(call(answer)).await.map_err(|_| stopped())?;
+    answered.await.map_err(|_| stopped())?
 }
 
 impl Inner {
@@ -126,52 +134,41 @@ impl Inner {
         Arc::clone(&self.live.read())
     }
 
-    /// Passes a result on and remembers whether the index works.
-    fn note<T>(&self, way: Way, result: Result<T, SearchError>) -> Result<T, SearchError> {
-        let down = match &result {
-            Err(error @ (SearchError::Internal(_) | SearchError::Unavailable(_))) => Some(error.to_string()),
-            Ok(_) | Err(_) => None,
-        };
-        match &down {
-            Some(reason) => self.outage.failed(way, reason),
-            None => self.outage.worked(way),
-        }
-        self.health.send_if_modified(|health| match (down, &*health) {
-            (Some(reason), SearchHealth::Up) => {
-                *health = SearchHealth::Down { since: Timestamp::now(), reason };
-                true
-            }
-            (None, SearchHealth::Down { .. }) => {
-                *health = SearchHealth::Up;
-                true
-            }
-            (Some(_), SearchHealth::Down { .. }) | (None, SearchHealth::Up) => false,
-        });
-        result
-    }
-
     /// A read of the generation that serves, off the runtime, a few at a time.
     async fn read<T: Send + 'static>(
-        &self,
+        self: &Arc<Self>,
         work: impl FnOnce(&Live, &Searcher) -> Result<T, SearchError> + Send + 'static,
     ) -> Result<T, SearchError> {
         let _permit = self.searches.acquire().await.map_err(|_| SearchError::Closed)?;
         let live = self.live();
-        let result = blocking(move || work(&live, &live.reader.searcher())).await;
-        self.note(Way::Read, result)
+        let reading = Arc::clone(&live);
+        let result = blocking(move || work(&reading, &reading.reader.searcher())).await;
+        self.note(Deed::Read, &live, result).await
+    }
+
+    /// Commits what was applied.
+    async fn commit(self: &Arc<Self>, position: Option<u64>) -> Result<(), SearchError> {
+        let live = self.live();
+        let mirrored = *self.mirrored.lock();
+        let result = ask(&live, |answer| Call::Commit(position, mirrored, answer)).await;
+        self.note(Deed::Write, &live, result).await
     }
 }
 
 #[async_trait]
 impl SearchIndex for EmbeddedIndex {
     async fn apply(&self, documents: &[PaymentDocument]) -> Result<Applied, SearchError> {
-        let result = ask(&self.inner.live(), |answer| Call::Apply(documents.to_vec(), answer)).await;
-        self.inner.note(Way::Write, result)
+        let live = self.inner.live();
+        let result = ask(&live, |answer| Call::Apply(documents.to_vec(), answer)).await;
+        match result {
+            // In memory, so far: only a commit tells whether it can be written.
+            Ok(applied) => Ok(applied),
+            Err(_) => self.inner.note(Deed::Write, &live, result).await,
+        }
     }
 
     async fn commit(&self, position: u64) -> Result<(), SearchError> {
-        let result = ask(&self.inner.live(), |answer| Call::Commit(Some(position), answer)).await;
-        self.inner.note(Way::Write, result)
+        self.inner.commit(Some(position)).await
     }
 
     async fn committed_position(&self) -> Result<Option<u64>, SearchError> {
@@ -179,24 +176,38 @@ impl SearchIndex for EmbeddedIndex {
         Ok(Some(self.inner.read(read).await?.position))
     }
 
+    async fn mirrored(&self) -> Result<Option<Mirrored>, SearchError> {
+        let read = |live: &Live, _: &Searcher| Payload::read(&live.index).map_err(internal);
+        Ok(self.inner.read(read).await?.mirrored)
+    }
+
+    fn note_mirrored(&self, mirrored: Mirrored) {
+        *self.inner.mirrored.lock() = Some(mirrored);
+    }
+
+    async fn newest(&self, limit: usize) -> Result<Vec<(PaymentId, u64)>, SearchError> {
+        self.inner.read(move |_, searcher| read::newest(searcher, limit).map_err(internal)).await
+    }
+
     async fn refresh(&self) -> Result<(), SearchError> {
-        let result = ask(&self.inner.live(), |answer| Call::Commit(None, answer)).await;
-        self.inner.note(Way::Write, result)
+        self.inner.commit(None).await
     }
 
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage, SearchError> {
         request.validate()?;
         let request = request.clone();
-        self.inner.read(move |live, searcher| search(live, searcher, &request)).await
+        self.inner.read(move |live, searcher| read::search(live, searcher, &request)).await
     }
 
     async fn count(&self) -> Result<u64, SearchError> {
+        // Whoever asks for no more than this wants to know how the index is.
+        self.inner.look_after(&self.inner.live(), false).await;
         self.inner.read(|_, searcher| Ok(searcher.num_docs())).await
     }
 
     async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, SearchError> {
         self.inner
-            .read(move |live, searcher| scan(&live.fields, searcher, after, limit).map_err(internal))
+            .read(move |live, searcher| read::scan(&live.fields, searcher, after, limit).map_err(internal))
             .await
     }
 
@@ -205,7 +216,7 @@ impl SearchIndex for EmbeddedIndex {
             return Err(SearchError::Busy);
         }
         let inner = Arc::clone(&self.inner);
-        let live = blocking(move || create(&inner.root, inner.memory_bytes)).await;
+        let live = blocking(move || create_beside(&inner.root, &inner.live(), inner.memory_bytes)).await;
         if live.is_err() {
             self.inner.building.store(false, Ordering::Release);
         }
@@ -214,6 +225,14 @@ impl SearchIndex for EmbeddedIndex {
 
     fn needs_rebuild(&self) -> bool {
         self.inner.needs_rebuild.load(Ordering::Acquire) || generation::rebuild_requested(&self.inner.root)
+    }
+
+    fn filling(&self) -> watch::Receiver<Option<Filling>> {
+        self.inner.filling.subscribe()
+    }
+
+    fn note_filling(&self, filling: Filling) {
+        self.inner.filling.send_replace(Some(filling));
     }
 
     fn health(&self) -> watch::Receiver<SearchHealth> {
@@ -233,84 +252,6 @@ impl SearchIndex for EmbeddedIndex {
     }
 }
 
-fn search(live: &Live, searcher: &Searcher, request: &SearchRequest) -> Result<SearchPage, SearchError> {
-    let query = compile::compile(&request.query.filter().scoped_to(request.owner), &live.fields);
-    // One more than asked for tells whether there is a next page.
-    let top = TopHits::new(request.sort, request.cursor.as_ref(), request.limit.saturating_add(1));
-    let aggregations = aggregations::request(request);
-    let collector = if aggregations.is_empty() {
-        None
-    } else {
-        let parsed = serde_json::from_value(Value::Object(aggregations));
-        let parsed = parsed.map_err(|error| SearchError::Internal(error.to_string()))?;
-        let limits = AggregationLimitsGuard::new(Some(AGGREGATION_BYTES_MAX), None);
-        Some(AggregationCollector::from_aggs(
-            parsed,
-            AggContextParams::new(limits, TokenizerManager::default()),
-        ))
-    };
-    let (found, counted) = searcher.search(&query, &(top, collector)).map_err(internal)?;
-    let more = found.ranked.len() > request.limit;
-    let kept = found.ranked.get(..request.limit).unwrap_or(&found.ranked);
-    let id = |bits: u128| PaymentId::from_bytes(bits.to_be_bytes());
-    let mut page = SearchPage {
-        hits: kept.iter().map(|hit| Hit { payment: id(top.place(hit).1), version: hit.version }).collect(),
-        total: Total { value: found.count, exact: true },
-        next_cursor: kept.last().filter(|_| more).map(|last| {
-            let (value, bits) = top.place(last);
-            Cursor { sort: request.sort, value, payment: id(bits) }
-        }),
-        ..SearchPage::default()
-    };
-    if let Some(counted) = counted {
-        let answer =
-            serde_json::to_value(counted).map_err(|error| SearchError::Internal(error.to_string()))?;
-        let read = aggregations::read(request, &answer, &mut page);
-        read.ok_or_else(|| SearchError::Internal("unexpected form of aggregations".to_owned()))?;
-    }
-    Ok(page)
-}
-
-/// Goes through the keys of every segment in order and keeps the smallest.
-fn scan(
-    fields: &Fields,
-    searcher: &Searcher,
-    after: Option<DocKey>,
-    limit: usize,
-) -> tantivy::Result<Vec<ScannedDocument>> {
-    let after = after.map(|key| key.to_string()).unwrap_or_default();
-    let mut found = Vec::new();
-    for segment in searcher.segment_readers() {
-        let index = segment.inverted_index(fields.key)?;
-        let versions = segment.fast_fields().u64(VERSION)?.first_or_default_col(0);
-        let digests = segment.fast_fields().u64(DIGEST)?.first_or_default_col(0);
-        let mut terms = index.terms().range().gt(after.as_bytes()).into_stream()?;
-        let mut taken = 0_usize;
-        while taken < limit && terms.advance() {
-            let key = std::str::from_utf8(terms.key()).ok().and_then(|text| text.parse().ok());
-            let Some(key) = key else { continue };
-            let mut postings = index.read_block_postings_from_terminfo(
-                terms.value(),
-                tantivy::schema::IndexRecordOption::Basic,
-            )?;
-            while !postings.docs().is_empty() {
-                for doc in postings.docs().iter().filter(|doc| !segment.is_deleted(**doc)) {
-                    found.push(ScannedDocument {
-                        key,
-                        version: versions.get_val(*doc),
-                        digest: digests.get_val(*doc),
-                    });
-                    taken += 1;
-                }
-                postings.advance();
-            }
-        }
-    }
-    found.sort_unstable_by_key(|document| document.key);
-    found.truncate(limit);
-    Ok(found)
-}
-
 /// A generation in a directory of its own.
 struct EmbeddedGeneration {
     /// Taken when it is finished or abandoned.
@@ -322,28 +263,43 @@ impl EmbeddedGeneration {
     fn live(&self) -> Result<&Arc<Live>, SearchError> {
         self.live.as_ref().ok_or(SearchError::Closed)
     }
+
+    /// Passes a result on and remembers whether the disk takes what is written.
+    fn note_write<T>(&self, result: Result<T, SearchError>) -> Result<T, SearchError> {
+        self.inner.health.note(Deed::Write, result.as_ref().err().map(ToString::to_string));
+        result
+    }
 }
 
 #[async_trait]
 impl Generation for EmbeddedGeneration {
     async fn apply(&self, documents: &[PaymentDocument]) -> Result<Applied, SearchError> {
-        ask(self.live()?, |answer| Call::Apply(documents.to_vec(), answer)).await
+        match ask(self.live()?, |answer| Call::Apply(documents.to_vec(), answer)).await {
+            // In memory, so far.
+            Ok(applied) => Ok(applied),
+            failed => self.note_write(failed),
+        }
     }
 
     async fn finish(mut self: Box<Self>, position: u64) -> Result<(), SearchError> {
         let live = Arc::clone(self.live()?);
-        ask(&live, |answer| Call::Complete(position, answer)).await?;
+        let mirrored = *self.inner.mirrored.lock();
+        self.note_write(ask(&live, |answer| Call::Complete(position, mirrored, answer)).await)?;
         let inner = Arc::clone(&self.inner);
-        blocking(move || {
+        let served = blocking(move || {
             let io = |error: std::io::Error| SearchError::Unavailable(error.to_string());
             make_current(&inner.root, &live.directory).map_err(io)?;
             let old = std::mem::replace(&mut *inner.live.write(), live);
             old.remove();
             rebuild_answered(&inner.root).map_err(io)
-        })
-        .await?;
+        });
+        self.note_write(served.await)?;
         self.live = None;
         self.inner.needs_rebuild.store(false, Ordering::Release);
+        self.inner.filling.send_replace(None);
+        for deed in [Deed::Files, Deed::Read] {
+            self.inner.health.note(deed, None);
+        }
         Ok(())
     }
 

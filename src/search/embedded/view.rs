@@ -8,10 +8,11 @@ use tantivy::IndexReader;
 use crate::search::document::DocKey;
 use crate::search::{ScannedDocument, SearchError};
 
+use super::blocking;
 use super::generation::open_for_reading;
+use super::read::scan;
 use super::schema::Fields;
 use super::writer::internal;
-use super::{blocking, scan};
 
 /// A read-only view of the generation that serves, as of its last commit.
 pub struct EmbeddedView {

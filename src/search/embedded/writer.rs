@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 
+use tantivy::columnar::Column;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, Index, IndexReader, IndexWriter, Searcher, TERMINATED};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::search::document::{DocKey, PaymentDocument};
-use crate::search::{Applied, SearchError};
+use crate::search::{Applied, Mirrored, SearchError};
 
 use super::schema::{Fields, ID_HIGH, VERSION, split_id};
 
@@ -27,6 +28,9 @@ pub(super) struct Payload {
     pub position: u64,
     /// Whether the index was once filled from the store; one that was not lacks what the journal no longer tells.
     pub complete: bool,
+    /// Which past it mirrors.
+    #[serde(default)]
+    pub mirrored: Option<Mirrored>,
 }
 
 impl Payload {
@@ -40,10 +44,10 @@ impl Payload {
 /// What the thread is asked for.
 pub(super) enum Call {
     Apply(Vec<PaymentDocument>, oneshot::Sender<Result<Applied, SearchError>>),
-    /// `None` leaves the payload as it is.
-    Commit(Option<u64>, oneshot::Sender<Result<(), SearchError>>),
+    /// `None` leaves that part of the payload as it is.
+    Commit(Option<u64>, Option<Mirrored>, oneshot::Sender<Result<(), SearchError>>),
     /// Commits and marks the index as filled from the store.
-    Complete(u64, oneshot::Sender<Result<(), SearchError>>),
+    Complete(u64, Option<Mirrored>, oneshot::Sender<Result<(), SearchError>>),
 }
 
 /// Starts the thread. It ends when the sender is dropped; what is not committed then is gone.
@@ -89,13 +93,16 @@ impl Writer {
                     let applied = self.apply(&documents).inspect_err(|_| self.roll_back());
                     drop(answer.send(applied.map_err(internal)));
                 }
-                Call::Commit(position, answer) => {
-                    let payload =
-                        Payload { position: position.unwrap_or(self.payload.position), ..self.payload };
+                Call::Commit(position, mirrored, answer) => {
+                    let payload = Payload {
+                        position: position.unwrap_or(self.payload.position),
+                        mirrored: mirrored.or(self.payload.mirrored),
+                        ..self.payload
+                    };
                     drop(answer.send(self.commit(payload).map_err(internal)));
                 }
-                Call::Complete(position, answer) => {
-                    let payload = Payload { position, complete: true };
+                Call::Complete(position, mirrored, answer) => {
+                    let payload = Payload { position, complete: true, mirrored };
                     drop(answer.send(self.commit(payload).map_err(internal)));
                 }
             }
@@ -165,7 +172,14 @@ impl Writer {
 /// almost every segment for a payment that is new or recent.
 struct Searchable {
     searcher: Searcher,
-    spans: Vec<(u64, u64)>,
+    segments: Vec<Span>,
+}
+
+/// The ids of a segment, and its versions, opened once: that reads the whole column.
+struct Span {
+    first: u64,
+    last: u64,
+    versions: Column<u64>,
 }
 
 impl Searchable {
@@ -173,17 +187,18 @@ impl Searchable {
         let searcher = reader.searcher();
         let span = |segment: &tantivy::SegmentReader| {
             let ids = segment.fast_fields().u64(ID_HIGH)?;
-            Ok((ids.min_value(), ids.max_value()))
+            let versions = segment.fast_fields().u64(VERSION)?;
+            Ok(Span { first: ids.min_value(), last: ids.max_value(), versions })
         };
-        let spans = searcher.segment_readers().iter().map(span).collect::<tantivy::Result<_>>()?;
-        Ok(Self { searcher, spans })
+        let segments = searcher.segment_readers().iter().map(span).collect::<tantivy::Result<_>>()?;
+        Ok(Self { searcher, segments })
     }
 
     /// The version under which a key is searchable.
     fn version(&self, fields: &Fields, key: DocKey, text: &str) -> tantivy::Result<Option<u64>> {
         let (high, _) = split_id(u128::from_be_bytes(*key.payment.as_bytes()));
-        let segments = self.searcher.segment_readers().iter().zip(&self.spans);
-        for (segment, _) in segments.filter(|(_, (first, last))| (*first..=*last).contains(&high)) {
+        let segments = self.searcher.segment_readers().iter().zip(&self.segments);
+        for (segment, span) in segments.filter(|(_, span)| (span.first..=span.last).contains(&high)) {
             let index = segment.inverted_index(fields.key)?;
             let Some(mut postings) = index.read_postings(&fields.key_term(text), IndexRecordOption::Basic)?
             else {
@@ -191,7 +206,7 @@ impl Searchable {
             };
             while postings.doc() != TERMINATED {
                 if !segment.is_deleted(postings.doc()) {
-                    return Ok(segment.fast_fields().u64(VERSION)?.first(postings.doc()));
+                    return Ok(span.versions.first(postings.doc()));
                 }
                 postings.advance();
             }

@@ -49,7 +49,7 @@ pub async fn search(
     let mut wanted = SearchRequest::new(caller.account, charges_only(&text)?);
     wanted.limit = usize::try_from(limit).unwrap_or(10);
     wanted.cursor = cursor;
-    let found = state.search.search(&wanted).await?;
+    let found = state.search.find(&wanted).await?;
     let ids: Vec<PaymentId> = found.hits.iter().map(|hit| hit.payment).collect();
     let payments = read_in_order(&state, caller.account, &ids).await?;
     let next_page = found.next_cursor.map(|cursor| cursor.encode());

@@ -114,7 +114,7 @@ impl Pages {
     ) -> Result<(Vec<Payment>, Place), ApiError> {
         let request =
             SearchRequest { cursor, limit: LIMIT_MAX, ..SearchRequest::new(self.viewer, query.clone()) };
-        let found = self.state.search.search(&request).await?;
+        let found = self.state.search.find(&request).await?;
         let ids: Vec<PaymentId> = found.hits.iter().map(|hit| hit.payment).collect();
         let mut payments = self.state.store.payment_get(&ids).await?;
         payments.retain(|payment| row::accounts_of(payment).any(|account| account == self.viewer));

@@ -111,12 +111,12 @@ async fn search(
         histogram: Some(histogram),
         ..SearchRequest::new(owner, query)
     };
-    let found = state.search.search(&request).await?;
+    let found = state.search.find(&request).await?;
     if request.sort == Sort::CreatedDesc || found.next_cursor.is_some() {
         return Ok((found, cursor));
     }
     let first = SearchRequest { sort: Sort::CreatedDesc, cursor: None, ..request };
-    Ok((state.search.search(&first).await?, None))
+    Ok((state.search.find(&first).await?, None))
 }
 
 async fn from_store(

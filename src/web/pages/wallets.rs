@@ -89,7 +89,7 @@ pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
 async fn in_transit(state: &WebState, owner: AccountId) -> BTreeMap<Currency, i64> {
     let Ok(query) = Query::parse("in_transit>0") else { return BTreeMap::new() };
     let request = SearchRequest { limit: 1, sums: true, ..SearchRequest::new(owner, query) };
-    let found = state.search.search(&request).await.ok().and_then(|page| page.sums);
+    let found = state.search.find(&request).await.ok().and_then(|page| page.sums);
     let of_one = |sums: CurrencySums| Some((sums.currency.parse().ok()?, sums.in_transit_minor));
     found.into_iter().flatten().filter_map(of_one).collect()
 }

@@ -2,9 +2,12 @@
 
 use std::fs;
 
+use paystorm::domain::ids::{BatchId, InstallationId};
 use paystorm::search::elasticsearch::ElasticsearchIndex;
 use paystorm::search::embedded::EmbeddedIndex;
-use paystorm::search::{Query, SearchError, SearchHealth, SearchIndex, SearchRequest, SearchSettings};
+use paystorm::search::{
+    Filling, Mirrored, Query, SearchError, SearchHealth, SearchIndex, SearchRequest, SearchSettings,
+};
 
 use super::fixtures::account;
 use super::subject::{Subject, http};
@@ -172,5 +175,132 @@ async fn instances_that_start_together_make_one_index() {
     assert_eq!(left.unwrap().changed + right.unwrap().changed, 2_499);
     subject.index.refresh().await.unwrap();
     assert_eq!(subject.index.count().await.unwrap(), 2_499);
+    subject.remove().await;
+}
+
+/// Cuts every file of the generation short, as a disk that fails or a hand that slips does.
+fn cut_short(directory: &std::path::Path) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let segment = path.extension().is_some_and(|extension| extension != "json" && extension != "lock");
+        if segment {
+            fs::File::options().write(true).open(path).unwrap().set_len(10).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_embedded_index_outlives_the_loss_of_its_files_and_is_filled_again() {
+    for damage in ["directory", "generation", "name", "cut short", "cut short while searched"] {
+        let subject = Subject::embedded().await;
+        let owner = account(1);
+        subject.index.begin_generation().await.unwrap().finish(5).await.unwrap();
+        // Large enough that its files are not small.
+        index(&subject, &crowd(owner, 1..4_000)).await;
+        assert_eq!(*subject.index.health().borrow(), SearchHealth::Up);
+        assert!(!subject.index.needs_rebuild());
+        let directory = generation(&subject.settings);
+        match damage {
+            "directory" => fs::remove_dir_all(&subject.settings.path).unwrap(),
+            "generation" => fs::remove_dir_all(&directory).unwrap(),
+            "name" => fs::remove_file(subject.settings.path.join("CURRENT")).unwrap(),
+            _ => cut_short(&directory),
+        }
+        if damage == "cut short while searched" {
+            // It finds what is in memory, or says that it cannot; the process lives.
+            for text in ["", "status:succeeded", "coffee", "amount>1", "description~\"off\""] {
+                let query = Query::parse(text).unwrap();
+                let _ = subject.index.search(&SearchRequest::new(owner, query)).await;
+            }
+        }
+        // What the monitor asks every other second.
+        let _ = subject.index.count().await;
+        assert!(subject.index.needs_rebuild(), "{damage}");
+        assert!(matches!(&*subject.index.health().borrow(), SearchHealth::Down { .. }), "{damage}");
+        let fresh = subject.index.begin_generation().await.unwrap();
+        fresh.apply(&documents(&crowd(owner, 1..3))).await.unwrap();
+        fresh.finish(7).await.unwrap();
+        assert!(!subject.index.needs_rebuild(), "{damage}");
+        assert_eq!(*subject.index.health().borrow(), SearchHealth::Up, "{damage}");
+        assert_eq!(found(&*subject.index, owner, "").await, [1, 2], "{damage}");
+        let again = subject.reopen().await;
+        assert!(!again.needs_rebuild(), "{damage}");
+        assert_eq!(found(&*again, owner, "").await, [1, 2], "{damage}");
+        again.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_fails_is_told_though_searching_goes_on() {
+    let subject = Subject::embedded().await;
+    let owner = account(1);
+    subject.index.begin_generation().await.unwrap().finish(5).await.unwrap();
+    index(&subject, &crowd(owner, 1..3)).await;
+    fs::remove_dir_all(&subject.settings.path).unwrap();
+    subject.index.apply(&documents(&crowd(owner, 3..5))).await.unwrap();
+    assert!(subject.index.commit(9).await.is_err());
+    assert_eq!(found(&*subject.index, owner, "").await, [1, 2], "the old generation answers");
+    assert!(matches!(&*subject.index.health().borrow(), SearchHealth::Down { .. }));
+    assert!(subject.index.needs_rebuild());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_has_yet_to_be_filled_says_so_and_how_far_it_is() {
+    for subject in [Subject::embedded().await, Subject::elasticsearch().await] {
+        let request = SearchRequest::new(account(1), Query::everything());
+        assert!(matches!(subject.index.find(&request).await, Err(SearchError::Filling(_))));
+        subject.index.note_filling(Filling { payments: 3, of: Some(7) });
+        let error = subject.index.find(&request).await.unwrap_err();
+        assert!(error.to_string().contains("3 of 7 payments so far"), "{error}");
+        subject.index.begin_generation().await.unwrap().finish(5).await.unwrap();
+        assert_eq!(subject.index.find(&request).await.unwrap().total.value, 0);
+        subject.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_knows_which_past_it_mirrors_and_what_changed_last() {
+    for subject in [Subject::embedded().await, Subject::elasticsearch().await] {
+        assert_eq!(subject.index.mirrored().await.unwrap(), None);
+        let mirrored = |seq| Mirrored {
+            installation: InstallationId::from_bytes([3; 16]),
+            seq,
+            batch: BatchId::from_bytes([4; 16]),
+        };
+        subject.index.note_mirrored(mirrored(5));
+        subject.index.begin_generation().await.unwrap().finish(5).await.unwrap();
+        assert_eq!(subject.index.mirrored().await.unwrap(), Some(mirrored(5)));
+        subject.index.note_mirrored(mirrored(6));
+        let crowd = crowd(account(1), 1..21);
+        index(&subject, &crowd).await;
+        subject.index.commit(6).await.unwrap();
+        assert_eq!(subject.index.mirrored().await.unwrap(), Some(mirrored(6)));
+        let newest = subject.index.newest(3).await.unwrap();
+        let mut expected: Vec<_> = crowd.iter().collect();
+        expected.sort_by_key(|payment| std::cmp::Reverse(payment.state().updated_at));
+        let oldest_shown = expected[2].state().updated_at;
+        assert_eq!(newest.len(), 3);
+        for (id, version) in newest {
+            let payment = crowd.iter().find(|payment| payment.id() == id).expect("one of them");
+            assert!(payment.state().updated_at >= oldest_shown);
+            assert_eq!(u64::from(payment.version()), version);
+        }
+        let again = subject.reopen().await;
+        assert_eq!(again.mirrored().await.unwrap(), Some(mirrored(6)));
+        again.close().await;
+        subject.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_another_instance_filled_is_used() {
+    let subject = Subject::elasticsearch().await;
+    let other = subject.reopen().await;
+    assert!(other.needs_rebuild());
+    subject.index.begin_generation().await.unwrap().finish(5).await.unwrap();
+    other.count().await.unwrap();
+    assert!(!other.needs_rebuild());
+    let request = SearchRequest::new(account(1), Query::everything());
+    assert_eq!(other.find(&request).await.unwrap().total.value, 0);
     subject.remove().await;
 }

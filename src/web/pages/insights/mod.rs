@@ -145,7 +145,7 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
         reasons: Vec::new(),
         most: 1,
     };
-    match state.search.search(&asked).await {
+    match state.search.find(&asked).await {
         Ok(found) => {
             page.total = super::search_view::total_words(found.total);
             page.plots = plots_of(points_of(&found));

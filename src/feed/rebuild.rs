@@ -1,0 +1,109 @@
+//! Builds the index anew from the store, in a generation beside the one that serves.
+
+use std::time::Duration;
+
+use super::follower::ReaderError;
+use super::mirror;
+use crate::engine::journal;
+use crate::search::{Filling, Generation, Names, PaymentDocument, SearchIndex};
+use crate::store::Store;
+
+const PAGE: u32 = 1_000;
+const CATCH_UP_PAGE: u32 = 64;
+const APPLY_MAX: usize = 1_000;
+/// Counting payments must not hold up filling the index.
+const COUNT_WITHIN: Duration = Duration::from_secs(2);
+
+/// Builds the index anew from the store while the old one serves. Returns how many documents it has, and the place in
+/// the line after which the journal has to be read again.
+///
+/// # Errors
+/// If the store or the index fails; the old index goes on serving then.
+pub async fn rebuild(
+    store: &dyn Store,
+    search: &dyn SearchIndex,
+    names: &(dyn Names + Send + Sync),
+) -> Result<(usize, u64), ReaderError> {
+    let position = store.head().await?;
+    let generation = search.begin_generation().await?;
+    let count = match fill(store, search, names, generation.as_ref()).await {
+        Ok(count) => count,
+        Err(error) => {
+            // Or each attempt would leave its files behind, on a disk that is full for example.
+            generation.abandon().await;
+            return Err(error);
+        }
+    };
+    mirror::tell(store, search, position).await?;
+    generation.finish(position).await?;
+    Ok((count, position))
+}
+
+/// Applies every payment there is to a new generation.
+async fn fill(
+    store: &dyn Store,
+    search: &dyn SearchIndex,
+    names: &(dyn Names + Send + Sync),
+    generation: &dyn Generation,
+) -> Result<usize, ReaderError> {
+    // Only where someone waits for it: counting is not free.
+    let waited_for = search.filling().borrow().is_some();
+    let mut filling = Filling { payments: 0, of: if waited_for { payments(store).await } else { None } };
+    let (mut after, mut count) = (None, 0);
+    loop {
+        if waited_for {
+            search.note_filling(filling);
+        }
+        let page = store.payment_scan(after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(count) };
+        after = Some(last.id());
+        let documents: Vec<PaymentDocument> =
+            page.iter().flat_map(|payment| PaymentDocument::of(payment, names)).collect();
+        generation.apply(&documents).await?;
+        count += documents.len();
+        filling.payments += u64::try_from(page.len()).unwrap_or(0);
+    }
+}
+
+/// How many payments there are, if that is quickly told.
+async fn payments(store: &dyn Store) -> Option<u64> {
+    let counting = async { store.snapshot().await?.counts().await };
+    let counts = tokio::time::timeout(COUNT_WITHIN, counting).await.ok()?.ok()?;
+    Some(counts.payments)
+}
+
+/// Applies what the line has done after `position`, for a rebuild beside a server whose own reader wrote it to the old
+/// generation. Returns the head it has reached.
+///
+/// # Errors
+/// If the store or the index fails.
+pub async fn catch_up(
+    store: &dyn Store,
+    search: &dyn SearchIndex,
+    names: &(dyn Names + Send + Sync),
+    mut position: u64,
+) -> Result<u64, ReaderError> {
+    loop {
+        let records = store.journal_read(position, CATCH_UP_PAGE).await?;
+        let Some(last) = records.last() else {
+            mirror::tell(store, search, position).await?;
+            search.commit(position).await?;
+            return Ok(position);
+        };
+        position = last.seq;
+        let mut touched = Vec::new();
+        for record in &records {
+            let entries =
+                journal::decode(&record.body).map_err(|error| ReaderError::Broken(error.to_string()))?;
+            touched.extend(entries.iter().map(|entry| entry.payment));
+        }
+        touched.sort_unstable();
+        touched.dedup();
+        for chunk in touched.chunks(APPLY_MAX) {
+            let payments = store.payment_get(chunk).await?;
+            let documents: Vec<PaymentDocument> =
+                payments.iter().flat_map(|payment| PaymentDocument::of(payment, names)).collect();
+            search.apply(&documents).await?;
+        }
+    }
+}

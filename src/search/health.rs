@@ -1,0 +1,105 @@
+//! Puts together what the last operations of each kind came to. An index that still answers is not well while nothing can be
+//! written to it any more, and a look that goes well does not make up for a write that did not.
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::SearchHealth;
+use crate::domain::time::Timestamp;
+use crate::outage::{Outage, Way};
+
+/// Whoever has documents to write tries again sooner than this; then nobody has any more, or another instance does.
+const WRITE_STANDS: Duration = Duration::from_secs(30);
+
+/// Of what kind an operation was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    /// Searching, counting, scanning.
+    Read,
+    /// Writing for good.
+    Write,
+    /// Looking after the files.
+    Files,
+}
+
+/// Where operations report.
+#[derive(Debug)]
+pub(super) struct Board {
+    troubles: Mutex<Vec<(Deed, Timestamp, String)>>,
+    sender: watch::Sender<SearchHealth>,
+    outage: Outage,
+}
+
+impl Board {
+    pub(super) fn new() -> Self {
+        let sender = watch::Sender::new(SearchHealth::Up);
+        Self { troubles: Mutex::default(), sender, outage: Outage::new("the search index") }
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<SearchHealth> {
+        self.sender.subscribe()
+    }
+
+    /// Notes what an operation came to: nothing wrong, or a cause.
+    pub(super) fn note(&self, deed: Deed, trouble: Option<String>) {
+        let way = match deed {
+            Deed::Read => Some(Way::Read),
+            Deed::Write => Some(Way::Write),
+            // Whoever looks after them logs what became of them.
+            Deed::Files => None,
+        };
+        match (way, &trouble) {
+            (Some(way), Some(cause)) => self.outage.failed(way, cause),
+            (Some(way), None) => self.outage.worked(way),
+            (None, _) => {}
+        }
+        self.note_at(deed, trouble, Timestamp::now());
+    }
+
+    fn note_at(&self, deed: Deed, trouble: Option<String>, now: Timestamp) {
+        let mut troubles = self.troubles.lock();
+        let stands = |of: Deed, at: Timestamp| match of {
+            Deed::Write => u128::from(now.micros_since(at)) < WRITE_STANDS.as_micros(),
+            Deed::Read | Deed::Files => true,
+        };
+        troubles.retain(|(of, at, _)| *of != deed && stands(*of, *at));
+        troubles.extend(trouble.map(|cause| (deed, now, cause)));
+        let cause = troubles.first().map(|(_, _, cause)| cause.clone());
+        self.sender.send_if_modified(|health| match (cause, &*health) {
+            (Some(reason), SearchHealth::Up) => {
+                *health = SearchHealth::Down { since: now, reason };
+                true
+            }
+            (None, SearchHealth::Down { .. }) => {
+                *health = SearchHealth::Up;
+                true
+            }
+            (Some(_), SearchHealth::Down { .. }) | (None, SearchHealth::Up) => false,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_goes_well_does_not_make_up_for_a_write_that_failed() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        let board = Board::new();
+        let up = || *board.subscribe().borrow() == SearchHealth::Up;
+        board.note_at(Deed::Write, Some("the disk is full".to_owned()), at(1));
+        board.note_at(Deed::Read, None, at(2));
+        assert!(!up());
+        board.note_at(Deed::Write, None, at(3));
+        assert!(up());
+        board.note_at(Deed::Write, Some("the disk is full".to_owned()), at(4));
+        board.note_at(Deed::Read, Some("gone".to_owned()), at(5));
+        board.note_at(Deed::Read, None, at(6));
+        assert!(!up());
+        board.note_at(Deed::Read, None, at(40));
+        assert!(up(), "nobody writes here any more");
+    }
+}
