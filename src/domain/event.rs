@@ -292,7 +292,8 @@ impl Event {
 /// An event and when it was recorded. Its version is its position in the history, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
-    /// When the batch that carries it was decided.
+    /// When the batch that carries it was decided. All events that a batch adds to a payment have the same time, and
+    /// those of its next batch another: a history tells by itself where its batches end.
     pub at: Timestamp,
     /// The fact.
     pub event: Event,

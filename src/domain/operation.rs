@@ -84,11 +84,13 @@ pub struct Operation {
     pub first_attempt: u16,
     /// Where it stands.
     pub phase: Phase,
+    /// When the attempt under way came into the queue.
+    pub queued_at: Timestamp,
 }
 
 impl Operation {
-    pub(super) const fn new(number: u16, kind: OperationKind) -> Self {
-        Self { number, kind, attempt: 1, first_attempt: 1, phase: Phase::Queued }
+    pub(super) const fn new(number: u16, kind: OperationKind, at: Timestamp) -> Self {
+        Self { number, kind, attempt: 1, first_attempt: 1, phase: Phase::Queued, queued_at: at }
     }
 
     /// How many retries were used since the start or the last replay.
@@ -111,13 +113,14 @@ impl Operation {
         self.phase = Phase::Waiting { due_at };
     }
 
-    pub(super) fn next_attempt(&mut self) {
+    pub(super) fn next_attempt(&mut self, at: Timestamp) {
         self.attempt = self.attempt.saturating_add(1);
         self.phase = Phase::Queued;
+        self.queued_at = at;
     }
 
-    pub(super) fn replay(&mut self) {
-        self.next_attempt();
+    pub(super) fn replay(&mut self, at: Timestamp) {
+        self.next_attempt(at);
         self.first_attempt = self.attempt;
     }
 }

@@ -106,6 +106,40 @@ impl Payment {
         Self::fold(Arc::clone(&self.submission), self.history.get(..count)?).ok()
     }
 
+    /// The version at the end of the batch that brought `version`. What lies between the ends of batches was never
+    /// committed: nobody saw it, and nobody may be told of it.
+    #[must_use]
+    pub fn end_of_batch(&self, version: u32) -> u32 {
+        let index = usize::try_from(version.saturating_sub(1)).unwrap_or(usize::MAX);
+        let Some((first, later)) = self.history.get(index..).and_then(<[Recorded]>::split_first) else {
+            return version;
+        };
+        let further = later.iter().take_while(|recorded| recorded.at == first.at).count();
+        version.saturating_add(u32::try_from(further).unwrap_or(u32::MAX))
+    }
+
+    /// The payment as it first was, at the end of a batch from `version` on, so that `fits`.
+    #[must_use]
+    pub fn first_at_end_of_batch(&self, version: u32, fits: impl Fn(&Self) -> bool) -> Option<Self> {
+        let mut then = self.at_version(self.end_of_batch(version))?;
+        loop {
+            if fits(&then) {
+                return Some(then);
+            }
+            let next = self.end_of_batch(then.version().saturating_add(1));
+            let from = then.history.len();
+            for recorded in self.history.get(from..usize::try_from(next).ok()?)? {
+                then.apply(*recorded).ok()?;
+            }
+        }
+    }
+
+    /// Whether an operation waits for a worker or for its next attempt, so that more will come of it soon.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.operations().any(|operation| matches!(operation.phase, Phase::Queued | Phase::Waiting { .. }))
+    }
+
     /// Applies one event.
     ///
     /// # Errors
@@ -123,6 +157,17 @@ impl Payment {
         }
         self.history.push(recorded);
         Ok(())
+    }
+
+    /// About how many bytes it holds in memory, for bounds on what holds payments.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let state = &self.state;
+        size_of::<Self>()
+            + self.submission.memory_bytes()
+            + self.history.capacity() * size_of::<Recorded>()
+            + state.refunds.capacity() * size_of::<Refund>()
+            + state.refund_operations.capacity() * size_of::<Operation>()
     }
 
     /// What was asked for.
@@ -178,13 +223,20 @@ impl Payment {
         self.operations().find(|operation| operation.number == number)
     }
 
+    /// The operations that belong in the work queue now.
+    pub fn queued_operations(&self) -> impl Iterator<Item = &Operation> {
+        self.operations().filter(|operation| operation.phase == Phase::Queued)
+    }
+
     /// What belongs in the work queue now.
     pub fn queued_work(&self) -> impl Iterator<Item = WorkKey> + '_ {
-        self.operations().filter(|operation| operation.phase == Phase::Queued).map(|operation| WorkKey {
-            payment: self.id(),
-            operation: operation.number,
-            attempt: operation.attempt,
-        })
+        self.queued_operations().map(|operation| self.work_of(operation))
+    }
+
+    /// The work that an operation's attempt is.
+    #[must_use]
+    pub fn work_of(&self, operation: &Operation) -> WorkKey {
+        WorkKey { payment: self.id(), operation: operation.number, attempt: operation.attempt }
     }
 
     /// The next time someone must look at this payment: a retry, a settlement, an expiry.

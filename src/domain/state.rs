@@ -89,18 +89,23 @@ pub struct State {
 }
 
 impl State {
-    fn open_operation(&mut self, kind: OperationKind) -> Operation {
+    fn open_operation(&mut self, kind: OperationKind, at: Timestamp) -> Operation {
         self.operations = self.operations.saturating_add(1);
-        Operation::new(self.operations, kind)
+        Operation::new(self.operations, kind, at)
     }
 
     pub(super) fn open_authorization(&mut self, at: Timestamp) {
-        self.operation = Some(self.open_operation(OperationKind::Authorize));
+        self.operation = Some(self.open_operation(OperationKind::Authorize, at));
         self.queued_at = Some(at);
         self.started_at = None;
         self.settled_at = None;
         self.decline = None;
         self.technical = None;
+    }
+
+    /// What comes to rest and goes on in one batch never rested.
+    fn no_rest_within(&mut self, at: Timestamp) {
+        self.settled_at = self.settled_at.filter(|settled_at| *settled_at != at);
     }
 
     fn close(&mut self) {
@@ -165,7 +170,7 @@ impl State {
                 self.technical = Some(cause);
                 self.operation.iter_mut().for_each(|operation| operation.wait(due_at));
             }
-            Event::Requeued {} => self.operation.iter_mut().for_each(Operation::next_attempt),
+            Event::Requeued {} => self.operation.iter_mut().for_each(|operation| operation.next_attempt(at)),
             Event::Failed { cause } => {
                 self.technical = Some(cause);
                 self.reserved = false;
@@ -174,7 +179,7 @@ impl State {
             Event::Replayed { reserved } => {
                 self.reserved = reserved;
                 self.settled_at = None;
-                self.operation.iter_mut().for_each(Operation::replay);
+                self.operation.iter_mut().for_each(|operation| operation.replay(at));
             }
             Event::CancelRequested { reason } => self.cancel_wish = Some(reason),
             Event::Canceled { reason } => {
@@ -185,7 +190,8 @@ impl State {
             Event::CaptureQueued { amount_minor } => {
                 // What an earlier capture was declined for says nothing of this one.
                 self.decline = None;
-                self.operation = Some(self.open_operation(OperationKind::Capture { amount_minor }));
+                self.no_rest_within(at);
+                self.operation = Some(self.open_operation(OperationKind::Capture { amount_minor }, at));
             }
             Event::Captured { amount_minor } => {
                 self.close();
@@ -195,17 +201,19 @@ impl State {
             Event::CaptureDeclined { reason } => {
                 self.close();
                 self.decline = Some(reason);
+                self.settled_at.get_or_insert(at);
             }
             Event::VoidQueued { reason } => {
+                self.no_rest_within(at);
                 self.canceled = Some(reason);
-                self.operation = Some(self.open_operation(OperationKind::Void));
+                self.operation = Some(self.open_operation(OperationKind::Void, at));
             }
             Event::Voided {} => {
                 self.close();
                 self.settled_at = Some(at);
             }
             Event::RefundQueued { refund, amount_minor } => {
-                let operation = self.open_operation(OperationKind::Refund { refund, amount_minor });
+                let operation = self.open_operation(OperationKind::Refund { refund, amount_minor }, at);
                 self.refund_operations.push(operation);
                 self.refunds.push(Refund {
                     id: refund,
@@ -222,7 +230,7 @@ impl State {
                 self.any_operation(operation).into_iter().for_each(|operation| operation.wait(due_at));
             }
             Event::OperationRequeued { operation } => {
-                self.any_operation(operation).into_iter().for_each(Operation::next_attempt);
+                self.any_operation(operation).into_iter().for_each(|operation| operation.next_attempt(at));
             }
             Event::OperationParked { operation, cause } => {
                 self.any_operation(operation)
@@ -230,7 +238,7 @@ impl State {
                     .for_each(|operation| operation.phase = Phase::Parked { cause });
             }
             Event::OperationReplayed { operation } => {
-                self.any_operation(operation).into_iter().for_each(Operation::replay);
+                self.any_operation(operation).into_iter().for_each(|operation| operation.replay(at));
             }
         }
     }

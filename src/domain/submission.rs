@@ -175,6 +175,18 @@ impl Submission {
         }
     }
 
+    /// About how many bytes it holds in memory.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
+        let pair = |(key, value): &(String, String)| key.capacity() + value.capacity();
+        size_of::<Self>()
+            + text(&self.description)
+            + text(&self.run)
+            + self.metadata.capacity() * size_of::<(String, String)>()
+            + self.metadata.iter().map(pair).sum::<usize>()
+    }
+
     /// The id as the dialect shows it for this kind.
     #[must_use]
     pub fn public_id(&self) -> String {

@@ -37,6 +37,12 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000)))
     }
 
+    /// The next moment there is, saturating.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
     /// Microseconds from `earlier` to this, zero if `earlier` is later.
     #[must_use]
     pub fn micros_since(self, earlier: Self) -> u64 {

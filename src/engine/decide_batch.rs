@@ -15,8 +15,8 @@ use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::refusal::{Refusal, RefusalKind};
 use crate::domain::time::Timestamp;
 use crate::store::{
-    BatchKeys, BatchWrite, IdempotencyRecord, Loaded, MovementWrite, PaymentWrite, ReceiptRecord,
-    RefundRecord,
+    BatchKeys, BatchWrite, IdempotencyRecord, Loaded, MovementWrite, OpenWorkPlace, PaymentWrite,
+    ReceiptRecord, RefundRecord,
 };
 
 /// What one admitted command came to.
@@ -78,6 +78,8 @@ struct Touched {
     fresh: bool,
     first_version: u32,
     work_before: Vec<WorkKey>,
+    /// The time of its events in this batch.
+    at: Timestamp,
 }
 
 /// The state a batch is decided on.
@@ -98,7 +100,8 @@ struct World<'a> {
 /// Decides `commands` in order.
 #[must_use]
 pub fn decide_batch(commands: &[&Command], loaded: Loaded, policy: &Policy, now: Timestamp) -> DecidedBatch {
-    let touched = loaded.payments.into_iter().map(|(id, payment)| (id, Touched::loaded(payment))).collect();
+    let touched =
+        loaded.payments.into_iter().map(|(id, payment)| (id, Touched::loaded(payment, now))).collect();
     let mut world = World {
         policy,
         now,
@@ -124,9 +127,11 @@ struct Outcome {
 }
 
 impl Touched {
-    fn loaded(payment: Payment) -> Self {
+    fn loaded(payment: Payment, now: Timestamp) -> Self {
         let (first_version, work_before) = (payment.version() + 1, payment.queued_work().collect());
-        Self { payment, fresh: false, first_version, work_before }
+        // Never the time of the batch before, though a clock may stand still: see `Recorded::at`.
+        let at = if payment.state().updated_at == now { now.next() } else { now };
+        Self { payment, fresh: false, first_version, work_before, at }
     }
 
     fn is_changed(&self) -> bool {
@@ -189,8 +194,9 @@ impl World<'_> {
         let recorded = Recorded { at: self.now, event: created };
         let payment = Payment::open(Arc::new(submit.submission.clone()), recorded)
             .map_err(|error| self.broke(error))?;
-        self.book(id, ledger::effect(&payment, &created), 1)?;
-        self.touched.insert(id, Touched { payment, fresh: true, first_version: 1, work_before: Vec::new() });
+        self.book(id, ledger::effect(&payment, &created), 1, self.now)?;
+        let (first_version, work_before, at) = (1, Vec::new(), self.now);
+        self.touched.insert(id, Touched { payment, fresh: true, first_version, work_before, at });
         self.order.push(id);
         self.apply(id, events)
     }
@@ -218,12 +224,13 @@ impl World<'_> {
 
     fn apply(&mut self, id: PaymentId, events: impl Iterator<Item = Event>) -> Result<Outcome, EngineError> {
         for event in events {
-            let Some(payment) = self.touched.get(&id).map(|touched| &touched.payment) else {
+            let Some((payment, at)) = self.touched.get(&id).map(|touched| (&touched.payment, touched.at))
+            else {
                 return Err(self.broke("a payment that vanished"));
             };
             let (movement, version) = (ledger::effect(payment, &event), payment.version() + 1);
-            self.book(id, movement, version)?;
-            let recorded = Recorded { at: self.now, event };
+            self.book(id, movement, version, at)?;
+            let recorded = Recorded { at, event };
             if let Some(Err(error)) = self.touched.get_mut(&id).map(|touched| touched.payment.apply(recorded))
             {
                 return Err(self.broke(error));
@@ -244,6 +251,7 @@ impl World<'_> {
         id: PaymentId,
         movement: Option<ledger::Movement>,
         version: u32,
+        at: Timestamp,
     ) -> Result<(), EngineError> {
         let Some(movement) = movement else {
             return Ok(());
@@ -265,7 +273,7 @@ impl World<'_> {
             credit: movement.credit,
             amount_minor: movement.amount_minor,
             currency: movement.currency,
-            at: self.now,
+            at,
         });
         Ok(())
     }
@@ -293,7 +301,7 @@ impl World<'_> {
             let payment = Arc::new(touched.payment);
             let write = PaymentWrite {
                 payment: Arc::clone(&payment),
-                has_work: payment.queued_work().next().is_some(),
+                open_work: open_work(&payment, &touched.work_before),
             };
             if touched.fresh {
                 batch.write.inserts.push(write);
@@ -337,6 +345,17 @@ impl World<'_> {
             }
         }
         batch
+    }
+}
+
+/// Where the payment's open work was opened, given what was queued before the batch.
+fn open_work(payment: &Payment, before: &[WorkKey]) -> OpenWorkPlace {
+    if payment.queued_work().any(|work| before.contains(&work)) {
+        OpenWorkPlace::Earlier
+    } else if payment.queued_work().next().is_some() {
+        OpenWorkPlace::ThisBatch
+    } else {
+        OpenWorkPlace::None
     }
 }
 

@@ -5,7 +5,9 @@ mod world;
 
 use proptest::prelude::*;
 
-use sequences::{Batch, Step, batches};
+use crate::domain::command::Outcome;
+
+use sequences::{Act, Batch, Step, batches};
 use world::World;
 
 proptest! {
@@ -44,6 +46,33 @@ fn the_sequences_reach_everything() {
     assert_eq!(statuses.len(), 10, "{statuses:?}");
     // Retries, requeues and replays of captures, voids and refunds share their names with those of authorisations.
     assert_eq!(events.len(), 24, "{events:?}");
+}
+
+/// A redrive looks for work opened up to a place, and the journal tells of what is opened after it: what is merely touched
+/// must not move from the one to the other.
+#[test]
+fn touching_queued_work_does_not_move_its_place() {
+    let mut world = World::default();
+    let operate = |action| Step::Operate { payment: 0, stranger: false, action, key: None };
+    world.run(&batch([Step::charge(0, 500)]));
+    assert_eq!(world.open_seq(1), Some(1));
+    world.run(&batch([operate(Act::Cancel)]));
+    assert_eq!(world.open_seq(1), Some(1), "a wish to cancel opens nothing");
+
+    let mut world = World::default();
+    world.run(&batch([Step::charge(0, 500)]));
+    world.run(&batch([Step::approve(0)]));
+    assert_eq!(world.open_seq(1), None);
+    for _ in 0..3 {
+        world.run(&batch([operate(Act::Refund(Some(100)))]));
+        assert_eq!(world.open_seq(1), Some(3), "the first refund is still open");
+    }
+    let approve =
+        |operation| Step::Answer { payment: 0, operation, stale: false, outcome: Outcome::Approved };
+    world.run(&batch((0..3).map(approve)));
+    assert_eq!(world.open_seq(1), None);
+    world.run(&batch([operate(Act::Refund(Some(100)))]));
+    assert_eq!(world.open_seq(1), Some(7));
 }
 
 #[test]

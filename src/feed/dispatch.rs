@@ -13,9 +13,10 @@ use tokio::sync::watch;
 
 use super::batch::Batch;
 use super::follower::{Reader, ReaderError};
+use super::page::Page;
 use crate::broker::{Broker, BrokerError, BrokerHealth, WorkMessage};
 use crate::domain::ids::BatchId;
-use crate::domain::payment::{Payment, WorkKey};
+use crate::domain::payment::{Operation, Payment, WorkKey};
 use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
 use crate::engine::Counters;
@@ -26,7 +27,8 @@ use crate::store::Store;
 pub const NAMES: [&str; 2] = ["dispatch_interactive", "dispatch_bulk"];
 /// Messages per publish; a barrier follows each.
 const PUBLISH_MAX: usize = 512;
-const REDRIVE_PAGE: u32 = 512;
+/// Payments read at once by a redrive, and about how many bytes they may hold.
+const REDRIVE_PAGE: Page = Page { rows_max: 512, bytes_max: 4 << 20 };
 /// Work dispatched so long before the last message delivered, and still open, has been lost on the way.
 const BELT_AFTER: Duration = Duration::from_secs(60);
 /// How often the belt looks.
@@ -45,6 +47,9 @@ pub struct Dispatch {
     /// The noted loss that was made good last.
     made_good: Option<Vec<u8>>,
     position: u64,
+    /// Whether a queue that lives in this process has been given what the last process left. From then on it holds what
+    /// was published up to `position`, whatever else fails.
+    redriven: bool,
     belt_at: Timestamp,
 }
 
@@ -60,7 +65,19 @@ impl Dispatch {
     ) -> Self {
         let lost = broker.topology_lost();
         let belt_at = clock();
-        Self { lane, store, broker, clock, counters, lost, noted: 0, made_good: None, position: 0, belt_at }
+        Self {
+            lane,
+            store,
+            broker,
+            clock,
+            counters,
+            lost,
+            noted: 0,
+            made_good: None,
+            position: 0,
+            redriven: false,
+            belt_at,
+        }
     }
 
     async fn publish(&self, messages: &[WorkMessage]) -> Result<(), ReaderError> {
@@ -75,20 +92,23 @@ impl Dispatch {
         WorkMessage { key, lane: self.lane, dispatched_at: (self.clock)(), traceparent: None }
     }
 
-    /// Publishes all open work that was opened at or before `upto` and fits `wanted`. By keyset, so bounded in memory.
-    async fn redrive(&self, upto: u64, wanted: impl Fn(&Payment) -> bool) -> Result<u64, ReaderError> {
+    /// Publishes all open work that was opened at or before `upto` and fits `wanted`; of what was opened later, the journal
+    /// tells. By keyset, so bounded in memory.
+    async fn redrive(&self, upto: u64, wanted: impl Fn(&Operation) -> bool) -> Result<(), ReaderError> {
         let mut after = (0, None);
         let mut count = 0;
+        let mut rows = REDRIVE_PAGE.first();
         loop {
-            let page = self.store.work_open(after, REDRIVE_PAGE).await?;
+            let page = self.store.work_open(after, rows).await?;
+            rows = REDRIVE_PAGE.next(page.iter().map(|open| open.payment.memory_bytes()));
             let Some(last) = page.last() else {
                 break;
             };
             after = (last.seq, Some(last.payment.id()));
             let messages: Vec<WorkMessage> = page
                 .iter()
-                .filter(|open| open.lane() == self.lane && open.seq <= upto && wanted(&open.payment))
-                .flat_map(|open| open.payment.queued_work().map(|key| self.message(key)))
+                .filter(|open| open.lane() == self.lane && open.seq <= upto)
+                .flat_map(|open| self.messages(&open.payment, &wanted))
                 .collect();
             count += messages.len();
             self.publish(&messages).await?;
@@ -99,7 +119,19 @@ impl Dispatch {
         if count > 0 {
             tracing::info!(operations = count, "open operations were redriven from the store");
         }
-        Ok(u64::try_from(count).unwrap_or(u64::MAX))
+        Ok(())
+    }
+
+    /// Messages for those of a payment's queued operations that fit `wanted`.
+    fn messages(
+        &self,
+        payment: &Payment,
+        wanted: impl Fn(&Operation) -> bool,
+    ) -> impl Iterator<Item = WorkMessage> {
+        payment
+            .queued_operations()
+            .filter(move |operation| wanted(operation))
+            .map(|operation| self.message(payment.work_of(operation)))
     }
 
     /// Leaves word in the store of losses that this process has found.
@@ -156,9 +188,9 @@ impl Dispatch {
             return Ok(());
         };
         let belt_us = u64::try_from(BELT_AFTER.as_micros()).unwrap_or(u64::MAX);
-        let lost = |payment: &Payment| passed.micros_since(payment.state().updated_at) > belt_us;
-        self.redrive(self.position, lost).await?;
-        Ok(())
+        // Since when this attempt waits, not since when the payment was last touched: it may be touched for ever.
+        let lost = |operation: &Operation| passed.micros_since(operation.queued_at) > belt_us;
+        self.redrive(self.position, lost).await
     }
 
     /// Whether nothing waits in this lane's queue and this process works on nothing.
@@ -198,13 +230,13 @@ impl Reader for Dispatch {
     }
 
     async fn begin(&mut self, stored: u64, head: u64) -> Result<u64, ReaderError> {
-        self.position = stored;
         if self.broker.is_durable() {
+            self.position = stored;
             self.made_good = self.store.installation_get(self.names().1).await?;
-        } else {
+        } else if !self.redriven {
             // The queue of the last process is gone; the store knows what was in it.
             self.redrive(head, |_| true).await?;
-            self.position = head;
+            (self.redriven, self.position) = (true, head);
         }
         Ok(self.position)
     }
@@ -223,9 +255,8 @@ impl Reader for Dispatch {
     async fn tick(&mut self) -> Result<(), ReaderError> {
         if self.broker.is_durable() {
             self.make_losses_good().await?;
-            self.belt().await?;
         }
-        Ok(())
+        self.belt().await
     }
 
     async fn stand_by(&mut self) -> Result<(), ReaderError> {

@@ -12,6 +12,7 @@ pub mod index;
 pub mod live;
 pub mod live_reader;
 mod mirror;
+mod page;
 mod rebuild;
 pub mod ring;
 pub mod system;

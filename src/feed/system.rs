@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use super::live::LiveHub;
 use super::{dispatch, index};
 use crate::broker::{Broker, BrokerHealth};
-use crate::domain::payment::{OperationKind, Payment, Phase};
 use crate::domain::time::Timestamp;
 use crate::search::{SearchHealth, SearchIndex};
 use crate::store::{Store, StoreResult};
@@ -83,15 +82,6 @@ pub struct SystemSample {
     pub readers: BTreeMap<String, ReaderSample>,
 }
 
-/// Since when a payment with open work waits for a worker.
-fn waiting_since(payment: &Payment) -> Timestamp {
-    let state = payment.state();
-    let authorizing = state.operation.is_some_and(|operation| {
-        operation.phase == Phase::Queued && operation.kind == OperationKind::Authorize
-    });
-    state.queued_at.filter(|_| authorizing).unwrap_or(state.updated_at)
-}
-
 /// Counts what waits where.
 ///
 /// # Errors
@@ -99,12 +89,14 @@ fn waiting_since(payment: &Payment) -> Timestamp {
 pub async fn sample(store: &dyn Store, broker: &dyn Broker, now: Timestamp) -> StoreResult<SystemSample> {
     let depth = broker.depth().await.ok();
     let oldest = store.work_open((0, None), 1).await?;
+    let waiting =
+        oldest.first().and_then(|open| open.payment.queued_operations().map(|one| one.queued_at).min());
     let queue = QueueSample {
         interactive: depth.map(|depth| depth.interactive),
         bulk: depth.map(|depth| depth.bulk),
         in_flight: depth.map(|depth| depth.in_flight),
         open: store.work_open_count().await?,
-        oldest_us: oldest.first().map_or(0, |open| now.micros_since(waiting_since(&open.payment))),
+        oldest_us: waiting.map_or(0, |since| now.micros_since(since)),
     };
     // The cursors first: a head that is read later is never behind them.
     let cursors = store.cursor_list().await?;

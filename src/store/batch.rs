@@ -52,8 +52,33 @@ pub struct Loaded {
 pub struct PaymentWrite {
     /// As it is after the batch.
     pub payment: Arc<Payment>,
-    /// Whether it has queued work; then the batch's place in the line is kept as `open_seq`.
-    pub has_work: bool,
+    /// What becomes of its `open_seq`.
+    pub open_work: OpenWorkPlace,
+}
+
+/// The place in the line kept as `open_seq`: no work that the payment has in the queue was opened before it. It stays
+/// while any of that work stays, whatever else the payment is asked for meanwhile: a reader that redrives everything up to
+/// a place, and follows the journal from there, must find each operation in one of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenWorkPlace {
+    /// Nothing is queued.
+    None,
+    /// Everything queued was opened by this batch, so its place is kept.
+    ThisBatch,
+    /// Some of what is queued was opened earlier: the place stays as it is stored.
+    Earlier,
+}
+
+impl OpenWorkPlace {
+    /// What is kept after a batch at `seq`, where `stored` was kept before.
+    #[must_use]
+    pub const fn after(self, stored: Option<u64>, seq: u64) -> Option<u64> {
+        match self {
+            Self::None => None,
+            Self::ThisBatch => Some(seq),
+            Self::Earlier => stored,
+        }
+    }
 }
 
 /// A movement to append.

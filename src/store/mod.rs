@@ -23,8 +23,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use batch::{
-    BatchKeys, BatchWrite, IdempotencyRecord, JournalRecord, Loaded, MovementWrite, PaymentWrite,
-    ReceiptRecord, RefundRecord,
+    BatchKeys, BatchWrite, IdempotencyRecord, JournalRecord, Loaded, MovementWrite, OpenWorkPlace,
+    PaymentWrite, ReceiptRecord, RefundRecord,
 };
 pub use error::StoreError;
 pub use records::{

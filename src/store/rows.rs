@@ -29,13 +29,16 @@ pub(super) static PAYMENT_INSERT: Statement = Statement {
     sqlite_tail: "",
 };
 
+/// What an update writes as `open_seq` to leave it as it is; no batch has this place.
+const OPEN_SEQ_STAYS: u64 = 0;
+
 pub(super) static PAYMENT_UPDATE: Statement = Statement {
     head: "INSERT INTO payment (id,owner,kind,status,amount,currency,version,due_at,open_seq,parked,submission,history) VALUES ",
     columns: 12,
     mysql_tail: " ON DUPLICATE KEY UPDATE status=VALUES(status),version=VALUES(version),due_at=VALUES(due_at),\
-                 open_seq=VALUES(open_seq),parked=VALUES(parked),history=VALUES(history)",
+                 open_seq=IF(VALUES(open_seq)=0,open_seq,VALUES(open_seq)),parked=VALUES(parked),history=VALUES(history)",
     sqlite_tail: " ON CONFLICT(id) DO UPDATE SET status=excluded.status,version=excluded.version,due_at=excluded.due_at,\
-                  open_seq=excluded.open_seq,parked=excluded.parked,history=excluded.history",
+                  open_seq=CASE WHEN excluded.open_seq=0 THEN payment.open_seq ELSE excluded.open_seq END,parked=excluded.parked,history=excluded.history",
 };
 
 pub(super) static REFUND_INSERT: Statement = Statement {
@@ -150,7 +153,7 @@ pub(super) fn push_payment(
         Cell::Text(submission.amount.currency.code().to_owned()),
         Cell::Int(version_column(payment.version())),
         Cell::MaybeBig(payment.due_at().map(Timestamp::micros)),
-        Cell::MaybeBig(write.has_work.then(|| signed(seq))),
+        Cell::MaybeBig(write.open_work.after(Some(OPEN_SEQ_STAYS), seq).map(signed)),
         Cell::Small(i16::from(payment.is_parked())),
         Cell::Bytes(if fresh { encode(submission.as_ref())? } else { Vec::new() }),
         Cell::Bytes(encode(&payment.history())?),

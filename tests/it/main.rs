@@ -29,6 +29,7 @@ mod outage;
 mod outage_log;
 mod pause;
 mod payment_pages;
+mod redrive;
 mod reindex;
 mod requests;
 mod search;

@@ -34,11 +34,17 @@ impl Socket {
 
     /// Sends a frame and returns the answer with its id, which must be no error.
     pub async fn ask(&mut self, frame: Value) -> Value {
+        let answer = self.ask_anyway(frame).await;
+        assert_ne!(answer["type"], "error", "{answer}");
+        answer
+    }
+
+    /// Sends a frame and returns the answer with its id, whatever it is.
+    pub async fn ask_anyway(&mut self, frame: Value) -> Value {
         self.0.send(Message::text(frame.to_string())).await.expect("sent");
         loop {
             let answer = self.frame().await;
             if answer["id"] == frame["id"] {
-                assert_ne!(answer["type"], "error", "{answer}");
                 return answer;
             }
         }

@@ -18,7 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::store::{
     Account, ApiKey, AuditPayment, BatchKeys, BatchWrite, DecideBatch, Durability, IdempotencyAudit,
     IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease, Loaded, MovementRecord, NewAccount,
-    NewApiKey, NewSession, OpenWork, PaymentFilter, PaymentWrite, ReceiptRecord, RefundRecord, RequestFilter,
+    NewApiKey, NewSession, OpenWork, PaymentFilter, ReceiptRecord, RefundRecord, RequestFilter,
     RequestRecord, Session, Snapshot, Store, StoreError, StoreResult, TableCounts, WalletRecord,
 };
 
@@ -72,9 +72,11 @@ impl Data {
         if taken {
             return Err(StoreError::Refused("duplicate key".to_owned()));
         }
-        let row = |write: &PaymentWrite| (Payment::clone(&write.payment), write.has_work.then_some(seq));
-        let writes = write.inserts.iter().chain(&write.updates);
-        self.payments.extend(writes.map(|write| (write.payment.id(), row(write))));
+        for write in write.inserts.iter().chain(&write.updates) {
+            let stored = self.payments.get(&write.payment.id()).and_then(|(_, open)| *open);
+            let row = (Payment::clone(&write.payment), write.open_work.after(stored, seq));
+            self.payments.insert(write.payment.id(), row);
+        }
         self.movements.extend(write.movements.iter().map(|row| {
             let record = MovementRecord {
                 payment: row.payment,

@@ -31,6 +31,12 @@ pub struct World {
     idempotency: HashMap<([u8; 32], AccountId), IdempotencyRecord>,
     /// What the journal says of each payment.
     told: HashMap<PaymentId, Vec<Recorded>>,
+    /// The last place taken in the line.
+    seq: u64,
+    /// The place kept with each payment, as a store keeps it.
+    open_seq: HashMap<PaymentId, Option<u64>>,
+    /// Where the journal says that each unit of work was opened.
+    opened: HashMap<WorkKey, u64>,
 }
 
 fn account(n: u8) -> AccountId {
@@ -42,6 +48,11 @@ fn policy() -> Policy {
 }
 
 impl World {
+    /// The place kept for the payment made as the `number`th.
+    pub fn open_seq(&self, number: u128) -> Option<u64> {
+        self.open_seq.get(&PaymentId::from_bytes(number.to_be_bytes())).copied().flatten()
+    }
+
     pub fn payments(&self) -> impl Iterator<Item = &Payment> {
         self.payments.values()
     }
@@ -71,6 +82,7 @@ impl World {
         assert_eq!(decided.decisions.len(), commands.len());
         self.keep(decided);
         self.check_sums();
+        self.check_open_seq();
     }
 
     fn load(&self, commands: &[&Command]) -> Loaded {
@@ -95,11 +107,17 @@ impl World {
             assert!(before.is_none(), "inserted twice");
         }
         for write in &decided.write.updates {
-            let before = self.payments.insert(write.payment.id(), Payment::clone(&write.payment));
-            assert!(before.expect("updated what is there").version() < write.payment.version());
+            let (payment, ends) = (&write.payment, write.payment.version());
+            let before = self.payments.insert(payment.id(), Payment::clone(payment));
+            let before = before.expect("updated what is there").version();
+            assert!(before < ends);
+            assert_eq!(payment.end_of_batch(before), before, "the batch before still ends where it ended");
+            assert!((before + 1..=ends).all(|version| payment.end_of_batch(version) == ends), "{payment:?}");
         }
+        self.seq += 1;
         for write in decided.write.inserts.iter().chain(&decided.write.updates) {
-            assert_eq!(write.has_work, write.payment.queued_work().next().is_some());
+            let place = self.open_seq.entry(write.payment.id()).or_default();
+            *place = write.open_work.after(*place, self.seq);
         }
         for write in &decided.write.movements {
             let movement = Movement {
@@ -122,10 +140,26 @@ impl World {
             told.extend(entry.events);
             let work: Vec<_> = self.payments[&entry.payment].queued_work().collect();
             let key = |(operation, attempt)| WorkKey { payment: entry.payment, operation, attempt };
+            self.opened.extend(entry.work.iter().map(|fresh| (key(*fresh), self.seq)));
             assert!(
                 entry.work.into_iter().all(|fresh| work.contains(&key(fresh))),
                 "dispatches what is open"
             );
+        }
+    }
+
+    /// Holds after every batch: no open work is missed by a redrive up to its place, and no payment is found without any.
+    fn check_open_seq(&self) {
+        for payment in self.payments() {
+            let kept = self.open_seq.get(&payment.id()).copied().flatten();
+            let places: Vec<u64> = payment.queued_work().map(|work| self.opened[&work]).collect();
+            assert_eq!(kept.is_some(), !places.is_empty(), "{payment:?}");
+            assert!(places.iter().all(|place| kept <= Some(*place)), "{kept:?} {places:?} {payment:?}");
+            if let [place] = places.as_slice()
+                && payment.state().refunds.len() < 2
+            {
+                assert_eq!(kept, Some(*place), "{payment:?}");
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Lists by keyset, what is due, what is open, and a snapshot that stands still.
 
 use paystorm::domain::command::{Action, Outcome};
-use paystorm::domain::event::TechnicalError;
+use paystorm::domain::event::{CancelReason, TechnicalError};
 use paystorm::domain::ids::{AccountId, PaymentId, RefundId};
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::Kind;
@@ -111,6 +111,41 @@ async fn open_work_is_read_by_its_place_in_the_line() {
         assert_eq!(store.work_open_count().await.expect("counted"), 4, "{}", test.name);
         one(store, answer(&alone, Outcome::Approved), at(2)).await;
         assert_eq!(store.work_open_count().await.expect("counted"), 3, "{}", test.name);
+        test.remove().await;
+    }
+}
+
+/// What is merely touched stays where it was opened: a redrive up to a place, and the journal from there, miss nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn open_work_keeps_its_place_whatever_else_the_payment_is_asked_for() {
+    for test in both().await {
+        let store = test.store.as_ref();
+        let owner = AccountId::generate();
+        let place = async || {
+            let open = store.work_open((0, None), 10).await.expect("read");
+            open.iter().map(|open| open.seq).collect::<Vec<u64>>()
+        };
+        let charge = one(store, submit(owner, Kind::Charge, 50), at(0)).await;
+        let reason = CancelReason::RequestedByCustomer;
+        let canceled = one(store, operate(&charge, Action::Cancel { reason }), at(1)).await;
+        assert_eq!((canceled.version(), place().await), (2, vec![1]), "{}: a wish opens nothing", test.name);
+        one(store, answer(&canceled, Outcome::Approved), at(2)).await;
+        assert_eq!(place().await, [3], "{}: the void was opened by the answer", test.name);
+        let voiding = store.payment_get(&[charge.id()]).await.expect("read").remove(0);
+        one(store, answer(&voiding, Outcome::Approved), at(3)).await;
+        assert_eq!(place().await, [0_u64; 0], "{}", test.name);
+
+        let charge = one(store, submit(owner, Kind::Charge, 50), at(4)).await;
+        let mut charge = one(store, answer(&charge, Outcome::Approved), at(5)).await;
+        for n in 0..3 {
+            let refund = Action::Refund { refund: RefundId::generate(), amount_minor: Some(5) };
+            charge = one(store, operate(&charge, refund), at(6 + n)).await;
+            assert_eq!(place().await, [7], "{}: the first refund is still open", test.name);
+        }
+        for n in 0..3 {
+            charge = one(store, answer(&charge, Outcome::Approved), at(9 + n)).await;
+        }
+        assert_eq!(place().await, [0_u64; 0], "{}", test.name);
         test.remove().await;
     }
 }
