@@ -64,6 +64,11 @@ const METRICS: &[Metric] = &[
     ("paystorm_work_published_total", "Messages put into the work queue.", |counters| {
         counters.messages.get()
     }),
+    (
+        "paystorm_work_sent_again_total",
+        "Operations that had been lost on their way to a worker.",
+        |counters| counters.belted.get(),
+    ),
     ("paystorm_documents_written_total", "Documents written to the search index.", |counters| {
         counters.documents.get()
     }),

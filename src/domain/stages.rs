@@ -3,7 +3,7 @@
 //! Pure. Every microsecond from the request to the end is counted exactly once, so that what pages show adds up: the three
 //! stages of the attempt shown (the last one), and what came besides them.
 
-use super::event::Event;
+use super::event::{Event, Recorded};
 use super::payment::Payment;
 use super::status::Status;
 use super::time::Timestamp;
@@ -61,8 +61,7 @@ impl Stages {
     pub fn of(payment: &Payment) -> Self {
         let mut walk = Walk::new(payment);
         for (n, recorded) in payment.history().iter().enumerate() {
-            let at = if let Event::Started { at } = recorded.event { at } else { recorded.at };
-            walk.take(n, at, &recorded.event);
+            walk.take(n, recorded);
         }
         walk.stages
     }
@@ -107,6 +106,8 @@ struct Walk {
     place: Place,
     besides: Besides,
     stages: Stages,
+    /// The batch that brought the payment to rest.
+    rested_in: Option<Timestamp>,
 }
 
 impl Walk {
@@ -128,10 +129,12 @@ impl Walk {
             Some(Event::Created { confirmed: true, .. }) => Status::Queued,
             _ => Status::RequiresConfirmation,
         };
-        Self { created_at, status, place: Place::Rest, besides: Besides::default(), stages }
+        Self { created_at, status, place: Place::Rest, besides: Besides::default(), stages, rested_in: None }
     }
 
-    fn take(&mut self, n: usize, at: Timestamp, event: &Event) {
+    fn take(&mut self, n: usize, recorded: &Recorded) {
+        let event = &recorded.event;
+        let at = if let Event::Started { at } = event { *at } else { recorded.at };
         // A worker's clock may be a little off; time here never runs backwards.
         let at = at.max(self.stages.since);
         let us = at.micros_since(self.created_at);
@@ -145,12 +148,17 @@ impl Walk {
         }
         if matches!(event, Event::VoidQueued { .. } | Event::CaptureQueued { .. }) {
             self.besides.released = matches!(event, Event::VoidQueued { .. });
+            if self.rested_in == Some(recorded.at) {
+                // Within one batch: nobody ever saw it rest.
+                self.stages.settled_us = None;
+            }
         }
         let status = self.status.after(event).unwrap_or(self.status);
         if status.is_at_rest() && status != self.status {
             self.stages.settled_us = Some(us);
             self.stages.settled_version = u32::try_from(n + 1).unwrap_or(u32::MAX);
             self.stages.besides = self.besides;
+            self.rested_in = Some(recorded.at);
         } else if !status.is_at_rest() {
             self.stages.settled_us = None;
         }

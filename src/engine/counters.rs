@@ -33,6 +33,8 @@ pub struct Counters {
     pub rows: Counter,
     /// Messages put into the work queue.
     pub messages: Counter,
+    /// Operations that the belt put into the work queue once more: any but few mean that messages get lost.
+    pub belted: Counter,
     /// Documents written to the search index.
     pub documents: Counter,
 }

@@ -18,7 +18,8 @@ pub struct EngineSettings {
     pub authorization_ttl_s: u64,
     /// How long the journal is kept behind the slowest reader, in seconds.
     pub journal_retention_s: u64,
-    /// How many bytes of committed batches are kept in memory for this process's own readers.
+    /// How many bytes of committed batches, and of payments with open work, are kept in memory for this process's own
+    /// readers and workers: half for each.
     pub feed_memory_bytes: usize,
 }
 

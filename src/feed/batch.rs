@@ -42,4 +42,32 @@ pub struct Batch {
     pub committed_at: Option<Timestamp>,
     /// One entry per payment touched.
     pub entries: Vec<Entry>,
+    /// About what it holds in memory, its payments included.
+    pub bytes: usize,
+}
+
+impl Batch {
+    /// A batch of these entries.
+    #[must_use]
+    pub fn new(seq: u64, at: Timestamp, committed_at: Option<Timestamp>, entries: Vec<Entry>) -> Self {
+        let bytes = size_of::<Self>() + entries.iter().map(Entry::memory_bytes).sum::<usize>();
+        Self { seq, at, committed_at, entries, bytes }
+    }
+}
+
+impl Entry {
+    /// The version of the payment after it.
+    #[must_use]
+    pub fn last_version(&self) -> u32 {
+        let further = u32::try_from(self.events.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        self.first_version.saturating_add(further)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.run.as_ref().map_or(0, String::capacity)
+            + self.events.capacity() * size_of::<Recorded>()
+            + self.work.capacity() * size_of::<WorkKey>()
+            + self.payment.as_ref().map_or(0, |payment| payment.memory_bytes())
+    }
 }

@@ -94,7 +94,7 @@ impl Dispatch {
 
     /// Publishes all open work that was opened at or before `upto` and fits `wanted`; of what was opened later, the journal
     /// tells. By keyset, so bounded in memory.
-    async fn redrive(&self, upto: u64, wanted: impl Fn(&Operation) -> bool) -> Result<(), ReaderError> {
+    async fn redrive(&self, upto: u64, wanted: impl Fn(&Operation) -> bool) -> Result<usize, ReaderError> {
         let mut after = (0, None);
         let mut count = 0;
         let mut rows = REDRIVE_PAGE.first();
@@ -119,7 +119,7 @@ impl Dispatch {
         if count > 0 {
             tracing::info!(operations = count, "open operations were redriven from the store");
         }
-        Ok(())
+        Ok(count)
     }
 
     /// Messages for those of a payment's queued operations that fit `wanted`.
@@ -190,7 +190,8 @@ impl Dispatch {
         let belt_us = u64::try_from(BELT_AFTER.as_micros()).unwrap_or(u64::MAX);
         // Since when this attempt waits, not since when the payment was last touched: it may be touched for ever.
         let lost = |operation: &Operation| passed.micros_since(operation.queued_at) > belt_us;
-        self.redrive(self.position, lost).await
+        self.counters.belted.add(self.redrive(self.position, lost).await?);
+        Ok(())
     }
 
     /// Whether nothing waits in this lane's queue and this process works on nothing.

@@ -23,7 +23,11 @@ const LEASE_RENEW: Duration = Duration::from_secs(2);
 const CURSOR_EVERY: Duration = Duration::from_millis(500);
 /// How often the head is asked of the store, in case that another process's message was lost.
 const HEAD_POLL: Duration = Duration::from_secs(1);
+/// What a reader takes from memory at once: so many batches, and no further one past so many bytes.
 const BATCHES_MAX: usize = 64;
+const BATCHES_BYTES_MAX: usize = 2 << 20;
+/// What it takes from the store at once. These hold no payments.
+const JOURNAL_ROWS_MAX: u32 = 32;
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
@@ -92,9 +96,16 @@ pub struct Follower {
     ring: Arc<Ring>,
     clock: Clock,
     instance: InstanceId,
-    /// Whether only one instance may run this reader at a time, and its cursor is kept.
-    leased: bool,
+    kind: Kind,
     trouble: Outage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Only one instance at a time may run this reader, and its cursor is kept in the store.
+    Leased,
+    /// Every instance runs it for itself, beginning after this place.
+    Private { after: u64 },
 }
 
 /// How the log calls one that fails; the cause begins with its name.
@@ -104,13 +115,19 @@ impl Follower {
     /// A reader of which one instance at a time runs, with a cursor in the store.
     #[must_use]
     pub fn leased(store: Arc<dyn Store>, ring: Arc<Ring>, clock: Clock, instance: InstanceId) -> Self {
-        Self { store, ring, clock, instance, leased: true, trouble: Outage::new(TROUBLE) }
+        Self { store, ring, clock, instance, kind: Kind::Leased, trouble: Outage::new(TROUBLE) }
     }
 
-    /// A reader that every instance runs for itself, from now on.
+    /// A reader that every instance runs for itself, from where the line stands now on: whatever keeps it from reading at
+    /// once, or later, it misses nothing.
     #[must_use]
     pub fn private(store: Arc<dyn Store>, ring: Arc<Ring>, clock: Clock, instance: InstanceId) -> Self {
-        Self { store, ring, clock, instance, leased: false, trouble: Outage::new(TROUBLE) }
+        let kind = Kind::Private { after: ring.head() };
+        Self { store, ring, clock, instance, kind, trouble: Outage::new(TROUBLE) }
+    }
+
+    fn is_leased(&self) -> bool {
+        self.kind == Kind::Leased
     }
 
     /// Runs until cancelled: takes the lease, follows, and begins anew when the lease is lost.
@@ -146,14 +163,17 @@ impl Follower {
     /// From taking the lease to losing it or stopping.
     async fn tenure(&self, reader: &mut dyn Reader, stop: &CancellationToken) -> Result<(), ReaderError> {
         let name = reader.name();
-        if self.leased && !self.hold(name).await? {
+        if self.is_leased() && !self.hold(name).await? {
             reader.stand_by().await?;
             pause(LEASE_RENEW, stop).await;
             return Ok(());
         }
         let head = self.store.head().await?;
         self.ring.note_head(head);
-        let stored = if self.leased { self.store.cursor_get(name).await? } else { head };
+        let stored = match self.kind {
+            Kind::Leased => self.store.cursor_get(name).await?,
+            Kind::Private { after } => after,
+        };
         let Some(read) = self.begin(reader, stored, head).await? else {
             return Ok(());
         };
@@ -161,7 +181,7 @@ impl Follower {
             Tenure { follower: self, read, saved: stored, renewed: Instant::now(), saved_at: Instant::now() };
         tracing::debug!(reader = name, after = tenure.read, "a reader of the journal begins");
         let outcome = tenure.follow(reader, stop).await;
-        if self.leased && stop.is_cancelled() {
+        if self.is_leased() && stop.is_cancelled() {
             tenure.save(reader).await?;
             self.store.lease_release(name, self.instance).await?;
         }
@@ -182,7 +202,7 @@ impl Follower {
             tokio::select! {
                 biased;
                 read = &mut begun => return read.map(Some),
-                () = tokio::time::sleep(LEASE_RENEW), if self.leased => if !self.hold(name).await? {
+                () = tokio::time::sleep(LEASE_RENEW), if self.is_leased() => if !self.hold(name).await? {
                     return Ok(None);
                 },
             }
@@ -194,20 +214,24 @@ impl Follower {
         Ok(matches!(lease, Lease::Held { .. }))
     }
 
-    /// The batches after `read`, in order; empty if there are none.
+    /// The batches after `read`, in order; empty if there are none. As long as a reader holds them they are in memory,
+    /// whatever the ring has dropped meanwhile, so they are few.
     async fn next(&self, read: u64) -> Result<Vec<Arc<Batch>>, ReaderError> {
-        let mut batches = Vec::new();
+        let (mut batches, mut bytes) = (Vec::new(), 0);
         let mut seq = read + 1;
         while batches.len() < BATCHES_MAX
+            && bytes < BATCHES_BYTES_MAX
             && let Some(batch) = self.ring.get(seq)
         {
+            bytes += batch.bytes;
             batches.push(batch);
             seq += 1;
         }
         if batches.is_empty() && self.ring.head() > read {
-            let limit = u32::try_from(BATCHES_MAX).unwrap_or(u32::MAX);
-            for record in self.store.journal_read(read, limit).await? {
-                batches.push(Arc::new(read_batch(record)?));
+            for record in self.store.journal_read(read, JOURNAL_ROWS_MAX).await? {
+                let batch = read_batch(record)?;
+                self.ring.overtaken(&batch);
+                batches.push(Arc::new(batch));
             }
         }
         Ok(batches)
@@ -221,7 +245,7 @@ fn read_batch(record: JournalRecord) -> Result<Batch, ReaderError> {
         .into_iter()
         .map(|entry| Entry::new(entry, None))
         .collect();
-    Ok(Batch { seq: record.seq, at: record.at, committed_at: None, entries })
+    Ok(Batch::new(record.seq, record.at, None, entries))
 }
 
 /// One tenure's position.
@@ -240,7 +264,7 @@ impl Tenure<'_> {
         let mut ticked = Instant::now();
         let mut polled = Instant::now();
         while !stop.is_cancelled() {
-            if self.follower.leased && !self.renew(reader.name()).await? {
+            if self.follower.is_leased() && !self.renew(reader.name()).await? {
                 return Ok(());
             }
             let seen = self.follower.ring.head();
@@ -254,8 +278,8 @@ impl Tenure<'_> {
                 reader.tick().await?;
                 ticked = Instant::now();
             }
-            if self.saved_at.elapsed() >= CURSOR_EVERY {
-                self.save(reader).await?;
+            if self.saved_at.elapsed() >= CURSOR_EVERY && !self.save(reader).await? {
+                return Ok(());
             }
             if batches.is_empty() {
                 let wait = reader.tick_every().saturating_sub(ticked.elapsed());
@@ -294,14 +318,20 @@ impl Tenure<'_> {
         Ok(held)
     }
 
-    async fn save(&mut self, reader: &dyn Reader) -> Result<(), ReaderError> {
+    /// Keeps how far the reader has come. `false` if the lease was lost: then the cursor is another's, and stays.
+    async fn save(&mut self, reader: &dyn Reader) -> Result<bool, ReaderError> {
         self.saved_at = Instant::now();
         let safe = reader.safe();
-        if self.follower.leased && safe > self.saved {
-            self.follower.store.cursor_set(reader.name(), self.follower.instance, safe).await?;
-            self.saved = safe;
+        if !self.follower.is_leased() || safe <= self.saved {
+            return Ok(true);
         }
-        Ok(())
+        let kept = self.follower.store.cursor_set(reader.name(), self.follower.instance, safe).await?;
+        if kept {
+            self.saved = safe;
+        } else {
+            tracing::warn!(reader = reader.name(), "the lease was lost to another instance");
+        }
+        Ok(kept)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The live reader: hands every committed batch to the hub, whichever instance committed it. Each instance runs its own,
-//! from now on; it keeps no cursor, since a browser that missed something resyncs.
+//! from its start on. It keeps no cursor, but its position outlives every failure to read: what was committed meanwhile is
+//! published afterwards. Where the journal itself has a gap (it was pruned meanwhile), the hub says so, and browsers resync.
 
 use std::sync::Arc;
 
@@ -15,14 +16,15 @@ use crate::store::Store;
 pub struct LiveReader {
     store: Arc<dyn Store>,
     hub: Arc<LiveHub>,
-    position: u64,
+    /// Published up to here; `None` before it first began.
+    position: Option<u64>,
 }
 
 impl LiveReader {
     /// A reader that feeds this hub.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, hub: Arc<LiveHub>) -> Self {
-        Self { store, hub, position: 0 }
+        Self { store, hub, position: None }
     }
 
     /// The batch with the payments that someone watches loaded, where another instance committed it.
@@ -52,9 +54,7 @@ impl Reader for LiveReader {
     }
 
     async fn begin(&mut self, stored: u64, _head: u64) -> Result<u64, ReaderError> {
-        // After a failure it goes on where it was, so that nothing is skipped while the process lives.
-        self.position = self.position.max(stored);
-        Ok(self.position)
+        Ok(*self.position.get_or_insert(stored))
     }
 
     async fn apply(&mut self, batches: &[Arc<Batch>]) -> Result<(), ReaderError> {
@@ -63,13 +63,21 @@ impl Reader for LiveReader {
             if let Err(error) = self.hub.prepare(&batch).await {
                 tracing::debug!(error = %error, "names could not be read; rows show ids");
             }
+            if self.position.is_some_and(|position| batch.seq != position + 1) {
+                tracing::warn!(
+                    after = self.position,
+                    seq = batch.seq,
+                    "batches are gone from the journal; pages read again"
+                );
+                self.hub.missed();
+            }
             self.hub.publish(&batch);
-            self.position = batch.seq;
+            self.position = Some(batch.seq);
         }
         Ok(())
     }
 
     fn safe(&self) -> u64 {
-        self.position
+        self.position.unwrap_or(0)
     }
 }

@@ -1,12 +1,14 @@
 //! The batches this process committed lately, in memory, so that its own readers need not ask the store for them.
 //!
 //! Bounded by bytes: what does not fit is read from the journal. Also the payments with open work, by id, so that a
-//! worker finds the payment a message names without a query.
+//! worker finds the payment a message names without a query: those it queued last, since it may never hear what became of
+//! the others.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use lru::LruCache;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
@@ -18,10 +20,8 @@ use crate::engine::OpenPayments;
 use crate::engine::journal::JournalEntry;
 use crate::engine::writer::{CommitListener, Committed};
 
-/// What one entry is reckoned to hold in memory. A payment with its history is 700–1,200 bytes.
-const ENTRY_BYTES: usize = 1_536;
-/// Payments with open work that are remembered; a worker reads the others from the store.
-const OPEN_MAX: usize = 65_536;
+/// The part of the memory that payments with open work may take beside the batches, as a divisor.
+const OPEN_SHARE: usize = 2;
 
 /// Recent batches, and the head of the line as far as this process knows it.
 pub struct Ring {
@@ -31,26 +31,39 @@ pub struct Ring {
     head_moved: Notify,
     /// The earliest `due_at` committed since the timers last looked, in microseconds.
     earliest_due: watch::Sender<i64>,
-    entries_max: usize,
 }
 
-#[derive(Default)]
 struct Recent {
     batches: VecDeque<Arc<Batch>>,
-    entries: usize,
-    open: HashMap<PaymentId, Arc<Payment>>,
+    bytes: usize,
+    bytes_max: usize,
+    open: Open,
+}
+
+/// Payments with open work. A worker reads those that do not fit from the store.
+struct Open {
+    /// By when they were last put in or asked for.
+    payments: LruCache<PaymentId, Arc<Payment>>,
+    bytes: usize,
+    bytes_max: usize,
 }
 
 impl Ring {
     /// A ring that holds about `bytes`, on a line whose head is at `head`.
     #[must_use]
     pub fn new(bytes: usize, head: u64) -> Self {
+        let open_max = bytes / OPEN_SHARE;
+        let recent = Recent {
+            batches: VecDeque::new(),
+            bytes: 0,
+            bytes_max: bytes - open_max,
+            open: Open { payments: LruCache::unbounded(), bytes: 0, bytes_max: open_max },
+        };
         Self {
-            recent: Mutex::new(Recent::default()),
+            recent: Mutex::new(recent),
             head: AtomicU64::new(head),
             head_moved: Notify::new(),
             earliest_due: watch::Sender::new(i64::MAX),
-            entries_max: (bytes / ENTRY_BYTES).max(1),
         }
     }
 
@@ -89,6 +102,25 @@ impl Ring {
         self.earliest_due.subscribe()
     }
 
+    /// A batch was read from the journal: another process may have committed it, and then what is known here of its payments
+    /// is out of date.
+    pub fn overtaken(&self, batch: &Batch) {
+        let mut recent = self.recent.lock();
+        for entry in &batch.entries {
+            let known = recent.open.payments.peek(&entry.payment_id);
+            if known.is_some_and(|known| known.version() < entry.last_version()) {
+                recent.open.remove(entry.payment_id);
+            }
+        }
+    }
+
+    /// About how many bytes it holds: in batches, and in payments with open work.
+    #[must_use]
+    pub fn memory_bytes(&self) -> (usize, usize) {
+        let recent = self.recent.lock();
+        (recent.bytes, recent.open.bytes)
+    }
+
     /// Another process has committed up to `seq`.
     pub fn note_head(&self, seq: u64) {
         if self.head.fetch_max(seq, Ordering::AcqRel) < seq {
@@ -99,7 +131,7 @@ impl Ring {
 
 impl OpenPayments for Ring {
     fn open_payment(&self, id: PaymentId) -> Option<Arc<Payment>> {
-        self.recent.lock().open.get(&id).cloned()
+        self.recent.lock().open.payments.get(&id).cloned()
     }
 }
 
@@ -107,7 +139,7 @@ impl CommitListener for Ring {
     fn committed(&self, batch: Committed) {
         let seq = batch.seq;
         let earliest = batch.changes.iter().filter_map(|(_, payment)| payment.due_at()).min();
-        self.recent.lock().push(Arc::new(Batch::from(batch)), self.entries_max);
+        self.recent.lock().push(Arc::new(Batch::from(batch)));
         self.note_head(seq);
         if let Some(earliest) = earliest.map(Timestamp::micros) {
             // Told every time: the timers look for themselves what is due first.
@@ -117,23 +149,40 @@ impl CommitListener for Ring {
 }
 
 impl Recent {
-    fn push(&mut self, batch: Arc<Batch>, entries_max: usize) {
+    fn push(&mut self, batch: Arc<Batch>) {
         for entry in &batch.entries {
-            let Some(payment) = &entry.payment else {
-                continue;
-            };
-            if payment.queued_work().next().is_none() {
-                self.open.remove(&entry.payment_id);
-            } else if self.open.len() < OPEN_MAX || self.open.contains_key(&entry.payment_id) {
-                self.open.insert(entry.payment_id, Arc::clone(payment));
+            match &entry.payment {
+                Some(payment) if payment.queued_work().next().is_some() => self.open.put(payment),
+                Some(_) => self.open.remove(entry.payment_id),
+                None => {}
             }
         }
-        self.entries += batch.entries.len();
+        self.bytes += batch.bytes;
         self.batches.push_back(batch);
-        while self.entries > entries_max
+        while self.bytes > self.bytes_max
             && let Some(oldest) = self.batches.pop_front()
         {
-            self.entries -= oldest.entries.len();
+            self.bytes -= oldest.bytes;
+        }
+    }
+}
+
+impl Open {
+    fn put(&mut self, payment: &Arc<Payment>) {
+        self.bytes += payment.memory_bytes();
+        if let Some(before) = self.payments.put(payment.id(), Arc::clone(payment)) {
+            self.bytes -= before.memory_bytes();
+        }
+        while self.bytes > self.bytes_max
+            && let Some((_, unused)) = self.payments.pop_lru()
+        {
+            self.bytes -= unused.memory_bytes();
+        }
+    }
+
+    fn remove(&mut self, id: PaymentId) {
+        if let Some(payment) = self.payments.pop(&id) {
+            self.bytes -= payment.memory_bytes();
         }
     }
 }
@@ -142,7 +191,7 @@ impl From<Committed> for Batch {
     fn from(committed: Committed) -> Self {
         let entries =
             committed.changes.into_iter().map(|(entry, payment)| Entry::new(entry, Some(payment))).collect();
-        Self { seq: committed.seq, at: committed.at, committed_at: Some(committed.committed_at), entries }
+        Self::new(committed.seq, committed.at, Some(committed.committed_at), entries)
     }
 }
 
@@ -155,5 +204,108 @@ impl Entry {
         let key = |(operation, attempt)| WorkKey { payment: payment_id, operation, attempt };
         let work = work.into_iter().map(key).collect();
         Self { payment_id, owner, payee, lane, run, first_version, events, work, payment }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::currency::Currency;
+    use crate::domain::event::{Event, Recorded};
+    use crate::domain::ids::AccountId;
+    use crate::domain::money::Money;
+    use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
+
+    const METADATA_BYTES: usize = 25_000;
+
+    /// A payment with an open authorisation, and what its journal entry tells.
+    fn queued(number: u64, metadata_bytes: usize) -> (JournalEntry, Arc<Payment>) {
+        let submission = Submission {
+            id: PaymentId::from_bytes(u128::from(number).to_be_bytes()),
+            owner: AccountId::from_bytes([1; 16]),
+            kind: Kind::Charge,
+            amount: Money::new(100, Currency::EUR),
+            capture: CaptureMethod::Automatic,
+            lane: Lane::Bulk,
+            created_at: Timestamp::from_micros(1),
+            draw_key: 0,
+            description: None,
+            metadata: vec![("note".to_owned(), "x".repeat(metadata_bytes))],
+            run: None,
+        };
+        let created = Event::Created { card: None, confirmed: false, reserved: false };
+        let payment =
+            Payment::open(Arc::new(submission), Recorded { at: Timestamp::from_micros(1), event: created });
+        let mut payment = payment.expect("it opens");
+        let confirmed = Recorded { at: Timestamp::from_micros(2), event: Event::Confirmed { card: None } };
+        payment.apply(confirmed).expect("it goes");
+        let entry = JournalEntry {
+            payment: payment.id(),
+            owner: payment.owner(),
+            payee: None,
+            lane: Lane::Bulk,
+            run: None,
+            first_version: 1,
+            events: payment.history().to_vec(),
+            work: vec![(1, 1)],
+        };
+        (entry, Arc::new(payment))
+    }
+
+    fn commit(ring: &Ring, seq: u64, changes: Vec<(JournalEntry, Arc<Payment>)>) {
+        let at = Timestamp::from_micros(3);
+        ring.committed(Committed { seq, at, committed_at: at, changes });
+    }
+
+    #[test]
+    fn memory_is_bounded_by_what_payments_hold_not_by_their_number() {
+        const BYTES: usize = 1 << 20;
+        let ring = Ring::new(BYTES, 0);
+        for seq in 1..=200 {
+            commit(&ring, seq, vec![queued(seq, METADATA_BYTES)]);
+            let (batches, open) = ring.memory_bytes();
+            assert!(batches + open <= BYTES, "{batches} and {open} at {seq}");
+        }
+        let (batches, open) = ring.memory_bytes();
+        assert!(batches > BYTES / 4 && open > BYTES / 4, "{batches} and {open}: it is used all the same");
+        let kept = (1..=200).filter(|seq| ring.get(*seq).is_some()).count();
+        assert!((10..=21).contains(&kept), "{kept} batches of 25 kB in half a megabyte");
+        assert!(ring.get(200).is_some() && ring.get(1).is_none(), "the latest");
+        // The same number of small ones fits whole.
+        let ring = Ring::new(BYTES, 0);
+        (1..=200).for_each(|seq| commit(&ring, seq, vec![queued(seq, 10)]));
+        assert!((1..=200).all(|seq| ring.get(seq).is_some()));
+    }
+
+    #[test]
+    fn one_batch_that_is_too_large_is_read_from_the_store() {
+        let ring = Ring::new(10_000, 0);
+        commit(&ring, 1, vec![queued(1, METADATA_BYTES)]);
+        assert_eq!((ring.head(), ring.get(1).is_none(), ring.memory_bytes()), (1, true, (0, 0)));
+    }
+
+    #[test]
+    fn open_payments_make_room_for_later_ones_and_go_when_others_close_them() {
+        let ring = Ring::new(400_000, 0);
+        let id = |number: u64| PaymentId::from_bytes(u128::from(number).to_be_bytes());
+        (1..=1_000).for_each(|seq| commit(&ring, seq, vec![queued(seq, 10)]));
+        assert!(ring.open_payment(id(1)).is_none(), "nobody ever said what became of it");
+        assert!(ring.open_payment(id(1_000)).is_some(), "the latest are there whatever was before");
+        // Another process answered it: the journal tells, and with one event more than is known here.
+        let (mut entry, payment) = queued(1_000, 10);
+        ring.overtaken(&Batch::new(
+            1_001,
+            Timestamp::from_micros(4),
+            None,
+            vec![Entry::new(entry.clone(), None)],
+        ));
+        assert!(ring.open_payment(id(1_000)).is_some(), "an old batch, read again, says nothing new");
+        entry.first_version = payment.version() + 1;
+        entry.events.truncate(1);
+        ring.overtaken(&Batch::new(1_002, Timestamp::from_micros(5), None, vec![Entry::new(entry, None)]));
+        assert!(ring.open_payment(id(1_000)).is_none());
+        let (_, open) = ring.memory_bytes();
+        (1..=1_000).for_each(|number| ring.recent.lock().open.remove(id(number)));
+        assert!(open > 0 && ring.memory_bytes().1 == 0, "what is counted is what is there");
     }
 }

@@ -12,9 +12,8 @@ use super::error::{ApiError, ErrorType};
 use super::state::WebState;
 use crate::domain::command::Command;
 use crate::domain::event::Event;
-use crate::domain::ids::RefundId;
+use crate::domain::ids::{PaymentId, RefundId};
 use crate::domain::payment::{Operation, Payment, Phase};
-use crate::engine::Done;
 
 /// How long to wait for the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,59 +76,87 @@ pub async fn execute(state: &WebState, command: Command, wait: Wait) -> Result<O
         Wait::UpTo(_) => state.hub.wait_for_rest(id),
     };
     let done = state.engine.execute(command).await?;
-    let outcome = |payment: Arc<Payment>, settled| Outcome {
-        payment,
-        version: done.version,
-        replayed: done.replayed,
-        settled,
-    };
+    let handed = Handed { id: done.payment.id(), version: done.version, replayed: done.replayed };
     if let Some(payment) = first_settled(&done.payment, done.version) {
-        return Ok(outcome(payment, true));
+        return Ok(handed.outcome(payment, true));
     }
     let Wait::UpTo(time) = wait else {
-        let payment = at_version(&done.payment, done.version);
-        return Ok(outcome(payment, false));
+        return Ok(handed.outcome(as_committed(&done.payment, done.version), false));
     };
+    // From here on it may take long, and others wait as well: nothing large is held meanwhile.
+    drop(done);
     let waiter = match waiter {
-        Some(waiter) if done.payment.id() == id => Some(waiter),
-        Some(_) | None => state.hub.wait_for_rest(done.payment.id()),
+        Some(waiter) if handed.id == id => Some(waiter),
+        Some(_) | None => state.hub.wait_for_rest(handed.id),
     };
-    let latest = wait_or_look(state, &done, waiter, time).await?;
-    match first_settled(&latest, done.version) {
-        Some(payment) => Ok(outcome(payment, true)),
-        None if done.replayed => Err(in_progress()),
-        None => Ok(outcome(at_version(&latest, done.version), false)),
+    let latest = wait_or_look(state, handed, waiter, time).await?;
+    match first_settled(&latest, handed.version) {
+        Some(payment) => Ok(handed.outcome(payment, true)),
+        None if handed.replayed => Err(in_progress()),
+        None => Ok(handed.outcome(as_committed(&latest, handed.version), false)),
+    }
+}
+
+/// A command that was admitted.
+#[derive(Debug, Clone, Copy)]
+struct Handed {
+    id: PaymentId,
+    version: u32,
+    replayed: bool,
+}
+
+impl Handed {
+    fn outcome(self, payment: Arc<Payment>, settled: bool) -> Outcome {
+        Outcome { payment, version: self.version, replayed: self.replayed, settled }
     }
 }
 
 /// Waits for the outcome, and looks into the store once when that took too long.
 async fn wait_or_look(
     state: &WebState,
-    done: &Done,
+    handed: Handed,
     waiter: Option<crate::feed::live::Waiter>,
     time: Duration,
 ) -> Result<Arc<Payment>, ApiError> {
     let mut time = time;
-    if done.replayed {
+    if handed.replayed {
         // Registered after the fact: it may have come to rest between the engine's answer and now.
-        let now = read(state, done).await?;
-        if first_settled(&now, done.version).is_some() {
+        let now = read(state, handed.id).await?;
+        if first_settled(&now, handed.version).is_some() {
             return Ok(now);
         }
         time = time.min(Duration::from_secs(5));
     }
-    if let Some(waiter) = waiter {
-        let ready = |payment: &Payment| is_settled(payment, done.version);
-        if let Ok(payment) = tokio::time::timeout(time, waiter.until(ready)).await {
-            return Ok(payment);
-        }
+    if let Some(waiter) = waiter
+        && let Ok(settled) = tokio::time::timeout(time, wait(state, handed, &waiter)).await
+    {
+        return settled;
     }
-    read(state, done).await
+    read(state, handed.id).await
 }
 
-async fn read(state: &WebState, done: &Done) -> Result<Arc<Payment>, ApiError> {
-    let found = state.store.payment_get(&[done.payment.id()]).await?.into_iter().next();
-    Ok(found.map_or_else(|| Arc::clone(&done.payment), Arc::new))
+/// Waits until the payment is settled.
+async fn wait(
+    state: &WebState,
+    handed: Handed,
+    waiter: &crate::feed::live::Waiter,
+) -> Result<Arc<Payment>, ApiError> {
+    loop {
+        let version = handed.version;
+        if let Some(payment) = waiter.until(move |payment| is_settled(payment, version)).await {
+            return Ok(payment);
+        }
+        let now = read(state, handed.id).await?;
+        if first_settled(&now, version).is_some() {
+            return Ok(now);
+        }
+    }
+}
+
+async fn read(state: &WebState, id: PaymentId) -> Result<Arc<Payment>, ApiError> {
+    let found = state.store.payment_get(&[id]).await?.into_iter().next();
+    // It was committed: only a store that lost it could not have it.
+    found.map(Arc::new).ok_or_else(ApiError::internal)
 }
 
 fn in_progress() -> ApiError {
@@ -176,30 +203,117 @@ fn is_settled(payment: &Payment, version: u32) -> bool {
     }
 }
 
-/// The payment at the first version, from `version` on, at which there was an outcome: what was answered the first time
-/// and is answered every time.
+/// The payment at the first end of a batch, from `version` on, at which there was an outcome: what was answered the first
+/// time and is answered every time. What lies within a batch (an authorisation that the same batch goes on to void, say)
+/// never was, and answers nobody.
 fn first_settled(payment: &Arc<Payment>, version: u32) -> Option<Arc<Payment>> {
-    for earlier in version..payment.version() {
-        if let Some(then) = payment.at_version(earlier).filter(|then| is_settled(then, version)) {
-            return Some(Arc::new(then));
-        }
-    }
-    is_settled(payment, version).then(|| Arc::clone(payment))
+    payment
+        .first_at_end_of_batch(version, |then| is_settled(then, version))
+        .map(|then| if then.version() == payment.version() { Arc::clone(payment) } else { Arc::new(then) })
 }
 
-fn at_version(payment: &Arc<Payment>, version: u32) -> Arc<Payment> {
-    if payment.version() == version {
+/// The payment as the batch that brought `version` left it.
+fn as_committed(payment: &Arc<Payment>, version: u32) -> Arc<Payment> {
+    let end = payment.end_of_batch(version);
+    if payment.version() == end {
         return Arc::clone(payment);
     }
-    payment.at_version(version).map_or_else(|| Arc::clone(payment), Arc::new)
+    payment.at_version(end).map_or_else(|| Arc::clone(payment), Arc::new)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::command::{Action, Outcome as Answered};
-    use crate::domain::submission::CaptureMethod;
+    use crate::domain::currency::Currency;
+    use crate::domain::event::{CancelReason, Recorded};
+    use crate::domain::ids::AccountId;
+    use crate::domain::money::Money;
+    use crate::domain::status::Status;
+    use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
     use crate::domain::tests::life::Life;
+    use crate::domain::time::Timestamp;
+
+    /// A charge with these batches after the one that created it, as of the end of the last.
+    fn charge(batches: &[&[Event]]) -> Arc<Payment> {
+        let submission = Submission {
+            id: PaymentId::generate(),
+            owner: AccountId::generate(),
+            kind: Kind::Charge,
+            amount: Money::new(500, Currency::EUR),
+            capture: CaptureMethod::Manual,
+            lane: Lane::Interactive,
+            created_at: Timestamp::from_micros(1),
+            draw_key: 0,
+            description: None,
+            metadata: Vec::new(),
+            run: None,
+        };
+        let event = Event::Created { card: None, confirmed: false, reserved: false };
+        let mut payment =
+            Payment::open(Arc::new(submission), Recorded { at: Timestamp::from_micros(2), event }).unwrap();
+        for (n, events) in (3..).zip(batches) {
+            for event in *events {
+                payment.apply(Recorded { at: Timestamp::from_micros(n), event: *event }).unwrap();
+            }
+        }
+        Arc::new(payment)
+    }
+
+    const GO: &[Event] = &[Event::Confirmed { card: None }];
+    const WISH: &[Event] = &[Event::CancelRequested { reason: CancelReason::RequestedByCustomer }];
+    const STARTED: Event = Event::Started { at: Timestamp::from_micros(4) };
+    const AUTHORIZED: Event = Event::Authorized { capture_before: Timestamp::from_micros(1_000_000) };
+    const VOID: Event = Event::VoidQueued { reason: CancelReason::RequestedByCustomer };
+    const CAPTURE: Event = Event::CaptureQueued { amount_minor: 500 };
+
+    /// What the callers of `version` are told in the end, and at every repetition of their key: status and version.
+    fn told(batches: &[&[Event]], version: u32) -> Option<(Status, u32)> {
+        let payment = charge(batches);
+        first_settled(&payment, version).map(|payment| (payment.state().status, payment.version()))
+    }
+
+    #[test]
+    fn a_cancel_that_met_an_approval_is_answered_once_the_void_is_done() {
+        let answered = &[STARTED, AUTHORIZED, VOID];
+        assert_eq!(
+            told(&[GO, WISH, answered], 3),
+            None,
+            "held for a moment within a batch, and never seen so"
+        );
+        let voided = &[Event::Voided {}];
+        assert_eq!(told(&[GO, WISH, answered, voided], 3), Some((Status::Canceled, 7)));
+        // Nor does the one who confirmed it hear of it.
+        assert_eq!(told(&[GO, WISH, answered, voided], 2), Some((Status::Canceled, 7)));
+        let under_way = charge(&[GO, WISH, answered]);
+        assert_eq!(as_committed(&under_way, 4).version(), 6, "with no waiting, what was committed");
+        assert_eq!(under_way.state().settled_at, None);
+        assert_eq!(crate::domain::stages::Stages::of(&under_way).settled_us, None);
+    }
+
+    #[test]
+    fn commands_that_share_a_batch_are_answered_with_its_end() {
+        let together = &[STARTED, AUTHORIZED, CAPTURE];
+        assert_eq!(told(&[GO, together], 2), None);
+        let captured = &[Event::Captured { amount_minor: 500 }];
+        assert_eq!(told(&[GO, together, captured], 2), Some((Status::Succeeded, 6)));
+        // Apart, each has its own end, now and at every repetition.
+        let apart: &[&[Event]] = &[GO, &[STARTED, AUTHORIZED], &[CAPTURE], captured];
+        assert_eq!(told(apart, 2), Some((Status::RequiresCapture, 4)));
+        assert_eq!(told(apart, 5), Some((Status::Succeeded, 6)));
+    }
+
+    #[test]
+    fn refunds_of_one_batch_are_each_answered_with_its_end() {
+        let (one, two) = (RefundId::generate(), RefundId::generate());
+        let queued = |refund| Event::RefundQueued { refund, amount_minor: 100 };
+        let refunds = &[queued(one), queued(two)];
+        let done = &[Event::RefundSucceeded { refund: one }];
+        let paid: &[&[Event]] = &[GO, &[STARTED, Event::Succeeded {}], refunds, done];
+        assert_eq!(told(paid, 5), Some((Status::Succeeded, 7)));
+        assert_eq!(told(paid, 6), None, "the second is still under way");
+        assert_eq!(as_committed(&charge(paid), 5).version(), 6);
+    }
 
     fn refund(life: &mut Life, n: u8) -> u32 {
         let refund = RefundId::from_bytes([n; 16]);

@@ -386,6 +386,28 @@ async fn prefer(server: Arc<Server>) {
     }
 }
 
+/// An approval that meets a wish to cancel is voided; what the caller hears is the end of it, the first time and every time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_waiting_cancel_hears_that_it_is_canceled() {
+    let slow = |settings: &mut paystorm::config::Settings| {
+        settings.simulator.latency_median_ms = 1_000.0;
+        settings.simulator.latency_sigma = 0.0;
+    };
+    with(Stack::Embedded, slow, |server| async move {
+        let made = server.send("POST", "/v1/payment_intents", CHARGE, &[("Prefer", "respond-async")]).await;
+        let cancel = format!("/v1/payment_intents/{}/cancel", made.text("/id"));
+        let key = [("Idempotency-Key", "cancel-1")];
+        let canceled = server.send("POST", &cancel, "", &key).await;
+        // With a machine too slow to cancel within a second, the charge has succeeded and there is nothing to see.
+        if canceled.status == 200 {
+            assert_eq!(canceled.text("/status"), "canceled", "{canceled:?}");
+            let again = server.send("POST", &cancel, "", &key).await;
+            assert_eq!((again.status, &again.body), (200, &canceled.body));
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies_have_a_bound_that_is_set() {
     let small = |settings: &mut paystorm::config::Settings| settings.server.body_max_bytes = 2_048;

@@ -63,7 +63,14 @@ impl Data {
     }
 
     /// All of a batch, or nothing of it.
-    fn keep(&mut self, seq: u64, batch: BatchId, write: &BatchWrite, body: Vec<u8>) -> StoreResult<()> {
+    fn keep(
+        &mut self,
+        seq: u64,
+        batch: BatchId,
+        write: &BatchWrite,
+        body: Vec<u8>,
+        sabotage: Sabotage,
+    ) -> StoreResult<()> {
         let taken = write.inserts.iter().any(|insert| self.payments.contains_key(&insert.payment.id()))
             || write.movements.iter().any(|row| self.movements.contains_key(&(row.payment, row.version)))
             || write.refunds.iter().any(|row| self.refunds.contains_key(&row.id))
@@ -74,7 +81,9 @@ impl Data {
         }
         for write in write.inserts.iter().chain(&write.updates) {
             let stored = self.payments.get(&write.payment.id()).and_then(|(_, open)| *open);
-            let row = (Payment::clone(&write.payment), write.open_work.after(stored, seq));
+            let place = write.open_work.after(stored, seq);
+            let place = if sabotage == Sabotage::MovedPlace { place.map(|_| seq) } else { place };
+            let row = (Payment::clone(&write.payment), place);
             self.payments.insert(write.payment.id(), row);
         }
         self.movements.extend(write.movements.iter().map(|row| {
@@ -151,6 +160,7 @@ impl SimStore {
             | Sabotage::AckBeforeCommit
             | Sabotage::JournalHole
             | Sabotage::LostMessage
+            | Sabotage::MovedPlace
             | Sabotage::LostDocument
             | Sabotage::UnsettledCommit => {}
         }
@@ -192,7 +202,7 @@ impl Store for SimStore {
         };
         if happens {
             let mut data = self.data.lock();
-            data.keep(seq, batch, &write, body)?;
+            data.keep(seq, batch, &write, body, self.sabotage)?;
             if self.sabotage == Sabotage::JournalHole && self.chance.percent(20) {
                 data.journal.remove(&seq);
             }

@@ -223,6 +223,14 @@ impl LiveHub {
         }
     }
 
+    /// Tells everyone that batches were not published: whoever watches reads again, whoever waits asks the store.
+    pub fn missed(&self) {
+        self.waiters.miss();
+        for (reader, id) in self.topics.read().values().flatten() {
+            reader.miss(*id);
+        }
+    }
+
     fn publish_entry(
         &self,
         topics: &HashMap<Topic, Watchers>,
@@ -230,7 +238,7 @@ impl LiveHub {
         payment: &Payment,
         now: Instant,
     ) {
-        let rests = payment.state().status.is_at_rest();
+        let rests = payment.state().status.is_at_rest() && !payment.is_under_way();
         for (account, viewer) in viewers(entry) {
             if viewer == Viewer::Payee && payment.state().status != Status::Succeeded {
                 continue;
@@ -351,7 +359,6 @@ struct StatsFrame<'a> {
     sample: &'a SystemSample,
 }
 
-/// Who may see an entry's payment, and how.
 /// Whether this batch shows the payment to them for the first time: a payee sees it once it has succeeded.
 fn is_first(entry: &Entry, viewer: Viewer) -> bool {
     match viewer {
@@ -360,6 +367,7 @@ fn is_first(entry: &Entry, viewer: Viewer) -> bool {
     }
 }
 
+/// Who may see an entry's payment, and how.
 fn viewers(entry: &Entry) -> impl Iterator<Item = (AccountId, Viewer)> {
     let payee = entry.payee.map(|payee| (payee, Viewer::Payee));
     std::iter::once((entry.owner, Viewer::Owner)).chain(payee)

@@ -138,6 +138,11 @@ impl Queue {
         self.resync = true;
     }
 
+    /// Rows were missed before they came here.
+    pub(super) const fn miss(&mut self) {
+        self.resync = true;
+    }
+
     pub(super) fn hint(&mut self, payment: PaymentId, public_id: &str, hint: Hint) -> bool {
         let shown = self.sampler.as_ref().is_none_or(|sampler| sampler.shows(payment));
         if !shown || self.hints.len() >= HINTS_MAX || self.positions.is_some() {

@@ -48,6 +48,13 @@ impl Shared {
         self.ready.notify_one();
     }
 
+    pub(super) fn miss(&self, id: SubscriptionId) {
+        if let Some((_, queue)) = self.queues.lock().by_id.get_mut(&id) {
+            queue.miss();
+        }
+        self.ready.notify_one();
+    }
+
     pub(super) fn hint(&self, id: SubscriptionId, payment: PaymentId, public_id: &str, hint: Hint) {
         let taken = match self.queues.lock().by_id.get_mut(&id) {
             Some((_, queue)) => queue.hint(payment, public_id, hint),

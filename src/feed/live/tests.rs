@@ -145,3 +145,52 @@ fn waiters_are_counted_down_when_dropped() {
     drop(waiter);
     assert!(waiters.is_empty() && !waiters.waits_for(payment));
 }
+
+fn payment() -> Payment {
+    let submission = crate::domain::submission::Submission {
+        id: PaymentId::generate(),
+        owner: AccountId::generate(),
+        kind: crate::domain::submission::Kind::Charge,
+        amount: crate::domain::money::Money::new(5, crate::domain::currency::Currency::EUR),
+        capture: crate::domain::submission::CaptureMethod::Automatic,
+        lane: crate::domain::submission::Lane::Bulk,
+        created_at: Timestamp::from_micros(1),
+        draw_key: 0,
+        description: None,
+        metadata: Vec::new(),
+        run: None,
+    };
+    let event = Event::Created { card: None, confirmed: false, reserved: false };
+    let at = Timestamp::from_micros(2);
+    Payment::open(Arc::new(submission), crate::domain::event::Recorded { at, event }).unwrap()
+}
+
+#[tokio::test]
+async fn a_wait_holds_a_payment_only_once_it_is_what_was_waited_for() {
+    let waiters = Arc::new(Waiters::default());
+    let mut payment = payment();
+    let waiter = waiters.register(payment.id()).unwrap();
+    let settled = |payment: &Payment| payment.version() >= 2;
+    waiters.show(&Arc::new(payment.clone()));
+    assert!(waiter.holds_payment(), "nobody has said yet what is waited for");
+    let mut wait = std::pin::pin!(waiter.until(settled));
+    assert!(futures_util::poll!(&mut wait).is_pending());
+    assert!(!waiter.holds_payment());
+    waiters.show(&Arc::new(payment.clone()));
+    assert!(!waiter.holds_payment());
+    let at = Timestamp::from_micros(3);
+    let event = Event::Confirmed { card: None };
+    payment.apply(crate::domain::event::Recorded { at, event }).unwrap();
+    waiters.show(&Arc::new(payment.clone()));
+    assert_eq!(wait.await.map(|payment| payment.version()), Some(2));
+}
+
+#[tokio::test]
+async fn who_waits_is_told_that_something_was_missed() {
+    let waiters = Arc::new(Waiters::default());
+    let waiter = waiters.register(PaymentId::generate()).unwrap();
+    waiters.miss();
+    assert!(waiter.until(|_| true).await.is_none());
+    let mut wait = std::pin::pin!(waiter.until(|_| true));
+    assert!(futures_util::poll!(&mut wait).is_pending(), "once");
+}

@@ -1,4 +1,6 @@
 //! Waiting for a payment to come to rest: for callers who want the outcome in the answer.
+//!
+//! Tens of thousands may wait at once, so a wait holds nothing of its payment until that is what was waited for.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,20 +14,46 @@ use crate::domain::payment::Payment;
 /// Callers that wait at once. Past it they are answered without waiting.
 const WAITERS_MAX: usize = 65_536;
 
-#[derive(Debug, Default)]
+/// What is waited for.
+type Ready = Box<dyn Fn(&Payment) -> bool + Send + Sync>;
+
+#[derive(Default)]
 struct Slot {
-    latest: Mutex<Option<Arc<Payment>>>,
+    seen: Mutex<Seen>,
     changed: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
+struct Seen {
+    /// Not known between registering and asking: until then the latest payment is kept, whatever it is like.
+    ready: Option<Ready>,
+    payment: Option<Arc<Payment>>,
+    missed: bool,
+}
+
+impl Slot {
+    fn show(&self, payment: &Arc<Payment>) {
+        let mut seen = self.seen.lock();
+        if seen.ready.as_ref().is_none_or(|ready| ready(payment)) {
+            seen.payment = Some(Arc::clone(payment));
+            self.changed.notify_one();
+        }
+    }
+
+    fn miss(&self) {
+        self.seen.lock().missed = true;
+        self.changed.notify_one();
+    }
+}
+
+#[derive(Default)]
 struct Inner {
     by_payment: HashMap<PaymentId, Vec<Arc<Slot>>>,
     count: usize,
 }
 
 /// Everyone who waits.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Waiters {
     inner: Mutex<Inner>,
 }
@@ -53,18 +81,19 @@ impl Waiters {
         self.inner.lock().by_payment.contains_key(&payment)
     }
 
-    /// Shows a payment as it is now to those who wait for it.
+    /// Shows a payment as it is now, which is at the end of a batch, to those who wait for it.
     pub fn show(&self, payment: &Arc<Payment>) {
         let inner = self.inner.lock();
-        for slot in inner.by_payment.get(&payment.id()).into_iter().flatten() {
-            *slot.latest.lock() = Some(Arc::clone(payment));
-            slot.changed.notify_one();
-        }
+        inner.by_payment.get(&payment.id()).into_iter().flatten().for_each(|slot| slot.show(payment));
+    }
+
+    /// Tells everyone that something was not shown.
+    pub fn miss(&self) {
+        self.inner.lock().by_payment.values().flatten().for_each(|slot| slot.miss());
     }
 }
 
 /// One who waits. Dropping it ends the wait.
-#[derive(Debug)]
 pub struct Waiter {
     waiters: Arc<Waiters>,
     payment: PaymentId,
@@ -72,16 +101,36 @@ pub struct Waiter {
 }
 
 impl Waiter {
-    /// The payment as soon as `ready` holds for it, as seen from the time of registering on. Give it a deadline.
-    pub async fn until(&self, ready: impl Fn(&Payment) -> bool) -> Arc<Payment> {
+    /// The payment as soon as `ready` holds for it, as seen from the time of registering on; `None` if something was not
+    /// seen, so that the store has to be asked before waiting on. Give it a deadline.
+    pub async fn until(
+        &self,
+        ready: impl Fn(&Payment) -> bool + Send + Sync + 'static,
+    ) -> Option<Arc<Payment>> {
+        {
+            let mut seen = self.slot.seen.lock();
+            seen.payment = seen.payment.take().filter(|payment| ready(payment));
+            seen.ready = Some(Box::new(ready));
+        }
         loop {
             let changed = self.slot.changed.notified();
-            let latest = self.slot.latest.lock().clone();
-            if let Some(payment) = latest.filter(|payment| ready(payment)) {
-                return payment;
+            {
+                let mut seen = self.slot.seen.lock();
+                if let Some(payment) = seen.payment.take() {
+                    return Some(payment);
+                }
+                if std::mem::take(&mut seen.missed) {
+                    return None;
+                }
             }
             changed.await;
         }
+    }
+
+    /// Whether it holds a payment in memory.
+    #[cfg(test)]
+    pub(super) fn holds_payment(&self) -> bool {
+        self.slot.seen.lock().payment.is_some()
     }
 }
 

@@ -26,19 +26,28 @@ type Answer = Result<HttpResponse, ApiError>;
 
 /// `POST /v1/refunds`
 pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
-    let body = body::bytes(body)?;
-    let mut params = body::params(&request, &body)?;
-    let payment = payment_of(&mut params)?.ok_or_else(|| InputError::missing("payment_intent"))?;
-    let draft = OperationDraft::read(&mut params, Verb::Refund, "amount", &submit::context(&state))?;
-    params.refuse(&["reason", "metadata"])?;
-    submit::finish(&params)?;
-    let draft = submit::with_key(draft, &request)?;
+    let (payment, draft) = read_refund(&state, &request, body)?;
     let command = Command::Operate(draft.into_command(payment, caller.account));
     let wait = Wait::of(&request, &state);
     let outcome = outcome::execute(&state, command, wait).await?;
     let id = outcome.refund().ok_or_else(ApiError::internal)?;
     let refund = outcome.payment.refund(id).ok_or_else(ApiError::internal)?;
     Ok(submit::answer(&outcome, wait).json(RefundObject::of(&outcome.payment, refund)))
+}
+
+/// Reads a refund. The body is gone when this returns: the answer may take long, and many wait at once.
+fn read_refund(
+    state: &WebState,
+    request: &HttpRequest,
+    body: Body,
+) -> Result<(PaymentId, OperationDraft), ApiError> {
+    let body = body::bytes(body)?;
+    let mut params = body::params(request, &body)?;
+    let payment = payment_of(&mut params)?.ok_or_else(|| InputError::missing("payment_intent"))?;
+    let draft = OperationDraft::read(&mut params, Verb::Refund, "amount", &submit::context(state))?;
+    params.refuse(&["reason", "metadata"])?;
+    submit::finish(&params)?;
+    Ok((payment, submit::with_key(draft, request)?))
 }
 
 /// `GET /v1/refunds/{id}`

@@ -109,6 +109,21 @@ pub async fn create(
     body: Body,
     kind: KindName,
 ) -> Result<HttpResponse, ApiError> {
+    let (draft, expand) = read_draft(state, request, body, kind)?;
+    let payee = payees::resolve(state, draft.destination.as_ref()).await?;
+    let command = draft.into_command(caller.account, payee)?;
+    let wait = Wait::of(request, state);
+    let outcome = outcome::execute(state, Command::Submit(Box::new(command)), wait).await?;
+    render(state, &outcome, None, expand, wait)
+}
+
+/// Reads a new payment. The body is gone when this returns: the answer may take long, and many wait at once.
+fn read_draft(
+    state: &WebState,
+    request: &HttpRequest,
+    body: Body,
+    kind: KindName,
+) -> Result<(Draft, Expand), ApiError> {
     let body = body::bytes(body)?;
     let mut params = body::params(request, &body)?;
     if kind == KindName::Charge {
@@ -120,11 +135,7 @@ pub async fn create(
     if let Some(key) = key_of(request)? {
         draft.idempotency_key = Some(key);
     }
-    let payee = payees::resolve(state, draft.destination.as_ref()).await?;
-    let command = draft.into_command(caller.account, payee)?;
-    let wait = Wait::of(request, state);
-    let outcome = outcome::execute(state, Command::Submit(Box::new(command)), wait).await?;
-    render(state, &outcome, None, expand, wait)
+    Ok((draft, expand))
 }
 
 /// Cards are all there is, so these may say so and change nothing.
@@ -156,19 +167,27 @@ pub async fn operate(
     id: &str,
     verb: Verb,
 ) -> Result<HttpResponse, ApiError> {
-    let body = body::bytes(body)?;
-    let mut params = body::params(request, &body)?;
-    let mut draft = OperationDraft::read(&mut params, verb, "amount_to_capture", &context(state))?;
-    let expand = expand(&mut params, "")?;
-    finish(&params)?;
-    if let Some(key) = key_of(request)? {
-        draft.idempotency_key = Some(key);
-    }
+    let (draft, expand) = read_operation(state, request, body, verb)?;
     let payment = payment_id(id, "payment_intent", &["pi_"])?;
     let command = Command::Operate(draft.into_command(payment, caller.account));
     let wait = Wait::of(request, state);
     let outcome = outcome::execute(state, command, wait).await?;
     render(state, &outcome, Some(verb), expand, wait)
+}
+
+/// Reads an operation; as [`read_draft`], it keeps nothing of the body.
+fn read_operation(
+    state: &WebState,
+    request: &HttpRequest,
+    body: Body,
+    verb: Verb,
+) -> Result<(OperationDraft, Expand), ApiError> {
+    let body = body::bytes(body)?;
+    let mut params = body::params(request, &body)?;
+    let draft = OperationDraft::read(&mut params, verb, "amount_to_capture", &context(state))?;
+    let expand = expand(&mut params, "")?;
+    finish(&params)?;
+    Ok((with_key(draft, request)?, expand))
 }
 
 /// The key from the header put into a draft, for refunds.
