@@ -130,6 +130,7 @@ async fn nothing_stays_queued_when_payments_are_canceled_right_after_a_crash() {
     on(binary::Kind::Embedded, async |stack| {
         let key = stack.api_key().await;
         // Nothing is answered before the crash, and nearly everything at once after it.
+        stack.set("simulator.latency_max_ms", 600_000);
         stack.set("simulator.latency_median_ms", 600_000);
         let mut server = stack.serve().await;
         let mut socket = Socket::open(&server.url, &key).await;

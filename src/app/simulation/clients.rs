@@ -59,6 +59,14 @@ pub async fn act(engine: Engine, book: Arc<Mutex<Book>>, chance: Chance, now: Ti
     book.lock().note(&command, told.map(|done| (done.payment.id(), done.version)));
 }
 
+/// Someone calls a payment off.
+pub async fn cancel(engine: Engine, book: Arc<Mutex<Book>>, payment: PaymentId, actor: AccountId) {
+    let action = Action::Cancel { reason: CancelReason::RequestedByCustomer };
+    let command = Command::Operate(OperatePayment { payment, actor, action, idempotency: None });
+    let told = engine.execute(command.clone()).await;
+    book.lock().note(&command, told.map(|done| (done.payment.id(), done.version)));
+}
+
 fn choose(book: &mut Book, chance: &Chance, now: Timestamp) -> Command {
     let known: Vec<PaymentId> = book.acked.keys().copied().collect();
     match (chance.below(10), chance.pick(&known)) {

@@ -107,6 +107,14 @@ impl Data {
         Ok(())
     }
 
+    /// Payments with work in the queue and their owners, the latest opened first.
+    pub fn open_payments(&self) -> impl Iterator<Item = (PaymentId, AccountId)> + use<> {
+        let open = self.payments.values().filter_map(|(payment, place)| Some((*place.as_ref()?, payment)));
+        let mut open: Vec<_> = open.map(|(place, payment)| (place, payment.id(), payment.owner())).collect();
+        open.sort_unstable();
+        open.into_iter().rev().map(|(_, payment, owner)| (payment, owner))
+    }
+
     /// Whether nothing is queued and nothing is due.
     pub fn is_at_rest(&self) -> bool {
         self.payments.values().all(|(payment, open)| open.is_none() && payment.due_at().is_none())
