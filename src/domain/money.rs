@@ -27,6 +27,12 @@ pub enum AmountError {
         /// A well-formed amount of the same currency.
         example: String,
     },
+    /// A comma before three digits groups thousands for some and begins the decimals for others.
+    #[error("a comma before three digits can be read in two ways: write it like {example}")]
+    Ambiguous {
+        /// A well-formed amount of the same currency.
+        example: String,
+    },
     /// More decimals than the currency has.
     #[error("{currency} has {decimals} decimals")]
     TooPrecise {
@@ -47,7 +53,8 @@ impl Money {
         Self { amount_minor, currency }
     }
 
-    /// Reads what a person types: `12.50`, `12,50`, `1250` for yen. Signs, exponents and group separators are refused.
+    /// Reads what a person types: `12.50`, `12,50`, `1250` for yen. Signs, exponents and group separators are refused, and
+    /// so is a comma before three digits, which groups thousands for some and begins the decimals for others.
     ///
     /// # Errors
     /// [`AmountError`] says what is wrong with it.
@@ -63,6 +70,9 @@ impl Money {
             || (text.len() > whole.len() && fraction.is_empty())
         {
             return Err(malformed());
+        }
+        if fraction.len() == 3 && text.contains(',') {
+            return Err(AmountError::Ambiguous { example: Self::new(1250, currency).decimal() });
         }
         let width = usize::try_from(decimals).unwrap_or(0);
         if fraction.len() > width {

@@ -36,8 +36,10 @@ export function money(minor, currency) {
   return `${SYMBOLS[code] ?? ""}${/\d{5}/.test(whole) ? grouped(whole) : whole}${fraction ? `.${fraction}` : ""} ${code}`;
 }
 
-// What a person types, in minor units; null if it is not an amount of that currency.
+// What a person types, in minor units; null if it is not an amount of that currency. A comma before three digits groups
+// thousands for some and begins the decimals for others.
 export function parseAmount(text, currency) {
+  if (/,\d{3}$/.test(text.trim())) return null;
   const match = /^(\d+)(?:[.,](\d+))?$/.exec(text.trim());
   const width = decimals(currency);
   if (!match || (match[2] ?? "").length > width) return null;

@@ -202,6 +202,17 @@ mod tests {
         }
     }
 
+    /// On pages, in forms and in files amounts are read by one function; scripts have the same in JavaScript.
+    #[test]
+    fn typed_amounts_match_the_fixture() {
+        let typed: Vec<(String, String, Option<i64>)> =
+            serde_json::from_value(vectors()["parse_amount"].clone()).expect("typed amounts");
+        for (text, currency, minor) in typed {
+            let read = crate::domain::money::Money::parse_decimal(&text, currency.parse().expect("currency"));
+            assert_eq!(read.ok().map(|money| money.amount_minor), minor, "{text} {currency}");
+        }
+    }
+
     #[test]
     fn times_are_written_in_utc() {
         let at = Timestamp::from_micros(1_767_225_600_123_456);
