@@ -19,11 +19,28 @@ pub fn download(name: &str) -> HttpResponseBuilder {
     response
 }
 
+/// What tells a spreadsheet that a file is UTF-8; without it, most take it for the encoding of their system.
+pub const MARK: &str = "\u{feff}";
+
+/// The beginning of a file: the mark, and the names of its columns.
+///
+/// # Errors
+/// As [`encode`].
+pub fn begin<const N: usize>(names: [&str; N]) -> Result<Bytes, ApiError> {
+    Ok([MARK.as_bytes(), &encode([names])?].concat().into())
+}
+
+/// A label of a card or a bank account, its dots in ASCII: they are read the same whatever the encoding.
+#[must_use]
+pub fn plain(label: &str) -> String {
+    label.replace('•', "*")
+}
+
 /// Text as a field. A spreadsheet takes what begins like a formula for one, so that a payment's description could run
 /// something on the reader's machine: such a field gets an apostrophe before it.
 #[must_use]
 pub fn guarded(text: &str) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
         Cow::Owned(format!("'{text}"))
     } else {
         Cow::Borrowed(text)
@@ -56,10 +73,13 @@ mod tests {
 
     #[test]
     fn formulas_are_text() {
-        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠A"]
+        {
             assert_eq!(guarded(formula), format!("'{formula}"));
         }
         assert_eq!(guarded("flat white, 1+1=2"), "flat white, 1+1=2");
+        assert_eq!(begin(["id", "größe"]).unwrap().as_ref(), "\u{feff}id,größe\n".as_bytes());
+        assert_eq!(plain("Visa •••• 4242"), "Visa **** 4242");
         let bytes = encode([["id", "text"], ["1", "a \"quoted\", one\nand two"]]).unwrap();
         assert_eq!(bytes.as_ref(), b"id,text\n1,\"a \"\"quoted\"\", one\nand two\"\n");
     }

@@ -23,7 +23,8 @@ const MISTAKES = [
 // Fields of a file without line breaks within them.
 function parse(text) {
   const fields = (line) => [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^",]*))/g)].map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain);
-  const [header, ...rows] = text.trimEnd().split(/\r?\n/).map(fields);
+  assert.equal(text[0], "\ufeff", "spreadsheets know UTF-8 by this mark");
+  const [header, ...rows] = text.slice(1).trimEnd().split(/\r?\n/).map(fields);
   return rows.map((row) => Object.fromEntries(header.map((name, n) => [name, row[n]])));
 }
 

@@ -60,7 +60,7 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
     let mut pages = Pages { state, viewer: who.account, place };
     // What is wrong with the request is told before the file begins.
     let first = pages.next().await?;
-    let header = csv::encode([COLUMNS])?;
+    let header = csv::begin(COLUMNS)?;
     let begun = stream::iter([Ok::<Bytes, actix_web::Error>(header)].into_iter().chain(first.map(Ok)));
     // The answer has begun: breaking it off is the only way left to say that it is not whole.
     let rest = stream::try_unfold(pages, async |mut pages| {
@@ -146,8 +146,8 @@ fn record(payment: &Payment, names: &Names, viewer: AccountId) -> [String; COLUM
         currency.lower(),
         state.received_minor.to_string(),
         decimal(state.received_minor, currency),
-        csv::guarded(&row::from_label(payment, names)).into_owned(),
-        csv::guarded(&row::to_label(payment, names)).into_owned(),
+        csv::guarded(&csv::plain(&row::from_label(payment, names))).into_owned(),
+        csv::guarded(&csv::plain(&row::to_label(payment, names))).into_owned(),
         card.map_or("", |card| card.brand().as_str()).to_owned(),
         card.map_or("", |card| card.last4()).to_owned(),
         text(state.decline.map_or("", |reason| reason.decline_code())),

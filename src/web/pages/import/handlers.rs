@@ -47,7 +47,7 @@ pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
 
 /// `GET /payments/import/sample.csv`.
 pub async fn sample(_who: SignedIn) -> HttpResponse {
-    csv::download("payments-sample.csv").body(SAMPLE)
+    csv::download("payments-sample.csv").body([csv::MARK, SAMPLE].concat())
 }
 
 /// `POST /payments/import`: answers once every row was read, with the page of the import (or, for scripts, its state).
@@ -120,8 +120,7 @@ pub async fn show_one(
 pub async fn results(state: web::Data<WebState>, who: SignedIn, id: web::Path<String>) -> PageResult {
     let import = own(&state, &who, &id).await?;
     let name = format!("import-{}.csv", import.id.with_prefix(""));
-    let header = [["line", "key", "payment", "status", "decline_code", "column", "error"]];
-    let header = csv::encode(header)?;
+    let header = csv::begin(["line", "key", "payment", "status", "decline_code", "column", "error"])?;
     let begun = stream::iter([Ok::<Bytes, actix_web::Error>(header)]);
     let rest = stream::try_unfold(Some(0_u64), move |after| {
         let (state, import) = (state.clone(), import.id);
