@@ -34,6 +34,11 @@ pub enum AccountError {
     /// A name that is empty, too long, or has characters that nobody sees.
     #[error("A name needs 1 to 100 characters, none of them invisible.")]
     Name,
+    /// Text in which a card number stands, by the name of its field.
+    #[error(
+        "A card number seems to stand here. Card numbers are taken as a card only and kept nowhere: leave it out."
+    )]
+    CardNumber(&'static str),
     /// No such thing, or someone else's.
     #[error("There is no such {0}.")]
     NotFound(&'static str),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{AccountError, Accounts, display_name, finish, token};
+use super::{AccountError, Accounts, finish, token};
 use crate::domain::ids::{AccountId, ApiKeyId};
 use crate::domain::time::Timestamp;
 use crate::store::{Account, ApiKey, NewAccount, NewApiKey, StoreResult};
@@ -64,7 +64,7 @@ impl Accounts {
     /// Makes an API key.
     ///
     /// # Errors
-    /// [`AccountError::Name`], or the store.
+    /// [`AccountError::Name`], [`AccountError::CardNumber`], or the store.
     pub async fn key_create(&self, account: AccountId, name: &str) -> Result<NewKey, AccountError> {
         let secret = token::new_api_key()?;
         let key = NewApiKey {
@@ -72,7 +72,7 @@ impl Accounts {
             account,
             secret_hash: token::secret_hash(&secret),
             last4: token::last4(&secret),
-            name: display_name(name)?,
+            name: self.display_name(name)?,
             created_at: Timestamp::now(),
         };
         let made = NewKey { secret, id: key.id };
@@ -144,7 +144,7 @@ impl Accounts {
     /// Makes throw-away accounts: without e-mail address or password, owned by `parent`.
     ///
     /// # Errors
-    /// [`AccountError::Count`] unless `count` is 1 to [`CHILDREN_MAX`]; [`AccountError::Name`]; the store.
+    /// [`AccountError::Count`] unless `count` is 1 to [`CHILDREN_MAX`]; [`AccountError::Name`]; [`AccountError::CardNumber`]; the store.
     pub async fn children_create(
         &self,
         parent: AccountId,
@@ -154,7 +154,7 @@ impl Accounts {
         if !(1..=CHILDREN_MAX).contains(&count) {
             return Err(AccountError::Count { max: CHILDREN_MAX });
         }
-        let base = display_name(name)?;
+        let base = self.display_name(name)?;
         let created_at = Timestamp::now();
         let child = |n: usize| NewAccount {
             id: AccountId::generate(),

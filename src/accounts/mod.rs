@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::domain::card_numbers::{holds_card_number, masked};
 use crate::domain::ids::{AccountId, SessionId};
 use crate::domain::time::Timestamp;
 use crate::store::{Account, NewAccount, NewSession, Session, Store, StoreResult};
@@ -40,11 +41,18 @@ pub struct AccountRules {
     pub session_ttl: Duration,
     /// Failed sign-ins per account and address in a quarter of an hour.
     pub login_attempts: u32,
+    /// Whether names and addresses that hold a card number are refused.
+    pub refuse_card_numbers: bool,
 }
 
 impl Default for AccountRules {
     fn default() -> Self {
-        Self { registration: true, session_ttl: Duration::from_secs(14 * 24 * 3_600), login_attempts: 5 }
+        Self {
+            registration: true,
+            session_ttl: Duration::from_secs(14 * 24 * 3_600),
+            login_attempts: 5,
+            refuse_card_numbers: true,
+        }
     }
 }
 
@@ -156,9 +164,10 @@ impl Accounts {
     /// [`AccountError::Credentials`] if the address is taken, after just as long; the rules of e-mail, password and name.
     pub async fn register(&self, email: &str, password: &str, name: &str) -> Result<AccountId, AccountError> {
         let email = Email::parse(email)?;
+        self.check_text("email", email.as_str())?;
         let password = NewPassword::parse(password)?;
         let name = if name.trim().is_empty() { email.local() } else { name };
-        let name = display_name(name)?;
+        let name = self.display_name(name)?;
         let hash = self.passwords.hash(password).await?;
         let account = NewAccount {
             id: AccountId::generate(),
@@ -229,7 +238,7 @@ impl Accounts {
             token_hash: token::secret_hash(&token),
             created_at: now,
             expires_at: now.plus_ms(ttl_ms),
-            user_agent: user_agent.chars().filter(|c| !c.is_control()).take(USER_AGENT_MAX).collect(),
+            user_agent: masked(user_agent).chars().filter(|c| !c.is_control()).take(USER_AGENT_MAX).collect(),
         };
         let begun = Begun { token, session: session.id, account };
         let store = Arc::clone(&self.store);
@@ -329,6 +338,20 @@ impl Accounts {
         let hash = self.passwords.hash(new).await?;
         let store = Arc::clone(&self.store);
         finish(async move { store.account_set_password(account, &hash).await }).await
+    }
+
+    /// A name as it is shown to others.
+    fn display_name(&self, name: &str) -> Result<String, AccountError> {
+        let name = display_name(name)?;
+        self.check_text("name", &name)?;
+        Ok(name)
+    }
+
+    fn check_text(&self, field: &'static str, text: &str) -> Result<(), AccountError> {
+        match self.rules.refuse_card_numbers && holds_card_number(text) {
+            true => Err(AccountError::CardNumber(field)),
+            false => Ok(()),
+        }
     }
 
     /// The account with this id.

@@ -61,8 +61,10 @@ impl Throttle {
 
 /// Hashed, so that long inputs take no more room than short ones.
 fn pair(account: &str, address: &str) -> [u8; 16] {
-    let hash =
-        blake3::Hasher::new().update(account.as_bytes()).update(&[0]).update(address.as_bytes()).finalize();
+    // With its length before it, so that no other pair is written alike.
+    let length = (account.len() as u64).to_be_bytes();
+    let mut hasher = blake3::Hasher::new();
+    let hash = hasher.update(&length).update(account.as_bytes()).update(address.as_bytes()).finalize();
     let mut short = [0_u8; 16];
     short.copy_from_slice(hash.as_bytes().split_at(16).0);
     short

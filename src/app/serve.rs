@@ -26,6 +26,7 @@ use crate::feed::system::Monitor;
 use crate::store::{Lease, Store, StoreKind};
 use crate::telemetry;
 use crate::web::demo::Demo;
+use crate::web::intake::Rules;
 use crate::web::requests::{self, RequestLog};
 use crate::web::state::{self, Operators, WebMetrics, WebState};
 use crate::web::{origins, pages, routes, security};
@@ -107,7 +108,7 @@ impl App {
             Some((story, looked)) => Some(tokio::spawn(story.tell(demo::Stage {
                 looked,
                 engine: pipeline.engine.clone(),
-                fingerprint_key: state::fingerprint_key(parts.store.as_ref()).await?,
+                rules: rules(&settings, &parts).await?,
                 store: parts.store,
                 stopping: stopping.clone(),
             }))),
@@ -242,12 +243,14 @@ async fn web_state(
 ) -> anyhow::Result<WebState> {
     let registry = Registry::new();
     telemetry::register_counters(&registry, &pipeline.counters)?;
-    let rules = AccountRules {
+    let account_rules = AccountRules {
         registration: settings.accounts.registration,
         session_ttl: Duration::from_secs(u64::from(settings.accounts.session_hours) * 3_600),
         login_attempts: settings.accounts.login_attempts,
+        refuse_card_numbers: settings.server.refuse_card_numbers,
     };
-    let accounts = Accounts::with_rules(Arc::clone(&parts.store), Arc::clone(&parts.directory), rules)?;
+    let accounts =
+        Accounts::with_rules(Arc::clone(&parts.store), Arc::clone(&parts.directory), account_rules)?;
     Ok(WebState {
         engine: pipeline.engine.clone(),
         store: Arc::clone(&parts.store),
@@ -256,7 +259,7 @@ async fn web_state(
         accounts: Arc::new(accounts),
         origins: origins(&settings.server, address),
         settings: settings.server.clone(),
-        fingerprint_key: state::fingerprint_key(parts.store.as_ref()).await?,
+        rules: rules(settings, parts).await?,
         demo: None,
         broker: Arc::clone(&parts.broker),
         switch: Arc::clone(&pipeline.switch),
@@ -269,6 +272,11 @@ async fn web_state(
         imports: Arc::new(tokio::sync::Semaphore::new(state::IMPORTS_MAX)),
         shutdown: stopping.clone(),
     })
+}
+
+async fn rules(settings: &Settings, parts: &Parts) -> anyhow::Result<Rules> {
+    let fingerprint_key = state::fingerprint_key(parts.store.as_ref()).await?;
+    Ok(Rules::new(fingerprint_key, settings.server.refuse_card_numbers))
 }
 
 /// On loopback whoever is signed in operates the installation: nobody else's computer can reach it, unless a proxy on this

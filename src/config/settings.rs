@@ -92,6 +92,8 @@ pub struct ServerSettings {
     pub frame_max_bytes: usize,
     /// Largest `payment.submit_batch` frame, in bytes.
     pub batch_frame_max_bytes: usize,
+    /// Refuse text in which a card number stands.
+    pub refuse_card_numbers: bool,
     /// How often the server pings a WebSocket, in milliseconds.
     pub ping_ms: u64,
     /// A WebSocket from which nothing was heard for so long is closed, in milliseconds.
@@ -115,6 +117,7 @@ impl Default for ServerSettings {
             body_max_bytes: 1_048_576,
             frame_max_bytes: 16_384,
             batch_frame_max_bytes: 1_048_576,
+            refuse_card_numbers: true,
             ping_ms: 20_000,
             silence_ms: 60_000,
             outcome_wait_ms: 10_000,

@@ -4,36 +4,11 @@
 use super::card::Card;
 use super::decline::DeclineReason;
 use super::event::{CancelReason, TechnicalError};
+pub use super::idempotency::IdempotencyKey;
 use super::ids::{AccountId, PaymentId, RefundId};
 use super::payment::WorkKey;
 use super::submission::Submission;
 use super::time::Timestamp;
-
-/// An idempotency key, reduced to what is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IdempotencyKey {
-    /// Sixteen bytes of the raw key, then sixteen of its hash: keeps the order of sequential keys, so that they
-    /// touch few pages, without keeping long keys whole.
-    pub key: [u8; 32],
-    /// Hash of the request's parameters.
-    pub request: [u8; 16],
-}
-
-impl IdempotencyKey {
-    /// Reduces a raw key and the canonical form of its request. Card numbers must already be reduced in `request`.
-    #[must_use]
-    pub fn new(raw: &str, request: &[u8]) -> Self {
-        let mut key = [0_u8; 32];
-        let hash = blake3::hash(raw.as_bytes());
-        let bytes = raw.bytes().take(16).chain(std::iter::repeat_n(0, 16_usize.saturating_sub(raw.len())));
-        for (slot, byte) in key.iter_mut().zip(bytes.chain(hash.as_bytes().iter().take(16).copied())) {
-            *slot = byte;
-        }
-        let mut short = [0_u8; 16];
-        short.copy_from_slice(blake3::hash(request).as_bytes().split_at(16).0);
-        Self { key, request: short }
-    }
-}
 
 /// Submit a new payment.
 #[derive(Debug, Clone, PartialEq, Eq)]

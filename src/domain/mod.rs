@@ -5,11 +5,14 @@
 //! [`event::Event`]s decided by [`decide`] and applied by [`payment::Payment::apply`].
 
 pub mod card;
+pub mod card_numbers;
 pub mod command;
 pub mod currency;
 pub mod decide;
 pub mod decline;
+pub mod digits;
 pub mod event;
+pub mod idempotency;
 pub mod ids;
 pub mod ledger;
 pub mod money;

@@ -1,7 +1,9 @@
 //! Tests of the domain that need several of its modules. Sequences of commands are tested with the batch that decides
 //! them, in `engine::tests`.
 
+mod card_numbers;
 mod cards;
+mod keys;
 pub(crate) mod life;
 mod money;
 pub(crate) mod operations;

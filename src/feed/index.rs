@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::batch::Batch;
 use super::follower::{Reader, ReaderError};
 use super::mirror::{self, Mirror};
+use crate::domain::card_numbers::masked;
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;
 use crate::engine::Counters;
@@ -142,7 +143,7 @@ impl Index {
             // The others were taken, and these never will be: `verify` and the log name them.
             Err(SearchError::Rejected(rejected)) => {
                 for document in rejected {
-                    tracing::error!(document = %document.key, reason = document.reason, "the index refused a document");
+                    tracing::error!(document = %document.key, reason = %masked(&document.reason), "the index refused a document");
                 }
             }
             Err(error) => return Err(error.into()),

@@ -80,6 +80,25 @@ pub fn mixed(seed: u64, index: u64, use_of: u64) -> u64 {
     round(round(seed ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_add(use_of))
 }
 
+/// The idempotency key of a run's index: in the order of the indices, so that stored keys touch few pages. All letters: of a
+/// key with as many digits as a card number has, the server keeps nothing but a hash, which has no order.
+#[must_use]
+pub fn key_of(run: &str, index: u64) -> String {
+    let hash = blake3::hash(run.as_bytes());
+    let run = hash.as_bytes().iter().take(8).fold(0, |value, byte| (value << 8) | u64::from(*byte));
+    format!("load-{}-{}", letters(run, 14), letters(index, 8))
+}
+
+/// A number as so many letters, in its order.
+fn letters(mut number: u64, count: usize) -> String {
+    let mut letters = vec!['a'; count];
+    for slot in letters.iter_mut().rev() {
+        *slot = char::from(b'a' + u8::try_from(number % 26).unwrap_or(0));
+        number /= 26;
+    }
+    letters.into_iter().collect()
+}
+
 impl Plan {
     fn draw(&self, index: u64, use_of: u64, below: u64) -> u64 {
         mixed(self.seed, index, use_of) % below.max(1)
@@ -136,10 +155,10 @@ impl Plan {
         }
     }
 
-    /// The idempotency key: in the order of the indices, so that stored keys touch few pages.
+    /// The idempotency key of a piece of work.
     #[must_use]
     pub fn key(&self, index: u64) -> String {
-        format!("{}-{index:010}", self.run)
+        key_of(&self.run, index)
     }
 
     /// Writes the object that `payment.submit_batch` takes. Names and ids need no escapes: they are letters, digits and
@@ -153,7 +172,7 @@ impl Plan {
             out,
             r#"{{"kind":"{kind}","amount":{amount},"currency":"eur","lane":"bulk","draw_key":{index}"#
         );
-        let _ = write!(out, r#","run":"{run}","idempotency_key":"{run}-{index:010}""#, run = self.run);
+        let _ = write!(out, r#","run":"{}","idempotency_key":"{}""#, self.run, self.key(index));
         if let Some(account) = self.account_name(account) {
             let _ = write!(out, r#","account":"{account}""#);
         }
@@ -167,8 +186,8 @@ impl Plan {
     pub fn write_refund(&self, out: &mut String, index: u64, payment: PaymentId, account: u32) {
         let _ = write!(
             out,
-            r#","payment_id":"{payment}","operation":"refund","idempotency_key":"{}-{index:010}""#,
-            self.run
+            r#","payment_id":"{payment}","operation":"refund","idempotency_key":"{}""#,
+            self.key(index)
         );
         if let Some(account) = self.account_name(account) {
             let _ = write!(out, r#","account":"{account}""#);
@@ -201,5 +220,19 @@ impl Plan {
                 )
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::digits;
+
+    #[test]
+    fn keys_are_in_the_order_of_their_indices_and_without_digits() {
+        let keys: Vec<_> = (0..20_000).map(|index| key_of("run-1767225600-a1b2", index)).collect();
+        assert!(keys.is_sorted_by(|one, next| one < next));
+        assert!(keys.iter().all(|key| digits::count(key) == 0 && key.len() == keys[0].len()));
+        assert!(key_of("r1", 7) < key_of("r1", 9_999_999_999) && key_of("r1", 7) != key_of("r2", 7));
     }
 }

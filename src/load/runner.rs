@@ -295,7 +295,7 @@ impl Moment {
 fn made_up_name() -> String {
     let micros = crate::domain::time::Timestamp::now().micros().unsigned_abs();
     let random = mixed(micros, u64::from(std::process::id()), 0) & 0xffff;
-    // Names sort by the time of their runs, and so do the idempotency keys that begin with them.
+    // Names sort by the time of their runs.
     format!("run-{}-{random:04x}", micros / 1_000_000)
 }
 

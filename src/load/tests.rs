@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::plan::key_of;
 use super::*;
 use crate::domain::ids::{AccountId, PaymentId};
 
@@ -195,7 +196,7 @@ async fn an_open_run_sends_its_schedule_and_sees_it_settle() {
     let frames = fake.frames.lock();
     let payments = frames.iter().filter_map(|frame| frame["payments"].as_array()).flatten();
     for payment in payments {
-        let key = format!("r1-{:010}", payment["draw_key"].as_u64().unwrap());
+        let key = key_of("r1", payment["draw_key"].as_u64().unwrap());
         assert_eq!(
             (payment["idempotency_key"].as_str(), payment["lane"].as_str()),
             (Some(key.as_str()), Some("bulk"))

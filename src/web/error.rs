@@ -15,6 +15,7 @@ use serde::ser::{SerializeMap, Serializer};
 use super::api::objects::Rendered;
 use crate::accounts::AccountError;
 use crate::domain::card::CardError;
+use crate::domain::card_numbers::masked;
 use crate::domain::refusal::{Refusal, RefusalKind};
 use crate::engine::EngineError;
 use crate::search::{QueryError, SearchError};
@@ -322,8 +323,8 @@ impl From<SearchError> for ApiError {
                 Self::invalid("parameter_invalid_string", message).with_param("page")
             }
             SearchError::Rejected(_) | SearchError::Internal(_) => {
-                // The index's adapter logs that it fails.
-                tracing::debug!(error.cause = %error, "search failed");
+                // The index's adapter logs that it fails. It may quote what was looked for.
+                tracing::debug!(error.cause = %masked(&error.to_string()), "search failed");
                 Self::internal()
             }
             SearchError::Filling(filling) => Self::unavailable(format!(
@@ -333,7 +334,7 @@ impl From<SearchError> for ApiError {
             | SearchError::Unavailable(_)
             | SearchError::Busy
             | SearchError::Closed => {
-                tracing::debug!(error.cause = %error, "search not available");
+                tracing::debug!(error.cause = %masked(&error.to_string()), "search not available");
                 Self::unavailable("Search is not available right now. Payments are not affected.")
             }
         }
@@ -353,6 +354,9 @@ impl From<AccountError> for ApiError {
             AccountError::Email(_) => Self::invalid("email_invalid", message).with_param("email"),
             AccountError::Password(_) => Self::invalid("password_invalid", message).with_param("password"),
             AccountError::Name => Self::invalid("parameter_invalid_string", message).with_param("name"),
+            AccountError::CardNumber(field) => {
+                Self::invalid("card_number_in_text", message).with_param(field)
+            }
             AccountError::Count { .. } => {
                 Self::invalid("parameter_invalid_integer", message).with_param("count")
             }

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::error::InputError;
+use crate::domain::digits;
 
 /// Parameters of one request, list elements included.
 const PARAMS_MAX: usize = 500;
@@ -114,6 +115,18 @@ impl<'a> Params<'a> {
     #[must_use]
     pub fn has(&self, path: &str) -> bool {
         self.entries.iter().any(|(name, _)| below(name, path).is_some())
+    }
+
+    /// What there is, as names and text; whole numbers too, for they may be kept as text.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        self.entries.iter().map(|(name, value)| {
+            let text = match value {
+                Value::Text(text) => Cow::Borrowed(text.as_ref()),
+                Value::Integer(number) => Cow::Owned(number.to_string()),
+                Value::Bool(_) | Value::OtherNumber | Value::Empty => Cow::Borrowed(""),
+            };
+            (name.as_ref(), text)
+        })
     }
 
     /// Takes text. An empty one counts as absent, as in the dialect.
@@ -285,10 +298,9 @@ fn below<'n>(name: &'n str, path: &str) -> Option<&'n str> {
     name.strip_prefix(path).filter(|rest| rest.is_empty() || rest.starts_with('['))
 }
 
-/// What a client sent, short enough to repeat. Long runs of digits are hidden: they may be a card number.
+/// What a client sent, short enough to repeat. Where there are many digits, they may be a card number.
 fn shorten(text: &str) -> String {
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    if (12..=19).contains(&digits) {
+    if digits::count(text) >= 12 {
         return "(digits)".to_owned();
     }
     text.chars().filter(|c| !c.is_control()).take(64).collect()

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::demo::Demo;
 use super::error::ApiError;
+use super::intake::Rules;
 use super::requests::RequestLog;
 use crate::accounts::Accounts;
 use crate::broker::{Broker, BrokerHealth};
@@ -49,8 +50,8 @@ pub struct WebState {
     pub settings: ServerSettings,
     /// The exact origins browsers may come from; see [`super::settings::origins`].
     pub origins: Vec<String>,
-    /// The installation's key for card fingerprints.
-    pub fingerprint_key: [u8; 32],
+    /// What holds for everything that is read here.
+    pub rules: Rules,
     /// The demo account, where there is one.
     pub demo: Option<Demo>,
     /// The broker, to be asked how it is and how much waits.
@@ -109,7 +110,7 @@ impl WebMetrics {
     }
 }
 
-/// Reads the key of card fingerprints, made at the first start.
+/// Reads the installation's secret, made at the first start: the key of card fingerprints, from which others are derived.
 ///
 /// # Errors
 /// The store's, or no randomness.

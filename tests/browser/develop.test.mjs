@@ -99,9 +99,12 @@ const CARD = { number: "4242424242424242", exp_month: 12, exp_year: 2034, cvc: "
 
 // What was sent and answered, readable; of secrets and card data nothing.
 async function masked(server, { page }, shop) {
-  const json = { amount: 4_200, currency: "eur", confirm: true, card: CARD, description: `5555 5555 5555 4444 ${shop}`, metadata: { order: "1001", api_key: shop } };
+  const json = { amount: 4_200, currency: "eur", confirm: true, card: CARD, description: `for ${shop}`, metadata: { order: "1001", api_key: shop } };
   const sent = await call(server.origin, shop, "POST", "/v1/payment_intents", { json });
   assert.equal(sent.status, 200, JSON.stringify(sent.body));
+  // A card number in text is refused, and the refusal is logged without it.
+  const refused = await call(server.origin, shop, "POST", "/v1/payment_intents", { json: { amount: 1, currency: "eur", description: "5555 5555 5555 4444" } });
+  assert.deepEqual([refused.status, refused.body.error.param], [400, "description"]);
   await eventually("the call in the log", async () => {
     await page.goto(`${server.origin}/requests`);
     return (await page.locator(`a[href="/requests/${sent.id}"]`).count()) === 1;
@@ -117,6 +120,9 @@ async function masked(server, { page }, shop) {
   // Any three digits may stand in a time or an id, but not between quotes.
   const cvc = [`"${CARD.cvc}"`, `&quot;${CARD.cvc}&quot;`, `&#34;${CARD.cvc}&#34;`];
   for (const secret of [CARD.number, "5555 5555", ...cvc, shop, sent.body.client_secret].filter(Boolean)) assert.ok(!html.includes(secret), `${secret} is on the page`);
+  await page.goto(`${server.origin}/requests/${refused.id}`);
+  await page.getByRole("heading", { name: "POST /v1/payment_intents" }).waitFor();
+  assert.ok(!(await page.content()).includes("5555"), "masked");
   return sent.id;
 }
 

@@ -142,6 +142,30 @@ const BAD_INPUT: &[Case] = &[
         (400, "invalid_request_error", "parameter_invalid_boolean", "confirm"),
     ),
     (
+        "A card number in a description",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&description=4242-4242-4242-4242",
+        (400, "invalid_request_error", "card_number_in_text", "description"),
+    ),
+    (
+        "A card number in metadata",
+        "POST /v1/payment_intents",
+        r#"{"amount":100,"currency":"eur","metadata":{"card":4111111111111111}}"#,
+        (400, "invalid_request_error", "card_number_in_text", "metadata[card]"),
+    ),
+    (
+        "A card number as the name of metadata",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&metadata[4242424242424242]=x",
+        (400, "invalid_request_error", "card_number_in_text", "metadata"),
+    ),
+    (
+        "A card number as the name of an account",
+        "POST /v1/test_helpers/accounts",
+        "name=5555+5555+5555+4444",
+        (400, "invalid_request_error", "card_number_in_text", "name"),
+    ),
+    (
         "Metadata without a key",
         "POST /v1/payment_intents",
         "amount=100&currency=eur&metadata=x",
@@ -259,6 +283,12 @@ const BAD_INPUT: &[Case] = &[
         (0, "card_error", "card_declined", "card[number]"),
     ),
     (
+        "A card number in the text of a frame",
+        "WS",
+        r#"{"type":"payment.submit","payment":{"kind":"charge","amount":1,"currency":"eur","payment_method":"pm_card_visa","description":"3782 822463 10005"}}"#,
+        (0, "invalid_request_error", "card_number_in_text", "description"),
+    ),
+    (
         "A transfer without a payee",
         "WS",
         r#"{"type":"payment.submit","payment":{"kind":"transfer","amount":1,"currency":"eur"}}"#,
@@ -318,6 +348,18 @@ const BAD_INPUT: &[Case] = &[
         "FORM /payments",
         "kind=charge&amount=1.5&currency=jpy&payment_method=pm_card_visa",
         (400, "", "", "amount"),
+    ),
+    (
+        "A form with a comma that may group thousands",
+        "FORM /payments",
+        "kind=charge&amount=1,250&currency=kwd&payment_method=pm_card_visa",
+        (400, "", "", "amount"),
+    ),
+    (
+        "A form with a card number in its description",
+        "FORM /payments",
+        "kind=charge&amount=1&currency=eur&payment_method=pm_card_visa&description=my+4242424242424242",
+        (400, "", "", "description"),
     ),
     (
         "A form with an unknown currency",

@@ -308,14 +308,49 @@ impl Stack {
     /// What MySQL's own client answers to a query that asks for one number.
     pub fn mysql_number(&self, query: &str) -> u64 {
         let real = self.real.as_ref().expect("a real stack");
-        let url = url::Url::parse(&real.services.mysql).expect("a URL");
-        let mut client = Command::new("mysql");
-        client.args(["-N", "-h", url.host_str().expect("a host"), "-u", url.username()]);
-        client.args(["-P", &url.port().unwrap_or(3_306).to_string(), "-e", query, &real.name]);
-        client.env("MYSQL_PWD", url.password().unwrap_or_default());
-        let output = client.output().expect("mysql runs");
+        let mut client = self.mysql_client("mysql", real);
+        let output = client.args(["-N", "-e", query, &real.name]).output().expect("mysql runs");
         let text = String::from_utf8_lossy(&output.stdout);
         text.trim().parse().unwrap_or_else(|_| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
+    }
+
+    /// Everything that was kept so far, by where it is: the files of the stack, logs included, and on real services the
+    /// tables and the documents.
+    pub async fn contents(&self) -> Vec<(String, Vec<u8>)> {
+        let mut folders = vec![self.dir.path().to_owned()];
+        let mut contents = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false => {
+                        contents.push((path.display().to_string(), std::fs::read(&path).expect("a file")))
+                    }
+                }
+            }
+        }
+        if let Some(real) = &self.real {
+            let dump =
+                self.mysql_client("mysqldump", real).arg("--skip-extended-insert").arg(&real.name).output();
+            let dump = dump.expect("mysqldump runs");
+            assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+            contents.push(("MySQL".to_owned(), dump.stdout));
+            let documents =
+                reqwest::get(self.elasticsearch_url("_search?size=10000")).await.expect("an answer");
+            contents.push(("Elasticsearch".to_owned(), documents.bytes().await.expect("JSON").to_vec()));
+        }
+        contents
+    }
+
+    /// One of MySQL's own clients, with what it needs to sign in.
+    fn mysql_client(&self, program: &str, real: &Real) -> Command {
+        let url = url::Url::parse(&real.services.mysql).expect("a URL");
+        let mut client = Command::new(program);
+        client.args(["-h", url.host_str().expect("a host"), "-u", url.username()]);
+        client.args(["-P", &url.port().unwrap_or(3_306).to_string()]);
+        client.env("MYSQL_PWD", url.password().unwrap_or_default());
+        client
     }
 
     /// Documents that Elasticsearch itself counts.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use paystorm::domain::card::{Card, YearMonth};
 use paystorm::domain::command::{Answer, Command, IdempotencyKey, Outcome, SubmitPayment};
 use paystorm::domain::currency::Currency;
+use paystorm::domain::idempotency::{KeySecret, RequestKey};
 use paystorm::domain::ids::{AccountId, PaymentId};
 use paystorm::domain::money::Money;
 use paystorm::domain::status::Status;
@@ -60,7 +61,10 @@ pub fn charge(owner: AccountId, amount_minor: i64, key: Option<&str>) -> Command
         },
         card: Some(card),
         confirm: true,
-        idempotency: key.map(|key| IdempotencyKey::new(key, amount_minor.to_string().as_bytes())),
+        idempotency: key.map(|key| {
+            let name = RequestKey::Text(key.to_owned());
+            IdempotencyKey::new(&name, amount_minor.to_string().as_bytes(), &KeySecret::derive(&[7; 32]))
+        }),
     }))
 }
 

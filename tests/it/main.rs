@@ -16,6 +16,7 @@ mod broken_upload;
 mod broker;
 mod browser;
 mod budget;
+mod card_numbers;
 mod corruption;
 mod crash;
 mod crash_import;

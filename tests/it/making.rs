@@ -6,6 +6,7 @@ use paystorm::domain::command::{
 };
 use paystorm::domain::currency::Currency;
 use paystorm::domain::decide::Policy;
+use paystorm::domain::idempotency::{KeySecret, RequestKey};
 use paystorm::domain::ids::{AccountId, BatchId, PaymentId};
 use paystorm::domain::money::Money;
 use paystorm::domain::payment::Payment;
@@ -44,7 +45,8 @@ pub fn submit(owner: AccountId, kind: Kind, amount_minor: i64) -> Command {
 }
 
 pub fn keyed(owner: AccountId, key: &str) -> Command {
-    let idempotency = Some(IdempotencyKey::new(key, b"the same"));
+    let name = RequestKey::Text(key.to_owned());
+    let idempotency = Some(IdempotencyKey::new(&name, b"the same", &KeySecret::derive(&[7; 32])));
     Command::Submit(Box::new(SubmitPayment { idempotency, ..submission(owner, Kind::Charge, 100) }))
 }
 

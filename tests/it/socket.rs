@@ -50,6 +50,11 @@ impl Socket {
         }
     }
 
+    /// Sends a frame, whatever it is, and waits for nothing.
+    pub async fn tell(&mut self, frame: &str) {
+        self.0.send(Message::text(frame)).await.expect("sent");
+    }
+
     /// The next frame of this type.
     pub async fn next(&mut self, kind: &str) -> Value {
         loop {

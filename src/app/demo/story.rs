@@ -12,13 +12,14 @@ use tokio_util::sync::CancellationToken;
 use super::TOLD;
 use super::script::{Script, Step};
 use crate::domain::command::Command;
+use crate::domain::idempotency::RequestKey;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::time::Timestamp;
 use crate::engine::{Done, Engine, EngineError};
 use crate::store::Store;
 use crate::web::demo::METADATA_KEY;
 use crate::web::error::InputError;
-use crate::web::intake::{Context, Draft, KindName, OperationDraft, Verb};
+use crate::web::intake::{Context, Draft, KindName, OperationDraft, Rules, Verb};
 use crate::web::params::Params;
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -40,8 +41,8 @@ pub struct Stage {
     pub engine: Engine,
     /// The store, for seeing what rests.
     pub store: Arc<dyn Store>,
-    /// The installation's key for card fingerprints.
-    pub fingerprint_key: [u8; 32],
+    /// What holds for everything that is read.
+    pub rules: Rules,
     /// Cancelled when the server goes down; the next start goes on.
     pub stopping: CancellationToken,
 }
@@ -122,15 +123,15 @@ impl Story {
         made: &HashMap<&str, PaymentId>,
     ) -> Result<Command, String> {
         let words = |error: InputError| error.message.into_owned();
-        let context =
-            Context { fingerprint_key: &stage.fingerprint_key, now: Timestamp::now(), confirm_default: true };
+        let context = Context { rules: &stage.rules, now: Timestamp::now(), confirm_default: true };
         let person = |id: &str| self.people.get(id).copied().ok_or_else(|| format!("there is no {id:?}"));
         let actor = person(&step.by)?;
         let bytes = Value::Object(params_of(step)).to_string();
         let mut params = Params::from_json(bytes.as_bytes()).map_err(words)?;
         if let Some(verb) = Verb::parse(&step.operation) {
             let payment = made.get(step.of.as_str()).ok_or("the payment it is about was not made")?;
-            let draft = OperationDraft::read(&mut params, verb, "amount", &context).map_err(words)?;
+            let mut draft = OperationDraft::read(&mut params, verb, "amount", &context).map_err(words)?;
+            draft.key = Some(RequestKey::Step(step.id.clone()));
             params.finish().map_err(words)?;
             return Ok(Command::Operate(draft.into_command(*payment, actor)));
         }
@@ -139,7 +140,8 @@ impl Story {
         if let Some(payee) = payee {
             params.add_text("destination", Some(payee.to_string().into()));
         }
-        let draft = Draft::read(&mut params, kind, &context).map_err(words)?;
+        let mut draft = Draft::read(&mut params, kind, &context).map_err(words)?;
+        draft.key = Some(RequestKey::Step(step.id.clone()));
         params.finish().map_err(words)?;
         Ok(Command::Submit(Box::new(draft.into_command(actor, payee).map_err(words)?)))
     }
@@ -148,7 +150,6 @@ impl Story {
 /// The parameters of docs/websocket.md.
 fn params_of(step: &Step) -> Map<String, Value> {
     let mut params = Map::new();
-    params.insert("idempotency_key".to_owned(), json!(format!("demo-{}", step.id)));
     params.insert("amount".to_owned(), json!(step.amount));
     let card = format!("pm_card_{}", step.card);
     let texts = [

@@ -10,6 +10,7 @@ use crate::domain::card::{Card, YearMonth};
 use crate::domain::command::{Action, Command, IdempotencyKey, OperatePayment, SubmitPayment};
 use crate::domain::currency::Currency;
 use crate::domain::event::CancelReason;
+use crate::domain::idempotency::{KeySecret, RequestKey};
 use crate::domain::ids::{AccountId, PaymentId, RefundId};
 use crate::domain::money::Money;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
@@ -144,8 +145,7 @@ fn submit(book: &mut Book, chance: &Chance, now: Timestamp) -> Command {
     let card = (!kind.takes_from_wallet()).then(|| card(chance));
     let confirm = kind != Kind::Charge || chance.percent(90);
     let number = book.keys.len() as u64;
-    let idempotency =
-        chance.percent(50).then(|| IdempotencyKey::new(&format!("key-{number}"), &number.to_be_bytes()));
+    let idempotency = chance.percent(50).then(|| key(number));
     let request = SubmitPayment { submission, card, confirm, idempotency };
     if idempotency.is_some() {
         let ids = vec![request.submission.id];
@@ -163,6 +163,11 @@ fn again(book: &mut Book, chance: &Chance) -> Command {
     let mut request = keyed.request.clone();
     request.submission.id = id;
     Command::Submit(Box::new(request))
+}
+
+fn key(number: u64) -> IdempotencyKey {
+    let name = RequestKey::Text(format!("key-{number}"));
+    IdempotencyKey::new(&name, &number.to_be_bytes(), &KeySecret::derive(&[7; 32]))
 }
 
 fn operate(book: &mut Book, chance: &Chance, payment: PaymentId) -> Command {

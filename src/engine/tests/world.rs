@@ -11,6 +11,7 @@ use crate::domain::command::{
 use crate::domain::currency::Currency;
 use crate::domain::decide::Policy;
 use crate::domain::event::{CancelReason, Recorded};
+use crate::domain::idempotency::{KeySecret, RequestKey};
 use crate::domain::ids::{AccountId, PaymentId, RefundId};
 use crate::domain::ledger::{LedgerAccount, Movement, WalletId, effect};
 use crate::domain::money::Money;
@@ -20,6 +21,10 @@ use crate::domain::time::Timestamp;
 use crate::engine::decide_batch::{DecidedBatch, decide_batch, keys_of};
 use crate::engine::journal;
 use crate::store::{IdempotencyRecord, Loaded};
+
+fn reduced(key: &str, request: &[u8]) -> IdempotencyKey {
+    IdempotencyKey::new(&RequestKey::Text(key.to_owned()), request, &KeySecret::derive(&[7; 32]))
+}
 
 #[derive(Default)]
 pub struct World {
@@ -222,7 +227,7 @@ impl World {
                 let owner = self.payments.get(&payment).map_or(account(0), Payment::owner);
                 let actor = if stranger { account(9) } else { owner };
                 let action = self.action(action);
-                let idempotency = key.map(|key| IdempotencyKey::new(&key.to_string(), b"operate"));
+                let idempotency = key.map(|key| reduced(&key.to_string(), b"operate"));
                 Command::Operate(OperatePayment { payment, actor, action, idempotency })
             }
             Step::Answer { payment, operation, stale, outcome } => {
@@ -256,7 +261,7 @@ impl World {
             metadata: Vec::new(),
             run: None,
         };
-        let idempotency = key.map(|key| IdempotencyKey::new(&key.to_string(), &amount_minor.to_be_bytes()));
+        let idempotency = key.map(|key| reduced(&key.to_string(), &amount_minor.to_be_bytes()));
         let card = card.then(visa).filter(|_| !kind.takes_from_wallet());
         Some(Command::Submit(Box::new(SubmitPayment { submission, card, confirm, idempotency })))
     }

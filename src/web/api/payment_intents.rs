@@ -41,7 +41,9 @@ pub async fn retrieve(
         )
         .await?;
     match payment.submission().kind {
-        Kind::Charge => Ok(HttpResponse::Ok().json(Rendered::of(&payment, expand, &state.fingerprint_key))),
+        Kind::Charge => {
+            Ok(HttpResponse::Ok().json(Rendered::of(&payment, expand, &state.rules.fingerprint_key)))
+        }
         Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. } => {
             Err(ApiError::not_found("payment_intent", &id))
         }
@@ -55,7 +57,8 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     let expand = submit::expand(&mut params, "data.")?;
     submit::finish(&params)?;
     let (payments, has_more) = list::page(&state, caller.account, filter).await?;
-    let data = payments.iter().map(|payment| Rendered::of(payment, expand, &state.fingerprint_key)).collect();
+    let data =
+        payments.iter().map(|payment| Rendered::of(payment, expand, &state.rules.fingerprint_key)).collect();
     Ok(HttpResponse::Ok().json(List::new(data, has_more, "/v1/payment_intents")))
 }
 

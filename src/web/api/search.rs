@@ -55,7 +55,10 @@ pub async fn search(
     let next_page = found.next_cursor.map(|cursor| cursor.encode());
     Ok(HttpResponse::Ok().json(SearchResult {
         object: "search_result",
-        data: payments.iter().map(|payment| Rendered::of(payment, expand, &state.fingerprint_key)).collect(),
+        data: payments
+            .iter()
+            .map(|payment| Rendered::of(payment, expand, &state.rules.fingerprint_key))
+            .collect(),
         has_more: next_page.is_some(),
         next_page,
         url: "/v1/payment_intents/search",

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::objects::{Expand, Rendered, resource_name};
 use crate::domain::command::Command;
 use crate::domain::decline::DeclineReason;
+use crate::domain::idempotency::RequestKey;
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
@@ -55,11 +56,11 @@ const NOT_OFFERED: &[&str] = &[
 
 /// The context in which the dialect's parameters are read.
 pub fn context(state: &WebState) -> intake::Context<'_> {
-    intake::Context { fingerprint_key: &state.fingerprint_key, now: Timestamp::now(), confirm_default: false }
+    intake::Context { rules: &state.rules, now: Timestamp::now(), confirm_default: false }
 }
 
 /// The idempotency key in the request's header.
-fn key_of(request: &HttpRequest) -> Result<Option<String>, ApiError> {
+fn key_of(request: &HttpRequest) -> Result<Option<RequestKey>, ApiError> {
     let Some(value) = request.headers().get("idempotency-key") else {
         return Ok(None);
     };
@@ -133,7 +134,7 @@ fn read_draft(
     let expand = expand(&mut params, "")?;
     finish(&params)?;
     if let Some(key) = key_of(request)? {
-        draft.idempotency_key = Some(key);
+        draft.key = Some(key);
     }
     Ok((draft, expand))
 }
@@ -196,7 +197,7 @@ fn read_operation(
 /// A key that is too long or not printable.
 pub fn with_key(mut draft: OperationDraft, request: &HttpRequest) -> Result<OperationDraft, ApiError> {
     if let Some(key) = key_of(request)? {
-        draft.idempotency_key = Some(key);
+        draft.key = Some(key);
     }
     Ok(draft)
 }
@@ -236,7 +237,7 @@ fn render(
     expand: Expand,
     wait: Wait,
 ) -> Result<HttpResponse, ApiError> {
-    let object = Rendered::of(&outcome.payment, expand, &state.fingerprint_key);
+    let object = Rendered::of(&outcome.payment, expand, &state.rules.fingerprint_key);
     match outcome.settled.then(|| declined(&outcome.payment, verb)).flatten() {
         None => Ok(answer(outcome, wait).json(object)),
         Some(mut error) => {

@@ -93,7 +93,7 @@ async fn retrieve(state: &WebState, caller: ApiCaller, id: &str, resource: &Reso
 }
 
 fn object(state: &WebState, payment: &Payment) -> Rendered {
-    Rendered::of(payment, Expand::default(), &state.fingerprint_key)
+    Rendered::of(payment, Expand::default(), &state.rules.fingerprint_key)
 }
 
 #[cfg(test)]

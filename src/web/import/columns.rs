@@ -4,12 +4,14 @@ use std::borrow::Cow;
 
 use csv::StringRecord;
 
-use super::{KEY_CHARS_MAX, shortened};
+use super::{KEY_CHARS_MAX, fault, shortened};
+use crate::domain::card_numbers::masked;
 use crate::domain::currency::Currency;
+use crate::domain::idempotency::RequestKey;
 use crate::domain::money::Money;
 use crate::store::RowFault;
 use crate::web::error::InputError;
-use crate::web::intake::{Context, Draft, KindName};
+use crate::web::intake::{Context, Draft, KindName, Rules, check_text};
 use crate::web::params::Params;
 
 /// Every column: its name, and what it holds.
@@ -90,19 +92,35 @@ fn role(name: &str) -> Option<Role> {
     })
 }
 
+/// A name as columns are known by: those of metadata keep their case.
+fn plain(name: &str) -> Cow<'_, str> {
+    match name.starts_with("metadata[") {
+        true => name.into(),
+        false => name.to_ascii_lowercase().into(),
+    }
+}
+
+/// Whether a column can have this name.
+pub(super) fn is_column(name: &str) -> bool {
+    role(&plain(name)).is_some()
+}
+
+/// How many fields there are up to the last with something in it.
+fn filled(record: &StringRecord) -> usize {
+    record.iter().enumerate().filter(|(_, field)| !field.is_empty()).last().map_or(0, |(last, _)| last + 1)
+}
+
 impl Columns {
     /// Reads the first row of a file.
-    pub(super) fn read(header: &StringRecord) -> Result<Self, String> {
+    pub(super) fn read(header: &StringRecord, rules: &Rules) -> Result<Self, String> {
         let mut columns: Vec<(String, Role)> = Vec::with_capacity(header.len());
-        for name in header {
-            // Names of metadata keep their case.
-            let name =
-                if name.starts_with("metadata[") { name.to_owned() } else { name.to_ascii_lowercase() };
-            let known = role(&name).ok_or_else(|| {
-                let known: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
-                let name = shortened(&name, 40);
-                format!("There is no column {name:?} in line 1. Columns are {}.", known.join(", "))
-            })?;
+        for name in header.iter().take(filled(header)) {
+            let name = plain(name).into_owned();
+            let known = role(&name).ok_or_else(|| unknown(&name))?;
+            if check_text("metadata", &name, rules).is_err() {
+                return Err("A card number seems to stand in the name of a column in line 1: leave it out."
+                    .to_owned());
+            }
             if columns.iter().any(|(_, role)| *role == known) {
                 return Err(format!("The column {name:?} is there twice in line 1."));
             }
@@ -129,17 +147,25 @@ impl Columns {
         context: &Context<'_>,
     ) -> Result<(String, Draft), Refused> {
         let key = self.value(record, &Role::Key).to_owned();
+        let checked = check_text("key", &key, context.rules);
         let refused = |column: &str, message: Cow<'static, str>| Refused {
-            key: shortened(&key, KEY_CHARS_MAX),
-            fault: RowFault { column: shortened(column, KEY_CHARS_MAX), message: shortened(&message, 500) },
+            key: shortened(
+                if checked.is_err() { masked(&key) } else { key.as_str().into() }.as_ref(),
+                KEY_CHARS_MAX,
+            ),
+            fault: fault(column, &message),
         };
-        if record.len() != self.0.len() {
-            let message = format!("This row has {} fields; line 1 has {}.", record.len(), self.0.len());
+        let fields = record.len().min(self.0.len().max(filled(record)));
+        if fields != self.0.len() {
+            let message = format!("This row has {fields} fields; line 1 has {}.", self.0.len());
             return Err(refused("", message.into()));
         }
         if key.is_empty() || key.chars().count() > KEY_CHARS_MAX || key.chars().any(char::is_control) {
             let message = format!("A key of 1 to {KEY_CHARS_MAX} printable characters was expected.");
             return Err(refused("key", message.into()));
+        }
+        if let Err(error) = &checked {
+            return Err(refused("key", error.message.clone()));
         }
         let by_input = |error: InputError| {
             let param = error.param.as_deref().unwrap_or_default();
@@ -152,14 +178,14 @@ impl Columns {
             })?,
         };
         let mut params = self.params(record).map_err(by_input)?;
-        params.add_text("idempotency_key", Some(format!("import:{scope}:{key}").into()));
         params.add_text("lane", Some("bulk".into()));
-        let draft = Draft::read(&mut params, kind, context).map_err(by_input)?;
+        let mut draft = Draft::read(&mut params, kind, context).map_err(by_input)?;
         params.finish().map_err(|error| {
             let column = self.column_of(error.param.as_deref().unwrap_or_default());
             let message = format!("Leave this empty: it does not belong to a {}.", self.kind_words(record));
             refused(column, message.into())
         })?;
+        draft.key = Some(RequestKey::Row { import: scope.to_owned(), key: key.clone() });
         Ok((key, draft))
     }
 
@@ -220,6 +246,18 @@ impl Columns {
     }
 }
 
+fn unknown(name: &str) -> String {
+    let known: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
+    match name {
+        "" => "A column in line 1 has no name.".to_owned(),
+        name => format!(
+            "There is no column {:?} in line 1. Columns are {}; commas, semicolons or tabs separate them.",
+            shortened(&masked(name), 40),
+            known.join(", ")
+        ),
+    }
+}
+
 fn decimal(text: &str, currency: Currency) -> Result<i64, InputError> {
     if text.is_empty() {
         return Err(InputError::missing("amount"));
@@ -235,15 +273,26 @@ mod tests {
     use super::*;
     use crate::domain::time::Timestamp;
 
-    fn context(key: &[u8; 32]) -> Context<'_> {
+    fn context(rules: &Rules) -> Context<'_> {
         let now = Timestamp::from_micros(1_767_225_600_000_000);
-        Context { fingerprint_key: key, now, confirm_default: true }
+        Context { rules, now, confirm_default: true }
+    }
+
+    fn rules() -> Rules {
+        Rules::new([7; 32], true)
+    }
+
+    fn header(names: &str) -> Result<Columns, String> {
+        Columns::read(&StringRecord::from(names.split(',').collect::<Vec<_>>()), &rules())
     }
 
     fn draft(columns: &Columns, line: &str) -> Result<String, String> {
         let record = StringRecord::from(line.split(',').collect::<Vec<_>>());
-        match columns.draft(&record, "shop", &context(&[7; 32])) {
-            Ok((key, draft)) => Ok(format!("{key} {:?}", draft.idempotency_key)),
+        match columns.draft(&record, "shop", &context(&rules())) {
+            Ok((key, draft)) => {
+                let name = RequestKey::Row { import: "shop".to_owned(), key: key.clone() };
+                Ok(format!("{key} {:?}", draft.key.filter(|key| *key == name)))
+            }
             Err(refused) => {
                 Err(format!("{} | {} | {}", refused.key, refused.fault.column, refused.fault.message))
             }
@@ -253,10 +302,10 @@ mod tests {
     #[test]
     fn the_sample_is_good() {
         let mut reader = csv::Reader::from_reader(SAMPLE.as_bytes());
-        let columns = Columns::read(reader.headers().unwrap()).unwrap();
+        let columns = Columns::read(reader.headers().unwrap(), &rules()).unwrap();
         for record in reader.records() {
             let record = record.unwrap();
-            let read = columns.draft(&record, "sample", &context(&[7; 32]));
+            let read = columns.draft(&record, "sample", &context(&rules()));
             assert!(read.is_ok(), "{record:?}");
         }
     }
@@ -264,7 +313,7 @@ mod tests {
     #[test]
     fn every_mistake_names_its_column() {
         let header = "key,kind,amount,amount_minor,currency,payment_method,card_number,exp_month,exp_year,destination,metadata[order]";
-        let columns = Columns::read(&StringRecord::from(header.split(',').collect::<Vec<_>>())).unwrap();
+        let columns = self::header(header).unwrap();
         let lines = [
             "a,,12.50,,eur,pm_card_visa,,,,,42",
             "a,charge,,1250,eur,pm_card_visa,,,,,",
@@ -284,15 +333,45 @@ mod tests {
             "a,transfer,1,,eur,,,,,,",
             "a,transfer,1,,eur,,,,,nobody,",
             "a,payout,1,,eur,pm_card_visa,,,,,",
+            // Empty fields behind the last column are none; what stands there is.
+            "a,,12.50,,eur,pm_card_visa,,,,,42,,,",
+            "a,,12.50,,eur,pm_card_visa,,,,,42,,x",
+            "a,charge,1.250,,kwd,pm_card_visa,,,,,",
+            "4242 4242 4242 4242,charge,1,,eur,pm_card_visa,,,,,",
+            "a,charge,1,,eur,pm_card_visa,,,,,paid with 4242-4242-4242-4242",
+            "a,charge,,4242424242424242 and more 1234567,eur,pm_card_visa,,,,,",
+            "a,transfer,1,,eur,,,,,4242424242424242@example.org,",
         ];
         let read: Vec<_> =
             lines.iter().map(|line| format!("{line}\n    {:?}", draft(&columns, line))).collect();
         insta::assert_snapshot!(read.join("\n"));
-        for wrong in
-            ["key,amount", "key,amount,currency,colour", "key,key,amount,currency", "amount,currency"]
-        {
-            let header = StringRecord::from(wrong.split(',').collect::<Vec<_>>());
-            assert!(Columns::read(&header).is_err(), "{wrong}");
+        for wrong in [
+            "key,amount",
+            "key,amount,currency,colour",
+            "key,key,amount,currency",
+            "amount,currency",
+            "key,amount,,currency",
+        ] {
+            assert!(self::header(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn empty_columns_at_the_end_are_none_and_no_name_holds_a_card_number() {
+        assert_eq!(header("key,amount,currency,,,").unwrap().0.len(), 3);
+        let words = |names| header(names).unwrap_err();
+        assert!(words("key,amount,currency,4242424242424242").contains("There is no column \"***\""));
+        let named = words("key,amount,currency,metadata[4242 4242 4242 4242]");
+        assert!(named.contains("card number") && !named.contains("4242"), "{named}");
+    }
+
+    #[test]
+    fn what_holds_a_card_number_can_be_let_through() {
+        let rules = Rules::new([7; 32], false);
+        let names = StringRecord::from(vec!["key", "amount", "currency", "description"]);
+        let columns = Columns::read(&names, &rules).unwrap();
+        let record = StringRecord::from(vec!["4242424242424242", "1", "eur", "4242424242424242"]);
+        let read = columns.draft(&record, "shop", &context(&rules)).map_err(|refused| refused.fault);
+        assert_eq!(read.unwrap().0, "4242424242424242");
     }
 }

@@ -5,6 +5,7 @@
 
 mod body;
 mod columns;
+mod delimiter;
 mod rows;
 mod run;
 mod shape;
@@ -14,6 +15,9 @@ pub use body::body;
 pub use columns::{COLUMNS, SAMPLE};
 pub use rows::read;
 pub use run::run;
+
+use crate::domain::card_numbers::masked;
+use crate::store::RowFault;
 
 /// The most rows of one file.
 pub const ROWS_MAX: u64 = 100_000;
@@ -27,10 +31,20 @@ pub const AGAIN: &str = "Upload the same file under the same name to go on; noth
 pub const NAME_CHARS_MAX: usize = 60;
 /// The longest key of a row, in characters.
 const KEY_CHARS_MAX: usize = 120;
+/// The longest word of what is wrong, in characters.
+const MESSAGE_CHARS_MAX: usize = 500;
 /// Rows that are handed in together.
 const BATCH_ROWS: usize = 256;
 
 /// Text shortened to so many characters.
 fn shortened(text: &str, chars_max: usize) -> String {
     text.chars().take(chars_max).collect()
+}
+
+/// What is wrong with a row. It is kept, so nothing that it repeats may hold a card number.
+fn fault(column: &str, message: &str) -> RowFault {
+    RowFault {
+        column: shortened(&masked(column), KEY_CHARS_MAX),
+        message: shortened(&masked(message), MESSAGE_CHARS_MAX),
+    }
 }

@@ -1,6 +1,6 @@
 //! The thread that reads rows: CSV in, drafts out, a batch at a time.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use csv::{ByteRecord, ReaderBuilder, StringRecord, Trim};
@@ -8,12 +8,13 @@ use tokio::sync::mpsc;
 
 use super::body::Body;
 use super::columns::{Columns, Refused};
+use super::delimiter;
 use super::shape::{Begun, Shape};
 use super::stop::Stop;
 use super::{BATCH_ROWS, ROWS_MAX};
 use crate::domain::time::Timestamp;
 use crate::store::RowFault;
-use crate::web::intake::{Context, Draft};
+use crate::web::intake::{Context, Draft, Rules};
 
 const TOO_LONG: &str = "This row is longer than 64 KiB.";
 
@@ -40,10 +41,10 @@ pub struct Batches(pub(super) mpsc::Receiver<Read>);
 
 /// Starts to read a body. Ends by itself once its rows are taken no more, or the body ends or breaks off.
 #[must_use]
-pub fn read(body: Body, scope: String, fingerprint_key: [u8; 32]) -> Batches {
+pub fn read(body: Body, scope: String, rules: Rules) -> Batches {
     let (out, batches) = mpsc::channel(2);
     tokio::task::spawn_blocking(move || {
-        let end = Reading { scope: scope.into(), fingerprint_key, out: out.clone() }.run(body);
+        let end = Reading { scope: scope.into(), rules, out: out.clone() }.run(body);
         // Nobody there to hear it needs no telling.
         let _ = out.blocking_send(Read::End(end));
     });
@@ -52,22 +53,23 @@ pub fn read(body: Body, scope: String, fingerprint_key: [u8; 32]) -> Batches {
 
 struct Reading {
     scope: Arc<str>,
-    fingerprint_key: [u8; 32],
+    rules: Rules,
     out: mpsc::Sender<Read>,
 }
 
 impl Reading {
     fn run(&self, body: Body) -> Result<(), Stop> {
+        let (delimiter, file) = delimiter::find(body).map_err(|error| stop_reading(&error))?;
         let mut builder = ReaderBuilder::new();
-        builder.flexible(true).trim(Trim::All).buffer_capacity(16 << 10);
-        let mut reader = builder.from_reader(Shape::new(body));
+        builder.delimiter(delimiter).flexible(true).trim(Trim::All).buffer_capacity(16 << 10);
+        let mut reader = builder.from_reader(Shape::new(file, delimiter));
         let header = reader.headers().map_err(|error| stop(&error))?.clone();
         if let Some(Begun { too_long: true, .. } | Begun { open: true, .. }) = reader.get_mut().row_read() {
             return Err(Stop::Mend(
                 "Line 1 is no line of columns: too long, or a quote stays open.".to_owned(),
             ));
         }
-        let columns = Columns::read(&header).map_err(Stop::Mend)?;
+        let columns = Columns::read(&header, &self.rules).map_err(Stop::Mend)?;
         let mut record = ByteRecord::new();
         let mut batch = Vec::with_capacity(BATCH_ROWS);
         let mut count = 0_u64;
@@ -88,6 +90,10 @@ impl Reading {
                     "Line {line} opens a quote that is never closed; from there on nothing was read. \
                      Mend it and upload the file under the same name: nothing is paid twice."
                 )));
+            }
+            // What is left of rows that were emptied in a spreadsheet.
+            if !begun.too_long && record.iter().all(<[u8]>::is_empty) {
+                continue;
             }
             count += 1;
             batch.push(self.row(&columns, &record, begun));
@@ -110,7 +116,7 @@ impl Reading {
     fn row(&self, columns: &Columns, record: &ByteRecord, begun: Begun) -> Row {
         let Begun { line, too_long, .. } = begun;
         let now = Timestamp::now();
-        let context = Context { fingerprint_key: &self.fingerprint_key, now, confirm_default: true };
+        let context = Context { rules: &self.rules, now, confirm_default: true };
         let Ok(text) = StringRecord::from_byte_record(record.clone()) else {
             let message = if too_long { TOO_LONG } else { "This row is not UTF-8 text." }.to_owned();
             return Row { line, key: String::new(), draft: Err(RowFault { column: String::new(), message }) };
@@ -126,11 +132,17 @@ impl Reading {
     }
 }
 
+fn stop_reading(error: &io::Error) -> Stop {
+    match error.kind() {
+        ErrorKind::FileTooLarge => Stop::Mend(error.to_string()),
+        _ => Stop::Again(error.to_string()),
+    }
+}
+
 /// Of an error of reading only what we said ourselves: the rest may quote the row, and a card number in it.
 fn stop(error: &csv::Error) -> Stop {
     match error.kind() {
-        csv::ErrorKind::Io(error) if error.kind() == ErrorKind::FileTooLarge => Stop::Mend(error.to_string()),
-        csv::ErrorKind::Io(error) => Stop::Again(error.to_string()),
+        csv::ErrorKind::Io(error) => stop_reading(error),
         csv::ErrorKind::Utf8 { .. } => Stop::Mend("Line 1 is not UTF-8 text.".to_owned()),
         _ => Stop::Mend("The file could not be read as CSV.".to_owned()),
     }

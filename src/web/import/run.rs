@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::rows::{Batches, Read, Row};
-use super::shortened;
 use super::stop::Stop;
+use super::{MESSAGE_CHARS_MAX, fault, shortened};
+use crate::domain::card_numbers::masked;
 use crate::domain::command::Command;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::time::Timestamp;
@@ -68,7 +69,10 @@ pub async fn run(state: &WebState, mut import: ImportRecord, mut batches: Batche
         }
     };
     import.state = if end.is_ok() { ImportState::Finished } else { ImportState::Stopped };
-    import.cause = end.err().map(|stop| shortened(&stop.words(import.rows_read), 500));
+    import.cause = end.err().map(|stop| {
+        // It may repeat a name of line 1.
+        shortened(&masked(&stop.words(import.rows_read)), MESSAGE_CHARS_MAX)
+    });
     for _ in 0..AWAY_SECONDS {
         match save(state, &mut import, &[]).await {
             Ok(()) => break,
@@ -163,8 +167,7 @@ async fn outcome(state: &WebState, handed: Handed) -> Became {
             } else {
                 error.message.clone()
             };
-            let fault = RowFault { column: shortened(column, 120), message: shortened(&message, 500) };
-            Became::Row(row(Err(fault)), false)
+            Became::Row(row(Err(fault(column, &message))), false)
         }
         Err(error) => Became::Away(ApiError::from(error).message.into_owned()),
     }
@@ -188,6 +191,5 @@ async fn settle(state: &WebState, command: Command, reply: Reply) -> Result<Done
 }
 
 fn fault_of_input(error: &InputError) -> RowFault {
-    let column = shortened(error.param.as_deref().unwrap_or_default(), 120);
-    RowFault { column, message: shortened(&error.message, 500) }
+    fault(error.param.as_deref().unwrap_or_default(), &error.message)
 }

@@ -34,6 +34,7 @@ pub(super) struct Begun {
 /// A reader that watches another.
 pub(super) struct Shape<R> {
     inner: R,
+    delimiter: u8,
     at: At,
     line: u64,
     /// Bytes seen, as far as the mark goes.
@@ -45,8 +46,17 @@ pub(super) struct Shape<R> {
 }
 
 impl<R> Shape<R> {
-    pub(super) const fn new(inner: R) -> Self {
-        Self { inner, at: At::RowStart, line: 1, seen: 0, row_bytes: 0, rows: VecDeque::new(), ended: false }
+    pub(super) const fn new(inner: R, delimiter: u8) -> Self {
+        Self {
+            inner,
+            delimiter,
+            at: At::RowStart,
+            line: 1,
+            seen: 0,
+            row_bytes: 0,
+            rows: VecDeque::new(),
+            ended: false,
+        }
     }
 
     /// The row that the reader has just read.
@@ -68,7 +78,7 @@ impl<R> Shape<R> {
         }
         self.line += u64::from(byte == b'\n');
         if !marks {
-            self.at = if ends { At::RowStart } else { after(before, byte) };
+            self.at = if ends { At::RowStart } else { after(before, byte, self.delimiter) };
         }
         if ends || marks {
             return Some(byte);
@@ -86,12 +96,12 @@ impl<R> Shape<R> {
     }
 }
 
-const fn after(at: At, byte: u8) -> At {
+const fn after(at: At, byte: u8, delimiter: u8) -> At {
     match (at, byte) {
         (At::RowStart | At::FieldStart, b'"') | (At::Quote, b'"') => At::Quoted,
         (At::Quoted, b'"') => At::Quote,
         (At::Quoted, _) => At::Quoted,
-        (_, b',') => At::FieldStart,
+        (_, byte) if byte == delimiter => At::FieldStart,
         (_, _) => At::Plain,
     }
 }
@@ -127,7 +137,7 @@ mod tests {
     fn rows(file: &[u8]) -> Vec<(Begun, Vec<u8>)> {
         let mut builder = ReaderBuilder::new();
         builder.has_headers(false).flexible(true).buffer_capacity(7);
-        let mut reader = builder.from_reader(Shape::new(file));
+        let mut reader = builder.from_reader(Shape::new(file, b','));
         let (mut record, mut found) = (ByteRecord::new(), Vec::new());
         while reader.read_byte_record(&mut record).unwrap() {
             let begun = reader.get_mut().row_read().expect("as many rows as the reader finds");

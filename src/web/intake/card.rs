@@ -52,7 +52,7 @@ fn from_alias(
     let Some(alias) = params.text(path)? else {
         return Ok(None);
     };
-    Card::from_token(&alias, context.fingerprint_key, year_month(context.now))
+    Card::from_token(&alias, &context.rules.fingerprint_key, year_month(context.now))
         .map(Some)
         .map_err(|error| InputError::card(path, error))
 }
@@ -84,7 +84,7 @@ fn from_details(params: &mut Params<'_>, path: &str, context: &Context<'_>) -> R
         params.integer(&field("exp_year"))?.ok_or_else(|| InputError::missing(&field("exp_year")))?;
     let cvc = digits(params, &field("cvc"))?;
     let details = CardDetails { number: &number, exp_month, exp_year, cvc: cvc.as_deref() };
-    Card::reduce(&details, context.fingerprint_key, year_month(context.now))
+    Card::reduce(&details, &context.rules.fingerprint_key, year_month(context.now))
         .map_err(|error| InputError::card(path, error))
 }
 

@@ -5,10 +5,12 @@
 mod canonical;
 mod card;
 mod operation;
+mod text;
 
 pub use canonical::Canonical;
 pub use card::{card_of, year_month};
 pub use operation::{OperationDraft, Verb};
+pub use text::check_text;
 
 use super::error::InputError;
 use super::params::Params;
@@ -16,6 +18,7 @@ use crate::accounts::Email;
 use crate::domain::card::Card;
 use crate::domain::command::{IdempotencyKey, SubmitPayment};
 use crate::domain::currency::Currency;
+use crate::domain::idempotency::{KeySecret, RequestKey};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::money::Money;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
@@ -27,6 +30,8 @@ const METADATA_KEY_CHARS_MAX: usize = 40;
 const METADATA_VALUE_CHARS_MAX: usize = 500;
 const RUN_CHARS_MAX: usize = 64;
 const KEY_CHARS_MAX: usize = 255;
+/// Of a seed that was given its last twelve digits count, too few for a card number.
+const DRAW_KEYS: u64 = 1_000_000_000_000;
 
 /// Which of the four kinds is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,11 +73,38 @@ pub enum Destination {
     Email(Email),
 }
 
+/// What holds for everything that an installation reads.
+#[derive(Clone, Copy)]
+pub struct Rules {
+    /// The installation's key for card fingerprints.
+    pub fingerprint_key: [u8; 32],
+    /// The secret under which idempotency keys and requests are hashed.
+    pub key_secret: KeySecret,
+    /// Whether text that holds a card number is refused.
+    pub refuse_card_numbers: bool,
+}
+
+impl Rules {
+    /// Those of an installation with this secret.
+    #[must_use]
+    pub fn new(fingerprint_key: [u8; 32], refuse_card_numbers: bool) -> Self {
+        Self { fingerprint_key, key_secret: KeySecret::derive(&fingerprint_key), refuse_card_numbers }
+    }
+}
+
+impl std::fmt::Debug for Rules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rules")
+            .field("refuse_card_numbers", &self.refuse_card_numbers)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What reading needs besides the parameters.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// The installation's key for card fingerprints.
-    pub fingerprint_key: &'a [u8; 32],
+    /// What holds for everything read here.
+    pub rules: &'a Rules,
     /// Now.
     pub now: Timestamp,
     /// Whether a charge goes at once where `confirm` is not said: true on the WebSocket, false in the dialect.
@@ -95,8 +127,9 @@ pub struct Draft {
     draw_key: Option<u64>,
     description: Option<String>,
     metadata: Vec<(String, String)>,
-    /// The caller's idempotency key, if it stood among the parameters.
-    pub idempotency_key: Option<String>,
+    /// What the caller names the request by: read from the parameters, or set by an entrance with keys of its own.
+    pub key: Option<RequestKey>,
+    key_secret: KeySecret,
     created_at: Timestamp,
 }
 
@@ -108,6 +141,7 @@ impl Draft {
     pub fn read(params: &mut Params<'_>, kind: KindName, context: &Context<'_>) -> Result<Self, InputError> {
         let amount = amount(params)?;
         let card = if kind.needs_card() { card_of(params, context)? } else { None };
+        text::check_params(params, context.rules)?;
         let destination = if kind == KindName::Transfer { Some(destination(params)?) } else { None };
         let bank = if kind == KindName::Payout { bank(params)? } else { BankAccount::Valid };
         let (capture, confirm) = match kind {
@@ -131,10 +165,11 @@ impl Draft {
             card,
             lane: lane(params)?,
             run: run(params)?,
-            draw_key: params.integer("draw_key")?.map(i64::cast_unsigned),
+            draw_key: params.integer("draw_key")?.map(|key| i64::cast_unsigned(key) % DRAW_KEYS),
             description: params.text_up_to("description", DESCRIPTION_CHARS_MAX)?.map(String::from),
             metadata: metadata(params)?,
-            idempotency_key: key(params)?,
+            key: key(params)?,
+            key_secret: context.rules.key_secret,
             created_at: context.now,
         })
     }
@@ -156,7 +191,7 @@ impl Draft {
             (KindName::Transfer, None) => return Err(unknown_destination()),
         };
         let id = PaymentId::generate();
-        let raw_key = self.idempotency_key;
+        let (key, secret) = (self.key, self.key_secret);
         let submission = Submission {
             id,
             owner,
@@ -165,15 +200,18 @@ impl Draft {
             capture: self.capture,
             lane: self.lane,
             created_at: self.created_at,
-            draw_key: self.draw_key.unwrap_or_else(|| draw_key(raw_key.as_deref(), id)),
+            draw_key: self.draw_key.unwrap_or_else(|| match &key {
+                Some(key) => key.draw_key(&secret),
+                None => draw_key(id),
+            }),
             description: self.description,
             metadata: self.metadata,
             run: self.run,
         };
         let (card, confirm) = (self.card, self.confirm);
-        let idempotency = raw_key.map(|raw| {
+        let idempotency = key.map(|key| {
             let request = canonical::submission(&submission, self.draw_key, card.as_ref(), confirm);
-            IdempotencyKey::new(&raw, &request)
+            IdempotencyKey::new(&key, &request, &secret)
         });
         Ok(SubmitPayment { submission, card, confirm, idempotency })
     }
@@ -189,25 +227,23 @@ pub fn unknown_destination() -> InputError {
 ///
 /// # Errors
 /// Empty, too long, or not printable.
-pub fn idempotency_key(raw: &str) -> Result<String, InputError> {
+pub fn idempotency_key(raw: &str) -> Result<RequestKey, InputError> {
     let ok = (1..=KEY_CHARS_MAX).contains(&raw.chars().count()) && !raw.chars().any(char::is_control);
     let message = "An idempotency key needs 1 to 255 printable characters.";
     if ok {
-        Ok(raw.to_owned())
+        Ok(RequestKey::Text(raw.to_owned()))
     } else {
         Err(InputError::new("idempotency_key", "parameter_invalid_string", message))
     }
 }
 
-fn key(params: &mut Params<'_>) -> Result<Option<String>, InputError> {
+fn key(params: &mut Params<'_>) -> Result<Option<RequestKey>, InputError> {
     params.text("idempotency_key")?.map(|raw| idempotency_key(&raw)).transpose()
 }
 
-/// The draws' seed where none was given: from the key, so that a repeated script draws the same; else from the id.
-fn draw_key(raw: Option<&str>, id: PaymentId) -> u64 {
-    let hash = raw.map(|raw| *blake3::hash(raw.as_bytes()).as_bytes());
-    let bytes: &[u8] = hash.as_ref().map_or(id.as_bytes().as_slice(), <[u8; 32]>::as_slice);
-    bytes.iter().rev().take(8).fold(0, |value, byte| (value << 8) | u64::from(*byte))
+/// The draws' seed where neither it nor a key was given.
+fn draw_key(id: PaymentId) -> u64 {
+    id.as_bytes().iter().rev().take(8).fold(0, |value, byte| (value << 8) | u64::from(*byte))
 }
 
 fn amount(params: &mut Params<'_>) -> Result<Money, InputError> {

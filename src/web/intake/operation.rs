@@ -1,9 +1,10 @@
 //! Operations on an existing payment.
 
-use super::{Canonical, Context, card_of, idempotency_key};
+use super::{Canonical, Context, card_of, idempotency_key, text};
 use crate::domain::card::Card;
 use crate::domain::command::{Action, IdempotencyKey, OperatePayment};
 use crate::domain::event::CancelReason;
+use crate::domain::idempotency::{KeySecret, RequestKey};
 use crate::domain::ids::{AccountId, PaymentId, RefundId};
 use crate::web::error::InputError;
 use crate::web::params::Params;
@@ -45,8 +46,9 @@ impl Verb {
 #[derive(Debug, Clone)]
 pub struct OperationDraft {
     action: Action,
-    /// The caller's idempotency key, if it stood among the parameters.
-    pub idempotency_key: Option<String>,
+    /// What the caller names the request by: read from the parameters, or set by an entrance with keys of its own.
+    pub key: Option<RequestKey>,
+    key_secret: KeySecret,
 }
 
 impl OperationDraft {
@@ -72,16 +74,17 @@ impl OperationDraft {
             }
             Verb::Replay => Action::Replay,
         };
-        let idempotency_key = params.text("idempotency_key")?.map(|raw| idempotency_key(&raw)).transpose()?;
-        Ok(Self { action, idempotency_key })
+        text::check_params(params, context.rules)?;
+        let key = params.text("idempotency_key")?.map(|raw| idempotency_key(&raw)).transpose()?;
+        Ok(Self { action, key, key_secret: context.rules.key_secret })
     }
 
     /// The command: this on that payment, as asked by `actor`.
     #[must_use]
     pub fn into_command(self, payment: PaymentId, actor: AccountId) -> OperatePayment {
         let action = self.action;
-        let idempotency =
-            self.idempotency_key.map(|raw| IdempotencyKey::new(&raw, &canonical(payment, &action)));
+        let reduced = |key| IdempotencyKey::new(&key, &canonical(payment, &action), &self.key_secret);
+        let idempotency = self.key.map(reduced);
         OperatePayment { payment, actor, action, idempotency }
     }
 }

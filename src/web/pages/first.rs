@@ -329,8 +329,7 @@ fn one_of_thousand(state: &WebState, account: AccountId, run: &str, n: usize) ->
     });
     let bytes = payment.to_string();
     let mut params = Params::from_json(bytes.as_bytes())?;
-    let context =
-        Context { fingerprint_key: &state.fingerprint_key, now: Timestamp::now(), confirm_default: true };
+    let context = Context { rules: &state.rules, now: Timestamp::now(), confirm_default: true };
     let draft = Draft::read(&mut params, KindName::Charge, &context)?;
     params.finish()?;
     Ok(Command::Submit(Box::new(draft.into_command(account, None)?)))

@@ -169,8 +169,8 @@ impl PayForm {
     /// What is wrong with the whole form, where no field of it is at fault.
     #[must_use]
     pub fn error_of_all(&self) -> Option<&str> {
-        const FIELDS: [&str; 7] =
-            ["amount", "currency", "payment_method", "number", "expiry", "cvc", "destination"];
+        const FIELDS: [&str; 8] =
+            ["amount", "currency", "payment_method", "number", "expiry", "cvc", "destination", "description"];
         self.error
             .as_ref()
             .filter(|error| !FIELDS.contains(&error.field.as_str()))

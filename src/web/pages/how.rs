@@ -234,8 +234,7 @@ fn charge(state: &WebState, owner: AccountId, n: usize) -> Result<Command, ApiEr
     })
     .to_string();
     let mut params = Params::from_json(text.as_bytes())?;
-    let context =
-        Context { fingerprint_key: &state.fingerprint_key, now: Timestamp::now(), confirm_default: true };
+    let context = Context { rules: &state.rules, now: Timestamp::now(), confirm_default: true };
     let draft = Draft::read(&mut params, KindName::Charge, &context)?;
     params.finish()?;
     Ok(Command::Submit(Box::new(draft.into_command(owner, None)?)))

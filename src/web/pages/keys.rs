@@ -77,7 +77,7 @@ pub async fn create(
     let name = fields.get("name").trim();
     match state.accounts.key_create(who.account, if name.is_empty() { "key" } else { name }).await {
         Ok(key) => Ok(handle::ok(&page(&state, &request, &who, Some(key.secret)).await?)),
-        Err(error @ AccountError::Name) => {
+        Err(error @ (AccountError::Name | AccountError::CardNumber(_))) => {
             let mut page = page(&state, &request, &who, None).await?;
             page.layout.notices.push(Notice::new(Tone::Error, error.to_string()));
             Ok(handle::render(HttpResponse::BadRequest(), &page))

@@ -73,7 +73,7 @@ pub async fn operate(
 }
 
 fn context(state: &WebState) -> Context<'_> {
-    Context { fingerprint_key: &state.fingerprint_key, now: Timestamp::now(), confirm_default: true }
+    Context { rules: &state.rules, now: Timestamp::now(), confirm_default: true }
 }
 
 fn insert(params: &mut Map<String, Value>, name: &str, value: &str) {

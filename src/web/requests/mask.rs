@@ -5,6 +5,8 @@
 
 use serde_json::Value;
 
+use crate::domain::card_numbers::{LENGTHS, MASK};
+use crate::domain::digits::digit;
 use crate::domain::time::Timestamp;
 use crate::web::pages::format;
 
@@ -13,7 +15,6 @@ pub const KEPT_MAX_BYTES: usize = 4_096;
 /// A body longer than this is not looked at.
 pub const READ_MAX_BYTES: usize = 65_536;
 
-const MASK: &str = "***";
 /// Names of members that are masked whatever they hold.
 const NAMES: [&str; 9] =
     ["number", "cvc", "cvv", "csc", "pan", "authorization", "api_key", "account_number", "bank_account"];
@@ -25,8 +26,6 @@ const TIME: &str = "at_us";
 const SECRETS: [&str; 6] = ["sk_test_", "sk_live_", "rk_test_", "rk_live_", "whsec_", "_secret_"];
 /// So many other characters in a row still count as one number written in groups.
 const SEPARATORS_MAX: usize = 3;
-/// The lengths that card numbers have (ISO/IEC 7812).
-const CARD_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
 
 /// A body, by its media type, as it may be kept; for one that is not kept, why.
 #[must_use]
@@ -69,6 +68,14 @@ pub fn form(text: &str) -> String {
 #[must_use]
 pub fn line(text: &str) -> String {
     mask_digits(&mask_secrets(text))
+}
+
+/// A path. It is kept as it was sent, unless what is to be masked is hidden by its encoding.
+#[must_use]
+pub fn path(text: &str) -> String {
+    let decoded = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+    let masked = line(&decoded);
+    if masked == decoded { line(text) } else { masked }
 }
 
 fn is_secret(name: &str) -> bool {
@@ -126,7 +133,7 @@ fn mask_secrets(text: &str) -> String {
 fn mask_digits(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+    while let Some(start) = rest.find(|c| digit(c).is_some()) {
         let (before, run) = rest.split_at(start);
         masked.push_str(before);
         let (end, digits) = digits_of(run);
@@ -142,10 +149,10 @@ fn mask_digits(text: &str) -> String {
 fn digits_of(text: &str) -> (usize, Vec<u32>) {
     let (mut digits, mut end, mut apart) = (Vec::new(), 0, 0);
     for (at, c) in text.char_indices() {
-        match c.to_digit(10) {
+        match digit(c) {
             Some(digit) => {
-                digits.push(digit);
-                (end, apart) = (at + 1, 0);
+                digits.push(u32::from(digit));
+                (end, apart) = (at + c.len_utf8(), 0);
             }
             None if c.is_alphanumeric() || apart == SEPARATORS_MAX => break,
             None => apart += 1,
@@ -155,7 +162,7 @@ fn digits_of(text: &str) -> (usize, Vec<u32>) {
 }
 
 fn holds_card_number(digits: &[u32]) -> bool {
-    CARD_DIGITS.into_iter().any(|length| digits.windows(length).any(fits_check_digit))
+    LENGTHS.into_iter().any(|length| digits.windows(length).any(fits_check_digit))
 }
 
 /// The Luhn check (ISO/IEC 7812-1, annex B).
@@ -202,7 +209,11 @@ mod tests {
         );
         assert_eq!(kept, "amount=1250\ncard[number]=***\ncard[cvc]=***\ndescription=***\nexpand[]=x");
         assert_eq!(line("/v1/payment_intents/pi_1_secret_abc"), "/v1/payment_intents/pi_1_secret_***");
-        assert_eq!(line(&format!("/v1/x/{CARD}")), "/v1/x/***");
+        assert_eq!(path(&format!("/v1/x/{CARD}")), "/v1/x/***");
+        assert_eq!(path("/v1/x/%34242 4242%2042424242"), "/v1/x/***");
+        assert_eq!(path("/v1/x/%D9%A4242424242424242"), "/v1/x/***");
+        assert_eq!(path("/v1/x/a%20b"), "/v1/x/a%20b");
+        assert_eq!(line("４２４２ ４２４２ ４２４２ ４２４２!"), "***!");
     }
 
     #[test]

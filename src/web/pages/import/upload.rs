@@ -11,6 +11,7 @@ use crate::domain::time::Timestamp;
 use crate::store::{ImportRecord, ImportState};
 use crate::web::error::{ApiError, ErrorType};
 use crate::web::import::{self, BYTES_MAX, NAME_CHARS_MAX};
+use crate::web::intake::check_text;
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
 
@@ -96,6 +97,7 @@ async fn file(
     mut field: Field,
 ) -> Result<ImportRecord, ApiError> {
     let name = name_of(head, &field)?;
+    check_text("name", &name, &state.rules)?;
     let Ok(permit) = std::sync::Arc::clone(&state.imports).try_acquire_owned() else {
         let message = "Other files are being imported right now. Try again in a moment; nothing was read.";
         return Err(ApiError::busy(message));
@@ -107,7 +109,7 @@ async fn file(
     let first = first.map_err(|_| invalid("The upload could not be read."))?;
     let import = begin(state, who, head, name).await?;
     let (filling, body) = import::body();
-    let batches = import::read(body, import.name.clone(), state.fingerprint_key);
+    let batches = import::read(body, import.name.clone(), state.rules);
     // A task of its own: it must keep what became of the rows that were handed in when the browser has gone.
     let task = tokio::spawn({
         let state = state.clone();

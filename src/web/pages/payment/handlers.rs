@@ -56,7 +56,7 @@ async fn page(
     let mut layout = handle::frame(state, who, &format!("{} {}", view.kind, view.amount), Nav::Payments)
         .with_notice(notice);
     layout.refresh_s = view.under_way.then_some(REFRESH_S);
-    let object = Rendered::of(payment, Expand::default(), &state.fingerprint_key);
+    let object = Rendered::of(payment, Expand::default(), &state.rules.fingerprint_key);
     let own = payment.owner() == who.account;
     let raw_json =
         if own { serde_json::to_string_pretty(&object).unwrap_or_default() } else { String::new() };

@@ -1,0 +1,177 @@
+//! Card numbers in text: found however they are written, and nothing that people count, date or name things with is one.
+
+use proptest::prelude::*;
+
+use crate::domain::card::TEST_CARDS;
+use crate::domain::card_numbers::{holds_card_number, is_card_number, masked};
+
+/// Numbers of every network that are on nobody's list, and lists' own.
+const NUMBERS: [&str; 12] = [
+    "4111111111111111",
+    "4222222222222",
+    "4000000000000000006",
+    "5105105105105100",
+    "2223003122003222",
+    "371449635398431",
+    "6011000990139424",
+    "30569309025904",
+    "36227206271667",
+    "3530111333300000",
+    "6200000000000005",
+    "6205500000000000004",
+];
+
+/// The same digits with these between groups of so many, in the script whose zero is given.
+fn written(number: &str, group: usize, separator: &str, zero: char) -> String {
+    let digit = |c: char| char::from_u32(u32::from(zero) + c.to_digit(10).unwrap()).unwrap();
+    let digits: Vec<char> = number.chars().map(digit).collect();
+    digits.chunks(group).map(|part| part.iter().collect::<String>()).collect::<Vec<_>>().join(separator)
+}
+
+/// Digits with the right check digit behind a network's prefix.
+fn number() -> impl Strategy<Value = String> {
+    let networks =
+        [("4", 13), ("4", 16), ("4", 19), ("51", 16), ("2720", 16), ("34", 15), ("65", 16), ("36", 14)];
+    let networks = networks.into_iter().chain([("3528", 16), ("62", 19), ("62", 17)]).collect::<Vec<_>>();
+    (prop::sample::select(networks), prop::collection::vec(0_u8..10, 19)).prop_map(
+        |((prefix, length), fill)| {
+            let fill = fill.iter().map(ToString::to_string).collect::<String>();
+            let body = format!("{prefix}{}", &fill[..length - 1 - prefix.len()]);
+            (0..10).map(|check| format!("{body}{check}")).find(|number| is_card_number(number)).unwrap()
+        },
+    )
+}
+
+#[test]
+fn numbers_are_found_however_they_are_written() {
+    let published = TEST_CARDS.iter().map(|card| card.number).filter(|number| !number.is_empty());
+    for number in NUMBERS.into_iter().chain(published) {
+        assert!(is_card_number(number), "{number}");
+        for (group, separator) in
+            [(99, ""), (4, " "), (4, "-"), (4, "\u{a0}"), (4, " – "), (6, "\u{200b}"), (2, "\t")]
+        {
+            for zero in ['0', '０', '٠', '०', '𝟘'] {
+                let text = written(number, group, separator, zero);
+                for around in
+                    [text.clone(), format!("card:{text}, thanks"), format!("no{text}x"), format!("é {text}.")]
+                {
+                    assert!(holds_card_number(&around), "{around}");
+                    assert!(
+                        !masked(&around).contains(text.chars().next().unwrap()),
+                        "{around}: {}",
+                        masked(&around)
+                    );
+                }
+            }
+        }
+        let (off, last) = number.split_at(number.len() - 1);
+        let wrong = format!("{off}{}", (last.parse::<u8>().unwrap() + 1) % 10);
+        assert!(!holds_card_number(&wrong), "{wrong}");
+    }
+}
+
+#[test]
+fn a_number_of_the_list_is_found_within_anything() {
+    for text in [
+        "42424242424242421234",
+        "0004242424242424242",
+        "4242.4242.4242.4242",
+        "4242/4242/4242/4242 12/34 123",
+        "4,2,4,2,4,2,4,2,4,2,4,2,4,2,4,2",
+        "42424242-4242-4242-4242-424242424242",
+        "424242424242424242424242424242424242424a",
+        ";4242424242424242=34121010000000000?",
+    ] {
+        assert!(holds_card_number(text), "{text}");
+    }
+    assert_eq!(masked("pay 4242.4242.4242.4242 now, 5 times"), "pay *** now, 5 times");
+    assert_eq!(masked("4111 1111 1111 1111 and 5105105105105100"), "*** and ***");
+    assert_eq!(masked("order 1001"), "order 1001");
+}
+
+#[test]
+fn what_people_count_and_name_things_with_is_no_card() {
+    for text in [
+        "",
+        "4242",
+        "4242 4242 4242",
+        // Times in milli-, micro- and nanoseconds, dates, phones, accounts, parcels, books.
+        "1767225600123",
+        "1767225600123456",
+        "1767225600123456789",
+        "20261129115231",
+        "2026-11-29T11:52:31.123456Z",
+        "+49 30 901820, 0170 1234567",
+        "DE89 3704 0044 0532 0130 00",
+        "GB29 NWBK 6016 1331 9268 19",
+        "000123456789",
+        "1Z 999 AA1 01 2345 6784",
+        "978-3-16-148410-0",
+        // A network's number by its beginning, but within longer digits, or torn apart.
+        "941111111111111110",
+        "4111111111111111, 1".get(1..).unwrap_or_default(),
+        "4111 1111, 1111 1111",
+        "4111x1111x1111x1111",
+        // Ids.
+        "41111111-1111-1111-b111-111111111111",
+        "4111111111111111aaaaaaaaaaaaaaaa",
+        "pi_0A1b2C3d4E5f6G7h8I9j0K",
+        "order-2026-11-000123",
+        "192.168.100.200, 10.20.30.40",
+    ] {
+        assert!(!holds_card_number(text), "{text}");
+        assert_eq!(masked(text), text);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_number_is_found_anywhere(
+        number in number(),
+        group in 1_usize..20,
+        separator in "[ \u{a0}\u{2013}-]{1,3}",
+        zero in prop::sample::select(vec!['0', '０', '٠', '०']),
+        before in "([a-zé:,;!?=#]{0,9}[a-zé:,;!?=#\n])?",
+        after in "([a-zé:,;!?=#\n][a-zé:,;!?=# ]{0,9})?",
+    ) {
+        let text = format!("{before}{}{after}", written(&number, group, &separator, zero));
+        prop_assert!(holds_card_number(&text), "{text}");
+        let kept = masked(&text);
+        prop_assert!(!holds_card_number(&kept), "{kept}");
+        prop_assert!(kept.starts_with(&before) && kept.ends_with(&after), "{kept}");
+    }
+
+    #[test]
+    fn ids_and_times_are_never_one(
+        bits in any::<u128>(),
+        digest in prop::collection::vec(any::<u8>(), 16..33),
+        seconds in 1_000_000_000_u64..2_000_000_000,
+        number in 0_u64..1_000_000,
+    ) {
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let uuid = uuid::Uuid::from_u128(bits);
+        let published = |text: &str| TEST_CARDS.iter().any(|card| !card.number.is_empty() && text.contains(card.number));
+        for text in [uuid.to_string(), uuid.simple().to_string(), hex, format!("order-{uuid}"), format!("{uuid} {number}")] {
+            prop_assert!(!holds_card_number(&text) || published(&text), "{text}");
+        }
+        for text in [
+            format!("{seconds}"),
+            format!("{}", seconds * 1_000 + number % 1_000),
+            format!("{}", seconds * 1_000_000 + number),
+            format!("{}", (seconds * 1_000_000 + number) * 1_000),
+            format!("order-{number}"),
+            format!("2026-{number:06}"),
+            format!("INV{seconds}-{}", number % 100),
+            format!("{number},{seconds},{number}"),
+        ] {
+            prop_assert!(!holds_card_number(&text), "{text}");
+        }
+    }
+
+    #[test]
+    fn any_text_can_be_looked_through(text in "\\PC{0,200}", digits in "[0-9 \u{660}-\u{669}-]{0,120}") {
+        for text in [&text, &digits, &format!("{text}{digits}")] {
+            prop_assert_eq!(holds_card_number(text), masked(text) != text.as_str());
+        }
+    }
+}
