@@ -133,7 +133,7 @@ async function progress({ context, page }, origin) {
     addEventListener("pagehide", () => sessionStorage.setItem("said", JSON.stringify(window.said)));
   });
   await page.getByRole("button", { name: "Import" }).click();
-  await page.waitForURL(/\/payments\/imports\/imp_/, { timeout: 60_000 });
+  await page.waitForURL(/\/payments\/imports\/imp_/, { timeout: 240_000 });
   await network.detach();
   assert.deepEqual(await page.locator(".number dd").allInnerTexts(), ["2,500", "2,500", "0", "0"]);
   const said = await page.evaluate(() => JSON.parse(sessionStorage.getItem("said")));

@@ -11,7 +11,7 @@ async function apiStatus(origin, key, id) {
   return (await answer.json()).status;
 }
 
-test("a list is right again after the connection was cut", { timeout: 60_000 }, async () => {
+test("a list is right again after the connection was cut", { timeout: 240_000 }, async () => {
   await onServer({ env: { PAYSTORM__SIMULATOR__LATENCY_MEDIAN_MS: "2000" } }, async ({ origin }, browser) => {
     const ada = await person(browser, origin, "Ada");
     const key = await apiKey(ada, origin);
@@ -39,7 +39,7 @@ test("a list is right again after the connection was cut", { timeout: 60_000 }, 
   });
 });
 
-test("new payments are told of and come when asked for", { timeout: 60_000 }, async () => {
+test("new payments are told of and come when asked for", { timeout: 240_000 }, async () => {
   await onServer({}, async ({ origin }, browser) => {
     const ada = await person(browser, origin, "Ada");
     const key = await apiKey(ada, origin);
@@ -68,7 +68,7 @@ test("new payments are told of and come when asked for", { timeout: 60_000 }, as
   });
 });
 
-test("who was signed out is told so, and led to sign in", { timeout: 60_000 }, async () => {
+test("who was signed out is told so, and led to sign in", { timeout: 240_000 }, async () => {
   await onServer({}, async ({ origin }, browser) => {
     const ada = await person(browser, origin, "Ada");
     const { page, context } = ada;
@@ -89,7 +89,7 @@ test("who was signed out is told so, and led to sign in", { timeout: 60_000 }, a
   });
 });
 
-test("reading the page of a new key again makes no second one", { timeout: 60_000 }, async () => {
+test("reading the page of a new key again makes no second one", { timeout: 240_000 }, async () => {
   await onServer({}, async ({ origin }, browser) => {
     const { page } = await person(browser, origin, "Ada");
     await page.goto(`${origin}/keys`);
@@ -102,7 +102,7 @@ test("reading the page of a new key again makes no second one", { timeout: 60_00
   });
 });
 
-test("calls appear in the log by themselves", { timeout: 60_000 }, async () => {
+test("calls appear in the log by themselves", { timeout: 240_000 }, async () => {
   await onServer({}, async ({ origin }, browser) => {
     const ada = await person(browser, origin, "Ada");
     const key = await apiKey(ada, origin);
@@ -118,7 +118,7 @@ test("calls appear in the log by themselves", { timeout: 60_000 }, async () => {
   });
 });
 
-test("results are read again once search has caught up", { timeout: 60_000 }, async () => {
+test("results are read again once search has caught up", { timeout: 240_000 }, async () => {
   await onServer({}, async ({ origin }, browser) => {
     const ada = await person(browser, origin, "Ada");
     const id = await charge(origin, await apiKey(ada, origin));

@@ -5,10 +5,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { cpus, loadavg, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import { BINARY, LIVE, apiKey, charge, eventually, onServer, pay, person, waitForStatus } from "./support.mjs";
+import { BINARY, LIVE, apiKey, charge, eventually, onServer, pay, person, slowness, waitForStatus } from "./support.mjs";
 
 const SECONDS = Number(process.env.PAYSTORM_LIVE_SECONDS ?? 15);
 const RATE = Number(process.env.PAYSTORM_LIVE_RATE ?? 1_000);
@@ -63,7 +63,7 @@ test("the feed keeps its bounds under load", { timeout: 120_000 + SECONDS * 2_00
     const key = await apiKey(ada, server.origin);
     const session = await ada.context.newCDPSession(ada.page);
     await session.send("Performance.enable");
-    const busy = loadavg()[0] > cpus().length;
+    const slow = slowness();
     await observe(ada.page);
     const running = load(server.origin, key);
     await ada.page.locator("[data-feed-rate]", { hasText: "showing" }).waitFor();
@@ -92,15 +92,14 @@ test("the feed keeps its bounds under load", { timeout: 120_000 + SECONDS * 2_00
     assert.ok(told(rate) > 0 && told(rate) < RATE * 1.6, `payments, not their rows: ${rates.join("; ")}`);
     assert.ok(perSecondMax <= 10, `${perSecondMax} new rows in a second`);
     assert.ok(rowsMax <= 200, `${rowsMax} rows`);
-    if (busy) console.log(`the machine was busy with other things (load ${loadavg()[0]}); how long tasks took says nothing`);
-    else assert.ok(p95 < 100, `long tasks: p95 ${p95} ms`);
+    assert.ok(p95 < 100 * slow(), `long tasks: p95 ${p95} ms`);
     assert.ok(after < before * 1.25 + 1e6, `the heap grew from ${before} to ${after}`);
     assert.equal(report.accepted, report.sent);
     assert.deepEqual(ada.seen.errors, []);
   });
 });
 
-test("the feed stands newest first, whatever is read again", { timeout: 60_000 }, async () => {
+test("the feed stands newest first, whatever is read again", { timeout: 240_000 }, async () => {
   await onServer({}, async (server, browser) => {
     const ada = await person(browser, server.origin, "Ada");
     const key = await apiKey(ada, server.origin);
@@ -128,7 +127,7 @@ test("the feed stands newest first, whatever is read again", { timeout: 60_000 }
   });
 });
 
-test("after a burst the sums and every row are right, though most of it was left out", { timeout: 60_000 }, async () => {
+test("after a burst the sums and every row are right, though most of it was left out", { timeout: 240_000 }, async () => {
   await onServer({ env: { PAYSTORM__SIMULATOR__LATENCY_MEDIAN_MS: "700" } }, async (server, browser) => {
     const ada = await person(browser, server.origin, "Ada");
     const key = await apiKey(ada, server.origin);
@@ -145,15 +144,20 @@ test("after a burst the sums and every row are right, though most of it was left
   });
 });
 
-test("a hidden tab receives nothing", { timeout: 60_000 }, async () => {
+test("a hidden tab receives nothing", { timeout: 240_000 }, async () => {
   await onServer({}, async (server, browser) => {
     const ada = await person(browser, server.origin, "Ada");
     const key = await apiKey(ada, server.origin);
     const frames = [];
     const sockets = [];
+    const unanswered = new Set();
     ada.page.on("websocket", (socket) => {
       sockets.push(socket);
-      socket.on("framereceived", ({ payload }) => frames.push(JSON.parse(payload)));
+      socket.on("framesent", ({ payload }) => unanswered.add(JSON.parse(payload).id));
+      socket.on("framereceived", ({ payload }) => {
+        frames.push(JSON.parse(payload));
+        unanswered.delete(frames.at(-1).id);
+      });
     });
     await ada.page.reload();
     await ada.page.locator(LIVE).waitFor();
@@ -168,6 +172,7 @@ test("a hidden tab receives nothing", { timeout: 60_000 }, async () => {
       }, hidden);
     await turn(true);
     await ada.page.waitForTimeout(500);
+    await eventually("the server knows", async () => unanswered.size === 0);
     frames.length = 0;
     const meanwhile = [];
     for (let n = 0; n < 10; n += 1) meanwhile.push(await charge(server.origin, key));
@@ -228,7 +233,7 @@ async function restarted(stack) {
 test("a server that restarts is found again, embedded parts", { timeout: 120_000 }, () => restarted("embedded"));
 test("a server that restarts is found again, real parts", { timeout: 180_000 }, () => restarted("real"));
 
-test("a network that drops comes back to the right state", { timeout: 60_000 }, async () => {
+test("a network that drops comes back to the right state", { timeout: 240_000 }, async () => {
   await onServer({}, async (server, browser) => {
     const ada = await person(browser, server.origin, "Ada");
     const key = await apiKey(ada, server.origin);

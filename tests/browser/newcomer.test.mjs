@@ -3,15 +3,14 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { cpus, loadavg } from "node:os";
 import test from "node:test";
-import { LIVE, complaints, onServer } from "./support.mjs";
+import { LIVE, complaints, onServer, slowness } from "./support.mjs";
 
 const WAITING_MAX_MS = 60_000;
 
 // The address and the line that the start prints.
 async function invitation(server) {
-  for (let n = 0; n < 100; n += 1) {
+  for (let n = 0; n < 1_200; n += 1) {
     const address = /^\s*(http:\S+\/start\?t=\S+)$/m.exec(server.printed());
     const curl = /^\s*(curl .*)$/m.exec(server.printed());
     if (address && curl) return { address: address[1], curl: curl[1] };
@@ -21,7 +20,7 @@ async function invitation(server) {
 }
 
 const step = (page, key) => page.locator(`[data-step="${key}"]`);
-const done = (page, key) => page.locator(`[data-step="${key}"].done`).waitFor({ timeout: 20_000 });
+const done = (page, key) => page.locator(`[data-step="${key}"].done`).waitFor({ timeout: 240_000 });
 
 async function fillAndPay(page, key) {
   await step(page, key).getByRole("link", { name: "Fill in" }).click();
@@ -46,8 +45,8 @@ async function pauseAndResume(page, origin) {
   await done(page, "pause");
 }
 
-test("a newcomer gets through the first steps in a minute", { timeout: 180_000 }, async () => {
-  const busy = loadavg()[0] > cpus().length;
+test("a newcomer gets through the first steps in a minute", { timeout: 400_000 }, async () => {
+  const slow = slowness();
   const began = Date.now();
   await onServer({ demo: true }, async (server, browser) => {
     const { address, curl } = await invitation(server);
@@ -78,7 +77,7 @@ test("a newcomer gets through the first steps in a minute", { timeout: 180_000 }
     await done(page, "refund");
     await step(page, "thousand").getByRole("button").click();
     await done(page, "thousand");
-    await page.getByText("all settled after").waitFor({ timeout: 20_000 });
+    await page.getByText("all settled after").waitFor({ timeout: 240_000 });
     if (await hasPause(page, server.origin)) await pauseAndResume(page, server.origin);
     await step(page, "search").getByRole("link").click();
     await page.locator('[data-list] [data-status="declined"]').first().waitFor();
@@ -88,8 +87,7 @@ test("a newcomer gets through the first steps in a minute", { timeout: 180_000 }
     assert.equal(await page.locator("[data-step].done").count(), all);
     const took = Date.now() - began;
     console.log(`the first steps took ${(took / 1_000).toFixed(1)} s`);
-    if (busy) console.log(`the machine was busy with other things (load ${loadavg()[0]}); how long it took says nothing`);
-    else assert.ok(took < WAITING_MAX_MS, `it took ${took} ms`);
+    assert.ok(took < WAITING_MAX_MS * slow(), `it took ${took} ms`);
 
     // Hidden, and back again.
     await page.getByRole("button", { name: "Hide the first steps" }).click();

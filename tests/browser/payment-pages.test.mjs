@@ -1,7 +1,7 @@
 // The pages around payments, with a keyboard and a mouse: searching, choosing a time, paging, paying, importing, looking.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { LIVE, apiKey, charge, eventually, launchBrowser, onEachStack, onServer, pay, person, startServer, waitForStatus } from "./support.mjs";
+import { LIVE, apiKey, charge, eventually, launchBrowser, milliseconds, onEachStack, onServer, pay, person, startServer, waitForStatus } from "./support.mjs";
 
 let server, browser, coffee;
 const rows = (page) => page.locator("[data-list] [data-payment-id]");
@@ -30,7 +30,7 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     await server?.stop();
   });
 
-  test("search as you type", { timeout: 60_000 }, async () => {
+  test("search as you type", { timeout: 240_000 }, async () => {
     const { page } = coffee;
     await open("/payments");
     await page.evaluate(() => (window.sameDocument = true));
@@ -76,7 +76,7 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     await page.waitForURL(`${server.origin}/payments/${first}`);
   });
 
-  test("a time is chosen on the histogram, by mouse and by keyboard", { timeout: 60_000 }, async () => {
+  test("a time is chosen on the histogram, by mouse and by keyboard", { timeout: 240_000 }, async () => {
     const { page } = coffee;
     const created = /^created>=(\d+) created<(\d+)$/;
     await open("/payments");
@@ -104,7 +104,7 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     assert.equal(Number(to) - Number(from), 30, "three bars of ten seconds");
   });
 
-  test("a new payment, and its wallet", { timeout: 60_000 }, async () => {
+  test("a new payment, and its wallet", { timeout: 240_000 }, async () => {
     const { page } = coffee;
     await open("/pay");
     await page.getByLabel("Amount", { exact: true }).fill("9.90");
@@ -132,7 +132,7 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     assert.match(await cells.nth(1).innerText(), /^Added money\s+Mastercard •••• 4444\s+→\s+Corner Coffee$/);
   });
 
-  test("a file is imported, its mistakes are told, and it is known again", { timeout: 60_000 }, async () => {
+  test("a file is imported, its mistakes are told, and it is known again", { timeout: 240_000 }, async () => {
     const { page } = coffee;
     const file = ["key,amount,currency,payment_method"];
     for (let n = 1; n <= 400; n += 1) file.push(`row-${n},${n === 200 ? "a lot" : "1.00"},eur,pm_card_visa`);
@@ -151,7 +151,7 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     assert.deepEqual(await upload(), ["400", "0", "399", "1"]);
   });
 
-  test("plots share one cursor, and follow the arrows", { timeout: 60_000 }, async () => {
+  test("plots share one cursor, and follow the arrows", { timeout: 240_000 }, async () => {
     const { page } = coffee;
     await eventually("plots", async () => {
       await open("/insights");
@@ -170,7 +170,7 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     assert.equal(await page.locator("[data-plot='success'] tbody tr").count(), 60);
   });
 
-  test("all of it works without JavaScript", { timeout: 60_000 }, async () => {
+  test("all of it works without JavaScript", { timeout: 240_000 }, async () => {
     const context = await browser.newContext({ javaScriptEnabled: false, storageState: await coffee.context.storageState() });
     const page = await context.newPage();
     await page.goto(`${server.origin}/payments`);
@@ -206,6 +206,15 @@ const watch = async (page, origin, id) => {
 const QUICK = { PAYSTORM__SIMULATOR__LATENCY_MEDIAN_MS: "20", PAYSTORM__SIMULATOR__LATENCY_SIGMA: "0" };
 const LATER_MS = 1_500;
 
+// What someone took to act is in none of these stages, only in the whole; however slow the machine.
+async function waitedOutside(page, stages) {
+  const whole = milliseconds(await took(page, "settled"));
+  let sum = 0;
+  for (const stage of stages) sum += milliseconds(await took(page, stage));
+  // Less what is lost where durations are cut to what is shown.
+  assert.ok(sum + LATER_MS <= whole + 50, `${sum} ms in ${stages}, ${whole} ms in all`);
+}
+
 onEachStack("every part of a payment's page follows it, and its stages are true", { env: QUICK }, async (server, browser) => {
   const { page, ...ben } = await person(browser, server.origin, "Ben");
   const key = await apiKey(ben, server.origin);
@@ -219,8 +228,7 @@ onEachStack("every part of a payment's page follows it, and its stages are true"
   await page.getByRole("button", { name: "Capture" }).click();
   await page.getByRole("heading", { name: "€20.00 EUR of €55.00 EUR captured" }).waitFor();
   assert.equal(await fact(page, "API status"), "succeeded");
-  assert.match(await took(page, "processing"), /^[\d.]+ ms$/);
-  assert.match(await took(page, "settled"), /^[\d.]+ s$/);
+  await waitedOutside(page, ["processing"]);
   assert.match(await page.locator("[data-journey-besides]").innerText(), /^Settled includes [\d.]+ s waiting for someone to act and .* for the capture\.$/);
   await eventually("found after the end", async () => {
     const seen = [await took(page, "settled"), await took(page, "indexed")].map((text) => parseFloat(text));
@@ -238,8 +246,7 @@ onEachStack("every part of a payment's page follows it, and its stages are true"
   await page.getByRole("button", { name: "Complete 3-D Secure" }).click();
   await page.locator('[data-payment][data-status="succeeded"]').waitFor();
   await page.locator("[data-journey-besides]", { hasText: "waiting for someone to act" }).waitFor();
-  for (const stage of ["accepted", "queued", "processing"]) assert.match(await took(page, stage), /^[\d.]+ ms$/, stage);
-  assert.match(await took(page, "settled"), /^[\d.]+ s$/);
+  await waitedOutside(page, ["accepted", "queued", "processing"]);
   const id = await charge(server.origin, key, 700, { payment_method: "pm_card_threeDSecure2Required" });
   await watch(page, server.origin, id);
   await page.getByRole("button", { name: "Fail 3-D Secure" }).click();
@@ -252,7 +259,7 @@ onEachStack("every part of a payment's page follows it, and its stages are true"
   assert.equal(page.url(), `${server.origin}/payments/${id}`);
 });
 
-test("a retry is counted down wherever it is told, and the strip waits with it", { timeout: 60_000 }, async () => {
+test("a retry is counted down wherever it is told, and the strip waits with it", { timeout: 240_000 }, async () => {
   await onServer({ env: { ...QUICK, PAYSTORM__ENGINE__RETRY_DELAYS_MS: "30000" } }, async (server, browser) => {
     const { page } = await person(browser, server.origin, "Ben");
     const id = await pay(page, { verb: "Charge a card", amount: "7", card: "pm_card_paystorm_technicalError" });

@@ -2,6 +2,7 @@
 //
 // PAYSTORM_BIN names the binary (target/release/paystorm by default). The real parts are those of scripts/services.sh:
 // PAYSTORM_TEST_MYSQL_URL, PAYSTORM_TEST_AMQP_URL, PAYSTORM_TEST_ELASTICSEARCH_URL.
+import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -207,8 +208,38 @@ export async function charge(origin, key, amount = 500, more = {}) {
   return (await answer.json()).id;
 }
 
+const QUIET_WORK_MS = 20;
+
+// Times a fixed piece of work, again and again, until it is asked how much longer it took than on a quiet machine of a usual
+// kind: what bounds on durations have to be stretched by on this one, as busy as it is.
+export function slowness() {
+  const work = () => {
+    const began = performance.now();
+    let sum = 0;
+    for (let n = 0; n < 6_000_000; n += 1) sum += Math.sqrt(n);
+    return sum > 0 ? performance.now() - began : 0;
+  };
+  for (let n = 0; n < 5; n += 1) work();
+  const took = [work()];
+  const timer = setInterval(() => took.push(work()), 500);
+  return () => {
+    clearInterval(timer);
+    const slow = took.sort((a, b) => a - b)[Math.floor(took.length * 0.9)] / QUIET_WORK_MS;
+    console.log(`the machine was ${slow.toFixed(1)} times as slow as a quiet one`);
+    return Math.max(1, slow);
+  };
+}
+
+// A duration as pages write it, in milliseconds.
+export function milliseconds(text) {
+  const units = { µs: 0.001, ms: 1, s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+  const parts = [...text.matchAll(/([\d.]+) (µs|ms|s|min|h|d)\b/g)];
+  assert.ok(parts.length > 0, `no duration: ${text}`);
+  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * units[unit], 0);
+}
+
 // Waits until a check answers true; fails with what it answered last.
-export async function eventually(what, check, within_ms = 20_000) {
+export async function eventually(what, check, within_ms = 60_000) {
   const until = Date.now() + within_ms;
   for (;;) {
     const last = await check();
@@ -244,13 +275,13 @@ export async function pay(page, { verb, amount, card, to, bank }) {
   if (bank) await page.getByLabel("Bank account").selectOption(bank);
   await page.locator("[data-submit]").click();
   const strip = page.locator(`[data-journey^="p"]:not([data-journey="${before}"]), [data-journey^="t"]:not([data-journey="${before}"])`);
-  await strip.waitFor({ timeout: 15_000 });
+  await strip.waitFor({ timeout: 60_000 });
   return strip.getAttribute("data-journey");
 }
 
 // Waits until the feed's row of this payment has a status.
 export function waitForStatus(page, id, status) {
-  return page.locator(`[data-feed-rows] [data-payment-id="${id}"][data-status="${status}"]`).waitFor({ timeout: 15_000 });
+  return page.locator(`[data-feed-rows] [data-payment-id="${id}"][data-status="${status}"]`).waitFor({ timeout: 60_000 });
 }
 
 // Waits until search finds so many payments; leaves the page on what it found.

@@ -153,7 +153,7 @@ onEachStack("who may not", {}, async (server, browser) => {
   assert.deepEqual(unexpected, []);
 });
 
-test("where nobody may register, the pages say so", { timeout: 60_000 }, async () => {
+test("where nobody may register, the pages say so", { timeout: 240_000 }, async () => {
   await onServer({ env: { PAYSTORM__ACCOUNTS__REGISTRATION: "false" } }, async (server, browser) => {
     const page = await browser.newPage();
     const errors = complaints(page);

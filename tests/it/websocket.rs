@@ -156,8 +156,8 @@ async fn shows_only_what_is_theirs(server: Arc<Server>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bounds_of_sockets_are_those_of_the_settings() {
     let tight = |settings: &mut Settings| {
-        settings.server.ping_ms = 100;
-        settings.server.silence_ms = 400;
+        settings.server.ping_ms = 200;
+        settings.server.silence_ms = 3_000;
         settings.server.frame_max_bytes = 1_024;
         settings.server.batch_frame_max_bytes = 4_096;
     };
@@ -180,8 +180,8 @@ async fn bounds(server: Arc<Server>) {
     let mut socket = by_key(&server, &server.key).await;
     send(&mut socket, batch("r", 0..8)).await;
     assert_eq!(next(&mut socket).await.expect("open")["results"].as_array().map(Vec::len), Some(8));
-    // Whoever answers pings stays.
-    let until = tokio::time::Instant::now() + Duration::from_millis(1_200);
+    // Whoever answers pings stays, for longer than silence is borne.
+    let until = tokio::time::Instant::now() + Duration::from_millis(4_500);
     while let Ok(frame) = tokio::time::timeout_at(until, socket.next()).await {
         assert!(matches!(frame, Some(Ok(Message::Ping(_) | Message::Text(_)))), "{frame:?}");
     }

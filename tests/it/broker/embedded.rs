@@ -25,7 +25,7 @@ async fn full_queue(rig: Rig) {
     assert!(!publishing.is_finished(), "no room, so it waits");
     assert_eq!(broker.depth().await.unwrap().bulk, 10);
     let other_lane = messages(Lane::Interactive, 100..110);
-    timeout(Duration::from_millis(500), broker.publish(&other_lane)).await.unwrap().unwrap();
+    timeout(Duration::from_secs(30), broker.publish(&other_lane)).await.unwrap().unwrap();
     take(&*broker, 35).await.into_iter().for_each(Delivery::ack);
     publishing.await.unwrap().unwrap();
 }

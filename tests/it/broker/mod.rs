@@ -143,7 +143,7 @@ async fn a_cancelled_receive_loses_nothing(rig: Rig) {
     let mut seen = BTreeSet::new();
     let began = Instant::now();
     while seen.len() < 500 {
-        assert!(began.elapsed() < Duration::from_secs(20), "only {} of 500", seen.len());
+        assert!(began.elapsed() < Duration::from_secs(120), "only {} of 500", seen.len());
         if let Ok(got) = timeout(Duration::from_micros(300), broker.receive(3)).await {
             for delivery in got.unwrap() {
                 assert!(seen.insert(delivery.message.key.payment) && !delivery.redelivered);
@@ -175,11 +175,11 @@ async fn closed_means_closed(rig: Rig) {
     let mut feed = broker.feed_subscribe();
     tokio::time::sleep(Duration::from_millis(50)).await;
     broker.close(Duration::from_secs(5)).await;
-    let ended = timeout(Duration::from_secs(1), waiting).await.unwrap().unwrap();
+    let ended = timeout(Duration::from_secs(30), waiting).await.unwrap().unwrap();
     assert_eq!(ended, Err(BrokerError::Closed));
     assert_eq!(broker.publish(&messages(Lane::Bulk, 0..1)).await, Err(BrokerError::Closed));
     let feed_end = async { while feed.recv().await.is_some() {} };
-    timeout(Duration::from_secs(1), feed_end).await.unwrap();
+    timeout(Duration::from_secs(30), feed_end).await.unwrap();
 }
 
 async fn twenty_thousand_messages_are_accounted_for(rig: Rig) {
@@ -197,7 +197,7 @@ async fn twenty_thousand_messages_are_accounted_for(rig: Rig) {
     });
     let mut seen = BTreeMap::new();
     while seen.len() < COUNT as usize {
-        let got = timeout(Duration::from_secs(20), broker.receive(512)).await.expect("a message is missing");
+        let got = timeout(Duration::from_secs(60), broker.receive(512)).await.expect("a message is missing");
         for delivery in got.unwrap() {
             *seen.entry(delivery.message.key.payment).or_insert(0) += 1;
             delivery.ack();

