@@ -5,7 +5,7 @@
 //! log what they are answered while a part is away: however many of them there are, the log says it once.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -32,6 +32,9 @@ pub struct Outage {
     /// The ways that fail; looked at without a lock, since nearly always there are none.
     failing: AtomicU8,
     ongoing: Mutex<Option<Ongoing>>,
+    /// What to say of damage, and whether it was met. No success makes up for it.
+    advice: String,
+    damaged: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -39,6 +42,8 @@ struct Ongoing {
     began: Instant,
     /// When each way failed last.
     failed: [Option<Instant>; 2],
+    /// Why, the last time that any did.
+    cause: String,
     reminded: Instant,
     failures: u64,
 }
@@ -64,13 +69,54 @@ impl Outage {
     /// A part that works so far. `part` begins the sentences of the log.
     #[must_use]
     pub const fn new(part: &'static str) -> Self {
-        Self { part, failing: AtomicU8::new(0), ongoing: Mutex::new(None) }
+        Self {
+            part,
+            failing: AtomicU8::new(0),
+            ongoing: Mutex::new(None),
+            advice: String::new(),
+            damaged: AtomicBool::new(false),
+        }
+    }
+
+    /// The same, with what to do should it be damaged.
+    #[must_use]
+    pub fn with_advice(self, advice: String) -> Self {
+        Self { advice, ..self }
+    }
+
+    /// What it holds is damaged. Logged once: nothing but a repair ends it.
+    pub fn damaged(&self, cause: &dyn fmt::Display) {
+        if !self.damaged.swap(true, Ordering::Relaxed) {
+            let (part, advice) = (self.part, self.advice.as_str());
+            tracing::error!(part, error = %cause, advice, "{part} is damaged");
+        }
+    }
+
+    /// Whether damage was met since the start.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
+    /// Why the part was last of no use, while this way of using it fails.
+    #[must_use]
+    pub fn failing(&self, way: Way) -> Option<String> {
+        if self.failing.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let slot = self.ongoing.lock();
+        let ongoing = slot.as_ref()?;
+        ongoing.failed.get(way.place()).copied().flatten().map(|_| ongoing.cause.clone())
     }
 
     /// An operation failed because the part is away.
     pub fn failed(&self, way: Way, cause: &dyn fmt::Display) {
         let part = self.part;
-        match self.note_failure(way, Instant::now()) {
+        let line = self.note_failure(way, Instant::now());
+        if let Some(ongoing) = self.ongoing.lock().as_mut() {
+            ongoing.cause = cause.to_string();
+        }
+        match line {
             Some(Line::GoesOn { failures, lasted }) => {
                 let lasted_s = lasted.as_secs();
                 tracing::warn!(part, error = %cause, failures, lasted_s, "{part} is still failing");
@@ -110,7 +156,13 @@ impl Outage {
         let mut slot = self.ongoing.lock();
         let line = match slot.as_mut() {
             None => {
-                *slot = Some(Ongoing { began: now, failed: [None; 2], reminded: now, failures: 0 });
+                *slot = Some(Ongoing {
+                    began: now,
+                    failed: [None; 2],
+                    cause: String::new(),
+                    reminded: now,
+                    failures: 0,
+                });
                 Some(Line::Begins)
             }
             Some(ongoing) if now.saturating_duration_since(ongoing.reminded) >= REMIND_EVERY => {
@@ -214,5 +266,19 @@ mod tests {
         outage.over();
         assert!(outage.ongoing.lock().is_none());
         assert_eq!(outage.failing.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn why_it_fails_is_told_for_the_way_that_fails() {
+        let outage = Outage::new("the store");
+        assert_eq!(outage.failing(Way::Write), None);
+        outage.failed(Way::Write, &"the disk is full");
+        assert_eq!(outage.failing(Way::Write).as_deref(), Some("the disk is full"));
+        assert_eq!(outage.failing(Way::Read), None);
+        outage.over();
+        assert_eq!(outage.failing(Way::Write), None);
+        outage.damaged(&"a page");
+        outage.over();
+        assert!(outage.is_damaged());
     }
 }

@@ -15,8 +15,8 @@ use super::live::LiveHub;
 use super::{dispatch, index};
 use crate::broker::{Broker, BrokerHealth};
 use crate::domain::time::Timestamp;
-use crate::search::{SearchHealth, SearchIndex};
-use crate::store::{Store, StoreResult};
+use crate::search::{Filling, SearchHealth, SearchIndex};
+use crate::store::{Store, StoreResult, StoreTrouble};
 
 /// How often the store is asked whether it answers.
 const PING_EVERY: Duration = Duration::from_secs(1);
@@ -38,12 +38,26 @@ pub struct SystemState {
     pub broker: bool,
     /// Whether the search index answers.
     pub search: bool,
+    /// What is wrong with the store, if anything is.
+    pub store_trouble: StoreTrouble,
+    /// Whether the broker is there and takes no messages, if it cannot be used.
+    pub broker_blocked: bool,
+    /// Whether the index has yet to be filled, if it does not answer.
+    pub search_filling: bool,
 }
 
 impl Default for SystemState {
     /// All is well, as far as nothing else is known.
     fn default() -> Self {
-        Self { paused_since: None, store: true, broker: true, search: true }
+        Self {
+            paused_since: None,
+            store: true,
+            broker: true,
+            search: true,
+            store_trouble: StoreTrouble::default(),
+            broker_blocked: false,
+            search_filling: false,
+        }
     }
 }
 
@@ -135,7 +149,7 @@ impl Monitor {
         let Self { store, broker, search, paused, hub } = self;
         let work = async {
             tokio::join!(
-                watch_parts(&hub, paused, broker.health(), search.health()),
+                watch_parts(&hub, paused, broker.health(), search.health(), search.filling()),
                 ping(store.as_ref(), &hub),
                 probe(search.as_ref()),
                 sample_while_watched(store.as_ref(), broker.as_ref(), &hub),
@@ -155,26 +169,52 @@ async fn watch_parts(
     mut paused: watch::Receiver<Option<Timestamp>>,
     mut broker: watch::Receiver<BrokerHealth>,
     mut search: watch::Receiver<SearchHealth>,
+    mut filling: watch::Receiver<Option<Filling>>,
 ) {
     loop {
         let paused_since = *paused.borrow_and_update();
-        let broker_up = matches!(*broker.borrow_and_update(), BrokerHealth::Up);
-        let search_up = matches!(*search.borrow_and_update(), SearchHealth::Up);
+        let (broker_up, broker_blocked) = match *broker.borrow_and_update() {
+            BrokerHealth::Up => (true, false),
+            BrokerHealth::Blocked { .. } => (false, true),
+            BrokerHealth::Down { .. } => (false, false),
+        };
+        let search_filling = filling.borrow_and_update().is_some();
+        let search_up = matches!(*search.borrow_and_update(), SearchHealth::Up) && !search_filling;
         hub.system_change(|state| {
-            *state = SystemState { paused_since, broker: broker_up, search: search_up, ..*state };
+            let store = (state.store, state.store_trouble);
+            *state = SystemState {
+                paused_since,
+                store: store.0,
+                broker: broker_up,
+                search: search_up,
+                store_trouble: store.1,
+                broker_blocked,
+                search_filling,
+            };
         });
         tokio::select! {
             changed = paused.changed() => if changed.is_err() { return },
             changed = broker.changed() => if changed.is_err() { return },
             changed = search.changed() => if changed.is_err() { return },
+            // An index that is never filled anew may have let go of the sender.
+            Ok(()) = filling.changed() => {}
         }
     }
 }
 
+/// What keeps the store from taking payments: that it does not answer, or what its last writes met.
+pub async fn store_trouble(store: &dyn Store) -> Option<StoreTrouble> {
+    let answers = matches!(tokio::time::timeout(PING_WITHIN, store.ping()).await, Ok(Ok(())));
+    store.trouble().or((!answers).then_some(StoreTrouble::Away))
+}
+
 async fn ping(store: &dyn Store, hub: &LiveHub) {
     loop {
-        let answers = matches!(tokio::time::timeout(PING_WITHIN, store.ping()).await, Ok(Ok(())));
-        hub.system_change(|state| state.store = answers);
+        let trouble = store_trouble(store).await;
+        hub.system_change(|state| {
+            state.store = trouble.is_none();
+            state.store_trouble = trouble.unwrap_or_default();
+        });
         tokio::time::sleep(PING_EVERY).await;
     }
 }

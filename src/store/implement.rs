@@ -4,7 +4,7 @@
 
 use std::future::Future;
 
-use super::StoreResult;
+use super::{StoreResult, trouble};
 use crate::outage::{Outage, Way};
 
 /// Runs an operation and notes whether the store was there for it.
@@ -15,6 +15,7 @@ pub(super) async fn watched<T>(
 ) -> StoreResult<T> {
     let result = operation.await;
     match &result {
+        Err(error) if trouble::is_of_file(error) => outage.damaged(error),
         Err(error) if error.is_transient() => outage.failed(way, error),
         // Refused or damaged, it answered.
         Ok(_) | Err(_) => outage.worked(way),
@@ -39,6 +40,9 @@ macro_rules! implement_store {
             }
             fn line_blocks(&self) -> bool {
                 $blocks
+            }
+            fn trouble(&self) -> Option<$crate::store::StoreTrouble> {
+                $crate::store::StoreTrouble::of(&self.outage)
             }
             async fn batch_committed(&self, seq: u64, batch: BatchId) -> StoreResult<bool> {
                 let looking = async {

@@ -17,6 +17,7 @@ mod rows;
 mod schema;
 mod settings;
 pub mod sqlite;
+mod trouble;
 
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ pub use records::{
     RowFault, Session, TableCounts, WalletRecord,
 };
 pub use settings::{StoreKind, StoreSettings};
+pub use trouble::StoreTrouble;
 
 use crate::domain::ids::{
     AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
@@ -284,6 +286,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether the store answers.
     async fn ping(&self) -> StoreResult<()>;
+
+    /// What keeps it from taking payments, as its last real operations met it (there are some every other second: the leases of
+    /// the readers); `None` while they went well. A ping says nothing of a full disk.
+    fn trouble(&self) -> Option<StoreTrouble> {
+        None
+    }
 }
 
 /// A consistent read of the whole store, for the auditor. All by keyset; nothing is held in memory.

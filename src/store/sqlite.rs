@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
 use super::at_once::at_once;
 use super::place::Place;
 use super::settings::StoreSettings;
-use super::{BatchKeys, BatchWrite, DecideBatch, Loaded};
+use super::{BatchKeys, BatchWrite, DecideBatch, Loaded, trouble};
 use crate::outage::Outage;
 
 type Conn = SyncConnectionWrapper<SqliteConnection, Place>;
@@ -36,6 +36,8 @@ use keyed::{execute_rows, head, payment_get};
 super::queries::shared_queries!(Conn);
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+/// A file up to this size is gone through when it is opened; that takes about a third of a second.
+const CHECKED_BYTES_MAX: u64 = 256 << 20;
 const BUSY_TIMEOUT_MS: u32 = 5_000;
 
 /// SQLite as a store.
@@ -79,14 +81,16 @@ impl SqliteStore {
     pub async fn open(data_dir: &Path, settings: &StoreSettings) -> StoreResult<Self> {
         let path = data_dir.join("paystorm.sqlite3");
         let place = Place::default();
-        let mut conn = connect(&path, &place).await?;
+        let mut conn = trouble::explain(&path, connect(&path, &place).await)?;
         let pages = settings.checkpoint_pages;
         // The page size only takes effect on a file that is still empty, before the log is switched on.
-        conn.batch_execute(&format!(
+        let pragmas = format!(
             "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint={pages};
-             PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;"
-        ))
-        .await?;
+             PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;
+             PRAGMA cell_size_check=ON;"
+        );
+        trouble::explain(&path, conn.batch_execute(&pragmas).await.map_err(StoreError::from))?;
+        check(&path, &mut conn).await?;
         let readers = ReadPool {
             path: path.clone(),
             idle: parking_lot::Mutex::new(Vec::new()),
@@ -94,7 +98,7 @@ impl SqliteStore {
             acquire_timeout: Duration::from_millis(settings.acquire_timeout_ms),
             runtime: Handle::current(),
         };
-        let outage = Outage::new("the store");
+        let outage = Outage::new("the store").with_advice(trouble::advice(&path));
         Ok(Self { path, writer: Mutex::new(conn), place, readers: Arc::new(readers), outage })
     }
 
@@ -165,6 +169,23 @@ impl SqliteStore {
     }
 }
 
+/// Goes through the whole file where that takes a moment: a page that is damaged is better known before the first payment. In a larger
+/// one it is met when it is first touched.
+async fn check(path: &Path, conn: &mut Conn) -> StoreResult<()> {
+    if std::fs::metadata(path).map_or(0, |file| file.len()) > CHECKED_BYTES_MAX {
+        return Ok(());
+    }
+    let found = pragma_text(conn, "quick_check").await;
+    let found = trouble::explain(path, found)?;
+    match found.as_str() {
+        "ok" => Ok(()),
+        fault => {
+            let advice = trouble::advice(path);
+            Err(StoreError::Damaged(format!("{}: {}. {advice}", path.display(), fault.replace('\n', " "))))
+        }
+    }
+}
+
 async fn connect(path: &Path, place: &Place) -> StoreResult<Conn> {
     let url = path.to_string_lossy().into_owned();
     let opened = tokio::task::spawn_blocking(move || SqliteConnection::establish(&url))
@@ -178,7 +199,10 @@ async fn connect(path: &Path, place: &Place) -> StoreResult<Conn> {
 
 async fn connect_reader(path: PathBuf) -> StoreResult<Conn> {
     let mut conn = connect(&path, &Place::default()).await?;
-    conn.batch_execute("PRAGMA query_only=ON; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;").await?;
+    conn.batch_execute(
+        "PRAGMA query_only=ON; PRAGMA cell_size_check=ON; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;",
+    )
+    .await?;
     Ok(conn)
 }
 

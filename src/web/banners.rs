@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use crate::feed::system::SystemState;
+use crate::store::StoreTrouble;
 
 /// A line that stands as long as its cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -27,17 +28,45 @@ pub fn banners(state: &SystemState) -> Vec<Banner> {
     };
     let lines = [
         (state.paused_since.is_some(), paused),
-        (!state.store, away("store", "The store does not answer. No payment can be taken until it is back.")),
+        (!state.store, away("store", store_words(state.store_trouble))),
         (
             !state.broker,
             away(
                 "broker",
-                "The work queue is away. Payments are accepted and will be processed once it is back.",
+                match state.broker_blocked {
+                    true => {
+                        "The work queue takes nothing at the moment. Payments are accepted and will be processed once it does."
+                    }
+                    false => {
+                        "The work queue is away. Payments are accepted and will be processed once it is back."
+                    }
+                },
             ),
         ),
-        (!state.search, away("search", "Search is away. Payments go on; it will catch up once it is back.")),
+        (
+            !state.search,
+            away(
+                "search",
+                match state.search_filling {
+                    true => {
+                        "Search is being filled from the store and answers once that is done. Payments go on."
+                    }
+                    false => "Search is away. Payments go on; it will catch up once it is back.",
+                },
+            ),
+        ),
     ];
     lines.into_iter().filter(|(stands, _)| *stands).map(|(_, banner)| banner).collect()
+}
+
+const fn store_words(trouble: StoreTrouble) -> &'static str {
+    match trouble {
+        StoreTrouble::Away => "The store does not answer. No payment can be taken until it is back.",
+        StoreTrouble::Full => "The store's disk is full. No payment can be taken until there is room on it.",
+        StoreTrouble::Damaged => {
+            "The store's file is damaged. Payments may fail until it is repaired; the server's log says how."
+        }
+    }
 }
 
 #[cfg(test)]
@@ -55,7 +84,7 @@ mod tests {
         assert!(banners(&well).is_empty());
         assert_eq!(keys(&SystemState { search: false, ..well }), ["search"]);
         let since = Some(Timestamp::from_micros(1));
-        let bad = SystemState { paused_since: since, store: false, broker: false, search: false };
+        let bad = SystemState { paused_since: since, store: false, broker: false, search: false, ..well };
         assert_eq!(keys(&bad), ["workers", "store", "broker", "search"]);
         let buttons = banners(&bad).iter().filter(|banner| banner.action.is_some()).count();
         assert_eq!(buttons, 1);

@@ -5,7 +5,10 @@ use prometheus::{Encoder as _, TextEncoder};
 use serde::Serialize;
 
 use super::state::WebState;
+use crate::broker::BrokerHealth;
+use crate::feed::system;
 use crate::search::SearchHealth;
+use crate::store::StoreTrouble;
 
 /// The state of one part.
 #[derive(Debug, Serialize)]
@@ -35,17 +38,41 @@ pub async fn healthz() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
 }
 
-/// `GET /readyz`: the store answers. A broker or an index that is away delays payments or search, and is only told.
+const fn store_words(trouble: StoreTrouble) -> &'static str {
+    match trouble {
+        StoreTrouble::Away => "the store does not answer",
+        StoreTrouble::Full => "the store's disk is full; no payment can be taken",
+        StoreTrouble::Damaged => "the store's file is damaged; the log says what to do",
+    }
+}
+
+const fn broker_words(health: &BrokerHealth) -> &'static str {
+    match health {
+        BrokerHealth::Blocked { .. } => {
+            "the broker takes no messages (it is short of memory or disk, or its queue is full); accepted payments wait"
+        }
+        BrokerHealth::Up | BrokerHealth::Down { .. } => "the broker is away; accepted payments wait",
+    }
+}
+
+const fn search_words(filling: bool) -> &'static str {
+    match filling {
+        true => "the search index is being filled from the store; search waits",
+        false => "the search index is away; search waits",
+    }
+}
+
+/// `GET /readyz`: the store answers, and its last writes went well. A broker or an index that is away delays payments or search, and is only told.
 pub async fn readyz(state: web::Data<WebState>) -> HttpResponse {
-    let ping = tokio::time::timeout(std::time::Duration::from_secs(2), state.store.ping()).await;
-    let store = matches!(ping, Ok(Ok(())));
-    let stopping = state.shutdown.is_cancelled();
-    let search = matches!(*state.search.health().borrow(), SearchHealth::Up);
+    let trouble = system::store_trouble(state.store.as_ref()).await;
+    let (store, stopping) = (trouble.is_none(), state.shutdown.is_cancelled());
+    let filling = state.search.filling().borrow().is_some();
+    let search = matches!(*state.search.health().borrow(), SearchHealth::Up) && !filling;
     let ready = Ready {
         ready: store && !stopping,
-        store: Part::new(store, "the store does not answer"),
-        broker: Part::new(state.broker_is_up(), "the broker is away; accepted payments wait"),
-        search: Part::new(search, "the search index is away; search waits"),
+        store: Part::new(store, store_words(trouble.unwrap_or_default())),
+        broker: Part::new(state.broker_is_up(), broker_words(&state.broker.health().borrow())),
+        search: Part::new(search, search_words(filling)),
     };
     match ready.ready {
         true => HttpResponse::Ok().json(ready),

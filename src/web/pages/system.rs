@@ -15,6 +15,7 @@ use crate::domain::payment::{Payment, Phase};
 use crate::domain::time::Timestamp;
 use crate::feed::live::Counts;
 use crate::feed::system::{self, QueueSample, SystemSample, SystemState};
+use crate::store::StoreTrouble;
 use crate::web::body::Body;
 use crate::web::error::ApiError;
 use crate::web::security::SignedIn;
@@ -218,10 +219,23 @@ fn some_duration(us: u64) -> String {
 #[must_use]
 pub fn part_lines(state: &SystemState) -> Vec<PartLine> {
     let part = |name, up: bool, away| PartLine { name, up, detail: if up { "answers" } else { away } };
+    let store = match state.store_trouble {
+        StoreTrouble::Away => "does not answer: no payment can be taken",
+        StoreTrouble::Full => "has a full disk: no payment can be taken",
+        StoreTrouble::Damaged => "has a damaged file: the server's log says what to do",
+    };
+    let broker = match state.broker_blocked {
+        true => "takes nothing at the moment: payments are accepted and wait",
+        false => "is away: payments are accepted and wait",
+    };
+    let search = match state.search_filling {
+        true => "is being filled from the store: it answers once that is done",
+        false => "is away: it catches up once it is back",
+    };
     vec![
-        part("Store", state.store, "does not answer"),
-        part("Work queue", state.broker, "is away: payments are accepted and wait"),
-        part("Search", state.search, "is away: it catches up once it is back"),
+        part("Store", state.store, store),
+        part("Work queue", state.broker, broker),
+        part("Search", state.search, search),
     ]
 }
 

@@ -10,7 +10,7 @@
 mod faults;
 mod fixtures;
 mod rates;
-mod subject;
+pub mod subject;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
