@@ -29,7 +29,7 @@ use crate::web::demo::Demo;
 use crate::web::intake::Rules;
 use crate::web::requests::{self, RequestLog};
 use crate::web::state::{self, Operators, WebMetrics, WebState};
-use crate::web::{origins, pages, routes, security};
+use crate::web::{base_url, origins, pages, routes, security};
 
 /// Under which an embedded store keeps the name of its one instance.
 const INSTANCE_NAME: &str = "instance";
@@ -258,6 +258,7 @@ async fn web_state(
         hub: Arc::clone(&parts.hub),
         accounts: Arc::new(accounts),
         origins: origins(&settings.server, address),
+        base_url: base_url(&settings.server, address),
         settings: settings.server.clone(),
         rules: rules(settings, parts).await?,
         demo: None,

@@ -1,259 +1,85 @@
-//! Test cards: the closed list of numbers and tokens that are accepted, what each does, and the reduction of a number
-//! to what may be kept (brand, first six, last four, expiry, keyed fingerprint).
+//! Cards: the reduction of what a client sends to what may be kept (an entry of the list of test cards, expiry, a keyed
+//! fingerprint, and what was sent along), and the words for what a card is.
 //!
-//! A number outside the list is refused and never stored: it may be real. Numbers and outcomes are those the dialect
-//! publishes (docs.stripe.com/testing). The security code is looked at once, here, and never kept.
+//! The list itself is [`super::test_cards`]. The security code and the address are looked at once, here and at the edge,
+//! and never kept with the card.
 
 use serde::{Deserialize, Serialize};
 
-use super::decline::DeclineReason;
+use super::test_cards::TestCard;
 
-/// A card network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Brand {
-    /// Visa.
-    Visa,
-    /// Mastercard.
-    Mastercard,
-    /// American Express.
-    Amex,
-    /// Discover.
-    Discover,
-    /// JCB.
-    Jcb,
+pub use super::card_features::{Brand, Check, Checks, Funding, Risk};
+
+/// What came with a card when it was presented, beside the security code. Stored only where there is something to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Presented {
+    flags: u8,
+    /// Names what belongs to this attempt and is kept in the store, such as billing details and the address to return to;
+    /// zero if there is nothing.
+    pub detail: u64,
 }
 
-impl Brand {
-    /// The dialect's name of the network.
+impl Presented {
+    /// A postal code.
+    pub const POSTAL: Self = Self::flag(1);
+    /// The first line of an address.
+    pub const LINE1: Self = Self::flag(2);
+    /// The cardholder is not there (`off_session`).
+    pub const OFF_SESSION: Self = Self::flag(4);
+    /// The charge is to fail where the cardholder would have to be asked (`error_on_requires_action`).
+    pub const NO_ACTION: Self = Self::flag(8);
+    /// The merchant requests 3-D Secure where the card leaves it open.
+    pub const REQUEST_3DS: Self = Self::flag(16);
+
+    const fn flag(flags: u8) -> Self {
+        Self { flags, detail: 0 }
+    }
+
+    /// Whether nothing came.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Visa => "visa",
-            Self::Mastercard => "mastercard",
-            Self::Amex => "amex",
-            Self::Discover => "discover",
-            Self::Jcb => "jcb",
+    pub const fn is_empty(&self) -> bool {
+        self.flags == 0 && self.detail == 0
+    }
+
+    /// Whether all that `other` flags came.
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.flags & other.flags == other.flags
+    }
+
+    /// This and what `other` flags.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self { flags: self.flags | other.flags, ..self }
+    }
+
+    /// This, with the name of its detail.
+    #[must_use]
+    pub const fn naming(self, detail: u64) -> Self {
+        Self { detail, ..self }
+    }
+
+    /// `other` if it came.
+    #[must_use]
+    pub const fn when(came: bool, other: Self) -> Self {
+        if came { other } else { Self::flag(0) }
+    }
+
+    /// The form over which a request's hash is taken.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 9] {
+        let mut bytes = [self.flags; 9];
+        for (slot, byte) in bytes.iter_mut().skip(1).zip(self.detail.to_be_bytes()) {
+            *slot = byte;
         }
-    }
-
-    /// The name as people write it.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Visa => "Visa",
-            Self::Mastercard => "Mastercard",
-            Self::Amex => "Amex",
-            Self::Discover => "Discover",
-            Self::Jcb => "JCB",
-        }
-    }
-}
-
-/// What happens after a charge with one of the "later trouble" cards has succeeded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Later {
-    /// A dispute with reason `fraudulent`.
-    DisputeFraudulent,
-    /// A dispute with reason `product_not_received`.
-    DisputeNotReceived,
-    /// An inquiry.
-    Inquiry,
-    /// An early fraud warning.
-    FraudWarning,
-    /// A refund is pending first, then succeeds.
-    RefundPending,
-    /// A refund succeeds first, then fails.
-    RefundFails,
-    /// The funds are available at once.
-    InstantFunds,
-}
-
-/// What a test card does by itself, whatever the scenario.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Behaviour {
-    /// Succeeds.
-    Succeed,
-    /// The issuer declines.
-    Decline(DeclineReason),
-    /// Declines only when a security code was sent.
-    DeclineIfCvc,
-    /// Attaches to a customer, then every charge declines.
-    AttachThenDecline,
-    /// Blocked as fraudulent without asking the issuer.
-    Blocked,
-    /// 3-D Secure, then success or this decline. `unless_set_up`: skipped on cards set up before.
-    ThreeDSecure {
-        /// The decline that follows a completed challenge, if any.
-        then: Option<DeclineReason>,
-        /// Whether an earlier set-up spares the challenge.
-        unless_set_up: bool,
-    },
-    /// The 3-D Secure lookup itself breaks.
-    ThreeDSecureLookupError,
-    /// Succeeds; something follows.
-    SucceedThen(Later),
-    /// The acquirer breaks technically on this many first attempts, then succeeds. Paystorm's own.
-    TechnicalErrors(u16),
-}
-
-/// One entry of the list of accepted cards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TestCard {
-    /// Stable number under which stored payments refer to it. Never reused.
-    pub code: u16,
-    /// The card number; empty for the cards that exist as tokens only.
-    pub number: &'static str,
-    /// The dialect's alias after `pm_card_` (and `tok_`).
-    pub token: &'static str,
-    /// The network.
-    pub brand: Brand,
-    /// Whether it is a debit card.
-    pub debit: bool,
-    /// What it does.
-    pub behaviour: Behaviour,
-}
-
-const fn card(
-    code: u16,
-    number: &'static str,
-    token: &'static str,
-    brand: Brand,
-    behaviour: Behaviour,
-) -> TestCard {
-    TestCard { code, number, token, brand, debit: false, behaviour }
-}
-
-use Behaviour::{
-    AttachThenDecline, Blocked, Decline, DeclineIfCvc, Succeed, SucceedThen, TechnicalErrors, ThreeDSecure,
-    ThreeDSecureLookupError,
-};
-use Brand::{Amex, Discover, Jcb, Mastercard, Visa};
-
-/// Every card accepted.
-pub const TEST_CARDS: &[TestCard] = &[
-    card(1, "4242424242424242", "visa", Visa, Succeed),
-    TestCard { debit: true, ..card(2, "4000056655665556", "visa_debit", Visa, Succeed) },
-    card(3, "5555555555554444", "mastercard", Mastercard, Succeed),
-    card(4, "378282246310005", "amex", Amex, Succeed),
-    card(5, "6011111111111117", "discover", Discover, Succeed),
-    card(6, "3566002020360505", "jcb", Jcb, Succeed),
-    card(10, "4000000000000002", "chargeDeclined", Visa, Decline(DeclineReason::GenericDecline)),
-    card(
-        11,
-        "4000000000009995",
-        "chargeDeclinedInsufficientFunds",
-        Visa,
-        Decline(DeclineReason::InsufficientFunds),
-    ),
-    card(12, "4000000000009987", "chargeDeclinedLostCard", Visa, Decline(DeclineReason::LostCard)),
-    card(13, "4000000000009979", "chargeDeclinedStolenCard", Visa, Decline(DeclineReason::StolenCard)),
-    card(
-        14,
-        "4000000000006975",
-        "chargeDeclinedVelocityLimitExceeded",
-        Visa,
-        Decline(DeclineReason::CardVelocityExceeded),
-    ),
-    card(15, "4000000000000069", "chargeDeclinedExpiredCard", Visa, Decline(DeclineReason::ExpiredCard)),
-    card(16, "4000000000000127", "chargeDeclinedIncorrectCvc", Visa, DeclineIfCvc),
-    card(
-        17,
-        "4000000000000119",
-        "chargeDeclinedProcessingError",
-        Visa,
-        Decline(DeclineReason::ProcessingError),
-    ),
-    card(18, "4000000000000341", "chargeCustomerFail", Visa, AttachThenDecline),
-    card(19, "4100000000000019", "chargeDeclinedFraudulent", Visa, Blocked),
-    card(
-        30,
-        "4000002500003155",
-        "authenticationRequiredOnSetup",
-        Visa,
-        ThreeDSecure { then: None, unless_set_up: true },
-    ),
-    card(
-        31,
-        "4000002760003184",
-        "authenticationRequired",
-        Visa,
-        ThreeDSecure { then: None, unless_set_up: false },
-    ),
-    card(
-        32,
-        "4000008260003178",
-        "authenticationRequiredChargeDeclinedInsufficientFunds",
-        Visa,
-        ThreeDSecure { then: Some(DeclineReason::InsufficientFunds), unless_set_up: false },
-    ),
-    card(
-        33,
-        "4000008400001629",
-        "threeDSecureRequiredChargeDeclined",
-        Visa,
-        ThreeDSecure { then: Some(DeclineReason::GenericDecline), unless_set_up: false },
-    ),
-    card(34, "4000008400001280", "threeDSecureRequiredProcessingError", Visa, ThreeDSecureLookupError),
-    card(40, "4000000000000259", "createDispute", Visa, SucceedThen(Later::DisputeFraudulent)),
-    card(
-        41,
-        "4000000000002685",
-        "createDisputeProductNotReceived",
-        Visa,
-        SucceedThen(Later::DisputeNotReceived),
-    ),
-    card(42, "4000000000001976", "createDisputeInquiry", Visa, SucceedThen(Later::Inquiry)),
-    card(43, "4000000000005423", "createIssuerFraudRecord", Visa, SucceedThen(Later::FraudWarning)),
-    card(44, "4000000000007726", "pendingRefund", Visa, SucceedThen(Later::RefundPending)),
-    card(45, "4000000000005126", "refundFail", Visa, SucceedThen(Later::RefundFails)),
-    card(46, "4000000000000077", "bypassPending", Visa, SucceedThen(Later::InstantFunds)),
-    card(60, "", "paystorm_technicalErrorTwice", Visa, TechnicalErrors(2)),
-    card(61, "", "paystorm_technicalError", Visa, TechnicalErrors(u16::MAX)),
-];
-
-/// Spellings of tokens that name the same card as one in [`TEST_CARDS`].
-const TOKEN_ALIASES: &[(&str, &str)] = &[
-    ("visa_chargeDeclined", "chargeDeclined"),
-    ("visa_chargeDeclinedInsufficientFunds", "chargeDeclinedInsufficientFunds"),
-    ("visa_chargeDeclinedLostCard", "chargeDeclinedLostCard"),
-    ("visa_chargeDeclinedStolenCard", "chargeDeclinedStolenCard"),
-    ("visa_chargeDeclinedVelocityLimitExceeded", "chargeDeclinedVelocityLimitExceeded"),
-    ("visa_chargeDeclinedExpiredCard", "chargeDeclinedExpiredCard"),
-    ("visa_chargeDeclinedIncorrectCvc", "chargeDeclinedIncorrectCvc"),
-    ("visa_chargeDeclinedProcessingError", "chargeDeclinedProcessingError"),
-    ("visa_chargeDeclinedFraudulent", "chargeDeclinedFraudulent"),
-    ("threeDSecure2Required", "authenticationRequired"),
-    ("threeDSecureRequired", "authenticationRequired"),
-    ("radarBlock", "chargeDeclinedFraudulent"),
-];
-
-impl TestCard {
-    /// The card with this number, spaces and hyphens already removed.
-    #[must_use]
-    pub fn by_number(number: &str) -> Option<&'static Self> {
-        TEST_CARDS.iter().find(|card| !card.number.is_empty() && card.number == number)
-    }
-
-    /// The card named by `pm_card_…` or `tok_…`.
-    #[must_use]
-    pub fn by_token(token: &str) -> Option<&'static Self> {
-        let name = token.strip_prefix("pm_card_").or_else(|| token.strip_prefix("tok_"))?;
-        let name = TOKEN_ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, target)| target);
-        TEST_CARDS.iter().find(|card| card.token == name)
-    }
-
-    /// The card stored under this code.
-    #[must_use]
-    pub fn by_code(code: u16) -> Option<&'static Self> {
-        TEST_CARDS.iter().find(|card| card.code == code)
+        bytes
     }
 }
 
 /// A card as it may be kept: enough to recognise it, not enough to use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Card {
-    /// The entry of [`TEST_CARDS`] this is.
+    /// The entry of the list of test cards this is.
     pub code: u16,
     /// Month of expiry, 1–12.
     pub exp_month: u8,
@@ -263,6 +89,9 @@ pub struct Card {
     pub cvc_sent: bool,
     /// Keyed hash of the number: equal for equal cards on one installation, useless elsewhere.
     pub fingerprint: u64,
+    /// What else came with it.
+    #[serde(default, skip_serializing_if = "Presented::is_empty")]
+    pub presented: Presented,
 }
 
 /// Card details as a client sends them. Held in memory only until [`Card::reduce`].
@@ -285,7 +114,7 @@ pub enum CardError {
     IncorrectNumber,
     /// Well-formed, but not in the list.
     #[error(
-        "Your card was declined. Only the published test card numbers are accepted here, because any other might be real."
+        "Your card was declined: its number is not on Paystorm's list of test cards. Numbers that might be real are not accepted."
     )]
     NotATestCard,
     /// Not a month, or a past date.
@@ -351,14 +180,22 @@ impl Card {
         }
         let card = TestCard::by_number(&number).ok_or(CardError::NotATestCard)?;
         let (exp_month, exp_year) = expiry(details.exp_month, details.exp_year, today)?;
-        let cvc_len = if card.brand == Amex { 3..=4 } else { 3..=3 };
+        let cvc_len = if card.brand == Brand::Amex { 3..=4 } else { 3..=3 };
         if let Some(cvc) = details.cvc
             && !(cvc_len.contains(&cvc.len()) && cvc.bytes().all(|b| b.is_ascii_digit()))
         {
             return Err(CardError::InvalidCvc);
         }
         let cvc_sent = details.cvc.is_some();
-        Ok(Self { code: card.code, exp_month, exp_year, cvc_sent, fingerprint: fingerprint(&number, key) })
+        let fingerprint = fingerprint(&number, key);
+        Ok(Self {
+            code: card.code,
+            exp_month,
+            exp_year,
+            cvc_sent,
+            fingerprint,
+            presented: Presented::default(),
+        })
     }
 
     /// The card a `pm_card_…` or `tok_…` alias stands for, valid for the next years.
@@ -369,14 +206,28 @@ impl Card {
         let card = TestCard::by_token(token).ok_or(CardError::UnknownToken)?;
         let exp_year =
             u16::try_from(today.year.saturating_add(2)).map_err(|_| CardError::InvalidExpiryYear)?;
-        let named = if card.number.is_empty() { card.token } else { card.number };
+        let named = if card.number.is_empty() { card.token() } else { card.number };
+        // An alias stands for a card with its security code, and with the address where the card is about that.
+        let presented = Presented::when(card.checks.postal != Check::Pass, Presented::POSTAL)
+            .with(Presented::when(card.checks.line1 != Check::Pass, Presented::LINE1));
         Ok(Self {
             code: card.code,
             exp_month: 12,
             exp_year,
             cvc_sent: true,
             fingerprint: fingerprint(named, key),
+            presented,
         })
+    }
+
+    /// The card as it is presented for another attempt: the address that came with it before still counts, whether its
+    /// holder is there is said anew.
+    #[must_use]
+    pub const fn presented_again(self, presented: Presented) -> Self {
+        let kept = Presented::POSTAL.with(Presented::LINE1);
+        let flags = presented.flags | (self.presented.flags & kept.flags);
+        let detail = if presented.detail == 0 { self.presented.detail } else { presented.detail };
+        Self { presented: Presented { flags, detail }, ..self }
     }
 
     /// The entry of the list, if this version of the program still has it.
@@ -388,7 +239,7 @@ impl Card {
     /// The network.
     #[must_use]
     pub fn brand(&self) -> Brand {
-        self.test_card().map_or(Visa, |card| card.brand)
+        self.test_card().map_or(Brand::Visa, |card| card.brand)
     }
 
     /// The last four digits; `0000` for cards that exist as tokens only.

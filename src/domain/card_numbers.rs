@@ -8,8 +8,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::card::{TestCard, luhn};
+use super::card::luhn;
 use super::digits::digit;
+use super::test_cards::TestCard;
 
 /// What stands for a number that was taken out.
 pub const MASK: &str = "***";
@@ -27,7 +28,7 @@ type Network = (u32, u32, &'static [usize]);
 
 /// Prefixes and lengths of the networks on the published list (ISO/IEC 7812; the networks' own tables). Maestro is not among
 /// them: it is being withdrawn, and its prefixes and lengths would take every second long number for a card.
-const NETWORKS: [Network; 14] = [
+const NETWORKS: [Network; 15] = [
     // Visa
     (4000, 4999, &[13, 16, 19]),
     // Mastercard
@@ -46,6 +47,8 @@ const NETWORKS: [Network; 14] = [
     (3800, 3999, &[14, 16, 19]),
     // JCB
     (3528, 3589, &[16, 17, 18, 19]),
+    // Carnet
+    (5062, 5062, &[16]),
     // UnionPay
     (6200, 6299, &[16, 17, 18, 19]),
     (8100, 8199, &[16, 17, 18, 19]),

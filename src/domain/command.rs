@@ -1,7 +1,7 @@
 //! Commands: what the edges, the worker and the timers ask the writer to decide. Ids, fingerprints and times are made
 //! before a command is built, so that deciding it is pure.
 
-use super::card::Card;
+use super::card::{Card, Presented};
 use super::decline::DeclineReason;
 use super::event::{CancelReason, TechnicalError};
 pub use super::idempotency::IdempotencyKey;
@@ -30,6 +30,8 @@ pub enum Action {
     Confirm {
         /// The card to use from now on.
         card: Option<Card>,
+        /// What is said of this attempt, with whichever card.
+        presented: Presented,
     },
     /// Take what was authorised.
     Capture {

@@ -1,4 +1,7 @@
-//! ISO 4217 currencies and the number of decimals each has.
+//! ISO 4217 currencies and the number of decimals each is written with.
+//!
+//! The decimals are those of the dialect (docs.stripe.com/currencies), which for three currencies are not ISO's: ISK and
+//! UGX are written with two decimals that are always zero, MGA with none.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,31 +17,30 @@ pub struct Currency([u8; 3]);
 #[error("Invalid currency: {0}. Use a three-letter ISO 4217 code such as eur")]
 pub struct CurrencyError(String);
 
-/// Currencies without decimals (ISO 4217, exponent 0).
+/// Currencies written without decimals.
 const ZERO_DECIMAL: &[&str] = &[
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF",
-    "XPF",
+    "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF",
 ];
-/// Currencies with three decimals (ISO 4217, exponent 3).
+/// Currencies written with three decimals.
 const THREE_DECIMAL: &[&str] = &["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
-/// Currencies with two decimals (ISO 4217, exponent 2).
+/// Currencies written with two decimals.
 const TWO_DECIMAL: &[&str] = &[
     "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BMD",
     "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CNY", "COP", "CRC", "CUP",
     "CVE", "CZK", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL", "GHS", "GIP",
-    "GMD", "GTQ", "GYD", "HKD", "HNL", "HTG", "HUF", "IDR", "ILS", "INR", "IRR", "JMD", "KES", "KGS", "KHR",
-    "KPW", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD", "LSL", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP",
+    "GMD", "GTQ", "GYD", "HKD", "HNL", "HTG", "HUF", "IDR", "ILS", "INR", "IRR", "ISK", "JMD", "KES", "KGS",
+    "KHR", "KPW", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD", "LSL", "MAD", "MDL", "MKD", "MMK", "MNT", "MOP",
     "MRU", "MUR", "MVR", "MWK", "MXN", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "PAB", "PEN",
     "PGK", "PHP", "PKR", "PLN", "QAR", "RON", "RSD", "RUB", "SAR", "SBD", "SCR", "SDG", "SEK", "SGD", "SHP",
-    "SLE", "SOS", "SRD", "SSP", "STN", "SVC", "SYP", "SZL", "THB", "TJS", "TMT", "TOP", "TRY", "TTD", "TWD",
-    "TZS", "UAH", "USD", "UYU", "UZS", "VES", "WST", "XCD", "YER", "ZAR", "ZMW", "ZWG",
+    "SLE", "SOS", "SRD", "SSP", "STD", "STN", "SVC", "SYP", "SZL", "THB", "TJS", "TMT", "TOP", "TRY", "TTD",
+    "TWD", "TZS", "UAH", "UGX", "USD", "UYU", "UZS", "VES", "WST", "XCD", "XCG", "YER", "ZAR", "ZMW", "ZWG",
 ];
 
 impl Currency {
     /// The euro, the default of the pages.
     pub const EUR: Self = Self(*b"EUR");
 
-    /// How many decimals one unit has: 0, 2 or 3.
+    /// How many decimals amounts are written with: 0, 2 or 3.
     #[must_use]
     pub fn decimals(self) -> u32 {
         let code = self.code();
@@ -67,6 +69,17 @@ impl Currency {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 3] {
         &self.0
+    }
+
+    /// Every currency written with this many decimals.
+    pub fn with_decimals(decimals: u32) -> impl Iterator<Item = Self> {
+        let codes = match decimals {
+            0 => ZERO_DECIMAL,
+            2 => TWO_DECIMAL,
+            3 => THREE_DECIMAL,
+            _ => &[],
+        };
+        codes.iter().filter_map(|code| code.parse().ok())
     }
 
     /// Every currency known here, in alphabetical order.

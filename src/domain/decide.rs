@@ -4,11 +4,12 @@
 //! nothing (an old message, a timer that fired twice). Preconditions that the caller must know about are refusals. What a
 //! caller may ask of an existing payment is in [`super::operate`].
 
+use super::amounts;
 use super::command::{Answer, Outcome, SubmitPayment};
 use super::decline::DeclineReason;
 use super::event::{CancelReason, Event, TechnicalError};
 use super::ledger::WalletId;
-use super::money::{AMOUNT_MAX_MINOR, Money};
+use super::money::Money;
 use super::payment::{Operation, OperationKind, Payment, Phase};
 use super::refusal::Refusal;
 use super::submission::{CaptureMethod, Kind};
@@ -50,7 +51,7 @@ pub type Events = Vec<Event>;
 /// A [`Refusal`] that names the parameter at fault; nothing is created then.
 pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, Refusal> {
     let submission = &command.submission;
-    amount_in_range(submission.amount)?;
+    payable(submission.amount, "amount")?;
     if let Kind::Transfer { payee } = submission.kind
         && payee == submission.owner
     {
@@ -79,20 +80,9 @@ pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, 
     Ok(events)
 }
 
-fn amount_in_range(amount: Money) -> Result<(), Refusal> {
-    match amount.amount_minor {
-        ..=0 => Err(Refusal::invalid(
-            "amount",
-            "parameter_invalid_integer",
-            "This value must be greater than or equal to 1.",
-        )),
-        1..=AMOUNT_MAX_MINOR => Ok(()),
-        _ => Err(Refusal::invalid(
-            "amount",
-            "amount_too_large",
-            format!("Amount must be no more than {}", Money::new(AMOUNT_MAX_MINOR, amount.currency)),
-        )),
-    }
+/// Refuses an amount that nothing could be of.
+pub(super) fn payable(amount: Money, param: &str) -> Result<(), Refusal> {
+    amounts::check(amount).map_err(|problem| Refusal::invalid(param, problem.code(), problem.to_string()))
 }
 
 /// The end of an authorization whose deadline has passed, whatever is under way about it: an issuer holds nothing beyond

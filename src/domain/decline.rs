@@ -90,6 +90,12 @@ impl DeclineReason {
         }
     }
 
+    /// Whether an error shows the `decline_code` beside its code: where the code does not say it all.
+    #[must_use]
+    pub fn shows_decline_code(self) -> bool {
+        matches!(self.code(), "card_declined" | "authentication_required")
+    }
+
     /// The ISO 8583 response code a network would send.
     #[must_use]
     pub const fn network_code(self) -> &'static str {

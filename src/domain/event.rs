@@ -49,10 +49,12 @@ pub enum CancelReason {
     Abandoned,
     /// The authorisation was not captured in time.
     Expired,
+    /// Nobody said why.
+    NotGiven,
 }
 
 impl CancelReason {
-    /// The dialect's name.
+    /// Its name; the dialect's where it has one.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -61,6 +63,20 @@ impl CancelReason {
             Self::RequestedByCustomer => "requested_by_customer",
             Self::Abandoned => "abandoned",
             Self::Expired => "automatic",
+            Self::NotGiven => "not_given",
+        }
+    }
+
+    /// The dialect's `cancellation_reason`, where there is one.
+    #[must_use]
+    pub const fn dialect(self) -> Option<&'static str> {
+        match self {
+            Self::Duplicate
+            | Self::Fraudulent
+            | Self::RequestedByCustomer
+            | Self::Abandoned
+            | Self::Expired => Some(self.as_str()),
+            Self::NotGiven => None,
         }
     }
 

@@ -4,7 +4,9 @@
 //! It may depend on nothing else in the crate. Everything that changes state is expressed as
 //! [`event::Event`]s decided by [`decide`] and applied by [`payment::Payment::apply`].
 
+pub mod amounts;
 pub mod card;
+pub mod card_features;
 pub mod card_numbers;
 pub mod command;
 pub mod currency;
@@ -25,6 +27,7 @@ pub mod stages;
 pub mod state;
 pub mod status;
 pub mod submission;
+pub mod test_cards;
 pub mod time;
 
 #[cfg(test)]

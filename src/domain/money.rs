@@ -6,9 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::currency::Currency;
 
-/// The largest amount a payment may have, in minor units (the dialect's eight digits).
-pub const AMOUNT_MAX_MINOR: i64 = 99_999_999;
-
 /// An amount in minor units of one currency.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Money {

@@ -2,7 +2,7 @@
 //! each refusal says why.
 
 use super::command::{Action, OperatePayment};
-use super::decide::{Context, Events, lapsed};
+use super::decide::{Context, Events, lapsed, payable};
 use super::decline::DeclineReason;
 use super::event::{CancelReason, Event};
 use super::ids::RefundId;
@@ -26,9 +26,11 @@ pub fn operate(
         return Err(Refusal::not_found("payment", payment.submission().public_id()).with_param("intent"));
     }
     let events = match command.action {
-        Action::Confirm { card } => {
-            confirm(payment, card.is_some()).map(|()| vec![Event::Confirmed { card }])
-        }
+        Action::Confirm { card, presented } => confirm(payment, card.is_some()).map(|()| {
+            let before = payment.state().card.filter(|_| !presented.is_empty());
+            let card = card.or(before).map(|card| card.presented_again(presented));
+            vec![Event::Confirmed { card }]
+        }),
         Action::Capture { amount_minor } => capture(context, payment, amount_minor),
         Action::Cancel { reason } => cancel(context, payment, reason),
         Action::Refund { refund, amount_minor } => refund_events(context, payment, refund, amount_minor),
@@ -134,6 +136,9 @@ fn capture(context: &Context<'_>, payment: &Payment, amount_minor: Option<i64>) 
         let message = format!("The amount to capture must be between 1 and the {whole} that was authorised.");
         return Err(Refusal::invalid("amount_to_capture", "amount_too_large", message));
     }
+    if amount_minor != whole.amount_minor {
+        payable(Money::new(amount_minor, whole.currency), "amount_to_capture")?;
+    }
     Ok(vec![Event::CaptureQueued { amount_minor }])
 }
 
@@ -205,6 +210,9 @@ fn refund_events(
         let (asked, left) = (Money::new(amount_minor, currency), Money::new(left_minor, currency));
         let message = format!("Refund amount ({asked}) is greater than unrefunded amount on charge ({left})");
         return Err(Refusal::invalid("amount", "amount_too_large", message));
+    }
+    if amount_minor != left_minor {
+        payable(Money::new(amount_minor, currency), "amount")?;
     }
     if (context.balance)(payment.submission().own_wallet()) < amount_minor {
         let message = format!("Your {currency} wallet cannot cover this refund. Add money first.");

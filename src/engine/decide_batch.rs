@@ -394,7 +394,7 @@ fn receipt_of(entry: &JournalEntry) -> Option<ReceiptRecord> {
 fn replay(key: &IdempotencyKey, record: &IdempotencyRecord) -> Result<Outcome, EngineError> {
     if record.request != key.request {
         let message = "Keys for idempotent requests can only be used with the same parameters they were first used with.";
-        return Err(Refusal::new(RefusalKind::Idempotency, "idempotency_key_in_use", message).into());
+        return Err(Refusal::new(RefusalKind::Idempotency, "idempotency_key_reused", message).into());
     }
     Ok(Outcome { payment: record.payment, version: record.version, replayed: true })
 }

@@ -1,11 +1,12 @@
 //! What each magic card decides by itself, whatever is drawn.
 
 use super::question::Question;
-use crate::domain::card::{Behaviour, Later, TestCard};
+use crate::domain::card::{Card, Presented};
 use crate::domain::command::Outcome;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::TechnicalError;
 use crate::domain::payment::OperationKind;
+use crate::domain::test_cards::{Behaviour, SetUp, TestCard};
 
 /// What a card has to say about a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,33 +22,42 @@ pub enum Verdict {
 /// What the card of this question says.
 #[must_use]
 pub fn verdict(question: &Question) -> Verdict {
-    let card = question.card.and_then(|card| card.test_card().map(|known| (known, card.cvc_sent)));
-    let Some((card, cvc_sent)) = card else {
+    let Some((card, test_card)) = question.card.and_then(|card| Some((card, card.test_card()?))) else {
         // A stored card that this version does not know any more.
         return Verdict::Says(Outcome::Declined(DeclineReason::GenericDecline));
     };
     match question.operation {
-        OperationKind::Authorize => authorize(card, cvc_sent, question),
-        OperationKind::Refund { .. } => refund(card),
-        OperationKind::Capture { .. } | OperationKind::Void => Verdict::Open,
+        OperationKind::Authorize => authorize(&card, test_card, question),
+        // Refunds that are pending first or fail later need events of their own in the domain.
+        OperationKind::Refund { .. } | OperationKind::Capture { .. } | OperationKind::Void => Verdict::Open,
     }
 }
 
-fn authorize(card: &TestCard, cvc_sent: bool, question: &Question) -> Verdict {
+fn authorize(card: &Card, test_card: &TestCard, question: &Question) -> Verdict {
     let declined = |reason| Verdict::Says(Outcome::Declined(reason));
-    match card.behaviour {
+    match test_card.behaviour {
         // What follows (disputes, warnings, slow refunds) belongs to the operations after this one.
-        Behaviour::Succeed | Behaviour::SucceedThen(_) => Verdict::Open,
-        Behaviour::Decline(reason) => declined(reason),
-        Behaviour::DeclineIfCvc if cvc_sent => declined(DeclineReason::IncorrectCvc),
+        Behaviour::Succeed | Behaviour::Frictionless | Behaviour::SucceedThen(_) => Verdict::Open,
+        Behaviour::Decline(reason) | Behaviour::AttachThenDecline(reason) => declined(reason),
+        Behaviour::DeclineIfCvc if card.cvc_sent => declined(DeclineReason::IncorrectCvc),
         Behaviour::DeclineIfCvc => Verdict::Open,
-        Behaviour::AttachThenDecline => declined(DeclineReason::GenericDecline),
         Behaviour::Blocked => Verdict::AtOnce(Outcome::Declined(DeclineReason::Fraudulent)),
-        // Nothing sets a card up yet, so that `unless_set_up` never spares the challenge.
-        Behaviour::ThreeDSecure { .. } if !question.authenticated => Verdict::Says(Outcome::ActionRequired),
-        Behaviour::ThreeDSecure { then: Some(reason), .. } => declined(reason),
-        Behaviour::ThreeDSecure { then: None, .. } => Verdict::Open,
+        Behaviour::ThreeDSecure { then, set_up } => {
+            let spared = set_up == SetUp::Done && card.presented.has(Presented::OFF_SESSION);
+            match then {
+                _ if !question.authenticated && !spared => Verdict::Says(challenge(card)),
+                Some(reason) => declined(reason),
+                None => Verdict::Open,
+            }
+        }
         Behaviour::ThreeDSecureLookupError => declined(DeclineReason::ProcessingError),
+        Behaviour::ThreeDSecureOnRequest { breaks } => {
+            match card.presented.has(Presented::REQUEST_3DS) && !question.authenticated {
+                true if breaks => declined(DeclineReason::ProcessingError),
+                true => Verdict::Says(challenge(card)),
+                false => Verdict::Open,
+            }
+        }
         Behaviour::TechnicalErrors(attempts) if question.attempt <= attempts => {
             Verdict::Says(Outcome::Broken(TechnicalError::Timeout))
         }
@@ -55,25 +65,9 @@ fn authorize(card: &TestCard, cvc_sent: bool, question: &Question) -> Verdict {
     }
 }
 
-fn refund(card: &TestCard) -> Verdict {
-    match card.behaviour {
-        // Room for refunds that are pending first or fail later: they need events of their own in the domain.
-        Behaviour::SucceedThen(
-            Later::RefundPending
-            | Later::RefundFails
-            | Later::DisputeFraudulent
-            | Later::DisputeNotReceived
-            | Later::Inquiry
-            | Later::FraudWarning
-            | Later::InstantFunds,
-        )
-        | Behaviour::Succeed
-        | Behaviour::Decline(_)
-        | Behaviour::DeclineIfCvc
-        | Behaviour::AttachThenDecline
-        | Behaviour::Blocked
-        | Behaviour::ThreeDSecure { .. }
-        | Behaviour::ThreeDSecureLookupError
-        | Behaviour::TechnicalErrors(_) => Verdict::Open,
-    }
+/// The challenge, or the decline where nobody can or may be asked. Nothing sets a card up yet, so that only those that
+/// come set up are ever spared.
+fn challenge(card: &Card) -> Outcome {
+    let nobody = card.presented.has(Presented::OFF_SESSION) || card.presented.has(Presented::NO_ACTION);
+    if nobody { Outcome::Declined(DeclineReason::AuthenticationRequired) } else { Outcome::ActionRequired }
 }

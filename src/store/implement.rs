@@ -390,6 +390,15 @@ macro_rules! implement_store {
                 })
                 .await
             }
+            async fn detail_put(&self, subject: [u8; 16], id: u64, body: &[u8]) -> StoreResult<()> {
+                detail_put(&mut *self.writer().await?, subject, id, body).await
+            }
+            async fn detail_get(
+                &self,
+                subjects: &[[u8; 16]],
+            ) -> StoreResult<Vec<$crate::store::DetailRecord>> {
+                detail_get(&mut *self.reader().await?, subjects).await
+            }
             async fn installation_get(&self, name: &str) -> StoreResult<Option<Vec<u8>>> {
                 watched(&self.outage, Way::Read, async {
                     installation_get(&mut *self.reader().await?, name).await

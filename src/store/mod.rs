@@ -29,9 +29,9 @@ pub use batch::{
 };
 pub use error::StoreError;
 pub use records::{
-    Account, ApiKey, AuditPayment, Durability, IdempotencyAudit, ImportRecord, ImportRow, ImportState, Lease,
-    MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, RequestFilter, RequestRecord,
-    RowFault, Session, TableCounts, WalletRecord,
+    Account, ApiKey, AuditPayment, DetailRecord, Durability, IdempotencyAudit, ImportRecord, ImportRow,
+    ImportState, Lease, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter,
+    RequestFilter, RequestRecord, RowFault, Session, TableCounts, WalletRecord,
 };
 pub use settings::{StoreKind, StoreSettings};
 pub use trouble::StoreTrouble;
@@ -146,6 +146,13 @@ pub trait Store: Send + Sync + 'static {
         before: Option<RefundId>,
         limit: u32,
     ) -> StoreResult<Vec<RefundRecord>>;
+
+    /// Keeps what belongs to one attempt of a payment, or to a refund, and is too big or too rare for its history. What is
+    /// there already stays.
+    async fn detail_put(&self, subject: [u8; 16], id: u64, body: &[u8]) -> StoreResult<()>;
+
+    /// What is kept of these payments and refunds, in no particular order.
+    async fn detail_get(&self, subjects: &[[u8; 16]]) -> StoreResult<Vec<DetailRecord>>;
 
     // ---- the ledger ----
 

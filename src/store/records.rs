@@ -382,3 +382,14 @@ pub struct Durability {
     /// Why not, if not.
     pub warning: Option<String>,
 }
+
+/// What is kept beside a payment or a refund.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetailRecord {
+    /// The bits of its id.
+    pub subject: [u8; 16],
+    /// Which of its details.
+    pub id: u64,
+    /// What it is, in whatever form it was put.
+    pub body: Vec<u8>,
+}

@@ -159,6 +159,13 @@ diesel::table! {
     }
 }
 diesel::table! {
+    detail (subject, id) {
+        subject -> Binary,
+        id -> BigInt,
+        body -> Binary,
+    }
+}
+diesel::table! {
     installation (name) {
         name -> Text,
         value -> Binary,

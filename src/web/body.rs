@@ -31,11 +31,20 @@ pub fn bytes(body: Body) -> Result<Bytes, ApiError> {
     })
 }
 
+/// What an empty text unsets in the dialect; empty anywhere else is an error.
+const UNSET: &[&str] = &["metadata", "payment_method_data[billing_details]"];
+
 /// The parameters in a body: a form, or JSON if `Content-Type` says so.
 ///
 /// # Errors
-/// A type that is neither, or a body that is not what it says.
+/// A type that is neither, a body that is not what it says, or a parameter that is empty and must not be.
 pub fn params<'a>(request: &HttpRequest, body: &'a Bytes) -> Result<Params<'a>, ApiError> {
+    let params = read(request, body)?;
+    params.refuse_empty(UNSET)?;
+    Ok(params)
+}
+
+fn read<'a>(request: &HttpRequest, body: &'a Bytes) -> Result<Params<'a>, ApiError> {
     let value = request.headers().get(CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or("?"));
     let media_type = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     capture::note_body(request, &media_type, body);
@@ -62,7 +71,9 @@ pub fn params<'a>(request: &HttpRequest, body: &'a Bytes) -> Result<Params<'a>, 
 /// The parameters in a query string.
 ///
 /// # Errors
-/// Past the bounds.
+/// Past the bounds, or a parameter that is empty.
 pub fn query(request: &HttpRequest) -> Result<Params<'_>, ApiError> {
-    Ok(Params::from_form(request.query_string())?)
+    let params = Params::from_form(request.query_string())?;
+    params.refuse_empty(&[])?;
+    Ok(params)
 }

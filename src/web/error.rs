@@ -273,8 +273,11 @@ impl From<Refusal> for ApiError {
             RefusalKind::Idempotency => (StatusCode::BAD_REQUEST, ErrorType::IdempotencyError),
             RefusalKind::Conflict => (StatusCode::CONFLICT, ErrorType::InvalidRequestError),
         };
+        // A key used with other parameters has no code in the dialect: its type says it.
+        let code = (refusal.kind != RefusalKind::Idempotency).then_some(refusal.code);
         Self {
             param: refusal.param.map(Cow::Owned),
+            code,
             ..Self::new(status, kind, refusal.code, refusal.message)
         }
     }

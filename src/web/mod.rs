@@ -27,5 +27,5 @@ pub mod state;
 pub mod ws;
 
 pub use routes::configure;
-pub use settings::origins;
+pub use settings::{base_url, origins};
 pub use state::{WebMetrics, WebState};

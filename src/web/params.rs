@@ -102,6 +102,26 @@ impl<'a> Params<'a> {
         self.entries.is_empty()
     }
 
+    /// Refuses empty text, as the dialect does: an empty value would ask to unset something. `unset` names what can be,
+    /// by the parameter or what it lies below.
+    ///
+    /// # Errors
+    /// Names the first parameter that is empty.
+    pub fn refuse_empty(&self, unset: &[&str]) -> Result<(), InputError> {
+        let empty = |value: &Value<'_>| matches!(value, Value::Text(text) if text.is_empty());
+        let may = |name: &str| unset.iter().any(|path| below(name, path).is_some());
+        match self.entries.iter().find(|(name, value)| empty(value) && !may(name)) {
+            None => Ok(()),
+            Some((name, _)) => {
+                let name = shorten(name);
+                let message = format!(
+                    "You passed an empty string for '{name}', which cannot be unset. Leave it out or give it a value."
+                );
+                Err(InputError::new(name, "parameter_invalid_empty", message))
+            }
+        }
+    }
+
     /// Takes the value of a path. Of repeated ones the last counts.
     pub fn take(&mut self, path: &str) -> Option<Value<'a>> {
         let mut found = None;
@@ -129,7 +149,7 @@ impl<'a> Params<'a> {
         })
     }
 
-    /// Takes text. An empty one counts as absent, as in the dialect.
+    /// Takes text. An empty one counts as absent; [`Self::refuse_empty`] tells where it may be.
     ///
     /// # Errors
     /// A JSON value that is not text.
@@ -142,6 +162,15 @@ impl<'a> Params<'a> {
                 Err(InputError::new(path, "parameter_invalid_string", "Invalid string: text was expected."))
             }
         }
+    }
+
+    /// The text of a path, left where it is.
+    #[must_use]
+    pub fn peek_text(&self, path: &str) -> Option<&str> {
+        self.entries.iter().rev().find(|(name, _)| name == path).and_then(|(_, value)| match value {
+            Value::Text(text) => Some(text.as_ref()),
+            Value::Integer(_) | Value::Bool(_) | Value::OtherNumber | Value::Empty => None,
+        })
     }
 
     /// Takes text of at most so many characters.

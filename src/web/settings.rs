@@ -24,9 +24,36 @@ pub fn origins(settings: &ServerSettings, address: SocketAddr) -> Vec<String> {
     origins
 }
 
+/// The address under which browsers reach a server that listens on `address`, without a slash at its end: the one that is
+/// set, else its own. Never what a request says of itself.
+#[must_use]
+pub fn base_url(settings: &ServerSettings, address: SocketAddr) -> String {
+    if !settings.public_url.is_empty() {
+        return settings.public_url.trim_end_matches('/').to_owned();
+    }
+    let port = address.port();
+    if address.ip().is_unspecified() {
+        format!("http://127.0.0.1:{port}")
+    } else {
+        format!("http://{address}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_base_is_the_public_address_or_the_one_served() {
+        let plain = ServerSettings::default();
+        let public =
+            ServerSettings { public_url: "https://pay.example.org/".to_owned(), ..ServerSettings::default() };
+        let base = |settings, address: &str| base_url(settings, address.parse().unwrap());
+        assert_eq!(base(&public, "127.0.0.1:8080"), "https://pay.example.org");
+        assert_eq!(base(&plain, "127.0.0.1:8080"), "http://127.0.0.1:8080");
+        assert_eq!(base(&plain, "0.0.0.0:8080"), "http://127.0.0.1:8080");
+        assert_eq!(base(&plain, "[::1]:8080"), "http://[::1]:8080");
+    }
 
     #[test]
     fn origins_are_exact() {

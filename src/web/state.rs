@@ -6,6 +6,7 @@ use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::api::objects::Presenter;
 use super::demo::Demo;
 use super::error::ApiError;
 use super::intake::Rules;
@@ -50,6 +51,8 @@ pub struct WebState {
     pub settings: ServerSettings,
     /// The exact origins browsers may come from; see [`super::settings::origins`].
     pub origins: Vec<String>,
+    /// The address under which browsers reach this server; see [`super::settings::base_url`].
+    pub base_url: String,
     /// What holds for everything that is read here.
     pub rules: Rules,
     /// The demo account, where there is one.
@@ -123,6 +126,12 @@ pub async fn fingerprint_key(store: &dyn Store) -> Result<[u8; 32], crate::accou
 }
 
 impl WebState {
+    /// What rendering the dialect's objects needs to know.
+    #[must_use]
+    pub fn presenter(&self) -> Presenter<'_> {
+        Presenter { secret_key: &self.rules.fingerprint_key, base_url: &self.base_url }
+    }
+
     /// Whether the broker can be used, as last seen.
     #[must_use]
     pub fn broker_is_up(&self) -> bool {

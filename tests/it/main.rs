@@ -21,6 +21,7 @@ mod corruption;
 mod crash;
 mod crash_import;
 mod demo;
+mod dialect;
 mod durability;
 mod engine;
 mod health;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::chance::Chance;
-use crate::domain::card::{Card, YearMonth};
+use crate::domain::card::{Card, Presented, YearMonth};
 use crate::domain::command::{Action, Command, IdempotencyKey, OperatePayment, SubmitPayment};
 use crate::domain::currency::Currency;
 use crate::domain::event::CancelReason;
@@ -180,7 +180,10 @@ fn operate(book: &mut Book, chance: &Chance, payment: PaymentId) -> Command {
         4 => Action::Capture { amount_minor: None },
         5 => Action::CompleteAction { passed: chance.percent(80) },
         6 => Action::Replay,
-        _ => Action::Confirm { card: chance.percent(70).then(|| card(chance)) },
+        _ => Action::Confirm {
+            card: chance.percent(70).then(|| card(chance)),
+            presented: Presented::default(),
+        },
     };
     let actor = account(chance.below(3));
     Command::Operate(OperatePayment { payment, actor, action, idempotency: None })

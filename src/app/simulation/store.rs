@@ -16,10 +16,11 @@ use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 use crate::store::{
-    Account, ApiKey, AuditPayment, BatchKeys, BatchWrite, DecideBatch, Durability, IdempotencyAudit,
-    IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease, Loaded, MovementRecord, NewAccount,
-    NewApiKey, NewSession, OpenWork, PaymentFilter, ReceiptRecord, RefundRecord, RequestFilter,
-    RequestRecord, Session, Snapshot, Store, StoreError, StoreResult, TableCounts, WalletRecord,
+    Account, ApiKey, AuditPayment, BatchKeys, BatchWrite, DecideBatch, DetailRecord, Durability,
+    IdempotencyAudit, IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease, Loaded,
+    MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, ReceiptRecord, RefundRecord,
+    RequestFilter, RequestRecord, Session, Snapshot, Store, StoreError, StoreResult, TableCounts,
+    WalletRecord,
 };
 
 /// What is on the disk.
@@ -510,6 +511,14 @@ impl Store for SimStore {
     }
 
     async fn request_expire(&self, _before: Timestamp, _limit: u32) -> StoreResult<u64> {
+        not_simulated()
+    }
+
+    async fn detail_put(&self, _subject: [u8; 16], _id: u64, _body: &[u8]) -> StoreResult<()> {
+        not_simulated()
+    }
+
+    async fn detail_get(&self, _subjects: &[[u8; 16]]) -> StoreResult<Vec<DetailRecord>> {
         not_simulated()
     }
 

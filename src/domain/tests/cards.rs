@@ -1,8 +1,11 @@
 //! Cards: the check digit, and what is reduced to what or refused.
 
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 
-use crate::domain::card::{Card, CardDetails, CardError, TEST_CARDS, TestCard, YearMonth, luhn};
+use crate::domain::card::{Card, CardDetails, CardError, Presented, YearMonth, luhn};
+use crate::domain::test_cards::TestCard;
 
 const KEY: [u8; 32] = [7; 32];
 const TODAY: YearMonth = YearMonth { year: 2026, month: 6 };
@@ -43,7 +46,7 @@ fn the_reduction_table() {
         ("４２４２424242424242", 12, 2030, None, Some(CardError::IncorrectNumber)),
         // Well-formed, so that it may be real: never accepted.
         ("4111111111111111", 12, 2030, None, Some(CardError::NotATestCard)),
-        ("5105105105105100", 12, 2030, None, Some(CardError::NotATestCard)),
+        ("5454545454545454", 12, 2030, None, Some(CardError::NotATestCard)),
     ];
     for (number, month, year, cvc, wanted) in rows {
         let found = reduce(number, *month, *year, *cvc);
@@ -68,22 +71,82 @@ fn what_is_kept_names_the_card_and_no_more() {
 
 #[test]
 fn the_list_is_sound() {
-    let mut codes = std::collections::HashSet::new();
-    for card in TEST_CARDS {
+    let (mut codes, mut numbers, mut tokens) = (HashSet::new(), HashSet::new(), HashSet::new());
+    for card in TestCard::all() {
         assert!(codes.insert(card.code), "code {} twice", card.code);
         assert_eq!(TestCard::by_code(card.code), Some(card));
-        assert_eq!(TestCard::by_token(&format!("pm_card_{}", card.token)), Some(card));
-        assert_eq!(TestCard::by_token(&format!("tok_{}", card.token)), Some(card));
+        assert!(!card.tokens.is_empty(), "code {} has no alias", card.code);
+        for token in card.tokens {
+            assert!(tokens.insert(token), "{token} twice");
+            assert_eq!(TestCard::by_token(&format!("pm_card_{token}")), Some(card));
+            assert_eq!(TestCard::by_token(&format!("tok_{token}")), Some(card));
+        }
+        assert!(card.country.len() == 2 && card.country.bytes().all(|b| b.is_ascii_uppercase()));
         if !card.number.is_empty() {
-            assert!(luhn(card.number), "{}", card.token);
+            assert!(numbers.insert(card.number), "{} twice", card.number);
+            assert!(luhn(card.number), "{}", card.token());
             assert_eq!(reduce(card.number, 12, 2030, Some("123")).map(|card| card.code), Ok(card.code));
         }
-        let from_token = Card::from_token(&format!("pm_card_{}", card.token), &KEY, TODAY).unwrap();
+        let from_token = Card::from_token(&format!("pm_card_{}", card.token()), &KEY, TODAY).unwrap();
         assert_eq!((from_token.code, from_token.exp_year), (card.code, 2028));
     }
     assert_eq!(TestCard::by_number(""), None, "a token-only card has no number");
     assert_eq!(Card::from_token("pm_card_", &KEY, TODAY), Err(CardError::UnknownToken));
     assert_eq!(Card::from_token("visa", &KEY, TODAY), Err(CardError::UnknownToken));
+}
+
+#[test]
+fn every_card_is_documented() {
+    let page = include_str!("../../../docs/dialect.md");
+    for card in TestCard::all() {
+        assert!(page.contains(&format!("| {} |", card.number)) || card.number.is_empty(), "{}", card.number);
+        for token in card.tokens {
+            assert!(page.contains(&format!("`{token}`")), "{token}");
+        }
+    }
+}
+
+#[test]
+fn what_a_card_is() {
+    let of = |token: &str| {
+        let card = TestCard::by_token(token).unwrap_or_else(|| panic!("{token} is not known"));
+        (card.brand.as_str(), card.country, card.funding.as_str(), card.risk.as_str())
+    };
+    for (token, wanted) in [
+        ("pm_card_visa", ("visa", "US", "credit", "normal")),
+        ("pm_card_us", ("visa", "US", "credit", "normal")),
+        ("tok_mastercard_prepaid", ("mastercard", "US", "prepaid", "normal")),
+        ("pm_card_mastercard_debit", ("mastercard", "US", "debit", "normal")),
+        ("pm_card_diners", ("diners", "US", "credit", "normal")),
+        ("pm_card_unionpay", ("unionpay", "CN", "credit", "normal")),
+        ("pm_card_jcb", ("jcb", "JP", "credit", "normal")),
+        ("pm_card_br", ("visa", "BR", "credit", "normal")),
+        ("tok_gb_debit", ("visa", "GB", "debit", "normal")),
+        ("pm_card_gb_mastercard", ("mastercard", "GB", "credit", "normal")),
+        ("pm_card_th_credit", ("visa", "TH", "credit", "normal")),
+        ("pm_card_visa_cartesBancaires", ("visa", "FR", "credit", "normal")),
+        ("pm_card_riskLevelElevated", ("visa", "US", "credit", "elevated")),
+        ("pm_card_riskLevelHighest", ("visa", "US", "credit", "highest")),
+        ("pm_card_threeDSecure2Required", ("visa", "IE", "credit", "normal")),
+    ] {
+        assert_eq!(of(token), wanted, "{token}");
+    }
+    assert_eq!(TestCard::by_number("6205500000000000004").map(|card| card.brand.as_str()), Some("unionpay"));
+    assert_eq!(TestCard::by_number("36227206271667").map(|card| card.brand.as_str()), Some("diners"));
+}
+
+#[test]
+fn a_card_without_anything_beside_it_is_stored_as_before() {
+    let plain = reduce("4242424242424242", 12, 2030, Some("123")).unwrap();
+    let bytes = rmp_serde::to_vec(&plain).unwrap();
+    assert_eq!(bytes.first(), Some(&0x95), "an array of five");
+    assert_eq!(rmp_serde::from_slice::<Card>(&bytes).unwrap(), plain);
+    let presented = Presented::OFF_SESSION.naming(u64::MAX);
+    let with = Card { presented, ..plain };
+    assert_eq!(rmp_serde::from_slice::<Card>(&rmp_serde::to_vec(&with).unwrap()).unwrap(), with);
+    let again = with.presented_again(Presented::NO_ACTION);
+    assert!(again.presented.has(Presented::NO_ACTION) && !again.presented.has(Presented::OFF_SESSION));
+    assert_eq!(again.presented.detail, u64::MAX, "its billing details stay");
 }
 
 proptest! {

@@ -2,6 +2,7 @@
 //! by hand. What is final stays final.
 
 use super::life::{AMOUNT_MINOR, Life, card};
+use crate::domain::card::Presented;
 use crate::domain::command::{Action, Outcome};
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event};
@@ -36,8 +37,8 @@ const ACTIONS: [&str; 8] = [
 
 fn action(name: &str) -> Action {
     match name {
-        "confirm" => Action::Confirm { card: None },
-        "confirm with a card" => Action::Confirm { card: Some(card()) },
+        "confirm" => Action::Confirm { card: None, presented: Presented::default() },
+        "confirm with a card" => Action::Confirm { card: Some(card()), presented: Presented::default() },
         "capture" => Action::Capture { amount_minor: None },
         "cancel" => Action::Cancel { reason: CancelReason::Duplicate },
         "refund" => Action::Refund { refund: RefundId::from_bytes([4; 16]), amount_minor: None },

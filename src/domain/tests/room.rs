@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::life::{Life, card};
+use crate::domain::card::Presented;
 use crate::domain::command::{Action, Outcome};
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, TechnicalError};
@@ -36,7 +37,7 @@ fn step(cancels: bool) -> impl Strategy<Value = Step> {
         .prop_map(|id| Action::Refund { refund: RefundId::from_bytes(id), amount_minor: Some(1) });
     let action = prop_oneof![
         4 => refund,
-        4 => Just(Action::Confirm { card: Some(card()) }),
+        4 => Just(Action::Confirm { card: Some(card()), presented: Presented::default() }),
         3 => Just(Action::Capture { amount_minor: None }),
         3 => Just(Action::Replay),
         2 => any::<bool>().prop_map(|passed| Action::CompleteAction { passed }),

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use crate::domain::amounts::{self, AmountProblem};
 use crate::domain::currency::Currency;
 use crate::domain::ids::{AccountId, PaymentId, base62_decode, base62_encode};
 use crate::domain::ledger::{LedgerAccount, WalletId};
@@ -85,6 +86,56 @@ fn amounts_of_each_precision() {
     }
     assert_eq!(minor("99999999999999999999", "EUR"), Err(AmountError::TooLarge));
     assert_eq!(Money::new(-5, Currency::EUR).decimal(), "-0.05");
+}
+
+#[test]
+fn amounts_have_bounds_and_steps_of_their_currency() {
+    let money = |minor: i64, code: &str| Money::new(minor, code.parse().unwrap());
+    let wrong = |minor, code| amounts::check(money(minor, code)).err().map(AmountProblem::code);
+    for (minor, code, wanted) in [
+        (99_999_999, "EUR", None),
+        (100_000_000, "EUR", Some("amount_too_large")),
+        (999_999_999_999, "IDR", None),
+        (1_000_000_000_000, "IDR", Some("amount_too_large")),
+        (9_999_999_999, "COP", None),
+        (999_999_999, "INR", None),
+        (100_000_000, "VND", Some("amount_too_large")),
+        (0, "EUR", Some("parameter_invalid_integer")),
+        (-50, "EUR", Some("parameter_invalid_integer")),
+        (1, "EUR", None),
+        (500, "ISK", None),
+        (550, "ISK", Some("parameter_invalid_integer")),
+        (500, "UGX", None),
+        (501, "UGX", Some("parameter_invalid_integer")),
+        (5_120, "KWD", None),
+        (5_124, "KWD", Some("parameter_invalid_integer")),
+        (1, "MGA", None),
+    ] {
+        assert_eq!(wrong(minor, code), wanted, "{minor} {code}");
+    }
+    let charge = |minor, code| amounts::check_charge(money(minor, code)).err().map(AmountProblem::code);
+    let small = Some("amount_too_small");
+    for (minor, code, wanted) in [
+        (49, "EUR", small),
+        (50, "EUR", None),
+        (29, "GBP", small),
+        (30, "GBP", None),
+        (49, "JPY", small),
+        (50, "JPY", None),
+        (17_499, "HUF", small),
+        (17_500, "HUF", None),
+        (399, "HKD", small),
+        (1, "XPF", None),
+    ] {
+        assert_eq!(charge(minor, code), wanted, "{minor} {code}");
+    }
+    assert_eq!(
+        amounts::check_payout(money(1_045, "HUF")).err().map(AmountProblem::code),
+        Some("parameter_invalid_integer")
+    );
+    assert_eq!(amounts::check_payout(money(1_000, "HUF")), Ok(()));
+    assert_eq!(money(500, "ISK").decimal(), "5.00");
+    assert_eq!(money(500, "MGA").decimal(), "500");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::sequences::{Act, Batch, Step};
-use crate::domain::card::{Card, YearMonth};
+use crate::domain::card::{Card, Presented, YearMonth};
 use crate::domain::command::{
     Action, Answer, Command, IdempotencyKey, OperatePayment, Outcome, SubmitPayment,
 };
@@ -268,7 +268,9 @@ impl World {
 
     fn action(&mut self, act: Act) -> Action {
         match act {
-            Act::Confirm { card } => Action::Confirm { card: card.then(visa) },
+            Act::Confirm { card } => {
+                Action::Confirm { card: card.then(visa), presented: Presented::default() }
+            }
             Act::Capture(amount_minor) => Action::Capture { amount_minor },
             Act::Cancel => Action::Cancel { reason: CancelReason::RequestedByCustomer },
             Act::Refund(amount_minor) => {

@@ -11,22 +11,32 @@ use crate::search::text::{fold, words};
 use super::fields::{FieldSpec, METADATA_SEPARATOR, Shape, find, has, suggestions};
 use super::filter::{Filter, NumberField, TermField};
 use super::syntax::{FieldName, Junction, Operator, Syntax, Term, Value};
-use super::{QueryError, SUBSTRING_MAX_CHARS, SUBSTRING_MIN_CHARS, VALUE_MAX_CHARS, times};
+use super::{QueryError, Reading, SUBSTRING_MAX_CHARS, SUBSTRING_MIN_CHARS, VALUE_MAX_CHARS, shown, times};
 
 /// The four kinds, as they are indexed.
 const KINDS: [&str; 4] = ["charge", "topup", "transfer", "payout"];
-const BRANDS: [Brand; 5] = [Brand::Visa, Brand::Mastercard, Brand::Amex, Brand::Discover, Brand::Jcb];
 
 /// Checks a whole query.
-pub(super) fn check(syntax: &Syntax) -> Result<Filter, QueryError> {
-    let filters = syntax.clauses.iter().map(|clause| {
+pub(super) fn check(syntax: &Syntax, reading: Reading) -> Result<Filter, QueryError> {
+    let mut filters = Vec::with_capacity(syntax.clauses.len());
+    let mut clauses = syntax.clauses.as_slice();
+    while let Some((clause, rest)) = clauses.split_first() {
+        clauses = rest;
         let filter = match &clause.term {
-            Term::Field { field, operator, value } => condition(field, *operator, value)?,
+            Term::Field { field, operator, value } => condition(field, *operator, value, reading)?,
+            Term::Text(value) if reading == Reading::AsTyped => {
+                check_length(value)?;
+                let (filter, taken) = shown::text(value, clause, rest, syntax.junction);
+                clauses = rest.get(taken..).unwrap_or_default();
+                match filter {
+                    Some(filter) => filter,
+                    None => text(value)?,
+                }
+            }
             Term::Text(value) => text(value)?,
         };
-        Ok(if clause.negated { Filter::Not(Box::new(filter)) } else { filter })
-    });
-    let filters = filters.collect::<Result<Vec<_>, QueryError>>()?;
+        filters.push(if clause.negated { Filter::Not(Box::new(filter)) } else { filter });
+    }
     Ok(match syntax.junction {
         Junction::And => Filter::All(filters),
         Junction::Or => Filter::Any(filters),
@@ -69,7 +79,12 @@ fn prefixed<T: std::str::FromStr>(text: &str, prefixes: &[&str]) -> Option<Strin
     prefixes.iter().find_map(|prefix| text.strip_prefix(prefix)).map(str::to_owned)
 }
 
-fn condition(field: &FieldName, operator: Operator, value: &Value) -> Result<Filter, QueryError> {
+fn condition(
+    field: &FieldName,
+    operator: Operator,
+    value: &Value,
+    reading: Reading,
+) -> Result<Filter, QueryError> {
     let Some(spec) = find(&field.name) else {
         let message = format!("There is no field {}.", shorten(&field.name));
         return Err(QueryError::new(field.span.clone(), message).expecting(suggestions(&field.name)));
@@ -96,10 +111,17 @@ fn condition(field: &FieldName, operator: Operator, value: &Value) -> Result<Fil
         );
     }
     check_length(value)?;
-    comparison(spec.shape, field, operator, value)
+    let shown = match reading {
+        Reading::AsTyped => shown::condition(spec.shape, operator, &value.text),
+        Reading::Strict => None,
+    };
+    match shown {
+        Some(filter) => Ok(filter),
+        None => comparison(spec.shape, field, operator, value),
+    }
 }
 
-/// `field:null` is the absence of a value.
+/// `field:null` is the absence of a value; where there always is one, the question is a mistake.
 fn null(
     spec: &FieldSpec,
     field: &FieldName,
@@ -114,7 +136,10 @@ fn null(
     Ok(match (&field.key, spec.presence) {
         (Some(key), _) => absent(has(key)),
         (None, Some(presence)) => absent(presence.to_owned()),
-        (None, None) => Filter::Any(Vec::new()),
+        (None, None) => {
+            let message = format!("{} always has a value.", shorten(&field.name));
+            return Err(QueryError::new(value.span.clone(), message));
+        }
     })
 }
 
@@ -132,11 +157,11 @@ fn comparison(
             .parse::<Currency>()
             .map(|currency| Filter::term(TermField::Currency, currency.lower()))
             .map_err(|_| wrong(value, "is not a currency", ["eur", "usd", "jpy"])),
-        Shape::Brand => BRANDS
+        Shape::Brand => Brand::ALL
             .iter()
             .find(|brand| brand.as_str().eq_ignore_ascii_case(text))
             .map(|brand| Filter::term(TermField::CardBrand, brand.as_str()))
-            .ok_or_else(|| wrong(value, "is not a card network known here", BRANDS.map(Brand::as_str))),
+            .ok_or_else(|| wrong(value, "is not a card network known here", Brand::ALL.map(Brand::as_str))),
         Shape::Digits(field, count) => digits(field, count, value),
         Shape::Fingerprint => u64::from_str_radix(text, 16)
             .ok()
@@ -177,7 +202,7 @@ fn comparison(
 }
 
 /// Compares with a value that stands for a half-open stretch: "above" starts behind it, "at most" ends with it.
-fn range(field: NumberField, operator: Operator, value: Range<i64>) -> Filter {
+pub(super) fn range(field: NumberField, operator: Operator, value: Range<i64>) -> Filter {
     let (from, until) = match operator {
         Operator::Above => (Some(value.end), None),
         Operator::AtLeast => (Some(value.start), None),

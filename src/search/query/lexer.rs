@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::QueryError;
 use super::syntax::Operator;
+use super::{QueryError, Reading};
 
 /// A token and the bytes it came from.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,8 +36,8 @@ pub(super) enum TokenKind {
 const QUOTE_HINT: &str = "put text that contains it in quotes";
 
 /// Splits a query into tokens.
-pub(super) fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
-    let mut lexer = Lexer { text, at: 0, tokens: Vec::new() };
+pub(super) fn tokens(text: &str, reading: Reading) -> Result<Vec<Token>, QueryError> {
+    let mut lexer = Lexer { text, at: 0, clause: 0, reading, tokens: Vec::new() };
     while lexer.skip_space() {
         lexer.clause()?;
     }
@@ -47,6 +47,9 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
 struct Lexer<'a> {
     text: &'a str,
     at: usize,
+    /// Where the clause at hand begins.
+    clause: usize,
+    reading: Reading,
     tokens: Vec<Token>,
 }
 
@@ -83,12 +86,13 @@ impl<'a> Lexer<'a> {
     /// One clause: `-`, then a word, a phrase, or a field with its operator and value.
     fn clause(&mut self) -> Result<(), QueryError> {
         let start = self.at;
+        self.clause = start;
         match self.peek() {
             Some('-') => {
                 self.bump();
                 self.push(TokenKind::Minus, start);
             }
-            Some('"') => self.quoted_value()?,
+            Some(c) if is_quote(c) => self.quoted_value()?,
             Some('(' | ')') => return Err(self.parenthesis()),
             Some(c) if is_operator(c) => self.operator_and_value()?,
             Some(_) => self.word_or_field()?,
@@ -119,9 +123,10 @@ impl<'a> Lexer<'a> {
             }
             _ => {}
         }
-        if run.starts_with("metadata[") || run.contains("[\"") {
+        if run.starts_with("metadata[") || run.contains("[\"") || run.contains("['") {
             self.name_and_key(run, start)?;
-            return Err(self.error(start, "An operator is missing after this field.").expecting(OPERATORS));
+            let error = self.error(start, "An operator is missing after this field.");
+            return Err(error.expecting(OPERATORS).half_typed(start));
         }
         let kind = match run {
             "AND" => TokenKind::And,
@@ -139,9 +144,10 @@ impl<'a> Lexer<'a> {
     fn run(&mut self, stop: impl Fn(char) -> bool) -> &'a str {
         let start = self.at;
         while let Some(c) = self.peek() {
-            if c == '[' && self.rest().starts_with("[\"") {
+            let key = self.rest().strip_prefix('[').and_then(|rest| rest.chars().next());
+            if let (Some(quote), '[') = (key.filter(|quote| is_quote(*quote)), c) {
                 self.at += 2;
-                self.skip_key();
+                self.skip_key(quote);
             } else if c.is_whitespace() || matches!(c, '"' | '(' | ')') || stop(c) {
                 break;
             } else {
@@ -152,13 +158,13 @@ impl<'a> Lexer<'a> {
     }
 
     /// Moves behind the closing quote of a key, if there is one.
-    fn skip_key(&mut self) {
+    fn skip_key(&mut self, quote: char) {
         while let Some(c) = self.bump() {
             match c {
                 '\\' => {
                     self.bump();
                 }
-                '"' => break,
+                c if c == quote => break,
                 _ => {}
             }
         }
@@ -174,14 +180,19 @@ impl<'a> Lexer<'a> {
         self.at = open;
         self.push(TokenKind::Name(name.to_owned()), start);
         self.bump();
-        if self.peek() != Some('"') {
+        if !self.peek().is_some_and(is_quote) {
             self.at = end;
-            return Err(self.error(open, "The key must stand in quotes.").expecting(["[\"key\"]"]));
+            let error = self.error(open, "The key must stand in quotes.").expecting(["[\"key\"]"]);
+            return Err(if run.ends_with('[') { error.half_typed(start) } else { error });
         }
         let key = self.quoted()?;
-        if self.bump() != Some(']') {
-            self.at = end.max(self.at);
-            return Err(self.error(open, "The key is not closed.").expecting(["\"]"]));
+        match self.bump() {
+            Some(']') => {}
+            after => {
+                self.at = end.max(self.at);
+                let error = self.error(open, "The key is not closed.").expecting(["\"]"]);
+                return Err(if after.is_none() { error.half_typed(start) } else { error });
+            }
         }
         self.push(TokenKind::Key(key), open);
         if self.at != end {
@@ -218,7 +229,7 @@ impl<'a> Lexer<'a> {
     fn value(&mut self) -> Result<(), QueryError> {
         let start = self.at;
         match self.peek() {
-            Some('"') => self.quoted_value(),
+            Some(c) if is_quote(c) => self.quoted_value(),
             Some('(' | ')') => Err(self.parenthesis()),
             Some(c) if is_operator(c) => {
                 self.bump();
@@ -266,25 +277,38 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// From the opening to the closing quote, escapes resolved.
+    /// From the opening to the closing quote of the same kind, escapes resolved.
     fn quoted(&mut self) -> Result<String, QueryError> {
         let start = self.at;
-        self.bump();
+        let quote = self.bump().unwrap_or('"');
         let mut text = String::new();
         loop {
             let at = self.at;
             match self.bump() {
-                Some('"') => return Ok(text),
+                Some(c) if c == quote => return Ok(text),
                 Some('\\') => match self.bump() {
-                    Some(c @ ('"' | '\\')) => text.push(c),
+                    Some(c @ ('"' | '\'' | '\\')) => text.push(c),
                     Some(_) => {
                         let error = self.error(at, "This escape is not known.");
-                        return Err(error.expecting(["\\\"", "\\\\"]));
+                        return Err(error.expecting(["\\\"", "\\'", "\\\\"]));
                     }
-                    None => return Err(self.error(start, "The quote is not closed.").expecting(["\""])),
+                    None => return self.unclosed(start, quote, text),
                 },
                 Some(c) => text.push(c),
-                None => return Err(self.error(start, "The quote is not closed.").expecting(["\""])),
+                None => return self.unclosed(start, quote, text),
+            }
+        }
+    }
+
+    /// Whoever is still typing closes the quote later.
+    fn unclosed(&self, start: usize, quote: char, text: String) -> Result<String, QueryError> {
+        match self.reading {
+            Reading::AsTyped if text.trim().is_empty() => {
+                Err(self.error(start, "The quote is not closed.").half_typed(self.clause))
+            }
+            Reading::AsTyped => Ok(text),
+            Reading::Strict => {
+                Err(self.error(start, "The quote is not closed.").expecting([quote.to_string()]))
             }
         }
     }
@@ -292,6 +316,10 @@ impl<'a> Lexer<'a> {
 
 /// What can follow a field.
 pub(super) const OPERATORS: [&str; 6] = [":", "~", ">", ">=", "<", "<="];
+
+const fn is_quote(c: char) -> bool {
+    matches!(c, '"' | '\'')
+}
 
 const fn is_operator(c: char) -> bool {
     matches!(c, ':' | '~' | '<' | '>' | '=')

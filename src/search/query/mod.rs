@@ -8,6 +8,7 @@ mod fields;
 mod filter;
 mod lexer;
 mod parser;
+mod shown;
 mod syntax;
 mod times;
 
@@ -33,6 +34,16 @@ pub const SUBSTRING_MAX_CHARS: usize = 100;
 /// The longest value or word, in characters.
 pub const VALUE_MAX_CHARS: usize = 500;
 
+/// How a query is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// As the language says, for programs: what cannot be understood is an error.
+    Strict,
+    /// As people type it: amounts and words as they stand on the pages mean what they say, and what is half typed at the
+    /// end counts once it is finished.
+    AsTyped,
+}
+
 /// A query that was read and checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
@@ -46,9 +57,29 @@ impl Query {
     /// # Errors
     /// [`QueryError`] names the place, what is wrong and what could stand there.
     pub fn parse(text: &str) -> Result<Self, QueryError> {
-        let syntax = parser::parse(text)?;
-        let filter = check::check(&syntax)?;
+        Self::read(text, Reading::Strict)
+    }
+
+    /// Reads what a person typed into a page: besides the language also amounts and words as the pages show them
+    /// (`€12.50`, `authorized`, `added money`); an end that is not finished yet (`status:`, an open quote) is left out.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], for what makes no sense even so.
+    pub fn parse_as_typed(text: &str) -> Result<Self, QueryError> {
+        Self::read(text, Reading::AsTyped)
+    }
+
+    fn read(text: &str, reading: Reading) -> Result<Self, QueryError> {
+        let syntax = parser::parse(text, reading)?;
+        let filter = check::check(&syntax, reading)?;
         Ok(Self { syntax, filter })
+    }
+
+    /// The same query among payments of one kind only.
+    #[must_use]
+    pub fn of_kind(self, kind: &str) -> Self {
+        let kind = Filter::term(TermField::Kind, kind);
+        Self { filter: Filter::All(vec![kind, self.filter]), ..self }
     }
 
     /// The query that every document answers.
@@ -103,11 +134,18 @@ pub struct QueryError {
     pub message: String,
     /// What could stand there instead; may be empty.
     pub expected: Vec<String>,
+    /// Where the clause begins that is wrong only because it is not finished yet.
+    half_typed: Option<usize>,
 }
 
 impl QueryError {
     fn new(span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { span, message: message.into(), expected: Vec::new() }
+        Self { span, message: message.into(), expected: Vec::new(), half_typed: None }
+    }
+
+    const fn half_typed(mut self, from: usize) -> Self {
+        self.half_typed = Some(from);
+        self
     }
 
     fn expecting<T: Into<String>>(mut self, expected: impl IntoIterator<Item = T>) -> Self {

@@ -2,17 +2,30 @@
 
 use super::lexer::{OPERATORS, Token, TokenKind, tokens};
 use super::syntax::{Clause, FieldName, Junction, Operator, Syntax, Term, Value};
-use super::{CLAUSES_MAX, QUERY_MAX_CHARS, QueryError};
+use super::{CLAUSES_MAX, QUERY_MAX_CHARS, QueryError, Reading};
 
 /// Reads a query.
-pub(super) fn parse(text: &str) -> Result<Syntax, QueryError> {
+pub(super) fn parse(text: &str, reading: Reading) -> Result<Syntax, QueryError> {
     if let Some((at, _)) = text.char_indices().nth(QUERY_MAX_CHARS) {
         let message = format!("The query is longer than {QUERY_MAX_CHARS} characters.");
         return Err(QueryError::new(at..text.len(), message));
     }
-    let tokens = tokens(text)?;
-    let mut parser = Parser { tokens: tokens.into_iter().peekable(), end: text.len() };
-    parser.query()
+    let mut text = text;
+    loop {
+        let found = tokens(text, reading).and_then(|tokens| {
+            let mut parser = Parser { tokens: tokens.into_iter().peekable(), end: text.len() };
+            parser.query()
+        });
+        // What is typed last and not finished counts once it is. Each round is shorter than the one before.
+        match found {
+            Err(QueryError { half_typed: Some(from), .. })
+                if reading == Reading::AsTyped && from < text.len() =>
+            {
+                text = text.get(..from).unwrap_or_default();
+            }
+            found => return found,
+        }
+    }
 }
 
 struct Parser {
@@ -38,9 +51,11 @@ impl Parser {
             }
             if clauses.is_empty() {
                 if written.is_some() {
-                    return Err(
-                        QueryError::new(span, "A query cannot start with AND or OR.").expecting(CLAUSE)
-                    );
+                    let error = QueryError::new(span.clone(), "A query cannot start with AND or OR.");
+                    let error = error.expecting(CLAUSE);
+                    // The word may become another one.
+                    let last = self.tokens.peek().is_none();
+                    return Err(if last { error.half_typed(span.start) } else { error });
                 }
             } else {
                 let next = written.unwrap_or(Junction::And);
@@ -63,7 +78,8 @@ impl Parser {
     /// `before` is the place to blame if nothing follows.
     fn clause(&mut self, before: std::ops::Range<usize>) -> Result<Clause, QueryError> {
         let Some(token) = self.tokens.next() else {
-            return Err(QueryError::new(before, "Nothing follows.").expecting(CLAUSE));
+            let from = before.start;
+            return Err(QueryError::new(before, "Nothing follows.").expecting(CLAUSE).half_typed(from));
         };
         let start = token.span.start;
         if token.kind != TokenKind::Minus {
@@ -76,8 +92,13 @@ impl Parser {
                 let (term, end) = self.term(next)?;
                 Ok(Clause { negated: true, term, span: start..end })
             }
-            None => Err(QueryError::new(token.span, "- must stand directly before what it negates.")
-                .expecting(CLAUSE)),
+            None => {
+                let error =
+                    QueryError::new(token.span.clone(), "- must stand directly before what it negates.");
+                let last = self.tokens.peek().is_none();
+                let error = error.expecting(CLAUSE);
+                Err(if last { error.half_typed(token.span.start) } else { error })
+            }
         }
     }
 
@@ -112,7 +133,10 @@ impl Parser {
             let message = "An operator is missing after this field.";
             return Err(QueryError::new(field.span, message).expecting(OPERATORS));
         };
-        let value = self.value(operator, span)?;
+        let value = self.value(operator, span).map_err(|error| match self.tokens.peek() {
+            None => error.half_typed(field.span.start),
+            Some(_) => error,
+        })?;
         let end = value.span.end;
         Ok((Term::Field { field, operator, value }, end))
     }

@@ -6,6 +6,7 @@
 //! settings) stays in the adapters.
 
 pub(super) mod audit;
+pub(super) mod details;
 pub(super) mod imports;
 pub(super) mod journal;
 pub(super) mod ledger;
@@ -28,9 +29,9 @@ macro_rules! shared_queries {
         use $crate::store::batch::{JournalRecord, RefundRecord};
         use $crate::store::multi_row::{Cell, KeyIn};
         use $crate::store::records::{
-            Account, ApiKey, AuditPayment, IdempotencyAudit, ImportRecord, ImportRow, Lease, MovementRecord,
-            NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, RequestFilter, RequestRecord,
-            Session, TableCounts, WalletRecord,
+            Account, ApiKey, AuditPayment, DetailRecord, IdempotencyAudit, ImportRecord, ImportRow, Lease,
+            MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, RequestFilter,
+            RequestRecord, Session, TableCounts, WalletRecord,
         };
         use $crate::store::rows::{self, signed, unsigned};
         use $crate::store::schema;
@@ -42,6 +43,7 @@ macro_rules! shared_queries {
         $crate::store::queries::imports::imports_queries!($Conn);
         $crate::store::queries::people::people_queries!($Conn);
         $crate::store::queries::requests::requests_queries!($Conn);
+        $crate::store::queries::details::details_queries!($Conn);
         $crate::store::queries::audit::audit_queries!($Conn);
     };
 }

@@ -8,7 +8,7 @@ use crate::accounts::AccountError;
 use crate::domain::ids::AccountId;
 use crate::domain::time::Timestamp;
 use crate::web::body::{self, Body};
-use crate::web::error::{ApiError, InputError};
+use crate::web::error::ApiError;
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
@@ -93,13 +93,15 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     let limit = list::limit(&mut params)?;
     let after = match params.text("starting_after")? {
         None => None,
-        Some(text) => Some(text.parse::<AccountId>().map_err(|_| {
-            InputError::new(
-                "starting_after",
-                "resource_missing",
-                "No such object: give the id of one in the list.",
-            )
-        })?),
+        Some(text) => {
+            let unknown = || list::unknown_cursor("starting_after", "account", &text);
+            let id: AccountId = text.parse().map_err(|_| unknown())?;
+            let made = state.accounts.account(id).await?.and_then(|account| account.parent);
+            if made != Some(caller.key_account) {
+                return Err(unknown().into());
+            }
+            Some(id)
+        }
     };
     params.finish()?;
     let mut children = state.accounts.children(caller.key_account, after, limit.saturating_add(1)).await?;

@@ -44,18 +44,47 @@ pub fn limit(params: &mut Params<'_>) -> Result<u32, InputError> {
     }
 }
 
+/// What tells the resources apart that are payments.
+#[derive(Debug, Clone, Copy)]
+pub struct Resource {
+    /// The name in messages.
+    pub name: &'static str,
+    /// What ids begin with.
+    pub prefix: &'static str,
+    /// What [`crate::domain::submission::Kind::to_code`] says.
+    pub code: i16,
+}
+
+/// Charges.
+pub const PAYMENT_INTENTS: Resource = Resource { name: "payment_intent", prefix: "pi_", code: 1 };
+
+/// A list as asked for. Its cursors are checked when it is read.
+#[derive(Debug)]
+pub struct Asked {
+    filter: PaymentFilter,
+    resource: Resource,
+    /// The cursor's parameter and its value as sent.
+    cursor: Option<(&'static str, String)>,
+}
+
 /// Reads the parameters that every list of payments has.
 ///
 /// # Errors
 /// [`InputError`] names the parameter at fault.
-pub fn filter(params: &mut Params<'_>, kind: i16) -> Result<PaymentFilter, InputError> {
-    let mut filter = PaymentFilter { kinds: vec![kind], limit: limit(params)?, ..PaymentFilter::default() };
-    filter.before = cursor(params, "starting_after")?;
-    filter.after = cursor(params, "ending_before")?;
-    if filter.before.is_some() && filter.after.is_some() {
-        let message = "You may only specify one of these parameters: starting_after, ending_before.";
-        return Err(InputError::new("ending_before", "parameters_exclusive", message));
-    }
+pub fn asked(params: &mut Params<'_>, resource: &Resource) -> Result<Asked, InputError> {
+    let mut filter =
+        PaymentFilter { kinds: vec![resource.code], limit: limit(params)?, ..PaymentFilter::default() };
+    let (before, after) = cursors(params)?;
+    let id = |name, text: Option<&String>| -> Result<Option<PaymentId>, InputError> {
+        let unknown = |text: &String| unknown_cursor(name, resource.name, text);
+        let parse = |text: &String| {
+            let bits = text.strip_prefix(resource.prefix).ok_or_else(|| unknown(text))?;
+            format!("pi_{bits}").parse().map_err(|_| unknown(text))
+        };
+        text.map(parse).transpose()
+    };
+    filter.before = id(STARTING_AFTER, before.as_ref())?;
+    filter.after = id(ENDING_BEFORE, after.as_ref())?;
     let at = |seconds: i64| Timestamp::from_micros(seconds.saturating_mul(1_000_000));
     let next = |seconds: i64| at(seconds.saturating_add(1));
     if let Some(exact) = params.integer("created")? {
@@ -65,27 +94,54 @@ pub fn filter(params: &mut Params<'_>, kind: i16) -> Result<PaymentFilter, Input
     let upper = [params.integer("created[lte]")?.map(next), params.integer("created[lt]")?.map(at)];
     filter.created_from = lower.into_iter().flatten().chain(filter.created_from).max();
     filter.created_to = upper.into_iter().flatten().chain(filter.created_to).min();
-    Ok(filter)
+    let cursor =
+        before.map(|text| (STARTING_AFTER, text)).or_else(|| after.map(|text| (ENDING_BEFORE, text)));
+    Ok(Asked { filter, resource: *resource, cursor })
 }
 
-fn cursor(params: &mut Params<'_>, name: &str) -> Result<Option<PaymentId>, InputError> {
-    let Some(text) = params.text(name)? else {
-        return Ok(None);
-    };
-    let unknown =
-        |_| InputError::new(name, "resource_missing", "No such object: give the id of one in the list.");
-    text.parse().map(Some).map_err(unknown)
+const STARTING_AFTER: &str = "starting_after";
+const ENDING_BEFORE: &str = "ending_before";
+
+/// Reads `starting_after` and `ending_before`, of which one can be given.
+///
+/// # Errors
+/// Both are.
+pub fn cursors(params: &mut Params<'_>) -> Result<(Option<String>, Option<String>), InputError> {
+    let before = params.text(STARTING_AFTER)?.map(String::from);
+    let after = params.text(ENDING_BEFORE)?.map(String::from);
+    if before.is_some() && after.is_some() {
+        let message = "You may only specify one of these parameters: starting_after, ending_before.";
+        return Err(InputError::new(ENDING_BEFORE, "parameters_exclusive", message));
+    }
+    Ok((before, after))
+}
+
+/// The answer to a cursor that names nothing in the list.
+#[must_use]
+pub fn unknown_cursor(param: &'static str, resource: &str, text: &str) -> InputError {
+    let shown: String = text.chars().filter(|c| !c.is_control()).take(64).collect();
+    InputError::new(param, "resource_missing", format!("No such {resource}: '{shown}'"))
 }
 
 /// A page of payments, and whether there are more.
 ///
 /// # Errors
-/// The store's.
+/// A cursor that is not in the list; the store's.
 pub async fn page(
     state: &WebState,
     owner: AccountId,
-    mut filter: PaymentFilter,
+    asked: Asked,
 ) -> Result<(Vec<Payment>, bool), ApiError> {
+    let Asked { mut filter, resource, cursor } = asked;
+    if let (Some((param, text)), Some(id)) = (cursor, filter.before.or(filter.after)) {
+        let found = state.store.payment_get(&[id]).await?;
+        let in_list = |payment: &Payment| {
+            payment.owner() == owner && payment.submission().kind.to_code() == resource.code
+        };
+        if !found.first().is_some_and(in_list) {
+            return Err(unknown_cursor(param, resource.name, &text).into());
+        }
+    }
     let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
     filter.limit = filter.limit.saturating_add(1);
     let mut payments = state.store.payment_list(owner, &filter).await?;

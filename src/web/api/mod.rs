@@ -3,7 +3,9 @@
 //! One file per resource; `list` and `submit` hold what they share, [`objects`] what they show.
 
 mod accounts;
+mod attempt;
 mod balance;
+pub mod details;
 mod list;
 pub mod objects;
 mod payment_intents;
@@ -12,12 +14,16 @@ mod search;
 mod submit;
 mod wallet;
 
-use actix_web::http::StatusCode;
-use actix_web::middleware::from_fn;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::HeaderName;
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::{ApiError, ErrorType};
+use super::intake::idempotency_key;
 use super::requests::capture;
 use super::security::ApiCaller;
 
@@ -33,6 +39,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/{id}/cancel", web::post().to(payment_intents::cancel))
         .default_service(web::to(unrecognized));
     let scope = web::scope("/v1")
+        .wrap(from_fn(reflect_key))
         .wrap(from_fn(capture::record))
         .service(intents)
         .route("/refunds", web::post().to(refunds::create))
@@ -49,11 +56,30 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/payouts/{id}", web::get().to(wallet::payout_retrieve))
         .route("/balance", web::get().to(balance::retrieve))
         .route("/account", web::get().to(accounts::own))
+        .route(
+            "/test_helpers/payment_intents/{id}/authenticate",
+            web::post().to(payment_intents::authenticate),
+        )
         .route("/test_helpers/accounts", web::post().to(accounts::create))
         .route("/test_helpers/accounts", web::get().to(accounts::list))
         .route("/test_helpers/accounts/{id}", web::delete().to(accounts::delete))
         .default_service(web::to(unrecognized));
     config.service(scope);
+}
+
+/// Tells the caller the idempotency key back, as the dialect does, whatever came of the request. A key that would not be
+/// accepted is not repeated.
+async fn reflect_key(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let name = HeaderName::from_static("idempotency-key");
+    let key = request.headers().get(&name).filter(|_| *request.method() == Method::POST).cloned();
+    let mut response = next.call(request).await?;
+    if let Some(key) = key.filter(|key| key.to_str().is_ok_and(|key| idempotency_key(key).is_ok())) {
+        response.headers_mut().insert(name, key);
+    }
+    Ok(response)
 }
 
 /// The answer to whatever is not offered.

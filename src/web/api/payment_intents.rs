@@ -2,9 +2,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::details::Attempts;
 use super::list::{self, List};
-use super::objects::Rendered;
+use super::objects::{Expand, Rendered};
 use super::submit;
+use crate::domain::payment::Payment;
 use crate::domain::submission::Kind;
 use crate::web::body::{self, Body};
 use crate::web::error::ApiError;
@@ -42,7 +44,9 @@ pub async fn retrieve(
         .await?;
     match payment.submission().kind {
         Kind::Charge => {
-            Ok(HttpResponse::Ok().json(Rendered::of(&payment, expand, &state.rules.fingerprint_key)))
+            let kept = Attempts::of(state.store.as_ref(), &[&payment]).await?;
+            let object = Rendered::of(&payment, expand, state.presenter(), kept.get(&payment));
+            Ok(HttpResponse::Ok().json(object))
         }
         Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. } => {
             Err(ApiError::not_found("payment_intent", &id))
@@ -53,13 +57,39 @@ pub async fn retrieve(
 /// `GET /v1/payment_intents`
 pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
     let mut params = body::query(&request)?;
-    let filter = list::filter(&mut params, Kind::Charge.to_code())?;
+    let asked = list::asked(&mut params, &list::PAYMENT_INTENTS)?;
     let expand = submit::expand(&mut params, "data.")?;
     submit::finish(&params)?;
-    let (payments, has_more) = list::page(&state, caller.account, filter).await?;
-    let data =
-        payments.iter().map(|payment| Rendered::of(payment, expand, &state.rules.fingerprint_key)).collect();
+    let (payments, has_more) = list::page(&state, caller.account, asked).await?;
+    let data = rendered(&state, &payments, expand).await?;
     Ok(HttpResponse::Ok().json(List::new(data, has_more, "/v1/payment_intents")))
+}
+
+/// Payment intents as they are shown, in the same order.
+///
+/// # Errors
+/// The store's.
+pub async fn rendered(
+    state: &WebState,
+    payments: &[Payment],
+    expand: Expand,
+) -> Result<Vec<Rendered>, ApiError> {
+    let all: Vec<&Payment> = payments.iter().collect();
+    let kept = Attempts::of(state.store.as_ref(), &all).await?;
+    let object = |payment: &Payment| Rendered::of(payment, expand, state.presenter(), kept.get(payment));
+    Ok(payments.iter().map(object).collect())
+}
+
+/// `POST /v1/test_helpers/payment_intents/{id}/authenticate`: what the cardholder does at `next_action`, for tests without
+/// a browser. `passed=false` fails it.
+pub async fn authenticate(
+    state: State,
+    caller: ApiCaller,
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: Body,
+) -> Answer {
+    submit::operate(&state, caller, &request, body, &id, Verb::CompleteAction).await
 }
 
 /// `POST /v1/payment_intents/{id}/confirm`

@@ -4,16 +4,17 @@ use std::collections::HashMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::details::{self, RefundDetail};
 use super::list::{self, List};
 use super::objects::RefundObject;
 use super::submit;
 use crate::domain::command::Command;
-use crate::domain::ids::{PaymentId, RefundId};
+use crate::domain::ids::{AccountId, PaymentId, RefundId};
 use crate::domain::payment::Payment;
 use crate::store::RefundRecord;
 use crate::web::body::{self, Body};
 use crate::web::error::{ApiError, InputError};
-use crate::web::intake::{OperationDraft, Verb};
+use crate::web::intake::{self, OperationDraft, Verb};
 use crate::web::outcome::{self, Wait};
 use crate::web::params::Params;
 use crate::web::security::ApiCaller;
@@ -26,28 +27,49 @@ type Answer = Result<HttpResponse, ApiError>;
 
 /// `POST /v1/refunds`
 pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
-    let (payment, draft) = read_refund(&state, &request, body)?;
+    let Read { payment, draft, detail } = read_refund(&state, &request, body)?;
+    let made = draft.refund().ok_or_else(ApiError::internal)?;
+    details::keep_refund(state.store.as_ref(), made, &detail).await?;
     let command = Command::Operate(draft.into_command(payment, caller.account));
     let wait = Wait::of(&request, &state);
     let outcome = outcome::execute(&state, command, wait).await?;
     let id = outcome.refund().ok_or_else(ApiError::internal)?;
     let refund = outcome.payment.refund(id).ok_or_else(ApiError::internal)?;
-    Ok(submit::answer(&outcome, wait).json(RefundObject::of(&outcome.payment, refund)))
+    // A request sent again has what the first one said, under the first one's id.
+    let object = RefundObject::of(&outcome.payment, refund, Some(&detail));
+    Ok(submit::answer(&outcome, wait).json(object))
+}
+
+/// A refund as it was read.
+struct Read {
+    payment: PaymentId,
+    draft: OperationDraft,
+    detail: RefundDetail,
 }
 
 /// Reads a refund. The body is gone when this returns: the answer may take long, and many wait at once.
-fn read_refund(
-    state: &WebState,
-    request: &HttpRequest,
-    body: Body,
-) -> Result<(PaymentId, OperationDraft), ApiError> {
+fn read_refund(state: &WebState, request: &HttpRequest, body: Body) -> Result<Read, ApiError> {
     let body = body::bytes(body)?;
     let mut params = body::params(request, &body)?;
     let payment = payment_of(&mut params)?.ok_or_else(|| InputError::missing("payment_intent"))?;
+    intake::check_params(&params, &state.rules)?;
+    let detail = RefundDetail { reason: reason(&mut params)?, metadata: intake::metadata(&mut params)? };
     let draft = OperationDraft::read(&mut params, Verb::Refund, "amount", &submit::context(state))?;
-    params.refuse(&["reason", "metadata"])?;
     submit::finish(&params)?;
-    Ok((payment, submit::with_key(draft, request)?))
+    let draft = submit::with_key(draft, request)?.asking_also(detail.asked());
+    Ok(Read { payment, draft, detail })
+}
+
+/// Reads `reason`.
+fn reason(params: &mut Params<'_>) -> Result<Option<String>, InputError> {
+    match params.text("reason")?.as_deref() {
+        None => Ok(None),
+        Some(reason @ ("duplicate" | "fraudulent" | "requested_by_customer")) => Ok(Some(reason.to_owned())),
+        Some(_) => {
+            let message = "Invalid reason: must be one of duplicate, fraudulent or requested_by_customer.";
+            Err(InputError::new("reason", "parameter_invalid_enum", message))
+        }
+    }
 }
 
 /// `GET /v1/refunds/{id}`
@@ -65,27 +87,32 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     let mut params = body::query(&request)?;
     let payment = payment_of(&mut params)?;
     let limit = list::limit(&mut params)?;
-    let after = cursor(&mut params)?;
+    let after = params.text("starting_after")?;
     params.refuse(&["ending_before", "created"])?;
     submit::finish(&params)?;
-    let (data, has_more) = match payment {
+    let after = match after {
+        None => None,
+        Some(text) => Some(cursor(&state, caller.account, payment, &text).await?),
+    };
+    let (records, has_more) = match payment {
         Some(id) => {
             let payment = state.own_payment(caller.account, id, "payment_intent", &id.to_string()).await?;
-            let mut refunds: Vec<_> = payment.state().refunds.iter().collect();
-            refunds.retain(|refund| after.is_none_or(|after| refund.id < after));
-            refunds.sort_unstable_by_key(|refund| std::cmp::Reverse(refund.id));
+            let mut refunds: Vec<_> = payment.state().refunds.iter().map(|refund| refund.id).collect();
+            refunds.retain(|refund| after.is_none_or(|after| *refund < after));
+            refunds.sort_unstable_by_key(|refund| std::cmp::Reverse(*refund));
             let has_more = refunds.len() > limit as usize;
-            let shown = refunds.into_iter().take(limit as usize);
-            (shown.map(|refund| RefundObject::of(&payment, refund)).collect(), has_more)
+            refunds.truncate(limit as usize);
+            let record = |refund| RefundRecord { id: refund, owner: caller.account, payment: id };
+            (refunds.into_iter().map(record).collect(), has_more)
         }
         None => {
             let mut records = state.store.refund_list(caller.account, after, limit.saturating_add(1)).await?;
             let has_more = records.len() > limit as usize;
             records.truncate(limit as usize);
-            (objects(&state, &records).await?, has_more)
+            (records, has_more)
         }
     };
-    Ok(HttpResponse::Ok().json(List::new(data, has_more, URL)))
+    Ok(HttpResponse::Ok().json(List::new(objects(&state, &records).await?, has_more, URL)))
 }
 
 /// What these refunds look like, in the same order: the payments' histories tell.
@@ -95,25 +122,29 @@ async fn objects(state: &WebState, records: &[RefundRecord]) -> Result<Vec<Refun
     ids.dedup();
     let payments: HashMap<PaymentId, Payment> =
         state.store.payment_get(&ids).await?.into_iter().map(|payment| (payment.id(), payment)).collect();
+    let refunds: Vec<RefundId> = records.iter().map(|record| record.id).collect();
+    let details = details::of_refunds(state.store.as_ref(), &refunds).await?;
     let object = |record: &RefundRecord| {
         let payment = payments.get(&record.payment)?;
-        Some(RefundObject::of(payment, payment.refund(record.id)?))
+        Some(RefundObject::of(payment, payment.refund(record.id)?, details.get(&record.id)))
     };
     Ok(records.iter().filter_map(object).collect())
 }
 
-fn cursor(params: &mut Params<'_>) -> Result<Option<RefundId>, InputError> {
-    let Some(text) = params.text("starting_after")? else {
-        return Ok(None);
+/// The refund after which the page starts: one of this list.
+async fn cursor(
+    state: &WebState,
+    owner: AccountId,
+    payment: Option<PaymentId>,
+    text: &str,
+) -> Result<RefundId, ApiError> {
+    let unknown = || list::unknown_cursor("starting_after", "refund", text);
+    let id: RefundId = text.parse().map_err(|_| unknown())?;
+    let found = state.store.refund_get(id).await?;
+    let in_list = |record: &RefundRecord| {
+        record.owner == owner && payment.is_none_or(|payment| payment == record.payment)
     };
-    let missing = |_| {
-        InputError::new(
-            "starting_after",
-            "resource_missing",
-            "No such object: give the id of one in the list.",
-        )
-    };
-    text.parse().map(Some).map_err(missing)
+    if found.as_ref().is_some_and(in_list) { Ok(id) } else { Err(unknown().into()) }
 }
 
 /// Reads `payment_intent` or `charge`; a charge has the bits of its payment intent.

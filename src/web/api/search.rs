@@ -3,9 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use super::list;
 use super::objects::Rendered;
-use super::submit;
+use super::{list, payment_intents, submit};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::submission::Kind;
@@ -14,6 +13,9 @@ use crate::web::body;
 use crate::web::error::{ApiError, InputError};
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
+
+/// The kind of payment that a payment intent is.
+const KIND: &str = Kind::Charge.as_str();
 
 #[derive(Debug, Serialize)]
 struct SearchResult {
@@ -46,7 +48,8 @@ pub async fn search(
             )
         })?),
     };
-    let mut wanted = SearchRequest::new(caller.account, charges_only(&text)?);
+    // Narrowed in the index, before it pages: a page that left others out when it is read would be short.
+    let mut wanted = SearchRequest::new(caller.account, Query::parse(&text)?.of_kind(KIND));
     wanted.limit = usize::try_from(limit).unwrap_or(10);
     wanted.cursor = cursor;
     let found = state.search.find(&wanted).await?;
@@ -55,22 +58,11 @@ pub async fn search(
     let next_page = found.next_cursor.map(|cursor| cursor.encode());
     Ok(HttpResponse::Ok().json(SearchResult {
         object: "search_result",
-        data: payments
-            .iter()
-            .map(|payment| Rendered::of(payment, expand, &state.rules.fingerprint_key))
-            .collect(),
+        data: payment_intents::rendered(&state, &payments, expand).await?,
         has_more: next_page.is_some(),
         next_page,
         url: "/v1/payment_intents/search",
     }))
-}
-
-/// The query as asked, among charges only. A query of alternatives cannot be narrowed in its own language; what it
-/// finds beyond charges is left out when it is read.
-fn charges_only(text: &str) -> Result<Query, ApiError> {
-    let asked = Query::parse(text)?;
-    let narrowed = Query::parse(&format!("{text} kind:\"charge\""));
-    Ok(narrowed.unwrap_or(asked))
 }
 
 /// The payments as the store has them now, in the order found.

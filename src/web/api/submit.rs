@@ -5,6 +5,8 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use std::sync::Arc;
 
+use super::attempt::Attempt;
+use super::details::{self, Attempts, Named};
 use super::objects::{Expand, Rendered, resource_name};
 use crate::domain::command::Command;
 use crate::domain::decline::DeclineReason;
@@ -26,7 +28,6 @@ use crate::web::state::WebState;
 /// Parameters of the real service that cannot be kept or obeyed yet.
 const NOT_OFFERED: &[&str] = &[
     "customer",
-    "return_url",
     "setup_future_usage",
     "receipt_email",
     "shipping",
@@ -36,13 +37,17 @@ const NOT_OFFERED: &[&str] = &[
     "transfer_group",
     "application_fee_amount",
     "on_behalf_of",
-    "off_session",
     "mandate",
     "mandate_data",
     "payment_method_options",
     "payment_method_configuration",
+    "amount_details",
+    "customer_account",
+    "excluded_payment_method_types",
+    "hooks",
+    "payment_details",
+    "final_capture",
     "confirmation_token",
-    "error_on_requires_action",
     "radar_options",
     "use_stripe_sdk",
     "source_transaction",
@@ -110,33 +115,47 @@ pub async fn create(
     body: Body,
     kind: KindName,
 ) -> Result<HttpResponse, ApiError> {
-    let (draft, expand) = read_draft(state, request, body, kind)?;
+    let Read { draft, named, expand } = read_draft(state, request, body, kind)?;
     let payee = payees::resolve(state, draft.destination.as_ref()).await?;
     let command = draft.into_command(caller.account, payee)?;
+    details::keep(state.store.as_ref(), command.submission.id, named.as_ref()).await?;
+    drop(named);
     let wait = Wait::of(request, state);
     let outcome = outcome::execute(state, Command::Submit(Box::new(command)), wait).await?;
-    render(state, &outcome, None, expand, wait)
+    render(state, &outcome, None, expand, wait).await
+}
+
+/// A new payment as it was read.
+struct Read {
+    draft: Draft,
+    named: Option<Named>,
+    expand: Expand,
 }
 
 /// Reads a new payment. The body is gone when this returns: the answer may take long, and many wait at once.
-fn read_draft(
-    state: &WebState,
-    request: &HttpRequest,
-    body: Body,
-    kind: KindName,
-) -> Result<(Draft, Expand), ApiError> {
+fn read_draft(state: &WebState, request: &HttpRequest, body: Body, kind: KindName) -> Result<Read, ApiError> {
     let body = body::bytes(body)?;
     let mut params = body::params(request, &body)?;
     if kind == KindName::Charge {
         cards_only(&mut params)?;
     }
+    intake::check_params(&params, &state.rules)?;
+    let attempt = if kind == KindName::Charge { Attempt::read(&mut params)? } else { Attempt::default() };
     let mut draft = Draft::read(&mut params, kind, &context(state))?;
     let expand = expand(&mut params, "")?;
     finish(&params)?;
+    if !draft.confirms() {
+        attempt.must_wait()?;
+    }
+    if attempt.detail.billing.is_some() && !draft.brings_card() {
+        return Err(InputError::missing("payment_method_data[type]").into());
+    }
+    let named = attempt.detail.named();
+    draft.present(attempt.presented.naming(named.as_ref().map_or(0, |(id, _)| *id)));
     if let Some(key) = key_of(request)? {
         draft.key = Some(key);
     }
-    Ok((draft, expand))
+    Ok(Read { draft, named, expand })
 }
 
 /// Cards are all there is, so these may say so and change nothing.
@@ -168,12 +187,15 @@ pub async fn operate(
     id: &str,
     verb: Verb,
 ) -> Result<HttpResponse, ApiError> {
-    let (draft, expand) = read_operation(state, request, body, verb)?;
+    let (mut draft, attempt, expand) = read_operation(state, request, body, verb)?;
     let payment = payment_id(id, "payment_intent", &["pi_"])?;
+    if attempt != Attempt::default() {
+        present(state, caller, (payment, id), attempt, &mut draft).await?;
+    }
     let command = Command::Operate(draft.into_command(payment, caller.account));
     let wait = Wait::of(request, state);
     let outcome = outcome::execute(state, command, wait).await?;
-    render(state, &outcome, Some(verb), expand, wait)
+    render(state, &outcome, Some(verb), expand, wait).await
 }
 
 /// Reads an operation; as [`read_draft`], it keeps nothing of the body.
@@ -182,13 +204,38 @@ fn read_operation(
     request: &HttpRequest,
     body: Body,
     verb: Verb,
-) -> Result<(OperationDraft, Expand), ApiError> {
+) -> Result<(OperationDraft, Attempt, Expand), ApiError> {
     let body = body::bytes(body)?;
     let mut params = body::params(request, &body)?;
+    if verb == Verb::Confirm {
+        cards_only(&mut params)?;
+    }
+    intake::check_params(&params, &state.rules)?;
+    let attempt = if verb == Verb::Confirm { Attempt::read(&mut params)? } else { Attempt::default() };
     let draft = OperationDraft::read(&mut params, verb, "amount_to_capture", &context(state))?;
     let expand = expand(&mut params, "")?;
     finish(&params)?;
-    Ok((with_key(draft, request)?, expand))
+    Ok((with_key(draft, request)?, attempt, expand))
+}
+
+/// Adds what a confirmation says beside the card. Without a new card the billing details of the one before stay.
+async fn present(
+    state: &WebState,
+    caller: ApiCaller,
+    (payment, shown): (PaymentId, &str),
+    attempt: Attempt,
+    draft: &mut OperationDraft,
+) -> Result<(), ApiError> {
+    let before = state.own_payment(caller.account, payment, "payment_intent", shown).await?;
+    let mut detail = attempt.detail;
+    if detail.billing.is_none() && !draft.brings_card() {
+        let kept = Attempts::of(state.store.as_ref(), &[&before]).await?;
+        detail.billing = kept.get(&before).and_then(|detail| detail.billing.clone());
+    }
+    let named = detail.named();
+    details::keep(state.store.as_ref(), payment, named.as_ref()).await?;
+    draft.present(attempt.presented.naming(named.map_or(0, |(id, _)| id)));
+    Ok(())
 }
 
 /// The key from the header put into a draft, for refunds.
@@ -230,14 +277,15 @@ fn mark_replayed(response: &mut HttpResponseBuilder, outcome: &Outcome) {
 }
 
 /// The answer of a payment: the object, or the decline with the object inside.
-fn render(
+async fn render(
     state: &WebState,
     outcome: &Outcome,
     verb: Option<Verb>,
     expand: Expand,
     wait: Wait,
 ) -> Result<HttpResponse, ApiError> {
-    let object = Rendered::of(&outcome.payment, expand, &state.rules.fingerprint_key);
+    let kept = Attempts::of(state.store.as_ref(), &[&outcome.payment]).await?;
+    let object = Rendered::of(&outcome.payment, expand, state.presenter(), kept.get(&outcome.payment));
     match outcome.settled.then(|| declined(&outcome.payment, verb)).flatten() {
         None => Ok(answer(outcome, wait).json(object)),
         Some(mut error) => {
@@ -278,7 +326,7 @@ fn declined(payment: &Payment, verb: Option<Verb>) -> Option<ApiError> {
                 reason.code(),
                 reason.message(),
             );
-            error.decline_code = (reason.code() == "card_declined").then(|| reason.decline_code());
+            error.decline_code = reason.shows_decline_code().then(|| reason.decline_code());
             error.charge = matches!(payment.submission().kind, Kind::Charge)
                 .then(|| payment.id().with_prefix("ch_").into());
             Some(error)

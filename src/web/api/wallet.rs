@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::list::{self, List};
+use super::list::{self, List, Resource};
 use super::objects::{Expand, Rendered};
 use super::submit;
 use crate::domain::payment::Payment;
@@ -16,18 +16,10 @@ use crate::web::state::WebState;
 type State = web::Data<WebState>;
 type Answer = Result<HttpResponse, ApiError>;
 
-/// What tells the three resources apart.
-struct Resource {
-    name: &'static str,
-    prefix: &'static str,
-    url: &'static str,
-    code: i16,
-}
-
 // The codes are those of `Kind::to_code`; a test compares them.
-const TOPUP: Resource = Resource { name: "topup", prefix: "tu_", url: "/v1/topups", code: 2 };
-const TRANSFER: Resource = Resource { name: "transfer", prefix: "tr_", url: "/v1/transfers", code: 3 };
-const PAYOUT: Resource = Resource { name: "payout", prefix: "po_", url: "/v1/payouts", code: 4 };
+const TOPUP: Resource = Resource { name: "topup", prefix: "tu_", code: 2 };
+const TRANSFER: Resource = Resource { name: "transfer", prefix: "tr_", code: 3 };
+const PAYOUT: Resource = Resource { name: "payout", prefix: "po_", code: 4 };
 
 /// `POST /v1/topups`
 pub async fn topup_create(state: State, caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
@@ -36,7 +28,7 @@ pub async fn topup_create(state: State, caller: ApiCaller, request: HttpRequest,
 
 /// `GET /v1/topups`
 pub async fn topup_list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
-    list(&state, caller, &request, &TOPUP).await
+    list(&state, caller, &request, &TOPUP, "/v1/topups").await
 }
 
 /// `GET /v1/topups/{id}`
@@ -51,7 +43,7 @@ pub async fn transfer_create(state: State, caller: ApiCaller, request: HttpReque
 
 /// `GET /v1/transfers`
 pub async fn transfer_list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
-    list(&state, caller, &request, &TRANSFER).await
+    list(&state, caller, &request, &TRANSFER, "/v1/transfers").await
 }
 
 /// `GET /v1/transfers/{id}`
@@ -66,7 +58,7 @@ pub async fn payout_create(state: State, caller: ApiCaller, request: HttpRequest
 
 /// `GET /v1/payouts`
 pub async fn payout_list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
-    list(&state, caller, &request, &PAYOUT).await
+    list(&state, caller, &request, &PAYOUT, "/v1/payouts").await
 }
 
 /// `GET /v1/payouts/{id}`
@@ -74,13 +66,19 @@ pub async fn payout_retrieve(state: State, caller: ApiCaller, id: web::Path<Stri
     retrieve(&state, caller, &id, &PAYOUT).await
 }
 
-async fn list(state: &WebState, caller: ApiCaller, request: &HttpRequest, resource: &Resource) -> Answer {
+async fn list(
+    state: &WebState,
+    caller: ApiCaller,
+    request: &HttpRequest,
+    resource: &Resource,
+    url: &'static str,
+) -> Answer {
     let mut params = body::query(request)?;
-    let filter = list::filter(&mut params, resource.code)?;
+    let asked = list::asked(&mut params, resource)?;
     submit::finish(&params)?;
-    let (payments, has_more) = list::page(state, caller.account, filter).await?;
+    let (payments, has_more) = list::page(state, caller.account, asked).await?;
     let data = payments.iter().map(|payment| object(state, payment)).collect();
-    Ok(HttpResponse::Ok().json(List::new(data, has_more, resource.url)))
+    Ok(HttpResponse::Ok().json(List::new(data, has_more, url)))
 }
 
 async fn retrieve(state: &WebState, caller: ApiCaller, id: &str, resource: &Resource) -> Answer {
@@ -93,24 +91,26 @@ async fn retrieve(state: &WebState, caller: ApiCaller, id: &str, resource: &Reso
 }
 
 fn object(state: &WebState, payment: &Payment) -> Rendered {
-    Rendered::of(payment, Expand::default(), &state.rules.fingerprint_key)
+    Rendered::of(payment, Expand::default(), state.presenter(), None)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::submission::{BankAccount, Kind};
+    use crate::web::api::objects::resource_name;
 
     #[test]
     fn codes_are_those_of_the_domain() {
         let payee = crate::domain::ids::AccountId::generate();
         for (kind, resource) in [
+            (Kind::Charge, list::PAYMENT_INTENTS),
             (Kind::TopUp, TOPUP),
             (Kind::Transfer { payee }, TRANSFER),
             (Kind::Payout { bank: BankAccount::Valid }, PAYOUT),
         ] {
             assert_eq!(
-                (kind.to_code(), kind.id_prefix(), kind.as_str()),
+                (kind.to_code(), kind.id_prefix(), resource_name(kind)),
                 (resource.code, resource.prefix, resource.name)
             );
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use actix_web::http::StatusCode;
 use tokio::time::timeout;
 
 use super::rows::{Batches, Read, Row};
@@ -14,7 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::handle::Reply;
 use crate::engine::{Done, EngineError};
 use crate::store::{ImportRecord, ImportRow, ImportState, RowFault, StoreResult};
-use crate::web::error::{ApiError, InputError};
+use crate::web::error::{ApiError, ErrorType, InputError};
 use crate::web::payees;
 use crate::web::state::WebState;
 
@@ -162,7 +163,7 @@ async fn outcome(state: &WebState, handed: Handed) -> Became {
                 None | Some("idempotency_key") => "key",
                 Some(param) => param,
             };
-            let message = if column == "key" && error.status.as_u16() == 400 && is_other_row(&error) {
+            let message = if column == "key" && is_other_row(&error) {
                 "Another row was submitted under this key before, and it was not the same.".into()
             } else {
                 error.message.clone()
@@ -174,7 +175,7 @@ async fn outcome(state: &WebState, handed: Handed) -> Became {
 }
 
 fn is_other_row(error: &ApiError) -> bool {
-    error.code == Some("idempotency_key_in_use")
+    error.kind == ErrorType::IdempotencyError && error.status == StatusCode::BAD_REQUEST
 }
 
 /// Waits for the answer, and asks again while the store is away. It may have been done the first time.

@@ -37,7 +37,13 @@ impl Canonical {
         let form = card.map(|card| {
             let expiry = u32::from(card.exp_year) * 100 + u32::from(card.exp_month);
             let head = [card.code.to_be_bytes(), [u8::from(card.cvc_sent), 0]].concat();
-            [head.as_slice(), &expiry.to_be_bytes(), &card.fingerprint.to_be_bytes()].concat()
+            let plain = [head.as_slice(), &expiry.to_be_bytes(), &card.fingerprint.to_be_bytes()].concat();
+            // Nothing said leaves the form what it was before there was something to say.
+            if card.presented.is_empty() {
+                plain
+            } else {
+                [plain, card.presented.to_bytes().to_vec()].concat()
+            }
         });
         self.optional(form)
     }

@@ -10,12 +10,13 @@ mod text;
 pub use canonical::Canonical;
 pub use card::{card_of, year_month};
 pub use operation::{OperationDraft, Verb};
-pub use text::check_text;
+pub use text::{check_params, check_text};
 
 use super::error::InputError;
 use super::params::Params;
 use crate::accounts::Email;
-use crate::domain::card::Card;
+use crate::domain::amounts::{self, AmountProblem};
+use crate::domain::card::{Card, Presented};
 use crate::domain::command::{IdempotencyKey, SubmitPayment};
 use crate::domain::currency::Currency;
 use crate::domain::idempotency::{KeySecret, RequestKey};
@@ -139,9 +140,13 @@ impl Draft {
     /// # Errors
     /// [`InputError`] names the parameter at fault.
     pub fn read(params: &mut Params<'_>, kind: KindName, context: &Context<'_>) -> Result<Self, InputError> {
-        let amount = amount(params)?;
+        let amount = amount(params, kind)?;
         let card = if kind.needs_card() { card_of(params, context)? } else { None };
         text::check_params(params, context.rules)?;
+        if kind.needs_card() {
+            // A rule of those who take cards, not of the domain: wallets move any amount.
+            amounts::check_charge(amount).map_err(wrong_amount)?;
+        }
         let destination = if kind == KindName::Transfer { Some(destination(params)?) } else { None };
         let bank = if kind == KindName::Payout { bank(params)? } else { BankAccount::Valid };
         let (capture, confirm) = match kind {
@@ -172,6 +177,23 @@ impl Draft {
             key_secret: context.rules.key_secret,
             created_at: context.now,
         })
+    }
+
+    /// Whether it goes at once.
+    #[must_use]
+    pub const fn confirms(&self) -> bool {
+        self.confirm
+    }
+
+    /// Whether it brings a card.
+    #[must_use]
+    pub const fn brings_card(&self) -> bool {
+        self.card.is_some()
+    }
+
+    /// Says what is known of the attempt beside the card.
+    pub fn present(&mut self, presented: Presented) {
+        self.card = self.card.map(|card| card.presented_again(presented));
     }
 
     /// The command, for this owner. `payee` is whom [`Self::destination`] names.
@@ -246,7 +268,7 @@ fn draw_key(id: PaymentId) -> u64 {
     id.as_bytes().iter().rev().take(8).fold(0, |value, byte| (value << 8) | u64::from(*byte))
 }
 
-fn amount(params: &mut Params<'_>) -> Result<Money, InputError> {
+fn amount(params: &mut Params<'_>, kind: KindName) -> Result<Money, InputError> {
     let amount_minor = params.integer("amount")?.ok_or_else(|| InputError::missing("amount"))?;
     let currency = params.text("currency")?.ok_or_else(|| InputError::missing("currency"))?;
     let currency: Currency = currency.parse().map_err(|_| {
@@ -256,18 +278,17 @@ fn amount(params: &mut Params<'_>) -> Result<Money, InputError> {
             "Invalid currency: use a three-letter ISO 4217 code such as eur.",
         )
     })?;
-    // The bounds are rules of the domain too; told here, they cost the writer nothing.
-    match amount_minor {
-        ..=0 => {
-            let message = "Invalid positive integer: this value must be greater than or equal to 1.";
-            Err(InputError::new("amount", "parameter_invalid_integer", message))
-        }
-        1..=crate::domain::money::AMOUNT_MAX_MINOR => Ok(Money::new(amount_minor, currency)),
-        _ => {
-            let max = Money::new(crate::domain::money::AMOUNT_MAX_MINOR, currency);
-            Err(InputError::new("amount", "amount_too_large", format!("Amount must be no more than {max}.")))
-        }
-    }
+    let amount = Money::new(amount_minor, currency);
+    // Bounds are rules of the domain too; told here, they cost the writer nothing.
+    let checked = match kind {
+        KindName::Charge | KindName::TopUp | KindName::Transfer => amounts::check(amount),
+        KindName::Payout => amounts::check_payout(amount),
+    };
+    checked.map(|()| amount).map_err(wrong_amount)
+}
+
+fn wrong_amount(problem: AmountProblem) -> InputError {
+    InputError::new("amount", problem.code(), problem.to_string())
 }
 
 fn destination(params: &mut Params<'_>) -> Result<Destination, InputError> {
@@ -340,7 +361,11 @@ pub fn run(params: &mut Params<'_>) -> Result<Option<String>, InputError> {
     }
 }
 
-fn metadata(params: &mut Params<'_>) -> Result<Vec<(String, String)>, InputError> {
+/// Reads `metadata`.
+///
+/// # Errors
+/// Past the bounds.
+pub fn metadata(params: &mut Params<'_>) -> Result<Vec<(String, String)>, InputError> {
     let mut pairs = params.map("metadata")?;
     let invalid = |message: String| Err(InputError::new("metadata", "metadata_invalid", message));
     if pairs.len() > METADATA_KEYS_MAX {

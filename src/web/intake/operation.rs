@@ -1,7 +1,7 @@
 //! Operations on an existing payment.
 
 use super::{Canonical, Context, card_of, idempotency_key, text};
-use crate::domain::card::Card;
+use crate::domain::card::{Card, Presented};
 use crate::domain::command::{Action, IdempotencyKey, OperatePayment};
 use crate::domain::event::CancelReason;
 use crate::domain::idempotency::{KeySecret, RequestKey};
@@ -46,6 +46,8 @@ impl Verb {
 #[derive(Debug, Clone)]
 pub struct OperationDraft {
     action: Action,
+    /// What else belongs to the request's form.
+    extra: Vec<u8>,
     /// What the caller names the request by: read from the parameters, or set by an entrance with keys of its own.
     pub key: Option<RequestKey>,
     key_secret: KeySecret,
@@ -63,7 +65,9 @@ impl OperationDraft {
         context: &Context<'_>,
     ) -> Result<Self, InputError> {
         let action = match verb {
-            Verb::Confirm => Action::Confirm { card: card_of(params, context)? },
+            Verb::Confirm => {
+                Action::Confirm { card: card_of(params, context)?, presented: Presented::default() }
+            }
             Verb::Capture => Action::Capture { amount_minor: amount_minor(params, amount)? },
             Verb::Cancel => Action::Cancel { reason: cancel_reason(params)? },
             Verb::Refund => {
@@ -76,15 +80,49 @@ impl OperationDraft {
         };
         text::check_params(params, context.rules)?;
         let key = params.text("idempotency_key")?.map(|raw| idempotency_key(&raw)).transpose()?;
-        Ok(Self { action, key, key_secret: context.rules.key_secret })
+        Ok(Self { action, extra: Vec::new(), key, key_secret: context.rules.key_secret })
+    }
+
+    /// Says what is known of a confirmed attempt beside the card. Nothing for other operations.
+    pub fn present(&mut self, with: Presented) {
+        if let Action::Confirm { presented, .. } = &mut self.action {
+            *presented = with;
+        }
+    }
+
+    /// Whether it is a confirmation that brings a card.
+    #[must_use]
+    pub const fn brings_card(&self) -> bool {
+        matches!(self.action, Action::Confirm { card: Some(_), .. })
+    }
+
+    /// The id of the refund it makes.
+    #[must_use]
+    pub const fn refund(&self) -> Option<RefundId> {
+        match self.action {
+            Action::Refund { refund, .. } => Some(refund),
+            Action::Confirm { .. }
+            | Action::Capture { .. }
+            | Action::Cancel { .. }
+            | Action::CompleteAction { .. }
+            | Action::Replay => None,
+        }
+    }
+
+    /// Adds what else was asked for, so that the same key with something else is noticed.
+    #[must_use]
+    pub fn asking_also(mut self, extra: Vec<u8>) -> Self {
+        self.extra = extra;
+        self
     }
 
     /// The command: this on that payment, as asked by `actor`.
     #[must_use]
     pub fn into_command(self, payment: PaymentId, actor: AccountId) -> OperatePayment {
         let action = self.action;
-        let reduced = |key| IdempotencyKey::new(&key, &canonical(payment, &action), &self.key_secret);
-        let idempotency = self.key.map(reduced);
+        let mut form = canonical(payment, &action);
+        form.extend_from_slice(&self.extra);
+        let idempotency = self.key.map(|key| IdempotencyKey::new(&key, &form, &self.key_secret));
         OperatePayment { payment, actor, action, idempotency }
     }
 }
@@ -102,7 +140,7 @@ fn amount_minor(params: &mut Params<'_>, name: &str) -> Result<Option<i64>, Inpu
 fn cancel_reason(params: &mut Params<'_>) -> Result<CancelReason, InputError> {
     let name = if params.has("reason") { "reason" } else { "cancellation_reason" };
     match params.text(name)? {
-        None => Ok(CancelReason::RequestedByCustomer),
+        None => Ok(CancelReason::NotGiven),
         Some(text) => CancelReason::parse(&text).ok_or_else(|| {
             let message = "Invalid cancellation reason: must be one of duplicate, fraudulent, requested_by_customer or abandoned.";
             InputError::new(name, "parameter_invalid_enum", message)
@@ -116,7 +154,11 @@ fn canonical(payment: PaymentId, action: &Action) -> Vec<u8> {
     let card = |form: Canonical, card: &Option<Card>| form.card(card.as_ref());
     let form = Canonical::default().field("operate").field(payment.as_bytes());
     match action {
-        Action::Confirm { card: with } => card(form.field("confirm"), with),
+        Action::Confirm { card: with, presented } => {
+            let form = card(form.field("confirm"), with);
+            // Nothing said leaves the form what it was before there was something to say.
+            if presented.is_empty() { form } else { form.field(presented.to_bytes()) }
+        }
         Action::Capture { amount_minor } => form.field("capture").optional(amount(amount_minor)),
         Action::Cancel { reason } => form.field("cancel").field(reason.as_str()),
         Action::Refund { amount_minor, .. } => form.field("refund").optional(amount(amount_minor)),

@@ -18,8 +18,12 @@ const NOT_KEPT: [&str; 8] = [
     "bank_account",
 ];
 
-/// Refuses parameters in which a card number stands.
-pub(super) fn check_params(params: &Params<'_>, rules: &Rules) -> Result<(), InputError> {
+/// Refuses parameters in which a card number stands. Whoever takes some before a draft is read, which looks through the
+/// rest, asks first.
+///
+/// # Errors
+/// Names the parameter.
+pub fn check_params(params: &Params<'_>, rules: &Rules) -> Result<(), InputError> {
     if !rules.refuse_card_numbers {
         return Ok(());
     }

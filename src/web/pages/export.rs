@@ -52,7 +52,7 @@ pub const COLUMNS: [&str; 22] = [
 /// `GET /payments.csv?q=…`.
 pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedIn) -> PageResult {
     let fields = Fields::of_query(&request);
-    let query = Query::parse(fields.get("q")).map_err(ApiError::from)?;
+    let query = Query::parse_as_typed(fields.get("q")).map_err(ApiError::from)?;
     let place = match query.is_everything() {
         true => Place::Store(None),
         false => Place::Index(query, None),

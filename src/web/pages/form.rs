@@ -1,8 +1,9 @@
 //! The form that makes a payment: four verbs, test cards in groups. Pure; it submits over the socket where there is
 //! JavaScript, and as a plain form where there is none.
 
-use crate::domain::card::{Behaviour, TEST_CARDS, TestCard};
+use crate::domain::card::{Check, Funding, Risk};
 use crate::domain::submission::BankAccount;
+use crate::domain::test_cards::{Behaviour, Later, SetUp, TestCard};
 
 /// A group of test cards.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,19 +179,20 @@ impl PayForm {
     }
 }
 
-const GROUPS: [&str; 5] = [
+const GROUPS: [&str; 7] = [
     "Success",
     "Decline",
+    "Risk and checks",
     "3-D Secure",
     "Later trouble (not simulated yet: they succeed)",
     "Technical trouble",
+    "Success, by country",
 ];
 
 fn groups(chosen: &str) -> Vec<CardGroup> {
     let group = |label: &'static str| CardGroup {
         label,
-        cards: TEST_CARDS
-            .iter()
+        cards: TestCard::all()
             .filter(|card| group_and_words(card).0 == label)
             .map(|card| choice(card, chosen))
             .collect(),
@@ -199,7 +201,7 @@ fn groups(chosen: &str) -> Vec<CardGroup> {
 }
 
 fn choice(card: &TestCard, chosen: &str) -> CardChoice {
-    let token = format!("pm_card_{}", card.token);
+    let token = format!("pm_card_{}", card.token());
     let (_, does) = group_and_words(card);
     let number = spaced(card.number);
     let label = if number.is_empty() { does.clone() } else { format!("{number} · {does}") };
@@ -218,41 +220,77 @@ fn spaced(number: &str) -> String {
 }
 
 fn group_and_words(card: &TestCard) -> (&'static str, String) {
-    use crate::domain::card::Later;
-    let [success, decline, secure, later, technical] = GROUPS;
-    let debit = if card.debit { " debit" } else { "" };
+    let [success, decline, risk, secure, later, technical, countries] = GROUPS;
+    let funding = if card.funding == Funding::Credit { "" } else { card.funding.as_str() };
+    let network = format!("{} {funding}", card.brand.label());
+    let network = network.trim_end();
+    if card.is_by_country() {
+        return (countries, format!("{}, {network}", card.country));
+    }
     match card.behaviour {
-        Behaviour::Succeed => (success, format!("{}{debit}, succeeds", card.brand.label())),
+        Behaviour::Succeed if card.is_about_risk() => (risk, risk_words(card)),
+        Behaviour::Succeed => (success, format!("{network}, succeeds")),
         Behaviour::Decline(reason) => (decline, reason.words().to_owned()),
         Behaviour::DeclineIfCvc => (decline, "wrong security code".to_owned()),
-        Behaviour::AttachThenDecline => (decline, "attaches, then declines".to_owned()),
+        Behaviour::AttachThenDecline(reason) => (decline, format!("attaches, then: {}", reason.words())),
         Behaviour::Blocked => (decline, "blocked as fraudulent".to_owned()),
-        Behaviour::ThreeDSecure { then: None, unless_set_up: true } => {
-            (secure, "asks, unless set up before".to_owned())
-        }
-        Behaviour::ThreeDSecure { then: None, unless_set_up: false } => (secure, "always asks".to_owned()),
         Behaviour::ThreeDSecure { then: Some(reason), .. } => {
             (secure, format!("asks, then: {}", reason.words()))
         }
-        Behaviour::ThreeDSecureLookupError => (secure, "lookup breaks".to_owned()),
-        Behaviour::SucceedThen(then) => {
-            let words = match then {
-                Later::DisputeFraudulent => "disputed as fraudulent",
-                Later::DisputeNotReceived => "disputed: not received",
-                Later::Inquiry => "inquiry follows",
-                Later::FraudWarning => "early fraud warning",
-                Later::RefundPending => "refunds arrive late",
-                Later::RefundFails => "refunds fail later",
-                Later::InstantFunds => "funds at once",
+        Behaviour::ThreeDSecure { then: None, set_up } => {
+            let words = match set_up {
+                SetUp::NoMatter => "always asks",
+                SetUp::Spares => "asks, unless set up before",
+                SetUp::Done => "asks, but not off session",
             };
-            (later, words.to_owned())
+            (secure, words.to_owned())
         }
+        Behaviour::ThreeDSecureLookupError => (secure, "lookup breaks".to_owned()),
+        Behaviour::ThreeDSecureOnRequest { breaks } => {
+            (secure, if breaks { "only on request, then breaks" } else { "only on request" }.to_owned())
+        }
+        Behaviour::Frictionless => (secure, "authenticates without asking".to_owned()),
+        Behaviour::SucceedThen(then) => (later, later_words(then).to_owned()),
         Behaviour::TechnicalErrors(u16::MAX) => {
             (technical, "Acquirer always breaks: failed, then parked".to_owned())
         }
         Behaviour::TechnicalErrors(times) => {
             (technical, format!("Acquirer breaks {times} times, then succeeds"))
         }
+    }
+}
+
+fn risk_words(card: &TestCard) -> String {
+    let fails = |check: Check, what: &'static str| match check {
+        Check::Pass => None,
+        Check::Fail => Some(format!("{what} is wrong")),
+        Check::Unavailable => Some(format!("{what} is not checked")),
+    };
+    let risk = (card.risk != Risk::Normal).then(|| format!("{} risk", card.risk.as_str()));
+    let checks = card.checks;
+    let checks = [
+        fails(checks.cvc, "security code"),
+        fails(checks.line1, "address"),
+        fails(checks.postal, "postal code"),
+    ];
+    let words: Vec<String> = risk.into_iter().chain(checks.into_iter().flatten()).collect();
+    if words.is_empty() { "asks nothing here, succeeds".to_owned() } else { words.join(", ") }
+}
+
+const fn later_words(then: Later) -> &'static str {
+    match then {
+        Later::DisputeFraudulent => "disputed as fraudulent",
+        Later::DisputeNotReceived => "disputed: not received",
+        Later::MultipleDisputes => "disputed several times",
+        Later::CompellingEvidenceDispute => "disputed, Compelling Evidence 3.0",
+        Later::ComplianceDispute => "disputed: compliance",
+        Later::SmartDispute => "disputed, answered automatically",
+        Later::DisputePrevented => "dispute prevented",
+        Later::Inquiry => "inquiry follows",
+        Later::FraudWarning => "early fraud warning",
+        Later::RefundPending => "refunds arrive late",
+        Later::RefundFails => "refunds fail later",
+        Later::InstantFunds => "funds at once",
     }
 }
 
@@ -264,7 +302,7 @@ mod tests {
     fn every_card_is_offered_once_and_the_first_is_chosen() {
         let form = PayForm::new(PayFormInput::first(), "key".to_owned(), None);
         let cards: Vec<_> = form.groups.iter().flat_map(|group| &group.cards).collect();
-        assert_eq!(cards.len(), TEST_CARDS.len());
+        assert_eq!(cards.len(), TestCard::all().count());
         assert_eq!(cards.iter().filter(|card| card.chosen).count(), 1);
         assert_eq!(cards[0].label, "4242 4242 4242 4242 · Visa, succeeds");
     }

@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod assets;
+pub mod cardholder;
 pub mod curve;
 pub mod error_page;
 pub mod errors;
@@ -58,6 +59,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .route("/home/live", web::get().to(home::show_live))
         .route("/pay", web::get().to(pay::show))
         .route("/pay", web::post().to(pay::pay))
+        .route("/3ds/{secret}", web::get().to(cardholder::show))
+        .route("/3ds/{secret}", web::post().to(cardholder::answer))
         .route("/payments.csv", web::get().to(export::show))
         .route("/payments", web::get().to(payments_handlers::show))
         .route("/payments", web::post().to(home::pay))

@@ -29,7 +29,7 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
     let fields = Fields::of_query(&request);
     let text = fields.get("q").trim();
     let mut page = blank(handle::frame(&state, &who, "Payments", Nav::Payments), text);
-    let query = match Query::parse(text) {
+    let query = match Query::parse_as_typed(text) {
         Ok(query) => query,
         Err(error) => {
             page.error = Some(error_of(text, &error));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::row::Names;
-use crate::domain::card::{Card, TestCard};
+use crate::domain::card::{Card, Presented};
 use crate::domain::currency::Currency;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
@@ -12,6 +12,7 @@ use crate::domain::ledger::effect;
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
+use crate::domain::test_cards::TestCard;
 use crate::domain::time::Timestamp;
 use crate::store::MovementRecord;
 
@@ -38,7 +39,14 @@ pub fn at_us(us: i64) -> Timestamp {
 
 fn card(number: &str) -> Card {
     let code = TestCard::by_number(number).expect("a test card").code;
-    Card { code, exp_month: 12, exp_year: 2030, cvc_sent: true, fingerprint: 7 }
+    Card {
+        code,
+        exp_month: 12,
+        exp_year: 2030,
+        cvc_sent: true,
+        fingerprint: 7,
+        presented: Presented::default(),
+    }
 }
 
 /// A payment with this history; each event at so many microseconds.

@@ -84,4 +84,19 @@ mod tests {
             assert!(script.contains(&entry), "format.js has another word: {entry}");
         }
     }
+
+    #[test]
+    fn the_words_are_understood_by_search() {
+        use crate::search::Query;
+        use crate::search::query::{Filter, TermField};
+        for status in Status::ALL {
+            let query = format!("status:\"{}\"", word(status));
+            let found = Query::parse_as_typed(&query).expect(&query);
+            let one = Filter::All(vec![Filter::term(TermField::Status, status.as_str())]);
+            // `processing` is the dialect's word for more than one.
+            if status != Status::Processing {
+                assert_eq!(found.filter(), &one, "{query}");
+            }
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! The objects of the dialect, made from the aggregate. Pure: the same payment at the same version renders the same,
 //! which is what replayed answers rest on.
 
+mod charge;
+mod method;
 mod payment_intent;
 mod refund;
 mod wallet;
@@ -8,12 +10,38 @@ mod wallet;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use super::details::AttemptDetail;
 use crate::domain::event::Recorded;
 use crate::domain::payment::Payment;
 use crate::domain::submission::Kind;
-pub use payment_intent::{Charge, Expand, PaymentIntent, PaymentMethod};
+pub use payment_intent::{Expand, PaymentIntent, client_secret};
 pub use refund::RefundObject;
 pub use wallet::{Payout, TopUp, Transfer};
+
+/// What rendering needs to know of the installation.
+#[derive(Debug, Clone, Copy)]
+pub struct Presenter<'a> {
+    /// The key from which secrets of payment intents are made.
+    pub secret_key: &'a [u8; 32],
+    /// The address under which browsers reach the server, without a slash at its end.
+    pub base_url: &'a str,
+}
+
+/// An id, or the object itself.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Expandable<T> {
+    /// The id.
+    Id(String),
+    /// The object.
+    Object(Box<T>),
+}
+
+impl<T> Expandable<T> {
+    fn new(expand: bool, id: String, object: impl FnOnce() -> T) -> Self {
+        if expand { Self::Object(Box::new(object())) } else { Self::Id(id) }
+    }
+}
 
 /// Key–value pairs as a JSON object, in their order.
 #[derive(Debug, Clone, Default)]
@@ -93,9 +121,16 @@ pub enum Rendered {
 impl Rendered {
     /// The object of this payment.
     #[must_use]
-    pub fn of(payment: &Payment, expand: Expand, secret_key: &[u8; 32]) -> Self {
+    pub fn of(
+        payment: &Payment,
+        expand: Expand,
+        presenter: Presenter<'_>,
+        detail: Option<&AttemptDetail>,
+    ) -> Self {
         match payment.submission().kind {
-            Kind::Charge => Self::PaymentIntent(Box::new(PaymentIntent::of(payment, expand, secret_key))),
+            Kind::Charge => {
+                Self::PaymentIntent(Box::new(PaymentIntent::of(payment, expand, presenter, detail)))
+            }
             Kind::TopUp => Self::TopUp(Box::new(TopUp::of(payment))),
             Kind::Transfer { payee } => Self::Transfer(Box::new(Transfer::of(payment, payee))),
             Kind::Payout { bank } => Self::Payout(Box::new(Payout::of(payment, bank))),

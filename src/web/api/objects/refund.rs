@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Metadata;
 use crate::domain::payment::{Payment, Refund, RefundStatus};
+use crate::web::api::details::RefundDetail;
 
 /// A refund.
 #[derive(Debug, Clone, Serialize)]
@@ -18,14 +19,14 @@ pub struct RefundObject {
     failure_reason: Option<&'static str>,
     metadata: Metadata,
     payment_intent: String,
-    reason: Option<&'static str>,
+    reason: Option<String>,
     status: &'static str,
 }
 
 impl RefundObject {
     /// The object of this refund of that payment.
     #[must_use]
-    pub fn of(payment: &Payment, refund: &Refund) -> Self {
+    pub fn of(payment: &Payment, refund: &Refund, detail: Option<&RefundDetail>) -> Self {
         Self {
             id: refund.id.to_string(),
             object: "refund",
@@ -37,9 +38,9 @@ impl RefundObject {
                 RefundStatus::Failed(_) => Some("expired_or_canceled_card"),
                 RefundStatus::Pending | RefundStatus::Succeeded => None,
             },
-            metadata: Metadata::default(),
+            metadata: Metadata(detail.map(|detail| detail.metadata.clone()).unwrap_or_default()),
             payment_intent: payment.submission().public_id(),
-            reason: None,
+            reason: detail.and_then(|detail| detail.reason.clone()),
             status: refund.status.as_str(),
         }
     }

@@ -14,6 +14,7 @@ use crate::domain::status::Status;
 use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
 use crate::feed::live::{Row, Viewer};
+use crate::web::api::details::Attempts;
 use crate::web::api::objects::{Expand, Rendered};
 use crate::web::body::Body;
 use crate::web::error::ApiError;
@@ -56,7 +57,8 @@ async fn page(
     let mut layout = handle::frame(state, who, &format!("{} {}", view.kind, view.amount), Nav::Payments)
         .with_notice(notice);
     layout.refresh_s = view.under_way.then_some(REFRESH_S);
-    let object = Rendered::of(payment, Expand::default(), &state.rules.fingerprint_key);
+    let kept = Attempts::of(state.store.as_ref(), &[payment]).await?;
+    let object = Rendered::of(payment, Expand::default(), state.presenter(), kept.get(payment));
     let own = payment.owner() == who.account;
     let raw_json =
         if own { serde_json::to_string_pretty(&object).unwrap_or_default() } else { String::new() };

@@ -117,7 +117,7 @@ fn declined(payment: &Payment) -> String {
 
 fn canceled(reason: Option<CancelReason>) -> String {
     let why = match reason {
-        None => "",
+        None | Some(CancelReason::NotGiven) => "",
         Some(CancelReason::Duplicate) => ", as a duplicate",
         Some(CancelReason::Fraudulent) => ", as fraudulent",
         Some(CancelReason::RequestedByCustomer) => ", as the customer asked",

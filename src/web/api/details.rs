@@ -1,0 +1,190 @@
+//! What belongs to one attempt of a payment or to a refund and is kept beside them: billing details and the address to
+//! return to; a refund's reason and metadata.
+//!
+//! A detail is written before the command that names it, under a name made from its contents, so that what was answered
+//! is there and a request sent again finds its own.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::{PaymentId, RefundId};
+use crate::domain::payment::Payment;
+use crate::store::{DetailRecord, Store, StoreError, StoreResult};
+
+/// A cardholder's address.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Address {
+    /// Town.
+    pub city: Option<String>,
+    /// Country, two letters.
+    pub country: Option<String>,
+    /// Street and number.
+    pub line1: Option<String>,
+    /// The rest of it.
+    pub line2: Option<String>,
+    /// Postal code.
+    pub postal_code: Option<String>,
+    /// State, county, province.
+    pub state: Option<String>,
+}
+
+/// Whom a card belongs to, as the dialect shows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BillingDetails {
+    /// Where they live.
+    pub address: Address,
+    /// Their e-mail address.
+    pub email: Option<String>,
+    /// Their name.
+    pub name: Option<String>,
+    /// Their telephone number.
+    pub phone: Option<String>,
+    /// Always none here.
+    #[serde(skip_deserializing)]
+    pub tax_id: Option<String>,
+}
+
+/// What belongs to one attempt.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AttemptDetail {
+    /// Where the cardholder goes after 3-D Secure.
+    pub return_url: Option<String>,
+    /// Whom the card belongs to.
+    pub billing: Option<BillingDetails>,
+}
+
+/// A detail's name and its stored form.
+pub type Named = (u64, Vec<u8>);
+
+impl AttemptDetail {
+    /// Its name and its stored form; `None` where there is nothing to keep. Zero names nothing.
+    pub fn named(&self) -> Option<Named> {
+        if *self == Self::default() {
+            return None;
+        }
+        let body = serde_json::to_vec(self).unwrap_or_default();
+        let hash = blake3::hash(&body);
+        let id = hash.as_bytes().iter().take(8).fold(0, |id: u64, byte| (id << 8) | u64::from(*byte));
+        Some((id.max(1), body))
+    }
+}
+
+/// What belongs to a refund.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RefundDetail {
+    /// Why, in the dialect's word.
+    pub reason: Option<String>,
+    /// Key–value pairs in their order.
+    pub metadata: Vec<(String, String)>,
+}
+
+impl RefundDetail {
+    /// What it adds to the form of a request; nothing if there is nothing.
+    #[must_use]
+    pub fn asked(&self) -> Vec<u8> {
+        if *self == Self::default() { Vec::new() } else { serde_json::to_vec(self).unwrap_or_default() }
+    }
+}
+
+/// The name of a refund's one detail.
+const OF_REFUND: u64 = 0;
+
+/// Keeps what belongs to an attempt of a payment.
+///
+/// # Errors
+/// The store's.
+pub async fn keep(store: &dyn Store, payment: PaymentId, named: Option<&Named>) -> StoreResult<()> {
+    match named {
+        Some((id, body)) => store.detail_put(*payment.as_bytes(), *id, body).await,
+        None => Ok(()),
+    }
+}
+
+/// Keeps what belongs to a refund.
+///
+/// # Errors
+/// The store's.
+pub async fn keep_refund(store: &dyn Store, refund: RefundId, detail: &RefundDetail) -> StoreResult<()> {
+    if *detail == RefundDetail::default() {
+        return Ok(());
+    }
+    let body = serde_json::to_vec(detail).unwrap_or_default();
+    store.detail_put(*refund.as_bytes(), OF_REFUND, &body).await
+}
+
+/// The details of the attempts that some payments show.
+#[derive(Debug, Default)]
+pub struct Attempts(HashMap<(PaymentId, u64), AttemptDetail>);
+
+impl Attempts {
+    /// Reads them. Asks the store only about payments that have one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn of(store: &dyn Store, payments: &[&Payment]) -> StoreResult<Self> {
+        let has = |payment: &&&Payment| name_of(payment).is_some();
+        let subjects: Vec<[u8; 16]> =
+            payments.iter().filter(has).map(|payment| *payment.id().as_bytes()).collect();
+        if subjects.is_empty() {
+            return Ok(Self::default());
+        }
+        let found = store.detail_get(&subjects).await?;
+        let details = found.iter().map(|record| {
+            Ok(((PaymentId::from_bytes(record.subject), record.id), read::<AttemptDetail>(record)?))
+        });
+        details.collect::<StoreResult<_>>().map(Self)
+    }
+
+    /// That of this payment's current attempt.
+    #[must_use]
+    pub fn get(&self, payment: &Payment) -> Option<&AttemptDetail> {
+        self.0.get(&(payment.id(), name_of(payment)?))
+    }
+}
+
+fn name_of(payment: &Payment) -> Option<u64> {
+    payment.state().card.map(|card| card.presented.detail).filter(|id| *id != 0)
+}
+
+/// The details of refunds, by their ids.
+///
+/// # Errors
+/// The store's.
+pub async fn of_refunds(
+    store: &dyn Store,
+    refunds: &[RefundId],
+) -> StoreResult<HashMap<RefundId, RefundDetail>> {
+    if refunds.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let subjects: Vec<[u8; 16]> = refunds.iter().map(|refund| *refund.as_bytes()).collect();
+    let found = store.detail_get(&subjects).await?;
+    found.iter().map(|record| Ok((RefundId::from_bytes(record.subject), read(record)?))).collect()
+}
+
+fn read<T: serde::de::DeserializeOwned>(record: &DetailRecord) -> StoreResult<T> {
+    serde_json::from_slice(&record.body).map_err(|error| StoreError::Damaged(format!("a detail: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_details_have_one_name_and_read_back() {
+        let detail = AttemptDetail {
+            return_url: Some("https://shop.example/done".to_owned()),
+            billing: Some(BillingDetails { name: Some("Ada".to_owned()), ..BillingDetails::default() }),
+        };
+        let (id, body) = detail.named().unwrap();
+        assert_eq!(detail.clone().named().unwrap().0, id);
+        assert_eq!(serde_json::from_slice::<AttemptDetail>(&body).unwrap(), detail);
+        assert_ne!(AttemptDetail { return_url: None, ..detail }.named().unwrap().0, id);
+        assert_eq!(AttemptDetail::default().named(), None);
+    }
+}

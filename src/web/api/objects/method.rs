@@ -1,0 +1,184 @@
+//! Payment methods, and the card inside them and inside charges.
+
+use serde::Serialize;
+
+use super::Metadata;
+use crate::domain::card::{Card, Check, Presented};
+use crate::domain::payment::Payment;
+use crate::domain::test_cards::{Behaviour, TestCard};
+use crate::web::api::details::BillingDetails;
+
+/// What the issuer said of what was sent along; nothing of what was not.
+#[derive(Debug, Clone, Serialize)]
+struct ChecksObject {
+    address_line1_check: Option<&'static str>,
+    address_postal_code_check: Option<&'static str>,
+    cvc_check: Option<&'static str>,
+}
+
+impl ChecksObject {
+    fn of(card: &Card, known: &TestCard) -> Self {
+        let said = |sent: bool, check: Check| sent.then(|| check.as_str());
+        Self {
+            address_line1_check: said(card.presented.has(Presented::LINE1), known.checks.line1),
+            address_postal_code_check: said(card.presented.has(Presented::POSTAL), known.checks.postal),
+            cvc_check: said(card.cvc_sent, known.checks.cvc),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Networks {
+    available: Vec<&'static str>,
+    preferred: Option<&'static str>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct ThreeDSecureUsage {
+    supported: bool,
+}
+
+/// A card as a payment method shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct CardObject {
+    brand: &'static str,
+    checks: Option<ChecksObject>,
+    country: Option<&'static str>,
+    display_brand: &'static str,
+    exp_month: u8,
+    exp_year: u16,
+    fingerprint: String,
+    funding: &'static str,
+    generated_from: Option<String>,
+    last4: &'static str,
+    networks: Networks,
+    three_d_secure_usage: ThreeDSecureUsage,
+    wallet: Option<String>,
+}
+
+impl CardObject {
+    /// The card, as far as this version of the program knows it.
+    #[must_use]
+    pub fn of(card: &Card) -> Self {
+        let known = card.test_card();
+        let brand = card.brand().as_str();
+        let co_brand = known.and_then(|known| known.co_brand);
+        Self {
+            brand,
+            checks: known.map(|known| ChecksObject::of(card, known)),
+            country: known.map(|known| known.country),
+            display_brand: co_brand.unwrap_or(brand),
+            exp_month: card.exp_month,
+            exp_year: card.exp_year,
+            fingerprint: format!("{:016x}", card.fingerprint),
+            funding: known.map_or("unknown", |known| known.funding.as_str()),
+            generated_from: None,
+            last4: card.last4(),
+            networks: Networks {
+                available: co_brand.into_iter().chain(std::iter::once(brand)).collect(),
+                preferred: None,
+            },
+            three_d_secure_usage: ThreeDSecureUsage { supported: brand != "amex" },
+            wallet: None,
+        }
+    }
+}
+
+/// How the cardholder was authenticated.
+#[derive(Debug, Clone, Serialize)]
+pub struct ThreeDSecure {
+    authentication_flow: &'static str,
+    result: &'static str,
+    version: &'static str,
+}
+
+/// A card as a charge shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ChargedCard {
+    amount_authorized: Option<i64>,
+    brand: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capture_before: Option<i64>,
+    checks: Option<ChecksObject>,
+    country: Option<&'static str>,
+    exp_month: u8,
+    exp_year: u16,
+    fingerprint: String,
+    funding: &'static str,
+    installments: Option<String>,
+    last4: &'static str,
+    mandate: Option<String>,
+    network: &'static str,
+    three_d_secure: Option<ThreeDSecure>,
+    wallet: Option<String>,
+}
+
+impl ChargedCard {
+    /// The card of a payment's last attempt.
+    #[must_use]
+    pub fn of(payment: &Payment, card: &Card) -> Self {
+        let state = payment.state();
+        let CardObject { brand, checks, country, exp_month, exp_year, fingerprint, funding, last4, .. } =
+            CardObject::of(card);
+        let authorized = state.capture_before.is_some() || state.received_minor > 0;
+        let frictionless =
+            card.test_card().is_some_and(|known| matches!(known.behaviour, Behaviour::Frictionless));
+        let flow = if frictionless { "frictionless" } else { "challenge" };
+        Self {
+            amount_authorized: authorized.then_some(payment.submission().amount.amount_minor),
+            brand,
+            capture_before: state.capture_before.map(|at| at.seconds()),
+            checks,
+            country,
+            exp_month,
+            exp_year,
+            fingerprint,
+            funding,
+            installments: None,
+            last4,
+            mandate: None,
+            network: brand,
+            three_d_secure: (state.authenticated || frictionless).then_some(ThreeDSecure {
+                authentication_flow: flow,
+                result: "authenticated",
+                version: "2.2.0",
+            }),
+            wallet: None,
+        }
+    }
+}
+
+/// A payment method.
+#[derive(Debug, Clone, Serialize)]
+pub struct PaymentMethod {
+    id: String,
+    object: &'static str,
+    allow_redisplay: &'static str,
+    billing_details: BillingDetails,
+    #[serde(rename = "type")]
+    method_type: &'static str,
+    card: CardObject,
+    created: i64,
+    livemode: bool,
+    customer: Option<String>,
+    metadata: Metadata,
+}
+
+impl PaymentMethod {
+    /// The payment method that a payment's card is.
+    #[must_use]
+    pub fn of(payment: &Payment, card: &Card, billing: Option<&BillingDetails>) -> Self {
+        Self {
+            id: payment.id().with_prefix("pm_"),
+            object: "payment_method",
+            allow_redisplay: "unspecified",
+            billing_details: billing.cloned().unwrap_or_default(),
+            method_type: "card",
+            card: CardObject::of(card),
+            created: payment.submission().created_at.seconds(),
+            livemode: false,
+            customer: None,
+            metadata: Metadata::default(),
+        }
+    }
+}
