@@ -17,7 +17,7 @@ use crate::engine::Counters;
 /// # Errors
 /// If the level in the settings cannot be read.
 pub fn start_logging(settings: &TelemetrySettings) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&settings.log_level)?;
+    let filter = filter(&settings.log_level)?;
     let logs = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Colours are for people at a terminal; in a file or a journal they are noise.
     let logs = logs.with_ansi(std::io::stderr().is_terminal());
@@ -30,6 +30,16 @@ pub fn start_logging(settings: &TelemetrySettings) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// What is logged. The HTTP library calls it an error when a client sends what is no HTTP; what concerns us is told by our own
+/// code, so the library is heard only where the settings name it.
+fn filter(level: &str) -> anyhow::Result<EnvFilter> {
+    let filter = EnvFilter::try_new(level)?;
+    Ok(if level.contains(HTTP) { filter } else { filter.add_directive(format!("{HTTP}=off").parse()?) })
+}
+
+/// The module of the HTTP library.
+const HTTP: &str = "actix_http";
 
 /// Reads one counter.
 type Read = fn(&Counters) -> u64;

@@ -119,9 +119,24 @@ impl Directory {
             }
             self.by_email.remove(email.as_str());
         }
-        let account = self.store.account_by_email(email.as_str()).await?;
-        account.iter().for_each(|account| self.remember(account));
-        Ok(account.map(|account| account.id))
+        let account = self.account_by_email(email).await?;
+        let Some(account) = account else { return Ok(None) };
+        self.remember(&account);
+        self.by_email.insert(email.as_str().to_owned(), account.id);
+        Ok(Some(account.id))
+    }
+
+    /// The account with this address as the store has it now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn account_by_email(&self, email: &Email) -> StoreResult<Option<Account>> {
+        for spelling in email.spellings() {
+            if let Some(account) = self.store.account_by_email(spelling).await? {
+                return Ok(Some(account));
+            }
+        }
+        Ok(None)
     }
 
     /// Forgets an account and those it made, so that the store is asked about them again.

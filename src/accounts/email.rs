@@ -2,9 +2,15 @@
 
 use std::fmt;
 
-/// A plausible e-mail address in lower case. Whether it exists is never tested: nothing is ever sent.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Email(String);
+use crate::domain::text::fold;
+
+/// A plausible e-mail address, folded: however it is typed, it is the same. Whether it exists is never tested: nothing is ever sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Email {
+    folded: String,
+    /// How it was kept before addresses were folded, where that is another text: accounts from then are found by it.
+    former: Option<String>,
+}
 
 /// A text that is not an e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +27,9 @@ impl Email {
     /// [`EmailError`] if it is not one.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let text = text.trim();
-        let (local, host) = text.rsplit_once('@').ok_or(EmailError)?;
+        // Folding can make it three times as long; more would only be refused below.
+        let folded = if text.len() <= LENGTH_MAX { fold(text) } else { return Err(EmailError) };
+        let (local, host) = folded.rsplit_once('@').ok_or(EmailError)?;
         let plain = |c: char| {
             !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | ',' | ';' | '"' | '@')
         };
@@ -32,30 +40,36 @@ impl Email {
                 && !label.ends_with('-')
                 && label.chars().all(|c| c.is_alphanumeric() || c == '-')
         });
-        let ok = text.len() <= LENGTH_MAX
+        let ok = folded.len() <= LENGTH_MAX
             && !local.is_empty()
             && local.len() <= 64
             && local.chars().all(plain)
             && labels_ok;
-        if ok { Ok(Self(text.to_lowercase())) } else { Err(EmailError) }
+        let former = Some(text.to_lowercase()).filter(|former| *former != folded);
+        if ok { Ok(Self { folded, former }) } else { Err(EmailError) }
     }
 
-    /// The address in lower case.
+    /// The folded address.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.folded
+    }
+
+    /// The texts under which an account may have it, the folded one first.
+    pub fn spellings(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.as_str()).chain(self.former.as_deref())
     }
 
     /// The part before the `@`, as a first display name.
     #[must_use]
     pub fn local(&self) -> &str {
-        self.0.rsplit_once('@').map_or(self.0.as_str(), |(local, _)| local)
+        self.folded.rsplit_once('@').map_or(self.folded.as_str(), |(local, _)| local)
     }
 }
 
 impl fmt::Display for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.folded)
     }
 }
 
@@ -64,9 +78,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_lowered_and_trimmed() {
+    fn addresses_are_folded_and_trimmed() {
         assert_eq!(Email::parse(" Ada@Example.ORG ").unwrap().as_str(), "ada@example.org");
         assert_eq!(Email::parse("ada@localhost").unwrap().local(), "ada");
+        assert_eq!(Email::parse("STRASSE@example.org"), Email::parse("strasse@example.org"));
+        for (one, other) in
+            [("Zoe\u{308}@bücher.example", "ZOË@BU\u{308}CHER.example"), ("İ@x.org", "i@x.org")]
+        {
+            assert_eq!(Email::parse(one).unwrap().as_str(), Email::parse(other).unwrap().as_str());
+        }
+        let kept: Vec<String> =
+            Email::parse("Straße@x.org").unwrap().spellings().map(str::to_owned).collect();
+        assert_eq!(kept, ["strasse@x.org", "straße@x.org"]);
     }
 
     #[test]

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 
 use crate::domain::card_numbers::{holds_card_number, masked};
 use crate::domain::ids::{AccountId, SessionId};
+use crate::domain::text::fold;
 use crate::domain::time::Timestamp;
 use crate::store::{Account, NewAccount, NewSession, Session, Store, StoreResult};
 use cache::Generations;
@@ -169,6 +170,10 @@ impl Accounts {
         let name = if name.trim().is_empty() { email.local() } else { name };
         let name = self.display_name(name)?;
         let hash = self.passwords.hash(password).await?;
+        // Two people at once are told apart by the store; one from before addresses were folded, here.
+        if self.directory.account_by_email(&email).await?.is_some() {
+            return Err(AccountError::Credentials);
+        }
         let account = NewAccount {
             id: AccountId::generate(),
             email: Some(email.as_str().to_owned()),
@@ -208,7 +213,7 @@ impl Accounts {
     pub async fn sign_in(&self, form: &Credentials<'_>) -> Result<Begun, AccountError> {
         self.attempt(form)?;
         let account = match Email::parse(form.email) {
-            Ok(email) => self.store.account_by_email(email.as_str()).await?,
+            Ok(email) => self.directory.account_by_email(&email).await?,
             Err(_) => None,
         };
         let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
@@ -370,7 +375,7 @@ impl Accounts {
     /// Not an address, or the store.
     pub async fn account_by_email(&self, email: &str) -> Result<Option<Account>, AccountError> {
         let email = Email::parse(email)?;
-        Ok(self.store.account_by_email(email.as_str()).await?)
+        Ok(self.directory.account_by_email(&email).await?)
     }
 }
 
@@ -389,7 +394,7 @@ pub struct Credentials<'a> {
 
 impl Credentials<'_> {
     fn throttle_key(&self) -> String {
-        self.email.trim().to_lowercase()
+        fold(self.email.trim())
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::error::AccountError;
 use super::token::random_bytes;
+use crate::domain::text::{composed, fold};
 
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
@@ -30,6 +31,9 @@ pub enum PasswordError {
     /// Too short or too long.
     #[error("A password needs 12 to 128 characters.")]
     Length,
+    /// Something that cannot be typed everywhere.
+    #[error("A password cannot hold control characters.")]
+    Control,
     /// One of those that everybody tries first.
     #[error("This password is too common. Choose one that nobody would guess.")]
     Common,
@@ -44,17 +48,35 @@ impl NewPassword {
     /// # Errors
     /// [`PasswordError`] says which rule it breaks.
     pub fn parse(text: &str) -> Result<Self, PasswordError> {
+        let text = prepared(text);
         if !(LENGTH_MIN..=LENGTH_MAX).contains(&text.chars().count()) {
             return Err(PasswordError::Length);
         }
-        let lower = text.to_lowercase();
+        if text.chars().any(char::is_control) {
+            return Err(PasswordError::Control);
+        }
+        let lower = fold(&text);
         let first = lower.chars().next();
         let monotone = lower.chars().all(|c| Some(c) == first);
         if monotone || COMMON.lines().any(|common| common == lower) {
             return Err(PasswordError::Common);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text))
     }
+}
+
+/// A password as it is hashed (RFC 8265, 4.2.2, OpaqueString): every kind of space is a space, every letter is composed, so that
+/// it is the same on every keyboard. Case and everything else stay. One that is too long stays so.
+fn prepared(text: &str) -> String {
+    // Composing shortens a text, by no more than this; longer ones need not be read to their end.
+    let start: String =
+        text.chars().take(4 * (LENGTH_MAX + 1)).map(|c| if is_space(c) { ' ' } else { c }).collect();
+    composed(&start).into_owned()
+}
+
+/// Unicode's space separators.
+const fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
 }
 
 impl std::fmt::Debug for NewPassword {
@@ -96,9 +118,13 @@ impl Passwords {
         let known = stored.is_some();
         let stored = stored.map_or_else(|| Arc::clone(&self.dummy), Arc::from);
         // Longer ones cannot be anybody's, and hashing megabytes would be a gift to an attacker.
-        let candidate: String = password.chars().take(LENGTH_MAX + 1).collect();
-        let matches = self.blocking(move || verify_now(&candidate, &stored)).await?;
-        Ok(matches && known)
+        let short = |text: &str| text.chars().take(LENGTH_MAX + 1).collect::<String>();
+        let (candidate, as_typed) = (short(&prepared(password)), short(password));
+        // A hash from before passwords were prepared is one of what was typed.
+        let differs = candidate != as_typed;
+        let matches = self
+            .blocking(move || verify_now(&candidate, &stored) || (differs && verify_now(&as_typed, &stored)));
+        Ok(matches.await? && known)
     }
 
     async fn blocking<T: Send + 'static>(
@@ -146,6 +172,10 @@ mod tests {
         assert_eq!(refused("aaaaaaaaaaaaaaaa"), PasswordError::Common);
         assert!(NewPassword::parse("twelve chars").is_ok());
         assert!(NewPassword::parse("pässwörtchen").is_ok());
+        assert_eq!(refused("twelve\u{0} chars"), PasswordError::Control);
+        // Twenty-two signs, eleven letters.
+        assert_eq!(refused(&"e\u{301}".repeat(11)), PasswordError::Length);
+        assert!(NewPassword::parse(&["e\u{301}", "a\u{308}"].concat().repeat(64)).is_ok());
         assert!(COMMON.lines().all(|line| line.len() >= LENGTH_MIN && line == line.to_lowercase()));
     }
 
@@ -158,5 +188,22 @@ mod tests {
         assert!(!passwords.verify("wrong horse battery", Some(&hash)).await.unwrap());
         assert!(!passwords.verify("a password that nobody has", None).await.unwrap());
         assert!(!passwords.verify("anything", Some("damaged")).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_password_is_the_same_on_every_keyboard() {
+        let passwords = Passwords::new().unwrap();
+        for (set, typed) in [
+            ("pässwört im café", "pa\u{308}sswo\u{308}rt im cafe\u{301}"),
+            ("pa\u{308}sswo\u{308}rt im cafe\u{301}", "pässwört im café"),
+            ("pässwört im café", "pässwört\u{a0}im\u{3000}café"),
+        ] {
+            let hash = passwords.hash(NewPassword::parse(set).unwrap()).await.unwrap();
+            assert!(passwords.verify(typed, Some(&hash)).await.unwrap(), "{set} {typed}");
+            assert!(!passwords.verify(&typed.to_uppercase(), Some(&hash)).await.unwrap());
+        }
+        // One that was hashed as it was typed, before they were prepared.
+        let typed = "pa\u{308}sswo\u{308}rt im cafe\u{301}";
+        assert!(passwords.verify(typed, Some(&hash_now(typed).unwrap())).await.unwrap());
     }
 }

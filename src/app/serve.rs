@@ -20,6 +20,7 @@ use super::pipeline::{Parts, Pipeline};
 use crate::accounts::{AccountRules, Accounts, Directory};
 use crate::config::{self, Settings};
 use crate::domain::ids::InstanceId;
+use crate::domain::text::fold;
 use crate::domain::time::Timestamp;
 use crate::feed::live::LiveHub;
 use crate::feed::system::Monitor;
@@ -29,7 +30,7 @@ use crate::web::demo::Demo;
 use crate::web::intake::Rules;
 use crate::web::requests::{self, RequestLog};
 use crate::web::state::{self, Operators, WebMetrics, WebState};
-use crate::web::{base_url, origins, pages, routes, security};
+use crate::web::{base_url, edge, origins, own_addresses, pages, routes};
 
 /// Under which an embedded store keeps the name of its one instance.
 const INSTANCE_NAME: &str = "instance";
@@ -37,6 +38,12 @@ const INSTANCE_NAME: &str = "instance";
 const INSTANCE_LEASE: &str = "instance";
 const INSTANCE_LEASE_TTL: Duration = Duration::from_secs(15);
 const INSTANCE_LEASE_RENEW: Duration = Duration::from_secs(5);
+
+/// What the system may hold of a connection before we read it, in bytes.
+const UNREAD_MAX_BYTES: usize = 256 << 10;
+/// For how long the other side of a connection may take nothing of what was sent.
+#[cfg(target_os = "linux")]
+const STALLED_MAX: Duration = Duration::from_secs(120);
 
 /// How long writing what is left of the log of requests may take at the end.
 const LOG_ENDS_WITHIN: Duration = Duration::from_secs(1);
@@ -213,25 +220,38 @@ async fn listen(
         0 => std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
         threads => threads,
     };
-    let bodies = web::PayloadConfig::new(settings.server.body_max_bytes);
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(state.clone())
-            .app_data(bodies.clone())
             .wrap(from_fn(pages::errors::with_navigation))
-            .wrap(from_fn(security::edge))
+            .wrap(from_fn(edge::edge))
             .configure(routes::configure)
     })
     .workers(threads)
     .max_connections(settings.server.connections_max)
-    // Half-closed connections would otherwise stay in CLOSE_WAIT for ever; handlers are cancelled instead.
-    .h1_allow_half_closed(false)
+    // Some clients close their side once they have sent all, and are answered. Every handler ends by itself, and what is
+    // written to one that has gone breaks the connection, so none stays in CLOSE_WAIT.
+    .h1_allow_half_closed(true)
+    .on_connect(|connection, _| bound(connection))
     .shutdown_timeout(settings.server.shutdown_ms.div_ceil(4_000))
     .disable_signals()
     .listen(listener)?
     .run();
     let handle = server.handle();
     Ok(Server { address, log, handle, task: tokio::spawn(server) })
+}
+
+/// Bounds what the system does for a connection. It would buffer megabytes that we have not read; and it would go on for ever to
+/// send to someone who takes nothing, which neither actix nor a handler notices before it writes again.
+fn bound(connection: &dyn std::any::Any) {
+    let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() else { return };
+    let socket = socket2::SockRef::from(stream);
+    let bounded = socket.set_recv_buffer_size(UNREAD_MAX_BYTES);
+    #[cfg(target_os = "linux")]
+    let bounded = bounded.and_then(|()| socket.set_tcp_user_timeout(Some(STALLED_MAX)));
+    if let Err(error) = bounded {
+        tracing::debug!(error = %error, "a connection could not be bounded");
+    }
 }
 
 async fn web_state(
@@ -249,6 +269,8 @@ async fn web_state(
         login_attempts: settings.accounts.login_attempts,
         refuse_card_numbers: settings.server.refuse_card_numbers,
     };
+    let token = &settings.telemetry.metrics_token;
+    let addresses = own_addresses(&settings.server, address);
     let accounts =
         Accounts::with_rules(Arc::clone(&parts.store), Arc::clone(&parts.directory), account_rules)?;
     Ok(WebState {
@@ -257,7 +279,8 @@ async fn web_state(
         search: Arc::clone(&parts.search),
         hub: Arc::clone(&parts.hub),
         accounts: Arc::new(accounts),
-        origins: origins(&settings.server, address),
+        origins: origins(&settings.server, &addresses),
+        addresses,
         base_url: base_url(&settings.server, address),
         settings: settings.server.clone(),
         rules: rules(settings, parts).await?,
@@ -270,6 +293,8 @@ async fn web_state(
         effective_settings: config::show::to_toml(settings).context("the settings cannot be shown")?.into(),
         metrics: WebMetrics::register(&registry)?,
         registry: settings.telemetry.metrics.then_some(registry),
+        metrics_for: settings.telemetry.metrics_for,
+        metrics_token: (!token.is_empty()).then(|| blake3::hash(token.as_bytes())),
         imports: Arc::new(tokio::sync::Semaphore::new(state::IMPORTS_MAX)),
         shutdown: stopping.clone(),
     })
@@ -286,7 +311,7 @@ fn operators(settings: &Settings, address: SocketAddr) -> Operators {
     if address.ip().is_loopback() && settings.server.sign_of_proxy().is_none() {
         return Operators::Everyone;
     }
-    Operators::Named(settings.accounts.operators.iter().map(|email| email.trim().to_lowercase()).collect())
+    Operators::Named(settings.accounts.operators.iter().map(|email| fold(email.trim())).collect())
 }
 
 /// On a store that others can reach, a process with an embedded part must be the only one: it holds a lease.

@@ -86,6 +86,7 @@ impl Checker<'_> {
         }
         self.at_least("server.connections_max", server.connections_max as u64, 1)?;
         self.at_least("server.body_max_bytes", server.body_max_bytes as u64, 1_024)?;
+        self.at_least("server.body_wait_ms", server.body_wait_ms, 1)?;
         self.at_least("server.frame_max_bytes", server.frame_max_bytes as u64, 1_024)?;
         self.at_least("server.ping_ms", server.ping_ms, 1)?;
         self.at_least("server.silence_ms", server.silence_ms, server.ping_ms)?;
@@ -109,6 +110,11 @@ impl Checker<'_> {
             let problem =
                 format!("expected error, warn, info, debug or trace, or levels by module, not {level:?}");
             return self.refuse("telemetry.log_level", problem);
+        }
+        let token = &self.settings.telemetry.metrics_token;
+        if !token.chars().all(|c| c.is_ascii_graphic()) || token.len() > 256 {
+            let problem = "expected at most 256 printable ASCII characters without spaces";
+            return self.refuse("telemetry.metrics_token", problem);
         }
         if self.settings.data_dir.as_os_str().is_empty() {
             return self.refuse("data_dir", "must name a directory");

@@ -24,8 +24,8 @@ use std::path::{Path, PathBuf};
 
 pub use error::ConfigError;
 pub use settings::{
-    AccountSettings, DemoSettings, LogFormat, RequestSettings, RoleSettings, ServerSettings, Settings,
-    TelemetrySettings,
+    AccountSettings, DemoSettings, LogFormat, MetricsFor, RequestSettings, RoleSettings, ServerSettings,
+    Settings, TelemetrySettings,
 };
 
 use layers::Layers;

@@ -88,6 +88,8 @@ pub struct ServerSettings {
     pub connections_max: usize,
     /// Largest request body, in bytes.
     pub body_max_bytes: usize,
+    /// How long the body of a request may keep the server waiting in all, in milliseconds, besides a second for each 32 KiB.
+    pub body_wait_ms: u64,
     /// Largest WebSocket frame other than a batch, in bytes.
     pub frame_max_bytes: usize,
     /// Largest `payment.submit_batch` frame, in bytes.
@@ -115,6 +117,7 @@ impl Default for ServerSettings {
             threads: 0,
             connections_max: 10_000,
             body_max_bytes: 1_048_576,
+            body_wait_ms: 30_000,
             frame_max_bytes: 16_384,
             batch_frame_max_bytes: 1_048_576,
             refuse_card_numbers: true,
@@ -279,10 +282,30 @@ pub struct TelemetrySettings {
     pub log_level: String,
     /// Serve `/metrics`.
     pub metrics: bool,
+    /// Who may read `/metrics`.
+    pub metrics_for: MetricsFor,
+    /// What readers of `/metrics` must send as `Authorization: Bearer …`; empty asks for nothing.
+    pub metrics_token: String,
+}
+
+/// Who may read `/metrics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MetricsFor {
+    /// Whoever reaches the server.
+    Everyone,
+    /// This machine alone, and not through a proxy on it.
+    Loopback,
 }
 
 impl Default for TelemetrySettings {
     fn default() -> Self {
-        Self { log_format: LogFormat::Text, log_level: "info,lapin=off".to_owned(), metrics: true }
+        Self {
+            log_format: LogFormat::Text,
+            log_level: "info,lapin=off".to_owned(),
+            metrics: true,
+            metrics_for: MetricsFor::Everyone,
+            metrics_token: String::new(),
+        }
     }
 }

@@ -303,6 +303,15 @@ const BAD_FILES: &[(&str, &str)] = &[
         "my.toml:2: telemetry.log_format: unknown variant `xml`, expected `json` or `text`",
     ),
     (
+        "[telemetry]\nmetrics_for = \"me\"",
+        "my.toml:2: telemetry.metrics_for: unknown variant `me`, expected `everyone` or `loopback`",
+    ),
+    (
+        "[telemetry]\nmetrics_token = \"two words\"",
+        "my.toml:2: telemetry.metrics_token: expected at most 256 printable ASCII characters without spaces",
+    ),
+    ("[server]\nbody_wait_ms = 0", "my.toml:2: server.body_wait_ms: must be at least 1, not 0"),
+    (
         "[telemetry]\nlog_level = \"loud=loud\"",
         "my.toml:2: telemetry.log_level: expected error, warn, info, debug or trace, or levels by module, not \"loud=loud\"",
     ),

@@ -28,6 +28,7 @@ pub mod state;
 pub mod status;
 pub mod submission;
 pub mod test_cards;
+pub mod text;
 pub mod time;
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::domain::ids::{AccountId, PaymentId, RefundId, base62_decode};
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 use crate::domain::submission::{Kind, Submission};
+use crate::domain::text::composed;
 use crate::domain::time::Timestamp;
 
 use super::query::{CARD_PRESENT, METADATA_SEPARATOR, NumberField, TermField, has};
@@ -227,6 +228,7 @@ impl PaymentDocument {
             words(description, sink);
         }
         for (key, value) in &self.submission.metadata {
+            let key = composed(key);
             sink.term(TermField::Metadata, &format!("{key}{METADATA_SEPARATOR}{}", fold(value)));
         }
         for (_, value) in &self.submission.metadata {
@@ -271,7 +273,7 @@ impl PaymentDocument {
         }
         if own {
             for (key, _) in &submission.metadata {
-                sink.term(TermField::Has, &has(key));
+                sink.term(TermField::Has, &has(&composed(key)));
             }
         }
     }

@@ -193,7 +193,7 @@ pub trait Store: Send + Sync + 'static {
     /// Adds many accounts without e-mail address at once (throw-away accounts of load runs).
     async fn account_insert_many(&self, accounts: &[NewAccount]) -> StoreResult<()>;
 
-    /// The account with this e-mail address (lower-case).
+    /// The account whose e-mail address is exactly this text.
     async fn account_by_email(&self, email: &str) -> StoreResult<Option<Account>>;
 
     /// The accounts with these ids.

@@ -8,9 +8,11 @@ use bytes::Bytes;
 
 use super::error::ApiError;
 
-/// Begins the answer with a CSV file of this name (letters, digits, `-`, `_` and `.`).
+/// Begins the answer with a CSV file of this name: letters, digits, `-`, `_` and `.`; anything else becomes `_`.
 #[must_use]
 pub fn download(name: &str) -> HttpResponseBuilder {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
+    let name: String = name.chars().map(plain).collect();
     let mut response = HttpResponse::Ok();
     response
         .content_type("text/csv; charset=utf-8")

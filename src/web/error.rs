@@ -7,8 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::http::header::{ACCEPT_ENCODING, ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
@@ -101,6 +101,26 @@ pub enum ErrorType {
     InvalidRequestError,
 }
 
+/// Methods that a path takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Methods {
+    /// `GET`, and with it `HEAD`.
+    pub get: bool,
+    /// `POST`.
+    pub post: bool,
+    /// `DELETE`.
+    pub delete: bool,
+}
+
+impl fmt::Display for Methods {
+    /// As `Allow` lists them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = [(self.get, "GET, HEAD"), (self.post, "POST"), (self.delete, "DELETE")];
+        let names: Vec<&str> = names.into_iter().filter(|(taken, _)| *taken).map(|(_, name)| name).collect();
+        f.write_str(&names.join(", "))
+    }
+}
+
 /// An error as a client sees it. Its `Serialize` form is the inside of `{"error": …}`.
 #[derive(Debug, Clone)]
 pub struct ApiError {
@@ -122,6 +142,8 @@ pub struct ApiError {
     pub charge: Option<Box<str>>,
     /// Seconds after which to try again.
     pub retry_after_s: Option<u32>,
+    /// The methods that the path takes, where it was another.
+    pub allow: Option<Methods>,
 }
 
 impl ApiError {
@@ -143,6 +165,7 @@ impl ApiError {
             object: None,
             charge: None,
             retry_after_s: None,
+            allow: None,
         }
     }
 
@@ -159,6 +182,13 @@ impl ApiError {
         let message = format!("No such {resource}: '{shown}'");
         Self::new(StatusCode::NOT_FOUND, ErrorType::InvalidRequestError, "resource_missing", message)
             .with_param("id")
+    }
+
+    /// Something else can be done there.
+    #[must_use]
+    pub fn method_not_allowed(message: impl Into<Cow<'static, str>>) -> Self {
+        let (status, kind) = (StatusCode::METHOD_NOT_ALLOWED, ErrorType::InvalidRequestError);
+        Self::new(status, kind, "method_not_allowed", message)
     }
 
     /// No or a wrong key.
@@ -195,6 +225,22 @@ impl ApiError {
         let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, ErrorType::ApiError, "rate_limit", message);
         error.retry_after_s = Some(1);
         error
+    }
+
+    /// Begins the answer: its status, and what its headers say of what could be done instead.
+    #[must_use]
+    pub fn begin(&self) -> HttpResponseBuilder {
+        let mut response = HttpResponse::build(self.status);
+        if let Some(seconds) = self.retry_after_s {
+            response.insert_header((RETRY_AFTER, seconds.to_string()));
+        }
+        if let Some(allow) = &self.allow {
+            response.insert_header((ALLOW, allow.to_string()));
+        }
+        if self.code == Some("content_encoding_invalid") {
+            response.insert_header((ACCEPT_ENCODING, "gzip"));
+        }
+        response
     }
 
     /// The same, naming a parameter.
@@ -236,10 +282,7 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status);
-        if let Some(seconds) = self.retry_after_s {
-            response.insert_header((RETRY_AFTER, seconds.to_string()));
-        }
+        let mut response = self.begin();
         // What the official SDKs look at before they try again by themselves.
         let again = self.retry_after_s.is_some() || self.status == StatusCode::CONFLICT;
         let value = HeaderValue::from_static(if again { "true" } else { "false" });

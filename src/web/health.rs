@@ -1,11 +1,14 @@
 //! Whether the process lives, whether it can serve, and its metrics.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use prometheus::{Encoder as _, TextEncoder};
 use serde::Serialize;
 
+use super::error::ApiError;
 use super::state::WebState;
+use super::{demo, security};
 use crate::broker::BrokerHealth;
+use crate::config::MetricsFor;
 use crate::feed::system;
 use crate::search::SearchHealth;
 use crate::store::StoreTrouble;
@@ -81,16 +84,32 @@ pub async fn readyz(state: web::Data<WebState>) -> HttpResponse {
 }
 
 /// `GET /metrics`: everything registered, in the Prometheus text format; 404 if that is switched off.
-pub async fn metrics(state: web::Data<WebState>) -> HttpResponse {
+///
+/// # Errors
+/// 401 and 403 where the settings keep it to others.
+pub async fn metrics(state: web::Data<WebState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let Some(registry) = &state.registry else {
-        return HttpResponse::NotFound().finish();
+        return Ok(HttpResponse::NotFound().finish());
     };
+    may_read_metrics(&state, &request)?;
     let mut text = Vec::new();
     match TextEncoder::new().encode(&registry.gather(), &mut text) {
-        Ok(()) => HttpResponse::Ok().content_type(prometheus::TEXT_FORMAT).body(text),
+        Ok(()) => Ok(HttpResponse::Ok().content_type(prometheus::TEXT_FORMAT).body(text)),
         Err(error) => {
             tracing::error!(error.cause = %error, "metrics could not be written");
-            HttpResponse::InternalServerError().finish()
+            Ok(HttpResponse::InternalServerError().finish())
         }
     }
+}
+
+fn may_read_metrics(state: &WebState, request: &HttpRequest) -> Result<(), ApiError> {
+    if state.metrics_for == MetricsFor::Loopback && !demo::is_local(request) {
+        return Err(ApiError::forbidden("Metrics are for this machine only."));
+    }
+    // `blake3::Hash` compares in constant time.
+    let sent = || security::secret_of(request.headers()).map(|token| blake3::hash(token.as_bytes()));
+    if state.metrics_token.is_some_and(|token| sent() != Some(token)) {
+        return Err(ApiError::unauthorized("Send the token of the metrics as Authorization: Bearer …"));
+    }
+    Ok(())
 }

@@ -5,12 +5,18 @@
 //! - [`intake`]: the one place where untrusted input becomes a command. - [`outcome`]: handing it in, waiting for what
 //!   comes of it. - [`security`]: who asks. - [`demo`]: the account of the start. - [`error`]: the one mapping of errors. - [`requests`]: the log of calls to the API.
 //! - [`banners`]: what every page says while something is away. - [`api`], [`ws`]: the entrances.
+//! - [`edge`]: what every request and answer goes through. - [`at`]: paths and their methods.
+//! - [`body`], `arriving`: bodies, bounded in bytes and in time. - [`addresses`]: what may stand in a `Location`.
 
+pub mod addresses;
 pub mod api;
+mod arriving;
+pub mod at;
 pub mod banners;
 pub mod body;
 mod csv;
 pub mod demo;
+pub mod edge;
 pub mod error;
 pub mod health;
 mod import;
@@ -27,5 +33,5 @@ pub mod state;
 pub mod ws;
 
 pub use routes::configure;
-pub use settings::{base_url, origins};
+pub use settings::{addresses as own_addresses, base_url, origins};
 pub use state::{WebMetrics, WebState};

@@ -152,12 +152,15 @@ impl<'a> Params<'a> {
     /// Takes text. An empty one counts as absent; [`Self::refuse_empty`] tells where it may be.
     ///
     /// # Errors
-    /// A JSON value that is not text.
+    /// A JSON value that is not text, and control characters.
     pub fn text(&mut self, path: &str) -> Result<Option<Cow<'a, str>>, InputError> {
         match self.take(path) {
             None | Some(Value::Empty) => Ok(None),
             Some(Value::Text(text)) if text.is_empty() => Ok(None),
-            Some(Value::Text(text)) => Ok(Some(text)),
+            Some(Value::Text(text)) => {
+                readable(path, &text)?;
+                Ok(Some(text))
+            }
             Some(Value::Integer(_) | Value::Bool(_) | Value::OtherNumber) => {
                 Err(InputError::new(path, "parameter_invalid_string", "Invalid string: text was expected."))
             }
@@ -238,20 +241,26 @@ impl<'a> Params<'a> {
     /// Takes every `path[key]`, in order; a repeated key keeps its last value.
     ///
     /// # Errors
-    /// Deeper nesting, and JSON values that are not text or numbers.
+    /// Deeper nesting, JSON values that are not text or numbers, and control characters.
     pub fn map(&mut self, path: &str) -> Result<Vec<(String, String)>, InputError> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in self.take_below(path) {
             let invalid = |why: &'static str| InputError::new(name.as_ref(), "parameter_invalid_string", why);
             let key = below(&name, path).and_then(|rest| rest.strip_prefix('[')?.strip_suffix(']'));
             let key = match key {
-                Some(key) if !key.is_empty() && !key.contains(['[', ']']) => key.to_owned(),
+                Some(key) if !key.is_empty() && !key.contains(['[', ']']) => {
+                    readable(&name, key)?;
+                    key.to_owned()
+                }
                 // `metadata=` empties it.
                 None if matches!(&value, Value::Empty) || value == Value::Text(Cow::Borrowed("")) => continue,
                 Some(_) | None => return Err(invalid("Invalid hash: keys and plain values were expected.")),
             };
             let value = match value {
-                Value::Text(text) => text.into_owned(),
+                Value::Text(text) => {
+                    readable(&name, &text)?;
+                    text.into_owned()
+                }
                 Value::Integer(number) => number.to_string(),
                 Value::Bool(value) => value.to_string(),
                 Value::Empty => String::new(),
@@ -271,7 +280,10 @@ impl<'a> Params<'a> {
         let mut list = Vec::new();
         for (name, value) in self.take_below(path) {
             match value {
-                Value::Text(text) => list.push(text),
+                Value::Text(text) => {
+                    readable(&name, &text)?;
+                    list.push(text);
+                }
                 Value::Empty => {}
                 Value::Integer(_) | Value::Bool(_) | Value::OtherNumber => {
                     return Err(InputError::new(
@@ -325,6 +337,19 @@ impl<'a> Params<'a> {
 /// What stands after `path` in `name`, if `name` is it or lies below it.
 fn below<'n>(name: &'n str, path: &str) -> Option<&'n str> {
     name.strip_prefix(path).filter(|rest| rest.is_empty() || rest.starts_with('['))
+}
+
+/// Refuses characters that show nothing and do something (line feeds, escapes, NUL): they would act on every terminal, log and
+/// spreadsheet that the text is read in later.
+fn readable(path: &str, text: &str) -> Result<(), InputError> {
+    match text.chars().any(char::is_control) {
+        true => Err(InputError::new(
+            shorten(path),
+            "parameter_invalid_string",
+            "Invalid string: control characters are not accepted.",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// What a client sent, short enough to repeat. Where there are many digits, they may be a card number.
@@ -493,6 +518,19 @@ mod tests {
         assert_eq!((error.param.as_deref(), error.code), (Some("amout"), "parameter_unknown"));
         let error = Params::from_form("4242424242424242=1").unwrap().finish().unwrap_err();
         assert!(!error.message.contains("4242"));
+    }
+
+    #[test]
+    fn control_characters_are_named_where_they_stand() {
+        for control in ["%00", "%0a", "%1b", "%7f", "%c2%85"] {
+            let form = format!("a=x{control}&b[c]=x{control}&d[x{control}]=1&e[]=x{control}");
+            let mut params = Params::from_form(&form).unwrap();
+            let param = |error: InputError| error.param.map(String::from).unwrap_or_default();
+            assert_eq!(param(params.text("a").unwrap_err()), "a");
+            assert_eq!(param(params.map("b").unwrap_err()), "b[c]");
+            assert_eq!(param(params.map("d").unwrap_err()), "d[x]");
+            assert_eq!(param(params.list("e").unwrap_err()), "e[]");
+        }
     }
 
     #[test]

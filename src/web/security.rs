@@ -1,14 +1,11 @@
-//! Who asks, and whether the browser was led here: sessions, keys, CSRF, origins, and the headers on every answer.
+//! Who asks, and whether the browser was led here: sessions, keys, CSRF, origins.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use actix_web::body::{BodySize, EitherBody, MessageBody};
 use actix_web::cookie::{Cookie, SameSite, time::Duration as CookieDuration};
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::middleware::Next;
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
 use futures_util::future::LocalBoxFuture;
 
@@ -16,15 +13,13 @@ use super::demo;
 use super::error::ApiError;
 use super::state::WebState;
 use crate::accounts::{AccountError, KeyState, token};
-use crate::domain::ids::{AccountId, ApiKeyId, RequestId};
+use crate::domain::ids::{AccountId, ApiKeyId};
 use crate::store::Session;
 
 const COOKIE: &str = "paystorm_session";
 /// The prefix binds the cookie to this host and to TLS (RFC 6265bis, 4.1.3.2).
 const COOKIE_TLS: &str = "__Host-paystorm_session";
 const CSRF_CONTEXT: &str = "paystorm 2026 csrf token of a session";
-const POLICY: &str =
-    "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 
 /// The state, from a request.
 ///
@@ -240,8 +235,8 @@ impl FromRequest for SignedIn {
             match Self::of(&state, &request).await {
                 Ok(Some(signed_in)) => Ok(signed_in),
                 Ok(None) if request.method() == actix_web::http::Method::GET => {
-                    let next: String =
-                        url::form_urlencoded::byte_serialize(request.uri().to_string().as_bytes()).collect();
+                    let here = request.uri().path_and_query().map_or("/", |here| here.as_str());
+                    let next: String = url::form_urlencoded::byte_serialize(here.as_bytes()).collect();
                     Err(NotSignedIn::Redirect(format!("/sign-in?next={next}")))
                 }
                 Ok(None) => Err(NotSignedIn::Redirect("/sign-in".to_owned())),
@@ -318,15 +313,6 @@ pub fn is_own_origin(state: &WebState, origin: &HeaderValue) -> bool {
     origin.to_str().is_ok_and(|origin| state.origins.iter().any(|own| own == origin))
 }
 
-/// The path of ours on whose page a form was sent, to lead back there; `None` where the browser does not say.
-#[must_use]
-pub fn referring_path(state: &WebState, request: &HttpRequest) -> Option<String> {
-    let referer = request.headers().get(header::REFERER)?.to_str().ok()?;
-    let url = url::Url::parse(referer).ok()?;
-    let own = state.origins.contains(&url.origin().ascii_serialization());
-    own.then(|| url[url::Position::BeforePath..url::Position::AfterQuery].to_owned())
-}
-
 /// Where a request comes from, for the throttle: the peer, or what stands before the trusted proxies in
 /// `X-Forwarded-For`. Anyone can write that header, so it is read from its end and only as far as proxies are trusted.
 #[must_use]
@@ -345,67 +331,6 @@ pub fn client_address(state: &WebState, request: &HttpRequest) -> String {
         }
     }
     client.to_string()
-}
-
-// ---- every answer ----
-
-/// Wraps every request (`from_fn(edge)`): gives it an id, and its answer the headers and a place in the metrics.
-///
-/// # Errors
-/// What the handler failed with.
-pub async fn edge(
-    mut request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    // Pages can be asked for by HEAD (RFC 9110, 9.3.2); the server sends the head of the answer alone. The dialect has none.
-    let only_head = *request.method() == Method::HEAD && !request.path().starts_with("/v1/");
-    if only_head {
-        request.head_mut().method = Method::GET;
-    }
-    let state = request.app_data::<web::Data<WebState>>().cloned();
-    let id = RequestId::generate();
-    request.extensions_mut().insert(id);
-    let is_api = request.path().starts_with("/v1/");
-    // Handlers' errors are answers by now. Nothing may hold the request meanwhile: the router writes into it.
-    let mut response = next.call(request).await?;
-    if let Some(state) = &state {
-        let class = match response.status().as_u16() {
-            100..=199 => "1xx",
-            200..=299 => "2xx",
-            300..=399 => "3xx",
-            400..=499 => "4xx",
-            _ => "5xx",
-        };
-        state.metrics.requests.with_label_values(&[class]).inc();
-    }
-    let tls = state.is_some_and(|state| state.settings.secure_cookies);
-    write_headers(response.headers_mut(), &id.to_string(), is_api, tls);
-    Ok(response.map_body(|_, body| {
-        // An export would be made to its end for nobody.
-        let unread = only_head && body.size() == BodySize::Stream;
-        if unread { EitherBody::right(actix_web::body::None::new()) } else { EitherBody::left(body) }
-    }))
-}
-
-fn write_headers(headers: &mut HeaderMap, id: &str, is_api: bool, tls: bool) {
-    if let Ok(id) = HeaderValue::from_str(id) {
-        headers.insert(HeaderName::from_static("request-id"), id);
-    }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.insert(
-        HeaderName::from_static("cross-origin-opener-policy"),
-        HeaderValue::from_static("same-origin"),
-    );
-    if tls {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
-    }
-    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    }
-    if is_api && !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
 }
 
 #[cfg(test)]

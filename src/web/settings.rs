@@ -4,24 +4,29 @@ use std::net::SocketAddr;
 
 use crate::config::ServerSettings;
 
-/// The exact origins that browsers may come from, for a server that listens on `address`.
+/// How a server that listens on `address` is called, its first name first.
 #[must_use]
-pub fn origins(settings: &ServerSettings, address: SocketAddr) -> Vec<String> {
-    let named = settings.allowed_origins.iter().chain(std::iter::once(&settings.public_url));
-    let mut origins: Vec<String> = named
-        .filter(|origin| !origin.is_empty())
-        .map(|origin| {
-            url::Url::parse(origin).map_or_else(|_| origin.clone(), |url| url.origin().ascii_serialization())
-        })
-        .collect();
+pub fn addresses(settings: &ServerSettings, address: SocketAddr) -> Vec<String> {
+    let public = Some(&settings.public_url).filter(|url| !url.is_empty()).map(|url| origin_of(url));
     let port = address.port();
-    if address.ip().is_loopback() || address.ip().is_unspecified() {
-        origins
-            .extend(["127.0.0.1", "localhost", "[::1]"].iter().map(|host| format!("http://{host}:{port}")));
+    let ip = address.ip();
+    let loopback = ["127.0.0.1", "localhost", "[::1]"].map(|host| format!("http://{host}:{port}"));
+    let bound = if ip.is_loopback() || ip.is_unspecified() {
+        loopback.to_vec()
     } else {
-        origins.push(format!("http://{address}"));
-    }
-    origins
+        vec![format!("http://{address}")]
+    };
+    public.into_iter().chain(bound).collect()
+}
+
+/// The exact origins that browsers may come from, for a server of these addresses.
+#[must_use]
+pub fn origins(settings: &ServerSettings, addresses: &[String]) -> Vec<String> {
+    settings.allowed_origins.iter().map(|origin| origin_of(origin)).chain(addresses.iter().cloned()).collect()
+}
+
+fn origin_of(url: &str) -> String {
+    url::Url::parse(url).map_or_else(|_| url.to_owned(), |url| url.origin().ascii_serialization())
 }
 
 /// The address under which browsers reach a server that listens on `address`, without a slash at its end: the one that is
@@ -57,11 +62,17 @@ mod tests {
 
     #[test]
     fn origins_are_exact() {
-        let settings =
-            ServerSettings { public_url: "https://Pay.example.org/".to_owned(), ..ServerSettings::default() };
-        let origins = origins(&settings, "127.0.0.1:8080".parse().unwrap());
-        assert!(origins.contains(&"https://pay.example.org".to_owned()));
-        assert!(origins.contains(&"http://localhost:8080".to_owned()));
-        assert_eq!(origins.len(), 4);
+        let settings = ServerSettings {
+            public_url: "https://Pay.example.org/".to_owned(),
+            allowed_origins: vec!["https://shop.example.org".to_owned()],
+            ..ServerSettings::default()
+        };
+        let addresses = addresses(&settings, "127.0.0.1:8080".parse().unwrap());
+        assert_eq!(addresses.first().map(String::as_str), Some("https://pay.example.org"));
+        assert!(addresses.contains(&"http://localhost:8080".to_owned()));
+        assert_eq!(addresses.len(), 4);
+        let origins = origins(&settings, &addresses);
+        assert!(origins.contains(&"https://shop.example.org".to_owned()));
+        assert_eq!(origins.len(), 5);
     }
 }

@@ -13,8 +13,9 @@ use super::intake::Rules;
 use super::requests::RequestLog;
 use crate::accounts::Accounts;
 use crate::broker::{Broker, BrokerHealth};
-use crate::config::ServerSettings;
+use crate::config::{MetricsFor, ServerSettings};
 use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::text::fold;
 use crate::engine::{Engine, WorkSwitch};
 use crate::feed::live::LiveHub;
 use crate::search::SearchIndex;
@@ -31,7 +32,7 @@ pub const IMPORTS_MAX: usize = 2;
 pub enum Operators {
     /// Whoever is signed in: nobody else's computer can reach it.
     Everyone,
-    /// Those with these e-mail addresses, in lower case.
+    /// Those with these e-mail addresses, folded.
     Named(Vec<String>),
 }
 
@@ -49,6 +50,8 @@ pub struct WebState {
     pub accounts: Arc<Accounts>,
     /// The settings of the server.
     pub settings: ServerSettings,
+    /// How this server is called; see [`super::settings::addresses`].
+    pub addresses: Vec<String>,
     /// The exact origins browsers may come from; see [`super::settings::origins`].
     pub origins: Vec<String>,
     /// The address under which browsers reach this server; see [`super::settings::base_url`].
@@ -71,6 +74,10 @@ pub struct WebState {
     pub requests: Option<Arc<RequestLog>>,
     /// Where all metrics are registered; `None` if `/metrics` is switched off.
     pub registry: Option<Registry>,
+    /// Who may read them.
+    pub metrics_for: MetricsFor,
+    /// The hash of the token that their readers send; `None` if they need none.
+    pub metrics_token: Option<blake3::Hash>,
     /// The web's own metrics.
     pub metrics: WebMetrics,
     /// Room for CSV imports, so that they are few at a time.
@@ -148,7 +155,9 @@ impl WebState {
             Operators::Named(emails) if emails.is_empty() => Ok(false),
             Operators::Named(emails) => {
                 let account = self.accounts.account(account).await?;
-                Ok(account.and_then(|account| account.email).is_some_and(|email| emails.contains(&email)))
+                Ok(account
+                    .and_then(|account| account.email)
+                    .is_some_and(|email| emails.contains(&fold(&email))))
             }
         }
     }

@@ -23,6 +23,7 @@ mod crash_import;
 mod demo;
 mod dialect;
 mod durability;
+mod edge;
 mod engine;
 mod health;
 mod instances;

@@ -48,7 +48,8 @@ fn properties() -> Map<String, Value> {
     for field in NumberField::ALL {
         properties.insert(field.name().to_owned(), json!({ "type": "long" }));
     }
-    let text = json!({ "type": "text", "analyzer": "standard", "norms": false });
+    // The words were told apart before they came here (`search::text`), in the same way as for the embedded index.
+    let text = json!({ "type": "text", "analyzer": "whitespace", "norms": false });
     properties.insert(TEXT.to_owned(), text);
     properties.insert(DIGEST.to_owned(), json!({ "type": "long", "index": false }));
     properties.insert(RECEIPT.to_owned(), json!({ "type": "byte", "index": false }));

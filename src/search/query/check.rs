@@ -6,6 +6,7 @@ use crate::domain::card::Brand;
 use crate::domain::currency::Currency;
 use crate::domain::ids::{AccountId, PaymentId, RefundId, base62_decode};
 use crate::domain::status::Status;
+use crate::domain::text::composed;
 use crate::search::text::{fold, words};
 
 use super::fields::{FieldSpec, METADATA_SEPARATOR, Shape, find, has, suggestions};
@@ -25,7 +26,7 @@ pub(super) fn check(syntax: &Syntax, reading: Reading) -> Result<Filter, QueryEr
         let filter = match &clause.term {
             Term::Field { field, operator, value } => condition(field, *operator, value, reading)?,
             Term::Text(value) if reading == Reading::AsTyped => {
-                check_length(value)?;
+                check_value(value)?;
                 let (filter, taken) = shown::text(value, clause, rest, syntax.junction);
                 clauses = rest.get(taken..).unwrap_or_default();
                 match filter {
@@ -45,7 +46,7 @@ pub(super) fn check(syntax: &Syntax, reading: Reading) -> Result<Filter, QueryEr
 
 /// A free word or phrase: an id if it is one, else words in a row.
 fn text(value: &Value) -> Result<Filter, QueryError> {
-    check_length(value)?;
+    check_value(value)?;
     if let Some(filter) = id(&value.text) {
         return Ok(filter);
     }
@@ -110,7 +111,7 @@ fn condition(
             QueryError::new(place, message).expecting(spec.shape.operators().iter().map(|o| o.as_str()))
         );
     }
-    check_length(value)?;
+    check_value(value)?;
     let shown = match reading {
         Reading::AsTyped => shown::condition(spec.shape, operator, &value.text),
         Reading::Strict => None,
@@ -134,7 +135,7 @@ fn null(
     }
     let absent = |name: String| Filter::Not(Box::new(Filter::term(TermField::Has, name)));
     Ok(match (&field.key, spec.presence) {
-        (Some(key), _) => absent(has(key)),
+        (Some(key), _) => absent(has(&composed(key))),
         (None, Some(presence)) => absent(presence.to_owned()),
         (None, None) => {
             let message = format!("{} always has a value.", shorten(&field.name));
@@ -180,7 +181,8 @@ fn comparison(
         Shape::Exact(field) => Ok(Filter::term(field, fold(text))),
         Shape::Text(field) => text_comparison(field, String::new(), operator, value),
         Shape::Metadata => {
-            let prefix = format!("{}{METADATA_SEPARATOR}", field.key.as_deref().unwrap_or_default());
+            let key = composed(field.key.as_deref().unwrap_or_default());
+            let prefix = format!("{key}{METADATA_SEPARATOR}");
             text_comparison(TermField::Metadata, prefix, operator, value)
         }
         Shape::Amount(field) => {
@@ -285,7 +287,12 @@ fn text_comparison(
     Ok(Filter::Contains { field, prefix, needle: folded })
 }
 
-fn check_length(value: &Value) -> Result<(), QueryError> {
+/// Refuses values that nothing can have: too long ones, and those with control characters, which no text is taken with.
+fn check_value(value: &Value) -> Result<(), QueryError> {
+    if value.text.chars().any(char::is_control) {
+        let message = "There is a control character in this, which no text has.";
+        return Err(QueryError::new(value.span.clone(), message));
+    }
     if value.text.chars().nth(VALUE_MAX_CHARS).is_some() {
         let message = format!("This is longer than {VALUE_MAX_CHARS} characters.");
         return Err(QueryError::new(value.span.clone(), message));

@@ -98,6 +98,15 @@ fn filter(text: &str) -> Filter {
 }
 
 #[test]
+fn control_characters_are_refused() {
+    for text in ["a\u{0}b", "description:\"a\nb\"", "description~\"abc\t\"", "metadata[\"a\"]:\"\u{9b}\""] {
+        let error = Query::parse(text).unwrap_err();
+        assert!(error.message.contains("control character"), "{text:?}: {}", error.message);
+    }
+    assert!(Query::parse("coffee\ttea\n").is_ok());
+}
+
+#[test]
 fn blank_text_is_everything() {
     assert_eq!(Query::parse(" \t").unwrap(), Query::everything());
     assert_eq!(filter(""), Filter::All(vec![]));

@@ -22,6 +22,8 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::at::at;
+use super::edge;
 use super::error::{ApiError, ErrorType};
 use super::intake::idempotency_key;
 use super::requests::capture;
@@ -29,40 +31,28 @@ use super::security::ApiCaller;
 
 /// Adds the routes under `/v1`.
 pub fn configure(config: &mut ServiceConfig) {
-    let intents = web::scope("/payment_intents")
-        .route("", web::post().to(payment_intents::create))
-        .route("", web::get().to(payment_intents::list))
-        .route("/search", web::get().to(search::search))
-        .route("/{id}", web::get().to(payment_intents::retrieve))
-        .route("/{id}/confirm", web::post().to(payment_intents::confirm))
-        .route("/{id}/capture", web::post().to(payment_intents::capture))
-        .route("/{id}/cancel", web::post().to(payment_intents::cancel))
-        .default_service(web::to(unrecognized));
     let scope = web::scope("/v1")
         .wrap(from_fn(reflect_key))
         .wrap(from_fn(capture::record))
-        .service(intents)
-        .route("/refunds", web::post().to(refunds::create))
-        .route("/refunds", web::get().to(refunds::list))
-        .route("/refunds/{id}", web::get().to(refunds::retrieve))
-        .route("/topups", web::post().to(wallet::topup_create))
-        .route("/topups", web::get().to(wallet::topup_list))
-        .route("/topups/{id}", web::get().to(wallet::topup_retrieve))
-        .route("/transfers", web::post().to(wallet::transfer_create))
-        .route("/transfers", web::get().to(wallet::transfer_list))
-        .route("/transfers/{id}", web::get().to(wallet::transfer_retrieve))
-        .route("/payouts", web::post().to(wallet::payout_create))
-        .route("/payouts", web::get().to(wallet::payout_list))
-        .route("/payouts/{id}", web::get().to(wallet::payout_retrieve))
-        .route("/balance", web::get().to(balance::retrieve))
-        .route("/account", web::get().to(accounts::own))
-        .route(
-            "/test_helpers/payment_intents/{id}/authenticate",
-            web::post().to(payment_intents::authenticate),
-        )
-        .route("/test_helpers/accounts", web::post().to(accounts::create))
-        .route("/test_helpers/accounts", web::get().to(accounts::list))
-        .route("/test_helpers/accounts/{id}", web::delete().to(accounts::delete))
+        .service(at("/payment_intents").post(payment_intents::create).get(payment_intents::list))
+        .service(at("/payment_intents/search").get(search::search))
+        .service(at("/payment_intents/{id}").get(payment_intents::retrieve))
+        .service(at("/payment_intents/{id}/confirm").post(payment_intents::confirm))
+        .service(at("/payment_intents/{id}/capture").post(payment_intents::capture))
+        .service(at("/payment_intents/{id}/cancel").post(payment_intents::cancel))
+        .service(at("/refunds").post(refunds::create).get(refunds::list))
+        .service(at("/refunds/{id}").get(refunds::retrieve))
+        .service(at("/topups").post(wallet::topup_create).get(wallet::topup_list))
+        .service(at("/topups/{id}").get(wallet::topup_retrieve))
+        .service(at("/transfers").post(wallet::transfer_create).get(wallet::transfer_list))
+        .service(at("/transfers/{id}").get(wallet::transfer_retrieve))
+        .service(at("/payouts").post(wallet::payout_create).get(wallet::payout_list))
+        .service(at("/payouts/{id}").get(wallet::payout_retrieve))
+        .service(at("/balance").get(balance::retrieve))
+        .service(at("/account").get(accounts::own))
+        .service(at("/test_helpers/payment_intents/{id}/authenticate").post(payment_intents::authenticate))
+        .service(at("/test_helpers/accounts").post(accounts::create).get(accounts::list))
+        .service(at("/test_helpers/accounts/{id}").delete(accounts::delete))
         .default_service(web::to(unrecognized));
     config.service(scope);
 }
@@ -86,7 +76,7 @@ async fn reflect_key(
 /// Asks for the caller, though anyone is answered, so that the log of requests knows whose call it was.
 async fn unrecognized(request: HttpRequest, _: Option<ApiCaller>) -> Result<HttpResponse, ApiError> {
     let path: String = request.path().chars().filter(|c| !c.is_control()).take(200).collect();
-    let message =
-        format!("Unrecognized request URL ({}: {path}). Paystorm does not offer it.", request.method());
+    let method = edge::method(&request);
+    let message = format!("Unrecognized request URL ({method}: {path}). Paystorm does not offer it.");
     Err(ApiError::new(StatusCode::NOT_FOUND, ErrorType::InvalidRequestError, "url_unrecognized", message))
 }

@@ -1,7 +1,6 @@
 //! `/account`: one's password, sessions, and closing the account. The first steps can be brought back here.
 
-use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::form::FieldError;
@@ -149,10 +148,10 @@ pub async fn close(
     let fields = handle::signed_form(&state, &request, &who, body)?;
     let address = security::client_address(&state, &request);
     match state.accounts.close_with_password(who.account, &address, fields.get("current_password")).await {
-        Ok(()) => Ok(HttpResponse::SeeOther()
-            .cookie(security::session_cookie_removal(&state))
-            .insert_header((header::LOCATION, "/sign-in?closed=yes"))
-            .finish()),
+        Ok(()) => {
+            let removal = security::session_cookie_removal(&state);
+            Ok(handle::lead_to("/sign-in?closed=yes").cookie(removal).finish())
+        }
         Err(error) => refused(&state, &who, "close", error).await,
     }
 }

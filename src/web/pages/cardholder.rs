@@ -135,8 +135,7 @@ pub async fn answer(state: web::Data<WebState>, secret: web::Path<String>, body:
     };
     let to = way_back(&state, &payment, &secret).await?;
     Ok(match to {
-        // Made of a parsed address, which holds nothing that a header could not.
-        Some(url) => handle::see_other(url.as_str()),
+        Some(url) => handle::lead_away(&url),
         None => handle::see_other(&format!("/3ds/{}", secret.as_str())),
     })
 }

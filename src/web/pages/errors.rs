@@ -10,7 +10,7 @@ use super::handle::{self, PageError};
 use super::layout::Nav;
 use crate::web::security::{self, SignedIn};
 
-/// Wraps every request (`from_fn(with_navigation)`), inside of [`security::edge`].
+/// Wraps every request (`from_fn(with_navigation)`), inside of [`crate::web::edge::edge`].
 ///
 /// # Errors
 /// What the handler failed with.

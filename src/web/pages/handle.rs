@@ -19,6 +19,7 @@ use crate::domain::payment::Payment;
 use crate::domain::stages::Stages;
 use crate::search::{Query, SearchHealth, SearchRequest};
 use crate::store::StoreError;
+use crate::web::addresses;
 use crate::web::banners::banners;
 use crate::web::body::{self, Body};
 use crate::web::error::{ApiError, InputError};
@@ -65,11 +66,7 @@ impl<E: Into<ApiError>> From<E> for PageError {
 /// Begins the answer that an error gets.
 #[must_use]
 pub fn answer_to(error: &ApiError) -> HttpResponseBuilder {
-    let mut response = HttpResponse::build(error.status);
-    if let Some(seconds) = error.retry_after_s {
-        response.insert_header((header::RETRY_AFTER, seconds.to_string()));
-    }
-    response
+    error.begin()
 }
 
 /// The result of every page's handler.
@@ -94,10 +91,24 @@ pub fn ok(page: &impl Template) -> HttpResponse {
     render(HttpResponse::Ok(), page)
 }
 
-/// Leads on to another page after a form.
+/// Leads on to another page of ours after a form; to the first one where the address leads elsewhere.
 #[must_use]
 pub fn see_other(to: &str) -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
+    lead_to(to).finish()
+}
+
+/// Leads on to a merchant's address, which is parsed and so holds nothing that a header could not.
+#[must_use]
+pub fn lead_away(to: &url::Url) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, to.as_str())).finish()
+}
+
+/// Begins an answer that leads on.
+#[must_use]
+pub fn lead_to(to: &str) -> HttpResponseBuilder {
+    let mut response = HttpResponse::SeeOther();
+    response.insert_header((header::LOCATION, addresses::local(to).unwrap_or_else(|| "/".to_owned())));
+    response
 }
 
 /// The fields of a form or of a query string.
@@ -114,9 +125,9 @@ impl Fields {
     /// From a body.
     ///
     /// # Errors
-    /// A body that is too large or broke off.
+    /// A body that is too large or broke off, or is no text.
     pub fn of_body(body: Body) -> Result<Self, ApiError> {
-        Ok(Self::of_text(&body::bytes(body)?))
+        Ok(Self::of_text(body::text(&body::bytes(body)?)?.as_bytes()))
     }
 
     fn of_text(text: &[u8]) -> Self {

@@ -10,6 +10,7 @@ use crate::accounts::AccountError;
 use crate::domain::ids::ApiKeyId;
 use crate::domain::time::Timestamp;
 use crate::store::ApiKey;
+use crate::web::addresses;
 use crate::web::body::Body;
 use crate::web::error::ApiError;
 use crate::web::security::SignedIn;
@@ -112,11 +113,10 @@ async fn page(
     let mut keys = state.accounts.key_list(who.account).await?;
     keys.sort_by_key(|key| std::cmp::Reverse(key.id));
     let now = Timestamp::now();
-    let connection = request.connection_info();
     Ok(KeysPage {
         layout: handle::frame(state, who, "Keys", Nav::Keys),
         secret,
-        origin: format!("{}://{}", connection.scheme(), connection.host()),
+        origin: addresses::of_server(state, request).to_owned(),
         keys: keys.iter().map(|key| KeyLine::of(key, now)).collect(),
     })
 }

@@ -11,6 +11,7 @@ use askama::Template;
 use super::handle::{self, Fields, PageError, PageResult};
 use super::layout::Layout;
 use crate::domain::ids::AccountId;
+use crate::web::addresses;
 use crate::web::body::Body;
 use crate::web::demo::{self, Demo};
 use crate::web::error::ApiError;
@@ -68,7 +69,7 @@ pub async fn sign_in(state: web::Data<WebState>, request: HttpRequest, body: Bod
     match state.accounts.session_begin(demo.account, user_agent.unwrap_or_default()).await {
         Ok(begun) => {
             let cookie = security::session_cookie(&state, begun.token);
-            Ok(HttpResponse::SeeOther().cookie(cookie).insert_header((header::LOCATION, "/")).finish())
+            Ok(handle::lead_to("/").cookie(cookie).finish())
         }
         Err(error) => {
             demo.give_back(token);
@@ -92,8 +93,8 @@ pub async fn hide_badge(
         .secure(state.settings.secure_cookies)
         .max_age(Duration::days(BADGE_DAYS))
         .finish();
-    let back = security::referring_path(&state, &request).unwrap_or_else(|| "/".to_owned());
-    Ok(HttpResponse::SeeOther().cookie(cookie).insert_header((header::LOCATION, back)).finish())
+    let back = addresses::referring(&state, &request).unwrap_or_else(|| "/".to_owned());
+    Ok(handle::lead_to(&back).cookie(cookie).finish())
 }
 
 /// The demo account, for requests of this machine where there is one; nothing is here for anyone else.

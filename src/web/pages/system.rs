@@ -1,6 +1,5 @@
 //! `/system`: how the parts are, what waits where, what is parked, and the switch of the workers.
 
-use actix_web::http::header;
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
@@ -9,13 +8,13 @@ use super::format;
 use super::handle::{self, PageError, PageResult};
 use super::layout::{Layout, Nav};
 use super::row::{Names, PaymentRow};
-use super::sign_in::safe_next;
 use crate::domain::ids::AccountId;
 use crate::domain::payment::{Payment, Phase};
 use crate::domain::time::Timestamp;
 use crate::feed::live::Counts;
 use crate::feed::system::{self, QueueSample, SystemSample, SystemState};
 use crate::store::StoreTrouble;
+use crate::web::addresses;
 use crate::web::body::Body;
 use crate::web::error::ApiError;
 use crate::web::security::SignedIn;
@@ -164,17 +163,7 @@ async fn turn(
     let paused_since = *state.switch.watch().borrow();
     state.hub.system_change(|system| system.paused_since = paused_since);
     first::note(state, who.account, if pause { first::Did::Paused } else { first::Did::Resumed }).await;
-    Ok(handle::see_other(&came_from(request)))
-}
-
-/// The page of ours that a form was on, else the System page.
-fn came_from(request: &HttpRequest) -> String {
-    let referer = request.headers().get(header::REFERER).and_then(|value| value.to_str().ok());
-    let path = referer.and_then(|text| url::Url::parse(text).ok()).map(|url| {
-        let query = url.query().map_or_else(String::new, |query| format!("?{query}"));
-        format!("{}{query}", url.path())
-    });
-    path.map_or_else(|| "/system".to_owned(), |path| safe_next(&path).to_owned())
+    Ok(handle::see_other(&addresses::referring(state, request).unwrap_or_else(|| "/system".to_owned())))
 }
 
 /// What waits for the workers, as numbers.

@@ -11,6 +11,7 @@ use std::time::Instant;
 use super::Call;
 use crate::domain::ids::RequestId;
 use crate::domain::time::Timestamp;
+use crate::web::edge;
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
@@ -68,7 +69,7 @@ pub async fn record(
             account: caller.key_account,
             key: caller.key,
             at,
-            method: request.method().to_string(),
+            method: edge::method(&request).to_string(),
             path: request.path().to_owned(),
             query: request.query_string().to_owned(),
             status: response.status().as_u16(),

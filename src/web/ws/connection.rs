@@ -1,19 +1,25 @@
 //! One socket: one task that reads, hands in, and writes, so that a slow socket holds up nothing but itself.
+//!
+//! The protocol itself is the library's (`transport`): what breaks it ends here with the close code that says so.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::web::Data;
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
-use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream::{FuturesUnordered, SplitSink, SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::tungstenite::error::{Error as Fault, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
 
-use super::message::Message;
+use super::message::{BATCH, Message, Unread};
 use super::submit::{self, Pending};
+use super::transport::{Socket, Wire};
 use super::{Peer, answer};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::feed::live::{Reader, Topic, resync_frame};
@@ -22,6 +28,8 @@ use crate::web::error::{ApiError, InputError};
 use crate::web::state::WebState;
 
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);
+/// How long one that was too slow may take to read what is on its way, the close frame last.
+const SLOW_CLOSE_DEADLINE: Duration = Duration::from_secs(120);
 const STATS_EVERY: Duration = Duration::from_millis(250);
 /// How often it is told that rows were left out where no other row tells it.
 const LEFT_OUT_EVERY: Duration = Duration::from_secs(1);
@@ -30,7 +38,7 @@ const ALLOWED_EVERY: Duration = Duration::from_secs(5);
 const PENDING_MAX: usize = 64;
 
 /// Why a socket ends.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 enum End {
     /// The other side left or the transport broke: there is nobody to tell.
     Gone,
@@ -41,7 +49,8 @@ enum End {
 struct Connection {
     state: Data<WebState>,
     peer: Peer,
-    session: Session,
+    sink: SplitSink<Socket, Frame>,
+    wire: Wire,
     reader: Reader,
     /// How the parts are.
     system: watch::Receiver<SystemState>,
@@ -52,33 +61,71 @@ struct Connection {
 }
 
 /// Serves a socket to its end.
-pub async fn run(state: Data<WebState>, peer: Peer, session: Session, stream: AggregatedMessageStream) {
+pub async fn run(state: Data<WebState>, peer: Peer, socket: Socket, wire: Wire) {
     state.metrics.sockets.inc();
-    let reader = state.hub.reader();
-    let pending = FuturesUnordered::new();
-    let system = state.hub.system();
-    let logged = state.requests.as_ref().map(|log| log.written());
+    let (sink, mut stream) = socket.split();
     let mut connection = Connection {
         state: state.clone(),
         peer,
-        session,
-        reader,
-        system,
-        logged,
-        pending,
+        sink,
+        wire,
+        reader: state.hub.reader(),
+        system: state.hub.system(),
+        logged: state.requests.as_ref().map(|log| log.written()),
+        pending: FuturesUnordered::new(),
         heard_at: Instant::now(),
     };
-    let end = connection.serve(stream).await;
+    let end = connection.serve(&mut stream).await;
+    // What is kept for the reader is not needed while the last words go out.
+    let Connection { sink, wire, .. } = connection;
     if let End::Close(code, why) = end {
-        let reason = CloseReason { code, description: Some(why.to_owned()) };
-        // The other side may not read any more; then there is no point in waiting.
-        let _ = tokio::time::timeout(WRITE_DEADLINE, connection.session.close(Some(reason))).await;
+        tokio::select! {
+            () = close(sink, stream, &wire, code, why) => {}
+            () = stopped(&state, code) => {}
+        }
     }
     state.metrics.sockets.dec();
 }
 
+/// A server that goes away does not wait for those that were too slow.
+async fn stopped(state: &WebState, code: CloseCode) {
+    state.shutdown.cancelled().await;
+    if code == CloseCode::Away {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Says why, as long as there is a point in waiting for it to be read.
+async fn close(
+    mut sink: SplitSink<Socket, Frame>,
+    stream: SplitStream<Socket>,
+    wire: &Wire,
+    code: CloseCode,
+    why: &'static str,
+) {
+    let deadline = if code == CloseCode::Again { SLOW_CLOSE_DEADLINE } else { WRITE_DEADLINE };
+    let last = Frame::Close(Some(CloseFrame { code, reason: why.into() }));
+    let told = timeout(deadline, sink.send(last)).await;
+    let still_sends = matches!(code, CloseCode::Protocol | CloseCode::Invalid | CloseCode::Size);
+    match sink.reunite(stream) {
+        Ok(socket) if still_sends && told.is_ok() => wire.cut_off(socket.into_inner()).await,
+        Ok(_) | Err(_) => {}
+    }
+}
+
+/// What an error of reading is to the other side.
+fn end_of(fault: &Fault) -> End {
+    match fault {
+        Fault::Capacity(_) => too_large(),
+        Fault::Utf8(_) => End::Close(CloseCode::Invalid, "text must be UTF-8"),
+        Fault::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Gone,
+        Fault::Protocol(_) => End::Close(CloseCode::Protocol, "this is not the WebSocket protocol"),
+        _ => End::Gone,
+    }
+}
+
 impl Connection {
-    async fn serve(&mut self, mut stream: AggregatedMessageStream) -> End {
+    async fn serve(&mut self, stream: &mut SplitStream<Socket>) -> End {
         let mut pings = every(Duration::from_millis(self.state.settings.ping_ms));
         let mut stats = every(STATS_EVERY);
         let mut left_out = every(LEFT_OUT_EVERY);
@@ -89,12 +136,10 @@ impl Connection {
             let room = self.pending.len() < PENDING_MAX;
             let step = tokio::select! {
                 () = shutdown.cancelled() => return End::Close(CloseCode::Away, "the server is going away"),
-                message = stream.recv(), if room => match message {
-                    Some(Ok(message)) => self.receive(message).await,
-                    Some(Err(actix_ws::ProtocolError::Overflow)) => {
-                        return End::Close(CloseCode::Size, "the frame is too large");
-                    }
-                    Some(Err(_)) | None => return End::Gone,
+                frame = stream.next(), if room => match frame {
+                    Some(Ok(frame)) => self.receive(frame).await,
+                    Some(Err(fault)) => return end_of(&fault),
+                    None => return End::Gone,
                 },
                 Some(frame) = self.pending.next(), if !self.pending.is_empty() => self.write(frame).await,
                 () = self.reader.ready() => self.write_all(self.reader.take()).await,
@@ -114,34 +159,34 @@ impl Connection {
         }
     }
 
-    async fn receive(&mut self, message: AggregatedMessage) -> Result<(), End> {
+    async fn receive(&mut self, frame: Frame) -> Result<(), End> {
         self.heard_at = Instant::now();
-        match message {
-            AggregatedMessage::Text(text) => self.understand(&text).await,
-            AggregatedMessage::Ping(bytes) => {
-                let session = &mut self.session;
-                in_time(session.pong(&bytes)).await
+        match frame {
+            Frame::Text(text) => self.understand(&text).await,
+            // Answered by the library with the next look at the socket.
+            Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => Ok(()),
+            Frame::Binary(_) => Err(End::Close(CloseCode::Unsupported, "frames are text")),
+            Frame::Close(_) => {
+                // The library has the answer ready.
+                let _ = timeout(WRITE_DEADLINE, self.sink.flush()).await;
+                Err(End::Gone)
             }
-            AggregatedMessage::Pong(_) => Ok(()),
-            AggregatedMessage::Binary(_) => Err(End::Close(CloseCode::Unsupported, "frames are text")),
-            AggregatedMessage::Close(_) => Err(End::Close(CloseCode::Normal, "bye")),
         }
     }
 
     async fn understand(&mut self, text: &str) -> Result<(), End> {
+        let long = text.len() > self.state.settings.frame_max_bytes;
         let message = match Message::read(text) {
+            Ok(message) if long && message.kind != BATCH => return Err(too_large()),
             Ok(message) => message,
-            Err(_) if text.len() > self.state.settings.frame_max_bytes => return Err(too_large()),
-            Err(error) => return self.write(answer::error(None, &error.into())).await,
+            Err(Unread { batch: false, .. }) if long => return Err(too_large()),
+            Err(Unread { id, error, .. }) => {
+                return self.write(answer::error(id.as_ref(), &error.into())).await;
+            }
         };
-        if text.len() > self.state.settings.frame_max_bytes && message.kind != "payment.submit_batch" {
-            return Err(too_large());
-        }
         let id = message.id.clone();
         let handed: Result<Pending, ApiError> = match message.kind.as_ref() {
-            "payment.submit" | "payment.submit_batch" => {
-                submit::payments(&self.state, &self.peer, message).await
-            }
+            "payment.submit" | BATCH => submit::payments(&self.state, &self.peer, message).await,
             "operation.submit" => submit::operation(&self.state, &self.peer, message).await,
             "subscribe" | "unsubscribe" => {
                 let frame = match self.subscription(&message).await {
@@ -235,7 +280,7 @@ impl Connection {
         if self.heard_at.elapsed() >= Duration::from_millis(self.state.settings.silence_ms) {
             return Err(End::Close(CloseCode::Policy, "silent for too long"));
         }
-        in_time(self.session.ping(b"")).await
+        self.send(Frame::Ping(Bytes::new())).await
     }
 
     async fn check(&self) -> Result<(), End> {
@@ -246,7 +291,22 @@ impl Connection {
     }
 
     async fn write(&mut self, frame: String) -> Result<(), End> {
-        in_time(self.session.text(frame)).await
+        self.send(Frame::text(frame)).await
+    }
+
+    /// A write that makes no progress ends the socket: its reader is too slow.
+    async fn send(&mut self, frame: Frame) -> Result<(), End> {
+        let wire = self.wire.clone();
+        wire.begin();
+        let mut write = self.sink.send(frame);
+        loop {
+            match timeout(WRITE_DEADLINE.saturating_sub(wire.still_for()), &mut write).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(_)) => return Err(End::Gone),
+                Err(_) if wire.still_for() < WRITE_DEADLINE => {}
+                Err(_) => return Err(End::Close(CloseCode::Again, "too slow")),
+            }
+        }
     }
 
     async fn write_all(&mut self, frames: Vec<String>) -> Result<(), End> {
@@ -277,13 +337,4 @@ fn every(period: Duration) -> tokio::time::Interval {
 
 const fn too_large() -> End {
     End::Close(CloseCode::Size, "the frame is too large")
-}
-
-/// A write that makes no progress ends the socket: its reader is too slow.
-async fn in_time(write: impl Future<Output = Result<(), actix_ws::Closed>>) -> Result<(), End> {
-    match tokio::time::timeout(WRITE_DEADLINE, write).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(End::Gone),
-        Err(_) => Err(End::Close(CloseCode::Again, "too slow")),
-    }
 }

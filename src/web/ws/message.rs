@@ -8,7 +8,7 @@ use super::BATCH_PAYMENTS_MAX;
 use crate::web::error::InputError;
 use crate::web::params::Params;
 
-const ID_CHARS_MAX: usize = 128;
+const ID_BYTES_MAX: usize = 128;
 
 /// The client's own id of a message, repeated in the answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,22 +66,74 @@ pub struct Message<'a> {
     pub subscription: Option<u64>,
 }
 
+/// The one type of message whose frame may be long.
+pub const BATCH: &str = "payment.submit_batch";
+
+/// A frame that is no message of ours.
+#[derive(Debug)]
+pub struct Unread {
+    /// Its id, where that could be read.
+    pub id: Option<ClientId>,
+    /// Whether it says that it is a batch, and so may be long.
+    pub batch: bool,
+    /// What is wrong with it.
+    pub error: InputError,
+}
+
+/// What can be told of a frame whose rest is wrong. Not strict: what it does not know may be the fault.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Outline<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    id: Option<ClientId>,
+}
+
 impl<'a> Message<'a> {
     /// Reads a frame.
     ///
     /// # Errors
     /// Not JSON, not an object, unknown fields, or a batch that is too long.
-    pub fn read(text: &'a str) -> Result<Self, InputError> {
-        let message: Self = serde_json::from_str(text).map_err(|error| InputError::json(&error))?;
+    pub fn read(text: &'a str) -> Result<Self, Unread> {
+        let unread = |error| {
+            let Outline { kind, id } = serde_json::from_str(text).unwrap_or_default();
+            Unread { id: id.filter(|id| !is_long(id)), batch: kind == BATCH, error }
+        };
+        let message: Self = serde_json::from_str(text).map_err(|error| unread(InputError::json(&error)))?;
         if message.payments.as_ref().is_some_and(|payments| payments.len() > BATCH_PAYMENTS_MAX) {
             let text = format!("A batch can have at most {BATCH_PAYMENTS_MAX} payments.");
-            return Err(InputError::new("payments", "parameter_invalid_list", text));
+            return Err(unread(InputError::new("payments", "parameter_invalid_list", text)));
         }
-        match &message.id {
-            Some(ClientId::Text(text)) if text.len() > ID_CHARS_MAX => {
-                Err(InputError::new("id", "parameter_invalid_string", "An id can have at most 128 bytes."))
-            }
-            Some(ClientId::Text(_) | ClientId::Number(_)) | None => Ok(message),
+        if message.id.as_ref().is_some_and(is_long) {
+            let text = format!("An id can have at most {ID_BYTES_MAX} bytes.");
+            return Err(unread(InputError::new("id", "parameter_invalid_string", text)));
+        }
+        Ok(message)
+    }
+}
+
+fn is_long(id: &ClientId) -> bool {
+    match id {
+        ClientId::Text(text) => text.len() > ID_BYTES_MAX,
+        ClientId::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_that_is_wrong_is_told_apart_from_a_frame_that_is_too_long() {
+        let payments = vec!["{}"; BATCH_PAYMENTS_MAX + 1].join(",");
+        let batch = format!(r#"{{"type":"payment.submit_batch","id":7,"payments":[{payments}]}}"#);
+        let Unread { id, batch, error } = Message::read(&batch).unwrap_err();
+        assert_eq!((id, batch, error.code), (Some(ClientId::Number(7)), true, "parameter_invalid_list"));
+        let strange = r#"{"type":"payment.submit_batch","id":"a","payments":[],"colour":"red"}"#;
+        let Unread { id, batch, error } = Message::read(strange).unwrap_err();
+        assert_eq!((id, batch, error.code), (Some(ClientId::Text("a".to_owned())), true, "body_invalid"));
+        for other in ["", "{", r#"{"type":"ping","colour":1}"#, r#"{"colour":"payment.submit_batch"}"#] {
+            assert!(!Message::read(other).unwrap_err().batch, "{other}");
         }
     }
 }

@@ -1,17 +1,19 @@
 //! `/ws`: the protocol of docs/websocket.md.
 //!
 //! - [`open`]: who is let in. - `connection`: one task per socket. - `message`: what clients send.
-//! - `submit`: commands from messages. - `answer`: what they are told.
+//! - `submit`: commands from messages. - `answer`: what they are told. - `transport`: frames over the connection.
 
 mod answer;
 mod connection;
 mod message;
 mod submit;
+mod transport;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::demo;
+use super::edge;
 use super::error::ApiError;
 use super::security::{self, ApiCaller, SignedIn};
 use super::state::WebState;
@@ -63,37 +65,36 @@ pub async fn open(
     request: HttpRequest,
     body: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
+    if edge::only_head(&request) {
+        return Err(transport::no_opening());
+    }
     let peer = admit(&state, &request).await?;
     if state.shutdown.is_cancelled() {
         return Err(ApiError::unavailable("The server is stopping."));
     }
-    let (response, session, stream) = actix_ws::handle(&request, body)
-        .map_err(|_| ApiError::invalid("upgrade_required", "This is a WebSocket."))?;
-    let bytes_max = state.settings.batch_frame_max_bytes;
-    let stream = stream.max_frame_size(bytes_max).aggregate_continuations().max_continuation_size(bytes_max);
-    actix_web::rt::spawn(connection::run(state, peer, session, stream));
+    let (response, socket, wire) =
+        transport::open(&request, body, state.settings.batch_frame_max_bytes).await?;
+    actix_web::rt::spawn(connection::run(state, peer, socket, wire));
     Ok(response)
 }
 
-/// A browser by its cookie and an exact origin; a program by its key and no origin.
+/// A program by its key, from anywhere or from one of our own pages; a browser by its cookie and an exact origin.
 async fn admit(state: &WebState, request: &HttpRequest) -> Result<Peer, ApiError> {
-    match (request.headers().get(header::ORIGIN), security::secret_of(request.headers())) {
-        (Some(origin), None) if security::is_own_origin(state, origin) => {
-            let signed_in = SignedIn::of(state, request).await?;
-            let token = security::session_token(state, request);
-            match signed_in.zip(token) {
-                Some((signed_in, token)) => {
-                    Ok(Peer { account: signed_in.account, proof: Proof::Session(token) })
-                }
-                None => Err(ApiError::unauthorized("Sign in first.")),
-            }
-        }
-        (Some(_), _) => Err(ApiError::forbidden("This origin is not allowed.")),
-        (None, Some(secret)) => {
-            let caller: ApiCaller = security::caller_by_key(state, &secret, demo::is_local(request)).await?;
-            let proof = if caller.key.is_some() { Proof::Key(secret) } else { Proof::Demo };
-            Ok(Peer { account: caller.account, proof })
-        }
-        (None, None) => Err(ApiError::unauthorized("Send an API key, or an Origin and a session cookie.")),
+    let origin = request.headers().get(header::ORIGIN);
+    if origin.is_some_and(|origin| !security::is_own_origin(state, origin)) {
+        return Err(ApiError::forbidden("This origin is not allowed."));
+    }
+    if let Some(secret) = security::secret_of(request.headers()) {
+        let caller: ApiCaller = security::caller_by_key(state, &secret, demo::is_local(request)).await?;
+        let proof = if caller.key.is_some() { Proof::Key(secret) } else { Proof::Demo };
+        return Ok(Peer { account: caller.account, proof });
+    }
+    if origin.is_none() {
+        return Err(ApiError::unauthorized("Send an API key, or an Origin and a session cookie."));
+    }
+    let signed_in = SignedIn::of(state, request).await?;
+    match signed_in.zip(security::session_token(state, request)) {
+        Some((signed_in, token)) => Ok(Peer { account: signed_in.account, proof: Proof::Session(token) }),
+        None => Err(ApiError::unauthorized("Sign in first.")),
     }
 }

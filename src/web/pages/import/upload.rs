@@ -1,6 +1,6 @@
 //! Receiving an upload: the form's fields, then the file, which is handed on as it comes and never kept.
 
-use actix_multipart::{Field, Multipart};
+use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web;
@@ -9,6 +9,8 @@ use futures_util::StreamExt as _;
 use crate::domain::ids::ImportId;
 use crate::domain::time::Timestamp;
 use crate::store::{ImportRecord, ImportState};
+use crate::web::arriving::is_too_slow;
+use crate::web::body;
 use crate::web::error::{ApiError, ErrorType};
 use crate::web::import::{self, BYTES_MAX, NAME_CHARS_MAX};
 use crate::web::intake::check_text;
@@ -32,6 +34,14 @@ fn invalid(message: &'static str) -> ApiError {
     ApiError::invalid("body_invalid", message).with_param("file")
 }
 
+fn broken(error: &MultipartError) -> ApiError {
+    match error {
+        MultipartError::Payload(error) if is_too_slow(error) => body::broken(error).with_param("file"),
+        MultipartError::Payload(_) => invalid("The upload broke off."),
+        _ => invalid("The upload could not be read."),
+    }
+}
+
 /// Receives a form with a file and returns the import once every row was read.
 ///
 /// # Errors
@@ -42,11 +52,11 @@ pub async fn receive(
     who: &SignedIn,
     mut form: Multipart,
 ) -> Result<ImportRecord, ApiError> {
-    let broken = |_| invalid("The upload could not be read.");
+    body::refuse_packed(request)?;
     let mut head = Head::default();
     for _ in 0..FIELDS_MAX {
         let Some(field) = form.next().await else { break };
-        let mut field = field.map_err(broken)?;
+        let mut field = field.map_err(|error| broken(&error))?;
         match field.name() {
             Some("csrf") => head.csrf = text(&mut field).await?,
             Some("import") => head.import = text(&mut field).await?,
@@ -66,7 +76,7 @@ pub async fn receive(
 async fn text(field: &mut Field) -> Result<String, ApiError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = field.next().await {
-        let chunk = chunk.map_err(|_| invalid("The upload could not be read."))?;
+        let chunk = chunk.map_err(|error| broken(&error))?;
         if bytes.len() + chunk.len() > FIELD_BYTES_MAX {
             return Err(invalid("A field of the form is too long."));
         }
@@ -80,13 +90,18 @@ fn name_of(head: &Head, field: &Field) -> Result<String, ApiError> {
     let of_file = field.content_disposition().and_then(|disposition| disposition.get_filename());
     let stem = of_file.unwrap_or_default();
     let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
+    let wrong = |message: &'static str| {
+        Err(ApiError::invalid("parameter_invalid_string", message).with_param("name"))
+    };
+    if head.name.chars().any(char::is_control) {
+        return wrong("A name has no control characters.");
+    }
     let name = if head.name.trim().is_empty() { stem } else { &head.name };
     let name: String = name.trim().chars().filter(|c| !c.is_control()).collect();
     match name.chars().count() {
         0 => Ok("payments".to_owned()),
         1..=NAME_CHARS_MAX => Ok(name),
-        _ => Err(ApiError::invalid("parameter_invalid_string", "A name has at most 60 characters.")
-            .with_param("name")),
+        _ => wrong("A name has at most 60 characters."),
     }
 }
 
@@ -106,10 +121,10 @@ async fn file(
     let Some(first) = field.next().await else {
         return Err(invalid("Choose a CSV file with something in it."));
     };
-    let first = first.map_err(|_| invalid("The upload could not be read."))?;
+    let first = first.map_err(|error| broken(&error))?;
     let import = begin(state, who, head, name).await?;
-    let (filling, body) = import::body();
-    let batches = import::read(body, import.name.clone(), state.rules);
+    let (filling, rows) = import::body();
+    let batches = import::read(rows, import.name.clone(), state.rules);
     // A task of its own: it must keep what became of the rows that were handed in when the browser has gone.
     let task = tokio::spawn({
         let state = state.clone();
@@ -123,7 +138,7 @@ async fn file(
     let mut bytes = 0_u64;
     while let Some(chunk) = field.next().await {
         // Dropping `filling` unended tells the other side that the upload broke off.
-        let chunk = chunk.map_err(|_| invalid("The upload broke off."))?;
+        let chunk = chunk.map_err(|error| broken(&error))?;
         bytes = bytes.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
         if bytes > 2 * BYTES_MAX {
             let message = "The file is larger than 64 MiB.";

@@ -1,0 +1,77 @@
+//! How text is compared: what looks the same is the same. Whatever is searched for or looked up by a text (descriptions, metadata,
+//! names, e-mail addresses) goes through [`fold`] on both sides; what is kept is what was written.
+
+use std::borrow::Cow;
+
+use icu_casemap::CaseMapper;
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+
+/// The text with every letter composed (Unicode Normalization Form C): `e` and a combining accent become `é`.
+#[must_use]
+pub fn composed(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    ComposingNormalizerBorrowed::new_nfc().normalize(text)
+}
+
+/// The form in which texts are compared: composed, upper and lower case the same in every script (`Straße` and `STRASSE`).
+/// This is Unicode's canonical caseless matching (3.13, D145) in composed form, and a dot that stands above an `i` anyway is
+/// dropped, so that `İstanbul` is found as `istanbul`.
+#[must_use]
+pub fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(text);
+    let folded = CaseMapper::new().fold_string(&decomposed);
+    composed(&without_second_dots(&folded)).into_owned()
+}
+
+/// `\u{307}` is COMBINING DOT ABOVE.
+fn without_second_dots(text: &str) -> Cow<'_, str> {
+    if text.contains("i\u{307}") { Cow::Owned(text.replace("i\u{307}", "i")) } else { Cow::Borrowed(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_looks_the_same_is_the_same() {
+        for (one, other) in [
+            ("Coffee", "COFFEE"),
+            ("Straße", "STRASSE"),
+            ("Straße", "strasse"),
+            ("STRAẞE", "straße"),
+            ("café", "cafe\u{301}"),
+            ("CAFE\u{301}", "café"),
+            ("İSTANBUL", "istanbul"),
+            ("İSTANBUL", "i\u{307}stanbul"),
+            ("I\u{307}stanbul", "İSTANBUL"),
+            ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+            ("ﬁle", "FILE"),
+            ("Ångström", "A\u{30a}NGSTRO\u{308}M"),
+            ("\u{212b}", "å"),
+            ("한글", "\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}\u{11af}"),
+            ("ΐ", "\u{399}\u{308}\u{301}"),
+        ] {
+            assert_eq!(fold(one), fold(other), "{one} {other}");
+        }
+        for (one, other) in [("cafe", "café"), ("ısparta", "isparta"), ("日本", "日木")] {
+            assert_ne!(fold(one), fold(other), "{one} {other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn folding_is_stable_and_knows_no_case(text in "\\PC{0,12}") {
+            let folded = fold(&text);
+            prop_assert_eq!(fold(&folded), folded.clone());
+            prop_assert_eq!(composed(&folded), folded.as_str());
+            prop_assert_eq!(fold(&composed(&text)), folded);
+        }
+    }
+}

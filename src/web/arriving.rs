@@ -1,0 +1,120 @@
+//! The body of a request on its way in. One that keeps the server waiting for too long is given up, however little of it
+//! comes at a time; and one that nobody reads ends its connection, instead of being read and thrown away for ever.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use std::{fmt, io};
+
+use actix_web::HttpMessage as _;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest};
+use actix_web::error::PayloadError;
+use actix_web::web::Bytes;
+use futures_util::Stream;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Every this many bytes earn a body another second.
+const BYTES_PER_SECOND: u64 = 32 << 10;
+
+type Shared = Rc<RefCell<Payload>>;
+
+/// Watches a request's body, if it has one. `patience` is how long it may keep the server waiting in all, besides a second for
+/// each 32 KiB that came; none where its reader has deadlines of its own. The returned handle belongs into the answer's body.
+pub(super) fn watch(request: &mut ServiceRequest, patience: Option<Duration>) -> Option<Handle> {
+    let body = match request.take_payload() {
+        Payload::None => return None,
+        body => Rc::new(RefCell::new(body)),
+    };
+    let pace = patience.map(|patience| Pace { left: patience, since: None, timer: None });
+    let arriving = Arriving { body: Rc::clone(&body), pace };
+    request.set_payload(Payload::Stream { payload: Box::pin(arriving) });
+    Some(Handle(body))
+}
+
+/// Whether reading failed because the body was too slow.
+pub(super) fn is_too_slow(error: &PayloadError) -> bool {
+    matches!(error, PayloadError::Io(error) if error.kind() == io::ErrorKind::TimedOut)
+}
+
+struct Arriving {
+    body: Shared,
+    pace: Option<Pace>,
+}
+
+/// How much longer a body may be waited for. Only waiting counts: where we are slow to read, the sender is not to blame.
+struct Pace {
+    left: Duration,
+    since: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Pace {
+    fn came(&mut self, bytes: usize) {
+        let waited = self.since.take().map_or(Duration::ZERO, |since| since.elapsed());
+        let earned = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(1_000_000) / BYTES_PER_SECOND;
+        self.left = self.left.saturating_sub(waited).saturating_add(Duration::from_micros(earned));
+    }
+
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let left = self.left;
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(since + left)));
+        timer.as_mut().reset(since + left);
+        timer.as_mut().poll(cx).is_ready()
+    }
+}
+
+impl Stream for Arriving {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let polled = Pin::new(&mut *self.body.borrow_mut()).poll_next(cx);
+        let Some(pace) = &mut self.pace else { return polled };
+        match &polled {
+            Poll::Ready(Some(Ok(bytes))) => pace.came(bytes.len()),
+            Poll::Ready(_) => {}
+            Poll::Pending if pace.is_over(cx) => {
+                return Poll::Ready(Some(Err(PayloadError::Io(io::ErrorKind::TimedOut.into()))));
+            }
+            Poll::Pending => {}
+        }
+        polled
+    }
+}
+
+/// Keeps a request's body from being dropped before the answer is complete. Of a chunked body that was dropped the server
+/// reads on, to use the connection again, without a bound; with one that is held and unread it closes the connection.
+pub(super) struct Handle(Shared);
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Handle").field(&Rc::strong_count(&self.0)).finish()
+    }
+}
+
+impl Handle {
+    /// The answer's body, with this in it.
+    pub(super) fn held_by(self, body: BoxBody) -> BoxBody {
+        BoxBody::new(Held { body, _request: self })
+    }
+}
+
+struct Held {
+    body: BoxBody,
+    _request: Handle,
+}
+
+impl MessageBody for Held {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        self.body.as_pin_mut().poll_next(cx)
+    }
+}
