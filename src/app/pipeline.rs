@@ -23,7 +23,7 @@ use crate::engine::writer::{Clock, Writer};
 use crate::engine::{Counters, Engine, WorkSwitch, Workers, batcher};
 use crate::feed::dispatch::Dispatch;
 use crate::feed::follower::{self, Follower};
-use crate::feed::index::{Index, IndexListener};
+use crate::feed::index::{Index, IndexListener, Indexed};
 use crate::feed::live::LiveHub;
 use crate::feed::live_reader::LiveReader;
 use crate::feed::ring::Ring;
@@ -265,7 +265,7 @@ impl ProgressListener for HubListener {
 }
 
 impl IndexListener for HubListener {
-    fn indexed(&self, payments: &[Arc<Payment>]) {
+    fn indexed(&self, payments: &[Indexed]) {
         self.0.indexed(payments);
     }
 }

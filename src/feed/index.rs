@@ -13,9 +13,13 @@ use tokio::time::Instant;
 use super::batch::Batch;
 use super::follower::{Reader, ReaderError};
 use super::mirror::{self, Mirror};
+use super::page::Page;
 use crate::domain::card_numbers::masked;
-use crate::domain::ids::PaymentId;
+use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
+use crate::domain::stages::Stages;
+use crate::domain::submission::Kind;
+use crate::domain::time::Timestamp;
 use crate::engine::Counters;
 use crate::search::{Filling, Names, PaymentDocument, SearchError, SearchIndex};
 use crate::store::Store;
@@ -30,14 +34,52 @@ const COMMIT_EVERY: Duration = Duration::from_millis(300);
 /// With so much written since, a commit may wait longer: fewer, larger segments cost less to merge.
 const BUSY_FROM: usize = 1_000;
 const BUSY_COMMIT_EVERY: Duration = Duration::from_millis(1_000);
-/// Past so many payments held back, everything is written.
+/// Past so many payments held back, or so many bytes of them, everything is written.
 const PENDING_MAX: usize = 20_000;
-const APPLY_MAX: usize = 1_000;
+const HELD_BYTES_MAX: usize = 8 << 20;
+/// Payments whose documents are made and applied at once, and about how many bytes they may hold.
+const APPLY: Page = Page { rows_max: 1_000, bytes_max: 4 << 20 };
+
+/// So many that need not wait any longer are written before the next tick.
+const READY_MAX: usize = 1_000;
+
+/// What is told of a payment whose document has been committed.
+#[derive(Debug, Clone, Copy)]
+pub struct Indexed {
+    /// Which.
+    pub payment: PaymentId,
+    /// Its submitter.
+    pub owner: AccountId,
+    /// What it is, which its public id shows.
+    pub kind: Kind,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// How long it took to come to the rest it is in, in microseconds.
+    pub settled_us: u64,
+    /// Whether it came to that rest with the version that was indexed; else it has changed since.
+    pub settles: bool,
+}
+
+impl Indexed {
+    /// `None` for a payment that is under way: it is indexed again anyway.
+    fn of(payment: &Payment) -> Option<Self> {
+        let stages = payment.state().status.is_at_rest().then(|| Stages::of(payment))?;
+        let submission = payment.submission();
+        Some(Self {
+            payment: submission.id,
+            owner: submission.owner,
+            kind: submission.kind,
+            created_at: submission.created_at,
+            settled_us: stages.settled_us.unwrap_or(0),
+            settles: payment.version() == stages.settled_version,
+        })
+    }
+}
 
 /// Hears which payments have become searchable.
 pub trait IndexListener: Send + Sync + 'static {
-    /// These are in the index now.
-    fn indexed(&self, payments: &[Arc<Payment>]);
+    /// These are in the index now, as they came to rest.
+    fn indexed(&self, payments: &[Indexed]);
 }
 
 /// The indexing reader.
@@ -48,12 +90,17 @@ pub struct Index {
     listener: Arc<dyn IndexListener>,
     counters: Arc<Counters>,
     pending: HashMap<PaymentId, Pending>,
+    /// What the payments among them hold.
+    held_bytes: usize,
+    /// How many are made into documents next.
+    apply_rows: u32,
     /// Those of them that need not wait any longer; may name one twice.
     ready: Vec<PaymentId>,
     /// Taken over from the journal up to here.
     read: u64,
-    /// Applied, not yet committed.
-    applied: Vec<Arc<Payment>>,
+    /// Applied, not yet committed: all of them, and what is to be told of those at rest.
+    applied: usize,
+    at_rest: Vec<Indexed>,
     /// Committed up to here.
     safe: u64,
     committed_at: Instant,
@@ -85,9 +132,12 @@ impl Index {
             listener,
             counters,
             pending: HashMap::new(),
+            held_bytes: 0,
+            apply_rows: APPLY.first(),
             ready: Vec::new(),
             read: 0,
-            applied: Vec::new(),
+            applied: 0,
+            at_rest: Vec::new(),
             safe: 0,
             committed_at: Instant::now(),
             mirror: Mirror::default(),
@@ -102,6 +152,8 @@ impl Index {
                 since,
                 payment: None,
             });
+            self.held_bytes -= bytes_of(pending.payment.as_ref());
+            self.held_bytes += bytes_of(entry.payment.as_ref());
             pending.payment.clone_from(&entry.payment);
             if entry.payment.as_ref().is_none_or(|payment| payment.operations().next().is_none()) {
                 self.ready.push(entry.payment_id);
@@ -110,9 +162,13 @@ impl Index {
         self.read = batch.seq;
     }
 
+    fn holds_too_much(&self) -> bool {
+        self.pending.len() > PENDING_MAX || self.held_bytes > HELD_BYTES_MAX
+    }
+
     /// Marks what has waited long enough as ready; all of it if too much is held back.
     fn sweep(&mut self) {
-        let (now, all) = (Instant::now(), self.pending.len() > PENDING_MAX);
+        let (now, all) = (Instant::now(), self.holds_too_much());
         let due = |pending: &Pending| all || now.duration_since(pending.since) >= SETTLE_WINDOW;
         self.ready.extend(self.pending.iter().filter(|(_, pending)| due(pending)).map(|(id, _)| *id));
     }
@@ -121,8 +177,12 @@ impl Index {
         let mut ids = std::mem::take(&mut self.ready);
         ids.sort_unstable();
         ids.dedup();
-        for chunk in ids.chunks(APPLY_MAX) {
-            self.write(chunk).await?;
+        let mut rest = ids.as_slice();
+        while !rest.is_empty() {
+            let rows = usize::try_from(self.apply_rows).unwrap_or(usize::MAX).min(rest.len());
+            let (now, later) = rest.split_at(rows);
+            self.write(now).await?;
+            rest = later;
         }
         Ok(())
     }
@@ -148,10 +208,12 @@ impl Index {
             }
             Err(error) => return Err(error.into()),
         }
-        for id in ids {
-            self.pending.remove(id);
+        for pending in ids.iter().filter_map(|id| self.pending.remove(id)) {
+            self.held_bytes -= bytes_of(pending.payment.as_ref());
         }
-        self.applied.extend(payments);
+        self.applied += payments.len();
+        self.at_rest.extend(payments.iter().filter_map(|payment| Indexed::of(payment)));
+        self.apply_rows = APPLY.next(payments.iter().map(|payment| payment.memory_bytes()));
         Ok(())
     }
 
@@ -167,24 +229,28 @@ impl Index {
     }
 
     async fn commit_due(&mut self) -> Result<(), ReaderError> {
-        let every = if self.applied.len() < BUSY_FROM { COMMIT_EVERY } else { BUSY_COMMIT_EVERY };
+        let every = if self.applied < BUSY_FROM { COMMIT_EVERY } else { BUSY_COMMIT_EVERY };
         if self.committed_at.elapsed() < every { Ok(()) } else { self.commit().await }
     }
 
     async fn commit(&mut self) -> Result<(), ReaderError> {
         // Below the first batch that is not wholly in the index.
         let position = self.pending.values().map(|pending| pending.seq - 1).min().unwrap_or(self.read);
-        if self.applied.is_empty() && position == self.safe {
+        if self.applied == 0 && position == self.safe {
             return Ok(());
         }
         self.mirror.tell_now_and_then(self.store.as_ref(), self.search.as_ref(), position).await?;
         self.search.commit(position).await?;
         self.committed_at = Instant::now();
         self.safe = position;
-        self.listener.indexed(&self.applied);
-        self.applied.clear();
+        self.applied = 0;
+        self.listener.indexed(&std::mem::take(&mut self.at_rest));
         Ok(())
     }
+}
+
+fn bytes_of(payment: Option<&Arc<Payment>>) -> usize {
+    payment.map_or(0, |payment| payment.memory_bytes())
 }
 
 impl From<SearchError> for ReaderError {
@@ -210,8 +276,10 @@ impl Reader for Index {
 
     async fn begin(&mut self, stored: u64, head: u64) -> Result<u64, ReaderError> {
         self.pending.clear();
+        self.held_bytes = 0;
         self.ready.clear();
-        self.applied.clear();
+        self.applied = 0;
+        self.at_rest.clear();
         self.mirror = Mirror::default();
         if self.search.needs_rebuild() || self.mirrors_another_past(head).await? {
             // What is committed meanwhile is read from the journal afterwards.
@@ -232,10 +300,10 @@ impl Reader for Index {
         for batch in batches {
             self.note(batch);
         }
-        if self.pending.len() > PENDING_MAX {
+        if self.holds_too_much() {
             self.sweep();
         }
-        if self.ready.len() >= APPLY_MAX {
+        if self.ready.len() >= READY_MAX || self.holds_too_much() {
             self.write_ready().await?;
         }
         self.commit_due().await

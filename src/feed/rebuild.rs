@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use super::follower::ReaderError;
 use super::mirror;
+use super::page::Page;
+use crate::domain::payment::Payment;
 use crate::engine::journal;
 use crate::search::{Filling, Generation, Names, PaymentDocument, SearchIndex};
 use crate::store::Store;
 
-const PAGE: u32 = 1_000;
+/// Payments read, made into documents and applied at once.
+const PAGE: Page = Page { rows_max: 1_000, bytes_max: 4 << 20 };
 const CATCH_UP_PAGE: u32 = 64;
-const APPLY_MAX: usize = 1_000;
+/// The same where their size is not known before.
+const APPLY_MAX: usize = 250;
 /// Counting payments must not hold up filling the index.
 const COUNT_WITHIN: Duration = Duration::from_secs(2);
 
@@ -50,12 +54,14 @@ async fn fill(
     let waited_for = search.filling().borrow().is_some();
     let mut filling = Filling { payments: 0, of: if waited_for { payments(store).await } else { None } };
     let (mut after, mut count) = (None, 0);
+    let mut rows = PAGE.first();
     loop {
         if waited_for {
             search.note_filling(filling);
         }
-        let page = store.payment_scan(after, PAGE).await?;
+        let page = store.payment_scan(after, rows).await?;
         let Some(last) = page.last() else { return Ok(count) };
+        rows = PAGE.next(page.iter().map(Payment::memory_bytes));
         after = Some(last.id());
         let documents: Vec<PaymentDocument> =
             page.iter().flat_map(|payment| PaymentDocument::of(payment, names)).collect();

@@ -29,6 +29,7 @@ mod health;
 mod instances;
 mod losses;
 mod making;
+mod memory;
 mod outage;
 mod outage_log;
 mod past;

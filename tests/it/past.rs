@@ -5,10 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use paystorm::domain::ids::{AccountId, PaymentId};
-use paystorm::domain::payment::Payment;
 use paystorm::engine::Counters;
 use paystorm::feed::follower::Reader;
-use paystorm::feed::index::{Index, IndexListener};
+use paystorm::feed::index::{Index, IndexListener, Indexed};
 use paystorm::search::{Query, SearchIndex, SearchRequest};
 use paystorm::store::sqlite::SqliteStore;
 use paystorm::store::{Store, StoreSettings};
@@ -19,7 +18,7 @@ use super::search::subject::Subject;
 struct Nobody;
 
 impl IndexListener for Nobody {
-    fn indexed(&self, _payments: &[Arc<Payment>]) {}
+    fn indexed(&self, _payments: &[Indexed]) {}
 }
 
 async fn open(dir: &Path) -> Arc<dyn Store> {

@@ -22,14 +22,15 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::batch::{Batch, Entry};
+use super::index::Indexed;
 use super::system::{SystemSample, SystemState};
 use crate::accounts::Directory;
 use crate::accounts::cache::Generations;
 use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
-use crate::domain::stages::Stages;
 use crate::domain::status::Status;
+use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
 pub use queue::{ALL_ROWS_MAX, COALESCED_MAX};
 use queue::{Hint, Step};
@@ -256,35 +257,32 @@ impl LiveHub {
 
     /// Passes on a worker's hint that it took an attempt of this payment up. Lossy, and without a version.
     pub fn progress(&self, payment: &Payment, attempt: u16) {
-        self.hint(payment, Hint::Processing { attempt });
+        let submission = payment.submission();
+        self.hint(submission.id, submission.owner, submission.kind, Hint::Processing { attempt });
     }
 
-    /// Passes on that search finds these payments now, as they came to rest; what is under way is indexed again anyway.
-    /// Lossy, like [`Self::progress`].
-    pub fn indexed(&self, payments: &[Arc<Payment>]) {
+    /// Passes on that search finds these payments now, as they came to rest. Lossy, like [`Self::progress`].
+    pub fn indexed(&self, payments: &[Indexed]) {
         let now = Timestamp::now();
         let watched = !self.topics.read().is_empty();
-        for payment in payments.iter().filter(|payment| payment.state().status.is_at_rest()) {
-            let created = payment.submission().created_at;
-            let us = now.micros_since(created);
-            let stages = Stages::of(payment);
-            let settled_us = stages.settled_us.unwrap_or(0);
+        for payment in payments {
+            let us = now.micros_since(payment.created_at);
             let first = |first: &mut u64| {
-                if *first < settled_us {
+                if *first < payment.settled_us {
                     *first = us;
                 }
                 *first
             };
             // What changes later (a refund) is indexed again; when search first found its end stays as it was, if it is
             // still known.
-            let indexed_us = if payment.version() == stages.settled_version {
-                Some(self.indexed.update(payment.id(), || us, first))
+            let indexed_us = if payment.settles {
+                Some(self.indexed.update(payment.payment, || us, first))
             } else {
-                self.indexed.get(&payment.id())
+                self.indexed.get(&payment.payment)
             };
             let Some(indexed_us) = indexed_us else { continue };
             if watched {
-                self.hint(payment, Hint::Indexed { indexed_us });
+                self.hint(payment.payment, payment.owner, payment.kind, Hint::Indexed { indexed_us });
             }
         }
     }
@@ -295,16 +293,15 @@ impl LiveHub {
         self.indexed.get(&payment)
     }
 
-    fn hint(&self, payment: &Payment, hint: Hint) {
+    fn hint(&self, id: PaymentId, owner: AccountId, kind: Kind, hint: Hint) {
         let topics = self.topics.read();
         if topics.is_empty() {
             return;
         }
-        let (id, owner) = (payment.id(), payment.owner());
         let mut public_id: Option<String> = None;
         for topic in [Topic::Payments(owner), Topic::Payment(owner, id)] {
             for (reader, subscription) in topics.get(&topic).into_iter().flatten() {
-                let public_id = public_id.get_or_insert_with(|| payment.submission().public_id());
+                let public_id = public_id.get_or_insert_with(|| id.with_prefix(kind.id_prefix()));
                 reader.hint(*subscription, id, public_id, hint);
             }
         }

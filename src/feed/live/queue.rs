@@ -8,6 +8,11 @@ use crate::domain::ids::PaymentId;
 
 /// Rows kept in order for a subscription that wants all of them.
 pub const ALL_ROWS_MAX: usize = 65_536;
+/// What the rows of one subscription may hold. A row is 400 to some thousand bytes, depending on the words in it; those of
+/// one change are shared by all who watch it.
+pub const ROWS_BYTES_MAX: usize = 8 << 20;
+/// Where what is taken at once ends, in bytes: a few dozen frames may be on their way to a slow reader.
+pub const TAKEN_BYTES_MAX: usize = 128 << 10;
 /// Rows kept in order for a sampled subscription.
 const SAMPLED_ROWS_MAX: usize = 1_000;
 /// Payments of which the latest row is kept once the reader has fallen behind.
@@ -58,6 +63,8 @@ pub(super) struct Taken {
 #[derive(Debug)]
 pub(super) struct Queue {
     rows: VecDeque<(PaymentId, Arc<str>)>,
+    /// What they hold.
+    bytes: usize,
     /// Set while behind: at most one row per payment is in `rows`, at this absolute position.
     positions: Option<HashMap<PaymentId, u64>>,
     /// The absolute position of the front of `rows`.
@@ -75,6 +82,7 @@ impl Queue {
         let rows_max = if sampler.is_some() { SAMPLED_ROWS_MAX } else { ALL_ROWS_MAX };
         Self {
             rows: VecDeque::new(),
+            bytes: 0,
             positions: None,
             front: 0,
             rows_max,
@@ -93,18 +101,22 @@ impl Queue {
             self.skipped.payments += u64::from(step.first);
             return;
         }
-        if self.positions.is_none() && self.rows.len() >= self.rows_max {
+        let full = self.rows.len() >= self.rows_max || self.bytes + row.len() > ROWS_BYTES_MAX;
+        if self.positions.is_none() && full {
             self.coalesce();
         }
         let Some(positions) = &mut self.positions else {
+            self.bytes += row.len();
             self.rows.push_back((payment, Arc::clone(row)));
             return;
         };
         let at = positions.get(&payment).and_then(|at| usize::try_from(at.checked_sub(self.front)?).ok());
         if let Some(slot) = at.and_then(|at| self.rows.get_mut(at)) {
+            self.bytes = self.bytes - slot.1.len() + row.len();
             slot.1 = Arc::clone(row);
-        } else if self.rows.len() < COALESCED_MAX {
+        } else if self.rows.len() < COALESCED_MAX && self.bytes + row.len() <= ROWS_BYTES_MAX {
             positions.insert(payment, self.front + self.rows.len() as u64);
+            self.bytes += row.len();
             self.rows.push_back((payment, Arc::clone(row)));
         } else {
             self.give_up();
@@ -123,6 +135,7 @@ impl Queue {
             at += 1;
             keep
         });
+        self.bytes = self.rows.iter().map(|(_, row)| row.len()).sum();
         let front = self.front;
         self.positions =
             Some((front..).zip(self.rows.iter()).map(|(at, (payment, _))| (*payment, at)).collect());
@@ -132,8 +145,9 @@ impl Queue {
     }
 
     /// Too far behind even for that: the reader has to look again.
-    fn give_up(&mut self) {
+    pub(super) fn give_up(&mut self) {
         self.rows = VecDeque::new();
+        self.bytes = 0;
         self.positions = Some(HashMap::new());
         self.resync = true;
     }
@@ -152,6 +166,11 @@ impl Queue {
         true
     }
 
+    /// What its rows hold.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether rows were left out that no row taken since then tells of.
     pub(super) fn has_left_out(&self) -> bool {
         self.skipped.rows > 0 && self.rows.is_empty()
@@ -162,8 +181,15 @@ impl Queue {
     }
 
     pub(super) fn take(&mut self, rows_max: usize) -> Taken {
-        let count = self.rows.len().min(rows_max);
+        let mut bytes = 0;
+        let fits = |(_, row): &&(PaymentId, Arc<str>)| {
+            let first = bytes == 0;
+            bytes += row.len();
+            first || bytes <= TAKEN_BYTES_MAX
+        };
+        let count = self.rows.iter().take(rows_max).take_while(fits).count();
         let rows: Vec<Arc<str>> = self.rows.drain(..count).map(|(_, row)| row).collect();
+        self.bytes -= rows.iter().map(|row| row.len()).sum::<usize>();
         self.front += count as u64;
         let skipped = if rows.is_empty() { LeftOut::default() } else { std::mem::take(&mut self.skipped) };
         let more = !self.rows.is_empty();

@@ -1,7 +1,6 @@
 //! A reader of the hub: one per socket, with its subscriptions and their bounded queues.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as MapEntry;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,6 +14,8 @@ use crate::domain::ids::PaymentId;
 
 /// Subscriptions that one reader may have at once.
 pub const SUBSCRIPTIONS_MAX: usize = 32;
+/// What the rows of all subscriptions of one reader may hold.
+const READER_BYTES_MAX: usize = 16 << 20;
 /// Rows in one frame, some 400 bytes each.
 const FRAME_ROWS_MAX: usize = 500;
 
@@ -42,9 +43,17 @@ impl Shared {
         row: &Arc<str>,
         now: Instant,
     ) {
-        if let MapEntry::Occupied(mut entry) = self.queues.lock().by_id.entry(id) {
-            entry.get_mut().1.push(payment, step, row, now);
+        let mut queues = self.queues.lock();
+        // Few: a reader has some subscriptions at most.
+        let others: usize =
+            queues.by_id.iter().filter(|(other, _)| **other != id).map(|(_, (_, queue))| queue.bytes()).sum();
+        if let Some((_, queue)) = queues.by_id.get_mut(&id) {
+            queue.push(payment, step, row, now);
+            if others + queue.bytes() > READER_BYTES_MAX {
+                queue.give_up();
+            }
         }
+        drop(queues);
         self.ready.notify_one();
     }
 

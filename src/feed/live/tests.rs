@@ -194,3 +194,27 @@ async fn who_waits_is_told_that_something_was_missed() {
     let mut wait = std::pin::pin!(waiter.until(|_| true));
     assert!(futures_util::poll!(&mut wait).is_pending(), "once");
 }
+
+#[test]
+fn a_queue_is_bounded_by_what_its_rows_hold() {
+    let now = Instant::now();
+    let long = row(&"r".repeat(10_000));
+    let mut queue = Queue::new(0, now);
+    let payments: Vec<PaymentId> = (0..100).map(|_| PaymentId::generate()).collect();
+    for _ in 0..100 {
+        for payment in &payments {
+            queue.push(*payment, GOES_ON, &long, now);
+            assert!(queue.bytes() <= queue::ROWS_BYTES_MAX, "{}", queue.bytes());
+        }
+    }
+    let mut taken = Vec::new();
+    while let Some(rows) = Some(queue.take(500).rows).filter(|rows| !rows.is_empty()) {
+        let bytes: usize = rows.iter().map(|row| row.len()).sum();
+        assert!(bytes <= queue::TAKEN_BYTES_MAX, "{bytes} in one frame");
+        taken.extend(rows);
+    }
+    assert_eq!((taken.len(), queue.bytes()), (100, 0), "the latest of each");
+    // One row that is longer than a frame still comes.
+    queue.push(payments[0], GOES_ON, &row(&"r".repeat(200_000)), now);
+    assert_eq!(queue.take(500).rows.len(), 1);
+}

@@ -35,6 +35,8 @@ const KEY_CHARS_MAX: usize = 120;
 const MESSAGE_CHARS_MAX: usize = 500;
 /// Rows that are handed in together.
 const BATCH_ROWS: usize = 256;
+/// Where a batch ends, in bytes of the file.
+const BATCH_BYTES: usize = 256 << 10;
 
 /// Text shortened to so many characters.
 fn shortened(text: &str, chars_max: usize) -> String {

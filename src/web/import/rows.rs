@@ -11,7 +11,7 @@ use super::columns::{Columns, Refused};
 use super::delimiter;
 use super::shape::{Begun, Shape};
 use super::stop::Stop;
-use super::{BATCH_ROWS, ROWS_MAX};
+use super::{BATCH_BYTES, BATCH_ROWS, ROWS_MAX};
 use crate::domain::time::Timestamp;
 use crate::store::RowFault;
 use crate::web::intake::{Context, Draft, Rules};
@@ -72,7 +72,7 @@ impl Reading {
         let columns = Columns::read(&header, &self.rules).map_err(Stop::Mend)?;
         let mut record = ByteRecord::new();
         let mut batch = Vec::with_capacity(BATCH_ROWS);
-        let mut count = 0_u64;
+        let (mut count, mut bytes) = (0_u64, 0);
         let end = loop {
             match reader.read_byte_record(&mut record) {
                 Ok(true) if count == ROWS_MAX => {
@@ -96,8 +96,10 @@ impl Reading {
                 continue;
             }
             count += 1;
+            bytes += record.as_slice().len();
             batch.push(self.row(&columns, &record, begun));
-            if batch.len() == BATCH_ROWS {
+            if batch.len() == BATCH_ROWS || bytes >= BATCH_BYTES {
+                bytes = 0;
                 let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_ROWS));
                 if self.out.blocking_send(Read::Rows(full)).is_err() {
                     return Ok(());

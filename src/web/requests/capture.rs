@@ -8,7 +8,7 @@ use actix_web::{HttpMessage as _, HttpRequest};
 
 use std::time::Instant;
 
-use super::Call;
+use super::{Body, Call};
 use crate::domain::ids::RequestId;
 use crate::domain::time::Timestamp;
 use crate::web::edge;
@@ -17,12 +17,12 @@ use crate::web::state::WebState;
 
 /// Stands in a request whose body shall be kept; filled where the body is read.
 #[derive(Debug, Default)]
-struct Captured(Option<(String, Bytes)>);
+struct Captured(Option<(String, Body)>);
 
 /// Keeps the body of a request that was granted a place in the log. Cheap for all others.
 pub fn note_body(request: &HttpRequest, media_type: &str, body: &Bytes) {
     if let Some(captured) = request.extensions_mut().get_mut::<Captured>() {
-        captured.0 = Some((media_type.to_owned(), body.clone()));
+        captured.0 = Some((media_type.to_owned(), Body::of(body)));
     }
 }
 
@@ -58,7 +58,10 @@ pub async fn record(
     let (request, response) = response.into_parts();
     let (response, body) = response.into_parts();
     let (body, answered) = match body.try_into_bytes() {
-        Ok(bytes) => (BoxBody::new(bytes.clone()), Some(bytes)),
+        Ok(bytes) => {
+            let kept = Body::of(&bytes);
+            (BoxBody::new(bytes), Some(kept))
+        }
         Err(body) => (BoxBody::new(body), None),
     };
     let id = request.extensions().get::<RequestId>().copied();

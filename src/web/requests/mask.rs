@@ -31,7 +31,7 @@ const SEPARATORS_MAX: usize = 3;
 #[must_use]
 pub fn body(media_type: &str, bytes: &[u8]) -> String {
     if bytes.len() > READ_MAX_BYTES {
-        return format!("(not kept: {} bytes are too many)", bytes.len());
+        return too_long(bytes.len());
     }
     let masked = match media_type.split(';').next().unwrap_or_default().trim() {
         "application/json" => json(bytes),
@@ -39,6 +39,12 @@ pub fn body(media_type: &str, bytes: &[u8]) -> String {
         _ => None,
     };
     masked.unwrap_or_else(|| "(not kept: it could not be read)".to_owned())
+}
+
+/// What is kept of a body that is too long to be looked at.
+#[must_use]
+pub fn too_long(bytes: usize) -> String {
+    format!("(not kept: {bytes} bytes are too many)")
 }
 
 /// A JSON document; `None` if it is none.

@@ -10,7 +10,7 @@ pub mod mask;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::web::Bytes;
@@ -24,8 +24,9 @@ use crate::domain::ids::{AccountId, ApiKeyId, RequestId};
 use crate::domain::time::Timestamp;
 use crate::store::{RequestRecord, Store};
 
-/// Calls that may wait to be written.
+/// Calls that may wait to be written, and the bytes of their bodies.
 const CHANNEL_MAX: usize = 256;
+const CHANNEL_BYTES_MAX: usize = 2 << 20;
 /// Words of written calls that a reader may be behind; beyond, it is told that it missed some.
 const WRITTEN_MAX: usize = 16;
 /// Calls written in one transaction.
@@ -63,19 +64,64 @@ pub struct Call {
     /// From its arrival to the answer's head, in microseconds.
     pub latency_us: u64,
     /// The body sent, and its media type.
-    pub request: Option<(String, Bytes)>,
+    pub request: Option<(String, Body)>,
     /// The body answered; always JSON.
-    pub response: Option<Bytes>,
+    pub response: Option<Body>,
+}
+
+/// A body as it waits to be masked.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// All of it.
+    Whole(Bytes),
+    /// It is too long to be looked at, so only its length waits.
+    TooLong(usize),
+}
+
+impl Body {
+    /// What of these bytes need wait.
+    #[must_use]
+    pub fn of(bytes: &Bytes) -> Self {
+        match bytes.len() {
+            0..=mask::READ_MAX_BYTES => Self::Whole(bytes.clone()),
+            length => Self::TooLong(length),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.bytes() == 0 && matches!(self, Self::Whole(_))
+    }
+
+    /// How many bytes it holds.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Whole(bytes) => bytes.len(),
+            Self::TooLong(_) => 0,
+        }
+    }
+
+    fn masked(&self, media_type: &str) -> String {
+        match self {
+            Self::Whole(bytes) => mask::body(media_type, bytes),
+            Self::TooLong(length) => mask::too_long(*length),
+        }
+    }
 }
 
 impl Call {
+    /// How many bytes of bodies it holds.
+    fn bytes(&self) -> usize {
+        let sent = self.request.as_ref().map_or(0, |(_, body)| body.bytes());
+        sent + self.response.as_ref().map_or(0, Body::bytes)
+    }
+
     /// The call as it is kept.
     #[must_use]
     pub fn masked(self) -> RequestRecord {
         let query = if self.query.is_empty() { None } else { Some(mask::form(&self.query)) };
-        let sent = self.request.filter(|(_, bytes)| !bytes.is_empty());
-        let body = sent.map(|(media_type, bytes)| mask::body(&media_type, &bytes));
-        let answered = self.response.filter(|bytes| !bytes.is_empty());
+        let sent = self.request.filter(|(_, body)| !body.is_empty());
+        let body = sent.map(|(media_type, body)| body.masked(&media_type));
+        let answered = self.response.filter(|body| !body.is_empty());
         RequestRecord {
             id: self.id,
             account: self.account,
@@ -87,7 +133,7 @@ impl Call {
             latency_us: self.latency_us,
             missed: 0,
             request: query.or(body),
-            response: answered.map(|bytes| mask::body("application/json", &bytes)),
+            response: answered.map(|body| body.masked("application/json")),
         }
     }
 }
@@ -104,6 +150,8 @@ struct Missed {
 #[derive(Debug)]
 pub struct RequestLog {
     sender: mpsc::Sender<Call>,
+    /// Bytes of the bodies in the channel.
+    waiting: AtomicUsize,
     /// The second (upper half) and how many calls it has been granted (lower half).
     granted: AtomicU64,
     per_second: u64,
@@ -118,7 +166,8 @@ impl RequestLog {
         let (sender, calls) = mpsc::channel(CHANNEL_MAX);
         let per_second = settings.per_second.into();
         let (granted, missed) = (AtomicU64::new(0), Mutex::default());
-        let log = Self { sender, granted, per_second, missed, written: broadcast::Sender::new(WRITTEN_MAX) };
+        let (waiting, written) = (AtomicUsize::new(0), broadcast::Sender::new(WRITTEN_MAX));
+        let log = Self { sender, waiting, granted, per_second, missed, written };
         (Arc::new(log), calls)
     }
 
@@ -148,8 +197,10 @@ impl RequestLog {
 
     /// Offers a call; one that finds no room is counted instead.
     pub fn offer(&self, call: Call) {
-        let (account, at) = (call.account, call.at);
-        if self.sender.try_send(call).is_err() {
+        let (account, at, bytes) = (call.account, call.at, call.bytes());
+        let waiting = self.waiting.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if waiting > CHANNEL_BYTES_MAX || self.sender.try_send(call).is_err() {
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
             self.miss(account, at);
         }
     }
@@ -212,6 +263,7 @@ pub async fn write(
             if batch.is_empty() {
                 break;
             }
+            log.waiting.fetch_sub(batch.iter().map(Call::bytes).sum(), Ordering::Relaxed);
             writer.insert(&log, batch.into_iter().map(Call::masked).collect()).await;
         }
         log.tell(std::mem::take(&mut writer.written));
@@ -308,5 +360,16 @@ mod tests {
         };
         (0..1_000).for_each(|n| log.offer(call(n)));
         assert_eq!(log.take_missed()[0].missed, 1_000 - CHANNEL_MAX as u64);
+
+        // Large bodies fill it before they are many, and what nobody would look at takes no room.
+        let (log, _calls) = RequestLog::new(&RequestSettings::default());
+        let body = |bytes: usize| Some(Body::of(&Bytes::from(vec![b'x'; bytes])));
+        (0..200).for_each(|n| log.offer(Call { response: body(mask::READ_MAX_BYTES), ..call(n) }));
+        let kept = (CHANNEL_BYTES_MAX / mask::READ_MAX_BYTES) as u64;
+        assert_eq!(log.take_missed()[0].missed, 200 - kept);
+        (0..200).for_each(|n| log.offer(Call { response: body(1 << 20), ..call(n) }));
+        assert!(log.take_missed().is_empty());
+        let told = Call { response: body(1 << 20), ..call(0) }.masked();
+        assert_eq!(told.response.as_deref(), Some("(not kept: 1048576 bytes are too many)"));
     }
 }
