@@ -37,7 +37,7 @@ pub enum Command {
     Migrate,
     /// Build the search index anew from the store, while serving or not.
     Reindex,
-    /// Send payments at a chosen rate and report what came of them.
+    /// Send payments at a chosen rate and report what came of them; exits with 1 unless everything accepted came to rest.
     Load(Box<LoadArgs>),
     /// Prove that histories, ledger, journal and index agree; also beside a running server.
     Verify(VerifyArgs),
@@ -62,7 +62,7 @@ pub struct ServeArgs {
 /// Flags of `verify`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct VerifyArgs {
-    /// A file written by `load --acks`: each payment in it must exist and rest.
+    /// A file written by `load --acks`: each payment in it must exist, rest, be what was sent and have come to what was told.
     #[arg(long, value_name = "FILE")]
     pub acks: Option<PathBuf>,
     /// Forbid open operations.

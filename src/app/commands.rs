@@ -2,8 +2,7 @@
 
 use std::io::BufRead as _;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
@@ -11,16 +10,15 @@ use tokio_util::sync::CancellationToken;
 use super::demo::Invitation;
 use super::parts;
 use super::serve::App;
+use super::verify;
 use crate::accounts::Accounts;
 use crate::accounts::email::Email;
-use crate::audit::acks::AckFile;
-use crate::audit::index::{Current, IndexView};
-use crate::audit::{self, AuditOptions, IndexSide};
-use crate::cli::{Cli, Command, UserCommand, VerifyArgs};
+use crate::accounts::password::NewPassword;
+use crate::cli::{Cli, Command, UserCommand};
 use crate::config::{self, Settings};
 use crate::feed::index;
 use crate::search::SearchKind;
-use crate::store::Store;
+use crate::store::Access;
 use crate::telemetry;
 
 /// The longest line read as a password.
@@ -41,7 +39,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Migrate => migrate(&settings).await,
         Command::Reindex => reindex(&settings).await,
         Command::Load(args) => crate::load::run(*args).await,
-        Command::Verify(args) => verify(&settings, args).await,
+        Command::Verify(args) => verify::run(&settings, args).await,
         Command::User { command: UserCommand::Add { email } } => user_add(&settings, &email).await,
         Command::User { command: UserCommand::ApiKey { email } } => user_api_key(&settings, &email).await,
         Command::Config => show_config(&settings),
@@ -108,15 +106,19 @@ async fn user_add(settings: &Settings, email: &str) -> anyhow::Result<ExitCode> 
         .context("cannot read the password from standard input")?;
     anyhow::ensure!(password.len() <= PASSWORD_MAX_BYTES, "the password on standard input is too long");
     let email = Email::parse(email)?;
+    let password = password.trim_end_matches(['\r', '\n']);
+    // Before a store is made for someone who is not let in.
+    NewPassword::parse(password)?;
     let accounts = Accounts::new(parts::store(settings).await?)?;
-    let id =
-        accounts.register(email.as_str(), password.trim_end_matches(['\r', '\n']), email.local()).await?;
+    let id = accounts.register(email.as_str(), password, email.local()).await?;
     println!("{id}");
     Ok(ExitCode::SUCCESS)
 }
 
 async fn user_api_key(settings: &Settings, email: &str) -> anyhow::Result<ExitCode> {
-    let accounts = Accounts::new(parts::store(settings).await?)?;
+    let found = parts::existing_store(settings, Access::ReadWrite).await?;
+    let store = found.with_context(|| format!("there is no user {email}"))?;
+    let accounts = Accounts::new(store)?;
     let account = accounts.account_by_email(email).await?;
     let account = account.with_context(|| format!("there is no user {email}: paystorm user add {email}"))?;
     let key = accounts.key_create(account.id, "command line").await?;
@@ -128,6 +130,8 @@ async fn user_api_key(settings: &Settings, email: &str) -> anyhow::Result<ExitCo
 /// to the server on its directory: where one runs, that does it.
 async fn reindex(settings: &Settings) -> anyhow::Result<ExitCode> {
     telemetry::start_logging(&settings.telemetry)?;
+    // Before anything is locked or made.
+    let store = parts::existing_store(settings, Access::ReadWrite).await??;
     let _lock = match settings.search.kind {
         SearchKind::Embedded => match parts::lock_directory(&settings.data_dir) {
             Ok(lock) => Some(lock),
@@ -139,7 +143,6 @@ async fn reindex(settings: &Settings) -> anyhow::Result<ExitCode> {
         },
         SearchKind::Elasticsearch => None,
     };
-    let store = parts::store(settings).await?;
     let search = parts::search(settings).await?;
     let began = Instant::now();
     let (documents, position) = index::rebuild(store.as_ref(), search.as_ref(), &()).await?;
@@ -148,23 +151,3 @@ async fn reindex(settings: &Settings) -> anyhow::Result<ExitCode> {
     println!("{documents} documents in {:.1} s", began.elapsed().as_secs_f64());
     Ok(ExitCode::SUCCESS)
 }
-
-async fn verify(settings: &Settings, args: VerifyArgs) -> anyhow::Result<ExitCode> {
-    // Before the snapshot: what is acknowledged later need not be in it.
-    let acks = match &args.acks {
-        Some(path) => Some(AckFile::open(path).with_context(|| format!("cannot read {}", path.display()))?),
-        None => None,
-    };
-    let store = parts::store(settings).await?;
-    let mut view = parts::index_view(settings).await?;
-    let mut snapshot = store.snapshot().await?;
-    let options = AuditOptions { at_rest: args.at_rest, index_lag: INDEX_LAG, ..AuditOptions::default() };
-    let current: &dyn Current = &(Arc::clone(&store) as Arc<dyn Store>);
-    let side = IndexSide { view: view.as_mut() as &mut dyn IndexView, current };
-    let report = audit::audit(snapshot.as_mut(), Some(side), acks, &options).await?;
-    println!("{report}");
-    Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::from(1) })
-}
-
-/// How long a document may be behind its payment before that is a violation.
-const INDEX_LAG: Duration = Duration::from_secs(15);

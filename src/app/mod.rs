@@ -4,13 +4,14 @@
 //! - [`pipeline`]: the ordered line, its readers, timers and workers.
 //! - [`serve`]: a whole server, from settings to an address, and its shutdown.
 //! - [`demo`]: the account that is there from the start, and its first payments.
-//! - [`commands`]: the other subcommands.
+//! - [`commands`]: the other subcommands; [`verify`]: the longest of them.
 
 pub mod commands;
 pub mod demo;
 pub mod parts;
 pub mod pipeline;
 pub mod serve;
+pub mod verify;
 
 #[cfg(test)]
 mod simulation;

@@ -20,8 +20,13 @@ use crate::search::embedded::{self, EmbeddedIndex, EmbeddedView};
 use crate::search::{DocKey, ScannedDocument, SearchIndex, SearchKind, SearchSettings};
 use crate::store::mysql::MySqlStore;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, StoreKind};
+use crate::store::{Access, SchemaState, Store, StoreKind};
 
+/// The file that is locked.
+const LOCK: &str = "paystorm.lock";
+/// How often, and with what pauses, it is tried to lock: someone may be looking whether it is.
+const LOCK_ATTEMPTS: u32 = 3;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// How often it is looked whether the server has built its index.
 const REBUILD_POLL: Duration = Duration::from_millis(200);
 
@@ -46,9 +51,17 @@ pub fn any_embedded(settings: &Settings) -> bool {
 pub fn lock_directory(dir: &Path) -> anyhow::Result<DirectoryLock> {
     std::fs::create_dir_all(dir)
         .with_context(|| format!("cannot create the data directory {}", dir.display()))?;
-    let path = dir.join("paystorm.lock");
+    let path = dir.join(LOCK);
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    match file.try_lock() {
+    let mut locked = file.try_lock();
+    for _ in 0..LOCK_ATTEMPTS {
+        if locked.is_ok() {
+            break;
+        }
+        std::thread::sleep(LOCK_PAUSE);
+        locked = file.try_lock();
+    }
+    match locked {
         Ok(()) => Ok(DirectoryLock { _file: file }),
         Err(TryLockError::WouldBlock) => bail!(
             "another paystorm is running on {}: stop it, or choose another --data-dir (embedded parts allow one instance)",
@@ -80,6 +93,53 @@ pub async fn store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
             Arc::new(MySqlStore::open(&settings.store).await.context("cannot open the store")?)
         }
     };
+    prepare(&store).await?;
+    Ok(store)
+}
+
+/// Opens the store that is there, for a command that makes none; the error says so if there is none.
+///
+/// # Errors
+/// If it cannot be opened, or its tables are not those that this program knows and may not be changed.
+pub async fn existing_store(
+    settings: &Settings,
+    access: Access,
+) -> anyhow::Result<Result<Arc<dyn Store>, NoStore>> {
+    let (found, place): (Option<Arc<dyn Store>>, String) = match settings.store.kind {
+        StoreKind::Embedded => {
+            let opened = SqliteStore::open_existing(&settings.data_dir, &settings.store, access).await;
+            let store = opened.context("cannot open the store")?;
+            (store.map(|store| Arc::new(store) as _), format!("in {}", settings.data_dir.display()))
+        }
+        StoreKind::Mysql => {
+            let opened = MySqlStore::open_existing(&settings.store, access).await;
+            let store = opened.context("cannot open the store")?;
+            (store.map(|store| Arc::new(store) as _), "at store.url".to_owned())
+        }
+    };
+    let Some(store) = found else { return Ok(Err(NoStore { place })) };
+    match access {
+        Access::ReadWrite => prepare(&store).await?,
+        Access::ReadOnly => match store.schema_state().await.context("cannot read the store's tables")? {
+            SchemaState::Current => {}
+            SchemaState::Older => {
+                bail!("the store {place} is of an older paystorm: run `paystorm migrate` first")
+            }
+            SchemaState::Newer => bail!("the store {place} is of a newer paystorm than this one"),
+        },
+    }
+    Ok(Ok(store))
+}
+
+/// There is no store where the settings say, and the command makes none.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no store {place}: `paystorm serve` makes one, and so does `paystorm migrate`")]
+pub struct NoStore {
+    place: String,
+}
+
+/// Brings the store's tables up to date and says what its durability rests on.
+async fn prepare(store: &Arc<dyn Store>) -> anyhow::Result<()> {
     for migration in store.migrate().await.context("cannot migrate the store")? {
         tracing::info!(migration, "the store was migrated");
     }
@@ -88,7 +148,7 @@ pub async fn store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
     if let Some(warning) = durability.warning {
         tracing::warn!("{warning}");
     }
-    Ok(store)
+    Ok(())
 }
 
 /// Opens the broker.
@@ -127,6 +187,14 @@ pub async fn search(settings: &Settings) -> anyhow::Result<Arc<dyn SearchIndex>>
     })
 }
 
+/// Whether a process owns the data directory. Changes nothing in it.
+#[must_use]
+pub fn directory_is_owned(dir: &Path) -> bool {
+    // For a moment only, and shared: a server that starts meanwhile tries again.
+    File::open(dir.join(LOCK))
+        .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 /// Asks the server that runs on the data directory to build its embedded index anew, and waits until it has.
 ///
 /// # Errors
@@ -149,36 +217,37 @@ fn in_data_dir(settings: &Settings) -> SearchSettings {
     SearchSettings { path, ..settings.search.clone() }
 }
 
-/// Opens the search index for the auditor, which must not disturb a running server.
+/// Opens the search index for the auditor, which must not disturb a running server; `None` if there is none.
 ///
 /// # Errors
 /// If it cannot be opened.
-pub async fn index_view(settings: &Settings) -> anyhow::Result<Box<dyn IndexView>> {
+pub async fn index_view(settings: &Settings) -> anyhow::Result<Option<Box<dyn IndexView>>> {
     match settings.search.kind {
         SearchKind::Embedded => {
             let view = EmbeddedView::open(&in_data_dir(settings).path).await;
-            Ok(Box::new(ReadOnlyIndex(view.context("cannot open the search index")?)))
+            let view = view.context("cannot open the search index")?;
+            Ok(view.map(|view| Box::new(ReadOnlyIndex(view)) as Box<dyn IndexView>))
         }
-        SearchKind::Elasticsearch => Ok(Box::new(search(settings).await?)),
+        SearchKind::Elasticsearch => {
+            let index =
+                ElasticsearchIndex::read_only(&settings.search).context("cannot open the search index")?;
+            let exists = index.exists().await.context("cannot reach the search index")?;
+            let index: Arc<dyn SearchIndex> = Arc::new(index);
+            Ok(exists.then(|| Box::new(index) as Box<dyn IndexView>))
+        }
     }
 }
 
-/// The embedded index as the auditor reads it; empty where there is none yet.
-struct ReadOnlyIndex(Option<EmbeddedView>);
+/// The embedded index as the auditor reads it.
+struct ReadOnlyIndex(EmbeddedView);
 
 #[async_trait]
 impl IndexView for ReadOnlyIndex {
-    async fn scan(&mut self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String> {
-        match &self.0 {
-            Some(view) => view.scan(after, limit).await.map_err(|error| error.to_string()),
-            None => Ok(Vec::new()),
-        }
+    async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String> {
+        self.0.scan(after, limit).await.map_err(|error| error.to_string())
     }
 
-    async fn refresh(&mut self) -> Result<(), String> {
-        match &self.0 {
-            Some(view) => view.refresh().await.map_err(|error| error.to_string()),
-            None => Ok(()),
-        }
+    async fn refresh(&self) -> Result<(), String> {
+        self.0.refresh().await.map_err(|error| error.to_string())
     }
 }

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
+use super::document::expected;
 use super::report::{Name, Report};
 use super::{AuditError, AuditOptions, IndexSide};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::engine::journal::decode;
-use crate::search::{DocKey, PaymentDocument, ScannedDocument, SearchIndex};
+use crate::search::{DocKey, ScannedDocument, SearchIndex};
 use crate::store::{Snapshot, Store};
 
 /// Payments under suspicion at once; with more, the index is beyond looking at each again.
@@ -29,27 +30,27 @@ const PER_PAYMENT_MAX: usize = 8;
 
 /// What the audit reads of an index.
 #[async_trait]
-pub trait IndexView: Send {
+pub trait IndexView: Send + Sync {
     /// Documents in the order of their keys, those after `after`.
     ///
     /// # Errors
     /// In words.
-    async fn scan(&mut self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String>;
+    async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String>;
 
     /// Makes visible what was taken.
     ///
     /// # Errors
     /// In words.
-    async fn refresh(&mut self) -> Result<(), String>;
+    async fn refresh(&self) -> Result<(), String>;
 }
 
 #[async_trait]
 impl IndexView for Arc<dyn SearchIndex> {
-    async fn scan(&mut self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String> {
+    async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String> {
         SearchIndex::scan(self.as_ref(), after, limit).await.map_err(|error| error.to_string())
     }
 
-    async fn refresh(&mut self) -> Result<(), String> {
+    async fn refresh(&self) -> Result<(), String> {
         SearchIndex::refresh(self.as_ref()).await.map_err(|error| error.to_string())
     }
 }
@@ -62,6 +63,14 @@ pub trait Current: Sync {
     /// # Errors
     /// If the store cannot be read.
     async fn payments(&self, ids: &[PaymentId]) -> Result<Vec<Payment>, AuditError>;
+
+    /// Whether anything keeps the index up with the journal; without, nothing comes of waiting.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    async fn index_is_followed(&self) -> Result<bool, AuditError> {
+        Ok(true)
+    }
 }
 
 #[async_trait]
@@ -74,76 +83,90 @@ impl Current for Arc<dyn Store> {
 /// What is wrong with the documents of one payment.
 type Faults = Vec<(Name, String)>;
 
-/// The comparison under way, in step with the pass over the payments.
-pub struct IndexCheck {
+/// The documents of a stretch of payments, read in step with them.
+pub struct Beside<'a> {
+    view: &'a dyn IndexView,
     page: usize,
     after: Option<DocKey>,
     buffer: VecDeque<ScannedDocument>,
     ended: bool,
+    found: Suspects,
+}
+
+/// Payments whose documents differed at the first look.
+#[derive(Debug, Default)]
+pub struct Suspects {
     documents: u64,
-    suspects: BTreeSet<PaymentId>,
+    payments: BTreeSet<PaymentId>,
     overflow: bool,
 }
 
-impl IndexCheck {
-    pub(super) fn new(page: u32) -> Self {
+impl<'a> Beside<'a> {
+    /// From the first document of a payment after this one.
+    pub(super) fn new(view: &'a dyn IndexView, page: u32, after: Option<PaymentId>) -> Self {
         let page = usize::try_from(page).unwrap_or(1_000).clamp(1, 10_000);
-        Self {
-            page,
-            after: None,
-            buffer: VecDeque::new(),
-            ended: false,
-            documents: 0,
-            suspects: BTreeSet::new(),
-            overflow: false,
-        }
+        let after = after.map(last_key);
+        Self { view, page, after, buffer: VecDeque::new(), ended: false, found: Suspects::default() }
     }
 
-    async fn peek(&mut self, view: &mut dyn IndexView) -> Result<Option<ScannedDocument>, String> {
+    async fn peek(&mut self) -> Result<Option<ScannedDocument>, String> {
         if self.buffer.is_empty() && !self.ended {
-            let page = view.scan(self.after, self.page).await?;
+            let page = self.view.scan(self.after, self.page).await?;
             self.ended = page.is_empty();
             self.after = page.last().map(|last| last.key).or(self.after);
-            self.documents += page.len() as u64;
             self.buffer.extend(page);
         }
         Ok(self.buffer.front().copied())
     }
 
+    /// Compares this payment with its documents; payments come in the order of their ids.
+    pub(super) async fn step(&mut self, payment: &Payment) -> Result<(), String> {
+        let mut own = Vec::new();
+        while let Some(document) = self.peek().await?
+            && document.key.payment <= payment.id()
+        {
+            self.found.documents += 1;
+            if document.key.payment == payment.id() {
+                own.push(document);
+            } else {
+                self.found.suspect(document.key.payment);
+            }
+            self.buffer.pop_front();
+        }
+        let wanted = expected(payment);
+        if !faults(payment.id(), &wanted, &wanted, &own).is_empty() {
+            self.found.suspect(payment.id());
+        }
+        Ok(())
+    }
+
+    /// What is left up to here is of payments that the snapshot does not have.
+    pub(super) async fn rest(mut self, upto: PaymentId) -> Result<Suspects, String> {
+        while let Some(document) = self.peek().await?
+            && document.key.payment <= upto
+        {
+            self.found.documents += 1;
+            self.found.suspect(document.key.payment);
+            self.buffer.pop_front();
+        }
+        Ok(self.found)
+    }
+}
+
+impl Suspects {
     fn suspect(&mut self, payment: PaymentId) {
-        if self.suspects.len() < SUSPECTS_MAX {
-            self.suspects.insert(payment);
+        if self.payments.len() < SUSPECTS_MAX {
+            self.payments.insert(payment);
         } else {
             self.overflow = true;
         }
     }
 
-    /// Compares this payment with its documents; payments come in the order of their ids.
-    pub(super) async fn step(&mut self, payment: &Payment, view: &mut dyn IndexView) -> Result<(), String> {
-        let mut own = Vec::new();
-        while let Some(document) = self.peek(view).await?
-            && document.key.payment <= payment.id()
-        {
-            if document.key.payment == payment.id() {
-                own.push(document);
-            } else {
-                self.suspect(document.key.payment);
-            }
-            self.buffer.pop_front();
-        }
-        if !faults(payment.id(), Some(payment), Some(payment), &own).is_empty() {
-            self.suspect(payment.id());
-        }
-        Ok(())
-    }
-
-    /// What is left is of payments that the snapshot does not have.
-    pub(super) async fn rest(&mut self, view: &mut dyn IndexView) -> Result<(), String> {
-        while let Some(document) = self.peek(view).await? {
-            self.suspect(document.key.payment);
-            self.buffer.pop_front();
-        }
-        Ok(())
+    /// Adds those of another stretch.
+    pub(super) fn join(&mut self, other: Self) {
+        self.documents += other.documents;
+        self.overflow |= other.overflow;
+        other.payments.into_iter().for_each(|payment| self.suspect(payment));
     }
 
     /// Looks at what differed again, until nothing does or the lag bound is reached.
@@ -158,10 +181,15 @@ impl IndexCheck {
         let deadline = Instant::now() + options.index_lag;
         let IndexSide { view, current } = side;
         let mut found = self.look_again(view, current).await?;
-        while !found.is_empty() && Instant::now() < deadline {
-            tokio::time::sleep(PAUSE).await;
+        let mut followed = true;
+        while !found.is_empty() && followed && Instant::now() < deadline {
+            followed = current.index_is_followed().await?;
+            if followed {
+                tokio::time::sleep(PAUSE).await;
+            }
+            // Once more where a server has just stopped: it wrote what it had.
             view.refresh().await.map_err(AuditError::Index)?;
-            self.suspects = found.keys().copied().collect();
+            self.payments = found.keys().copied().collect();
             found = self.look_again(view, current).await?;
         }
         let behind = if options.at_rest || found.is_empty() {
@@ -189,10 +217,10 @@ impl IndexCheck {
 
     async fn look_again(
         &self,
-        view: &mut dyn IndexView,
+        view: &dyn IndexView,
         current: &dyn Current,
     ) -> Result<HashMap<PaymentId, Faults>, AuditError> {
-        let suspects: Vec<PaymentId> = self.suspects.iter().copied().collect();
+        let suspects: Vec<PaymentId> = self.payments.iter().copied().collect();
         let mut found = HashMap::new();
         for chunk in suspects.chunks(LOOKUP_MAX) {
             // The index lies between two looks at the store, so that a payment that moves is no violation.
@@ -203,7 +231,9 @@ impl IndexCheck {
             }
             let after = by_id(current.payments(chunk).await?);
             for (id, documents) in documents {
-                let faults = faults(id, before.get(&id), after.get(&id), &documents);
+                let wanted =
+                    |side: &HashMap<PaymentId, Payment>| side.get(&id).map(expected).unwrap_or_default();
+                let faults = faults(id, &wanted(&before), &wanted(&after), &documents);
                 if !faults.is_empty() {
                     found.insert(id, faults);
                 }
@@ -217,12 +247,14 @@ fn by_id(payments: Vec<Payment>) -> HashMap<PaymentId, Payment> {
     payments.into_iter().map(|payment| (payment.id(), payment)).collect()
 }
 
-async fn documents_of(payment: PaymentId, view: &mut dyn IndexView) -> Result<Vec<ScannedDocument>, String> {
-    // The greatest key below those of this payment.
-    let below = u128::from_be_bytes(*payment.as_bytes()).checked_sub(1).map(|bits| DocKey {
-        payment: PaymentId::from_bytes(bits.to_be_bytes()),
-        receipt_of: Some(AccountId::from_bytes([0xff; 16])),
-    });
+/// The greatest key that a document of this payment can have.
+fn last_key(payment: PaymentId) -> DocKey {
+    DocKey { payment, receipt_of: Some(AccountId::from_bytes([0xff; 16])) }
+}
+
+async fn documents_of(payment: PaymentId, view: &dyn IndexView) -> Result<Vec<ScannedDocument>, String> {
+    let before = u128::from_be_bytes(*payment.as_bytes()).checked_sub(1);
+    let below = before.map(|bits| last_key(PaymentId::from_bytes(bits.to_be_bytes())));
     let mut documents = view.scan(below, PER_PAYMENT_MAX).await?;
     documents.retain(|document| document.key.payment == payment);
     Ok(documents)
@@ -231,13 +263,10 @@ async fn documents_of(payment: PaymentId, view: &mut dyn IndexView) -> Result<Ve
 /// What is wrong with these documents, read between the two states of their payment.
 fn faults(
     id: PaymentId,
-    before: Option<&Payment>,
-    after: Option<&Payment>,
+    before: &[ScannedDocument],
+    after: &[ScannedDocument],
     documents: &[ScannedDocument],
 ) -> Faults {
-    let expected =
-        |payment: Option<&Payment>| payment.map(|p| PaymentDocument::of(p, &())).unwrap_or_default();
-    let (before, after) = (expected(before), expected(after));
     let named = |key: DocKey| match key.receipt_of {
         Some(payee) => format!("payment {id}, receipt of {payee}"),
         None => format!("payment {id}"),
@@ -248,11 +277,11 @@ fn faults(
         faults.push((Name::MissingDocument, named(wanted.key)));
     }
     for document in documents {
-        let of = |side: &[PaymentDocument]| {
-            side.iter().find(|wanted| wanted.key == document.key).map(|w| (w.version, w.digest()))
+        let of = |side: &[ScannedDocument]| {
+            side.iter().find(|wanted| wanted.key == document.key).map(|w| (w.version, w.digest))
         };
         let at = named(document.key);
-        match (of(&before), of(&after)) {
+        match (of(before), of(after)) {
             (_, None) => faults.push((Name::ExtraDocument, at)),
             (from, Some((to, digest))) => {
                 let from = from.map_or(1, |(version, _)| version);

@@ -1,62 +1,256 @@
-//! The journal: no place in the line without its row, and every entry a part of its payment's history.
+//! The journal: no place in the line without its row, every entry a part of its payment's history, and what the line's order
+//! alone shows (see [`super::lines`]).
 
 use std::collections::HashMap;
 
-use super::AuditError;
+use super::keys::Balance;
+use super::lines::Stretch;
+use super::payment::{Part, part};
 use super::report::{Name, Report};
+use super::span::{Job, Queue, Span};
+use super::{AuditOptions, Progress, Table};
 use crate::domain::ids::PaymentId;
+use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::engine::journal::{JournalEntry, decode};
-use crate::store::{JournalRecord, Snapshot, StoreError};
+use crate::store::{AuditPayment, JournalRecord, Snapshot, StoreError};
 
 /// Journal rows read at once: each may hold a thousand entries.
 const ROWS_MAX: u32 = 32;
-/// Payments looked up at once.
-const LOOKUP_MAX: usize = 500;
+/// Entries whose payments are looked up together, about: neighbouring rows often tell of the same payments.
+const ENTRIES_MAX: usize = 2_000;
 
-/// Checks the journal from its first kept row to the head.
-///
-/// # Errors
-/// If the store cannot be read.
-pub async fn check(snapshot: &mut dyn Snapshot, page: u32, report: &mut Report) -> Result<(), AuditError> {
-    let head = snapshot.head().await?;
-    let mut first = None;
-    let mut last = 0;
-    loop {
-        let rows = snapshot.journal(last, page.min(ROWS_MAX)).await?;
-        let Some(newest) = rows.last() else { break };
-        let mut expected = if first.is_some() { last + 1 } else { rows.first().map_or(1, |row| row.seq) };
-        first = first.or(Some(expected));
-        for row in &rows {
-            hole(expected, row.seq, report);
-            expected = row.seq.saturating_add(1);
-        }
-        last = newest.seq;
-        entries(snapshot, &rows, report).await?;
-    }
-    let end = if first.is_some() { last.saturating_add(1) } else { head.saturating_add(1) };
-    hole(end, head.saturating_add(1), report);
-    if last > head {
-        report.violation(
-            Name::JournalHole,
-            format!("the last row is {last}, the head of the line only {head}"),
-        );
-    }
-    cursors(snapshot, first.unwrap_or_else(|| head.saturating_add(1)), head, report).await?;
-    // Anything of these would only be said twice.
-    let said = [Name::IllegalHistory, Name::JournalHole, Name::DamagedJournal];
-    if first == Some(1) && !said.iter().any(|name| report.counts().contains_key(name)) {
-        complete(report);
-    }
-    Ok(())
+/// A row that could be read.
+type Row = (JournalRecord, Vec<JournalEntry>);
+/// Payments that entries tell of; `None` where the history is not legal, which is named elsewhere.
+type Known = HashMap<PaymentId, Option<AuditPayment>>;
+
+/// Walks a stretch of the journal.
+pub(super) struct Walk<'a> {
+    pub(super) snapshot: &'a mut dyn Snapshot,
+    pub(super) balance: &'a Balance,
+    pub(super) options: &'a AuditOptions,
+    pub(super) progress: &'a dyn Progress,
+    pub(super) report: &'a mut Report,
 }
 
-fn hole(expected: u64, found: u64, report: &mut Report) {
+impl Walk<'_> {
+    /// From the first row to the last, giving work away to whoever waits for it.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn walk(&mut self, mut span: Span<8>, queue: &Queue) -> Result<Stretch, StoreError> {
+        let mut stretch = Stretch::default();
+        let mut after = span.after.map_or(0, u64::from_be_bytes);
+        loop {
+            let mut rows = self.snapshot.journal(after, self.options.page.min(ROWS_MAX)).await?;
+            let read = rows.len();
+            rows.retain(|row| row.seq <= u64::from_be_bytes(span.upto));
+            let (Some(first), Some(last)) = (rows.first().map(|row| row.seq), rows.last().map(|row| row.seq))
+            else {
+                return Ok(stretch);
+            };
+            after = last;
+            if queue.is_waited_for()
+                && let Some(later) = span.cut(last.to_be_bytes())
+            {
+                queue.give(Job::Journal(later));
+            }
+            let ended = rows.len() < read;
+            let (count, begins) = (rows.len() as u64, stretch.rows.map_or(first, |(first, _)| first));
+            let mut expected = stretch.rows.map_or(first, |(_, last)| last.saturating_add(1));
+            for row in &rows {
+                hole(expected, row.seq, self.report);
+                expected = row.seq.saturating_add(1);
+            }
+            stretch.rows = Some((begins, last));
+            self.open_work(&rows).await?;
+            self.rows(rows, &mut stretch).await?;
+            self.progress.passed(Table::Journal, count);
+            if ended {
+                return Ok(stretch);
+            }
+        }
+    }
+
+    async fn rows(&mut self, rows: Vec<JournalRecord>, stretch: &mut Stretch) -> Result<(), StoreError> {
+        let mut readable: Vec<Row> = Vec::new();
+        let mut entries = 0;
+        for row in rows {
+            self.report.counted.journal += 1;
+            match decode(&row.body) {
+                Err(error) => {
+                    self.report.violation(Name::DamagedJournal, format!("row {}: {error}", row.seq));
+                }
+                Ok(decoded) => {
+                    entries += decoded.len();
+                    readable.push((row, decoded));
+                }
+            }
+            if entries >= ENTRIES_MAX {
+                self.readable(&std::mem::take(&mut readable), stretch).await?;
+                entries = 0;
+            }
+        }
+        self.readable(&readable, stretch).await
+    }
+
+    async fn readable(&mut self, rows: &[Row], stretch: &mut Stretch) -> Result<(), StoreError> {
+        let mut ids: Vec<PaymentId> =
+            rows.iter().flat_map(|(_, entries)| entries).map(|entry| entry.payment).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let found = self.snapshot.payments_by_id(&ids).await?;
+        let known: Known = found.into_iter().map(|row| (row.id, row.folded.is_ok().then_some(row))).collect();
+        for (row, entries) in rows {
+            let mut changes = HashMap::new();
+            for entry in entries {
+                entry.keys.iter().for_each(|key| self.balance.vouched(row.at, *key));
+                self.entry(row, entry, &known, stretch, &mut changes);
+            }
+            stretch.batch(row.seq, &changes);
+        }
+        Ok(())
+    }
+
+    fn entry(
+        &mut self,
+        row: &JournalRecord,
+        entry: &JournalEntry,
+        known: &Known,
+        stretch: &mut Stretch,
+        changes: &mut HashMap<WalletId, i128>,
+    ) {
+        let (seq, events) = (row.seq, entry.events.len());
+        self.report.counted.journal_events += events as u64;
+        let mut wrong = |cause: &str| {
+            let versions = format!("version {} and {} more", entry.first_version, events.saturating_sub(1));
+            let text = format!("row {seq}: payment {} {versions}, {cause}", entry.payment);
+            self.report.violation(Name::WrongJournalEntry, text);
+        };
+        let stored = match known.get(&entry.payment) {
+            None => return wrong("which does not exist"),
+            Some(None) => return,
+            Some(Some(stored)) => stored,
+        };
+        let Ok(payment) = &stored.folded else { return };
+        if !is_part(payment, entry) {
+            return wrong("which is not what its history says");
+        }
+        // A payment that changed at the very time of the row before has its next change a moment later.
+        if entry.events.iter().any(|recorded| recorded.at != row.at && recorded.at != row.at.next()) {
+            wrong("which did not happen when the row was written");
+        }
+        let end = entry.first_version.saturating_add(u32::try_from(events).unwrap_or(u32::MAX));
+        let part = part(payment, entry.first_version..end);
+        for movement in &part.movements {
+            for account in [movement.debit, movement.credit] {
+                if let LedgerAccount::Wallet(wallet) = account {
+                    *changes.entry(wallet).or_default() += i128::from(movement.change_of(account));
+                }
+            }
+        }
+        if part.opened().map(|work| (work.operation, work.attempt)).ne(entry.work.iter().copied()) {
+            wrong("which opened other work than it says");
+        }
+        stretch.versions(seq, entry.payment, entry.first_version..end, payment.version());
+        self.place_of_work(row.seq, entry, stored, &part);
+    }
+
+    /// No work in the queue was opened before the place kept as `open_seq`, and since then there was always some: it is the
+    /// last row with which everything queued was opened.
+    fn place_of_work(&mut self, seq: u64, entry: &JournalEntry, stored: &AuditPayment, part: &Part) {
+        let (Ok(payment), Some(open_seq)) = (&stored.folded, stored.open_seq) else { return };
+        let cause = if is_still_open(payment, entry) && open_seq > seq {
+            "work that is still open was opened with row"
+        } else if part.opened_all() && open_seq < seq {
+            "everything that was still queued was opened with row"
+        } else {
+            return;
+        };
+        let text = format!("payment {}: open_seq is {open_seq}, {cause} {seq}", entry.payment);
+        self.report.violation(Name::WrongColumn, text);
+    }
+
+    /// Payments whose `open_seq` is one of these rows: the row must have opened work of theirs.
+    async fn open_work(&mut self, rows: &[JournalRecord]) -> Result<(), StoreError> {
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(()) };
+        let mut after = (first.seq.saturating_sub(1), Some(PaymentId::from_bytes([0xff; 16])));
+        let mut decoded: Option<(u64, HashMap<PaymentId, JournalEntry>)> = None;
+        loop {
+            let page = self.snapshot.payments_open(after, last.seq, self.options.page).await?;
+            let Some(end) = page.last() else { return Ok(()) };
+            after = (end.open_seq.unwrap_or(u64::MAX), Some(end.id));
+            for stored in &page {
+                let (Some(seq), Ok(_)) = (stored.open_seq, &stored.folded) else { continue };
+                if decoded.as_ref().is_none_or(|(of, _)| *of != seq) {
+                    let body = rows.iter().find(|row| row.seq == seq).map(|row| row.body.as_slice());
+                    // A row that is gone or damaged is named by itself.
+                    let Some(entries) = body.and_then(|body| decode(body).ok()) else { continue };
+                    decoded = Some((seq, entries.into_iter().map(|entry| (entry.payment, entry)).collect()));
+                }
+                let entry = decoded.as_ref().and_then(|(_, entries)| entries.get(&stored.id));
+                if entry.is_none_or(|entry| entry.work.is_empty()) {
+                    let text =
+                        format!("payment {}: open_seq is {seq}, a row that opened nothing of it", stored.id);
+                    self.report.violation(Name::WrongColumn, text);
+                }
+            }
+        }
+    }
+}
+
+/// Whether this batch opened work of the payment that is still in the queue.
+fn is_still_open(payment: &Payment, entry: &JournalEntry) -> bool {
+    payment.queued_work().any(|work| entry.work.contains(&(work.operation, work.attempt)))
+}
+
+fn is_part(payment: &Payment, entry: &JournalEntry) -> bool {
+    let submission = payment.submission();
+    let Some(start) = entry.first_version.checked_sub(1).and_then(|start| usize::try_from(start).ok()) else {
+        return false;
+    };
+    let end = start.saturating_add(entry.events.len());
+    entry.owner == payment.owner()
+        && entry.payee == submission.payee_wallet().map(|wallet| wallet.owner)
+        && entry.lane == submission.lane
+        && entry.run == submission.run
+        && payment.history().get(start..end) == Some(entry.events.as_slice())
+}
+
+/// Names the rows missing between two.
+pub fn hole(expected: u64, found: u64, report: &mut Report) {
     match found.saturating_sub(expected) {
         0 => {}
         1 => report.violation(Name::JournalHole, format!("row {expected} is missing")),
         _ => report.violation(Name::JournalHole, format!("rows {expected} to {} are missing", found - 1)),
     }
+}
+
+/// The journal ends at the head, and no reader is past it or was cut off. Called with what all stretches say together.
+///
+/// # Errors
+/// If the store cannot be read.
+pub(super) async fn ends(
+    snapshot: &mut dyn Snapshot,
+    stretch: &Stretch,
+    options: &AuditOptions,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let head = report.counted.head;
+    let (first, last) = stretch.rows.unwrap_or((head.saturating_add(1), head));
+    hole(last.saturating_add(1), head.saturating_add(1), report);
+    if last > head {
+        let text = format!("the last row is {last}, the head of the line only {head}");
+        report.violation(Name::JournalHole, text);
+    }
+    cursors(snapshot, options, first, head, report).await?;
+    // Anything of these would only be said twice.
+    let said = [Name::IllegalHistory, Name::JournalHole, Name::DamagedJournal];
+    if first == 1 && !said.iter().any(|name| report.counts().contains_key(name)) {
+        complete(report);
+    }
+    Ok(())
 }
 
 /// With the whole journal at hand, it holds as many events as the histories together. Each of its entries is found in
@@ -71,11 +265,14 @@ fn complete(report: &mut Report) {
 
 async fn cursors(
     snapshot: &mut dyn Snapshot,
+    options: &AuditOptions,
     first: u64,
     head: u64,
     report: &mut Report,
 ) -> Result<(), StoreError> {
-    for (reader, cursor) in snapshot.cursors().await? {
+    let cursors = snapshot.cursors().await?;
+    // Other rows are of leases, which stand nowhere.
+    for (reader, cursor) in cursors.into_iter().filter(|(name, _)| options.journal_readers.contains(name)) {
         if cursor > head {
             let text = format!("reader {reader} is at {cursor}, the head of the line at {head}");
             report.violation(Name::WrongCursor, text);
@@ -85,61 +282,4 @@ async fn cursors(
         }
     }
     Ok(())
-}
-
-async fn entries(
-    snapshot: &mut dyn Snapshot,
-    rows: &[JournalRecord],
-    report: &mut Report,
-) -> Result<(), StoreError> {
-    for row in rows {
-        report.counted.journal += 1;
-        match decode(&row.body) {
-            Err(error) => report.violation(Name::DamagedJournal, format!("row {}: {error}", row.seq)),
-            Ok(entries) => {
-                for chunk in entries.chunks(LOOKUP_MAX) {
-                    chunk_of_entries(snapshot, row.seq, chunk, report).await?;
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-async fn chunk_of_entries(
-    snapshot: &mut dyn Snapshot,
-    seq: u64,
-    entries: &[JournalEntry],
-    report: &mut Report,
-) -> Result<(), StoreError> {
-    let mut ids: Vec<PaymentId> = entries.iter().map(|entry| entry.payment).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let found = snapshot.payments_by_id(&ids).await?;
-    // Payments whose history is not legal are named elsewhere.
-    let known: HashMap<PaymentId, Option<Payment>> =
-        found.into_iter().map(|row| (row.id, row.folded.ok())).collect();
-    for entry in entries {
-        report.counted.journal_events += entry.events.len() as u64;
-        let cause = match known.get(&entry.payment) {
-            None => Some("which does not exist"),
-            Some(Some(payment)) if !is_part(payment, entry) => Some("which is not what its history says"),
-            Some(_) => None,
-        };
-        if let Some(cause) = cause {
-            let versions =
-                format!("version {} and {} more", entry.first_version, entry.events.len().saturating_sub(1));
-            let text = format!("row {seq}: payment {} {versions}, {cause}", entry.payment);
-            report.violation(Name::WrongJournalEntry, text);
-        }
-    }
-    Ok(())
-}
-
-fn is_part(payment: &Payment, entry: &JournalEntry) -> bool {
-    let Some(start) = entry.first_version.checked_sub(1).and_then(|start| usize::try_from(start).ok()) else {
-        return false;
-    };
-    let end = start.saturating_add(entry.events.len());
-    entry.owner == payment.owner() && payment.history().get(start..end) == Some(entry.events.as_slice())
 }

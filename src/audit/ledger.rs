@@ -34,6 +34,25 @@ impl Ledger {
         }
     }
 
+    /// Adds what others have summed up.
+    pub fn join(&mut self, other: Self) {
+        for (account, sum) in other.sums {
+            *self.sums.entry(account).or_default() += sum;
+        }
+        for (sums, others) in [(&mut self.in_transit, other.in_transit), (&mut self.reserved, other.reserved)]
+        {
+            for (currency, sum) in others {
+                *sums.entry(currency).or_default() += sum;
+            }
+        }
+    }
+
+    /// Credits less debits of an account so far.
+    #[must_use]
+    pub fn sum(&self, account: LedgerAccount) -> i128 {
+        self.sums.get(&account).copied().unwrap_or(0)
+    }
+
     /// Adds what this payment and its open refunds hold in transit.
     pub fn expect_in_transit(&mut self, payment: &Payment) {
         let held = payment.in_transit_minor();

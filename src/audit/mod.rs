@@ -1,39 +1,54 @@
 //! What `verify` proves: that histories, columns, refund rows, ledger, journal, idempotency rows, index and a list of
 //! acknowledged payments agree.
 //!
-//! May depend on `domain`, the ports and the journal's encoding; changes nothing anywhere. All store checks read one
-//! snapshot by keyset pages. Memory is bounded by the number of *wallets* (their sums), never by the number of payments,
-//! movements or journal rows; lists of violations and of documents to look at again are capped.
+//! May depend on `domain`, the ports and the journal's encoding; changes nothing anywhere. All store checks read views of one
+//! moment by keyset pages, at once where there are several. Memory is bounded by the number of *accounts and wallets*, never by
+//! the number of payments, movements or journal rows; lists of violations and of documents to look at again are capped.
 //!
-//! - [`payment`]: one payment against its columns and its movements.
+//! - [`span`]: how the work is shared.
+//! - [`payments`]: the pass over payments; [`payment`]: one of them against its columns and its movements.
 //! - [`ledger`]: sums per wallet, money in transit.
-//! - [`journal`]: the line without holes, its entries against histories.
-//! - [`index`]: documents against payments, looked at again until the lag bound.
-//! - [`acks`]: acknowledged payments exist and rest.
+//! - [`journal`]: the line without holes, its entries against histories; [`lines`]: what its order shows.
+//! - [`keys`]: idempotency rows. [`rows`]: refund rows and receipts.
+//! - [`index`]: documents against payments, looked at again until the lag bound; [`document`]: what they must be.
+//! - [`acks`]: acknowledged payments exist, are what was sent, and came to what was said.
 //! - [`report`]: violations by name, and what was counted.
+//!
+//! Journal rows that were pruned can vouch for nothing any more: what only they show (the order of versions, keys that are
+//! gone, where open work was opened, balances in between) is checked from the first row that is kept.
 
 pub mod acks;
+pub mod document;
 pub mod index;
 pub mod journal;
+mod keys;
 pub mod ledger;
+mod lines;
 pub mod payment;
+mod payments;
 pub mod report;
+mod rows;
+pub mod span;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::HashSet;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use crate::domain::ids::{AccountId, PaymentId};
-use crate::domain::payment::Payment;
-use crate::domain::status::Status;
-use crate::domain::submission::Kind;
-use crate::store::{AuditPayment, MovementRecord, Snapshot, StoreError};
+use crate::domain::ledger::LedgerAccount;
+use crate::domain::time::Timestamp;
+use crate::store::{Snapshot, StoreError};
 use acks::AckFile;
-use index::{Current, IndexCheck, IndexView};
+use index::{Current, IndexView, Suspects};
+use keys::Balance;
 use ledger::Ledger;
+use lines::Stretch;
 pub use report::{Counted, Name, Report};
+use span::{Job, Queue, Span};
 
 /// What to prove, and how.
 #[derive(Debug, Clone)]
@@ -46,6 +61,12 @@ pub struct AuditOptions {
     pub index_lag: Duration,
     /// The name of the reader of the journal that feeds the index.
     pub index_reader: String,
+    /// The names of the readers whose cursors are kept. Other names are of leases, which stand nowhere.
+    pub journal_readers: Vec<String>,
+    /// Whether everybody who owns or receives something must have an account.
+    pub accounts: bool,
+    /// Idempotency rows written earlier than this may have been deleted.
+    pub keys_since: Timestamp,
 }
 
 impl Default for AuditOptions {
@@ -55,6 +76,9 @@ impl Default for AuditOptions {
             page: 1_000,
             index_lag: Duration::from_secs(15),
             index_reader: "index".to_owned(),
+            journal_readers: ["dispatch_interactive", "dispatch_bulk", "index"].map(str::to_owned).to_vec(),
+            accounts: false,
+            keys_since: Timestamp::default(),
         }
     }
 }
@@ -68,6 +92,9 @@ pub enum AuditError {
     /// The index could not be read.
     #[error("the index could not be read: {0}")]
     Index(String),
+    /// A thread ended before its work did: a defect.
+    #[error("one of the threads that read stopped")]
+    Stopped,
     /// The file of acknowledgements could not be read.
     #[error("the file of acknowledgements could not be read: {0}")]
     Acks(#[from] std::io::Error),
@@ -81,6 +108,28 @@ pub struct IndexSide<'a> {
     pub current: &'a dyn Current,
 }
 
+/// A table that takes long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// Payments.
+    Payments,
+    /// The journal.
+    Journal,
+    /// Idempotency rows.
+    Keys,
+}
+
+/// Hears how far an audit has come. Called from several threads.
+pub trait Progress: Sync {
+    /// So many rows more were looked at.
+    fn passed(&self, table: Table, rows: u64);
+}
+
+/// Nobody wants to know.
+impl Progress for () {
+    fn passed(&self, _: Table, _: u64) {}
+}
+
 /// Audits one snapshot, the index beside it, and a file of acknowledgements. Open `acks` *before* the snapshot: what
 /// was acknowledged later need not be in it.
 ///
@@ -92,265 +141,222 @@ pub async fn audit(
     acks: Option<AckFile>,
     options: &AuditOptions,
 ) -> Result<Report, AuditError> {
+    audit_at_once(vec![snapshot], index, acks, options, &()).await
+}
+
+/// The same with several views of one moment, a thread for each. More than one needs a runtime of many threads.
+///
+/// # Errors
+/// [`AuditError`] if something could not be read to its end.
+pub async fn audit_at_once(
+    mut snapshots: Vec<&mut dyn Snapshot>,
+    index: Option<IndexSide<'_>>,
+    acks: Option<AckFile>,
+    options: &AuditOptions,
+    progress: &dyn Progress,
+) -> Result<Report, AuditError> {
+    let Some(first) = snapshots.first_mut() else { return Ok(Report::default()) };
     let mut report = Report::default();
-    report.counted.head = snapshot.head().await?;
-    let mut ledger = Ledger::default();
-    let mut documents = index.map(|side| (IndexCheck::new(options.page), side));
-    payments(snapshot, &mut ledger, &mut documents, options, &mut report).await?;
-    ledger.check(snapshot, options.page, &mut report).await?;
-    journal::check(snapshot, options.page, &mut report).await?;
-    refunds(snapshot, options.page, &mut report).await?;
-    receipts(snapshot, options.page, &mut report).await?;
-    idempotency(snapshot, options.page, &mut report).await?;
-    if let Some(acks) = acks {
-        acks.check(snapshot, &mut report).await?;
-    }
-    if let Some((check, side)) = documents {
-        check.finish(side, snapshot, options, &mut report).await?;
-    }
-    Ok(report)
+    report.counted.head = first.head().await?;
+    let accounts =
+        if options.accounts { Some(accounts(&mut **first, options, &mut report).await?) } else { None };
+    // What was written before the journal begins is vouched for by nobody.
+    let begins = first.journal(0, 1).await?.first().map(|row| row.at);
+    let since = begins.map_or(Timestamp::default(), |at| at.max(options.keys_since));
+    let (head, last) = (report.counted.head.to_be_bytes(), last_payment(&mut **first).await?);
+    let work = Work {
+        queue: Queue::new(vec![
+            Job::Receipts,
+            Job::Refunds,
+            Job::Keys(Span::ALL),
+            // What stands beyond the head and beyond the last payment should not be there.
+            Job::Journal(Span { after: Some(head), ..Span::ALL }),
+            Job::Journal(Span { after: None, upto: head }),
+            Job::Payments(Span { after: Some(last), ..Span::ALL }),
+            Job::Payments(Span { after: None, upto: last }),
+        ]),
+        view: index.as_ref().map(|side| &*side.view),
+        accounts: accounts.as_ref(),
+        balance: Balance::new(since),
+        head: report.counted.head,
+        options,
+        progress,
+        found: Mutex::new(Found { report, ledger: Ledger::default(), suspects: None, stretches: Vec::new() }),
+    };
+    read_all(&work, &mut snapshots).await?;
+    let Work { balance, found, .. } = work;
+    let Some(snapshot) = snapshots.into_iter().next() else { return Ok(Report::default()) };
+    found.into_inner().settle(snapshot, index, acks, &balance, options).await
 }
 
-/// One pass over payments, their movements and their documents, all in the order of payment ids.
-async fn payments(
-    snapshot: &mut dyn Snapshot,
-    ledger: &mut Ledger,
-    documents: &mut Option<(IndexCheck, IndexSide<'_>)>,
-    options: &AuditOptions,
-    report: &mut Report,
-) -> Result<(), AuditError> {
-    let mut movements = Movements::new(options.page);
-    let mut after = None;
-    loop {
-        let page = snapshot.payments(after, options.page).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
-        for row in &page {
-            movements.skip_before(row.id, snapshot, ledger, report).await?;
-            let own = movements.take(row.id, snapshot).await?;
-            one_payment(row, &own, ledger, options, report);
-            if let (Some((check, side)), Ok(payment)) = (documents.as_mut(), &row.folded) {
-                check.step(payment, side.view).await.map_err(AuditError::Index)?;
+/// What all readers share.
+struct Work<'a> {
+    queue: Queue,
+    view: Option<&'a dyn IndexView>,
+    accounts: Option<&'a HashSet<AccountId>>,
+    balance: Balance,
+    head: u64,
+    options: &'a AuditOptions,
+    progress: &'a dyn Progress,
+    found: Mutex<Found>,
+}
+
+/// What they have found so far.
+struct Found {
+    report: Report,
+    ledger: Ledger,
+    suspects: Option<Suspects>,
+    /// With the place after which each begins.
+    stretches: Vec<(u64, Stretch)>,
+}
+
+/// Reads everything that is long: with one view here, with more on a thread each.
+async fn read_all(work: &Work<'_>, snapshots: &mut [&mut dyn Snapshot]) -> Result<(), AuditError> {
+    if let [only] = snapshots {
+        return work.read(&mut **only).await;
+    }
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            let readers: Vec<_> = snapshots
+                .iter_mut()
+                .map(|snapshot| scope.spawn(|| runtime.block_on(work.read(&mut **snapshot))))
+                .collect();
+            readers.into_iter().try_for_each(|reader| reader.join().unwrap_or(Err(AuditError::Stopped)))
+        })
+    })
+}
+
+/// Lets the others end where one panics.
+struct Watch<'a>(&'a Queue);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.give_up();
+        }
+    }
+}
+
+impl Work<'_> {
+    /// Takes job after job.
+    async fn read(&self, snapshot: &mut dyn Snapshot) -> Result<(), AuditError> {
+        let _watch = Watch(&self.queue);
+        while let Some(job) = self.queue.take() {
+            if let Err(error) = self.job(job, snapshot).await {
+                self.queue.give_up();
+                return Err(error);
             }
-        }
-    }
-    movements.skip_rest(snapshot, ledger, report).await?;
-    if let Some((check, side)) = documents.as_mut() {
-        check.rest(side.view).await.map_err(AuditError::Index)?;
-    }
-    Ok(())
-}
-
-fn one_payment(
-    row: &AuditPayment,
-    movements: &[MovementRecord],
-    ledger: &mut Ledger,
-    options: &AuditOptions,
-    report: &mut Report,
-) {
-    report.counted.payments += 1;
-    report.counted.movements += movements.len() as u64;
-    movements.iter().for_each(|movement| ledger.add(movement));
-    match &row.folded {
-        Err(cause) => report.violation(Name::IllegalHistory, format!("payment {}: {cause}", row.id)),
-        Ok(payment) => {
-            report.history_events += u64::from(payment.version());
-            report.history_refunds += payment.state().refunds.len() as u64;
-            report.history_receipts += u64::from(received_by(payment).is_some());
-            payment::check_history(payment, report);
-            payment::check_columns(row, payment, report);
-            payment::check_movements(payment, movements, report);
-            if options.at_rest {
-                payment::check_at_rest(payment, report);
-            }
-            ledger.expect_in_transit(payment);
-        }
-    }
-}
-
-/// The movements of a snapshot, read page by page in the order of payments.
-struct Movements {
-    page: u32,
-    after: Option<(PaymentId, u32)>,
-    buffer: VecDeque<MovementRecord>,
-    ended: bool,
-}
-
-impl Movements {
-    const fn new(page: u32) -> Self {
-        Self { page, after: None, buffer: VecDeque::new(), ended: false }
-    }
-
-    async fn peek(&mut self, snapshot: &mut dyn Snapshot) -> Result<Option<MovementRecord>, StoreError> {
-        if self.buffer.is_empty() && !self.ended {
-            let page = snapshot.movements(self.after, self.page).await?;
-            self.ended = page.is_empty();
-            self.after = page.last().map(|last| (last.payment, last.version)).or(self.after);
-            self.buffer.extend(page);
-        }
-        Ok(self.buffer.front().copied())
-    }
-
-    /// The movements of this payment. Their number is bounded by that of a payment's events, unless someone planted them.
-    async fn take(
-        &mut self,
-        payment: PaymentId,
-        snapshot: &mut dyn Snapshot,
-    ) -> Result<Vec<MovementRecord>, StoreError> {
-        let mut own = Vec::new();
-        while let Some(movement) = self.peek(snapshot).await?
-            && movement.payment == payment
-        {
-            own.push(movement);
-            self.buffer.pop_front();
-        }
-        Ok(own)
-    }
-
-    async fn skip_before(
-        &mut self,
-        payment: PaymentId,
-        snapshot: &mut dyn Snapshot,
-        ledger: &mut Ledger,
-        report: &mut Report,
-    ) -> Result<(), StoreError> {
-        while let Some(movement) = self.peek(snapshot).await?
-            && movement.payment < payment
-        {
-            self.orphan(&movement, ledger, report);
+            self.queue.done();
         }
         Ok(())
     }
 
-    async fn skip_rest(
-        &mut self,
-        snapshot: &mut dyn Snapshot,
-        ledger: &mut Ledger,
-        report: &mut Report,
-    ) -> Result<(), StoreError> {
-        while let Some(movement) = self.peek(snapshot).await? {
-            self.orphan(&movement, ledger, report);
-        }
-        Ok(())
-    }
-
-    fn orphan(&mut self, movement: &MovementRecord, ledger: &mut Ledger, report: &mut Report) {
-        report.counted.movements += 1;
-        ledger.add(movement);
-        let words = payment::movement_words(movement);
-        let text =
-            format!("payment {} does not exist, version {}: {words}", movement.payment, movement.version);
-        report.violation(Name::OrphanMovement, text);
-        self.buffer.pop_front();
-    }
-}
-
-/// Every refund row points at the payment that tells of it, and every refund that is told of has its row: ids are unique,
-/// so equal counts prove the second.
-async fn refunds(snapshot: &mut dyn Snapshot, limit: u32, report: &mut Report) -> Result<(), AuditError> {
-    let (mut after, mut sound) = (None, 0_u64);
-    loop {
-        let page = snapshot.refunds(after, limit).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
-        let mut ids: Vec<PaymentId> = page.iter().map(|row| row.payment).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let mut found = snapshot.payments_by_id(&ids).await?;
-        found.sort_unstable_by_key(|payment| payment.id);
-        for row in &page {
-            report.counted.refunds += 1;
-            let at = found.binary_search_by_key(&row.payment, |payment| payment.id).ok();
-            let payment = at.and_then(|at| found.get(at)).and_then(|payment| payment.folded.as_ref().ok());
-            match payment.filter(|payment| payment.owner() == row.owner && payment.refund(row.id).is_some()) {
-                Some(_) => sound += 1,
-                None => {
-                    let text = format!(
-                        "refund {}: payment {} of {} does not tell of it",
-                        row.id, row.payment, row.owner
-                    );
-                    report.violation(Name::DanglingRefund, text);
+    async fn job(&self, job: Job, snapshot: &mut dyn Snapshot) -> Result<(), AuditError> {
+        let mut report = Report::default();
+        let Self { queue, balance, options, progress, .. } = self;
+        let (options, progress, page) = (*options, *progress, options.page);
+        match job {
+            Job::Payments(span) => {
+                let pass = payments::Pass {
+                    snapshot,
+                    view: self.view,
+                    accounts: self.accounts,
+                    options,
+                    progress,
+                    head: self.head,
+                    report: &mut report,
+                };
+                let (ledger, suspects) = pass.run(span, queue).await?;
+                let mut found = self.found.lock();
+                found.ledger.join(ledger);
+                if let Some(suspects) = suspects {
+                    found.suspects.get_or_insert_default().join(suspects);
                 }
             }
+            Job::Journal(span) => {
+                let mut walk = journal::Walk { snapshot, balance, options, progress, report: &mut report };
+                let stretch = walk.walk(span, queue).await?;
+                let begins = span.after.map_or(0, u64::from_be_bytes);
+                self.found.lock().stretches.push((begins, stretch));
+            }
+            Job::Keys(span) => {
+                keys::walk(snapshot, span, balance, queue, options, progress, &mut report).await?;
+            }
+            Job::Refunds => rows::refunds(snapshot, page, &mut report).await?,
+            Job::Receipts => rows::receipts(snapshot, page, &mut report).await?,
         }
+        self.found.lock().report.add(report);
+        Ok(())
     }
-    if sound < report.history_refunds {
-        let missing = report.history_refunds - sound;
-        report.violation(
-            Name::MissingRefund,
-            format!("{missing} refunds of payments have no row of their own"),
-        );
-    }
-    Ok(())
 }
 
-/// Who received a payment from someone else.
-fn received_by(payment: &Payment) -> Option<AccountId> {
-    let payee = match payment.submission().kind {
-        Kind::Transfer { payee } => payee,
-        Kind::Charge | Kind::TopUp | Kind::Payout { .. } => return None,
-    };
-    (payment.state().status == Status::Succeeded && payee != payment.owner()).then_some(payee)
+impl Found {
+    /// What can be said only when everything was read.
+    async fn settle(
+        self,
+        snapshot: &mut dyn Snapshot,
+        index: Option<IndexSide<'_>>,
+        acks: Option<AckFile>,
+        balance: &Balance,
+        options: &AuditOptions,
+    ) -> Result<Report, AuditError> {
+        let Self { mut report, ledger, suspects, mut stretches } = self;
+        stretches.sort_unstable_by_key(|(begins, _)| *begins);
+        let mut line = Stretch::default();
+        for (_, stretch) in stretches {
+            line.follow_up(stretch, &mut report);
+        }
+        journal::ends(snapshot, &line, options, &mut report).await?;
+        line.end(|account: LedgerAccount| ledger.sum(account), &mut report);
+        ledger.check(snapshot, options.page, &mut report).await?;
+        rows::none_missing(&mut report);
+        balance.settle(snapshot, &mut report).await?;
+        if let Some(acks) = acks {
+            acks.check(snapshot, &mut report).await?;
+        }
+        if let (Some(suspects), Some(side)) = (suspects, index) {
+            suspects.finish(side, snapshot, options, &mut report).await?;
+        }
+        Ok(report)
+    }
 }
 
-/// Every receipt is of a transfer that its payee received, and every such transfer has one: as with refunds.
-async fn receipts(snapshot: &mut dyn Snapshot, limit: u32, report: &mut Report) -> Result<(), AuditError> {
-    let (mut after, mut sound) = (None, 0_u64);
+/// Every account; those that others were made by are looked at here.
+async fn accounts(
+    snapshot: &mut dyn Snapshot,
+    options: &AuditOptions,
+    report: &mut Report,
+) -> Result<HashSet<AccountId>, StoreError> {
+    let (mut all, mut parents, mut after) = (HashSet::new(), HashSet::new(), None);
     loop {
-        let page = snapshot.receipts(after, limit).await?;
+        let page = snapshot.accounts(after, options.page).await?;
         let Some(last) = page.last() else { break };
-        after = Some(*last);
-        let mut ids: Vec<PaymentId> = page.iter().map(|row| row.payment).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let mut found = snapshot.payments_by_id(&ids).await?;
-        found.sort_unstable_by_key(|payment| payment.id);
-        for row in &page {
-            let at = found.binary_search_by_key(&row.payment, |payment| payment.id).ok();
-            let payment = at.and_then(|at| found.get(at)).and_then(|payment| payment.folded.as_ref().ok());
-            if payment.and_then(received_by) == Some(row.payee) {
-                sound += 1;
-            } else {
-                let text = format!("payment {}: {} did not receive it", row.payment, row.payee);
-                report.violation(Name::DanglingReceipt, text);
-            }
-        }
+        after = Some(last.id);
+        all.extend(page.iter().map(|account| account.id));
+        parents.extend(page.iter().filter_map(|account| account.parent));
     }
-    if sound < report.history_receipts {
-        let missing = report.history_receipts - sound;
-        let text = format!("{missing} transfers that arrived are not listed for their payees");
-        report.violation(Name::MissingReceipt, text);
+    let mut missing: Vec<&AccountId> = parents.difference(&all).collect();
+    missing.sort_unstable();
+    for parent in missing {
+        report.violation(Name::MissingAccount, format!("{parent}, who made others, does not exist"));
     }
-    Ok(())
+    Ok(all)
 }
 
-/// Every idempotency row points at a payment that exists and has had the version it remembers.
-async fn idempotency(snapshot: &mut dyn Snapshot, limit: u32, report: &mut Report) -> Result<(), AuditError> {
-    let mut after = None;
+/// The last payment, or an id just after it: halves of what is left before it are about halves of the work.
+async fn last_payment(snapshot: &mut dyn Snapshot) -> Result<[u8; 16], StoreError> {
+    let (mut low, mut high) = ([0; 16], [0xff; 16]);
     loop {
-        let page = snapshot.idempotency(after, limit).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = Some((last.key, last.owner));
-        let mut ids: Vec<PaymentId> = page.iter().map(|row| row.payment).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let found = snapshot.payments_by_id(&ids).await?;
-        for row in &page {
-            report.counted.idempotency += 1;
-            let payment = found.iter().find(|payment| payment.id == row.payment);
-            let key = String::from_utf8_lossy(&row.key)
-                .chars()
-                .take_while(char::is_ascii_graphic)
-                .collect::<String>();
-            let named = format!("key {key:?} of {}: payment {}", row.owner, row.payment);
-            match payment.map(|payment| payment.version) {
-                None => report.violation(Name::DanglingKey, format!("{named} does not exist")),
-                Some(version) if row.version == 0 || row.version > version => report.violation(
-                    Name::DanglingKey,
-                    format!("{named} never had version {}; it has {version}", row.version),
-                ),
-                Some(_) => {}
-            }
+        let middle = span::middle(low, high);
+        if middle <= low {
+            break;
+        }
+        let beyond = snapshot.payments(Some(PaymentId::from_bytes(middle)), 1).await?;
+        match beyond.first() {
+            Some(row) => low = *row.id.as_bytes(),
+            None => high = middle,
         }
     }
+    Ok(high)
 }

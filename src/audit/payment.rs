@@ -1,17 +1,18 @@
 //! One payment: its history, its columns, and the movements it must have caused.
 
 use std::fmt::Debug;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::report::{Name, Report};
 use crate::domain::event::Event;
 use crate::domain::ledger::{Movement, effect};
 use crate::domain::money::Money;
-use crate::domain::payment::{Operation, OperationKind, Payment, Phase, RefundStatus};
+use crate::domain::payment::{Operation, OperationKind, Payment, Phase, RefundStatus, WorkKey};
 use crate::store::{AuditPayment, MovementRecord};
 
 /// Columns beside the history are what it folds to.
-pub fn check_columns(row: &AuditPayment, payment: &Payment, report: &mut Report) {
+pub fn check_columns(row: &AuditPayment, payment: &Payment, head: u64, report: &mut Report) {
     let submission = payment.submission();
     let mut columns = Columns { row, report };
     columns.compare("id", &row.id, &payment.id());
@@ -26,7 +27,11 @@ pub fn check_columns(row: &AuditPayment, payment: &Payment, report: &mut Report)
     );
     columns.compare("version", &row.version, &payment.version());
     columns.compare("due_at", &row.due_at.map(|at| at.micros()), &payment.due_at().map(|at| at.micros()));
-    columns.compare("open_seq set", &row.has_open_seq, &payment.queued_work().next().is_some());
+    columns.compare("open_seq set", &row.open_seq.is_some(), &payment.queued_work().next().is_some());
+    if let Some(seq) = row.open_seq.filter(|seq| !(1..=head).contains(seq)) {
+        let text = format!("payment {}: open_seq is {seq}, the head of the line {head}", row.id);
+        columns.report.violation(Name::WrongColumn, text);
+    }
     columns.compare("parked", &row.parked, &payment.is_parked());
 }
 
@@ -118,6 +123,50 @@ fn for_each_step(payment: &Payment, mut step: impl FnMut(Option<&Payment>, u32, 
     }
 }
 
+/// What some versions of a payment brought.
+pub struct Part {
+    /// Movements of money.
+    pub movements: Vec<Movement>,
+    /// What was queued before.
+    before: Vec<WorkKey>,
+    /// What was queued after.
+    after: Vec<WorkKey>,
+}
+
+impl Part {
+    /// What was put into the queue, and is there at the end.
+    pub fn opened(&self) -> impl Iterator<Item = &WorkKey> {
+        self.after.iter().filter(|work| !self.before.contains(work))
+    }
+
+    /// Whether something is queued at the end, and all of it was put there now.
+    #[must_use]
+    pub fn opened_all(&self) -> bool {
+        !self.after.is_empty() && self.after.iter().all(|work| !self.before.contains(work))
+    }
+}
+
+/// What these versions of a payment brought.
+#[must_use]
+pub fn part(payment: &Payment, versions: Range<u32>) -> Part {
+    let start = versions.start.saturating_sub(1);
+    let mut so_far = payment.at_version(start);
+    let before: Vec<WorkKey> = so_far.iter().flat_map(Payment::queued_work).collect();
+    let mut movements = Vec::new();
+    let count = usize::try_from(versions.end.saturating_sub(versions.start)).unwrap_or(0);
+    let skip = usize::try_from(start).unwrap_or(usize::MAX);
+    for recorded in payment.history().iter().skip(skip).take(count) {
+        movements.extend(effect(so_far.as_ref().unwrap_or(payment), &recorded.event));
+        so_far = match so_far.take() {
+            None => Payment::open(Arc::clone(payment.submission()), *recorded).ok(),
+            // A payment that was folded once folds again.
+            Some(mut so_far) => so_far.apply(*recorded).is_ok().then_some(so_far),
+        };
+    }
+    let after = so_far.iter().flat_map(Payment::queued_work).collect();
+    Part { movements, before, after }
+}
+
 /// The movements that a history demands, each with the version whose event demands it.
 #[must_use]
 pub fn expected_movements(payment: &Payment) -> Vec<(u32, Movement)> {
@@ -161,7 +210,7 @@ fn compare(payment: &Payment, version: u32, wanted: &Movement, stored: &Movement
     let same_accounts =
         (stored.debit, stored.credit, stored.currency) == (wanted.debit, wanted.credit, wanted.currency);
     let name = match (same_accounts, stored.amount_minor == wanted.amount_minor) {
-        (true, true) => return,
+        (true, true) => return compare_time(payment, version, stored, report),
         (true, false) => Name::AlteredAmount,
         (false, _) => Name::AlteredMovement,
     };
@@ -172,6 +221,22 @@ fn compare(payment: &Payment, version: u32, wanted: &Movement, stored: &Movement
         words(wanted)
     );
     report.violation(name, text);
+}
+
+/// A movement is made by the batch that decided its event, at the same time.
+fn compare_time(payment: &Payment, version: u32, stored: &MovementRecord, report: &mut Report) {
+    let place = usize::try_from(version.saturating_sub(1)).unwrap_or(usize::MAX);
+    let happened = payment.history().get(place).map(|recorded| recorded.at);
+    if happened != Some(stored.at) {
+        let (says, happened) = (stored.at.micros(), happened.map(|at| at.micros()));
+        let text = format!(
+            "payment {} version {version}: {}, at {says}; it happened at {}",
+            payment.id(),
+            movement_words(stored),
+            happened.unwrap_or(0)
+        );
+        report.violation(Name::AlteredTime, text);
+    }
 }
 
 const fn plain(stored: &MovementRecord) -> Movement {

@@ -21,6 +21,8 @@ pub enum Name {
     AlteredAmount,
     /// A movement between other accounts, or in another currency, than the history demands.
     AlteredMovement,
+    /// A movement at another time than its event.
+    AlteredTime,
     /// A movement that nothing in the history demands.
     UnexplainedMovement,
     /// A movement of a payment that does not exist.
@@ -39,6 +41,8 @@ pub enum Name {
     DamagedJournal,
     /// A journal entry that is not part of its payment's history.
     WrongJournalEntry,
+    /// Versions of a payment that do not follow one another in the journal.
+    OutOfOrder,
     /// The journal was pruned past a reader, or a reader is ahead of the line.
     WrongCursor,
     /// A refund in a history without its row.
@@ -49,8 +53,14 @@ pub enum Name {
     MissingReceipt,
     /// A receipt of something that its payee did not receive.
     DanglingReceipt,
-    /// An idempotency row that points at nothing.
+    /// An idempotency row that points at nothing, or at what is someone else's.
     DanglingKey,
+    /// An idempotency row that the journal vouches for is gone, or was changed.
+    MissingKey,
+    /// Someone who owns, receives or made something, without an account.
+    MissingAccount,
+    /// Payments, and no index at all.
+    MissingIndex,
     /// A payment without its document.
     MissingDocument,
     /// A document of another version than its payment.
@@ -61,7 +71,9 @@ pub enum Name {
     LostAcknowledged,
     /// An acknowledged payment that does not rest.
     UnfinishedAcknowledged,
-    /// A line in the file of acknowledgements that is no id.
+    /// An acknowledged payment that is not what was sent, or came to something else than the client was told.
+    AlteredAcknowledged,
+    /// A line in the file of acknowledgements that cannot be read.
     UnreadableAck,
     /// An operation without a final answer, where none may be.
     OpenOperation,
@@ -78,6 +90,7 @@ impl Name {
             Self::DoubledEffect => "doubled effect",
             Self::AlteredAmount => "altered amount",
             Self::AlteredMovement => "altered movement",
+            Self::AlteredTime => "altered movement time",
             Self::UnexplainedMovement => "unexplained movement",
             Self::OrphanMovement => "orphan movement",
             Self::WrongBalance => "wrong balance",
@@ -87,17 +100,22 @@ impl Name {
             Self::JournalHole => "journal hole",
             Self::DamagedJournal => "damaged journal",
             Self::WrongJournalEntry => "wrong journal entry",
+            Self::OutOfOrder => "versions out of order",
             Self::WrongCursor => "wrong cursor",
             Self::MissingRefund => "missing refund row",
             Self::DanglingRefund => "dangling refund row",
             Self::MissingReceipt => "missing receipt row",
             Self::DanglingReceipt => "dangling receipt row",
             Self::DanglingKey => "dangling idempotency key",
+            Self::MissingKey => "missing idempotency key",
+            Self::MissingAccount => "missing account",
+            Self::MissingIndex => "missing search index",
             Self::MissingDocument => "missing document",
             Self::StaleDocument => "stale document",
             Self::ExtraDocument => "extra document",
             Self::LostAcknowledged => "lost acknowledged payment",
             Self::UnfinishedAcknowledged => "acknowledged payment not at rest",
+            Self::AlteredAcknowledged => "altered acknowledged payment",
             Self::UnreadableAck => "unreadable acknowledgement",
             Self::OpenOperation => "open operation",
         }
@@ -131,6 +149,26 @@ pub struct Counted {
     pub acks: Option<u64>,
 }
 
+impl Counted {
+    /// Adds what was looked at elsewhere; the head is of all of them.
+    fn add(&mut self, other: &Self) {
+        let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
+            (None, None) => None,
+            (one, other) => Some(one.unwrap_or(0) + other.unwrap_or(0)),
+        };
+        self.payments += other.payments;
+        self.refunds += other.refunds;
+        self.movements += other.movements;
+        self.wallets += other.wallets;
+        self.journal += other.journal;
+        self.journal_events += other.journal_events;
+        self.idempotency += other.idempotency;
+        self.documents = sum(self.documents, other.documents);
+        self.documents_behind += other.documents_behind;
+        self.acks = sum(self.acks, other.acks);
+    }
+}
+
 /// The outcome of an audit.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
@@ -142,7 +180,12 @@ pub struct Report {
     pub(super) history_refunds: u64,
     /// Transfers that have arrived at others.
     pub(super) history_receipts: u64,
+    /// Refund rows that a history tells of.
+    pub(super) sound_refunds: u64,
+    /// Receipts of transfers that arrived.
+    pub(super) sound_receipts: u64,
     listed: BTreeMap<Name, Vec<String>>,
+    notes: Vec<String>,
     counts: BTreeMap<Name, u64>,
 }
 
@@ -154,6 +197,30 @@ impl Report {
         if listed.len() < LISTED_MAX {
             listed.push(text);
         }
+    }
+
+    /// Notes something that was not looked at.
+    pub(super) fn note(&mut self, text: String) {
+        self.notes.push(text);
+    }
+
+    /// Adds what another look has found.
+    pub(super) fn add(&mut self, other: Self) {
+        for (name, count) in other.counts {
+            *self.counts.entry(name).or_default() += count;
+        }
+        for (name, texts) in other.listed {
+            let listed = self.listed.entry(name).or_default();
+            let room = LISTED_MAX.saturating_sub(listed.len());
+            listed.extend(texts.into_iter().take(room));
+        }
+        self.notes.extend(other.notes);
+        self.counted.add(&other.counted);
+        self.history_events += other.history_events;
+        self.history_refunds += other.history_refunds;
+        self.history_receipts += other.history_receipts;
+        self.sound_refunds += other.sound_refunds;
+        self.sound_receipts += other.sound_receipts;
     }
 
     /// How many violations there are of each name.
@@ -215,6 +282,9 @@ impl fmt::Display for Report {
             if more > 0 {
                 writeln!(f, "{}: … and {more} more", name.as_str())?;
             }
+        }
+        for note in &self.notes {
+            writeln!(f, "note: {note}")?;
         }
         f.write_str(&self.summary())
     }

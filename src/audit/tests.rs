@@ -5,22 +5,24 @@ use std::io::Write as _;
 
 use async_trait::async_trait;
 
+use super::index::{Current, IndexView};
 use super::*;
 use crate::domain::card::{Card, YearMonth};
 use crate::domain::command::{Action, Answer, OperatePayment, Outcome, SubmitPayment};
 use crate::domain::currency::Currency;
 use crate::domain::decide::{self, Context, Events, Policy};
 use crate::domain::event::{Event, Recorded};
-use crate::domain::ids::{BatchId, RefundId};
+use crate::domain::ids::{BatchId, PaymentId, RefundId};
 use crate::domain::ledger::{LedgerAccount, WalletId, effect};
 use crate::domain::money::Money;
-use crate::domain::payment::WorkKey;
-use crate::domain::submission::{CaptureMethod, Lane, Submission};
+use crate::domain::payment::{Payment, WorkKey};
+use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
 use crate::engine::journal::{JournalEntry, encode};
 use crate::search::{DocKey, PaymentDocument, ScannedDocument};
 use crate::store::{
-    IdempotencyAudit, JournalRecord, ReceiptRecord, RefundRecord, StoreResult, TableCounts, WalletRecord,
+    AccountHead, AuditPayment, IdempotencyRecord, JournalRecord, MovementRecord, ReceiptRecord, RefundRecord,
+    StoreResult, TableCounts, WalletRecord,
 };
 
 /// A store in memory, made by the same rules as the real ones, with every row open to corruption.
@@ -31,7 +33,8 @@ struct World {
     receipts: BTreeSet<ReceiptRecord>,
     movements: Vec<MovementRecord>,
     wallets: BTreeMap<Vec<u8>, WalletRecord>,
-    idempotency: Vec<IdempotencyAudit>,
+    idempotency: Vec<IdempotencyRecord>,
+    accounts: BTreeSet<AccountId>,
     journal: Vec<JournalRecord>,
     cursors: Vec<(String, u64)>,
     head: u64,
@@ -80,10 +83,16 @@ impl World {
         let card = (!kind.takes_from_wallet()).then_some(card);
         let command = SubmitPayment { submission, card, confirm: true, idempotency: None };
         let events = self.decide(|context| decide::submit(context, &command)).unwrap();
-        self.record(id, Some(command.submission), &events);
         let n = u8::try_from(self.idempotency.len()).unwrap();
-        let owner = self.account(owner);
-        self.idempotency.push(IdempotencyAudit { key: [b'a' + n; 32], owner, payment: id, version: 1 });
+        let (owner, at) = (self.account(owner), Timestamp::from_micros(self.now_us));
+        let version = u32::try_from(events.len()).unwrap();
+        let row =
+            IdempotencyRecord { key: [b'a' + n; 32], owner, request: [n; 16], payment: id, version, at };
+        self.accounts.extend(
+            [Some(owner), command.submission.payee_wallet().map(|wallet| wallet.owner)].into_iter().flatten(),
+        );
+        self.record_keyed(id, Some(command.submission), &events, vec![row.fingerprint()]);
+        self.idempotency.push(row);
         id
     }
 
@@ -107,6 +116,16 @@ impl World {
 
     /// One batch with these events.
     fn record(&mut self, id: PaymentId, new: Option<Submission>, events: &Events) {
+        self.record_keyed(id, new, events, Vec::new());
+    }
+
+    fn record_keyed(&mut self, id: PaymentId, new: Option<Submission>, events: &Events, keys: Vec<u64>) {
+        let work_before: Vec<WorkKey> = self
+            .payments
+            .get(&id)
+            .map(|row| row.folded.as_ref().unwrap().queued_work().collect())
+            .unwrap_or_default();
+        let open_before = self.payments.get(&id).and_then(|row| row.open_seq);
         let at = Timestamp::from_micros(self.now_us);
         let mut payment = self.payments.get(&id).map(|row| row.folded.clone().unwrap());
         let first_version = payment.as_ref().map_or(1, |payment| payment.version() + 1);
@@ -124,19 +143,24 @@ impl World {
             }
         }
         let payment = payment.unwrap();
-        if let Some(payee) = super::received_by(&payment) {
+        if let Some(payee) = super::rows::received_by(&payment) {
             self.receipts.insert(ReceiptRecord { payee, payment: id });
         }
         self.head += 1;
         let entry = JournalEntry {
             payment: id,
             owner: payment.owner(),
-            payee: None,
+            payee: payment.submission().payee_wallet().map(|wallet| wallet.owner),
             lane: Lane::Bulk,
             run: None,
             first_version,
             events: events.iter().map(|event| Recorded { at, event: *event }).collect(),
-            work: Vec::new(),
+            work: payment
+                .queued_work()
+                .filter(|work| !work_before.contains(work))
+                .map(|work| (work.operation, work.attempt))
+                .collect(),
+            keys,
         };
         let body = encode(&[&entry]).unwrap();
         self.journal.push(JournalRecord { seq: self.head, batch: BatchId::generate(), at, body });
@@ -145,7 +169,10 @@ impl World {
                 ScannedDocument { key: document.key, version: document.version, digest: document.digest() };
             self.documents.insert(document.key, scanned);
         }
-        self.payments.insert(id, columns(&payment));
+        // Where the oldest work that is still open was opened.
+        let still = payment.queued_work().any(|work| work_before.contains(&work));
+        let open_seq = if still { open_before } else { payment.queued_work().next().map(|_| self.head) };
+        self.payments.insert(id, columns(&payment, open_seq));
     }
 
     fn book(&mut self, payment: PaymentId, version: u32, m: crate::domain::ledger::Movement, at: Timestamp) {
@@ -185,7 +212,7 @@ impl World {
     }
 }
 
-fn columns(payment: &Payment) -> AuditPayment {
+fn columns(payment: &Payment, open_seq: Option<u64>) -> AuditPayment {
     let submission = payment.submission();
     AuditPayment {
         id: payment.id(),
@@ -196,7 +223,7 @@ fn columns(payment: &Payment) -> AuditPayment {
         currency: submission.amount.currency.code().to_owned(),
         version: payment.version(),
         due_at: payment.due_at(),
-        has_open_seq: payment.queued_work().next().is_some(),
+        open_seq,
         parked: payment.is_parked(),
         folded: Ok(payment.clone()),
     }
@@ -216,6 +243,27 @@ impl Snapshot for World {
     }
     async fn payments_by_id(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>> {
         Ok(ids.iter().filter_map(|id| self.payments.get(id)).cloned().collect())
+    }
+    async fn payments_open(
+        &mut self,
+        after: (u64, Option<PaymentId>),
+        upto: u64,
+        limit: u32,
+    ) -> StoreResult<Vec<AuditPayment>> {
+        let place = |row: &AuditPayment| row.open_seq.map(|seq| (seq, Some(row.id)));
+        let mut rows: Vec<_> = self
+            .payments
+            .values()
+            .filter(|row| place(row).is_some_and(|place| place > after && place.0 <= upto))
+            .cloned()
+            .collect();
+        rows.sort_by_key(place);
+        rows.truncate(limit as usize);
+        Ok(rows)
+    }
+    async fn accounts(&mut self, after: Option<AccountId>, limit: u32) -> StoreResult<Vec<AccountHead>> {
+        let later = self.accounts.iter().filter(|id| after.is_none_or(|after| **id > after));
+        Ok(later.take(limit as usize).map(|id| AccountHead { id: *id, parent: None }).collect())
     }
     async fn refunds(&mut self, after: Option<RefundId>, limit: u32) -> StoreResult<Vec<RefundRecord>> {
         let rows = self.refunds.values().filter(|row| after.is_none_or(|after| row.id > after));
@@ -246,7 +294,7 @@ impl Snapshot for World {
         &mut self,
         after: Option<([u8; 32], AccountId)>,
         limit: u32,
-    ) -> StoreResult<Vec<IdempotencyAudit>> {
+    ) -> StoreResult<Vec<IdempotencyRecord>> {
         let rows =
             self.idempotency.iter().filter(|row| after.is_none_or(|after| (row.key, row.owner) > after));
         Ok(rows.take(limit as usize).copied().collect())
@@ -261,11 +309,11 @@ impl Snapshot for World {
 
 #[async_trait]
 impl IndexView for World {
-    async fn scan(&mut self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String> {
+    async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String> {
         let rows = self.documents.values().filter(|document| after.is_none_or(|after| document.key > after));
         Ok(rows.take(limit).copied().collect())
     }
-    async fn refresh(&mut self) -> Result<(), String> {
+    async fn refresh(&self) -> Result<(), String> {
         Ok(())
     }
 }
@@ -283,7 +331,7 @@ impl Current for World {
 
 /// Small pages, so that every keyset is turned over.
 fn options() -> AuditOptions {
-    AuditOptions { page: 2, index_lag: Duration::ZERO, ..AuditOptions::default() }
+    AuditOptions { page: 2, index_lag: Duration::ZERO, accounts: true, ..AuditOptions::default() }
 }
 
 async fn audit_world(world: &World, options: &AuditOptions, acks: Option<AckFile>) -> Report {
@@ -416,12 +464,17 @@ async fn columns_are_compared_with_the_history() {
         ("currency is", |row| row.currency = "USD".to_owned()),
         ("version is", |row| row.version += 1),
         ("due_at is", |row| row.due_at = Some(Timestamp::from_micros(1))),
-        ("open_seq set is", |row| row.has_open_seq = !row.has_open_seq),
+        ("open_seq set is", |row| row.open_seq = row.open_seq.is_none().then_some(1)),
         ("parked is", |row| row.parked = true),
     ];
     for (words, corrupt) in cases {
         let (counts, text) = planted(|world, [charge, ..]| corrupt(world.row(charge))).await;
-        assert_eq!(counts, only(Name::WrongColumn), "{words}");
+        // A key is compared with the column that says whose the payment is.
+        let expected = match words {
+            "owner is" => BTreeMap::from([(Name::WrongColumn, 1), (Name::DanglingKey, 1)]),
+            _ => only(Name::WrongColumn),
+        };
+        assert_eq!(counts, expected, "{words}: {text}");
         assert!(text.contains(words), "{text}");
     }
 }
@@ -528,9 +581,162 @@ async fn receipts_match_histories() {
 async fn idempotency_rows_point_at_versions_that_were() {
     let (counts, _) =
         planted(|world, _| world.idempotency[1].payment = PaymentId::from_bytes([0xee; 16])).await;
-    assert_eq!(counts, only(Name::DanglingKey));
+    // It is none of those that the journal vouches for either.
+    let expected = BTreeMap::from([(Name::DanglingKey, 1), (Name::MissingKey, 1)]);
+    assert_eq!(counts, expected);
     let (counts, _) = planted(|world, _| world.idempotency[3].version = 40).await;
-    assert_eq!(counts, only(Name::DanglingKey));
+    assert_eq!(counts, expected);
+}
+
+#[tokio::test]
+async fn idempotency_rows_are_there_and_are_their_owners() {
+    let (counts, text) = planted(|world, _| world.idempotency.truncate(3)).await;
+    assert_eq!(counts, only(Name::MissingKey), "{text}");
+    let (counts, _) = planted(|world, _| world.idempotency[2].request = [0xee; 16]).await;
+    assert_eq!(counts, only(Name::MissingKey));
+    let (counts, text) = planted(|world, [.., declined]| world.idempotency[0].payment = declined).await;
+    assert_eq!(counts, BTreeMap::from([(Name::MissingKey, 1), (Name::DanglingKey, 1)]), "{text}");
+    assert!(text.contains("is of acct_"), "{text}");
+    // What may have been deleted is not missed.
+    let (mut world, _) = World::sound();
+    world.idempotency.remove(0);
+    let later = world.journal[1].at;
+    let report = audit_world(&world, &AuditOptions { keys_since: later, ..options() }, None).await;
+    assert!(report.passed(), "{report}");
+    world.journal.drain(..1);
+    assert!(audit_world(&world, &options(), None).await.passed());
+}
+
+#[tokio::test]
+async fn a_movement_happens_with_its_event() {
+    let (counts, text) =
+        planted(|world, [charge, ..]| world.movement(charge, 3).at = Timestamp::from_micros(5)).await;
+    assert_eq!(counts, only(Name::AlteredTime), "{text}");
+}
+
+#[tokio::test]
+async fn whoever_owns_or_receives_has_an_account() {
+    let (counts, text) =
+        planted(|world, _| assert!(world.accounts.remove(&AccountId::from_bytes([2; 16])))).await;
+    assert_eq!(counts, only(Name::MissingAccount), "{text}");
+    assert!(text.contains("the payee of payment"), "{text}");
+    let (counts, _) =
+        planted(|world, _| assert!(world.accounts.remove(&AccountId::from_bytes([3; 16])))).await;
+    assert_eq!(counts, BTreeMap::from([(Name::MissingAccount, 2)]));
+}
+
+#[tokio::test]
+async fn open_work_is_found_where_it_was_opened() {
+    for (seq, words) in [
+        (1, "a row that opened nothing of it"),
+        (10, "work that is still open was opened with row"),
+        (99, "the head of the line"),
+    ] {
+        let (counts, text) = planted(|world, [_, _, open, _]| world.row(open).open_seq = Some(seq)).await;
+        assert!(counts.keys().eq([&Name::WrongColumn]) && text.contains(words), "{seq}: {text}");
+    }
+    let (counts, text) = planted(|world, _| {
+        let mut entry = crate::engine::journal::decode(&world.journal[0].body).unwrap().remove(0);
+        entry.work.clear();
+        world.journal[0].body = encode(&[&entry]).unwrap();
+    })
+    .await;
+    assert_eq!(counts, only(Name::WrongJournalEntry), "{text}");
+}
+
+#[tokio::test]
+async fn versions_follow_one_another_in_the_line() {
+    let swap = |world: &mut World, one: usize, other: usize| {
+        let seqs = (world.journal[one].seq, world.journal[other].seq);
+        (world.journal[other].seq, world.journal[one].seq) = seqs;
+        world.journal.swap(one, other);
+    };
+    // The charge and its approval, each whole and in the other's place.
+    let (counts, text) = planted(|world, _| swap(world, 0, 1)).await;
+    assert!(counts.contains_key(&Name::OutOfOrder), "{text}");
+    // The same where the journal was pruned before it.
+    let (counts, text) = planted(|world, _| {
+        swap(world, 4, 5);
+        world.journal.drain(..3);
+    })
+    .await;
+    assert!(counts.contains_key(&Name::OutOfOrder), "{text}");
+}
+
+#[tokio::test]
+async fn a_wallet_is_never_below_zero_after_a_batch() {
+    // The transfer goes out before the charge that pays for it comes in, and all sums are right in the end.
+    let (counts, text) = planted(|world, _| {
+        for (seq, at) in (1..).zip([2, 3, 0, 1, 4, 5, 6, 7, 8, 9]) {
+            world.journal[at].seq = seq;
+        }
+        world.journal.sort_by_key(|row| row.seq);
+    })
+    .await;
+    assert_eq!(counts[&Name::NegativeBalance], 1, "{text}");
+    assert!(
+        text.contains("it was -€3.00 EUR after row") || text.contains("it was €-3.00 EUR after row"),
+        "{text}"
+    );
+}
+
+#[test]
+fn several_readers_find_what_one_finds() {
+    let run = |world: &World, readers: usize| {
+        let mut snapshots = vec![world.clone(); readers];
+        let (mut view, current) = (world.clone(), world.clone());
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let side = IndexSide { view: &mut view, current: &current };
+            let snapshots = snapshots.iter_mut().map(|one| one as &mut dyn Snapshot).collect();
+            audit_at_once(snapshots, Some(side), None, &options(), &()).await.unwrap()
+        })
+    };
+    let (mut world, [charge, ..]) = World::sound();
+    for n in 0..40 {
+        world.submit(n % 3 + 1, Kind::TopUp, 100);
+    }
+    world.cursors[0].1 = world.head;
+    let sound = run(&world, 1);
+    assert!(sound.passed(), "{sound}");
+    for readers in [2, 5] {
+        assert_eq!(run(&world, readers).to_string(), sound.to_string());
+    }
+    world.movement(charge, 3).amount_minor += 1;
+    world.journal.remove(20);
+    world.idempotency.remove(30);
+    assert_eq!(run(&world, 4).counts(), run(&world, 1).counts());
+}
+
+#[tokio::test]
+async fn documents_are_worked_out_from_the_events_alone() {
+    let (mut world, _) = World::sound();
+    let parked = world.submit(2, Kind::Charge, 500);
+    let ends: Vec<Outcome> = vec![
+        Outcome::Broken(crate::domain::event::TechnicalError::Timeout);
+        Policy::default().retry_delays_ms.len() + 1
+    ];
+    for end in ends {
+        world.answer(parked, end);
+        let state = world.payment(parked);
+        if state.due_at().is_some() {
+            world.now_us = state.due_at().unwrap().micros();
+            let events = world.decide(|context| decide::timer_due(context, &state));
+            world.record(parked, None, &events);
+        }
+    }
+    assert!(world.payment(parked).is_parked());
+    for row in world.payments.values() {
+        let payment = row.folded.as_ref().unwrap();
+        for version in 1..=payment.version() {
+            let then = payment.at_version(version).unwrap();
+            let written: Vec<ScannedDocument> = PaymentDocument::of(&then, &())
+                .iter()
+                .map(|d| ScannedDocument { key: d.key, version: d.version, digest: d.digest() })
+                .collect();
+            assert_eq!(document::expected(&then), written, "{then:#?}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -579,6 +785,27 @@ async fn documents_that_the_journal_still_holds_are_behind_and_not_wrong() {
 }
 
 #[tokio::test]
+async fn nothing_is_waited_for_where_nothing_follows() {
+    struct Alone(World);
+    #[async_trait]
+    impl Current for Alone {
+        async fn payments(&self, ids: &[PaymentId]) -> Result<Vec<Payment>, AuditError> {
+            Current::payments(&self.0, ids).await
+        }
+        async fn index_is_followed(&self) -> Result<bool, AuditError> {
+            Ok(false)
+        }
+    }
+    let (mut world, [charge, ..]) = World::sound();
+    world.documents.remove(&DocKey { payment: charge, receipt_of: None });
+    let (mut snapshot, mut view, current) = (world.clone(), world.clone(), Alone(world));
+    let side = IndexSide { view: &mut view, current: &current };
+    let patient = AuditOptions { index_lag: Duration::from_secs(3_600), ..options() };
+    let report = audit(&mut snapshot, Some(side), None, &patient).await.unwrap();
+    assert_eq!(report.counts(), &only(Name::MissingDocument), "{report}");
+}
+
+#[tokio::test]
 async fn open_operations_are_forbidden_at_rest_only() {
     let (mut world, [charge, _, open, _]) = World::sound();
     let at_rest = AuditOptions { at_rest: true, ..options() };
@@ -605,6 +832,34 @@ async fn acknowledged_payments_exist_and_rest() {
     let report = audit_world(&world, &options(), Some(file(&good))).await;
     assert!(report.passed(), "{report}");
     assert!(report.summary().ends_with("3 acknowledged"), "{report}");
+    let told = format!(
+        "{charge} charge 1000 eur\n{charge} charge 1000 eur succeeded\n{charge} refund 200 eur\n{declined} topup 70 eur declined\n"
+    );
+    let report = audit_world(&world, &options(), Some(file(&told))).await;
+    assert!(report.passed(), "{report}");
+    assert!(report.summary().ends_with("1 acknowledged"), "{report}");
+    for altered in [
+        format!("{charge} transfer 1000 eur"),
+        format!("{charge} charge 1001 eur"),
+        format!("{charge} charge 1000 usd"),
+        format!("{charge} refund 201 eur"),
+        format!("{charge} charge 1000 eur canceled"),
+        format!("{declined} topup 70 eur succeeded"),
+        format!("{transfer} transfer 300 eur declined"),
+    ] {
+        let report = audit_world(&world, &options(), Some(file(&format!("{altered}\n")))).await;
+        assert_eq!(report.counts(), &only(Name::AlteredAcknowledged), "{altered}: {report}");
+    }
+    for unreadable in [
+        "{charge} charge",
+        "{charge} charge x eur",
+        "{charge} charge 1 eur soon",
+        "{charge} charge 1 eur succeeded x",
+    ] {
+        let line = unreadable.replace("{charge}", &charge.to_string());
+        let report = audit_world(&world, &options(), Some(file(&format!("{line}\n")))).await;
+        assert_eq!(report.counts(), &only(Name::UnreadableAck), "{line}: {report}");
+    }
     let lost = PaymentId::from_bytes([5; 16]);
     let bad = format!("{lost}\n{open}\nhello\n{charge}\npi_half");
     let report = audit_world(&world, &options(), Some(file(&bad))).await;

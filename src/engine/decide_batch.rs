@@ -291,9 +291,19 @@ impl World<'_> {
         self.fresh_idempotency.push(record);
     }
 
+    /// Of the idempotency rows that are written, by payment.
+    fn fingerprints(&self) -> HashMap<PaymentId, Vec<u64>> {
+        let mut keys: HashMap<PaymentId, Vec<u64>> = HashMap::new();
+        for record in &self.fresh_idempotency {
+            keys.entry(record.payment).or_default().push(record.fingerprint());
+        }
+        keys
+    }
+
     fn finish(mut self, decisions: Vec<Result<Outcome, EngineError>>) -> DecidedBatch {
         let mut batch = DecidedBatch { defect: self.defect.take(), ..DecidedBatch::default() };
         let mut payments: HashMap<PaymentId, Arc<Payment>> = HashMap::with_capacity(self.touched.len());
+        let mut keys = self.fingerprints();
         for id in &self.order {
             let Some(touched) = self.touched.remove(id) else {
                 continue;
@@ -308,7 +318,8 @@ impl World<'_> {
             } else {
                 batch.write.updates.push(write);
             }
-            let entry = entry_of(&payment, touched.first_version, &touched.work_before);
+            let mut entry = entry_of(&payment, touched.first_version, &touched.work_before);
+            entry.keys = keys.remove(id).unwrap_or_default();
             batch.write.refunds.extend(refunds_of(&entry));
             batch.write.receipts.extend(receipt_of(&entry));
             batch.changes.push((entry, Arc::clone(&payment)));
@@ -372,6 +383,7 @@ fn entry_of(payment: &Payment, first_version: u32, work_before: &[WorkKey]) -> J
         first_version,
         events: payment.history().iter().skip(skip).copied().collect(),
         work: payment.queued_work().filter(fresh).map(|work| (work.operation, work.attempt)).collect(),
+        keys: Vec::new(),
     }
 }
 

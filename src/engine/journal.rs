@@ -31,6 +31,9 @@ pub struct JournalEntry {
     pub events: Vec<Recorded>,
     /// Operation and attempt of the work that this batch put into the queue.
     pub work: Vec<(u16, u16)>,
+    /// Fingerprints of the idempotency rows that this batch wrote for the payment, by which the auditor misses one that is gone or was changed.
+    #[serde(default)]
+    pub keys: Vec<u64>,
 }
 
 /// A body that cannot be encoded or read.

@@ -199,8 +199,17 @@ impl Entry {
     /// An entry of the journal, with the payment where it is at hand.
     #[must_use]
     pub fn new(entry: JournalEntry, payment: Option<Arc<Payment>>) -> Self {
-        let JournalEntry { payment: payment_id, owner, payee, lane, run, first_version, events, work } =
-            entry;
+        let JournalEntry {
+            payment: payment_id,
+            owner,
+            payee,
+            lane,
+            run,
+            first_version,
+            events,
+            work,
+            keys: _,
+        } = entry;
         let key = |(operation, attempt)| WorkKey { payment: payment_id, operation, attempt };
         let work = work.into_iter().map(key).collect();
         Self { payment_id, owner, payee, lane, run, first_version, events, work, payment }
@@ -248,6 +257,7 @@ mod tests {
             first_version: 1,
             events: payment.history().to_vec(),
             work: vec![(1, 1)],
+            keys: Vec::new(),
         };
         (entry, Arc::new(payment))
     }

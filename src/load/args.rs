@@ -27,7 +27,8 @@ pub struct LoadArgs {
     /// How payments are sent.
     #[arg(long, value_enum, default_value_t = Transport::Ws)]
     pub transport: Transport,
-    /// Write the id of each acknowledged payment to this file, one a line, as it is acknowledged.
+    /// Write each acknowledged payment to this file as it is acknowledged: id, kind, amount and currency in a line, and once
+    /// more with its outcome when that is known. `verify` compares them.
     #[arg(long, value_name = "FILE")]
     pub acks: Option<PathBuf>,
     /// Write the report to this file as JSON.

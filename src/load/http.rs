@@ -125,13 +125,16 @@ fn answered(shared: &Shared, pending: &Pending, status: StatusCode, text: &str) 
 /// Asks for the state of a payment that may have settled unseen. The dialect shows fewer states than there are; what it
 /// calls `requires_payment_method` counts as declined here.
 async fn look(shared: &Shared, client: &Client, payment: PaymentId, pending: Pending) {
-    let (path, prefix) = match pending.work {
-        Work::Charge | Work::Refund { .. } => ("payment_intents", "pi_"),
-        Work::TopUp => ("topups", "tu_"),
-        Work::Transfer => ("transfers", "tr_"),
+    let path = match (pending.work, pending.refund) {
+        (Work::Refund { .. }, Some(refund)) => format!("refunds/{refund}"),
+        // Its payment says nothing about it.
+        (Work::Refund { .. }, None) => return,
+        (Work::Charge, _) => format!("payment_intents/{payment}"),
+        (Work::TopUp, _) => format!("topups/{}", payment.with_prefix("tu_")),
+        (Work::Transfer, _) => format!("transfers/{}", payment.with_prefix("tr_")),
     };
     let mut url = shared.target.clone();
-    url.set_path(&format!("/v1/{path}/{}", payment.with_prefix(prefix)));
+    url.set_path(&format!("/v1/{path}"));
     let answer = async { read(prepared(shared, client.get(url), pending.account).send().await?).await };
     let Ok((StatusCode::OK, text)) = answer.await else { return };
     let status = serde_json::from_str::<Accepted<'_>>(&text).ok().and_then(|payment| match payment.status {
@@ -140,8 +143,13 @@ async fn look(shared: &Shared, client: &Client, payment: PaymentId, pending: Pen
         Some(status) => Status::parse(status),
         None => Some(Status::Succeeded),
     });
-    // The version is not shown. That of a refund's payment says nothing about the refund, so it is not concluded from.
-    if let Some(status) = status.filter(|_| !matches!(pending.work, Work::Refund { .. })) {
+    // A refund that is still `pending` has no status here; one that succeeded or failed has come to rest.
+    let status = match (pending.work, status) {
+        (Work::Refund { .. }, Some(_)) => Some(Status::Succeeded),
+        (_, status) => status,
+    };
+    // The version is not shown.
+    if let Some(status) = status {
         shared.tracker.apply(shared.now_us(), |applying| applying.row(payment, status, u32::MAX));
     }
 }

@@ -34,7 +34,8 @@ pub use report::{Latencies, Report};
 pub use runner::measure;
 pub use threshold::Threshold;
 
-/// Runs a load run as told: prints its report, writes it as JSON where asked, and answers 1 if a threshold was met.
+/// Runs a load run as told: prints its report and writes it as JSON where asked. Answers 1 if a threshold was met, or if not
+/// everything that was accepted came to rest.
 ///
 /// # Errors
 /// If the run could not be made, or its report not be written.
@@ -47,5 +48,5 @@ pub async fn run(args: LoadArgs) -> anyhow::Result<ExitCode> {
     }
     let failed: Vec<String> = args.fail_if.iter().filter_map(|threshold| threshold.failed(&report)).collect();
     failed.iter().for_each(|failure| println!("failed: {failure}"));
-    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if failed.is_empty() && report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

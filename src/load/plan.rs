@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use super::args::Mix;
 use crate::domain::ids::PaymentId;
 
+/// What everything is paid in.
+pub const CURRENCY: &str = "eur";
 /// Largest charge, in minor units.
 const CHARGE_MAX: u64 = 10_000;
 /// Largest transfer: small against what wallets are filled with, so that funds never run out in a run.
@@ -29,6 +31,8 @@ pub enum Work {
         account: u32,
         /// Its version when it had succeeded.
         version: u32,
+        /// Its amount, all of which is given back, in minor units.
+        amount_minor: u64,
     },
 }
 
@@ -150,7 +154,8 @@ impl Plan {
     pub fn amount_minor(&self, index: u64, work: Work) -> u64 {
         match work {
             Work::TopUp => FILL_MINOR,
-            Work::Charge | Work::Refund { .. } => 100 + self.draw(index, 4, CHARGE_MAX),
+            Work::Refund { amount_minor, .. } => amount_minor,
+            Work::Charge => 100 + self.draw(index, 4, CHARGE_MAX),
             Work::Transfer => 1 + self.draw(index, 4, TRANSFER_MAX),
         }
     }
@@ -170,7 +175,7 @@ impl Plan {
         // Writing to a string cannot fail.
         let _ = write!(
             out,
-            r#"{{"kind":"{kind}","amount":{amount},"currency":"eur","lane":"bulk","draw_key":{index}"#
+            r#"{{"kind":"{kind}","amount":{amount},"currency":"{CURRENCY}","lane":"bulk","draw_key":{index}"#
         );
         let _ = write!(out, r#","run":"{}","idempotency_key":"{}""#, self.run, self.key(index));
         if let Some(account) = self.account_name(account) {
@@ -205,18 +210,20 @@ impl Plan {
             Work::Charge => (
                 "/v1/payment_intents",
                 format!(
-                    r#"{{"amount":{amount},"currency":"eur","payment_method":"pm_card_visa","confirm":true,{common}}}"#
+                    r#"{{"amount":{amount},"currency":"{CURRENCY}","payment_method":"pm_card_visa","confirm":true,{common}}}"#
                 ),
             ),
             Work::TopUp => (
                 "/v1/topups",
-                format!(r#"{{"amount":{amount},"currency":"eur","source":"pm_card_visa",{common}}}"#),
+                format!(r#"{{"amount":{amount},"currency":"{CURRENCY}","source":"pm_card_visa",{common}}}"#),
             ),
             Work::Transfer => {
                 let payee = self.payee(index, self.account(index, work)).unwrap_or_default();
                 (
                     "/v1/transfers",
-                    format!(r#"{{"amount":{amount},"currency":"eur","destination":"{payee}",{common}}}"#),
+                    format!(
+                        r#"{{"amount":{amount},"currency":"{CURRENCY}","destination":"{payee}",{common}}}"#
+                    ),
                 )
             }
         }

@@ -77,6 +77,10 @@ pub struct Report {
     pub unknown: u64,
     /// Acknowledged, and not seen at rest by the end.
     pub unsettled: u64,
+    /// Acknowledged, warm-up included, and not seen at rest by the end.
+    pub open: u64,
+    /// Whether somebody stopped it before its end.
+    pub stopped: bool,
     /// In the schedule, and never sent.
     pub skipped: u64,
     /// Sent more than 10 ms after their intended start.
@@ -102,6 +106,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Whether everything that was accepted has come to rest.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.accepted == self.completed && self.open == 0
+    }
+
     /// As JSON, for `--json`.
     ///
     /// # Errors
@@ -157,6 +167,18 @@ impl Report {
             )?;
         }
         let (cpu, drain) = (self.generator_cpu_s, self.drain_s);
-        writeln!(text, "generator {cpu:.1} s of processor   drained {drain:.1} s after the end")
+        writeln!(text, "generator {cpu:.1} s of processor   drained {drain:.1} s after the end")?;
+        if self.stopped {
+            writeln!(text, "stopped   by a signal, before its end")?;
+        }
+        let Self { accepted, completed, open, .. } = self;
+        if self.is_complete() {
+            writeln!(text, "complete  every one of {accepted} accepted came to rest")
+        } else {
+            writeln!(
+                text,
+                "INCOMPLETE  {accepted} accepted, {completed} came to rest; {open} were still open, warm-up included"
+            )
+        }
     }
 }

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use parking_lot::Mutex;
-use tokio::sync::{oneshot, watch};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -66,6 +67,8 @@ struct Load {
     released: watch::Receiver<Released>,
     tasks: TaskTracker,
     window: Range<u64>,
+    /// When it was stopped early, in microseconds since the start.
+    stopped_us: OnceLock<u64>,
 }
 
 fn us(duration: Duration) -> u64 {
@@ -109,10 +112,13 @@ impl Load {
                 .spawn(move || pace(&schedule, start, &release))?;
         }
         tasks.close();
-        Ok(Self { shared, released, tasks, window })
+        Ok(Self { shared, released, tasks, window, stopped_us: OnceLock::new() })
     }
 
     fn is_over(&self) -> bool {
+        if self.shared.halt.is_cancelled() {
+            return true;
+        }
         match self.shared.arrivals {
             Arrivals::Open { .. } => self.released.borrow().ended,
             Arrivals::Closed { end_us, .. } => self.shared.now_us() >= end_us,
@@ -125,8 +131,20 @@ impl Load {
         let mut before = Moment { at: Instant::now(), counts: Counts::default() };
         let mut moved_at = Instant::now();
         let mut drain_until = None;
+        let mut interrupts = interrupts()?;
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                Some(()) = interrupts.recv() => {
+                    // At the first, what is open is waited for; a second one waits for nothing.
+                    if self.shared.halt.is_cancelled() {
+                        break;
+                    }
+                    eprintln!("stopping: waiting for what is open, once more to stop at once");
+                    let _ = self.stopped_us.set(self.shared.now_us());
+                    self.shared.halt.cancel();
+                }
+            }
             if let Some(error) = self.shared.tracker.ack_failure() {
                 self.shared.stop.cancel();
                 return Err(error).context("the file of acknowledgements cannot be written");
@@ -157,6 +175,7 @@ impl Load {
     fn all_done(&self, counts: Counts) -> bool {
         let finished = counts.unanswered == 0 && counts.open == 0;
         match self.shared.arrivals {
+            _ if self.shared.halt.is_cancelled() => finished,
             Arrivals::Open { .. } => {
                 finished && counts.finished_all + counts.skipped >= self.released.borrow().until
             }
@@ -166,7 +185,9 @@ impl Load {
 
     fn report(&self, args: &LoadArgs) -> Report {
         let counts = self.shared.tracker.counts();
-        let seconds = args.duration.as_secs_f64().max(f64::MIN_POSITIVE);
+        let end_us = self.stopped_us.get().map_or(self.window.end, |at| (*at).min(self.window.end));
+        let measured = Duration::from_micros(end_us.saturating_sub(self.window.start));
+        let seconds = measured.as_secs_f64().max(f64::MIN_POSITIVE);
         #[expect(clippy::cast_precision_loss, reason = "counts of a run, for people")]
         let per_s = |count: u64| count as f64 / seconds;
         let mut report = Report {
@@ -179,10 +200,10 @@ impl Load {
                 Rate::PerSecond(rate) => rate,
                 Rate::Max => per_s(counts.sent),
             },
-            duration_s: args.duration.as_secs_f64(),
+            duration_s: measured.as_secs_f64(),
+            stopped: self.stopped_us.get().is_some(),
             warmup_s: args.warmup.as_secs_f64(),
-            drain_s: Duration::from_micros(counts.last_settled_us.saturating_sub(self.window.end))
-                .as_secs_f64(),
+            drain_s: Duration::from_micros(counts.last_settled_us.saturating_sub(end_us)).as_secs_f64(),
             ..Report::default()
         };
         self.shared.tracker.fill(&mut report);
@@ -201,6 +222,7 @@ fn shared(args: &LoadArgs, plan: Plan, tracker: Tracker, arrivals: Arrivals) -> 
         connections: u64::from(args.connections),
         again: Mutex::new(Vec::new()),
         again_signal: watch::Sender::new(0),
+        halt: CancellationToken::new(),
         stop: CancellationToken::new(),
     }
 }
@@ -290,6 +312,25 @@ impl Moment {
         ));
         Self { at: Instant::now(), counts }
     }
+}
+
+/// Hears of SIGINT and SIGTERM for the rest of the run.
+fn interrupts() -> anyhow::Result<mpsc::Receiver<()>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (sender, receiver) = mpsc::channel(2);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                () = sender.closed() => return,
+            }
+            if sender.send(()).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok(receiver)
 }
 
 fn made_up_name() -> String {

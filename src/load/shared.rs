@@ -38,6 +38,8 @@ pub struct Shared {
     pub again: Mutex<Vec<(PaymentId, Pending)>>,
     /// Changes when `again` was filled.
     pub again_signal: watch::Sender<u64>,
+    /// Nothing new is sent; what is open is waited for.
+    pub halt: CancellationToken,
     /// The end.
     pub stop: CancellationToken,
 }
@@ -96,7 +98,8 @@ impl Shared {
                 Work::Charge
             }),
         };
-        Pending { index, intended_us, work, account: self.plan.account(index, work) }
+        let (account, amount_minor) = (self.plan.account(index, work), self.plan.amount_minor(index, work));
+        Pending { index, intended_us, work, account, amount_minor, refund: None }
     }
 }
 
@@ -134,6 +137,9 @@ impl Source {
     /// At most `max` pieces that are due now.
     pub fn take(&mut self, max: usize) -> Vec<Pending> {
         let shared = Arc::clone(&self.shared);
+        if shared.halt.is_cancelled() {
+            return Vec::new();
+        }
         let counts = shared.tracker.counts();
         let busy = counts.unanswered + counts.open;
         match &shared.arrivals {
@@ -173,7 +179,9 @@ impl Source {
 
     /// How many arrivals were never taken; counts the rest of the schedule.
     pub fn never_taken(&mut self) -> u64 {
-        self.mine.take().map_or(0, |mine| mine.count() as u64)
+        // Whoever stopped the run wanted no more of it.
+        let mine = self.mine.take().filter(|_| !self.shared.halt.is_cancelled());
+        mine.map_or(0, |mine| mine.count() as u64)
     }
 
     /// Waits until there may be more to do.

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::plan::key_of;
 use super::*;
-use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::ids::{AccountId, PaymentId, RefundId};
 
 /// A server that accepts everything, settles it at once, and remembers what it was asked.
 struct Fake {
@@ -63,7 +63,7 @@ impl Fake {
             while let Ok(read @ 1..) = stream.read(&mut buffer).await {
                 let request = String::from_utf8_lossy(&buffer[..read]).into_owned();
                 let (head, body) = request.split_once("\r\n\r\n").unwrap();
-                let body = self.http(head, &serde_json::from_str(body).unwrap());
+                let body = self.http(head, &serde_json::from_str(body).unwrap_or(Value::Null));
                 let text = body.to_string();
                 let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}", text.len());
                 stream.write_all(answer.as_bytes()).await.unwrap();
@@ -79,6 +79,13 @@ impl Fake {
                 1 => one(0),
                 _ => json!({"object": "list", "data": (0..count).map(one).collect::<Vec<_>>()}),
             };
+        }
+        if head.starts_with("GET /v1/refunds/re_") {
+            return json!({"id": "re_0", "object": "refund", "status": "succeeded"});
+        }
+        if head.starts_with("POST /v1/refunds") {
+            // Nobody is told when it is done.
+            return json!({"id": RefundId::generate().to_string(), "object": "refund", "status": "pending"});
         }
         let name = head.lines().find_map(|line| line.strip_prefix("idempotency-key: ")).unwrap();
         assert!(head.contains("prefer: respond-async"), "{head}");
@@ -186,13 +193,26 @@ async fn an_open_run_sends_its_schedule_and_sees_it_settle() {
     // All of them in no less than their second; how much longer it takes is up to the machine.
     assert!(report.completed_per_s > 0.0 && report.completed_per_s < 525.0, "{report:?}");
     assert!(report.accept_ms.p50 > 0.0 && report.settle_ms.p99 > 0.0, "{report:?}");
-    // Every acknowledged payment is in the file, once.
-    let mut lines: Vec<String> =
-        std::fs::read_to_string(acks.path()).unwrap().lines().map(str::to_owned).collect();
+    assert!(report.is_complete(), "{report:?}");
+    // Every acknowledged payment is in the file, once as it was sent and once with what came of it.
+    let text = std::fs::read_to_string(acks.path()).unwrap();
+    let mut lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(' ').collect()).collect();
+    assert!(lines.iter().all(|line| line[0].parse::<PaymentId>().is_ok() && line[3] == "eur"));
     lines.sort();
     lines.dedup();
-    assert_eq!(lines.len() as u64, 500 - refunds);
-    assert!(lines.iter().all(|line| line.parse::<PaymentId>().is_ok()));
+    let of =
+        |kind: &str, words: usize| lines.iter().filter(|line| line[1] == kind && line.len() == words).count();
+    assert_eq!(of("charge", 4) as u64, 500 - refunds);
+    assert_eq!(of("charge", 5), of("charge", 4));
+    assert_eq!((of("refund", 4) as u64, of("refund", 5)), (refunds, 0));
+    for refund in lines.iter().filter(|line| line[1] == "refund") {
+        // Of a charge, and of all of it.
+        assert!(
+            lines.iter().any(|line| (line[0], line[1], line[2]) == (refund[0], "charge", refund[2])),
+            "{refund:?}"
+        );
+    }
+    assert!(lines.iter().filter(|line| line.len() == 5).all(|line| line[4] == "succeeded"));
     // Keys are sequential, and the draw key is the index.
     let frames = fake.frames.lock();
     let payments = frames.iter().filter_map(|frame| frame["payments"].as_array()).flatten();
@@ -292,6 +312,18 @@ async fn http_posts_are_acknowledged_and_watched() {
         .await
         .unwrap();
     assert_eq!((report.sent, report.accepted, report.completed), (100, 100, 100), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refunds_that_were_done_unseen_are_asked_for_over_http_too() {
+    let fake = Fake::start().await;
+    let line = "--rate 200 --for 1s --wallets 0 --mix charge=8,refund=2 --transport http --drain 60s";
+    let report = measure(&fake.args(line)).await.unwrap();
+    assert!(report.kinds["refund"] > 0, "{report:?}");
+    assert_eq!((report.accepted, report.completed, report.unsettled), (200, 200, 0), "{report:?}");
+    assert!(report.is_complete() && report.to_text().contains("complete  every one of 200 accepted"));
+    let half = Report { open: 1, ..report };
+    assert!(!half.is_complete() && half.to_text().contains("INCOMPLETE"), "{}", half.to_text());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,7 @@
 //! What became of each piece of work: sent, acknowledged, settled. Shared by the connections; locked per frame.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
 use std::ops::Range;
@@ -9,9 +10,9 @@ use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::plan::Work;
+use super::plan::{CURRENCY, Work};
 use super::report::{Latencies, Report};
-use crate::domain::ids::PaymentId;
+use crate::domain::ids::{PaymentId, RefundId};
 use crate::domain::status::Status;
 
 /// Charges kept to be refunded.
@@ -34,6 +35,10 @@ pub struct Pending {
     pub work: Work,
     /// The account it acts for.
     pub account: u32,
+    /// How much, in minor units.
+    pub amount_minor: u64,
+    /// The id that the server gave a refund, where it told.
+    pub refund: Option<RefundId>,
 }
 
 /// Acknowledged, and not yet seen at rest.
@@ -61,7 +66,7 @@ struct State {
     window: Range<u64>,
     open: HashMap<PaymentId, Open>,
     early: HashMap<PaymentId, Early>,
-    refundable: VecDeque<(PaymentId, u32, u32)>,
+    refundable: VecDeque<Work>,
     accept: Histogram<u64>,
     settle: Histogram<u64>,
     acks: Option<File>,
@@ -97,7 +102,7 @@ pub struct Counts {
     pub skipped: u64,
     /// Sent, warm-up included, and neither acknowledged nor refused.
     pub unanswered: u64,
-    /// Acknowledged, warm-up included, and not yet at rest.
+    /// Acknowledged, warm-up and end included, and not yet at rest.
     pub open: u64,
     /// Everything at rest or refused, warm-up included.
     pub finished_all: u64,
@@ -167,8 +172,7 @@ impl Tracker {
     /// A charge to refund, taken.
     #[must_use]
     pub fn take_refundable(&self) -> Option<Work> {
-        let (payment, account, version) = self.state.lock().refundable.pop_front()?;
-        Some(Work::Refund { payment, account, version })
+        self.state.lock().refundable.pop_front()
     }
 
     /// Notes work that is sent for the first time.
@@ -209,6 +213,7 @@ impl Tracker {
         report.errors = counts.errors;
         report.unknown = counts.sent.saturating_sub(counts.accepted + counts.errors);
         report.unsettled = state.open.values().filter(measured).count() as u64;
+        report.open = counts.open;
         report.skipped = counts.skipped;
         report.late = counts.late;
         report.substituted = counts.substituted;
@@ -246,10 +251,11 @@ impl Applying<'_> {
             Work::Refund { version, .. } => (true, version.saturating_add(2)),
             Work::TopUp | Work::Charge | Work::Transfer => (false, 1),
         };
-        if !is_refund && state.acks.is_some() {
-            state.ack_lines.push_str(line);
-            state.ack_lines.push('\n');
-        }
+        // A refund is told of by the payment that it is of: that is where it is found again.
+        let refund = if is_refund { line.parse().ok() } else { None };
+        let line = if is_refund { payment.to_string() } else { line.to_owned() };
+        state.ack_line(&line, pending, None);
+        let pending = &Pending { refund, ..*pending };
         state.counts.unanswered = state.counts.unanswered.saturating_sub(1);
         if state.window.contains(&pending.intended_us) {
             state.counts.accepted += 1;
@@ -300,6 +306,11 @@ impl Applying<'_> {
             return;
         }
         state.open.remove(&payment);
+        // Asked over HTTP, the dialect has one word for what was declined and what broke.
+        let told = status != Status::Declined || version != u32::MAX;
+        if told && !matches!(open.pending.work, Work::Refund { .. }) {
+            state.ack_line(&payment.to_string(), &open.pending, Some(status));
+        }
         state.settled(payment, open.pending, status, version, self.now_us);
     }
 }
@@ -319,8 +330,23 @@ impl State {
             && status == Status::Succeeded
             && self.refundable.len() < REFUNDABLE_MAX
         {
-            self.refundable.push_back((payment, pending.account, version));
+            let Pending { account, amount_minor, .. } = pending;
+            self.refundable.push_back(Work::Refund { payment, account, version, amount_minor });
         }
+    }
+
+    /// What is kept of an acknowledgement, and once more with the outcome when that is known.
+    fn ack_line(&mut self, id: &str, pending: &Pending, outcome: Option<Status>) {
+        if self.acks.is_none() {
+            return;
+        }
+        let (kind, amount_minor) = (pending.work.name(), pending.amount_minor);
+        // Writing to a string cannot fail.
+        let _ = write!(self.ack_lines, "{id} {kind} {amount_minor} {CURRENCY}");
+        if let Some(outcome) = outcome {
+            let _ = write!(self.ack_lines, " {}", outcome.as_str());
+        }
+        self.ack_lines.push('\n');
     }
 
     /// One write per frame, into the system's cache: what was acknowledged survives this process and the server's.

@@ -36,6 +36,19 @@ pub struct IdempotencyRecord {
     pub at: Timestamp,
 }
 
+impl IdempotencyRecord {
+    /// A short hash of all that it says but the time, which the journal's row has too. By it the journal vouches for the row.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.key).update(self.owner.as_bytes()).update(&self.request);
+        hasher.update(self.payment.as_bytes()).update(&self.version.to_le_bytes());
+        let mut short = [0_u8; 8];
+        short.copy_from_slice(hasher.finalize().as_bytes().split_at(8).0);
+        u64::from_le_bytes(short)
+    }
+}
+
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Loaded {

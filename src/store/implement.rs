@@ -107,6 +107,10 @@ macro_rules! implement_store {
                 })
                 .await
             }
+            async fn lease_end(&self, name: &str) -> StoreResult<Timestamp> {
+                watched(&self.outage, Way::Read, async { lease_end(&mut *self.reader().await?, name).await })
+                    .await
+            }
             async fn lease_release(&self, name: &str, holder: InstanceId) -> StoreResult<()> {
                 watched(&self.outage, Way::Write, async {
                     lease_release(&mut *self.writer().await?, name, holder).await
@@ -423,8 +427,12 @@ macro_rules! implement_store {
             async fn durability(&self) -> StoreResult<$crate::store::Durability> {
                 self.read_durability().await
             }
-            async fn snapshot(&self) -> StoreResult<Box<dyn $crate::store::Snapshot>> {
-                Ok(Box::new(self.open_snapshot().await?))
+            async fn schema_state(&self) -> StoreResult<$crate::store::SchemaState> {
+                schema_state(&mut *self.reader().await?).await
+            }
+            async fn snapshots(&self, count: usize) -> StoreResult<Vec<Box<dyn $crate::store::Snapshot>>> {
+                let views = self.open_snapshots(count.max(1)).await?;
+                Ok(views.into_iter().map(|view| Box::new(view) as Box<dyn $crate::store::Snapshot>).collect())
             }
             async fn ping(&self) -> StoreResult<()> {
                 watched(&self.outage, Way::Read, async { head(&mut *self.reader().await?).await.map(|_| ()) })
@@ -449,6 +457,24 @@ macro_rules! implement_store {
             }
             async fn payments_by_id(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>> {
                 audit_payments_by_id(&mut self.conn, ids).await
+            }
+            async fn payment_heads(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<PaymentHead>> {
+                audit_payment_heads(&mut self.conn, ids).await
+            }
+            async fn payments_open(
+                &mut self,
+                after: (u64, Option<PaymentId>),
+                upto: u64,
+                limit: u32,
+            ) -> StoreResult<Vec<AuditPayment>> {
+                audit_payments_open(&mut self.conn, after, upto, limit).await
+            }
+            async fn accounts(
+                &mut self,
+                after: Option<AccountId>,
+                limit: u32,
+            ) -> StoreResult<Vec<AccountHead>> {
+                audit_accounts(&mut self.conn, after, limit).await
             }
             async fn refunds(
                 &mut self,
@@ -482,7 +508,7 @@ macro_rules! implement_store {
                 &mut self,
                 after: Option<([u8; 32], AccountId)>,
                 limit: u32,
-            ) -> StoreResult<Vec<IdempotencyAudit>> {
+            ) -> StoreResult<Vec<IdempotencyRecord>> {
                 audit_idempotency(&mut self.conn, after, limit).await
             }
             async fn journal(&mut self, after: u64, limit: u32) -> StoreResult<Vec<JournalRecord>> {

@@ -15,6 +15,7 @@ mod queries;
 mod records;
 mod rows;
 mod schema;
+mod schema_state;
 mod settings;
 pub mod sqlite;
 mod trouble;
@@ -29,11 +30,12 @@ pub use batch::{
 };
 pub use error::StoreError;
 pub use records::{
-    Account, ApiKey, AuditPayment, DetailRecord, Durability, IdempotencyAudit, ImportRecord, ImportRow,
+    Account, AccountHead, ApiKey, AuditPayment, DetailRecord, Durability, ImportRecord, ImportRow,
     ImportState, Lease, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter,
-    RequestFilter, RequestRecord, RowFault, Session, TableCounts, WalletRecord,
+    PaymentHead, RequestFilter, RequestRecord, RowFault, Session, TableCounts, WalletRecord,
 };
-pub use settings::{StoreKind, StoreSettings};
+pub use schema_state::SchemaState;
+pub use settings::{Access, StoreKind, StoreSettings};
 pub use trouble::StoreTrouble;
 
 use crate::domain::ids::{
@@ -106,6 +108,9 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
         ttl: Duration,
     ) -> StoreResult<Lease>;
+
+    /// When a lease ends or has ended; zero if it was given back or never taken.
+    async fn lease_end(&self, name: &str) -> StoreResult<Timestamp>;
 
     /// Gives a lease back, so that another need not wait for its end.
     async fn lease_release(&self, name: &str, holder: InstanceId) -> StoreResult<()>;
@@ -288,8 +293,18 @@ pub trait Store: Send + Sync + 'static {
     /// The settings that durability rests on, read back from the running store.
     async fn durability(&self) -> StoreResult<Durability>;
 
+    /// How the tables compare with those that this program knows.
+    async fn schema_state(&self) -> StoreResult<SchemaState>;
+
     /// Opens a consistent view for the auditor: everything it reads is of one moment.
-    async fn snapshot(&self) -> StoreResult<Box<dyn Snapshot>>;
+    async fn snapshot(&self) -> StoreResult<Box<dyn Snapshot>> {
+        let one = self.snapshots(1).await?.pop();
+        one.ok_or_else(|| StoreError::Unavailable("no view could be opened".to_owned()))
+    }
+
+    /// Opens several of one and the same moment, to be read at once; fewer where the line moves on too fast for that, but
+    /// at least one.
+    async fn snapshots(&self, count: usize) -> StoreResult<Vec<Box<dyn Snapshot>>>;
 
     /// Whether the store answers.
     async fn ping(&self) -> StoreResult<()>;
@@ -312,6 +327,20 @@ pub trait Snapshot: Send {
     async fn payments(&mut self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<AuditPayment>>;
     /// The payments with these ids, columns included.
     async fn payments_by_id(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>>;
+    /// Of the payments with these ids, what rows that point at them are compared with.
+    async fn payment_heads(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<PaymentHead>> {
+        let head = |row: AuditPayment| PaymentHead { id: row.id, owner: row.owner, version: row.version };
+        Ok(self.payments_by_id(ids).await?.into_iter().map(head).collect())
+    }
+    /// Payments by (`open_seq`, id) up to a place in the line.
+    async fn payments_open(
+        &mut self,
+        after: (u64, Option<PaymentId>),
+        upto: u64,
+        limit: u32,
+    ) -> StoreResult<Vec<AuditPayment>>;
+    /// Accounts by id.
+    async fn accounts(&mut self, after: Option<AccountId>, limit: u32) -> StoreResult<Vec<AccountHead>>;
     /// Refunds by id.
     async fn refunds(&mut self, after: Option<RefundId>, limit: u32) -> StoreResult<Vec<RefundRecord>>;
     /// Receipts by (payee, payment).
@@ -330,7 +359,7 @@ pub trait Snapshot: Send {
         &mut self,
         after: Option<([u8; 32], AccountId)>,
         limit: u32,
-    ) -> StoreResult<Vec<IdempotencyAudit>>;
+    ) -> StoreResult<Vec<IdempotencyRecord>>;
     /// Journal rows in order.
     async fn journal(&mut self, after: u64, limit: u32) -> StoreResult<Vec<JournalRecord>>;
     /// Cursors by reader.

@@ -14,7 +14,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
-use super::settings::StoreSettings;
+use super::settings::{Access, StoreSettings};
 use super::{BatchKeys, DecideBatch};
 use crate::outage::Outage;
 
@@ -26,6 +26,7 @@ mod line {
 }
 use line::{execute_rows, head, payment_get};
 super::queries::shared_queries!(Conn);
+super::schema_state::schema_queries!(Conn, diesel::mysql::Mysql, MIGRATIONS);
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/mysql");
 /// An idle line longer than this is probed, well before the server's `wait_timeout` ends its session.
@@ -34,6 +35,13 @@ const LINE_SESSION: &str = "SET SESSION transaction_isolation='READ-COMMITTED', 
                             innodb_lock_wait_timeout=5, sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
 const POOL_SESSION: &str = "SET SESSION transaction_isolation='READ-COMMITTED', \
                             innodb_lock_wait_timeout=5, sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
+
+/// For whoever must not change anything.
+const READ_ONLY_SESSION: &str = "SET SESSION transaction_isolation='READ-COMMITTED', transaction_read_only=1";
+/// What the server says of a database that it does not have (error 1049).
+const UNKNOWN_DATABASE: &str = "Unknown database";
+/// How often views of one moment are tried for while others commit.
+const ONE_MOMENT_ATTEMPTS: usize = 200;
 
 /// MySQL as a store.
 pub struct MySqlStore {
@@ -60,15 +68,43 @@ impl MySqlStore {
     /// # Errors
     /// [`StoreError::Unavailable`] if the server cannot be reached or refuses the user.
     pub async fn open(settings: &StoreSettings) -> StoreResult<Self> {
+        create_database(&settings.url).await?;
+        Self::with(settings, POOL_SESSION)
+    }
+
+    /// Opens the database if the server has it, and it has tables. Creates nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the server cannot be reached or refuses the user.
+    pub async fn open_existing(settings: &StoreSettings, access: Access) -> StoreResult<Option<Self>> {
+        database_name(&settings.url)?;
+        let mut conn = match connect(&settings.url, "DO 1").await {
+            Ok(conn) => conn,
+            Err(error) if error.to_string().contains(UNKNOWN_DATABASE) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let query = "SELECT CAST(count(*) AS SIGNED) AS value FROM information_schema.tables \
+                     WHERE table_schema = DATABASE() AND table_name = '__diesel_schema_migrations'";
+        let tables: NumberRow = diesel::sql_query(query).get_result(&mut conn).await?;
+        if tables.value == 0 {
+            return Ok(None);
+        }
+        let session = match access {
+            Access::ReadWrite => POOL_SESSION,
+            Access::ReadOnly => READ_ONLY_SESSION,
+        };
+        Self::with(settings, session).map(Some)
+    }
+
+    fn with(settings: &StoreSettings, session: &'static str) -> StoreResult<Self> {
         let url = settings.url.clone();
-        create_database(&url).await?;
         let mut config = ManagerConfig::default();
         config.recycling_method = RecyclingMethod::Verified;
         // A connection belongs to the runtime that it was opened on. Those of the web server's threads end before the
         // readers of the journal do, so that connections are opened here, whoever asks for them.
         let runtime = Handle::current();
         config.custom_setup = Box::new(move |url| {
-            let opening = runtime.spawn(connect_pooled(url.to_owned()));
+            let opening = runtime.spawn(connect_pooled(url.to_owned(), session));
             Box::pin(async move {
                 opening.await.map_err(|error| diesel::ConnectionError::BadConnection(error.to_string()))?
             })
@@ -177,12 +213,35 @@ impl MySqlStore {
         Ok(super::Durability { settings, durable, warning })
     }
 
-    async fn open_snapshot(&self) -> StoreResult<MySqlSnapshot> {
+    /// Views of one moment: of the same head, that is, and of the same journal. What stands outside the line (accounts,
+    /// leases, the index's cursor) may differ by as long as it took to begin them.
+    async fn open_snapshots(&self, count: usize) -> StoreResult<Vec<MySqlSnapshot>> {
         let session = "SET SESSION transaction_isolation='REPEATABLE-READ'";
-        let mut conn = connect(&self.url, session).await?;
-        conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
-        Ok(MySqlSnapshot { conn })
+        let mut conns = Vec::with_capacity(count);
+        for _ in 0..count {
+            conns.push(connect(&self.url, session).await?);
+        }
+        for _ in 0..ONE_MOMENT_ATTEMPTS {
+            // At once, so that the line has little time to move on.
+            let begun = conns.iter_mut().map(begin_view);
+            let moments = futures_util::future::try_join_all(begun).await?;
+            if moments.windows(2).all(|pair| matches!(pair, [one, next] if one == next)) {
+                return Ok(conns.into_iter().map(|conn| MySqlSnapshot { conn }).collect());
+            }
+        }
+        conns.truncate(1);
+        Ok(conns.into_iter().map(|conn| MySqlSnapshot { conn }).collect())
     }
+}
+
+/// Begins a view, ending the one before; the head that it sees, and where the journal begins.
+async fn begin_view(conn: &mut Conn) -> StoreResult<(u64, Option<i64>)> {
+    conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
+    let first = {
+        use schema::journal::dsl;
+        dsl::journal.order(dsl::seq.asc()).select(dsl::seq).first(conn).await.optional()?
+    };
+    Ok((head(conn).await?, first))
 }
 
 async fn transaction(
@@ -206,6 +265,12 @@ async fn transaction(
 }
 
 #[derive(diesel::QueryableByName)]
+struct NumberRow {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    value: i64,
+}
+
+#[derive(diesel::QueryableByName)]
 struct DurabilityRow {
     #[diesel(sql_type = diesel::sql_types::Text)]
     flush_log: String,
@@ -226,17 +291,16 @@ async fn connect(url: &str, session: &str) -> StoreResult<Conn> {
     Ok(conn)
 }
 
-async fn connect_pooled(url: String) -> diesel::ConnectionResult<Conn> {
+async fn connect_pooled(url: String, session: &str) -> diesel::ConnectionResult<Conn> {
     let mut conn = Conn::establish(&url).await?;
-    let setup = conn.batch_execute(POOL_SESSION).await;
+    let setup = conn.batch_execute(session).await;
     setup.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
     Ok(conn)
 }
 
-/// Creates the database of the URL if the server does not have it.
-async fn create_database(url: &str) -> StoreResult<()> {
-    let mut server =
-        url::Url::parse(url).map_err(|error| StoreError::Refused(format!("store.url: {error}")))?;
+/// The server, and the database that the URL names on it.
+fn database_name(url: &str) -> StoreResult<(url::Url, String)> {
+    let server = url::Url::parse(url).map_err(|error| StoreError::Refused(format!("store.url: {error}")))?;
     let name = server.path().trim_start_matches('/').to_owned();
     let plain = !name.is_empty()
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
@@ -245,6 +309,12 @@ async fn create_database(url: &str) -> StoreResult<()> {
             "store.url must name a database of letters, digits, _ and -".to_owned(),
         ));
     }
+    Ok((server, name))
+}
+
+/// Creates the database of the URL if the server does not have it.
+async fn create_database(url: &str) -> StoreResult<()> {
+    let (mut server, name) = database_name(url)?;
     if connect(url, "DO 1").await.is_ok() {
         return Ok(());
     }

@@ -336,23 +336,30 @@ pub struct AuditPayment {
     pub version: u32,
     /// Column `due_at`.
     pub due_at: Option<Timestamp>,
-    /// Whether column `open_seq` is set.
-    pub has_open_seq: bool,
+    /// Column `open_seq`.
+    pub open_seq: Option<u64>,
     /// Column `parked`.
     pub parked: bool,
 }
 
-/// An idempotency row, for the auditor.
-#[derive(Debug, Clone, Copy)]
-pub struct IdempotencyAudit {
-    /// The reduced key.
-    pub key: [u8; 32],
-    /// Whose.
+/// Of a payment, what a row that points at it is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaymentHead {
+    /// Its id.
+    pub id: PaymentId,
+    /// Column `owner`.
     pub owner: AccountId,
-    /// What it points at.
-    pub payment: PaymentId,
-    /// The version it remembers.
+    /// Column `version`.
     pub version: u32,
+}
+
+/// An account, for the auditor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountHead {
+    /// Its id.
+    pub id: AccountId,
+    /// The account that made it.
+    pub parent: Option<AccountId>,
 }
 
 /// Row counts.

@@ -269,7 +269,7 @@ impl AuditRow {
             currency: self.currency,
             version: u32::try_from(self.version).unwrap_or(0),
             due_at: self.due_at.map(Timestamp::from_micros),
-            has_open_seq: self.open_seq.is_some(),
+            open_seq: self.open_seq.map(unsigned),
             parked: self.parked != 0,
         })
     }

@@ -12,6 +12,15 @@ pub enum StoreKind {
     Mysql,
 }
 
+/// What opening a store that is there already may lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing in it is changed.
+    ReadOnly,
+    /// Rows are changed, and tables brought up to date.
+    ReadWrite,
+}
+
 /// Section `[store]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

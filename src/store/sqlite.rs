@@ -4,7 +4,7 @@
 //! them, all others on threads that may block. Nothing else may open the file for writing while the
 //! process runs (the instance lease sees to it).
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::at_once::at_once;
 use super::place::Place;
-use super::settings::StoreSettings;
+use super::settings::{Access, StoreSettings};
 use super::{BatchKeys, BatchWrite, DecideBatch, Loaded, trouble};
 use crate::outage::Outage;
 
@@ -34,15 +34,22 @@ mod keyed {
 }
 use keyed::{execute_rows, head, payment_get};
 super::queries::shared_queries!(Conn);
+super::schema_state::schema_queries!(Conn, diesel::sqlite::Sqlite, MIGRATIONS);
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 /// A file up to this size is gone through when it is opened; that takes about a third of a second.
 const CHECKED_BYTES_MAX: u64 = 256 << 20;
 const BUSY_TIMEOUT_MS: u32 = 5_000;
 
+/// The file in the data directory.
+const FILE: &str = "paystorm.sqlite3";
+/// How often views of one moment are tried for while others commit.
+const ONE_MOMENT_ATTEMPTS: usize = 200;
+
 /// SQLite as a store.
 pub struct SqliteStore {
-    path: PathBuf,
+    /// What connections open: a path, or a URI that says how.
+    url: String,
     writer: Mutex<Conn>,
     /// The writer's.
     place: Place,
@@ -57,7 +64,7 @@ pub struct SqliteSnapshot {
 
 /// Read-only connections, opened when first needed.
 struct ReadPool {
-    path: PathBuf,
+    url: String,
     idle: parking_lot::Mutex<Vec<Conn>>,
     permits: Arc<Semaphore>,
     acquire_timeout: Duration,
@@ -79,27 +86,64 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Unavailable`] if the file cannot be opened or the settings durability rests on do not hold.
     pub async fn open(data_dir: &Path, settings: &StoreSettings) -> StoreResult<Self> {
-        let path = data_dir.join("paystorm.sqlite3");
+        let url = data_dir.join(FILE).to_string_lossy().into_owned();
         let place = Place::default();
-        let mut conn = trouble::explain(&path, connect(&path, &place).await)?;
+        let path = data_dir.join(FILE);
+        let conn = trouble::explain(&path, connect(&url, &place).await)?;
+        Self::with(&path, url, conn, place, settings, Access::ReadWrite).await
+    }
+
+    /// Opens the database in `data_dir` if there is one. Creates nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the file cannot be opened.
+    pub async fn open_existing(
+        data_dir: &Path,
+        settings: &StoreSettings,
+        access: Access,
+    ) -> StoreResult<Option<Self>> {
+        let path = data_dir.join(FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let place = Place::default();
+        let url = existing_url(&path, access);
+        let mut conn = trouble::explain(&path, connect(&url, &place).await)?;
+        if !trouble::explain(&path, has_tables(&mut conn).await)? {
+            return Ok(None);
+        }
+        Self::with(&path, url, conn, place, settings, access).await.map(Some)
+    }
+
+    async fn with(
+        path: &Path,
+        url: String,
+        mut conn: Conn,
+        place: Place,
+        settings: &StoreSettings,
+        access: Access,
+    ) -> StoreResult<Self> {
         let pages = settings.checkpoint_pages;
+        let pragmas = match access {
         // The page size only takes effect on a file that is still empty, before the log is switched on.
-        let pragmas = format!(
-            "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint={pages};
-             PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;
-             PRAGMA cell_size_check=ON;"
-        );
-        trouble::explain(&path, conn.batch_execute(&pragmas).await.map_err(StoreError::from))?;
-        check(&path, &mut conn).await?;
+            Access::ReadWrite => format!(
+                "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint={pages};
+                 PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;
+                 PRAGMA cell_size_check=ON;"
+            ),
+            Access::ReadOnly => "PRAGMA query_only=ON; PRAGMA cell_size_check=ON;".to_owned(),
+        };
+        trouble::explain(path, conn.batch_execute(&pragmas).await.map_err(StoreError::from))?;
+        check(path, &mut conn).await?;
         let readers = ReadPool {
-            path: path.clone(),
+            url: url.clone(),
             idle: parking_lot::Mutex::new(Vec::new()),
             permits: Arc::new(Semaphore::new(settings.read_connections.max(1).try_into().unwrap_or(8))),
             acquire_timeout: Duration::from_millis(settings.acquire_timeout_ms),
             runtime: Handle::current(),
         };
-        let outage = Outage::new("the store").with_advice(trouble::advice(&path));
-        Ok(Self { path, writer: Mutex::new(conn), place, readers: Arc::new(readers), outage })
+        let outage = Outage::new("the store").with_advice(trouble::advice(path));
+        Ok(Self { url, writer: Mutex::new(conn), place, readers: Arc::new(readers), outage })
     }
 
     async fn reader(&self) -> StoreResult<Reader> {
@@ -133,7 +177,7 @@ impl SqliteStore {
     async fn run_migrations(&self) -> StoreResult<Vec<String>> {
         // The writer waits meanwhile, so that no batch sees half a schema.
         let _writer = self.writer.lock().await;
-        let url = self.path.to_string_lossy().into_owned();
+        let url = self.url.clone();
         tokio::task::spawn_blocking(move || {
             let mut conn =
                 SqliteConnection::establish(&url).map_err(|e| StoreError::Unavailable(e.to_string()))?;
@@ -160,12 +204,34 @@ impl SqliteStore {
         Ok(super::Durability { settings, durable, warning })
     }
 
-    async fn open_snapshot(&self) -> StoreResult<SqliteSnapshot> {
-        let mut conn = connect(&self.path, &Place::default()).await?;
-        conn.batch_execute("PRAGMA query_only=ON; BEGIN DEFERRED;").await?;
-        // The first read pins the moment.
-        head(&mut conn).await?;
-        Ok(SqliteSnapshot { conn })
+    /// Views of one moment. SQLite says on a further connection whether anybody has committed while they were begun; then
+    /// they are begun anew, and after many attempts one has to do.
+    async fn open_snapshots(&self, count: usize) -> StoreResult<Vec<SqliteSnapshot>> {
+        let mut watch = connect_reader(self.url.clone()).await?;
+        let mut conns = Vec::with_capacity(count);
+        for _ in 0..count {
+            conns.push(connect_reader(self.url.clone()).await?);
+        }
+        for _ in 0..ONE_MOMENT_ATTEMPTS {
+            let before = data_version(&mut watch).await?;
+            for conn in &mut conns {
+                conn.batch_execute("BEGIN DEFERRED").await?;
+                // The first read pins the moment.
+                head(conn).await?;
+            }
+            if conns.len() == 1 || data_version(&mut watch).await? == before {
+                return Ok(conns.into_iter().map(|conn| SqliteSnapshot { conn }).collect());
+            }
+            for conn in &mut conns {
+                conn.batch_execute("ROLLBACK").await?;
+            }
+        }
+        conns.truncate(1);
+        for conn in &mut conns {
+            conn.batch_execute("BEGIN DEFERRED").await?;
+            head(conn).await?;
+        }
+        Ok(conns.into_iter().map(|conn| SqliteSnapshot { conn }).collect())
     }
 }
 
@@ -186,8 +252,36 @@ async fn check(path: &Path, conn: &mut Conn) -> StoreResult<()> {
     }
 }
 
-async fn connect(path: &Path, place: &Place) -> StoreResult<Conn> {
-    let url = path.to_string_lossy().into_owned();
+/// The address of a database that is there. Without a log beside it nobody has it open, and then a connection that may write
+/// leaves nothing behind when it is closed, whereas one that may not would leave an empty log.
+fn existing_url(path: &Path, access: Access) -> String {
+    let log = path.with_file_name(format!("{FILE}-wal"));
+    let mode = match access {
+        Access::ReadOnly if log.exists() => "ro",
+        Access::ReadOnly | Access::ReadWrite => "rw",
+    };
+    let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    format!("file:{path}?mode={mode}")
+}
+
+/// Whether tables were ever made in it. A file of another kind is an error.
+async fn has_tables(conn: &mut Conn) -> StoreResult<bool> {
+    let query = diesel::sql_query(
+        "SELECT count(*) AS value FROM sqlite_master WHERE type = 'table' AND name = '__diesel_schema_migrations'",
+    );
+    let row: PragmaNumber = query.get_result(conn).await?;
+    Ok(row.value > 0)
+}
+
+/// Changes whenever another connection, of whichever process, has committed.
+async fn data_version(conn: &mut Conn) -> StoreResult<i64> {
+    let row: PragmaNumber =
+        diesel::sql_query("SELECT data_version AS value FROM pragma_data_version").get_result(conn).await?;
+    Ok(row.value)
+}
+
+async fn connect(url: &str, place: &Place) -> StoreResult<Conn> {
+    let url = url.to_owned();
     let opened = tokio::task::spawn_blocking(move || SqliteConnection::establish(&url))
         .await
         .map_err(|error| StoreError::Unavailable(error.to_string()))?;
@@ -197,8 +291,8 @@ async fn connect(path: &Path, place: &Place) -> StoreResult<Conn> {
     Ok(conn)
 }
 
-async fn connect_reader(path: PathBuf) -> StoreResult<Conn> {
-    let mut conn = connect(&path, &Place::default()).await?;
+async fn connect_reader(url: String) -> StoreResult<Conn> {
+    let mut conn = connect(&url, &Place::default()).await?;
     conn.batch_execute(
         "PRAGMA query_only=ON; PRAGMA cell_size_check=ON; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;",
     )
@@ -279,7 +373,7 @@ impl ReadPool {
         let conn = match idle {
             Some(conn) => conn,
             None => {
-                let opening = self.runtime.spawn(connect_reader(self.path.clone()));
+                let opening = self.runtime.spawn(connect_reader(self.url.clone()));
                 opening.await.map_err(|error| StoreError::Unavailable(error.to_string()))??
             }
         };

@@ -266,6 +266,11 @@ impl Stack {
         format!("{}/{}", real.services.mysql.trim_end_matches('/'), real.name)
     }
 
+    /// The data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
     /// The store, opened by the test itself.
     pub async fn store(&self) -> Arc<dyn Store> {
         match &self.real {
@@ -377,8 +382,13 @@ impl Stack {
         let (acks, json, log) = (self.file("acks"), self.file("load.json"), self.file("load.log"));
         let mut command = Command::new(program());
         command.args(["load", "--target", target, "--key", key, "--rate", &rate.to_string()]);
-        command.args(["--for", &format!("{seconds}s"), "--drain", "90s", "--wallets", "0", "--no-progress"]);
-        command.args(["--mix", "charge=90,refund=10"]).arg("--acks").arg(&acks).arg("--json").arg(&json);
+        command.args(["--for", &format!("{seconds}s"), "--wallets", "0", "--no-progress"]);
+        command.arg("--acks").arg(&acks).arg("--json").arg(&json);
+        for (flag, value) in [("--drain", "90s"), ("--mix", "charge=90,refund=10")] {
+            if !further.contains(&flag) {
+                command.args([flag, value]);
+            }
+        }
         command.args(further).stdin(Stdio::null());
         let file = File::create(&log).expect("a file");
         command.stdout(file.try_clone().expect("a file")).stderr(file);
@@ -516,7 +526,10 @@ pub struct Load {
 impl Load {
     /// How many payments were acknowledged so far.
     pub fn acknowledged(&self) -> usize {
-        std::fs::read(&self.acks).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count())
+        let text = std::fs::read_to_string(&self.acks).unwrap_or_default();
+        // One more line tells the outcome, and refunds have lines too.
+        let first = |line: &&str| !line.contains(" refund ") && line.split(' ').count() <= 4;
+        text.split_inclusive('\n').filter(|line| line.ends_with('\n')).filter(first).count()
     }
 
     /// Waits until so many were.
@@ -528,6 +541,18 @@ impl Load {
             assert!(began.elapsed() < GUARD, "only {} of {count} were acknowledged", self.acknowledged());
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.process.child.id().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    /// Waits for its end, whatever it is; returns its exit code, what it said, and where the acknowledgements are.
+    pub async fn ended(mut self) -> (Option<i32>, String, PathBuf) {
+        let status = self.process.wait(Duration::from_secs(300)).await;
+        (status.code(), self.said(), self.acks.clone())
     }
 
     /// Waits for its end, which must be a good one; returns its report.

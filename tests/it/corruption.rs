@@ -8,18 +8,19 @@ use diesel::{Connection, SqliteConnection};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use paystorm::audit::{AuditOptions, IndexSide, Name, Report, audit};
 use paystorm::domain::command::{Action, Outcome};
-use paystorm::domain::ids::{AccountId, RefundId};
+use paystorm::domain::ids::{AccountId, InstanceId, RefundId};
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::Kind;
+use paystorm::feed::{dispatch, index};
 use paystorm::search::embedded::EmbeddedIndex;
 use paystorm::search::{PaymentDocument, SearchIndex, SearchSettings};
-use paystorm::store::{Store, StoreKind};
+use paystorm::store::{NewAccount, Store, StoreKind};
 
 use crate::making::{answer, at, keyed, one, operate, submit};
 use crate::stores::{TestStore, both};
 
-const TABLES: [&str; 8] =
-    ["payment", "refund", "receipt", "movement", "wallet", "journal", "idempotency", "reader"];
+const TABLES: [&str; 9] =
+    ["payment", "refund", "receipt", "movement", "wallet", "journal", "idempotency", "reader", "account"];
 
 /// Runs SQL beside the store, as somebody with a console would.
 async fn sql(test: &TestStore, statements: &str) {
@@ -42,6 +43,11 @@ async fn sql(test: &TestStore, statements: &str) {
 /// A few payments that rest, one of each kind of ledger effect; the first is a charge with a key and a refund.
 async fn fill(store: &dyn Store) -> Vec<Payment> {
     let (owner, payee) = (AccountId::generate(), AccountId::generate());
+    for id in [owner, payee] {
+        let (name, created_at) = ("Somebody".to_owned(), at(0));
+        let account = NewAccount { id, email: None, name, password_hash: None, parent: None, created_at };
+        assert!(store.account_insert(&account).await.expect("inserted"));
+    }
     let approve = async |payment: Payment| one(store, answer(&payment, Outcome::Approved), at(5)).await;
     let charge = approve(one(store, keyed(owner, "order-1"), at(0)).await).await;
     let refund = Action::Refund { refund: RefundId::generate(), amount_minor: Some(40) };
@@ -53,7 +59,7 @@ async fn fill(store: &dyn Store) -> Vec<Payment> {
 
 async fn look(store: &Arc<dyn Store>) -> Report {
     let mut snapshot = store.snapshot().await.expect("snapshot");
-    let options = AuditOptions { at_rest: true, page: 2, ..AuditOptions::default() };
+    let options = AuditOptions { at_rest: true, page: 2, accounts: true, ..AuditOptions::default() };
     audit(snapshot.as_mut(), None, None, &options).await.expect("an audit comes to its end")
 }
 
@@ -113,6 +119,24 @@ fn corruptions(payments: &[Payment]) -> Vec<(Name, String)> {
         (Name::DanglingReceipt, format!("UPDATE receipt SET payee={nobody}")),
         (Name::DanglingKey, format!("UPDATE idempotency SET payment={nobody}")),
         (Name::DanglingKey, "UPDATE idempotency SET version=99".to_owned()),
+        (Name::DanglingKey, format!("UPDATE idempotency SET owner={nobody}")),
+        (Name::MissingKey, "DELETE FROM idempotency".to_owned()),
+        (Name::MissingKey, format!("UPDATE idempotency SET request={nobody}")),
+        (Name::MissingKey, format!("UPDATE idempotency SET payment={topup}")),
+        (Name::AlteredTime, format!("UPDATE movement SET at=at+1 WHERE payment={topup}")),
+        (Name::MissingAccount, "DELETE FROM account WHERE id=(SELECT payee FROM receipt)".to_owned()),
+        (
+            Name::OutOfOrder,
+            "UPDATE journal SET seq=100 WHERE seq=1; UPDATE journal SET seq=1 WHERE seq=2; UPDATE journal SET seq=2 WHERE seq=100"
+                .to_owned(),
+        ),
+        // The transfer goes out first, and all sums are right in the end.
+        (
+            Name::NegativeBalance,
+            "UPDATE journal SET seq=seq+100; UPDATE journal SET seq=seq-106 WHERE seq>=107; \
+             UPDATE journal SET seq=seq-98 WHERE seq>=101"
+                .to_owned(),
+        ),
     ]
 }
 
@@ -136,6 +160,66 @@ async fn each_corruption_of_the_store_is_named() {
             let repaired = look(&test.store).await;
             assert!(repaired.passed(), "{}: after {corruption}: {repaired}", test.name);
         }
+        test.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_work_under_the_wrong_place_is_named() {
+    for test in both().await {
+        let payments = fill(test.store.as_ref()).await;
+        let open = one(test.store.as_ref(), submit(payments[0].owner(), Kind::TopUp, 5), at(9)).await;
+        one(test.store.as_ref(), submit(payments[0].owner(), Kind::TopUp, 6), at(10)).await;
+        let look = async || {
+            let mut snapshot = test.store.snapshot().await.expect("snapshot");
+            let audited = audit(snapshot.as_mut(), None, None, &AuditOptions::default()).await;
+            audited.expect("an audit comes to its end")
+        };
+        let sound = look().await;
+        assert!(sound.passed(), "{}: {sound}", test.name);
+        for change in ["open_seq+1", "open_seq-1", "open_seq+100"] {
+            let id = hex(open.id().as_bytes());
+            sql(&test, &format!("UPDATE payment SET open_seq={change} WHERE id=x'{id}'")).await;
+            let report = look().await;
+            assert_eq!(
+                report.counts().keys().collect::<Vec<_>>(),
+                [&Name::WrongColumn],
+                "{}: {report}",
+                test.name
+            );
+            assert!(report.to_string().contains("open_seq is "), "{report}");
+            let back = change.replace('+', "*").replace('-', "+").replace('*', "-");
+            sql(&test, &format!("UPDATE payment SET open_seq={back} WHERE id=x'{id}'")).await;
+        }
+        test.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pruned_journal_is_sound_whatever_leases_were_taken() {
+    for test in both().await {
+        fill(test.store.as_ref()).await;
+        let (store, head) = (&test.store, test.store.head().await.expect("a head"));
+        for reader in dispatch::NAMES.into_iter().chain([index::NAME]) {
+            store.cursor_reset(reader, head).await.expect("moved");
+        }
+        // Their rows stand beside those of readers, and stand nowhere in the line.
+        for lease in ["timers", "instance", "something_new"] {
+            let ttl = Duration::from_secs(60);
+            store.lease_take(lease, InstanceId::generate(), at(9), ttl).await.expect("taken");
+        }
+        let pruned = store.journal_prune(head - 2, at(1_000_000)).await.expect("pruned");
+        assert_eq!(pruned, head - 2, "{}", test.name);
+        let report = look(store).await;
+        assert!(report.passed(), "{}: {report}", test.name);
+        store.cursor_reset(index::NAME, head - 4).await.expect("moved");
+        let report = look(store).await;
+        assert_eq!(
+            report.counts().keys().collect::<Vec<_>>(),
+            [&Name::WrongCursor],
+            "{}: {report}",
+            test.name
+        );
         test.remove().await;
     }
 }

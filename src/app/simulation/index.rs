@@ -136,11 +136,11 @@ pub struct SimIndexView(pub Documents);
 
 #[async_trait]
 impl IndexView for SimIndexView {
-    async fn scan(&mut self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String> {
+    async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String> {
         Ok(scan(&self.0.committed, after, limit))
     }
 
-    async fn refresh(&mut self) -> Result<(), String> {
+    async fn refresh(&self) -> Result<(), String> {
         Ok(())
     }
 }

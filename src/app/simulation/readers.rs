@@ -41,6 +41,7 @@ fn record(seq: u64) -> JournalRecord {
         first_version: 1,
         events: vec![Recorded { at, event }],
         work: Vec::new(),
+        keys: Vec::new(),
     };
     let body = journal::encode(&[&entry]).expect("encoded");
     JournalRecord { seq, batch: BatchId::from_bytes(u128::from(seq).to_be_bytes()), at, body }

@@ -16,11 +16,10 @@ use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 use crate::store::{
-    Account, ApiKey, AuditPayment, BatchKeys, BatchWrite, DecideBatch, DetailRecord, Durability,
-    IdempotencyAudit, IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease, Loaded,
-    MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, ReceiptRecord, RefundRecord,
-    RequestFilter, RequestRecord, Session, Snapshot, Store, StoreError, StoreResult, TableCounts,
-    WalletRecord,
+    Account, AccountHead, ApiKey, AuditPayment, BatchKeys, BatchWrite, DecideBatch, DetailRecord, Durability,
+    IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease, Loaded, MovementRecord, NewAccount,
+    NewApiKey, NewSession, OpenWork, PaymentFilter, ReceiptRecord, RefundRecord, RequestFilter,
+    RequestRecord, SchemaState, Session, Snapshot, Store, StoreError, StoreResult, TableCounts, WalletRecord,
 };
 
 /// What is on the disk.
@@ -299,6 +298,10 @@ impl Store for SimStore {
         }
     }
 
+    async fn lease_end(&self, name: &str) -> StoreResult<Timestamp> {
+        Ok(self.data.lock().readers.get(name).map_or_else(Timestamp::default, |reader| reader.until))
+    }
+
     async fn lease_release(&self, name: &str, holder: InstanceId) -> StoreResult<()> {
         self.reach().await?;
         let mut data = self.data.lock();
@@ -544,8 +547,12 @@ impl Store for SimStore {
         not_simulated()
     }
 
-    async fn snapshot(&self) -> StoreResult<Box<dyn Snapshot>> {
-        Ok(Box::new(SimSnapshot(self.data.lock().clone())))
+    async fn schema_state(&self) -> StoreResult<SchemaState> {
+        Ok(SchemaState::Current)
+    }
+
+    async fn snapshots(&self, _count: usize) -> StoreResult<Vec<Box<dyn Snapshot>>> {
+        Ok(vec![Box::new(SimSnapshot(self.data.lock().clone()))])
     }
 
     async fn ping(&self) -> StoreResult<()> {
@@ -568,7 +575,7 @@ fn audit_row((payment, open): &(Payment, Option<u64>)) -> AuditPayment {
         currency: submission.amount.currency.code().to_owned(),
         version: payment.version(),
         due_at: payment.due_at(),
-        has_open_seq: open.is_some(),
+        open_seq: *open,
         parked: payment.is_parked(),
     }
 }
@@ -590,6 +597,30 @@ impl Snapshot for SimSnapshot {
 
     async fn payments_by_id(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>> {
         Ok(ids.iter().filter_map(|id| self.0.payments.get(id)).map(audit_row).collect())
+    }
+
+    async fn payments_open(
+        &mut self,
+        after: (u64, Option<PaymentId>),
+        upto: u64,
+        limit: u32,
+    ) -> StoreResult<Vec<AuditPayment>> {
+        let mut open: Vec<AuditPayment> = self
+            .0
+            .payments
+            .values()
+            .filter(|(_, open)| open.is_some_and(|seq| seq <= upto))
+            .map(audit_row)
+            .collect();
+        let place = |row: &AuditPayment| (row.open_seq.unwrap_or(0), Some(row.id));
+        open.retain(|row| place(row) > after);
+        open.sort_unstable_by_key(place);
+        open.truncate(limit as usize);
+        Ok(open)
+    }
+
+    async fn accounts(&mut self, _after: Option<AccountId>, _limit: u32) -> StoreResult<Vec<AccountHead>> {
+        not_simulated()
     }
 
     async fn movements(
@@ -630,15 +661,9 @@ impl Snapshot for SimSnapshot {
         &mut self,
         after: Option<([u8; 32], AccountId)>,
         limit: u32,
-    ) -> StoreResult<Vec<IdempotencyAudit>> {
+    ) -> StoreResult<Vec<IdempotencyRecord>> {
         let later = self.0.idempotency.iter().filter(|(key, _)| after.is_none_or(|after| **key > after));
-        let audit = |record: &IdempotencyRecord| IdempotencyAudit {
-            key: record.key,
-            owner: record.owner,
-            payment: record.payment,
-            version: record.version,
-        };
-        Ok(later.map(|(_, record)| audit(record)).take(limit as usize).collect())
+        Ok(later.map(|(_, record)| *record).take(limit as usize).collect())
     }
 
     async fn journal(&mut self, after: u64, limit: u32) -> StoreResult<Vec<JournalRecord>> {

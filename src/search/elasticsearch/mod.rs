@@ -53,6 +53,8 @@ struct Inner {
     /// Whether the index is known to exist. Held while that is found out, so that it is asked once.
     ensured: Mutex<bool>,
     needs_rebuild: AtomicBool,
+    /// Whether an index that is not there is made.
+    makes_index: bool,
     building: AtomicBool,
     closed: AtomicBool,
     health: Board,
@@ -69,12 +71,25 @@ impl ElasticsearchIndex {
     /// # Errors
     /// The settings cannot be used.
     pub fn new(settings: &SearchSettings) -> Result<Self, SearchError> {
+        Self::with(settings, true)
+    }
+
+    /// The same for one who only looks: an index that is not there is [`SearchError::Unavailable`], and is not made.
+    ///
+    /// # Errors
+    /// The settings cannot be used.
+    pub fn read_only(settings: &SearchSettings) -> Result<Self, SearchError> {
+        Self::with(settings, false)
+    }
+
+    fn with(settings: &SearchSettings, makes_index: bool) -> Result<Self, SearchError> {
         let inner = Inner {
             client: Client::new(settings)?,
             settings: settings.clone(),
             alias: indices::alias(settings),
             ensured: Mutex::new(false),
             needs_rebuild: AtomicBool::new(false),
+            makes_index,
             building: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             health: Board::new(),
@@ -83,6 +98,16 @@ impl ElasticsearchIndex {
             asked: Mutex::new(None),
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Whether there is an index; asks, and makes none.
+    ///
+    /// # Errors
+    /// The server cannot be reached.
+    pub async fn exists(&self) -> Result<bool, SearchError> {
+        let path = format!("/_alias/{}", self.inner.alias);
+        let answer = self.inner.client.send(Method::Get, &path, &[], None).await?;
+        if answer.status == 404 { Ok(false) } else { answer.success().map(|_| true) }
     }
 
     /// Finds out about the index and makes it if there is none. [`SearchIndex::needs_rebuild`] is known afterwards.
@@ -99,6 +124,9 @@ impl Inner {
     async fn ensure(&self) -> Result<(), SearchError> {
         if self.closed.load(Ordering::Acquire) {
             return Err(SearchError::Closed);
+        }
+        if !self.makes_index {
+            return Ok(());
         }
         let mut ensured = self.ensured.lock().await;
         if !*ensured {

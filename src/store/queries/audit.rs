@@ -52,6 +52,67 @@ macro_rules! audit_queries {
             Ok(payments)
         }
 
+        async fn audit_payment_heads(conn: &mut $Conn, ids: &[PaymentId]) -> StoreResult<Vec<PaymentHead>> {
+            use schema::payment::dsl;
+            let mut heads = Vec::with_capacity(ids.len());
+            for chunk in ids.chunks(KeyIn::<()>::MAX) {
+                let found: Vec<(Vec<u8>, Vec<u8>, i32)> = dsl::payment
+                    .filter(KeyIn::new(dsl::id, chunk.iter().map(|id| id.as_bytes().to_vec())))
+                    .select((dsl::id, dsl::owner, dsl::version))
+                    .load(conn)
+                    .await?;
+                for (id, owner, version) in found {
+                    heads.push(PaymentHead {
+                        id: PaymentId::from_slice(&id).ok_or_else(|| rows::damaged("payment.id"))?,
+                        owner: rows::account_id(&owner)?,
+                        version: u32::try_from(version).unwrap_or(0),
+                    });
+                }
+            }
+            Ok(heads)
+        }
+
+        async fn audit_payments_open(
+            conn: &mut $Conn,
+            after: (u64, Option<PaymentId>),
+            upto: u64,
+            limit: u32,
+        ) -> StoreResult<Vec<AuditPayment>> {
+            use schema::payment::dsl;
+            let (seq, id) = (signed(after.0), after.1.map_or_else(Vec::new, |id| id.as_bytes().to_vec()));
+            let found: Vec<rows::AuditRow> = dsl::payment
+                .filter(dsl::open_seq.ge(seq))
+                .filter(dsl::open_seq.le(signed(upto)))
+                .filter(dsl::open_seq.gt(seq).or(dsl::id.gt(id)))
+                .order((dsl::open_seq.asc(), dsl::id.asc()))
+                .limit(i64::from(limit))
+                .select(rows::AuditRow::as_select())
+                .load(conn)
+                .await?;
+            found.into_iter().map(rows::AuditRow::decode).collect()
+        }
+
+        async fn audit_accounts(
+            conn: &mut $Conn,
+            after: Option<AccountId>,
+            limit: u32,
+        ) -> StoreResult<Vec<AccountHead>> {
+            use schema::account::dsl;
+            let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
+            let found: Vec<(Vec<u8>, Option<Vec<u8>>)> = dsl::account
+                .filter(dsl::id.gt(after))
+                .order(dsl::id.asc())
+                .limit(i64::from(limit))
+                .select((dsl::id, dsl::parent))
+                .load(conn)
+                .await?;
+            let head = |(id, parent): &(Vec<u8>, Option<Vec<u8>>)| {
+                let parent = parent.as_deref().map(rows::account_id).transpose()?;
+                Ok(AccountHead { id: rows::account_id(id)?, parent })
+            };
+            found.iter().map(head).collect()
+        }
+
         async fn audit_refunds(
             conn: &mut $Conn,
             after: Option<RefundId>,
@@ -131,7 +192,7 @@ macro_rules! audit_queries {
             conn: &mut $Conn,
             after: Option<([u8; 32], AccountId)>,
             limit: u32,
-        ) -> StoreResult<Vec<IdempotencyAudit>> {
+        ) -> StoreResult<Vec<IdempotencyRecord>> {
             use schema::idempotency::dsl;
             let (key, owner) = after.map_or_else(
                 || (Vec::new(), Vec::new()),
@@ -145,16 +206,7 @@ macro_rules! audit_queries {
                 .select(rows::IdempotencyRow::as_select())
                 .load(conn)
                 .await?;
-            let audit = |row: &rows::IdempotencyRow| {
-                let record = row.decode()?;
-                Ok(IdempotencyAudit {
-                    key: record.key,
-                    owner: record.owner,
-                    payment: record.payment,
-                    version: record.version,
-                })
-            };
-            found.iter().map(audit).collect()
+            found.iter().map(rows::IdempotencyRow::decode).collect()
         }
     };
 }

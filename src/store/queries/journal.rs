@@ -106,6 +106,13 @@ macro_rules! journal_queries {
             Ok(Lease::Taken { holder, until: Timestamp::from_micros(until) })
         }
 
+        async fn lease_end(conn: &mut $Conn, name: &str) -> StoreResult<Timestamp> {
+            use schema::reader::dsl;
+            let found: Option<i64> =
+                dsl::reader.find(name).select(dsl::lease_until).first(conn).await.optional()?;
+            Ok(Timestamp::from_micros(found.unwrap_or(0)))
+        }
+
         async fn lease_release(conn: &mut $Conn, name: &str, holder: InstanceId) -> StoreResult<()> {
             use schema::reader::dsl;
             let owned =

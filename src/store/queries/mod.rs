@@ -26,12 +26,12 @@ macro_rules! shared_queries {
         };
         use $crate::domain::payment::Payment;
         use $crate::domain::time::Timestamp;
-        use $crate::store::batch::{JournalRecord, RefundRecord};
+        use $crate::store::batch::{IdempotencyRecord, JournalRecord, RefundRecord};
         use $crate::store::multi_row::{Cell, KeyIn};
         use $crate::store::records::{
-            Account, ApiKey, AuditPayment, DetailRecord, IdempotencyAudit, ImportRecord, ImportRow, Lease,
-            MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, RequestFilter,
-            RequestRecord, Session, TableCounts, WalletRecord,
+            Account, AccountHead, ApiKey, AuditPayment, DetailRecord, ImportRecord, ImportRow, Lease,
+            MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, PaymentHead,
+            RequestFilter, RequestRecord, Session, TableCounts, WalletRecord,
         };
         use $crate::store::rows::{self, signed, unsigned};
         use $crate::store::schema;

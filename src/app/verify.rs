@@ -1,0 +1,164 @@
+//! `verify`: opens what is there, for reading only, has it audited by several readers, and shows how far they are.
+
+use std::io::IsTerminal as _;
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use indicatif::{ProgressBar, ProgressStyle};
+use parking_lot::Mutex;
+
+use super::parts;
+use crate::audit::acks::AckFile;
+use crate::audit::index::Current;
+use crate::audit::{self, AuditError, AuditOptions, IndexSide, Name, Progress, Table};
+use crate::cli::VerifyArgs;
+use crate::config::Settings;
+use crate::domain::ids::PaymentId;
+use crate::domain::payment::Payment;
+use crate::domain::time::Timestamp;
+use crate::feed::{dispatch, index};
+use crate::store::{Access, Snapshot, Store, TableCounts};
+
+/// How long a document may be behind its payment before that is a violation.
+const INDEX_LAG: Duration = Duration::from_secs(15);
+/// How long a server may take to take up the lease of one that has died.
+const LEASE_GRACE_MS: u64 = 3_000;
+/// How long idempotency rows are kept at least, in microseconds: a day.
+const KEYS_KEPT_US: i64 = 24 * 3_600 * 1_000_000;
+/// More readers than this wait for the store.
+const READERS_MAX: usize = 8;
+/// How often a line is written where there is no terminal to draw on.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Audits. The exit code is 1 if anything does not hold.
+///
+/// # Errors
+/// If there is nothing to audit, or it cannot be read.
+pub async fn run(settings: &Settings, args: VerifyArgs) -> anyhow::Result<ExitCode> {
+    // Before the snapshot: what is acknowledged later need not be in it.
+    let acks = match &args.acks {
+        Some(path) => Some(AckFile::open(path).with_context(|| format!("cannot read {}", path.display()))?),
+        None => None,
+    };
+    let store = parts::existing_store(settings, Access::ReadOnly).await??;
+    let mut view = parts::index_view(settings).await?;
+    let mut snapshots = store.snapshots(readers()).await?;
+    let progress = match snapshots.first_mut() {
+        Some(first) => Shown::new(first.counts().await?),
+        None => Shown::new(TableCounts::default()),
+    };
+    let options = AuditOptions {
+        at_rest: args.at_rest,
+        index_lag: INDEX_LAG,
+        journal_readers: dispatch::NAMES
+            .iter()
+            .chain([&index::NAME])
+            .map(|name| (*name).to_owned())
+            .collect(),
+        accounts: true,
+        keys_since: Timestamp::from_micros(Timestamp::now().micros().saturating_sub(KEYS_KEPT_US)),
+        ..AuditOptions::default()
+    };
+    let now = Now { store, owned: parts::any_embedded(settings).then(|| settings.data_dir.clone()) };
+    let side = view.as_mut().map(|view| IndexSide { view: view.as_mut(), current: &now });
+    let views = snapshots.iter_mut().map(|view| &mut **view as &mut dyn Snapshot).collect();
+    let mut report = audit::audit_at_once(views, side, acks, &options, &progress).await?;
+    if view.is_none() && report.counted.payments > 0 {
+        let text = "there is none: a server builds it when it starts, and `paystorm reindex` does".to_owned();
+        report.violation(Name::MissingIndex, text);
+    }
+    progress.bar.finish_and_clear();
+    println!("{report}");
+    Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// How many read at once: as many as work at once, within reason.
+fn readers() -> usize {
+    std::thread::available_parallelism().map_or(2, NonZero::get).clamp(2, READERS_MAX)
+}
+
+/// The store as it is now, and whether a server keeps the index up with it.
+struct Now {
+    store: Arc<dyn Store>,
+    /// The directory that a server with an embedded part owns.
+    owned: Option<PathBuf>,
+}
+
+#[async_trait]
+impl Current for Now {
+    async fn payments(&self, ids: &[PaymentId]) -> Result<Vec<Payment>, AuditError> {
+        self.store.payments(ids).await
+    }
+
+    async fn index_is_followed(&self) -> Result<bool, AuditError> {
+        if let Some(dir) = &self.owned {
+            return Ok(parts::directory_is_owned(dir));
+        }
+        // A lease that has only just ended may be taken up by another server.
+        let until = self.store.lease_end(index::NAME).await?.plus_ms(LEASE_GRACE_MS);
+        Ok(until > Timestamp::now())
+    }
+}
+
+/// Shows how far the audit is: a bar on a terminal, else a line now and then.
+struct Shown {
+    bar: ProgressBar,
+    totals: TableCounts,
+    payments: AtomicU64,
+    journal: AtomicU64,
+    keys: AtomicU64,
+    said: Mutex<Instant>,
+}
+
+impl Shown {
+    fn new(totals: TableCounts) -> Self {
+        let bar = if std::io::stderr().is_terminal() {
+            ProgressBar::new(totals.payments + totals.journal + totals.idempotency)
+        } else {
+            ProgressBar::hidden()
+        };
+        // A fixed template; without it the bar would only be plainer.
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {elapsed}  {msg}") {
+            bar.set_style(style);
+        }
+        let none = || AtomicU64::new(0);
+        let said = Mutex::new(Instant::now());
+        Self { bar, totals, payments: none(), journal: none(), keys: none(), said }
+    }
+}
+
+impl Progress for Shown {
+    fn passed(&self, table: Table, rows: u64) {
+        let counter = match table {
+            Table::Payments => &self.payments,
+            Table::Journal => &self.journal,
+            Table::Keys => &self.keys,
+        };
+        counter.fetch_add(rows, Ordering::Relaxed);
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (payments, journal, keys) = (read(&self.payments), read(&self.journal), read(&self.keys));
+        let TableCounts { payments: of_payments, journal: of_journal, idempotency: of_keys, .. } =
+            self.totals;
+        let text = || {
+            format!(
+                "{payments} of {of_payments} payments, {journal} of {of_journal} journal rows, {keys} of {of_keys} idempotency keys"
+            )
+        };
+        if !self.bar.is_hidden() {
+            self.bar.set_position(payments + journal + keys);
+            self.bar.set_message(text());
+            return;
+        }
+        let mut said = self.said.lock();
+        if said.elapsed() >= LINE_EVERY {
+            *said = Instant::now();
+            eprintln!("verify: {}", text());
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What only the order of the line shows: that the versions of each payment follow one another, and that no wallet was ever
+//! below zero after a batch, whatever it is now.
+//!
+//! A walk over a stretch of the journal leaves a [`Stretch`]; neighbouring ones are put together at the end, so that
+//! stretches can be walked at once. Within a batch the order of the movements of different payments is not kept, so
+//! balances are looked at after whole batches.
+
+use std::collections::HashMap;
+
+use super::report::{Name, Report};
+use crate::domain::ids::PaymentId;
+use crate::domain::ledger::{LedgerAccount, WalletId};
+use crate::domain::money::Money;
+
+/// Payments under way at one place of the line that are followed; past it their order is not checked, and that is said.
+const FOLLOWED_MAX: usize = 2_000_000;
+
+/// Places out of order that are noted; past it there is no order to speak of.
+const DISORDER_MAX: usize = 10_000;
+
+/// What a stretch of the journal says of the line's order.
+#[derive(Debug, Default)]
+pub struct Stretch {
+    /// Its first and its last row.
+    pub rows: Option<(u64, u64)>,
+    /// The next version of those that have more to come.
+    open: HashMap<PaymentId, u32>,
+    /// The first version here of those that began before, and where.
+    begun_before: HashMap<PaymentId, (u32, u64)>,
+    wallets: HashMap<WalletId, Course>,
+    disorder: Vec<String>,
+    overflow: bool,
+}
+
+/// The course of one wallet.
+#[derive(Debug, Clone, Copy, Default)]
+struct Course {
+    /// What it came to in all.
+    change: i128,
+    /// The lowest it was against its beginning, after a batch, and after which.
+    lowest: i128,
+    lowest_seq: u64,
+}
+
+impl Stretch {
+    /// Notes that row `seq` has these versions of a payment, whose last version is `last`.
+    pub fn versions(&mut self, seq: u64, payment: PaymentId, versions: std::ops::Range<u32>, last: u32) {
+        match self.open.remove(&payment) {
+            Some(next) if next == versions.start => {}
+            Some(next) => self.out_of_order(seq, payment, next, versions.start),
+            None if versions.start > 1 => {
+                self.begun_before.entry(payment).or_insert((versions.start, seq));
+            }
+            None => {}
+        }
+        if versions.end <= last {
+            if self.open.len() < FOLLOWED_MAX {
+                self.open.insert(payment, versions.end);
+            } else {
+                self.overflow = true;
+            }
+        }
+    }
+
+    /// Notes what a whole batch changed.
+    pub fn batch(&mut self, seq: u64, changes: &HashMap<WalletId, i128>) {
+        for (wallet, change) in changes {
+            let course = self.wallets.entry(*wallet).or_default();
+            course.change += change;
+            if course.change < course.lowest {
+                (course.lowest, course.lowest_seq) = (course.change, seq);
+            }
+        }
+    }
+
+    /// Puts the stretch that follows after this one.
+    pub fn follow_up(&mut self, later: Self, report: &mut Report) {
+        match (self.rows, later.rows) {
+            (Some((first, last)), Some((next, end))) => {
+                super::journal::hole(last.saturating_add(1), next, report);
+                self.rows = Some((first, end));
+            }
+            (None, rows) => self.rows = rows,
+            (Some(_), None) => {}
+        }
+        for (payment, (start, seq)) in later.begun_before {
+            match self.open.remove(&payment) {
+                Some(next) if next == start => {}
+                Some(next) => self.out_of_order(seq, payment, next, start),
+                None => {
+                    self.begun_before.entry(payment).or_insert((start, seq));
+                }
+            }
+        }
+        self.open.extend(later.open);
+        for (wallet, course) in later.wallets {
+            let so_far = self.wallets.entry(wallet).or_default();
+            if so_far.change + course.lowest < so_far.lowest {
+                (so_far.lowest, so_far.lowest_seq) = (so_far.change + course.lowest, course.lowest_seq);
+            }
+            so_far.change += course.change;
+        }
+        self.disorder.extend(later.disorder);
+        self.overflow |= later.overflow;
+    }
+
+    /// Nothing follows any more. `balance` is what a wallet has now by its movements.
+    pub fn end(mut self, balance: impl Fn(LedgerAccount) -> i128, report: &mut Report) {
+        let broken = [Name::JournalHole, Name::DamagedJournal, Name::WrongJournalEntry];
+        if broken.iter().any(|name| report.counts().contains_key(name)) {
+            // Without some of its entries there is no order to speak of.
+            return;
+        }
+        if self.overflow {
+            report.note(format!("more than {FOLLOWED_MAX} payments were under way at once; the order of the versions of the others was not looked at"));
+        } else {
+            let left = std::mem::take(&mut self.open).into_iter();
+            let text = |(payment, next)| {
+                format!("payment {payment}: version {next} is in no row after the one before it")
+            };
+            self.disorder.extend(left.map(text));
+        }
+        let whole = self.rows.is_some_and(|(first, _)| first == 1);
+        // Where the journal was pruned, they may have begun before it.
+        if whole && !self.overflow {
+            for (payment, (start, seq)) in std::mem::take(&mut self.begun_before) {
+                self.out_of_order(seq, payment, 1, start);
+            }
+        }
+        self.disorder.sort_unstable();
+        self.disorder.into_iter().for_each(|text| report.violation(Name::OutOfOrder, text));
+        for (wallet, course) in self.wallets {
+            let began_with = if whole { 0 } else { balance(LedgerAccount::Wallet(wallet)) - course.change };
+            let lowest = began_with + course.lowest;
+            if lowest < 0 && course.lowest < 0 {
+                let amount = Money::new(i64::try_from(lowest).unwrap_or(i64::MIN), wallet.currency);
+                let text = format!(
+                    "{}: it was {amount} after row {}",
+                    LedgerAccount::Wallet(wallet),
+                    course.lowest_seq
+                );
+                report.violation(Name::NegativeBalance, text);
+            }
+        }
+    }
+
+    fn out_of_order(&mut self, seq: u64, payment: PaymentId, wanted: u32, found: u32) {
+        if self.disorder.len() < DISORDER_MAX {
+            let text =
+                format!("row {seq}: payment {payment} goes on with version {found}, {wanted} comes first");
+            self.disorder.push(text);
+        }
+    }
+}
