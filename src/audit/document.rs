@@ -105,6 +105,13 @@ impl Facts {
                 Event::Confirmed { .. } | Event::ActionCompleted {} | Event::Replayed { .. } => {
                     facts.settled = None
                 }
+                // What comes to rest and goes on at the same moment never rested.
+                Event::CaptureQueued { .. } | Event::VoidQueued { .. }
+                    if facts.settled == Some(recorded.at) =>
+                {
+                    facts.settled = None;
+                }
+                Event::CaptureDeclined { .. } if facts.settled.is_none() => facts.settled = Some(recorded.at),
                 Event::Captured { .. } | Event::Voided {} => facts.settled = Some(recorded.at),
                 _ if was_under_way && !is_under_way => facts.settled = Some(recorded.at),
                 _ => {}
