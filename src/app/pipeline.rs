@@ -18,6 +18,7 @@ use crate::domain::ids::{AccountId, InstanceId};
 use crate::domain::payment::Payment;
 use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
+use crate::engine::keys::KeyPruner;
 use crate::engine::timers::Timers;
 use crate::engine::writer::{Clock, Writer};
 use crate::engine::{Counters, Engine, WorkSwitch, Workers, batcher};
@@ -30,7 +31,7 @@ use crate::feed::ring::Ring;
 use crate::feed::{dispatch, index};
 use crate::search::{Names, SearchIndex};
 use crate::simulator::{Simulator, SimulatorSettings};
-use crate::store::Store;
+use crate::store::{Store, aside};
 use crate::worker::{PaymentLookup, ProgressListener, Worker};
 
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
@@ -196,6 +197,11 @@ impl Start<'_> {
             group.tasks.spawn(tell_others(Arc::clone(self.ring), Arc::clone(&broker), group.stop.clone()));
             group.tasks.spawn(hear_others(Arc::clone(self.ring), broker, group.stop.clone()));
         }
+        let aside = aside::keep(Arc::clone(&store), Arc::clone(&self.clock), group.stop.clone());
+        group.tasks.spawn(aside);
+        let retention_s = self.settings.engine.idempotency_retention_s;
+        let keys = KeyPruner::new(Arc::clone(&store), Arc::clone(&self.clock), self.instance, retention_s);
+        group.tasks.spawn(keys.run(group.stop.clone()));
         let retention_s = self.settings.engine.journal_retention_s;
         group.tasks.spawn(prune(store, Arc::clone(&self.clock), retention_s, group.stop.clone()));
     }

@@ -8,6 +8,9 @@ use crate::broker::settings::BrokerKind;
 use crate::search::SearchKind;
 use crate::store::StoreKind;
 
+/// With more retries than this, a payment's history could not hold a few operations.
+const RETRIES_MAX: usize = 100;
+
 /// Checks settings that are well-formed one by one.
 ///
 /// # Errors
@@ -54,7 +57,15 @@ impl Checker<'_> {
         self.at_least("engine.intake_capacity", engine.intake_capacity as u64, 1)?;
         self.at_least("engine.answer_capacity", engine.answer_capacity as u64, 1)?;
         self.at_least("engine.batch_max", engine.batch_max as u64, 1)?;
-        self.at_least("engine.authorization_ttl_s", engine.authorization_ttl_s, 1)
+        self.at_least("engine.authorization_ttl_s", engine.authorization_ttl_s, 1)?;
+        // What callers may rely on.
+        self.at_least("engine.idempotency_retention_s", engine.idempotency_retention_s, 24 * 3_600)?;
+        let retries = engine.retry_delays_ms.len();
+        if retries > RETRIES_MAX {
+            let problem = format!("must have at most {RETRIES_MAX} delays, not {retries}");
+            return self.refuse("engine.retry_delays_ms", problem);
+        }
+        Ok(())
     }
 
     fn at_least(&self, key: &str, value: u64, min: u64) -> Checked {

@@ -1,5 +1,7 @@
 //! Why an issuer, a bank or the ledger said no.
 //!
+//! One reason may be told of a card, a wallet or a bank account, and then has other codes and sentences.
+//!
 //! Codes and decline codes as the dialect publishes them (docs.stripe.com/declines/codes); network codes are those of
 //! ISO 8583 field 39.
 
@@ -96,19 +98,57 @@ impl DeclineReason {
         matches!(self.code(), "card_declined" | "authentication_required")
     }
 
-    /// The ISO 8583 response code a network would send.
+    /// The code of a payment out of a wallet, where no card is involved: the dialect's failure codes of payouts.
     #[must_use]
-    pub const fn network_code(self) -> &'static str {
+    pub const fn wallet_code(self) -> &'static str {
         match self {
-            Self::GenericDecline | Self::Fraudulent => "05",
-            Self::InsufficientFunds => "51",
-            Self::LostCard => "41",
-            Self::StolenCard => "43",
-            Self::CardVelocityExceeded => "65",
-            Self::ExpiredCard => "54",
-            Self::IncorrectCvc | Self::AuthenticationFailure | Self::AuthenticationRequired => "57",
-            Self::ProcessingError => "96",
-            Self::AccountClosed => "14",
+            Self::GenericDecline => "declined",
+            Self::InsufficientFunds
+            | Self::LostCard
+            | Self::StolenCard
+            | Self::CardVelocityExceeded
+            | Self::ExpiredCard
+            | Self::IncorrectCvc
+            | Self::ProcessingError
+            | Self::Fraudulent
+            | Self::AuthenticationFailure
+            | Self::AuthenticationRequired
+            | Self::AccountClosed => self.decline_code(),
+        }
+    }
+
+    /// The sentence for a payment out of a wallet.
+    #[must_use]
+    pub const fn wallet_message(self) -> &'static str {
+        match self {
+            Self::InsufficientFunds => "The wallet does not hold enough for this payment.",
+            Self::AccountClosed => self.message(),
+            Self::GenericDecline
+            | Self::LostCard
+            | Self::StolenCard
+            | Self::CardVelocityExceeded
+            | Self::ExpiredCard
+            | Self::IncorrectCvc
+            | Self::ProcessingError
+            | Self::Fraudulent
+            | Self::AuthenticationFailure
+            | Self::AuthenticationRequired => "The payment was declined by the other side.",
+        }
+    }
+
+    /// The ISO 8583 response code a card network would send; none where no issuer was asked.
+    #[must_use]
+    pub const fn network_code(self) -> Option<&'static str> {
+        match self {
+            Self::GenericDecline | Self::Fraudulent => Some("05"),
+            Self::InsufficientFunds => Some("51"),
+            Self::LostCard => Some("41"),
+            Self::StolenCard => Some("43"),
+            Self::CardVelocityExceeded => Some("65"),
+            Self::ExpiredCard => Some("54"),
+            Self::IncorrectCvc | Self::AuthenticationRequired => Some("57"),
+            Self::ProcessingError => Some("96"),
+            Self::AuthenticationFailure | Self::AccountClosed => None,
         }
     }
 

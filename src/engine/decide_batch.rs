@@ -87,6 +87,8 @@ struct World<'a> {
     policy: &'a Policy,
     now: Timestamp,
     touched: HashMap<PaymentId, Touched>,
+    /// Payments that cannot be read. Nothing is decided about them, and everything about the others.
+    damaged: HashMap<PaymentId, String>,
     /// Payments in the order in which the batch first touched them.
     order: Vec<PaymentId>,
     balances: HashMap<WalletId, i64>,
@@ -106,6 +108,7 @@ pub fn decide_batch(commands: &[&Command], loaded: Loaded, policy: &Policy, now:
         policy,
         now,
         touched,
+        damaged: loaded.damaged,
         order: Vec::new(),
         balances: loaded.balances,
         changed_wallets: HashSet::new(),
@@ -208,6 +211,9 @@ impl World<'_> {
         rule: impl FnOnce(&Context<'_>, &Payment) -> Result<decide::Events, Refusal>,
     ) -> Result<Outcome, EngineError> {
         let events = {
+            if let Some(cause) = self.damaged.get(&id) {
+                return Err(EngineError::Damaged(cause.clone()));
+            }
             let touched = self
                 .touched
                 .get(&id)

@@ -36,6 +36,10 @@ pub enum EngineError {
         /// Whether the command may have been committed all the same.
         maybe_done: bool,
     },
+    /// What is stored about the payment cannot be read, or a rule broke on it. Nothing changed, and trying again will not
+    /// help.
+    #[error("what is stored about this payment cannot be worked with: {0}")]
+    Damaged(String),
     /// The process is stopping. Nothing changed.
     #[error("the server is stopping")]
     Stopping,

@@ -8,6 +8,7 @@
 //! - [`counters`]: what was done since the start.
 //! - [`decide_batch`]: a batch decided in memory, pure.
 //! - [`journal`]: the encoding of what readers follow.
+//! - [`keys`]: forgets old idempotency keys.
 //! - [`open`]: payments with open work, for the worker.
 //! - [`switch`]: pauses and resumes the workers of all processes.
 //! - [`timers`]: turns `due_at` into commands.
@@ -17,6 +18,7 @@ pub mod counters;
 pub mod decide_batch;
 pub mod handle;
 pub mod journal;
+pub mod keys;
 pub mod open;
 pub mod settings;
 pub mod switch;

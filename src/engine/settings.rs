@@ -18,6 +18,8 @@ pub struct EngineSettings {
     pub authorization_ttl_s: u64,
     /// How long the journal is kept behind the slowest reader, in seconds.
     pub journal_retention_s: u64,
+    /// How long an idempotency key is known, in seconds; at least a day.
+    pub idempotency_retention_s: u64,
     /// How many bytes of committed batches, and of payments with open work, are kept in memory for this process's own
     /// readers and workers: half for each.
     pub feed_memory_bytes: usize,
@@ -32,6 +34,7 @@ impl Default for EngineSettings {
             retry_delays_ms: vec![1_000, 5_000, 25_000],
             authorization_ttl_s: 7 * 24 * 3_600,
             journal_retention_s: 24 * 3_600,
+            idempotency_retention_s: 30 * 24 * 3_600,
             feed_memory_bytes: 64 << 20,
         }
     }

@@ -1,7 +1,9 @@
 //! Timers: a payment's `due_at` is the only one. This turns what is due into commands, in the order of its time.
 //!
-//! One instance at a time does it (a lease); the others wait to take over. A timer that fires twice is a no-op.
+//! One instance at a time does it (a lease); the others wait to take over. A timer that fires twice is a no-op. What cannot
+//! be fired is set aside, and holds up none of the others.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 use super::handle::{Engine, EngineError};
 use super::writer::Clock;
 use crate::domain::command::Command;
-use crate::domain::ids::InstanceId;
+use crate::domain::ids::{InstanceId, PaymentId};
 use crate::domain::time::Timestamp;
 use crate::outage::{Outage, Way};
-use crate::store::{Lease, Store, StoreResult};
+use crate::store::{AsideReason, Lease, Store, StoreResult};
 
 /// The name of the lease.
 const LEASE: &str = "timers";
@@ -25,6 +27,8 @@ const LEASE_RENEW_MS: u64 = 3_000;
 const POLL_MAX: Duration = Duration::from_millis(500);
 const POLL_MIN: Duration = Duration::from_millis(5);
 const PAGE: u32 = 512;
+/// How often in a row a payment may be fired without changing. Once can be a race with another instance.
+const IN_VAIN_MAX: u8 = 3;
 
 /// Turns due times into commands.
 pub struct Timers {
@@ -37,6 +41,8 @@ pub struct Timers {
     /// Until when the lease is ours.
     lease_until: Timestamp,
     trouble: Outage,
+    /// The payments fired last, with their versions and how often that changed nothing.
+    fired: HashMap<PaymentId, (u32, u8)>,
 }
 
 impl Timers {
@@ -57,6 +63,7 @@ impl Timers {
             earliest,
             lease_until: Timestamp::default(),
             trouble: Outage::new("the timers"),
+            fired: HashMap::new(),
         }
     }
 
@@ -99,41 +106,83 @@ impl Timers {
                 Lease::Taken { .. } => return Ok(POLL_MAX),
             }
         }
-        let fired = self.fire_due(now).await?;
-        if fired == usize::try_from(PAGE).unwrap_or(usize::MAX) {
-            return Ok(Duration::ZERO);
+        match self.fire_due(now).await? {
+            Fired::All => {}
+            Fired::Page => return Ok(Duration::ZERO),
+            Fired::InVain => return Ok(POLL_MAX),
         }
-        let next = self.store.payment_next_due().await?;
+        // What is still due is set aside, or was not there yet: the next turn sees it.
+        let next = self.store.payment_next_due(now).await?;
         let wait_us = next.map_or(u64::MAX, |due: Timestamp| due.micros_since((self.clock)()));
         Ok(Duration::from_micros(wait_us).clamp(POLL_MIN, POLL_MAX))
     }
 
-    /// Fires one page of what is due by `now`; returns how many.
+    /// Fires one page of what is due by `now`, leaving out what is set aside.
     ///
     /// # Errors
     /// Whatever the store says.
-    pub async fn fire_due(&self, now: Timestamp) -> StoreResult<usize> {
-        let due = self.store.payment_due(now, PAGE).await?;
+    async fn fire_due(&mut self, now: Timestamp) -> StoreResult<Fired> {
+        let aside = self.store.aside();
+        // Room for those set aside, which are the first ones due.
+        let limit = PAGE.saturating_add(u32::try_from(aside.len()).unwrap_or(0));
+        let mut due = self.store.payment_due(now, limit).await?;
+        due.retain(|id| !aside.holds(*id));
+        due.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
         let mut replies = Vec::with_capacity(due.len());
         for id in &due {
             match self.engine.answer(Command::TimerDue(*id)).await {
-                Ok(reply) => replies.push(reply),
-                Err(_) => return Ok(0),
+                Ok(reply) => replies.push((*id, reply)),
+                Err(_) => return Ok(Fired::InVain),
             }
         }
-        for reply in replies {
+        let mut away = false;
+        let mut fired = HashMap::with_capacity(replies.len());
+        for (id, reply) in replies {
             match reply.await {
-                Ok(Err(
-                    error @ (EngineError::Busy | EngineError::Unavailable { .. } | EngineError::Stopping),
-                )) => {
-                    tracing::debug!(error = %error, "a timer waits");
+                Ok(Ok(done)) => self.note_fired(&mut fired, id, done.version),
+                Ok(Err(EngineError::Damaged(cause))) => {
+                    self.store.aside().note_payment(id, AsideReason::Undecidable, &cause);
                 }
                 Ok(Err(error @ EngineError::Refused(_))) => {
-                    tracing::warn!(error = %error, "a timer had no effect")
+                    tracing::warn!(payment.id = %id, error = %error, "a timer had no effect");
+                    self.note_fired(&mut fired, id, 0);
                 }
-                Ok(Ok(_)) | Err(_) => {}
+                Ok(Err(EngineError::Busy | EngineError::Unavailable { .. } | EngineError::Stopping))
+                | Err(_) => away = true,
             }
         }
-        Ok(due.len())
+        self.fired = fired;
+        let full = due.len() == usize::try_from(PAGE).unwrap_or(usize::MAX);
+        Ok(if away {
+            Fired::InVain
+        } else if full {
+            Fired::Page
+        } else {
+            Fired::All
+        })
     }
+
+    /// Remembers that a payment was fired and at which version it is. One that is due again and again without anything
+    /// changing is set aside: its row says that it is due, and its history does not.
+    fn note_fired(&self, fired: &mut HashMap<PaymentId, (u32, u8)>, id: PaymentId, version: u32) {
+        let before = self.fired.get(&id).filter(|(earlier, _)| *earlier == version);
+        let times = before.map_or(0, |(_, times)| times + 1);
+        if times >= IN_VAIN_MAX {
+            let cause = "it is due, and nothing about it is";
+            self.store.aside().note_payment(id, AsideReason::Undecidable, cause);
+        } else {
+            fired.insert(id, (version, times));
+        }
+    }
+}
+
+/// What came of a page of due payments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fired {
+    /// Nothing else is due.
+    All,
+    /// There may be more.
+    Page,
+    /// The line could not be asked.
+    InVain,
 }

@@ -81,10 +81,10 @@ impl Writer {
                     } else {
                         tracing::error!(batch.len = batch.len(), error = %error, "a command could not be committed");
                     }
-                    let maybe_done = matches!(error, StoreError::CommitUnknown { .. });
+                    let told = told(error);
                     for envelope in batch {
                         // A caller that went away does not want to know.
-                        let _ = envelope.reply.send(Err(EngineError::Unavailable { maybe_done }));
+                        let _ = envelope.reply.send(Err(told.clone()));
                     }
                 }
             }
@@ -167,6 +167,7 @@ impl Writer {
 
     async fn complete(&self, seq: u64, decided: DecidedBatch, batch: Vec<Envelope>) {
         if seq > 0 {
+            self.store.aside().take_back(decided.changes.iter().map(|(entry, _)| entry.payment));
             let fresh = |(entry, _): &&(JournalEntry, Arc<Payment>)| entry.first_version == 1;
             self.counters.payments.add(decided.changes.iter().filter(fresh).count());
             let changes = decided.changes;
@@ -206,6 +207,15 @@ fn done(decided: Decided, seq: u64, found: &[Arc<Payment>]) -> Result<Done, Engi
         .or_else(|| found.iter().find(|payment| payment.id() == payment_id).cloned())
         .map(|payment| Done { payment, version, replayed, seq })
         .ok_or(EngineError::Unavailable { maybe_done: true })
+}
+
+/// What callers are told when nothing came of a batch that cannot be cut any further.
+fn told(error: StoreError) -> EngineError {
+    match error {
+        StoreError::Refused(cause) | StoreError::Damaged(cause) => EngineError::Damaged(cause),
+        StoreError::CommitUnknown { .. } => EngineError::Unavailable { maybe_done: true },
+        StoreError::Unavailable(_) => EngineError::Unavailable { maybe_done: false },
+    }
 }
 
 async fn pause(ms: u64) {

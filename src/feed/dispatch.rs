@@ -108,6 +108,7 @@ impl Dispatch {
             let messages: Vec<WorkMessage> = page
                 .iter()
                 .filter(|open| open.lane() == self.lane && open.seq <= upto)
+                .filter(|open| !self.store.aside().holds(open.payment.id()))
                 .flat_map(|open| self.messages(&open.payment, &wanted))
                 .collect();
             count += messages.len();
@@ -249,7 +250,13 @@ impl Reader for Dispatch {
             .flat_map(|entry| entry.work.iter().map(|key| self.message(*key)))
             .collect();
         self.publish(&messages).await?;
-        self.position = batches.last().map_or(self.position, |batch| batch.seq);
+        let before = self.position;
+        self.position = batches.last().map_or(before, |batch| batch.seq);
+        let whole = (before + 1..).zip(batches).all(|(seq, batch)| batch.seq == seq);
+        if !whole {
+            // A row of the journal could not be read; what it opened stands with the payments.
+            self.redrive(self.position, |_| true).await.inspect_err(|_| self.position = before)?;
+        }
         Ok(())
     }
 

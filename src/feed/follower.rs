@@ -16,7 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::journal;
 use crate::engine::writer::Clock;
 use crate::outage::{Outage, Way};
-use crate::store::{JournalRecord, Lease, Store, StoreError};
+use crate::store::{AsideReason, JournalRecord, Lease, Store, StoreError, Subject};
 
 const LEASE_TTL: Duration = Duration::from_secs(6);
 const LEASE_RENEW: Duration = Duration::from_secs(2);
@@ -228,13 +228,37 @@ impl Follower {
             seq += 1;
         }
         if batches.is_empty() && self.ring.head() > read {
-            for record in self.store.journal_read(read, JOURNAL_ROWS_MAX).await? {
-                let batch = read_batch(record)?;
-                self.ring.overtaken(&batch);
-                batches.push(Arc::new(batch));
-            }
+            batches = self.next_stored(read).await?;
         }
         Ok(batches)
+    }
+
+    /// The same from the store. A row that cannot be read is set aside and left out: every reader sees the gap, and makes good
+    /// what it can from the payments themselves.
+    async fn next_stored(&self, read: u64) -> Result<Vec<Arc<Batch>>, ReaderError> {
+        let (mut batches, mut after) = (Vec::new(), read);
+        loop {
+            let records = self.store.journal_read(after, JOURNAL_ROWS_MAX).await?;
+            let Some(last) = records.last() else { return Ok(batches) };
+            after = last.seq;
+            for record in records {
+                let seq = record.seq;
+                match read_batch(record) {
+                    Ok(batch) => {
+                        self.ring.overtaken(&batch);
+                        batches.push(Arc::new(batch));
+                    }
+                    Err(error) => {
+                        let row = Subject::Row(format!("journal row {seq}"));
+                        let cause = format!("{error}. Search may miss what it changed: run paystorm reindex");
+                        self.store.aside().note(row, AsideReason::Unreadable, &cause);
+                    }
+                }
+            }
+            if !batches.is_empty() {
+                return Ok(batches);
+            }
+        }
     }
 }
 

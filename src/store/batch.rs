@@ -54,6 +54,8 @@ impl IdempotencyRecord {
 pub struct Loaded {
     /// The payments found.
     pub payments: HashMap<PaymentId, Payment>,
+    /// Payments that are there and cannot be read, with the cause.
+    pub damaged: HashMap<PaymentId, String>,
     /// Balances in minor units; absent means zero and no row yet.
     pub balances: HashMap<WalletId, i64>,
     /// Keys found, by key and owner.

@@ -118,8 +118,10 @@ macro_rules! implement_store {
                 .await
             }
             async fn payment_get(&self, ids: &[PaymentId]) -> StoreResult<Vec<Payment>> {
-                watched(&self.outage, Way::Read, async { payment_get(&mut *self.reader().await?, ids).await })
-                    .await
+                watched(&self.outage, Way::Read, async {
+                    Ok(self.aside.sort_out(payment_get(&mut *self.reader().await?, ids).await?))
+                })
+                .await
             }
             async fn payment_list(
                 &self,
@@ -127,13 +129,13 @@ macro_rules! implement_store {
                 filter: &PaymentFilter,
             ) -> StoreResult<Vec<Payment>> {
                 watched(&self.outage, Way::Read, async {
-                    payment_list(&mut *self.reader().await?, owner, filter).await
+                    Ok(self.aside.sort_out(payment_list(&mut *self.reader().await?, owner, filter).await?))
                 })
                 .await
             }
             async fn payment_scan(&self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<Payment>> {
                 watched(&self.outage, Way::Read, async {
-                    payment_scan(&mut *self.reader().await?, after, limit).await
+                    Ok(self.aside.sort_out(payment_scan(&mut *self.reader().await?, after, limit).await?))
                 })
                 .await
             }
@@ -143,9 +145,47 @@ macro_rules! implement_store {
                 })
                 .await
             }
-            async fn payment_next_due(&self) -> StoreResult<Option<Timestamp>> {
-                watched(&self.outage, Way::Read, async { payment_next_due(&mut *self.reader().await?).await })
-                    .await
+            async fn payment_next_due(&self, after: Timestamp) -> StoreResult<Option<Timestamp>> {
+                watched(&self.outage, Way::Read, async {
+                    payment_next_due(&mut *self.reader().await?, after).await
+                })
+                .await
+            }
+            async fn idempotency_get(
+                &self,
+                key: &[u8; 32],
+                owner: AccountId,
+            ) -> StoreResult<Option<IdempotencyRecord>> {
+                watched(&self.outage, Way::Read, async {
+                    idempotency_get(&mut *self.reader().await?, key, owner).await
+                })
+                .await
+            }
+            async fn idempotency_prune(
+                &self,
+                after: &[u8],
+                before: Timestamp,
+                limit: u32,
+            ) -> StoreResult<Pruned> {
+                watched(&self.outage, Way::Write, async {
+                    idempotency_prune(&mut *self.writer().await?, after, before, limit).await
+                })
+                .await
+            }
+            fn aside(&self) -> &$crate::store::SetAside {
+                &self.aside
+            }
+            async fn aside_list(&self, limit: u32) -> StoreResult<Vec<AsideRecord>> {
+                watched(&self.outage, Way::Read, async {
+                    aside_list(&mut *self.reader().await?, limit).await
+                })
+                .await
+            }
+            async fn aside_save(&self, changes: &AsideChanges) -> StoreResult<()> {
+                watched(&self.outage, Way::Write, async {
+                    aside_save(&mut *self.writer().await?, changes).await
+                })
+                .await
             }
             async fn work_open(
                 &self,
@@ -153,7 +193,7 @@ macro_rules! implement_store {
                 limit: u32,
             ) -> StoreResult<Vec<OpenWork>> {
                 watched(&self.outage, Way::Read, async {
-                    work_open(&mut *self.reader().await?, after, limit).await
+                    Ok(self.aside.sort_out(work_open(&mut *self.reader().await?, after, limit).await?))
                 })
                 .await
             }
@@ -163,7 +203,7 @@ macro_rules! implement_store {
             }
             async fn payment_parked(&self, owner: AccountId, limit: u32) -> StoreResult<Vec<Payment>> {
                 watched(&self.outage, Way::Read, async {
-                    payment_parked(&mut *self.reader().await?, owner, limit).await
+                    Ok(self.aside.sort_out(payment_parked(&mut *self.reader().await?, owner, limit).await?))
                 })
                 .await
             }
@@ -422,7 +462,15 @@ macro_rules! implement_store {
                 .await
             }
             async fn migrate(&self) -> StoreResult<Vec<String>> {
-                self.run_migrations().await
+                let applied = self.run_migrations().await?;
+                let mended = due_mend(&mut *self.writer().await?).await?;
+                if mended > 0 {
+                    tracing::info!(
+                        payments = mended,
+                        "parked captures were given the deadline that they lacked"
+                    );
+                }
+                Ok(applied)
             }
             async fn durability(&self) -> StoreResult<$crate::store::Durability> {
                 self.read_durability().await

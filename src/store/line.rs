@@ -36,18 +36,19 @@ macro_rules! keyed_queries {
             Ok(unsigned(seq))
         }
 
-        pub(super) async fn payment_get(conn: &mut $Conn, ids: &[PaymentId]) -> StoreResult<Vec<Payment>> {
+        pub(super) async fn payment_get(
+            conn: &mut $Conn,
+            ids: &[PaymentId],
+        ) -> StoreResult<rows::Found<Payment>> {
             use schema::payment::dsl;
-            let mut payments = Vec::with_capacity(ids.len());
+            let mut payments = rows::Found::default();
             for chunk in ids.chunks(KeyIn::<()>::MAX) {
                 let found: Vec<rows::PaymentRow> = dsl::payment
                     .filter(KeyIn::new(dsl::id, chunk.iter().map(|id| id.as_bytes().to_vec())))
                     .select(rows::PaymentRow::as_select())
                     .load(conn)
                     .await?;
-                for row in &found {
-                    payments.push(row.decode()?);
-                }
+                found.iter().for_each(|row| payments.push(row, std::convert::identity));
             }
             Ok(payments)
         }
@@ -76,7 +77,13 @@ macro_rules! line_queries {
         pub(super) async fn load(conn: &mut $Conn, keys: &BatchKeys) -> StoreResult<Loaded> {
             let mut loaded = Loaded::default();
             let mut wallets = keys.wallets.clone();
-            for payment in payment_get(conn, &keys.payments).await? {
+            let found = payment_get(conn, &keys.payments).await?;
+            for (subject, cause) in found.damaged {
+                if let $crate::store::aside::Subject::Payment(id) = subject {
+                    loaded.damaged.insert(id, cause);
+                }
+            }
+            for payment in found.rows {
                 wallets.push(payment.submission().own_wallet());
                 wallets.extend(payment.submission().payee_wallet());
                 loaded.payments.insert(payment.id(), payment);

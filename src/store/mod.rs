@@ -3,6 +3,7 @@
 //! Adapters are `sqlite.rs` and `mysql.rs`; only `app` names them. Depends on the domain alone. The contract that both
 //! adapters meet is one test suite in `tests/it/store.rs`.
 
+pub mod aside;
 mod at_once;
 mod batch;
 mod error;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use aside::{AsideChanges, AsideReason, AsideRecord, SetAside, Subject};
 pub use batch::{
     BatchKeys, BatchWrite, IdempotencyRecord, JournalRecord, Loaded, MovementWrite, OpenWorkPlace,
     PaymentWrite, ReceiptRecord, RefundRecord,
@@ -32,7 +34,7 @@ pub use error::StoreError;
 pub use records::{
     Account, AccountHead, ApiKey, AuditPayment, DetailRecord, Durability, ImportRecord, ImportRow,
     ImportState, Lease, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter,
-    PaymentHead, RequestFilter, RequestRecord, RowFault, Session, TableCounts, WalletRecord,
+    PaymentHead, Pruned, RequestFilter, RequestRecord, RowFault, Session, TableCounts, WalletRecord,
 };
 pub use schema_state::SchemaState;
 pub use settings::{Access, StoreKind, StoreSettings};
@@ -117,8 +119,21 @@ pub trait Store: Send + Sync + 'static {
 
     // ---- payments ----
 
-    /// The payments with these ids, in no particular order; unknown ones are left out.
+    /// The payments with these ids, in no particular order; unknown ones are left out, and those that cannot be read are
+    /// set aside. The same holds for every list of payments.
     async fn payment_get(&self, ids: &[PaymentId]) -> StoreResult<Vec<Payment>>;
+
+    /// One payment.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] also where it is there and cannot be read: that is not the same as there being none.
+    async fn payment_one(&self, id: PaymentId) -> StoreResult<Option<Payment>> {
+        let found = self.payment_get(&[id]).await?.into_iter().next();
+        match self.aside().unreadable(id) {
+            Some(cause) if found.is_none() => Err(StoreError::Damaged(cause)),
+            Some(_) | None => Ok(found),
+        }
+    }
 
     /// A page of an owner's payments by id, newest first unless the filter says otherwise.
     async fn payment_list(&self, owner: AccountId, filter: &PaymentFilter) -> StoreResult<Vec<Payment>>;
@@ -129,8 +144,8 @@ pub trait Store: Send + Sync + 'static {
     /// Payments whose `due_at` is at or before `now`, earliest first.
     async fn payment_due(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<PaymentId>>;
 
-    /// The earliest `due_at` of all payments.
-    async fn payment_next_due(&self) -> StoreResult<Option<Timestamp>>;
+    /// The earliest `due_at` after that time.
+    async fn payment_next_due(&self, after: Timestamp) -> StoreResult<Option<Timestamp>>;
 
     /// Payments with work that belongs in the queue, by the place in the line at which it was opened, after `after`.
     async fn work_open(&self, after: (u64, Option<PaymentId>), limit: u32) -> StoreResult<Vec<OpenWork>>;
@@ -140,6 +155,25 @@ pub trait Store: Send + Sync + 'static {
 
     /// Payments of an owner with a parked operation, newest first.
     async fn payment_parked(&self, owner: AccountId, limit: u32) -> StoreResult<Vec<Payment>>;
+
+    /// What is set aside, as this process knows it.
+    fn aside(&self) -> &SetAside;
+
+    /// What any instance has set aside, the latest first.
+    async fn aside_list(&self, limit: u32) -> StoreResult<Vec<AsideRecord>>;
+
+    /// Writes what [`SetAside::changes`] says has changed.
+    async fn aside_save(&self, changes: &AsideChanges) -> StoreResult<()>;
+
+    /// What is remembered of this key of that owner.
+    async fn idempotency_get(
+        &self,
+        key: &[u8; 32],
+        owner: AccountId,
+    ) -> StoreResult<Option<IdempotencyRecord>>;
+
+    /// Looks at idempotency keys after `after`, in their order, at most `limit`, and deletes those written before `before`.
+    async fn idempotency_prune(&self, after: &[u8], before: Timestamp, limit: u32) -> StoreResult<Pruned>;
 
     /// Where a refund is told.
     async fn refund_get(&self, id: RefundId) -> StoreResult<Option<RefundRecord>>;

@@ -49,6 +49,7 @@ pub struct MySqlStore {
     line: Arc<Mutex<Line>>,
     pool: Pool<Conn>,
     outage: Outage,
+    aside: super::SetAside,
 }
 
 /// The connection of the ordered line. None: lost, to be opened again at the next batch.
@@ -121,7 +122,7 @@ impl MySqlStore {
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let line = Arc::new(Mutex::new(Line { conn: None, used_at: Instant::now() }));
         tokio::spawn(keep_alive(Arc::downgrade(&line)));
-        Ok(Self { url, line, pool, outage: Outage::new("the store") })
+        Ok(Self { url, line, pool, outage: Outage::new("the store"), aside: super::SetAside::default() })
     }
 
     async fn reader(&self) -> StoreResult<Object<Conn>> {

@@ -353,6 +353,15 @@ pub struct PaymentHead {
     pub version: u32,
 }
 
+/// What came of deleting a page of old idempotency keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pruned {
+    /// The last key looked at, with its owner; `None` after the last one there is.
+    pub next: Option<Vec<u8>>,
+    /// How many rows were deleted.
+    pub deleted: u64,
+}
+
 /// An account, for the auditor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountHead {

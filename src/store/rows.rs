@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 
+use super::aside::{ASIDE_MAX, AsideReason, AsideRecord, Subject};
 use super::batch::{
     IdempotencyRecord, JournalRecord, MovementWrite, PaymentWrite, ReceiptRecord, RefundRecord,
 };
@@ -102,6 +103,13 @@ pub(super) static INSTALLATION_UPSERT: Statement = Statement {
     columns: 2,
     mysql_tail: " ON DUPLICATE KEY UPDATE value=VALUES(value)",
     sqlite_tail: " ON CONFLICT(name) DO UPDATE SET value=excluded.value",
+};
+
+pub(super) static SET_ASIDE_UPSERT: Statement = Statement {
+    head: "INSERT INTO set_aside (subject,reason,cause,first_at,last_at) VALUES ",
+    columns: 5,
+    mysql_tail: " ON DUPLICATE KEY UPDATE reason=VALUES(reason),cause=VALUES(cause),last_at=VALUES(last_at)",
+    sqlite_tail: " ON CONFLICT(subject) DO UPDATE SET reason=excluded.reason,cause=excluded.cause,last_at=excluded.last_at",
 };
 
 pub(super) static REQUEST_INSERT: Statement = Statement {
@@ -225,6 +233,7 @@ pub(super) fn push_idempotency(cells: &mut Vec<Cell>, record: &IdempotencyRecord
 #[derive(Queryable, Selectable, Debug)]
 #[diesel(table_name = schema::payment)]
 pub(super) struct PaymentRow {
+    pub id: Vec<u8>,
     pub submission: Vec<u8>,
     pub history: Vec<u8>,
 }
@@ -234,9 +243,80 @@ impl PaymentRow {
         let submission: Submission = decode(&self.submission, "submission")?;
         let history: Vec<Recorded> = decode(&self.history, "history")?;
         let id = submission.id;
+        if id.as_bytes().as_slice() != self.id {
+            return Err(StoreError::Damaged(format!("payment {id} stands under the id of another")));
+        }
         Payment::fold(Arc::new(submission), &history)
             .map_err(|error| StoreError::Damaged(format!("payment {id}: {error}")))
     }
+}
+
+/// What was read, and what of it could not be: one row never hides the others.
+#[derive(Debug)]
+pub(super) struct Found<T> {
+    pub rows: Vec<T>,
+    /// At most [`ASIDE_MAX`].
+    pub damaged: Vec<(Subject, String)>,
+}
+
+impl<T> Default for Found<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), damaged: Vec::new() }
+    }
+}
+
+impl<T> Found<T> {
+    /// Adds what `made` makes of this row, if it can be read.
+    pub(super) fn push(&mut self, row: &PaymentRow, made: impl FnOnce(Payment) -> T) {
+        match row.decode() {
+            Ok(payment) => self.rows.push(made(payment)),
+            Err(error) => self.damage(row.subject(), error.to_string()),
+        }
+    }
+
+    pub(super) fn damage(&mut self, subject: Subject, cause: String) {
+        if self.damaged.len() < ASIDE_MAX {
+            self.damaged.push((subject, cause));
+        }
+    }
+}
+
+impl PaymentRow {
+    fn subject(&self) -> Subject {
+        PaymentId::from_slice(&self.id).map_or_else(|| Subject::row("payment", &self.id), Subject::Payment)
+    }
+}
+
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::set_aside)]
+pub(super) struct SetAsideRow {
+    subject: String,
+    reason: i16,
+    cause: String,
+    first_at: i64,
+    last_at: i64,
+}
+
+impl SetAsideRow {
+    pub(super) fn decode(self) -> AsideRecord {
+        AsideRecord {
+            subject: Subject::from_key(&self.subject),
+            reason: AsideReason::from_code(self.reason),
+            cause: self.cause,
+            first_at: Timestamp::from_micros(self.first_at),
+            last_at: Timestamp::from_micros(self.last_at),
+        }
+    }
+}
+
+pub(super) fn push_aside(cells: &mut Vec<Cell>, record: &AsideRecord) {
+    cells.extend([
+        Cell::Text(record.subject.to_key()),
+        Cell::Small(record.reason.to_code()),
+        Cell::Text(record.cause.clone()),
+        Cell::Big(record.first_at.micros()),
+        Cell::Big(record.last_at.micros()),
+    ]);
 }
 
 /// Every column, for the auditor and for open work.

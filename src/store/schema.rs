@@ -172,4 +172,14 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    set_aside (subject) {
+        subject -> Text,
+        reason -> SmallInt,
+        cause -> Text,
+        first_at -> BigInt,
+        last_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(account, api_key);

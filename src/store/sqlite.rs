@@ -55,6 +55,7 @@ pub struct SqliteStore {
     place: Place,
     readers: Arc<ReadPool>,
     outage: Outage,
+    aside: super::SetAside,
 }
 
 /// A consistent view for the auditor.
@@ -143,7 +144,8 @@ impl SqliteStore {
             runtime: Handle::current(),
         };
         let outage = Outage::new("the store").with_advice(trouble::advice(path));
-        Ok(Self { url, writer: Mutex::new(conn), place, readers: Arc::new(readers), outage })
+        let aside = super::SetAside::default();
+        Ok(Self { url, writer: Mutex::new(conn), place, readers: Arc::new(readers), outage, aside })
     }
 
     async fn reader(&self) -> StoreResult<Reader> {

@@ -219,6 +219,14 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorType::ApiError, "internal_error", message)
     }
 
+    /// What is stored cannot be worked with; the log and the System page know what and why.
+    fn damaged(cause: &str) -> Self {
+        tracing::error!(error.cause = cause, "request failed: stored data is damaged");
+        let message = "What is stored about this cannot be read, or the store refused it. Nothing was changed, and trying \
+                       again will not help. The server's log says why, and the System page what is set aside.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorType::ApiError, "internal_error", message)
+    }
+
     /// Bounds reached: try again in a moment.
     #[must_use]
     pub fn busy(message: impl Into<Cow<'static, str>>) -> Self {
@@ -339,6 +347,7 @@ impl From<EngineError> for ApiError {
             EngineError::Unavailable { maybe_done: true } => Self::unavailable(
                 "The store went away before it answered: this may or may not have been done. Try again with the same idempotency key.",
             ),
+            EngineError::Damaged(cause) => Self::damaged(&cause),
             EngineError::Stopping => {
                 Self::unavailable("The server is stopping. Nothing was changed; try again in a moment.")
             }
@@ -354,7 +363,8 @@ impl From<StoreError> for ApiError {
                 tracing::debug!(error.cause = cause, "request failed: store not available");
                 Self::unavailable("The store is not available. Try again in a moment.")
             }
-            StoreError::Refused(cause) | StoreError::Damaged(cause) => {
+            StoreError::Damaged(cause) => Self::damaged(&cause),
+            StoreError::Refused(cause) => {
                 tracing::error!(error.cause = cause, "request failed: store refused");
                 Self::internal()
             }

@@ -25,6 +25,7 @@ pub mod outcome;
 pub mod pages;
 pub mod params;
 pub mod payees;
+pub mod replays;
 pub mod requests;
 pub mod routes;
 pub mod security;

@@ -154,7 +154,7 @@ async fn wait(
 }
 
 async fn read(state: &WebState, id: PaymentId) -> Result<Arc<Payment>, ApiError> {
-    let found = state.store.payment_get(&[id]).await?.into_iter().next();
+    let found = state.store.payment_one(id).await?;
     // It was committed: only a store that lost it could not have it.
     found.map(Arc::new).ok_or_else(ApiError::internal)
 }

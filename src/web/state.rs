@@ -173,7 +173,7 @@ impl WebState {
         resource: &str,
         shown: &str,
     ) -> Result<crate::domain::payment::Payment, ApiError> {
-        let found = self.store.payment_get(&[id]).await?.into_iter().next();
+        let found = self.store.payment_one(id).await?;
         found.filter(|payment| payment.owner() == owner).ok_or_else(|| ApiError::not_found(resource, shown))
     }
 }

@@ -21,6 +21,12 @@ impl PaymentLookup {
         Self { store, recent }
     }
 
+    /// The store behind it.
+    #[must_use]
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
     /// The payments that this work is about; unknown ones are left out. What memory has is only good where it has this
     /// very attempt in the queue: another process may have gone further, and then the store is asked.
     ///

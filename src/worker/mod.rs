@@ -26,6 +26,7 @@ use crate::engine::writer::Clock;
 use crate::engine::{Engine, EngineError};
 use crate::outage::{Outage, Way};
 use crate::simulator::{Question, Simulator};
+use crate::store::{AsideReason, Store};
 
 /// Shorter waits than this are not worth a hint to the browser.
 const HINT_FROM_US: u64 = 20_000;
@@ -41,6 +42,7 @@ pub trait ProgressListener: Send + Sync + 'static {
 /// The worker's parts.
 pub struct Worker {
     broker: Arc<dyn Broker>,
+    store: Arc<dyn Store>,
     lookup: PaymentLookup,
     engine: Engine,
     simulator: Simulator,
@@ -70,8 +72,9 @@ impl Worker {
         clock: Clock,
         settings: WorkerSettings,
     ) -> Self {
+        let store = lookup.store();
         let (in_flight, trouble) = (Arc::default(), Outage::new("a worker"));
-        Self { broker, lookup, engine, simulator, progress, clock, in_flight, settings, trouble }
+        Self { broker, store, lookup, engine, simulator, progress, clock, in_flight, settings, trouble }
     }
 
     /// Works until cancelled or the broker is closed; then waits for the answers that are already with the engine. What
@@ -138,8 +141,12 @@ impl Worker {
         let mut ready = Vec::new();
         for delivery in deliveries {
             let Some(payment) = payments.get(&delivery.message.key.payment) else {
-                // A store that lost a payment is for `verify` to report; the message can do no more.
-                tracing::error!(payment.id = %delivery.message.key.payment, "work for a payment that does not exist");
+                let id = delivery.message.key.payment;
+                // What cannot be read was set aside by being looked for; the store knows of its work for when it is well again.
+                if self.store.aside().unreadable(id).is_none() {
+                    // A store that lost a payment is for `verify` to report; the message can do no more.
+                    tracing::error!(payment.id = %id, "work for a payment that does not exist");
+                }
                 delivery.ack();
                 continue;
             };
@@ -189,9 +196,16 @@ impl Worker {
             }
         }
         let in_flight = Arc::clone(&self.in_flight);
+        let store = Arc::clone(&self.store);
         tracker.spawn(async move {
             for (reply, delivery) in handed {
                 match reply.await {
+                    Ok(Err(EngineError::Damaged(cause))) => {
+                        // Again and again it would be the same: this one is set aside, and the others go on.
+                        let id = delivery.message.key.payment;
+                        store.aside().note_payment(id, AsideReason::Undecidable, &cause);
+                        delivery.ack();
+                    }
                     Ok(Ok(_) | Err(EngineError::Refused(_))) => delivery.ack(),
                     Ok(Err(EngineError::Busy | EngineError::Unavailable { .. } | EngineError::Stopping))
                     | Err(_) => {

@@ -2,12 +2,12 @@
 
 import { catchUp } from "./catchup.js";
 import { count, grouped } from "./format.js";
-import { createRow, findRow, hintProcessing, updateRow } from "./row.js";
+import { createRow, findRow, hintProcessing, place, updateRow } from "./row.js";
 
 const NEW_PER_SECOND = 10;
 const SUMMARY_EVERY_MS = 5_000;
 
-const madeAt = (node) => Number(node.querySelector(".row-time").dataset.ms);
+const placeOf = (node) => place(node.dataset.paymentId);
 
 export class Feed {
   #root;
@@ -17,6 +17,7 @@ export class Feed {
   #pending = [];
   #pendingIds = new Set();
   #missed = 0;
+  #leftOut = 0;
   #hovered = false;
   #shown = [];
   #seen = [];
@@ -52,6 +53,7 @@ export class Feed {
     if (frame.skipped > 0) this.#catchUp();
     const skipped = frame.skipped_payments ?? 0;
     this.#missed += this.frozen ? skipped : 0;
+    this.#leaveOut(skipped);
     const fresh = frame.rows.filter((row) => this.add(row)).length;
     this.#seen.push({ at: performance.now(), n: fresh + skipped, skipped });
   }
@@ -71,13 +73,14 @@ export class Feed {
     }
     // Below the oldest there may be others that were never shown here: what is older than all belongs to the lists.
     const oldest = this.#list.lastElementChild;
-    if (oldest && row.created_ms < madeAt(oldest)) return false;
+    if (oldest && place(row.id) < placeOf(oldest)) return false;
     this.#summary.fresh += 1;
     this.#pending.push(row);
     this.#pendingIds.add(row.id);
     if (this.#pending.length > this.#limit) {
       this.#pendingIds.delete(this.#pending.shift().id);
       this.#missed += 1;
+      this.#leaveOut(1);
     }
     this.#drain();
     return true;
@@ -112,12 +115,26 @@ export class Feed {
     const node = createRow(row);
     node.classList.add("fresh");
     // Newest first, also when something was missed and is read again later.
-    const older = [...this.#list.children].find((other) => madeAt(other) <= row.created_ms);
+    const older = [...this.#list.children].find((other) => placeOf(other) < place(row.id));
     this.#list.insertBefore(node, older ?? null);
     this.#shown.push(performance.now());
-    while (this.#list.childElementCount > this.#limit) this.#list.lastElementChild.remove();
+    while (this.#list.childElementCount > this.#limit) {
+      this.#list.lastElementChild.remove();
+      const more = this.#root.querySelector("[data-feed-more]");
+      if (more) more.hidden = false;
+    }
     const empty = this.#root.querySelector("[data-feed-empty]");
     if (empty) empty.hidden = true;
+  }
+
+  // Payments that will never be rows here: said below the list, where the way to them is.
+  #leaveOut(payments) {
+    if (payments === 0) return;
+    this.#leftOut += payments;
+    const more = this.#root.querySelector("[data-feed-more]");
+    if (!more) return;
+    more.hidden = false;
+    more.querySelector("[data-feed-left-out]").textContent = `${grouped(this.#leftOut)} more were made since this page was opened.`;
   }
 
   #showAll(byKeyboard) {

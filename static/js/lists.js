@@ -3,7 +3,7 @@
 import { catchUp } from "./catchup.js";
 import { grouped } from "./format.js";
 import { refreshLive } from "./live.js";
-import { findRow, hintProcessing, updateRow } from "./row.js";
+import { findRow, hintProcessing, place, updateRow } from "./row.js";
 
 // New payments that are counted one by one.
 const KNOWN_MAX = 1_000;
@@ -60,8 +60,8 @@ function word(again) {
       known.clear();
       missed = 0;
     }
-    const newest = Number(list?.querySelector(".row-time")?.dataset.ms ?? 0);
-    for (const row of frame.rows) if (row.created_ms > newest && known.size < KNOWN_MAX) known.add(row.id);
+    const newest = place(list?.querySelector("[data-payment-id]")?.dataset.paymentId ?? "_");
+    for (const row of frame.rows) if (place(row.id) > newest && known.size < KNOWN_MAX) known.add(row.id);
     missed += frame.skipped_payments ?? 0;
     if (known.size === 0) return;
     pill.textContent = missed > 0 || known.size === KNOWN_MAX ? "Show the newest" : `Show ${grouped(known.size)} new`;

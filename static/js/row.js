@@ -92,6 +92,12 @@ export function hintProcessing(node) {
   node.dataset.status = "processing";
 }
 
+// Where a payment stands among others: ids are in the order in which payments were made, also within a millisecond. The prefix
+// only says the kind.
+export function place(id) {
+  return id.slice(id.indexOf("_") + 1);
+}
+
 export function findRow(scope, id) {
   return scope.querySelector(`[data-payment-id="${CSS.escape(id)}"]`);
 }

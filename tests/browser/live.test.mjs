@@ -254,3 +254,33 @@ test("a network that drops comes back to the right state", { timeout: 240_000 },
     assert.equal(ada.seen.navigations, navigations, "without a reload");
   });
 });
+
+// Two hundred payments of one moment: they share their milliseconds, and only their ids say which is the newest.
+test("a burst stands newest first, and what the feed leaves out is said", { timeout: 120_000 }, async () => {
+  await onServer({}, async (server, browser) => {
+    const { page } = await person(browser, server.origin, "Ada");
+    await page.goto(server.origin);
+    await page.locator(LIVE).waitFor();
+    const made = await page.evaluate(async () => {
+      const socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws`);
+      await new Promise((resolve) => socket.addEventListener("open", resolve));
+      const payments = Array.from({ length: 200 }, (_, n) => ({ kind: "charge", amount: 100 + n, currency: "eur", payment_method: "pm_card_visa" }));
+      const answer = new Promise((resolve) => socket.addEventListener("message", ({ data }) => JSON.parse(data).results && resolve(JSON.parse(data))));
+      socket.send(JSON.stringify({ type: "payment.submit_batch", id: 1, payments }));
+      const { results } = await answer;
+      socket.close();
+      return results.map((result) => result.payment.id);
+    });
+    const newestFirst = made.toSorted().reverse();
+    const more = page.locator("[data-feed-more]");
+    await more.getByText("more were made since this page was opened.").waitFor();
+    await page.reload();
+    await page.locator(LIVE).waitFor();
+    await more.getByText("Only the newest are listed here.").waitFor();
+    // Long enough for everything that was read again to slide in.
+    await page.waitForTimeout(4_000);
+    const shown = await page.locator("[data-feed-rows] > li").evaluateAll((rows) => rows.map((row) => row.dataset.paymentId));
+    assert.deepEqual(shown, newestFirst.slice(0, shown.length));
+    assert.equal(await more.getByRole("link", { name: "See all payments" }).getAttribute("href"), "/payments");
+  });
+});

@@ -23,7 +23,7 @@ const TABLES: [&str; 9] =
     ["payment", "refund", "receipt", "movement", "wallet", "journal", "idempotency", "reader", "account"];
 
 /// Runs SQL beside the store, as somebody with a console would.
-async fn sql(test: &TestStore, statements: &str) {
+pub async fn sql(test: &TestStore, statements: &str) {
     match test.settings.kind {
         StoreKind::Embedded => {
             let path = test.dir.path().join("paystorm.sqlite3");

@@ -10,6 +10,7 @@
 mod account;
 mod api;
 mod arrows;
+mod aside;
 mod bad_input;
 mod binary;
 mod broken_upload;
@@ -39,6 +40,7 @@ mod pause;
 mod payment_pages;
 mod redrive;
 mod reindex;
+mod replays;
 mod requests;
 mod search;
 mod server;

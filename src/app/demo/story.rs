@@ -109,7 +109,7 @@ impl Story {
                 Err(EngineError::Busy | EngineError::Unavailable { .. }) => {
                     tokio::time::sleep(TROUBLE_PAUSE).await;
                 }
-                Err(error @ (EngineError::Refused(_) | EngineError::Stopping)) => {
+                Err(error @ (EngineError::Refused(_) | EngineError::Damaged(_) | EngineError::Stopping)) => {
                     return Err(error.to_string());
                 }
             }

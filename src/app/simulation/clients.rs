@@ -108,7 +108,10 @@ impl Book {
                 key.into_iter().for_each(|keyed| keyed.answers.push(payment));
             }
             Err(
-                EngineError::Refused(_) | EngineError::Busy | EngineError::Unavailable { maybe_done: false },
+                EngineError::Refused(_)
+                | EngineError::Busy
+                | EngineError::Damaged(_)
+                | EngineError::Unavailable { maybe_done: false },
             ) => {
                 if let Command::Submit(submit) = command {
                     self.denied.push(submit.submission.id);

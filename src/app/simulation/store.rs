@@ -16,10 +16,11 @@ use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 use crate::store::{
-    Account, AccountHead, ApiKey, AuditPayment, BatchKeys, BatchWrite, DecideBatch, DetailRecord, Durability,
-    IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease, Loaded, MovementRecord, NewAccount,
-    NewApiKey, NewSession, OpenWork, PaymentFilter, ReceiptRecord, RefundRecord, RequestFilter,
-    RequestRecord, SchemaState, Session, Snapshot, Store, StoreError, StoreResult, TableCounts, WalletRecord,
+    Account, AccountHead, ApiKey, AsideChanges, AsideRecord, AuditPayment, BatchKeys, BatchWrite,
+    DecideBatch, DetailRecord, Durability, IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease,
+    Loaded, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, Pruned,
+    ReceiptRecord, RefundRecord, RequestFilter, RequestRecord, SchemaState, Session, SetAside, Snapshot,
+    Store, StoreError, StoreResult, TableCounts, WalletRecord,
 };
 
 /// What is on the disk.
@@ -127,11 +128,12 @@ pub struct SimStore {
     chance: Chance,
     sabotage: Sabotage,
     line: tokio::sync::Mutex<()>,
+    aside: SetAside,
 }
 
 impl SimStore {
     pub fn new(data: Arc<Mutex<Data>>, chance: Chance, sabotage: Sabotage) -> Self {
-        Self { data, chance, sabotage, line: tokio::sync::Mutex::new(()) }
+        Self { data, chance, sabotage, line: tokio::sync::Mutex::new(()), aside: SetAside::default() }
     }
 
     /// Time passes, and perhaps the store is away.
@@ -337,8 +339,44 @@ impl Store for SimStore {
         .await
     }
 
-    async fn payment_next_due(&self) -> StoreResult<Option<Timestamp>> {
-        self.read(|data| data.payments.values().filter_map(|(payment, _)| payment.due_at()).min()).await
+    async fn payment_next_due(&self, after: Timestamp) -> StoreResult<Option<Timestamp>> {
+        let due = |(payment, _): &(Payment, Option<u64>)| payment.due_at().filter(|due_at| *due_at > after);
+        self.read(|data| data.payments.values().filter_map(due).min()).await
+    }
+
+    async fn idempotency_get(
+        &self,
+        key: &[u8; 32],
+        owner: AccountId,
+    ) -> StoreResult<Option<IdempotencyRecord>> {
+        self.read(|data| data.idempotency.get(&(*key, owner)).copied()).await
+    }
+
+    async fn idempotency_prune(&self, after: &[u8], before: Timestamp, limit: u32) -> StoreResult<Pruned> {
+        self.reach().await?;
+        let mut data = self.data.lock();
+        let place = |(key, owner): &([u8; 32], AccountId)| [key.as_slice(), owner.as_bytes()].concat();
+        let page = data.idempotency.iter().filter(|(key, _)| place(key).as_slice() > after);
+        let page: Vec<_> = page.take(limit as usize).map(|(key, record)| (*key, record.at)).collect();
+        let next = page.last().map(|(key, _)| place(key));
+        let old: Vec<_> = page.into_iter().filter(|(_, at)| *at < before).collect();
+        let deleted = old.len() as u64;
+        for (key, _) in old {
+            data.idempotency.remove(&key);
+        }
+        Ok(Pruned { next, deleted })
+    }
+
+    fn aside(&self) -> &SetAside {
+        &self.aside
+    }
+
+    async fn aside_list(&self, _limit: u32) -> StoreResult<Vec<AsideRecord>> {
+        Ok(Vec::new())
+    }
+
+    async fn aside_save(&self, _changes: &AsideChanges) -> StoreResult<()> {
+        Ok(())
     }
 
     async fn work_open(&self, after: (u64, Option<PaymentId>), limit: u32) -> StoreResult<Vec<OpenWork>> {

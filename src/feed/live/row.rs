@@ -127,7 +127,7 @@ impl<'a> Row<'a> {
             to,
             method: method(payment),
             decline: state.decline.filter(|_| own).map(|reason| Decline {
-                code: reason.code(),
+                code: if submission.kind.takes_from_wallet() { reason.wallet_code() } else { reason.code() },
                 decline_code: reason.decline_code(),
                 words: reason.words(),
             }),

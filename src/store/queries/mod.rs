@@ -26,11 +26,12 @@ macro_rules! shared_queries {
         };
         use $crate::domain::payment::Payment;
         use $crate::domain::time::Timestamp;
+        use $crate::store::aside::{AsideChanges, AsideRecord, Subject};
         use $crate::store::batch::{IdempotencyRecord, JournalRecord, RefundRecord};
         use $crate::store::multi_row::{Cell, KeyIn};
         use $crate::store::records::{
             Account, AccountHead, ApiKey, AuditPayment, DetailRecord, ImportRecord, ImportRow, Lease,
-            MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, PaymentHead,
+            MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, PaymentHead, Pruned,
             RequestFilter, RequestRecord, Session, TableCounts, WalletRecord,
         };
         use $crate::store::rows::{self, signed, unsigned};

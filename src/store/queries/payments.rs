@@ -6,43 +6,84 @@ macro_rules! payments_queries {
             conn: &mut $Conn,
             owner: AccountId,
             filter: &PaymentFilter,
-        ) -> StoreResult<Vec<Payment>> {
-            use schema::payment::dsl;
-            let mut query = dsl::payment.filter(dsl::owner.eq(owner.as_bytes().to_vec())).into_boxed();
-            if !filter.kinds.is_empty() {
-                query = query.filter(dsl::kind.eq_any(filter.kinds.clone()));
-            }
-            if let Some(before) = filter.before {
-                query = query.filter(dsl::id.lt(before.as_bytes().to_vec()));
-            }
-            if let Some(after) = filter.after {
-                query = query.filter(dsl::id.gt(after.as_bytes().to_vec()));
-            }
-            // Ids are time-ordered by the millisecond of creation, so a time is a bound on ids.
-            if let Some(from) = filter.created_from {
-                query = query.filter(dsl::id.ge(id_floor(from)));
-            }
-            if let Some(to) = filter.created_to {
-                query = query.filter(dsl::id.lt(id_floor(to)));
-            }
+        ) -> StoreResult<rows::Found<Payment>> {
             let backwards = filter.after.is_some();
-            let query = if backwards { query.order(dsl::id.asc()) } else { query.order(dsl::id.desc()) };
-            let found: Vec<rows::PaymentRow> =
-                query.limit(i64::from(filter.limit)).select(rows::PaymentRow::as_select()).load(conn).await?;
-            let mut payments = found.iter().map(rows::PaymentRow::decode).collect::<StoreResult<Vec<_>>>()?;
+            let mut found = payment_own(conn, owner, filter).await?;
             let transfers = $crate::domain::submission::TRANSFER_CODE;
             if filter.received && (filter.kinds.is_empty() || filter.kinds.contains(&transfers)) {
-                payments.extend(payment_received(conn, owner, filter).await?);
-                payments.sort_unstable_by_key(|payment| payment.id());
+                let received = payment_received(conn, owner, filter).await?;
+                found.damaged.extend(received.damaged);
+                found.rows.extend(received.rows);
+                found.rows.sort_unstable_by_key(|payment| payment.id());
                 if !backwards {
-                    payments.reverse();
+                    found.rows.reverse();
                 }
-                payments.truncate(filter.limit.try_into().unwrap_or(usize::MAX));
+                found.rows.truncate(filter.limit.try_into().unwrap_or(usize::MAX));
             }
             if backwards {
-                payments.reverse();
+                found.rows.reverse();
             }
-            Ok(payments)
+            Ok(found)
+        }
+
+        /// How often a page is filled up in place of rows that cannot be read.
+        const FILLED_UP_MAX: usize = 16;
+
+        /// Payments of the owner's own, the first of them in the filter's direction. Rows that cannot be read do not make the
+        /// page shorter, or whoever pages would take it for the last one.
+        async fn payment_own(
+            conn: &mut $Conn,
+            owner: AccountId,
+            filter: &PaymentFilter,
+        ) -> StoreResult<rows::Found<Payment>> {
+            use schema::payment::dsl;
+            let mut found = rows::Found::default();
+            let mut past: Option<Vec<u8>> = None;
+            for _ in 0..FILLED_UP_MAX {
+                let mut query = dsl::payment.filter(dsl::owner.eq(owner.as_bytes().to_vec())).into_boxed();
+                if !filter.kinds.is_empty() {
+                    query = query.filter(dsl::kind.eq_any(filter.kinds.clone()));
+                }
+                if let Some(before) = filter.before {
+                    query = query.filter(dsl::id.lt(before.as_bytes().to_vec()));
+                }
+                if let Some(after) = filter.after {
+                    query = query.filter(dsl::id.gt(after.as_bytes().to_vec()));
+                }
+                // Ids are time-ordered by the millisecond of creation, so a time is a bound on ids.
+                if let Some(from) = filter.created_from {
+                    query = query.filter(dsl::id.ge(id_floor(from)));
+                }
+                if let Some(to) = filter.created_to {
+                    query = query.filter(dsl::id.lt(id_floor(to)));
+                }
+                query = match (past, filter.after) {
+                    (Some(past), Some(_)) => query.filter(dsl::id.gt(past)),
+                    (Some(past), None) => query.filter(dsl::id.lt(past)),
+                    (None, _) => query,
+                };
+                query = match filter.after {
+                    Some(_) => query.order(dsl::id.asc()),
+                    None => query.order(dsl::id.desc()),
+                };
+                let wanted = still_wanted(filter.limit, found.rows.len());
+                let page: Vec<rows::PaymentRow> =
+                    query.limit(wanted).select(rows::PaymentRow::as_select()).load(conn).await?;
+                page.iter().for_each(|row| found.push(row, std::convert::identity));
+                past = page.last().map(|row| row.id.clone());
+                if is_last(&page, wanted) || still_wanted(filter.limit, found.rows.len()) == 0 {
+                    break;
+                }
+            }
+            Ok(found)
+        }
+
+        fn still_wanted(limit: u32, found: usize) -> i64 {
+            i64::from(limit).saturating_sub(i64::try_from(found).unwrap_or(i64::MAX))
+        }
+
+        fn is_last<T>(page: &[T], limit: i64) -> bool {
+            i64::try_from(page.len()).unwrap_or(i64::MAX) < limit
         }
 
         /// Transfers of others that have arrived, within the same bounds; the first of them in the filter's direction.
@@ -50,32 +91,45 @@ macro_rules! payments_queries {
             conn: &mut $Conn,
             payee: AccountId,
             filter: &PaymentFilter,
-        ) -> StoreResult<Vec<Payment>> {
+        ) -> StoreResult<rows::Found<Payment>> {
             use schema::receipt::dsl;
-            let mut query = dsl::receipt.filter(dsl::payee.eq(payee.as_bytes().to_vec())).into_boxed();
-            if let Some(before) = filter.before {
-                query = query.filter(dsl::payment.lt(before.as_bytes().to_vec()));
+            let mut found = rows::Found::default();
+            let mut past: Option<Vec<u8>> = None;
+            for _ in 0..FILLED_UP_MAX {
+                let mut query = dsl::receipt.filter(dsl::payee.eq(payee.as_bytes().to_vec())).into_boxed();
+                if let Some(before) = filter.before {
+                    query = query.filter(dsl::payment.lt(before.as_bytes().to_vec()));
+                }
+                if let Some(after) = filter.after {
+                    query = query.filter(dsl::payment.gt(after.as_bytes().to_vec()));
+                }
+                if let Some(from) = filter.created_from {
+                    query = query.filter(dsl::payment.ge(id_floor(from)));
+                }
+                if let Some(to) = filter.created_to {
+                    query = query.filter(dsl::payment.lt(id_floor(to)));
+                }
+                query = match (past, filter.after) {
+                    (Some(past), Some(_)) => query.filter(dsl::payment.gt(past)),
+                    (Some(past), None) => query.filter(dsl::payment.lt(past)),
+                    (None, _) => query,
+                };
+                query = match filter.after {
+                    Some(_) => query.order(dsl::payment.asc()),
+                    None => query.order(dsl::payment.desc()),
+                };
+                let wanted = still_wanted(filter.limit, found.rows.len());
+                let page: Vec<Vec<u8>> = query.limit(wanted).select(dsl::payment).load(conn).await?;
+                let ids: Vec<PaymentId> = page.iter().filter_map(|id| PaymentId::from_slice(id)).collect();
+                let read = payment_get(conn, &ids).await?;
+                found.rows.extend(read.rows);
+                found.damaged.extend(read.damaged);
+                past = page.last().cloned();
+                if is_last(&page, wanted) || still_wanted(filter.limit, found.rows.len()) == 0 {
+                    break;
+                }
             }
-            if let Some(after) = filter.after {
-                query = query.filter(dsl::payment.gt(after.as_bytes().to_vec()));
-            }
-            if let Some(from) = filter.created_from {
-                query = query.filter(dsl::payment.ge(id_floor(from)));
-            }
-            if let Some(to) = filter.created_to {
-                query = query.filter(dsl::payment.lt(id_floor(to)));
-            }
-            let query = match filter.after {
-                Some(_) => query.order(dsl::payment.asc()),
-                None => query.order(dsl::payment.desc()),
-            };
-            let found: Vec<Vec<u8>> =
-                query.limit(i64::from(filter.limit)).select(dsl::payment).load(conn).await?;
-            let ids = found
-                .iter()
-                .map(|id| PaymentId::from_slice(id).ok_or_else(|| rows::damaged("receipt.payment")))
-                .collect::<StoreResult<Vec<_>>>()?;
-            payment_get(conn, &ids).await
+            Ok(found)
         }
 
         /// The smallest id that could have been made at this time.
@@ -88,21 +142,29 @@ macro_rules! payments_queries {
             id
         }
 
+        /// A page that is empty is the end: rows that cannot be read are passed over until there is one that can.
         async fn payment_scan(
             conn: &mut $Conn,
             after: Option<PaymentId>,
             limit: u32,
-        ) -> StoreResult<Vec<Payment>> {
+        ) -> StoreResult<rows::Found<Payment>> {
             use schema::payment::dsl;
-            let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
-            let found: Vec<rows::PaymentRow> = dsl::payment
-                .filter(dsl::id.gt(after))
-                .order(dsl::id.asc())
-                .limit(i64::from(limit))
-                .select(rows::PaymentRow::as_select())
-                .load(conn)
-                .await?;
-            found.iter().map(rows::PaymentRow::decode).collect()
+            let mut found = rows::Found::default();
+            let mut after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
+            loop {
+                let page: Vec<rows::PaymentRow> = dsl::payment
+                    .filter(dsl::id.gt(after))
+                    .order(dsl::id.asc())
+                    .limit(i64::from(limit))
+                    .select(rows::PaymentRow::as_select())
+                    .load(conn)
+                    .await?;
+                page.iter().for_each(|row| found.push(row, std::convert::identity));
+                match page.last() {
+                    Some(last) if found.rows.is_empty() => after = last.id.clone(),
+                    Some(_) | None => return Ok(found),
+                }
+            }
         }
 
         async fn payment_due(conn: &mut $Conn, now: Timestamp, limit: u32) -> StoreResult<Vec<PaymentId>> {
@@ -114,16 +176,14 @@ macro_rules! payments_queries {
                 .select(dsl::id)
                 .load(conn)
                 .await?;
-            found
-                .iter()
-                .map(|id| PaymentId::from_slice(id).ok_or_else(|| rows::damaged("payment.id")))
-                .collect()
+            // Nothing can be asked for under an id that is none; `verify` names such a row.
+            Ok(found.iter().filter_map(|id| PaymentId::from_slice(id)).collect())
         }
 
-        async fn payment_next_due(conn: &mut $Conn) -> StoreResult<Option<Timestamp>> {
+        async fn payment_next_due(conn: &mut $Conn, after: Timestamp) -> StoreResult<Option<Timestamp>> {
             use schema::payment::dsl;
             let found: Option<Option<i64>> = dsl::payment
-                .filter(dsl::due_at.is_not_null())
+                .filter(dsl::due_at.gt(after.micros()))
                 .order(dsl::due_at.asc())
                 .select(dsl::due_at)
                 .first(conn)
@@ -132,26 +192,35 @@ macro_rules! payments_queries {
             Ok(found.flatten().map(Timestamp::from_micros))
         }
 
+        /// As with [`payment_scan`], a page that is empty is the end.
         async fn work_open(
             conn: &mut $Conn,
             after: (u64, Option<PaymentId>),
             limit: u32,
-        ) -> StoreResult<Vec<OpenWork>> {
+        ) -> StoreResult<rows::Found<OpenWork>> {
             use schema::payment::dsl;
-            let (seq, id) = (signed(after.0), after.1.map_or_else(Vec::new, |id| id.as_bytes().to_vec()));
-            let found: Vec<rows::AuditRow> = dsl::payment
-                .filter(dsl::open_seq.ge(seq))
-                .filter(dsl::open_seq.gt(seq).or(dsl::id.gt(id)))
-                .order((dsl::open_seq.asc(), dsl::id.asc()))
-                .limit(i64::from(limit))
-                .select(rows::AuditRow::as_select())
-                .load(conn)
-                .await?;
-            let open = |row: rows::AuditRow| {
-                let payment = row.body.decode()?;
-                Ok(OpenWork { seq: unsigned(row.open_seq.unwrap_or(0)), payment })
-            };
-            found.into_iter().map(open).collect()
+            let mut found = rows::Found::default();
+            let mut after =
+                (signed(after.0), after.1.map_or_else(Vec::new, |id| id.as_bytes().to_vec()));
+            loop {
+                let (seq, id) = after;
+                let page: Vec<(Option<i64>, rows::PaymentRow)> = dsl::payment
+                    .filter(dsl::open_seq.ge(seq))
+                    .filter(dsl::open_seq.gt(seq).or(dsl::id.gt(id)))
+                    .order((dsl::open_seq.asc(), dsl::id.asc()))
+                    .limit(i64::from(limit))
+                    .select((dsl::open_seq, rows::PaymentRow::as_select()))
+                    .load(conn)
+                    .await?;
+                for (seq, row) in &page {
+                    let seq = unsigned(seq.unwrap_or(0));
+                    found.push(row, |payment| OpenWork { seq, payment });
+                }
+                match page.last() {
+                    Some((seq, row)) if found.rows.is_empty() => after = (seq.unwrap_or(0), row.id.clone()),
+                    Some(_) | None => return Ok(found),
+                }
+            }
         }
 
         async fn work_open_count(conn: &mut $Conn) -> StoreResult<u64> {
@@ -161,7 +230,11 @@ macro_rules! payments_queries {
             Ok(unsigned(count))
         }
 
-        async fn payment_parked(conn: &mut $Conn, owner: AccountId, limit: u32) -> StoreResult<Vec<Payment>> {
+        async fn payment_parked(
+            conn: &mut $Conn,
+            owner: AccountId,
+            limit: u32,
+        ) -> StoreResult<rows::Found<Payment>> {
             use schema::payment::dsl;
             let found: Vec<rows::PaymentRow> = dsl::payment
                 .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
@@ -173,7 +246,76 @@ macro_rules! payments_queries {
                 .select(rows::PaymentRow::as_select())
                 .load(conn)
                 .await?;
-            found.iter().map(rows::PaymentRow::decode).collect()
+            let mut payments = rows::Found::default();
+            found.iter().for_each(|row| payments.push(row, std::convert::identity));
+            Ok(payments)
+        }
+
+        /// Gives parked captures and releases of earlier versions their due time: they had none, so that what they held never
+        /// lapsed. Returns how many.
+        async fn due_mend(conn: &mut $Conn) -> StoreResult<usize> {
+            use schema::payment::dsl;
+            let held = $crate::domain::status::Status::RequiresCapture.to_code();
+            let found: Vec<rows::PaymentRow> = dsl::payment
+                .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("parked <> 0 AND NULLIF(parked, 0) = 1"))
+                .filter(dsl::status.eq(held).and(dsl::due_at.is_null()))
+                .select(rows::PaymentRow::as_select())
+                .load(conn)
+                .await?;
+            let mut mended = 0;
+            for payment in found.iter().filter_map(|row| row.decode().ok()) {
+                let row = dsl::payment
+                    .filter(dsl::id.eq(payment.id().as_bytes().to_vec()))
+                    .filter(dsl::version.eq(rows::version_column(payment.version())));
+                let due_at = payment.due_at().map(Timestamp::micros);
+                mended += diesel::update(row).set(dsl::due_at.eq(due_at)).execute(conn).await?;
+            }
+            Ok(mended)
+        }
+
+        async fn idempotency_get(
+            conn: &mut $Conn,
+            key: &[u8; 32],
+            owner: AccountId,
+        ) -> StoreResult<Option<IdempotencyRecord>> {
+            use schema::idempotency::dsl;
+            let found: Option<rows::IdempotencyRow> = dsl::idempotency
+                .find((key.to_vec(), owner.as_bytes().to_vec()))
+                .select(rows::IdempotencyRow::as_select())
+                .first(conn)
+                .await
+                .optional()?;
+            found.map(|row| row.decode()).transpose()
+        }
+
+        /// A key as it stands in the table, without its owner.
+        const KEY_BYTES: usize = 32;
+
+        async fn idempotency_prune(
+            conn: &mut $Conn,
+            after: &[u8],
+            before: Timestamp,
+            limit: u32,
+        ) -> StoreResult<Pruned> {
+            use schema::idempotency::dsl;
+            let (key, owner) = after.split_at_checked(KEY_BYTES).unwrap_or((after, &[]));
+            let page: Vec<(Vec<u8>, Vec<u8>, i64)> = dsl::idempotency
+                .filter(dsl::k.ge(key.to_vec()))
+                .filter(dsl::k.gt(key.to_vec()).or(dsl::owner.gt(owner.to_vec())))
+                .order((dsl::k.asc(), dsl::owner.asc()))
+                .limit(i64::from(limit))
+                .select((dsl::k, dsl::owner, dsl::at))
+                .load(conn)
+                .await?;
+            let next = page.last().map(|(key, owner, _)| [key.as_slice(), owner.as_slice()].concat());
+            let old: Vec<Vec<u8>> =
+                page.into_iter().filter(|(_, _, at)| *at < before.micros()).map(|(key, _, _)| key).collect();
+            let mut deleted = 0;
+            if !old.is_empty() {
+                let gone = dsl::idempotency.filter(dsl::k.eq_any(old)).filter(dsl::at.lt(before.micros()));
+                deleted = diesel::delete(gone).execute(conn).await?;
+            }
+            Ok(Pruned { next, deleted: deleted.try_into().unwrap_or(u64::MAX) })
         }
 
         async fn refund_get(conn: &mut $Conn, id: RefundId) -> StoreResult<Option<RefundRecord>> {
@@ -205,6 +347,30 @@ macro_rules! payments_queries {
                 .load(conn)
                 .await?;
             found.iter().map(rows::RefundRow::decode).collect()
+        }
+
+        async fn aside_list(conn: &mut $Conn, limit: u32) -> StoreResult<Vec<AsideRecord>> {
+            use schema::set_aside::dsl;
+            let found: Vec<rows::SetAsideRow> = dsl::set_aside
+                .order(dsl::last_at.desc())
+                .limit(i64::from(limit))
+                .select(rows::SetAsideRow::as_select())
+                .load(conn)
+                .await?;
+            Ok(found.into_iter().map(rows::SetAsideRow::decode).collect())
+        }
+
+        async fn aside_save(conn: &mut $Conn, changes: &AsideChanges) -> StoreResult<()> {
+            use schema::set_aside::dsl;
+            let gone: Vec<String> = changes.remove.iter().map(Subject::to_key).collect();
+            for chunk in gone.chunks(KeyIn::<()>::MAX) {
+                diesel::delete(dsl::set_aside.filter(dsl::subject.eq_any(chunk.to_vec())))
+                    .execute(conn)
+                    .await?;
+            }
+            let mut cells = Vec::with_capacity(changes.save.len() * 5);
+            changes.save.iter().for_each(|record| rows::push_aside(&mut cells, record));
+            execute_rows(conn, &rows::SET_ASIDE_UPSERT, &cells).await
         }
     };
 }

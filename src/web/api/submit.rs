@@ -21,7 +21,7 @@ use crate::web::error::{ApiError, ErrorType, InputError};
 use crate::web::intake::{self, Draft, KindName, OperationDraft, Verb};
 use crate::web::outcome::{self, Outcome, Wait};
 use crate::web::params::Params;
-use crate::web::payees;
+use crate::web::replays;
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
@@ -116,8 +116,7 @@ pub async fn create(
     kind: KindName,
 ) -> Result<HttpResponse, ApiError> {
     let Read { draft, named, expand } = read_draft(state, request, body, kind)?;
-    let payee = payees::resolve(state, draft.destination.as_ref()).await?;
-    let command = draft.into_command(caller.account, payee)?;
+    let command = replays::submission(state, draft, caller.account).await?;
     details::keep(state.store.as_ref(), command.submission.id, named.as_ref()).await?;
     drop(named);
     let wait = Wait::of(request, state);
@@ -192,7 +191,7 @@ pub async fn operate(
     if attempt != Attempt::default() {
         present(state, caller, (payment, id), attempt, &mut draft).await?;
     }
-    let command = Command::Operate(draft.into_command(payment, caller.account));
+    let command = Command::Operate(replays::operation(state, draft, payment, caller.account).await?);
     let wait = Wait::of(request, state);
     let outcome = outcome::execute(state, command, wait).await?;
     render(state, &outcome, Some(verb), expand, wait).await
@@ -320,13 +319,12 @@ fn declined(payment: &Payment, verb: Option<Verb>) -> Option<ApiError> {
         (Status::RequiresCapture, Some(_)) if verb != Some(Verb::Capture) => None,
         // A capture can be declined while the authorisation stands.
         (Status::Declined | Status::RequiresCapture, Some(reason)) => {
-            let mut error = ApiError::new(
-                StatusCode::PAYMENT_REQUIRED,
-                ErrorType::CardError,
-                reason.code(),
-                reason.message(),
-            );
-            error.decline_code = reason.shows_decline_code().then(|| reason.decline_code());
+            let (code, message) = match from_wallet {
+                true => (reason.wallet_code(), reason.wallet_message()),
+                false => (reason.code(), reason.message()),
+            };
+            let mut error = ApiError::new(StatusCode::PAYMENT_REQUIRED, ErrorType::CardError, code, message);
+            error.decline_code = (!from_wallet && reason.shows_decline_code()).then(|| reason.decline_code());
             error.charge = matches!(payment.submission().kind, Kind::Charge)
                 .then(|| payment.id().with_prefix("ch_").into());
             Some(error)

@@ -180,6 +180,10 @@ impl Columns {
         let mut params = self.params(record).map_err(by_input)?;
         params.add_text("lane", Some("bulk".into()));
         let mut draft = Draft::read(&mut params, kind, context).map_err(by_input)?;
+        if let Some(lapsed) = draft.lapsed_mut() {
+            let column = self.column_of(lapsed.param.as_deref().unwrap_or_default()).to_owned();
+            lapsed.param = Some(Cow::Owned(column));
+        }
         params.finish().map_err(|error| {
             let column = self.column_of(error.param.as_deref().unwrap_or_default());
             let message = format!("Leave this empty: it does not belong to a {}.", self.kind_words(record));

@@ -15,8 +15,9 @@ use crate::domain::time::Timestamp;
 use crate::engine::handle::Reply;
 use crate::engine::{Done, EngineError};
 use crate::store::{ImportRecord, ImportRow, ImportState, RowFault, StoreResult};
-use crate::web::error::{ApiError, ErrorType, InputError};
+use crate::web::error::{ApiError, ErrorType};
 use crate::web::payees;
+use crate::web::replays;
 use crate::web::state::WebState;
 
 /// How long a full intake is waited for between two attempts.
@@ -126,9 +127,9 @@ async fn hand_in(state: &WebState, owner: AccountId, row: Row) -> Result<Handed,
         Ok(draft) => draft,
         Err(fault) => return Ok(Handed { line, key, outcome: Err(fault) }),
     };
-    let payee = payees::resolve(state, draft.destination.as_ref()).await.map_err(away)?;
-    let outcome = match draft.into_command(owner, payee) {
-        Err(error) => Err(fault_of_input(&error)),
+    let outcome = match replays::submission(state, draft, owner).await {
+        Err(error) if error.status.is_client_error() => Err(fault_of(&error)),
+        Err(error) => return Err(away(error)),
         Ok(command) => {
             let command = Command::Submit(Box::new(command));
             let reply = submit(state, &command).await.map_err(away)?;
@@ -170,6 +171,11 @@ async fn outcome(state: &WebState, handed: Handed) -> Became {
             };
             Became::Row(row(Err(fault(column, &message))), false)
         }
+        // This row alone; what comes after it goes on.
+        Err(error @ EngineError::Damaged(_)) => {
+            let message = shortened(&ApiError::from(error).message, 500);
+            Became::Row(row(Err(RowFault { column: String::new(), message })), false)
+        }
         Err(error) => Became::Away(ApiError::from(error).message.into_owned()),
     }
 }
@@ -191,6 +197,6 @@ async fn settle(state: &WebState, command: Command, reply: Reply) -> Result<Done
     answer
 }
 
-fn fault_of_input(error: &InputError) -> RowFault {
+fn fault_of(error: &ApiError) -> RowFault {
     fault(error.param.as_deref().unwrap_or_default(), &error.message)
 }

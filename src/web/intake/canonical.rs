@@ -3,7 +3,8 @@
 //! Built after the card was reduced, so no card number goes in; and from what was asked, not from how it was written, so
 //! the same request over HTTP, JSON or the WebSocket has the same form.
 
-use crate::domain::card::Card;
+use super::Destination;
+use super::card::Given;
 use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 
 /// Fields one after another, each with its length, so that no two requests share a form.
@@ -31,11 +32,12 @@ impl Canonical {
         }
     }
 
-    /// Adds a card.
+    /// Adds a card. The expiry of one that an alias names depends on the day, and was not asked for.
     #[must_use]
-    pub fn card(self, card: Option<&Card>) -> Self {
-        let form = card.map(|card| {
-            let expiry = u32::from(card.exp_year) * 100 + u32::from(card.exp_month);
+    pub fn card(self, given: &Given) -> Self {
+        let form = given.card.map(|card| {
+            let written = u32::from(card.exp_year) * 100 + u32::from(card.exp_month);
+            let expiry = if given.alias { 0 } else { written };
             let head = [card.code.to_be_bytes(), [u8::from(card.cvc_sent), 0]].concat();
             let plain = [head.as_slice(), &expiry.to_be_bytes(), &card.fingerprint.to_be_bytes()].concat();
             // Nothing said leaves the form what it was before there was something to say.
@@ -59,13 +61,18 @@ impl Canonical {
 pub(super) fn submission(
     submission: &Submission,
     draw_key: Option<u64>,
-    card: Option<&Card>,
+    destination: Option<&Destination>,
+    card: &Given,
     confirm: bool,
 ) -> Vec<u8> {
-    let (payee, bank) = match submission.kind {
-        Kind::Transfer { payee } => (Some(*payee.as_bytes()), None),
-        Kind::Payout { bank } => (None, Some(bank.last4())),
-        Kind::Charge | Kind::TopUp => (None, None),
+    // Whom an address belongs to may change; the address is what was asked for.
+    let payee = destination.map(|destination| match destination {
+        Destination::Account(id) => id.as_bytes().to_vec(),
+        Destination::Email(email) => email.as_str().as_bytes().to_vec(),
+    });
+    let bank = match submission.kind {
+        Kind::Payout { bank } => Some(bank.last4()),
+        Kind::Charge | Kind::TopUp | Kind::Transfer { .. } => None,
     };
     let mut metadata: Vec<&(String, String)> = submission.metadata.iter().collect();
     metadata.sort();

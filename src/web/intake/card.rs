@@ -1,7 +1,7 @@
 //! Cards among the parameters, reduced at once.
 
 use super::Context;
-use crate::domain::card::{Card, CardDetails, YearMonth};
+use crate::domain::card::{Card, CardDetails, CardError, YearMonth};
 use crate::domain::time::Timestamp;
 use crate::web::error::InputError;
 use crate::web::params::Params;
@@ -18,29 +18,44 @@ pub fn year_month(now: Timestamp) -> YearMonth {
     })
 }
 
+/// How long a card may have expired and still be known from a request that was made before.
+const EXPIRED_YEARS_MAX: i64 = 2;
+
+/// A card as it was given.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// The card.
+    pub card: Option<Card>,
+    /// Whether an alias named it: then its expiry is of the day on which it is read, and no part of what was asked.
+    pub alias: bool,
+    /// Why it cannot be used any more, where it could be before.
+    pub lapsed: Option<InputError>,
+}
+
 /// Reads and reduces the card, given in one of these ways: `payment_method` or `card` or `source` with an alias such as
 /// `pm_card_visa`; `payment_method_data[type]=card` with `payment_method_data[card][…]`; or `card[…]` directly.
 ///
 /// # Errors
-/// More than one of them, or details that are not those of a test card.
-pub fn card_of(params: &mut Params<'_>, context: &Context<'_>) -> Result<Option<Card>, InputError> {
+/// More than one of them, or details that are not those of a test card. A card that has expired is none of them: a request
+/// made with it before is still recognised by its key.
+pub fn card_of(params: &mut Params<'_>, context: &Context<'_>) -> Result<Given, InputError> {
     let ways = ["payment_method", "payment_method_data", "card", "source"];
     let mut given = ways.into_iter().filter(|way| params.has(way));
     let Some(way) = given.next() else {
-        return Ok(None);
+        return Ok(Given::default());
     };
     if let Some(second) = given.next() {
         let message = format!("You may only specify one of these parameters: {way}, {second}.");
         return Err(InputError::new(second, "parameters_exclusive", message));
     }
     match way {
-        "payment_method_data" => from_method_data(params, context).map(Some),
+        "payment_method_data" => from_method_data(params, context),
         "card"
             if params.has("card[number]") || params.has("card[exp_month]") || params.has("card[token]") =>
         {
-            from_details(params, "card", context).map(Some)
+            from_details(params, "card", context)
         }
-        way => from_alias(params, way, context),
+        way => Ok(Given { card: from_alias(params, way, context)?, alias: true, lapsed: None }),
     }
 }
 
@@ -57,7 +72,7 @@ fn from_alias(
         .map_err(|error| InputError::card(path, error))
 }
 
-fn from_method_data(params: &mut Params<'_>, context: &Context<'_>) -> Result<Card, InputError> {
+fn from_method_data(params: &mut Params<'_>, context: &Context<'_>) -> Result<Given, InputError> {
     let path = "payment_method_data[type]";
     match params.text(path)?.as_deref() {
         Some("card") => from_details(params, "payment_method_data[card]", context),
@@ -70,11 +85,12 @@ fn from_method_data(params: &mut Params<'_>, context: &Context<'_>) -> Result<Ca
     }
 }
 
-fn from_details(params: &mut Params<'_>, path: &str, context: &Context<'_>) -> Result<Card, InputError> {
+fn from_details(params: &mut Params<'_>, path: &str, context: &Context<'_>) -> Result<Given, InputError> {
     let field = |name: &str| format!("{path}[{name}]");
     if params.has(&field("token")) {
         let card = from_alias(params, &field("token"), context)?;
-        return card.ok_or_else(|| InputError::missing(&field("token")));
+        let card = Some(card.ok_or_else(|| InputError::missing(&field("token")))?);
+        return Ok(Given { card, alias: true, lapsed: None });
     }
     // Numbers may come as JSON numbers too; as text they keep no trace in an error message.
     let number = digits(params, &field("number"))?.ok_or_else(|| InputError::missing(&field("number")))?;
@@ -84,8 +100,19 @@ fn from_details(params: &mut Params<'_>, path: &str, context: &Context<'_>) -> R
         params.integer(&field("exp_year"))?.ok_or_else(|| InputError::missing(&field("exp_year")))?;
     let cvc = digits(params, &field("cvc"))?;
     let details = CardDetails { number: &number, exp_month, exp_year, cvc: cvc.as_deref() };
-    Card::reduce(&details, &context.rules.fingerprint_key, year_month(context.now))
-        .map_err(|error| InputError::card(path, error))
+    let today = year_month(context.now);
+    let reduce = |today| Card::reduce(&details, &context.rules.fingerprint_key, today);
+    let wrong = |error| InputError::card(path, error);
+    let given = |card, lapsed| Given { card: Some(card), alias: false, lapsed };
+    match reduce(today) {
+        Ok(card) => Ok(given(card, None)),
+        Err(error @ (CardError::InvalidExpiryMonth | CardError::InvalidExpiryYear)) => {
+            let before = YearMonth { year: today.year - EXPIRED_YEARS_MAX, ..today };
+            let card = reduce(before).map_err(|_| wrong(error))?;
+            Ok(given(card, Some(wrong(error))))
+        }
+        Err(error) => Err(wrong(error)),
+    }
 }
 
 /// Digits given as text or as a JSON number.

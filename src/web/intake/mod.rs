@@ -8,7 +8,7 @@ mod operation;
 mod text;
 
 pub use canonical::Canonical;
-pub use card::{card_of, year_month};
+pub use card::{Given, card_of, year_month};
 pub use operation::{OperationDraft, Verb};
 pub use text::{check_params, check_text};
 
@@ -16,7 +16,7 @@ use super::error::InputError;
 use super::params::Params;
 use crate::accounts::Email;
 use crate::domain::amounts::{self, AmountProblem};
-use crate::domain::card::{Card, Presented};
+use crate::domain::card::Presented;
 use crate::domain::command::{IdempotencyKey, SubmitPayment};
 use crate::domain::currency::Currency;
 use crate::domain::idempotency::{KeySecret, RequestKey};
@@ -122,7 +122,7 @@ pub struct Draft {
     pub destination: Option<Destination>,
     capture: CaptureMethod,
     confirm: bool,
-    card: Option<Card>,
+    card: Given,
     lane: Lane,
     run: Option<String>,
     draw_key: Option<u64>,
@@ -141,7 +141,7 @@ impl Draft {
     /// [`InputError`] names the parameter at fault.
     pub fn read(params: &mut Params<'_>, kind: KindName, context: &Context<'_>) -> Result<Self, InputError> {
         let amount = amount(params, kind)?;
-        let card = if kind.needs_card() { card_of(params, context)? } else { None };
+        let card = if kind.needs_card() { card_of(params, context)? } else { Given::default() };
         text::check_params(params, context.rules)?;
         if kind.needs_card() {
             // A rule of those who take cards, not of the domain: wallets move any amount.
@@ -157,7 +157,7 @@ impl Draft {
                 (CaptureMethod::Automatic, always_confirmed(params)?)
             }
         };
-        if kind == KindName::TopUp && card.is_none() {
+        if kind == KindName::TopUp && card.card.is_none() {
             return Err(InputError::missing("payment_method"));
         }
         Ok(Self {
@@ -188,23 +188,51 @@ impl Draft {
     /// Whether it brings a card.
     #[must_use]
     pub const fn brings_card(&self) -> bool {
-        self.card.is_some()
+        self.card.card.is_some()
     }
 
     /// Says what is known of the attempt beside the card.
     pub fn present(&mut self, presented: Presented) {
-        self.card = self.card.map(|card| card.presented_again(presented));
+        self.card.card = self.card.card.map(|card| card.presented_again(presented));
+    }
+
+    /// What keeps it from being done now, although it may have been done before.
+    #[must_use]
+    pub fn obstacle(&self, payee: Option<AccountId>) -> Option<InputError> {
+        let nobody = self.kind == KindName::Transfer && payee.is_none();
+        self.card.lapsed.clone().or_else(|| nobody.then(unknown_destination))
+    }
+
+    /// Why its card cannot be used any more, for an entrance that knows the parameters by other names.
+    pub fn lapsed_mut(&mut self) -> Option<&mut InputError> {
+        self.card.lapsed.as_mut()
+    }
+
+    /// Its idempotency key as it is stored.
+    #[must_use]
+    pub fn stored_key(&self) -> Option<[u8; 32]> {
+        self.key.as_ref().map(|key| IdempotencyKey::new(key, &[], &self.key_secret).key)
+    }
+
+    /// The same, as it was when its card could be used.
+    #[must_use]
+    pub fn as_before(mut self) -> Self {
+        self.card.lapsed = None;
+        self
     }
 
     /// The command, for this owner. `payee` is whom [`Self::destination`] names.
     ///
     /// # Errors
-    /// A transfer without a payee.
+    /// Its [`Self::obstacle`].
     pub fn into_command(
         self,
         owner: AccountId,
         payee: Option<AccountId>,
     ) -> Result<SubmitPayment, InputError> {
+        if let Some(obstacle) = self.obstacle(payee) {
+            return Err(obstacle);
+        }
         let kind = match (self.kind, payee) {
             (KindName::Charge, _) => Kind::Charge,
             (KindName::TopUp, _) => Kind::TopUp,
@@ -230,9 +258,10 @@ impl Draft {
             metadata: self.metadata,
             run: self.run,
         };
-        let (card, confirm) = (self.card, self.confirm);
+        let (card, confirm) = (self.card.card, self.confirm);
         let idempotency = key.map(|key| {
-            let request = canonical::submission(&submission, self.draw_key, card.as_ref(), confirm);
+            let destination = self.destination.as_ref();
+            let request = canonical::submission(&submission, self.draw_key, destination, &self.card, confirm);
             IdempotencyKey::new(&key, &request, &secret)
         });
         Ok(SubmitPayment { submission, card, confirm, idempotency })
@@ -380,4 +409,53 @@ pub fn metadata(params: &mut Params<'_>) -> Result<Vec<(String, String)>, InputE
     // An empty value means "no such key" in the dialect.
     pairs.retain(|(_, value)| !value.is_empty());
     Ok(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(form: &str, year: i16) -> Draft {
+        let at = jiff::civil::date(year, 1, 15).to_zoned(jiff::tz::TimeZone::UTC).expect("a time");
+        let now = Timestamp::from_micros(at.timestamp().as_microsecond());
+        let rules = Rules::new([7; 32], true);
+        let context = Context { rules: &rules, now, confirm_default: true };
+        let mut params = Params::from_json(form.as_bytes()).expect("parameters");
+        Draft::read(&mut params, KindName::Charge, &context).expect("a draft")
+    }
+
+    fn key_of(draft: Draft) -> IdempotencyKey {
+        draft
+            .into_command(AccountId::from_bytes([1; 16]), None)
+            .expect("a command")
+            .idempotency
+            .expect("a key")
+    }
+
+    #[test]
+    fn a_request_stays_the_same_while_its_card_grows_older() {
+        let by_alias =
+            r#"{"amount":100,"currency":"eur","payment_method":"pm_card_visa","idempotency_key":"k"}"#;
+        assert_eq!(
+            key_of(read(by_alias, 2026)),
+            key_of(read(by_alias, 2027)),
+            "an alias has no expiry of its own"
+        );
+        let card = |exp_year| {
+            format!(
+                r#"{{"amount":100,"currency":"eur","idempotency_key":"k",
+                "card":{{"number":"4242424242424242","exp_month":12,"exp_year":{exp_year}}}}}"#
+            )
+        };
+        let expired = read(&card(2026), 2027);
+        assert!(expired.obstacle(None).is_some(), "it cannot be charged any more");
+        assert!(expired.clone().into_command(AccountId::from_bytes([1; 16]), None).is_err());
+        let before = key_of(read(&card(2026), 2026));
+        assert_eq!(key_of(expired.as_before()), before, "but it is known");
+        assert_ne!(
+            key_of(read(&card(2028), 2027)).request,
+            before.request,
+            "another expiry is another request"
+        );
+    }
 }

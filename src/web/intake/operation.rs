@@ -1,7 +1,7 @@
 //! Operations on an existing payment.
 
-use super::{Canonical, Context, card_of, idempotency_key, text};
-use crate::domain::card::{Card, Presented};
+use super::{Canonical, Context, Given, card_of, idempotency_key, text};
+use crate::domain::card::Presented;
 use crate::domain::command::{Action, IdempotencyKey, OperatePayment};
 use crate::domain::event::CancelReason;
 use crate::domain::idempotency::{KeySecret, RequestKey};
@@ -48,6 +48,7 @@ pub struct OperationDraft {
     action: Action,
     /// What else belongs to the request's form.
     extra: Vec<u8>,
+    card: Given,
     /// What the caller names the request by: read from the parameters, or set by an entrance with keys of its own.
     pub key: Option<RequestKey>,
     key_secret: KeySecret,
@@ -64,10 +65,9 @@ impl OperationDraft {
         amount: &str,
         context: &Context<'_>,
     ) -> Result<Self, InputError> {
+        let card = if verb == Verb::Confirm { card_of(params, context)? } else { Given::default() };
         let action = match verb {
-            Verb::Confirm => {
-                Action::Confirm { card: card_of(params, context)?, presented: Presented::default() }
-            }
+            Verb::Confirm => Action::Confirm { card: card.card, presented: Presented::default() },
             Verb::Capture => Action::Capture { amount_minor: amount_minor(params, amount)? },
             Verb::Cancel => Action::Cancel { reason: cancel_reason(params)? },
             Verb::Refund => {
@@ -80,7 +80,7 @@ impl OperationDraft {
         };
         text::check_params(params, context.rules)?;
         let key = params.text("idempotency_key")?.map(|raw| idempotency_key(&raw)).transpose()?;
-        Ok(Self { action, extra: Vec::new(), key, key_secret: context.rules.key_secret })
+        Ok(Self { action, extra: Vec::new(), card, key, key_secret: context.rules.key_secret })
     }
 
     /// Says what is known of a confirmed attempt beside the card. Nothing for other operations.
@@ -116,11 +116,23 @@ impl OperationDraft {
         self
     }
 
-    /// The command: this on that payment, as asked by `actor`.
+    /// What keeps it from being done now, although it may have been done before.
+    #[must_use]
+    pub const fn obstacle(&self) -> Option<&InputError> {
+        self.card.lapsed.as_ref()
+    }
+
+    /// Its idempotency key as it is stored.
+    #[must_use]
+    pub fn stored_key(&self) -> Option<[u8; 32]> {
+        self.key.as_ref().map(|key| IdempotencyKey::new(key, &[], &self.key_secret).key)
+    }
+
+    /// The command: this on that payment, as asked by `actor`. Whoever lets a card in asks for [`Self::obstacle`] before.
     #[must_use]
     pub fn into_command(self, payment: PaymentId, actor: AccountId) -> OperatePayment {
         let action = self.action;
-        let mut form = canonical(payment, &action);
+        let mut form = canonical(payment, &action, &self.card);
         form.extend_from_slice(&self.extra);
         let idempotency = self.key.map(|key| IdempotencyKey::new(&key, &form, &self.key_secret));
         OperatePayment { payment, actor, action, idempotency }
@@ -149,13 +161,12 @@ fn cancel_reason(params: &mut Params<'_>) -> Result<CancelReason, InputError> {
 }
 
 /// The form over which the idempotency hash is taken. A refund's new id is not part of what was asked.
-fn canonical(payment: PaymentId, action: &Action) -> Vec<u8> {
+fn canonical(payment: PaymentId, action: &Action, card: &Given) -> Vec<u8> {
     let amount = |minor: &Option<i64>| minor.map(i64::to_be_bytes);
-    let card = |form: Canonical, card: &Option<Card>| form.card(card.as_ref());
     let form = Canonical::default().field("operate").field(payment.as_bytes());
     match action {
-        Action::Confirm { card: with, presented } => {
-            let form = card(form.field("confirm"), with);
+        Action::Confirm { presented, .. } => {
+            let form = form.field("confirm").card(card);
             // Nothing said leaves the form what it was before there was something to say.
             if presented.is_empty() { form } else { form.field(presented.to_bytes()) }
         }

@@ -32,6 +32,8 @@ pub struct HomePage {
     pub first: Option<FirstSteps>,
     /// The newest payments.
     pub rows: Vec<PaymentRow>,
+    /// Whether there may be others.
+    pub more: bool,
 }
 
 /// The parts of Home that change with payments: what its script fetches instead of the whole page.
@@ -106,6 +108,7 @@ async fn page(
         form: PayForm::new(input, handle::idempotency_key()?, error),
         journey,
         balances: balances(state, who).await?,
+        more: payments.len() == usize::try_from(FEED_START).unwrap_or(usize::MAX),
         rows: payments.iter().map(|payment| PaymentRow::of(payment, &names, who.account, now)).collect(),
     })
 }

@@ -87,6 +87,7 @@ fn pages() -> Vec<(String, String)> {
     let journey =
         samples::all().first().map_or_else(Journey::empty, |(_, payment)| Journey::of(payment, Indexed::No));
     let home = HomePage {
+        more: true,
         layout: layout("Home", Nav::Home),
         form: form.clone(),
         journey,
@@ -96,6 +97,7 @@ fn pages() -> Vec<(String, String)> {
     };
     let failed = FieldError { field: "amount".to_owned(), message: "EUR has 2 decimals".to_owned() };
     let blank = HomePage {
+        more: false,
         layout: layout("Home", Nav::Home),
         form: PayForm::new(
             PayFormInput { kind: "transfer".to_owned(), ..PayFormInput::first() },
@@ -225,6 +227,14 @@ fn pages() -> Vec<(String, String)> {
                 .collect(),
             ..SystemSample::default()
         }),
+        aside: settings
+            .map(|_| super::system::AsideLine {
+                subject: "Payment pi_0".to_owned(),
+                cause: "It cannot be read: history".to_owned(),
+                since: ("1 min ago".to_owned(), START.millis()),
+            })
+            .into_iter()
+            .collect(),
         parked: samples::all()
             .iter()
             .filter(|(_, payment)| payment.is_parked())

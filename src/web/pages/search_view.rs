@@ -54,7 +54,8 @@ fn kind_words(kind: &str) -> String {
     match kind {
         "charge" => "charges",
         "topup" => "added money",
-        "transfer" => "sent to a person",
+        // The list has both sides of it.
+        "transfer" => "sent or received",
         "payout" => "payouts",
         other => other,
     }

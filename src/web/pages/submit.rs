@@ -14,7 +14,7 @@ use crate::engine::Done;
 use crate::web::error::{ApiError, InputError};
 use crate::web::intake::{Context, Draft, KindName, OperationDraft, Verb};
 use crate::web::params::Params;
-use crate::web::payees;
+use crate::web::replays;
 use crate::web::state::WebState;
 
 /// What the form was filled with, to show it again. The card's number is not shown again.
@@ -44,8 +44,7 @@ pub async fn submit(state: &WebState, owner: AccountId, fields: &Fields) -> Resu
     let mut params = Params::from_json(bytes.as_bytes())?;
     let draft = Draft::read(&mut params, kind, &context(state))?;
     params.finish()?;
-    let payee = payees::resolve(state, draft.destination.as_ref()).await?;
-    let command = draft.into_command(owner, payee)?;
+    let command = replays::submission(state, draft, owner).await?;
     Ok(state.engine.execute(Command::Submit(Box::new(command))).await?)
 }
 
@@ -69,7 +68,8 @@ pub async fn operate(
     let bytes = Value::Object(params).to_string();
     let mut params = Params::from_json(bytes.as_bytes())?;
     let draft = OperationDraft::read(&mut params, verb, "amount", &context(state))?;
-    Ok(state.engine.execute(Command::Operate(draft.into_command(payment, actor))).await?)
+    let command = replays::operation(state, draft, payment, actor).await?;
+    Ok(state.engine.execute(Command::Operate(command)).await?)
 }
 
 fn context(state: &WebState) -> Context<'_> {

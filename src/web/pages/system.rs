@@ -13,7 +13,7 @@ use crate::domain::payment::{Payment, Phase};
 use crate::domain::time::Timestamp;
 use crate::feed::live::Counts;
 use crate::feed::system::{self, QueueSample, SystemSample, SystemState};
-use crate::store::StoreTrouble;
+use crate::store::{AsideReason, AsideRecord, StoreTrouble, Subject};
 use crate::web::addresses;
 use crate::web::body::Body;
 use crate::web::error::ApiError;
@@ -72,6 +72,17 @@ pub struct ParkedLine {
     pub idempotency_key: String,
 }
 
+/// Something that is set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsideLine {
+    /// What it is.
+    pub subject: String,
+    /// Why, in a sentence.
+    pub cause: String,
+    /// Since when, as an age and in milliseconds since the epoch.
+    pub since: (String, i64),
+}
+
 /// The page.
 #[derive(Template)]
 #[template(path = "system.html")]
@@ -90,6 +101,8 @@ pub struct SystemPage {
     pub readers: Vec<ReaderLine>,
     /// The viewer's parked operations.
     pub parked: Vec<ParkedLine>,
+    /// What is set aside, the latest first.
+    pub aside: Vec<AsideLine>,
     /// The settings in force, for operators.
     pub settings: Option<String>,
 }
@@ -97,12 +110,16 @@ pub struct SystemPage {
 /// Parked payments that are listed.
 const PARKED_MAX: u32 = 50;
 
+/// Items set aside that are listed.
+const ASIDE_SHOWN_MAX: u32 = 50;
+
 /// `GET /system`.
 pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
     let now = Timestamp::now();
     let parked = state.store.payment_parked(who.account, PARKED_MAX).await?;
     let names = handle::names_of(&state, &parked).await?;
     let sample = system::sample(state.store.as_ref(), state.broker.as_ref(), now).await?;
+    let aside = state.store.aside_list(ASIDE_SHOWN_MAX).await?;
     let parts = *state.hub.system().borrow();
     let page = SystemPage {
         layout: handle::frame(&state, &who, "System", Nav::System),
@@ -112,6 +129,7 @@ pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
         parts: part_lines(&parts),
         readers: reader_lines(&sample),
         parked: parked.iter().map(|payment| parked_line(payment, &names, who.account, now)).collect(),
+        aside: aside.iter().map(|record| aside_line(record, now)).collect(),
         settings: who.operator.then(|| state.effective_settings.to_string()),
     };
     Ok(handle::ok(&page))
@@ -243,6 +261,20 @@ pub fn reader_lines(sample: &SystemSample) -> Vec<ReaderLine> {
         cursor: format::grouped(reader.cursor),
     };
     sample.readers.iter().map(line).collect()
+}
+
+/// Something set aside, as a line. It names no more of a payment than its id.
+fn aside_line(record: &AsideRecord, now: Timestamp) -> AsideLine {
+    let subject = match &record.subject {
+        Subject::Payment(id) => format!("Payment {id}"),
+        Subject::Row(row) => row.clone(),
+    };
+    let what = match record.reason {
+        AsideReason::Unreadable => "It cannot be read",
+        AsideReason::Undecidable => "What is due or in the queue for it cannot be carried out",
+    };
+    let since = (format::ago(now, record.first_at), record.first_at.millis());
+    AsideLine { subject, cause: format!("{what}: {}", record.cause), since }
 }
 
 /// A payment with parked operations, as a line.

@@ -92,6 +92,8 @@ struct Found {
     movements: Vec<MovementRecord>,
     /// The payment after which the next page begins, if there may be one.
     last: Option<PaymentId>,
+    /// When the oldest payment looked at was made; `None` if there was none.
+    back_to: Option<Timestamp>,
 }
 
 /// Looks through the owner's payments from the newest on. Movements are found by their payments: an order of their own, by
@@ -103,6 +105,7 @@ async fn find(state: &WebState, wallet: WalletId, before: Option<PaymentId>) -> 
         let page = state.store.payment_list(wallet.owner, &filter).await?;
         let whole = page.len() == usize::try_from(ROWS).unwrap_or(usize::MAX);
         filter.before = page.last().map(Payment::id);
+        found.back_to = page.last().map(|payment| payment.submission().created_at).or(found.back_to);
         found.last = filter.before.filter(|_| whole);
         let ours: Vec<Payment> = page
             .into_iter()
@@ -117,6 +120,28 @@ async fn find(state: &WebState, wallet: WalletId, before: Option<PaymentId>) -> 
         }
     }
     Ok(found)
+}
+
+/// What a page must say beside its movements: what was looked through, unless that is everything.
+#[must_use]
+fn scope(found: &Found, whole: bool, balance_minor: i64, code: &str) -> Option<String> {
+    let some = !found.movements.is_empty();
+    let since = |at: Timestamp| format!("payments made since {} UTC", format::minute(at));
+    match (found.last.and(found.back_to).map(since), some) {
+        (Some(looked), true) => Some(format!(
+            "From {looked}. Money that moved for older ones, such as a refund, stands with them, under Older."
+        )),
+        (Some(looked), false) => {
+            Some(format!("Nothing moved in {code} for {looked}. Older ones may have: look under Older."))
+        }
+        (None, true) if whole => None,
+        (None, true) => Some("These are the oldest.".to_owned()),
+        (None, false) if !whole => Some(format!("Nothing moved in {code} for payments as old as these.")),
+        (None, false) if balance_minor != 0 => {
+            Some("The payments behind this balance cannot be read. The System page says more.".to_owned())
+        }
+        (None, false) => Some(format!("No money has moved in {code} yet.")),
+    }
 }
 
 /// Why the money moved, from where and to where.
@@ -154,6 +179,8 @@ pub struct WalletPage {
     pub balance: String,
     /// The movements.
     pub lines: Vec<MovementLine>,
+    /// What was looked through for them; none where that is everything.
+    pub scope: Option<String>,
     /// The page of older ones.
     pub older: Option<String>,
     /// The first page, when this is not it.
@@ -190,6 +217,7 @@ pub async fn show(
         currency: currency.code().to_owned(),
         balance: Money::new(balance_minor, currency).to_string(),
         lines,
+        scope: scope(&found, before.is_none(), balance_minor, currency.code()),
         older: found.last.map(|last| format!("{here}?before={last}")),
         first: before.map(|_| here),
     }))
@@ -199,6 +227,32 @@ pub async fn show(
 mod tests {
     use super::super::samples;
     use super::*;
+
+    #[test]
+    fn a_page_claims_no_more_than_it_looked_through() {
+        let payment = samples::all().remove(1).1;
+        let found = |more: bool, moved: bool| Found {
+            movements: if moved { samples::movements(&payment) } else { Vec::new() },
+            payments: Vec::new(),
+            last: more.then(|| payment.id()),
+            back_to: Some(samples::START),
+        };
+        let said = |more, moved, whole, balance| scope(&found(more, moved), whole, balance, "KWD");
+        assert_eq!(said(false, true, true, 5), None, "everything is here");
+        let nothing = said(false, false, true, 0).expect("said");
+        assert_eq!(nothing, "No money has moved in KWD yet.");
+        for (more, moved, whole, balance) in [
+            (true, false, true, 100),
+            (true, false, false, 0),
+            (true, true, true, 5),
+            (false, false, false, 0),
+            (false, false, true, 5),
+        ] {
+            let text = said(more, moved, whole, balance).expect("said");
+            assert!(!text.contains("No money has moved"), "{text}");
+            assert_eq!(text.contains("under Older"), more, "{text}");
+        }
+    }
 
     #[test]
     fn movements_stand_by_their_payments() {

@@ -261,7 +261,7 @@ impl Connection {
                 let text = message.payment_id.as_deref().ok_or_else(|| InputError::missing("payment_id"))?;
                 let missing = || ApiError::not_found("payment", text).with_param("payment_id");
                 let id: PaymentId = text.parse().map_err(|_| missing())?;
-                let found = self.state.store.payment_get(&[id]).await?.into_iter().next();
+                let found = self.state.store.payment_one(id).await?;
                 let payee = |payment: &crate::domain::payment::Payment| {
                     payment.submission().payee_wallet().is_some_and(|wallet| wallet.owner == account)
                 };

@@ -14,6 +14,7 @@ use crate::web::error::{ApiError, InputError};
 use crate::web::intake::{Context, Draft, KindName, OperationDraft, Verb};
 use crate::web::params::Params;
 use crate::web::payees;
+use crate::web::replays;
 use crate::web::state::WebState;
 
 /// A command that was handed in, or why it was not.
@@ -106,8 +107,7 @@ async fn read_payment(
 }
 
 async fn hand_in(state: &WebState, read: Read) -> Handed {
-    let payee = payees::resolve(state, read.draft.destination.as_ref()).await?;
-    let command = read.draft.into_command(read.account, payee)?;
+    let command = replays::submission(state, read.draft, read.account).await?;
     Ok(state.engine.submit(Command::Submit(Box::new(command)))?)
 }
 
@@ -134,7 +134,7 @@ pub async fn operation(state: &WebState, peer: &Peer, message: Message<'_>) -> R
     let draft = OperationDraft::read(&mut params, verb, "amount", &context)?;
     params.finish()?;
     state.accounts.directory().load([account]).await?;
-    let command = Command::Operate(draft.into_command(payment, account));
+    let command = Command::Operate(replays::operation(state, draft, payment, account).await?);
     let handed = state.engine.submit(command).map_err(ApiError::from);
     Ok(Pending { id: message.id, handed: vec![handed], batch: false })
 }

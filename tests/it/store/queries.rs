@@ -67,7 +67,7 @@ async fn what_is_due_comes_in_the_order_of_its_time() {
             waiting.push(one(store, answer(&charge, broken), at(now)).await);
         }
         let due = |ms, limit| store.payment_due(at(ms), limit);
-        assert_eq!(store.payment_next_due().await.expect("read"), Some(at(2_000)), "{}", test.name);
+        assert_eq!(store.payment_next_due(at(0)).await.expect("read"), Some(at(2_000)), "{}", test.name);
         assert!(due(1_999, 10).await.expect("read").is_empty(), "{}", test.name);
         let order = [waiting[1].id(), waiting[2].id(), waiting[0].id()];
         assert_eq!(due(9_000, 10).await.expect("read"), order, "{}", test.name);
@@ -79,7 +79,7 @@ async fn what_is_due_comes_in_the_order_of_its_time() {
             // The one retry there is breaks as well.
             one(store, answer(&requeued, Outcome::Broken(TechnicalError::Timeout)), at(9_001)).await;
         }
-        assert_eq!(store.payment_next_due().await.expect("read"), None, "{}", test.name);
+        assert_eq!(store.payment_next_due(at(0)).await.expect("read"), None, "{}", test.name);
         let parked = store.payment_parked(owner, 2).await.expect("read");
         assert_eq!(ids(&parked), [waiting[2].id(), waiting[1].id()], "{}: newest first", test.name);
         let replayed = one(store, operate(&parked[0], Action::Replay), at(9_002)).await;

@@ -57,7 +57,7 @@ impl ChargeOutcome {
             network_decline_code: state
                 .decline
                 .filter(|_| outcome_type == "issuer_declined")
-                .map(DeclineReason::network_code),
+                .and_then(DeclineReason::network_code),
             network_status,
             reason,
             risk_level: risk.as_str(),

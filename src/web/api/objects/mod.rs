@@ -138,6 +138,18 @@ impl Rendered {
     }
 }
 
+/// The status that the dialect shows for a payment; a transfer has none.
+#[must_use]
+pub fn status_of(payment: &Payment) -> Option<&'static str> {
+    let status = payment.state().status;
+    match payment.submission().kind {
+        Kind::Charge => Some(status.dialect()),
+        Kind::TopUp => Some(wallet::topup_status(status)),
+        Kind::Transfer { .. } => None,
+        Kind::Payout { .. } => Some(wallet::payout_status(status)),
+    }
+}
+
 /// The name of the resource under which a kind is shown.
 #[must_use]
 pub const fn resource_name(kind: Kind) -> &'static str {

@@ -51,12 +51,36 @@ const fn stage(status: Status, succeeded: &'static str) -> &'static str {
 fn failure(payment: &Payment) -> (Option<&'static str>, Option<&'static str>) {
     let state = payment.state();
     match (state.decline, state.status) {
+        (Some(reason), _) if payment.submission().kind.takes_from_wallet() => {
+            (Some(reason.wallet_code()), Some(reason.wallet_message()))
+        }
         (Some(reason), _) => (Some(reason.code()), Some(reason.message())),
         (None, Status::Failed) => (
             Some("processing_error"),
             Some("The other side could not be reached, and the retries are spent."),
         ),
         (None, _) => (None, None),
+    }
+}
+
+/// The status that the dialect shows for added money.
+pub(super) const fn topup_status(status: Status) -> &'static str {
+    stage(status, "succeeded")
+}
+
+/// The status that the dialect shows for a payout.
+pub(super) const fn payout_status(status: Status) -> &'static str {
+    match status {
+        Status::Processing => "in_transit",
+        Status::RequiresPaymentMethod
+        | Status::RequiresConfirmation
+        | Status::Queued
+        | Status::RequiresAction
+        | Status::RequiresCapture
+        | Status::Succeeded
+        | Status::Declined
+        | Status::Failed
+        | Status::Canceled => stage(status, "paid"),
     }
 }
 
@@ -89,7 +113,7 @@ impl TopUp {
             failure_code,
             failure_message,
             statement_descriptor: None,
-            status: stage(payment.state().status, "succeeded"),
+            status: topup_status(payment.state().status),
             transfer_group: None,
             paystorm: Extension::of(payment),
         }
@@ -150,7 +174,6 @@ impl Payout {
         let (failure_code, failure_message) = failure(payment);
         let state = payment.state();
         let due_at = payment.due_at().or(state.settled_at).unwrap_or(state.updated_at);
-        let in_transit = state.status == Status::Processing;
         Self {
             id: payment.submission().public_id(),
             object: "payout",
@@ -162,7 +185,7 @@ impl Payout {
             failure_message,
             method: "standard",
             source_type: "card",
-            status: if in_transit { "in_transit" } else { stage(state.status, "paid") },
+            status: payout_status(state.status),
             payout_type: "bank_account",
             paystorm: Extension::of(payment),
         }

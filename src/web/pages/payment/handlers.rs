@@ -29,7 +29,7 @@ const REFRESH_S: u32 = 2;
 async fn visible(state: &WebState, viewer: AccountId, id: &str) -> Result<Payment, PageError> {
     let missing = || ApiError::not_found("payment", id);
     let id: PaymentId = id.parse().map_err(|_| missing())?;
-    let payment = state.store.payment_get(&[id]).await?.into_iter().next().ok_or_else(missing)?;
+    let payment = state.store.payment_one(id).await?.ok_or_else(missing)?;
     let received = match payment.submission().kind {
         Kind::Transfer { payee } => payee == viewer && payment.state().status == Status::Succeeded,
         Kind::Charge | Kind::TopUp | Kind::Payout { .. } => false,

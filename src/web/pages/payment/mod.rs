@@ -18,12 +18,14 @@ use super::journey::{Indexed, Journey};
 use super::layout::Layout;
 use super::row::{Names, badges, from_label, to_label};
 use super::status::StatusBadge;
+use crate::domain::decline::DeclineReason;
 use crate::domain::ids::AccountId;
 use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
 use crate::store::MovementRecord;
+use crate::web::api::objects;
 
 /// A refund in the list of refunds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +121,7 @@ impl PaymentView {
         Self {
             id: submission.public_id(),
             version: payment.version(),
-            kind: kind_label(&submission.kind),
+            kind: if own { kind_label(&submission.kind) } else { "Received" },
             amount: submission.amount.to_string(),
             captured: payment.captured_part().map(|money| money.to_string()),
             from: from_label(payment, names),
@@ -180,16 +182,22 @@ fn facts(payment: &Payment, own: bool) -> Vec<Fact> {
             .card
             .map(|card| fact("Card", format!("{}, {:02}/{}", card.label(), card.exp_month, card.exp_year))),
     );
-    facts.push(fact("API status", state.status.dialect().to_owned()));
-    if let Some(reason) = state.decline {
-        facts.push(fact(
-            "Decline code",
-            format!("{} (network {})", reason.decline_code(), reason.network_code()),
-        ));
-    }
+    facts.extend(objects::status_of(payment).map(|status| fact("API status", status.to_owned())));
+    facts.extend(state.decline.map(|reason| decline_fact(payment, reason)));
     facts.extend(submission.run.clone().map(|run| fact("Load run", run)));
     facts.extend(submission.metadata.iter().map(|(key, value)| fact("Metadata", format!("{key} = {value}"))));
     facts
+}
+
+/// A decline's code as the API has it, and as a card network would, where one was asked.
+fn decline_fact(payment: &Payment, reason: DeclineReason) -> Fact {
+    let from_wallet = payment.submission().kind.takes_from_wallet();
+    let (label, value) = match reason.network_code() {
+        _ if from_wallet => ("Failure code", reason.wallet_code().to_owned()),
+        Some(network) => ("Decline code", format!("{} (network {network})", reason.decline_code())),
+        None => ("Decline code", reason.decline_code().to_owned()),
+    };
+    Fact { label, value, copy: false }
 }
 
 /// The page.

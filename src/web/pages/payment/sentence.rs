@@ -2,6 +2,7 @@
 
 use super::super::format;
 use super::super::row::{Names, from_label, refunded, to_label};
+use crate::domain::decline::DeclineReason;
 use crate::domain::event::CancelReason;
 use crate::domain::payment::{Payment, Phase};
 use crate::domain::status::Status;
@@ -107,12 +108,28 @@ fn succeeded(payment: &Payment, way: &str) -> String {
 }
 
 fn declined(payment: &Payment) -> String {
-    let words = payment.state().decline.map_or("no reason given", |reason| reason.words());
-    let who = match (payment.submission().kind, payment.state().started_at) {
-        (Kind::Transfer { .. } | Kind::Payout { .. }, None) => "The wallet could not cover it",
-        (Kind::Transfer { .. } | Kind::Payout { .. } | Kind::Charge | Kind::TopUp, _) => "The bank declined",
-    };
-    format!("{who}: {words}.")
+    let state = payment.state();
+    let reason = state.decline.unwrap_or(DeclineReason::GenericDecline);
+    let words = reason.words();
+    match (payment.submission().kind, state.started_at, reason) {
+        (Kind::Transfer { .. } | Kind::Payout { .. }, None, _) => {
+            format!("The wallet could not cover it: {words}.")
+        }
+        (Kind::Payout { .. }, Some(_), _) => {
+            format!("The bank returned it: {words}. The money is back in the wallet.")
+        }
+        (Kind::Transfer { .. }, Some(_), _) => {
+            format!("It was not delivered: {words}. The money is back in the wallet.")
+        }
+        // These are not what the bank said.
+        (Kind::Charge | Kind::TopUp, _, DeclineReason::AuthenticationFailure) => {
+            "3-D Secure failed: the cardholder did not prove who they are.".to_owned()
+        }
+        (Kind::Charge | Kind::TopUp, _, DeclineReason::Fraudulent) => {
+            "It was blocked as fraudulent.".to_owned()
+        }
+        (Kind::Charge | Kind::TopUp, _, _) => format!("The bank declined: {words}."),
+    }
 }
 
 fn canceled(reason: Option<CancelReason>) -> String {

@@ -1,9 +1,11 @@
 //! The timeline and the attempts of a payment, read off its history. Pure.
 
 use super::super::format;
+use crate::domain::decline::DeclineReason;
 use crate::domain::event::{Event, Recorded};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, Phase};
+use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
 
 /// One line of the timeline.
@@ -72,7 +74,18 @@ fn text(payment: &Payment, event: &Event) -> String {
         Event::ActionCompleted {} => "3-D Secure completed; queued again".to_owned(),
         Event::Authorized { capture_before } => format!("Authorised until {}", format::day(capture_before)),
         Event::Succeeded {} => "Succeeded".to_owned(),
-        Event::Declined { reason } => format!("Declined: {}", reason.words()),
+        Event::Declined { reason: reason @ DeclineReason::AuthenticationFailure } => {
+            // Nobody declined it.
+            reason.words().to_owned()
+        }
+        Event::Declined { reason } => match payment.submission().kind {
+            Kind::Payout { .. } if payment.state().started_at.is_some() => {
+                format!("Returned by the bank: {}", reason.words())
+            }
+            Kind::Charge | Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. } => {
+                format!("Declined: {}", reason.words())
+            }
+        },
         Event::Pending { .. } => "Accepted outside, settles later".to_owned(),
         Event::RetryScheduled { cause, .. } => format!("Broke: {}; another attempt follows", cause.words()),
         Event::Requeued {} => "Queued for the next attempt".to_owned(),
