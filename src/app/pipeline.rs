@@ -21,9 +21,9 @@ use crate::domain::time::Timestamp;
 use crate::engine::keys::KeyPruner;
 use crate::engine::timers::Timers;
 use crate::engine::writer::{Clock, Writer};
-use crate::engine::{Counters, Engine, WorkSwitch, Workers, batcher};
+use crate::engine::{Counters, Engine, Vitals, WorkSwitch, Workers, batcher};
 use crate::feed::dispatch::Dispatch;
-use crate::feed::follower::{self, Follower};
+use crate::feed::follower::{self, Follower, Reader};
 use crate::feed::index::{Index, IndexListener, Indexed};
 use crate::feed::live::LiveHub;
 use crate::feed::live_reader::LiveReader;
@@ -61,6 +61,8 @@ pub struct Pipeline {
     pub counters: Arc<Counters>,
     /// Pauses and resumes the workers.
     pub switch: Arc<WorkSwitch>,
+    /// Whether its tasks are alive.
+    pub vitals: Vitals,
     parts: Parts,
     line: JoinHandle<()>,
     workers: Group,
@@ -72,11 +74,25 @@ pub struct Pipeline {
 struct Group {
     stop: CancellationToken,
     tasks: TaskTracker,
+    vitals: Vitals,
 }
 
 impl Group {
-    fn new() -> Self {
-        Self { stop: CancellationToken::new(), tasks: TaskTracker::new() }
+    fn new(vitals: &Vitals) -> Self {
+        Self { stop: CancellationToken::new(), tasks: TaskTracker::new(), vitals: vitals.clone() }
+    }
+
+    /// Starts a task, and starts it again whenever it panics.
+    fn spawn<Task>(
+        &self,
+        name: &'static str,
+        mut task: impl FnMut(CancellationToken) -> Task + Send + 'static,
+    ) where
+        Task: Future<Output = ()> + Send + 'static,
+    {
+        let stop = self.stop.clone();
+        let kept = self.vitals.task(name).keep(self.stop.clone(), move || task(stop.clone()));
+        self.tasks.spawn(kept);
     }
 
     async fn stop(&self, name: &str, deadline: Duration) {
@@ -108,6 +124,7 @@ impl Pipeline {
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let counters = Arc::new(Counters::default());
+        let vitals = Vitals::default();
         let broker = Arc::clone(&parts.broker);
         let workers = Arc::new(BrokerWorkers { broker, employed: settings.roles.worker });
         if !settings.roles.worker {
@@ -123,14 +140,18 @@ impl Pipeline {
             Arc::clone(&clock),
             ring.clone(),
             Arc::clone(&counters),
-        );
-        let line = spawn_line(batcher::run(lanes, writer, settings.engine.batch_max), &*parts.store);
-        let (workers, readers) = (Group::new(), Group::new());
+        )
+        .watched(&vitals);
+        let dies = writer.vital().clone();
+        let line = batcher::run(lanes, writer, settings.engine.batch_max);
+        let line = spawn_line(dies.watch(line), &*parts.store);
+        let (workers, readers) = (Group::new(&vitals), Group::new(&vitals));
         let start = Start { settings, parts: &parts, clock, instance, counters: &counters, ring: &ring };
         start.readers(&readers);
         start.workers(&workers, &engine);
-        workers.tasks.spawn(Arc::clone(&switch).follow(workers.stop.clone()));
-        Ok(Self { engine, counters, switch, parts, line, workers, readers, ring })
+        let followed = Arc::clone(&switch);
+        workers.spawn("switch", move |stop| Arc::clone(&followed).follow(stop));
+        Ok(Self { engine, counters, switch, vitals, parts, line, workers, readers, ring })
     }
 
     /// The head of the line as far as this process knows it.
@@ -180,30 +201,43 @@ struct Start<'a> {
 impl Start<'_> {
     fn readers(&self, group: &Group) {
         let Parts { store, broker, search, directory, hub, .. } = self.parts.clone();
-        let live = Box::new(LiveReader::new(Arc::clone(&store), hub.clone()));
-        group.tasks.spawn(self.follower(false).run(live, group.stop.clone()));
-        for lane in [Lane::Interactive, Lane::Bulk] {
+        let (live, shown) = (Arc::clone(&store), hub.clone());
+        self.reader(group, "live", false, move || {
+            Box::new(LiveReader::new(Arc::clone(&live), shown.clone()))
+        });
+        for (lane, name) in [Lane::Interactive, Lane::Bulk].into_iter().zip(dispatch::NAMES) {
             let (clock, counters) = (Arc::clone(&self.clock), Arc::clone(self.counters));
-            let dispatch = Dispatch::new(lane, Arc::clone(&store), Arc::clone(&broker), clock, counters);
-            group.tasks.spawn(self.follower(true).run(Box::new(dispatch), group.stop.clone()));
+            let (store, broker) = (Arc::clone(&store), Arc::clone(&broker));
+            let dispatch = move || {
+                Dispatch::new(lane, Arc::clone(&store), Arc::clone(&broker), clock.clone(), counters.clone())
+            };
+            self.reader(group, name, true, move || Box::new(dispatch()));
         }
         if self.settings.roles.indexer {
             let names = Arc::new(DirectoryNames(directory));
             let listener = Arc::new(HubListener(hub));
-            let index = Index::new(Arc::clone(&store), search, names, listener, Arc::clone(self.counters));
-            group.tasks.spawn(self.follower(true).run(Box::new(index), group.stop.clone()));
+            let (store, counters) = (Arc::clone(&store), Arc::clone(self.counters));
+            let index = move || {
+                let (search, names, listener) = (search.clone(), names.clone(), listener.clone());
+                Index::new(Arc::clone(&store), search, names, listener, Arc::clone(&counters))
+            };
+            self.reader(group, index::NAME, true, move || Box::new(index()));
         }
         if broker.is_durable() {
-            group.tasks.spawn(tell_others(Arc::clone(self.ring), Arc::clone(&broker), group.stop.clone()));
-            group.tasks.spawn(hear_others(Arc::clone(self.ring), broker, group.stop.clone()));
+            let (ring, told) = (Arc::clone(self.ring), Arc::clone(&broker));
+            group.spawn("tell", move |stop| tell_others(Arc::clone(&ring), Arc::clone(&told), stop));
+            let ring = Arc::clone(self.ring);
+            group.spawn("hear", move |stop| hear_others(Arc::clone(&ring), Arc::clone(&broker), stop));
         }
-        let aside = aside::keep(Arc::clone(&store), Arc::clone(&self.clock), group.stop.clone());
-        group.tasks.spawn(aside);
+        let (kept, clock) = (Arc::clone(&store), Arc::clone(&self.clock));
+        group.spawn("aside", move |stop| aside::keep(Arc::clone(&kept), Arc::clone(&clock), stop));
+        let (pruned, clock, instance) = (Arc::clone(&store), Arc::clone(&self.clock), self.instance);
         let retention_s = self.settings.engine.idempotency_retention_s;
-        let keys = KeyPruner::new(Arc::clone(&store), Arc::clone(&self.clock), self.instance, retention_s);
-        group.tasks.spawn(keys.run(group.stop.clone()));
-        let retention_s = self.settings.engine.journal_retention_s;
-        group.tasks.spawn(prune(store, Arc::clone(&self.clock), retention_s, group.stop.clone()));
+        group.spawn("keys", move |stop| {
+            KeyPruner::new(Arc::clone(&pruned), Arc::clone(&clock), instance, retention_s).run(stop)
+        });
+        let (clock, retention_s) = (Arc::clone(&self.clock), self.settings.engine.journal_retention_s);
+        group.spawn("prune", move |stop| prune(Arc::clone(&store), Arc::clone(&clock), retention_s, stop));
     }
 
     fn workers(&self, group: &Group, engine: &Engine) {
@@ -211,33 +245,43 @@ impl Start<'_> {
             return;
         }
         let Parts { store, broker, hub, worlds, .. } = self.parts.clone();
-        let timers = Timers::new(
-            Arc::clone(&store),
-            engine.clone(),
-            Arc::clone(&self.clock),
-            self.instance,
-            self.ring.earliest_due(),
-        );
-        group.tasks.spawn(timers.run(group.stop.clone()));
-        let worker = Worker::new(
-            broker,
-            PaymentLookup::new(store, self.ring.clone()),
-            engine.clone(),
-            Simulator::new(&self.settings.simulator).with_accounts(&worlds),
-            Arc::new(HubListener(hub)),
-            Arc::clone(&self.clock),
-            self.settings.worker.clone(),
-        );
-        group.tasks.spawn(worker.run(group.stop.clone()));
+        let (timed, asked, clock) = (Arc::clone(&store), engine.clone(), Arc::clone(&self.clock));
+        let (instance, ring) = (self.instance, Arc::clone(self.ring));
+        group.spawn("timers", move |stop| {
+            let clock = Arc::clone(&clock);
+            Timers::new(Arc::clone(&timed), asked.clone(), clock, instance, ring.earliest_due()).run(stop)
+        });
+        let (clock, ring, engine) = (Arc::clone(&self.clock), Arc::clone(self.ring), engine.clone());
+        let (simulator, worker) = (self.settings.simulator.clone(), self.settings.worker.clone());
+        group.spawn("worker", move |stop| {
+            let worker = Worker::new(
+                Arc::clone(&broker),
+                PaymentLookup::new(Arc::clone(&store), ring.clone()),
+                engine.clone(),
+                Simulator::new(&simulator).with_accounts(&worlds),
+                Arc::new(HubListener(hub.clone())),
+                Arc::clone(&clock),
+                worker.clone(),
+            );
+            worker.run(stop)
+        });
     }
 
-    fn follower(&self, leased: bool) -> Follower {
+    /// Starts a reader of the journal, and another one of its kind whenever it panics.
+    fn reader(
+        &self,
+        group: &Group,
+        name: &'static str,
+        leased: bool,
+        reader: impl Fn() -> Box<dyn Reader> + Send + 'static,
+    ) {
         let (store, ring, clock) =
             (Arc::clone(&self.parts.store), Arc::clone(self.ring), Arc::clone(&self.clock));
-        match leased {
-            true => Follower::leased(store, ring, clock, self.instance),
-            false => Follower::private(store, ring, clock, self.instance),
-        }
+        let (instance, make) = (self.instance, if leased { Follower::leased } else { Follower::private });
+        group.spawn(name, move |stop| {
+            let follower = make(Arc::clone(&store), Arc::clone(&ring), Arc::clone(&clock), instance);
+            follower.run(reader(), stop)
+        });
     }
 }
 

@@ -106,7 +106,8 @@ impl App {
             true => Some(listen(&settings, &parts, &pipeline, &stopping, demo.as_ref()).await?),
             false => None,
         };
-        tokio::spawn(monitor.run(stopping.clone()));
+        let (watched, stop) = (pipeline.vitals.task("monitor"), stopping.clone());
+        tokio::spawn(watched.keep(stopping.clone(), move || monitor.clone().run(stop.clone())));
         let invitation = server
             .as_ref()
             .zip(demo.as_ref())
@@ -213,7 +214,8 @@ async fn listen(
         let (log, calls) = RequestLog::new(&settings.requests);
         state.requests = Some(Arc::clone(&log));
         let store = Arc::clone(&parts.store);
-        tokio::spawn(requests::write(log, calls, store, settings.requests, stopping.clone()))
+        let writing = requests::write(log, calls, store, settings.requests, stopping.clone());
+        tokio::spawn(pipeline.vitals.task("request_log").watch(writing))
     });
     let state = web::Data::new(state);
     let threads = match settings.server.threads {
@@ -275,6 +277,7 @@ async fn web_state(
         Accounts::with_rules(Arc::clone(&parts.store), Arc::clone(&parts.directory), account_rules)?;
     Ok(WebState {
         engine: pipeline.engine.clone(),
+        vitals: pipeline.vitals.clone(),
         store: Arc::clone(&parts.store),
         search: Arc::clone(&parts.search),
         hub: Arc::clone(&parts.hub),

@@ -55,6 +55,8 @@ impl Checker<'_> {
     fn engine(&self) -> Checked {
         let engine = &self.settings.engine;
         self.at_least("engine.intake_capacity", engine.intake_capacity as u64, 1)?;
+        self.at_least("engine.intake_memory_bytes", engine.intake_memory_bytes as u64, 1 << 20)?;
+        self.at_least("engine.answer_within_ms", engine.answer_within_ms, 1)?;
         self.at_least("engine.answer_capacity", engine.answer_capacity as u64, 1)?;
         self.at_least("engine.batch_max", engine.batch_max as u64, 1)?;
         self.at_least("engine.authorization_ttl_s", engine.authorization_ttl_s, 1)?;
@@ -166,6 +168,7 @@ impl Checker<'_> {
         }
         self.at_least("store.read_connections", store.read_connections.into(), 1)?;
         self.at_least("store.acquire_timeout_ms", store.acquire_timeout_ms, 1)?;
+        self.at_least("store.answer_within_ms", store.answer_within_ms, 1)?;
         if broker.kind == BrokerKind::RabbitMq {
             let url = Url::parse(broker.url.expose());
             if !url.is_ok_and(|url| matches!(url.scheme(), "amqp" | "amqps") && url.has_host()) {

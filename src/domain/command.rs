@@ -115,6 +115,18 @@ pub enum Command {
 }
 
 impl Command {
+    /// What it takes up in memory, near enough, and in the rows that come of it.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let own = std::mem::size_of::<Self>() + 256;
+        match self {
+            Self::Submit(submit) => {
+                own + std::mem::size_of::<SubmitPayment>() + submit.submission.text_bytes()
+            }
+            Self::Operate(_) | Self::Answer(_) | Self::TimerDue(_) => own,
+        }
+    }
+
     /// The idempotency key it carries.
     #[must_use]
     pub fn idempotency(&self) -> Option<&IdempotencyKey> {

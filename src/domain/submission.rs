@@ -160,6 +160,15 @@ pub struct Submission {
 }
 
 impl Submission {
+    /// The bytes of what is free text in it, and has no fixed size.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        let pair = std::mem::size_of::<(String, String)>();
+        let metadata: usize = self.metadata.iter().map(|(key, value)| pair + key.len() + value.len()).sum();
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        metadata + text(&self.description) + text(&self.run)
+    }
+
     /// The submitter's wallet in the payment's currency.
     #[must_use]
     pub const fn own_wallet(&self) -> WalletId {

@@ -1,11 +1,19 @@
 //! Natural batching: whatever arrives while the previous commit is in flight makes the next batch. No timer: a lone
 //! command is never delayed, and a flood costs one commit per hundreds.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 
-use super::handle::{Engine, Envelope};
+use super::envelope::Envelope;
+use super::handle::Engine;
 use super::settings::EngineSettings;
+use super::vitals;
 use super::writer::Writer;
+
+/// The most bytes of commands decided in one transaction. It bounds how long others wait for a batch of large ones.
+const BATCH_BYTES_MAX: usize = 4 << 20;
 
 /// The receiving ends of the lanes.
 #[derive(Debug)]
@@ -19,7 +27,14 @@ pub struct Lanes {
 pub fn lanes(settings: &EngineSettings) -> (Engine, Lanes) {
     let (submissions_in, submissions) = mpsc::channel(settings.intake_capacity.max(1));
     let (answers_in, answers) = mpsc::channel(settings.answer_capacity.max(1));
-    (Engine::new(submissions_in, answers_in), Lanes { submissions, answers })
+    (Engine::new(submissions_in, answers_in, settings), Lanes { submissions, answers })
+}
+
+/// What has been taken for the next batch.
+struct Batch {
+    envelopes: Vec<Envelope>,
+    bytes: usize,
+    max: usize,
 }
 
 impl Lanes {
@@ -38,26 +53,40 @@ impl Lanes {
                 None => self.answers.recv().await,
             },
         };
-        let mut batch = vec![first?];
-        take_ready(&mut self.answers, &mut batch, max);
-        take_ready(&mut self.submissions, &mut batch, max);
-        Some(batch)
+        let mut batch = Batch { envelopes: Vec::new(), bytes: 0, max };
+        batch.add(first?);
+        batch.take_ready(&mut self.answers);
+        batch.take_ready(&mut self.submissions);
+        Some(batch.envelopes)
     }
 }
 
-fn take_ready(lane: &mut mpsc::Receiver<Envelope>, batch: &mut Vec<Envelope>, max: usize) {
-    while batch.len() < max {
-        match lane.try_recv() {
-            Ok(envelope) => batch.push(envelope),
-            Err(_) => return,
+impl Batch {
+    fn add(&mut self, envelope: Envelope) {
+        self.bytes += envelope.command.bytes();
+        self.envelopes.push(envelope);
+    }
+
+    fn take_ready(&mut self, lane: &mut mpsc::Receiver<Envelope>) {
+        while self.envelopes.len() < self.max && self.bytes < BATCH_BYTES_MAX {
+            match lane.try_recv() {
+                // Nobody waits for it any more.
+                Ok(envelope) if envelope.is_withdrawn() => {}
+                Ok(envelope) => self.add(envelope),
+                Err(_) => return,
+            }
         }
     }
 }
 
-/// Runs the line until every handle is gone, then returns: everything handed in has been answered.
-pub async fn run(mut lanes: Lanes, writer: Writer, batch_max: usize) {
+/// Runs the line until every handle is gone, then returns: everything handed in has been answered. A batch over which
+/// the writer panics is lost to its callers, who hear that it may have been done, and to nobody else.
+pub async fn run(mut lanes: Lanes, mut writer: Writer, batch_max: usize) {
     while let Some(batch) = lanes.collect(batch_max.max(1)).await {
-        writer.run(batch).await;
+        if let Err(panic) = AssertUnwindSafe(writer.run(batch)).catch_unwind().await {
+            writer.vital().stumbled(&vitals::words(panic.as_ref()));
+        }
     }
+    writer.finish().await;
     tracing::info!("the writer has answered everything and stops");
 }

@@ -354,7 +354,9 @@ impl World<'_> {
             .into_iter()
             .map(|decision| decision.map(|outcome| outcome.decided(&payments)))
             .collect();
-        if !batch.changes.is_empty() {
+        // A batch that only remembers keys takes a place in the line as well: without a row of the journal nobody could tell
+        // whether an unknown commit of it took place.
+        if !batch.changes.is_empty() || !batch.write.idempotency.is_empty() {
             let entries: Vec<&JournalEntry> = batch.changes.iter().map(|(entry, _)| entry).collect();
             match journal::encode(&entries) {
                 Ok(body) => batch.write.journal = Some(body),

@@ -1,9 +1,12 @@
 //! What callers of the engine hold: bounded lanes in, answers out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc};
 
+use super::envelope::{Envelope, Patience, Reply, envelope};
+use super::settings::EngineSettings;
 use crate::domain::command::Command;
 use crate::domain::payment::Payment;
 use crate::domain::refusal::Refusal;
@@ -45,40 +48,39 @@ pub enum EngineError {
     Stopping,
 }
 
-/// The receiving end of one answer.
-pub type Reply = oneshot::Receiver<Result<Done, EngineError>>;
-
-/// A command on its way to the writer.
-#[derive(Debug)]
-pub struct Envelope {
-    /// What to decide.
-    pub command: Command,
-    /// Where the outcome goes; a caller that went away is no reason not to do it.
-    pub reply: oneshot::Sender<Result<Done, EngineError>>,
-}
-
 /// A handle on the engine. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Engine {
     submissions: mpsc::Sender<Envelope>,
     answers: mpsc::Sender<Envelope>,
+    /// Bytes of submissions that may still come in.
+    room: Arc<Semaphore>,
+    answer_within: Duration,
 }
 
 impl Engine {
     /// A handle that feeds these lanes.
     #[must_use]
-    pub const fn new(submissions: mpsc::Sender<Envelope>, answers: mpsc::Sender<Envelope>) -> Self {
-        Self { submissions, answers }
+    pub fn new(
+        submissions: mpsc::Sender<Envelope>,
+        answers: mpsc::Sender<Envelope>,
+        settings: &EngineSettings,
+    ) -> Self {
+        let bytes = settings.intake_memory_bytes.min(Semaphore::MAX_PERMITS);
+        let answer_within = Duration::from_millis(settings.answer_within_ms);
+        Self { submissions, answers, room: Arc::new(Semaphore::new(bytes)), answer_within }
     }
 
     /// Hands a submission or an operation in without waiting for room.
     ///
     /// # Errors
-    /// [`EngineError::Busy`] past the bound of the intake, [`EngineError::Stopping`] on the way down.
+    /// [`EngineError::Busy`] past a bound of the intake, [`EngineError::Stopping`] on the way down.
     pub fn submit(&self, command: Command) -> Result<Reply, EngineError> {
-        let (reply, receiver) = oneshot::channel();
-        match self.submissions.try_send(Envelope { command, reply }) {
-            Ok(()) => Ok(receiver),
+        let bytes = u32::try_from(command.bytes()).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(bytes).map_err(|_| EngineError::Busy)?;
+        let (envelope, reply) = envelope(command, Patience::of_caller(self.answer_within), Some(room));
+        match self.submissions.try_send(envelope) {
+            Ok(()) => Ok(reply),
             Err(mpsc::error::TrySendError::Full(_)) => Err(EngineError::Busy),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(EngineError::Stopping),
         }
@@ -89,7 +91,7 @@ impl Engine {
     /// # Errors
     /// As [`Self::submit`], and whatever the writer says.
     pub async fn execute(&self, command: Command) -> Result<Done, EngineError> {
-        self.submit(command)?.await.unwrap_or(Err(EngineError::Stopping))
+        self.submit(command)?.outcome().await
     }
 
     /// Hands an answer or a timer in, waiting for room: what is already under way is never refused.
@@ -97,9 +99,9 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Stopping`] once the engine has stopped.
     pub async fn answer(&self, command: Command) -> Result<Reply, EngineError> {
-        let (reply, receiver) = oneshot::channel();
-        self.answers.send(Envelope { command, reply }).await.map_err(|_| EngineError::Stopping)?;
-        Ok(receiver)
+        let (envelope, reply) = envelope(command, Patience::Endless, None);
+        self.answers.send(envelope).await.map_err(|_| EngineError::Stopping)?;
+        Ok(reply)
     }
 
     /// How many more submissions the intake has room for.

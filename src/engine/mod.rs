@@ -3,6 +3,7 @@
 //! May depend on `domain` and the store's port. Must not know who asks (web, worker, timers) or who reads the journal.
 //!
 //! - [`handle`]: what callers hold: bounded lanes in, answers out.
+//! - [`envelope`]: a command and its answer on their way.
 //! - [`batcher`]: collects what arrives while the previous commit is in flight.
 //! - [`writer`]: one transaction per batch; unknown commits, bisection.
 //! - [`counters`]: what was done since the start.
@@ -12,10 +13,12 @@
 //! - [`open`]: payments with open work, for the worker.
 //! - [`switch`]: pauses and resumes the workers of all processes.
 //! - [`timers`]: turns `due_at` into commands.
+//! - [`vitals`]: whether the tasks of this process are alive.
 
 pub mod batcher;
 pub mod counters;
 pub mod decide_batch;
+pub mod envelope;
 pub mod handle;
 pub mod journal;
 pub mod keys;
@@ -23,13 +26,16 @@ pub mod open;
 pub mod settings;
 pub mod switch;
 pub mod timers;
+pub mod vitals;
 pub mod writer;
 
 #[cfg(test)]
 mod tests;
 
 pub use counters::Counters;
+pub use envelope::Reply;
 pub use handle::{Done, Engine, EngineError};
 pub use open::OpenPayments;
 pub use settings::EngineSettings;
 pub use switch::{WorkSwitch, Workers};
+pub use vitals::Vitals;

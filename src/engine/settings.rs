@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 pub struct EngineSettings {
     /// Submissions and operations that may wait for the writer; past that they are refused with 503.
     pub intake_capacity: usize,
+    /// How many bytes of them may wait, as large ones would fill the memory before they are many.
+    pub intake_memory_bytes: usize,
+    /// How long a caller waits for the commit, in milliseconds; past that it hears 503, and whether it may have been done.
+    pub answer_within_ms: u64,
     /// Answers and timers that may wait for the writer; past that the worker waits.
     pub answer_capacity: usize,
     /// The most commands decided in one transaction.
@@ -29,6 +33,8 @@ impl Default for EngineSettings {
     fn default() -> Self {
         Self {
             intake_capacity: 16_384,
+            intake_memory_bytes: 64 << 20,
+            answer_within_ms: 2_000,
             answer_capacity: 8_192,
             batch_max: 1_024,
             retry_delays_ms: vec![1_000, 5_000, 25_000],

@@ -138,17 +138,18 @@ impl Timers {
         let mut away = false;
         let mut fired = HashMap::with_capacity(replies.len());
         for (id, reply) in replies {
-            match reply.await {
-                Ok(Ok(done)) => self.note_fired(&mut fired, id, done.version),
-                Ok(Err(EngineError::Damaged(cause))) => {
+            match reply.outcome().await {
+                Ok(done) => self.note_fired(&mut fired, id, done.version),
+                Err(EngineError::Damaged(cause)) => {
                     self.store.aside().note_payment(id, AsideReason::Undecidable, &cause);
                 }
-                Ok(Err(error @ EngineError::Refused(_))) => {
+                Err(error @ EngineError::Refused(_)) => {
                     tracing::warn!(payment.id = %id, error = %error, "a timer had no effect");
                     self.note_fired(&mut fired, id, 0);
                 }
-                Ok(Err(EngineError::Busy | EngineError::Unavailable { .. } | EngineError::Stopping))
-                | Err(_) => away = true,
+                Err(EngineError::Busy | EngineError::Unavailable { .. } | EngineError::Stopping) => {
+                    away = true
+                }
             }
         }
         self.fired = fired;

@@ -1,22 +1,36 @@
 //! The writer: one transaction per batch, retried while the store is away for a moment, settled when a commit's outcome
 //! is unknown, and cut in two when something in it is refused, until the bad command stands alone.
+//!
+//! It spends a bounded time on a batch, whatever the store does: those who wait are told what is known, and the next
+//! batch gets its turn.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
 use super::counters::Counters;
 use super::decide_batch::{self, Decided, DecidedBatch};
-use super::handle::{Done, EngineError, Envelope};
+use super::envelope::Envelope;
+use super::handle::{Done, EngineError};
 use super::journal::JournalEntry;
+use super::vitals::{self, Vital, Vitals};
 use crate::domain::command::Command;
 use crate::domain::decide::Policy;
 use crate::domain::ids::{BatchId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
-use crate::store::{BatchWrite, Store, StoreError};
+use crate::store::{BatchWrite, Loaded, Store, StoreError};
 
-/// Pauses between attempts while the store is away; their sum is how long a caller waits before being told.
-const RETRY_PAUSES_MS: [u64; 5] = [0, 50, 150, 400, 900];
+/// Pauses between attempts while the store is away, the last one again and again.
+const RETRY_PAUSES_MS: [u64; 4] = [0, 50, 100, 200];
+/// How long a batch is tried again, and how long an unknown commit is looked up.
+const TRY_FOR: Duration = Duration::from_secs(2);
+
+/// The name of the line among the tasks of the process.
+const TASK: &str = "line";
 
 /// The clock, injected so that a simulation can hold it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -47,6 +61,31 @@ pub struct Writer {
     clock: Clock,
     listener: Arc<dyn CommitListener>,
     counters: Arc<Counters>,
+    /// The most commands tried at once. It shrinks while the store does not manage what it is given in its time.
+    at_once: usize,
+    /// Answers that need another look into the store, which nobody else waits for.
+    replays: TaskTracker,
+    vital: Vital,
+}
+
+/// One attempt at a batch, as far as it came.
+#[derive(Default)]
+struct Attempt {
+    /// Which of the batch's envelopes were taken up, in order; empty if none was looked at.
+    taken: Vec<bool>,
+    decided: DecidedBatch,
+    rows: usize,
+}
+
+/// What became of a batch.
+enum Outcome {
+    Committed(u64, Box<Attempt>),
+    /// One of its commands is at fault, or else it alone.
+    Refused(StoreError),
+    /// Nothing was done.
+    Away(StoreError),
+    /// It may have been done.
+    Unknown(StoreError),
 }
 
 impl Writer {
@@ -59,113 +98,153 @@ impl Writer {
         listener: Arc<dyn CommitListener>,
         counters: Arc<Counters>,
     ) -> Self {
-        Self { store, policy, clock, listener, counters }
+        let vital = Vitals::default().task(TASK);
+        let replays = TaskTracker::new();
+        Self { store, policy, clock, listener, counters, at_once: usize::MAX, replays, vital }
+    }
+
+    /// The same writer, whose failures are told there.
+    #[must_use]
+    pub fn watched(self, vitals: &Vitals) -> Self {
+        Self { vital: vitals.task(TASK), ..self }
+    }
+
+    /// Where failures are told.
+    #[must_use]
+    pub const fn vital(&self) -> &Vital {
+        &self.vital
     }
 
     /// Decides and commits a batch, and answers its callers. Never fails: what cannot be done is told to the callers.
-    pub async fn run(&self, batch: Vec<Envelope>) {
-        // A stack instead of recursion: halves of a refused batch, the earlier one on top.
-        let mut stack = vec![batch];
-        while let Some(mut batch) = stack.pop() {
+    pub async fn run(&mut self, batch: Vec<Envelope>) {
+        // A stack instead of recursion: parts of a batch, the earlier one on top.
+        let mut stack = vec![(batch, Instant::now() + TRY_FOR, 0)];
+        while let Some((batch, until, tries)) = stack.pop() {
+            let mut batch = still_wanted(batch);
+            if batch.is_empty() {
+                continue;
+            }
+            if batch.len() > self.at_once {
+                let later = batch.split_off(self.at_once);
+                stack.push((later, until, tries));
+            }
             match self.attempt(&batch).await {
-                Ok((seq, decided)) => self.complete(seq, decided, batch).await,
-                Err(error) if !error.is_transient() && batch.len() > 1 => {
+                Outcome::Committed(seq, attempt) => self.complete(seq, *attempt, batch),
+                Outcome::Refused(error) if batch.len() > 1 => {
                     tracing::warn!(batch.len = batch.len(), error = %error, "a batch was refused and is cut in two");
                     let later = batch.split_off(batch.len() / 2);
-                    stack.push(later);
-                    stack.push(batch);
+                    stack.push((later, until, tries));
+                    stack.push((batch, until, tries));
                 }
-                Err(error) => {
+                Outcome::Away(error) if Instant::now() < until => {
+                    tracing::debug!(error = %error, "the store is away, trying again");
+                    pause(RETRY_PAUSES_MS.get(tries).or(RETRY_PAUSES_MS.last())).await;
+                    stack.push((batch, until, tries + 1));
+                }
+                Outcome::Refused(error) | Outcome::Away(error) | Outcome::Unknown(error) => {
                     if error.is_transient() {
                         tracing::debug!(batch.len = batch.len(), error = %error, "a batch could not be committed");
                     } else {
                         tracing::error!(batch.len = batch.len(), error = %error, "a command could not be committed");
                     }
-                    let told = told(error);
-                    for envelope in batch {
-                        // A caller that went away does not want to know.
-                        let _ = envelope.reply.send(Err(told.clone()));
-                    }
+                    give_up(batch, Some(error));
                 }
             }
         }
     }
 
-    /// Commits the batch, trying again while the store is away for a moment.
-    async fn attempt(&self, batch: &[Envelope]) -> Result<(u64, DecidedBatch), StoreError> {
-        let commands: Vec<&Command> = batch.iter().map(|envelope| &envelope.command).collect();
-        let mut last = StoreError::Unavailable("not tried".to_owned());
-        for pause_ms in RETRY_PAUSES_MS {
-            pause(pause_ms).await;
-            match self.transaction(&commands).await {
-                Ok(done) => return Ok(done),
-                // Only what certainly did not happen may run again.
-                Err(error @ StoreError::Unavailable(_)) => {
-                    tracing::debug!(error = %error, "the store is away, trying again");
-                    last = error;
-                }
-                Err(
-                    error @ (StoreError::CommitUnknown { .. }
-                    | StoreError::Refused(_)
-                    | StoreError::Damaged(_)),
-                ) => {
-                    return Err(error);
-                }
-            }
-        }
-        Err(last)
+    /// Waits for the last answers.
+    pub async fn finish(self) {
+        self.replays.close();
+        self.replays.wait().await;
     }
 
-    async fn transaction(&self, commands: &[&Command]) -> Result<(u64, DecidedBatch), StoreError> {
+    /// Tries the batch once. Unless it was committed or that is not known, its envelopes wait again afterwards.
+    async fn attempt(&mut self, batch: &[Envelope]) -> Outcome {
         let id = BatchId::generate();
-        let keys = decide_batch::keys_of(commands.iter().copied());
-        let mut decided = DecidedBatch::default();
-        let mut rows = 0;
+        let keys = decide_batch::keys_of(batch.iter().map(|envelope| &envelope.command));
+        let mut attempt = Attempt::default();
         let mut decide = |_seq: u64, loaded| {
-            decided = decide_batch::decide_batch(commands, loaded, &self.policy, (self.clock)());
-            rows = decided.write.rows();
-            if decided.defect.is_some() { BatchWrite::default() } else { std::mem::take(&mut decided.write) }
+            attempt = self.decide(batch, loaded);
+            if attempt.decided.defect.is_some() {
+                BatchWrite::default()
+            } else {
+                std::mem::take(&mut attempt.decided.write)
+            }
         };
-        let outcome = self.store.line_execute(id, &keys, &mut decide).await;
-        let seq = match outcome {
-            Ok(seq) => seq,
+        let outcome = match self.store.line_execute(id, &keys, &mut decide).await {
+            Ok(seq) => Ok(seq),
             Err(StoreError::CommitUnknown { seq, cause }) => {
                 tracing::debug!(seq, cause, "the outcome of a commit is unknown, looking it up");
-                self.settle_unknown(seq, id, cause).await?
+                self.settle_unknown(seq, id, cause).await
             }
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
         };
-        match decided.defect.take() {
-            Some(defect) => Err(StoreError::Refused(defect)),
-            None => {
-                self.count(seq, commands, rows);
-                Ok((seq, decided))
+        let outcome = match (outcome, attempt.decided.defect.take()) {
+            (Ok(_), Some(defect)) => Err(StoreError::Refused(defect)),
+            (outcome, _) => outcome,
+        };
+        let error = match outcome {
+            Ok(seq) => {
+                self.at_once = self.at_once.saturating_mul(2);
+                self.count(seq, &attempt);
+                return Outcome::Committed(seq, Box::new(attempt));
             }
+            Err(error @ StoreError::CommitUnknown { .. }) => return Outcome::Unknown(error),
+            Err(error) => error,
+        };
+        batch.iter().for_each(Envelope::give_back);
+        if !error.is_transient() {
+            return Outcome::Refused(error);
         }
+        if !attempt.taken.is_empty() {
+            // It was reached, and did not come to an end.
+            self.at_once = (batch.len() / 2).max(1);
+        }
+        Outcome::Away(error)
     }
 
-    fn count(&self, seq: u64, commands: &[&Command], rows: usize) {
-        self.counters.commands.add(commands.len());
+    /// Decides what is still wanted of a batch. A panic is a defect like any other: the batch is not written, and cut in two
+    /// until the command at fault stands alone.
+    fn decide(&self, batch: &[Envelope], loaded: Loaded) -> Attempt {
+        let taken: Vec<bool> = batch.iter().map(Envelope::take).collect();
+        let wanted = batch.iter().zip(&taken).filter(|(_, taken)| **taken);
+        let commands: Vec<&Command> = wanted.map(|(envelope, _)| &envelope.command).collect();
+        let decide = || decide_batch::decide_batch(&commands, loaded, &self.policy, (self.clock)());
+        let decided = catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|panic| {
+            let defect = Some(format!("deciding a batch: {}", vitals::words(panic.as_ref())));
+            DecidedBatch { defect, ..DecidedBatch::default() }
+        });
+        Attempt { taken, rows: decided.write.rows(), decided }
+    }
+
+    fn count(&self, seq: u64, attempt: &Attempt) {
+        self.counters.commands.add(attempt.decided.decisions.len());
         if seq > 0 {
             self.counters.commits.add(1);
-            self.counters.rows.add(rows);
+            self.counters.rows.add(attempt.rows);
         }
     }
 
     /// Finds out whether an unknown commit took place. `Unavailable` means that it did not, so the batch may run again.
     async fn settle_unknown(&self, seq: u64, id: BatchId, cause: String) -> Result<u64, StoreError> {
-        for pause_ms in [0, 50, 200, 500, 1_000, 2_000, 2_000, 2_000, 2_000] {
-            pause(pause_ms).await;
+        let until = Instant::now() + TRY_FOR;
+        for tries in 0.. {
             match self.store.batch_committed(seq, id).await {
                 Ok(true) => return Ok(seq),
                 Ok(false) => return Err(StoreError::Unavailable(cause)),
                 Err(error) => tracing::debug!(seq, error = %error, "could not look the batch up"),
             }
+            if Instant::now() >= until {
+                break;
+            }
+            pause(RETRY_PAUSES_MS.get(tries).or(RETRY_PAUSES_MS.last())).await;
         }
         Err(StoreError::CommitUnknown { seq, cause })
     }
 
-    async fn complete(&self, seq: u64, decided: DecidedBatch, batch: Vec<Envelope>) {
+    fn complete(&self, seq: u64, attempt: Attempt, batch: Vec<Envelope>) {
+        let Attempt { taken, decided, .. } = attempt;
         if seq > 0 {
             self.store.aside().take_back(decided.changes.iter().map(|(entry, _)| entry.payment));
             let fresh = |(entry, _): &&(JournalEntry, Arc<Payment>)| entry.first_version == 1;
@@ -175,51 +254,73 @@ impl Writer {
                 changes.first().map_or_else(|| (self.clock)(), |(_, payment)| payment.state().updated_at);
             self.listener.committed(Committed { seq, at, committed_at: (self.clock)(), changes });
         }
-        let missing: Vec<PaymentId> = decided
-            .decisions
-            .iter()
-            .flatten()
-            .filter(|decided| decided.payment.is_none())
-            .map(|decided| decided.payment_id)
-            .collect();
-        let found = if missing.is_empty() { Vec::new() } else { self.fetch(&missing).await };
-        for (envelope, decision) in batch.into_iter().zip(decided.decisions) {
-            let answer = decision.and_then(|decided| done(decided, seq, &found));
-            let _ = envelope.reply.send(answer);
-        }
-    }
-
-    /// Payments that recognised idempotency keys refer to.
-    async fn fetch(&self, ids: &[PaymentId]) -> Vec<Arc<Payment>> {
-        match self.store.payment_get(ids).await {
-            Ok(payments) => payments.into_iter().map(Arc::new).collect(),
-            Err(error) => {
-                tracing::warn!(error = %error, "payments of recognised keys could not be read");
-                Vec::new()
+        let mut decisions = decided.decisions.into_iter();
+        let mut missing = Vec::new();
+        for (envelope, taken) in batch.into_iter().zip(taken) {
+            let decision = if taken { decisions.next() } else { None };
+            match decision {
+                None => envelope.answer(Err(EngineError::Unavailable { maybe_done: false })),
+                Some(Err(error)) => envelope.answer(Err(error)),
+                Some(Ok(decided)) => match decided.payment {
+                    Some(ref payment) => {
+                        let done = done(&decided, Arc::clone(payment), seq);
+                        envelope.answer(Ok(done));
+                    }
+                    None => missing.push((envelope, decided)),
+                },
             }
         }
+        if !missing.is_empty() {
+            self.replays.spawn(answer_replays(Arc::clone(&self.store), missing, seq));
+        }
     }
 }
 
-fn done(decided: Decided, seq: u64, found: &[Arc<Payment>]) -> Result<Done, EngineError> {
-    let Decided { payment_id, payment, version, replayed } = decided;
-    payment
-        .or_else(|| found.iter().find(|payment| payment.id() == payment_id).cloned())
-        .map(|payment| Done { payment, version, replayed, seq })
-        .ok_or(EngineError::Unavailable { maybe_done: true })
+/// What is left of a batch when those who no longer wait have been told so.
+fn still_wanted(batch: Vec<Envelope>) -> Vec<Envelope> {
+    let (withdrawn, wanted) = batch.into_iter().partition(Envelope::is_withdrawn);
+    give_up(withdrawn, None);
+    wanted
 }
 
-/// What callers are told when nothing came of a batch that cannot be cut any further.
-fn told(error: StoreError) -> EngineError {
-    match error {
-        StoreError::Refused(cause) | StoreError::Damaged(cause) => EngineError::Damaged(cause),
-        StoreError::CommitUnknown { .. } => EngineError::Unavailable { maybe_done: true },
-        StoreError::Unavailable(_) => EngineError::Unavailable { maybe_done: false },
+/// Tells everyone what is known of a command that has no outcome.
+fn give_up(batch: Vec<Envelope>, error: Option<StoreError>) {
+    for envelope in batch {
+        let told = match &error {
+            Some(StoreError::Refused(cause) | StoreError::Damaged(cause)) => {
+                EngineError::Damaged(cause.clone())
+            }
+            Some(StoreError::CommitUnknown { .. } | StoreError::Unavailable(_)) | None => {
+                EngineError::Unavailable { maybe_done: envelope.is_taken() }
+            }
+        };
+        envelope.answer(Err(told));
     }
 }
 
-async fn pause(ms: u64) {
-    if ms > 0 {
-        tokio::time::sleep(Duration::from_millis(ms)).await;
+/// Answers callers whose key was recognised with the payments that their keys refer to.
+async fn answer_replays(store: Arc<dyn Store>, replays: Vec<(Envelope, Decided)>, seq: u64) {
+    let ids: Vec<PaymentId> = replays.iter().map(|(_, decided)| decided.payment_id).collect();
+    let found: Vec<Arc<Payment>> = match store.payment_get(&ids).await {
+        Ok(payments) => payments.into_iter().map(Arc::new).collect(),
+        Err(error) => {
+            tracing::warn!(error = %error, "payments of recognised keys could not be read");
+            Vec::new()
+        }
+    };
+    for (envelope, decided) in replays {
+        let payment = found.iter().find(|payment| payment.id() == decided.payment_id);
+        let done = payment.map(|payment| done(&decided, Arc::clone(payment), seq));
+        envelope.answer(done.ok_or(EngineError::Unavailable { maybe_done: true }));
+    }
+}
+
+fn done(decided: &Decided, payment: Arc<Payment>, seq: u64) -> Done {
+    Done { payment, version: decided.version, replayed: decided.replayed, seq }
+}
+
+async fn pause(ms: Option<&u64>) {
+    if let Some(ms) = ms.filter(|ms| **ms > 0) {
+        tokio::time::sleep(Duration::from_millis(*ms)).await;
     }
 }

@@ -130,6 +130,7 @@ pub async fn sample(store: &dyn Store, broker: &dyn Broker, now: Timestamp) -> S
 }
 
 /// Keeps the hub's [`SystemState`] and, while someone watches, its [`SystemSample`] up to date.
+#[derive(Clone)]
 pub struct Monitor {
     /// Asked whether it answers, and how much waits.
     pub store: Arc<dyn Store>,

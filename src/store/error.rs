@@ -1,7 +1,13 @@
 //! What can go wrong in the store, told apart by what the caller may do about it.
+//!
+//! Only errors that say "not now" are worth another try of the same thing: a lost connection, a lock, a full disk. Every
+//! other error, known or not, is about what was sent, and is [`StoreError::Refused`]: were it taken for "not now", one
+//! request would be retried for ever, and with it everybody else's of its batch.
+
+use diesel::result::DatabaseErrorKind as Kind;
 
 /// A failed store call. Nothing was written unless it says otherwise.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// Not reachable, overloaded, locked: trying again may help.
     #[error("the store is not available: {0}")]
@@ -34,25 +40,68 @@ impl StoreError {
 }
 
 impl From<diesel::result::Error> for StoreError {
+    /// Sorts by the message, which is all that diesel keeps of an error without a kind of its own. What a MySQL server said
+    /// is sorted again by its code, where the connection is at hand ([`super::mysql`]).
     fn from(error: diesel::result::Error) -> Self {
-        use diesel::result::DatabaseErrorKind as Kind;
         use diesel::result::Error;
         match &error {
             Error::DatabaseError(
-                Kind::UniqueViolation
-                | Kind::ForeignKeyViolation
-                | Kind::NotNullViolation
-                | Kind::CheckViolation
-                | Kind::RestrictViolation
-                | Kind::ExclusionViolation,
-                _,
-            ) => Self::Refused(error.to_string()),
+                Kind::Unknown | Kind::ClosedConnection | Kind::UnableToSendCommand,
+                info,
+            ) => of_message(info.message()),
+            Error::DatabaseError(Kind::SerializationFailure | Kind::ReadOnlyTransaction, _)
+            | Error::BrokenTransactionManager
+            | Error::AlreadyInTransaction
+            | Error::NotInTransaction => Self::Unavailable(error.to_string()),
             Error::DeserializationError(_) => Self::Damaged(error.to_string()),
-            Error::SerializationError(_) | Error::QueryBuilderError(_) | Error::InvalidCString(_) => {
-                Self::Refused(error.to_string())
-            }
-            // Lost connections, lock timeouts, full disks, shutdowns: the drivers do not tell them apart reliably.
-            _ => Self::Unavailable(error.to_string()),
+            _ => Self::Refused(error.to_string()),
         }
+    }
+}
+
+/// What the drivers and SQLite say when it is not about the statement. SQLite's are the texts of its result codes
+/// (<https://sqlite.org/rescode.html>): BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL.
+const NOT_NOW: &[&str] = &[
+    "Input/output error",
+    "Driver error",
+    "Other error",
+    "database is locked",
+    "database table is locked",
+    "database schema is locked",
+    "out of memory",
+    "attempt to write a readonly database",
+    "interrupted",
+    "disk I/O error",
+    "database or disk is full",
+    "unable to open database file",
+    "locking protocol",
+];
+
+/// Said of a statement that is too large to be sent, although it comes as a driver's error, or ends the connection.
+const TOO_LARGE: &[&str] = &["Packet is larger than", "Packet too large", "max_allowed_packet"];
+
+/// SQLite's CORRUPT and NOTADB.
+const DAMAGED: &[&str] = &["database disk image is malformed", "file is not a database"];
+
+fn of_message(message: &str) -> StoreError {
+    let has = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
+    let begins = |texts: &[&str]| texts.iter().any(|text| message.starts_with(text));
+    if has(TOO_LARGE) {
+        StoreError::Refused(message.to_owned())
+    } else if begins(DAMAGED) {
+        StoreError::Damaged(message.to_owned())
+    } else if begins(NOT_NOW) {
+        StoreError::Unavailable(message.to_owned())
+    } else {
+        StoreError::Refused(message.to_owned())
+    }
+}
+
+/// Whether an insert was done; `false` where its key is taken. Any other error is one.
+pub(super) fn inserted(outcome: diesel::QueryResult<usize>) -> Result<bool, StoreError> {
+    match outcome {
+        Ok(_) => Ok(true),
+        Err(diesel::result::Error::DatabaseError(Kind::UniqueViolation, _)) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }

@@ -1,11 +1,48 @@
 //! The port's implementation, written once and expanded for each adapter: every call takes a connection (for reading or
-//! for writing) and runs a shared query. What really differs are the adapter's inherent methods named at the end. How each
-//! call ends is told to the adapter's [`Outage`], so that nobody else need log that the store is away.
+//! for writing) and runs a shared query, all within a limit of time. What really differs are the adapter's inherent methods
+//! named at the end. How each call ends is told to the adapter's [`Outage`], so that nobody else need log that the store is
+//! away.
 
 use std::future::Future;
+use std::time::Duration;
 
-use super::{StoreResult, trouble};
+use tokio::time::Instant;
+
+use super::{StoreError, StoreResult, trouble};
 use crate::outage::{Outage, Way};
+
+/// How long calls may take in all, from asking for a connection to the last row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Where a caller waits for it.
+    pub caller: Duration,
+    /// In the background: long enough for a large deletion, short enough that a lost server is noticed.
+    pub background: Duration,
+}
+
+impl Limits {
+    pub(super) fn new(caller_ms: u64) -> Self {
+        Self { caller: Duration::from_millis(caller_ms), background: Duration::from_secs(30) }
+    }
+}
+
+/// A connection on loan.
+pub(super) trait Held: Sized + Send {
+    /// Looks at what came of its use, and gives it back if it can be used again. A connection that is dropped instead may
+    /// still have an answer coming, which the next one to use it must not take for its own.
+    fn settle<T: Send>(self, outcome: StoreResult<T>) -> impl Future<Output = StoreResult<T>> + Send {
+        async { outcome }
+    }
+}
+
+/// What comes of it by then.
+///
+/// # Errors
+/// Its own, and [`StoreError::Unavailable`] past that time.
+pub(super) async fn by<T>(until: Instant, work: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
+    let late = || StoreError::Unavailable("no answer in time".to_owned());
+    tokio::time::timeout_at(until, work).await.unwrap_or_else(|_| Err(late()))
+}
 
 /// Runs an operation and notes whether the store was there for it.
 pub(super) async fn watched<T>(
@@ -23,11 +60,30 @@ pub(super) async fn watched<T>(
     result
 }
 
+/// Borrows a connection from the store and uses it, all within one of its [`Limits`].
+macro_rules! held {
+    ($store:expr, reader, $limit:ident, $conn:ident => $call:expr) => {
+        held!($store, reader, Read, $limit, $conn => $call)
+    };
+    ($store:expr, writer, $limit:ident, $conn:ident => $call:expr) => {
+        held!($store, writer, Write, $limit, $conn => $call)
+    };
+    ($store:expr, $borrow:ident, $way:ident, $limit:ident, $conn:ident => $call:expr) => {{
+        use $crate::store::implement::{Held as _, by, watched};
+        let used = async {
+            let until = tokio::time::Instant::now() + $store.limits.$limit;
+            let mut held = by(until, $store.$borrow()).await?;
+            let $conn = &mut *held;
+            let outcome = by(until, $call).await;
+            held.settle(outcome).await
+        };
+        watched(&$store.outage, $crate::outage::Way::$way, used).await
+    }};
+}
+pub(super) use held;
+
 macro_rules! implement_store {
     ($Store:ty, $Snapshot:ty, line_blocks = $blocks:literal) => {
-        use $crate::outage::Way;
-        use $crate::store::implement::watched;
-
         #[async_trait::async_trait]
         impl $crate::store::Store for $Store {
             async fn line_execute(
@@ -36,7 +92,8 @@ macro_rules! implement_store {
                 keys: &BatchKeys,
                 decide: DecideBatch<'_>,
             ) -> StoreResult<u64> {
-                watched(&self.outage, Way::Write, self.line_transaction(batch, keys, decide)).await
+                let deciding = self.line_transaction(batch, keys, decide);
+                $crate::store::implement::watched(&self.outage, $crate::outage::Way::Write, deciding).await
             }
             fn line_blocks(&self) -> bool {
                 $blocks
@@ -45,54 +102,32 @@ macro_rules! implement_store {
                 $crate::store::StoreTrouble::of(&self.outage)
             }
             async fn batch_committed(&self, seq: u64, batch: BatchId) -> StoreResult<bool> {
-                let looking = async {
-                    self.line_quiet().await?;
-                    batch_committed(&mut *self.reader().await?, seq, batch).await
-                };
-                watched(&self.outage, Way::Write, looking).await
+                let looking = self.line_settle(seq, batch);
+                $crate::store::implement::watched(&self.outage, $crate::outage::Way::Write, looking).await
             }
             async fn head(&self) -> StoreResult<u64> {
-                watched(&self.outage, Way::Read, async { head(&mut *self.reader().await?).await }).await
+                held!(self, reader, background, conn => head(conn))
             }
             async fn journal_read(&self, after: u64, limit: u32) -> StoreResult<Vec<JournalRecord>> {
-                watched(&self.outage, Way::Read, async {
-                    journal_read(&mut *self.reader().await?, after, limit).await
-                })
-                .await
+                held!(self, reader, background, conn => journal_read(conn, after, limit))
             }
             async fn journal_time(&self, after: u64) -> StoreResult<Option<Timestamp>> {
-                watched(&self.outage, Way::Read, async {
-                    journal_time(&mut *self.reader().await?, after).await
-                })
-                .await
+                held!(self, reader, background, conn => journal_time(conn, after))
             }
             async fn journal_prune(&self, seq: u64, before: Timestamp) -> StoreResult<u64> {
-                watched(&self.outage, Way::Write, async {
-                    journal_prune(&mut *self.writer().await?, seq, before).await
-                })
-                .await
+                held!(self, writer, background, conn => journal_prune(conn, seq, before))
             }
             async fn cursor_get(&self, reader: &str) -> StoreResult<u64> {
-                watched(&self.outage, Way::Read, async {
-                    cursor_get(&mut *self.reader().await?, reader).await
-                })
-                .await
+                held!(self, reader, background, conn => cursor_get(conn, reader))
             }
             async fn cursor_set(&self, reader: &str, holder: InstanceId, seq: u64) -> StoreResult<bool> {
-                watched(&self.outage, Way::Write, async {
-                    cursor_set(&mut *self.writer().await?, reader, holder, seq).await
-                })
-                .await
+                held!(self, writer, background, conn => cursor_set(conn, reader, holder, seq))
             }
             async fn cursor_reset(&self, reader: &str, seq: u64) -> StoreResult<()> {
-                watched(&self.outage, Way::Write, async {
-                    cursor_reset(&mut *self.writer().await?, reader, seq).await
-                })
-                .await
+                held!(self, writer, background, conn => cursor_reset(conn, reader, seq))
             }
             async fn cursor_list(&self) -> StoreResult<Vec<(String, u64)>> {
-                watched(&self.outage, Way::Read, async { cursor_list(&mut *self.reader().await?).await })
-                    .await
+                held!(self, reader, background, conn => cursor_list(conn))
             }
             async fn lease_take(
                 &self,
@@ -102,64 +137,39 @@ macro_rules! implement_store {
                 ttl: std::time::Duration,
             ) -> StoreResult<Lease> {
                 let until = now.plus_ms(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
-                watched(&self.outage, Way::Write, async {
-                    lease_take(&mut *self.writer().await?, name, holder, now, until).await
-                })
-                .await
+                held!(self, writer, background, conn => lease_take(conn, name, holder, now, until))
             }
             async fn lease_end(&self, name: &str) -> StoreResult<Timestamp> {
-                watched(&self.outage, Way::Read, async { lease_end(&mut *self.reader().await?, name).await })
-                    .await
+                held!(self, reader, background, conn => lease_end(conn, name))
             }
             async fn lease_release(&self, name: &str, holder: InstanceId) -> StoreResult<()> {
-                watched(&self.outage, Way::Write, async {
-                    lease_release(&mut *self.writer().await?, name, holder).await
-                })
-                .await
+                held!(self, writer, background, conn => lease_release(conn, name, holder))
             }
             async fn payment_get(&self, ids: &[PaymentId]) -> StoreResult<Vec<Payment>> {
-                watched(&self.outage, Way::Read, async {
-                    Ok(self.aside.sort_out(payment_get(&mut *self.reader().await?, ids).await?))
-                })
-                .await
+                held!(self, reader, caller, conn => payment_get(conn, ids)).map(|found| self.aside.sort_out(found))
             }
             async fn payment_list(
                 &self,
                 owner: AccountId,
                 filter: &PaymentFilter,
             ) -> StoreResult<Vec<Payment>> {
-                watched(&self.outage, Way::Read, async {
-                    Ok(self.aside.sort_out(payment_list(&mut *self.reader().await?, owner, filter).await?))
-                })
-                .await
+                held!(self, reader, caller, conn => payment_list(conn, owner, filter)).map(|found| self.aside.sort_out(found))
             }
             async fn payment_scan(&self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<Payment>> {
-                watched(&self.outage, Way::Read, async {
-                    Ok(self.aside.sort_out(payment_scan(&mut *self.reader().await?, after, limit).await?))
-                })
-                .await
+                held!(self, reader, background, conn => payment_scan(conn, after, limit)).map(|found| self.aside.sort_out(found))
             }
             async fn payment_due(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<PaymentId>> {
-                watched(&self.outage, Way::Read, async {
-                    payment_due(&mut *self.reader().await?, now, limit).await
-                })
-                .await
+                held!(self, reader, background, conn => payment_due(conn, now, limit))
             }
             async fn payment_next_due(&self, after: Timestamp) -> StoreResult<Option<Timestamp>> {
-                watched(&self.outage, Way::Read, async {
-                    payment_next_due(&mut *self.reader().await?, after).await
-                })
-                .await
+                held!(self, reader, background, conn => payment_next_due(conn, after))
             }
             async fn idempotency_get(
                 &self,
                 key: &[u8; 32],
                 owner: AccountId,
             ) -> StoreResult<Option<IdempotencyRecord>> {
-                watched(&self.outage, Way::Read, async {
-                    idempotency_get(&mut *self.reader().await?, key, owner).await
-                })
-                .await
+                held!(self, reader, caller, conn => idempotency_get(conn, key, owner))
             }
             async fn idempotency_prune(
                 &self,
@@ -167,49 +177,32 @@ macro_rules! implement_store {
                 before: Timestamp,
                 limit: u32,
             ) -> StoreResult<Pruned> {
-                watched(&self.outage, Way::Write, async {
-                    idempotency_prune(&mut *self.writer().await?, after, before, limit).await
-                })
-                .await
+                held!(self, writer, background, conn => idempotency_prune(conn, after, before, limit))
             }
             fn aside(&self) -> &$crate::store::SetAside {
                 &self.aside
             }
             async fn aside_list(&self, limit: u32) -> StoreResult<Vec<AsideRecord>> {
-                watched(&self.outage, Way::Read, async {
-                    aside_list(&mut *self.reader().await?, limit).await
-                })
-                .await
+                held!(self, reader, background, conn => aside_list(conn, limit))
             }
             async fn aside_save(&self, changes: &AsideChanges) -> StoreResult<()> {
-                watched(&self.outage, Way::Write, async {
-                    aside_save(&mut *self.writer().await?, changes).await
-                })
-                .await
+                held!(self, writer, background, conn => aside_save(conn, changes))
             }
             async fn work_open(
                 &self,
                 after: (u64, Option<PaymentId>),
                 limit: u32,
             ) -> StoreResult<Vec<OpenWork>> {
-                watched(&self.outage, Way::Read, async {
-                    Ok(self.aside.sort_out(work_open(&mut *self.reader().await?, after, limit).await?))
-                })
-                .await
+                held!(self, reader, background, conn => work_open(conn, after, limit)).map(|found| self.aside.sort_out(found))
             }
             async fn work_open_count(&self) -> StoreResult<u64> {
-                watched(&self.outage, Way::Read, async { work_open_count(&mut *self.reader().await?).await })
-                    .await
+                held!(self, reader, background, conn => work_open_count(conn))
             }
             async fn payment_parked(&self, owner: AccountId, limit: u32) -> StoreResult<Vec<Payment>> {
-                watched(&self.outage, Way::Read, async {
-                    Ok(self.aside.sort_out(payment_parked(&mut *self.reader().await?, owner, limit).await?))
-                })
-                .await
+                held!(self, reader, caller, conn => payment_parked(conn, owner, limit)).map(|found| self.aside.sort_out(found))
             }
             async fn refund_get(&self, id: RefundId) -> StoreResult<Option<RefundRecord>> {
-                watched(&self.outage, Way::Read, async { refund_get(&mut *self.reader().await?, id).await })
-                    .await
+                held!(self, reader, caller, conn => refund_get(conn, id))
             }
             async fn refund_list(
                 &self,
@@ -217,46 +210,25 @@ macro_rules! implement_store {
                 before: Option<RefundId>,
                 limit: u32,
             ) -> StoreResult<Vec<RefundRecord>> {
-                watched(&self.outage, Way::Read, async {
-                    refund_list(&mut *self.reader().await?, owner, before, limit).await
-                })
-                .await
+                held!(self, reader, caller, conn => refund_list(conn, owner, before, limit))
             }
             async fn wallet_list(&self, owner: AccountId) -> StoreResult<Vec<WalletRecord>> {
-                watched(&self.outage, Way::Read, async {
-                    wallet_list(&mut *self.reader().await?, owner).await
-                })
-                .await
+                held!(self, reader, caller, conn => wallet_list(conn, owner))
             }
             async fn movement_list(&self, payments: &[PaymentId]) -> StoreResult<Vec<MovementRecord>> {
-                watched(&self.outage, Way::Read, async {
-                    movement_list(&mut *self.reader().await?, payments).await
-                })
-                .await
+                held!(self, reader, caller, conn => movement_list(conn, payments))
             }
             async fn import_insert(&self, import: &ImportRecord) -> StoreResult<bool> {
-                watched(&self.outage, Way::Write, async {
-                    import_insert(&mut *self.writer().await?, import).await
-                })
-                .await
+                held!(self, writer, caller, conn => import_insert(conn, import))
             }
             async fn import_save(&self, import: &ImportRecord, rows: &[ImportRow]) -> StoreResult<()> {
-                watched(&self.outage, Way::Write, async {
-                    import_save(&mut *self.writer().await?, import, rows).await
-                })
-                .await
+                held!(self, writer, caller, conn => import_save(conn, import, rows))
             }
             async fn import_get(&self, owner: AccountId, id: ImportId) -> StoreResult<Option<ImportRecord>> {
-                watched(&self.outage, Way::Read, async {
-                    import_get(&mut *self.reader().await?, owner, id).await
-                })
-                .await
+                held!(self, reader, caller, conn => import_get(conn, owner, id))
             }
             async fn import_list(&self, owner: AccountId, limit: u32) -> StoreResult<Vec<ImportRecord>> {
-                watched(&self.outage, Way::Read, async {
-                    import_list(&mut *self.reader().await?, owner, limit).await
-                })
-                .await
+                held!(self, reader, caller, conn => import_list(conn, owner, limit))
             }
             async fn import_rows(
                 &self,
@@ -265,32 +237,19 @@ macro_rules! implement_store {
                 refused_only: bool,
                 limit: u32,
             ) -> StoreResult<Vec<ImportRow>> {
-                watched(&self.outage, Way::Read, async {
-                    import_rows(&mut *self.reader().await?, import, after_line, refused_only, limit).await
-                })
-                .await
+                held!(self, reader, caller, conn => import_rows(conn, import, after_line, refused_only, limit))
             }
             async fn account_insert(&self, account: &NewAccount) -> StoreResult<bool> {
-                watched(&self.outage, Way::Write, async {
-                    account_insert(&mut *self.writer().await?, account).await
-                })
-                .await
+                held!(self, writer, caller, conn => account_insert(conn, account))
             }
             async fn account_insert_many(&self, accounts: &[NewAccount]) -> StoreResult<()> {
-                watched(&self.outage, Way::Write, async {
-                    account_insert_many(&mut *self.writer().await?, accounts).await
-                })
-                .await
+                held!(self, writer, background, conn => account_insert_many(conn, accounts))
             }
             async fn account_by_email(&self, email: &str) -> StoreResult<Option<Account>> {
-                watched(&self.outage, Way::Read, async {
-                    account_by_email(&mut *self.reader().await?, email).await
-                })
-                .await
+                held!(self, reader, caller, conn => account_by_email(conn, email))
             }
             async fn account_get(&self, ids: &[AccountId]) -> StoreResult<Vec<Account>> {
-                watched(&self.outage, Way::Read, async { account_get(&mut *self.reader().await?, ids).await })
-                    .await
+                held!(self, reader, caller, conn => account_get(conn, ids))
             }
             async fn account_children(
                 &self,
@@ -298,92 +257,50 @@ macro_rules! implement_store {
                 after: Option<AccountId>,
                 limit: u32,
             ) -> StoreResult<Vec<Account>> {
-                watched(&self.outage, Way::Read, async {
-                    account_children(&mut *self.reader().await?, parent, after, limit).await
-                })
-                .await
+                held!(self, reader, caller, conn => account_children(conn, parent, after, limit))
             }
             async fn account_set_password(&self, id: AccountId, hash: &str) -> StoreResult<()> {
-                watched(&self.outage, Way::Write, async {
-                    account_set_password(&mut *self.writer().await?, id, hash).await
-                })
-                .await
+                held!(self, writer, caller, conn => account_set_password(conn, id, hash))
             }
             async fn account_close(&self, id: AccountId, now: Timestamp) -> StoreResult<bool> {
-                watched(&self.outage, Way::Write, async {
-                    account_close(&mut *self.writer().await?, id, now).await
-                })
-                .await
+                held!(self, writer, caller, conn => account_close(conn, id, now))
             }
             async fn mark_set(&self, account: AccountId, name: &str, now: Timestamp) -> StoreResult<()> {
-                watched(&self.outage, Way::Write, async {
-                    mark_set(&mut *self.writer().await?, account, name, now).await
-                })
-                .await
+                held!(self, writer, caller, conn => mark_set(conn, account, name, now))
             }
             async fn mark_delete(&self, account: AccountId, name: &str) -> StoreResult<()> {
-                watched(&self.outage, Way::Write, async {
-                    mark_delete(&mut *self.writer().await?, account, name).await
-                })
-                .await
+                held!(self, writer, caller, conn => mark_delete(conn, account, name))
             }
             async fn mark_list(&self, account: AccountId) -> StoreResult<Vec<(String, Timestamp)>> {
-                watched(&self.outage, Way::Read, async {
-                    mark_list(&mut *self.reader().await?, account).await
-                })
-                .await
+                held!(self, reader, caller, conn => mark_list(conn, account))
             }
             async fn session_insert(&self, session: &NewSession) -> StoreResult<()> {
-                watched(&self.outage, Way::Write, async {
-                    session_insert(&mut *self.writer().await?, session).await
-                })
-                .await
+                held!(self, writer, caller, conn => session_insert(conn, session))
             }
             async fn session_get(
                 &self,
                 token_hash: &[u8; 32],
                 now: Timestamp,
             ) -> StoreResult<Option<Session>> {
-                watched(&self.outage, Way::Read, async {
-                    session_get(&mut *self.reader().await?, token_hash, now).await
-                })
-                .await
+                held!(self, reader, caller, conn => session_get(conn, token_hash, now))
             }
             async fn session_seen(&self, id: SessionId, now: Timestamp) -> StoreResult<()> {
-                watched(&self.outage, Way::Write, async {
-                    session_seen(&mut *self.writer().await?, id, now).await
-                })
-                .await
+                held!(self, writer, caller, conn => session_seen(conn, id, now))
             }
             async fn session_list(&self, account: AccountId) -> StoreResult<Vec<Session>> {
-                watched(&self.outage, Way::Read, async {
-                    session_list(&mut *self.reader().await?, account).await
-                })
-                .await
+                held!(self, reader, caller, conn => session_list(conn, account))
             }
             async fn session_delete(&self, account: AccountId, id: SessionId) -> StoreResult<bool> {
-                watched(&self.outage, Way::Write, async {
-                    session_delete(&mut *self.writer().await?, account, id).await
-                })
-                .await
+                held!(self, writer, caller, conn => session_delete(conn, account, id))
             }
             async fn api_key_insert(&self, key: &NewApiKey) -> StoreResult<()> {
-                watched(&self.outage, Way::Write, async {
-                    api_key_insert(&mut *self.writer().await?, key).await
-                })
-                .await
+                held!(self, writer, caller, conn => api_key_insert(conn, key))
             }
             async fn api_key_get(&self, secret_hash: &[u8; 32]) -> StoreResult<Option<ApiKey>> {
-                watched(&self.outage, Way::Read, async {
-                    api_key_get(&mut *self.reader().await?, secret_hash).await
-                })
-                .await
+                held!(self, reader, caller, conn => api_key_get(conn, secret_hash))
             }
             async fn api_key_list(&self, account: AccountId) -> StoreResult<Vec<ApiKey>> {
-                watched(&self.outage, Way::Read, async {
-                    api_key_list(&mut *self.reader().await?, account).await
-                })
-                .await
+                held!(self, reader, caller, conn => api_key_list(conn, account))
             }
             async fn api_key_revoke(
                 &self,
@@ -391,79 +308,52 @@ macro_rules! implement_store {
                 id: ApiKeyId,
                 now: Timestamp,
             ) -> StoreResult<bool> {
-                watched(&self.outage, Way::Write, async {
-                    api_key_revoke(&mut *self.writer().await?, account, id, now).await
-                })
-                .await
+                held!(self, writer, caller, conn => api_key_revoke(conn, account, id, now))
             }
             async fn request_insert(&self, requests: &[RequestRecord]) -> StoreResult<()> {
-                watched(&self.outage, Way::Write, async {
-                    request_insert(&mut *self.writer().await?, requests).await
-                })
-                .await
+                held!(self, writer, background, conn => request_insert(conn, requests))
             }
             async fn request_list(
                 &self,
                 account: AccountId,
                 filter: &RequestFilter,
             ) -> StoreResult<Vec<RequestRecord>> {
-                watched(&self.outage, Way::Read, async {
-                    request_list(&mut *self.reader().await?, account, filter).await
-                })
-                .await
+                held!(self, reader, caller, conn => request_list(conn, account, filter))
             }
             async fn request_get(
                 &self,
                 account: AccountId,
                 id: RequestId,
             ) -> StoreResult<Option<RequestRecord>> {
-                watched(&self.outage, Way::Read, async {
-                    request_get(&mut *self.reader().await?, account, id).await
-                })
-                .await
+                held!(self, reader, caller, conn => request_get(conn, account, id))
             }
             async fn request_prune(&self, account: AccountId, keep: u32) -> StoreResult<u64> {
-                watched(&self.outage, Way::Write, async {
-                    request_prune(&mut *self.writer().await?, account, keep).await
-                })
-                .await
+                held!(self, writer, background, conn => request_prune(conn, account, keep))
             }
             async fn request_expire(&self, before: Timestamp, limit: u32) -> StoreResult<u64> {
-                watched(&self.outage, Way::Write, async {
-                    request_expire(&mut *self.writer().await?, before, limit).await
-                })
-                .await
+                held!(self, writer, background, conn => request_expire(conn, before, limit))
             }
             async fn detail_put(&self, subject: [u8; 16], id: u64, body: &[u8]) -> StoreResult<()> {
-                detail_put(&mut *self.writer().await?, subject, id, body).await
+                held!(self, writer, caller, conn => detail_put(conn, subject, id, body))
             }
             async fn detail_get(
                 &self,
                 subjects: &[[u8; 16]],
             ) -> StoreResult<Vec<$crate::store::DetailRecord>> {
-                detail_get(&mut *self.reader().await?, subjects).await
+                held!(self, reader, caller, conn => detail_get(conn, subjects))
             }
             async fn installation_get(&self, name: &str) -> StoreResult<Option<Vec<u8>>> {
-                watched(&self.outage, Way::Read, async {
-                    installation_get(&mut *self.reader().await?, name).await
-                })
-                .await
+                held!(self, reader, caller, conn => installation_get(conn, name))
             }
             async fn installation_set_once(&self, name: &str, value: &[u8]) -> StoreResult<Vec<u8>> {
-                watched(&self.outage, Way::Write, async {
-                    installation_set_once(&mut *self.writer().await?, name, value).await
-                })
-                .await
+                held!(self, writer, caller, conn => installation_set_once(conn, name, value))
             }
             async fn installation_set(&self, name: &str, value: &[u8]) -> StoreResult<()> {
-                watched(&self.outage, Way::Write, async {
-                    installation_set(&mut *self.writer().await?, name, value).await
-                })
-                .await
+                held!(self, writer, caller, conn => installation_set(conn, name, value))
             }
             async fn migrate(&self) -> StoreResult<Vec<String>> {
                 let applied = self.run_migrations().await?;
-                let mended = due_mend(&mut *self.writer().await?).await?;
+                let mended = held!(self, writer, background, conn => due_mend(conn))?;
                 if mended > 0 {
                     tracing::info!(
                         payments = mended,
@@ -476,15 +366,14 @@ macro_rules! implement_store {
                 self.read_durability().await
             }
             async fn schema_state(&self) -> StoreResult<$crate::store::SchemaState> {
-                schema_state(&mut *self.reader().await?).await
+                held!(self, reader, background, conn => schema_state(conn))
             }
             async fn snapshots(&self, count: usize) -> StoreResult<Vec<Box<dyn $crate::store::Snapshot>>> {
                 let views = self.open_snapshots(count.max(1)).await?;
                 Ok(views.into_iter().map(|view| Box::new(view) as Box<dyn $crate::store::Snapshot>).collect())
             }
             async fn ping(&self) -> StoreResult<()> {
-                watched(&self.outage, Way::Read, async { head(&mut *self.reader().await?).await.map(|_| ()) })
-                    .await
+                held!(self, reader, caller, conn => head(conn)).map(|_| ())
             }
         }
 

@@ -17,6 +17,10 @@ use diesel::sqlite::Sqlite;
 /// placeholders.
 const SIZES: [usize; 4] = [512, 64, 8, 1];
 
+/// The most bytes of values in one statement of several rows, so that none comes near MySQL's `max_allowed_packet` (64 MiB
+/// unless it was lowered) however large its rows are.
+const STATEMENT_BYTES_MAX: usize = 1 << 20;
+
 /// One value of a row.
 #[derive(Debug, Clone)]
 pub enum Cell {
@@ -58,16 +62,45 @@ pub struct MultiRow<'a> {
     cells: &'a [Cell],
 }
 
+impl Cell {
+    /// What it takes up in a statement, near enough.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Big(_) | Self::MaybeBig(_) | Self::Int(_) | Self::Small(_) => 8,
+            Self::Bytes(value) => value.len(),
+            Self::MaybeBytes(value) => value.as_ref().map_or(0, Vec::len),
+            Self::Text(value) => value.len(),
+            Self::MaybeText(value) => value.as_ref().map_or(0, String::len),
+        }
+    }
+}
+
 impl Statement {
-    /// Cuts rows into statements of the fixed sizes. `cells` holds whole rows, flattened.
+    /// Cuts rows into statements of the fixed sizes, smaller ones where the rows are large. `cells` holds whole rows,
+    /// flattened.
     pub fn chunks<'a>(&'static self, mut cells: &'a [Cell]) -> impl Iterator<Item = MultiRow<'a>> {
         std::iter::from_fn(move || {
-            let rows = cells.len() / self.columns;
-            let size = SIZES.into_iter().find(|size| *size <= rows)?;
+            let size = self.rows_that_fit(cells)?;
             let (chunk, rest) = cells.split_at_checked(size * self.columns)?;
             cells = rest;
             Some(MultiRow { statement: self, cells: chunk })
         })
+    }
+
+    /// The largest of the fixed sizes that there are rows for, and whose bytes one statement takes; a row alone always goes.
+    fn rows_that_fit(&self, cells: &[Cell]) -> Option<usize> {
+        let [largest, .., smallest] = SIZES;
+        let mut bytes = 0;
+        let rows = cells
+            .chunks_exact(self.columns)
+            .take(largest)
+            .take_while(|row| {
+                bytes += row.iter().map(Cell::bytes).sum::<usize>();
+                bytes <= STATEMENT_BYTES_MAX
+            })
+            .count();
+        let rows = rows.max(smallest).min(cells.len() / self.columns);
+        SIZES.into_iter().find(|size| *size <= rows)
     }
 }
 

@@ -11,8 +11,8 @@ use super::batch::{
 use super::error::StoreError;
 use super::multi_row::{Cell, Statement};
 use super::records::{
-    Account, ApiKey, AuditPayment, ImportRecord, ImportRow, ImportState, MovementRecord, RequestRecord,
-    Session, WalletRecord,
+    Account, ApiKey, AuditPayment, ImportRecord, ImportRow, ImportState, MovementRecord, NewAccount,
+    RequestRecord, Session, WalletRecord,
 };
 use super::schema;
 use crate::domain::currency::Currency;
@@ -655,6 +655,18 @@ impl RequestRow {
             response,
         })
     }
+}
+
+/// The cells of an account's row.
+pub(super) fn account_cells(account: &NewAccount) -> [Cell; 6] {
+    [
+        Cell::Bytes(account.id.as_bytes().to_vec()),
+        Cell::MaybeText(account.email.clone()),
+        Cell::Text(account.name.clone()),
+        Cell::MaybeText(account.password_hash.clone()),
+        Cell::MaybeBytes(account.parent.map(|parent| parent.as_bytes().to_vec())),
+        Cell::Big(account.created_at.micros()),
+    ]
 }
 
 /// The cells of a call's row.

@@ -33,6 +33,9 @@ pub struct StoreSettings {
     pub read_connections: u32,
     /// How long a query may wait for a connection, in milliseconds.
     pub acquire_timeout_ms: u64,
+    /// How long a query that a caller waits for may take in all, in milliseconds; past that the caller is told that the store is
+    /// not available.
+    pub answer_within_ms: u64,
     /// SQLite: pages in the write-ahead log before a checkpoint.
     pub checkpoint_pages: u32,
 }
@@ -44,6 +47,7 @@ impl Default for StoreSettings {
             url: String::new(),
             read_connections: 8,
             acquire_timeout_ms: 2_000,
+            answer_within_ms: 1_500,
             checkpoint_pages: 16_000,
         }
     }

@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::at_once::at_once;
+use super::implement::{Held, Limits, held};
 use super::place::Place;
 use super::settings::{Access, StoreSettings};
 use super::{BatchKeys, BatchWrite, DecideBatch, Loaded, trouble};
@@ -54,6 +55,7 @@ pub struct SqliteStore {
     /// The writer's.
     place: Place,
     readers: Arc<ReadPool>,
+    limits: Limits,
     outage: Outage,
     aside: super::SetAside,
 }
@@ -143,9 +145,10 @@ impl SqliteStore {
             acquire_timeout: Duration::from_millis(settings.acquire_timeout_ms),
             runtime: Handle::current(),
         };
+        let limits = Limits::new(settings.answer_within_ms);
         let outage = Outage::new("the store").with_advice(trouble::advice(path));
         let aside = super::SetAside::default();
-        Ok(Self { url, writer: Mutex::new(conn), place, readers: Arc::new(readers), outage, aside })
+        Ok(Self { url, writer: Mutex::new(conn), place, readers: Arc::new(readers), limits, outage, aside })
     }
 
     async fn reader(&self) -> StoreResult<Reader> {
@@ -171,9 +174,9 @@ impl SqliteStore {
     }
 
     /// Nothing is in flight once the writer is free: SQLite ends a transaction before it says so.
-    async fn line_quiet(&self) -> StoreResult<()> {
+    async fn line_settle(&self, seq: u64, batch: BatchId) -> StoreResult<bool> {
         drop(self.writer.lock().await);
-        Ok(())
+        held!(self, reader, caller, conn => batch_committed(conn, seq, batch))
     }
 
     async fn run_migrations(&self) -> StoreResult<Vec<String>> {
@@ -382,6 +385,9 @@ impl ReadPool {
         Ok(Reader { conn: Some(conn), pool: Arc::clone(self), _permit: permit })
     }
 }
+
+impl Held for Reader {}
+impl Held for MutexGuard<'_, Conn> {}
 
 impl std::ops::Deref for Reader {
     type Target = Conn;

@@ -34,6 +34,10 @@ struct Ready {
     store: Part,
     broker: Part,
     search: Part,
+    tasks: Part,
+    /// Names of the background tasks that do not run although they should.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dead_tasks: Vec<&'static str>,
 }
 
 /// `GET /healthz`: the process lives.
@@ -65,14 +69,19 @@ const fn search_words(filling: bool) -> &'static str {
     }
 }
 
-/// `GET /readyz`: the store answers, and its last writes went well. A broker or an index that is away delays payments or search, and is only told.
+/// `GET /readyz`: the store answers, its last writes went well, and no task of this process has died. A broker or an index
+/// that is away delays payments or search, and is only told.
 pub async fn readyz(state: web::Data<WebState>) -> HttpResponse {
     let trouble = system::store_trouble(state.store.as_ref()).await;
     let (store, stopping) = (trouble.is_none(), state.shutdown.is_cancelled());
     let filling = state.search.filling().borrow().is_some();
     let search = matches!(*state.search.health().borrow(), SearchHealth::Up) && !filling;
+    let dead_tasks = state.vitals.dead();
+    let alive = dead_tasks.is_empty();
     let ready = Ready {
-        ready: store && !stopping,
+        ready: store && alive && !stopping,
+        tasks: Part::new(alive, "a background task failed and does not run; the log says why"),
+        dead_tasks,
         store: Part::new(store, store_words(trouble.unwrap_or_default())),
         broker: Part::new(state.broker_is_up(), broker_words(&state.broker.health().borrow())),
         search: Part::new(search, search_words(filling)),

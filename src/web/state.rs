@@ -16,7 +16,7 @@ use crate::broker::{Broker, BrokerHealth};
 use crate::config::{MetricsFor, ServerSettings};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::text::fold;
-use crate::engine::{Engine, WorkSwitch};
+use crate::engine::{Engine, Vitals, WorkSwitch};
 use crate::feed::live::LiveHub;
 use crate::search::SearchIndex;
 use crate::store::Store;
@@ -40,6 +40,8 @@ pub enum Operators {
 pub struct WebState {
     /// The ordered line.
     pub engine: Engine,
+    /// Whether the tasks of this process are alive.
+    pub vitals: Vitals,
     /// The store, for reading.
     pub store: Arc<dyn Store>,
     /// The search index.

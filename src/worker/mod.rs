@@ -199,16 +199,15 @@ impl Worker {
         let store = Arc::clone(&self.store);
         tracker.spawn(async move {
             for (reply, delivery) in handed {
-                match reply.await {
-                    Ok(Err(EngineError::Damaged(cause))) => {
+                match reply.outcome().await {
+                    Err(EngineError::Damaged(cause)) => {
                         // Again and again it would be the same: this one is set aside, and the others go on.
                         let id = delivery.message.key.payment;
                         store.aside().note_payment(id, AsideReason::Undecidable, &cause);
                         delivery.ack();
                     }
-                    Ok(Ok(_) | Err(EngineError::Refused(_))) => delivery.ack(),
-                    Ok(Err(EngineError::Busy | EngineError::Unavailable { .. } | EngineError::Stopping))
-                    | Err(_) => {
+                    Ok(_) | Err(EngineError::Refused(_)) => delivery.ack(),
+                    Err(EngineError::Busy | EngineError::Unavailable { .. } | EngineError::Stopping) => {
                         delivery.requeue();
                     }
                 }

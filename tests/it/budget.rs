@@ -21,6 +21,7 @@ use crate::stores::{TestStore, sqlite};
 async fn pipeline(test: &TestStore) -> (Pipeline, Parts) {
     let mut settings = Settings::default();
     settings.simulator.latency_median_ms = 0.0;
+    settings.engine.answer_within_ms = 60_000;
     settings.search.path = test.dir.path().join("search");
     let store = Arc::clone(&test.store);
     let directory = Arc::new(Directory::new(Arc::clone(&store)));
@@ -51,7 +52,7 @@ async fn flood(engine: &Engine, parts: &Parts, count: usize) {
         });
     }
     for reply in replies {
-        reply.await.expect("answered").expect("admitted");
+        reply.outcome().await.expect("admitted");
     }
     while parts.store.work_open_count().await.expect("counted") > 0 {
         tokio::time::sleep(Duration::from_millis(50)).await;

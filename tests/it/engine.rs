@@ -22,6 +22,13 @@ use crate::stores;
 #[derive(Default)]
 pub struct Seen(Mutex<Vec<u64>>);
 
+impl Seen {
+    /// In the order of their commits.
+    pub fn places(&self) -> Vec<u64> {
+        self.0.lock().expect("not poisoned").clone()
+    }
+}
+
 impl CommitListener for Seen {
     fn committed(&self, batch: Committed) {
         self.0.lock().expect("not poisoned").push(batch.seq);
@@ -29,7 +36,8 @@ impl CommitListener for Seen {
 }
 
 pub fn engine_on(store: &Arc<dyn Store>) -> (Engine, Arc<Seen>, tokio::task::JoinHandle<()>) {
-    let settings = EngineSettings::default();
+    // Nobody is refused because the machine is busy.
+    let settings = EngineSettings { answer_within_ms: 60_000, ..EngineSettings::default() };
     let (engine, lanes) = batcher::lanes(&settings);
     let seen = Arc::new(Seen::default());
     let writer = Writer::new(
@@ -71,13 +79,7 @@ pub fn charge(owner: AccountId, amount_minor: i64, key: Option<&str>) -> Command
 async fn settle(engine: &Engine, payment: &paystorm::domain::payment::Payment) {
     let work = payment.queued_work().next().expect("queued work");
     let answer = Answer { work, started_at: Timestamp::now(), outcome: Outcome::Approved };
-    let done = engine
-        .answer(Command::Answer(answer))
-        .await
-        .expect("admitted")
-        .await
-        .expect("answered")
-        .expect("done");
+    let done = engine.answer(Command::Answer(answer)).await.expect("admitted").outcome().await.expect("done");
     assert_eq!(done.payment.state().status, Status::Succeeded);
 }
 
@@ -96,13 +98,8 @@ async fn a_charge_settles_once_and_its_key_replays() {
         // A second answer to the same attempt is a no-op and takes no place in the line.
         let work = first.payment.queued_work().next().expect("queued work");
         let late = Answer { work, started_at: Timestamp::now(), outcome: Outcome::Approved };
-        let late = engine
-            .answer(Command::Answer(late))
-            .await
-            .expect("admitted")
-            .await
-            .expect("answered")
-            .expect("done");
+        let late =
+            engine.answer(Command::Answer(late)).await.expect("admitted").outcome().await.expect("done");
         assert_eq!(late.seq, 0, "{}", test.name);
         let wallets = test.store.wallet_list(owner).await.expect("wallets");
         assert_eq!(
@@ -140,13 +137,13 @@ async fn line_speed() {
             made += window;
             let mut answers = Vec::with_capacity(window);
             for reply in replies {
-                let done = reply.await.expect("answered").expect("done");
+                let done = reply.outcome().await.expect("done");
                 let work = done.payment.queued_work().next().expect("work");
                 let answer = Answer { work, started_at: Timestamp::now(), outcome: Outcome::Approved };
                 answers.push(engine.answer(Command::Answer(answer)).await.expect("admitted"));
             }
             for answer in answers {
-                answer.await.expect("answered").expect("done");
+                answer.outcome().await.expect("done");
             }
         }
         let seconds = start.elapsed().as_secs_f64();

@@ -21,13 +21,32 @@ const LOAD_S: u32 = 80;
 const OFFSETS: std::ops::Range<u16> = 440..460;
 
 /// A set of services of its own; gone when dropped.
-struct OwnServices {
+pub struct OwnServices {
     dir: PathBuf,
     offset: u16,
 }
 
 impl OwnServices {
     fn start() -> Self {
+        let services = Self::none();
+        services.run(&["up"]);
+        services
+    }
+
+    /// A MySQL server; the other services are those that all tests share.
+    pub fn mysql() -> Self {
+        let services = Self::none();
+        services.run(&["start", "mysql"]);
+        services
+    }
+
+    /// The process id of the MySQL server.
+    pub fn mysql_pid(&self) -> String {
+        std::fs::read_to_string(self.dir.join("mysql/mysqld.pid")).expect("its pid file").trim().to_owned()
+    }
+
+    /// None yet, and ports that are free.
+    fn none() -> Self {
         let free = |offset: &u16| {
             let ports = [3_306, 5_672, 9_200, 9_300, 15_672, 24_369, 25_672];
             ports.iter().all(|port| std::net::TcpListener::bind(("127.0.0.1", port + offset)).is_ok())
@@ -35,12 +54,10 @@ impl OwnServices {
         let offset = OFFSETS.into_iter().find(free).expect("free ports");
         // Not in the target directory: the servers run as nobody, who may not reach it.
         let dir = PathBuf::from(format!("/var/tmp/paystorm-outage-{}-{offset}", std::process::id()));
-        let services = Self { dir, offset };
-        services.run(&["up"]);
-        services
+        Self { dir, offset }
     }
 
-    fn run(&self, arguments: &[&str]) {
+    pub fn run(&self, arguments: &[&str]) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/services.sh");
         let mut command = Command::new(script);
         command.env("PAYSTORM_SERVICES_DIR", &self.dir);
@@ -48,6 +65,11 @@ impl OwnServices {
         let output = command.args(arguments).output().expect("the script runs");
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "services.sh {arguments:?}: {text}");
+    }
+
+    /// MySQL of this set, the others as all tests share them.
+    pub fn addresses_of_mysql(&self) -> Services {
+        Services { mysql: self.addresses().mysql, ..Services::shared() }
     }
 
     fn addresses(&self) -> Services {

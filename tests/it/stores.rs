@@ -27,10 +27,15 @@ pub fn mysql_url() -> String {
         .unwrap_or_else(|_| panic!("PAYSTORM_TEST_MYSQL_URL is not set: run scripts/services.sh up and eval \"$(scripts/services.sh env)\""))
 }
 
+/// The settings of a store that gives nothing up because the machine is busy.
+fn patient() -> StoreSettings {
+    StoreSettings { acquire_timeout_ms: 30_000, answer_within_ms: 30_000, ..StoreSettings::default() }
+}
+
 /// An empty embedded store.
 pub async fn sqlite() -> TestStore {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let settings = StoreSettings::default();
+    let settings = patient();
     let store = SqliteStore::open(dir.path(), &settings).await.expect("SQLite opens");
     store.migrate().await.expect("SQLite migrates");
     TestStore { name: "sqlite", store: Arc::new(store), settings, dir, database: None }
@@ -41,7 +46,7 @@ pub async fn mysql() -> TestStore {
     let server = mysql_url();
     let name = format!("paystorm_test_{}", InstanceId::generate().to_string().trim_start_matches("inst_"));
     let url = format!("{}/{name}", server.trim_end_matches('/'));
-    let settings = StoreSettings { kind: StoreKind::Mysql, url, ..StoreSettings::default() };
+    let settings = StoreSettings { kind: StoreKind::Mysql, url, ..patient() };
     let store = MySqlStore::open(&settings).await.expect("MySQL opens");
     store.migrate().await.expect("MySQL migrates");
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -54,6 +59,13 @@ pub async fn both() -> Vec<TestStore> {
 }
 
 impl TestStore {
+    /// The same database opened as another process does, with the time limits that users have.
+    pub async fn opened_as_users_do(&self) -> Arc<dyn Store> {
+        let defaults = StoreSettings::default();
+        let settings = StoreSettings { kind: self.settings.kind, url: self.settings.url.clone(), ..defaults };
+        Arc::new(MySqlStore::open(&settings).await.expect("MySQL opens"))
+    }
+
     /// Removes what the test made on a real server.
     pub async fn remove(self) {
         if let Some((server, name)) = self.database {

@@ -19,13 +19,8 @@ macro_rules! imports_queries {
                     dsl::cause.eq(import.cause.as_deref()),
                 ))
                 .execute(conn)
-                .await
-                .map_err(StoreError::from);
-            match inserted {
-                Ok(_) => Ok(true),
-                Err(StoreError::Refused(_)) => Ok(false),
-                Err(error) => Err(error),
-            }
+                .await;
+            $crate::store::error::inserted(inserted)
         }
 
         async fn import_save(

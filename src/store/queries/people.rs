@@ -3,26 +3,16 @@
 macro_rules! people_queries {
     ($Conn:ty) => {
         async fn account_insert_many(conn: &mut $Conn, accounts: &[NewAccount]) -> StoreResult<()> {
-            let mut cells = Vec::with_capacity(accounts.len() * 6);
-            for account in accounts {
-                cells.extend([
-                    Cell::Bytes(account.id.as_bytes().to_vec()),
-                    Cell::MaybeText(account.email.clone()),
-                    Cell::Text(account.name.clone()),
-                    Cell::MaybeText(account.password_hash.clone()),
-                    Cell::MaybeBytes(account.parent.map(|parent| parent.as_bytes().to_vec())),
-                    Cell::Big(account.created_at.micros()),
-                ]);
-            }
+            let cells: Vec<Cell> = accounts.iter().flat_map(rows::account_cells).collect();
             execute_rows(conn, &rows::ACCOUNT_INSERT, &cells).await
         }
 
         async fn account_insert(conn: &mut $Conn, account: &NewAccount) -> StoreResult<bool> {
-            match account_insert_many(conn, std::slice::from_ref(account)).await {
-                Ok(()) => Ok(true),
-                Err(StoreError::Refused(_)) => Ok(false),
-                Err(error) => Err(error),
-            }
+            let cells = rows::account_cells(account);
+            let Some(row) = rows::ACCOUNT_INSERT.chunks(&cells).next() else {
+                return Ok(false);
+            };
+            $crate::store::error::inserted(row.execute(conn).await)
         }
 
         async fn account_by_email(conn: &mut $Conn, email: &str) -> StoreResult<Option<Account>> {

@@ -12,8 +12,7 @@ use crate::domain::card_numbers::masked;
 use crate::domain::command::Command;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::time::Timestamp;
-use crate::engine::handle::Reply;
-use crate::engine::{Done, EngineError};
+use crate::engine::{Done, EngineError, Reply};
 use crate::store::{ImportRecord, ImportRow, ImportState, RowFault, StoreResult};
 use crate::web::error::{ApiError, ErrorType};
 use crate::web::payees;
@@ -186,7 +185,7 @@ fn is_other_row(error: &ApiError) -> bool {
 
 /// Waits for the answer, and asks again while the store is away. It may have been done the first time.
 async fn settle(state: &WebState, command: Command, reply: Reply) -> Result<Done, EngineError> {
-    let mut answer = reply.await.unwrap_or(Err(EngineError::Stopping));
+    let mut answer = reply.outcome().await;
     for _ in 0..AWAY_SECONDS {
         if !matches!(answer, Err(EngineError::Unavailable { .. } | EngineError::Busy)) {
             break;

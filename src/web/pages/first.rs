@@ -11,7 +11,7 @@ use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
-use crate::store::{PaymentFilter, StoreError, StoreResult};
+use crate::store::{PaymentFilter, StoreResult};
 use crate::web::body::Body;
 use crate::web::demo;
 use crate::web::error::ApiError;
@@ -314,8 +314,7 @@ pub async fn send_thousand(
         );
     }
     for reply in replies {
-        let lost = |_| StoreError::Unavailable("the line stopped".to_owned());
-        reply.await.map_err(lost)?.map_err(ApiError::from)?;
+        reply.outcome().await.map_err(ApiError::from)?;
     }
     Ok(handle::see_other("/?done=thousand"))
 }

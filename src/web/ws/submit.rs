@@ -8,8 +8,7 @@ use super::message::{ClientId, Message};
 use crate::domain::command::Command;
 use crate::domain::ids::AccountId;
 use crate::domain::time::Timestamp;
-use crate::engine::Done;
-use crate::engine::handle::Reply;
+use crate::engine::{Done, Reply};
 use crate::web::error::{ApiError, InputError};
 use crate::web::intake::{Context, Draft, KindName, OperationDraft, Verb};
 use crate::web::params::Params;
@@ -42,10 +41,7 @@ impl Pending {
 }
 
 async fn outcome(handed: Handed) -> Result<Done, ApiError> {
-    match handed?.await {
-        Ok(result) => Ok(result?),
-        Err(_) => Err(crate::engine::EngineError::Stopping.into()),
-    }
+    Ok(handed?.outcome().await?)
 }
 
 /// A payment that was read: what to do, and for whom.

@@ -1,0 +1,288 @@
+//! The session of the ordered line: who holds the head holds up every instance, so that nobody may hold it for long.
+//!
+//! While a transaction is open the server ends the session after a second without a word from us, which frees the head
+//! of a process that froze. And we wait for the server only so long: then the connection is dropped, with its transaction,
+//! and the session is ended from another connection in case that the server is still busy with it.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use diesel_async::{AsyncConnection, AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::pool::Connections;
+use super::{codes, line};
+use crate::domain::ids::{BatchId, InstanceId};
+use crate::store::implement::{Held as _, by};
+use crate::store::{BatchKeys, DecideBatch, StoreError, StoreResult};
+
+type Conn = AsyncMysqlConnection;
+
+/// How long the end of a transaction that went wrong is waited for.
+const ROLLBACK_WITHIN: Duration = Duration::from_millis(300);
+/// A connection that is being opened is not given up sooner: to the server that looks like an attack.
+const OPEN_WITHIN: Duration = Duration::from_secs(10);
+/// How long it is tried to end a session. Past that the server's own limit has done it.
+const KILL_WITHIN: Duration = Duration::from_secs(2);
+/// An idle line longer than this is probed, so that nothing on the way forgets the connection.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
+const COMMIT: &str = "COMMIT; SET SESSION wait_timeout=28800";
+const ROLLBACK: &str = "ROLLBACK; SET SESSION wait_timeout=28800";
+
+/// How long who waits for whom, all from how long a caller may wait for a query.
+#[derive(Debug, Clone, Copy)]
+struct Waits {
+    /// We for the head, which another instance may hold.
+    head: Duration,
+    /// We for the work, from having the head to the commit.
+    work: Duration,
+    /// We for the commit. Together with the work this is how long the head can be held.
+    commit: Duration,
+    /// The server for our next word in a transaction, and for a lock, in seconds.
+    server_s: u128,
+}
+
+impl Waits {
+    fn new(caller: Duration) -> Self {
+        Self {
+            head: caller,
+            work: caller * 4 / 5,
+            commit: caller / 2,
+            server_s: (caller.as_millis() / 1_500).max(1),
+        }
+    }
+
+    /// Said to the server when a session begins. Reading and writing are those of half a packet.
+    fn session(self) -> String {
+        let (lock_s, packet_s) = (self.server_s, self.server_s * 2);
+        format!(
+            "SET SESSION transaction_isolation='READ-COMMITTED', innodb_lock_wait_timeout={lock_s}, \
+             net_read_timeout={packet_s}, net_write_timeout={packet_s}, \
+             sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
+        )
+    }
+
+    /// Said to it when a transaction begins.
+    fn begin(self) -> String {
+        format!("SET SESSION wait_timeout={}; BEGIN", self.server_s)
+    }
+}
+
+/// The line's side of the store.
+#[derive(Clone)]
+pub(super) struct Line {
+    url: String,
+    state: Arc<Mutex<State>>,
+    connections: Connections,
+    runtime: Handle,
+    waits: Waits,
+}
+
+/// At most one of the two: a session, or the opening of one.
+#[derive(Default)]
+struct State {
+    idle: Option<Session>,
+    opening: Option<JoinHandle<StoreResult<Session>>>,
+}
+
+struct Session {
+    conn: Conn,
+    /// A lock of this session alone, under which the server knows its id. An id by itself may be another session's by now.
+    name: String,
+    used_at: Instant,
+}
+
+impl Line {
+    /// The line's side, on which a caller waits no longer than `caller` for one thing.
+    pub(super) fn new(url: String, connections: Connections, caller: Duration) -> Self {
+        let waits = Waits::new(caller);
+        let line = Self { url, state: Arc::default(), connections, runtime: Handle::current(), waits };
+        tokio::spawn(keep_alive(Arc::downgrade(&line.state)));
+        line
+    }
+
+    pub(super) async fn run(
+        &self,
+        batch: BatchId,
+        keys: &BatchKeys,
+        decide: DecideBatch<'_>,
+    ) -> StoreResult<u64> {
+        let mut state = self.state.lock().await;
+        let mut session = by(Instant::now() + self.waits.head, state.session(self)).await?;
+        let outcome = transaction(&mut session.conn, self.waits, batch, keys, decide).await;
+        let Err(failed) = outcome else {
+            state.keep(session);
+            return outcome.map_err(|failed| failed.error);
+        };
+        let Failed { error, answered } = failed;
+        // A commit may be under way: nothing is said on that connection any more.
+        let unknown = matches!(error, StoreError::CommitUnknown { .. });
+        if unknown || !answered {
+            self.abandon(session, !answered);
+            return Err(error);
+        }
+        // The head is let go of in any case. The session goes too: a statement that was refused for its size is refused
+        // from then on, whatever it is given.
+        let Session { conn, .. } = &mut session;
+        let end = async {
+            let sorted = codes::sort(conn, error.clone()).await;
+            conn.batch_execute(ROLLBACK).await.map(|()| sorted)
+        };
+        match tokio::time::timeout(ROLLBACK_WITHIN, end).await {
+            Ok(Ok(sorted)) => Err(sorted),
+            Ok(Err(_)) | Err(_) => {
+                self.abandon(session, true);
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether the batch at `seq` is the one named. A transaction that may still be committing is waited for: it holds the
+    /// head.
+    pub(super) async fn settle(&self, seq: u64, batch: BatchId) -> StoreResult<bool> {
+        let until = Instant::now() + self.waits.head;
+        let mut conn = by(until, self.connections.borrow()).await?;
+        let look = async {
+            conn.batch_execute("UPDATE head SET seq = seq WHERE shard = 0").await?;
+            super::batch_committed(&mut conn, seq, batch).await
+        };
+        let found = by(until, look).await;
+        conn.settle(found).await
+    }
+
+    /// Lets go of a session whose transaction has not ended as far as we know. Closing the connection does not end what the
+    /// server is busy with; another connection does.
+    fn abandon(&self, session: Session, kill: bool) {
+        let Session { conn, name, .. } = session;
+        drop(conn);
+        if kill {
+            let connections = self.connections.clone();
+            self.runtime.spawn(async move {
+                match tokio::time::timeout(KILL_WITHIN, end_session(&connections, &name)).await {
+                    Ok(Ok(true)) => tracing::warn!("a stalled session of the line was ended"),
+                    Ok(Ok(false)) => {}
+                    Ok(Err(error)) => {
+                        tracing::debug!(error = %error, "a stalled session was left to the server")
+                    }
+                    Err(_) => tracing::debug!("a stalled session was left to the server"),
+                }
+            });
+        }
+    }
+}
+
+impl State {
+    fn keep(&mut self, session: Session) {
+        self.idle = Some(Session { used_at: Instant::now(), ..session });
+    }
+
+    /// The session, opened if there is none. What is cancelled is the waiting, never the opening.
+    async fn session(&mut self, line: &Line) -> StoreResult<Session> {
+        if let Some(session) = self.idle.take() {
+            return Ok(session);
+        }
+        let opening =
+            self.opening.get_or_insert_with(|| line.runtime.spawn(open(line.url.clone(), line.waits)));
+        let opened = opening.await;
+        self.opening = None;
+        opened.map_err(|error| StoreError::Unavailable(error.to_string()))?
+    }
+}
+
+async fn open(url: String, waits: Waits) -> StoreResult<Session> {
+    let open = async {
+        let established = Conn::establish(&url).await;
+        let mut conn = established.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let name = format!("paystorm_line_{}", InstanceId::generate());
+        conn.batch_execute(&format!("{}; DO GET_LOCK('{name}', 0)", waits.session())).await?;
+        Ok(Session { conn, name, used_at: Instant::now() })
+    };
+    by(Instant::now() + OPEN_WITHIN, open).await
+}
+
+/// Why a transaction did not happen, and whether the server said so itself.
+struct Failed {
+    error: StoreError,
+    answered: bool,
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        let answered = !matches!(error, StoreError::Unavailable(_));
+        Self { error, answered }
+    }
+}
+
+async fn transaction(
+    conn: &mut Conn,
+    waits: Waits,
+    batch: BatchId,
+    keys: &BatchKeys,
+    decide: DecideBatch<'_>,
+) -> Result<u64, Failed> {
+    let begin = async {
+        conn.batch_execute(&waits.begin()).await?;
+        line::head_take(conn).await
+    };
+    let seq = by(Instant::now() + waits.head, begin).await?;
+    let until = Instant::now() + waits.work;
+    let mut write = decide(seq, by(until, line::load(conn, keys)).await?);
+    let Some(journal) = write.journal.take() else {
+        by(until, async { Ok(conn.batch_execute(ROLLBACK).await?) }).await?;
+        return Ok(0);
+    };
+    by(until, line::write(conn, seq, batch, &write, journal)).await?;
+    let unknown =
+        |cause: String, answered| Failed { error: StoreError::CommitUnknown { seq, cause }, answered };
+    match tokio::time::timeout(waits.commit, conn.batch_execute(COMMIT)).await {
+        Ok(Ok(())) => Ok(seq),
+        Ok(Err(error)) => Err(unknown(error.to_string(), true)),
+        Err(_) => Err(unknown("no answer in time".to_owned(), false)),
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Holder {
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::BigInt>)]
+    id: Option<i64>,
+}
+
+/// Ends the session that holds the lock of this name; `false` if none does any more.
+async fn end_session(connections: &Connections, name: &str) -> StoreResult<bool> {
+    let mut conn = connections.borrow().await?;
+    let query = diesel::sql_query("SELECT CAST(IS_USED_LOCK(?) AS SIGNED) AS id")
+        .bind::<diesel::sql_types::Text, _>(name);
+    let holder: Result<Holder, _> = query.get_result(&mut *conn).await;
+    let ended = match holder {
+        Ok(Holder { id: Some(id) }) => {
+            conn.batch_execute(&format!("KILL CONNECTION {id}")).await.map(|()| true)
+        }
+        Ok(Holder { id: None }) => Ok(false),
+        Err(error) => Err(error),
+    };
+    conn.settle(ended.map_err(StoreError::from)).await
+}
+
+/// Probes the session while it is idle.
+async fn keep_alive(state: Weak<Mutex<State>>) {
+    loop {
+        tokio::time::sleep(KEEPALIVE).await;
+        let Some(state) = state.upgrade() else {
+            return;
+        };
+        let Ok(mut state) = state.try_lock() else {
+            continue;
+        };
+        let Some(mut session) = state.idle.take_if(|session| session.used_at.elapsed() >= KEEPALIVE) else {
+            continue;
+        };
+        let probe = session.conn.batch_execute("DO 1");
+        if matches!(tokio::time::timeout(Duration::from_secs(1), probe).await, Ok(Ok(()))) {
+            state.keep(session);
+        }
+    }
+}

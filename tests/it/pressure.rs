@@ -1,0 +1,284 @@
+//! A store under pressure, seen by those who pay: requests at the limit of what is admitted among others, and a MySQL
+//! server that freezes or dies under load. What is asserted does not depend on the machine; what is measured is printed.
+//! `PAYSTORM_TEST_FREEZE_S` and `PAYSTORM_TEST_INSTANCES` (`1,2,3`) make it longer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
+use super::binary::{Services, Stack, eventually, on_services};
+use super::outage::OwnServices;
+
+const RATE: u32 = 300;
+/// A guard against hanging, many times what a caller may wait.
+const GUARD: Duration = Duration::from_secs(20);
+
+/// One request and what came of it.
+struct Told {
+    key: String,
+    url: String,
+    at: Instant,
+    waited: Duration,
+    /// None: the connection broke.
+    status: Option<u16>,
+    text: String,
+}
+
+/// Callers that pay at a steady rate, whatever comes of it.
+struct Callers {
+    stop: Arc<AtomicBool>,
+    told: Arc<Mutex<Vec<Told>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Caller {
+    http: reqwest::Client,
+    secret: String,
+}
+
+impl Caller {
+    fn new(secret: &str) -> Self {
+        let http = reqwest::Client::builder().no_proxy().timeout(GUARD).build().expect("a client");
+        Self { http, secret: secret.to_owned() }
+    }
+
+    async fn pay(&self, url: &str, key: String, further: &str) -> Told {
+        let at = Instant::now();
+        let body = format!("amount=1250&currency=eur&payment_method=pm_card_visa&confirm=true{further}");
+        let request = self
+            .http
+            .post(format!("{url}/v1/payment_intents"))
+            .bearer_auth(&self.secret)
+            .header("idempotency-key", &key)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("prefer", "respond-async")
+            .body(body);
+        let (status, text) = match request.send().await {
+            Ok(response) => (Some(response.status().as_u16()), response.text().await.unwrap_or_default()),
+            Err(error) => (None, error.to_string()),
+        };
+        Told { key, url: url.to_owned(), at, waited: at.elapsed(), status, text }
+    }
+}
+
+impl Callers {
+    fn start(urls: Vec<String>, secret: &str, rate: u32, name: &'static str, further: String) -> Self {
+        let (stop, told) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let (stopped, kept, caller) = (Arc::clone(&stop), Arc::clone(&told), Caller::new(secret));
+        let further: Arc<str> = further.into();
+        let task = tokio::spawn(async move {
+            let mut tick = tokio::time::interval(Duration::from_secs(1) / rate);
+            let mut paying = tokio::task::JoinSet::new();
+            for n in 0.. {
+                tick.tick().await;
+                if stopped.load(Ordering::Relaxed) {
+                    break;
+                }
+                let (caller, kept, further) = (caller.clone(), Arc::clone(&kept), Arc::clone(&further));
+                let url = urls[n % urls.len()].clone();
+                paying.spawn(async move {
+                    let told = caller.pay(&url, format!("{name}-{n}"), &further).await;
+                    kept.lock().await.push(told);
+                });
+            }
+            while paying.join_next().await.is_some() {}
+        });
+        Self { stop, told, task }
+    }
+
+    async fn finish(self) -> Vec<Told> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.task.await.expect("no panic");
+        std::mem::take(&mut *self.told.lock().await)
+    }
+}
+
+fn quantile(told: &[&Told], share: f64) -> Duration {
+    let mut waited: Vec<Duration> = told.iter().map(|told| told.waited).collect();
+    waited.sort_unstable();
+    let last = waited.len().saturating_sub(1);
+    #[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "a share of a small number")]
+    let at = (last as f64 * share).round() as usize;
+    waited.get(at).copied().unwrap_or_default()
+}
+
+fn figures(what: &str, told: &[&Told]) {
+    let count = |status| told.iter().filter(|told| told.status == status).count();
+    println!(
+        "{what}: {} answered 200 {}, 503 {}, none {}; p50 {:?}, p99 {:?}, longest {:?}",
+        told.len(),
+        count(Some(200)),
+        count(Some(503)),
+        count(None),
+        quantile(told, 0.5),
+        quantile(told, 0.99),
+        quantile(told, 1.0)
+    );
+}
+
+/// The limits of time that users have, instead of those of tests.
+fn as_users_have(stack: &Stack) {
+    stack.set("engine.answer_within_ms", 2_000);
+    stack.set("store.answer_within_ms", 1_500);
+    stack.set("simulator.latency_median_ms", 20);
+    stack.set("requests.log", false);
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// Fifty pairs of metadata as long as they may be, percent-encoded within the limit of a body.
+fn at_the_limit() -> String {
+    let wide = |count: usize| "%F0%9F%A6%80".repeat(count);
+    let mut body = format!("&description={}", wide(1_000));
+    for n in 0..50 {
+        body.push_str(&format!("&metadata[{}{n:02}]={}", "k".repeat(38), wide(500)));
+    }
+    body
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_at_the_limit_stop_nobody_else() {
+    let seconds = number("PAYSTORM_TEST_PRESSURE_S", 5);
+    on_services(Services::shared(), async |stack| {
+        stack.set("server.body_max_bytes", 1 << 20);
+        stack.set("requests.log", false);
+        let server = stack.serve().await;
+        let secret = stack.api_key().await;
+        let urls = || vec![server.url.clone()];
+        let without = Callers::start(urls(), &secret, RATE, "without", String::new());
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let without = without.finish().await;
+        let large = Callers::start(urls(), &secret, 10, "large", at_the_limit());
+        let with = Callers::start(urls(), &secret, RATE, "with", String::new());
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let (with, large) = (with.finish().await, large.finish().await);
+        for (what, told) in [("without", &without), ("with", &with), ("at the limit", &large)] {
+            let told: Vec<&Told> = told.iter().collect();
+            figures(what, &told);
+            let refused = told.iter().find(|told| told.status != Some(200));
+            assert!(refused.is_none(), "{what}: {:?}", refused.map(|told| (told.status, &told.text)));
+        }
+        eventually("all come to rest", async || stack.unfinished().await == 0).await;
+        println!("{}", stack.verify(&[], true).await);
+        server.stop().await;
+    })
+    .await;
+}
+
+/// What happens to MySQL.
+#[derive(Debug, Clone, Copy)]
+enum Blow {
+    Freeze,
+    Kill,
+}
+
+async fn under(blow: Blow, instances: usize, services: &OwnServices) {
+    let away = Duration::from_secs(number("PAYSTORM_TEST_FREEZE_S", 5));
+    on_services(services.addresses_of_mysql(), async |stack| {
+        as_users_have(&stack);
+        stack.set("instances", instances);
+        let (status, text) = stack.run(&["migrate"], "").await;
+        assert!(status.success(), "migrate: {text}");
+        let secret = stack.api_key().await;
+        let mut servers = Vec::new();
+        for _ in 0..instances {
+            servers.push(stack.serve().await);
+        }
+        let urls: Vec<String> = servers.iter().map(|server| server.url.clone()).collect();
+        let callers = Callers::start(urls, &secret, RATE, "caller", String::new());
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let (began, back) = match blow {
+            Blow::Freeze => {
+                let pid = services.mysql_pid();
+                let signal = |name: &str| {
+                    let sent = std::process::Command::new("kill").args(["-s", name, &pid]).status();
+                    assert!(sent.expect("kill runs").success());
+                    Instant::now()
+                };
+                let began = signal("STOP");
+                tokio::time::sleep(away).await;
+                (began, signal("CONT"))
+            }
+            Blow::Kill => {
+                let began = Instant::now();
+                services.run(&["stop", "mysql", "KILL"]);
+                tokio::time::sleep(away).await;
+                services.run(&["start", "mysql"]);
+                (began, Instant::now())
+            }
+        };
+        // It must come back to what it did before, whenever.
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        let told = callers.finish().await;
+        report(blow, instances, &told, began, back);
+        check_truth(&secret, &told).await;
+        eventually("all come to rest", async || stack.unfinished().await == 0).await;
+        println!("{}", stack.verify(&[], true).await);
+        for server in servers {
+            server.stop().await;
+        }
+    })
+    .await;
+}
+
+fn report(blow: Blow, instances: usize, told: &[Told], began: Instant, back: Instant) {
+    let of = |from: Option<Instant>, to: Option<Instant>| -> Vec<&Told> {
+        told.iter()
+            .filter(|told| from.is_none_or(|from| told.at >= from) && to.is_none_or(|to| told.at < to))
+            .collect()
+    };
+    println!("{blow:?}, {instances} instances, away for {:?}", back - began);
+    figures("  before", &of(None, Some(began)));
+    figures("  meanwhile", &of(Some(began), Some(back)));
+    figures("  the first second after", &of(Some(back), Some(back + Duration::from_secs(1))));
+    figures(
+        "  the second after",
+        &of(Some(back + Duration::from_secs(1)), Some(back + Duration::from_secs(2))),
+    );
+    figures("  later", &of(Some(back + Duration::from_secs(2)), None));
+    let all: Vec<&Told> = told.iter().collect();
+    assert!(quantile(&all, 1.0) < GUARD, "a caller waited {:?}", quantile(&all, 1.0));
+    let lost = told.iter().find(|told| !matches!(told.status, Some(200 | 503)));
+    assert!(lost.is_none(), "{:?}", lost.map(|told| (told.status, &told.text)));
+    let last = told.iter().filter(|told| told.at > back).max_by_key(|told| told.at);
+    assert!(last.is_some_and(|told| told.status == Some(200)), "it is paid again at the end");
+}
+
+/// Who heard that nothing was changed sends the same again, and it is the first time.
+async fn check_truth(secret: &str, told: &[Told]) {
+    let caller = Caller::new(secret);
+    let refused =
+        told.iter().filter(|told| told.status == Some(503) && told.text.contains("othing was changed"));
+    let mut asked = 0;
+    for told in refused.step_by(11).take(300) {
+        let request = caller
+            .http
+            .post(format!("{}/v1/payment_intents", told.url))
+            .bearer_auth(&caller.secret)
+            .header("idempotency-key", &told.key)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("prefer", "respond-async")
+            .body("amount=1250&currency=eur&payment_method=pm_card_visa&confirm=true");
+        let response = request.send().await.expect("an answer");
+        assert!(response.headers().get("idempotent-replayed").is_none(), "{} was done", told.key);
+        assert_eq!(response.status(), 200, "{}", told.key);
+        asked += 1;
+    }
+    println!("  {asked} of those who heard that nothing was changed sent it again: all for the first time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_a_mysql_that_is_frozen_or_killed() {
+    let services = OwnServices::mysql();
+    let instances = std::env::var("PAYSTORM_TEST_INSTANCES").unwrap_or_else(|_| "2".to_owned());
+    for instances in instances.split(',').map(|count| count.parse().expect("a number")) {
+        for blow in [Blow::Freeze, Blow::Kill] {
+            under(blow, instances, &services).await;
+        }
+    }
+}
