@@ -108,9 +108,9 @@ fn quantile(told: &[&Told], share: f64) -> Duration {
 fn figures(what: &str, told: &[&Told]) {
     let count = |status| told.iter().filter(|told| told.status == status).count();
     println!(
-        "{what}: {} answered 200 {}, 503 {}, none {}; p50 {:?}, p99 {:?}, longest {:?}",
+        "{what}: {} answered 202 {}, 503 {}, none {}; p50 {:?}, p99 {:?}, longest {:?}",
         told.len(),
-        count(Some(200)),
+        count(Some(202)),
         count(Some(503)),
         count(None),
         quantile(told, 0.5),
@@ -160,7 +160,7 @@ async fn requests_at_the_limit_stop_nobody_else() {
         for (what, told) in [("without", &without), ("with", &with), ("at the limit", &large)] {
             let told: Vec<&Told> = told.iter().collect();
             figures(what, &told);
-            let refused = told.iter().find(|told| told.status != Some(200));
+            let refused = told.iter().find(|told| told.status != Some(202));
             assert!(refused.is_none(), "{what}: {:?}", refused.map(|told| (told.status, &told.text)));
         }
         eventually("all come to rest", async || stack.unfinished().await == 0).await;
@@ -243,10 +243,10 @@ fn report(blow: Blow, instances: usize, told: &[Told], began: Instant, back: Ins
     figures("  later", &of(Some(back + Duration::from_secs(2)), None));
     let all: Vec<&Told> = told.iter().collect();
     assert!(quantile(&all, 1.0) < GUARD, "a caller waited {:?}", quantile(&all, 1.0));
-    let lost = told.iter().find(|told| !matches!(told.status, Some(200 | 503)));
+    let lost = told.iter().find(|told| !matches!(told.status, Some(202 | 503)));
     assert!(lost.is_none(), "{:?}", lost.map(|told| (told.status, &told.text)));
     let last = told.iter().filter(|told| told.at > back).max_by_key(|told| told.at);
-    assert!(last.is_some_and(|told| told.status == Some(200)), "it is paid again at the end");
+    assert!(last.is_some_and(|told| told.status == Some(202)), "it is paid again at the end");
 }
 
 /// Who heard that nothing was changed sends the same again, and it is the first time.
@@ -266,7 +266,7 @@ async fn check_truth(secret: &str, told: &[Told]) {
             .body("amount=1250&currency=eur&payment_method=pm_card_visa&confirm=true");
         let response = request.send().await.expect("an answer");
         assert!(response.headers().get("idempotent-replayed").is_none(), "{} was done", told.key);
-        assert_eq!(response.status(), 200, "{}", told.key);
+        assert_eq!(response.status(), 202, "{}", told.key);
         asked += 1;
     }
     println!("  {asked} of those who heard that nothing was changed sent it again: all for the first time");
