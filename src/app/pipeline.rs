@@ -160,6 +160,12 @@ impl Pipeline {
         self.ring.head()
     }
 
+    /// Where live updates go.
+    #[must_use]
+    pub const fn hub(&self) -> &Arc<LiveHub> {
+        &self.parts.hub
+    }
+
     /// Stops in order: workers and timers, then the line once every caller has its answer, then the readers once they
     /// have read what the line wrote, then the parts. What does not stop in time is picked up at the next start.
     pub async fn stop(self, deadline: Instant) {

@@ -185,7 +185,7 @@ fn refunding_at(payment: &Payment, version: u32) -> Option<u16> {
 }
 
 /// Whether the command that led to `version` has an outcome in this state of the payment.
-fn is_settled(payment: &Payment, version: u32) -> bool {
+pub(crate) fn is_settled(payment: &Payment, version: u32) -> bool {
     if payment.version() < version {
         return false;
     }
@@ -206,14 +206,14 @@ fn is_settled(payment: &Payment, version: u32) -> bool {
 /// The payment at the first end of a batch, from `version` on, at which there was an outcome: what was answered the first
 /// time and is answered every time. What lies within a batch (an authorisation that the same batch goes on to void, say)
 /// never was, and answers nobody.
-fn first_settled(payment: &Arc<Payment>, version: u32) -> Option<Arc<Payment>> {
+pub(crate) fn first_settled(payment: &Arc<Payment>, version: u32) -> Option<Arc<Payment>> {
     payment
         .first_at_end_of_batch(version, |then| is_settled(then, version))
         .map(|then| if then.version() == payment.version() { Arc::clone(payment) } else { Arc::new(then) })
 }
 
 /// The payment as the batch that brought `version` left it.
-fn as_committed(payment: &Arc<Payment>, version: u32) -> Arc<Payment> {
+pub(crate) fn as_committed(payment: &Arc<Payment>, version: u32) -> Arc<Payment> {
     let end = payment.end_of_batch(version);
     if payment.version() == end {
         return Arc::clone(payment);

@@ -18,6 +18,7 @@ use crate::broker::{
     LastDelivered, Outcome, WorkMessage,
 };
 use crate::domain::submission::Lane;
+use crate::domain::time::Timestamp;
 
 /// What the broker holds; outlives a simulated process where the broker is durable.
 #[derive(Default)]
@@ -77,8 +78,14 @@ pub struct SimBroker {
 }
 
 impl SimBroker {
-    pub fn new(queue: Arc<Mutex<Queue>>, durable: bool, chance: Chance, sabotage: Sabotage) -> Self {
-        let wake = Arc::new(Notify::new());
+    /// One process's way to the queue. `wake` is shared by all of them.
+    pub fn new(
+        queue: Arc<Mutex<Queue>>,
+        wake: Arc<Notify>,
+        durable: bool,
+        chance: Chance,
+        sabotage: Sabotage,
+    ) -> Self {
         let sink = Arc::new(Sink { queue, chance: chance.clone(), wake });
         Self {
             durable,
@@ -93,7 +100,15 @@ impl SimBroker {
         }
     }
 
-    /// Someone deletes the queue; the adapter makes it again, empty, and says so.
+    /// Takes no messages for a while, as one that is short of memory.
+    pub async fn block(self: Arc<Self>, time: Duration) {
+        let (since, cause) = (Timestamp::default(), "simulated".to_owned());
+        self.health.send_replace(BrokerHealth::Blocked { since, cause });
+        tokio::time::sleep(time).await;
+        self.health.send_replace(BrokerHealth::Up);
+    }
+
+    /// Someone deletes the queue; this process makes it again, empty, and says so.
     pub fn lose_queue(&self) {
         let mut queue = self.sink.queue.lock();
         queue.waiting.clear();
@@ -135,6 +150,9 @@ impl SimBroker {
 impl Broker for SimBroker {
     async fn publish(&self, messages: &[WorkMessage]) -> Result<(), BrokerError> {
         self.chance.delay().await;
+        if let BrokerHealth::Blocked { cause, .. } = &*self.health.borrow() {
+            return Err(BrokerError::Blocked(cause.clone()));
+        }
         if self.chance.breaks(20) {
             return Err(BrokerError::Down("simulated".to_owned()));
         }

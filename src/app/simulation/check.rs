@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Outlives;
 use super::index::SimIndexView;
+use super::operations;
 use super::store::{Data, SimSnapshot};
 use crate::audit::index::Current;
 use crate::audit::{AuditError, AuditOptions, IndexSide, audit};
@@ -31,6 +32,9 @@ pub async fn check(world: &Outlives) -> Vec<String> {
     let mut wrong = audited(world, &data).await;
     wrong.extend(promises(world, &data));
     wrong.extend(wallets(&data));
+    wrong.extend(operations::check(&world.book.lock().operations, &data));
+    wrong.extend(world.book.lock().wrong.iter().cloned());
+    wrong.extend(never_were(world, &data));
     wrong.extend(readers(&data));
     wrong
 }
@@ -76,6 +80,13 @@ fn promises(world: &Outlives, data: &Data) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// States that someone was shown and that no batch ended with.
+fn never_were(world: &Outlives, data: &Data) -> Vec<String> {
+    let book = world.book.lock();
+    let shown = book.shown.iter().filter(|shown| !data.ends.contains(shown));
+    shown.map(|(id, version)| format!("{id} was shown at version {version}, which never was")).collect()
 }
 
 /// Balances from what became of each payment, without the ledger's own rule: an effect per success, refund and payout.

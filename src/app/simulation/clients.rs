@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::Sabotage;
 use super::chance::Chance;
+use super::operations::{self, Expect, KeyedOperations};
 use crate::domain::card::{Card, Presented, YearMonth};
 use crate::domain::command::{Action, Command, IdempotencyKey, OperatePayment, SubmitPayment};
 use crate::domain::currency::Currency;
@@ -13,9 +16,12 @@ use crate::domain::event::CancelReason;
 use crate::domain::idempotency::{KeySecret, RequestKey};
 use crate::domain::ids::{AccountId, PaymentId, RefundId};
 use crate::domain::money::Money;
+use crate::domain::payment::Payment;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
 use crate::engine::{Engine, EngineError};
+use crate::feed::live::LiveHub;
+use crate::web::outcome;
 
 /// What the clients remember; outlives the server.
 #[derive(Default)]
@@ -27,6 +33,12 @@ pub struct Book {
     pub denied: Vec<PaymentId>,
     /// Idempotency keys: what was asked, under which ids, and what was answered.
     pub keys: BTreeMap<u64, Keyed>,
+    /// Idempotency keys of operations.
+    pub operations: KeyedOperations,
+    /// States of payments that someone was shown.
+    pub shown: Vec<(PaymentId, u32)>,
+    /// What was answered and must not have been.
+    pub wrong: Vec<String>,
     /// What happened, for the reader of a failure.
     pub log: Vec<String>,
 }
@@ -53,28 +65,80 @@ fn card(chance: &Chance) -> Card {
     Card::from_token(token, &[7; 32], YearMonth { year: 2026, month: 1 }).expect("a known token")
 }
 
-/// One thing that one person does now.
-pub async fn act(engine: Engine, book: Arc<Mutex<Book>>, chance: Chance, now: Timestamp) {
-    let command = choose(&mut book.lock(), &chance, now);
-    let told = engine.execute(command.clone()).await;
-    book.lock().note(&command, told.map(|done| (done.payment.id(), done.version)));
+/// A person, with what they can reach.
+#[derive(Clone)]
+pub struct Person {
+    pub engine: Engine,
+    pub hub: Arc<LiveHub>,
+    pub book: Arc<Mutex<Book>>,
+    pub chance: Chance,
+    pub sabotage: Sabotage,
 }
 
-/// Someone calls a payment off.
-pub async fn cancel(engine: Engine, book: Arc<Mutex<Book>>, payment: PaymentId, actor: AccountId) {
+/// How long someone waits for an outcome.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Person {
+    /// One thing that one person does now.
+    pub async fn act(self, now: Timestamp) {
+        let (command, expect) = choose(&mut self.book.lock(), &self.chance, now);
+        let waiter = self.hub.wait_for_rest(command.payment());
+        let told = self.engine.execute(command.clone()).await;
+        let done = told.as_ref().ok().map(|done| (Arc::clone(&done.payment), done.version));
+        self.book.lock().note(&command, expect, told.map(|done| (done.payment.id(), done.version)));
+        let (Some((payment, version)), Some(waiter)) = (done, waiter) else { return };
+        self.show(&payment, version, false);
+        let settled = waiter.until(move |payment| outcome::is_settled(payment, version));
+        if let Ok(Some(payment)) = tokio::time::timeout(PATIENCE, settled).await {
+            self.show(&payment, version, true);
+        }
+    }
+
+    /// Notes the state that an answer shows: as the edge chooses it, or as it must not.
+    fn show(&self, payment: &Arc<Payment>, version: u32, settled: bool) {
+        let shown = match (self.sabotage == Sabotage::MiddleVersion, settled) {
+            (true, true) => (version..=payment.version()).find(|then| {
+                payment.at_version(*then).is_some_and(|then| outcome::is_settled(&then, version))
+            }),
+            (true, false) => Some(version),
+            (false, true) => outcome::first_settled(payment, version).map(|then| then.version()),
+            (false, false) => Some(outcome::as_committed(payment, version).version()),
+        };
+        let mut book = self.book.lock();
+        book.shown.extend(shown.map(|version| (payment.id(), version)));
+    }
+}
+
+/// Someone calls a payment off, perhaps as the second to do so, which changes nothing any more.
+pub async fn cancel(
+    engine: Engine,
+    book: Arc<Mutex<Book>>,
+    chance: Chance,
+    payment: PaymentId,
+    actor: AccountId,
+) {
+    chance.delay().await;
     let action = Action::Cancel { reason: CancelReason::RequestedByCustomer };
-    let command = Command::Operate(OperatePayment { payment, actor, action, idempotency: None });
+    let request = OperatePayment { payment, actor, action, idempotency: None };
+    let keyed = chance.percent(50);
+    let request = if keyed { operations::keyed(&mut book.lock(), request) } else { request };
+    let command = Command::Operate(request);
     let told = engine.execute(command.clone()).await;
-    book.lock().note(&command, told.map(|done| (done.payment.id(), done.version)));
+    book.lock().note(&command, Expect::Anything, told.map(|done| (done.payment.id(), done.version)));
 }
 
-fn choose(book: &mut Book, chance: &Chance, now: Timestamp) -> Command {
+fn choose(book: &mut Book, chance: &Chance, now: Timestamp) -> (Command, Expect) {
     let known: Vec<PaymentId> = book.acked.keys().copied().collect();
-    match (chance.below(10), chance.pick(&known)) {
+    let command = match (chance.below(12), chance.pick(&known)) {
         (0..4, Some(payment)) => operate(book, chance, *payment),
         (4, _) if !book.keys.is_empty() => again(book, chance),
+        (5..7, _) if !book.operations.is_empty() => {
+            let (request, expect) = operations::again(book, chance);
+            return (Command::Operate(request), expect);
+        }
         (_, _) => submit(book, chance, now),
-    }
+    };
+    (command, Expect::Anything)
 }
 
 fn account(n: u64) -> AccountId {
@@ -83,12 +147,28 @@ fn account(n: u64) -> AccountId {
 
 impl Book {
     /// Ids in the order of their making, as real ones are.
-    fn id(&mut self, chance: &Chance) -> [u8; 16] {
+    pub fn id(&mut self, chance: &Chance) -> [u8; 16] {
         self.made += 1;
         ((u128::from(self.made) << 64) | u128::from(chance.next())).to_be_bytes()
     }
 
-    fn note(&mut self, command: &Command, told: Result<(PaymentId, u32), EngineError>) {
+    fn note(&mut self, command: &Command, expect: Expect, told: Result<(PaymentId, u32), EngineError>) {
+        if let Command::Operate(operate) = command
+            && expect != Expect::Refusal
+            && let (Ok(answer), Some(story)) = (&told, operations::story(&mut self.operations, operate))
+        {
+            story.answers.push(*answer);
+        }
+        match (expect, &told) {
+            (Expect::TheSame, Err(EngineError::Refused(refusal))) => {
+                self.wrong.push(format!("{command:?} was done under its key, and then refused: {refusal}"));
+            }
+            (Expect::Refusal, Ok(answer)) => {
+                self.wrong
+                    .push(format!("{command:?} took another request's key and was answered {answer:?}"));
+            }
+            (_, _) => {}
+        }
         let key = match command {
             Command::Submit(submit) => {
                 self.keys.values_mut().find(|keyed| keyed.ids.contains(&submit.submission.id))
@@ -148,7 +228,7 @@ fn submit(book: &mut Book, chance: &Chance, now: Timestamp) -> Command {
     let card = (!kind.takes_from_wallet()).then(|| card(chance));
     let confirm = kind != Kind::Charge || chance.percent(90);
     let number = book.keys.len() as u64;
-    let idempotency = chance.percent(50).then(|| key(number));
+    let idempotency = chance.percent(50).then(|| key(&format!("key-{number}"), number));
     let request = SubmitPayment { submission, card, confirm, idempotency };
     if idempotency.is_some() {
         let ids = vec![request.submission.id];
@@ -168,9 +248,10 @@ fn again(book: &mut Book, chance: &Chance) -> Command {
     Command::Submit(Box::new(request))
 }
 
-fn key(number: u64) -> IdempotencyKey {
-    let name = RequestKey::Text(format!("key-{number}"));
-    IdempotencyKey::new(&name, &number.to_be_bytes(), &KeySecret::derive(&[7; 32]))
+/// A key with this name for a request that is this number.
+pub fn key(name: &str, request: u64) -> IdempotencyKey {
+    let name = RequestKey::Text(name.to_owned());
+    IdempotencyKey::new(&name, &request.to_be_bytes(), &KeySecret::derive(&[7; 32]))
 }
 
 fn operate(book: &mut Book, chance: &Chance, payment: PaymentId) -> Command {
@@ -189,5 +270,6 @@ fn operate(book: &mut Book, chance: &Chance, payment: PaymentId) -> Command {
         },
     };
     let actor = account(chance.below(3));
-    Command::Operate(OperatePayment { payment, actor, action, idempotency: None })
+    let request = OperatePayment { payment, actor, action, idempotency: None };
+    Command::Operate(if chance.percent(50) { operations::keyed(book, request) } else { request })
 }

@@ -9,6 +9,7 @@ mod chance;
 mod check;
 mod clients;
 mod index;
+mod operations;
 mod readers;
 mod store;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -25,10 +27,11 @@ use crate::config::Settings;
 use crate::domain::ids::InstanceId;
 use crate::domain::time::Timestamp;
 use crate::feed::live::LiveHub;
+use crate::feed::{dispatch, follower};
 use crate::store::Store;
 use broker::{Queue, SimBroker};
 use chance::Chance;
-use clients::Book;
+use clients::{Book, Person};
 use index::{Documents, SimIndex};
 use store::{Data, SimStore};
 
@@ -56,6 +59,10 @@ pub enum Sabotage {
     MovedPlace,
     /// The index loses what it took.
     LostDocument,
+    /// The key of an operation that changes nothing is not kept.
+    ForgottenOperation,
+    /// Someone is shown a state from within a batch, which never was.
+    MiddleVersion,
     /// A commit whose outcome is unknown is always taken for one that did not happen.
     UnsettledCommit,
 }
@@ -159,17 +166,32 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
     let clock = Arc::new(move || base.plus_ms(u64::try_from(started.elapsed().as_millis()).unwrap_or(0)));
     let chance = world.chance.clone();
     let store = Arc::new(SimStore::new(world.data.clone(), chance.clone(), world.sabotage));
-    let broker = Arc::new(SimBroker::new(world.queue.clone(), world.durable, chance.clone(), world.sabotage));
+    let wake = Arc::new(Notify::new());
+    let broker = || {
+        let (queue, wake) = (world.queue.clone(), wake.clone());
+        Arc::new(SimBroker::new(queue, wake, world.durable, chance.clone(), world.sabotage))
+    };
     let search =
         Arc::new(SimIndex::new(world.documents.clone(), world.local, chance.clone(), world.sabotage));
     let dyn_store: Arc<dyn Store> = store.clone();
     let directory = Arc::new(Directory::new(dyn_store.clone()));
-    let hub = LiveHub::new(directory.clone());
-    let parts =
-        Parts { store: dyn_store, broker: broker.clone(), search, directory, hub, worlds: Vec::new() };
     let processes = if world.durable && !world.local { 1 + chance.below(2) } else { 1 };
-    let mut pipelines = Vec::new();
+    let (mut pipelines, mut brokers) = (Vec::new(), Vec::new());
     for process in 0..processes {
+        let broker = broker();
+        if world.durable && chance.breaks(20) {
+            // Before anyone listens.
+            broker.lose_queue();
+        }
+        let parts = Parts {
+            store: dyn_store.clone(),
+            broker: broker.clone(),
+            search: search.clone(),
+            directory: directory.clone(),
+            hub: LiveHub::new(directory.clone()),
+            worlds: Vec::new(),
+        };
+        brokers.push(broker);
         let instance = InstanceId::from_bytes((u128::from(life * 2 + process) + 1).to_be_bytes());
         // The store may be away at the very start; then the process tries again.
         loop {
@@ -183,16 +205,35 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
     // Some cannot wait for the redrive of what they had submitted before the crash.
     for (payment, owner) in store.data.lock().open_payments().take(usize::try_from(chance.below(6)).unwrap())
     {
-        people.spawn(clients::cancel(pipelines[0].engine.clone(), world.book.clone(), payment, owner));
+        for _ in 0..1 + chance.below(2) {
+            let (engine, book) = (pipelines[0].engine.clone(), world.book.clone());
+            people.spawn(clients::cancel(engine, book, chance.clone(), payment, owner));
+        }
     }
     for _ in 0..if last { 3 } else { 5 + chance.below(25) } {
         let pipeline = &pipelines[chance.index(pipelines.len())];
-        people.spawn(clients::act(pipeline.engine.clone(), world.book.clone(), chance.clone(), clock()));
+        let person = Person {
+            engine: pipeline.engine.clone(),
+            hub: pipeline.hub().clone(),
+            book: world.book.clone(),
+            chance: chance.clone(),
+            sabotage: world.sabotage,
+        };
+        people.spawn(person.act(clock()));
         if chance.percent(60) {
             tokio::time::sleep(Duration::from_millis(chance.below(200))).await;
         }
+        let broker = &brokers[chance.index(brokers.len())];
         if world.durable && chance.breaks(5) {
             broker.lose_queue();
+        }
+        if chance.breaks(20) {
+            people.spawn(broker.clone().block(Duration::from_millis(chance.below(3_000))));
+        }
+        if chance.breaks(50) {
+            let readers: Vec<&str> = dispatch::NAMES.into_iter().chain([crate::feed::index::NAME]).collect();
+            // The store may be away; then it is done some other time.
+            let _ = follower::prune(store.as_ref(), &readers, clock(), 0).await;
         }
     }
     let outcome = if last {
@@ -282,10 +323,16 @@ fn planted_defects_are_seen() {
         Sabotage::JournalHole,
         Sabotage::MovedPlace,
         Sabotage::LostDocument,
+        Sabotage::ForgottenOperation,
+        Sabotage::MiddleVersion,
         Sabotage::UnsettledCommit,
     ] {
-        // A place must move just while a redrive passes it.
-        let worlds = if sabotage == Sabotage::MovedPlace { 1_000 } else { 40 };
+        // A place must move just while a redrive passes it, what happens within a batch must end what someone waits for, and a
+        // second wish to cancel must be alone in its batch.
+        let worlds = match sabotage {
+            Sabotage::MovedPlace | Sabotage::MiddleVersion | Sabotage::ForgottenOperation => 1_000,
+            _ => 40,
+        };
         let seen = (0..worlds).find_map(|seed| run(seed, sabotage).err());
         assert!(seen.is_some(), "nobody saw {sabotage:?} in {worlds} worlds");
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -16,8 +17,9 @@ use crate::domain::ids::{AccountId, BatchId, InstanceId, PaymentId};
 use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
 use crate::engine::journal::{self, JournalEntry};
-use crate::feed::follower::Follower;
-use crate::feed::live::{LiveHub, Reader, Topic};
+use crate::feed::Batch;
+use crate::feed::follower::{Follower, Reader, ReaderError};
+use crate::feed::live::{LiveHub, Reader as Watcher, Topic};
 use crate::feed::live_reader::LiveReader;
 use crate::feed::ring::Ring;
 use crate::store::{JournalRecord, Store};
@@ -47,9 +49,36 @@ fn record(seq: u64) -> JournalRecord {
     JournalRecord { seq, batch: BatchId::from_bytes(u128::from(seq).to_be_bytes()), at, body }
 }
 
-/// Commits batches, all but `gone`, while a live reader follows; returns how many payments it published, and a reader of
-/// the hub that watched.
-async fn follow(seed: u64, gone: &BTreeSet<u64>) -> (u64, Reader) {
+/// A planted defect: a live reader that goes on from wherever the head is by then, whenever a read failed.
+struct Jumping {
+    store: Arc<dyn Store>,
+    hub: Arc<LiveHub>,
+    reader: LiveReader,
+}
+
+#[async_trait]
+impl Reader for Jumping {
+    fn name(&self) -> &'static str {
+        self.reader.name()
+    }
+
+    async fn begin(&mut self, _stored: u64, head: u64) -> Result<u64, ReaderError> {
+        self.reader = LiveReader::new(self.store.clone(), self.hub.clone());
+        self.reader.begin(head, head).await
+    }
+
+    async fn apply(&mut self, batches: &[Arc<Batch>]) -> Result<(), ReaderError> {
+        self.reader.apply(batches).await
+    }
+
+    fn safe(&self) -> u64 {
+        self.reader.safe()
+    }
+}
+
+/// Commits batches, all but `gone`, while a live reader follows, one that jumps if `jumping`; returns how many payments it
+/// published, and a reader of the hub that watched.
+async fn follow(seed: u64, gone: &BTreeSet<u64>, jumping: bool) -> (u64, Watcher) {
     let chance = Chance::new(seed);
     let data = Arc::new(Mutex::new(Data::default()));
     let store: Arc<dyn Store> = Arc::new(SimStore::new(data.clone(), chance.clone(), Sabotage::None));
@@ -61,7 +90,9 @@ async fn follow(seed: u64, gone: &BTreeSet<u64>) -> (u64, Reader) {
     let instance = InstanceId::from_bytes([1; 16]);
     let follower = Follower::private(store.clone(), ring.clone(), clock, instance);
     let stop = CancellationToken::new();
-    let reader = Box::new(LiveReader::new(store, hub.clone()));
+    let reader = LiveReader::new(store.clone(), hub.clone());
+    let reader: Box<dyn Reader> =
+        if jumping { Box::new(Jumping { store, hub: hub.clone(), reader }) } else { Box::new(reader) };
     let following = tokio::spawn(follower.run(reader, stop.clone()));
     for seq in 1..=BATCHES {
         {
@@ -89,7 +120,7 @@ fn paused<T>(run: impl Future<Output = T>) -> T {
     builder.enable_time().start_paused(true).build().expect("a runtime").block_on(run)
 }
 
-fn told_to_read_again(watcher: &Reader) -> bool {
+fn told_to_read_again(watcher: &Watcher) -> bool {
     std::iter::repeat_with(|| watcher.take())
         .take_while(|frames| !frames.is_empty())
         .flatten()
@@ -99,17 +130,23 @@ fn told_to_read_again(watcher: &Reader) -> bool {
 #[test]
 fn what_is_committed_while_reads_fail_is_published_afterwards() {
     for seed in 0..100 {
-        let (published, watcher) = paused(follow(seed, &BTreeSet::new()));
+        let (published, watcher) = paused(follow(seed, &BTreeSet::new(), false));
         assert_eq!(published, BATCHES, "seed {seed}");
         assert!(!told_to_read_again(&watcher), "seed {seed}: nothing was missed");
     }
 }
 
 #[test]
+fn a_reader_that_jumps_over_what_it_could_not_read_is_seen() {
+    let lost = |seed: &u64| paused(follow(*seed, &BTreeSet::new(), true)).0 < BATCHES;
+    assert!((0..100).any(|seed| lost(&seed)), "nobody saw it in 100 worlds");
+}
+
+#[test]
 fn who_watches_is_told_of_what_is_gone() {
     let gone = BTreeSet::from([1, 50, 51]);
     for seed in 0..10 {
-        let (published, watcher) = paused(follow(seed, &gone));
+        let (published, watcher) = paused(follow(seed, &gone, false));
         assert_eq!(published, BATCHES - 3, "seed {seed}");
         assert!(told_to_read_again(&watcher), "seed {seed}");
     }

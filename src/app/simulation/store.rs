@@ -15,6 +15,7 @@ use crate::domain::ids::{
 use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
+use crate::feed::{dispatch, index};
 use crate::store::{
     Account, AccountHead, ApiKey, AsideChanges, AsideRecord, AuditPayment, BatchKeys, BatchWrite,
     DecideBatch, DetailRecord, Durability, IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease,
@@ -36,6 +37,8 @@ pub struct Data {
     pub journal: BTreeMap<u64, JournalRecord>,
     pub readers: BTreeMap<String, Reader>,
     pub installation: BTreeMap<String, Vec<u8>>,
+    /// The versions that payments had at the ends of batches: what anyone may ever have seen.
+    pub ends: BTreeSet<(PaymentId, u32)>,
 }
 
 /// A cursor and its lease.
@@ -85,6 +88,7 @@ impl Data {
             let place = write.open_work.after(stored, seq);
             let place = if sabotage == Sabotage::MovedPlace { place.map(|_| seq) } else { place };
             let row = (Payment::clone(&write.payment), place);
+            self.ends.insert((write.payment.id(), write.payment.version()));
             self.payments.insert(write.payment.id(), row);
         }
         self.movements.extend(write.movements.iter().map(|row| {
@@ -172,6 +176,8 @@ impl SimStore {
             | Sabotage::LostMessage
             | Sabotage::MovedPlace
             | Sabotage::LostDocument
+            | Sabotage::ForgottenOperation
+            | Sabotage::MiddleVersion
             | Sabotage::UnsettledCommit => {}
         }
     }
@@ -199,6 +205,12 @@ impl Store for SimStore {
         let Some(body) = write.journal.take() else {
             return Ok(0);
         };
+        if self.sabotage == Sabotage::ForgottenOperation
+            && write.inserts.is_empty()
+            && write.updates.is_empty()
+        {
+            return Ok(0);
+        }
         self.spoil(&mut write);
         // A crash here: nothing was written, and nobody was told.
         self.reach().await?;
@@ -709,6 +721,8 @@ impl Snapshot for SimSnapshot {
     }
 
     async fn cursors(&mut self) -> StoreResult<Vec<(String, u64)>> {
-        Ok(self.0.readers.iter().map(|(name, reader)| (name.clone(), reader.position)).collect())
+        let names = dispatch::NAMES.into_iter().chain([index::NAME]);
+        let cursor = |name: &str| Some((name.to_owned(), self.0.readers.get(name)?.position));
+        Ok(names.filter_map(cursor).collect())
     }
 }
