@@ -431,7 +431,7 @@ async fn health(server: Arc<Server>) {
     assert_eq!(server.page("/healthz", "").await, (200, "ok\n".to_owned()));
     let (status, ready) = server.page("/readyz", "").await;
     let ready: Value = serde_json::from_str(&ready).expect("JSON");
-    let all = json!({"ready": true, "store": {"ok": true}, "broker": {"ok": true}, "search": {"ok": true}});
+    let all = json!({"ready": true, "store": {"ok": true}, "broker": {"ok": true}, "search": {"ok": true}, "tasks": {"ok": true}});
     assert_eq!((status, ready), (200, all));
     server.post("/v1/payment_intents", CHARGE).await;
     let (status, metrics) = server.page("/metrics", "").await;
