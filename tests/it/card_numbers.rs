@@ -154,7 +154,7 @@ async fn over_the_api(outside: &Outside, plant: &mut Planter) {
     outside
         .call(
             INTENT,
-            &json!({"amount": 1, "currency": "eur", "description": full_width(&n)}).to_string(),
+            &json!({"amount": 100, "currency": "eur", "description": full_width(&n)}).to_string(),
             &[],
         )
         .await;
@@ -163,7 +163,7 @@ async fn over_the_api(outside: &Outside, plant: &mut Planter) {
     let n = plant.text("name of metadata");
     outside.call(INTENT, &format!("{CHARGE}&metadata[{n}]=note"), &[]).await;
     let n = plant.text("number in metadata");
-    outside.call(INTENT, &format!(r#"{{"amount":1,"currency":"eur","metadata":{{"a":{n}}}}}"#), &[]).await;
+    outside.call(INTENT, &format!(r#"{{"amount":100,"currency":"eur","metadata":{{"a":{n}}}}}"#), &[]).await;
     let n = plant.text("run");
     outside.call(INTENT, &format!("{CHARGE}&run={n}"), &[]).await;
     let n = plant.text("name of a throw-away account");
@@ -171,21 +171,21 @@ async fn over_the_api(outside: &Outside, plant: &mut Planter) {
     for (place, body) in [
         (
             "card that is none of ours",
-            "amount=1&currency=eur&card[number]=N&card[exp_month]=1&card[exp_year]=2040&card[cvc]=123",
+            "amount=100&currency=eur&card[number]=N&card[exp_month]=1&card[exp_year]=2040&card[cvc]=123",
         ),
-        ("method", "amount=1&currency=eur&payment_method=N"),
+        ("method", "amount=100&currency=eur&payment_method=N"),
         ("amount", "amount=N&currency=eur"),
-        ("currency", "amount=1&currency=N"),
-        ("name of a parameter", "amount=1&currency=eur&N=1"),
-        ("broken JSON", r#"{"amount":1,"description":"N"#),
-        ("expand", "amount=1&currency=eur&expand[]=N"),
+        ("currency", "amount=100&currency=N"),
+        ("name of a parameter", "amount=100&currency=eur&N=1"),
+        ("broken JSON", r#"{"amount":100,"description":"N"#),
+        ("expand", "amount=100&currency=eur&expand[]=N"),
     ] {
         let n = plant.other(place);
         assert_ne!(outside.call(INTENT, &body.replace('N', &n), &[]).await, 200, "{place}");
     }
     for (place, path, body) in [
-        ("bank account", "/v1/payouts", "amount=1&currency=eur&bank_account=N"),
-        ("payee", "/v1/transfers", "amount=1&currency=eur&destination=N@example.org"),
+        ("bank account", "/v1/payouts", "amount=100&currency=eur&bank_account=N"),
+        ("payee", "/v1/transfers", "amount=100&currency=eur&destination=N@example.org"),
         ("refunded payment", "/v1/refunds", "payment_intent=N"),
         ("path", "/v1/payment_intents/N", ""),
         ("path, encoded", "/v1/payment_intents/%34N", ""),
@@ -207,7 +207,7 @@ async fn over_the_socket(outside: &Outside, plant: &mut Planter) {
     let n = plant.other("key in a frame");
     socket.tell(&submit(json!({"kind": "topup", "amount": 900, "currency": "eur", "payment_method": "pm_card_visa", "idempotency_key": n}))).await;
     let n = plant.text("description in a frame");
-    socket.tell(&submit(json!({"kind": "topup", "amount": 1, "currency": "eur", "payment_method": "pm_card_visa", "description": n}))).await;
+    socket.tell(&submit(json!({"kind": "topup", "amount": 100, "currency": "eur", "payment_method": "pm_card_visa", "description": n}))).await;
     let n = plant.other("id of a frame");
     socket.tell(&json!({"type": "ping", "id": n}).to_string()).await;
     let n = plant.other("type of a frame");
