@@ -1,5 +1,5 @@
 //! The journal: no place in the line without its row, every entry a part of its payment's history, and what the line's order
-//! alone shows (see [`super::lines`]).
+//! alone shows (see `lines`).
 
 use std::collections::HashMap;
 

@@ -5,14 +5,14 @@
 //! moment by keyset pages, at once where there are several. Memory is bounded by the number of *accounts and wallets*, never by
 //! the number of payments, movements or journal rows; lists of violations and of documents to look at again are capped.
 //!
-//! - [`span`]: how the work is shared.
-//! - [`payments`]: the pass over payments; [`payment`]: one of them against its columns and its movements.
-//! - [`ledger`]: sums per wallet, money in transit.
-//! - [`journal`]: the line without holes, its entries against histories; [`lines`]: what its order shows.
-//! - [`keys`]: idempotency rows. [`rows`]: refund rows and receipts.
-//! - [`index`]: documents against payments, looked at again until the lag bound; [`document`]: what they must be.
-//! - [`acks`]: acknowledged payments exist, are what was sent, and came to what was said.
-//! - [`report`]: violations by name, and what was counted.
+//! - `span`: how the work is shared.
+//! - `payments`: the pass over payments; `payment`: one of them against its columns and its movements.
+//! - `ledger`: sums per wallet, money in transit.
+//! - `journal`: the line without holes, its entries against histories; `lines`: what its order shows.
+//! - `keys`: idempotency rows. `rows`: refund rows and receipts.
+//! - `index`: documents against payments, looked at again until the lag bound; `document`: what they must be.
+//! - `acks`: acknowledged payments exist, are what was sent, and came to what was said.
+//! - `report`: violations by name, and what was counted.
 //!
 //! Journal rows that were pruned can vouch for nothing any more: what only they show (the order of versions, keys that are
 //! gone, where open work was opened, balances in between) is checked from the first row that is kept.

@@ -26,6 +26,7 @@ async fn a_run_that_is_stopped_waits_for_what_is_open_and_reports() {
 async fn a_run_whose_server_dies_reports_what_is_missing() {
     on(Kind::Embedded, async |stack| {
         // Nothing comes to rest before the server dies.
+        stack.set("simulator.latency_max_ms", 600_000);
         stack.set("simulator.latency_median_ms", 600_000);
         let mut server = stack.serve().await;
         let key = stack.api_key().await;

@@ -1,7 +1,7 @@
 //! MySQL 8 as a store, through diesel-async.
 //!
-//! One connection runs the ordered line ([`session`]); a pool serves everything else ([`pool`]). What a server's errors mean
-//! goes by their codes ([`codes`]).
+//! One connection runs the ordered line (`session`); a pool serves everything else (`pool`). What a server's errors mean
+//! goes by their codes (`codes`).
 
 mod codes;
 mod pool;

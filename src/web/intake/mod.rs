@@ -1,6 +1,6 @@
 //! The one place where untrusted input becomes a command. HTTP, the WebSocket and the pages all come through here.
 //!
-//! Pure but for the clock handed in. A card number lives from the parameters to [`Card::reduce`], and nowhere after.
+//! Pure but for the clock handed in. A card number lives from the parameters to [`Card::reduce`](crate::domain::card::Card::reduce), and nowhere after.
 
 mod canonical;
 mod card;
