@@ -13,6 +13,10 @@ const AT_ONCE: usize = 32;
 /// Keys of the metadata, the most that there may be; with the longest values they hold 25 kB.
 const KEYS: usize = 50;
 
+/// What large payments may cost in all, however many: they fill what is bounded (the store's page cache of 64 MiB, the batches
+/// kept for readers, what waits for the index) sooner than small ones do. Holding on to each would cost 270 MiB in this test.
+const MORE_MAX_KIB: u64 = 160 << 10;
+
 /// What became of the payments sent, and the most memory that the server ever had.
 struct Outcome {
     accepted: u64,
@@ -87,8 +91,9 @@ async fn compare(kind: Kind, payments: usize) {
         small.peak_kib, large.peak_kib, large.accepted, large.refused
     );
     assert!(small.accepted > 0 && large.accepted > 0);
+    let more_kib = large.peak_kib.saturating_sub(small.peak_kib);
     assert!(
-        2 * large.peak_kib <= 3 * small.peak_kib,
+        2 * more_kib <= small.peak_kib || more_kib <= MORE_MAX_KIB,
         "{} KiB without metadata, {} KiB with it",
         small.peak_kib,
         large.peak_kib
