@@ -235,6 +235,8 @@ impl Reader for Dispatch {
         if self.broker.is_durable() {
             self.position = stored;
             self.made_good = self.store.installation_get(self.names().1).await?;
+            // Before anything is published, or it would be published twice.
+            self.make_losses_good().await?;
         } else if !self.redriven {
             // The queue of the last process is gone; the store knows what was in it.
             self.redrive(head, |_| true).await?;

@@ -115,8 +115,8 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     await page.locator(".card-choice", { hasText: "5555 5555 5555 4444" }).click();
     assert.equal(await page.getByLabel("Card number").inputValue(), "5555 5555 5555 4444");
     await page.getByLabel("Card number").fill("4000000000009995");
-    assert.equal(await page.locator(".card-choice", { hasText: "9995" }).locator("input").isChecked(), true);
-    await page.locator(".card-choice", { hasText: "5555" }).click();
+    assert.equal(await page.locator(".card-choice", { hasText: "4000 0000 0000 9995" }).locator("input").isChecked(), true);
+    await page.locator(".card-choice", { hasText: "5555 5555 5555 4444" }).click();
     // Twice in a row, paid once.
     await page.locator("[data-submit]").dblclick();
     await page.locator('[data-made] [data-status="succeeded"]').waitFor();
@@ -182,7 +182,7 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     await page.goto(`${server.origin}/pay`);
     await page.locator("[data-verb-tabs] a", { hasText: "Charge a card" }).click();
     await page.getByLabel("Amount", { exact: true }).fill("3.30");
-    await page.locator(".card-choice", { hasText: "0002" }).click();
+    await page.locator(".card-choice", { hasText: "4000 0000 0000 0002" }).click();
     await page.locator("[data-submit]").click();
     await page.waitForURL(/\/payments\/pi_/);
     await page.goto(`${server.origin}/payments/import`);

@@ -164,6 +164,12 @@ impl TestCard {
         Self::all().find(|card| card.tokens.contains(&name))
     }
 
+    /// Whether it is one of the few that most people try; these have the low codes.
+    #[must_use]
+    pub const fn is_common(&self) -> bool {
+        self.code < 100
+    }
+
     /// The card stored under this code.
     #[must_use]
     pub fn by_code(code: u16) -> Option<&'static Self> {

@@ -27,6 +27,8 @@ pub struct CardChoice {
     pub does: String,
     /// Whether it is chosen.
     pub chosen: bool,
+    /// Whether it is laid out at once; the others are folded away.
+    pub common: bool,
 }
 
 /// What the form is filled with.
@@ -155,6 +157,22 @@ impl PayForm {
         self
     }
 
+    /// The groups with only their common cards, or with only the others.
+    #[must_use]
+    pub fn cards(&self, common: bool) -> Vec<CardGroup> {
+        let group = |group: &CardGroup| {
+            let cards = group.cards.iter().filter(|card| card.common == common).cloned().collect();
+            CardGroup { label: group.label, cards }
+        };
+        self.groups.iter().map(group).filter(|group| !group.cards.is_empty()).collect()
+    }
+
+    /// Whether the chosen card is one of those that are folded away.
+    #[must_use]
+    pub fn chose_uncommon(&self) -> bool {
+        self.groups.iter().flat_map(|group| &group.cards).any(|card| card.chosen && !card.common)
+    }
+
     /// Where it is sent without JavaScript.
     #[must_use]
     pub const fn action(&self) -> &'static str {
@@ -205,7 +223,7 @@ fn choice(card: &TestCard, chosen: &str) -> CardChoice {
     let (_, does) = group_and_words(card);
     let number = spaced(card.number);
     let label = if number.is_empty() { does.clone() } else { format!("{number} · {does}") };
-    CardChoice { chosen: token == chosen, token, label, number, does }
+    CardChoice { chosen: token == chosen, common: card.is_common(), token, label, number, does }
 }
 
 fn spaced(number: &str) -> String {
