@@ -117,12 +117,16 @@ async fn with_open_work() -> stores::TestStore {
     test
 }
 
+/// Dispatch of a process with this broker, before it has the lease.
+fn without_lease(store: &Arc<dyn Store>, broker: &Arc<Losing>) -> Dispatch {
+    let (store, broker) = (Arc::clone(store), Arc::clone(broker) as Arc<dyn Broker>);
+    Dispatch::new(Lane::Interactive, store, broker, Arc::new(Timestamp::now), Arc::default())
+}
+
 /// Dispatch of a process with this broker, which has published everything there is.
 async fn dispatch(store: &Arc<dyn Store>, broker: &Arc<Losing>) -> Dispatch {
     let head = store.head().await.expect("a head");
-    let (store, broker) = (Arc::clone(store), Arc::clone(broker) as Arc<dyn Broker>);
-    let mut dispatch =
-        Dispatch::new(Lane::Interactive, store, broker, Arc::new(Timestamp::now), Arc::default());
+    let mut dispatch = without_lease(store, broker);
     assert_eq!(dispatch.begin(head, head).await.expect("begins"), head);
     dispatch
 }
@@ -177,7 +181,7 @@ async fn a_crash_before_the_redrive_forgets_no_loss() {
     let test = with_open_work().await;
     let broker = Losing::new();
     broker.lose();
-    let mut dies = dispatch(&test.store, &broker).await;
+    let mut dies = without_lease(&test.store, &broker);
     dies.stand_by().await.expect("leaves word");
     drop(dies);
     // The next process finds the queue there and counts no loss of its own.
