@@ -38,7 +38,7 @@ super::queries::shared_queries!(Conn);
 super::schema_state::schema_queries!(Conn, diesel::sqlite::Sqlite, MIGRATIONS);
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
-/// A file up to this size is gone through when it is opened; that takes about a third of a second.
+/// A file up to this size is gone through when it is opened; a larger one would hold the start up too long.
 const CHECKED_BYTES_MAX: u64 = 256 << 20;
 const BUSY_TIMEOUT_MS: u32 = 5_000;
 
