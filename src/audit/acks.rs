@@ -7,6 +7,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::AuditError;
+use super::named::payments_named;
 use super::report::{Name, Report};
 use crate::domain::currency::Currency;
 use crate::domain::ids::PaymentId;
@@ -115,15 +116,12 @@ async fn check_all(
     snapshot: &mut dyn Snapshot,
     report: &mut Report,
 ) -> Result<(), AuditError> {
-    let mut ids: Vec<PaymentId> = acks.iter().map(|ack| ack.id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let found = snapshot.payments_by_id(&ids).await?;
+    let named = payments_named(snapshot, acks.iter().map(|ack| ack.id)).await?;
     for ack in acks.drain(..) {
         if let Some(count) = report.counted.acks.as_mut().filter(|_| ack.is_first()) {
             *count += 1;
         }
-        match found.iter().find(|row| row.id == ack.id).map(|row| &row.folded) {
+        match named.get(&ack.id).map(|row| &row.folded) {
             None => report.violation(Name::LostAcknowledged, ack.id.to_string()),
             Some(Ok(payment)) => compare(&ack, payment, report),
             // An illegal history is named elsewhere.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::keys::Balance;
 use super::lines::Stretch;
+use super::named::payments_named;
 use super::payment::{Part, part};
 use super::report::{Name, Report};
 use super::span::{Job, Queue, Span};
@@ -96,12 +97,10 @@ impl Walk<'_> {
     }
 
     async fn readable(&mut self, rows: &[Row], stretch: &mut Stretch) -> Result<(), StoreError> {
-        let mut ids: Vec<PaymentId> =
-            rows.iter().flat_map(|(_, entries)| entries).map(|entry| entry.payment).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let found = self.snapshot.payments_by_id(&ids).await?;
-        let known: Known = found.into_iter().map(|row| (row.id, row.folded.is_ok().then_some(row))).collect();
+        let ids = rows.iter().flat_map(|(_, entries)| entries).map(|entry| entry.payment);
+        let named = payments_named(self.snapshot, ids).await?;
+        let known: Known =
+            named.into_iter().map(|(id, row)| (id, row.folded.is_ok().then_some(row))).collect();
         for (row, entries) in rows {
             let mut changes = HashMap::new();
             for entry in entries {

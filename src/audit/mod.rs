@@ -9,7 +9,7 @@
 //! - `payments`: the pass over payments; `payment`: one of them against its columns and its movements.
 //! - `ledger`: sums per wallet, money in transit.
 //! - `journal`: the line without holes, its entries against histories; `lines`: what its order shows.
-//! - `keys`: idempotency rows. `rows`: refund rows and receipts.
+//! - `keys`: idempotency rows. `rows`: refund rows and receipts. `named`: the payments that rows name.
 //! - `index`: documents against payments, looked at again until the lag bound; `document`: what they must be.
 //! - `acks`: acknowledged payments exist, are what was sent, and came to what was said.
 //! - `report`: violations by name, and what was counted.
@@ -24,6 +24,7 @@ pub mod journal;
 mod keys;
 pub mod ledger;
 mod lines;
+mod named;
 pub mod payment;
 mod payments;
 pub mod report;

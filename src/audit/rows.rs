@@ -1,7 +1,8 @@
 //! Rows that are there to be listed by: refunds by their id, transfers by those who received them.
 
+use super::named::payments_named;
 use super::report::{Name, Report};
-use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::ids::AccountId;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
@@ -15,15 +16,10 @@ pub async fn refunds(snapshot: &mut dyn Snapshot, limit: u32, report: &mut Repor
         let page = snapshot.refunds(after, limit).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
-        let mut ids: Vec<PaymentId> = page.iter().map(|row| row.payment).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let mut found = snapshot.payments_by_id(&ids).await?;
-        found.sort_unstable_by_key(|payment| payment.id);
+        let named = payments_named(snapshot, page.iter().map(|row| row.payment)).await?;
         for row in &page {
             report.counted.refunds += 1;
-            let at = found.binary_search_by_key(&row.payment, |payment| payment.id).ok();
-            let payment = at.and_then(|at| found.get(at)).and_then(|payment| payment.folded.as_ref().ok());
+            let payment = named.get(&row.payment).and_then(|payment| payment.folded.as_ref().ok());
             match payment.filter(|payment| payment.owner() == row.owner && payment.refund(row.id).is_some()) {
                 Some(_) => sound += 1,
                 None => {
@@ -60,14 +56,9 @@ pub async fn receipts(
         let page = snapshot.receipts(after, limit).await?;
         let Some(last) = page.last() else { break };
         after = Some(*last);
-        let mut ids: Vec<PaymentId> = page.iter().map(|row| row.payment).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let mut found = snapshot.payments_by_id(&ids).await?;
-        found.sort_unstable_by_key(|payment| payment.id);
+        let named = payments_named(snapshot, page.iter().map(|row| row.payment)).await?;
         for row in &page {
-            let at = found.binary_search_by_key(&row.payment, |payment| payment.id).ok();
-            let payment = at.and_then(|at| found.get(at)).and_then(|payment| payment.folded.as_ref().ok());
+            let payment = named.get(&row.payment).and_then(|payment| payment.folded.as_ref().ok());
             if payment.and_then(received_by) == Some(row.payee) {
                 sound += 1;
             } else {

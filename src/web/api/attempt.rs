@@ -95,7 +95,6 @@ fn return_url(params: &mut Params<'_>) -> Result<Option<String>, InputError> {
             && url.username().is_empty()
             && url.password().is_none()
             && text.len() <= RETURN_URL_BYTES_MAX
-            && !text.chars().any(char::is_control)
     });
     match url {
         Some(_) => Ok(Some(text.into_owned())),
