@@ -56,7 +56,7 @@ struct Inner {
     live: parking_lot::RwLock<Arc<Live>>,
     needs_rebuild: AtomicBool,
     building: AtomicBool,
-    searches: Semaphore,
+    searches: Arc<Semaphore>,
     health: Board,
     filling: watch::Sender<Option<Filling>>,
     /// Kept with the next commit.
@@ -82,7 +82,7 @@ impl EmbeddedIndex {
                 live: parking_lot::RwLock::new(Arc::new(live)),
                 needs_rebuild: AtomicBool::new(empty),
                 building: AtomicBool::new(false),
-                searches: Semaphore::new(SEARCHES_MAX),
+                searches: Arc::new(Semaphore::new(SEARCHES_MAX)),
                 health: Board::new(),
                 filling: watch::Sender::new(empty.then(Filling::default)),
                 mirrored: payload.mirrored.into(),
@@ -139,10 +139,15 @@ impl Inner {
         self: &Arc<Self>,
         work: impl FnOnce(&Live, &Searcher) -> Result<T, SearchError> + Send + 'static,
     ) -> Result<T, SearchError> {
-        let _permit = self.searches.acquire().await.map_err(|_| SearchError::Closed)?;
+        let permit = Arc::clone(&self.searches).acquire_owned().await.map_err(|_| SearchError::Closed)?;
         let live = self.live();
         let reading = Arc::clone(&live);
-        let result = blocking(move || work(&reading, &reading.reader.searcher())).await;
+        // The permit goes along: a search whose caller has gone away counts until it has ended.
+        let search = move || {
+            let _permit = permit;
+            work(&reading, &reading.reader.searcher())
+        };
+        let result = blocking(search).await;
         self.note(Deed::Read, &live, result).await
     }
 

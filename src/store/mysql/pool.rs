@@ -8,7 +8,7 @@ use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::codes;
 use crate::store::implement::Held;
@@ -47,9 +47,12 @@ impl Connections {
         let runtime = Handle::current();
         let opening = Arc::new(Semaphore::new(OPENING_MAX));
         config.custom_setup = Box::new(move |url| {
-            let opened = runtime.spawn(open(url.to_owned(), session, Arc::clone(&opening)));
+            let (runtime, opening, url) = (runtime.clone(), Arc::clone(&opening), url.to_owned());
             Box::pin(async move {
-                opened.await.map_err(|error| diesel::ConnectionError::BadConnection(error.to_string()))?
+                // Whoever goes away while waiting for a turn leaves nothing behind: thousands of connections that nobody
+                // waits for any more would be the first thing that a server back from a freeze has to do.
+                let turn = opening.acquire_owned().await.map_err(bad)?;
+                runtime.spawn(open(url, session, turn)).await.map_err(bad)?
             })
         });
         let manager = AsyncDieselConnectionManager::<Conn>::new_with_config(&settings.url, config);
@@ -71,9 +74,12 @@ impl Connections {
     }
 }
 
-async fn open(url: String, session: &str, opening: Arc<Semaphore>) -> diesel::ConnectionResult<Conn> {
-    let bad = |what: &str| diesel::ConnectionError::BadConnection(what.to_owned());
-    let _turn = opening.acquire_owned().await.map_err(|_| bad("the pool is closed"))?;
+fn bad(what: impl std::fmt::Display) -> diesel::ConnectionError {
+    diesel::ConnectionError::BadConnection(what.to_string())
+}
+
+/// Once begun it goes on, whether or not its caller still waits.
+async fn open(url: String, session: &str, _turn: OwnedSemaphorePermit) -> diesel::ConnectionResult<Conn> {
     let open = async {
         let mut conn = Conn::establish(&url).await?;
         let setup = conn.batch_execute(session).await;
@@ -121,5 +127,49 @@ impl DerefMut for Borrowed {
     #[expect(clippy::expect_used, reason = "the connection is only taken out at the end")]
     fn deref_mut(&mut self) -> &mut Conn {
         self.0.as_mut().expect("present until given back")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::net::TcpListener;
+    use tokio::sync::watch;
+
+    use super::*;
+
+    /// A server that takes connections and is silent on them until it is told to hang up, and counts them.
+    async fn frozen_server(hang_up: watch::Receiver<bool>) -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("mysql://nobody:nothing@{}/none", listener.local_addr().unwrap());
+        let taken = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&taken);
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::Relaxed);
+                let mut hang_up = hang_up.clone();
+                tokio::spawn(async move {
+                    let _ = hang_up.wait_for(|hang_up| *hang_up).await;
+                    drop(socket);
+                });
+            }
+        });
+        (url, taken)
+    }
+
+    #[tokio::test]
+    async fn callers_that_gave_up_leave_no_connections_to_be_opened() {
+        let (thaw, frozen) = watch::channel(false);
+        let (url, taken) = frozen_server(frozen).await;
+        let settings = StoreSettings { url, ..StoreSettings::default() };
+        let connections = Connections::new(&settings, Access::ReadWrite).unwrap();
+        for _ in 0..20 * OPENING_MAX {
+            assert!(tokio::time::timeout(Duration::from_millis(5), connections.borrow()).await.is_err());
+        }
+        thaw.send_replace(true);
+        // The last to come: whatever was queued before it has had its turn.
+        assert!(connections.borrow().await.is_err());
+        assert!(taken.load(Ordering::Relaxed) <= OPENING_MAX + 1, "{taken:?} connections");
     }
 }
