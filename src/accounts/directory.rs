@@ -10,8 +10,8 @@ use crate::store::{Account, Store, StoreResult};
 
 /// Accounts remembered at once; some 200 bytes each.
 const PROFILES_MAX: usize = 100_000;
-/// How long a profile is believed where it matters that the account still exists; the longest that one closed on another
-/// instance can still be paid.
+/// How long a profile is believed where it matters that the account still exists. For so long someone who pays an account that was
+/// closed on another instance may be refused by the line only, which asks the store.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 
 /// What others may know of an account.

@@ -61,3 +61,14 @@ pub enum AccountError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+impl AccountError {
+    /// The same, met after a part of what was asked for was written.
+    #[must_use]
+    pub fn after_write(self) -> Self {
+        match self {
+            Self::Store(error) => Self::Store(error.after_write()),
+            other => other,
+        }
+    }
+}

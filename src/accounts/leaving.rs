@@ -25,7 +25,8 @@ impl Accounts {
         let new = NewPassword::parse(new)?;
         self.confirm_password(session.account, address, old).await?;
         self.set_password(session.account, new).await?;
-        self.session_end_others(session.account, Some(session.id)).await
+        // The password is another one from here on.
+        self.session_end_others(session.account, Some(session.id)).await.map_err(AccountError::after_write)
     }
 
     /// Closes an account whose holder has shown the password again.

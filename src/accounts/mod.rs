@@ -203,7 +203,8 @@ impl Accounts {
         self.attempt(form)?;
         let account = self.register(form.email, form.password, name).await?;
         self.throttle.succeeded(&form.throttle_key(), form.address);
-        self.session_begin(account, form.user_agent).await
+        // There is an account from here on, whatever becomes of its session.
+        self.session_begin(account, form.user_agent).await.map_err(AccountError::after_write)
     }
 
     /// Signs a person in. Always a new session: a token from before is never kept.
@@ -323,11 +324,13 @@ impl Accounts {
         account: AccountId,
         keep: Option<SessionId>,
     ) -> Result<(), AccountError> {
+        let mut ended = false;
         for session in self.session_list(account).await? {
             if Some(session.id) != keep {
                 match self.session_end(account, session.id).await {
                     // Someone else may have ended it meanwhile.
-                    Ok(()) | Err(AccountError::NotFound(_)) => {}
+                    Ok(()) | Err(AccountError::NotFound(_)) => ended = true,
+                    Err(error) if ended => return Err(error.after_write()),
                     Err(error) => return Err(error),
                 }
             }
@@ -419,7 +422,7 @@ async fn finish<T: Send + 'static>(
     write: impl Future<Output = StoreResult<T>> + Send + 'static,
 ) -> Result<T, AccountError> {
     let done = tokio::spawn(write).await;
-    let lost = |_| crate::store::StoreError::Unavailable("a write was interrupted".to_owned());
+    let lost = |_| crate::store::StoreError::Unanswered("a write was interrupted".to_owned());
     Ok(done.map_err(lost)??)
 }
 

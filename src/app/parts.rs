@@ -15,6 +15,7 @@ use crate::broker::rabbitmq::RabbitMqBroker;
 use crate::broker::settings::BrokerKind;
 use crate::config::Settings;
 use crate::domain::ids::InstanceId;
+use crate::feed::dispatch::NotedLosses;
 use crate::search::elasticsearch::ElasticsearchIndex;
 use crate::search::embedded::{self, EmbeddedIndex, EmbeddedView};
 use crate::search::{DocKey, ScannedDocument, SearchIndex, SearchKind, SearchSettings};
@@ -151,17 +152,22 @@ async fn prepare(store: &Arc<dyn Store>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens the broker.
+/// Opens the broker. What it loses is noted in the store.
 ///
 /// # Errors
 /// If its settings cannot work. A broker that is away is no error: the pipeline waits for it.
-pub fn broker(settings: &Settings, instance: InstanceId) -> anyhow::Result<Arc<dyn Broker>> {
+pub fn broker(
+    settings: &Settings,
+    instance: InstanceId,
+    store: &Arc<dyn Store>,
+) -> anyhow::Result<Arc<dyn Broker>> {
     Ok(match settings.broker.kind {
         BrokerKind::Embedded => {
             Arc::new(EmbeddedBroker::new(&settings.broker).context("cannot open the broker")?)
         }
         BrokerKind::RabbitMq => {
-            let broker = RabbitMqBroker::start(settings.broker.clone(), instance);
+            let keeper = Arc::new(NotedLosses(Arc::clone(store)));
+            let broker = RabbitMqBroker::start_kept(settings.broker.clone(), instance, Some(keeper));
             Arc::new(broker.context("cannot open the broker")?)
         }
     })

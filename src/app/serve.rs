@@ -24,7 +24,8 @@ use crate::domain::text::fold;
 use crate::domain::time::Timestamp;
 use crate::feed::live::LiveHub;
 use crate::feed::system::Monitor;
-use crate::store::{Lease, Store, StoreKind};
+use crate::outage::{Outage, Way};
+use crate::store::{Lease, Store, StoreKind, StoreResult};
 use crate::telemetry;
 use crate::web::demo::Demo;
 use crate::web::intake::Rules;
@@ -88,7 +89,7 @@ impl App {
         let directory = Arc::new(Directory::new(Arc::clone(&store)));
         let parts = Parts {
             worlds: demo.as_ref().map(|demo| demo.worlds(&settings)).unwrap_or_default(),
-            broker: parts::broker(&settings, instance)?,
+            broker: parts::broker(&settings, instance, &store)?,
             search: parts::search(&settings).await?,
             hub: LiveHub::new(Arc::clone(&directory)),
             directory,
@@ -100,6 +101,7 @@ impl App {
             broker: Arc::clone(&parts.broker),
             search: Arc::clone(&parts.search),
             paused: pipeline.switch.watch(),
+            vitals: pipeline.vitals.clone(),
             hub: Arc::clone(&parts.hub),
         };
         let server = match settings.roles.web {
@@ -336,13 +338,44 @@ async fn hold_instance_lease(
     }
     let (store, stopping) = (Arc::clone(store), stopping.clone());
     Ok(Some(tokio::spawn(async move {
+        let shared = Outage::new("the lease of this store");
         while !stopping.is_cancelled() {
             tokio::time::sleep(INSTANCE_LEASE_RENEW).await;
             let renewed =
                 store.lease_take(INSTANCE_LEASE, instance, Timestamp::now(), INSTANCE_LEASE_TTL).await;
-            if let Ok(Lease::Taken { holder, .. }) = renewed {
-                tracing::error!(%holder, "another process took the lease of this store: stop one of them");
-            }
+            note_lease(&shared, &renewed);
         }
     })))
+}
+
+/// Tells the log when another process took the store over, and when it gave it back. That the store is away, its adapter logs.
+fn note_lease(shared: &Outage, renewed: &StoreResult<Lease>) {
+    match renewed {
+        Ok(Lease::Held { .. }) => shared.over(),
+        Ok(Lease::Taken { holder, .. }) => {
+            shared.failed(Way::Write, &format_args!("another process, {holder}, took it: stop one of them"));
+        }
+        Err(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreError;
+
+    #[test]
+    fn a_lease_that_another_process_has_is_one_outage_until_it_is_ours_again() {
+        let shared = Outage::new("the lease of this store");
+        let until = Timestamp::from_micros(1);
+        let taken = || Ok(Lease::Taken { holder: InstanceId::generate(), until });
+        for _ in 0..3 {
+            note_lease(&shared, &taken());
+            assert!(shared.failing(Way::Write).is_some_and(|cause| cause.contains("stop one of them")));
+        }
+        note_lease(&shared, &Err(StoreError::Unavailable("away".to_owned())));
+        assert!(shared.failing(Way::Write).is_some(), "that the store is away says nothing of it");
+        note_lease(&shared, &Ok(Lease::Held { until }));
+        assert_eq!(shared.failing(Way::Write), None);
+    }
 }

@@ -61,7 +61,12 @@ impl World {
         self.now_us += 1_000;
         let policy = Policy::default();
         let balance = |wallet| self.balance(wallet);
-        decision(&Context { now: Timestamp::from_micros(self.now_us), policy: &policy, balance: &balance })
+        decision(&Context {
+            now: Timestamp::from_micros(self.now_us),
+            policy: &policy,
+            balance: &balance,
+            closed: &|_| false,
+        })
     }
 
     fn submit(&mut self, owner: u8, kind: Kind, amount_minor: i64) -> PaymentId {

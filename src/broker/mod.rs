@@ -205,6 +205,17 @@ pub enum BrokerError {
     Settings(String),
 }
 
+/// Keeps in mind that what a work queue held is lost, for longer than this process lives.
+#[async_trait]
+pub trait LossKeeper: fmt::Debug + Send + Sync + 'static {
+    /// A work queue is missing and is about to be made. Until this has returned `Ok`, it is not: whoever finds an empty queue can
+    /// then rely on it that its loss was noted, though the one who made it was killed a moment later.
+    ///
+    /// # Errors
+    /// Why it could not be noted, in words for the log; it is asked again soon.
+    async fn queue_missing(&self) -> Result<(), String>;
+}
+
 /// The port.
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {
@@ -249,8 +260,8 @@ pub trait Broker: Send + Sync + 'static {
     /// Whether the broker can be used, now and in future.
     fn health(&self) -> watch::Receiver<BrokerHealth>;
 
-    /// Counts how often a work queue was found missing and was created empty. Each change asks the application to redrive open
-    /// operations from the store. Creating the queues for the first time counts too.
+    /// Counts how often a work queue was found missing and was created empty without a [`LossKeeper`] having been told. Each change
+    /// asks the application to redrive open operations from the store. Creating the queues for the first time counts too.
     fn topology_lost(&self) -> watch::Receiver<u64>;
 
     /// How far delivery has come.

@@ -8,10 +8,11 @@ use super::amounts;
 use super::command::{Answer, Outcome, SubmitPayment};
 use super::decline::DeclineReason;
 use super::event::{CancelReason, Event, TechnicalError};
+use super::ids::AccountId;
 use super::ledger::WalletId;
 use super::money::Money;
 use super::payment::{Operation, OperationKind, Payment, Phase};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, RefusalKind};
 use super::submission::{CaptureMethod, Kind};
 use super::time::Timestamp;
 
@@ -40,7 +41,12 @@ pub struct Context<'a> {
     pub policy: &'a Policy,
     /// The balance of a wallet in minor units; zero for one that does not exist yet.
     pub balance: &'a dyn Fn(WalletId) -> i64,
+    /// Whether an account is closed. No money of anybody else's reaches it any more.
+    pub closed: &'a dyn Fn(AccountId) -> bool,
 }
+
+/// Said where a transfer would go to an account that does not exist, or is closed.
+pub const NO_SUCH_PAYEE: &str = "There is no account with this e-mail address or id.";
 
 /// A list of events; a decision has one to three.
 pub type Events = Vec<Event>;
@@ -51,7 +57,16 @@ pub type Events = Vec<Event>;
 /// A [`Refusal`] that names the parameter at fault; nothing is created then.
 pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, Refusal> {
     let submission = &command.submission;
+    if (context.closed)(submission.owner) {
+        let message = "This account is closed: it makes no payments any more.";
+        return Err(Refusal::new(RefusalKind::State, "account_closed", message));
+    }
     payable(submission.amount, "amount")?;
+    if let Kind::Transfer { payee } = submission.kind
+        && (context.closed)(payee)
+    {
+        return Err(Refusal::invalid("destination", "resource_missing", NO_SUCH_PAYEE));
+    }
     if let Kind::Transfer { payee } = submission.kind
         && payee == submission.owner
     {
@@ -123,7 +138,8 @@ fn authorization_answer(
 ) -> Events {
     let started = Event::Started { at: answer.started_at };
     let submission = payment.submission();
-    let outcome = match (answer.outcome, payment.state().cancel_wish) {
+    let wish = payment.state().cancel_wish.or_else(|| given_up(context, payment));
+    let outcome = match (answer.outcome, wish) {
         (Outcome::Approved, Some(reason)) if submission.kind.takes_from_wallet() => {
             Event::Canceled { reason }
         }
@@ -134,6 +150,7 @@ fn authorization_answer(
         (_, Some(reason)) => Event::Canceled { reason },
         (Outcome::Approved, None) => match (submission.kind, submission.capture) {
             (Kind::Charge, CaptureMethod::Manual) => authorized(context),
+            (Kind::Transfer { payee }, _) if (context.closed)(payee) => undeliverable(),
             (Kind::Charge, CaptureMethod::Automatic)
             | (Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. }, _) => Event::Succeeded {},
         },
@@ -150,6 +167,21 @@ fn authorization_answer(
     vec![started, outcome]
 }
 
+/// Why a payment that would fill the wallet of an account closed meanwhile ends without it: nobody is there any more whose
+/// it could be, so that it is called off as if its owner had asked for that.
+fn given_up(context: &Context<'_>, payment: &Payment) -> Option<CancelReason> {
+    let fills_wallet = match payment.submission().kind {
+        Kind::Charge | Kind::TopUp => true,
+        Kind::Transfer { .. } | Kind::Payout { .. } => false,
+    };
+    (fills_wallet && (context.closed)(payment.owner())).then_some(CancelReason::Abandoned)
+}
+
+/// The end of a transfer whose payee's account is closed.
+const fn undeliverable() -> Event {
+    Event::Declined { reason: DeclineReason::AccountClosed }
+}
+
 fn authorized(context: &Context<'_>) -> Event {
     Event::Authorized { capture_before: context.now.plus_ms(context.policy.authorization_ttl_ms) }
 }
@@ -163,7 +195,9 @@ fn next_retry(context: &Context<'_>, operation: &Operation) -> Option<Timestamp>
 fn later_answer(context: &Context<'_>, payment: &Payment, operation: &Operation, outcome: Outcome) -> Events {
     let number = operation.number;
     let cause = match outcome {
-        Outcome::Approved | Outcome::Pending { .. } => return vec![approved(payment, operation.kind)],
+        Outcome::Approved | Outcome::Pending { .. } => {
+            return vec![approved_later(context, payment, operation.kind)];
+        }
         Outcome::Declined(reason) => return vec![declined(payment, operation.kind, reason)],
         Outcome::Broken(cause) => cause,
         // No acquirer asks for a challenge here; treat it as an answer that makes no sense.
@@ -173,6 +207,14 @@ fn later_answer(context: &Context<'_>, payment: &Payment, operation: &Operation,
         Some(due_at) => Event::OperationRetryScheduled { operation: number, due_at, cause },
         None => Event::OperationParked { operation: number, cause },
     }]
+}
+
+/// What the approval of a capture, void or refund comes to. A capture for an account that is closed releases what was held.
+fn approved_later(context: &Context<'_>, payment: &Payment, kind: OperationKind) -> Event {
+    match (kind, given_up(context, payment)) {
+        (OperationKind::Capture { .. }, Some(reason)) => Event::Canceled { reason },
+        (_, _) => approved(payment, kind),
+    }
 }
 
 fn approved(payment: &Payment, kind: OperationKind) -> Event {
@@ -205,7 +247,8 @@ pub fn timer_due(context: &Context<'_>, payment: &Payment) -> Events {
     let state = payment.state();
     let due = |at: Timestamp| at <= context.now;
     let mut events = Events::new();
-    events.extend(state.operation.iter().filter_map(|operation| main_operation_due(payment, operation, due)));
+    let main = state.operation.as_ref();
+    events.extend(main.and_then(|operation| main_operation_due(context, payment, operation)));
     for operation in &state.refund_operations {
         if let Phase::Waiting { due_at } = operation.phase
             && due(due_at)
@@ -216,11 +259,8 @@ pub fn timer_due(context: &Context<'_>, payment: &Payment) -> Events {
     events
 }
 
-fn main_operation_due(
-    payment: &Payment,
-    operation: &Operation,
-    due: impl Fn(Timestamp) -> bool,
-) -> Option<Event> {
+fn main_operation_due(context: &Context<'_>, payment: &Payment, operation: &Operation) -> Option<Event> {
+    let due = |at: Timestamp| at <= context.now;
     match operation.phase {
         Phase::Waiting { due_at } if due(due_at) => Some(match operation.kind {
             OperationKind::Authorize => Event::Requeued {},
@@ -229,11 +269,14 @@ fn main_operation_due(
             }
         }),
         Phase::Pending { settles_at } if due(settles_at) => Some(match payment.submission().kind {
+            Kind::Transfer { payee } if (context.closed)(payee) => undeliverable(),
             // The bank's last word on an account that is closed comes when it tries to credit it.
             Kind::Payout { bank: super::submission::BankAccount::Closed } => {
                 Event::Declined { reason: DeclineReason::AccountClosed }
             }
-            Kind::Payout { .. } | Kind::Charge | Kind::TopUp | Kind::Transfer { .. } => Event::Succeeded {},
+            Kind::Charge | Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. } => {
+                given_up(context, payment).map_or(Event::Succeeded {}, |reason| Event::Canceled { reason })
+            }
         }),
         Phase::Waiting { .. } | Phase::Pending { .. } | Phase::Queued | Phase::Parked { .. } => None,
     }

@@ -117,12 +117,13 @@ impl DeclineReason {
         }
     }
 
-    /// The sentence for a payment out of a wallet.
+    /// The sentence for a payment out of a wallet; to a bank account, or to another user.
     #[must_use]
-    pub const fn wallet_message(self) -> &'static str {
+    pub const fn wallet_message(self, to_bank: bool) -> &'static str {
         match self {
             Self::InsufficientFunds => "The wallet does not hold enough for this payment.",
-            Self::AccountClosed => self.message(),
+            Self::AccountClosed if to_bank => self.message(),
+            Self::AccountClosed => "The account it was sent to is closed. The money is back in the wallet.",
             Self::GenericDecline
             | Self::LostCard
             | Self::StolenCard

@@ -56,6 +56,8 @@ pub fn keys_of<'a>(commands: impl Iterator<Item = &'a Command>) -> BatchKeys {
         keys.idempotency.extend(command.idempotency().map(|key| key.key));
         match command {
             Command::Submit(submit) => {
+                keys.accounts.push(submit.submission.owner);
+                keys.accounts.extend(submit.submission.payee_wallet().map(|wallet| wallet.owner));
                 if submit.submission.kind.takes_from_wallet() {
                     keys.wallets.push(submit.submission.own_wallet());
                 }
@@ -91,6 +93,8 @@ struct World<'a> {
     damaged: HashMap<PaymentId, String>,
     /// Payments in the order in which the batch first touched them.
     order: Vec<PaymentId>,
+    /// Accounts that are closed, and stay closed.
+    closed: HashSet<AccountId>,
     balances: HashMap<WalletId, i64>,
     changed_wallets: HashSet<WalletId>,
     idempotency: HashMap<([u8; 32], AccountId), IdempotencyRecord>,
@@ -110,6 +114,7 @@ pub fn decide_batch(commands: &[&Command], loaded: Loaded, policy: &Policy, now:
         touched,
         damaged: loaded.damaged,
         order: Vec::new(),
+        closed: loaded.closed,
         balances: loaded.balances,
         changed_wallets: HashSet::new(),
         idempotency: loaded.idempotency,
@@ -186,9 +191,11 @@ impl World<'_> {
             );
         }
         let events = {
-            let balances = &self.balances;
+            let (balances, closed) = (&self.balances, &self.closed);
             let balance = |wallet: WalletId| balances.get(&wallet).copied().unwrap_or(0);
-            decide::submit(&Context { now: self.now, policy: self.policy, balance: &balance }, submit)?
+            let closed = |account: AccountId| closed.contains(&account);
+            let context = Context { now: self.now, policy: self.policy, balance: &balance, closed: &closed };
+            decide::submit(&context, submit)?
         };
         let mut events = events.into_iter();
         let Some(created) = events.next() else {
@@ -218,9 +225,11 @@ impl World<'_> {
                 .touched
                 .get(&id)
                 .ok_or_else(|| Refusal::not_found("payment", id).with_param("intent"))?;
-            let balances = &self.balances;
+            let (balances, closed) = (&self.balances, &self.closed);
             let balance = |wallet: WalletId| balances.get(&wallet).copied().unwrap_or(0);
-            rule(&Context { now: self.now, policy: self.policy, balance: &balance }, &touched.payment)?
+            let closed = |account: AccountId| closed.contains(&account);
+            let context = Context { now: self.now, policy: self.policy, balance: &balance, closed: &closed };
+            rule(&context, &touched.payment)?
         };
         if !events.is_empty() && self.touched.get(&id).is_some_and(|touched| !touched.is_changed()) {
             self.order.push(id);

@@ -11,6 +11,7 @@
 //! - [`journal`]: the encoding of what readers follow.
 //! - [`keys`]: forgets old idempotency keys.
 //! - [`open`]: payments with open work, for the worker.
+//! - `replays`: answers to callers whose key was recognised.
 //! - [`switch`]: pauses and resumes the workers of all processes.
 //! - [`timers`]: turns `due_at` into commands.
 //! - [`vitals`]: whether the tasks of this process are alive.
@@ -23,6 +24,7 @@ pub mod handle;
 pub mod journal;
 pub mod keys;
 pub mod open;
+mod replays;
 pub mod settings;
 pub mod switch;
 pub mod timers;

@@ -60,7 +60,7 @@ impl WorkSwitch {
     /// Pauses the workers of every process. Those of this one have obeyed when it returns. Not to be cancelled half way.
     ///
     /// # Errors
-    /// The store's; then nothing has changed.
+    /// The store's. Unless it says that the outcome is not known, nothing has changed.
     pub async fn pause(&self, now: Timestamp) -> StoreResult<()> {
         let _turn = self.turning.lock().await;
         let since = read(&*self.store).await?.unwrap_or(now);
@@ -72,7 +72,7 @@ impl WorkSwitch {
     /// Lets the workers of every process work again.
     ///
     /// # Errors
-    /// The store's; then nothing has changed.
+    /// The store's. Unless it says that the outcome is not known, nothing has changed.
     pub async fn resume(&self) -> StoreResult<()> {
         let _turn = self.turning.lock().await;
         self.store.installation_set(NAME, &encode(None)).await?;

@@ -9,17 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
 
 use super::counters::Counters;
 use super::decide_batch::{self, Decided, DecidedBatch};
 use super::envelope::Envelope;
 use super::handle::{Done, EngineError};
 use super::journal::JournalEntry;
+use super::replays::Replays;
 use super::vitals::{self, Vital, Vitals};
 use crate::domain::command::Command;
 use crate::domain::decide::Policy;
-use crate::domain::ids::{BatchId, PaymentId};
+use crate::domain::ids::BatchId;
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 use crate::store::{BatchWrite, Loaded, Store, StoreError};
@@ -63,16 +63,25 @@ pub struct Writer {
     counters: Arc<Counters>,
     /// The most commands tried at once. It shrinks while the store does not manage what it is given in its time.
     at_once: usize,
-    /// Answers that need another look into the store, which nobody else waits for.
-    replays: TaskTracker,
+    replays: Replays,
     vital: Vital,
+}
+
+/// What was done with an envelope when its batch was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Taken,
+    /// Nobody waits for it any more.
+    Late,
+    /// Its payment was left out: the others were enough for one batch.
+    Next,
 }
 
 /// One attempt at a batch, as far as it came.
 #[derive(Default)]
 struct Attempt {
-    /// Which of the batch's envelopes were taken up, in order; empty if none was looked at.
-    taken: Vec<bool>,
+    /// What was done with the batch's envelopes, in order; empty if none was looked at.
+    fates: Vec<Fate>,
     decided: DecidedBatch,
     rows: usize,
 }
@@ -99,7 +108,7 @@ impl Writer {
         counters: Arc<Counters>,
     ) -> Self {
         let vital = Vitals::default().task(TASK);
-        let replays = TaskTracker::new();
+        let replays = Replays::new(Arc::clone(&store));
         Self { store, policy, clock, listener, counters, at_once: usize::MAX, replays, vital }
     }
 
@@ -129,7 +138,10 @@ impl Writer {
                 stack.push((later, until, tries));
             }
             match self.attempt(&batch).await {
-                Outcome::Committed(seq, attempt) => self.complete(seq, *attempt, batch),
+                Outcome::Committed(seq, attempt) => {
+                    let next = self.complete(seq, *attempt, batch);
+                    stack.push((next, Instant::now() + TRY_FOR, 0));
+                }
                 Outcome::Refused(error) if batch.len() > 1 => {
                     tracing::warn!(batch.len = batch.len(), error = %error, "a batch was refused and is cut in two");
                     let later = batch.split_off(batch.len() / 2);
@@ -155,8 +167,7 @@ impl Writer {
 
     /// Waits for the last answers.
     pub async fn finish(self) {
-        self.replays.close();
-        self.replays.wait().await;
+        self.replays.finish().await;
     }
 
     /// Tries the batch once. Unless it was committed or that is not known, its envelopes wait again afterwards.
@@ -197,7 +208,7 @@ impl Writer {
         if !error.is_transient() {
             return Outcome::Refused(error);
         }
-        if !attempt.taken.is_empty() {
+        if !attempt.fates.is_empty() {
             // It was reached, and did not come to an end.
             self.at_once = (batch.len() / 2).max(1);
         }
@@ -207,15 +218,24 @@ impl Writer {
     /// Decides what is still wanted of a batch. A panic is a defect like any other: the batch is not written, and cut in two
     /// until the command at fault stands alone.
     fn decide(&self, batch: &[Envelope], loaded: Loaded) -> Attempt {
-        let taken: Vec<bool> = batch.iter().map(Envelope::take).collect();
-        let wanted = batch.iter().zip(&taken).filter(|(_, taken)| **taken);
+        let fate = |envelope: &Envelope| {
+            if loaded.left_out.contains(&envelope.command.payment()) {
+                Fate::Next
+            } else if envelope.take() {
+                Fate::Taken
+            } else {
+                Fate::Late
+            }
+        };
+        let fates: Vec<Fate> = batch.iter().map(fate).collect();
+        let wanted = batch.iter().zip(&fates).filter(|(_, fate)| **fate == Fate::Taken);
         let commands: Vec<&Command> = wanted.map(|(envelope, _)| &envelope.command).collect();
         let decide = || decide_batch::decide_batch(&commands, loaded, &self.policy, (self.clock)());
         let decided = catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|panic| {
             let defect = Some(format!("deciding a batch: {}", vitals::words(panic.as_ref())));
             DecidedBatch { defect, ..DecidedBatch::default() }
         });
-        Attempt { taken, rows: decided.write.rows(), decided }
+        Attempt { fates, rows: decided.write.rows(), decided }
     }
 
     fn count(&self, seq: u64, attempt: &Attempt) {
@@ -243,8 +263,9 @@ impl Writer {
         Err(StoreError::CommitUnknown { seq, cause })
     }
 
-    fn complete(&self, seq: u64, attempt: Attempt, batch: Vec<Envelope>) {
-        let Attempt { taken, decided, .. } = attempt;
+    /// Answers a batch's callers. Returns what was left for the next one.
+    fn complete(&self, seq: u64, attempt: Attempt, batch: Vec<Envelope>) -> Vec<Envelope> {
+        let Attempt { fates, decided, .. } = attempt;
         if seq > 0 {
             self.store.aside().take_back(decided.changes.iter().map(|(entry, _)| entry.payment));
             let fresh = |(entry, _): &&(JournalEntry, Arc<Payment>)| entry.first_version == 1;
@@ -255,9 +276,16 @@ impl Writer {
             self.listener.committed(Committed { seq, at, committed_at: (self.clock)(), changes });
         }
         let mut decisions = decided.decisions.into_iter();
-        let mut missing = Vec::new();
-        for (envelope, taken) in batch.into_iter().zip(taken) {
-            let decision = if taken { decisions.next() } else { None };
+        let (mut missing, mut next) = (Vec::new(), Vec::new());
+        for (envelope, fate) in batch.into_iter().zip(fates) {
+            let decision = match fate {
+                Fate::Taken => decisions.next(),
+                Fate::Late => None,
+                Fate::Next => {
+                    next.push(envelope);
+                    continue;
+                }
+            };
             match decision {
                 None => envelope.answer(Err(EngineError::Unavailable { maybe_done: false })),
                 Some(Err(error)) => envelope.answer(Err(error)),
@@ -270,9 +298,8 @@ impl Writer {
                 },
             }
         }
-        if !missing.is_empty() {
-            self.replays.spawn(answer_replays(Arc::clone(&self.store), missing, seq));
-        }
+        self.replays.answer(missing, seq);
+        next
     }
 }
 
@@ -290,32 +317,16 @@ fn give_up(batch: Vec<Envelope>, error: Option<StoreError>) {
             Some(StoreError::Refused(cause) | StoreError::Damaged(cause)) => {
                 EngineError::Damaged(cause.clone())
             }
-            Some(StoreError::CommitUnknown { .. } | StoreError::Unavailable(_)) | None => {
-                EngineError::Unavailable { maybe_done: envelope.is_taken() }
-            }
+            Some(
+                StoreError::CommitUnknown { .. } | StoreError::Unavailable(_) | StoreError::Unanswered(_),
+            )
+            | None => EngineError::Unavailable { maybe_done: envelope.is_taken() },
         };
         envelope.answer(Err(told));
     }
 }
 
-/// Answers callers whose key was recognised with the payments that their keys refer to.
-async fn answer_replays(store: Arc<dyn Store>, replays: Vec<(Envelope, Decided)>, seq: u64) {
-    let ids: Vec<PaymentId> = replays.iter().map(|(_, decided)| decided.payment_id).collect();
-    let found: Vec<Arc<Payment>> = match store.payment_get(&ids).await {
-        Ok(payments) => payments.into_iter().map(Arc::new).collect(),
-        Err(error) => {
-            tracing::warn!(error = %error, "payments of recognised keys could not be read");
-            Vec::new()
-        }
-    };
-    for (envelope, decided) in replays {
-        let payment = found.iter().find(|payment| payment.id() == decided.payment_id);
-        let done = payment.map(|payment| done(&decided, Arc::clone(payment), seq));
-        envelope.answer(done.ok_or(EngineError::Unavailable { maybe_done: true }));
-    }
-}
-
-fn done(decided: &Decided, payment: Arc<Payment>, seq: u64) -> Done {
+pub(super) fn done(decided: &Decided, payment: Arc<Payment>, seq: u64) -> Done {
     Done { payment, version: decided.version, replayed: decided.replayed, seq }
 }
 

@@ -1,10 +1,12 @@
 //! Dispatch: puts the work that batches opened into the broker's queues, and redrives from the store what a queue that
 //! does not outlive the process, or was lost, cannot know of. One reader per lane.
 //!
-//! The loss of a queue is noticed by whichever process makes it anew, and made good by the one that dispatches. So losses are
-//! counted by the broker and compared with the count that was noted here; a noted loss is a word in the store, and stands until
-//! some dispatch has said that it is made good. Nothing depends on who listened when, and a crash half way only repeats the redrive.
+//! The loss of a queue is noticed by whichever process makes it anew, and made good by the one that dispatches. So a loss is a
+//! word in the store, which stands until some dispatch has said that it is made good. The broker leaves it before it makes the queue
+//! ([`NotedLosses`]); what it could not tell of that way it counts, and the count is compared here. Nothing depends on who listened
+//! when, and a crash, wherever, only repeats the redrive.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,15 +15,14 @@ use tokio::sync::watch;
 
 use super::batch::Batch;
 use super::follower::{Reader, ReaderError};
-use super::page::Page;
-use crate::broker::{Broker, BrokerError, BrokerHealth, WorkMessage};
+use crate::broker::{Broker, BrokerError, BrokerHealth, LossKeeper, WorkMessage};
 use crate::domain::ids::BatchId;
 use crate::domain::payment::{Operation, Payment, WorkKey};
 use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
 use crate::engine::Counters;
 use crate::engine::writer::Clock;
-use crate::store::Store;
+use crate::store::{Page, Store, StoreResult};
 
 /// The names of the cursors and leases, one reader per lane: a full queue in one must not hold up the other.
 pub const NAMES: [&str; 2] = ["dispatch_interactive", "dispatch_bulk"];
@@ -33,6 +34,40 @@ const REDRIVE_PAGE: Page = Page { rows_max: 512, bytes_max: 4 << 20 };
 const BELT_AFTER: Duration = Duration::from_secs(60);
 /// How often the belt looks.
 const BELT_EVERY: Duration = Duration::from_secs(30);
+
+/// Keeps the losses of work queues in the store, where whoever dispatches finds them.
+pub struct NotedLosses(pub Arc<dyn Store>);
+
+impl fmt::Debug for NotedLosses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotedLosses").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl LossKeeper for NotedLosses {
+    async fn queue_missing(&self) -> Result<(), String> {
+        for lane in [Lane::Interactive, Lane::Bulk] {
+            note_loss(self.0.as_ref(), lane)
+                .await
+                .map_err(|error| format!("noting a lost queue: {error}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Leaves word of a loss: any value that was never there before.
+async fn note_loss(store: &dyn Store, lane: Lane) -> StoreResult<()> {
+    store.installation_set(names_of(lane).0, BatchId::generate().as_bytes()).await
+}
+
+/// Under which names the installation keeps the last loss, and the last that was made good.
+const fn names_of(lane: Lane) -> (&'static str, &'static str) {
+    match lane {
+        Lane::Interactive => ("interactive_queue_lost", "interactive_queue_redriven"),
+        Lane::Bulk => ("bulk_queue_lost", "bulk_queue_redriven"),
+    }
+}
 
 /// The dispatching reader.
 pub struct Dispatch {
@@ -139,9 +174,7 @@ impl Dispatch {
     async fn note_losses(&mut self) -> Result<(), ReaderError> {
         let lost = *self.lost.borrow();
         if lost != self.noted {
-            // Any value that was never there before.
-            let word = BatchId::generate();
-            self.store.installation_set(self.names().0, word.as_bytes()).await?;
+            note_loss(self.store.as_ref(), self.lane).await?;
             self.noted = lost;
         }
         Ok(())
@@ -151,7 +184,7 @@ impl Dispatch {
     async fn make_losses_good(&mut self) -> Result<(), ReaderError> {
         loop {
             self.note_losses().await?;
-            let (noted, made_good) = self.names();
+            let (noted, made_good) = names_of(self.lane);
             let word = self.store.installation_get(noted).await?;
             if word == self.made_good {
                 return Ok(());
@@ -161,14 +194,6 @@ impl Dispatch {
                 self.store.installation_set(made_good, word).await?;
             }
             self.made_good = word;
-        }
-    }
-
-    /// Under which names the installation keeps the last loss, and the last that was made good.
-    const fn names(&self) -> (&'static str, &'static str) {
-        match self.lane {
-            Lane::Interactive => ("interactive_queue_lost", "interactive_queue_redriven"),
-            Lane::Bulk => ("bulk_queue_lost", "bulk_queue_redriven"),
         }
     }
 
@@ -234,7 +259,7 @@ impl Reader for Dispatch {
     async fn begin(&mut self, stored: u64, head: u64) -> Result<u64, ReaderError> {
         if self.broker.is_durable() {
             self.position = stored;
-            self.made_good = self.store.installation_get(self.names().1).await?;
+            self.made_good = self.store.installation_get(names_of(self.lane).1).await?;
             // Before anything is published, or it would be published twice.
             self.make_losses_good().await?;
         } else if !self.redriven {
@@ -259,6 +284,12 @@ impl Reader for Dispatch {
             // A row of the journal could not be read; what it opened stands with the payments.
             self.redrive(self.position, |_| true).await.inspect_err(|_| self.position = before)?;
         }
+        Ok(())
+    }
+
+    async fn pass_over(&mut self, upto: u64) -> Result<(), ReaderError> {
+        self.redrive(upto, |_| true).await?;
+        self.position = upto;
         Ok(())
     }
 

@@ -61,6 +61,12 @@ pub trait Reader: Send + Sync + 'static {
     /// Takes batches, in order. On an error the same batches come again.
     async fn apply(&mut self, batches: &[Arc<Batch>]) -> Result<(), ReaderError>;
 
+    /// Told that the rows up to `upto` cannot be read, where no batch follows them yet. Where one does, it sees the gap before it.
+    async fn pass_over(&mut self, upto: u64) -> Result<(), ReaderError> {
+        let _ = upto;
+        Ok(())
+    }
+
     /// Called at least every [`Self::tick_every`]; for work that waits a moment to be done together.
     async fn tick(&mut self) -> Result<(), ReaderError> {
         Ok(())
@@ -216,7 +222,7 @@ impl Follower {
 
     /// The batches after `read`, in order; empty if there are none. As long as a reader holds them they are in memory,
     /// whatever the ring has dropped meanwhile, so they are few.
-    async fn next(&self, read: u64) -> Result<Vec<Arc<Batch>>, ReaderError> {
+    async fn next(&self, read: u64) -> Result<Next, ReaderError> {
         let (mut batches, mut bytes) = (Vec::new(), 0);
         let mut seq = read + 1;
         while batches.len() < BATCHES_MAX
@@ -228,18 +234,20 @@ impl Follower {
             seq += 1;
         }
         if batches.is_empty() && self.ring.head() > read {
-            batches = self.next_stored(read).await?;
+            return self.next_stored(read).await;
         }
-        Ok(batches)
+        Ok(Next { batches, passed_over: None })
     }
 
     /// The same from the store. A row that cannot be read is set aside and left out: every reader sees the gap, and makes good
     /// what it can from the payments themselves.
-    async fn next_stored(&self, read: u64) -> Result<Vec<Arc<Batch>>, ReaderError> {
+    async fn next_stored(&self, read: u64) -> Result<Next, ReaderError> {
         let (mut batches, mut after) = (Vec::new(), read);
         loop {
             let records = self.store.journal_read(after, JOURNAL_ROWS_MAX).await?;
-            let Some(last) = records.last() else { return Ok(batches) };
+            let Some(last) = records.last() else {
+                return Ok(Next { batches, passed_over: (after > read).then_some(after) });
+            };
             after = last.seq;
             for record in records {
                 let seq = record.seq;
@@ -250,16 +258,23 @@ impl Follower {
                     }
                     Err(error) => {
                         let row = Subject::Row(format!("journal row {seq}"));
-                        let cause = format!("{error}. Search may miss what it changed: run paystorm reindex");
+                        let cause = format!("{error}. What it changed is read from the payments instead");
                         self.store.aside().note(row, AsideReason::Unreadable, &cause);
                     }
                 }
             }
             if !batches.is_empty() {
-                return Ok(batches);
+                return Ok(Next { batches, passed_over: None });
             }
         }
     }
+}
+
+/// What comes next for a reader.
+struct Next {
+    batches: Vec<Arc<Batch>>,
+    /// Where there are none: up to where there are rows that cannot be read.
+    passed_over: Option<u64>,
 }
 
 /// A batch as the journal has it.
@@ -292,11 +307,14 @@ impl Tenure<'_> {
                 return Ok(());
             }
             let seen = self.follower.ring.head();
-            let batches = self.follower.next(self.read).await?;
+            let Next { batches, passed_over } = self.follower.next(self.read).await?;
             if let Some(last) = batches.last() {
                 reader.apply(&batches).await?;
                 self.read = last.seq;
                 self.follower.trouble.worked(Way::Read);
+            } else if let Some(upto) = passed_over {
+                reader.pass_over(upto).await?;
+                self.read = upto;
             }
             if ticked.elapsed() >= reader.tick_every() {
                 reader.tick().await?;
@@ -322,7 +340,7 @@ impl Tenure<'_> {
         }
         // The line has stopped before its readers: what it wrote last is taken as well.
         loop {
-            let batches = self.follower.next(self.read).await?;
+            let Next { batches, .. } = self.follower.next(self.read).await?;
             let Some(last) = batches.last() else { break };
             reader.apply(&batches).await?;
             self.read = last.seq;

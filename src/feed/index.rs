@@ -4,6 +4,7 @@
 //! instead of two. What is still open after the moment is written as it stands.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use tokio::time::Instant;
 
 use super::batch::Batch;
 use super::follower::{Reader, ReaderError};
+use super::gap::Gap;
 use super::mirror::{self, Mirror};
-use super::page::Page;
 use crate::domain::card_numbers::masked;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
@@ -22,7 +23,7 @@ use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
 use crate::engine::Counters;
 use crate::search::{Filling, Names, PaymentDocument, SearchError, SearchIndex};
-use crate::store::Store;
+use crate::store::{Page, Store};
 
 pub use super::rebuild::{catch_up, rebuild};
 
@@ -39,6 +40,9 @@ const PENDING_MAX: usize = 20_000;
 const HELD_BYTES_MAX: usize = 8 << 20;
 /// Payments whose documents are made and applied at once, and about how many bytes they may hold.
 const APPLY: Page = Page { rows_max: 1_000, bytes_max: 4 << 20 };
+
+/// For how long at once it looks through payments for what the journal could not tell.
+const MEND_FOR: Duration = Duration::from_millis(50);
 
 /// So many that need not wait any longer are written before the next tick.
 const READY_MAX: usize = 1_000;
@@ -101,6 +105,8 @@ pub struct Index {
     /// Applied, not yet committed: all of them, and what is to be told of those at rest.
     applied: usize,
     at_rest: Vec<Indexed>,
+    /// What the journal could not tell and is being read from the payments. Nothing from there on is safe until it was.
+    gap: Option<Gap>,
     /// Committed up to here.
     safe: u64,
     committed_at: Instant,
@@ -138,6 +144,7 @@ impl Index {
             read: 0,
             applied: 0,
             at_rest: Vec::new(),
+            gap: None,
             safe: 0,
             committed_at: Instant::now(),
             mirror: Mirror::default(),
@@ -160,6 +167,45 @@ impl Index {
             }
         }
         self.read = batch.seq;
+    }
+
+    /// Notes what is missing between what was taken over last and `next`.
+    async fn note_gap(&mut self, next: u64) -> Result<(), ReaderError> {
+        if let Some(gap) = Gap::between(self.store.as_ref(), self.read, next).await? {
+            tracing::warn!(
+                after = self.read,
+                before = next,
+                "the journal has a gap; search reads the payments"
+            );
+            self.gap = Some(gap.and(self.gap.take()));
+        }
+        Ok(())
+    }
+
+    /// Looks through the next payments for what a gap may have changed.
+    async fn mend_gap(&mut self) -> Result<(), ReaderError> {
+        let until = Instant::now() + MEND_FOR;
+        while let Some(gap) = &mut self.gap
+            && Instant::now() < until
+        {
+            let seq = gap.seq();
+            let Some(found) = gap.next(self.store.as_ref()).await? else {
+                tracing::info!(from = seq, "what the journal could not tell was read from the payments");
+                self.gap = None;
+                break;
+            };
+            for payment in found.into_iter().map(Arc::new) {
+                self.ready.push(payment.id());
+                let (since, bytes) = (Instant::now(), payment.memory_bytes());
+                // One that waits already is as new, or is read anyway.
+                if let Entry::Vacant(vacant) = self.pending.entry(payment.id()) {
+                    vacant.insert(Pending { seq, since, payment: Some(payment) });
+                    self.held_bytes += bytes;
+                }
+            }
+            self.write_ready().await?;
+        }
+        Ok(())
     }
 
     fn holds_too_much(&self) -> bool {
@@ -235,7 +281,8 @@ impl Index {
 
     async fn commit(&mut self) -> Result<(), ReaderError> {
         // Below the first batch that is not wholly in the index.
-        let position = self.pending.values().map(|pending| pending.seq - 1).min().unwrap_or(self.read);
+        let waiting = self.pending.values().map(|pending| pending.seq);
+        let position = waiting.chain(self.gap.as_ref().map(Gap::seq)).min().map_or(self.read, |seq| seq - 1);
         if self.applied == 0 && position == self.safe {
             return Ok(());
         }
@@ -280,6 +327,7 @@ impl Reader for Index {
         self.ready.clear();
         self.applied = 0;
         self.at_rest.clear();
+        self.gap = None;
         self.mirror = Mirror::default();
         if self.search.needs_rebuild() || self.mirrors_another_past(head).await? {
             // What is committed meanwhile is read from the journal afterwards.
@@ -298,6 +346,7 @@ impl Reader for Index {
 
     async fn apply(&mut self, batches: &[Arc<Batch>]) -> Result<(), ReaderError> {
         for batch in batches {
+            self.note_gap(batch.seq).await?;
             self.note(batch);
         }
         if self.holds_too_much() {
@@ -309,10 +358,17 @@ impl Reader for Index {
         self.commit_due().await
     }
 
+    async fn pass_over(&mut self, upto: u64) -> Result<(), ReaderError> {
+        self.note_gap(upto + 1).await?;
+        self.read = upto;
+        Ok(())
+    }
+
     async fn tick(&mut self) -> Result<(), ReaderError> {
         if self.search.needs_rebuild() {
             return Err(ReaderError::Expected("the index is to be built anew".to_owned()));
         }
+        self.mend_gap().await?;
         self.sweep();
         self.write_ready().await?;
         self.commit_due().await
@@ -321,7 +377,9 @@ impl Reader for Index {
     async fn finish(&mut self) -> Result<(), ReaderError> {
         self.ready.extend(self.pending.keys());
         self.write_ready().await?;
-        mirror::tell(self.store.as_ref(), self.search.as_ref(), self.read).await?;
+        if self.gap.is_none() {
+            mirror::tell(self.store.as_ref(), self.search.as_ref(), self.read).await?;
+        }
         self.commit().await
     }
 

@@ -77,6 +77,12 @@ impl Reader for LiveReader {
         Ok(())
     }
 
+    async fn pass_over(&mut self, upto: u64) -> Result<(), ReaderError> {
+        self.hub.missed();
+        self.position = Some(upto);
+        Ok(())
+    }
+
     fn safe(&self) -> u64 {
         self.position.unwrap_or(0)
     }

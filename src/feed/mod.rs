@@ -8,11 +8,11 @@
 pub mod batch;
 pub mod dispatch;
 pub mod follower;
+mod gap;
 pub mod index;
 pub mod live;
 pub mod live_reader;
 mod mirror;
-mod page;
 mod rebuild;
 pub mod ring;
 pub mod system;

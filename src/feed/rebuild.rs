@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::follower::ReaderError;
+use super::gap::Gap;
 use super::mirror;
-use super::page::Page;
 use crate::domain::payment::Payment;
 use crate::engine::journal;
 use crate::search::{Filling, Generation, Names, PaymentDocument, SearchIndex};
-use crate::store::Store;
+use crate::store::{Page, Store};
 
 /// Payments read, made into documents and applied at once.
 const PAGE: Page = Page { rows_max: 1_000, bytes_max: 4 << 20 };
@@ -89,9 +89,16 @@ pub async fn catch_up(
     names: &(dyn Names + Send + Sync),
     mut position: u64,
 ) -> Result<u64, ReaderError> {
+    let mut gap: Option<Gap> = None;
     loop {
         let records = store.journal_read(position, CATCH_UP_PAGE).await?;
         let Some(last) = records.last() else {
+            // What rows that cannot be read have changed.
+            while let Some(missing) = &mut gap
+                && let Some(found) = missing.next(store).await?
+            {
+                apply(search, names, &found).await?;
+            }
             mirror::tell(store, search, position).await?;
             search.commit(position).await?;
             return Ok(position);
@@ -99,17 +106,26 @@ pub async fn catch_up(
         position = last.seq;
         let mut touched = Vec::new();
         for record in &records {
-            let entries =
-                journal::decode(&record.body).map_err(|error| ReaderError::Broken(error.to_string()))?;
-            touched.extend(entries.iter().map(|entry| entry.payment));
+            match journal::decode(&record.body) {
+                Ok(entries) => touched.extend(entries.iter().map(|entry| entry.payment)),
+                Err(_) => gap = Some(Gap::at(record).and(gap.take())),
+            }
         }
         touched.sort_unstable();
         touched.dedup();
         for chunk in touched.chunks(APPLY_MAX) {
-            let payments = store.payment_get(chunk).await?;
-            let documents: Vec<PaymentDocument> =
-                payments.iter().flat_map(|payment| PaymentDocument::of(payment, names)).collect();
-            search.apply(&documents).await?;
+            apply(search, names, &store.payment_get(chunk).await?).await?;
         }
     }
+}
+
+async fn apply(
+    search: &dyn SearchIndex,
+    names: &(dyn Names + Send + Sync),
+    payments: &[Payment],
+) -> Result<(), ReaderError> {
+    let documents: Vec<PaymentDocument> =
+        payments.iter().flat_map(|payment| PaymentDocument::of(payment, names)).collect();
+    search.apply(&documents).await?;
+    Ok(())
 }

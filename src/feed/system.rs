@@ -15,6 +15,7 @@ use super::live::LiveHub;
 use super::{dispatch, index};
 use crate::broker::{Broker, BrokerHealth};
 use crate::domain::time::Timestamp;
+use crate::engine::Vitals;
 use crate::search::{Filling, SearchHealth, SearchIndex};
 use crate::store::{Store, StoreResult, StoreTrouble};
 
@@ -24,6 +25,8 @@ const PING_EVERY: Duration = Duration::from_secs(1);
 const PING_WITHIN: Duration = Duration::from_secs(2);
 /// How often the index is asked, for nobody else may be asking it.
 const PROBE_EVERY: Duration = Duration::from_secs(2);
+/// How often it is looked whether the tasks run.
+const FEEL_EVERY: Duration = Duration::from_secs(1);
 /// How often what waits is counted while someone watches.
 const SAMPLE_EVERY: Duration = Duration::from_millis(500);
 
@@ -44,6 +47,8 @@ pub struct SystemState {
     pub broker_blocked: bool,
     /// Whether the index has yet to be filled, if it does not answer.
     pub search_filling: bool,
+    /// Whether every background task of this process runs.
+    pub tasks: bool,
 }
 
 impl Default for SystemState {
@@ -57,6 +62,7 @@ impl Default for SystemState {
             store_trouble: StoreTrouble::default(),
             broker_blocked: false,
             search_filling: false,
+            tasks: true,
         }
     }
 }
@@ -140,6 +146,8 @@ pub struct Monitor {
     pub search: Arc<dyn SearchIndex>,
     /// Since when the workers are paused.
     pub paused: watch::Receiver<Option<Timestamp>>,
+    /// Asked whether the tasks run.
+    pub vitals: Vitals,
     /// Told.
     pub hub: Arc<LiveHub>,
 }
@@ -147,12 +155,13 @@ pub struct Monitor {
 impl Monitor {
     /// Runs until stopped.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { store, broker, search, paused, hub } = self;
+        let Self { store, broker, search, paused, vitals, hub } = self;
         let work = async {
             tokio::join!(
                 watch_parts(&hub, paused, broker.health(), search.health(), search.filling()),
                 ping(store.as_ref(), &hub),
                 probe(search.as_ref()),
+                feel(&vitals, &hub),
                 sample_while_watched(store.as_ref(), broker.as_ref(), &hub),
             )
         };
@@ -182,15 +191,13 @@ async fn watch_parts(
         let search_filling = filling.borrow_and_update().is_some();
         let search_up = matches!(*search.borrow_and_update(), SearchHealth::Up) && !search_filling;
         hub.system_change(|state| {
-            let store = (state.store, state.store_trouble);
             *state = SystemState {
                 paused_since,
-                store: store.0,
                 broker: broker_up,
                 search: search_up,
-                store_trouble: store.1,
                 broker_blocked,
                 search_filling,
+                ..*state
             };
         });
         tokio::select! {
@@ -217,6 +224,13 @@ async fn ping(store: &dyn Store, hub: &LiveHub) {
             state.store_trouble = trouble.unwrap_or_default();
         });
         tokio::time::sleep(PING_EVERY).await;
+    }
+}
+
+async fn feel(vitals: &Vitals, hub: &LiveHub) {
+    loop {
+        hub.system_change(|state| state.tasks = vitals.dead().is_empty());
+        tokio::time::sleep(FEEL_EVERY).await;
     }
 }
 

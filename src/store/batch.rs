@@ -1,8 +1,9 @@
 //! What one transaction of the ordered line reads and writes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::page::Page;
 use crate::domain::ids::{AccountId, BatchId, PaymentId, RefundId};
 use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
@@ -15,9 +16,15 @@ pub struct BatchKeys {
     pub payments: Vec<PaymentId>,
     /// Wallets of new payments that take from a wallet.
     pub wallets: Vec<WalletId>,
+    /// Accounts that new payments belong to or go to. Those of payments that are loaded are added by the adapter.
+    pub accounts: Vec<AccountId>,
     /// Idempotency keys used.
     pub idempotency: Vec<[u8; 32]>,
 }
+
+/// The payments that are loaded together, and about how many bytes one batch loads: one may hold a hundred times what another
+/// does, and commands about them weigh next to nothing.
+pub(super) const LOADED: Page = Page { rows_max: 256, bytes_max: 4 << 20 };
 
 /// A remembered idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +63,10 @@ pub struct Loaded {
     pub payments: HashMap<PaymentId, Payment>,
     /// Payments that are there and cannot be read, with the cause.
     pub damaged: HashMap<PaymentId, String>,
+    /// Payments that were not looked for, since the others are enough for one batch.
+    pub left_out: HashSet<PaymentId>,
+    /// Which of the accounts are closed. None of them is closed by anybody before the batch is committed.
+    pub closed: HashSet<AccountId>,
     /// Balances in minor units; absent means zero and no row yet.
     pub balances: HashMap<WalletId, i64>,
     /// Keys found, by key and owner.

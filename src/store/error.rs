@@ -20,6 +20,9 @@ pub enum StoreError {
         /// What broke.
         cause: String,
     },
+    /// A write outside the line was sent and nobody said what became of it: it may have been done.
+    #[error("the store did not say whether it was done: {0}")]
+    Unanswered(String),
     /// The statement or its data was refused: trying again will not help.
     #[error("the store refused: {0}")]
     Refused(String),
@@ -33,8 +36,44 @@ impl StoreError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::CommitUnknown { .. } => true,
+            Self::Unavailable(_) | Self::CommitUnknown { .. } | Self::Unanswered(_) => true,
             Self::Refused(_) | Self::Damaged(_) => false,
+        }
+    }
+
+    /// The same, of a write that was sent: where the store did not say itself that it failed, it may have been done.
+    #[must_use]
+    pub(super) fn of_sent(self) -> Self {
+        match self {
+            Self::Unavailable(cause) if is_no_answer(&cause) => Self::Unanswered(cause),
+            other => other,
+        }
+    }
+
+    /// Whether what was asked may still be under way, since nobody said how it ended.
+    pub(super) fn is_left_open(&self) -> bool {
+        match self {
+            Self::Unanswered(_) => true,
+            Self::Unavailable(cause) => is_no_answer(cause),
+            Self::CommitUnknown { .. } | Self::Refused(_) | Self::Damaged(_) => false,
+        }
+    }
+
+    /// The same, met after something else was written for the same caller: that much was done.
+    #[must_use]
+    pub fn after_write(self) -> Self {
+        match self {
+            Self::Unavailable(cause) => Self::Unanswered(cause),
+            other => other,
+        }
+    }
+
+    /// The same, of a write that changes nothing for anybody until another one names it.
+    #[must_use]
+    pub fn of_preparation(self) -> Self {
+        match self {
+            Self::Unanswered(cause) => Self::Unavailable(cause),
+            other => other,
         }
     }
 }
@@ -77,6 +116,20 @@ const NOT_NOW: &[&str] = &[
     "locking protocol",
 ];
 
+/// Those of them that leave open whether a statement was carried out: of the drivers, of our own limits of time, and of a disk
+/// that failed while SQLite wrote to it.
+const NO_ANSWER: &[&str] = &[
+    "Input/output error",
+    "Driver error",
+    "Other error",
+    super::implement::NO_ANSWER_IN_TIME,
+    "disk I/O error",
+];
+
+fn is_no_answer(cause: &str) -> bool {
+    NO_ANSWER.iter().any(|text| cause.starts_with(text))
+}
+
 /// Said of a statement that is too large to be sent, although it comes as a driver's error, or ends the connection.
 const TOO_LARGE: &[&str] = &["Packet is larger than", "Packet too large", "max_allowed_packet"];
 
@@ -103,5 +156,30 @@ pub(super) fn inserted(outcome: diesel::QueryResult<usize>) -> Result<bool, Stor
         Ok(_) => Ok(true),
         Err(diesel::result::Error::DatabaseError(Kind::UniqueViolation, _)) => Ok(false),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_store_answered_was_certainly_not_done() {
+        let sent = |cause: &str| StoreError::Unavailable(cause.to_owned()).of_sent();
+        for unknown in [
+            super::super::implement::NO_ANSWER_IN_TIME,
+            "Input/output error: connection reset by peer",
+            "Driver error: packet out of order",
+            "disk I/O error",
+        ] {
+            assert!(matches!(sent(unknown), StoreError::Unanswered(_)), "{unknown}");
+        }
+        for refused in ["database is locked", "database or disk is full", "Lock wait timeout exceeded (1205)"]
+        {
+            assert!(matches!(sent(refused), StoreError::Unavailable(_)), "{refused}");
+        }
+        assert!(matches!(sent("database is locked").after_write(), StoreError::Unanswered(_)));
+        assert!(matches!(sent("disk I/O error").of_preparation(), StoreError::Unavailable(_)));
+        assert!(StoreError::Unanswered(String::new()).is_transient());
     }
 }

@@ -11,6 +11,12 @@ use tokio::time::Instant;
 use super::{StoreError, StoreResult, trouble};
 use crate::outage::{Outage, Way};
 
+/// What is said where our own limit of time ended the waiting.
+pub(super) const NO_ANSWER_IN_TIME: &str = "no answer in time";
+
+/// Rows that a store writes well within what a caller waits. Of more it may need a while.
+pub(super) const ROWS_IN_TIME: usize = 512;
+
 /// How long calls may take in all, from asking for a connection to the last row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -40,7 +46,7 @@ pub(super) trait Held: Sized + Send {
 /// # Errors
 /// Its own, and [`StoreError::Unavailable`] past that time.
 pub(super) async fn by<T>(until: Instant, work: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
-    let late = || StoreError::Unavailable("no answer in time".to_owned());
+    let late = || StoreError::Unavailable(NO_ANSWER_IN_TIME.to_owned());
     tokio::time::timeout_at(until, work).await.unwrap_or_else(|_| Err(late()))
 }
 
@@ -63,18 +69,18 @@ pub(super) async fn watched<T>(
 /// Borrows a connection from the store and uses it, all within one of its [`Limits`].
 macro_rules! held {
     ($store:expr, reader, $limit:ident, $conn:ident => $call:expr) => {
-        held!($store, reader, Read, $limit, $conn => $call)
+        held!($store, reader, Read, $limit, std::convert::identity, $conn => $call)
     };
     ($store:expr, writer, $limit:ident, $conn:ident => $call:expr) => {
-        held!($store, writer, Write, $limit, $conn => $call)
+        held!($store, writer, Write, $limit, $crate::store::StoreError::of_sent, $conn => $call)
     };
-    ($store:expr, $borrow:ident, $way:ident, $limit:ident, $conn:ident => $call:expr) => {{
+    ($store:expr, $borrow:ident, $way:ident, $limit:ident, $of_sent:expr, $conn:ident => $call:expr) => {{
         use $crate::store::implement::{Held as _, by, watched};
         let used = async {
             let until = tokio::time::Instant::now() + $store.limits.$limit;
             let mut held = by(until, $store.$borrow()).await?;
             let $conn = &mut *held;
-            let outcome = by(until, $call).await;
+            let outcome = by(until, $call).await.map_err($of_sent);
             held.settle(outcome).await
         };
         watched(&$store.outage, $crate::outage::Way::$way, used).await
@@ -99,7 +105,8 @@ macro_rules! implement_store {
                 $blocks
             }
             fn trouble(&self) -> Option<$crate::store::StoreTrouble> {
-                $crate::store::StoreTrouble::of(&self.outage)
+                let stalled = || self.line_stalls().then_some($crate::store::StoreTrouble::Away);
+                $crate::store::StoreTrouble::of(&self.outage).or_else(stalled)
             }
             async fn batch_committed(&self, seq: u64, batch: BatchId) -> StoreResult<bool> {
                 let looking = self.line_settle(seq, batch);
@@ -243,6 +250,9 @@ macro_rules! implement_store {
                 held!(self, writer, caller, conn => account_insert(conn, account))
             }
             async fn account_insert_many(&self, accounts: &[NewAccount]) -> StoreResult<()> {
+                if accounts.len() <= $crate::store::implement::ROWS_IN_TIME {
+                    return held!(self, writer, caller, conn => account_insert_many(conn, accounts));
+                }
                 held!(self, writer, background, conn => account_insert_many(conn, accounts))
             }
             async fn account_by_email(&self, email: &str) -> StoreResult<Option<Account>> {

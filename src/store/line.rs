@@ -57,10 +57,12 @@ macro_rules! keyed_queries {
 pub(super) use keyed_queries;
 
 /// One transaction of the line in steps: take the head, load, (decide,) write. Stands beside [`keyed_queries`].
+///
+/// `lock` is what keeps accounts from being closed until the transaction ends, where others can write meanwhile.
 macro_rules! line_queries {
-    ($Conn:ty) => {
-        use $crate::domain::ids::BatchId;
-        use $crate::store::batch::{BatchKeys, BatchWrite, Loaded};
+    ($Conn:ty $(, $lock:ident)?) => {
+        use $crate::domain::ids::{AccountId, BatchId};
+        use $crate::store::batch::{BatchKeys, BatchWrite, LOADED, Loaded};
         use $crate::store::rows::signed;
 
         /// Takes the head lock; everything until the end of the transaction is ordered after it.
@@ -73,21 +75,18 @@ macro_rules! line_queries {
             head(conn).await
         }
 
-        /// What the batch needs to be decided.
+        /// What the batch needs to be decided; of its payments as many as one batch may hold.
         pub(super) async fn load(conn: &mut $Conn, keys: &BatchKeys) -> StoreResult<Loaded> {
             let mut loaded = Loaded::default();
+            load_payments(conn, &keys.payments, &mut loaded).await?;
+            let submissions = || loaded.payments.values().map(Payment::submission);
             let mut wallets = keys.wallets.clone();
-            let found = payment_get(conn, &keys.payments).await?;
-            for (subject, cause) in found.damaged {
-                if let $crate::store::aside::Subject::Payment(id) = subject {
-                    loaded.damaged.insert(id, cause);
-                }
-            }
-            for payment in found.rows {
-                wallets.push(payment.submission().own_wallet());
-                wallets.extend(payment.submission().payee_wallet());
-                loaded.payments.insert(payment.id(), payment);
-            }
+            wallets.extend(submissions().map(|submission| submission.own_wallet()));
+            wallets.extend(submissions().filter_map(|submission| submission.payee_wallet()));
+            let mut accounts = keys.accounts.clone();
+            accounts.extend(submissions().map(|submission| submission.own_wallet().owner));
+            accounts.extend(submissions().filter_map(|submission| submission.payee_wallet()).map(|wallet| wallet.owner));
+            load_closed(conn, accounts, &mut loaded).await?;
             wallets.sort_unstable();
             wallets.dedup();
             for chunk in wallets.chunks(KeyIn::<()>::MAX) {
@@ -114,6 +113,58 @@ macro_rules! line_queries {
                 }
             }
             Ok(loaded)
+        }
+
+        /// Loads payments, page after page, until they hold enough for one batch; the others are left out.
+        async fn load_payments(
+            conn: &mut $Conn,
+            mut rest: &[PaymentId],
+            loaded: &mut Loaded,
+        ) -> StoreResult<()> {
+            let (mut rows, mut bytes) = (LOADED.first(), 0);
+            while !rest.is_empty() && bytes < LOADED.bytes_max {
+                let count = usize::try_from(rows).unwrap_or(usize::MAX).min(rest.len());
+                let (now, later) = rest.split_at(count);
+                rest = later;
+                let found = payment_get(conn, now).await?;
+                for (subject, cause) in found.damaged {
+                    if let $crate::store::aside::Subject::Payment(id) = subject {
+                        loaded.damaged.insert(id, cause);
+                    }
+                }
+                if !found.rows.is_empty() {
+                    rows = LOADED.next(found.rows.iter().map(Payment::memory_bytes));
+                }
+                bytes += found.rows.iter().map(Payment::memory_bytes).sum::<usize>();
+                loaded.payments.extend(found.rows.into_iter().map(|payment| (payment.id(), payment)));
+            }
+            loaded.left_out.extend(rest);
+            Ok(())
+        }
+
+        /// Finds out which of these accounts are closed, in the order of their ids, as whoever closes several goes too.
+        async fn load_closed(
+            conn: &mut $Conn,
+            mut accounts: Vec<AccountId>,
+            loaded: &mut Loaded,
+        ) -> StoreResult<()> {
+            use schema::account::dsl;
+            accounts.sort_unstable();
+            accounts.dedup();
+            for chunk in accounts.chunks(KeyIn::<()>::MAX) {
+                let found: Vec<(Vec<u8>, Option<i64>)> = dsl::account
+                    .filter(KeyIn::new(dsl::id, chunk.iter().map(|id| id.as_bytes().to_vec())))
+                    .select((dsl::id, dsl::closed_at))
+                    $(.$lock())?
+                    .load(conn)
+                    .await?;
+                for (id, closed_at) in found {
+                    if closed_at.is_some() {
+                        loaded.closed.insert(rows::account_id(&id)?);
+                    }
+                }
+            }
+            Ok(())
         }
 
         /// Writes the batch's rows and its journal row.

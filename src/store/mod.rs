@@ -11,6 +11,7 @@ mod implement;
 mod line;
 mod multi_row;
 pub mod mysql;
+mod page;
 mod place;
 mod queries;
 mod records;
@@ -19,6 +20,7 @@ mod schema;
 mod schema_state;
 mod settings;
 pub mod sqlite;
+mod stall;
 mod trouble;
 
 use std::time::Duration;
@@ -31,6 +33,7 @@ pub use batch::{
     PaymentWrite, ReceiptRecord, RefundRecord,
 };
 pub use error::StoreError;
+pub use page::Page;
 pub use records::{
     Account, AccountHead, ApiKey, AuditPayment, DetailRecord, Durability, ImportRecord, ImportRow,
     ImportState, Lease, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter,

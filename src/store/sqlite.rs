@@ -14,12 +14,13 @@ use diesel_async::SimpleAsyncConnection;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::at_once::at_once;
 use super::implement::{Held, Limits, held};
 use super::place::Place;
 use super::settings::{Access, StoreSettings};
+use super::stall::Stall;
 use super::{BatchKeys, BatchWrite, DecideBatch, Loaded, trouble};
 use crate::outage::Outage;
 
@@ -51,12 +52,13 @@ const ONE_MOMENT_ATTEMPTS: usize = 200;
 pub struct SqliteStore {
     /// What connections open: a path, or a URI that says how.
     url: String,
-    writer: Mutex<Conn>,
+    writer: Arc<Mutex<Conn>>,
     /// The writer's.
     place: Place,
     readers: Arc<ReadPool>,
     limits: Limits,
     outage: Outage,
+    stall: Stall,
     aside: super::SetAside,
 }
 
@@ -148,15 +150,16 @@ impl SqliteStore {
         let limits = Limits::new(settings.answer_within_ms);
         let outage = Outage::new("the store").with_advice(trouble::advice(path));
         let aside = super::SetAside::default();
-        Ok(Self { url, writer: Mutex::new(conn), place, readers: Arc::new(readers), limits, outage, aside })
+        let (writer, stall) = (Arc::new(Mutex::new(conn)), Stall::default());
+        Ok(Self { url, writer, place, readers: Arc::new(readers), limits, outage, stall, aside })
     }
 
     async fn reader(&self) -> StoreResult<Reader> {
         self.readers.acquire().await
     }
 
-    async fn writer(&self) -> StoreResult<MutexGuard<'_, Conn>> {
-        Ok(self.writer.lock().await)
+    async fn writer(&self) -> StoreResult<OwnedMutexGuard<Conn>> {
+        Ok(Arc::clone(&self.writer).lock_owned().await)
     }
 
     async fn line_transaction(
@@ -165,12 +168,18 @@ impl SqliteStore {
         keys: &BatchKeys,
         decide: DecideBatch<'_>,
     ) -> StoreResult<u64> {
+        let _busy = self.stall.begin();
         let mut conn = self.writer.lock().await;
         let _here = self.place.stay();
         let keys = keys.clone();
         let (seq, loaded) = step(&mut conn, move |conn| begin(conn, &keys)).await?;
         let write = decide(seq, loaded);
         step(&mut conn, move |conn| finish(conn, seq, batch, write)).await
+    }
+
+    /// Past what a caller waits, and as long again.
+    fn line_stalls(&self) -> bool {
+        self.stall.lasts(self.limits.caller * 2)
     }
 
     /// Nothing is in flight once the writer is free: SQLite ends a transaction before it says so.
@@ -386,8 +395,29 @@ impl ReadPool {
     }
 }
 
-impl Held for Reader {}
-impl Held for MutexGuard<'_, Conn> {}
+impl Held for Reader {
+    /// One that is still busy with what nobody waits for any more is not given back: whoever used it next would wait for that, and
+    /// the whole thread with it.
+    async fn settle<T: Send>(mut self, outcome: StoreResult<T>) -> StoreResult<T> {
+        if outcome.as_ref().is_err_and(StoreError::is_left_open) {
+            drop(self.conn.take());
+        }
+        outcome
+    }
+}
+
+impl Held for OwnedMutexGuard<Conn> {
+    /// There is one only, so that it is kept from others until it is free.
+    async fn settle<T: Send>(mut self, outcome: StoreResult<T>) -> StoreResult<T> {
+        if outcome.as_ref().is_err_and(StoreError::is_left_open) {
+            tokio::spawn(async move {
+                let ended = self.spawn_blocking(|_| Ok(())).await;
+                tracing::debug!(ok = ended.is_ok(), "a write that nobody waited for any more has ended");
+            });
+        }
+        outcome
+    }
+}
 
 impl std::ops::Deref for Reader {
     type Target = Conn;

@@ -9,7 +9,7 @@ use crate::store::StoreTrouble;
 /// A line that stands as long as its cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Banner {
-    /// Names the cause: `workers`, `store`, `broker`, `search`.
+    /// Names the cause: `workers`, `store`, `tasks`, `broker`, `search`.
     pub key: &'static str,
     /// One or two sentences.
     pub text: &'static str,
@@ -29,6 +29,13 @@ pub fn banners(state: &SystemState) -> Vec<Banner> {
     let lines = [
         (state.paused_since.is_some(), paused),
         (!state.store, away("store", store_words(state.store_trouble))),
+        (
+            !state.tasks,
+            away(
+                "tasks",
+                "A background task of this server failed and does not run. The System page says what waits.",
+            ),
+        ),
         (
             !state.broker,
             away(
@@ -84,8 +91,15 @@ mod tests {
         assert!(banners(&well).is_empty());
         assert_eq!(keys(&SystemState { search: false, ..well }), ["search"]);
         let since = Some(Timestamp::from_micros(1));
-        let bad = SystemState { paused_since: since, store: false, broker: false, search: false, ..well };
-        assert_eq!(keys(&bad), ["workers", "store", "broker", "search"]);
+        let bad = SystemState {
+            paused_since: since,
+            store: false,
+            broker: false,
+            search: false,
+            tasks: false,
+            ..well
+        };
+        assert_eq!(keys(&bad), ["workers", "store", "tasks", "broker", "search"]);
         let buttons = banners(&bad).iter().filter(|banner| banner.action.is_some()).count();
         assert_eq!(buttons, 1);
     }

@@ -144,7 +144,12 @@ pub struct ApiError {
     pub retry_after_s: Option<u32>,
     /// The methods that the path takes, where it was another.
     pub allow: Option<Methods>,
+    /// Whether what was asked for may have been done all the same; `None` where the error itself says that it was not.
+    pub maybe_done: Option<bool>,
 }
+
+/// The header that repeats [`ApiError::maybe_done`], for those who do not look into the body.
+pub const MAYBE_DONE: HeaderName = HeaderName::from_static("paystorm-maybe-done");
 
 impl ApiError {
     /// An error with nothing but type, code and message.
@@ -166,6 +171,7 @@ impl ApiError {
             charge: None,
             retry_after_s: None,
             allow: None,
+            maybe_done: None,
         }
     }
 
@@ -203,13 +209,34 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, ErrorType::InvalidRequestError, "permission_denied", message)
     }
 
-    /// Something needed is away; trying again may help.
+    /// Something needed is away and nothing was changed; trying again may help.
     #[must_use]
     pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         let mut error =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorType::ApiError, "service_unavailable", message);
         error.retry_after_s = Some(1);
+        error.maybe_done = Some(false);
         error
+    }
+
+    /// The same, where a write was sent and its outcome is not known. Programs are not asked to send it again by themselves.
+    fn unanswered() -> Self {
+        let message = "The store went away before it answered: this may or may not have been done. Look whether it was \
+                       before you try again.";
+        Self { maybe_done: Some(true), retry_after_s: None, ..Self::unavailable(message) }
+    }
+
+    /// The same, met after something was done for this caller already: no 503 or 429 may say then that nothing was.
+    #[must_use]
+    pub fn after_write(self) -> Self {
+        match self.status {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                let message = "This was taken in, all or a part of it, and then the server could not go on. Look what was \
+                               done before you try again; with the same idempotency key nothing is done twice.";
+                Self { maybe_done: Some(true), message: Cow::Borrowed(message), ..self }
+            }
+            _ => self,
+        }
     }
 
     /// Something broke; the log knows what.
@@ -232,6 +259,7 @@ impl ApiError {
     pub fn busy(message: impl Into<Cow<'static, str>>) -> Self {
         let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, ErrorType::ApiError, "rate_limit", message);
         error.retry_after_s = Some(1);
+        error.maybe_done = Some(false);
         error
     }
 
@@ -244,6 +272,9 @@ impl ApiError {
         }
         if let Some(allow) = &self.allow {
             response.insert_header((ALLOW, allow.to_string()));
+        }
+        if let Some(maybe_done) = self.maybe_done {
+            response.insert_header((MAYBE_DONE, if maybe_done { "true" } else { "false" }));
         }
         if self.code == Some("content_encoding_invalid") {
             response.insert_header((ACCEPT_ENCODING, "gzip"));
@@ -268,6 +299,7 @@ impl Serialize for ApiError {
         map.serialize_entry("message", &self.message)?;
         self.param.iter().try_for_each(|param| map.serialize_entry("param", param))?;
         self.charge.iter().try_for_each(|charge| map.serialize_entry("charge", charge))?;
+        self.maybe_done.iter().try_for_each(|maybe| map.serialize_entry("maybe_done", maybe))?;
         self.object.iter().try_for_each(|named| map.serialize_entry(named.0, &named.1))?;
         map.end()
     }
@@ -344,9 +376,11 @@ impl From<EngineError> for ApiError {
             EngineError::Unavailable { maybe_done: false } => {
                 Self::unavailable("The store is not available. Nothing was changed; try again in a moment.")
             }
-            EngineError::Unavailable { maybe_done: true } => Self::unavailable(
-                "The store went away before it answered: this may or may not have been done. Try again with the same idempotency key.",
-            ),
+            EngineError::Unavailable { maybe_done: true } => {
+                let message = "The store went away before it answered: this may or may not have been done. Try again with \
+                               the same idempotency key.";
+                Self { maybe_done: Some(true), ..Self::unavailable(message) }
+            }
             EngineError::Damaged(cause) => Self::damaged(&cause),
             EngineError::Stopping => {
                 Self::unavailable("The server is stopping. Nothing was changed; try again in a moment.")
@@ -358,10 +392,14 @@ impl From<EngineError> for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(cause) | StoreError::CommitUnknown { cause, .. } => {
-                // The store's adapter logs that it is away; here it would be said for each request.
+            // The store's adapter logs that it is away; here it would be said for each request.
+            StoreError::Unavailable(cause) => {
                 tracing::debug!(error.cause = cause, "request failed: store not available");
-                Self::unavailable("The store is not available. Try again in a moment.")
+                Self::unavailable("The store is not available. Nothing was changed; try again in a moment.")
+            }
+            StoreError::CommitUnknown { cause, .. } | StoreError::Unanswered(cause) => {
+                tracing::debug!(error.cause = cause, "request failed: the store did not answer");
+                Self::unanswered()
             }
             StoreError::Damaged(cause) => Self::damaged(&cause),
             StoreError::Refused(cause) => {

@@ -89,7 +89,7 @@ pub async fn execute(state: &WebState, command: Command, wait: Wait) -> Result<O
         Some(waiter) if handed.id == id => Some(waiter),
         Some(_) | None => state.hub.wait_for_rest(handed.id),
     };
-    let latest = wait_or_look(state, handed, waiter, time).await?;
+    let latest = wait_or_look(state, handed, waiter, time).await.map_err(ApiError::after_write)?;
     match first_settled(&latest, handed.version) {
         Some(payment) => Ok(handed.outcome(payment, true)),
         None if handed.replayed => Err(in_progress()),

@@ -7,6 +7,7 @@
 mod lookup;
 mod settings;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub use settings::WorkerSettings;
 
 use crate::broker::{Broker, BrokerError, Delivery};
 use crate::domain::command::{Answer, Command, Outcome};
+use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;
 use crate::engine::writer::Clock;
 use crate::engine::{Engine, EngineError};
@@ -32,6 +34,9 @@ use crate::store::{AsideReason, Store};
 const HINT_FROM_US: u64 = 20_000;
 /// How long to wait before taking work up again that the store could not be asked about.
 const TROUBLE_PAUSE: Duration = Duration::from_millis(250);
+
+/// Payments that are looked up at once.
+const LOOK_UP_MAX: usize = 64;
 
 /// Hears that a worker took an operation up. A hint, not a fact: it carries no version.
 pub trait ProgressListener: Send + Sync + 'static {
@@ -115,29 +120,46 @@ impl Worker {
         tracker.wait().await;
     }
 
-    /// Asks the acquirer about each delivery. Those answered at once go straight to the engine.
+    /// Asks the acquirer about each delivery, a few at a time: their payments are all in memory at once. Those answered at once
+    /// go straight to the engine.
     async fn take_up(
         &self,
-        deliveries: Vec<Delivery>,
+        mut deliveries: Vec<Delivery>,
         waiting: &mut DelayQueue<Asked>,
         tracker: &TaskTracker,
     ) {
-        let payments = match self.lookup.get(deliveries.iter().map(|delivery| delivery.message.key)).await {
-            Ok(payments) => {
-                self.trouble.worked(Way::Read);
-                payments
-            }
-            Err(error) => {
-                if error.is_transient() {
-                    tracing::debug!(error = %error, "payments of delivered work could not be read");
-                } else {
-                    self.trouble.failed(Way::Read, &error);
+        while !deliveries.is_empty() {
+            let keys = deliveries.iter().take(LOOK_UP_MAX).map(|delivery| delivery.message.key);
+            let payments = match self.lookup.get(keys).await {
+                Ok(payments) => {
+                    self.trouble.worked(Way::Read);
+                    payments
                 }
-                deliveries.into_iter().for_each(Delivery::requeue);
-                tokio::time::sleep(TROUBLE_PAUSE).await;
-                return;
-            }
-        };
+                Err(error) => {
+                    if error.is_transient() {
+                        tracing::debug!(error = %error, "payments of delivered work could not be read");
+                    } else {
+                        self.trouble.failed(Way::Read, &error);
+                    }
+                    deliveries.into_iter().for_each(Delivery::requeue);
+                    tokio::time::sleep(TROUBLE_PAUSE).await;
+                    return;
+                }
+            };
+            let few = deliveries.drain(..LOOK_UP_MAX.min(deliveries.len()));
+            let ready = self.ask_all(few, &payments, waiting);
+            self.in_flight.fetch_add(ready.len(), Ordering::Relaxed);
+            self.hand_in(ready, tracker).await;
+        }
+    }
+
+    /// Asks about deliveries whose payments are at hand; returns those that are answered at once.
+    fn ask_all(
+        &self,
+        deliveries: impl Iterator<Item = Delivery>,
+        payments: &HashMap<PaymentId, Arc<Payment>>,
+        waiting: &mut DelayQueue<Asked>,
+    ) -> Vec<Asked> {
         let mut ready = Vec::new();
         for delivery in deliveries {
             let Some(payment) = payments.get(&delivery.message.key.payment) else {
@@ -159,8 +181,7 @@ impl Worker {
                 }
             }
         }
-        self.in_flight.fetch_add(ready.len(), Ordering::Relaxed);
-        self.hand_in(ready, tracker).await;
+        ready
     }
 
     /// The acquirer's answer and when it comes, in microseconds; `None` for work that is no longer asked for.

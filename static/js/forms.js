@@ -31,7 +31,10 @@ function showError(form, error) {
   let name = FIELDS[param] ?? param;
   if (name === "number" && form.elements.number && !form.elements.number.value) name = "payment_method";
   const place = form.querySelector(`[data-error-for="${CSS.escape(name)}"]`) ?? form.querySelector('[data-error-for=""]');
-  place.textContent = error.message;
+  // People see no key: the form keeps the one that it was sent with.
+  place.textContent = error.maybe_done
+    ? "The store went away before it answered: this may or may not have been done. Press again: it will not be done twice."
+    : error.message;
   place.setAttribute("role", "alert");
   const field = name && form.elements[name];
   if (!field?.setAttribute) return;

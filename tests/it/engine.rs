@@ -118,6 +118,62 @@ async fn a_charge_settles_once_and_its_key_replays() {
     }
 }
 
+/// Remembers what the payments of each batch hold.
+#[derive(Default)]
+struct Held(Mutex<Vec<usize>>);
+
+impl CommitListener for Held {
+    fn committed(&self, batch: Committed) {
+        let bytes = batch.changes.iter().map(|(_, payment)| payment.memory_bytes()).sum();
+        self.0.lock().expect("not poisoned").push(bytes);
+    }
+}
+
+/// Answers weigh next to nothing, and the payments that they are about are all in memory while a batch is decided.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_about_large_payments_are_decided_a_few_at_a_time() {
+    const LARGE: usize = 100_000;
+    const COUNT: usize = 200;
+    for test in stores::both().await {
+        let (engine, _, line) = engine_on(&test.store);
+        let owner = AccountId::generate();
+        let mut answers = Vec::new();
+        for n in 0..COUNT {
+            let Command::Submit(mut submit) = charge(owner, 100, None) else { panic!("it submits") };
+            // One large one is more than many small ones.
+            let bytes = if n % 2 == 0 { LARGE } else { 10 };
+            submit.submission.metadata = vec![("much".to_owned(), "x".repeat(bytes))];
+            let done = engine.execute(Command::Submit(submit)).await.expect("admitted");
+            let work = done.payment.queued_work().next().expect("queued work");
+            answers.push(Answer { work, started_at: Timestamp::now(), outcome: Outcome::Approved });
+        }
+        drop(engine);
+        line.await.expect("the line ends");
+        let settings = EngineSettings::default();
+        let (engine, lanes) = batcher::lanes(&settings);
+        let held = Arc::new(Held::default());
+        let clock = Arc::new(Timestamp::now);
+        let writer =
+            Writer::new(Arc::clone(&test.store), settings.policy(), clock, held.clone(), Arc::default());
+        // All of them are there when the line begins.
+        let mut replies = Vec::new();
+        for answer in answers {
+            replies.push(engine.answer(Command::Answer(answer)).await.expect("admitted"));
+        }
+        let line = tokio::spawn(batcher::run(lanes, writer, settings.batch_max));
+        for reply in replies {
+            let done = reply.outcome().await.expect("done");
+            assert_eq!(done.payment.state().status, Status::Succeeded);
+        }
+        drop(engine);
+        line.await.expect("the line ends");
+        let held = held.0.lock().expect("not poisoned").clone();
+        assert!(held.iter().sum::<usize>() > LARGE * COUNT / 2, "{held:?}");
+        assert!(held.iter().all(|bytes| *bytes < 9 << 20), "{}: {held:?}", test.name);
+        test.remove().await;
+    }
+}
+
 /// The bare line's speed, for a person to read: `cargo test --release -- --ignored --nocapture line_speed`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "prints figures; no assertion on speed"]

@@ -166,3 +166,37 @@ async fn a_page_that_is_damaged_later_is_told_when_it_is_touched() {
     assert!(error.to_string().contains("malformed"), "{error}");
     assert_eq!(store.trouble(), Some(StoreTrouble::Damaged));
 }
+
+/// A line that stands still in the store, as it does while a disk is frozen, is told although nothing has failed yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_stands_still_is_told_and_so_is_its_end() {
+    let test = stores::sqlite().await;
+    let settings = StoreSettings { answer_within_ms: 100, ..StoreSettings::default() };
+    let store = SqliteStore::open(test.dir.path(), &settings).await.expect("opens");
+    let store: std::sync::Arc<dyn Store> = std::sync::Arc::new(store);
+    let locked = super::maybe_done::Locked::on(&test);
+    let (engine, lanes) = paystorm::engine::batcher::lanes(&paystorm::engine::EngineSettings::default());
+    let writer = paystorm::engine::writer::Writer::new(
+        std::sync::Arc::clone(&store),
+        paystorm::domain::decide::Policy::default(),
+        std::sync::Arc::new(paystorm::domain::time::Timestamp::now),
+        std::sync::Arc::new(super::engine::Seen::default()),
+        std::sync::Arc::default(),
+    );
+    let line = tokio::task::spawn_blocking(move || {
+        let run = paystorm::engine::batcher::run(lanes, writer, 16);
+        tokio::runtime::Handle::current().block_on(run);
+    });
+    let reply = engine.submit(charge(AccountId::generate(), 100, None)).expect("room");
+    eventually("it is told", async || store.trouble() == Some(StoreTrouble::Away)).await;
+    locked.release();
+    drop(reply);
+    eventually("its end is told", async || {
+        // The leases write every other second.
+        let _ = store.installation_set("looked", b"").await;
+        store.trouble().is_none()
+    })
+    .await;
+    drop(engine);
+    line.await.expect("the line ends");
+}

@@ -4,16 +4,22 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use paystorm::domain::ids::{AccountId, PaymentId};
+use paystorm::domain::ids::{AccountId, InstanceId, PaymentId};
+use paystorm::domain::time::Timestamp;
 use paystorm::engine::Counters;
-use paystorm::feed::follower::Reader;
+use paystorm::feed::follower::{Follower, Reader};
 use paystorm::feed::index::{Index, IndexListener, Indexed};
+use paystorm::feed::ring::Ring;
 use paystorm::search::{Query, SearchIndex, SearchRequest};
 use paystorm::store::sqlite::SqliteStore;
 use paystorm::store::{Store, StoreSettings};
+use tokio_util::sync::CancellationToken;
 
+use super::binary::eventually;
+use super::corruption::sql;
 use super::engine::{charge, engine_on};
 use super::search::subject::Subject;
+use super::stores;
 
 struct Nobody;
 
@@ -103,4 +109,50 @@ async fn documents_of_another_store_or_another_past_go_by_themselves() {
 
 fn dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary directory")
+}
+
+/// Rows of the journal are torn, one among others and the last one: what they changed is found all the same, and nothing is built anew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_torn_rows_of_the_journal_changed_is_found_without_a_rebuild() {
+    for subject in [Subject::embedded().await, Subject::elasticsearch().await] {
+        let index = Arc::clone(&subject.index);
+        let owner = AccountId::generate();
+        let test = stores::sqlite().await;
+        let mut made = Vec::new();
+        for _ in 0..2 {
+            made.push(pay(&test.store, owner).await);
+        }
+        read(&test.store, &index, 0).await;
+        for _ in 0..4 {
+            made.push(pay(&test.store, owner).await);
+        }
+        made.reverse();
+        assert_eq!(test.store.head().await.expect("a head"), 6);
+        sql(&test, "UPDATE journal SET body=x'00' WHERE seq IN (3,6)").await;
+        let generations = subject.names().await;
+        let ring = Arc::new(Ring::new(1 << 20, 6));
+        let follower =
+            Follower::leased(Arc::clone(&test.store), ring, Arc::new(Timestamp::now), InstanceId::generate());
+        let reader = Index::new(
+            Arc::clone(&test.store),
+            Arc::clone(&index),
+            Arc::new(()),
+            Arc::new(Nobody),
+            Arc::new(Counters::default()),
+        );
+        test.store.cursor_reset("index", 2).await.expect("put back");
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(follower.run(Box::new(reader), stop.clone()));
+        eventually("all of them are found", async || found(&*index, owner).await == made).await;
+        let cursor = async || test.store.cursor_get("index").await.expect("a cursor");
+        eventually("the reader has made it good", async || cursor().await == 6).await;
+        stop.cancel();
+        running.await.expect("it ends");
+        assert_eq!(subject.names().await, generations, "nothing was built anew");
+        // By hand, beside a server, as well.
+        paystorm::feed::index::catch_up(test.store.as_ref(), index.as_ref(), &(), 2)
+            .await
+            .expect("caught up");
+        subject.remove().await;
+    }
 }

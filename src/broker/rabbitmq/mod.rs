@@ -38,7 +38,7 @@ use super::lanes::LaneQueue;
 use super::settings::BrokerSettings;
 use super::{
     Broker, BrokerError, BrokerHealth, Delivery, DeliveryMarks, Depth, FeedReceiver, Held, LastDelivered,
-    WorkMessage,
+    LossKeeper, WorkMessage,
 };
 use crate::domain::ids::InstanceId;
 use crate::domain::time::Timestamp;
@@ -52,6 +52,8 @@ struct Shared {
     instance: InstanceId,
     health: HealthBoard,
     lost: watch::Sender<u64>,
+    /// Told before a work queue is made where one is missing.
+    keeper: Option<Arc<dyn LossKeeper>>,
     closing: CancellationToken,
     /// Held while the topology is declared.
     declaring: tokio::sync::Mutex<()>,
@@ -86,6 +88,18 @@ impl RabbitMqBroker {
     /// # Errors
     /// [`BrokerError::Settings`].
     pub fn start(settings: BrokerSettings, instance: InstanceId) -> Result<Self, BrokerError> {
+        Self::start_kept(settings, instance, None)
+    }
+
+    /// The same, with someone who keeps in mind that a queue was lost.
+    ///
+    /// # Errors
+    /// [`BrokerError::Settings`].
+    pub fn start_kept(
+        settings: BrokerSettings,
+        instance: InstanceId,
+        keeper: Option<Arc<dyn LossKeeper>>,
+    ) -> Result<Self, BrokerError> {
         settings.validate()?;
         let (heartbeat, limit) = (settings.heartbeat_s, settings.connect_timeout_ms);
         let uri = supervisor::parse_uri(settings.url.expose(), heartbeat, limit)
@@ -97,6 +111,7 @@ impl RabbitMqBroker {
             instance,
             health: HealthBoard::new(Timestamp::now()),
             lost: watch::Sender::new(0),
+            keeper,
             closing: CancellationToken::new(),
             declaring: tokio::sync::Mutex::new(()),
             publishing: tokio::sync::Mutex::new(()),

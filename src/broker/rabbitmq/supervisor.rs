@@ -12,10 +12,14 @@ use super::Shared;
 use super::health::{Link, LinkState};
 use super::probe;
 use super::topology::{self, Found};
+use crate::broker::LossKeeper;
 use crate::domain::time::Timestamp;
 
 /// A session that worked for so long ended for a new reason: the next pause is the shortest again.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
+
+/// How soon noting a loss is tried again.
+const NOTE_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// Why a session ended.
 #[derive(Debug)]
@@ -74,15 +78,33 @@ pub(super) async fn connect(shared: &Shared, link: Link) -> Result<Arc<Connectio
 pub(super) async fn ensure_topology(shared: &Shared, connection: &Connection) -> Result<(), String> {
     // One at a time, so that two connections do not both report the same loss.
     let _turn = shared.declaring.lock().await;
-    let found = topology::ensure(connection, &shared.names, shared.settings.connect_timeout()).await?;
-    if found == Found::WorkQueueMissing {
-        shared.lost.send_modify(|count| *count += 1);
-        tracing::warn!(
-            broker.prefix = shared.settings.prefix,
-            "work queues were missing and have been created"
-        );
+    let (names, limit) = (&shared.names, shared.settings.connect_timeout());
+    if topology::look(connection, names, limit).await? == Found::All {
+        return topology::ensure(connection, names, limit).await;
     }
+    // Before the queue is made: killed in between, this process leaves either no queue, or one whose loss is noted.
+    if let Some(keeper) = &shared.keeper {
+        note_missing(shared, keeper.as_ref()).await?;
+    }
+    topology::ensure(connection, names, limit).await?;
+    if shared.keeper.is_none() {
+        shared.lost.send_modify(|count| *count += 1);
+    }
+    tracing::warn!(broker.prefix = shared.settings.prefix, "work queues were missing and have been created");
     Ok(())
+}
+
+/// Notes the loss, however long that takes: without it no queue is made, and the pauses of the supervisor follow the server, not
+/// whatever the keeper waits for.
+async fn note_missing(shared: &Shared, keeper: &dyn LossKeeper) -> Result<(), String> {
+    let noted = async {
+        while let Err(cause) = keeper.queue_missing().await {
+            tracing::debug!(cause, "the loss of a work queue could not be noted");
+            tokio::time::sleep(NOTE_AGAIN_AFTER).await;
+        }
+    };
+    let closed = || "the broker is being closed".to_owned();
+    shared.closing.run_until_cancelled(noted).await.ok_or_else(closed)
 }
 
 /// Closes politely, but not for longer than the limit; the rest is the server's.

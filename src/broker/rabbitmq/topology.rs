@@ -111,19 +111,22 @@ pub(super) async fn ready(
     within(limit, "asking for the queues", both).await
 }
 
-/// Declares everything, which changes nothing where it exists, and says whether a work queue had to be created.
-pub(super) async fn ensure(connection: &Connection, names: &Names, limit: Duration) -> Result<Found, String> {
-    let found = match ready(connection, names, limit).await? {
+/// Whether the work queues are there.
+pub(super) async fn look(connection: &Connection, names: &Names, limit: Duration) -> Result<Found, String> {
+    Ok(match ready(connection, names, limit).await? {
         Some(_) => Found::All,
         None => Found::WorkQueueMissing,
-    };
+    })
+}
+
+/// Declares everything, which changes nothing where it exists.
+pub(super) async fn ensure(connection: &Connection, names: &Names, limit: Duration) -> Result<(), String> {
     let declared = async {
         let channel = connection.create_channel().await?;
         declare(&channel, names).await?;
         channel.close(200, "OK".into()).await
     };
-    within(limit, "declaring the queues", declared).await?;
-    Ok(found)
+    within(limit, "declaring the queues", declared).await
 }
 
 async fn declare(channel: &Channel, names: &Names) -> lapin::Result<()> {

@@ -22,6 +22,8 @@ pub struct Life {
     pub payment: Payment,
     pub now: Timestamp,
     pub policy: Policy,
+    /// The account that is closed.
+    pub closed: Option<AccountId>,
 }
 
 pub fn card() -> Card {
@@ -48,11 +50,11 @@ impl Life {
         let card = (with_card && !kind.takes_from_wallet()).then(card);
         let policy = Policy::default();
         let command = SubmitPayment { submission: submission.clone(), card, confirm, idempotency: None };
-        let context = Context { now, policy: &policy, balance: &|_| balance };
+        let context = Context { now, policy: &policy, balance: &|_| balance, closed: &|_| false };
         let mut events = decide::submit(&context, &command).expect("admitted").into_iter();
         let created = Recorded { at: now, event: events.next().expect("an event") };
         let payment = Payment::open(Arc::new(submission), created).expect("opens");
-        let mut life = Self { payment, now, policy };
+        let mut life = Self { payment, now, policy, closed: None };
         life.apply(events.collect());
         life
     }
@@ -69,7 +71,12 @@ impl Life {
     }
 
     pub fn decide(&self, action: Action) -> Result<Vec<Event>, Refusal> {
-        let context = Context { now: self.now, policy: &self.policy, balance: &|_| i64::MAX };
+        let context = Context {
+            now: self.now,
+            policy: &self.policy,
+            balance: &|_| i64::MAX,
+            closed: &|account| self.closed == Some(account),
+        };
         let (payment, actor) = (self.payment.id(), self.payment.owner());
         decide::operate(
             &context,
@@ -92,7 +99,12 @@ impl Life {
     }
 
     pub fn answer_to(&mut self, work: WorkKey, outcome: Outcome) {
-        let context = Context { now: self.now, policy: &self.policy, balance: &|_| i64::MAX };
+        let context = Context {
+            now: self.now,
+            policy: &self.policy,
+            balance: &|_| i64::MAX,
+            closed: &|account| self.closed == Some(account),
+        };
         let events = decide::answer(&context, &self.payment, &Answer { work, started_at: self.now, outcome });
         self.apply(events);
     }
@@ -106,7 +118,12 @@ impl Life {
     }
 
     pub fn tick(&mut self) {
-        let context = Context { now: self.now, policy: &self.policy, balance: &|_| i64::MAX };
+        let context = Context {
+            now: self.now,
+            policy: &self.policy,
+            balance: &|_| i64::MAX,
+            closed: &|account| self.closed == Some(account),
+        };
         let events = decide::timer_due(&context, &self.payment);
         self.apply(events);
     }

@@ -29,7 +29,8 @@ pub(super) async fn sort(conn: &mut AsyncMysqlConnection, error: StoreError) -> 
         Ok(None) => StoreError::Refused(message),
         // What the server said last ended the connection: it is going down, or it was sent more than it takes.
         Err(_) if is_too_large(&message) => StoreError::Refused(message),
-        Err(_) => StoreError::Unavailable(message),
+        // Which statement of several it ended is not known either.
+        Err(_) => StoreError::Unavailable(message).after_write(),
     }
 }
 

@@ -25,7 +25,7 @@ type Conn = AsyncMysqlConnection;
 mod line {
     use super::super::line::{keyed_queries, line_queries};
     keyed_queries!(super::Conn, diesel_async::RunQueryDsl);
-    line_queries!(super::Conn);
+    line_queries!(super::Conn, for_share);
 }
 use line::{execute_rows, head, payment_get};
 super::queries::shared_queries!(Conn);
@@ -118,6 +118,11 @@ impl MySqlStore {
         decide: DecideBatch<'_>,
     ) -> StoreResult<u64> {
         self.line.run(batch, keys, decide).await
+    }
+
+    /// The line waits for nothing here that has no limit of its own.
+    const fn line_stalls(&self) -> bool {
+        false
     }
 
     async fn line_settle(&self, seq: u64, batch: BatchId) -> StoreResult<bool> {

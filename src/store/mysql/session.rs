@@ -163,7 +163,7 @@ impl Line {
             let connections = self.connections.clone();
             self.runtime.spawn(async move {
                 match tokio::time::timeout(KILL_WITHIN, end_session(&connections, &name)).await {
-                    Ok(Ok(true)) => tracing::warn!("a stalled session of the line was ended"),
+                    Ok(Ok(true)) => tracing::debug!("a stalled session of the line was ended"),
                     Ok(Ok(false)) => {}
                     Ok(Err(error)) => {
                         tracing::debug!(error = %error, "a stalled session was left to the server")

@@ -80,7 +80,9 @@ pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body:
     };
     match made.as_slice() {
         [one] => {
-            let key = state.accounts.key_create(one.id, "made with the account").await?;
+            // There is an account from here on, though nobody has a key to it.
+            let key = state.accounts.key_create(one.id, "made with the account").await;
+            let key = key.map_err(AccountError::after_write)?;
             Ok(HttpResponse::Ok().json(AccountObject { secret_key: Some(key.secret), ..object(one) }))
         }
         many => Ok(HttpResponse::Ok().json(List::new(many.iter().map(object).collect(), false, URL))),

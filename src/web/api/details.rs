@@ -100,7 +100,7 @@ const OF_REFUND: u64 = 0;
 /// The store's.
 pub async fn keep(store: &dyn Store, payment: PaymentId, named: Option<&Named>) -> StoreResult<()> {
     match named {
-        Some((id, body)) => store.detail_put(*payment.as_bytes(), *id, body).await,
+        Some((id, body)) => put(store, *payment.as_bytes(), *id, body).await,
         None => Ok(()),
     }
 }
@@ -114,7 +114,12 @@ pub async fn keep_refund(store: &dyn Store, refund: RefundId, detail: &RefundDet
         return Ok(());
     }
     let body = serde_json::to_vec(detail).unwrap_or_default();
-    store.detail_put(*refund.as_bytes(), OF_REFUND, &body).await
+    put(store, *refund.as_bytes(), OF_REFUND, &body).await
+}
+
+/// Nothing is changed for anybody before a command names it.
+async fn put(store: &dyn Store, subject: [u8; 16], id: u64, body: &[u8]) -> StoreResult<()> {
+    store.detail_put(subject, id, body).await.map_err(StoreError::of_preparation)
 }
 
 /// The details of the attempts that some payments show.

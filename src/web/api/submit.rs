@@ -121,7 +121,7 @@ pub async fn create(
     drop(named);
     let wait = Wait::of(request, state);
     let outcome = outcome::execute(state, Command::Submit(Box::new(command)), wait).await?;
-    render(state, &outcome, None, expand, wait).await
+    render(state, &outcome, None, expand, wait).await.map_err(ApiError::after_write)
 }
 
 /// A new payment as it was read.
@@ -194,7 +194,7 @@ pub async fn operate(
     let command = Command::Operate(replays::operation(state, draft, payment, caller.account).await?);
     let wait = Wait::of(request, state);
     let outcome = outcome::execute(state, command, wait).await?;
-    render(state, &outcome, Some(verb), expand, wait).await
+    render(state, &outcome, Some(verb), expand, wait).await.map_err(ApiError::after_write)
 }
 
 /// Reads an operation; as [`read_draft`], it keeps nothing of the body.
@@ -319,8 +319,9 @@ fn declined(payment: &Payment, verb: Option<Verb>) -> Option<ApiError> {
         (Status::RequiresCapture, Some(_)) if verb != Some(Verb::Capture) => None,
         // A capture can be declined while the authorisation stands.
         (Status::Declined | Status::RequiresCapture, Some(reason)) => {
+            let to_bank = matches!(payment.submission().kind, Kind::Payout { .. });
             let (code, message) = match from_wallet {
-                true => (reason.wallet_code(), reason.wallet_message()),
+                true => (reason.wallet_code(), reason.wallet_message(to_bank)),
                 false => (reason.code(), reason.message()),
             };
             let mut error = ApiError::new(StatusCode::PAYMENT_REQUIRED, ErrorType::CardError, code, message);

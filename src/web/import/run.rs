@@ -115,8 +115,15 @@ async fn save(state: &WebState, import: &mut ImportRecord, rows: &[ImportRow]) -
     state.store.import_save(import, rows).await
 }
 
+/// Why an import cannot go on. What an error says of its own request is not true of the whole: rows before it were paid.
 fn away(error: impl Into<ApiError>) -> String {
-    error.into().message.into_owned()
+    let error = error.into();
+    match error.status {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+            "The store went away, or the server is stopping; rows of the file may have been paid.".to_owned()
+        }
+        _ => error.message.into_owned(),
+    }
 }
 
 /// Hands a row in. An error is that of the whole import.
@@ -175,7 +182,7 @@ async fn outcome(state: &WebState, handed: Handed) -> Became {
             let message = shortened(&ApiError::from(error).message, 500);
             Became::Row(row(Err(RowFault { column: String::new(), message })), false)
         }
-        Err(error) => Became::Away(ApiError::from(error).message.into_owned()),
+        Err(error) => Became::Away(away(error)),
     }
 }
 

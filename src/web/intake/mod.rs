@@ -19,6 +19,7 @@ use crate::domain::amounts::{self, AmountProblem};
 use crate::domain::card::Presented;
 use crate::domain::command::{IdempotencyKey, SubmitPayment};
 use crate::domain::currency::Currency;
+use crate::domain::decide;
 use crate::domain::idempotency::{KeySecret, RequestKey};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::money::Money;
@@ -271,7 +272,7 @@ impl Draft {
 /// The answer where a transfer's destination is nobody.
 #[must_use]
 pub fn unknown_destination() -> InputError {
-    InputError::new("destination", "resource_missing", "There is no account with this e-mail address or id.")
+    InputError::new("destination", "resource_missing", decide::NO_SUCH_PAYEE)
 }
 
 /// Checks a raw idempotency key from a header.

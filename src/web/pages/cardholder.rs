@@ -133,7 +133,7 @@ pub async fn answer(state: web::Data<WebState>, secret: web::Path<String>, body:
         | Status::Failed
         | Status::Canceled => payment,
     };
-    let to = way_back(&state, &payment, &secret).await?;
+    let to = way_back(&state, &payment, &secret).await.map_err(|error| PageError(error.0.after_write()))?;
     Ok(match to {
         Some(url) => handle::lead_away(&url),
         None => handle::see_other(&format!("/3ds/{}", secret.as_str())),

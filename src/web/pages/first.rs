@@ -11,6 +11,7 @@ use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
+use crate::engine::EngineError;
 use crate::store::{PaymentFilter, StoreResult};
 use crate::web::body::Body;
 use crate::web::demo;
@@ -309,14 +310,19 @@ pub async fn send_thousand(
     let run = format!("{RUN_PREFIX}{run}");
     let mut replies = Vec::with_capacity(THOUSAND);
     for n in 0..THOUSAND {
-        replies.push(
-            state.engine.submit(one_of_thousand(&state, who.account, &run, n)?).map_err(ApiError::from)?,
-        );
+        let command = one_of_thousand(&state, who.account, &run, n)?;
+        replies.push(state.engine.submit(command).map_err(|error| among(n, error))?);
     }
-    for reply in replies {
-        reply.outcome().await.map_err(ApiError::from)?;
+    for (n, reply) in replies.into_iter().enumerate() {
+        reply.outcome().await.map_err(|error| among(n, error))?;
     }
     Ok(handle::see_other("/?done=thousand"))
+}
+
+/// The error of the `n`th of many; those before it were taken in.
+fn among(n: usize, error: EngineError) -> ApiError {
+    let error = ApiError::from(error);
+    if n == 0 { error } else { error.after_write() }
 }
 
 /// One in ten is declined, so that there is something to see. `static/js/first.js` sends the same.

@@ -216,6 +216,27 @@ pub fn idempotency_key() -> Result<String, AccountError> {
     Ok(crate::domain::ids::base62_encode(u128::from_be_bytes(bytes)))
 }
 
+/// Leaves a form the key that it was sent with where that may have been enough: sent again, it does nothing twice.
+pub fn keep_key(key: &mut String, error: &ApiError, fields: &Fields) {
+    let sent = fields.get("idempotency_key");
+    if error.maybe_done == Some(true) && !sent.is_empty() {
+        sent.clone_into(key);
+    }
+}
+
+/// What an error says to people, who see no idempotency key.
+#[must_use]
+pub fn words(error: &ApiError) -> String {
+    match error.maybe_done {
+        Some(true) => {
+            "The store went away before it answered: this may or may not have been done. Send it again as it \
+                       stands here: it will not be done twice."
+                .to_owned()
+        }
+        Some(false) | None => error.message.to_string(),
+    }
+}
+
 /// The field of a form that an error is about.
 #[must_use]
 pub fn field_error(error: &ApiError) -> FieldError {
@@ -233,7 +254,7 @@ pub fn field_error(error: &ApiError) -> FieldError {
             "Who gets it? An e-mail address or an account's id.".to_owned()
         }
         (Some("parameter_missing"), _) => "Fill this in.".to_owned(),
-        _ => error.message.to_string(),
+        _ => words(error),
     };
     FieldError { field: field.to_owned(), message }
 }
@@ -242,4 +263,25 @@ pub fn field_error(error: &ApiError) -> FieldError {
 #[must_use]
 pub fn wrong(field: &'static str, message: impl Into<String>) -> ApiError {
     InputError::new(field, "parameter_invalid_string", message.into()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_that_may_have_been_enough_keeps_its_key() {
+        let fields = Fields::of_text(b"idempotency_key=first");
+        let key_after = |error: ApiError| {
+            let mut key = "fresh".to_owned();
+            keep_key(&mut key, &error, &fields);
+            key
+        };
+        let certain = ApiError::unavailable("The store is not available. Nothing was changed.");
+        assert_eq!(key_after(certain.clone()), "fresh");
+        assert_eq!(key_after(certain.clone().after_write()), "first");
+        assert_eq!(words(&certain), "The store is not available. Nothing was changed.");
+        assert!(words(&certain.after_write()).contains("will not be done twice"));
+        assert_eq!(key_after(ApiError::invalid("x", "no").after_write()), "fresh", "a refusal is certain");
+    }
 }

@@ -81,8 +81,10 @@ pub async fn pay(state: web::Data<WebState>, request: HttpRequest, who: SignedIn
     match submit::submit(&state, who.account, &fields).await {
         Ok(done) => Ok(handle::see_other(&format!("/payments/{}", done.payment.submission().public_id()))),
         Err(error) => {
-            let page =
-                page(&state, &who, submit::input_of(&fields), Some(handle::field_error(&error))).await?;
+            let fault = Some(handle::field_error(&error));
+            let page = page(&state, &who, submit::input_of(&fields), fault).await;
+            let mut page = page.map_err(|_| PageError(error.clone()))?;
+            handle::keep_key(&mut page.form.idempotency_key, &error, &fields);
             Ok(handle::render(handle::answer_to(&error), &page))
         }
     }

@@ -197,7 +197,7 @@ pub async fn compare(
     };
     let wait = Wait::UpTo(Duration::from_millis(state.settings.outcome_wait_ms));
     let at_end = burst(&state, who.account, wait).await?;
-    let at_once = burst(&state, who.account, Wait::No).await?;
+    let at_once = burst(&state, who.account, Wait::No).await.map_err(ApiError::after_write)?;
     page.comparison = Some(Comparison::of(&at_end, &at_once));
     Ok(handle::ok(&page))
 }
@@ -223,7 +223,7 @@ async fn burst(state: &WebState, owner: AccountId, wait: Wait) -> Result<Burst, 
         accepted.extend(outcome.is_ok().then_some(id));
     }
     burst.answered_us.sort_unstable();
-    burst.settled_us = settled(state, &accepted).await?;
+    burst.settled_us = settled(state, &accepted).await.map_err(ApiError::after_write)?;
     Ok(burst)
 }
 

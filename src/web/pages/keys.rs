@@ -77,7 +77,10 @@ pub async fn create(
     let fields = handle::signed_form(&state, &request, &who, body)?;
     let name = fields.get("name").trim();
     match state.accounts.key_create(who.account, if name.is_empty() { "key" } else { name }).await {
-        Ok(key) => Ok(handle::ok(&page(&state, &request, &who, Some(key.secret)).await?)),
+        Ok(key) => {
+            let page = page(&state, &request, &who, Some(key.secret)).await;
+            Ok(handle::ok(&page.map_err(|error| PageError(error.0.after_write()))?))
+        }
         Err(error @ (AccountError::Name | AccountError::CardNumber(_))) => {
             let mut page = page(&state, &request, &who, None).await?;
             page.layout.notices.push(Notice::new(Tone::Error, error.to_string()));

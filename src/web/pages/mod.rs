@@ -35,6 +35,7 @@ pub mod start;
 pub mod status;
 mod submit;
 pub mod system;
+pub mod tasks;
 pub mod wallet;
 pub mod wallets;
 

@@ -51,10 +51,11 @@ pub async fn pay(state: web::Data<WebState>, request: HttpRequest, who: SignedIn
         Err(error) => error,
     };
     let fault = Some(handle::field_error(&error));
-    let page = PayPage {
+    let mut page = PayPage {
         layout: handle::frame(&state, &who, "New payment", Nav::NewPayment),
         form: PayForm::new(input_of(&fields), handle::idempotency_key()?, fault).whole_page(),
         journey: Journey::empty(),
     };
+    handle::keep_key(&mut page.form.idempotency_key, &error, &fields);
     Ok(handle::render(handle::answer_to(&error), &page))
 }

@@ -21,6 +21,7 @@ use super::start::StartPage;
 use super::system::{Number, SystemPage};
 use super::wallets::WalletsPage;
 use crate::domain::payment::Payment;
+use crate::engine::vitals::Pulse;
 use crate::feed::system::{QueueSample, ReaderSample, SystemSample, SystemState};
 use crate::web::banners::banners;
 
@@ -221,6 +222,17 @@ fn pages() -> Vec<(String, String)> {
             unit: "count",
         }],
         parts: super::system::part_lines(&SystemState { search: false, ..SystemState::default() }),
+        tasks: super::tasks::task_lines(
+            vec![(
+                "timers",
+                Pulse {
+                    alive: settings.is_none(),
+                    failures: 2,
+                    last_failure: Some((START, "it panicked: index out of bounds".to_owned())),
+                },
+            )],
+            START.plus_ms(12_000),
+        ),
         readers: super::system::reader_lines(&SystemSample {
             readers: [("index".to_owned(), ReaderSample { cursor: 1_250, batches: 3, lag_us: 412_000 })]
                 .into_iter()

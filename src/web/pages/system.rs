@@ -8,6 +8,7 @@ use super::format;
 use super::handle::{self, PageError, PageResult};
 use super::layout::{Layout, Nav};
 use super::row::{Names, PaymentRow};
+use super::tasks::{TaskLine, task_lines};
 use crate::domain::ids::AccountId;
 use crate::domain::payment::{Payment, Phase};
 use crate::domain::time::Timestamp;
@@ -97,6 +98,8 @@ pub struct SystemPage {
     pub rates: Vec<Number>,
     /// The parts.
     pub parts: Vec<PartLine>,
+    /// The background tasks of this server that have failed.
+    pub tasks: Vec<TaskLine>,
     /// The readers.
     pub readers: Vec<ReaderLine>,
     /// The viewer's parked operations.
@@ -127,6 +130,7 @@ pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
         queue: queue_numbers(&sample.queue),
         rates: rate_numbers(&state.hub.stats().now(now).per_second),
         parts: part_lines(&parts),
+        tasks: task_lines(state.vitals.failures(), now),
         readers: reader_lines(&sample),
         parked: parked.iter().map(|payment| parked_line(payment, &names, who.account, now)).collect(),
         aside: aside.iter().map(|record| aside_line(record, now)).collect(),

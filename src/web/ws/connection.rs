@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::Data;
-use futures_util::future::LocalBoxFuture;
-use futures_util::stream::{FuturesUnordered, SplitSink, SplitStream};
+use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
@@ -17,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
 
+use super::backlog::Backlog;
 use super::message::{BATCH, Message, Unread};
 use super::submit::{self, Pending};
 use super::transport::{Socket, Wire};
@@ -34,8 +34,6 @@ const STATS_EVERY: Duration = Duration::from_millis(250);
 /// How often it is told that rows were left out where no other row tells it.
 const LEFT_OUT_EVERY: Duration = Duration::from_secs(1);
 const ALLOWED_EVERY: Duration = Duration::from_secs(5);
-/// Frames whose commits a socket may wait for at once; past it nothing more is read from it.
-const PENDING_MAX: usize = 64;
 
 /// Why a socket ends.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,7 +54,7 @@ struct Connection {
     system: watch::Receiver<SystemState>,
     /// Whose calls were logged, if calls are logged.
     logged: Option<broadcast::Receiver<Arc<[AccountId]>>>,
-    pending: FuturesUnordered<LocalBoxFuture<'static, String>>,
+    pending: Backlog,
     heard_at: Instant,
 }
 
@@ -72,7 +70,7 @@ pub async fn run(state: Data<WebState>, peer: Peer, socket: Socket, wire: Wire) 
         reader: state.hub.reader(),
         system: state.hub.system(),
         logged: state.requests.as_ref().map(|log| log.written()),
-        pending: FuturesUnordered::new(),
+        pending: Backlog::default(),
         heard_at: Instant::now(),
     };
     let end = connection.serve(&mut stream).await;
@@ -133,7 +131,7 @@ impl Connection {
         let mut endings = self.state.accounts.endings();
         let shutdown = self.state.shutdown.clone();
         loop {
-            let room = self.pending.len() < PENDING_MAX;
+            let room = self.pending.has_room();
             let step = tokio::select! {
                 () = shutdown.cancelled() => return End::Close(CloseCode::Away, "the server is going away"),
                 frame = stream.next(), if room => match frame {
@@ -201,7 +199,8 @@ impl Connection {
         match handed {
             Ok(pending) => {
                 let state = self.state.clone();
-                self.pending.push(Box::pin(async move { pending.answer(&state).await }));
+                let commands = pending.commands();
+                self.pending.push(text.len(), commands, async move { pending.answer(&state).await });
                 Ok(())
             }
             Err(error) => self.write(answer::error(id.as_ref(), &error)).await,

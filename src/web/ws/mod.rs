@@ -4,6 +4,7 @@
 //! - `submit`: commands from messages. - `answer`: what they are told. - `transport`: frames over the connection.
 
 mod answer;
+mod backlog;
 mod connection;
 mod message;
 mod submit;

@@ -27,6 +27,11 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// How many commands it is about.
+    pub fn commands(&self) -> usize {
+        self.handed.len()
+    }
+
     /// Waits for the commits and makes the answer.
     pub async fn answer(self, state: &WebState) -> String {
         let results = join_all(self.handed.into_iter().map(outcome)).await;

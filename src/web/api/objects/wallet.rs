@@ -6,7 +6,7 @@ use super::{Extension, Metadata};
 use crate::domain::ids::AccountId;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
-use crate::domain::submission::BankAccount;
+use crate::domain::submission::{BankAccount, Kind};
 
 /// The fields that all three share.
 #[derive(Debug, Clone, Serialize)]
@@ -52,7 +52,8 @@ fn failure(payment: &Payment) -> (Option<&'static str>, Option<&'static str>) {
     let state = payment.state();
     match (state.decline, state.status) {
         (Some(reason), _) if payment.submission().kind.takes_from_wallet() => {
-            (Some(reason.wallet_code()), Some(reason.wallet_message()))
+            let to_bank = matches!(payment.submission().kind, Kind::Payout { .. });
+            (Some(reason.wallet_code()), Some(reason.wallet_message(to_bank)))
         }
         (Some(reason), _) => (Some(reason.code()), Some(reason.message())),
         (None, Status::Failed) => (

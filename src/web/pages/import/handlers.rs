@@ -64,7 +64,8 @@ pub async fn upload(
         Err(error) if json => Err(error.into()),
         Err(error) if error.status == StatusCode::FORBIDDEN => Err(error.into()),
         Err(error) => {
-            let page = page(&state, &who, Some(error.message.to_string())).await?;
+            let page = page(&state, &who, Some(error.message.to_string())).await;
+            let page = page.map_err(|_| PageError(error.clone()))?;
             Ok(handle::render(handle::answer_to(&error), &page))
         }
     }

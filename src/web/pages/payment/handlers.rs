@@ -98,8 +98,11 @@ pub async fn operate(
         Ok(done) => Ok(handle::see_other(&format!("/payments/{}", done.payment.submission().public_id()))),
         Err(error) if error.status == StatusCode::NOT_FOUND => Err(error.into()),
         Err(error) => {
-            let notice = Notice::new(Tone::Error, error.message.to_string());
-            let page = page(&state, &who, &payment, Some(notice)).await?;
+            let notice = Notice::new(Tone::Error, handle::words(&error));
+            // Where the page cannot be made either, what became of the action is still what counts.
+            let page = page(&state, &who, &payment, Some(notice)).await;
+            let mut page = page.map_err(|_| PageError(error.clone()))?;
+            handle::keep_key(&mut page.idempotency_key, &error, &fields);
             Ok(handle::render(handle::answer_to(&error), &page))
         }
     }

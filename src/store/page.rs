@@ -4,7 +4,9 @@
 /// Bounds of a page, in rows and in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Page {
+    /// The most rows.
     pub rows_max: u32,
+    /// About how many bytes they may hold together.
     pub bytes_max: usize,
 }
 
@@ -13,11 +15,13 @@ const FIRST_ROWS: u32 = 64;
 
 impl Page {
     /// The rows of the first page.
+    #[must_use]
     pub fn first(self) -> u32 {
         FIRST_ROWS.min(self.rows_max)
     }
 
     /// The rows of the next page, by what the rows of the last one hold.
+    #[must_use]
     pub fn next(self, bytes: impl ExactSizeIterator<Item = usize>) -> u32 {
         let rows = bytes.len();
         let held: usize = bytes.sum();
