@@ -49,6 +49,18 @@ impl Brand {
         }
     }
 
+    /// The dialect's name of the network where it is to be displayed, which for some is another.
+    #[must_use]
+    pub const fn displayed(self) -> &'static str {
+        match self {
+            Self::Amex => "american_express",
+            Self::Diners => "diners_club",
+            Self::UnionPay => "union_pay",
+            Self::Carnet => "other",
+            Self::Visa | Self::Mastercard | Self::Discover | Self::Jcb => self.as_str(),
+        }
+    }
+
     /// The name as people write it.
     #[must_use]
     pub const fn label(self) -> &'static str {

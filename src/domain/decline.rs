@@ -98,6 +98,12 @@ impl DeclineReason {
         matches!(self.code(), "card_declined" | "authentication_required")
     }
 
+    /// Whether the dialect calls it an error of the card; a cardholder who was not authenticated is none.
+    #[must_use]
+    pub const fn blames_card(self) -> bool {
+        !matches!(self, Self::AuthenticationFailure)
+    }
+
     /// The code of a payment out of a wallet, where no card is involved: the dialect's failure codes of payouts.
     #[must_use]
     pub const fn wallet_code(self) -> &'static str {

@@ -4,11 +4,14 @@
 
 use std::sync::Arc;
 
+use super::card::Card;
+use super::decline::DeclineReason;
 use super::event::{Event, Recorded};
 use super::ids::{AccountId, PaymentId, RefundId};
 use super::money::Money;
 use super::status::Status;
 use super::submission::Submission;
+use super::test_cards::Behaviour;
 use super::time::Timestamp;
 
 pub use super::operation::{Operation, OperationKind, Phase};
@@ -138,6 +141,44 @@ impl Payment {
     #[must_use]
     pub fn is_under_way(&self) -> bool {
         self.operations().any(|operation| matches!(operation.phase, Phase::Queued | Phase::Waiting { .. }))
+    }
+
+    /// Whether the last attempt got no further than 3-D Secure: the cardholder was asked and has not proved who they are, or
+    /// the lookup broke. No issuer was asked for money then.
+    #[must_use]
+    pub fn ended_at_authentication(&self) -> bool {
+        let state = &self.state;
+        let failed = state.decline == Some(DeclineReason::AuthenticationFailure);
+        match state.status {
+            Status::RequiresAction => true,
+            Status::Declined => failed || self.broke_at_lookup(),
+            // Called off while it waited for the cardholder.
+            Status::Canceled => {
+                let asked =
+                    state.decline.is_some() || state.capture_before.is_some() || state.technical.is_some();
+                !asked || failed || self.broke_at_lookup()
+            }
+            Status::RequiresPaymentMethod
+            | Status::RequiresConfirmation
+            | Status::Queued
+            | Status::Processing
+            | Status::RequiresCapture
+            | Status::Succeeded
+            | Status::Failed => false,
+        }
+    }
+
+    /// Whether the last attempt was declined because the card's lookup for 3-D Secure broke.
+    #[must_use]
+    pub fn broke_at_lookup(&self) -> bool {
+        let breaks = |card: Card| {
+            let behaviour = card.test_card().map(|card| card.behaviour);
+            matches!(
+                behaviour,
+                Some(Behaviour::ThreeDSecureLookupError | Behaviour::ThreeDSecureOnRequest { breaks: true })
+            )
+        };
+        self.state.decline == Some(DeclineReason::ProcessingError) && self.state.card.is_some_and(breaks)
     }
 
     /// Applies one event.

@@ -234,6 +234,11 @@ impl PaymentDocument {
         for (_, value) in &self.submission.metadata {
             words(value, sink);
         }
+        if let Kind::Payout { bank } = self.submission.kind {
+            // As rows write it.
+            words("Bank", sink);
+            words(bank.last4(), sink);
+        }
         if let Some(run) = &self.submission.run {
             sink.term(TermField::Run, &fold(run));
             words(run, sink);

@@ -14,7 +14,7 @@ export const WORDS = {
   canceled: "canceled",
 };
 
-const ZERO = new Set("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(" "));
+const ZERO = new Set("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split(" "));
 const THREE = new Set("BHD IQD JOD KWD LYD OMR TND".split(" "));
 const SYMBOLS = { EUR: "€", USD: "$", GBP: "£", JPY: "¥", INR: "₹", KRW: "₩" };
 

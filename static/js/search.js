@@ -112,7 +112,8 @@ export function search() {
   };
 
   const choose = (from, until) => {
-    input.value = withTime(input.value, from, until);
+    // What counts of the text: a half-typed end of it is no place to add to.
+    input.value = withTime(document.querySelector("[data-histogram]").dataset.query, from, until);
     go(addressOf(input.value));
   };
 

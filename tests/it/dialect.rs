@@ -131,11 +131,31 @@ async fn search_understands_the_dialects_spellings(server: Arc<Server>) {
         "amount:12.50",
         "amount>=12.50 amount<€13",
         "-authorized",
+        "12,50 €",
+        "€ 12.50",
+        "12.50€",
+        "+€12.50",
+        "€12.",
+        "status:succ",
+        "created>20",
+        "created>2026-0",
+        "currency:e",
+        "kind:ch",
+        "card.last4:42",
+        "card.brand:vi",
+        "description~ic",
+        "amount:12.",
+        "refunded:f",
+        "tea iced OR",
+        "NOT",
+        "-needs",
     ] {
         let (status, page) = server.page(&format!("/payments?q={}", encoded(query)), &cookie).await;
         assert!(status == 200 && page.contains(id), "{query}: {status}");
     }
-    for query in ["12.51", "declined", "payouts", "$12.50"] {
+    for query in
+        ["12.51", "declined", "payouts", "$12.50", "12.50 $", "sent to a person", "refunded", "Diners Club"]
+    {
         let (status, page) = server.page(&format!("/payments?q={}", encoded(query)), &cookie).await;
         assert!(status == 200 && !page.contains(id), "{query}: {status}");
     }
@@ -165,6 +185,18 @@ async fn cards_show_what_they_are_and_what_was_checked(server: Arc<Server>) {
         let found = ["brand", "country", "funding", "last4"].map(|field| shown[field].clone());
         assert_eq!(found, wanted, "{alias}");
         assert_eq!(answer.body["payment_method"]["card"]["country"], country, "{alias}");
+    }
+    for (alias, displayed) in [
+        ("pm_card_amex", "american_express"),
+        ("pm_card_diners", "diners_club"),
+        ("pm_card_unionpay", "union_pay"),
+        ("pm_card_visa", "visa"),
+        ("pm_card_visa_cartesBancaires", "cartes_bancaires"),
+        ("pm_card_visa_debit_eftposAuCoBranded", "eftpos_australia"),
+    ] {
+        let form = format!("amount=1250&currency=eur&confirm=true&payment_method={alias}{expand}");
+        let answer = charge(&server, &form).await;
+        assert_eq!(answer.text("/payment_method/card/display_brand"), displayed, "{alias}");
     }
     let number = |number: &str, rest: &str| {
         format!(
@@ -279,6 +311,8 @@ async fn a_cardholder_answers_without_signing_in_and_is_led_back(server: Arc<Ser
     {
         let asked = charge(&server, &format!("{SECURE}&return_url={back}")).await;
         assert_eq!(asked.text("/status"), "requires_action", "{asked:?}");
+        // Nobody was asked for money yet.
+        assert_eq!(asked.body["latest_charge"], Value::Null);
         let redirect = &asked.body["next_action"]["redirect_to_url"];
         assert_eq!(redirect["return_url"], "https://shop.example/done?order=7");
         let address = redirect["url"].as_str().expect("an address").to_owned();
@@ -295,7 +329,12 @@ async fn a_cardholder_answers_without_signing_in_and_is_led_back(server: Arc<Ser
                 "https://shop.example/done?order=7&payment_intent={id}&payment_intent_client_secret={secret}&redirect_status={outcome}"
             )
         );
-        assert_eq!(server.get(&format!("/v1/payment_intents/{id}")).await.1["status"], status);
+        let (_, ended) = server.get(&format!("/v1/payment_intents/{id}?expand[]=latest_charge")).await;
+        assert_eq!(ended["status"], status);
+        // Whoever was not authenticated was charged nothing, and no bank declined it.
+        assert_eq!(ended["latest_charge"].is_null(), passed == "false", "{ended}");
+        assert_eq!(ended["last_payment_error"].is_null(), passed == "true", "{ended}");
+        assert_eq!(ended["last_payment_error"]["charge"], Value::Null, "{ended}");
         // Once more changes nothing and leads the same way.
         let again = server.post_form(&path, "", &[], &[("passed", "true")]).await;
         assert_eq!(again.headers()["location"].to_str().expect("text"), to);

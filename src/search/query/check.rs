@@ -12,29 +12,39 @@ use crate::search::text::{fold, words};
 use super::fields::{FieldSpec, METADATA_SEPARATOR, Shape, find, has, suggestions};
 use super::filter::{Filter, NumberField, TermField};
 use super::syntax::{FieldName, Junction, Operator, Syntax, Term, Value};
-use super::{QueryError, Reading, SUBSTRING_MAX_CHARS, SUBSTRING_MIN_CHARS, VALUE_MAX_CHARS, shown, times};
+use super::{
+    QueryError, Reading, SUBSTRING_MAX_CHARS, SUBSTRING_MIN_CHARS, VALUE_MAX_CHARS, half_typed, shown, times,
+};
 
 /// The four kinds, as they are indexed.
 const KINDS: [&str; 4] = ["charge", "topup", "transfer", "payout"];
 
-/// Checks a whole query.
-pub(super) fn check(syntax: &Syntax, reading: Reading) -> Result<Filter, QueryError> {
+/// Checks a whole query, read from `text`.
+pub(super) fn check(syntax: &Syntax, text: &str, reading: Reading) -> Result<Filter, QueryError> {
     let mut filters = Vec::with_capacity(syntax.clauses.len());
     let mut clauses = syntax.clauses.as_slice();
     while let Some((clause, rest)) = clauses.split_first() {
         clauses = rest;
         let filter = match &clause.term {
-            Term::Field { field, operator, value } => condition(field, *operator, value, reading)?,
+            Term::Field { field, operator, value } => {
+                condition(field, *operator, value, reading).map_err(|error| {
+                    if half_typed::is(text, field, *operator, value) {
+                        error.half_typed(clause.span.start)
+                    } else {
+                        error
+                    }
+                })?
+            }
             Term::Text(value) if reading == Reading::AsTyped => {
                 check_value(value)?;
                 let (filter, taken) = shown::text(value, clause, rest, syntax.junction);
                 clauses = rest.get(taken..).unwrap_or_default();
                 match filter {
                     Some(filter) => filter,
-                    None => text(value)?,
+                    None => free(value)?,
                 }
             }
-            Term::Text(value) => text(value)?,
+            Term::Text(value) => free(value)?,
         };
         filters.push(if clause.negated { Filter::Not(Box::new(filter)) } else { filter });
     }
@@ -45,7 +55,7 @@ pub(super) fn check(syntax: &Syntax, reading: Reading) -> Result<Filter, QueryEr
 }
 
 /// A free word or phrase: an id if it is one, else words in a row.
-fn text(value: &Value) -> Result<Filter, QueryError> {
+fn free(value: &Value) -> Result<Filter, QueryError> {
     check_value(value)?;
     if let Some(filter) = id(&value.text) {
         return Ok(filter);
@@ -68,9 +78,10 @@ fn id(text: &str) -> Option<Filter> {
     prefixed::<AccountId>(text, AccountId::PREFIXES).map(|account| Filter::term(TermField::Payee, account))
 }
 
-/// The digits of a payment's id, with any of its prefixes or none.
+/// The digits of a payment's id, with any of its prefixes or none. A charge has those of its payment.
 fn payment_id(text: &str) -> Option<String> {
-    prefixed::<PaymentId>(text, PaymentId::PREFIXES).or_else(|| {
+    let charge = || text.strip_prefix("ch_").filter(|digits| base62_decode(digits).is_some());
+    prefixed::<PaymentId>(text, PaymentId::PREFIXES).or_else(|| charge().map(str::to_owned)).or_else(|| {
         base62_decode(text).filter(|_| text.bytes().any(|b| b.is_ascii_digit())).map(|_| text.to_owned())
     })
 }

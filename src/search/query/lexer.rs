@@ -131,13 +131,30 @@ impl<'a> Lexer<'a> {
         let kind = match run {
             "AND" => TokenKind::And,
             "OR" => TokenKind::Or,
+            joiner if self.is_joined_here() && joiner.eq_ignore_ascii_case("and") => TokenKind::And,
+            joiner if self.is_joined_here() && joiner.eq_ignore_ascii_case("or") => TokenKind::Or,
             "NOT" => {
-                return Err(self.error(start, "NOT is not supported.").expecting(["- before the clause"]));
+                let error = self.error(start, "NOT is not supported.").expecting(["- before the clause"]);
+                // It may become NOTHING.
+                return Err(if self.at == self.text.len() { error.half_typed(start) } else { error });
             }
             _ => TokenKind::Bare(run.to_owned()),
         };
         self.push(kind, start);
         Ok(())
+    }
+
+    /// Whether `and` and `or` join clauses here, in whatever case, as in the dialect: behind a condition. Elsewhere they are
+    /// words like others, as in `salt and pepper`.
+    fn is_joined_here(&self) -> bool {
+        match self.tokens.as_slice() {
+            [.., before, last] => matches!(
+                (&before.kind, &last.kind),
+                (TokenKind::Operator(_), TokenKind::Bare(_) | TokenKind::Quoted(_))
+                    | (_, TokenKind::And | TokenKind::Or)
+            ),
+            [] | [_] => false,
+        }
     }
 
     /// Reads up to a space, a quote, a parenthesis or what `stop` names. A key in brackets belongs to the run whole.

@@ -3,9 +3,11 @@
 //! Pure: no I/O, no index, no clock. A query is parsed once; adapters see only the [`Filter`]. The language is described
 //! for users in `docs/search.md`; it is the dialect's search language (docs.stripe.com/search) plus free text and dates.
 
+mod amounts;
 mod check;
 mod fields;
 mod filter;
+mod half_typed;
 mod lexer;
 mod parser;
 mod shown;
@@ -49,6 +51,7 @@ enum Reading {
 pub struct Query {
     syntax: Syntax,
     filter: Filter,
+    unfinished: String,
 }
 
 impl Query {
@@ -61,7 +64,8 @@ impl Query {
     }
 
     /// Reads what a person typed into a page: besides the language also amounts and words as the pages show them
-    /// (`€12.50`, `authorized`, `added money`); an end that is not finished yet (`status:`, an open quote) is left out.
+    /// (`€12.50`, `authorized`, `added money`); an end that is not finished yet (`status:`, `status:succ`) is left out, and
+    /// told by [`Self::unfinished`].
     ///
     /// # Errors
     /// As [`Self::parse`], for what makes no sense even so.
@@ -70,9 +74,30 @@ impl Query {
     }
 
     fn read(text: &str, reading: Reading) -> Result<Self, QueryError> {
-        let syntax = parser::parse(text, reading)?;
-        let filter = check::check(&syntax, reading)?;
-        Ok(Self { syntax, filter })
+        let mut counted = text;
+        loop {
+            let read = parser::parse(counted, reading)
+                .and_then(|syntax| Ok((check::check(&syntax, counted, reading)?, syntax)));
+            match read {
+                // What is typed last and not finished counts once it is. Each round is shorter than the one before.
+                Err(QueryError { half_typed: Some(from), .. })
+                    if reading == Reading::AsTyped && from < counted.len() =>
+                {
+                    counted = counted.get(..from).unwrap_or_default();
+                }
+                Err(error) => return Err(error),
+                Ok((filter, syntax)) => {
+                    let unfinished = text.get(counted.len()..).unwrap_or_default().trim().to_owned();
+                    return Ok(Self { syntax, filter, unfinished });
+                }
+            }
+        }
+    }
+
+    /// The end of the text that does not count yet, because it is half typed; empty if there is none.
+    #[must_use]
+    pub fn unfinished(&self) -> &str {
+        &self.unfinished
     }
 
     /// The same query among payments of one kind only.
@@ -88,6 +113,7 @@ impl Query {
         Self {
             syntax: Syntax { junction: Junction::And, clauses: Vec::new() },
             filter: Filter::All(Vec::new()),
+            unfinished: String::new(),
         }
     }
 

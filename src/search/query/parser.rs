@@ -10,22 +10,8 @@ pub(super) fn parse(text: &str, reading: Reading) -> Result<Syntax, QueryError> 
         let message = format!("The query is longer than {QUERY_MAX_CHARS} characters.");
         return Err(QueryError::new(at..text.len(), message));
     }
-    let mut text = text;
-    loop {
-        let found = tokens(text, reading).and_then(|tokens| {
-            let mut parser = Parser { tokens: tokens.into_iter().peekable(), end: text.len() };
-            parser.query()
-        });
-        // What is typed last and not finished counts once it is. Each round is shorter than the one before.
-        match found {
-            Err(QueryError { half_typed: Some(from), .. })
-                if reading == Reading::AsTyped && from < text.len() =>
-            {
-                text = text.get(..from).unwrap_or_default();
-            }
-            found => return found,
-        }
-    }
+    let tokens = tokens(text, reading)?;
+    Parser { tokens: tokens.into_iter().peekable(), end: text.len() }.query()
 }
 
 struct Parser {
@@ -60,11 +46,7 @@ impl Parser {
             } else {
                 let next = written.unwrap_or(Junction::And);
                 if *junction.get_or_insert(next) != next {
-                    let message = "AND and OR cannot be mixed; a space means AND.";
-                    return Err(QueryError::new(span, message).expecting([match next {
-                        Junction::And => "OR",
-                        Junction::Or => "AND",
-                    }]));
+                    return Err(self.mixed(span, written));
                 }
             }
             if clauses.len() == CLAUSES_MAX {
@@ -73,6 +55,25 @@ impl Parser {
             clauses.push(self.clause(span)?);
         }
         Ok(Syntax { junction: junction.unwrap_or(Junction::And), clauses })
+    }
+
+    /// The refusal of clauses that are joined one way after others that are joined the other way.
+    fn mixed(&mut self, span: std::ops::Range<usize>, written: Option<Junction>) -> QueryError {
+        let message = "AND and OR cannot be mixed; a space means AND.";
+        let last = self.tokens.next_if(|token| token.span == span);
+        let at_end = self.tokens.peek().is_none();
+        let from = span.start;
+        let error = QueryError::new(span, message).expecting([match written {
+            Some(Junction::Or) => "AND",
+            Some(Junction::And) | None => "OR",
+        }]);
+        // An OR may become ORANGE, and an O may become OR.
+        let grows = match (written, last) {
+            (Some(_), _) => true,
+            (None, Some(Token { kind: TokenKind::Bare(text), .. })) => text.eq_ignore_ascii_case("o"),
+            (None, _) => false,
+        };
+        if grows && at_end { error.half_typed(from) } else { error }
     }
 
     /// `before` is the place to blame if nothing follows.

@@ -4,11 +4,11 @@
 //! Where such a word stands free it may also just be a word of a text, so that both are found. A test of the pages holds
 //! their words against the lists here.
 
-use super::check::range;
+use super::amounts::{amount, amount_in_two, code};
 use super::fields::Shape;
 use super::filter::{Filter, NumberField, TermField};
 use super::syntax::{Clause, Junction, Operator, Term, Value};
-use crate::domain::currency::Currency;
+use crate::domain::card::Brand;
 use crate::domain::decline::DeclineReason;
 use crate::domain::status::Status;
 use crate::search::text::{fold, words};
@@ -26,6 +26,8 @@ const STATUSES: &[(&str, Status)] = &[
     ("authorized", Status::RequiresCapture),
     ("authorised", Status::RequiresCapture),
     ("cancelled", Status::Canceled),
+    // The dialect's word covers what is queued, too; the pages' does not.
+    ("processing", Status::Processing),
 ];
 
 /// The pages' words for kinds, singular and plural, as nouns and as what one does.
@@ -42,26 +44,23 @@ const KINDS: &[(&str, &str)] = &[
     ("added money", "topup"),
     ("transfer", "transfer"),
     ("transfers", "transfer"),
-    ("send to a person", "transfer"),
-    ("sent to a person", "transfer"),
+    ("sent or received", "transfer"),
     ("payout", "payout"),
     ("payouts", "payout"),
     ("pay out", "payout"),
     ("paid out", "payout"),
 ];
 
+/// The pages' words for money that went to others, which is not every transfer: some were received.
+const SENT: &[&str] = &["send to a person", "sent to a person"];
+
 /// The pages' badges.
 const BADGES: &[(&str, &str)] = &[
-    ("refunded", "refunded"),
     ("partly refunded", "partially_refunded"),
     ("partially refunded", "partially_refunded"),
     ("parked", "parked"),
     ("received", "received"),
 ];
-
-/// The symbols that the pages write before amounts.
-const SYMBOLS: &[(char, &str)] =
-    &[('€', "EUR"), ('$', "USD"), ('£', "GBP"), ('¥', "JPY"), ('₹', "INR"), ('₩', "KRW")];
 
 /// What a free word means if it stands on the pages, together with how many of the clauses after it belong to it; `None`
 /// where it is nothing but a word.
@@ -82,7 +81,11 @@ pub(super) fn text(
     for count in (1..=run.len()).rev() {
         let taken = run.get(..count).unwrap_or_default();
         let name = taken.iter().map(|value| value.text.as_str()).collect::<Vec<_>>().join(" ");
-        if let Some(named) = named(&fold(&name)) {
+        let amount = || match taken {
+            [first, second] => amount_in_two(&first.text, &second.text),
+            _ => None,
+        };
+        if let Some(named) = named(&fold(&name)).or_else(amount) {
             return (Some(either(taken, named)), count - 1);
         }
     }
@@ -111,11 +114,9 @@ fn named(name: &str) -> Option<Filter> {
     let term = |field, value: &str| Filter::term(field, value);
     status(name)
         .map(|status| term(TermField::Status, status.as_str()))
-        .or_else(|| kind(name).map(|kind| term(TermField::Kind, kind)))
-        .or_else(|| {
-            let badge = BADGES.iter().find(|(words, _)| *words == name);
-            badge.map(|(_, flag)| term(TermField::Flag, flag))
-        })
+        .or_else(|| kind(name))
+        .or_else(|| badge(name))
+        .or_else(|| brand(name).map(|brand| term(TermField::CardBrand, brand.as_str())))
         .or_else(|| {
             let reason = DeclineReason::ALL.iter().find(|reason| fold(reason.words()) == name);
             reason.map(|reason| term(TermField::DeclineCode, reason.decline_code()))
@@ -127,14 +128,47 @@ fn status(name: &str) -> Option<Status> {
     shown.or_else(|| Status::parse(&name.replace(' ', "_")))
 }
 
-fn kind(name: &str) -> Option<&'static str> {
-    KINDS.iter().find(|(words, _)| *words == name).map(|(_, kind)| *kind)
+fn kind(name: &str) -> Option<Filter> {
+    let of_kind = |kind: &str| Filter::term(TermField::Kind, kind);
+    if SENT.contains(&name) {
+        let received = Filter::term(TermField::Flag, "received");
+        return Some(Filter::All(vec![of_kind("transfer"), Filter::Not(Box::new(received))]));
+    }
+    KINDS.iter().find(|(words, _)| *words == name).map(|(_, kind)| of_kind(kind))
+}
+
+fn badge(name: &str) -> Option<Filter> {
+    let flag = |name: &str| Filter::term(TermField::Flag, name);
+    // The badge means all of it; the flag, any of it.
+    if name == "refunded" {
+        let in_part = Filter::Not(Box::new(flag("partially_refunded")));
+        return Some(Filter::All(vec![flag("refunded"), in_part]));
+    }
+    BADGES.iter().find(|(words, _)| *words == name).map(|(_, name)| flag(name))
+}
+
+/// A network whose name on pages is not the word for it in documents.
+fn brand(name: &str) -> Option<Brand> {
+    Brand::ALL.into_iter().find(|brand| fold(brand.label()) == name && brand.as_str() != name)
 }
 
 fn currency(text: &str) -> Option<Filter> {
-    let capitals = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase());
-    let currency = text.parse::<Currency>().ok().filter(|_| capitals)?;
-    Some(Filter::term(TermField::Currency, currency.lower()))
+    code(text).map(|currency| Filter::term(TermField::Currency, currency.lower()))
+}
+
+/// Every word that a status can be asked by.
+pub(super) fn status_words() -> impl Iterator<Item = &'static str> {
+    STATUSES.iter().map(|(words, _)| *words).chain(Status::ALL.map(Status::as_str))
+}
+
+/// Every word that a kind can be asked by.
+pub(super) fn kind_words() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|(words, _)| *words).chain(SENT.iter().copied())
+}
+
+/// Every word that a card network can be asked by.
+pub(super) fn brand_words() -> impl Iterator<Item = String> {
+    Brand::ALL.into_iter().flat_map(|brand| [brand.as_str().to_owned(), fold(brand.label())])
 }
 
 /// What a condition means whose value is written as on the pages; `None` leaves it to the language.
@@ -146,7 +180,8 @@ pub(super) fn condition(shape: Shape, operator: Operator, value: &str) -> Option
             let shown = STATUSES.iter().find(|(words, _)| *words == name);
             shown.map(|(_, status)| Filter::term(TermField::Status, status.as_str()))
         }
-        Shape::Kind => kind(&name).map(|kind| Filter::term(TermField::Kind, kind)),
+        Shape::Kind => kind(&name),
+        Shape::Brand => brand(&name).map(|brand| Filter::term(TermField::CardBrand, brand.as_str())),
         // A whole number is one of minor units, as ever.
         Shape::Amount(field) if value.parse::<i64>().is_err() => amount(value, field, operator),
         Shape::Exact(field @ TermField::DeclineCode) => {
@@ -155,7 +190,6 @@ pub(super) fn condition(shape: Shape, operator: Operator, value: &str) -> Option
         }
         Shape::Amount(_)
         | Shape::Currency
-        | Shape::Brand
         | Shape::Digits(..)
         | Shape::Fingerprint
         | Shape::PaymentId
@@ -169,95 +203,14 @@ pub(super) fn condition(shape: Shape, operator: Operator, value: &str) -> Option
     }
 }
 
-/// An amount as shown, in whatever currency it could be of: the number of its decimals says which.
-fn amount(text: &str, field: NumberField, operator: Operator) -> Option<Filter> {
-    let symbol = SYMBOLS.iter().find(|(symbol, _)| text.starts_with(*symbol));
-    let digits = symbol.and_then(|(symbol, _)| text.strip_prefix(*symbol)).unwrap_or(text);
-    let (whole, fraction) = split(digits, symbol.is_some())?;
-    let of = |decimals: u32| {
-        let width = usize::try_from(decimals).ok().filter(|width| fraction.len() <= *width)?;
-        let minor = format!("{whole}{fraction:0<width$}").parse::<i64>().ok()?;
-        Some(range(field, operator, minor..minor.saturating_add(1)))
-    };
-    if let Some((_, code)) = symbol {
-        let currency: Currency = code.parse().ok()?;
-        let currency_is = Filter::term(TermField::Currency, currency.lower());
-        return Some(Filter::All(vec![currency_is, of(currency.decimals())?]));
-    }
-    let candidates = [0, 2, 3].into_iter().filter_map(|decimals| {
-        let amount = of(decimals)?;
-        Some(Filter::All(vec![written_with(decimals), amount]))
-    });
-    let candidates: Vec<Filter> = candidates.collect();
-    (!candidates.is_empty()).then_some(Filter::Any(candidates))
-}
-
-/// The currency is one of those written with this many decimals; two is what all others have.
-fn written_with(decimals: u32) -> Filter {
-    let terms = |decimals| {
-        Currency::with_decimals(decimals).map(|currency| Filter::term(TermField::Currency, currency.lower()))
-    };
-    match decimals {
-        2 => Filter::Not(Box::new(Filter::Any(terms(0).chain(terms(3)).collect()))),
-        _ => Filter::Any(terms(decimals).collect()),
-    }
-}
-
-/// The digits before and after the decimal sign. Three digits after a comma are a group, as the pages write it; after a
-/// point they are decimals. A bare number is an amount only behind a symbol.
-fn split(text: &str, symbol: bool) -> Option<(String, String)> {
-    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let (whole, fraction) = match (text.rfind('.'), text.rfind(',')) {
-        (Some(point), Some(comma)) if comma > point => (text.get(..comma)?, text.get(comma + 1..)?),
-        (Some(point), _) => (text.get(..point)?, text.get(point + 1..)?),
-        (None, Some(comma)) if text.len() - comma != 4 => (text.get(..comma)?, text.get(comma + 1..)?),
-        (None, _) => (text, ""),
-    };
-    if fraction.len() > 3 || (whole.len() < text.len() && !is_digits(fraction)) {
-        return None;
-    }
-    let groups: Vec<&str> = whole.split([',', '.']).collect();
-    let (first, others) = groups.split_first()?;
-    let grouped = is_digits(first) && others.iter().all(|group| group.len() == 3 && is_digits(group));
-    let first_fits = others.is_empty() || first.len() <= 3;
-    let says_amount = symbol || !fraction.is_empty() || !others.is_empty();
-    (grouped && first_fits && says_amount && whole.len() <= 20)
-        .then(|| (groups.concat(), fraction.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::check::range;
     use super::*;
     use crate::search::Query;
 
     fn typed(text: &str) -> Filter {
         Query::parse_as_typed(text).unwrap_or_else(|error| panic!("{text}: {error:?}")).filter().clone()
-    }
-
-    #[test]
-    fn amounts_are_read_as_shown() {
-        for (text, wanted) in [
-            ("12.50", Some(("12", "50"))),
-            ("12,50", Some(("12", "50"))),
-            ("12.5", Some(("12", "5"))),
-            ("1.250", Some(("1", "250"))),
-            ("1,250", Some(("1250", ""))),
-            ("1,234.50", Some(("1234", "50"))),
-            ("1.234,50", Some(("1234", "50"))),
-            ("1,234,567.89", Some(("1234567", "89"))),
-            ("1250", None),
-            ("1,23,456", None),
-            ("12.", None),
-            (".50", None),
-            ("1.2.3", None),
-            ("12.5000", None),
-            ("x.50", None),
-        ] {
-            let found = split(text, false);
-            let found = found.as_ref().map(|(whole, fraction)| (whole.as_str(), fraction.as_str()));
-            assert_eq!(found, wanted, "{text}");
-        }
-        assert_eq!(split("1250", true), Some(("1250".to_owned(), String::new())));
     }
 
     #[test]
@@ -311,6 +264,11 @@ mod tests {
         };
         let status = |status: Status| Some(Filter::term(TermField::Status, status.as_str()));
         let kind = |kind: &str| Some(Filter::term(TermField::Kind, kind));
+        let brand = |brand: &str| Some(Filter::term(TermField::CardBrand, brand));
+        let flag = |flag: &str| Filter::term(TermField::Flag, flag);
+        let but = |this: Filter, not: &str| Some(Filter::All(vec![this, Filter::Not(Box::new(flag(not)))]));
+        let sent = but(Filter::term(TermField::Kind, "transfer"), "received");
+        let refunded = but(flag("refunded"), "partially_refunded");
         for (text, wanted) in [
             ("authorized", status(Status::RequiresCapture)),
             ("Authorised", status(Status::RequiresCapture)),
@@ -319,7 +277,15 @@ mod tests {
             ("\"needs 3-D Secure\"", status(Status::RequiresAction)),
             ("status:authorized", status(Status::RequiresCapture)),
             ("added money", kind("topup")),
-            ("Sent to a person", kind("transfer")),
+            ("sent or received", kind("transfer")),
+            ("Sent to a person", sent.clone()),
+            ("kind:\"sent to a person\"", sent),
+            ("status:processing", status(Status::Processing)),
+            ("processing", status(Status::Processing)),
+            ("refunded", refunded),
+            ("Diners Club", brand("diners")),
+            ("card.brand:\"Diners Club\"", brand("diners")),
+            ("Carnet", brand("unknown")),
             ("payouts", kind("payout")),
             ("kind:\"added money\"", kind("topup")),
             ("insufficient funds", Some(Filter::term(TermField::DeclineCode, "insufficient_funds"))),
@@ -352,15 +318,49 @@ mod tests {
             ("coffee \"iced te", "coffee \"iced te\""),
             ("description:\"iced te", "description:\"iced te\""),
             ("coffee 'iced te", "coffee \"iced te\""),
+            ("coffee status:succ", "coffee"),
+            ("coffee -status:\"needs 3", "coffee"),
+            ("coffee kind:add", "coffee"),
+            ("coffee currency:e", "coffee"),
+            ("coffee card.brand:Vi", "coffee"),
+            ("coffee card.last4:42", "coffee"),
+            ("coffee card.fingerprint:0f", "coffee"),
+            ("coffee id:pi_03", "coffee"),
+            ("coffee refund:r", "coffee"),
+            ("coffee description~ic", "coffee"),
+            ("coffee metadata['order']~'4", "coffee"),
+            ("coffee amount>12.", "coffee"),
+            ("coffee amount:€", "coffee"),
+            ("coffee created>2026-0", "coffee"),
+            ("coffee refunded:tr", "coffee"),
+            ("coffee NOT", "coffee"),
+            ("coffee tea OR", "coffee tea"),
+            ("coffee OR tea O", "coffee OR tea"),
+            ("status:failed or status:declined o", "status:failed OR status:declined"),
+            ("status:failed or", "status:failed"),
             ("status:", ""),
             ("-", ""),
             ("OR", ""),
             ("\"", ""),
         ] {
             assert_eq!(typed(text), Query::parse(same).unwrap().filter().clone(), "{text}");
+            let unfinished = Query::parse_as_typed(text).unwrap().unfinished().to_owned();
+            assert!(text.ends_with(&unfinished), "{text}: {unfinished}");
             assert!(Query::parse(text).is_err(), "{text} is an error for programs");
         }
-        for text in ["stauts:succeeded", "amount > 5", "status:done", "(a)", "a AND b OR c"] {
+        for text in [
+            "stauts:succeeded",
+            "amount > 5",
+            "status:done",
+            "status:\"succ\"",
+            "status:succ coffee",
+            "currency:xyz",
+            "created>2026-13",
+            "card.last4:42 coffee",
+            "(a)",
+            "a AND b OR c",
+            "a OR b c",
+        ] {
             assert!(Query::parse_as_typed(text).is_err(), "{text}");
         }
     }

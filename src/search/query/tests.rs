@@ -116,6 +116,11 @@ fn blank_text_is_everything() {
 fn spellings_of_the_same_query() {
     for (one, other) in [
         ("a b", "a AND b"),
+        ("status:failed and amount>5", "status:failed AND amount>5"),
+        ("status:failed or status:declined", "status:failed OR status:declined"),
+        ("status:failed Or 'iced tea'", "status:failed OR 'iced tea'"),
+        ("salt and pepper", "salt \"and\" pepper"),
+        ("sooner or later", "sooner \"or\" later"),
         ("status:succeeded", "STATUS:\"Succeeded\""),
         ("status:canceled", "status:cancelled"),
         ("last4:4242", "payment_method_details.card.last4:\"4242\""),
@@ -175,7 +180,7 @@ fn ids_are_found_as_free_words() {
     let id = crate::domain::ids::PaymentId::generate();
     let digits = id.with_prefix("");
     let expected = Filter::All(vec![Filter::term(TermField::Payment, digits.clone())]);
-    for prefix in ["pi_", "tu_", "tr_", "po_", ""] {
+    for prefix in ["pi_", "tu_", "tr_", "po_", "ch_", ""] {
         assert_eq!(filter(&id.with_prefix(prefix)), expected);
     }
     assert_eq!(filter(&format!("id:{digits}")), expected);
@@ -228,7 +233,7 @@ fn any_clause() -> impl Strategy<Value = String> {
     let term = prop_oneof![
         condition,
         text,
-        word.prop_filter("a word", |word| !["AND", "OR", "NOT"].contains(&word.as_str()))
+        word.prop_filter("a word", |word| !["and", "or", "not"].contains(&word.to_lowercase().as_str()))
     ];
     (any::<bool>(), term).prop_map(|(negated, term)| if negated { format!("-{term}") } else { term })
 }

@@ -44,6 +44,16 @@ pub(super) fn parse(text: &str) -> Option<Range<i64>> {
     Some(start..start.checked_add(length)?)
 }
 
+/// Whether more characters could make a time of `text`.
+pub(super) fn may_become(text: &str) -> bool {
+    let endings = ["0001-01-01T00:00:00Z", "0001-10-10T00:00:00Z", "0001-01-01T00:00:00+00:00"];
+    endings.iter().any(|ending| {
+        ending
+            .get(text.len()..)
+            .is_some_and(|rest| !rest.is_empty() && parse(&format!("{text}{rest}")).is_some())
+    })
+}
+
 fn micros(at: DateTime) -> Option<i64> {
     at.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp().as_microsecond())
 }
@@ -67,7 +77,26 @@ fn split_offset(time: &str) -> Option<(&str, i64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{may_become, parse};
+
+    #[test]
+    fn a_time_may_be_half_typed() {
+        for half in [
+            "2",
+            "2026-",
+            "2026-0",
+            "2026-1",
+            "2026-01-3",
+            "2026-01-31T",
+            "2026-01-31T1",
+            "2026-01-31T10:00+0",
+        ] {
+            assert!(may_become(half), "{half}");
+        }
+        for wrong in ["soon", "2026-13", "2026-02-30", "2026-1-1", "2026-01-31T25", "31.01.2026"] {
+            assert!(!may_become(wrong), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_time_is_the_stretch_it_names() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::attempt::Attempt;
 use super::details::{self, Attempts, Named};
-use super::objects::{Expand, Rendered, resource_name};
+use super::objects::{Expand, RETRIES_SPENT, Rendered, charge_id, resource_name};
 use crate::domain::command::Command;
 use crate::domain::decline::DeclineReason;
 use crate::domain::idempotency::RequestKey;
@@ -305,7 +305,6 @@ async fn render(
 fn declined(payment: &Payment, verb: Option<Verb>) -> Option<ApiError> {
     let state = payment.state();
     let from_wallet = payment.submission().kind.takes_from_wallet();
-    let broken = "The other side could not be reached or did not answer in time, and the retries are spent.";
     match (state.status, state.decline) {
         (Status::Declined, Some(DeclineReason::InsufficientFunds)) if from_wallet => Some(ApiError::invalid(
             "balance_insufficient",
@@ -324,17 +323,19 @@ fn declined(payment: &Payment, verb: Option<Verb>) -> Option<ApiError> {
                 true => (reason.wallet_code(), reason.wallet_message(to_bank)),
                 false => (reason.code(), reason.message()),
             };
-            let mut error = ApiError::new(StatusCode::PAYMENT_REQUIRED, ErrorType::CardError, code, message);
+            let blamed =
+                if reason.blames_card() { ErrorType::CardError } else { ErrorType::InvalidRequestError };
+            let mut error = ApiError::new(StatusCode::PAYMENT_REQUIRED, blamed, code, message);
             error.decline_code = (!from_wallet && reason.shows_decline_code()).then(|| reason.decline_code());
-            error.charge = matches!(payment.submission().kind, Kind::Charge)
-                .then(|| payment.id().with_prefix("ch_").into());
+            let is_charge = matches!(payment.submission().kind, Kind::Charge);
+            error.charge = charge_id(payment).filter(|_| is_charge).map(Into::into);
             Some(error)
         }
         (Status::Failed, _) => Some(ApiError::new(
             StatusCode::PAYMENT_REQUIRED,
             ErrorType::CardError,
             "processing_error",
-            broken,
+            RETRIES_SPENT,
         )),
         (_, _) => None,
     }

@@ -213,6 +213,25 @@ mod tests {
         }
     }
 
+    /// The same lists stand in `format.js`: another one there pays a hundred times what was typed.
+    #[test]
+    fn the_script_knows_the_same_currencies() {
+        use crate::domain::currency::Currency;
+        use crate::domain::money::Money;
+        let script = include_str!("../../../static/js/format.js");
+        for (name, decimals) in [("ZERO", 0), ("THREE", 3)] {
+            let codes: Vec<String> =
+                Currency::with_decimals(decimals).map(|currency| currency.code().to_owned()).collect();
+            let list = format!("const {name} = new Set(\"{}\".split(\" \"));", codes.join(" "));
+            assert!(script.contains(&list), "format.js has another list: {list}");
+        }
+        for currency in Currency::all() {
+            let symbol = Money::new(1, currency).symbol();
+            let entry = format!("{}: \"{symbol}\"", currency.code());
+            assert_eq!(script.contains(&entry), !symbol.is_empty(), "{entry}");
+        }
+    }
+
     #[test]
     fn times_are_written_in_utc() {
         let at = Timestamp::from_micros(1_767_225_600_123_456);

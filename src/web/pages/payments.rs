@@ -13,8 +13,8 @@ pub struct Chip {
     pub label: String,
     /// How many payments have it, if known.
     pub count: Option<Count>,
-    /// Where a click leads: the query with it, or without it if it is on.
-    pub href: String,
+    /// Where a click leads: the query with it, or without it if it is on. None where the query takes no further condition.
+    pub href: Option<String>,
     /// Whether the query has it.
     pub on: bool,
 }
@@ -49,8 +49,8 @@ pub struct Bar {
     pub height: u32,
     /// What it says on hover.
     pub title: String,
-    /// The query narrowed to it.
-    pub href: String,
+    /// The query narrowed to it; none where it takes no further condition.
+    pub href: Option<String>,
     /// Where its time begins and ends, in seconds since the epoch.
     pub seconds: (i64, i64),
 }
@@ -60,6 +60,8 @@ pub struct Bar {
 pub struct Histogram {
     /// Its bars.
     pub bars: Vec<Bar>,
+    /// The query that a stretch of time is added to; none where it takes no further condition.
+    pub query: Option<String>,
     /// Where it begins, in words.
     pub from: String,
     /// Where it ends, in words.
@@ -73,8 +75,8 @@ pub struct BarText {
     pub count: u64,
     /// What it says on hover.
     pub title: String,
-    /// The query narrowed to it.
-    pub href: String,
+    /// The query narrowed to it; none where it takes no further condition.
+    pub href: Option<String>,
     /// Where its time begins and ends, in seconds since the epoch.
     pub seconds: (i64, i64),
 }
@@ -131,7 +133,7 @@ pub fn bars(buckets: &[BarText]) -> Vec<Bar> {
 pub fn toggled(query: &str, term: &str) -> String {
     let mut terms: Vec<&str> = split_terms(query);
     let before = terms.len();
-    terms.retain(|have| *have != term);
+    terms.retain(|have| !is_same(have, term));
     if terms.len() == before {
         // One value per field: a second status would find nothing.
         if let Some((field, _)) = term.split_once(':') {
@@ -145,7 +147,13 @@ pub fn toggled(query: &str, term: &str) -> String {
 /// Whether `query` has exactly this term.
 #[must_use]
 pub fn has_term(query: &str, term: &str) -> bool {
-    split_terms(query).contains(&term)
+    split_terms(query).into_iter().any(|have| is_same(have, term))
+}
+
+/// Whether two terms ask for the same: one word may stand in quotes or not.
+fn is_same(have: &str, term: &str) -> bool {
+    let plain = |text: &str| text.replace('"', "").to_lowercase();
+    have == term || plain(have) == plain(term)
 }
 
 /// `query` without the comparisons of a field.
@@ -195,6 +203,8 @@ pub struct PaymentsPage {
     pub query: String,
     /// What is wrong with it.
     pub error: Option<QueryError>,
+    /// Its end, where that does not count yet because it is half typed.
+    pub unfinished: String,
     /// How far search is behind, in words, where that is worth saying.
     pub lag: Option<String>,
     /// Why search did not answer, if it did not.
@@ -240,6 +250,8 @@ mod tests {
         assert_eq!(toggled("", "status:\"declined\""), "status:\"declined\"");
         assert_eq!(toggled("coffee status:\"declined\"", "status:\"declined\""), "coffee");
         assert_eq!(toggled("status:\"declined\" coffee", "status:\"failed\""), "coffee status:\"failed\"");
+        assert_eq!(toggled("status:declined coffee", "status:\"declined\""), "coffee");
+        assert!(has_term("coffee Status:declined", "status:\"declined\""));
         assert_eq!(
             toggled("description:\"flat white\" x", "kind:\"charge\""),
             "description:\"flat white\" x kind:\"charge\""

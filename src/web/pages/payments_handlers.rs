@@ -37,7 +37,9 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
         }
     };
     let everything = query.is_everything();
-    page.groups.extend(search_view::time_chip(text, &query));
+    query.unfinished().clone_into(&mut page.unfinished);
+    let base = search_view::narrowable(&query);
+    page.groups.extend(base.as_deref().and_then(|base| search_view::time_chip(base, &query)));
     let cursor = Cursor::parse(fields.get("page")).filter(|_| !everything);
     let found = search(&state, who.account, query, cursor).await;
     let payments = match &found {
@@ -53,9 +55,10 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
     }
     if let Ok((found, _)) = &found {
         page.total = Some(search_view::total_words(found.total));
-        let facets = found.facets.iter().flat_map(|facets| search_view::chip_groups(text, facets));
+        let facets = found.facets.iter().flat_map(|facets| search_view::chip_groups(base.as_deref(), facets));
         page.groups.extend(facets);
-        page.histogram = found.histogram.as_ref().and_then(|all| search_view::histogram(text, all));
+        page.histogram =
+            found.histogram.as_ref().and_then(|all| search_view::histogram(base.as_deref(), all));
     }
     let names = handle::names_of(&state, &payments).await?;
     let now = Timestamp::now();
@@ -80,6 +83,7 @@ fn blank(layout: Layout, query: &str) -> PaymentsPage {
         layout,
         query: query.to_owned(),
         error: None,
+        unfinished: String::new(),
         lag: None,
         failure: None,
         groups: Vec::new(),

@@ -44,13 +44,13 @@ fn payments(query: &str, error: Option<QueryError>, rows: Vec<PaymentRow>) -> Pa
     let chip = |label: &str, on| Chip {
         label: label.to_owned(),
         count: Some(super::format::Count::of(12_800)),
-        href: super::payments::address(label),
+        href: Some(super::payments::address(label)),
         on,
     };
     let bucket = |n: u64| BarText {
         count: n * 7 % 23,
         title: format!("{n} payments"),
-        href: "/payments".to_owned(),
+        href: Some("/payments".to_owned()),
         seconds: (0, 10),
     };
     let buckets: Vec<_> = (0..40).map(bucket).collect();
@@ -60,6 +60,7 @@ fn payments(query: &str, error: Option<QueryError>, rows: Vec<PaymentRow>) -> Pa
         failure: None,
         query: query.to_owned(),
         error,
+        unfinished: String::new(),
         groups: vec![
             ChipGroup {
                 label: "Status",
@@ -69,6 +70,7 @@ fn payments(query: &str, error: Option<QueryError>, rows: Vec<PaymentRow>) -> Pa
         ],
         histogram: Some(Histogram {
             bars: bars(&buckets),
+            query: Some(query.to_owned()),
             from: "1 Jan 00:00:00".to_owned(),
             until: "1 Jan 01:00:00".to_owned(),
         }),

@@ -9,7 +9,6 @@ use askama::Template;
 use super::format;
 use super::status::StatusBadge;
 use crate::domain::ids::AccountId;
-use crate::domain::money::Money;
 use crate::domain::payment::Payment;
 use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
@@ -142,11 +141,4 @@ pub fn badges(payment: &Payment) -> Vec<&'static str> {
         (_, _) => Some("partly refunded"),
     };
     refund.into_iter().chain(payment.is_parked().then_some("parked")).collect()
-}
-
-/// What has been refunded, if anything.
-#[must_use]
-pub fn refunded(payment: &Payment) -> Option<Money> {
-    let currency = payment.submission().amount.currency;
-    Some(payment.refunded_minor()).filter(|minor| *minor > 0).map(|minor| Money::new(minor, currency))
 }

@@ -6,7 +6,7 @@ use super::status;
 use crate::domain::decline::DeclineReason;
 use crate::domain::status::Status;
 use crate::domain::time::Timestamp;
-use crate::search::query::{Filter, NumberField};
+use crate::search::query::{Filter, Junction, NumberField};
 use crate::search::{Bucket, Facets, HistogramSpec, Query, Total};
 
 /// Values of a facet that are shown.
@@ -16,18 +16,25 @@ const SPANS_MIN: [i64; 6] = [10, 60, 360, 1_440, 10_080, 43_200];
 /// Bars of a histogram; divides every span into whole seconds.
 const BARS: u32 = 60;
 
-/// The facets as chips that switch a term of the query on and off.
+/// The query that further conditions can be added to: what counts of it, whole. None where its clauses are joined with OR,
+/// which is not mixed with anything.
 #[must_use]
-pub fn chip_groups(query: &str, facets: &Facets) -> Vec<ChipGroup> {
+pub fn narrowable(query: &Query) -> Option<String> {
+    let syntax = query.syntax();
+    (syntax.junction == Junction::And || syntax.clauses.len() < 2).then(|| query.to_string())
+}
+
+/// The facets as chips that switch a term of the query on and off; of a query that takes no further term, only the counts.
+#[must_use]
+pub fn chip_groups(query: Option<&str>, facets: &Facets) -> Vec<ChipGroup> {
     let group = |label, field: &str, values: &[(String, u64)], words: fn(&str) -> String| {
         let chip = |(value, count): &(String, u64)| {
-            let term = format!("{field}:\"{value}\"");
-            let on = super::payments::has_term(query, &term);
+            let term = format!("{field}:\"{}\"", asked(field, value));
             Chip {
                 label: words(value),
                 count: Some(format::Count::of(*count)),
-                href: address(&toggled(query, &term)),
-                on,
+                href: query.map(|query| address(&toggled(query, &term))),
+                on: query.is_some_and(|query| super::payments::has_term(query, &term)),
             }
         };
         ChipGroup { label, chips: values.iter().take(CHIPS_MAX).map(chip).collect() }
@@ -41,6 +48,15 @@ pub fn chip_groups(query: &str, facets: &Facets) -> Vec<ChipGroup> {
         group("Declined because", "decline_code", &facets.decline_code, decline_words),
     ];
     groups.into_iter().filter(|group| !group.chips.is_empty()).collect()
+}
+
+/// The word that finds what has this value and nothing else.
+fn asked<'a>(field: &str, value: &'a str) -> &'a str {
+    match (field, Status::parse(value)) {
+        // The dialect's word covers what was declined and what failed, too.
+        ("status", Some(status @ Status::RequiresPaymentMethod)) => status::word(status),
+        (_, _) => value,
+    }
 }
 
 /// A decline code in the words that rows use.
@@ -98,7 +114,8 @@ pub fn time_chip(text: &str, query: &Query) -> Option<ChipGroup> {
         (None, Some(until)) => format!("until {}", words(until)),
         (Some(from), Some(until)) => format!("{} – {}", words(from), words(until)),
     };
-    let chip = Chip { label, count: None, href: address(&without_field(text, "created")), on: true };
+    let href = Some(address(&without_field(text, "created")));
+    let chip = Chip { label, count: None, href, on: true };
     Some(ChipGroup { label: "Time", chips: vec![chip] })
 }
 
@@ -143,7 +160,7 @@ pub fn histogram_spec(since: Timestamp, now: Timestamp) -> HistogramSpec {
 
 /// The histogram of an answer; each bar narrows the query to its time. None where there is nothing to draw.
 #[must_use]
-pub fn histogram(query: &str, buckets: &[Bucket]) -> Option<Histogram> {
+pub fn histogram(query: Option<&str>, buckets: &[Bucket]) -> Option<Histogram> {
     if buckets.iter().all(|bucket| bucket.count == 0) {
         return None;
     }
@@ -155,11 +172,11 @@ pub fn histogram(query: &str, buckets: &[Bucket]) -> Option<Histogram> {
             let title = format!("{count} from {}", format::absolute(from));
             let until_s = bucket.until_micros.div_euclid(1_000_000);
             let term = format!("created>={} created<{until_s}", from.seconds());
-            let narrowed = format!("{} {term}", super::payments::without_field(query, "created"));
+            let narrowed = |query| format!("{} {term}", without_field(query, "created"));
             BarText {
                 count: bucket.count,
                 title,
-                href: address(narrowed.trim()),
+                href: query.map(|query| address(narrowed(query).trim())),
                 seconds: (from.seconds(), until_s),
             }
         })
@@ -167,6 +184,7 @@ pub fn histogram(query: &str, buckets: &[Bucket]) -> Option<Histogram> {
     let (first, last) = (buckets.first()?, buckets.last()?);
     Some(Histogram {
         bars: bars(&described),
+        query: query.map(str::to_owned),
         from: format::minute(Timestamp::from_micros(first.from_micros)),
         until: format::minute(Timestamp::from_micros(last.until_micros)),
     })
@@ -183,36 +201,93 @@ pub fn total_words(total: Total) -> format::Count {
 mod tests {
     use super::*;
     use crate::search::Query;
+    use crate::search::query::TermField;
 
     #[test]
     fn everything_offered_is_a_query_that_is_understood() {
         let values =
             |values: &[&str]| values.iter().map(|value| ((*value).to_owned(), 2)).collect::<Vec<_>>();
         let facets = Facets {
-            status: values(&["succeeded", "requires_action"]),
+            status: values(&["succeeded", "requires_action", "requires_payment_method", "processing"]),
             kind: values(&["charge", "payout"]),
             currency: values(&["eur"]),
             card_brand: Vec::new(),
             decline_code: values(&["insufficient_funds"]),
         };
-        let query_of = |href: &str| {
+        let query_of = |href: Option<&str>| {
+            let href = href.unwrap_or_default();
             let query = href.strip_prefix("/payments?q=").unwrap_or_default();
             url::form_urlencoded::parse(format!("q={query}").as_bytes())
                 .next()
                 .map(|(_, q)| q.into_owned())
                 .unwrap()
         };
-        for chip in chip_groups("coffee", &facets).into_iter().flat_map(|group| group.chips) {
-            let query = query_of(&chip.href);
-            assert!(Query::parse(&query).is_ok(), "{query}");
+        for typed in [
+            "coffee",
+            "coffee status:",
+            "coffee status:succ",
+            "coffee \"iced te",
+            "'iced tea' AND status:failed",
+        ] {
+            let base = narrowable(&Query::parse_as_typed(typed).unwrap()).expect(typed);
+            for chip in chip_groups(Some(&base), &facets).into_iter().flat_map(|group| group.chips) {
+                let query = query_of(chip.href.as_deref());
+                let read = Query::parse_as_typed(&query).expect(&query);
+                assert_eq!(read.unfinished(), "", "{typed}: {query}");
+            }
         }
+        // Nothing can be added to these.
+        let either = Query::parse("status:declined OR status:failed").unwrap();
+        assert_eq!(narrowable(&either), None);
+        assert!(
+            chip_groups(None, &facets).iter().flat_map(|group| &group.chips).all(|chip| chip.href.is_none())
+        );
         let bucket =
             Bucket { from_micros: 1_767_225_600_000_000, until_micros: 1_767_225_610_000_000, count: 1 };
-        let bars = histogram("coffee created>5", &[bucket]).unwrap().bars;
-        let query = query_of(&bars[0].href);
+        assert_eq!(histogram(None, std::slice::from_ref(&bucket)).unwrap().bars[0].href, None);
+        let bars = histogram(Some("coffee created>5"), &[bucket]).unwrap().bars;
+        let query = query_of(bars[0].href.as_deref());
         assert_eq!(query, "coffee created>=1767225600 created<1767225610");
         assert!(Query::parse(&query).is_ok());
         assert_eq!(bars[0].title, "1 payment from 2026-01-01 00:00:00.000 UTC");
+    }
+
+    #[test]
+    fn the_words_for_kinds_are_understood() {
+        use crate::domain::ids::AccountId;
+        use crate::domain::submission::{BankAccount, Kind};
+        let payee = AccountId::from_bytes([1; 16]);
+        for kind in
+            [Kind::Charge, Kind::TopUp, Kind::Transfer { payee }, Kind::Payout { bank: BankAccount::Valid }]
+        {
+            let one = Filter::All(vec![Filter::term(TermField::Kind, kind.as_str())]);
+            let typed = |words: &str| {
+                let query = format!("kind:\"{words}\"");
+                Query::parse_as_typed(&query).expect(&query).filter().clone()
+            };
+            assert_eq!(typed(&kind_words(kind.as_str())), one);
+            // What was sent to a person is not what was received.
+            let label = super::super::payment::kind_label(&kind);
+            assert_eq!(typed(label) == one, !matches!(kind, Kind::Transfer { .. }), "{label}");
+        }
+    }
+
+    /// A chip says how many there are, and leads to as many.
+    #[test]
+    fn a_chip_asks_for_what_it_counts() {
+        for status in Status::ALL {
+            let facets = Facets { status: vec![(status.as_str().to_owned(), 1)], ..Facets::default() };
+            let groups = chip_groups(Some(""), &facets);
+            let href = groups[0].chips[0].href.as_deref().unwrap();
+            let query: String = url::form_urlencoded::parse(href.split_once('?').unwrap().1.as_bytes())
+                .next()
+                .unwrap()
+                .1
+                .into();
+            let read = Query::parse_as_typed(&query).expect(&query);
+            let one = Filter::All(vec![Filter::term(TermField::Status, status.as_str())]);
+            assert_eq!(read.filter(), &one, "{query}");
+        }
     }
 
     #[test]
@@ -236,7 +311,7 @@ mod tests {
         let query = Query::parse("coffee created>=100 created<130").unwrap();
         let group = time_chip("coffee created>=100 created<130", &query).unwrap();
         assert_eq!(group.chips[0].label, "1 Jan 00:01:40 – 1 Jan 00:02:10");
-        assert_eq!(group.chips[0].href, "/payments?q=coffee");
+        assert_eq!(group.chips[0].href.as_deref(), Some("/payments?q=coffee"));
         assert_eq!(time_chip("coffee", &Query::parse("coffee").unwrap()), None);
     }
 

@@ -95,12 +95,21 @@ pub struct Charge {
     status: &'static str,
 }
 
+/// The id of the charge that the last attempt came to. None before a worker took it up, and none where it ended at 3-D Secure.
+#[must_use]
+pub fn charge_id(payment: &Payment) -> Option<String> {
+    let began = payment.state().started_at.filter(|_| !payment.ended_at_authentication());
+    began.map(|_| payment.id().with_prefix("ch_"))
+}
+
 impl Charge {
     /// The charge of this payment.
     #[must_use]
     pub fn of(payment: &Payment, billing: Option<&BillingDetails>) -> Self {
         let (submission, state) = (payment.submission(), payment.state());
         let held = matches!(state.status, Status::Succeeded | Status::RequiresCapture);
+        // What a capture was declined for is no failure of what is held.
+        let failure = state.decline.filter(|_| !held);
         let refunded_minor = payment.refunded_minor();
         Self {
             id: payment.id().with_prefix("ch_"),
@@ -114,8 +123,8 @@ impl Charge {
             currency: submission.amount.currency.lower(),
             description: submission.description.clone(),
             disputed: false,
-            failure_code: state.decline.map(|reason| reason.code()),
-            failure_message: state.decline.map(|reason| reason.message()),
+            failure_code: failure.map(DeclineReason::code),
+            failure_message: failure.map(DeclineReason::message),
             livemode: false,
             metadata: Metadata(submission.metadata.clone()),
             outcome: ChargeOutcome::of(payment),

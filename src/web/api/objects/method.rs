@@ -67,7 +67,11 @@ impl CardObject {
             brand,
             checks: known.map(|known| ChecksObject::of(card, known)),
             country: known.map(|known| known.country),
-            display_brand: co_brand.unwrap_or(brand),
+            display_brand: match co_brand {
+                Some("eftpos_au") => "eftpos_australia",
+                Some(other) => other,
+                None => card.brand().displayed(),
+            },
             exp_month: card.exp_month,
             exp_year: card.exp_year,
             fingerprint: format!("{:016x}", card.fingerprint),

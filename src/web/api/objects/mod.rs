@@ -14,9 +14,14 @@ use super::details::AttemptDetail;
 use crate::domain::event::Recorded;
 use crate::domain::payment::Payment;
 use crate::domain::submission::Kind;
+pub use charge::charge_id;
 pub use payment_intent::{Expand, PaymentIntent, client_secret};
 pub use refund::RefundObject;
 pub use wallet::{Payout, TopUp, Transfer};
+
+/// What is said of a payment that failed technically.
+pub const RETRIES_SPENT: &str =
+    "The other side could not be reached or did not answer in time, and the retries are spent.";
 
 /// What rendering needs to know of the installation.
 #[derive(Debug, Clone, Copy)]

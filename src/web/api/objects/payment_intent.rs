@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::charge::Charge;
+use super::charge::{Charge, charge_id};
 use super::method::PaymentMethod;
-use super::{Expandable, Extension, Metadata, Presenter};
+use super::{Expandable, Extension, Metadata, Presenter, RETRIES_SPENT};
 use crate::domain::ids::base62_encode;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
@@ -41,7 +41,8 @@ struct LastPaymentError {
     #[serde(skip_serializing_if = "Option::is_none")]
     decline_code: Option<&'static str>,
     message: &'static str,
-    charge: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    charge: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payment_method: Option<PaymentMethod>,
 }
@@ -109,11 +110,8 @@ impl PaymentIntent {
             customer: None,
             description: submission.description.clone(),
             last_payment_error: last_payment_error(payment, billing),
-            latest_charge: state.started_at.map(|_| {
-                Expandable::new(expand.latest_charge, payment.id().with_prefix("ch_"), || {
-                    Charge::of(payment, billing)
-                })
-            }),
+            latest_charge: charge_id(payment)
+                .map(|id| Expandable::new(expand.latest_charge, id, || Charge::of(payment, billing))),
             livemode: false,
             metadata: Metadata(submission.metadata.clone()),
             next_action: (state.status == Status::RequiresAction).then(|| NextAction {
@@ -144,14 +142,10 @@ impl PaymentIntent {
 fn last_payment_error(payment: &Payment, billing: Option<&BillingDetails>) -> Option<LastPaymentError> {
     let state = payment.state();
     let method = state.card.map(|card| PaymentMethod::of(payment, &card, billing));
-    let charge = payment.id().with_prefix("ch_");
+    let charge = charge_id(payment);
     match (state.decline, state.status) {
         (Some(reason), _) => Some(LastPaymentError {
-            error_type: if reason.code() == "payment_intent_authentication_failure" {
-                "invalid_request_error"
-            } else {
-                "card_error"
-            },
+            error_type: if reason.blames_card() { "card_error" } else { "invalid_request_error" },
             code: reason.code(),
             decline_code: reason.shows_decline_code().then(|| reason.decline_code()),
             message: reason.message(),
@@ -159,10 +153,10 @@ fn last_payment_error(payment: &Payment, billing: Option<&BillingDetails>) -> Op
             payment_method: method,
         }),
         (None, Status::Failed) => Some(LastPaymentError {
-            error_type: "api_error",
+            error_type: "card_error",
             code: "processing_error",
             decline_code: None,
-            message: "The acquirer could not be reached or did not answer in time, and the retries are spent.",
+            message: RETRIES_SPENT,
             charge,
             payment_method: method,
         }),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Extension, Metadata};
+use super::{Extension, Metadata, RETRIES_SPENT};
 use crate::domain::ids::AccountId;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
@@ -56,10 +56,7 @@ fn failure(payment: &Payment) -> (Option<&'static str>, Option<&'static str>) {
             (Some(reason.wallet_code()), Some(reason.wallet_message(to_bank)))
         }
         (Some(reason), _) => (Some(reason.code()), Some(reason.message())),
-        (None, Status::Failed) => (
-            Some("processing_error"),
-            Some("The other side could not be reached, and the retries are spent."),
-        ),
+        (None, Status::Failed) => (Some("processing_error"), Some(RETRIES_SPENT)),
         (None, _) => (None, None),
     }
 }

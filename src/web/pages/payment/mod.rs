@@ -192,7 +192,8 @@ fn facts(payment: &Payment, own: bool) -> Vec<Fact> {
 /// A decline's code as the API has it, and as a card network would, where one was asked.
 fn decline_fact(payment: &Payment, reason: DeclineReason) -> Fact {
     let from_wallet = payment.submission().kind.takes_from_wallet();
-    let (label, value) = match reason.network_code() {
+    let network = reason.network_code().filter(|_| !payment.ended_at_authentication());
+    let (label, value) = match network {
         _ if from_wallet => ("Failure code", reason.wallet_code().to_owned()),
         Some(network) => ("Decline code", format!("{} (network {network})", reason.decline_code())),
         None => ("Decline code", reason.decline_code().to_owned()),

@@ -1,10 +1,11 @@
 //! The plain sentence that a payment's page opens with. Pure.
 
 use super::super::format;
-use super::super::row::{Names, from_label, refunded, to_label};
+use super::super::row::{Names, from_label, to_label};
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::CancelReason;
-use crate::domain::payment::{Payment, Phase};
+use crate::domain::money::Money;
+use crate::domain::payment::{OperationKind, Payment, Phase, RefundStatus};
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
@@ -72,7 +73,11 @@ fn settled(payment: &Payment, names: &Names) -> String {
         Status::Declined => declined(payment),
         Status::Failed => {
             let cause = state.technical.map_or("it broke technically", |cause| cause.words());
-            format!("It failed: {cause}, and the retries are spent. Nothing was charged; it can be replayed.")
+            let money = match payment.submission().kind.takes_from_wallet() {
+                true => "The money is back in the wallet",
+                false => "Nothing was charged",
+            };
+            format!("It failed: {cause}, and the retries are spent. {money}; it can be replayed.")
         }
         Status::Canceled => canceled(state.canceled),
     }
@@ -97,14 +102,38 @@ fn authorised(payment: &Payment) -> String {
 
 fn succeeded(payment: &Payment, way: &str) -> String {
     let (state, amount) = (payment.state(), payment.submission().amount);
-    let received = crate::domain::money::Money::new(state.received_minor, amount.currency);
+    let received = Money::new(state.received_minor, amount.currency);
     let part = if received == amount { String::new() } else { format!(" of the {amount} authorised") };
-    let back = match (refunded(payment), payment.refundable_minor()) {
-        (None, _) => String::new(),
-        (Some(_), 0) => " All of it has been refunded.".to_owned(),
-        (Some(refunded), _) => format!(" {refunded} of it has been refunded."),
-    };
+    let back = sent_back(payment);
     format!("{received}{part} went {way}.{back}")
+}
+
+/// What has gone back, and what is only on its way back or waits for someone.
+fn sent_back(payment: &Payment) -> String {
+    let state = payment.state();
+    let sum = |wanted| {
+        let fits = state.refunds.iter().filter(|refund| refund.status == wanted);
+        fits.map(|refund| refund.amount_minor).fold(0_i64, i64::saturating_add)
+    };
+    let parked = state.refund_operations.iter().map(|operation| match (operation.phase, operation.kind) {
+        (Phase::Parked { .. }, OperationKind::Refund { amount_minor, .. }) => amount_minor,
+        (_, _) => 0,
+    });
+    let parked = parked.fold(0_i64, i64::saturating_add);
+    let part = |minor: i64| match minor == state.received_minor {
+        true => "All of it".to_owned(),
+        false => format!("{} of it", Money::new(minor, payment.submission().amount.currency)),
+    };
+    [
+        (sum(RefundStatus::Succeeded), "has been refunded"),
+        (sum(RefundStatus::Pending) - parked, "is on its way back"),
+        (parked, "is parked on its way back"),
+    ]
+    .into_iter()
+    .filter(|(minor, _)| *minor > 0)
+    .map(|(minor, what)| format!(" {} {what}.", part(minor)))
+    .collect::<Vec<_>>()
+    .concat()
 }
 
 fn declined(payment: &Payment) -> String {
@@ -124,6 +153,9 @@ fn declined(payment: &Payment) -> String {
         // These are not what the bank said.
         (Kind::Charge | Kind::TopUp, _, DeclineReason::AuthenticationFailure) => {
             "3-D Secure failed: the cardholder did not prove who they are.".to_owned()
+        }
+        (Kind::Charge | Kind::TopUp, _, _) if payment.broke_at_lookup() => {
+            "3-D Secure broke: the lookup of the card failed.".to_owned()
         }
         (Kind::Charge | Kind::TopUp, _, DeclineReason::Fraudulent) => {
             "It was blocked as fraudulent.".to_owned()

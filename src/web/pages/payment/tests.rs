@@ -90,3 +90,49 @@ fn a_payee_sees_the_payment_but_no_actions() {
     assert_eq!(view.ledger.expect("moved").lines.len(), 2);
     assert_eq!((view.from.as_str(), view.to.as_str()), ("Corner Coffee", "Ada"));
 }
+
+#[test]
+fn a_sentence_says_no_more_than_what_happened() {
+    use crate::domain::decline::DeclineReason;
+    use crate::domain::event::{Event, TechnicalError};
+    let started = (512_300, Event::Started { at: samples::at_us(1_400) });
+    let said = |kind: Kind, number: &str, events: &[(i64, Event)]| {
+        let events: Vec<(i64, Event)> = std::iter::once(started).chain(events.iter().copied()).collect();
+        let view = view(&samples::payment(1, kind, samples::eur(1_250), number, &events));
+        let last = view.timeline.last().map(|item| item.text.clone()).unwrap_or_default();
+        (view.sentence.to_string(), last)
+    };
+    let (visa, ok) = ("4242424242424242", (600_000, Event::Succeeded {}));
+    let [one, two] = [8, 9].map(|n| RefundId::from_bytes([n; 16]));
+    let refund = |us, refund, amount_minor| (us, Event::RefundQueued { refund, amount_minor });
+    let on_its_way = [ok, refund(700_000, one, 1_250)];
+    let (text, _) = said(Kind::Charge, visa, &on_its_way);
+    assert!(text.ends_with(" All of it is on its way back."), "{text}");
+    let both = [
+        ok,
+        refund(700_000, one, 500),
+        (800_000, Event::RefundSucceeded { refund: one }),
+        refund(900_000, two, 250),
+    ];
+    let (text, _) = said(Kind::Charge, visa, &both);
+    assert!(
+        text.ends_with(" €5.00 EUR of it has been refunded. €2.50 EUR of it is on its way back."),
+        "{text}"
+    );
+    let parked = (950_000, Event::OperationParked { operation: 3, cause: TechnicalError::Timeout });
+    let (text, _) = said(Kind::Charge, visa, &[&both[..], &[parked]].concat());
+    assert!(text.ends_with(" €2.50 EUR of it is parked on its way back."), "{text}");
+    // Nobody asked the bank.
+    let declined = |reason| (700_000, Event::Declined { reason });
+    let broke = said(Kind::Charge, "4000008400001280", &[declined(DeclineReason::ProcessingError)]);
+    let failed = [(600_000, Event::ActionRequired {}), declined(DeclineReason::AuthenticationFailure)];
+    for (text, last) in [broke, said(Kind::Charge, "4000002760003184", &failed)] {
+        assert!(text.starts_with("3-D Secure") && last.starts_with("3-D Secure"), "{text} {last}");
+    }
+    let by_the_bank = said(Kind::Charge, "4000000000000119", &[declined(DeclineReason::ProcessingError)]);
+    assert_eq!(by_the_bank.0, "The bank declined: processing error.");
+    // What failed technically gives back what it had taken.
+    let payout = Kind::Payout { bank: crate::domain::submission::BankAccount::Valid };
+    let (text, _) = said(payout, visa, &[(700_000, Event::Failed { cause: TechnicalError::Timeout })]);
+    assert!(text.contains("The money is back in the wallet"), "{text}");
+}

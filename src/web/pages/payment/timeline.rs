@@ -78,6 +78,9 @@ fn text(payment: &Payment, event: &Event) -> String {
             // Nobody declined it.
             reason.words().to_owned()
         }
+        Event::Declined { reason: DeclineReason::ProcessingError } if payment.broke_at_lookup() => {
+            "3-D Secure lookup failed".to_owned()
+        }
         Event::Declined { reason } => match payment.submission().kind {
             Kind::Payout { .. } if payment.state().started_at.is_some() => {
                 format!("Returned by the bank: {}", reason.words())
