@@ -104,6 +104,28 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     assert.equal(Number(to) - Number(from), 30, "three bars of ten seconds");
   });
 
+  test("a query is no error while it is typed, and can be narrowed all the while", { timeout: 240_000 }, async () => {
+    const { page } = coffee;
+    await open("/payments");
+    const input = page.locator("#q");
+    for (const half of ["status:succ", "created>2026-0", "-status:dec", "kind:charge or"]) {
+      await input.fill(half);
+      await page.locator(".query-unfinished code", { hasText: half.split(" ").at(-1) }).waitFor();
+      assert.equal(await page.locator(".query-error").count(), 0, half);
+    }
+    await input.fill("status:succ");
+    await page.locator(".query-unfinished code", { hasText: "status:succ" }).waitFor();
+    await page.locator("[data-histogram] a[tabindex='0']").focus();
+    await page.keyboard.press("Enter");
+    await eventually("narrowed", async () => /^created>=\d+ created<\d+$/.test(await input.inputValue()));
+    await page.locator(".chip-group", { hasText: "Time" }).waitFor();
+    // Nothing can be added to one of several: there are counts, and no links.
+    await input.fill("kind:charge or kind:payout");
+    await page.locator(".chip.plain").first().waitFor();
+    assert.equal(await page.locator("a.chip").count() + (await page.locator(".histogram a").count()), 0);
+    assert.ok((await rows(page).count()) > 0);
+  });
+
   test("a new payment, and its wallet", { timeout: 240_000 }, async () => {
     const { page } = coffee;
     await open("/pay");
