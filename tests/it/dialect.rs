@@ -135,7 +135,6 @@ async fn search_understands_the_dialects_spellings(server: Arc<Server>) {
         "€ 12.50",
         "12.50€",
         "+€12.50",
-        "€12.",
         "status:succ",
         "created>20",
         "created>2026-0",
@@ -153,9 +152,17 @@ async fn search_understands_the_dialects_spellings(server: Arc<Server>) {
         let (status, page) = server.page(&format!("/payments?q={}", encoded(query)), &cookie).await;
         assert!(status == 200 && page.contains(id), "{query}: {status}");
     }
-    for query in
-        ["12.51", "declined", "payouts", "$12.50", "12.50 $", "sent to a person", "refunded", "Diners Club"]
-    {
+    for query in [
+        "12.51",
+        "declined",
+        "payouts",
+        "$12.50",
+        "12.50 $",
+        "€12.",
+        "sent to a person",
+        "refunded",
+        "Diners Club",
+    ] {
         let (status, page) = server.page(&format!("/payments?q={}", encoded(query)), &cookie).await;
         assert!(status == 200 && !page.contains(id), "{query}: {status}");
     }
