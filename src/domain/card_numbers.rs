@@ -9,17 +9,26 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::card::luhn;
-use super::digits::digit;
+use super::digits::{self, digit};
 use super::test_cards::TestCard;
+use super::{iban, ids};
 
 /// What stands for a number that was taken out.
 pub const MASK: &str = "***";
 /// The lengths that card numbers have here.
 pub const LENGTHS: std::ops::RangeInclusive<usize> = 13..=19;
+/// What is shown instead of many digits.
+pub const HIDDEN: &str = "(digits)";
+/// So many digits are not repeated.
+const HIDDEN_MIN: usize = 12;
+/// What a number may take up with all that stands between its digits.
+const SHOWN_MARGIN: usize = 4 * *LENGTHS.end();
 /// So many other characters between two groups still make one number of them.
 const SEPARATORS_MAX: usize = 3;
 /// A word of at least so many hexadecimal digits is a checksum or a key.
 const HEX_MIN: usize = 32;
+/// The most digits of a telephone number in international form (E.164).
+const PHONE_MAX: usize = 15;
 /// The groups of a UUID.
 const UUID_GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
 
@@ -63,7 +72,35 @@ pub fn holds_card_number(text: &str) -> bool {
 /// The text with [`MASK`] in place of every card number.
 #[must_use]
 pub fn masked(text: &str) -> Cow<'_, str> {
-    let spans = spans(text);
+    without(text, spans(text))
+}
+
+/// What was sent, as it may be repeated in an error, on a page or in a log: so many characters at most, none that acts on a
+/// terminal, and [`HIDDEN`] instead of what has as many digits as a card number. Whether they are one does not matter: a slip of
+/// the finger gives most of the number away. Ids of ours may have as many.
+#[must_use]
+pub fn shown(text: &str, chars_max: usize) -> String {
+    // What begins within the bound may end behind it.
+    let start: String = text.chars().filter(|c| !c.is_control()).take(chars_max + SHOWN_MARGIN).collect();
+    if digits::count(&start) >= HIDDEN_MIN {
+        let words = start.split(|c: char| !c.is_alphanumeric() && c != '_');
+        if words.filter(|word| !is_id(word)).map(digits::count).sum::<usize>() >= HIDDEN_MIN {
+            return HIDDEN.to_owned();
+        }
+    }
+    masked(&start).chars().take(chars_max).collect()
+}
+
+/// Whether a word has the form of our ids: letters, an underscore, and digits of base 62.
+fn is_id(word: &str) -> bool {
+    word.split_once('_').is_some_and(|(prefix, bits)| {
+        prefix.chars().all(|c| c.is_ascii_lowercase())
+            && bits.len() == ids::TEXT_LEN
+            && bits.chars().all(|c| c.is_ascii_alphanumeric())
+    })
+}
+
+fn without(text: &str, spans: Vec<Range<usize>>) -> Cow<'_, str> {
     if spans.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -109,7 +146,7 @@ struct Group {
     /// Their places among all digits of the text.
     digits: Range<usize>,
     follows: Follows,
-    /// Whether they are part of an identifier such as a UUID.
+    /// Whether they are part of something with a form of its own: a UUID, a bank account, a telephone number.
     of_id: bool,
 }
 
@@ -173,8 +210,9 @@ fn groups(text: &str) -> (String, Vec<Group>) {
     let (mut digits, mut groups) = (String::new(), Vec::<Group>::new());
     let (mut apart, mut follows, mut word, mut id_end) = (0, Follows::Not, false, 0);
     for (at, c) in text.char_indices() {
-        if !word && at >= id_end && c.is_ascii_hexdigit() {
-            id_end = at + id_length(text.as_bytes().get(at..).unwrap_or_default());
+        if !word && at >= id_end && c.is_ascii_alphanumeric() {
+            let rest = text.as_bytes().get(at..).unwrap_or_default();
+            id_end = at + id_length(rest).max(iban::length(rest));
         }
         word = c.is_alphanumeric();
         let Some(value) = digit(c) else {
@@ -200,7 +238,19 @@ fn groups(text: &str) -> (String, Vec<Group>) {
         }
         (apart, follows) = (0, Follows::Closely);
     }
+    mark_phones(text, &mut groups);
     (digits, groups)
+}
+
+/// Marks what a plus stands before and is short enough for a telephone number.
+fn mark_phones(text: &str, groups: &mut [Group]) {
+    for run in groups.chunk_by_mut(|_, next| next.follows == Follows::Closely) {
+        let start = run.first().map_or(0, |group| group.text.start);
+        let plus = text.get(..start).is_some_and(|before| before.ends_with('+'));
+        if plus && run.iter().map(|group| group.digits.len()).sum::<usize>() <= PHONE_MAX {
+            run.iter_mut().for_each(|group| group.of_id = true);
+        }
+    }
 }
 
 /// Spaces and dashes of any kind, and what shows nothing.

@@ -7,8 +7,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::time::Timestamp;
+
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const TEXT_LEN: usize = 22;
+pub(super) const TEXT_LEN: usize = 22;
 
 /// Ten digits fit a `u64`, whose division is one instruction; that of a `u128` is a call.
 const CHUNK_LEN: usize = 10;
@@ -89,6 +91,13 @@ macro_rules! id {
             #[must_use]
             pub fn generate() -> Self {
                 Self(uuid::Uuid::now_v7())
+            }
+
+            /// When it was made, to the millisecond: its first 48 bits.
+            #[must_use]
+            pub fn made_at(&self) -> Timestamp {
+                let millis = self.0.as_u128() >> 80;
+                Timestamp::from_micros(i64::try_from(millis).unwrap_or(0).saturating_mul(1_000))
             }
 
             /// The raw bits, big-endian: byte order is time order.

@@ -14,6 +14,7 @@ pub mod decide;
 pub mod decline;
 pub mod digits;
 pub mod event;
+mod iban;
 pub mod idempotency;
 pub mod ids;
 pub mod ledger;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::domain::card_numbers::{holds_card_number, is_card_number, masked};
+use crate::domain::card_numbers::{HIDDEN, holds_card_number, is_card_number, masked, shown};
 use crate::domain::test_cards::TestCard;
 
 /// Numbers of every network that are on nobody's list, and lists' own.
@@ -26,6 +26,10 @@ fn written(number: &str, group: usize, separator: &str, zero: char) -> String {
     let digit = |c: char| char::from_u32(u32::from(zero) + c.to_digit(10).unwrap()).unwrap();
     let digits: Vec<char> = number.chars().map(digit).collect();
     digits.chunks(group).map(|part| part.iter().collect::<String>()).collect::<Vec<_>>().join(separator)
+}
+
+fn written_in_fours(text: &str) -> String {
+    text.as_bytes().chunks(4).map(|part| String::from_utf8_lossy(part)).collect::<Vec<_>>().join(" ")
 }
 
 /// Digits with the right check digit behind a network's prefix.
@@ -102,6 +106,7 @@ fn what_people_count_and_name_things_with_is_no_card() {
         "20261129115231",
         "2026-11-29T11:52:31.123456Z",
         "+49 30 901820, 0170 1234567",
+        "+49 1511 2345675, +4915112345675",
         "DE89 3704 0044 0532 0130 00",
         "GB29 NWBK 6016 1331 9268 19",
         "000123456789",
@@ -122,6 +127,32 @@ fn what_people_count_and_name_things_with_is_no_card() {
         assert!(!holds_card_number(text), "{text}");
         assert_eq!(masked(text), text);
     }
+}
+
+#[test]
+fn what_is_repeated_is_bounded_and_holds_no_number_nor_a_slip_of_one() {
+    for (text, expected) in [
+        ("", ""),
+        ("pi_nope", "pi_nope"),
+        ("order 1001", "order 1001"),
+        ("4242424242424242", HIDDEN),
+        ("4242424242424241", HIDDEN),
+        ("pi_4242 4242 4242 4241!", HIDDEN),
+        ("42a42b42c42d42e42f", HIDDEN),
+        ("a\u{1b}[31mb\u{0}", "a[31mb"),
+        ("424242424242", HIDDEN),
+        ("42424242424", "42424242424"),
+        ("%34242-4242/4242,4242", HIDDEN),
+        ("４２４２４２４２４２４２４２４１", HIDDEN),
+        ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaa4242424242424242", HIDDEN),
+        ("pi_0000000000000000000001", "pi_0000000000000000000001"),
+        ("/pi_0000000000000000000001/x", "/pi_0000000000000000000001/x"),
+        ("pi_4242424242424242000000", "pi_***"),
+        ("ääääääääääääääääääääääääääääääääääää", "ääääääääääääääääääääääääääääää"),
+    ] {
+        assert_eq!(shown(text, 30), expected, "{text}");
+    }
+    assert_eq!(shown(&"x".repeat(1 << 20), 64), "x".repeat(64));
 }
 
 proptest! {
@@ -165,6 +196,31 @@ proptest! {
             format!("{number},{seconds},{number}"),
         ] {
             prop_assert!(!holds_card_number(&text), "{text}");
+        }
+    }
+
+    #[test]
+    fn phones_and_bank_accounts_are_never_one(
+        phone in "[1-9][0-9]{6,14}",
+        group in 2_usize..6,
+        bank in "[0-9]{18}",
+        account in prop::sample::select(vec![("DE", 18), ("NO", 11), ("BE", 12), ("FI", 14), ("ES", 20)]),
+    ) {
+        let published = |text: &str| {
+            let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+            TestCard::all().any(|card| !card.number.is_empty() && digits.contains(card.number))
+        };
+        for text in [format!("+{phone}"), format!("call +{}, soon", written(&phone, group, " ", '0'))] {
+            prop_assert!(!holds_card_number(&text) || published(&text), "{text}");
+        }
+        let (country, length) = account;
+        let body: String = bank.chars().cycle().take(length).collect();
+        // The check digits are what is missing to 98.
+        let letters = country.bytes().map(|letter| (letter - b'A' + 10).to_string()).collect::<String>();
+        let left = format!("{body}{letters}00").bytes().fold(0_u32, |left, byte| (left * 10 + u32::from(byte - b'0')) % 97);
+        let iban = format!("{country}{:02}{body}", 98 - left);
+        for text in [iban.clone(), format!("to {iban}."), written_in_fours(&iban), format!("{} 7", written_in_fours(&iban))] {
+            prop_assert!(!holds_card_number(&text) || published(&text), "{text}");
         }
     }
 

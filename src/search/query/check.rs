@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::domain::card::Brand;
+use crate::domain::card_numbers;
 use crate::domain::currency::Currency;
 use crate::domain::ids::{AccountId, PaymentId, RefundId, base62_decode};
 use crate::domain::status::Status;
@@ -16,6 +17,8 @@ use super::{
     QueryError, Reading, SUBSTRING_MAX_CHARS, SUBSTRING_MIN_CHARS, VALUE_MAX_CHARS, half_typed, shown, times,
 };
 
+/// So many characters of a user's text stand in a message.
+const SHOWN_CHARS_MAX: usize = 40;
 /// The four kinds, as they are indexed.
 const KINDS: [&str; 4] = ["charge", "topup", "transfer", "payout"];
 
@@ -317,8 +320,8 @@ fn wrong<T: Into<String>>(value: &Value, what: &str, expected: impl IntoIterator
 
 /// Enough of a user's text to recognise it in a message.
 fn shorten(text: &str) -> String {
-    let mut short: String = text.chars().take(40).collect();
-    if short.len() < text.len() {
+    let mut short = card_numbers::shown(text, SHOWN_CHARS_MAX);
+    if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
         short.push('…');
     }
     if short.is_empty() { "An empty text".to_owned() } else { short }
