@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
+use icu_properties::CodePointMapData;
+use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
+use precis_profiles::precis_core::{DerivedPropertyValue, FreeformClass, StringClass as _};
 use tokio::sync::Semaphore;
 
 use super::error::AccountError;
@@ -31,9 +34,11 @@ pub enum PasswordError {
     /// Too short or too long.
     #[error("A password needs 12 to 128 characters.")]
     Length,
-    /// Something that cannot be typed everywhere.
-    #[error("A password cannot hold control characters.")]
-    Control,
+    /// Something that no password may hold by RFC 8265: control characters, what shows nothing, what Unicode has not assigned.
+    #[error(
+        "This holds a character that cannot be typed everywhere. Letters, digits, punctuation, symbols and spaces can be."
+    )]
+    Characters,
     /// One of those that everybody tries first.
     #[error("This password is too common. Choose one that nobody would guess.")]
     Common,
@@ -52,8 +57,8 @@ impl NewPassword {
         if !(LENGTH_MIN..=LENGTH_MAX).contains(&text.chars().count()) {
             return Err(PasswordError::Length);
         }
-        if text.chars().any(char::is_control) {
-            return Err(PasswordError::Control);
+        if !is_typed(&text) {
+            return Err(PasswordError::Characters);
         }
         let lower = fold(&text);
         let first = lower.chars().next();
@@ -73,6 +78,28 @@ fn prepared(text: &str) -> String {
         text.chars().take(4 * (LENGTH_MAX + 1)).map(|c| if is_space(c) { ' ' } else { c }).collect();
     composed(&start).into_owned()
 }
+
+/// Whether a text holds only what may stand in a password (RFC 8264, 4.3, FreeformClass). The library knows what Unicode 6.3 had
+/// assigned, as the registry of the RFC does, which has stood still since 2013. What came later is taken by its category.
+fn is_typed(text: &str) -> bool {
+    let class = FreeformClass::default();
+    let newer = |c: char| {
+        let unknown = matches!(class.get_value_from_char(c), DerivedPropertyValue::Unassigned);
+        unknown && SEEN.contains(CodePointMapData::<GeneralCategory>::new().get(c))
+    };
+    // Rules about what stands beside what go by characters that have been there for long.
+    let known: String = text.chars().map(|c| if newer(c) { STAND_IN } else { c }).collect();
+    class.allows(known).is_ok()
+}
+
+/// What is seen when it is typed.
+const SEEN: GeneralCategoryGroup = GeneralCategoryGroup::Letter
+    .union(GeneralCategoryGroup::Mark)
+    .union(GeneralCategoryGroup::Number)
+    .union(GeneralCategoryGroup::Punctuation)
+    .union(GeneralCategoryGroup::Symbol);
+/// Any symbol that the library knows.
+const STAND_IN: char = '☠';
 
 /// Unicode's space separators.
 const fn is_space(c: char) -> bool {
@@ -172,7 +199,35 @@ mod tests {
         assert_eq!(refused("aaaaaaaaaaaaaaaa"), PasswordError::Common);
         assert!(NewPassword::parse("twelve chars").is_ok());
         assert!(NewPassword::parse("pässwörtchen").is_ok());
-        assert_eq!(refused("twelve\u{0} chars"), PasswordError::Control);
+        for (wrong, what) in [
+            ("\u{0}", "a control character"),
+            ("\n", "a line feed"),
+            ("\u{7f}", "another"),
+            ("\u{85}", "a third"),
+            ("\u{200d}", "a joiner that joins nothing"),
+            ("\u{200b}", "a space that shows nothing"),
+            ("\u{202e}", "a turn of the direction"),
+            ("\u{ad}", "a soft hyphen"),
+            ("\u{feff}", "a byte order mark"),
+            ("\u{e0001}", "a tag"),
+            ("\u{1100}", "a part of a syllable"),
+            ("\u{378}", "nothing that Unicode knows"),
+            ("\u{e000}", "something private"),
+            ("\u{fffe}", "no character"),
+            ("\u{10ffff}", "no character either"),
+        ] {
+            assert_eq!(refused(&format!("twelve{wrong} chars")), PasswordError::Characters, "{what}");
+        }
+        for fine in [
+            "twelve © chars",
+            "пароль длинный",
+            "密码密码密码密码密码密码",
+            "🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🗝",
+            "ﬁfty-ﬁve ½ Ⅷ",
+            "🙂🤔🫠🙂🤔🫠🙂🤔🫠🙂🤔🫠",
+        ] {
+            assert!(NewPassword::parse(fine).is_ok(), "{fine}");
+        }
         // Twenty-two signs, eleven letters.
         assert_eq!(refused(&"e\u{301}".repeat(11)), PasswordError::Length);
         assert!(NewPassword::parse(&["e\u{301}", "a\u{308}"].concat().repeat(64)).is_ok());
