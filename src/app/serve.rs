@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::from_fn;
-use actix_web::{App as ActixApp, HttpServer, web};
+use actix_web::web;
 use anyhow::Context;
 use prometheus::Registry;
 use tokio::sync::Semaphore;
@@ -31,7 +30,8 @@ use crate::web::demo::Demo;
 use crate::web::intake::Rules;
 use crate::web::requests::{self, RequestLog};
 use crate::web::state::{self, Operators, WebMetrics, WebState};
-use crate::web::{base_url, edge, origins, own_addresses, pages, routes};
+use crate::web::ws::Budget;
+use crate::web::{base_url, listen, origins, own_addresses};
 
 /// Under which an embedded store keeps the name of its one instance.
 const INSTANCE_NAME: &str = "instance";
@@ -39,12 +39,6 @@ const INSTANCE_NAME: &str = "instance";
 const INSTANCE_LEASE: &str = "instance";
 const INSTANCE_LEASE_TTL: Duration = Duration::from_secs(15);
 const INSTANCE_LEASE_RENEW: Duration = Duration::from_secs(5);
-
-/// What the system may hold of a connection before we read it, in bytes.
-const UNREAD_MAX_BYTES: usize = 256 << 10;
-/// For how long the other side of a connection may take nothing of what was sent.
-#[cfg(target_os = "linux")]
-const STALLED_MAX: Duration = Duration::from_secs(120);
 
 /// How long writing what is left of the log of requests may take at the end.
 const LOG_ENDS_WITHIN: Duration = Duration::from_secs(1);
@@ -219,43 +213,9 @@ async fn listen(
         let writing = requests::write(log, calls, store, settings.requests, stopping.clone());
         tokio::spawn(pipeline.vitals.task("request_log").watch(writing))
     });
-    let state = web::Data::new(state);
-    let threads = match settings.server.threads {
-        0 => std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
-        threads => threads,
-    };
-    let server = HttpServer::new(move || {
-        ActixApp::new()
-            .app_data(state.clone())
-            .wrap(from_fn(pages::errors::with_navigation))
-            .wrap(from_fn(edge::edge))
-            .configure(routes::configure)
-    })
-    .workers(threads)
-    .max_connections(settings.server.connections_max)
-    // Some clients close their side once they have sent all, and are answered. Every handler ends by itself, and what is
-    // written to one that has gone breaks the connection, so none stays in CLOSE_WAIT.
-    .h1_allow_half_closed(true)
-    .on_connect(|connection, _| bound(connection))
-    .shutdown_timeout(settings.server.shutdown_ms.div_ceil(4_000))
-    .disable_signals()
-    .listen(listener)?
-    .run();
+    let server = listen::serve(listener, web::Data::new(state))?;
     let handle = server.handle();
     Ok(Server { address, log, handle, task: tokio::spawn(server) })
-}
-
-/// Bounds what the system does for a connection. It would buffer megabytes that we have not read; and it would go on for ever to
-/// send to someone who takes nothing, which neither actix nor a handler notices before it writes again.
-fn bound(connection: &dyn std::any::Any) {
-    let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() else { return };
-    let socket = socket2::SockRef::from(stream);
-    let bounded = socket.set_recv_buffer_size(UNREAD_MAX_BYTES);
-    #[cfg(target_os = "linux")]
-    let bounded = bounded.and_then(|()| socket.set_tcp_user_timeout(Some(STALLED_MAX)));
-    if let Err(error) = bounded {
-        tracing::debug!(error = %error, "a connection could not be bounded");
-    }
 }
 
 async fn web_state(
@@ -301,6 +261,7 @@ async fn web_state(
         metrics_for: settings.telemetry.metrics_for,
         metrics_token: (!token.is_empty()).then(|| blake3::hash(token.as_bytes())),
         imports: Arc::new(tokio::sync::Semaphore::new(state::IMPORTS_MAX)),
+        sockets: Budget::new(settings.server.socket_memory_bytes),
         shutdown: stopping.clone(),
     })
 }

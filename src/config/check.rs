@@ -98,6 +98,7 @@ impl Checker<'_> {
             return self.refuse("server.allowed_origins", problem);
         }
         self.at_least("server.connections_max", server.connections_max as u64, 1)?;
+        self.at_least("server.head_wait_ms", server.head_wait_ms, 1)?;
         self.at_least("server.body_max_bytes", server.body_max_bytes as u64, 1_024)?;
         self.at_least("server.body_wait_ms", server.body_wait_ms, 1)?;
         self.at_least("server.frame_max_bytes", server.frame_max_bytes as u64, 1_024)?;
@@ -107,7 +108,10 @@ impl Checker<'_> {
             "server.batch_frame_max_bytes",
             server.batch_frame_max_bytes as u64,
             server.frame_max_bytes as u64,
-        )
+        )?;
+        // The longest message and what its results take up have room.
+        let longest = (server.batch_frame_max_bytes as u64).saturating_add(1 << 20);
+        self.at_least("server.socket_memory_bytes", server.socket_memory_bytes as u64, longest)
     }
 
     fn accounts_and_logs(&self) -> Checked {

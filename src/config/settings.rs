@@ -86,6 +86,9 @@ pub struct ServerSettings {
     pub threads: usize,
     /// Connections that may be open at once.
     pub connections_max: usize,
+    /// How long the head of a request may keep the server waiting, from the beginning of the connection or the end of the answer
+    /// before it, in milliseconds.
+    pub head_wait_ms: u64,
     /// Largest request body, in bytes.
     pub body_max_bytes: usize,
     /// How long the body of a request may keep the server waiting in all, in milliseconds, besides a second for each 32 KiB.
@@ -94,6 +97,8 @@ pub struct ServerSettings {
     pub frame_max_bytes: usize,
     /// Largest `payment.submit_batch` frame, in bytes.
     pub batch_frame_max_bytes: usize,
+    /// What may wait for its outcome on WebSockets, all of them together, in bytes.
+    pub socket_memory_bytes: usize,
     /// Refuse text in which a card number stands.
     pub refuse_card_numbers: bool,
     /// How often the server pings a WebSocket, in milliseconds.
@@ -116,10 +121,12 @@ impl Default for ServerSettings {
             allowed_origins: Vec::new(),
             threads: 0,
             connections_max: 10_000,
+            head_wait_ms: 10_000,
             body_max_bytes: 1_048_576,
             body_wait_ms: 30_000,
             frame_max_bytes: 16_384,
             batch_frame_max_bytes: 1_048_576,
+            socket_memory_bytes: 64 << 20,
             refuse_card_numbers: true,
             ping_ms: 20_000,
             silence_ms: 60_000,

@@ -210,6 +210,10 @@ const BAD_FILES: &[(&str, &str)] = &[
         "my.toml:2: server.batch_frame_max_bytes: must be at least 16384, not 2000",
     ),
     (
+        "[server]\nsocket_memory_bytes = 1000000",
+        "my.toml:2: server.socket_memory_bytes: must be at least 2097152, not 1000000",
+    ),
+    (
         "[server]\nbind = \"0.0.0.0:80\"\n[demo]\nenabled = true",
         "my.toml:4: demo.enabled: the demo account is for this machine only, but server.bind is 0.0.0.0:80",
     ),

@@ -9,7 +9,6 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use actix_web::HttpMessage as _;
-use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::error::PayloadError;
 use actix_web::web::Bytes;
@@ -22,7 +21,7 @@ const BYTES_PER_SECOND: u64 = 32 << 10;
 type Shared = Rc<RefCell<Payload>>;
 
 /// Watches a request's body, if it has one. `patience` is how long it may keep the server waiting in all, besides a second for
-/// each 32 KiB that came; none where its reader has deadlines of its own. The returned handle belongs into the answer's body.
+/// each 32 KiB that came; none where its reader has deadlines of its own. The returned handle is kept until the answer ends.
 pub(super) fn watch(request: &mut ServiceRequest, patience: Option<Duration>) -> Option<Handle> {
     let body = match request.take_payload() {
         Payload::None => return None,
@@ -92,29 +91,5 @@ pub(super) struct Handle(Shared);
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Handle").field(&Rc::strong_count(&self.0)).finish()
-    }
-}
-
-impl Handle {
-    /// The answer's body, with this in it.
-    pub(super) fn held_by(self, body: BoxBody) -> BoxBody {
-        BoxBody::new(Held { body, _request: self })
-    }
-}
-
-struct Held {
-    body: BoxBody,
-    _request: Handle,
-}
-
-impl MessageBody for Held {
-    type Error = <BoxBody as MessageBody>::Error;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        self.body.as_pin_mut().poll_next(cx)
     }
 }

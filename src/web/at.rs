@@ -70,7 +70,7 @@ impl HttpServiceFactory for At {
 
 /// Asks for the caller, though anyone is answered, so that the log of requests knows whose call it was.
 fn wrong_method(request: &HttpRequest, methods: Methods) -> Result<HttpResponse, actix_web::Error> {
-    let method: String = edge::method(request).as_str().chars().take(20).collect();
+    let method = edge::method_shown(request);
     let mut error = ApiError::method_not_allowed(format!("{method} is not offered here, only {methods}."));
     error.allow = Some(methods);
     Err(edge::shaped(request.path(), error))

@@ -1,6 +1,8 @@
 //! What every request and every answer goes through: an id, bounds on the body, `HEAD`, text that is text, and the headers
 //! on every answer.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
@@ -8,17 +10,22 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::web::Bytes;
 use actix_web::{HttpMessage as _, HttpRequest, web};
 use percent_encoding::percent_decode_str;
 
-use super::arriving;
+use super::arriving::{self, Handle};
+use super::connection::{Ours, Turns};
 use super::error::ApiError;
 use super::pages::handle::PageError;
 use super::state::WebState;
+use crate::domain::card_numbers::shown;
 use crate::domain::ids::RequestId;
 
 const POLICY: &str =
     "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+
+const METHOD_CHARS_MAX: usize = 20;
 
 /// Stands in a request that was made by `HEAD`.
 struct OnlyHead;
@@ -33,6 +40,12 @@ pub fn only_head(request: &HttpRequest) -> bool {
 #[must_use]
 pub fn method(request: &HttpRequest) -> Method {
     if only_head(request) { Method::HEAD } else { request.method().clone() }
+}
+
+/// The method as it may be repeated: anyone can make one up.
+#[must_use]
+pub fn method_shown(request: &HttpRequest) -> String {
+    shown(method(request).as_str(), METHOD_CHARS_MAX)
 }
 
 /// An error in the shape in which the path's others come: an object of the API, or a page.
@@ -53,6 +66,8 @@ pub async fn edge(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    // The next request on this connection is not waited for before this answer has gone.
+    let turn = request.conn_data::<Turns>().map(Turns::begin);
     // HEAD is GET without its body (RFC 9110, 9.3.2); the server sends the head of the answer alone.
     let only_head = *request.method() == Method::HEAD;
     if only_head {
@@ -89,11 +104,27 @@ pub async fn edge(
         // An export would be made to its end for nobody.
         let unread = only_head && answer.size() == BodySize::Stream;
         let answer = if unread { BoxBody::new(actix_web::body::None::new()) } else { answer };
-        match body {
-            Some(body) => body.held_by(answer),
-            None => answer,
-        }
+        BoxBody::new(Answer { body: answer, _body: body, _turn: turn })
     }))
+}
+
+/// An answer's body, and what is kept until its end.
+struct Answer {
+    body: BoxBody,
+    _body: Option<Handle>,
+    _turn: Option<Ours>,
+}
+
+impl MessageBody for Answer {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        self.body.as_pin_mut().poll_next(cx)
+    }
 }
 
 /// How long the body may keep us waiting. What a WebSocket sends is no body that ends; silence closes it.

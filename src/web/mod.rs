@@ -5,7 +5,7 @@
 //! - [`intake`]: the one place where untrusted input becomes a command. - [`outcome`]: handing it in, waiting for what
 //!   comes of it. - [`security`]: who asks. - [`demo`]: the account of the start. - [`error`]: the one mapping of errors. - [`requests`]: the log of calls to the API.
 //! - [`banners`]: what every page says while something is away. - [`api`], [`ws`]: the entrances.
-//! - [`edge`]: what every request and answer goes through. - [`at`]: paths and their methods.
+//! - [`listen`], [`connection`]: connections, bounded in bytes and in time. - [`edge`]: what every request and answer goes through. - [`at`]: paths and their methods.
 //! - [`body`], `arriving`: bodies, bounded in bytes and in time. - [`addresses`]: what may stand in a `Location`.
 
 pub mod addresses;
@@ -14,6 +14,7 @@ mod arriving;
 pub mod at;
 pub mod banners;
 pub mod body;
+pub mod connection;
 mod csv;
 pub mod demo;
 pub mod edge;
@@ -21,6 +22,7 @@ pub mod error;
 pub mod health;
 mod import;
 pub mod intake;
+pub mod listen;
 pub mod outcome;
 pub mod pages;
 pub mod params;

@@ -11,6 +11,7 @@ use super::demo::Demo;
 use super::error::ApiError;
 use super::intake::Rules;
 use super::requests::RequestLog;
+use super::ws::Budget;
 use crate::accounts::Accounts;
 use crate::broker::{Broker, BrokerHealth};
 use crate::config::{MetricsFor, ServerSettings};
@@ -84,6 +85,8 @@ pub struct WebState {
     pub metrics: WebMetrics,
     /// Room for CSV imports, so that they are few at a time.
     pub imports: Arc<tokio::sync::Semaphore>,
+    /// What may wait for its outcome on WebSockets.
+    pub sockets: Budget,
     /// Cancelled when the server goes down; sockets close with 1001.
     pub shutdown: CancellationToken,
 }

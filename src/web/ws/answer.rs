@@ -28,8 +28,6 @@ struct Ack<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     payment: Option<Row<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    results: Option<Vec<OneResult<'a>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     replayed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     subscription: Option<u64>,
@@ -37,7 +35,7 @@ struct Ack<'a> {
 
 impl<'a> Ack<'a> {
     const fn new(id: Option<&'a ClientId>) -> Self {
-        Self { kind: "ack", id, payment: None, results: None, replayed: None, subscription: None }
+        Self { kind: "ack", id, payment: None, replayed: None, subscription: None }
     }
 }
 
@@ -61,13 +59,23 @@ pub fn ack(state: &WebState, id: Option<&ClientId>, result: &Result<Done, ApiErr
     }
 }
 
-/// The answer to a batch: one result for each, in order.
-pub fn ack_batch(state: &WebState, id: Option<&ClientId>, results: &[Result<Done, ApiError>]) -> String {
-    let results = results.iter().map(|result| match result {
+/// One result of a batch, as it stands in the answer.
+pub fn one_result(state: &WebState, result: &Result<Done, ApiError>) -> String {
+    text(&match result {
         Ok(done) => OneResult::Payment(Box::new(row(state, &done.payment))),
         Err(error) => OneResult::Error(error),
-    });
-    text(&Ack { results: Some(results.collect()), ..Ack::new(id) })
+    })
+}
+
+/// The answer to a batch: one result for each, in order.
+pub fn ack_batch(id: Option<&ClientId>, results: &[String]) -> String {
+    let mut ack = text(&Ack::new(id));
+    // Results are JSON already.
+    ack.truncate(ack.trim_end_matches('}').len());
+    ack.push_str(r#","results":["#);
+    ack.push_str(&results.join(","));
+    ack.push_str("]}");
+    ack
 }
 
 /// The answer to a subscription made or ended.

@@ -1,6 +1,6 @@
 //! One socket: one task that reads, hands in, and writes, so that a slow socket holds up nothing but itself.
 //!
-//! The protocol itself is the library's (`transport`): what breaks it ends here with the close code that says so.
+//! The protocol itself is the library's (`transport`): what breaks it ends with the close code that says so (`closing`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,15 +11,14 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
-use tokio_tungstenite::tungstenite::error::{Error as Fault, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
 
-use super::backlog::Backlog;
+use super::closing::{self, End};
 use super::message::{BATCH, Message, Unread};
-use super::submit::{self, Pending};
+use super::submit;
 use super::transport::{Socket, Wire};
+use super::waiting::{Answer, Waiting};
 use super::{Peer, answer};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::feed::live::{Reader, Topic, resync_frame};
@@ -27,22 +26,12 @@ use crate::feed::system::SystemState;
 use crate::web::error::{ApiError, InputError};
 use crate::web::state::WebState;
 
-const WRITE_DEADLINE: Duration = Duration::from_secs(5);
-/// How long one that was too slow may take to read what is on its way, the close frame last.
-const SLOW_CLOSE_DEADLINE: Duration = Duration::from_secs(120);
+/// How long a write may make no progress.
+pub(super) const WRITE_DEADLINE: Duration = Duration::from_secs(5);
 const STATS_EVERY: Duration = Duration::from_millis(250);
 /// How often it is told that rows were left out where no other row tells it.
 const LEFT_OUT_EVERY: Duration = Duration::from_secs(1);
 const ALLOWED_EVERY: Duration = Duration::from_secs(5);
-
-/// Why a socket ends.
-#[derive(Debug, PartialEq, Eq)]
-enum End {
-    /// The other side left or the transport broke: there is nobody to tell.
-    Gone,
-    /// Tell them why.
-    Close(CloseCode, &'static str),
-}
 
 struct Connection {
     state: Data<WebState>,
@@ -54,7 +43,7 @@ struct Connection {
     system: watch::Receiver<SystemState>,
     /// Whose calls were logged, if calls are logged.
     logged: Option<broadcast::Receiver<Arc<[AccountId]>>>,
-    pending: Backlog,
+    waiting: Waiting,
     heard_at: Instant,
 }
 
@@ -70,59 +59,26 @@ pub async fn run(state: Data<WebState>, peer: Peer, socket: Socket, wire: Wire) 
         reader: state.hub.reader(),
         system: state.hub.system(),
         logged: state.requests.as_ref().map(|log| log.written()),
-        pending: Backlog::default(),
+        waiting: Waiting::default(),
         heard_at: Instant::now(),
     };
     let end = connection.serve(&mut stream).await;
-    // What is kept for the reader is not needed while the last words go out.
-    let Connection { sink, wire, .. } = connection;
+    let (sink, wire) = connection.into_wire();
     if let End::Close(code, why) = end {
         tokio::select! {
-            () = close(sink, stream, &wire, code, why) => {}
-            () = stopped(&state, code) => {}
+            () = closing::close(sink, stream, &wire, code, why) => {}
+            () = closing::stopped(&state, code) => {}
         }
     }
     state.metrics.sockets.dec();
 }
 
-/// A server that goes away does not wait for those that were too slow.
-async fn stopped(state: &WebState, code: CloseCode) {
-    state.shutdown.cancelled().await;
-    if code == CloseCode::Away {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// Says why, as long as there is a point in waiting for it to be read.
-async fn close(
-    mut sink: SplitSink<Socket, Frame>,
-    stream: SplitStream<Socket>,
-    wire: &Wire,
-    code: CloseCode,
-    why: &'static str,
-) {
-    let deadline = if code == CloseCode::Again { SLOW_CLOSE_DEADLINE } else { WRITE_DEADLINE };
-    let last = Frame::Close(Some(CloseFrame { code, reason: why.into() }));
-    let told = timeout(deadline, sink.send(last)).await;
-    let still_sends = matches!(code, CloseCode::Protocol | CloseCode::Invalid | CloseCode::Size);
-    match sink.reunite(stream) {
-        Ok(socket) if still_sends && told.is_ok() => wire.cut_off(socket.into_inner()).await,
-        Ok(_) | Err(_) => {}
-    }
-}
-
-/// What an error of reading is to the other side.
-fn end_of(fault: &Fault) -> End {
-    match fault {
-        Fault::Capacity(_) => too_large(),
-        Fault::Utf8(_) => End::Close(CloseCode::Invalid, "text must be UTF-8"),
-        Fault::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Gone,
-        Fault::Protocol(_) => End::Close(CloseCode::Protocol, "this is not the WebSocket protocol"),
-        _ => End::Gone,
-    }
-}
-
 impl Connection {
+    /// The way to the other side, for the last words. Whatever else was kept for it goes now.
+    fn into_wire(self) -> (SplitSink<Socket, Frame>, Wire) {
+        (self.sink, self.wire)
+    }
+
     async fn serve(&mut self, stream: &mut SplitStream<Socket>) -> End {
         let mut pings = every(Duration::from_millis(self.state.settings.ping_ms));
         let mut stats = every(STATS_EVERY);
@@ -131,15 +87,14 @@ impl Connection {
         let mut endings = self.state.accounts.endings();
         let shutdown = self.state.shutdown.clone();
         loop {
-            let room = self.pending.has_room();
             let step = tokio::select! {
                 () = shutdown.cancelled() => return End::Close(CloseCode::Away, "the server is going away"),
-                frame = stream.next(), if room => match frame {
+                frame = stream.next(), if self.waiting.has_room() => match frame {
                     Some(Ok(frame)) => self.receive(frame).await,
-                    Some(Err(fault)) => return end_of(&fault),
+                    Some(Err(fault)) => return closing::end_of(&fault),
                     None => return End::Gone,
                 },
-                Some(frame) = self.pending.next(), if !self.pending.is_empty() => self.write(frame).await,
+                Some(answer) = self.waiting.next(), if !self.waiting.is_empty() => self.write_answer(answer).await,
                 () = self.reader.ready() => self.write_all(self.reader.take()).await,
                 _ = stats.tick(), if self.reader.wants_stats() => self.write_all(self.reader.take_stats()).await,
                 _ = left_out.tick(), if self.reader.has_left_out() => {
@@ -163,7 +118,7 @@ impl Connection {
             Frame::Text(text) => self.understand(&text).await,
             // Answered by the library with the next look at the socket.
             Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => Ok(()),
-            Frame::Binary(_) => Err(End::Close(CloseCode::Unsupported, "frames are text")),
+            Frame::Binary(_) => Err(closing::no_text()),
             Frame::Close(_) => {
                 // The library has the answer ready.
                 let _ = timeout(WRITE_DEADLINE, self.sink.flush()).await;
@@ -175,36 +130,42 @@ impl Connection {
     async fn understand(&mut self, text: &str) -> Result<(), End> {
         let long = text.len() > self.state.settings.frame_max_bytes;
         let message = match Message::read(text) {
-            Ok(message) if long && message.kind != BATCH => return Err(too_large()),
+            Ok(message) if long && message.kind != BATCH => return Err(closing::too_large()),
             Ok(message) => message,
-            Err(Unread { batch: false, .. }) if long => return Err(too_large()),
+            Err(Unread { batch: false, .. }) if long => return Err(closing::too_large()),
             Err(Unread { id, error, .. }) => {
                 return self.write(answer::error(id.as_ref(), &error.into())).await;
             }
         };
         let id = message.id.clone();
-        let handed: Result<Pending, ApiError> = match message.kind.as_ref() {
-            "payment.submit" | BATCH => submit::payments(&self.state, &self.peer, message).await,
-            "operation.submit" => submit::operation(&self.state, &self.peer, message).await,
-            "subscribe" | "unsubscribe" => {
-                let frame = match self.subscription(&message).await {
-                    Ok(subscription) => answer::ack_subscription(id.as_ref(), subscription),
-                    Err(error) => answer::error(id.as_ref(), &error),
-                };
-                return self.write(frame).await;
+        let answer = match message.kind.as_ref() {
+            "payment.submit" | BATCH | "operation.submit" => {
+                self.hand_in(message, text.len()).await.map(|()| None)
             }
-            "ping" => return self.write(answer::pong(id.as_ref())).await,
+            "subscribe" | "unsubscribe" => {
+                let subscription = self.subscription(&message).await;
+                subscription.map(|subscription| Some(answer::ack_subscription(id.as_ref(), subscription)))
+            }
+            "ping" => Ok(Some(answer::pong(id.as_ref()))),
             _ => Err(InputError::new("type", "parameter_invalid_enum", "Unknown type of message.").into()),
         };
-        match handed {
-            Ok(pending) => {
-                let state = self.state.clone();
-                let commands = pending.commands();
-                self.pending.push(text.len(), commands, async move { pending.answer(&state).await });
-                Ok(())
-            }
+        match answer {
+            Ok(None) => Ok(()),
+            Ok(Some(frame)) => self.write(frame).await,
             Err(error) => self.write(answer::error(id.as_ref(), &error)).await,
         }
+    }
+
+    /// Hands in what a message of so many bytes asks for. It is answered once that is done.
+    async fn hand_in(&mut self, message: Message<'_>, bytes: usize) -> Result<(), ApiError> {
+        let room = self.state.sockets.room(bytes, message.payments.as_ref().map_or(1, Vec::len))?;
+        let pending = match message.kind.as_ref() {
+            "operation.submit" => submit::operation(&self.state, &self.peer, message).await,
+            _ => submit::payments(&self.state, &self.peer, message).await,
+        }?;
+        let state = self.state.clone();
+        self.waiting.add(async move { pending.answer(&state).await }, room);
+        Ok(())
     }
 
     async fn write_system(&mut self) -> Result<(), End> {
@@ -293,17 +254,28 @@ impl Connection {
         self.send(Frame::text(frame)).await
     }
 
+    async fn write_answer(&mut self, answer: Answer) -> Result<(), End> {
+        let Answer { frame, room } = answer;
+        let written = self.write(frame).await;
+        self.waiting.written(room);
+        written
+    }
+
     /// A write that makes no progress ends the socket: its reader is too slow.
     async fn send(&mut self, frame: Frame) -> Result<(), End> {
-        let wire = self.wire.clone();
+        let Self { sink, wire, waiting, .. } = self;
         wire.begin();
-        let mut write = self.sink.send(frame);
+        let mut write = sink.send(frame);
         loop {
-            match timeout(WRITE_DEADLINE.saturating_sub(wire.still_for()), &mut write).await {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(_)) => return Err(End::Gone),
-                Err(_) if wire.still_for() < WRITE_DEADLINE => {}
-                Err(_) => return Err(End::Close(CloseCode::Again, "too slow")),
+            let written = timeout(WRITE_DEADLINE.saturating_sub(wire.still_for()), &mut write);
+            tokio::select! {
+                written = written => match written {
+                    Ok(Ok(())) => return Ok(()),
+                    Ok(Err(_)) => return Err(End::Gone),
+                    Err(_) if wire.still_for() < WRITE_DEADLINE => {}
+                    Err(_) => return Err(End::Close(CloseCode::Again, "too slow")),
+                },
+                () = waiting.make(), if waiting.is_deciding() => {}
             }
         }
     }
@@ -332,8 +304,4 @@ fn every(period: Duration) -> tokio::time::Interval {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
-}
-
-const fn too_large() -> End {
-    End::Close(CloseCode::Size, "the frame is too large")
 }

@@ -1,14 +1,19 @@
 //! `/ws`: the protocol of docs/websocket.md.
 //!
 //! - [`open`]: who is let in. - `connection`: one task per socket. - `message`: what clients send.
-//! - `submit`: commands from messages. - `answer`: what they are told. - `transport`: frames over the connection.
+//! - `submit`: commands from messages. - `waiting`: those that wait for their outcome. - `answer`: what clients are told.
+//! - `closing`: how sockets end. - `transport`: frames over the connection. - `heads`: what a frame's head shows to be wrong.
 
 mod answer;
-mod backlog;
+mod closing;
 mod connection;
+mod heads;
 mod message;
 mod submit;
 mod transport;
+mod waiting;
+
+pub use waiting::Budget;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};

@@ -27,20 +27,19 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// How many commands it is about.
-    pub fn commands(&self) -> usize {
-        self.handed.len()
-    }
-
-    /// Waits for the commits and makes the answer.
+    /// Waits for the commits and makes the answer. Of each payment no more is held than its row.
     pub async fn answer(self, state: &WebState) -> String {
-        let results = join_all(self.handed.into_iter().map(outcome)).await;
+        let id = self.id.as_ref();
         if self.batch {
-            return answer::ack_batch(state, self.id.as_ref(), &results);
+            let results = self
+                .handed
+                .into_iter()
+                .map(|handed| async move { answer::one_result(state, &outcome(handed).await) });
+            return answer::ack_batch(id, &join_all(results).await);
         }
-        match results.first() {
-            Some(result) => answer::ack(state, self.id.as_ref(), result),
-            None => answer::error(self.id.as_ref(), &ApiError::internal()),
+        match self.handed.into_iter().next() {
+            Some(handed) => answer::ack(state, id, &outcome(handed).await),
+            None => answer::error(id, &ApiError::internal()),
         }
     }
 }

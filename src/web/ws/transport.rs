@@ -1,7 +1,8 @@
 //! A WebSocket over the body of a request and that of its answer.
 //!
 //! Frames are read by `tungstenite`, which looks at the length that a frame announces before it takes any of it, and holds no
-//! more of a message than it may have, however many fragments it comes in.
+//! more of a message than it may have, however many fragments it comes in. Whatever else a frame's head shows to be wrong is
+//! seen before it (`heads`).
 
 use std::cell::Cell;
 use std::io;
@@ -23,6 +24,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_util::io::{ReaderStream, StreamReader};
 
+use super::heads::Watched;
 use crate::web::error::{ApiError, ErrorType};
 
 /// What may be on its way to a reader besides the frame that is being written, in bytes.
@@ -35,7 +37,7 @@ const DRAINED_MAX: usize = 64 << 10;
 const DRAINED_WITHIN: Duration = Duration::from_secs(1);
 
 type Incoming = StreamReader<MapErr<Payload, fn(PayloadError) -> io::Error>, Bytes>;
-type Io = Join<Incoming, Outgoing>;
+type Io = Join<Watched<Incoming>, Outgoing>;
 
 /// A socket that was let in.
 pub(super) type Socket = WebSocketStream<Io>;
@@ -62,11 +64,13 @@ impl Wire {
 
     /// Drops the connection of one that may go on sending whatever it is told. It gets a moment to read the last frame: what
     /// arrives meanwhile is taken, up to a bound, since unread bytes would turn the end into a reset.
-    pub(super) async fn cut_off(&self, mut io: Io) {
+    pub(super) async fn cut_off(&self, io: Io) {
+        let (incoming, _outgoing) = io.into_inner();
+        let mut incoming = incoming.into_inner();
         let drain = async {
             let mut bytes = [0; 1_024];
             let mut taken = 0;
-            while let Ok(count @ 1..) = io.read(&mut bytes).await {
+            while let Ok(count @ 1..) = incoming.read(&mut bytes).await {
                 taken += count;
                 if taken > DRAINED_MAX {
                     std::future::pending::<()>().await;
@@ -138,7 +142,7 @@ pub(super) async fn open(
     let response = response.message_body(outflow.boxed()).map_err(|_| ApiError::internal())?;
     let broken: fn(PayloadError) -> io::Error = io::Error::other;
     let incoming = StreamReader::new(body.map_err(broken));
-    let io = join(incoming, Outgoing { pipe: ours, wire: wire.clone() });
+    let io = join(Watched::new(incoming), Outgoing { pipe: ours, wire: wire.clone() });
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BYTES)
         .write_buffer_size(0)

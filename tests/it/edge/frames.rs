@@ -178,6 +178,72 @@ async fn protocol(server: Arc<Server>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_head_shows_is_refused_before_its_payload() {
+    with(Stack::Embedded, |_| {}, wrong_heads).await;
+}
+
+/// A frame's head that says that so many bytes follow, none of which do.
+async fn wrong_heads(server: Arc<Server>) {
+    let unmasked = |first: u8, length: u64| {
+        let mut bytes = head(first, length);
+        bytes.truncate(bytes.len() - 4);
+        bytes[1] &= 0x7f;
+        bytes
+    };
+    let cases: Vec<(&str, Vec<u8>, u16)> = vec![
+        ("unmasked", unmasked(0x80 | TEXT, 5), 1002),
+        ("unmasked and long", unmasked(0x80 | TEXT, 1 << 20), 1002),
+        ("unmasked and beyond every bound", unmasked(0x80 | TEXT, 1 << 62), 1002),
+        ("an unmasked ping", unmasked(0x80 | PING, 1), 1002),
+        ("an unmasked part", [part(TEXT, b"{"), unmasked(CONTINUE, 9)].concat(), 1002),
+        ("two bytes and no more", unmasked(0x80 | TEXT, 70_000)[..2].to_vec(), 1002),
+        ("a reserved bit", head(0xc0 | TEXT, 1 << 20), 1002),
+        ("an unknown kind", head(0x83, 1 << 20), 1002),
+        ("a part of nothing", head(0x80 | CONTINUE, 1 << 20), 1002),
+        ("a message within another", [part(TEXT, b"{"), head(0x80 | TEXT, 1 << 20)].concat(), 1002),
+        ("a long ping", head(0x80 | PING, 1 << 20), 1002),
+        ("a ping in parts", head(PING, 100), 1002),
+        ("bytes", head(0x80 | BINARY, 1 << 20), 1003),
+    ];
+    for (what, bytes, code) in cases {
+        let mut line = open(&server).await;
+        line.write_all(&bytes).await.expect("sent");
+        assert_eq!(closed(&mut line).await, Some(code), "{what}");
+    }
+    // What came before it is answered.
+    let mut line = open(&server).await;
+    let bytes = [frame(TEXT, b"{\"type\":\"ping\",\"id\":7}"), unmasked(0x80 | TEXT, 70_000)].concat();
+    line.write_all(&bytes).await.expect("sent");
+    assert_eq!(answer(&mut line).await, json!({"type": "pong", "id": 7}));
+    assert_eq!(closed(&mut line).await, Some(1002));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_on_sockets_is_bounded_for_all_of_them() {
+    let little = |settings: &mut paystorm::config::Settings| settings.server.socket_memory_bytes = 100_000;
+    with(Stack::Embedded, little, bounded_together).await;
+}
+
+async fn bounded_together(server: Arc<Server>) {
+    let payment =
+        json!({"kind": "charge", "amount": 100, "currency": "eur", "payment_method": "pm_card_visa"});
+    let batch = |count: usize| json!({"type": "payment.submit_batch", "id": "b", "payments": vec![payment.clone(); count]});
+    let mut line = open(&server).await;
+    let mut ask = async |message: &Value| {
+        line.write_all(&frame(TEXT, message.to_string().as_bytes())).await.expect("sent");
+        answer(&mut line).await
+    };
+    let refused = ask(&batch(200)).await;
+    assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!("b"), &json!("rate_limit")), "{refused}");
+    for _ in 0..5 {
+        // Room is given back with each answer.
+        let done = ask(&batch(60)).await;
+        assert_eq!(done["results"].as_array().map(Vec::len), Some(60), "{done}");
+    }
+    assert_eq!(server.get("/v1/payment_intents?limit=100").await.1["has_more"], true);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_is_wrong_gets_an_error_of_its_own() {
     with(Stack::Embedded, |_| {}, wrong_batches).await;
 }

@@ -1,8 +1,8 @@
 //! The edge of the server as hostile clients meet it: bytes by hand, below what any client library would send.
 //!
 //! - `methods`: every path with every method.
-//! - `bodies`: what never ends, comes slowly or is packed.
-//! - `words`, `unicode`: text that is none, and text that looks the same.
+//! - `bodies`: what never ends, comes slowly or is packed. - `slow`: heads that never end.
+//! - `words`, `unicode`: text that is none, and text that looks the same. - `repeated`: what is told back of what was sent.
 //! - `leading`: where browsers are led and how the server calls itself.
 //! - `leaving`: clients that close one side, or both without a word.
 //! - `frames`, `announced`: WebSockets that break the protocol, and lengths beyond every bound.
@@ -13,6 +13,8 @@ mod frames;
 mod leading;
 mod leaving;
 mod methods;
+mod repeated;
+mod slow;
 mod unicode;
 mod words;
 
