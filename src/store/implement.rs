@@ -214,10 +214,9 @@ macro_rules! implement_store {
             async fn refund_list(
                 &self,
                 owner: AccountId,
-                before: Option<RefundId>,
-                limit: u32,
+                filter: &RefundFilter,
             ) -> StoreResult<Vec<RefundRecord>> {
-                held!(self, reader, caller, conn => refund_list(conn, owner, before, limit))
+                held!(self, reader, caller, conn => refund_list(conn, owner, filter))
             }
             async fn wallet_list(&self, owner: AccountId) -> StoreResult<Vec<WalletRecord>> {
                 held!(self, reader, caller, conn => wallet_list(conn, owner))

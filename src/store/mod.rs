@@ -37,7 +37,8 @@ pub use page::Page;
 pub use records::{
     Account, AccountHead, ApiKey, AuditPayment, DetailRecord, Durability, ImportRecord, ImportRow,
     ImportState, Lease, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter,
-    PaymentHead, Pruned, RequestFilter, RequestRecord, RowFault, Session, TableCounts, WalletRecord,
+    PaymentHead, Pruned, RefundFilter, RequestFilter, RequestRecord, RowFault, Session, TableCounts,
+    WalletRecord,
 };
 pub use schema_state::SchemaState;
 pub use settings::{Access, StoreKind, StoreSettings};
@@ -181,13 +182,8 @@ pub trait Store: Send + Sync + 'static {
     /// Where a refund is told.
     async fn refund_get(&self, id: RefundId) -> StoreResult<Option<RefundRecord>>;
 
-    /// An owner's refunds older than `before`, newest first.
-    async fn refund_list(
-        &self,
-        owner: AccountId,
-        before: Option<RefundId>,
-        limit: u32,
-    ) -> StoreResult<Vec<RefundRecord>>;
+    /// An owner's refunds, newest first.
+    async fn refund_list(&self, owner: AccountId, filter: &RefundFilter) -> StoreResult<Vec<RefundRecord>>;
 
     /// Keeps what belongs to one attempt of a payment, or to a refund, and is too big or too rare for its history. What is
     /// there already stays.

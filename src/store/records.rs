@@ -1,7 +1,9 @@
 //! Records of the store beside payments: people, keys, leases, and what the auditor reads.
 
 use crate::domain::currency::Currency;
-use crate::domain::ids::{AccountId, ApiKeyId, ImportId, InstanceId, PaymentId, RequestId, SessionId};
+use crate::domain::ids::{
+    AccountId, ApiKeyId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
+};
 use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::submission::Lane;
@@ -189,6 +191,33 @@ pub struct PaymentFilter {
     pub received: bool,
     /// At most so many.
     pub limit: u32,
+}
+
+/// Which refunds of an owner.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RefundFilter {
+    /// Only refunds older than this one.
+    pub before: Option<RefundId>,
+    /// Only refunds newer than this one; the page is then the oldest of those, still newest first.
+    pub after: Option<RefundId>,
+    /// Asked for at or after.
+    pub created_from: Option<Timestamp>,
+    /// Asked for before.
+    pub created_to: Option<Timestamp>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl RefundFilter {
+    /// Whether a refund is one of them, by its id, which is made when it is asked for.
+    #[must_use]
+    pub fn takes(&self, id: RefundId) -> bool {
+        let at = id.made_at();
+        self.before.is_none_or(|before| id < before)
+            && self.after.is_none_or(|after| id > after)
+            && self.created_from.is_none_or(|from| at >= from)
+            && self.created_to.is_none_or(|to| at < to)
+    }
 }
 
 /// A payment with work that belongs in the queue.

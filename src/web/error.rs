@@ -15,11 +15,22 @@ use serde::ser::{SerializeMap, Serializer};
 use super::api::objects::Rendered;
 use crate::accounts::AccountError;
 use crate::domain::card::CardError;
-use crate::domain::card_numbers::masked;
+use crate::domain::card_numbers::{masked, shown};
 use crate::domain::refusal::{Refusal, RefusalKind};
 use crate::engine::EngineError;
 use crate::search::{QueryError, SearchError};
 use crate::store::StoreError;
+
+/// So many characters of what was sent are repeated in a message.
+pub const SHOWN_CHARS_MAX: usize = 64;
+/// The longest name of a parameter: a name of metadata has 40.
+const PARAM_CHARS_MAX: usize = 128;
+
+/// The name of a parameter as errors name it: it may be anything that was sent.
+#[must_use]
+pub fn param_shown(param: &str) -> String {
+    shown(param, PARAM_CHARS_MAX)
+}
 
 /// Untrusted input that could not be read. Knows nothing of HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +48,13 @@ pub struct InputError {
 impl InputError {
     /// A parameter that is wrong.
     #[must_use]
-    pub fn new(param: impl Into<String>, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { param: Some(Cow::Owned(param.into())), code, message: message.into(), card: false }
+    pub fn new(param: impl AsRef<str>, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            param: Some(Cow::Owned(param_shown(param.as_ref()))),
+            code,
+            message: message.into(),
+            card: false,
+        }
     }
 
     /// Card details that are wrong. `path` is where the card stands.
@@ -184,8 +200,7 @@ impl ApiError {
     /// No such thing.
     #[must_use]
     pub fn not_found(resource: &str, id: &str) -> Self {
-        let shown: String = id.chars().filter(|c| !c.is_control()).take(64).collect();
-        let message = format!("No such {resource}: '{shown}'");
+        let message = format!("No such {resource}: '{}'", shown(id, SHOWN_CHARS_MAX));
         Self::new(StatusCode::NOT_FOUND, ErrorType::InvalidRequestError, "resource_missing", message)
             .with_param("id")
     }
@@ -301,6 +316,8 @@ impl Serialize for ApiError {
         self.charge.iter().try_for_each(|charge| map.serialize_entry("charge", charge))?;
         self.maybe_done.iter().try_for_each(|maybe| map.serialize_entry("maybe_done", maybe))?;
         self.object.iter().try_for_each(|named| map.serialize_entry(named.0, &named.1))?;
+        let method = self.object.as_ref().and_then(|named| named.1.failed_method());
+        method.iter().try_for_each(|method| map.serialize_entry("payment_method", method))?;
         map.end()
     }
 }

@@ -8,8 +8,8 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::error::InputError;
-use crate::domain::digits;
+use super::error::{InputError, SHOWN_CHARS_MAX};
+use crate::domain::card_numbers::shown;
 
 /// Parameters of one request, list elements included.
 const PARAMS_MAX: usize = 500;
@@ -113,11 +113,11 @@ impl<'a> Params<'a> {
         match self.entries.iter().find(|(name, value)| empty(value) && !may(name)) {
             None => Ok(()),
             Some((name, _)) => {
-                let name = shorten(name);
                 let message = format!(
-                    "You passed an empty string for '{name}', which cannot be unset. Leave it out or give it a value."
+                    "You passed an empty string for '{}', which cannot be unset. Leave it out or give it a value.",
+                    shown(name, SHOWN_CHARS_MAX)
                 );
-                Err(InputError::new(name, "parameter_invalid_empty", message))
+                Err(InputError::new(&name, "parameter_invalid_empty", message))
             }
         }
     }
@@ -154,11 +154,28 @@ impl<'a> Params<'a> {
     /// # Errors
     /// A JSON value that is not text, and control characters.
     pub fn text(&mut self, path: &str) -> Result<Option<Cow<'a, str>>, InputError> {
+        self.text_with(path, readable)
+    }
+
+    /// Takes text that may have several lines, of at most so many characters.
+    ///
+    /// # Errors
+    /// As [`Self::text`], or too long.
+    pub fn lines_up_to(&mut self, path: &str, chars_max: usize) -> Result<Option<Cow<'a, str>>, InputError> {
+        let text = self.text_with(path, readable_lines)?;
+        no_longer(path, text, chars_max)
+    }
+
+    fn text_with(
+        &mut self,
+        path: &str,
+        check: fn(&str, &str) -> Result<(), InputError>,
+    ) -> Result<Option<Cow<'a, str>>, InputError> {
         match self.take(path) {
             None | Some(Value::Empty) => Ok(None),
             Some(Value::Text(text)) if text.is_empty() => Ok(None),
             Some(Value::Text(text)) => {
-                readable(path, &text)?;
+                check(path, &text)?;
                 Ok(Some(text))
             }
             Some(Value::Integer(_) | Value::Bool(_) | Value::OtherNumber) => {
@@ -182,13 +199,7 @@ impl<'a> Params<'a> {
     /// As [`Self::text`], or too long.
     pub fn text_up_to(&mut self, path: &str, chars_max: usize) -> Result<Option<Cow<'a, str>>, InputError> {
         let text = self.text(path)?;
-        match &text {
-            Some(long) if long.len() > chars_max && long.chars().count() > chars_max => {
-                let message = format!("Invalid string: must be at most {chars_max} characters.");
-                Err(InputError::new(path, "parameter_invalid_string", message))
-            }
-            Some(_) | None => Ok(text),
-        }
+        no_longer(path, text, chars_max)
     }
 
     /// Takes a whole number, as JSON or as text.
@@ -211,7 +222,7 @@ impl<'a> Params<'a> {
                 let digits = text.strip_prefix('-').unwrap_or(&text);
                 let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
                 let value = text.parse::<i64>().ok().filter(|_| plain);
-                value.map(Some).ok_or_else(|| invalid(&shorten(&text)))
+                value.map(Some).ok_or_else(|| invalid(&shown(&text, SHOWN_CHARS_MAX)))
             }
             Some(Value::Bool(_)) => Err(invalid("a boolean")),
             Some(Value::OtherNumber) => Err(invalid("not a whole number of 64 bits")),
@@ -232,20 +243,20 @@ impl<'a> Params<'a> {
             Some(Value::Text(text)) => match text.as_ref() {
                 "true" => Ok(Some(true)),
                 "false" => Ok(Some(false)),
-                other => Err(invalid(&shorten(other))),
+                other => Err(invalid(&shown(other, SHOWN_CHARS_MAX))),
             },
             Some(Value::Integer(_) | Value::OtherNumber) => Err(invalid("a number")),
         }
     }
 
-    /// Takes every `path[key]`, in order; a repeated key keeps its last value.
+    /// Takes every `path[key]`, in order; a repeated key keeps its last value. Values may have several lines.
     ///
     /// # Errors
     /// Deeper nesting, JSON values that are not text or numbers, and control characters.
     pub fn map(&mut self, path: &str) -> Result<Vec<(String, String)>, InputError> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in self.take_below(path) {
-            let invalid = |why: &'static str| InputError::new(name.as_ref(), "parameter_invalid_string", why);
+            let invalid = |why: &'static str| InputError::new(&name, "parameter_invalid_string", why);
             let key = below(&name, path).and_then(|rest| rest.strip_prefix('[')?.strip_suffix(']'));
             let key = match key {
                 Some(key) if !key.is_empty() && !key.contains(['[', ']']) => {
@@ -258,7 +269,7 @@ impl<'a> Params<'a> {
             };
             let value = match value {
                 Value::Text(text) => {
-                    readable(&name, &text)?;
+                    readable_lines(&name, &text)?;
                     text.into_owned()
                 }
                 Value::Integer(number) => number.to_string(),
@@ -310,7 +321,7 @@ impl<'a> Params<'a> {
             None => Ok(()),
             Some(name) => {
                 let message = format!("Paystorm does not offer the parameter {name} yet. Leave it out.");
-                Err(InputError::new(*name, "parameter_not_offered", message))
+                Err(InputError::new(name, "parameter_not_offered", message))
             }
         }
     }
@@ -323,12 +334,8 @@ impl<'a> Params<'a> {
         match self.entries.first() {
             None => Ok(()),
             Some((name, _)) => {
-                let name = shorten(name);
-                Err(InputError::new(
-                    name.clone(),
-                    "parameter_unknown",
-                    format!("Received unknown parameter: {name}"),
-                ))
+                let message = format!("Received unknown parameter: {}", shown(name, SHOWN_CHARS_MAX));
+                Err(InputError::new(&name, "parameter_unknown", message))
             }
         }
     }
@@ -339,12 +346,26 @@ fn below<'n>(name: &'n str, path: &str) -> Option<&'n str> {
     name.strip_prefix(path).filter(|rest| rest.is_empty() || rest.starts_with('['))
 }
 
+fn no_longer<'a>(
+    path: &str,
+    text: Option<Cow<'a, str>>,
+    chars_max: usize,
+) -> Result<Option<Cow<'a, str>>, InputError> {
+    match &text {
+        Some(long) if long.len() > chars_max && long.chars().count() > chars_max => {
+            let message = format!("Invalid string: must be at most {chars_max} characters.");
+            Err(InputError::new(path, "parameter_invalid_string", message))
+        }
+        Some(_) | None => Ok(text),
+    }
+}
+
 /// Refuses characters that show nothing and do something (line feeds, escapes, NUL): they would act on every terminal, log and
 /// spreadsheet that the text is read in later.
 fn readable(path: &str, text: &str) -> Result<(), InputError> {
     match text.chars().any(char::is_control) {
         true => Err(InputError::new(
-            shorten(path),
+            path,
             "parameter_invalid_string",
             "Invalid string: control characters are not accepted.",
         )),
@@ -352,12 +373,16 @@ fn readable(path: &str, text: &str) -> Result<(), InputError> {
     }
 }
 
-/// What a client sent, short enough to repeat. Where there are many digits, they may be a card number.
-fn shorten(text: &str) -> String {
-    if digits::count(text) >= 12 {
-        return "(digits)".to_owned();
+/// The same where people write in lines, as the dialect lets them.
+fn readable_lines(path: &str, text: &str) -> Result<(), InputError> {
+    match text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        true => Err(InputError::new(
+            path,
+            "parameter_invalid_string",
+            "Invalid string: control characters other than line breaks and tabs are not accepted.",
+        )),
+        false => Ok(()),
     }
-    text.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 
 // ---- JSON ----
@@ -522,7 +547,7 @@ mod tests {
 
     #[test]
     fn control_characters_are_named_where_they_stand() {
-        for control in ["%00", "%0a", "%1b", "%7f", "%c2%85"] {
+        for control in ["%00", "%08", "%1b", "%7f", "%c2%85"] {
             let form = format!("a=x{control}&b[c]=x{control}&d[x{control}]=1&e[]=x{control}");
             let mut params = Params::from_form(&form).unwrap();
             let param = |error: InputError| error.param.map(String::from).unwrap_or_default();
@@ -531,6 +556,19 @@ mod tests {
             assert_eq!(param(params.map("d").unwrap_err()), "d[x]");
             assert_eq!(param(params.list("e").unwrap_err()), "e[]");
         }
+    }
+
+    #[test]
+    fn lines_are_text_where_they_may_be() {
+        let form = "a=x%0d%0ay%09z&b[c]=x%0ay&d=x%0ay&e[x%0ay]=1";
+        let mut params = Params::from_form(form).unwrap();
+        assert_eq!(params.lines_up_to("a", 6).unwrap().as_deref(), Some("x\r\ny\tz"));
+        assert_eq!(params.map("b").unwrap(), [("c".to_owned(), "x\ny".to_owned())]);
+        assert!(params.text("d").is_err());
+        assert!(params.map("e").is_err());
+        let wrong = Params::from_form("a=x%0ay%1b").unwrap().lines_up_to("a", 9).unwrap_err();
+        assert_eq!(wrong.param.as_deref(), Some("a"));
+        assert!(Params::from_form("a=x%0ay").unwrap().lines_up_to("a", 2).is_err());
     }
 
     #[test]

@@ -98,6 +98,11 @@ impl Outside {
 
     /// A call of the API: a path for a GET, else with a form or JSON.
     async fn call(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> u16 {
+        self.answered(path, body, headers).await.0
+    }
+
+    /// The same with the object that came of it.
+    async fn answered(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> (u16, serde_json::Value) {
         let url = format!("{}{path}", self.url);
         let mut request = match body {
             "" => self.http.get(url),
@@ -108,7 +113,15 @@ impl Outside {
             request = request.header(*name, *value);
         }
         let request = request.bearer_auth(&self.key).body(body.to_owned());
-        request.send().await.expect("an answer").status().as_u16()
+        let answer = request.send().await.expect("an answer");
+        (answer.status().as_u16(), answer.json().await.expect("JSON"))
+    }
+
+    /// The id of a charge that succeeded, or of one that waits for its card.
+    async fn charged(&self, form: &str) -> String {
+        let (status, intent) = self.answered(INTENT, form, &[]).await;
+        assert_eq!(status, 200, "{intent}");
+        intent["id"].as_str().expect("an id").to_owned()
     }
 
     async fn upload(&self, name: &str, file_name: &str, file: &str) {
@@ -199,6 +212,85 @@ async fn over_the_api(outside: &Outside, plant: &mut Planter) {
     }
 }
 
+/// What belongs to an attempt, a refund or a cancellation, and is kept beside its payment.
+async fn in_details(outside: &Outside, plant: &mut Planter) {
+    let card = "payment_method_data[type]=card&payment_method_data[card][token]=tok_visa";
+    let billing = "payment_method_data[billing_details]";
+    for (place, field) in [
+        ("name on a bill", "[name]=Ada N"),
+        ("phone on a bill", "[phone]=N"),
+        ("email on a bill", "[email]=N@example.org"),
+        ("line1 on a bill", "[address][line1]=N Road"),
+        ("line2 on a bill", "[address][line2]=N"),
+        ("city on a bill", "[address][city]=N"),
+        ("state on a bill", "[address][state]=N"),
+        ("postal code on a bill", "[address][postal_code]=N"),
+        ("country on a bill", "[address][country]=N"),
+    ] {
+        let n = plant.text(place);
+        let form = format!("amount=100&currency=eur&confirm=true&{card}&{billing}{}", field.replace('N', &n));
+        outside.call(INTENT, &form, &[]).await;
+    }
+    let n = plant.text("bill at a confirmation");
+    let open = outside.charged("amount=100&currency=eur").await;
+    let form = format!("{card}&{billing}[name]={}", spaced(&n, "+"));
+    outside.call(&format!("{INTENT}/{open}/confirm"), &form, &[]).await;
+    let n = plant.text("address to return to");
+    outside.call(INTENT, &format!("{CHARGE}&return_url=https://shop.example/{n}"), &[]).await;
+    let charged = outside.charged(CHARGE).await;
+    let refund = format!("payment_intent={charged}&amount=1");
+    for (place, field) in [
+        ("value of a refund's metadata", "metadata[note]=N"),
+        ("name of a refund's metadata", "metadata[N]=note"),
+        ("value of a refund's metadata in lines", "metadata[note]=a%0AN"),
+    ] {
+        let n = plant.text(place);
+        outside.call("/v1/refunds", &format!("{refund}&{}", field.replace('N', &n)), &[]).await;
+    }
+    let held = outside.charged(&format!("{CHARGE}&capture_method=manual")).await;
+    let intent = format!("{INTENT}/{held}");
+    for (place, path, form) in [
+        ("reason of a refund", "/v1/refunds".to_owned(), format!("{refund}&reason=N")),
+        ("unknown parameter of a refund", "/v1/refunds".to_owned(), format!("{refund}&note=N")),
+        ("expansion of a refund", "/v1/refunds".to_owned(), format!("{refund}&expand[]=N")),
+        ("reason of a cancellation", format!("{intent}/cancel"), "cancellation_reason=N".to_owned()),
+        ("amount to capture", format!("{intent}/capture"), "amount_to_capture=N".to_owned()),
+        ("kind of method", INTENT.to_owned(), format!("{CHARGE}&payment_method_data[type]=N")),
+        ("token", INTENT.to_owned(), "amount=100&currency=eur&payment_method_data[card][token]=N".to_owned()),
+        ("unknown part of a bill", INTENT.to_owned(), format!("{CHARGE}&{billing}[note]=N")),
+        (
+            "3-D Secure",
+            INTENT.to_owned(),
+            format!("{CHARGE}&payment_method_options[card][request_three_d_secure]=N"),
+        ),
+        ("off session", INTENT.to_owned(), format!("{CHARGE}&off_session=N")),
+        ("error on action", INTENT.to_owned(), format!("{CHARGE}&error_on_requires_action=N")),
+        ("what is not offered", INTENT.to_owned(), format!("{CHARGE}&statement_descriptor=N")),
+        ("secret of a client", format!("{intent}?client_secret={held}_secret_N"), String::new()),
+        ("cursor backwards", "/v1/refunds?ending_before=re_N".to_owned(), String::new()),
+        ("time of a list", "/v1/refunds?created[gte]=N".to_owned(), String::new()),
+        ("what narrows a list", "/v1/topups?status=N".to_owned(), String::new()),
+        (
+            "authentication",
+            format!("/v1/test_helpers/payment_intents/{held}/authenticate"),
+            "passed=N".to_owned(),
+        ),
+        ("count of accounts", "/v1/test_helpers/accounts".to_owned(), "count=N".to_owned()),
+    ] {
+        let n = plant.other(place);
+        let headers = [("stripe-account", n.as_str()), ("prefer", &n), ("stripe-version", &n)];
+        let headers = if place == "what is not offered" { &headers[..] } else { &headers[2..] };
+        outside.call(&path.replace('N', &n), &form.replace('N', &n), headers).await;
+    }
+    let n = plant.other("method of a request");
+    let method = reqwest::Method::from_bytes(n.as_bytes()).expect("a token");
+    let request = outside.http.request(method, format!("{}{INTENT}", outside.url)).bearer_auth(&outside.key);
+    assert_eq!(request.send().await.expect("an answer").status().as_u16(), 405);
+    let n = plant.other("key of a program");
+    let request = outside.http.get(format!("{}/v1/balance", outside.url)).bearer_auth(format!("sk_test_{n}"));
+    assert_eq!(request.send().await.expect("an answer").status().as_u16(), 401);
+}
+
 async fn over_the_socket(outside: &Outside, plant: &mut Planter) {
     let mut socket = Socket::open(&outside.url, &outside.key).await;
     let submit = |payment: serde_json::Value| {
@@ -208,6 +300,21 @@ async fn over_the_socket(outside: &Outside, plant: &mut Planter) {
     socket.tell(&submit(json!({"kind": "topup", "amount": 900, "currency": "eur", "payment_method": "pm_card_visa", "idempotency_key": n}))).await;
     let n = plant.text("description in a frame");
     socket.tell(&submit(json!({"kind": "topup", "amount": 100, "currency": "eur", "payment_method": "pm_card_visa", "description": n}))).await;
+    let n = plant.text("value of metadata in a frame");
+    socket.tell(&submit(json!({"kind": "topup", "amount": 100, "currency": "eur", "payment_method": "pm_card_visa", "metadata": {"a": n}}))).await;
+    for place in ["reason", "idempotency_key", "payment_method", "operation", "payment_id", "account"] {
+        let n = plant.other(match place {
+            "reason" => "reason of an operation",
+            "idempotency_key" => "key of an operation",
+            "payment_method" => "method of an operation",
+            "operation" => "name of an operation",
+            "payment_id" => "payment of an operation",
+            _ => "account of an operation",
+        });
+        let mut frame = json!({"type": "operation.submit", "payment_id": format!("pi_{}", "0".repeat(22)), "operation": "cancel"});
+        frame[place] = json!(n);
+        socket.tell(&frame.to_string()).await;
+    }
     let n = plant.other("id of a frame");
     socket.tell(&json!({"type": "ping", "id": n}).to_string()).await;
     let n = plant.other("type of a frame");
@@ -332,6 +439,7 @@ async fn plant_everywhere(stack: &Stack, key: &str, plant: &mut Planter) {
     let agent = format!("{AGENT} {}", plant.other("browser that signs in"));
     let outside = Outside::new(&server, key, &agent).await;
     over_the_api(&outside, plant).await;
+    in_details(&outside, plant).await;
     over_the_socket(&outside, plant).await;
     over_pages(&outside, plant).await;
     in_files(&outside, plant).await;

@@ -24,6 +24,7 @@ mod crash;
 mod crash_import;
 mod demo;
 mod dialect;
+mod dialect_lists;
 mod durability;
 mod edge;
 mod engine;

@@ -20,8 +20,8 @@ use crate::store::{
     Account, AccountHead, ApiKey, AsideChanges, AsideRecord, AuditPayment, BatchKeys, BatchWrite,
     DecideBatch, DetailRecord, Durability, IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease,
     Loaded, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, Pruned,
-    ReceiptRecord, RefundRecord, RequestFilter, RequestRecord, SchemaState, Session, SetAside, Snapshot,
-    Store, StoreError, StoreResult, TableCounts, WalletRecord,
+    ReceiptRecord, RefundFilter, RefundRecord, RequestFilter, RequestRecord, SchemaState, Session, SetAside,
+    Snapshot, Store, StoreError, StoreResult, TableCounts, WalletRecord,
 };
 
 /// What is on the disk.
@@ -419,12 +419,7 @@ impl Store for SimStore {
         self.read(|data| data.refunds.get(&id).copied()).await
     }
 
-    async fn refund_list(
-        &self,
-        _owner: AccountId,
-        _before: Option<RefundId>,
-        _limit: u32,
-    ) -> StoreResult<Vec<RefundRecord>> {
+    async fn refund_list(&self, _owner: AccountId, _filter: &RefundFilter) -> StoreResult<Vec<RefundRecord>> {
         not_simulated()
     }
 

@@ -32,7 +32,7 @@ macro_rules! shared_queries {
         use $crate::store::records::{
             Account, AccountHead, ApiKey, AuditPayment, DetailRecord, ImportRecord, ImportRow, Lease,
             MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, PaymentHead, Pruned,
-            RequestFilter, RequestRecord, Session, TableCounts, WalletRecord,
+            RefundFilter, RequestFilter, RequestRecord, Session, TableCounts, WalletRecord,
         };
         use $crate::store::rows::{self, signed, unsigned};
         use $crate::store::schema;

@@ -332,20 +332,32 @@ macro_rules! payments_queries {
         async fn refund_list(
             conn: &mut $Conn,
             owner: AccountId,
-            before: Option<RefundId>,
-            limit: u32,
+            filter: &RefundFilter,
         ) -> StoreResult<Vec<RefundRecord>> {
             use schema::refund::dsl;
             let mut query = dsl::refund.filter(dsl::owner.eq(owner.as_bytes().to_vec())).into_boxed();
-            if let Some(before) = before {
+            if let Some(before) = filter.before {
                 query = query.filter(dsl::id.lt(before.as_bytes().to_vec()));
             }
-            let found: Vec<rows::RefundRow> = query
-                .order(dsl::id.desc())
-                .limit(i64::from(limit))
-                .select(rows::RefundRow::as_select())
-                .load(conn)
-                .await?;
+            if let Some(after) = filter.after {
+                query = query.filter(dsl::id.gt(after.as_bytes().to_vec()));
+            }
+            // As those of payments, their ids are bounds of time.
+            if let Some(from) = filter.created_from {
+                query = query.filter(dsl::id.ge(id_floor(from)));
+            }
+            if let Some(to) = filter.created_to {
+                query = query.filter(dsl::id.lt(id_floor(to)));
+            }
+            query = match filter.after {
+                Some(_) => query.order(dsl::id.asc()),
+                None => query.order(dsl::id.desc()),
+            };
+            let mut found: Vec<rows::RefundRow> =
+                query.limit(i64::from(filter.limit)).select(rows::RefundRow::as_select()).load(conn).await?;
+            if filter.after.is_some() {
+                found.reverse();
+            }
             found.iter().map(rows::RefundRow::decode).collect()
         }
 

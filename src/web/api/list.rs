@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
+use crate::domain::card_numbers::shown;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 use crate::store::PaymentFilter;
-use crate::web::error::{ApiError, InputError};
+use crate::web::error::{ApiError, InputError, SHOWN_CHARS_MAX};
 use crate::web::params::Params;
 use crate::web::state::WebState;
 
@@ -53,10 +54,17 @@ pub struct Resource {
     pub prefix: &'static str,
     /// What [`crate::domain::submission::Kind::to_code`] says.
     pub code: i16,
+    /// Parameters by which the dialect narrows its lists and that are not offered.
+    pub not_narrowed_by: &'static [&'static str],
 }
 
 /// Charges.
-pub const PAYMENT_INTENTS: Resource = Resource { name: "payment_intent", prefix: "pi_", code: 1 };
+pub const PAYMENT_INTENTS: Resource = Resource {
+    name: "payment_intent",
+    prefix: "pi_",
+    code: 1,
+    not_narrowed_by: &["customer", "customer_account"],
+};
 
 /// A list as asked for. Its cursors are checked when it is read.
 #[derive(Debug)]
@@ -72,6 +80,7 @@ pub struct Asked {
 /// # Errors
 /// [`InputError`] names the parameter at fault.
 pub fn asked(params: &mut Params<'_>, resource: &Resource) -> Result<Asked, InputError> {
+    params.refuse(resource.not_narrowed_by)?;
     let mut filter =
         PaymentFilter { kinds: vec![resource.code], limit: limit(params)?, ..PaymentFilter::default() };
     let (before, after) = cursors(params)?;
@@ -85,22 +94,32 @@ pub fn asked(params: &mut Params<'_>, resource: &Resource) -> Result<Asked, Inpu
     };
     filter.before = id(STARTING_AFTER, before.as_ref())?;
     filter.after = id(ENDING_BEFORE, after.as_ref())?;
-    let at = |seconds: i64| Timestamp::from_micros(seconds.saturating_mul(1_000_000));
-    let next = |seconds: i64| at(seconds.saturating_add(1));
-    if let Some(exact) = params.integer("created")? {
-        (filter.created_from, filter.created_to) = (Some(at(exact)), Some(next(exact)));
-    }
-    let lower = [params.integer("created[gte]")?.map(at), params.integer("created[gt]")?.map(next)];
-    let upper = [params.integer("created[lte]")?.map(next), params.integer("created[lt]")?.map(at)];
-    filter.created_from = lower.into_iter().flatten().chain(filter.created_from).max();
-    filter.created_to = upper.into_iter().flatten().chain(filter.created_to).min();
+    (filter.created_from, filter.created_to) = created(params)?;
     let cursor =
         before.map(|text| (STARTING_AFTER, text)).or_else(|| after.map(|text| (ENDING_BEFORE, text)));
     Ok(Asked { filter, resource: *resource, cursor })
 }
 
-const STARTING_AFTER: &str = "starting_after";
-const ENDING_BEFORE: &str = "ending_before";
+/// The parameter for what is older than an object.
+pub const STARTING_AFTER: &str = "starting_after";
+/// The parameter for what is newer.
+pub const ENDING_BEFORE: &str = "ending_before";
+
+/// Reads `created`: a time, or bounds of it. From, and to which it does not go.
+///
+/// # Errors
+/// What is no whole number.
+pub fn created(params: &mut Params<'_>) -> Result<(Option<Timestamp>, Option<Timestamp>), InputError> {
+    let at = |seconds: i64| Timestamp::from_micros(seconds.saturating_mul(1_000_000));
+    let next = |seconds: i64| at(seconds.saturating_add(1));
+    let exact = params.integer("created")?;
+    let lower = [params.integer("created[gte]")?.map(at), params.integer("created[gt]")?.map(next)];
+    let upper = [params.integer("created[lte]")?.map(next), params.integer("created[lt]")?.map(at)];
+    Ok((
+        lower.into_iter().flatten().chain(exact.map(at)).max(),
+        upper.into_iter().flatten().chain(exact.map(next)).min(),
+    ))
+}
 
 /// Reads `starting_after` and `ending_before`, of which one can be given.
 ///
@@ -119,8 +138,8 @@ pub fn cursors(params: &mut Params<'_>) -> Result<(Option<String>, Option<String
 /// The answer to a cursor that names nothing in the list.
 #[must_use]
 pub fn unknown_cursor(param: &'static str, resource: &str, text: &str) -> InputError {
-    let shown: String = text.chars().filter(|c| !c.is_control()).take(64).collect();
-    InputError::new(param, "resource_missing", format!("No such {resource}: '{shown}'"))
+    let message = format!("No such {resource}: '{}'", shown(text, SHOWN_CHARS_MAX));
+    InputError::new(param, "resource_missing", message)
 }
 
 /// A page of payments, and whether there are more.
@@ -142,14 +161,19 @@ pub async fn page(
             return Err(unknown_cursor(param, resource.name, &text).into());
         }
     }
-    let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
-    filter.limit = filter.limit.saturating_add(1);
-    let mut payments = state.store.payment_list(owner, &filter).await?;
-    let has_more = payments.len() > limit;
-    if has_more && filter.after.is_some() {
-        // Newest first, but the page is the oldest of those that are newer: the surplus one is in front.
-        payments.remove(0);
+    let limit = filter.limit;
+    filter.limit = limit.saturating_add(1);
+    Ok(cut(state.store.payment_list(owner, &filter).await?, limit, filter.after.is_some()))
+}
+
+/// What was found with one more than asked for, cut to a page, newest first, and whether there are more. Backwards, the page is
+/// the oldest of those that are newer: the surplus one is in front.
+pub fn cut<T>(mut found: Vec<T>, limit: u32, backwards: bool) -> (Vec<T>, bool) {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = found.len() > limit;
+    if has_more && backwards {
+        found.drain(..found.len() - limit);
     }
-    payments.truncate(limit);
-    Ok((payments, has_more))
+    found.truncate(limit);
+    (found, has_more)
 }

@@ -28,6 +28,10 @@ use super::error::{ApiError, ErrorType};
 use super::intake::idempotency_key;
 use super::requests::capture;
 use super::security::ApiCaller;
+use crate::domain::card_numbers::shown;
+
+/// So many characters of an address are repeated.
+const PATH_CHARS_MAX: usize = 200;
 
 /// Adds the routes under `/v1`.
 pub fn configure(config: &mut ServiceConfig) {
@@ -75,8 +79,8 @@ async fn reflect_key(
 /// The answer to whatever is not offered.
 /// Asks for the caller, though anyone is answered, so that the log of requests knows whose call it was.
 async fn unrecognized(request: HttpRequest, _: Option<ApiCaller>) -> Result<HttpResponse, ApiError> {
-    let path: String = request.path().chars().filter(|c| !c.is_control()).take(200).collect();
-    let method = edge::method(&request);
+    let path = shown(request.path(), PATH_CHARS_MAX);
+    let method = edge::method_shown(&request);
     let message = format!("Unrecognized request URL ({method}: {path}). Paystorm does not offer it.");
     Err(ApiError::new(StatusCode::NOT_FOUND, ErrorType::InvalidRequestError, "url_unrecognized", message))
 }

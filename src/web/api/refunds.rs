@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::details::{self, RefundDetail};
+use super::details::{self, Attempts, RefundDetail};
 use super::list::{self, List};
-use super::objects::RefundObject;
+use super::objects::{RefundExpand, RefundObject};
 use super::submit;
 use crate::domain::command::Command;
 use crate::domain::ids::{AccountId, PaymentId, RefundId};
 use crate::domain::payment::Payment;
-use crate::store::RefundRecord;
+use crate::store::{RefundFilter, RefundRecord};
 use crate::web::body::{self, Body};
 use crate::web::error::{ApiError, InputError};
 use crate::web::intake::{self, OperationDraft, Verb};
@@ -27,7 +27,7 @@ type Answer = Result<HttpResponse, ApiError>;
 
 /// `POST /v1/refunds`
 pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
-    let Read { payment, draft, detail } = read_refund(&state, &request, body)?;
+    let Read { payment, draft, detail, expand } = read_refund(&state, &request, body)?;
     let made = draft.refund().ok_or_else(ApiError::internal)?;
     details::keep_refund(state.store.as_ref(), made, &detail).await?;
     let command = Command::Operate(draft.into_command(payment, caller.account));
@@ -35,8 +35,11 @@ pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body:
     let outcome = outcome::execute(&state, command, wait).await?;
     let id = outcome.refund().ok_or_else(ApiError::internal)?;
     let refund = outcome.payment.refund(id).ok_or_else(ApiError::internal)?;
+    let kept = Attempts::of(state.store.as_ref(), &[&outcome.payment]).await?;
     // A request sent again has what the first one said, under the first one's id.
-    let object = RefundObject::of(&outcome.payment, refund, Some(&detail));
+    let attempt = kept.get(&outcome.payment);
+    let object =
+        RefundObject::of(&outcome.payment, refund, Some(&detail), attempt, expand, state.presenter());
     Ok(submit::answer(&outcome, wait).json(object))
 }
 
@@ -45,6 +48,7 @@ struct Read {
     payment: PaymentId,
     draft: OperationDraft,
     detail: RefundDetail,
+    expand: RefundExpand,
 }
 
 /// Reads a refund. The body is gone when this returns: the answer may take long, and many wait at once.
@@ -54,10 +58,11 @@ fn read_refund(state: &WebState, request: &HttpRequest, body: Body) -> Result<Re
     let payment = payment_of(&mut params)?.ok_or_else(|| InputError::missing("payment_intent"))?;
     intake::check_params(&params, &state.rules)?;
     let detail = RefundDetail { reason: reason(&mut params)?, metadata: intake::metadata(&mut params)? };
+    let expand = expand(&mut params, "")?;
     let draft = OperationDraft::read(&mut params, Verb::Refund, "amount", &submit::context(state))?;
     submit::finish(&params)?;
     let draft = submit::with_key(draft, request)?.asking_also(detail.asked());
-    Ok(Read { payment, draft, detail })
+    Ok(Read { payment, draft, detail, expand })
 }
 
 /// Reads `reason`.
@@ -72,13 +77,35 @@ fn reason(params: &mut Params<'_>) -> Result<Option<String>, InputError> {
     }
 }
 
+/// Reads `expand[]`.
+fn expand(params: &mut Params<'_>, prefix: &str) -> Result<RefundExpand, InputError> {
+    let mut expand = RefundExpand::default();
+    submit::expand_with(params, prefix, "charge and payment_intent of refunds", |property| {
+        match property {
+            "charge" => expand.charge = true,
+            "payment_intent" => expand.payment_intent = true,
+            _ => return false,
+        }
+        true
+    })?;
+    Ok(expand)
+}
+
 /// `GET /v1/refunds/{id}`
-pub async fn retrieve(state: State, caller: ApiCaller, id: web::Path<String>) -> Answer {
+pub async fn retrieve(
+    state: State,
+    caller: ApiCaller,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Answer {
+    let mut params = body::query(&request)?;
+    let expand = expand(&mut params, "")?;
+    params.finish()?;
     let missing = || ApiError::not_found("refund", &id);
     let refund: RefundId = id.parse().map_err(|_| missing())?;
     let record = state.store.refund_get(refund).await?;
     let record = record.filter(|record| record.owner == caller.account).ok_or_else(missing)?;
-    let object = objects(&state, &[record]).await?.into_iter().next().ok_or_else(missing)?;
+    let object = objects(&state, &[record], expand).await?.into_iter().next().ok_or_else(missing)?;
     Ok(HttpResponse::Ok().json(object))
 }
 
@@ -87,36 +114,40 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     let mut params = body::query(&request)?;
     let payment = payment_of(&mut params)?;
     let limit = list::limit(&mut params)?;
-    let after = params.text("starting_after")?;
-    params.refuse(&["ending_before", "created"])?;
+    let (before, after) = list::cursors(&mut params)?;
+    let (created_from, created_to) = list::created(&mut params)?;
+    let expand = expand(&mut params, "data.")?;
     submit::finish(&params)?;
-    let after = match after {
-        None => None,
-        Some(text) => Some(cursor(&state, caller.account, payment, &text).await?),
+    let filter = RefundFilter {
+        before: cursor(&state, caller.account, payment, list::STARTING_AFTER, before).await?,
+        after: cursor(&state, caller.account, payment, list::ENDING_BEFORE, after).await?,
+        created_from,
+        created_to,
+        limit: limit.saturating_add(1),
     };
-    let (records, has_more) = match payment {
+    let found = match payment {
         Some(id) => {
             let payment = state.own_payment(caller.account, id, "payment_intent", &id.to_string()).await?;
             let mut refunds: Vec<_> = payment.state().refunds.iter().map(|refund| refund.id).collect();
-            refunds.retain(|refund| after.is_none_or(|after| *refund < after));
+            refunds.retain(|refund| filter.takes(*refund));
             refunds.sort_unstable_by_key(|refund| std::cmp::Reverse(*refund));
-            let has_more = refunds.len() > limit as usize;
-            refunds.truncate(limit as usize);
-            let record = |refund| RefundRecord { id: refund, owner: caller.account, payment: id };
-            (refunds.into_iter().map(record).collect(), has_more)
+            refunds
+                .into_iter()
+                .map(|refund| RefundRecord { id: refund, owner: caller.account, payment: id })
+                .collect()
         }
-        None => {
-            let mut records = state.store.refund_list(caller.account, after, limit.saturating_add(1)).await?;
-            let has_more = records.len() > limit as usize;
-            records.truncate(limit as usize);
-            (records, has_more)
-        }
+        None => state.store.refund_list(caller.account, &filter).await?,
     };
-    Ok(HttpResponse::Ok().json(List::new(objects(&state, &records).await?, has_more, URL)))
+    let (records, has_more) = list::cut(found, limit, filter.after.is_some());
+    Ok(HttpResponse::Ok().json(List::new(objects(&state, &records, expand).await?, has_more, URL)))
 }
 
 /// What these refunds look like, in the same order: the payments' histories tell.
-async fn objects(state: &WebState, records: &[RefundRecord]) -> Result<Vec<RefundObject>, ApiError> {
+async fn objects(
+    state: &WebState,
+    records: &[RefundRecord],
+    expand: RefundExpand,
+) -> Result<Vec<RefundObject>, ApiError> {
     let mut ids: Vec<PaymentId> = records.iter().map(|record| record.payment).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -124,27 +155,35 @@ async fn objects(state: &WebState, records: &[RefundRecord]) -> Result<Vec<Refun
         state.store.payment_get(&ids).await?.into_iter().map(|payment| (payment.id(), payment)).collect();
     let refunds: Vec<RefundId> = records.iter().map(|record| record.id).collect();
     let details = details::of_refunds(state.store.as_ref(), &refunds).await?;
+    let attempts = match expand == RefundExpand::default() {
+        true => Attempts::default(),
+        false => Attempts::of(state.store.as_ref(), &payments.values().collect::<Vec<_>>()).await?,
+    };
     let object = |record: &RefundRecord| {
         let payment = payments.get(&record.payment)?;
-        Some(RefundObject::of(payment, payment.refund(record.id)?, details.get(&record.id)))
+        let refund = payment.refund(record.id)?;
+        let (detail, attempt) = (details.get(&record.id), attempts.get(payment));
+        Some(RefundObject::of(payment, refund, detail, attempt, expand, state.presenter()))
     };
     Ok(records.iter().filter_map(object).collect())
 }
 
-/// The refund after which the page starts: one of this list.
+/// The refund that a cursor names, if one is given: one of this list.
 async fn cursor(
     state: &WebState,
     owner: AccountId,
     payment: Option<PaymentId>,
-    text: &str,
-) -> Result<RefundId, ApiError> {
-    let unknown = || list::unknown_cursor("starting_after", "refund", text);
+    param: &'static str,
+    text: Option<String>,
+) -> Result<Option<RefundId>, ApiError> {
+    let Some(text) = text else { return Ok(None) };
+    let unknown = || list::unknown_cursor(param, "refund", &text);
     let id: RefundId = text.parse().map_err(|_| unknown())?;
     let found = state.store.refund_get(id).await?;
     let in_list = |record: &RefundRecord| {
         record.owner == owner && payment.is_none_or(|payment| payment == record.payment)
     };
-    if found.as_ref().is_some_and(in_list) { Ok(id) } else { Err(unknown().into()) }
+    if found.as_ref().is_some_and(in_list) { Ok(Some(id)) } else { Err(unknown().into()) }
 }
 
 /// Reads `payment_intent` or `charge`; a charge has the bits of its payment intent.

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use super::objects::Rendered;
+use super::objects::{Expand, Rendered};
 use super::{list, payment_intents, submit};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
@@ -11,6 +11,7 @@ use crate::domain::submission::Kind;
 use crate::search::{Cursor, Query, SearchRequest};
 use crate::web::body;
 use crate::web::error::{ApiError, InputError};
+use crate::web::params::Params;
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
@@ -23,6 +24,8 @@ struct SearchResult {
     data: Vec<Rendered>,
     has_more: bool,
     next_page: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_count: Option<u64>,
     url: &'static str,
 }
 
@@ -36,7 +39,7 @@ pub async fn search(
     let text = params.text("query")?.ok_or_else(|| InputError::missing("query"))?;
     let limit = list::limit(&mut params)?;
     let page = params.text("page")?;
-    let expand = submit::expand(&mut params, "data.")?;
+    let (expand, counted) = expand(&mut params)?;
     params.finish()?;
     let cursor = match page {
         None => None,
@@ -61,8 +64,25 @@ pub async fn search(
         data: payment_intents::rendered(&state, &payments, expand).await?,
         has_more: next_page.is_some(),
         next_page,
+        total_count: counted.then_some(found.total.value),
         url: "/v1/payment_intents/search",
     }))
+}
+
+/// Reads `expand[]`, and whether the count of all that is found is among it.
+fn expand(params: &mut Params<'_>) -> Result<(Expand, bool), InputError> {
+    let (mut expand, mut counted) = (Expand::default(), false);
+    let can_be = "total_count, and latest_charge and payment_method of payment intents (data.latest_charge)";
+    submit::expand_with(params, "", can_be, |property| {
+        match property {
+            "data.latest_charge" => expand.latest_charge = true,
+            "data.payment_method" => expand.payment_method = true,
+            "total_count" => counted = true,
+            _ => return false,
+        }
+        true
+    })?;
+    Ok((expand, counted))
 }
 
 /// The payments as the store has them now, in the order found.

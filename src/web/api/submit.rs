@@ -79,23 +79,41 @@ fn key_of(request: &HttpRequest) -> Result<Option<RequestKey>, ApiError> {
     Ok(Some(intake::idempotency_key(raw)?))
 }
 
-/// Reads `expand[]`.
+/// Reads `expand[]` of payment intents.
 ///
 /// # Errors
 /// A property that cannot be expanded.
 pub fn expand(params: &mut Params<'_>, prefix: &str) -> Result<Expand, InputError> {
     let mut expand = Expand::default();
+    let can_be = "latest_charge and payment_method of payment intents";
+    expand_with(params, prefix, can_be, |property| {
+        match property {
+            "latest_charge" => expand.latest_charge = true,
+            "payment_method" => expand.payment_method = true,
+            _ => return false,
+        }
+        true
+    })?;
+    Ok(expand)
+}
+
+/// Reads `expand[]` and takes its properties, which stand behind a prefix in lists. What takes them says which it knows.
+///
+/// # Errors
+/// A property that cannot be expanded.
+pub fn expand_with(
+    params: &mut Params<'_>,
+    prefix: &str,
+    can_be: &str,
+    mut take: impl FnMut(&str) -> bool,
+) -> Result<(), InputError> {
     for path in params.list("expand")? {
-        match path.strip_prefix(prefix) {
-            Some("latest_charge") => expand.latest_charge = true,
-            Some("payment_method") => expand.payment_method = true,
-            Some(_) | None => {
-                let message = "This property cannot be expanded. latest_charge and payment_method of payment intents can.";
-                return Err(InputError::new("expand", "property_not_expandable", message));
-            }
+        if !path.strip_prefix(prefix).is_some_and(|property| take(property)) {
+            let message = format!("This property cannot be expanded. What can be: {can_be}.");
+            return Err(InputError::new("expand", "property_not_expandable", message));
         }
     }
-    Ok(expand)
+    Ok(())
 }
 
 /// Refuses what is not offered and what is unknown.

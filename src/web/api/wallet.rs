@@ -6,10 +6,10 @@ use super::list::{self, List, Resource};
 use super::objects::{Expand, Rendered};
 use super::submit;
 use crate::domain::payment::Payment;
-
 use crate::web::body::{self, Body};
-use crate::web::error::ApiError;
+use crate::web::error::{ApiError, InputError};
 use crate::web::intake::KindName;
+use crate::web::params::Params;
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
@@ -17,9 +17,20 @@ type State = web::Data<WebState>;
 type Answer = Result<HttpResponse, ApiError>;
 
 // The codes are those of `Kind::to_code`; a test compares them.
-const TOPUP: Resource = Resource { name: "topup", prefix: "tu_", code: 2 };
-const TRANSFER: Resource = Resource { name: "transfer", prefix: "tr_", code: 3 };
-const PAYOUT: Resource = Resource { name: "payout", prefix: "po_", code: 4 };
+const TOPUP: Resource =
+    Resource { name: "topup", prefix: "tu_", code: 2, not_narrowed_by: &["amount", "status"] };
+const TRANSFER: Resource = Resource {
+    name: "transfer",
+    prefix: "tr_",
+    code: 3,
+    not_narrowed_by: &["destination", "transfer_group"],
+};
+const PAYOUT: Resource = Resource {
+    name: "payout",
+    prefix: "po_",
+    code: 4,
+    not_narrowed_by: &["arrival_date", "destination", "status"],
+};
 
 /// `POST /v1/topups`
 pub async fn topup_create(state: State, caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
@@ -32,8 +43,13 @@ pub async fn topup_list(state: State, caller: ApiCaller, request: HttpRequest) -
 }
 
 /// `GET /v1/topups/{id}`
-pub async fn topup_retrieve(state: State, caller: ApiCaller, id: web::Path<String>) -> Answer {
-    retrieve(&state, caller, &id, &TOPUP).await
+pub async fn topup_retrieve(
+    state: State,
+    caller: ApiCaller,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Answer {
+    retrieve(&state, caller, &request, &id, &TOPUP).await
 }
 
 /// `POST /v1/transfers`
@@ -47,8 +63,13 @@ pub async fn transfer_list(state: State, caller: ApiCaller, request: HttpRequest
 }
 
 /// `GET /v1/transfers/{id}`
-pub async fn transfer_retrieve(state: State, caller: ApiCaller, id: web::Path<String>) -> Answer {
-    retrieve(&state, caller, &id, &TRANSFER).await
+pub async fn transfer_retrieve(
+    state: State,
+    caller: ApiCaller,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Answer {
+    retrieve(&state, caller, &request, &id, &TRANSFER).await
 }
 
 /// `POST /v1/payouts`
@@ -62,8 +83,13 @@ pub async fn payout_list(state: State, caller: ApiCaller, request: HttpRequest) 
 }
 
 /// `GET /v1/payouts/{id}`
-pub async fn payout_retrieve(state: State, caller: ApiCaller, id: web::Path<String>) -> Answer {
-    retrieve(&state, caller, &id, &PAYOUT).await
+pub async fn payout_retrieve(
+    state: State,
+    caller: ApiCaller,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Answer {
+    retrieve(&state, caller, &request, &id, &PAYOUT).await
 }
 
 async fn list(
@@ -75,19 +101,34 @@ async fn list(
 ) -> Answer {
     let mut params = body::query(request)?;
     let asked = list::asked(&mut params, resource)?;
+    nothing_to_expand(&mut params)?;
     submit::finish(&params)?;
     let (payments, has_more) = list::page(state, caller.account, asked).await?;
     let data = payments.iter().map(|payment| object(state, payment)).collect();
     Ok(HttpResponse::Ok().json(List::new(data, has_more, url)))
 }
 
-async fn retrieve(state: &WebState, caller: ApiCaller, id: &str, resource: &Resource) -> Answer {
+async fn retrieve(
+    state: &WebState,
+    caller: ApiCaller,
+    request: &HttpRequest,
+    id: &str,
+    resource: &Resource,
+) -> Answer {
+    let mut params = body::query(request)?;
+    nothing_to_expand(&mut params)?;
+    params.finish()?;
     let payment_id = submit::payment_id(id, resource.name, &[resource.prefix])?;
     let payment = state.own_payment(caller.account, payment_id, resource.name, id).await?;
     if payment.submission().kind.to_code() != resource.code {
         return Err(ApiError::not_found(resource.name, id));
     }
     Ok(HttpResponse::Ok().json(object(state, &payment)))
+}
+
+/// Reads `expand[]`, of which nothing is known here.
+fn nothing_to_expand(params: &mut Params<'_>) -> Result<(), InputError> {
+    submit::expand_with(params, "", "nothing of this", |_| false)
 }
 
 fn object(state: &WebState, payment: &Payment) -> Rendered {

@@ -10,7 +10,7 @@ use crate::domain::currency::Currency;
 use crate::domain::idempotency::RequestKey;
 use crate::domain::money::Money;
 use crate::store::RowFault;
-use crate::web::error::InputError;
+use crate::web::error::{InputError, param_shown};
 use crate::web::intake::{Context, Draft, KindName, Rules, check_text};
 use crate::web::params::Params;
 
@@ -211,7 +211,7 @@ impl Columns {
             Role::Param(name) => {
                 *name == param || param.strip_prefix(name).is_some_and(|rest| rest.starts_with('['))
             }
-            Role::Metadata(key) => param == format!("metadata[{key}]"),
+            Role::Metadata(key) => param == param_shown(&format!("metadata[{key}]")),
             Role::Key | Role::Kind | Role::Amount | Role::AmountMinor | Role::Currency => false,
         };
         let amount = |role: &Role| matches!(role, Role::Amount | Role::AmountMinor);

@@ -172,7 +172,7 @@ impl Draft {
             lane: lane(params)?,
             run: run(params)?,
             draw_key: params.integer("draw_key")?.map(|key| i64::cast_unsigned(key) % DRAW_KEYS),
-            description: params.text_up_to("description", DESCRIPTION_CHARS_MAX)?.map(String::from),
+            description: params.lines_up_to("description", DESCRIPTION_CHARS_MAX)?.map(String::from),
             metadata: metadata(params)?,
             key: key(params)?,
             key_secret: context.rules.key_secret,
@@ -250,7 +250,8 @@ impl Draft {
             amount: self.amount,
             capture: self.capture,
             lane: self.lane,
-            created_at: self.created_at,
+            // Lists are narrowed by time by way of ids.
+            created_at: self.created_at.max(id.made_at()),
             draw_key: self.draw_key.unwrap_or_else(|| match &key {
                 Some(key) => key.draw_key(&secret),
                 None => draw_key(id),

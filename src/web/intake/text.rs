@@ -30,8 +30,9 @@ pub fn check_params(params: &Params<'_>, rules: &Rules) -> Result<(), InputError
     for (name, value) in params.texts().filter(|(name, _)| !is_reduced(name)) {
         if holds_card_number(name) {
             // The name is at fault and not repeated. One that no brackets follow is unknown anyway.
-            let head = name.split('[').next().filter(|head| head.len() < name.len());
-            return head.map_or(Ok(()), |head| Err(refused(head)));
+            if let Some((head, _)) = name.split_once('[') {
+                return Err(refused(head));
+            }
         }
         if holds_card_number(&value) {
             return Err(refused(name));

@@ -5,7 +5,7 @@ use paystorm::domain::event::{CancelReason, TechnicalError};
 use paystorm::domain::ids::{AccountId, PaymentId, RefundId};
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::Kind;
-use paystorm::store::{PaymentFilter, RefundRecord};
+use paystorm::store::{PaymentFilter, RefundFilter, RefundRecord};
 
 use crate::making::{answer, at, one, operate, submit};
 use crate::stores::both;
@@ -164,11 +164,29 @@ async fn refunds_are_found_by_id_and_listed_by_owner() {
         let record = |id| RefundRecord { id, owner, payment: charge.id() };
         assert_eq!(store.refund_get(made[0]).await.expect("read"), Some(record(made[0])), "{}", test.name);
         assert_eq!(store.refund_get(RefundId::generate()).await.expect("read"), None, "{}", test.name);
-        let list = store.refund_list(owner, None, 9).await.expect("read");
-        assert_eq!(list, [record(made[1]), record(made[0])], "{}", test.name);
-        let older = store.refund_list(owner, Some(made[1]), 9).await.expect("read");
-        assert_eq!(older, [record(made[0])], "{}", test.name);
-        assert!(store.refund_list(AccountId::generate(), None, 9).await.expect("read").is_empty());
+        let all = RefundFilter { limit: 9, ..RefundFilter::default() };
+        let (first, second) = (made[0], made[1]);
+        let at = first.made_at();
+        for (filter, expected) in [
+            (all, vec![second, first]),
+            (RefundFilter { before: Some(second), ..all }, vec![first]),
+            (RefundFilter { after: Some(first), ..all }, vec![second]),
+            (RefundFilter { after: Some(second), ..all }, vec![]),
+            (RefundFilter { created_from: Some(at), ..all }, vec![second, first]),
+            (RefundFilter { created_to: Some(at), ..all }, vec![]),
+            (RefundFilter { created_to: Some(second.made_at().plus_ms(1)), ..all }, vec![second, first]),
+            (RefundFilter { limit: 1, ..all }, vec![second]),
+        ] {
+            let list = store.refund_list(owner, &filter).await.expect("read");
+            assert_eq!(
+                list,
+                expected.iter().map(|id| record(*id)).collect::<Vec<_>>(),
+                "{} {filter:?}",
+                test.name
+            );
+            assert!(expected.iter().all(|id| filter.takes(*id)), "{filter:?}");
+        }
+        assert!(store.refund_list(AccountId::generate(), &all).await.expect("read").is_empty());
         test.remove().await;
     }
 }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::Metadata;
 use super::method::ChargedCard;
+use super::{Metadata, Null};
 use crate::domain::decline::DeclineReason;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
@@ -93,7 +93,31 @@ pub struct Charge {
     payment_method_details: Option<MethodDetails>,
     refunded: bool,
     status: &'static str,
+    #[serde(flatten)]
+    null: Null,
 }
+
+const NULL: Null = Null(&[
+    "application",
+    "application_fee",
+    "application_fee_amount",
+    "balance_transaction",
+    "calculated_statement_descriptor",
+    "customer",
+    "failure_balance_transaction",
+    "on_behalf_of",
+    "receipt_email",
+    "receipt_number",
+    "receipt_url",
+    "review",
+    "shipping",
+    "source",
+    "source_transfer",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_data",
+    "transfer_group",
+]);
 
 /// The id of the charge that the last attempt came to. None before a worker took it up, and none where it ended at 3-D Secure.
 #[must_use]
@@ -140,6 +164,7 @@ impl Charge {
                 (false, true) => "failed",
                 (false, false) => "pending",
             },
+            null: NULL,
         }
     }
 }

@@ -15,8 +15,9 @@ use crate::domain::event::Recorded;
 use crate::domain::payment::Payment;
 use crate::domain::submission::Kind;
 pub use charge::charge_id;
+pub use method::PaymentMethod;
 pub use payment_intent::{Expand, PaymentIntent, client_secret};
-pub use refund::RefundObject;
+pub use refund::{RefundExpand, RefundObject};
 pub use wallet::{Payout, TopUp, Transfer};
 
 /// What is said of a payment that failed technically.
@@ -45,6 +46,16 @@ pub enum Expandable<T> {
 impl<T> Expandable<T> {
     fn new(expand: bool, id: String, object: impl FnOnce() -> T) -> Self {
         if expand { Self::Object(Box::new(object())) } else { Self::Id(id) }
+    }
+}
+
+/// Members that the dialect has and that are always null here: programs look at them without asking first.
+#[derive(Debug, Clone, Copy)]
+struct Null(&'static [&'static str]);
+
+impl Serialize for Null {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|name| (name, ())))
     }
 }
 
@@ -139,6 +150,17 @@ impl Rendered {
             Kind::TopUp => Self::TopUp(Box::new(TopUp::of(payment))),
             Kind::Transfer { payee } => Self::Transfer(Box::new(Transfer::of(payment, payee))),
             Kind::Payout { bank } => Self::Payout(Box::new(Payout::of(payment, bank))),
+        }
+    }
+}
+
+impl Rendered {
+    /// The payment method that the last attempt failed with.
+    #[must_use]
+    pub fn failed_method(&self) -> Option<&PaymentMethod> {
+        match self {
+            Self::PaymentIntent(intent) => intent.failed_method(),
+            Self::TopUp(_) | Self::Transfer(_) | Self::Payout(_) => None,
         }
     }
 }

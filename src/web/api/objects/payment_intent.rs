@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::charge::{Charge, charge_id};
 use super::method::PaymentMethod;
-use super::{Expandable, Extension, Metadata, Presenter, RETRIES_SPENT};
+use super::{Expandable, Extension, Metadata, Null, Presenter, RETRIES_SPENT};
 use crate::domain::ids::base62_encode;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
@@ -77,8 +77,25 @@ pub struct PaymentIntent {
     shipping: Option<String>,
     statement_descriptor: Option<String>,
     status: &'static str,
+    #[serde(flatten)]
+    null: Null,
     paystorm: Extension,
 }
+
+const NULL: Null = Null(&[
+    "application",
+    "application_fee_amount",
+    "automatic_payment_methods",
+    "customer_account",
+    "on_behalf_of",
+    "payment_method_configuration_details",
+    "payment_method_options",
+    "review",
+    "source",
+    "statement_descriptor_suffix",
+    "transfer_data",
+    "transfer_group",
+]);
 
 impl PaymentIntent {
     pub(super) fn of(
@@ -133,9 +150,17 @@ impl PaymentIntent {
             shipping: None,
             statement_descriptor: None,
             status: state.status.dialect(),
+            null: NULL,
             paystorm: Extension::of(payment),
             id,
         }
+    }
+}
+
+impl PaymentIntent {
+    /// The payment method that the last attempt failed with.
+    pub(super) fn failed_method(&self) -> Option<&PaymentMethod> {
+        self.last_payment_error.as_ref()?.payment_method.as_ref()
     }
 }
 

@@ -2,9 +2,19 @@
 
 use serde::Serialize;
 
-use super::Metadata;
+use super::charge::Charge;
+use super::{Expand, Expandable, Metadata, Null, PaymentIntent, Presenter};
 use crate::domain::payment::{Payment, Refund, RefundStatus};
-use crate::web::api::details::RefundDetail;
+use crate::web::api::details::{AttemptDetail, RefundDetail};
+
+/// What of a refund is to be shown whole instead of by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RefundExpand {
+    /// `charge`.
+    pub charge: bool,
+    /// `payment_intent`.
+    pub payment_intent: bool,
+}
 
 /// A refund.
 #[derive(Debug, Clone, Serialize)]
@@ -12,36 +22,54 @@ pub struct RefundObject {
     id: String,
     object: &'static str,
     amount: i64,
-    charge: String,
+    charge: Expandable<Charge>,
     created: i64,
     currency: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure_reason: Option<&'static str>,
     metadata: Metadata,
-    payment_intent: String,
+    payment_intent: Expandable<PaymentIntent>,
     reason: Option<String>,
     status: &'static str,
+    #[serde(flatten)]
+    null: Null,
 }
 
+const NULL: Null =
+    Null(&["balance_transaction", "receipt_number", "source_transfer_reversal", "transfer_reversal"]);
+
 impl RefundObject {
-    /// The object of this refund of that payment.
+    /// The object of this refund of that payment, whose attempt has a detail of its own.
     #[must_use]
-    pub fn of(payment: &Payment, refund: &Refund, detail: Option<&RefundDetail>) -> Self {
+    pub fn of(
+        payment: &Payment,
+        refund: &Refund,
+        detail: Option<&RefundDetail>,
+        attempt: Option<&AttemptDetail>,
+        expand: RefundExpand,
+        presenter: Presenter<'_>,
+    ) -> Self {
         Self {
             id: refund.id.to_string(),
             object: "refund",
             amount: refund.amount_minor,
-            charge: payment.id().with_prefix("ch_"),
-            created: refund.created_at.seconds(),
+            charge: Expandable::new(expand.charge, payment.id().with_prefix("ch_"), || {
+                Charge::of(payment, attempt.and_then(|attempt| attempt.billing.as_ref()))
+            }),
+            // Lists are narrowed by it, and go by ids.
+            created: refund.id.made_at().seconds(),
             currency: payment.submission().amount.currency.lower(),
             failure_reason: match refund.status {
                 RefundStatus::Failed(_) => Some("expired_or_canceled_card"),
                 RefundStatus::Pending | RefundStatus::Succeeded => None,
             },
             metadata: Metadata(detail.map(|detail| detail.metadata.clone()).unwrap_or_default()),
-            payment_intent: payment.submission().public_id(),
+            payment_intent: Expandable::new(expand.payment_intent, payment.submission().public_id(), || {
+                PaymentIntent::of(payment, Expand::default(), presenter, attempt)
+            }),
             reason: detail.and_then(|detail| detail.reason.clone()),
             status: refund.status.as_str(),
+            null: NULL,
         }
     }
 }

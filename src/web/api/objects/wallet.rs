@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Extension, Metadata, RETRIES_SPENT};
+use super::{Extension, Metadata, Null, RETRIES_SPENT};
 use crate::domain::ids::AccountId;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
@@ -89,13 +89,11 @@ pub struct TopUp {
     object: &'static str,
     #[serde(flatten)]
     common: Common,
-    balance_transaction: Option<String>,
-    expected_availability_date: Option<i64>,
     failure_code: Option<&'static str>,
     failure_message: Option<&'static str>,
-    statement_descriptor: Option<String>,
     status: &'static str,
-    transfer_group: Option<String>,
+    #[serde(flatten)]
+    null: Null,
     paystorm: Extension,
 }
 
@@ -106,13 +104,16 @@ impl TopUp {
             id: payment.submission().public_id(),
             object: "topup",
             common: Common::of(payment),
-            balance_transaction: None,
-            expected_availability_date: None,
             failure_code,
             failure_message,
-            statement_descriptor: None,
             status: topup_status(payment.state().status),
-            transfer_group: None,
+            null: Null(&[
+                "balance_transaction",
+                "expected_availability_date",
+                "source",
+                "statement_descriptor",
+                "transfer_group",
+            ]),
             paystorm: Extension::of(payment),
         }
     }
@@ -128,7 +129,9 @@ pub struct Transfer {
     amount_reversed: i64,
     destination: String,
     reversed: bool,
-    transfer_group: Option<String>,
+    source_type: &'static str,
+    #[serde(flatten)]
+    null: Null,
     paystorm: Extension,
 }
 
@@ -141,7 +144,13 @@ impl Transfer {
             amount_reversed: 0,
             destination: payee.to_string(),
             reversed: false,
-            transfer_group: None,
+            source_type: "card",
+            null: Null(&[
+                "balance_transaction",
+                "destination_payment",
+                "source_transaction",
+                "transfer_group",
+            ]),
             paystorm: Extension::of(payment),
         }
     }
@@ -164,6 +173,8 @@ pub struct Payout {
     status: &'static str,
     #[serde(rename = "type")]
     payout_type: &'static str,
+    #[serde(flatten)]
+    null: Null,
     paystorm: Extension,
 }
 
@@ -185,6 +196,17 @@ impl Payout {
             source_type: "card",
             status: payout_status(state.status),
             payout_type: "bank_account",
+            null: Null(&[
+                "application_fee",
+                "application_fee_amount",
+                "balance_transaction",
+                "failure_balance_transaction",
+                "original_payout",
+                "payout_method",
+                "reversed_by",
+                "statement_descriptor",
+                "trace_id",
+            ]),
             paystorm: Extension::of(payment),
         }
     }
