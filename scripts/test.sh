@@ -95,6 +95,15 @@ require_node() {
   (cd tests/browser && npm ci --no-audit --no-fund)
 }
 
+# The official SDKs, at versions of their own, checked against their hashes.
+require_sdks() {
+  (cd tests/sdk && npm ci --no-audit --no-fund)
+  rm -rf "$tools/sdk"
+  python3 -m venv "$tools/sdk"
+  "$tools/sdk/bin/pip" install -q --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -r tests/sdk/requirements.txt
+  export PAYSTORM_SDK_PYTHON=$tools/sdk/bin/python
+}
+
 format() { cargo fmt --all --check; }
 lint() { cargo clippy --release --all-targets --locked -- -D warnings; }
 
@@ -122,6 +131,7 @@ need_packages build-essential ca-certificates curl git mariadb-client python3 py
 require_chromium
 require_rust
 require_node
+require_sdks
 require_deny
 scripts/services.sh install
 cargo fetch --locked
@@ -157,6 +167,9 @@ if [ ${#browser_tests[@]} -gt 0 ]; then
 else
   say 'there are none yet'
 fi
+
+section 'the official SDKs'
+node --test tests/sdk/*.test.mjs || failed+=("$section")
 
 # After the pages: killing and starving servers leaves the services busy for a while.
 section 'tests'
