@@ -60,7 +60,7 @@ async fn repeated(server: Arc<Server>) {
                 format!("{} /v1/nothing", sent.replace("%20", "-")),
             ] {
                 let raw = ask(&server, &address, &[&key, length], b"").await;
-                assert!((400..500).contains(&raw.status), "{address}: {}", raw.status);
+                assert!(raw.status < 500, "{address}: {}", raw.status);
                 let text = format!("{}{}", raw.head, raw.text());
                 assert!(!has_number(&text), "{address}: {text}");
             }
