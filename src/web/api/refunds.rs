@@ -35,7 +35,12 @@ pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body:
     let outcome = outcome::execute(&state, command, wait).await?;
     let id = outcome.refund().ok_or_else(ApiError::internal)?;
     let refund = outcome.payment.refund(id).ok_or_else(ApiError::internal)?;
-    let kept = Attempts::of(state.store.as_ref(), &[&outcome.payment]).await?;
+    let kept = match expand == RefundExpand::default() {
+        true => Attempts::default(),
+        false => Attempts::of(state.store.as_ref(), &[&outcome.payment])
+            .await
+            .map_err(|error| ApiError::from(error).after_write())?,
+    };
     // A request sent again has what the first one said, under the first one's id.
     let attempt = kept.get(&outcome.payment);
     let object =
