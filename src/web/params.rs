@@ -117,7 +117,7 @@ impl<'a> Params<'a> {
                     "You passed an empty string for '{}', which cannot be unset. Leave it out or give it a value.",
                     shown(name, SHOWN_CHARS_MAX)
                 );
-                Err(InputError::new(&name, "parameter_invalid_empty", message))
+                Err(InputError::new(name, "parameter_invalid_empty", message))
             }
         }
     }
@@ -335,7 +335,7 @@ impl<'a> Params<'a> {
             None => Ok(()),
             Some((name, _)) => {
                 let message = format!("Received unknown parameter: {}", shown(name, SHOWN_CHARS_MAX));
-                Err(InputError::new(&name, "parameter_unknown", message))
+                Err(InputError::new(name, "parameter_unknown", message))
             }
         }
     }

@@ -29,7 +29,7 @@ fn written(number: &str, group: usize, separator: &str, zero: char) -> String {
 }
 
 fn written_in_fours(text: &str) -> String {
-    text.as_bytes().chunks(4).map(|part| String::from_utf8_lossy(part)).collect::<Vec<_>>().join(" ")
+    text.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ")
 }
 
 /// Digits with the right check digit behind a network's prefix.

@@ -108,7 +108,7 @@ pub fn expand_with(
     mut take: impl FnMut(&str) -> bool,
 ) -> Result<(), InputError> {
     for path in params.list("expand")? {
-        if !path.strip_prefix(prefix).is_some_and(|property| take(property)) {
+        if !path.strip_prefix(prefix).is_some_and(&mut take) {
             let message = format!("This property cannot be expanded. What can be: {can_be}.");
             return Err(InputError::new("expand", "property_not_expandable", message));
         }
