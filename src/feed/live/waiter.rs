@@ -87,9 +87,13 @@ impl Waiters {
         inner.by_payment.get(&payment.id()).into_iter().flatten().for_each(|slot| slot.show(payment));
     }
 
-    /// Tells everyone that something was not shown.
+    /// Tells everyone that something was not shown, in the order of the payments: a simulation wakes whoever waits in the
+    /// same order each time.
     pub fn miss(&self) {
-        self.inner.lock().by_payment.values().flatten().for_each(|slot| slot.miss());
+        let inner = self.inner.lock();
+        let mut waiting: Vec<_> = inner.by_payment.iter().collect();
+        waiting.sort_unstable_by_key(|(payment, _)| **payment);
+        waiting.into_iter().flat_map(|(_, slots)| slots).for_each(|slot| slot.miss());
     }
 }
 
