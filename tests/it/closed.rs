@@ -1,6 +1,8 @@
 //! An account that closes while money is under way to it, on both stores: the line sees it in its own transaction, whoever
 //! closed it and however lately, and nothing reaches it any more.
 
+use std::sync::Arc;
+
 use paystorm::domain::command::Outcome;
 use paystorm::domain::decline::DeclineReason;
 use paystorm::domain::ids::AccountId;
@@ -9,9 +11,14 @@ use paystorm::domain::status::Status;
 use paystorm::domain::submission::Kind;
 use paystorm::engine::EngineError;
 use paystorm::store::{NewAccount, Store};
+use serde_json::Value;
 
+use crate::binary::eventually;
 use crate::making::{answer, at, decide, one, submit};
+use crate::server::{Server, on_both_stacks};
 use crate::stores;
+
+on_both_stacks!(what_is_sent_to_an_account_that_closes_comes_back);
 
 async fn account(store: &dyn Store) -> AccountId {
     let id = AccountId::generate();
@@ -72,4 +79,50 @@ async fn the_line_pays_no_account_that_is_closed() {
         assert_eq!(codes, ["resource_missing", "account_closed", "admitted"], "{}", test.name);
         test.remove().await;
     }
+}
+
+/// The same through the whole server: the payee closes while the workers are paused.
+async fn what_is_sent_to_an_account_that_closes_comes_back(server: Arc<Server>) {
+    let (_, made) = server.post("/v1/test_helpers/accounts", "name=Till").await;
+    let text = |object: &Value, name: &str| object[name].as_str().expect("a text").to_owned();
+    let (child, child_key) = (text(&made, "id"), text(&made, "secret_key"));
+    let (status, body) = server.post("/v1/topups", "amount=1000&currency=eur&source=pm_card_visa").await;
+    assert_eq!(status, 200, "{body}");
+    let store = server.test.store.as_ref();
+    let wallet = async || {
+        let (_, balance) = server.get("/v1/balance").await;
+        balance["available"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one["amount"].as_i64())
+            .sum::<i64>()
+    };
+    eventually("the wallet is filled", async || wallet().await == 1_000).await;
+    let session = server.sign_in("shop@example.org").await;
+    let csrf = server.csrf(&session).await;
+    let turn = async |path: &str| {
+        let headers = [("origin", server.url.as_str())];
+        let response = server.post_form(path, &session, &headers, &[("csrf", csrf.as_str())]).await;
+        assert_eq!(response.status(), 303);
+    };
+    turn("/system/pause").await;
+    let at_once = [("prefer", "respond-async")];
+    let transfer = format!("amount=400&currency=eur&destination={child}");
+    let sent = server.send("POST", "/v1/transfers", &transfer, &at_once).await;
+    assert!(matches!(sent.status, 200 | 202), "{sent:?}");
+    let charge = "amount=700&currency=eur&payment_method=pm_card_visa&confirm=true";
+    let charged = server.send_as(&child_key, "POST", "/v1/payment_intents", charge, &at_once).await;
+    assert!(matches!(charged.status, 200 | 202), "{charged:?}");
+    let path = format!("/v1/test_helpers/accounts/{child}");
+    assert_eq!(server.send("DELETE", &path, "", &[]).await.status, 200);
+    turn("/system/resume").await;
+    eventually("the money is back", async || wallet().await == 1_000).await;
+    eventually("nothing is under way", async || store.work_open_count().await.is_ok_and(|open| open == 0))
+        .await;
+    assert_eq!(balance(store, child.parse().expect("an id")).await, 0);
+    let sent = store.payment_one(sent.text("/id").parse().expect("an id")).await.expect("read");
+    assert_eq!(sent.expect("it is there").state().decline, Some(DeclineReason::AccountClosed));
+    let again = server.send("POST", "/v1/transfers", &transfer, &[]).await;
+    assert_eq!(again.error(), (400, "invalid_request_error", "resource_missing", "destination"), "{again:?}");
 }

@@ -8,18 +8,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use paystorm::broker::embedded::EmbeddedBroker;
+use paystorm::broker::rabbitmq::RabbitMqBroker;
 use paystorm::broker::settings::BrokerSettings;
 use paystorm::broker::{
-    Broker, BrokerError, BrokerHealth, Delivery, Depth, FeedReceiver, LastDelivered, WorkMessage,
+    Broker, BrokerError, BrokerHealth, Delivery, Depth, FeedReceiver, LastDelivered, LossKeeper, WorkMessage,
 };
-use paystorm::domain::ids::AccountId;
+use paystorm::domain::ids::{AccountId, InstanceId};
 use paystorm::domain::submission::Lane;
 use paystorm::domain::time::Timestamp;
-use paystorm::feed::dispatch::Dispatch;
+use paystorm::engine::Counters;
+use paystorm::feed::dispatch::{Dispatch, NotedLosses};
 use paystorm::feed::follower::Reader;
 use paystorm::store::Store;
 use tokio::sync::watch;
 
+use super::broker::rig::{Adapter, Rig, take, wait_until_up};
 use super::engine::{charge, engine_on};
 use super::stores;
 
@@ -189,4 +192,52 @@ async fn a_crash_before_the_redrive_forgets_no_loss() {
     let mut next = dispatch(&test.store, &broker).await;
     next.tick().await.expect("redrives");
     assert_eq!(broker.published(), OPEN);
+}
+
+/// A process that is killed at the moment at which it would note that the queue is missing: it never comes back from there.
+#[derive(Debug)]
+struct Killed;
+
+#[async_trait]
+impl LossKeeper for Killed {
+    async fn queue_missing(&self) -> Result<(), String> {
+        std::future::pending().await
+    }
+}
+
+/// A kill between making a queue anew and anything that this process would have done about it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_right_after_a_queue_was_made_anew_is_made_good_by_the_next_process() {
+    Rig::run(Adapter::RabbitMq, async |rig: Rig| {
+        let test = with_open_work().await;
+        let start = |keeper: Arc<dyn LossKeeper>| {
+            let broker =
+                RabbitMqBroker::start_kept(rig.settings.clone(), InstanceId::generate(), Some(keeper));
+            Arc::new(broker.expect("settings that work"))
+        };
+        let noted = || Arc::new(NotedLosses(Arc::clone(&test.store)));
+        // Killed before the loss is noted: there is no queue that the next one could take for a whole one.
+        let dies = start(Arc::new(Killed));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_ne!(*dies.health().borrow(), BrokerHealth::Up);
+        dies.close(Duration::from_secs(5)).await;
+        // Killed after: its queue is there and empty, and no reader of its ever ran.
+        let dies = start(noted());
+        wait_until_up(&*dies).await;
+        assert_eq!(rig.ready("interactive").await, 0);
+        dies.close(Duration::from_secs(5)).await;
+        let next = start(noted());
+        wait_until_up(&*next).await;
+        assert_eq!(*next.topology_lost().borrow(), 0, "it finds the queue there");
+        let (store, broker) = (Arc::clone(&test.store), Arc::clone(&next) as Arc<dyn Broker>);
+        let (clock, counters) = (Arc::new(Timestamp::now), Arc::<Counters>::default());
+        let mut dispatch = Dispatch::new(Lane::Interactive, store, broker, clock, Arc::clone(&counters));
+        let head = test.store.head().await.expect("a head");
+        dispatch.begin(head, head).await.expect("begins");
+        dispatch.tick().await.expect("has nothing to do");
+        assert_eq!(counters.messages.get(), OPEN, "what was open is in the queue, once");
+        take(&*next, usize::try_from(OPEN).expect("few")).await.into_iter().for_each(Delivery::ack);
+        next.close(Duration::from_secs(5)).await;
+    })
+    .await;
 }

@@ -11,7 +11,7 @@
 mod embedded;
 mod outage;
 mod rabbitmq;
-mod rig;
+pub mod rig;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
