@@ -23,9 +23,7 @@ type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
 pub(super) fn find<R: Read>(mut file: R) -> io::Result<(u8, Whole<R>)> {
     let mut head = line(&mut file)?;
     let text = head.strip_prefix(MARK).unwrap_or(&head);
-    let said = text.trim_ascii().strip_prefix(SEP).and_then(|rest| <[u8; 1]>::try_from(rest).ok());
-    // `sep=` and a tab: the tab looks like the space behind it.
-    let said = said.or_else(|| text.starts_with(b"sep=\t").then_some(*b"\t"));
+    let said = said(text);
     let delimiter = match said {
         Some([delimiter]) if DELIMITERS.contains(&delimiter) => {
             // Only its end stays, so that lines are numbered as people see them.
@@ -35,6 +33,17 @@ pub(super) fn find<R: Read>(mut file: R) -> io::Result<(u8, Whole<R>)> {
         Some(_) | None => by_names(text),
     };
     Ok((delimiter, Cursor::new(head).chain(file)))
+}
+
+/// What a line `sep=;` names, which some write in capitals or in quotes.
+fn said(line: &[u8]) -> Option<[u8; 1]> {
+    let end = line.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'))? + 1;
+    let line = line.get(..end)?;
+    let plain = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    let (sep, rest) = plain.split_at_checked(SEP.len())?;
+    // A tab looks like the space behind it.
+    let rest = if rest == b"\t" { rest } else { rest.trim_ascii() };
+    sep.eq_ignore_ascii_case(SEP).then(|| <[u8; 1]>::try_from(rest).ok())?
 }
 
 /// The one by which most names of columns are found.
@@ -95,6 +104,9 @@ mod tests {
     fn what_a_spreadsheet_says_is_believed() {
         assert_eq!(found("sep=;\r\nkey;amount\r\n"), (';', "\r\nkey;amount\r\n".to_owned()));
         assert_eq!(found("\u{feff}sep=\t\nkey\tamount\n"), ('\t', "\nkey\tamount\n".to_owned()));
+        for line in ["SEP=;", "\"sep=;\"", "sep=; "] {
+            assert_eq!(found(&format!("{line}\nkey;amount\n")), (';', "\nkey;amount\n".to_owned()), "{line}");
+        }
         assert_eq!(found("sep=x\nkey,amount\n"), (',', "sep=x\nkey,amount\n".to_owned()));
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Shape<R> {
     delimiter: u8,
     at: At,
     line: u64,
+    /// Whether the last byte was CR: a LF behind it begins no other line.
+    after_cr: bool,
     /// Bytes seen, as far as the mark goes.
     seen: usize,
     row_bytes: u64,
@@ -52,6 +54,7 @@ impl<R> Shape<R> {
             delimiter,
             at: At::RowStart,
             line: 1,
+            after_cr: false,
             seen: 0,
             row_bytes: 0,
             rows: VecDeque::new(),
@@ -76,7 +79,8 @@ impl<R> Shape<R> {
             self.rows.push_back(Begun { line: self.line, too_long: false, open: false });
             self.row_bytes = 0;
         }
-        self.line += u64::from(byte == b'\n');
+        self.line += u64::from(byte == b'\r' || (byte == b'\n' && !self.after_cr));
+        self.after_cr = byte == b'\r';
         if !marks {
             self.at = if ends { At::RowStart } else { after(before, byte, self.delimiter) };
         }
@@ -156,6 +160,9 @@ mod tests {
         assert_eq!(lines(b"a,b\n1,2\n"), [1, 2]);
         assert_eq!(lines(b"a,b\r\n\r\n\r\n1,\"x\ny\"\r\n3,4"), [1, 4, 6]);
         assert_eq!(lines(b"\xef\xbb\xbf\"a\",b\n\"1\",2\n"), [1, 2]);
+        // However lines end, no two rows begin on the same one: what became of a row is kept under its line.
+        assert_eq!(lines(b"a,b\r1,2\r3,4\r"), [1, 2, 3]);
+        assert_eq!(lines(b"a,b\r\n1,2\n3,\"x\ry\"\r5,6\r\n\r7,8"), [1, 2, 3, 5, 7]);
         assert!(lines(b"").is_empty());
     }
 
