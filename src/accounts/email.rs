@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::text::fold;
+use crate::domain::text::{fold, misleads};
 
 /// A plausible e-mail address, folded: however it is typed, it is the same. Whether it exists is never tested: nothing is ever sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +30,8 @@ impl Email {
         // Folding can make it three times as long; more would only be refused below.
         let folded = if text.len() <= LENGTH_MAX { fold(text) } else { return Err(EmailError) };
         let (local, host) = folded.rsplit_once('@').ok_or(EmailError)?;
-        let plain = |c: char| {
-            !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | ',' | ';' | '"' | '@')
-        };
+        let plain =
+            |c: char| !c.is_whitespace() && !misleads(c) && !matches!(c, '<' | '>' | ',' | ';' | '"' | '@');
         let labels_ok = host.split('.').all(|label| {
             !label.is_empty()
                 && label.len() <= 63
@@ -105,6 +104,7 @@ mod tests {
             "a@b@c",
             "ada@-x.org",
             "a\n@x.org",
+            "a\u{202e}@x.org",
             &long,
         ] {
             assert_eq!(Email::parse(text), Err(EmailError), "{text:?}");

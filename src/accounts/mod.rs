@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 use crate::domain::card_numbers::{holds_card_number, masked};
 use crate::domain::ids::{AccountId, SessionId};
-use crate::domain::text::fold;
+use crate::domain::text::{fold, misleads};
 use crate::domain::time::Timestamp;
 use crate::store::{Account, NewAccount, NewSession, Session, Store, StoreResult};
 use cache::Generations;
@@ -408,12 +408,19 @@ fn display_name(name: &str) -> Result<String, AccountError> {
     let unseen = |c: char| {
         matches!(
             c,
-            '\u{00ad}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-                | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            '\u{00ad}'
+                | '\u{061c}'
+                | '\u{115f}'
+                | '\u{1160}'
+                | '\u{180e}'
+                | '\u{200b}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
         )
     };
     let ok =
-        (1..=NAME_MAX).contains(&name.chars().count()) && !name.chars().any(|c| c.is_control() || unseen(c));
+        (1..=NAME_MAX).contains(&name.chars().count()) && !name.chars().any(|c| misleads(c) || unseen(c));
     if ok { Ok(name.to_owned()) } else { Err(AccountError::Name) }
 }
 
@@ -443,6 +450,7 @@ mod tests {
             "Bob \u{202e}gnp.exe",
             "Ada\u{feff}",
             "A\u{2066}da",
+            "A\u{2028}da",
             &"W".repeat(101),
         ] {
             assert!(display_name(bad).is_err(), "{bad:?}");

@@ -28,6 +28,15 @@ pub fn fold(text: &str) -> String {
     composed(&without_second_dots(&folded)).into_owned()
 }
 
+/// Whether a character shows nothing and acts on what stands around it: controls, separators of lines and paragraphs, and marks
+/// that turn the direction of writing for more than themselves, so that text reads other than it is on every page, terminal and
+/// spreadsheet. Joiners and the marks within Hebrew, Arabic and Persian stay.
+#[must_use]
+pub fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fff9}'..='\u{fffb}')
+}
+
 /// `\u{307}` is COMBINING DOT ABOVE.
 fn without_second_dots(text: &str) -> Cow<'_, str> {
     if text.contains("i\u{307}") { Cow::Owned(text.replace("i\u{307}", "i")) } else { Cow::Borrowed(text) }
@@ -62,6 +71,16 @@ mod tests {
         }
         for (one, other) in [("cafe", "café"), ("ısparta", "isparta"), ("日本", "日木")] {
             assert_ne!(fold(one), fold(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn what_acts_without_being_seen_is_told_apart_from_what_scripts_need() {
+        for c in ['\0', '\n', '\u{85}', '\u{2028}', '\u{2029}', '\u{202e}', '\u{2066}', '\u{fffa}'] {
+            assert!(misleads(c), "{c:?}");
+        }
+        for c in "a é 日 ש \u{200c}\u{200d}\u{200e}\u{200f}\u{a0}\u{ad}👩🏽".chars() {
+            assert!(!misleads(c), "{c:?}");
         }
     }
 

@@ -10,6 +10,7 @@ use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Seq
 
 use super::error::{InputError, SHOWN_CHARS_MAX};
 use crate::domain::card_numbers::shown;
+use crate::domain::text::misleads;
 
 /// Parameters of one request, list elements included.
 const PARAMS_MAX: usize = 500;
@@ -360,10 +361,10 @@ fn no_longer<'a>(
     }
 }
 
-/// Refuses characters that show nothing and do something (line feeds, escapes, NUL): they would act on every terminal, log and
-/// spreadsheet that the text is read in later.
+/// Refuses characters that show nothing and do something (line feeds, escapes, NUL, marks that turn the direction of writing): they
+/// would act on every page, terminal, log and spreadsheet that the text is read in later.
 fn readable(path: &str, text: &str) -> Result<(), InputError> {
-    match text.chars().any(char::is_control) {
+    match text.chars().any(misleads) {
         true => Err(InputError::new(
             path,
             "parameter_invalid_string",
@@ -547,7 +548,7 @@ mod tests {
 
     #[test]
     fn control_characters_are_named_where_they_stand() {
-        for control in ["%00", "%08", "%1b", "%7f", "%c2%85"] {
+        for control in ["%00", "%08", "%0a", "%1b", "%7f", "%c2%85", "%e2%80%a8", "%e2%80%ae"] {
             let form = format!("a=x{control}&b[c]=x{control}&d[x{control}]=1&e[]=x{control}");
             let mut params = Params::from_form(&form).unwrap();
             let param = |error: InputError| error.param.map(String::from).unwrap_or_default();

@@ -9,6 +9,7 @@ use crate::domain::card_numbers::masked;
 use crate::domain::currency::Currency;
 use crate::domain::idempotency::RequestKey;
 use crate::domain::money::Money;
+use crate::domain::text::misleads;
 use crate::store::RowFault;
 use crate::web::error::{InputError, param_shown};
 use crate::web::intake::{Context, Draft, KindName, Rules, check_text};
@@ -160,7 +161,7 @@ impl Columns {
             let message = format!("This row has {fields} fields; line 1 has {}.", self.0.len());
             return Err(refused("", message.into()));
         }
-        if key.is_empty() || key.chars().count() > KEY_CHARS_MAX || key.chars().any(char::is_control) {
+        if key.is_empty() || key.chars().count() > KEY_CHARS_MAX || key.chars().any(misleads) {
             let message = format!("A key of 1 to {KEY_CHARS_MAX} printable characters was expected.");
             return Err(refused("key", message.into()));
         }

@@ -7,6 +7,7 @@ use actix_web::web;
 use futures_util::StreamExt as _;
 
 use crate::domain::ids::ImportId;
+use crate::domain::text::misleads;
 use crate::domain::time::Timestamp;
 use crate::store::{ImportRecord, ImportState};
 use crate::web::arriving::is_too_slow;
@@ -93,11 +94,11 @@ fn name_of(head: &Head, field: &Field) -> Result<String, ApiError> {
     let wrong = |message: &'static str| {
         Err(ApiError::invalid("parameter_invalid_string", message).with_param("name"))
     };
-    if head.name.chars().any(char::is_control) {
+    if head.name.chars().any(misleads) {
         return wrong("A name has no control characters.");
     }
     let name = if head.name.trim().is_empty() { stem } else { &head.name };
-    let name: String = name.trim().chars().filter(|c| !c.is_control()).collect();
+    let name: String = name.trim().chars().filter(|c| !misleads(*c)).collect();
     match name.chars().count() {
         0 => Ok("payments".to_owned()),
         1..=NAME_CHARS_MAX => Ok(name),
