@@ -100,7 +100,9 @@ impl Timers {
     /// One turn: renews the lease, fires what is due. Returns how long nothing needs to be done.
     async fn turn(&mut self) -> StoreResult<Duration> {
         let now = (self.clock)();
-        if now.plus_ms(LEASE_RENEW_MS) > self.lease_until {
+        let left_us = u128::from(self.lease_until.micros_since(now));
+        // More than a lease has to begin with: the clock was put back.
+        if left_us < u128::from(LEASE_RENEW_MS) * 1_000 || left_us > LEASE_TTL.as_micros() {
             match self.store.lease_take(LEASE, self.instance, now, LEASE_TTL).await? {
                 Lease::Held { until } => self.lease_until = until,
                 Lease::Taken { .. } => return Ok(POLL_MAX),

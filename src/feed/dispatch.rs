@@ -201,7 +201,9 @@ impl Dispatch {
     /// queue has nothing any more: a queue may be lost, and then the process that should have filled it again.
     async fn belt(&mut self) -> Result<(), ReaderError> {
         let now = (self.clock)();
-        if now.micros_since(self.belt_at) < u64::try_from(BELT_EVERY.as_micros()).unwrap_or(u64::MAX) {
+        let every = u64::try_from(BELT_EVERY.as_micros()).unwrap_or(u64::MAX);
+        // A clock that was put back must not keep it from looking until it is again as late as it was.
+        if now >= self.belt_at && now.micros_since(self.belt_at) < every {
             return Ok(());
         }
         self.belt_at = now;

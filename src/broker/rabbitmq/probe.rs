@@ -1,8 +1,8 @@
 //! Looks whether a server that was out of reach is there again, for the price of one TCP connection and eight bytes, so that a long
 //! pause between attempts to connect does not outlast the outage.
 //!
-//! A server that answers and is of no use all the same (a wrong password, a virtual host that is not there) is not asked again
-//! before the pause is over: each question would be a line in its log.
+//! A server that answers and is of no use all the same (a wrong password, a virtual host that is not there) is asked less often,
+//! since each question is a line in its log.
 
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// How often a server that does not answer is asked.
 const EVERY: Duration = Duration::from_secs(1);
+/// How long one that answers is left alone at most. Nothing but another attempt tells that it has been mended.
+const MENDED_WITHIN: Duration = Duration::from_secs(4);
 /// One that takes longer does not answer.
 const WITHIN: Duration = Duration::from_secs(1);
 /// With what every AMQP 0-9-1 connection begins.
@@ -23,7 +25,7 @@ pub(super) async fn wait(uri: &AMQPUri, pause: Duration) -> bool {
     let until = Instant::now() + pause;
     let left = || until.saturating_duration_since(Instant::now());
     if answers(uri).await {
-        sleep(left()).await;
+        sleep(left().min(MENDED_WITHIN)).await;
         return false;
     }
     loop {

@@ -91,8 +91,13 @@ macro_rules! journal_queries {
             use schema::reader::dsl;
             reader_ensure(conn, name).await?;
             let us = holder.as_bytes().to_vec();
-            let free =
-                dsl::holder.is_null().or(dsl::holder.eq(us.clone())).or(dsl::lease_until.lt(now.micros()));
+            // One that ends later than any that is taken now was taken when a clock was ahead: it would be held by nobody for as long.
+            let latest = until.micros().saturating_add(until.micros().saturating_sub(now.micros()));
+            let free = dsl::holder
+                .is_null()
+                .or(dsl::holder.eq(us.clone()))
+                .or(dsl::lease_until.lt(now.micros()))
+                .or(dsl::lease_until.gt(latest));
             let taken = diesel::update(dsl::reader.filter(dsl::name.eq(name)).filter(free))
                 .set((dsl::holder.eq(us), dsl::lease_until.eq(until.micros())))
                 .execute(conn)

@@ -76,3 +76,17 @@ async fn a_cursor_moves_only_for_the_holder_of_its_lease() {
         test.remove().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_was_taken_while_a_clock_was_ahead_is_not_waited_for() {
+    for test in both().await {
+        let (store, one, two) = (test.store.as_ref(), InstanceId::generate(), InstanceId::generate());
+        let take = |holder, ms| store.lease_take("index", holder, at(ms), TTL);
+        // By a process that was killed an hour later than it is.
+        assert!(matches!(take(one, 3_610_000).await.expect("taken"), Lease::Held { .. }), "{}", test.name);
+        assert!(matches!(take(two, 10_000).await.expect("taken"), Lease::Held { .. }), "{}", test.name);
+        // Clocks that differ by less than a lease lasts are no reason.
+        assert!(matches!(take(one, 9_000).await.expect("asked"), Lease::Taken { .. }), "{}", test.name);
+        test.remove().await;
+    }
+}
