@@ -49,6 +49,8 @@ pub struct SystemState {
     pub search_filling: bool,
     /// Whether every background task of this process runs.
     pub tasks: bool,
+    /// Whether the index answers and only takes nothing in, if it is not well.
+    pub search_behind: bool,
 }
 
 impl Default for SystemState {
@@ -63,6 +65,7 @@ impl Default for SystemState {
             broker_blocked: false,
             search_filling: false,
             tasks: true,
+            search_behind: false,
         }
     }
 }
@@ -189,7 +192,10 @@ async fn watch_parts(
             BrokerHealth::Down { .. } => (false, false),
         };
         let search_filling = filling.borrow_and_update().is_some();
-        let search_up = matches!(*search.borrow_and_update(), SearchHealth::Up) && !search_filling;
+        let (search_up, search_behind) = match *search.borrow_and_update() {
+            SearchHealth::Up => (!search_filling, false),
+            SearchHealth::Down { answers, .. } => (false, answers && !search_filling),
+        };
         hub.system_change(|state| {
             *state = SystemState {
                 paused_since,
@@ -197,6 +203,7 @@ async fn watch_parts(
                 search: search_up,
                 broker_blocked,
                 search_filling,
+                search_behind,
                 ..*state
             };
         });

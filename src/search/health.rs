@@ -12,11 +12,15 @@ use crate::outage::{Outage, Way};
 
 /// Whoever has documents to write tries again sooner than this; then nobody has any more, or another instance does.
 const WRITE_STANDS: Duration = Duration::from_secs(30);
+/// A search that fails may be that one alone.
+const SEARCH_STANDS: Duration = Duration::from_secs(5);
 
 /// Of what kind an operation was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Deed {
-    /// Searching, counting, scanning.
+    /// Finding what someone looks for. An index that can be counted may still not find anything.
+    Search,
+    /// Counting, scanning.
     Read,
     /// Writing for good.
     Write,
@@ -45,7 +49,7 @@ impl Board {
     /// Notes what an operation came to: nothing wrong, or a cause.
     pub(super) fn note(&self, deed: Deed, trouble: Option<String>) {
         let way = match deed {
-            Deed::Read => Some(Way::Read),
+            Deed::Search | Deed::Read => Some(Way::Read),
             Deed::Write => Some(Way::Write),
             // Whoever looks after them logs what became of them.
             Deed::Files => None,
@@ -61,22 +65,27 @@ impl Board {
     fn note_at(&self, deed: Deed, trouble: Option<String>, now: Timestamp) {
         let mut troubles = self.troubles.lock();
         let stands = |of: Deed, at: Timestamp| match of {
+            Deed::Search => u128::from(now.micros_since(at)) < SEARCH_STANDS.as_micros(),
             Deed::Write => u128::from(now.micros_since(at)) < WRITE_STANDS.as_micros(),
             Deed::Read | Deed::Files => true,
         };
         troubles.retain(|(of, at, _)| *of != deed && stands(*of, *at));
         troubles.extend(trouble.map(|cause| (deed, now, cause)));
         let cause = troubles.first().map(|(_, _, cause)| cause.clone());
-        self.sender.send_if_modified(|health| match (cause, &*health) {
-            (Some(reason), SearchHealth::Up) => {
-                *health = SearchHealth::Down { since: now, reason };
-                true
-            }
-            (None, SearchHealth::Down { .. }) => {
-                *health = SearchHealth::Up;
-                true
-            }
-            (Some(_), SearchHealth::Down { .. }) | (None, SearchHealth::Up) => false,
+        let only_writes = troubles.iter().all(|(of, _, _)| *of == Deed::Write);
+        self.sender.send_if_modified(|health| {
+            let told = match (cause, &*health) {
+                (None, _) => SearchHealth::Up,
+                (Some(_), SearchHealth::Down { since, reason, .. }) => {
+                    SearchHealth::Down { since: *since, reason: reason.clone(), answers: only_writes }
+                }
+                (Some(reason), SearchHealth::Up) => {
+                    SearchHealth::Down { since: now, reason, answers: only_writes }
+                }
+            };
+            let changed = told != *health;
+            *health = told;
+            changed
         });
     }
 }
@@ -93,6 +102,12 @@ mod tests {
         board.note_at(Deed::Write, Some("the disk is full".to_owned()), at(1));
         board.note_at(Deed::Read, None, at(2));
         assert!(!up());
+        let answers = || matches!(&*board.subscribe().borrow(), SearchHealth::Down { answers: true, .. });
+        assert!(answers(), "it only takes nothing in");
+        board.note_at(Deed::Read, Some("gone".to_owned()), at(2));
+        assert!(!answers());
+        board.note_at(Deed::Read, None, at(2));
+        assert!(answers());
         board.note_at(Deed::Write, None, at(3));
         assert!(up());
         board.note_at(Deed::Write, Some("the disk is full".to_owned()), at(4));
@@ -101,5 +116,13 @@ mod tests {
         assert!(!up());
         board.note_at(Deed::Read, None, at(40));
         assert!(up(), "nobody writes here any more");
+        board.note_at(Deed::Search, Some("refused".to_owned()), at(41));
+        board.note_at(Deed::Read, None, at(42));
+        assert!(!up(), "it can be counted, and finds nothing");
+        board.note_at(Deed::Search, None, at(43));
+        assert!(up());
+        board.note_at(Deed::Search, Some("refused".to_owned()), at(44));
+        board.note_at(Deed::Read, None, at(50));
+        assert!(up(), "nobody has been refused since");
     }
 }

@@ -209,6 +209,8 @@ pub enum SearchHealth {
         since: Timestamp,
         /// What it said, for the log and operators; never for clients.
         reason: String,
+        /// Whether it is asked in vain, or only takes nothing in: then it answers without what is new.
+        answers: bool,
     },
 }
 

@@ -99,7 +99,8 @@ impl From<diesel::result::Error> for StoreError {
 }
 
 /// What the drivers and SQLite say when it is not about the statement. SQLite's are the texts of its result codes
-/// (<https://sqlite.org/rescode.html>): BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL.
+/// (<https://sqlite.org/rescode.html>): BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL. A table of
+/// ours that is not there is nobody's request either.
 const NOT_NOW: &[&str] = &[
     "Input/output error",
     "Driver error",
@@ -114,6 +115,8 @@ const NOT_NOW: &[&str] = &[
     "database or disk is full",
     "unable to open database file",
     "locking protocol",
+    "no such table",
+    "no such column",
 ];
 
 /// Those of them that leave open whether a statement was carried out: of the drivers, of our own limits of time, and of a disk
@@ -134,7 +137,8 @@ fn is_no_answer(cause: &str) -> bool {
 const TOO_LARGE: &[&str] = &["Packet is larger than", "Packet too large", "max_allowed_packet"];
 
 /// SQLite's CORRUPT and NOTADB.
-const DAMAGED: &[&str] = &["database disk image is malformed", "file is not a database"];
+const DAMAGED: &[&str] =
+    &["database disk image is malformed", "malformed database schema", "file is not a database"];
 
 fn of_message(message: &str) -> StoreError {
     let has = |texts: &[&str]| texts.iter().any(|text| message.contains(text));

@@ -7,6 +7,7 @@ pub mod aside;
 mod at_once;
 mod batch;
 mod error;
+mod files;
 mod implement;
 mod line;
 mod multi_row;

@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::at_once::at_once;
+use super::files::Files;
 use super::implement::{Held, Limits, held};
 use super::place::Place;
 use super::settings::{Access, StoreSettings};
@@ -56,6 +57,7 @@ pub struct SqliteStore {
     /// The writer's.
     place: Place,
     readers: Arc<ReadPool>,
+    files: Files,
     limits: Limits,
     outage: Outage,
     stall: Stall,
@@ -150,15 +152,18 @@ impl SqliteStore {
         let limits = Limits::new(settings.answer_within_ms);
         let outage = Outage::new("the store").with_advice(trouble::advice(path));
         let aside = super::SetAside::default();
-        let (writer, stall) = (Arc::new(Mutex::new(conn)), Stall::default());
-        Ok(Self { url, writer, place, readers: Arc::new(readers), limits, outage, stall, aside })
+        let (writer, stall, files) = (Arc::new(Mutex::new(conn)), Stall::default(), Files::of(path));
+        Ok(Self { url, writer, place, readers: Arc::new(readers), files, limits, outage, stall, aside })
     }
 
     async fn reader(&self) -> StoreResult<Reader> {
+        // A connection that is opened now would make a new file.
+        self.files.check()?;
         self.readers.acquire().await
     }
 
     async fn writer(&self) -> StoreResult<OwnedMutexGuard<Conn>> {
+        self.files.check()?;
         Ok(Arc::clone(&self.writer).lock_owned().await)
     }
 
@@ -168,6 +173,7 @@ impl SqliteStore {
         keys: &BatchKeys,
         decide: DecideBatch<'_>,
     ) -> StoreResult<u64> {
+        self.files.check()?;
         let _busy = self.stall.begin();
         let mut conn = self.writer.lock().await;
         let _here = self.place.stay();

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::files::GONE;
 use super::{StoreError, StoreResult};
 use crate::outage::{Outage, Way};
 
@@ -14,9 +15,24 @@ pub enum StoreTrouble {
     Away,
     /// There is no room.
     Full,
+    /// It answers, and refuses whatever it is asked for: it only reads, or rights or tables are missing.
+    Refusing,
     /// Its file does not hold what was written.
     Damaged,
 }
+
+/// Stands in an error for which the way in which the store is set up is to blame, and no request.
+pub(super) const AS_SET_UP: &str = "as the store is set up now";
+
+/// What MySQL's servers say where they let nobody in, and SQLite of a file that it may not write or that is not ours any more.
+const REFUSING: [&str; 6] = [
+    AS_SET_UP,
+    "Access denied",
+    "Account is locked",
+    "Unknown database",
+    "readonly database",
+    "no such table",
+];
 
 impl StoreTrouble {
     /// What the operations of an adapter tell; `None` while the last writes went well.
@@ -27,12 +43,20 @@ impl StoreTrouble {
         let cause = outage.failing(Way::Write)?;
         // SQLite, MySQL (codes 1021 and 1114), and the system under them.
         let full = ["disk is full", "Disk full", "is full", "No space left", "errno: 28"];
-        Some(if full.iter().any(|text| cause.contains(text)) { Self::Full } else { Self::Away })
+        let has = |texts: &[&str]| texts.iter().any(|text| cause.contains(text));
+        Some(if has(&full) {
+            Self::Full
+        } else if has(&REFUSING) {
+            Self::Refusing
+        } else {
+            Self::Away
+        })
     }
 }
 
-/// What SQLite says of a file that is damaged, or is none of its own.
-const DAMAGE: [&str; 2] = ["database disk image is malformed", "file is not a database"];
+/// What SQLite says of a file that is damaged, or is none of its own; and what is said of one that is not there any more.
+const DAMAGE: [&str; 4] =
+    ["database disk image is malformed", "malformed database schema", "file is not a database", GONE];
 
 /// Whether an error says that the store's file is damaged. A value that cannot be read is damaged as well, and the file is not.
 pub(super) fn is_of_file(error: &StoreError) -> bool {

@@ -54,11 +54,14 @@ pub fn banners(state: &SystemState) -> Vec<Banner> {
             !state.search,
             away(
                 "search",
-                match state.search_filling {
-                    true => {
+                match (state.search_filling, state.search_behind) {
+                    (true, _) => {
                         "Search is being filled from the store and answers once that is done. Payments go on."
                     }
-                    false => "Search is away. Payments go on; it will catch up once it is back.",
+                    (false, true) => {
+                        "Search takes nothing in at the moment and does not know the newest payments. Payments go on."
+                    }
+                    (false, false) => "Search is away. Payments go on; it will catch up once it is back.",
                 },
             ),
         ),
@@ -70,8 +73,11 @@ const fn store_words(trouble: StoreTrouble) -> &'static str {
     match trouble {
         StoreTrouble::Away => "The store does not answer. No payment can be taken until it is back.",
         StoreTrouble::Full => "The store's disk is full. No payment can be taken until there is room on it.",
+        StoreTrouble::Refusing => {
+            "The store is read-only, or rights or tables are missing. No payment can be taken; the server's log says which."
+        }
         StoreTrouble::Damaged => {
-            "The store's file is damaged. Payments may fail until it is repaired; the server's log says how."
+            "The store's file is damaged or gone. Payments may fail until it is repaired; the server's log says how."
         }
     }
 }

@@ -49,7 +49,10 @@ const fn store_words(trouble: StoreTrouble) -> &'static str {
     match trouble {
         StoreTrouble::Away => "the store does not answer",
         StoreTrouble::Full => "the store's disk is full; no payment can be taken",
-        StoreTrouble::Damaged => "the store's file is damaged; the log says what to do",
+        StoreTrouble::Refusing => {
+            "the store refuses what it is asked for: it is read-only, or rights or tables are missing; the log says which"
+        }
+        StoreTrouble::Damaged => "the store's file is damaged or gone; the log says what to do",
     }
 }
 
@@ -62,10 +65,11 @@ const fn broker_words(health: &BrokerHealth) -> &'static str {
     }
 }
 
-const fn search_words(filling: bool) -> &'static str {
-    match filling {
-        true => "the search index is being filled from the store; search waits",
-        false => "the search index is away; search waits",
+const fn search_words(filling: bool, answers: bool) -> &'static str {
+    match (filling, answers) {
+        (true, _) => "the search index is being filled from the store; search waits",
+        (false, true) => "the search index takes nothing in; search answers without the newest payments",
+        (false, false) => "the search index is away; search waits",
     }
 }
 
@@ -75,7 +79,10 @@ pub async fn readyz(state: web::Data<WebState>) -> HttpResponse {
     let trouble = system::store_trouble(state.store.as_ref()).await;
     let (store, stopping) = (trouble.is_none(), state.shutdown.is_cancelled());
     let filling = state.search.filling().borrow().is_some();
-    let search = matches!(*state.search.health().borrow(), SearchHealth::Up) && !filling;
+    let (search, answers) = match *state.search.health().borrow() {
+        SearchHealth::Up => (!filling, true),
+        SearchHealth::Down { answers, .. } => (false, answers),
+    };
     let dead_tasks = state.vitals.dead();
     let alive = dead_tasks.is_empty();
     let ready = Ready {
@@ -84,7 +91,7 @@ pub async fn readyz(state: web::Data<WebState>) -> HttpResponse {
         dead_tasks,
         store: Part::new(store, store_words(trouble.unwrap_or_default())),
         broker: Part::new(state.broker_is_up(), broker_words(&state.broker.health().borrow())),
-        search: Part::new(search, search_words(filling)),
+        search: Part::new(search, search_words(filling, answers)),
     };
     match ready.ready {
         true => HttpResponse::Ok().json(ready),

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use paystorm::domain::ids::AccountId;
 use paystorm::store::sqlite::SqliteStore;
 use paystorm::store::{Store, StoreSettings, StoreTrouble};
@@ -199,4 +200,77 @@ async fn a_line_that_stands_still_is_told_and_so_is_its_end() {
     .await;
     drop(engine);
     line.await.expect("the line ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_acknowledged_that_would_be_lost_with_a_file_that_was_removed() {
+    for file in ["paystorm.sqlite3", "paystorm.sqlite3-wal"] {
+        on(Kind::Embedded, async |stack| {
+            stack.set("engine.answer_within_ms", 2_000);
+            let key = stack.api_key().await;
+            let server = stack.serve().await;
+            assert_eq!(pay(&server, &key).await, 200);
+            let (path, aside) = (data(&stack).join(file), data(&stack).join("aside"));
+            fs::rename(&path, &aside).expect("moved");
+            assert_eq!(pay(&server, &key).await, 503, "{file}");
+            let (status, told) = ready(&server).await;
+            assert_eq!(status, 503, "{file}");
+            assert!(told["store"]["reason"].as_str().is_some_and(|reason| reason.contains("gone")), "{told}");
+            assert!(!path.exists(), "none was made in its place");
+            fs::rename(&aside, &path).expect("put back");
+            assert_eq!(pay(&server, &key).await, 200, "{file}");
+            server.stop().await;
+            stack.verify(&[], false).await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_refuses_everybody_is_told_and_nobody_is_at_fault() {
+    on(Kind::Real, async |stack| {
+        stack.set("engine.answer_within_ms", 2_000);
+        stack.set("simulator.latency_median_ms", 500.0);
+        let key = stack.api_key().await;
+        let server = stack.serve().await;
+        assert_eq!(pay(&server, &key).await, 200);
+        let mut mysql = AsyncMysqlConnection::establish(&stack.database_url()).await.expect("MySQL answers");
+        // Answers of acquirers meet the missing table as well.
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        for _ in 0..20 {
+            let body = "amount=100&currency=eur&payment_method=pm_card_visa&confirm=true";
+            let request = client.post(format!("{}/v1/payment_intents", server.url)).bearer_auth(&key);
+            let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
+            let answer = request.header("prefer", "respond-async").send().await.expect("an answer");
+            assert_eq!(answer.status(), 202);
+        }
+        mysql.batch_execute("RENAME TABLE journal TO journal_elsewhere").await.expect("renamed");
+        eventually("nobody is told that their payment is at fault", async || {
+            let status = pay(&server, &key).await;
+            // One that was taken before may still come to its end.
+            assert!(matches!(status, 200 | 503), "{status}");
+            status == 503
+        })
+        .await;
+        eventually("it is told", async || {
+            let (status, told) = ready(&server).await;
+            status == 503
+                && told["store"]["reason"]
+                    .as_str()
+                    .is_some_and(|reason| reason.contains("tables are missing"))
+        })
+        .await;
+        // Longer than answers take: they meet it too.
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        mysql.batch_execute("RENAME TABLE journal_elsewhere TO journal").await.expect("renamed");
+        eventually("its end is told", async || ready(&server).await.0 == 200).await;
+        eventually("all come to rest", async || {
+            stack.mysql_number("SELECT COUNT(*) FROM payment WHERE open_seq IS NOT NULL") == 0
+        })
+        .await;
+        assert_eq!(stack.mysql_number("SELECT COUNT(*) FROM set_aside"), 0);
+        server.stop().await;
+        stack.verify(&[], true).await;
+    })
+    .await;
 }

@@ -9,7 +9,7 @@ use crate::search::document::{FieldSink, PaymentDocument};
 use crate::search::query::{NumberField, TermField};
 use crate::search::{Applied, RejectedDocument, SearchError};
 
-use super::client::{Answer, Client, Method, pause};
+use super::client::{Answer, Client, INDEX_CLOSED, Method, pause};
 use super::mapping::{DIGEST, RECEIPT, TEXT};
 
 /// The most documents in one request.
@@ -84,7 +84,9 @@ async fn send<'a>(
             429 | 503 => refused.push(document),
             404 => return Err(SearchError::Unavailable(MISSING.to_owned())),
             // The index takes nothing at all, because the disk is full for example: that is no fault of the document.
-            _ if item.index.is_blocked() => return Err(SearchError::Unavailable(item.index.reason())),
+            _ if !item.index.is_about_the_document() => {
+                return Err(SearchError::Unavailable(item.index.reason()));
+            }
             _ => rejected.push(RejectedDocument { key: document.key, reason: item.index.reason() }),
         }
     }
@@ -129,8 +131,14 @@ struct BulkError {
 }
 
 impl BulkOutcome {
-    fn is_blocked(&self) -> bool {
-        self.error.as_ref().is_some_and(|error| error.r#type == "cluster_block_exception")
+    /// Whether the document will never be taken. Rights that were taken away, an index that is blocked or closed, and an alias of
+    /// several indices are someone's to mend; then it will.
+    fn is_about_the_document(&self) -> bool {
+        let of_index = |error: &BulkError| {
+            matches!(error.r#type.as_str(), "cluster_block_exception" | INDEX_CLOSED | "security_exception")
+                || error.reason.starts_with("no write index")
+        };
+        self.status == 400 && !self.error.as_ref().is_some_and(of_index)
     }
 
     fn reason(&self) -> String {
@@ -226,5 +234,29 @@ impl FieldSink for JsonSink<'_> {
             self.texts.push(b',');
         }
         write_string(self.texts, words);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_documents_that_are_at_fault_are_given_up() {
+        let about = |status: u16, kind: &str, reason: &str| {
+            let error = BulkError { r#type: kind.to_owned(), reason: reason.to_owned() };
+            BulkOutcome { status, error: Some(error) }.is_about_the_document()
+        };
+        assert!(about(400, "document_parsing_exception", "failed to parse field [amount]"));
+        assert!(about(400, "illegal_argument_exception", "Document contains at least one immense term"));
+        for (status, kind, reason) in [
+            (403, "cluster_block_exception", "blocked by: [FORBIDDEN/8/index write (api)];"),
+            (400, "index_closed_exception", "closed"),
+            (400, "illegal_argument_exception", "no write index is defined for alias [paystorm-payments]."),
+            (403, "security_exception", "action [indices:data/write/bulk] is unauthorized"),
+            (500, "illegal_state_exception", "no primary"),
+        ] {
+            assert!(!about(status, kind, reason), "{kind}");
+        }
     }
 }

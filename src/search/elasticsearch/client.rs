@@ -18,6 +18,9 @@ const ATTEMPTS_MAX: u32 = 3;
 /// How much of an error's body is kept for the log, in characters.
 const REASON_MAX_CHARS: usize = 300;
 
+/// Said of an index that someone has closed.
+pub(super) const INDEX_CLOSED: &str = "index_closed_exception";
+
 /// An answer of any status.
 pub(super) struct Answer {
     pub status: u16,
@@ -33,7 +36,9 @@ impl Answer {
         match self.status {
             200..=299 => Ok(self.body),
             429 => Err(SearchError::Backpressure),
-            500..=599 => Err(SearchError::Unavailable(self.reason())),
+            // Blocked, closed, or rights that were taken away: someone's to mend, and no defect.
+            401 | 403 | 500..=599 => Err(SearchError::Unavailable(self.reason())),
+            _ if self.is_error(INDEX_CLOSED) => Err(SearchError::Unavailable(self.reason())),
             _ => Err(SearchError::Internal(self.reason())),
         }
     }

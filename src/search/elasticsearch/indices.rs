@@ -86,17 +86,21 @@ fn refresh_interval(settings: &SearchSettings) -> String {
     format!("{}ms", settings.refresh_ms)
 }
 
-/// Makes an empty index that does not serve, and removes those that were given up long ago.
-pub(super) async fn create(client: &Client, settings: &SearchSettings) -> Result<String, SearchError> {
+/// Makes an empty index that does not serve, and removes those that were given up: long ago, or those of `left`.
+pub(super) async fn create(
+    client: &Client,
+    settings: &SearchSettings,
+    left: &[String],
+) -> Result<String, SearchError> {
     let alias = alias(settings);
-    remove_abandoned(client, &alias).await?;
+    remove_abandoned(client, &alias, left).await?;
     let index = format!("{alias}-v{SCHEMA_VERSION}-{}", Timestamp::now().micros());
     // Nobody searches it while it is built.
     client.send_json(Method::Put, &format!("/{index}"), &index_body(settings, "-1")).await?.success()?;
     Ok(index)
 }
 
-async fn remove_abandoned(client: &Client, alias: &str) -> Result<(), SearchError> {
+async fn remove_abandoned(client: &Client, alias: &str, left: &[String]) -> Result<(), SearchError> {
     let answer = client.send(Method::Get, &format!("/{alias}-v*/_alias"), &[], None).await?;
     if answer.status == 404 {
         return Ok(());
@@ -105,7 +109,7 @@ async fn remove_abandoned(client: &Client, alias: &str) -> Result<(), SearchErro
     for (index, state) in answer.json()?.as_object().into_iter().flatten() {
         let made_at = index.rsplit('-').next().and_then(|micros| micros.parse::<i64>().ok());
         let unused = state.get("aliases").and_then(Value::as_object).is_some_and(serde_json::Map::is_empty);
-        if unused && made_at.is_some_and(|made_at| made_at < oldest) {
+        if unused && (left.contains(index) || made_at.is_some_and(|made_at| made_at < oldest)) {
             remove(client, index).await?;
         }
     }
@@ -133,7 +137,8 @@ pub(super) async fn flip(
     let mapping = json!({ "_meta": meta(true, mirrored) });
     client.send_json(Method::Put, &format!("/{index}/_mapping"), &mapping).await?.success()?;
     let mut actions = vec![json!({ "add": { "index": index, "alias": alias } })];
-    let serving = client.send(Method::Get, &format!("/_alias/{alias}"), &[], None).await?;
+    // Also an index that has the alias's own name: made by hand, or by a bulk request of someone else's.
+    let serving = client.send(Method::Get, &format!("/{alias}/_alias"), &[], None).await?;
     if serving.status != 404 {
         let serving = serving.json()?;
         let names =

@@ -61,6 +61,8 @@ struct Inner {
     filling: watch::Sender<Option<Filling>>,
     /// What to tell the index, and when it was told last.
     mirrored: parking_lot::Mutex<(Option<Mirrored>, Option<Instant>)>,
+    /// Indices that were built here and did not come to serve, as far as is known.
+    left: parking_lot::Mutex<Vec<String>>,
     /// When it was last asked whether it is complete.
     asked: Mutex<Option<Instant>>,
 }
@@ -95,6 +97,7 @@ impl ElasticsearchIndex {
             health: Board::new(),
             filling: watch::Sender::new(None),
             mirrored: parking_lot::Mutex::default(),
+            left: parking_lot::Mutex::default(),
             asked: Mutex::new(None),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -315,7 +318,7 @@ impl SearchIndex for ElasticsearchIndex {
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage, SearchError> {
         request.validate()?;
         let result = self.inner.search(request).await;
-        self.inner.note(Deed::Read, result).await
+        self.inner.note(Deed::Search, result).await
     }
 
     async fn count(&self) -> Result<u64, SearchError> {
@@ -336,7 +339,11 @@ impl SearchIndex for ElasticsearchIndex {
         }
         // From here on dropping the generation, even half made, lets the next one begin.
         let mut generation = ElasticsearchGeneration { inner: Arc::clone(&self.inner), index: String::new() };
-        let created = indices::create(&self.inner.client, &self.inner.settings).await;
+        let left = self.inner.left.lock().clone();
+        let created = indices::create(&self.inner.client, &self.inner.settings, &left).await;
+        if created.is_ok() {
+            self.inner.left.lock().retain(|name| !left.contains(name));
+        }
         generation.index = self.inner.note(Deed::Write, created).await?;
         Ok(Box::new(generation))
     }
@@ -378,6 +385,10 @@ impl Generation for ElasticsearchGeneration {
     async fn finish(self: Box<Self>, _: u64) -> Result<(), SearchError> {
         let mirrored = self.inner.mirrored.lock().0;
         let flipped = indices::flip(&self.inner.client, &self.inner.settings, &self.index, mirrored).await;
+        if flipped.is_err() {
+            // It may serve all the same, if only the answer was lost. Whoever begins the next one looks.
+            self.inner.left.lock().push(self.index.clone());
+        }
         self.inner.note(Deed::Write, flipped).await?;
         self.inner.filled();
         Ok(())

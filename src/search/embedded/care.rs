@@ -28,7 +28,7 @@ impl Inner {
         };
         let damaged = matches!(result, Err(SearchError::Internal(_)));
         if damaged {
-            self.look_after(live, deed == Deed::Read).await;
+            self.look_after(live, deed != Deed::Write).await;
         }
         self.health.note(deed, failed);
         result

@@ -139,6 +139,14 @@ impl Inner {
         self: &Arc<Self>,
         work: impl FnOnce(&Live, &Searcher) -> Result<T, SearchError> + Send + 'static,
     ) -> Result<T, SearchError> {
+        self.look(Deed::Read, work).await
+    }
+
+    async fn look<T: Send + 'static>(
+        self: &Arc<Self>,
+        deed: Deed,
+        work: impl FnOnce(&Live, &Searcher) -> Result<T, SearchError> + Send + 'static,
+    ) -> Result<T, SearchError> {
         let permit = Arc::clone(&self.searches).acquire_owned().await.map_err(|_| SearchError::Closed)?;
         let live = self.live();
         let reading = Arc::clone(&live);
@@ -148,7 +156,7 @@ impl Inner {
             work(&reading, &reading.reader.searcher())
         };
         let result = blocking(search).await;
-        self.note(Deed::Read, &live, result).await
+        self.note(deed, &live, result).await
     }
 
     /// Commits what was applied.
@@ -201,7 +209,7 @@ impl SearchIndex for EmbeddedIndex {
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage, SearchError> {
         request.validate()?;
         let request = request.clone();
-        self.inner.read(move |live, searcher| read::search(live, searcher, &request)).await
+        self.inner.look(Deed::Search, move |live, searcher| read::search(live, searcher, &request)).await
     }
 
     async fn count(&self) -> Result<u64, SearchError> {
@@ -302,7 +310,7 @@ impl Generation for EmbeddedGeneration {
         self.live = None;
         self.inner.needs_rebuild.store(false, Ordering::Release);
         self.inner.filling.send_replace(None);
-        for deed in [Deed::Files, Deed::Read] {
+        for deed in [Deed::Files, Deed::Read, Deed::Search] {
             self.inner.health.note(deed, None);
         }
         Ok(())

@@ -63,6 +63,7 @@ pub(super) fn spawn(
         .memory_budget_per_thread(memory_bytes)
         .build();
     let writer: IndexWriter = index.writer_with_options(options)?;
+    remove_leavings(&writer);
     let mut merging = LogMergePolicy::default();
     merging.set_min_num_segments(MERGE_SEGMENTS_MIN);
     writer.set_merge_policy(Box::new(merging));
@@ -73,6 +74,16 @@ pub(super) fn spawn(
     let handle =
         std::thread::Builder::new().name("search-writer".to_owned()).spawn(move || thread.run(receiver))?;
     Ok((sender, handle))
+}
+
+/// Removes files of a commit or a merge that was cut off by a crash or a full disk. Files of deletions are named after a count that goes
+/// on from the last commit: the same change would be given the name of one that is there, and be refused for as long as nothing
+/// else is changed before it.
+fn remove_leavings(writer: &IndexWriter) {
+    if let Err(error) = writer.garbage_collect_files().wait() {
+        // Whoever commits next is told why nothing can be written.
+        tracing::debug!(search.error = %error, "search.leavings_not_removed");
+    }
 }
 
 struct Writer {
@@ -156,6 +167,7 @@ impl Writer {
         if let Err(error) = self.writer.rollback() {
             tracing::error!(search.error = %error, "search.rollback_failed");
         }
+        remove_leavings(&self.writer);
     }
 
     fn write(&mut self, payload: Payload) -> tantivy::Result<()> {

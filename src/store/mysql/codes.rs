@@ -5,6 +5,7 @@
 
 use diesel_async::{AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
 
+use crate::store::trouble::AS_SET_UP;
 use crate::store::{StoreError, StoreResult};
 
 /// Leaves alone what it reads, as only diagnostic statements do; fails where the last statement did not.
@@ -23,6 +24,9 @@ pub(super) async fn sort(conn: &mut AsyncMysqlConnection, error: StoreError) -> 
         return error;
     };
     match code(conn).await {
+        Ok(Some(code)) if is_as_set_up(code) => {
+            StoreError::Unavailable(format!("{message} ({code}, {AS_SET_UP})"))
+        }
         Ok(Some(code)) if is_not_now(code) => StoreError::Unavailable(format!("{message} ({code})")),
         Ok(Some(code)) => StoreError::Refused(format!("{message} ({code})")),
         // It was not the server that refused.
@@ -49,8 +53,8 @@ fn is_too_large(message: &str) -> bool {
     message.contains("max_allowed_packet")
 }
 
-/// Whether the same statement may succeed at another moment: connections, locks, memory, disk, shutdown, limits of use, a
-/// server that only reads for now (<https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html>).
+/// Whether the same statement may succeed at another moment: connections, locks, memory, disk, shutdown, limits of use
+/// (<https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html>).
 const fn is_not_now(code: i64) -> bool {
     matches!(
         code,
@@ -70,8 +74,23 @@ const fn is_not_now(code: i64) -> bool {
         | 1317 | 1907 | 3024
         // A prepared statement that the session no longer knows, and too many of them.
         | 1243 | 1461
+    )
+}
+
+/// Whether it is the way in which the server is set up now that is wrong, so that no statement fares better until someone mends
+/// it: it only reads, rights were taken away, a database or a table is not there or damaged. Our statements were good
+/// before, so neither they nor those whom they are about are at fault.
+const fn is_as_set_up(code: i64) -> bool {
+    matches!(
+        code,
         // Reads only.
-        | 1290 | 1792 | 1836 | 1874 | 3989
+        1290 | 1792 | 1836 | 1874 | 3989
+        // Users and rights.
+        | 1044 | 1045 | 1130 | 1132 | 1142 | 1143 | 1227 | 1370 | 1449 | 1698 | 1820 | 1862 | 3118 | 3879 | 3955
+        // The database, and the tables as the migrations made them.
+        | 1008 | 1046 | 1049 | 1051 | 1054 | 1100 | 1146
+        // Tables that are damaged, closed for repair, or without their space.
+        | 1016 | 1017 | 1033 | 1034 | 1035 | 1194 | 1195 | 1812 | 1813 | 1814 | 1815 | 1877
     )
 }
 
@@ -81,12 +100,16 @@ mod tests {
 
     #[test]
     fn only_errors_of_the_moment_are_tried_again() {
-        for code in [1040, 1053, 1205, 1213, 2006, 2013, 1114, 1290, 1317] {
+        for code in [1040, 1053, 1205, 1213, 2006, 2013, 1114, 1317] {
             assert!(is_not_now(code), "{code}");
         }
-        // Too long, out of range, a wrong value, a null, a duplicate, an unknown column, a packet too large, and the unknown.
-        for code in [1406, 1264, 1366, 1048, 1062, 1054, 1146, 1153, 1118, 1105, 99_999] {
-            assert!(!is_not_now(code), "{code}");
+        // Read-only, a right taken away, a user locked, a database dropped, a table renamed, a table crashed: nobody's request.
+        for code in [1290, 1142, 3118, 1049, 1146, 1194] {
+            assert!(is_as_set_up(code), "{code}");
+        }
+        // Too long, out of range, a wrong value, a null, a duplicate, a packet too large, and the unknown.
+        for code in [1406, 1264, 1366, 1048, 1062, 1153, 1118, 1105, 99_999] {
+            assert!(!is_not_now(code) && !is_as_set_up(code), "{code}");
         }
     }
 }

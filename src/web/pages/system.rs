@@ -233,15 +233,19 @@ pub fn part_lines(state: &SystemState) -> Vec<PartLine> {
     let store = match state.store_trouble {
         StoreTrouble::Away => "does not answer: no payment can be taken",
         StoreTrouble::Full => "has a full disk: no payment can be taken",
-        StoreTrouble::Damaged => "has a damaged file: the server's log says what to do",
+        StoreTrouble::Refusing => {
+            "is read-only, or rights or tables are missing: the server's log says which"
+        }
+        StoreTrouble::Damaged => "has a damaged file, or has lost it: the server's log says what to do",
     };
     let broker = match state.broker_blocked {
         true => "takes nothing at the moment: payments are accepted and wait",
         false => "is away: payments are accepted and wait",
     };
-    let search = match state.search_filling {
-        true => "is being filled from the store: it answers once that is done",
-        false => "is away: it catches up once it is back",
+    let search = match (state.search_filling, state.search_behind) {
+        (true, _) => "is being filled from the store: it answers once that is done",
+        (false, true) => "takes nothing in at the moment: it answers without the newest payments",
+        (false, false) => "is away: it catches up once it is back",
     };
     vec![
         part("Store", state.store, store),

@@ -304,3 +304,153 @@ async fn an_index_that_another_instance_filled_is_used() {
     assert_eq!(other.find(&request).await.unwrap().total.value, 0);
     subject.remove().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_was_cut_off_does_not_stand_in_the_way_of_its_repetition() {
+    let subject = Subject::embedded().await;
+    let owner = account(1);
+    subject.index.begin_generation().await.unwrap().finish(5).await.unwrap();
+    let whole = crowd(owner, 1..11);
+    let first: Vec<_> = whole.iter().map(|payment| payment.at_version(1).unwrap()).collect();
+    index(&subject, &first).await;
+    subject.index.commit(6).await.unwrap();
+    let meta = generation(&subject.settings).join("meta.json");
+    let committed = fs::read(&meta).unwrap();
+    // Deletions are on disk before what names them; the process is killed in between.
+    let changed = &whole[..3];
+    assert!(changed.iter().all(|payment| payment.version() > 1));
+    index(&subject, changed).await;
+    subject.index.close().await;
+    fs::write(&meta, committed).unwrap();
+    let again = EmbeddedIndex::open(&subject.settings).await.unwrap();
+    assert!(!again.needs_rebuild());
+    assert_eq!(again.apply(&documents(changed)).await.unwrap().changed, 3);
+    again.commit(7).await.unwrap();
+    assert_eq!(*again.health().borrow(), SearchHealth::Up);
+    let page = again.search(&SearchRequest::new(owner, Query::everything())).await.unwrap();
+    for payment in changed {
+        let hit = page.hits.iter().find(|hit| hit.payment == payment.id()).expect("found");
+        assert_eq!(hit.version, u64::from(payment.version()));
+    }
+    again.close().await;
+}
+
+/// A request of someone who operates the server.
+async fn by_hand(subject: &Subject, method: reqwest::Method, path: &str, body: serde_json::Value) {
+    let request = http().request(method, format!("{}/{path}", subject.settings.url));
+    // Some requests may not have a body.
+    let request = if body.is_null() { request } else { request.json(&body) };
+    request.send().await.unwrap().error_for_status().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_index_that_someone_closed_or_blocked_does_not_take_is_not_lost() {
+    use reqwest::Method;
+    use serde_json::json;
+    let subject = Subject::elasticsearch().await;
+    let owner = account(1);
+    subject.index.begin_generation().await.unwrap().finish(5).await.unwrap();
+    index(&subject, &crowd(owner, 1..3)).await;
+    let name = subject.names().await.remove(0);
+    let alias = format!("{}-payments", subject.settings.prefix);
+    let foreign = format!("{}-foreign", subject.settings.prefix);
+    by_hand(&subject, Method::PUT, &foreign, json!({})).await;
+    let both = |add: &str| json!({ "actions": [{ add: { "index": foreign, "alias": alias } }] });
+    let set = |block: &str, value: serde_json::Value| json!({ format!("index.blocks.{block}"): value });
+    let settings = format!("{name}/_settings");
+    let null = serde_json::Value::Null;
+    // What someone does, whether searching goes on, and how it is undone.
+    let cases = [
+        (
+            "closed",
+            (Method::POST, format!("{name}/_close"), json!(null)),
+            false,
+            (Method::POST, format!("{name}/_open"), json!(null)),
+        ),
+        (
+            "write",
+            (Method::PUT, settings.clone(), set("write", true.into())),
+            true,
+            (Method::PUT, settings.clone(), set("write", null.clone())),
+        ),
+        (
+            "read",
+            (Method::PUT, settings.clone(), set("read", true.into())),
+            false,
+            (Method::PUT, settings.clone(), set("read", null)),
+        ),
+        (
+            "two indices",
+            (Method::POST, "_aliases".to_owned(), both("add")),
+            true,
+            (Method::POST, "_aliases".to_owned(), both("remove")),
+        ),
+    ];
+    let mut known: Vec<u64> = vec![1, 2];
+    for (number, (what, fault, searches, undo)) in (3..).zip(cases) {
+        by_hand(&subject, fault.0, &fault.1, fault.2).await;
+        let more = documents(&crowd(owner, number..number + 1));
+        match subject.index.apply(&more).await {
+            // A block of reading alone keeps nothing out.
+            Ok(applied) => assert_eq!((applied.changed, what), (1, "read")),
+            Err(error) => {
+                assert!(matches!(error, SearchError::Unavailable(_)), "{what}: {error}");
+                let answers =
+                    matches!(&*subject.index.health().borrow(), SearchHealth::Down { answers: true, .. });
+                assert!(answers, "{what}: only writing was seen to fail");
+            }
+        }
+        let request = SearchRequest::new(owner, Query::everything());
+        match subject.index.search(&request).await {
+            Ok(page) => assert!(searches && page.hits.len() == known.len(), "{what}"),
+            Err(error) => {
+                assert!(!searches && matches!(error, SearchError::Unavailable(_)), "{what}: {error}")
+            }
+        }
+        by_hand(&subject, undo.0, &undo.1, undo.2).await;
+        // It is ready to be written again a moment after it was opened.
+        while subject.index.apply(&more).await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        known.push(number);
+        subject.index.refresh().await.unwrap();
+        assert_eq!(found(&*subject.index, owner, "").await, known, "{what}");
+    }
+    subject.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_made_by_hand_in_the_place_of_the_alias_gives_way_and_attempts_leave_nothing() {
+    let subject = Subject::elasticsearch().await;
+    let owner = account(1);
+    subject.index.begin_generation().await.unwrap().finish(5).await.unwrap();
+    let alias = format!("{}-payments", subject.settings.prefix);
+    for name in subject.names().await {
+        by_hand(&subject, reqwest::Method::DELETE, &name, serde_json::Value::Null).await;
+    }
+    by_hand(&subject, reqwest::Method::PUT, &alias, serde_json::json!({})).await;
+    let more = documents(&crowd(owner, 1..3));
+    assert!(subject.index.apply(&more).await.is_err());
+    let _ = subject.index.apply(&more).await;
+    assert!(subject.index.needs_rebuild());
+    let fresh = subject.index.begin_generation().await.unwrap();
+    fresh.apply(&more).await.unwrap();
+    fresh.finish(7).await.unwrap();
+    assert!(!subject.index.needs_rebuild());
+    subject.index.refresh().await.unwrap();
+    assert_eq!(found(&*subject.index, owner, "").await, [1, 2]);
+    assert_eq!(subject.generations().await, 1);
+    // One that the server does not let serve is removed by the next attempt: there may be no end of them.
+    let refused = subject.index.begin_generation().await.unwrap();
+    for name in subject.names().await {
+        let url = format!("{}/{name}/_alias/{alias}", subject.settings.url);
+        if http().get(url).send().await.unwrap().status() == 404 {
+            by_hand(&subject, reqwest::Method::POST, &format!("{name}/_close"), serde_json::Value::Null)
+                .await;
+        }
+    }
+    assert!(refused.finish(8).await.is_err());
+    subject.index.begin_generation().await.unwrap().finish(9).await.unwrap();
+    assert_eq!(subject.generations().await, 1);
+    subject.remove().await;
+}
