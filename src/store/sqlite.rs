@@ -114,12 +114,17 @@ impl SqliteStore {
             return Ok(None);
         }
         let place = Place::default();
-        let url = existing_url(&path, access);
-        let mut conn = trouble::explain(&path, connect(&url, &place).await)?;
-        if !trouble::explain(&path, has_tables(&mut conn).await)? {
-            return Ok(None);
+        let mut url = existing_url(&path, access);
+        let mut opened = look_in(&url, &place).await;
+        if opened.is_err() && access == Access::ReadOnly && !log_of(&path).exists() {
+            // Reading begins a log beside the file, which cannot be where nothing may be written. And then nobody writes.
+            url.push_str("&immutable=1");
+            opened = look_in(&url, &place).await;
         }
-        Self::with(&path, url, conn, place, settings, access).await.map(Some)
+        match trouble::explain(&path, opened)? {
+            Some(conn) => Self::with(&path, url, conn, place, settings, access).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn with(
@@ -272,12 +277,22 @@ async fn check(path: &Path, conn: &mut Conn) -> StoreResult<()> {
     }
 }
 
+/// Opens a database that is there; `None` if it has no tables.
+async fn look_in(url: &str, place: &Place) -> StoreResult<Option<Conn>> {
+    let mut conn = connect(url, place).await?;
+    Ok(has_tables(&mut conn).await?.then_some(conn))
+}
+
+/// Where SQLite keeps the log of this file.
+fn log_of(path: &Path) -> std::path::PathBuf {
+    path.with_file_name(format!("{FILE}-wal"))
+}
+
 /// The address of a database that is there. Without a log beside it nobody has it open, and then a connection that may write
 /// leaves nothing behind when it is closed, whereas one that may not would leave an empty log.
 fn existing_url(path: &Path, access: Access) -> String {
-    let log = path.with_file_name(format!("{FILE}-wal"));
     let mode = match access {
-        Access::ReadOnly if log.exists() => "ro",
+        Access::ReadOnly if log_of(path).exists() => "ro",
         Access::ReadOnly | Access::ReadWrite => "rw",
     };
     let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");

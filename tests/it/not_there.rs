@@ -1,11 +1,15 @@
 //! Commands that look at an installation make none where there is none, and leave the one that is there as it was.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use paystorm::domain::ids::InstanceId;
+use paystorm::store::StoreKind;
 
 use super::binary::{Kind, Services, on, program};
 
@@ -105,6 +109,90 @@ async fn no_database_and_no_index_is_made_where_there_is_none() {
     let url = format!("{elasticsearch}/_cat/indices/{name}*?format=json&expand_wildcards=all");
     assert_eq!(reqwest::get(url).await.expect("an answer").text().await.expect("text"), "[]");
     assert_eq!(std::fs::read_dir(dir.path()).expect("a directory").count(), 1);
+}
+
+/// Gives everything below these modes: directories the first, files the second.
+fn set_modes(dir: &Path, modes: (u32, u32)) {
+    for entry in std::fs::read_dir(dir).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            set_modes(&path, modes);
+        } else {
+            std::fs::set_permissions(&path, Permissions::from_mode(modes.1)).expect("set");
+        }
+    }
+    std::fs::set_permissions(dir, Permissions::from_mode(modes.0)).expect("set");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_reads_where_nothing_may_be_written() {
+    on(Kind::Embedded, async |stack| {
+        let server = stack.serve().await;
+        let key = stack.api_key().await;
+        stack.load(&server.url, &key, 50, 1, &[]).finish_clean().await;
+        server.stop().await;
+        // Whoever may write everywhere runs the program as somebody who may not, from where it can be read.
+        let copied = tempfile::tempdir().expect("a temporary directory");
+        let mut command = Command::new(program());
+        command.current_dir(copied.path()).args(["verify", "--data-dir"]).env_remove("RUST_LOG");
+        let dir = stack.data_dir();
+        set_modes(&dir, (0o555, 0o444));
+        let probe = dir.join("probe");
+        if std::fs::write(&probe, []).is_ok() {
+            std::fs::remove_file(&probe).expect("removed");
+            let (program, data) = (copied.path().join("paystorm"), copied.path().join("data"));
+            std::fs::copy(crate::binary::program(), &program).expect("copied");
+            std::fs::rename(&dir, &data).expect("moved");
+            std::fs::set_permissions(copied.path(), Permissions::from_mode(0o755)).expect("set");
+            command = Command::new(program);
+            command.current_dir(copied.path()).args(["verify", "--data-dir"]).uid(65_534).gid(65_534);
+            command.arg(&data);
+        } else {
+            command.arg(&dir);
+        }
+        let output = command.output().expect("the program runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        for dir in [dir, copied.path().join("data")].iter().filter(|dir| dir.exists()) {
+            set_modes(dir, (0o755, 0o644));
+        }
+        assert!(output.status.success() && said.contains("verified: "), "{said} {error}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_changes_no_tables_of_another_version() {
+    for test in crate::stores::both().await {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let config = match test.settings.kind {
+            StoreKind::Embedded => "[store]\nkind = \"embedded\"\n".to_owned(),
+            StoreKind::Mysql => format!("[store]\nkind = \"mysql\"\nurl = \"{}\"\n", test.settings.url),
+        };
+        std::fs::write(dir.path().join("paystorm.toml"), config).expect("written");
+        let data = test.dir.path().to_str().expect("a plain path");
+        let verify = || {
+            let output = run(dir.path(), &["verify", "--config", "paystorm.toml", "--data-dir", data]);
+            (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+        };
+        for (change, said) in [
+            (
+                "DELETE FROM __diesel_schema_migrations WHERE version='0012'",
+                "older paystorm: run `paystorm migrate`",
+            ),
+            (
+                "INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')",
+                "newer paystorm than this one",
+            ),
+        ] {
+            crate::corruption::sql(&test, change).await;
+            for _ in 0..2 {
+                let (code, error) = verify();
+                assert!(code == Some(2) && error.contains(said), "{}: {code:?} {error}", test.name);
+            }
+        }
+        test.remove().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
