@@ -1,5 +1,6 @@
 //! Opens the parts that the settings choose. Each switch is matched here and nowhere else.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::broker::settings::BrokerKind;
 use crate::config::Settings;
 use crate::domain::ids::InstanceId;
 use crate::feed::dispatch::NotedLosses;
+use crate::search::contents::Value;
 use crate::search::elasticsearch::ElasticsearchIndex;
 use crate::search::embedded::{self, EmbeddedIndex, EmbeddedView};
 use crate::search::{DocKey, ScannedDocument, SearchIndex, SearchKind, SearchSettings};
@@ -251,6 +253,10 @@ struct ReadOnlyIndex(EmbeddedView);
 impl IndexView for ReadOnlyIndex {
     async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String> {
         self.0.scan(after, limit).await.map_err(|error| error.to_string())
+    }
+
+    async fn values(&self, keys: &[DocKey]) -> Result<BTreeMap<DocKey, BTreeSet<Value>>, String> {
+        self.0.values(keys).await.map_err(|error| error.to_string())
     }
 
     async fn refresh(&self) -> Result<(), String> {

@@ -331,7 +331,7 @@ struct DirectoryNames(Arc<Directory>);
 
 impl Names for DirectoryNames {
     fn name_of(&self, account: AccountId) -> Option<Arc<str>> {
-        self.0.cached(account).map(|_| self.0.name(account))
+        self.0.name_of(account)
     }
 }
 

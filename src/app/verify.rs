@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use parking_lot::Mutex;
 
 use super::parts;
@@ -24,6 +24,7 @@ use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 use crate::feed::{dispatch, index};
 use crate::store::{Access, Snapshot, Store, TableCounts};
+use crate::web::state::FINGERPRINT_KEY_NAME;
 
 /// How long a document may be behind its payment before that is a violation.
 const INDEX_LAG: Duration = Duration::from_secs(15);
@@ -33,6 +34,8 @@ const LEASE_GRACE_MS: u64 = 3_000;
 const KEYS_KEPT_US: i64 = 24 * 3_600 * 1_000_000;
 /// More readers than this wait for the store.
 const READERS_MAX: usize = 8;
+/// Nothing is shown of an audit that takes no longer.
+const SHOWN_AFTER: Duration = Duration::from_secs(1);
 /// How often a line is written where there is no terminal to draw on.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
@@ -62,6 +65,8 @@ pub async fn run(settings: &Settings, args: VerifyArgs) -> anyhow::Result<ExitCo
             .map(|name| (*name).to_owned())
             .collect(),
         accounts: true,
+        secret: Some(FINGERPRINT_KEY_NAME.to_owned()),
+        now: Some(Timestamp::now()),
         keys_since: Timestamp::from_micros(Timestamp::now().micros().saturating_sub(KEYS_KEPT_US)),
         ..AuditOptions::default()
     };
@@ -106,8 +111,9 @@ impl Current for Now {
     }
 }
 
-/// Shows how far the audit is: a bar on a terminal, else a line now and then.
+/// Shows how far the audit is, if it takes longer than a moment: a bar on a terminal, else a line now and then.
 struct Shown {
+    begun: Instant,
     bar: ProgressBar,
     totals: TableCounts,
     payments: AtomicU64,
@@ -118,18 +124,15 @@ struct Shown {
 
 impl Shown {
     fn new(totals: TableCounts) -> Self {
-        let bar = if std::io::stderr().is_terminal() {
-            ProgressBar::new(totals.payments + totals.journal + totals.idempotency)
-        } else {
-            ProgressBar::hidden()
-        };
+        let rows = totals.payments + totals.journal + totals.idempotency;
+        let bar = ProgressBar::with_draw_target(Some(rows), ProgressDrawTarget::hidden());
         // A fixed template; without it the bar would only be plainer.
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {elapsed}  {msg}") {
             bar.set_style(style);
         }
         let none = || AtomicU64::new(0);
         let said = Mutex::new(Instant::now());
-        Self { bar, totals, payments: none(), journal: none(), keys: none(), said }
+        Self { begun: Instant::now(), bar, totals, payments: none(), journal: none(), keys: none(), said }
     }
 }
 
@@ -150,7 +153,13 @@ impl Progress for Shown {
                 "{payments} of {of_payments} payments, {journal} of {of_journal} journal rows, {keys} of {of_keys} idempotency keys"
             )
         };
-        if !self.bar.is_hidden() {
+        if self.begun.elapsed() < SHOWN_AFTER {
+            return;
+        }
+        if std::io::stderr().is_terminal() {
+            if self.bar.is_hidden() {
+                self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            }
             self.bar.set_position(payments + journal + keys);
             self.bar.set_message(text());
             return;

@@ -4,19 +4,21 @@
 //! again, against the payment as it is by then, until it is gone or the lag bound is reached. What the journal still
 //! holds for the index's reader is behind, not wrong.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use super::document::expected;
+use super::document::{Expected, expected};
+use super::faults::{Fault, Faults, faults, say_what_differs};
 use super::report::{Name, Report};
 use super::{AuditError, AuditOptions, IndexSide};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
-use crate::engine::journal::decode;
-use crate::search::{DocKey, ScannedDocument, SearchIndex};
+use crate::engine::journal::decode_changes;
+use crate::search::contents::Value;
+use crate::search::{DocKey, Names, ScannedDocument, SearchIndex};
 use crate::store::{Snapshot, Store};
 
 /// Payments under suspicion at once; with more, the index is beyond looking at each again.
@@ -37,6 +39,14 @@ pub trait IndexView: Send + Sync {
     /// In words.
     async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String>;
 
+    /// The values of the documents under these keys.
+    ///
+    /// # Errors
+    /// In words.
+    async fn values(&self, _keys: &[DocKey]) -> Result<BTreeMap<DocKey, BTreeSet<Value>>, String> {
+        Ok(BTreeMap::new())
+    }
+
     /// Makes visible what was taken.
     ///
     /// # Errors
@@ -48,6 +58,10 @@ pub trait IndexView: Send + Sync {
 impl IndexView for Arc<dyn SearchIndex> {
     async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String> {
         SearchIndex::scan(self.as_ref(), after, limit).await.map_err(|error| error.to_string())
+    }
+
+    async fn values(&self, keys: &[DocKey]) -> Result<BTreeMap<DocKey, BTreeSet<Value>>, String> {
+        SearchIndex::values(self.as_ref(), keys).await.map_err(|error| error.to_string())
     }
 
     async fn refresh(&self) -> Result<(), String> {
@@ -80,12 +94,10 @@ impl Current for Arc<dyn Store> {
     }
 }
 
-/// What is wrong with the documents of one payment.
-type Faults = Vec<(Name, String)>;
-
 /// The documents of a stretch of payments, read in step with them.
 pub struct Beside<'a> {
     view: &'a dyn IndexView,
+    names: &'a dyn Names,
     page: usize,
     after: Option<DocKey>,
     buffer: VecDeque<ScannedDocument>,
@@ -103,15 +115,22 @@ pub struct Suspects {
 
 impl<'a> Beside<'a> {
     /// From the first document of a payment after this one.
-    pub(super) fn new(view: &'a dyn IndexView, page: u32, after: Option<PaymentId>) -> Self {
+    pub(super) fn new(
+        view: &'a dyn IndexView,
+        names: &'a dyn Names,
+        page: u32,
+        after: Option<PaymentId>,
+    ) -> Self {
         let page = usize::try_from(page).unwrap_or(1_000).clamp(1, 10_000);
         let after = after.map(last_key);
-        Self { view, page, after, buffer: VecDeque::new(), ended: false, found: Suspects::default() }
+        Self { view, names, page, after, buffer: VecDeque::new(), ended: false, found: Suspects::default() }
     }
 
     async fn peek(&mut self) -> Result<Option<ScannedDocument>, String> {
         if self.buffer.is_empty() && !self.ended {
-            let page = self.view.scan(self.after, self.page).await?;
+            let mut page = self.view.scan(self.after, self.page).await?;
+            // An index whose order is broken must not be read for ever.
+            page.retain(|document| self.after.is_none_or(|after| document.key > after));
             self.ended = page.is_empty();
             self.after = page.last().map(|last| last.key).or(self.after);
             self.buffer.extend(page);
@@ -133,8 +152,14 @@ impl<'a> Beside<'a> {
             }
             self.buffer.pop_front();
         }
-        let wanted = expected(payment);
-        if !faults(payment.id(), &wanted, &wanted, &own).is_empty() {
+        let wanted = expected(payment, self.names);
+        let is_sound = |wanted: &Expected| {
+            own.iter().any(|found| {
+                (found.key, found.version) == (wanted.document.key, wanted.document.version)
+                    && wanted.is(found)
+            })
+        };
+        if own.len() != wanted.len() || !wanted.iter().all(is_sound) {
             self.found.suspect(payment.id());
         }
         Ok(())
@@ -174,13 +199,14 @@ impl Suspects {
         mut self,
         side: IndexSide<'_>,
         snapshot: &mut dyn Snapshot,
+        names: &dyn Names,
         options: &AuditOptions,
         report: &mut Report,
     ) -> Result<(), AuditError> {
         report.counted.documents = Some(self.documents);
         let deadline = Instant::now() + options.index_lag;
         let IndexSide { view, current } = side;
-        let mut found = self.look_again(view, current).await?;
+        let mut found = self.look_again(view, current, names).await?;
         let mut followed = true;
         while !found.is_empty() && followed && Instant::now() < deadline {
             followed = current.index_is_followed().await?;
@@ -190,22 +216,25 @@ impl Suspects {
             // Once more where a server has just stopped: it wrote what it had.
             view.refresh().await.map_err(AuditError::Index)?;
             self.payments = found.keys().copied().collect();
-            found = self.look_again(view, current).await?;
+            found = self.look_again(view, current, names).await?;
         }
         let behind = if options.at_rest || found.is_empty() {
             BTreeSet::new()
         } else {
             not_yet_read(snapshot, &options.index_reader, &found).await?
         };
-        let mut left: Vec<_> = found.into_iter().collect();
-        left.sort_unstable_by_key(|(payment, _)| *payment);
-        for (payment, faults) in left {
-            if behind.contains(&payment) {
-                report.counted.documents_behind += 1;
-                continue;
+        for (payment, faults) in &mut found {
+            // A document of the right version is not behind, whatever it says.
+            if behind.contains(payment) {
+                let count = faults.len();
+                faults.retain(Fault::is_of_field);
+                report.counted.documents_behind += u64::from(faults.len() < count);
             }
-            faults.into_iter().for_each(|(name, text)| report.violation(name, text));
         }
+        let mut left: Vec<Fault> = found.into_values().flatten().collect();
+        left.sort_unstable_by_key(|fault| fault.key);
+        say_what_differs(&mut left, view).await.map_err(AuditError::Index)?;
+        left.into_iter().for_each(|fault| report.violation(fault.name, fault.text));
         if self.overflow {
             let text = format!(
                 "more than {SUSPECTS_MAX} payments differ from the index; rebuild it with `paystorm reindex`"
@@ -219,6 +248,7 @@ impl Suspects {
         &self,
         view: &dyn IndexView,
         current: &dyn Current,
+        names: &dyn Names,
     ) -> Result<HashMap<PaymentId, Faults>, AuditError> {
         let suspects: Vec<PaymentId> = self.payments.iter().copied().collect();
         let mut found = HashMap::new();
@@ -231,9 +261,7 @@ impl Suspects {
             }
             let after = by_id(current.payments(chunk).await?);
             for (id, documents) in documents {
-                let wanted =
-                    |side: &HashMap<PaymentId, Payment>| side.get(&id).map(expected).unwrap_or_default();
-                let faults = faults(id, &wanted(&before), &wanted(&after), &documents);
+                let faults = faults(id, before.get(&id), after.get(&id), &documents, names);
                 if !faults.is_empty() {
                     found.insert(id, faults);
                 }
@@ -260,43 +288,6 @@ async fn documents_of(payment: PaymentId, view: &dyn IndexView) -> Result<Vec<Sc
     Ok(documents)
 }
 
-/// What is wrong with these documents, read between the two states of their payment.
-fn faults(
-    id: PaymentId,
-    before: &[ScannedDocument],
-    after: &[ScannedDocument],
-    documents: &[ScannedDocument],
-) -> Faults {
-    let named = |key: DocKey| match key.receipt_of {
-        Some(payee) => format!("payment {id}, receipt of {payee}"),
-        None => format!("payment {id}"),
-    };
-    let mut faults = Faults::new();
-    for wanted in before.iter().filter(|wanted| !documents.iter().any(|document| document.key == wanted.key))
-    {
-        faults.push((Name::MissingDocument, named(wanted.key)));
-    }
-    for document in documents {
-        let of = |side: &[ScannedDocument]| {
-            side.iter().find(|wanted| wanted.key == document.key).map(|w| (w.version, w.digest))
-        };
-        let at = named(document.key);
-        match (of(before), of(after)) {
-            (_, None) => faults.push((Name::ExtraDocument, at)),
-            (from, Some((to, digest))) => {
-                let from = from.map_or(1, |(version, _)| version);
-                if !(from..=to).contains(&document.version) {
-                    let text = format!("{at}: it has version {}, the payment {to}", document.version);
-                    faults.push((Name::StaleDocument, text));
-                } else if document.version == to && document.digest != digest {
-                    faults.push((Name::StaleDocument, format!("{at}: version {to} says something else")));
-                }
-            }
-        }
-    }
-    faults
-}
-
 /// Those of these payments that stand in the journal beyond the cursor of the index's reader.
 async fn not_yet_read(
     snapshot: &mut dyn Snapshot,
@@ -311,7 +302,7 @@ async fn not_yet_read(
         let Some(last) = rows.last() else { return Ok(behind) };
         after = last.seq;
         // A body that cannot be read is named by the check of the journal.
-        let entries = rows.iter().filter_map(|row| decode(&row.body).ok()).flatten();
+        let entries = rows.iter().filter_map(|row| decode_changes(&row.body).ok()).flatten();
         behind.extend(entries.map(|entry| entry.payment).filter(|payment| found.contains_key(payment)));
     }
 }

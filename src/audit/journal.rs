@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::keys::Balance;
-use super::lines::Stretch;
+use super::lines::{Stretch, WithinBatch};
 use super::named::payments_named;
 use super::payment::{Part, part};
 use super::report::{Name, Report};
@@ -118,7 +118,7 @@ impl Walk<'_> {
         entry: &JournalEntry,
         known: &Known,
         stretch: &mut Stretch,
-        changes: &mut HashMap<WalletId, i128>,
+        changes: &mut HashMap<WalletId, WithinBatch>,
     ) {
         let (seq, events) = (row.seq, entry.events.len());
         self.report.counted.journal_events += events as u64;
@@ -142,10 +142,11 @@ impl Walk<'_> {
         }
         let end = entry.first_version.saturating_add(u32::try_from(events).unwrap_or(u32::MAX));
         let part = part(payment, entry.first_version..end);
-        for movement in &part.movements {
+        for (version, movement) in &part.movements {
             for account in [movement.debit, movement.credit] {
                 if let LedgerAccount::Wallet(wallet) = account {
-                    *changes.entry(wallet).or_default() += i128::from(movement.change_of(account));
+                    let within = changes.entry(wallet).or_default();
+                    within.movement(movement.change_of(account), *version == entry.first_version);
                 }
             }
         }
@@ -270,6 +271,11 @@ async fn cursors(
     report: &mut Report,
 ) -> Result<(), StoreError> {
     let cursors = snapshot.cursors().await?;
+    let stands = |reader: &&String| cursors.iter().any(|(name, _)| name == *reader);
+    for reader in options.journal_readers.iter().filter(|reader| first > 1 && !stands(reader)) {
+        let text = format!("reader {reader} stands nowhere, the journal begins only at {first}");
+        report.violation(Name::WrongCursor, text);
+    }
     // Other rows are of leases, which stand nowhere.
     for (reader, cursor) in cursors.into_iter().filter(|(name, _)| options.journal_readers.contains(name)) {
         if cursor > head {

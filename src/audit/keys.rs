@@ -3,15 +3,18 @@
 //!
 //! A batch's journal row keeps a fingerprint of each idempotency row that it wrote. Both sides are summed up in buckets of
 //! fixed number; only where sums differ the rows themselves are compared. Rows of batches that are pruned from the
-//! journal, or older than keys are kept, are vouched for by nobody any more.
+//! journal, or older than keys are kept, are vouched for by nobody any more: of these the time is compared with that of the
+//! version they remember.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::named::payments_named;
 use super::report::{Name, Report};
 use super::span::{Job, Queue, Span};
 use super::{AuditOptions, Progress, Table};
 use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 use crate::engine::journal::decode;
 use crate::store::{IdempotencyRecord, PaymentHead, Snapshot, StoreError};
@@ -20,6 +23,8 @@ use crate::store::{IdempotencyRecord, PaymentHead, Snapshot, StoreError};
 const BUCKETS: usize = 65_536;
 /// Buckets looked into again at once; with more, all is lost anyway.
 const AGAIN_MAX: usize = 256;
+/// How far clocks of different processes may be apart.
+const CLOCKS_APART_MS: u64 = 60_000;
 /// Journal rows read at once.
 const ROWS_MAX: u32 = 32;
 
@@ -29,37 +34,48 @@ pub struct Balance {
     sums: Vec<AtomicU64>,
     /// Rows written earlier are left out on both sides.
     since: Timestamp,
+    /// Rows written from then on are vouched for, whatever the clocks of those who wrote the first rows of the journal.
+    all_since: Timestamp,
 }
 
 impl Balance {
-    /// Nothing so far.
-    pub fn new(since: Timestamp) -> Self {
-        Self { sums: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(), since }
+    /// Nothing so far. `begins` is the place and time of the first journal row: what was written before it is vouched for by
+    /// nobody. Rows older than `kept` may have been deleted.
+    pub fn new(begins: Option<(u64, Timestamp)>, kept: Timestamp) -> Self {
+        let never = Timestamp::from_micros(i64::MAX);
+        let since = begins.map_or(never, |(_, at)| at.max(kept));
+        let all_since = match begins {
+            Some((1, _)) => since,
+            Some(_) => since.plus_ms(CLOCKS_APART_MS),
+            None => never,
+        };
+        Self { sums: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(), since, all_since }
     }
 
-    fn sum(&self, fingerprint: u64) -> Option<&AtomicU64> {
-        self.sums.get(bucket(fingerprint))
+    fn sum(&self, mark: u64) -> Option<&AtomicU64> {
+        self.sums.get(bucket(mark))
     }
 
     /// A batch decided at `at` vouches for this.
     pub fn vouched(&self, at: Timestamp, fingerprint: u64) {
+        let mark = mark(fingerprint, at);
         if at >= self.since
-            && let Some(sum) = self.sum(fingerprint)
+            && let Some(sum) = self.sum(mark)
         {
-            sum.fetch_add(fingerprint, Ordering::Relaxed);
+            sum.fetch_add(mark, Ordering::Relaxed);
         }
     }
 
     fn found(&self, record: &IdempotencyRecord) {
-        let fingerprint = record.fingerprint();
+        let mark = mark_of(record);
         if record.at >= self.since
-            && let Some(sum) = self.sum(fingerprint)
+            && let Some(sum) = self.sum(mark)
         {
-            sum.fetch_sub(fingerprint, Ordering::Relaxed);
+            sum.fetch_sub(mark, Ordering::Relaxed);
         }
     }
 
-    /// Names what is missing, where sums differ.
+    /// Names what is missing and what is too much, where sums differ.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -70,7 +86,10 @@ impl Balance {
         if uneven.is_empty() {
             return Ok(());
         }
-        let looked_at = |fingerprint: u64| uneven.binary_search(&bucket(fingerprint)).is_ok();
+        let looked_at = |mark: u64| uneven.binary_search(&bucket(mark)).is_ok();
+        // Rows that are gone or unreadable vouch for nothing either.
+        let broken = [Name::JournalHole, Name::DamagedJournal, Name::UnreadableRow];
+        let broken = broken.iter().any(|name| report.counts().contains_key(name));
         let mut missing: HashMap<u64, (u64, PaymentId)> = HashMap::new();
         let mut after = 0;
         loop {
@@ -79,18 +98,23 @@ impl Balance {
             after = last.seq;
             for row in rows.iter().filter(|row| row.at >= self.since) {
                 for entry in decode(&row.body).unwrap_or_default() {
-                    let keys = entry.keys.iter().filter(|key| looked_at(**key));
-                    missing.extend(keys.map(|key| (*key, (row.seq, entry.payment))));
+                    let marks =
+                        entry.keys.iter().map(|key| mark(*key, row.at)).filter(|mark| looked_at(*mark));
+                    missing.extend(marks.map(|mark| (mark, (row.seq, entry.payment))));
                 }
             }
         }
         let mut after = None;
         loop {
-            let rows = snapshot.idempotency(after, 1_000).await?;
+            let mut rows = snapshot.idempotency(after, 1_000).await?;
             let Some(last) = rows.last() else { break };
             after = Some((last.key, last.owner));
-            for record in &rows {
-                missing.remove(&record.fingerprint());
+            rows.retain(|record| {
+                let mark = mark_of(record);
+                missing.remove(&mark).is_none() && record.at >= self.all_since && looked_at(mark)
+            });
+            if !broken {
+                unexplained(snapshot, &rows, report).await?;
             }
         }
         let mut missing: Vec<_> = missing.into_values().collect();
@@ -105,8 +129,71 @@ impl Balance {
     }
 }
 
-fn bucket(fingerprint: u64) -> usize {
-    usize::try_from(fingerprint % (BUCKETS as u64)).unwrap_or(0)
+fn bucket(mark: u64) -> usize {
+    usize::try_from(mark % (BUCKETS as u64)).unwrap_or(0)
+}
+
+/// A row's fingerprint together with its time, which is that of its batch.
+fn mark(fingerprint: u64, at: Timestamp) -> u64 {
+    // An odd factor, so that neighbouring times are far apart.
+    fingerprint ^ at.micros().cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+fn mark_of(record: &IdempotencyRecord) -> u64 {
+    mark(record.fingerprint(), record.at)
+}
+
+/// Names those of these rows, for which no batch vouches, that remember what a batch did: it would vouch for them. Journals from
+/// before every key was vouched for have none of those that changed nothing.
+async fn unexplained(
+    snapshot: &mut dyn Snapshot,
+    rows: &[IdempotencyRecord],
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let payments = payments_named(snapshot, rows.iter().map(|row| row.payment)).await?;
+    for row in rows {
+        let payment = payments.get(&row.payment).and_then(|stored| stored.folded.as_ref().ok());
+        let happened = payment.and_then(|payment| time_of(payment, row.version));
+        if happened.is_some_and(|at| at == row.at || at == row.at.next()) {
+            let text = format!("{}: no batch wrote it as it is", words(row));
+            report.violation(Name::ExtraKey, text);
+        }
+    }
+    Ok(())
+}
+
+fn time_of(payment: &Payment, version: u32) -> Option<Timestamp> {
+    let place = usize::try_from(version.checked_sub(1)?).ok()?;
+    payment.history().get(place).map(|recorded| recorded.at)
+}
+
+/// Names those of these rows that were written at a time when their payment did not have the version they remember.
+async fn out_of_time(
+    snapshot: &mut dyn Snapshot,
+    rows: &[&IdempotencyRecord],
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let payments = payments_named(snapshot, rows.iter().map(|row| row.payment)).await?;
+    for row in rows {
+        let payment = payments.get(&row.payment).and_then(|stored| stored.folded.as_ref().ok());
+        let Some(payment) = payment.filter(|payment| payment.owner() == row.owner) else { continue };
+        let Some(made) = time_of(payment, row.version) else { continue };
+        let ended = time_of(payment, row.version.saturating_add(1));
+        // A row that changed nothing may be of another process than the versions before and after.
+        let early = made > row.at.plus_ms(CLOCKS_APART_MS);
+        if early || ended.is_some_and(|ended| ended.plus_ms(CLOCKS_APART_MS) < row.at) {
+            let text =
+                format!("{}: payment {} did not have version {} then", words(row), row.payment, row.version);
+            report.violation(Name::DanglingKey, text);
+        }
+    }
+    Ok(())
+}
+
+/// The row, as far as it may be shown.
+fn words(row: &IdempotencyRecord) -> String {
+    let key: String = String::from_utf8_lossy(&row.key).chars().take_while(char::is_ascii_graphic).collect();
+    format!("key {key:?} of {}", row.owner)
 }
 
 /// Walks a stretch of the rows.
@@ -167,13 +254,10 @@ async fn rows(
             Some(_) => None,
         };
         if let Some(fault) = fault {
-            let key = String::from_utf8_lossy(&row.key)
-                .chars()
-                .take_while(char::is_ascii_graphic)
-                .collect::<String>();
-            let text = format!("key {key:?} of {}: payment {} {fault}", row.owner, row.payment);
+            let text = format!("{}: payment {} {fault}", words(row), row.payment);
             report.violation(Name::DanglingKey, text);
         }
     }
-    Ok(())
+    let alone: Vec<&IdempotencyRecord> = page.iter().filter(|row| row.at < balance.since).collect();
+    out_of_time(snapshot, &alone, report).await
 }

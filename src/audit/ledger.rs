@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::AuditError;
+use super::people::People;
 use super::report::{Name, Report};
 use crate::domain::currency::Currency;
 use crate::domain::ledger::LedgerAccount;
@@ -69,6 +70,7 @@ impl Ledger {
     pub async fn check(
         mut self,
         snapshot: &mut dyn Snapshot,
+        people: Option<&People>,
         limit: u32,
         report: &mut Report,
     ) -> Result<(), AuditError> {
@@ -80,10 +82,14 @@ impl Ledger {
             for row in &page {
                 report.counted.wallets += 1;
                 self.balance(row.account, row.balance_minor, report);
+                if people.is_some_and(|people| !people.has(row.wallet.owner)) {
+                    let text = format!("{}, whose {} it is, does not exist", row.wallet.owner, row.account);
+                    report.violation(Name::MissingAccount, text);
+                }
             }
         }
         // What is left never had a row.
-        let mut left: Vec<_> = self.sums.into_iter().filter(|(_, sum)| *sum != 0).collect();
+        let mut left: Vec<_> = self.sums.into_iter().collect();
         left.sort_unstable();
         for (account, sum) in left {
             report.violation(Name::MissingWallet, format!("{account}: its movements sum to {sum}"));
@@ -102,7 +108,12 @@ impl Ledger {
     }
 
     fn balance(&mut self, account: LedgerAccount, stored: i64, report: &mut Report) {
-        let sum = self.sums.remove(&account).unwrap_or(0);
+        let moved = self.sums.remove(&account);
+        if moved.is_none() && stored == 0 {
+            let text = format!("{account}: it has a row, and nothing ever moved there");
+            report.violation(Name::WrongBalance, text);
+        }
+        let sum = moved.unwrap_or(0);
         let (currency, sum) = match account {
             LedgerAccount::Wallet(wallet) => (wallet.currency, sum),
             // What a user owes is an asset: debits less credits.

@@ -1,9 +1,9 @@
 //! What only the order of the line shows: that the versions of each payment follow one another, and that no wallet was ever
-//! below zero after a batch, whatever it is now.
+//! below zero, whatever it is now.
 //!
 //! A walk over a stretch of the journal leaves a [`Stretch`]; neighbouring ones are put together at the end, so that
-//! stretches can be walked at once. Within a batch the order of the movements of different payments is not kept, so
-//! balances are looked at after whole batches.
+//! stretches can be walked at once. Within a batch payments stand in the order in which each was first touched; what came of
+//! one later in the batch came at some later place. So a balance in a batch is taken to be the highest that it can have been.
 
 use std::collections::HashMap;
 
@@ -37,14 +37,41 @@ pub struct Stretch {
 struct Course {
     /// What it came to in all.
     change: i128,
-    /// The lowest it was against its beginning, after a batch, and after which.
+    /// The lowest it was against its beginning, and in which batch.
     lowest: i128,
     lowest_seq: u64,
+}
+
+/// What a wallet goes through in one batch.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WithinBatch {
+    change: i128,
+    /// The lowest it must have been, against what it was before.
+    lowest: i128,
+    /// What went out at some place later in the batch.
+    deferred: i128,
+}
+
+impl WithinBatch {
+    /// Adds a movement of a payment; `first` tells that it came with the first of the payment's events in the batch.
+    pub fn movement(&mut self, change: i64, first: bool) {
+        let change = i128::from(change);
+        if change < 0 && !first {
+            self.deferred += change;
+        } else {
+            self.change += change;
+            self.lowest = self.lowest.min(self.change);
+        }
+    }
 }
 
 impl Stretch {
     /// Notes that row `seq` has these versions of a payment, whose last version is `last`.
     pub fn versions(&mut self, seq: u64, payment: PaymentId, versions: std::ops::Range<u32>, last: u32) {
+        if versions.is_empty() {
+            // Only keys were remembered.
+            return;
+        }
         match self.open.remove(&payment) {
             Some(next) if next == versions.start => {}
             Some(next) => self.out_of_order(seq, payment, next, versions.start),
@@ -63,13 +90,15 @@ impl Stretch {
     }
 
     /// Notes what a whole batch changed.
-    pub fn batch(&mut self, seq: u64, changes: &HashMap<WalletId, i128>) {
-        for (wallet, change) in changes {
+    pub fn batch(&mut self, seq: u64, changes: &HashMap<WalletId, WithinBatch>) {
+        for (wallet, within) in changes {
             let course = self.wallets.entry(*wallet).or_default();
-            course.change += change;
-            if course.change < course.lowest {
-                (course.lowest, course.lowest_seq) = (course.change, seq);
+            let change = within.change + within.deferred;
+            let lowest = course.change + within.lowest.min(change);
+            if lowest < course.lowest {
+                (course.lowest, course.lowest_seq) = (lowest, seq);
             }
+            course.change += change;
         }
     }
 
@@ -135,7 +164,7 @@ impl Stretch {
             if lowest < 0 && course.lowest < 0 {
                 let amount = Money::new(i64::try_from(lowest).unwrap_or(i64::MIN), wallet.currency);
                 let text = format!(
-                    "{}: it was {amount} after row {}",
+                    "{}: it was {amount} in row {}",
                     LedgerAccount::Wallet(wallet),
                     course.lowest_seq
                 );

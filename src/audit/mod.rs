@@ -1,16 +1,19 @@
-//! What `verify` proves: that histories, columns, refund rows, ledger, journal, idempotency rows, index and a list of
-//! acknowledged payments agree.
+//! What `verify` proves: that histories, columns, refund rows, details, ledger, journal, idempotency rows, accounts, index and a
+//! list of acknowledged payments agree.
 //!
 //! May depend on `domain`, the ports and the journal's encoding; changes nothing anywhere. All store checks read views of one
 //! moment by keyset pages, at once where there are several. Memory is bounded by the number of *accounts and wallets*, never by
 //! the number of payments, movements or journal rows; lists of violations and of documents to look at again are capped.
 //!
-//! - `span`: how the work is shared.
+//! - `work`: what readers do; `span`: how it is shared among them.
 //! - `payments`: the pass over payments; `payment`: one of them against its columns and its movements.
 //! - `ledger`: sums per wallet, money in transit.
 //! - `journal`: the line without holes, its entries against histories; `lines`: what its order shows.
-//! - `keys`: idempotency rows. `rows`: refund rows and receipts. `named`: the payments that rows name.
-//! - `index`: documents against payments, looked at again until the lag bound; `document`: what they must be.
+//! - `keys`: idempotency rows. `rows`: refund rows and receipts. `details`: what is kept beside attempts and refunds. `named`: the
+//!   payments that rows name.
+//! - `people`: accounts, what else is kept of people and of the installation, what is set aside.
+//! - `index`: documents against payments, looked at again until the lag bound; `faults`: what is wrong with them; `document`:
+//!   what they must be, from `facts`.
 //! - `acks`: acknowledged payments exist, are what was sent, and came to what was said.
 //! - `report`: violations by name, and what was counted.
 //!
@@ -18,7 +21,10 @@
 //! gone, where open work was opened, balances in between) is checked from the first row that is kept.
 
 pub mod acks;
+mod details;
 pub mod document;
+mod facts;
+mod faults;
 pub mod index;
 pub mod journal;
 mod keys;
@@ -27,29 +33,32 @@ mod lines;
 mod named;
 pub mod payment;
 mod payments;
+mod people;
 pub mod report;
 mod rows;
 pub mod span;
+mod work;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::ids::PaymentId;
 use crate::domain::ledger::LedgerAccount;
 use crate::domain::time::Timestamp;
 use crate::store::{Snapshot, StoreError};
 use acks::AckFile;
-use index::{Current, IndexView, Suspects};
+use index::{Current, IndexView};
 use keys::Balance;
 use ledger::Ledger;
 use lines::Stretch;
+use people::People;
 pub use report::{Counted, Name, Report};
 use span::{Job, Queue, Span};
+use work::{Found, Work, read_all};
 
 /// What to prove, and how.
 #[derive(Debug, Clone)]
@@ -66,6 +75,10 @@ pub struct AuditOptions {
     pub journal_readers: Vec<String>,
     /// Whether everybody who owns or receives something must have an account.
     pub accounts: bool,
+    /// The name of the installation's secret; `None` if it is not looked at.
+    pub secret: Option<String>,
+    /// The time that leases are compared with; `None` if they are not.
+    pub now: Option<Timestamp>,
     /// Idempotency rows written earlier than this may have been deleted.
     pub keys_since: Timestamp,
 }
@@ -79,6 +92,8 @@ impl Default for AuditOptions {
             index_reader: "index".to_owned(),
             journal_readers: ["dispatch_interactive", "dispatch_bulk", "index"].map(str::to_owned).to_vec(),
             accounts: false,
+            secret: None,
+            now: None,
             keys_since: Timestamp::default(),
         }
     }
@@ -158,15 +173,14 @@ pub async fn audit_at_once(
 ) -> Result<Report, AuditError> {
     let Some(first) = snapshots.first_mut() else { return Ok(Report::default()) };
     let mut report = Report::default();
-    report.counted.head = first.head().await?;
-    let accounts =
-        if options.accounts { Some(accounts(&mut **first, options, &mut report).await?) } else { None };
-    // What was written before the journal begins is vouched for by nobody.
-    let begins = first.journal(0, 1).await?.first().map(|row| row.at);
-    let since = begins.map_or(Timestamp::default(), |at| at.max(options.keys_since));
-    let (head, last) = (report.counted.head.to_be_bytes(), last_payment(&mut **first).await?);
+    let begun = begin(&mut **first, options, &mut report).await;
+    let Some(begun) = unless_unreadable(begun, &mut report)? else { return Ok(report) };
+    let Begun { people, secret, balance, last } = begun;
+    let head = report.counted.head.to_be_bytes();
     let work = Work {
         queue: Queue::new(vec![
+            Job::People,
+            Job::Details,
             Job::Receipts,
             Job::Refunds,
             Job::Keys(Span::ALL),
@@ -177,8 +191,9 @@ pub async fn audit_at_once(
             Job::Payments(Span { after: None, upto: last }),
         ]),
         view: index.as_ref().map(|side| &*side.view),
-        accounts: accounts.as_ref(),
-        balance: Balance::new(since),
+        people: people.as_ref(),
+        secret,
+        balance,
         head: report.counted.head,
         options,
         progress,
@@ -187,162 +202,87 @@ pub async fn audit_at_once(
     read_all(&work, &mut snapshots).await?;
     let Work { balance, found, .. } = work;
     let Some(snapshot) = snapshots.into_iter().next() else { return Ok(Report::default()) };
-    found.into_inner().settle(snapshot, index, acks, &balance, options).await
+    let mut found = found.into_inner();
+    let mut report = std::mem::take(&mut found.report);
+    let end = End { found, balance: &balance, people: people.as_ref(), options };
+    unless_unreadable(end.settle(snapshot, index, acks, &mut report).await, &mut report)?;
+    Ok(report)
 }
 
-/// What all readers share.
-struct Work<'a> {
-    queue: Queue,
-    view: Option<&'a dyn IndexView>,
-    accounts: Option<&'a HashSet<AccountId>>,
+/// What everything else is compared with.
+struct Begun {
+    people: Option<People>,
+    secret: Option<[u8; 32]>,
     balance: Balance,
-    head: u64,
+    /// About the last payment.
+    last: [u8; 16],
+}
+
+async fn begin(
+    snapshot: &mut dyn Snapshot,
+    options: &AuditOptions,
+    report: &mut Report,
+) -> Result<Begun, AuditError> {
+    report.counted.head = snapshot.head().await?;
+    let people = if options.accounts { Some(People::read(snapshot, options, report).await?) } else { None };
+    let secret = people::secret(snapshot, options, report).await?;
+    let first = snapshot.journal(0, 1).await?.into_iter().next();
+    let balance = Balance::new(first.map(|row| (row.seq, row.at)), options.keys_since);
+    Ok(Begun { people, secret, balance, last: last_payment(snapshot).await? })
+}
+
+/// A row that cannot be read is a violation like others; what was to be read after it is not looked at, and that is said.
+fn unless_unreadable<T>(result: Result<T, AuditError>, report: &mut Report) -> Result<Option<T>, AuditError> {
+    match result {
+        Err(AuditError::Store(StoreError::Damaged(cause))) => {
+            report.violation(Name::UnreadableRow, cause);
+            report.note(
+                "not all was looked at, since a row cannot be read; other violations may follow from that"
+                    .to_owned(),
+            );
+            Ok(None)
+        }
+        Err(error) => Err(error),
+        Ok(done) => Ok(Some(done)),
+    }
+}
+
+/// What is left to do when everything was read.
+struct End<'a> {
+    found: Found,
+    balance: &'a Balance,
+    people: Option<&'a People>,
     options: &'a AuditOptions,
-    progress: &'a dyn Progress,
-    found: Mutex<Found>,
 }
 
-/// What they have found so far.
-struct Found {
-    report: Report,
-    ledger: Ledger,
-    suspects: Option<Suspects>,
-    /// With the place after which each begins.
-    stretches: Vec<(u64, Stretch)>,
-}
-
-/// Reads everything that is long: with one view here, with more on a thread each.
-async fn read_all(work: &Work<'_>, snapshots: &mut [&mut dyn Snapshot]) -> Result<(), AuditError> {
-    if let [only] = snapshots {
-        return work.read(&mut **only).await;
-    }
-    let runtime = tokio::runtime::Handle::current();
-    tokio::task::block_in_place(|| {
-        std::thread::scope(|scope| {
-            let readers: Vec<_> = snapshots
-                .iter_mut()
-                .map(|snapshot| scope.spawn(|| runtime.block_on(work.read(&mut **snapshot))))
-                .collect();
-            readers.into_iter().try_for_each(|reader| reader.join().unwrap_or(Err(AuditError::Stopped)))
-        })
-    })
-}
-
-/// Lets the others end where one panics.
-struct Watch<'a>(&'a Queue);
-
-impl Drop for Watch<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.give_up();
-        }
-    }
-}
-
-impl Work<'_> {
-    /// Takes job after job.
-    async fn read(&self, snapshot: &mut dyn Snapshot) -> Result<(), AuditError> {
-        let _watch = Watch(&self.queue);
-        while let Some(job) = self.queue.take() {
-            if let Err(error) = self.job(job, snapshot).await {
-                self.queue.give_up();
-                return Err(error);
-            }
-            self.queue.done();
-        }
-        Ok(())
-    }
-
-    async fn job(&self, job: Job, snapshot: &mut dyn Snapshot) -> Result<(), AuditError> {
-        let mut report = Report::default();
-        let Self { queue, balance, options, progress, .. } = self;
-        let (options, progress, page) = (*options, *progress, options.page);
-        match job {
-            Job::Payments(span) => {
-                let pass = payments::Pass {
-                    snapshot,
-                    view: self.view,
-                    accounts: self.accounts,
-                    options,
-                    progress,
-                    head: self.head,
-                    report: &mut report,
-                };
-                let (ledger, suspects) = pass.run(span, queue).await?;
-                let mut found = self.found.lock();
-                found.ledger.join(ledger);
-                if let Some(suspects) = suspects {
-                    found.suspects.get_or_insert_default().join(suspects);
-                }
-            }
-            Job::Journal(span) => {
-                let mut walk = journal::Walk { snapshot, balance, options, progress, report: &mut report };
-                let stretch = walk.walk(span, queue).await?;
-                let begins = span.after.map_or(0, u64::from_be_bytes);
-                self.found.lock().stretches.push((begins, stretch));
-            }
-            Job::Keys(span) => {
-                keys::walk(snapshot, span, balance, queue, options, progress, &mut report).await?;
-            }
-            Job::Refunds => rows::refunds(snapshot, page, &mut report).await?,
-            Job::Receipts => rows::receipts(snapshot, page, &mut report).await?,
-        }
-        self.found.lock().report.add(report);
-        Ok(())
-    }
-}
-
-impl Found {
-    /// What can be said only when everything was read.
+impl End<'_> {
+    /// What can be said only then.
     async fn settle(
         self,
         snapshot: &mut dyn Snapshot,
         index: Option<IndexSide<'_>>,
         acks: Option<AckFile>,
-        balance: &Balance,
-        options: &AuditOptions,
-    ) -> Result<Report, AuditError> {
-        let Self { mut report, ledger, suspects, mut stretches } = self;
+        report: &mut Report,
+    ) -> Result<(), AuditError> {
+        let Self { found: Found { ledger, suspects, mut stretches, .. }, balance, people, options } = self;
         stretches.sort_unstable_by_key(|(begins, _)| *begins);
         let mut line = Stretch::default();
         for (_, stretch) in stretches {
-            line.follow_up(stretch, &mut report);
+            line.follow_up(stretch, report);
         }
-        journal::ends(snapshot, &line, options, &mut report).await?;
-        line.end(|account: LedgerAccount| ledger.sum(account), &mut report);
-        ledger.check(snapshot, options.page, &mut report).await?;
-        rows::none_missing(&mut report);
-        balance.settle(snapshot, &mut report).await?;
+        journal::ends(snapshot, &line, options, report).await?;
+        line.end(|account: LedgerAccount| ledger.sum(account), report);
+        ledger.check(snapshot, people, options.page, report).await?;
+        rows::none_missing(report);
+        balance.settle(snapshot, report).await?;
         if let Some(acks) = acks {
-            acks.check(snapshot, &mut report).await?;
+            acks.check(snapshot, report).await?;
         }
         if let (Some(suspects), Some(side)) = (suspects, index) {
-            suspects.finish(side, snapshot, options, &mut report).await?;
+            suspects.finish(side, snapshot, people::names(people), options, report).await?;
         }
-        Ok(report)
+        Ok(())
     }
-}
-
-/// Every account; those that others were made by are looked at here.
-async fn accounts(
-    snapshot: &mut dyn Snapshot,
-    options: &AuditOptions,
-    report: &mut Report,
-) -> Result<HashSet<AccountId>, StoreError> {
-    let (mut all, mut parents, mut after) = (HashSet::new(), HashSet::new(), None);
-    loop {
-        let page = snapshot.accounts(after, options.page).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
-        all.extend(page.iter().map(|account| account.id));
-        parents.extend(page.iter().filter_map(|account| account.parent));
-    }
-    let mut missing: Vec<&AccountId> = parents.difference(&all).collect();
-    missing.sort_unstable();
-    for parent in missing {
-        report.violation(Name::MissingAccount, format!("{parent}, who made others, does not exist"));
-    }
-    Ok(all)
 }
 
 /// The last payment, or an id just after it: halves of what is left before it are about halves of the work.

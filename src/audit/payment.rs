@@ -9,6 +9,7 @@ use crate::domain::event::Event;
 use crate::domain::ledger::{Movement, effect};
 use crate::domain::money::Money;
 use crate::domain::payment::{Operation, OperationKind, Payment, Phase, RefundStatus, WorkKey};
+use crate::domain::submission::{CaptureMethod, Kind};
 use crate::store::{AuditPayment, MovementRecord};
 
 /// Columns beside the history are what it folds to.
@@ -20,11 +21,7 @@ pub fn check_columns(row: &AuditPayment, payment: &Payment, head: u64, report: &
     columns.compare("status", &row.status, &payment.state().status.to_code());
     columns.compare("kind", &row.kind, &submission.kind.to_code());
     columns.compare("amount", &row.amount_minor, &submission.amount.amount_minor);
-    columns.compare(
-        "currency",
-        &row.currency.to_ascii_uppercase().as_str(),
-        &submission.amount.currency.code(),
-    );
+    columns.compare("currency", &row.currency.as_str(), &submission.amount.currency.code());
     columns.compare("version", &row.version, &payment.version());
     columns.compare("due_at", &row.due_at.map(|at| at.micros()), &payment.due_at().map(|at| at.micros()));
     columns.compare("open_seq set", &row.open_seq.is_some(), &payment.queued_work().next().is_some());
@@ -58,9 +55,37 @@ pub fn check_history(payment: &Payment, report: &mut Report) {
             report.violation(Name::IllegalHistory, text);
         }
     });
+    check_times(payment, report);
     if payment.refundable_minor() < 0 {
         let text = format!("payment {}: more was refunded than was received", payment.id());
         report.violation(Name::IllegalHistory, text);
+    }
+}
+
+fn is_captured_later(payment: &Payment) -> bool {
+    let submission = payment.submission();
+    submission.kind == Kind::Charge && submission.capture == CaptureMethod::Manual
+}
+
+/// How far clocks of different processes may be apart, in microseconds.
+const CLOCKS_APART_US: u64 = 60 * 1_000_000;
+/// How long a draft may wait before it becomes a payment with an id: a row of an import, while the store is away.
+const DRAFT_WAITS_US: u64 = 10 * 60 * 1_000_000;
+
+/// A payment was made when its id was, and nothing happened long before what it follows.
+fn check_times(payment: &Payment, report: &mut Report) {
+    let (id, created_at) = (payment.id(), payment.submission().created_at);
+    if id.generated_at().is_some_and(|made| made.micros().abs_diff(created_at.micros()) > DRAFT_WAITS_US) {
+        let text = format!("payment {id}: it was created at {}, its id at another time", created_at.micros());
+        report.violation(Name::AlteredTime, text);
+    }
+    for (version, step) in (2_u32..).zip(payment.history().windows(2)) {
+        if let [before, recorded] = step
+            && before.at.micros_since(recorded.at) > CLOCKS_APART_US
+        {
+            let text = format!("payment {id} version {version}: it happened before what it follows");
+            report.violation(Name::AlteredTime, text);
+        }
     }
 }
 
@@ -84,6 +109,8 @@ fn out_of_place(before: &Payment, event: &Event) -> Option<&'static str> {
         Event::CaptureDeclined { .. } => open(|kind| matches!(kind, OperationKind::Capture { .. })),
         Event::Voided { .. } => open(|kind| matches!(kind, OperationKind::Void)),
         Event::Started { .. } => open(|kind| matches!(kind, OperationKind::Authorize)),
+        // What is captured later succeeds with its capture.
+        Event::Succeeded {} => !is_captured_later(before),
         Event::OperationRetryScheduled { operation, .. }
         | Event::OperationRequeued { operation }
         | Event::OperationParked { operation, .. }
@@ -93,7 +120,6 @@ fn out_of_place(before: &Payment, event: &Event) -> Option<&'static str> {
         | Event::ActionRequired { .. }
         | Event::ActionCompleted { .. }
         | Event::Authorized { .. }
-        | Event::Succeeded { .. }
         | Event::Declined { .. }
         | Event::Pending { .. }
         | Event::RetryScheduled { .. }
@@ -125,8 +151,8 @@ fn for_each_step(payment: &Payment, mut step: impl FnMut(Option<&Payment>, u32, 
 
 /// What some versions of a payment brought.
 pub struct Part {
-    /// Movements of money.
-    pub movements: Vec<Movement>,
+    /// Movements of money, each with the version whose event caused it.
+    pub movements: Vec<(u32, Movement)>,
     /// What was queued before.
     before: Vec<WorkKey>,
     /// What was queued after.
@@ -155,8 +181,9 @@ pub fn part(payment: &Payment, versions: Range<u32>) -> Part {
     let mut movements = Vec::new();
     let count = usize::try_from(versions.end.saturating_sub(versions.start)).unwrap_or(0);
     let skip = usize::try_from(start).unwrap_or(usize::MAX);
-    for recorded in payment.history().iter().skip(skip).take(count) {
-        movements.extend(effect(so_far.as_ref().unwrap_or(payment), &recorded.event));
+    for (version, recorded) in (versions.start..).zip(payment.history().iter().skip(skip)).take(count) {
+        let movement = effect(so_far.as_ref().unwrap_or(payment), &recorded.event);
+        movements.extend(movement.map(|movement| (version, movement)));
         so_far = match so_far.take() {
             None => Payment::open(Arc::clone(payment.submission()), *recorded).ok(),
             // A payment that was folded once folds again.

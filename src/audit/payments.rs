@@ -1,16 +1,17 @@
 //! The pass over a stretch of payments, with their movements and documents beside them: all are in the order of ids.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 
+use super::details;
 use super::index::{Beside, IndexView, Suspects};
 use super::ledger::Ledger;
 use super::payment;
+use super::people::{self, People};
 use super::report::{Name, Report};
 use super::rows::received_by;
 use super::span::{Job, Queue, Span};
 use super::{AuditError, AuditOptions, Progress, Table};
-use crate::domain::ids::{AccountId, PaymentId};
-use crate::domain::payment::Payment;
+use crate::domain::ids::PaymentId;
 use crate::store::{AuditPayment, MovementRecord, Snapshot, StoreError};
 
 /// One pass.
@@ -18,7 +19,9 @@ pub struct Pass<'a> {
     pub snapshot: &'a mut dyn Snapshot,
     pub view: Option<&'a dyn IndexView>,
     /// Every account; `None` if they are not looked at.
-    pub accounts: Option<&'a HashSet<AccountId>>,
+    pub people: Option<&'a People>,
+    /// The installation's secret, where it is looked at.
+    pub secret: Option<&'a [u8; 32]>,
     pub options: &'a AuditOptions,
     pub progress: &'a dyn Progress,
     pub head: u64,
@@ -38,7 +41,8 @@ impl Pass<'_> {
         let mut after = span.after.map(PaymentId::from_bytes);
         let mut ledger = Ledger::default();
         let mut movements = Movements::new(self.options.page, after);
-        let mut documents = self.view.map(|view| Beside::new(view, self.options.page, after));
+        let names = people::names(self.people);
+        let mut documents = self.view.map(|view| Beside::new(view, names, self.options.page, after));
         loop {
             let mut page = self.snapshot.payments(after, self.options.page).await?;
             let read = page.len();
@@ -61,6 +65,8 @@ impl Pass<'_> {
                     documents.step(payment).await.map_err(AuditError::Index)?;
                 }
             }
+            let folded = page.iter().filter_map(|row| row.folded.as_ref().ok());
+            details::missing(self.snapshot, folded, self.report).await?;
             self.progress.passed(Table::Payments, page.len() as u64);
             if ended {
                 break;
@@ -95,18 +101,12 @@ impl Pass<'_> {
                     payment::check_at_rest(payment, report);
                 }
                 ledger.expect_in_transit(payment);
-                self.people(payment);
-            }
-        }
-    }
-
-    fn people(&mut self, payment: &Payment) {
-        let Some(accounts) = self.accounts else { return };
-        let payee = payment.submission().payee_wallet().map(|wallet| wallet.owner);
-        for (account, what) in [(Some(payment.owner()), "owner"), (payee, "payee")] {
-            if let Some(account) = account.filter(|account| !accounts.contains(account)) {
-                let text = format!("{account}, the {what} of payment {}, does not exist", payment.id());
-                self.report.violation(Name::MissingAccount, text);
+                if let Some(people) = self.people {
+                    people.check(payment, report);
+                }
+                if let Some(secret) = self.secret {
+                    people::check_cards(payment, secret, report);
+                }
             }
         }
     }

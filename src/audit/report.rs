@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// How many violations of each name are listed; the rest are counted.
-const LISTED_MAX: usize = 20;
+pub(super) const LISTED_MAX: usize = 20;
 
 /// The name of a violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +21,7 @@ pub enum Name {
     AlteredAmount,
     /// A movement between other accounts, or in another currency, than the history demands.
     AlteredMovement,
-    /// A movement at another time than its event.
+    /// A movement at another time than its event, an event before what it follows, a payment at another time than its id.
     AlteredTime,
     /// A movement that nothing in the history demands.
     UnexplainedMovement,
@@ -59,6 +59,24 @@ pub enum Name {
     MissingKey,
     /// Someone who owns, receives or made something, without an account.
     MissingAccount,
+    /// An idempotency row of a change of its payment that no batch wrote.
+    ExtraKey,
+    /// Rows beside the payments that contradict one another.
+    ImpossibleRow,
+    /// A row that cannot be read.
+    UnreadableRow,
+    /// A lease that keeps others out for longer than leases last.
+    WrongLease,
+    /// The installation's secret is gone, or is not the one that cards were reduced with.
+    WrongSecret,
+    /// What nobody works with, because it can be neither done nor refused.
+    SetAside,
+    /// What a history says was kept of an attempt or a refund is gone.
+    MissingDetail,
+    /// A detail that says something else than when it was kept.
+    AlteredDetail,
+    /// A detail under a refund that does not name it, or of nothing and not what its name says.
+    DanglingDetail,
     /// Payments, and no index at all.
     MissingIndex,
     /// A payment without its document.
@@ -90,7 +108,7 @@ impl Name {
             Self::DoubledEffect => "doubled effect",
             Self::AlteredAmount => "altered amount",
             Self::AlteredMovement => "altered movement",
-            Self::AlteredTime => "altered movement time",
+            Self::AlteredTime => "altered time",
             Self::UnexplainedMovement => "unexplained movement",
             Self::OrphanMovement => "orphan movement",
             Self::WrongBalance => "wrong balance",
@@ -109,6 +127,15 @@ impl Name {
             Self::DanglingKey => "dangling idempotency key",
             Self::MissingKey => "missing idempotency key",
             Self::MissingAccount => "missing account",
+            Self::ExtraKey => "unexplained idempotency key",
+            Self::ImpossibleRow => "contradictory row",
+            Self::UnreadableRow => "unreadable row",
+            Self::WrongLease => "wrong lease",
+            Self::WrongSecret => "wrong secret",
+            Self::SetAside => "set aside",
+            Self::MissingDetail => "missing detail",
+            Self::AlteredDetail => "altered detail",
+            Self::DanglingDetail => "dangling detail",
             Self::MissingIndex => "missing search index",
             Self::MissingDocument => "missing document",
             Self::StaleDocument => "stale document",
@@ -141,6 +168,10 @@ pub struct Counted {
     pub journal_events: u64,
     /// Idempotency rows.
     pub idempotency: u64,
+    /// Details of attempts and refunds.
+    pub details: u64,
+    /// Accounts; zero if they were not looked at.
+    pub accounts: u64,
     /// Documents; `None` if the index was not looked at.
     pub documents: Option<u64>,
     /// Documents that are behind and will be caught up with from the journal.
@@ -163,6 +194,8 @@ impl Counted {
         self.journal += other.journal;
         self.journal_events += other.journal_events;
         self.idempotency += other.idempotency;
+        self.details += other.details;
+        self.accounts += other.accounts;
         self.documents = sum(self.documents, other.documents);
         self.documents_behind += other.documents_behind;
         self.acks = sum(self.acks, other.acks);
@@ -255,6 +288,9 @@ impl Report {
             format!("{journal} journal rows ({journal_events} events, head {head})"),
             format!("{idempotency} idempotency keys"),
         ];
+        let Counted { details, accounts, .. } = self.counted;
+        parts.extend((details > 0).then(|| format!("{details} details")));
+        parts.extend((accounts > 0).then(|| format!("{accounts} accounts")));
         if let Some(documents) = self.counted.documents {
             let behind = self.counted.documents_behind;
             let note = if behind > 0 { format!(" ({behind} behind)") } else { String::new() };

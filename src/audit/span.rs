@@ -59,6 +59,10 @@ pub enum Job {
     Refunds,
     /// Receipts, all of them.
     Receipts,
+    /// Details, all of them.
+    Details,
+    /// What is kept of people and of the installation.
+    People,
 }
 
 /// The jobs that nobody has taken, and the readers that wait for some.

@@ -49,6 +49,8 @@ pub enum Action {
         refund: RefundId,
         /// How much; what is left by default.
         amount_minor: Option<i64>,
+        /// Names what is kept beside it; see [`super::event::Event::RefundQueued`].
+        detail: Option<u64>,
     },
     /// The cardholder answered the 3-D Secure challenge.
     CompleteAction {

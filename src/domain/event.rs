@@ -211,6 +211,10 @@ pub enum Event {
         refund: RefundId,
         /// How much.
         amount_minor: i64,
+        /// Names what is kept beside the refund (its reason, its metadata); zero if there is nothing, `None` where that was
+        /// not said yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<u64>,
     },
     /// The refund reached the card.
     #[serde(rename = "fo")]

@@ -100,6 +100,12 @@ macro_rules! id {
                 Timestamp::from_micros(i64::try_from(millis).unwrap_or(0).saturating_mul(1_000))
             }
 
+            /// When [`Self::generate`] made it; `None` if it is of another kind.
+            #[must_use]
+            pub fn generated_at(&self) -> Option<Timestamp> {
+                (self.0.get_version_num() == 7).then(|| self.made_at())
+            }
+
             /// The raw bits, big-endian: byte order is time order.
             #[must_use]
             pub const fn as_bytes(&self) -> &[u8; 16] {

@@ -5,7 +5,6 @@ use super::command::{Action, OperatePayment};
 use super::decide::{Context, Events, lapsed, payable};
 use super::decline::DeclineReason;
 use super::event::{CancelReason, Event};
-use super::ids::RefundId;
 use super::money::Money;
 use super::payment::{HISTORY_MAX, Operation, OperationKind, Payment, Phase};
 use super::refusal::{Refusal, RefusalKind};
@@ -33,7 +32,8 @@ pub fn operate(
         }),
         Action::Capture { amount_minor } => capture(context, payment, amount_minor),
         Action::Cancel { reason } => cancel(context, payment, reason),
-        Action::Refund { refund, amount_minor } => refund_events(context, payment, refund, amount_minor),
+        Action::Refund { refund, amount_minor, detail } => refunded_minor(context, payment, amount_minor)
+            .map(|amount_minor| vec![Event::RefundQueued { refund, amount_minor, detail }]),
         Action::CompleteAction { passed } => complete_action(payment, passed),
         Action::Replay => replay(context, payment),
     }?;
@@ -185,12 +185,12 @@ fn cancel_held(
     }
 }
 
-fn refund_events(
+/// What a refund of this much, or of what is left, gives back.
+fn refunded_minor(
     context: &Context<'_>,
     payment: &Payment,
-    refund: RefundId,
     amount_minor: Option<i64>,
-) -> Result<Events, Refusal> {
+) -> Result<i64, Refusal> {
     if payment.state().status != Status::Succeeded || payment.submission().kind != Kind::Charge {
         let wanted = "Only a charge that has succeeded can be refunded.";
         return Err(unexpected_state(payment, "refunded", wanted));
@@ -218,7 +218,7 @@ fn refund_events(
         let message = format!("Your {currency} wallet cannot cover this refund. Add money first.");
         return Err(Refusal::new(RefusalKind::Funds, "balance_insufficient", message));
     }
-    Ok(vec![Event::RefundQueued { refund, amount_minor }])
+    Ok(amount_minor)
 }
 
 fn complete_action(payment: &Payment, passed: bool) -> Result<Events, Refusal> {

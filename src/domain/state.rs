@@ -43,6 +43,8 @@ pub struct Refund {
     pub status: RefundStatus,
     /// When it was admitted.
     pub created_at: Timestamp,
+    /// Names what is kept beside it; zero if there is nothing, `None` where that was not said yet.
+    pub detail: Option<u64>,
 }
 
 /// What the history folds to.
@@ -212,7 +214,7 @@ impl State {
                 self.close();
                 self.settled_at = Some(at);
             }
-            Event::RefundQueued { refund, amount_minor } => {
+            Event::RefundQueued { refund, amount_minor, detail } => {
                 let operation = self.open_operation(OperationKind::Refund { refund, amount_minor }, at);
                 self.refund_operations.push(operation);
                 self.refunds.push(Refund {
@@ -220,6 +222,7 @@ impl State {
                     amount_minor,
                     status: RefundStatus::Pending,
                     created_at: at,
+                    detail,
                 });
             }
             Event::RefundSucceeded { refund } => self.finish_refund(refund, RefundStatus::Succeeded),

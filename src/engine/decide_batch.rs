@@ -340,9 +340,16 @@ impl World<'_> {
             batch.changes.push((entry, Arc::clone(&payment)));
             payments.insert(*id, payment);
         }
+        let mut remembered = Vec::new();
         for (id, touched) in self.touched {
+            // Nothing changed, and a key was remembered: the journal vouches for that as well.
+            if let Some(keys) = keys.remove(&id) {
+                let entry = entry_of(&touched.payment, touched.first_version, &touched.work_before);
+                remembered.push(JournalEntry { keys, ..entry });
+            }
             payments.insert(id, Arc::new(touched.payment));
         }
+        remembered.sort_unstable_by_key(|entry| entry.payment);
         // In the order of the keys: neighbours share pages.
         batch.write.inserts.sort_unstable_by_key(|write| write.payment.id());
         batch.write.updates.sort_unstable_by_key(|write| write.payment.id());
@@ -366,7 +373,8 @@ impl World<'_> {
         // A batch that only remembers keys takes a place in the line as well: without a row of the journal nobody could tell
         // whether an unknown commit of it took place.
         if !batch.changes.is_empty() || !batch.write.idempotency.is_empty() {
-            let entries: Vec<&JournalEntry> = batch.changes.iter().map(|(entry, _)| entry).collect();
+            let changes = batch.changes.iter().map(|(entry, _)| entry);
+            let entries: Vec<&JournalEntry> = changes.chain(&remembered).collect();
             match journal::encode(&entries) {
                 Ok(body) => batch.write.journal = Some(body),
                 Err(error) => batch.defect = Some(error.to_string()),

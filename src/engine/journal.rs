@@ -27,7 +27,7 @@ pub struct JournalEntry {
     pub run: Option<String>,
     /// The version of the first of `events`.
     pub first_version: u32,
-    /// What happened, in order.
+    /// What happened, in order; nothing where only keys were remembered.
     pub events: Vec<Recorded>,
     /// Operation and attempt of the work that this batch put into the queue.
     pub work: Vec<(u16, u16)>,
@@ -48,6 +48,16 @@ pub struct JournalError(String);
 pub fn encode(entries: &[&JournalEntry]) -> Result<Vec<u8>, JournalError> {
     let plain = rmp_serde::to_vec(entries).map_err(|error| JournalError(error.to_string()))?;
     zstd::bulk::compress(&plain, COMPRESSION_LEVEL).map_err(|error| JournalError(error.to_string()))
+}
+
+/// Reads what readers follow of a batch: what happened, not which keys were remembered beside.
+///
+/// # Errors
+/// [`JournalError`] if the body is damaged.
+pub fn decode_changes(body: &[u8]) -> Result<Vec<JournalEntry>, JournalError> {
+    let mut entries = decode(body)?;
+    entries.retain(|entry| !entry.events.is_empty());
+    Ok(entries)
 }
 
 /// Reads a batch back.

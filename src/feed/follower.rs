@@ -279,7 +279,7 @@ struct Next {
 
 /// A batch as the journal has it.
 fn read_batch(record: JournalRecord) -> Result<Batch, ReaderError> {
-    let entries = journal::decode(&record.body)
+    let entries = journal::decode_changes(&record.body)
         .map_err(|error| ReaderError::Broken(format!("journal row {}: {error}", record.seq)))?
         .into_iter()
         .map(|entry| Entry::new(entry, None))

@@ -106,7 +106,7 @@ pub async fn catch_up(
         position = last.seq;
         let mut touched = Vec::new();
         for record in &records {
-            match journal::decode(&record.body) {
+            match journal::decode_changes(&record.body) {
                 Ok(entries) => touched.extend(entries.iter().map(|entry| entry.payment)),
                 Err(_) => gap = Some(Gap::at(record).and(gap.take())),
             }

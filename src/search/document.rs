@@ -153,17 +153,6 @@ impl PaymentDocument {
         self.key.receipt_of.is_some()
     }
 
-    /// A hash of every indexed value but the free words, which follow from the others and from names that may change.
-    /// Two documents are equal, for `verify`, when their versions and digests are.
-    #[must_use]
-    pub fn digest(&self) -> u64 {
-        let mut sink = DigestSink(blake3::Hasher::new());
-        self.visit(&mut sink);
-        let mut short = [0_u8; 8];
-        short.copy_from_slice(sink.0.finalize().as_bytes().split_at(8).0);
-        u64::from_le_bytes(short)
-    }
-
     /// Hands every indexed value to `sink`.
     pub fn visit(&self, sink: &mut impl FieldSink) {
         let submission = &self.submission;
@@ -290,22 +279,4 @@ fn words(text: &str, sink: &mut impl FieldSink) {
     if !joined.is_empty() {
         sink.words(&joined);
     }
-}
-
-/// Field name, length, value: no two different documents feed the same bytes.
-struct DigestSink(blake3::Hasher);
-
-impl FieldSink for DigestSink {
-    fn term(&mut self, field: TermField, value: &str) {
-        self.0.update(field.name().as_bytes());
-        self.0.update(&u64::try_from(value.len()).unwrap_or(u64::MAX).to_le_bytes());
-        self.0.update(value.as_bytes());
-    }
-
-    fn number(&mut self, field: NumberField, value: i64) {
-        self.0.update(field.name().as_bytes());
-        self.0.update(&value.to_le_bytes());
-    }
-
-    fn words(&mut self, _: &str) {}
 }

@@ -6,6 +6,7 @@
 //! Money never waits for this index, and losing it loses nothing.
 
 mod aggregations;
+pub mod contents;
 pub mod document;
 pub mod elasticsearch;
 pub mod embedded;
@@ -16,6 +17,7 @@ pub mod request;
 pub mod settings;
 pub mod text;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,6 +26,7 @@ use tokio::sync::watch;
 use crate::domain::ids::PaymentId;
 use crate::domain::time::Timestamp;
 
+pub use contents::ScannedDocument;
 pub use document::{DocKey, Names, PaymentDocument};
 pub use mirror::{Filling, Mirrored};
 pub use query::{Query, QueryError};
@@ -35,7 +38,7 @@ pub use settings::{SearchKind, SearchSettings};
 
 /// Counts the shape of the index. Raised whenever the mapping or what is indexed changes: an index of another shape is
 /// rebuilt.
-pub const SCHEMA_VERSION: u32 = 4;
+pub const SCHEMA_VERSION: u32 = 5;
 
 /// How long a search waits for an index that is nearly filled.
 const FILLED_WITHIN: Duration = Duration::from_secs(1);
@@ -131,6 +134,18 @@ pub trait SearchIndex: Send + Sync + 'static {
     /// The index could not be read.
     async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, SearchError>;
 
+    /// The values of the documents under these keys, read back as [`SearchIndex::scan`] does. For the few of which it is to be
+    /// said what is wrong with them: slow.
+    ///
+    /// # Errors
+    /// The index could not be read.
+    async fn values(
+        &self,
+        _keys: &[DocKey],
+    ) -> Result<BTreeMap<DocKey, BTreeSet<contents::Value>>, SearchError> {
+        Ok(BTreeMap::new())
+    }
+
     /// Begins a new, empty generation while the old one serves. Changes that are applied meanwhile reach the old one only:
     /// the caller notes its position *before* it begins, and reads on from there once the generation has finished.
     /// External versions make what is applied twice harmless.
@@ -185,17 +200,6 @@ pub struct Applied {
     pub changed: usize,
     /// Not newer than what is indexed.
     pub stale: usize,
-}
-
-/// A document as `verify` sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ScannedDocument {
-    /// Which.
-    pub key: DocKey,
-    /// Its version.
-    pub version: u64,
-    /// Its [`PaymentDocument::digest`] when it was indexed.
-    pub digest: u64,
 }
 
 /// Whether the index answers.

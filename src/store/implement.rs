@@ -422,6 +422,31 @@ macro_rules! implement_store {
             ) -> StoreResult<Vec<AccountHead>> {
                 audit_accounts(&mut self.conn, after, limit).await
             }
+            async fn details(
+                &mut self,
+                after: Option<([u8; 16], u64)>,
+                limit: u32,
+            ) -> StoreResult<Vec<$crate::store::DetailRecord>> {
+                audit_details(&mut self.conn, after, limit).await
+            }
+            async fn details_of(
+                &mut self,
+                subjects: &[[u8; 16]],
+            ) -> StoreResult<Vec<$crate::store::DetailRecord>> {
+                detail_get(&mut self.conn, subjects).await
+            }
+            async fn aside(&mut self) -> StoreResult<Vec<AsideRecord>> {
+                aside_list(&mut self.conn, rows::SMALL_MAX).await
+            }
+            async fn leases(&mut self) -> StoreResult<Vec<(String, Timestamp)>> {
+                audit_leases(&mut self.conn).await
+            }
+            async fn secret(&mut self, name: &str) -> StoreResult<Option<Vec<u8>>> {
+                installation_get(&mut self.conn, name).await
+            }
+            async fn strays(&mut self) -> StoreResult<Vec<$crate::store::Stray>> {
+                audit_strays(&mut self.conn).await
+            }
             async fn refunds(
                 &mut self,
                 after: Option<RefundId>,

@@ -8,7 +8,7 @@
 macro_rules! keyed_queries {
     ($Conn:ty, $($dsl:ident)::+) => {
         use $($dsl)::+ as _;
-        use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
+        use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper};
 
         use $crate::domain::ids::PaymentId;
         use $crate::domain::payment::Payment;
@@ -32,8 +32,9 @@ macro_rules! keyed_queries {
         /// The last place taken in the line.
         pub(super) async fn head(conn: &mut $Conn) -> StoreResult<u64> {
             use schema::head::dsl;
-            let seq: i64 = dsl::head.filter(dsl::shard.eq(0)).select(dsl::seq).first(conn).await?;
-            Ok(unsigned(seq))
+            let seq: Option<i64> =
+                dsl::head.filter(dsl::shard.eq(0)).select(dsl::seq).first(conn).await.optional()?;
+            seq.map(unsigned).ok_or_else(|| rows::damaged("head.seq"))
         }
 
         pub(super) async fn payment_get(

@@ -22,6 +22,7 @@ mod schema_state;
 mod settings;
 pub mod sqlite;
 mod stall;
+mod strays;
 mod trouble;
 
 use std::time::Duration;
@@ -43,6 +44,7 @@ pub use records::{
 };
 pub use schema_state::SchemaState;
 pub use settings::{Access, StoreKind, StoreSettings};
+pub use strays::{Stray, StrayKind};
 pub use trouble::StoreTrouble;
 
 use crate::domain::ids::{
@@ -375,6 +377,34 @@ pub trait Snapshot: Send {
     ) -> StoreResult<Vec<AuditPayment>>;
     /// Accounts by id.
     async fn accounts(&mut self, after: Option<AccountId>, limit: u32) -> StoreResult<Vec<AccountHead>>;
+    /// Details by (subject, id).
+    async fn details(
+        &mut self,
+        _after: Option<([u8; 16], u64)>,
+        _limit: u32,
+    ) -> StoreResult<Vec<DetailRecord>> {
+        Ok(Vec::new())
+    }
+    /// The details of these payments and refunds.
+    async fn details_of(&mut self, _subjects: &[[u8; 16]]) -> StoreResult<Vec<DetailRecord>> {
+        Ok(Vec::new())
+    }
+    /// What is set aside.
+    async fn aside(&mut self) -> StoreResult<Vec<AsideRecord>> {
+        Ok(Vec::new())
+    }
+    /// Names of leases, and when each ends.
+    async fn leases(&mut self) -> StoreResult<Vec<(String, Timestamp)>> {
+        Ok(Vec::new())
+    }
+    /// A named value of the installation.
+    async fn secret(&mut self, _name: &str) -> StoreResult<Option<Vec<u8>>> {
+        Ok(None)
+    }
+    /// Rows that contradict one another; of each kind the first.
+    async fn strays(&mut self) -> StoreResult<Vec<Stray>> {
+        Ok(Vec::new())
+    }
     /// Refunds by id.
     async fn refunds(&mut self, after: Option<RefundId>, limit: u32) -> StoreResult<Vec<RefundRecord>>;
     /// Receipts by (payee, payment).

@@ -392,12 +392,16 @@ pub struct Pruned {
 }
 
 /// An account, for the auditor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountHead {
     /// Its id.
     pub id: AccountId,
     /// The account that made it.
     pub parent: Option<AccountId>,
+    /// The name shown to others.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
 }
 
 /// Row counts.
@@ -437,4 +441,24 @@ pub struct DetailRecord {
     pub id: u64,
     /// What it is, in whatever form it was put.
     pub body: Vec<u8>,
+}
+
+impl DetailRecord {
+    /// The name of what is kept of an attempt: made from its contents, so that a request sent again finds its own. Zero
+    /// names nothing.
+    #[must_use]
+    pub fn name_of_attempt(body: &[u8]) -> u64 {
+        name(&blake3::hash(body))
+    }
+
+    /// The name of what is kept of a refund: made from its contents and the refund, so that it is nothing under another.
+    #[must_use]
+    pub fn name_of_refund(refund: RefundId, body: &[u8]) -> u64 {
+        let mut hasher = blake3::Hasher::new();
+        name(&hasher.update(refund.as_bytes()).update(body).finalize())
+    }
+}
+
+fn name(hash: &blake3::Hash) -> u64 {
+    hash.as_bytes().iter().take(8).fold(0, |id: u64, byte| (id << 8) | u64::from(*byte)).max(1)
 }

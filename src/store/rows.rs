@@ -11,8 +11,8 @@ use super::batch::{
 use super::error::StoreError;
 use super::multi_row::{Cell, Statement};
 use super::records::{
-    Account, ApiKey, AuditPayment, ImportRecord, ImportRow, ImportState, MovementRecord, NewAccount,
-    RequestRecord, Session, WalletRecord,
+    Account, ApiKey, AuditPayment, DetailRecord, ImportRecord, ImportRow, ImportState, MovementRecord,
+    NewAccount, RequestRecord, Session, WalletRecord,
 };
 use super::schema;
 use crate::domain::currency::Currency;
@@ -353,6 +353,16 @@ impl AuditRow {
             parked: self.parked != 0,
         })
     }
+}
+
+/// Rows read at most of a table of a few.
+pub(super) const SMALL_MAX: u32 = 10_000;
+
+/// A detail as stored: subject, id, body.
+pub(super) type DetailRow = (Vec<u8>, i64, Vec<u8>);
+
+pub(super) fn detail((subject, id, body): DetailRow) -> Result<DetailRecord, StoreError> {
+    Ok(DetailRecord { subject: fixed(&subject, "detail.subject")?, id: id.cast_unsigned(), body })
 }
 
 pub(super) fn damaged(what: &str) -> StoreError {

@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn refunds_of_one_batch_are_each_answered_with_its_end() {
         let (one, two) = (RefundId::generate(), RefundId::generate());
-        let queued = |refund| Event::RefundQueued { refund, amount_minor: 100 };
+        let queued = |refund| Event::RefundQueued { refund, amount_minor: 100, detail: None };
         let refunds = &[queued(one), queued(two)];
         let done = &[Event::RefundSucceeded { refund: one }];
         let paid: &[&[Event]] = &[GO, &[STARTED, Event::Succeeded {}], refunds, done];
@@ -317,7 +317,7 @@ mod tests {
 
     fn refund(life: &mut Life, n: u8) -> u32 {
         let refund = RefundId::from_bytes([n; 16]);
-        life.act(Action::Refund { refund, amount_minor: Some(1) }).expect("admitted");
+        life.act(Action::Refund { refund, amount_minor: Some(1), detail: None }).expect("admitted");
         life.payment.version()
     }
 

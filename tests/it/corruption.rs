@@ -11,6 +11,7 @@ use paystorm::domain::command::{Action, Outcome};
 use paystorm::domain::ids::{AccountId, InstanceId, RefundId};
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::Kind;
+use paystorm::domain::time::Timestamp;
 use paystorm::feed::{dispatch, index};
 use paystorm::search::embedded::EmbeddedIndex;
 use paystorm::search::{PaymentDocument, SearchIndex, SearchSettings};
@@ -44,13 +45,13 @@ pub async fn sql(test: &TestStore, statements: &str) {
 async fn fill(store: &dyn Store) -> Vec<Payment> {
     let (owner, payee) = (AccountId::generate(), AccountId::generate());
     for id in [owner, payee] {
-        let (name, created_at) = ("Somebody".to_owned(), at(0));
+        let (name, created_at) = ("Somebody".to_owned(), Timestamp::now());
         let account = NewAccount { id, email: None, name, password_hash: None, parent: None, created_at };
         assert!(store.account_insert(&account).await.expect("inserted"));
     }
     let approve = async |payment: Payment| one(store, answer(&payment, Outcome::Approved), at(5)).await;
     let charge = approve(one(store, keyed(owner, "order-1"), at(0)).await).await;
-    let refund = Action::Refund { refund: RefundId::generate(), amount_minor: Some(40) };
+    let refund = Action::Refund { refund: RefundId::generate(), amount_minor: Some(40), detail: None };
     let charge = approve(one(store, operate(&charge, refund), at(6)).await).await;
     let topup = approve(one(store, submit(owner, Kind::TopUp, 500), at(7)).await).await;
     let sent = approve(one(store, submit(owner, Kind::Transfer { payee }, 70), at(8)).await).await;

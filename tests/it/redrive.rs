@@ -105,7 +105,7 @@ async fn refunds_opened_during_a_redrive_do_not_hide_those_opened_before() {
     for test in both().await {
         let store = &test.store;
         let owner = AccountId::generate();
-        let refund = || Action::Refund { refund: RefundId::generate(), amount_minor: Some(1) };
+        let refund = || Action::Refund { refund: RefundId::generate(), amount_minor: Some(1), detail: None };
         let charges: Vec<Command> = (0..CHARGES).map(|_| submit(owner, Kind::Charge, 5)).collect();
         let (_, decided) = decide(store.as_ref(), &charges, at(0)).await.expect("committed");
         let answers: Vec<Command> =

@@ -1,5 +1,6 @@
 //! The contract of the store's port, run against every adapter.
 
+mod details;
 mod errors;
 mod imports;
 mod line;

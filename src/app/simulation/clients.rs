@@ -259,6 +259,7 @@ fn operate(book: &mut Book, chance: &Chance, payment: PaymentId) -> Command {
         0..3 => Action::Refund {
             refund: RefundId::from_bytes(book.id(chance)),
             amount_minor: chance.percent(60).then(|| 1 + i64::try_from(chance.below(60)).expect("small")),
+            detail: None,
         },
         3 => Action::Cancel { reason: CancelReason::RequestedByCustomer },
         4 => Action::Capture { amount_minor: None },

@@ -64,8 +64,7 @@ impl SearchIndex for SimIndex {
         let taken = if breaks { documents.len() / 2 } else { documents.len() };
         for document in &documents[..taken] {
             let lost = self.sabotage == Sabotage::LostDocument && self.chance.percent(10);
-            let scanned =
-                ScannedDocument { key: document.key, version: document.version, digest: document.digest() };
+            let scanned = ScannedDocument::of(document);
             let mut index = self.documents.lock();
             if lost || index.taken.get(&document.key).is_some_and(|held| held.version >= document.version) {
                 applied.stale += 1;

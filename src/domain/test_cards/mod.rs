@@ -164,6 +164,12 @@ impl TestCard {
         Self::all().find(|card| card.tokens.contains(&name))
     }
 
+    /// What its fingerprint is taken of: its number, or its plainest alias.
+    #[must_use]
+    pub fn named(&self) -> &'static str {
+        if self.number.is_empty() { self.token() } else { self.number }
+    }
+
     /// Whether it is one of the few that most people try; these have the low codes.
     #[must_use]
     pub const fn is_common(&self) -> bool {

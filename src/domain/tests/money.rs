@@ -32,7 +32,9 @@ fn is_possible(payment: &Payment, event: &Event) -> bool {
 fn fitted(event: Event, now: i64, takes: bool) -> Event {
     let id = RefundId::from_bytes([u8::try_from(now % 3).unwrap(); 16]);
     match event {
-        Event::RefundQueued { amount_minor, .. } => Event::RefundQueued { refund: id, amount_minor },
+        Event::RefundQueued { amount_minor, detail, .. } => {
+            Event::RefundQueued { refund: id, amount_minor, detail }
+        }
         Event::RefundSucceeded { .. } => Event::RefundSucceeded { refund: id },
         Event::RefundFailed { reason, .. } => Event::RefundFailed { refund: id, reason },
         Event::Replayed { .. } => Event::Replayed { reserved: takes },

@@ -41,7 +41,9 @@ fn action(name: &str) -> Action {
         "confirm with a card" => Action::Confirm { card: Some(card()), presented: Presented::default() },
         "capture" => Action::Capture { amount_minor: None },
         "cancel" => Action::Cancel { reason: CancelReason::Duplicate },
-        "refund" => Action::Refund { refund: RefundId::from_bytes([4; 16]), amount_minor: None },
+        "refund" => {
+            Action::Refund { refund: RefundId::from_bytes([4; 16]), amount_minor: None, detail: None }
+        }
         "pass 3-D Secure" => Action::CompleteAction { passed: true },
         "fail 3-D Secure" => Action::CompleteAction { passed: false },
         "replay" => Action::Replay,
@@ -252,7 +254,7 @@ fn one_parked_refund_leaves_the_others_alone() {
     let mut life = answered(CHARGE, Outcome::Approved);
     for n in [5, 6] {
         let (refund, amount_minor) = (RefundId::from_bytes([n; 16]), Some(AMOUNT_MINOR / 4));
-        life.act(Action::Refund { refund, amount_minor }).expect("admitted");
+        life.act(Action::Refund { refund, amount_minor, detail: None }).expect("admitted");
     }
     let second = life.payment.queued_work().nth(1).expect("queued");
     life.park();

@@ -33,8 +33,11 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 }
 
 fn step(cancels: bool) -> impl Strategy<Value = Step> {
-    let refund = any::<[u8; 16]>()
-        .prop_map(|id| Action::Refund { refund: RefundId::from_bytes(id), amount_minor: Some(1) });
+    let refund = any::<[u8; 16]>().prop_map(|id| Action::Refund {
+        refund: RefundId::from_bytes(id),
+        amount_minor: Some(1),
+        detail: None,
+    });
     let action = prop_oneof![
         4 => refund,
         4 => Just(Action::Confirm { card: Some(card()), presented: Presented::default() }),
@@ -127,7 +130,7 @@ fn many_pending_refunds_leave_room_to_finish_them_all() {
         let mut id = [0; 16];
         id[..2].copy_from_slice(&admitted.to_be_bytes());
         let refund = RefundId::from_bytes(id);
-        match life.act(Action::Refund { refund, amount_minor: Some(1) }) {
+        match life.act(Action::Refund { refund, amount_minor: Some(1), detail: None }) {
             Ok(()) => admitted += 1,
             Err(refused) => break refused,
         }

@@ -98,7 +98,8 @@ fn the_wait_for_a_capture_is_not_with_the_acquirer() {
     assert_eq!(told(&stages), (900, Some(100), Some(499_000), Some(900_900_000), besides));
     // What comes after the end does not move it.
     let refund = RefundId::from_bytes([1; 16]);
-    let later = after(&mut charge, &[(950_000_000, Event::RefundQueued { refund, amount_minor: 1 })]);
+    let later =
+        after(&mut charge, &[(950_000_000, Event::RefundQueued { refund, amount_minor: 1, detail: None })]);
     assert_eq!(told(&later), told(&stages));
 }
 

@@ -54,7 +54,7 @@ fn table() -> Vec<(Event, Steps)> {
         (Event::CaptureDeclined { reason }, &[(RequiresCapture, RequiresCapture)]),
         (Event::VoidQueued { reason: cancel }, &[(RequiresCapture, RequiresCapture)]),
         (Event::Voided {}, &[(RequiresCapture, Canceled)]),
-        (Event::RefundQueued { refund, amount_minor: 1 }, &[(Succeeded, Succeeded)]),
+        (Event::RefundQueued { refund, amount_minor: 1, detail: None }, &[(Succeeded, Succeeded)]),
         (Event::RefundSucceeded { refund }, &[(Succeeded, Succeeded)]),
         (Event::RefundFailed { refund, reason }, &[(Succeeded, Succeeded)]),
         (

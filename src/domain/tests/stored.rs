@@ -43,7 +43,7 @@ pub(super) fn events(at: i64, amount_minor: i64, n: u16) -> Vec<Event> {
         Event::CaptureDeclined { reason },
         Event::VoidQueued { reason: cancel },
         Event::Voided {},
-        Event::RefundQueued { refund, amount_minor },
+        Event::RefundQueued { refund, amount_minor, detail: None },
         Event::RefundSucceeded { refund },
         Event::RefundFailed { refund, reason },
         Event::OperationRetryScheduled { operation: n, due_at: at, cause },

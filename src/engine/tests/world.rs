@@ -274,9 +274,11 @@ impl World {
             }
             Act::Capture(amount_minor) => Action::Capture { amount_minor },
             Act::Cancel => Action::Cancel { reason: CancelReason::RequestedByCustomer },
-            Act::Refund(amount_minor) => {
-                Action::Refund { refund: RefundId::from_bytes(self.next_id().to_be_bytes()), amount_minor }
-            }
+            Act::Refund(amount_minor) => Action::Refund {
+                refund: RefundId::from_bytes(self.next_id().to_be_bytes()),
+                amount_minor,
+                detail: None,
+            },
             Act::CompleteAction(passed) => Action::CompleteAction { passed },
             Act::Replay => Action::Replay,
         }

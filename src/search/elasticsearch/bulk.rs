@@ -10,7 +10,7 @@ use crate::search::query::{NumberField, TermField};
 use crate::search::{Applied, RejectedDocument, SearchError};
 
 use super::client::{Answer, Client, INDEX_CLOSED, Method, pause};
-use super::mapping::{DIGEST, RECEIPT, TEXT};
+use super::mapping::{RECEIPT, TEXT};
 
 /// The most documents in one request.
 const DOCUMENTS_MAX: usize = 1_000;
@@ -172,7 +172,7 @@ fn write_document(document: &PaymentDocument, out: &mut Vec<u8>, texts: &mut Vec
         document.key, document.version
     );
     let receipt = u8::from(document.is_receipt());
-    let _ = write!(out, "\n{{\"{RECEIPT}\":{receipt},\"{DIGEST}\":{}", document.digest().cast_signed());
+    let _ = write!(out, "\n{{\"{RECEIPT}\":{receipt}");
     let mut sink = JsonSink { out, texts, open: None };
     document.visit(&mut sink);
     sink.close();

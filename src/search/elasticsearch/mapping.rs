@@ -9,9 +9,8 @@ use crate::search::settings::SearchSettings;
 use crate::search::{Mirrored, SCHEMA_VERSION};
 
 /// Fields that no query names.
-pub(super) const DIGEST: &str = "digest";
 pub(super) const RECEIPT: &str = "receipt";
-pub(super) const TEXT: &str = "text";
+pub(super) use crate::search::contents::TEXT;
 
 /// The body that creates an index. `refresh` is its `refresh_interval`.
 pub(super) fn index_body(settings: &SearchSettings, refresh: &str) -> Value {
@@ -51,7 +50,6 @@ fn properties() -> Map<String, Value> {
     // The words were told apart before they came here (`search::text`), in the same way as for the embedded index.
     let text = json!({ "type": "text", "analyzer": "whitespace", "norms": false });
     properties.insert(TEXT.to_owned(), text);
-    properties.insert(DIGEST.to_owned(), json!({ "type": "long", "index": false }));
     properties.insert(RECEIPT.to_owned(), json!({ "type": "byte", "index": false }));
     properties
 }

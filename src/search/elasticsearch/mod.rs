@@ -9,10 +9,12 @@
 mod bulk;
 mod client;
 mod compile;
+mod contents;
 mod indices;
 mod mapping;
 mod past;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -36,7 +38,6 @@ use super::{
 
 use bulk::MISSING;
 use client::{Client, Method};
-use mapping::{DIGEST, RECEIPT};
 
 /// The largest page that Elasticsearch gives by default.
 const SCAN_MAX: usize = 10_000;
@@ -214,25 +215,6 @@ impl Inner {
         let count = answer.get("count").and_then(Value::as_u64);
         count.ok_or_else(|| SearchError::Internal("unexpected form of a count".to_owned()))
     }
-
-    async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, SearchError> {
-        let mut body = json!({
-            "size": limit.min(SCAN_MAX),
-            "_source": false,
-            "version": true,
-            "docvalue_fields": [DIGEST],
-            "sort": [{ TermField::Payment.name(): "asc" }, { RECEIPT: "asc" }],
-        });
-        if let (Some(after), Some(body)) = (after, body.as_object_mut()) {
-            let place = json!([after.payment.with_prefix(""), u8::from(after.receipt_of.is_some())]);
-            body.insert("search_after".to_owned(), place);
-        }
-        let filter_path =
-            "timed_out,_shards.failed,hits.total,hits.hits._id,hits.hits._version,hits.hits.fields";
-        let answer = self.query(&body, filter_path).await?;
-        let found = hits(&answer).map(read_scanned).collect::<Option<Vec<_>>>();
-        found.ok_or_else(|| SearchError::Internal("unexpected form of an answer".to_owned()))
-    }
 }
 
 fn hits(answer: &Value) -> impl Iterator<Item = &Value> {
@@ -262,12 +244,6 @@ fn read_hit(request: &SearchRequest, hit: &Value) -> Option<(Hit, Cursor)> {
     let payment = PaymentId::from_bytes(base62_decode(payment.as_str()?)?.to_be_bytes());
     let cursor = Cursor { sort: request.sort, value: value.as_i64()?, payment };
     Some((Hit { payment, version: hit.get("_version")?.as_u64()? }, cursor))
-}
-
-fn read_scanned(hit: &Value) -> Option<ScannedDocument> {
-    let digest = hit.pointer("/fields/digest/0")?.as_i64()?.cast_unsigned();
-    let key = hit.get("_id")?.as_str()?.parse().ok()?;
-    Some(ScannedDocument { key, version: hit.get("_version")?.as_u64()?, digest })
 }
 
 #[async_trait]
@@ -329,6 +305,14 @@ impl SearchIndex for ElasticsearchIndex {
 
     async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, SearchError> {
         let result = self.inner.scan(after, limit).await;
+        self.inner.note(Deed::Read, result).await
+    }
+
+    async fn values(
+        &self,
+        keys: &[DocKey],
+    ) -> Result<BTreeMap<DocKey, BTreeSet<super::contents::Value>>, SearchError> {
+        let result = self.inner.values(keys).await;
         self.inner.note(Deed::Read, result).await
     }
 

@@ -8,6 +8,7 @@
 mod care;
 mod compile;
 mod contains;
+mod contents;
 mod files;
 mod generation;
 mod read;
@@ -16,6 +17,7 @@ mod top;
 mod view;
 mod writer;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +30,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::domain::ids::PaymentId;
 
+use super::contents::Value;
 use super::document::{DocKey, PaymentDocument};
 use super::health::{Board, Deed};
 use super::request::{SearchPage, SearchRequest};
@@ -61,6 +64,8 @@ struct Inner {
     filling: watch::Sender<Option<Filling>>,
     /// Kept with the next commit.
     mirrored: parking_lot::Mutex<Option<Mirrored>>,
+    /// What was read back of its documents.
+    sums: contents::Sums,
     /// When all files were last gone through.
     gone_through: parking_lot::Mutex<Option<Instant>>,
 }
@@ -86,6 +91,7 @@ impl EmbeddedIndex {
                 health: Board::new(),
                 filling: watch::Sender::new(empty.then(Filling::default)),
                 mirrored: payload.mirrored.into(),
+                sums: contents::Sums::default(),
                 gone_through: None.into(),
             })
         });
@@ -219,8 +225,17 @@ impl SearchIndex for EmbeddedIndex {
     }
 
     async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, SearchError> {
+        let inner = Arc::clone(&self.inner);
+        let scan = move |live: &Live, searcher: &Searcher| {
+            contents::scan(&live.fields, searcher, &inner.sums, after, limit).map_err(internal)
+        };
+        self.inner.read(scan).await
+    }
+
+    async fn values(&self, keys: &[DocKey]) -> Result<BTreeMap<DocKey, BTreeSet<Value>>, SearchError> {
+        let keys = keys.to_vec();
         self.inner
-            .read(move |live, searcher| read::scan(&live.fields, searcher, after, limit).map_err(internal))
+            .read(move |live, searcher| contents::values(&live.fields, searcher, &keys).map_err(internal))
             .await
     }
 

@@ -1,4 +1,4 @@
-//! What is read from a generation: hits and counts, keys in their order, and what changed last. Blocking; called off the runtime.
+//! What is read from a generation: hits and counts, and what changed last. Blocking; called off the runtime.
 
 use serde_json::Value;
 use tantivy::aggregation::{AggContextParams, AggregationCollector, AggregationLimitsGuard};
@@ -8,14 +8,13 @@ use tantivy::tokenizer::TokenizerManager;
 use tantivy::{Order, Searcher};
 
 use crate::domain::ids::PaymentId;
-use crate::search::document::DocKey;
 use crate::search::query::NumberField;
 use crate::search::request::{Cursor, Hit, SearchPage, SearchRequest, Total};
-use crate::search::{ScannedDocument, SearchError, aggregations};
+use crate::search::{SearchError, aggregations};
 
 use super::compile;
 use super::generation::Live;
-use super::schema::{DIGEST, Fields, ID_HIGH, ID_LOW, VERSION, join_id};
+use super::schema::{ID_HIGH, ID_LOW, VERSION, join_id};
 use super::top::TopHits;
 use super::writer::internal;
 
@@ -62,46 +61,6 @@ pub(super) fn search(
         read.ok_or_else(|| SearchError::Internal("unexpected form of aggregations".to_owned()))?;
     }
     Ok(page)
-}
-
-/// Goes through the keys of every segment in order and keeps the smallest.
-pub(super) fn scan(
-    fields: &Fields,
-    searcher: &Searcher,
-    after: Option<DocKey>,
-    limit: usize,
-) -> tantivy::Result<Vec<ScannedDocument>> {
-    let after = after.map(|key| key.to_string()).unwrap_or_default();
-    let mut found = Vec::new();
-    for segment in searcher.segment_readers() {
-        let index = segment.inverted_index(fields.key)?;
-        let versions = segment.fast_fields().u64(VERSION)?.first_or_default_col(0);
-        let digests = segment.fast_fields().u64(DIGEST)?.first_or_default_col(0);
-        let mut terms = index.terms().range().gt(after.as_bytes()).into_stream()?;
-        let mut taken = 0_usize;
-        while taken < limit && terms.advance() {
-            let key = std::str::from_utf8(terms.key()).ok().and_then(|text| text.parse().ok());
-            let Some(key) = key else { continue };
-            let mut postings = index.read_block_postings_from_terminfo(
-                terms.value(),
-                tantivy::schema::IndexRecordOption::Basic,
-            )?;
-            while !postings.docs().is_empty() {
-                for doc in postings.docs().iter().filter(|doc| !segment.is_deleted(**doc)) {
-                    found.push(ScannedDocument {
-                        key,
-                        version: versions.get_val(*doc),
-                        digest: digests.get_val(*doc),
-                    });
-                    taken += 1;
-                }
-                postings.advance();
-            }
-        }
-    }
-    found.sort_unstable_by_key(|document| document.key);
-    found.truncate(limit);
-    Ok(found)
 }
 
 /// The payments that changed last, with their versions.

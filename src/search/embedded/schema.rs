@@ -13,7 +13,6 @@ use crate::search::query::{NumberField, TermField};
 pub(super) const ID_HIGH: &str = "id_high";
 pub(super) const ID_LOW: &str = "id_low";
 pub(super) const VERSION: &str = "version";
-pub(super) const DIGEST: &str = "digest";
 
 /// The handles of all fields.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +22,6 @@ pub(super) struct Fields {
     id_high: Field,
     id_low: Field,
     version: Field,
-    digest: Field,
     terms: [Field; TermField::ALL.len()],
     numbers: [Field; NumberField::ALL.len()],
 }
@@ -37,7 +35,6 @@ pub(super) fn schema() -> (Schema, Fields) {
         id_high: builder.add_u64_field(ID_HIGH, FAST),
         id_low: builder.add_u64_field(ID_LOW, FAST),
         version: builder.add_u64_field(VERSION, FAST),
-        digest: builder.add_u64_field(DIGEST, FAST),
         terms: TermField::ALL.map(|field| add_term(&mut builder, field)),
         numbers: NumberField::ALL.map(|field| builder.add_i64_field(field.name(), FAST)),
     };
@@ -84,7 +81,6 @@ impl Fields {
         document.add_u64(self.id_high, high);
         document.add_u64(self.id_low, low);
         document.add_u64(self.version, payment.version);
-        document.add_u64(self.digest, payment.digest());
         let mut sink = DocumentSink { fields: self, document, receipt: payment.key.receipt_of.is_some() };
         payment.visit(&mut sink);
         sink.document

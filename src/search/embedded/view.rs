@@ -1,16 +1,18 @@
 //! The embedded index seen from another process: read-only, so that it disturbs no running server. For `verify`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use tantivy::IndexReader;
 
+use crate::search::contents::Value;
 use crate::search::document::DocKey;
 use crate::search::{ScannedDocument, SearchError};
 
 use super::blocking;
+use super::contents::{self, Sums};
 use super::generation::open_for_reading;
-use super::read::scan;
 use super::schema::Fields;
 use super::writer::internal;
 
@@ -18,6 +20,7 @@ use super::writer::internal;
 pub struct EmbeddedView {
     reader: Arc<IndexReader>,
     fields: Fields,
+    sums: Arc<Sums>,
 }
 
 impl EmbeddedView {
@@ -28,7 +31,7 @@ impl EmbeddedView {
     pub async fn open(root: &Path) -> Result<Option<Self>, SearchError> {
         let root = root.to_owned();
         let opened = blocking(move || open_for_reading(&root)).await?;
-        Ok(opened.map(|(reader, fields)| Self { reader: Arc::new(reader), fields }))
+        Ok(opened.map(|(reader, fields)| Self { reader: Arc::new(reader), fields, sums: Arc::default() }))
     }
 
     /// Documents of all owners in the order of their keys, those after `after`, at most `limit`.
@@ -40,8 +43,18 @@ impl EmbeddedView {
         after: Option<DocKey>,
         limit: usize,
     ) -> Result<Vec<ScannedDocument>, SearchError> {
-        let (reader, fields) = (Arc::clone(&self.reader), self.fields);
-        blocking(move || scan(&fields, &reader.searcher(), after, limit).map_err(internal)).await
+        let (reader, fields, sums) = (Arc::clone(&self.reader), self.fields, Arc::clone(&self.sums));
+        let scan = move || contents::scan(&fields, &reader.searcher(), &sums, after, limit);
+        blocking(move || scan().map_err(internal)).await
+    }
+
+    /// The values of the documents under these keys.
+    ///
+    /// # Errors
+    /// The index could not be read.
+    pub async fn values(&self, keys: &[DocKey]) -> Result<BTreeMap<DocKey, BTreeSet<Value>>, SearchError> {
+        let (reader, fields, keys) = (Arc::clone(&self.reader), self.fields, keys.to_vec());
+        blocking(move || contents::values(&fields, &reader.searcher(), &keys).map_err(internal)).await
     }
 
     /// Makes visible what was committed since.

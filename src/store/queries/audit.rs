@@ -99,18 +99,68 @@ macro_rules! audit_queries {
         ) -> StoreResult<Vec<AccountHead>> {
             use schema::account::dsl;
             let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
-            let found: Vec<(Vec<u8>, Option<Vec<u8>>)> = dsl::account
+            type Row = (Vec<u8>, Option<Vec<u8>>, String, i64);
+            let found: Vec<Row> = dsl::account
                 .filter(dsl::id.gt(after))
                 .order(dsl::id.asc())
                 .limit(i64::from(limit))
-                .select((dsl::id, dsl::parent))
+                .select((dsl::id, dsl::parent, dsl::name, dsl::created_at))
                 .load(conn)
                 .await?;
-            let head = |(id, parent): &(Vec<u8>, Option<Vec<u8>>)| {
+            let head = |(id, parent, name, created_at): Row| {
                 let parent = parent.as_deref().map(rows::account_id).transpose()?;
-                Ok(AccountHead { id: rows::account_id(id)?, parent })
+                let created_at = Timestamp::from_micros(created_at);
+                Ok(AccountHead { id: rows::account_id(&id)?, parent, name, created_at })
             };
-            found.iter().map(head).collect()
+            found.into_iter().map(head).collect()
+        }
+
+        async fn audit_details(
+            conn: &mut $Conn,
+            after: Option<([u8; 16], u64)>,
+            limit: u32,
+        ) -> StoreResult<Vec<DetailRecord>> {
+            use schema::detail::dsl;
+            let (subject, id) =
+                after.map_or_else(|| (Vec::new(), 0), |(subject, id)| (subject.to_vec(), id.cast_signed()));
+            let found: Vec<rows::DetailRow> = dsl::detail
+                .filter(dsl::subject.ge(subject.clone()))
+                .filter(dsl::subject.gt(subject).or(dsl::id.gt(id)))
+                .order((dsl::subject.asc(), dsl::id.asc()))
+                .limit(i64::from(limit))
+                .load(conn)
+                .await?;
+            found.into_iter().map(rows::detail).collect()
+        }
+
+        async fn audit_leases(conn: &mut $Conn) -> StoreResult<Vec<(String, Timestamp)>> {
+            use schema::reader::dsl;
+            let found: Vec<(String, i64)> = dsl::reader
+                .order(dsl::name.asc())
+                .limit(i64::from(rows::SMALL_MAX))
+                .select((dsl::name, dsl::lease_until))
+                .load(conn)
+                .await?;
+            Ok(found.into_iter().map(|(name, until)| (name, Timestamp::from_micros(until))).collect())
+        }
+
+        async fn audit_strays(conn: &mut $Conn) -> StoreResult<Vec<$crate::store::strays::Stray>> {
+            #[derive(diesel::QueryableByName)]
+            struct Found {
+                #[diesel(sql_type = diesel::sql_types::Text)]
+                stray: String,
+            }
+            let mut strays = Vec::new();
+            for (kind, what, query) in $crate::store::strays::CHECKS {
+                let limited = format!("{query} LIMIT {}", $crate::store::strays::STRAYS_MAX);
+                let found: Vec<Found> = diesel::sql_query(limited).load(conn).await?;
+                strays.extend(found.into_iter().map(|found| $crate::store::strays::Stray {
+                    kind: *kind,
+                    what,
+                    key: found.stray.to_ascii_lowercase(),
+                }));
+            }
+            Ok(strays)
         }
 
         async fn audit_refunds(

@@ -19,15 +19,12 @@ macro_rules! details_queries {
             use schema::detail::dsl;
             let mut details = Vec::new();
             for chunk in subjects.chunks(KeyIn::<()>::MAX) {
-                let found: Vec<(Vec<u8>, i64, Vec<u8>)> = dsl::detail
+                let found: Vec<rows::DetailRow> = dsl::detail
                     .filter(KeyIn::new(dsl::subject, chunk.iter().map(|subject| subject.to_vec())))
-                    .select((dsl::subject, dsl::id, dsl::body))
                     .load(conn)
                     .await?;
-                for (subject, id, body) in found {
-                    let damaged = |_| StoreError::Damaged("a detail's subject".to_owned());
-                    let subject = subject.try_into().map_err(damaged)?;
-                    details.push(DetailRecord { subject, id: id.cast_unsigned(), body });
+                for row in found {
+                    details.push(rows::detail(row)?);
                 }
             }
             Ok(details)

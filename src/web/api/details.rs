@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{PaymentId, RefundId};
-use crate::domain::payment::Payment;
+use crate::domain::payment::{Payment, Refund};
 use crate::store::{DetailRecord, Store, StoreError, StoreResult};
 
 /// A cardholder's address.
@@ -67,9 +67,7 @@ impl AttemptDetail {
             return None;
         }
         let body = serde_json::to_vec(self).unwrap_or_default();
-        let hash = blake3::hash(&body);
-        let id = hash.as_bytes().iter().take(8).fold(0, |id: u64, byte| (id << 8) | u64::from(*byte));
-        Some((id.max(1), body))
+        Some((DetailRecord::name_of_attempt(&body), body))
     }
 }
 
@@ -84,6 +82,13 @@ pub struct RefundDetail {
 }
 
 impl RefundDetail {
+    /// Its name and its stored form; `None` where there is nothing to keep.
+    #[must_use]
+    pub fn named(&self, refund: RefundId) -> Option<Named> {
+        let body = self.asked();
+        (!body.is_empty()).then(|| (DetailRecord::name_of_refund(refund, &body), body))
+    }
+
     /// What it adds to the form of a request; nothing if there is nothing.
     #[must_use]
     pub fn asked(&self) -> Vec<u8> {
@@ -91,35 +96,16 @@ impl RefundDetail {
     }
 }
 
-/// The name of a refund's one detail.
-const OF_REFUND: u64 = 0;
-
-/// Keeps what belongs to an attempt of a payment.
+/// Keeps what belongs to an attempt of a payment, or to a refund: its bits are the subject.
 ///
 /// # Errors
 /// The store's.
-pub async fn keep(store: &dyn Store, payment: PaymentId, named: Option<&Named>) -> StoreResult<()> {
+pub async fn keep(store: &dyn Store, subject: [u8; 16], named: Option<&Named>) -> StoreResult<()> {
     match named {
-        Some((id, body)) => put(store, *payment.as_bytes(), *id, body).await,
+        // Nothing is changed for anybody before a command names it.
+        Some((id, body)) => store.detail_put(subject, *id, body).await.map_err(StoreError::of_preparation),
         None => Ok(()),
     }
-}
-
-/// Keeps what belongs to a refund.
-///
-/// # Errors
-/// The store's.
-pub async fn keep_refund(store: &dyn Store, refund: RefundId, detail: &RefundDetail) -> StoreResult<()> {
-    if *detail == RefundDetail::default() {
-        return Ok(());
-    }
-    let body = serde_json::to_vec(detail).unwrap_or_default();
-    put(store, *refund.as_bytes(), OF_REFUND, &body).await
-}
-
-/// Nothing is changed for anybody before a command names it.
-async fn put(store: &dyn Store, subject: [u8; 16], id: u64, body: &[u8]) -> StoreResult<()> {
-    store.detail_put(subject, id, body).await.map_err(StoreError::of_preparation)
 }
 
 /// The details of the attempts that some payments show.
@@ -162,13 +148,20 @@ fn name_of(payment: &Payment) -> Option<u64> {
 /// The store's.
 pub async fn of_refunds(
     store: &dyn Store,
-    refunds: &[RefundId],
+    refunds: &[&Refund],
 ) -> StoreResult<HashMap<RefundId, RefundDetail>> {
-    if refunds.is_empty() {
+    // Where no name was said yet there is one under the name of nothing, or none.
+    let names: HashMap<[u8; 16], u64> = refunds
+        .iter()
+        .filter(|refund| refund.detail != Some(0))
+        .map(|refund| (*refund.id.as_bytes(), refund.detail.unwrap_or(0)))
+        .collect();
+    if names.is_empty() {
         return Ok(HashMap::new());
     }
-    let subjects: Vec<[u8; 16]> = refunds.iter().map(|refund| *refund.as_bytes()).collect();
-    let found = store.detail_get(&subjects).await?;
+    let subjects: Vec<[u8; 16]> = names.keys().copied().collect();
+    let mut found = store.detail_get(&subjects).await?;
+    found.retain(|record| names.get(&record.subject) == Some(&record.id));
     found.iter().map(|record| Ok((RefundId::from_bytes(record.subject), read(record)?))).collect()
 }
 

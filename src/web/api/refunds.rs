@@ -10,7 +10,7 @@ use super::objects::{RefundExpand, RefundObject};
 use super::submit;
 use crate::domain::command::Command;
 use crate::domain::ids::{AccountId, PaymentId, RefundId};
-use crate::domain::payment::Payment;
+use crate::domain::payment::{Payment, Refund};
 use crate::store::{RefundFilter, RefundRecord};
 use crate::web::body::{self, Body};
 use crate::web::error::{ApiError, InputError};
@@ -27,9 +27,12 @@ type Answer = Result<HttpResponse, ApiError>;
 
 /// `POST /v1/refunds`
 pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
-    let Read { payment, draft, detail, expand } = read_refund(&state, &request, body)?;
+    let Read { payment, mut draft, detail, expand } = read_refund(&state, &request, body)?;
     let made = draft.refund().ok_or_else(ApiError::internal)?;
-    details::keep_refund(state.store.as_ref(), made, &detail).await?;
+    if let Some(named) = detail.named(made) {
+        draft.name_detail(named.0);
+        details::keep(state.store.as_ref(), *made.as_bytes(), Some(&named)).await?;
+    }
     let command = Command::Operate(draft.into_command(payment, caller.account));
     let wait = Wait::of(&request, &state);
     let outcome = outcome::execute(&state, command, wait).await?;
@@ -158,7 +161,8 @@ async fn objects(
     ids.dedup();
     let payments: HashMap<PaymentId, Payment> =
         state.store.payment_get(&ids).await?.into_iter().map(|payment| (payment.id(), payment)).collect();
-    let refunds: Vec<RefundId> = records.iter().map(|record| record.id).collect();
+    let refund = |record: &RefundRecord| payments.get(&record.payment)?.refund(record.id);
+    let refunds: Vec<&Refund> = records.iter().filter_map(refund).collect();
     let details = details::of_refunds(state.store.as_ref(), &refunds).await?;
     let attempts = match expand == RefundExpand::default() {
         true => Attempts::default(),

@@ -135,7 +135,7 @@ pub async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let Read { draft, named, expand } = read_draft(state, request, body, kind)?;
     let command = replays::submission(state, draft, caller.account).await?;
-    details::keep(state.store.as_ref(), command.submission.id, named.as_ref()).await?;
+    details::keep(state.store.as_ref(), *command.submission.id.as_bytes(), named.as_ref()).await?;
     drop(named);
     let wait = Wait::of(request, state);
     let outcome = outcome::execute(state, Command::Submit(Box::new(command)), wait).await?;
@@ -250,7 +250,7 @@ async fn present(
         detail.billing = kept.get(&before).and_then(|detail| detail.billing.clone());
     }
     let named = detail.named();
-    details::keep(state.store.as_ref(), payment, named.as_ref()).await?;
+    details::keep(state.store.as_ref(), *payment.as_bytes(), named.as_ref()).await?;
     draft.present(attempt.presented.naming(named.map_or(0, |(id, _)| id)));
     Ok(())
 }

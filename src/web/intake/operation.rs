@@ -71,7 +71,8 @@ impl OperationDraft {
             Verb::Capture => Action::Capture { amount_minor: amount_minor(params, amount)? },
             Verb::Cancel => Action::Cancel { reason: cancel_reason(params)? },
             Verb::Refund => {
-                Action::Refund { refund: RefundId::generate(), amount_minor: amount_minor(params, amount)? }
+                let amount_minor = amount_minor(params, amount)?;
+                Action::Refund { refund: RefundId::generate(), amount_minor, detail: Some(0) }
             }
             Verb::CompleteAction => {
                 Action::CompleteAction { passed: params.boolean("passed")?.unwrap_or(true) }
@@ -87,6 +88,13 @@ impl OperationDraft {
     pub fn present(&mut self, with: Presented) {
         if let Action::Confirm { presented, .. } = &mut self.action {
             *presented = with;
+        }
+    }
+
+    /// Says which detail is kept beside the refund. Nothing for other operations.
+    pub fn name_detail(&mut self, id: u64) {
+        if let Action::Refund { detail, .. } = &mut self.action {
+            *detail = Some(id);
         }
     }
 

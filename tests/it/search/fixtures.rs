@@ -138,7 +138,7 @@ impl Draft {
 
     /// Begins to refund an amount.
     pub fn refunding(mut self, refund: RefundId, amount_minor: i64) -> Self {
-        self.events.push(Event::RefundQueued { refund, amount_minor });
+        self.events.push(Event::RefundQueued { refund, amount_minor, detail: None });
         self
     }
 

@@ -138,7 +138,7 @@ async fn open_work_keeps_its_place_whatever_else_the_payment_is_asked_for() {
         let charge = one(store, submit(owner, Kind::Charge, 50), at(4)).await;
         let mut charge = one(store, answer(&charge, Outcome::Approved), at(5)).await;
         for n in 0..3 {
-            let refund = Action::Refund { refund: RefundId::generate(), amount_minor: Some(5) };
+            let refund = Action::Refund { refund: RefundId::generate(), amount_minor: Some(5), detail: None };
             charge = one(store, operate(&charge, refund), at(6 + n)).await;
             assert_eq!(place().await, [7], "{}: the first refund is still open", test.name);
         }
@@ -159,7 +159,12 @@ async fn refunds_are_found_by_id_and_listed_by_owner() {
         let charge = one(store, answer(&charge, Outcome::Approved), at(1)).await;
         let made = [RefundId::generate(), RefundId::generate()];
         for refund in made {
-            one(store, operate(&charge, Action::Refund { refund, amount_minor: Some(5) }), at(2)).await;
+            one(
+                store,
+                operate(&charge, Action::Refund { refund, amount_minor: Some(5), detail: None }),
+                at(2),
+            )
+            .await;
         }
         let record = |id| RefundRecord { id, owner, payment: charge.id() };
         assert_eq!(store.refund_get(made[0]).await.expect("read"), Some(record(made[0])), "{}", test.name);

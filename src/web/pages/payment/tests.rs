@@ -68,7 +68,7 @@ fn offered_actions_are_those_the_domain_admits() {
 fn changes(payment: &Payment, now: Timestamp, form: &ActionForm) -> bool {
     let action = match form.operation {
         "capture" => Action::Capture { amount_minor: None },
-        "refund" => Action::Refund { refund: RefundId::generate(), amount_minor: None },
+        "refund" => Action::Refund { refund: RefundId::generate(), amount_minor: None, detail: None },
         "cancel" => Action::Cancel { reason: CancelReason::Abandoned },
         "complete_action" => Action::CompleteAction { passed: form.passed == Some(true) },
         "replay" => Action::Replay,

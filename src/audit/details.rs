@@ -1,0 +1,167 @@
+//! Details of attempts and refunds: those that histories name are there, say what they said, and no refund shows one that it
+//! does not name.
+//!
+//! A detail is written before the command that names it, and a request that is sent again or refused leaves one that nothing
+//! names. Nothing shows such a row, so it is counted and is no violation, as long as it is what its name says.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::named::payments_named;
+use super::report::{Name, Report};
+use crate::domain::event::Event;
+use crate::domain::ids::{PaymentId, RefundId};
+use crate::domain::payment::{Payment, Refund};
+use crate::store::{AuditPayment, DetailRecord, RefundRecord, Snapshot, StoreError};
+
+/// A detail's subject and name.
+type Key = ([u8; 16], u64);
+
+/// The details that a history names.
+#[must_use]
+pub fn named_by(payment: &Payment) -> BTreeSet<Key> {
+    let attempts = payment.history().iter().filter_map(|recorded| match recorded.event {
+        Event::Created { card, .. } | Event::Confirmed { card } => card.map(|card| card.presented.detail),
+        _ => None,
+    });
+    let attempts = attempts.map(|id| (*payment.id().as_bytes(), id));
+    let refunds = payment.state().refunds.iter();
+    let refunds = refunds.map(|refund| (*refund.id.as_bytes(), refund.detail.unwrap_or(0)));
+    attempts.chain(refunds).filter(|(_, id)| *id != 0).collect()
+}
+
+/// Names the details of these payments that are gone.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn missing<'a>(
+    snapshot: &mut dyn Snapshot,
+    payments: impl Iterator<Item = &'a Payment>,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let mut wanted: HashMap<Key, PaymentId> = HashMap::new();
+    for payment in payments {
+        wanted.extend(named_by(payment).into_iter().map(|key| (key, payment.id())));
+    }
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let subjects: BTreeSet<[u8; 16]> = wanted.keys().map(|(subject, _)| *subject).collect();
+    let subjects: Vec<[u8; 16]> = subjects.into_iter().collect();
+    for found in snapshot.details_of(&subjects).await? {
+        wanted.remove(&(found.subject, found.id));
+    }
+    let mut wanted: Vec<_> = wanted.into_iter().map(|((subject, _), payment)| (payment, subject)).collect();
+    wanted.sort_unstable();
+    for (payment, subject) in wanted {
+        let of = if subject == *payment.as_bytes() {
+            "an attempt".to_owned()
+        } else {
+            RefundId::from_bytes(subject).to_string()
+        };
+        report.violation(Name::MissingDetail, format!("payment {payment}: what was kept of {of} is gone"));
+    }
+    Ok(())
+}
+
+/// Goes through all that are kept.
+///
+/// # Errors
+/// If the store cannot be read.
+pub async fn all(snapshot: &mut dyn Snapshot, limit: u32, report: &mut Report) -> Result<(), StoreError> {
+    let (mut after, mut left_over) = (None, 0_u64);
+    loop {
+        let page = snapshot.details(after, limit).await?;
+        let Some(last) = page.last() else { break };
+        after = Some((last.subject, last.id));
+        let subjects = page.iter().map(|row| PaymentId::from_bytes(row.subject));
+        let payments = payments_named(snapshot, subjects).await?;
+        for row in &page {
+            report.counted.details += 1;
+            let found = match payments.get(&PaymentId::from_bytes(row.subject)) {
+                Some(stored) => of_attempt(row, stored),
+                None => match refund_row(snapshot, row.subject).await? {
+                    Some(refund) => of_refund(row, &refund, snapshot).await?,
+                    None => of_nothing(row),
+                },
+            };
+            match found {
+                Found::Named => {}
+                Found::LeftOver => left_over += 1,
+                Found::Wrong(name, cause) => {
+                    let (payment, id) = (PaymentId::from_bytes(row.subject), row.id);
+                    report.violation(name, format!("detail {id:x} of {}: {cause}", payment.with_prefix("")));
+                }
+            }
+        }
+    }
+    if left_over > 0 {
+        report
+            .note(format!("{left_over} details are left over from requests that were refused or sent again"));
+    }
+    Ok(())
+}
+
+/// What a row turned out to be.
+enum Found {
+    Named,
+    LeftOver,
+    Wrong(Name, &'static str),
+}
+
+const ALTERED: Found = Found::Wrong(Name::AlteredDetail, "it says something else than when it was kept");
+
+fn of_attempt(row: &DetailRecord, stored: &AuditPayment) -> Found {
+    if row.id != DetailRecord::name_of_attempt(&row.body) {
+        return ALTERED;
+    }
+    // An illegal history is named elsewhere.
+    let is_named = |payment: &Payment| named_by(payment).contains(&(row.subject, row.id));
+    if stored.folded.as_ref().is_ok_and(is_named) { Found::Named } else { Found::LeftOver }
+}
+
+async fn refund_row(
+    snapshot: &mut dyn Snapshot,
+    subject: [u8; 16],
+) -> Result<Option<RefundRecord>, StoreError> {
+    let before = u128::from_be_bytes(subject).checked_sub(1);
+    let before = before.map(|bits| RefundId::from_bytes(bits.to_be_bytes()));
+    let next = snapshot.refunds(before, 1).await?.into_iter().next();
+    Ok(next.filter(|record| *record.id.as_bytes() == subject))
+}
+
+async fn of_refund(
+    row: &DetailRecord,
+    record: &RefundRecord,
+    snapshot: &mut dyn Snapshot,
+) -> Result<Found, StoreError> {
+    let payments = payments_named(snapshot, std::iter::once(record.payment)).await?;
+    let payment = payments.get(&record.payment).and_then(|stored| stored.folded.as_ref().ok());
+    // A row of a refund that no history tells of is named elsewhere.
+    let Some(refund) = payment.and_then(|payment| payment.refund(record.id)) else {
+        return Ok(Found::LeftOver);
+    };
+    Ok(match refund {
+        // From before its name was part of the history.
+        Refund { detail: None, .. } if row.id == 0 && is_object(&row.body) => Found::Named,
+        Refund { detail: None | Some(0), .. } => {
+            Found::Wrong(Name::DanglingDetail, "the refund has none, by its history")
+        }
+        Refund { id, .. } if row.id != DetailRecord::name_of_refund(*id, &row.body) => ALTERED,
+        Refund { detail: Some(named), .. } if *named == row.id => Found::Named,
+        Refund { .. } => Found::Wrong(Name::DanglingDetail, "the refund has another, by its history"),
+    })
+}
+
+fn of_nothing(row: &DetailRecord) -> Found {
+    let refund = RefundId::from_bytes(row.subject);
+    let names = [DetailRecord::name_of_attempt(&row.body), DetailRecord::name_of_refund(refund, &row.body)];
+    if names.contains(&row.id) || (row.id == 0 && is_object(&row.body)) {
+        Found::LeftOver
+    } else {
+        Found::Wrong(Name::DanglingDetail, "it belongs to nothing, and is not what its name says")
+    }
+}
+
+fn is_object(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(body).is_ok_and(|value| value.is_object())
+}

@@ -1,0 +1,204 @@
+//! What a history says, of that which is indexed: from the events alone, without the state that everything else is folded to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::card::Card;
+use crate::domain::decline::DeclineReason;
+use crate::domain::event::Event;
+use crate::domain::ids::RefundId;
+use crate::domain::payment::Payment;
+use crate::domain::status::Status;
+use crate::domain::time::Timestamp;
+
+/// What a history says, of that which is indexed.
+pub struct Facts {
+    pub status: Status,
+    pub card: Option<Card>,
+    pub decline: Option<DeclineReason>,
+    pub updated: Timestamp,
+    pub settled: Option<Timestamp>,
+    pub received_minor: i64,
+    pub reserved: bool,
+    /// Amount, and whether it is under way; those that failed are left out of sums.
+    pub refunds: Vec<(RefundId, i64, Leg)>,
+    pub operations: Operations,
+}
+
+/// Where a refund is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Leg {
+    UnderWay,
+    Arrived,
+    CameBack,
+}
+
+/// Operations by number: the one that the payment itself waits for, those of refunds, and which are parked.
+#[derive(Default)]
+pub struct Operations {
+    count: u16,
+    main: Option<u16>,
+    refunds: BTreeMap<RefundId, u16>,
+    parked: BTreeSet<u16>,
+}
+
+impl Operations {
+    fn open(&mut self) -> u16 {
+        self.count = self.count.saturating_add(1);
+        self.count
+    }
+
+    /// Whether one of those that are open is parked.
+    pub fn any_parked(&self) -> bool {
+        self.main.iter().chain(self.refunds.values()).any(|number| self.parked.contains(number))
+    }
+}
+
+impl Facts {
+    /// Of this payment, from its events alone.
+    pub fn of(payment: &Payment) -> Self {
+        let whole_minor = payment.submission().amount.amount_minor;
+        let mut facts = Self {
+            status: Status::RequiresPaymentMethod,
+            card: None,
+            decline: None,
+            updated: payment.submission().created_at,
+            settled: None,
+            received_minor: 0,
+            reserved: false,
+            refunds: Vec::new(),
+            operations: Operations::default(),
+        };
+        let from_wallet = payment.submission().kind.takes_from_wallet();
+        for recorded in payment.history() {
+            let was_under_way = matches!(facts.status, Status::Queued | Status::Processing);
+            facts.operations(&recorded.event);
+            facts.money(&recorded.event, whole_minor);
+            facts.answers(&recorded.event);
+            facts.status = facts.status_after(&recorded.event, from_wallet);
+            let is_under_way = matches!(facts.status, Status::Queued | Status::Processing);
+            match &recorded.event {
+                Event::Confirmed { .. } | Event::ActionCompleted {} | Event::Replayed { .. } => {
+                    facts.settled = None
+                }
+                // What comes to rest and goes on at the same moment never rested.
+                Event::CaptureQueued { .. } | Event::VoidQueued { .. }
+                    if facts.settled == Some(recorded.at) =>
+                {
+                    facts.settled = None;
+                }
+                Event::CaptureDeclined { .. } if facts.settled.is_none() => facts.settled = Some(recorded.at),
+                Event::Captured { .. } | Event::Voided {} => facts.settled = Some(recorded.at),
+                _ if was_under_way && !is_under_way => facts.settled = Some(recorded.at),
+                _ => {}
+            }
+            facts.updated = recorded.at;
+        }
+        facts
+    }
+
+    fn status_after(&self, event: &Event, from_wallet: bool) -> Status {
+        match event {
+            Event::Created { confirmed: true, .. }
+            | Event::Confirmed { .. }
+            | Event::ActionCompleted {}
+            | Event::RetryScheduled { .. }
+            | Event::Requeued {}
+            | Event::Replayed { .. } => Status::Queued,
+            Event::Created { confirmed: false, card, .. } if card.is_some() || from_wallet => {
+                Status::RequiresConfirmation
+            }
+            Event::Created { confirmed: false, .. } => Status::RequiresPaymentMethod,
+            Event::Started { .. } | Event::Pending { .. } => Status::Processing,
+            Event::ActionRequired {} => Status::RequiresAction,
+            Event::Authorized { .. } => Status::RequiresCapture,
+            Event::Succeeded {} | Event::Captured { .. } => Status::Succeeded,
+            Event::Declined { .. } => Status::Declined,
+            Event::Failed { .. } => Status::Failed,
+            Event::Canceled { .. } | Event::Voided {} => Status::Canceled,
+            Event::CancelRequested { .. }
+            | Event::CaptureQueued { .. }
+            | Event::CaptureDeclined { .. }
+            | Event::VoidQueued { .. }
+            | Event::RefundQueued { .. }
+            | Event::RefundSucceeded { .. }
+            | Event::RefundFailed { .. }
+            | Event::OperationRetryScheduled { .. }
+            | Event::OperationRequeued { .. }
+            | Event::OperationParked { .. }
+            | Event::OperationReplayed { .. } => self.status,
+        }
+    }
+
+    fn money(&mut self, event: &Event, whole_minor: i64) {
+        match *event {
+            Event::Created { reserved, .. } | Event::Replayed { reserved } => self.reserved = reserved,
+            Event::Succeeded {} => (self.reserved, self.received_minor) = (false, whole_minor),
+            Event::Captured { amount_minor } => self.received_minor = amount_minor,
+            Event::Declined { .. } | Event::Failed { .. } | Event::Canceled { .. } => self.reserved = false,
+            Event::RefundQueued { refund, amount_minor, .. } => {
+                self.refunds.push((refund, amount_minor, Leg::UnderWay));
+            }
+            Event::RefundSucceeded { refund } => self.refund_ends(refund, Leg::Arrived),
+            Event::RefundFailed { refund, .. } => self.refund_ends(refund, Leg::CameBack),
+            _ => {}
+        }
+    }
+
+    fn refund_ends(&mut self, id: RefundId, leg: Leg) {
+        self.refunds.iter_mut().filter(|(refund, ..)| *refund == id).for_each(|refund| refund.2 = leg);
+    }
+
+    fn answers(&mut self, event: &Event) {
+        match *event {
+            Event::Created { card: Some(card), .. } => self.card = Some(card),
+            Event::Confirmed { card } => (self.card, self.decline) = (card.or(self.card), None),
+            Event::ActionCompleted {} | Event::CaptureQueued { .. } => self.decline = None,
+            Event::Declined { reason } | Event::CaptureDeclined { reason } => self.decline = Some(reason),
+            _ => {}
+        }
+    }
+
+    fn operations(&mut self, event: &Event) {
+        let operations = &mut self.operations;
+        match *event {
+            Event::Created { confirmed: true, .. }
+            | Event::Confirmed { .. }
+            | Event::ActionCompleted {}
+            | Event::CaptureQueued { .. }
+            | Event::VoidQueued { .. } => operations.main = Some(operations.open()),
+            Event::ActionRequired {}
+            | Event::Authorized { .. }
+            | Event::Succeeded {}
+            | Event::Declined { .. }
+            | Event::Canceled { .. }
+            | Event::Captured { .. }
+            | Event::CaptureDeclined { .. }
+            | Event::Voided {} => operations.main = None,
+            Event::Failed { .. } => operations.parked.extend(operations.main),
+            Event::Replayed { .. } => {
+                operations.main.map(|main| operations.parked.remove(&main));
+            }
+            Event::RefundQueued { refund, .. } => {
+                let number = operations.open();
+                operations.refunds.insert(refund, number);
+            }
+            Event::RefundSucceeded { refund } | Event::RefundFailed { refund, .. } => {
+                operations.refunds.remove(&refund);
+            }
+            Event::OperationParked { operation, .. } => {
+                operations.parked.insert(operation);
+            }
+            Event::OperationReplayed { operation }
+            | Event::OperationRequeued { operation }
+            | Event::OperationRetryScheduled { operation, .. } => {
+                operations.parked.remove(&operation);
+            }
+            _ => {}
+        }
+    }
+
+    /// Amounts of refunds on these legs, in minor units.
+    pub fn refunds_minor(&self, legs: &[Leg]) -> i64 {
+        self.refunds.iter().filter(|(_, _, leg)| legs.contains(leg)).map(|(_, amount, _)| amount).sum()
+    }
+}

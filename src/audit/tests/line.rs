@@ -1,0 +1,145 @@
+//! The journal and what its order shows.
+
+use super::*;
+
+#[tokio::test]
+async fn the_journal_has_no_holes_and_tells_the_histories() {
+    let (counts, text) = planted(|world, _| {
+        world.journal.remove(3);
+    })
+    .await;
+    assert_eq!(counts, only(Name::JournalHole));
+    assert!(text.contains("journal hole: row 4 is missing"), "{text}");
+    let (counts, text) = planted(|world, _| world.journal.truncate(6)).await;
+    assert!(counts.contains_key(&Name::JournalHole) && text.contains("rows 7 to 10 are missing"), "{text}");
+    let (counts, _) = planted(|world, _| world.journal[2].body.truncate(5)).await;
+    assert!(counts.contains_key(&Name::DamagedJournal));
+    let (counts, _) = planted(|world, _| world.journal[2].body = world.journal[3].body.clone()).await;
+    assert!(counts.contains_key(&Name::WrongJournalEntry));
+    let (counts, _) = planted(|world, [charge, ..]| {
+        let mut entry = crate::engine::journal::decode(&world.journal[0].body).unwrap().remove(0);
+        assert_eq!(entry.payment, charge);
+        entry.first_version = 2;
+        world.journal[0].body = encode(&[&entry]).unwrap();
+    })
+    .await;
+    assert_eq!(counts, only(Name::WrongJournalEntry));
+}
+
+#[tokio::test]
+async fn a_pruned_journal_passes_until_a_reader_is_cut_off() {
+    let (mut world, _) = World::sound();
+    world.journal.drain(..5);
+    assert!(audit_world(&world, &options(), None).await.passed());
+    world.journal.clear();
+    assert!(audit_world(&world, &options(), None).await.passed());
+    let (counts, _) = planted(|world, _| {
+        world.journal.drain(..5);
+        world.cursors[0].1 = 2;
+    })
+    .await;
+    assert_eq!(counts, only(Name::WrongCursor));
+    let (counts, _) = planted(|world, _| world.cursors[0].1 = 99).await;
+    assert_eq!(counts, only(Name::WrongCursor));
+}
+
+#[tokio::test]
+async fn open_work_is_found_where_it_was_opened() {
+    for (seq, words) in [
+        (1, "a row that opened nothing of it"),
+        (10, "work that is still open was opened with row"),
+        (99, "the head of the line"),
+    ] {
+        let (counts, text) = planted(|world, [_, _, open, _]| world.row(open).open_seq = Some(seq)).await;
+        assert!(counts.keys().eq([&Name::WrongColumn]) && text.contains(words), "{seq}: {text}");
+    }
+    let (counts, text) = planted(|world, _| {
+        let mut entry = crate::engine::journal::decode(&world.journal[0].body).unwrap().remove(0);
+        entry.work.clear();
+        world.journal[0].body = encode(&[&entry]).unwrap();
+    })
+    .await;
+    assert_eq!(counts, only(Name::WrongJournalEntry), "{text}");
+}
+
+#[tokio::test]
+async fn versions_follow_one_another_in_the_line() {
+    let swap = |world: &mut World, one: usize, other: usize| {
+        let seqs = (world.journal[one].seq, world.journal[other].seq);
+        (world.journal[other].seq, world.journal[one].seq) = seqs;
+        world.journal.swap(one, other);
+    };
+    // The charge and its approval, each whole and in the other's place.
+    let (counts, text) = planted(|world, _| swap(world, 0, 1)).await;
+    assert!(counts.contains_key(&Name::OutOfOrder), "{text}");
+    // The same where the journal was pruned before it.
+    let (counts, text) = planted(|world, _| {
+        swap(world, 4, 5);
+        world.journal.drain(..3);
+    })
+    .await;
+    assert!(counts.contains_key(&Name::OutOfOrder), "{text}");
+}
+
+#[tokio::test]
+async fn a_wallet_is_never_below_zero_after_a_batch() {
+    // The transfer goes out before the charge that pays for it comes in, and all sums are right in the end.
+    let (counts, text) = planted(|world, _| {
+        for (seq, at) in (1..).zip([2, 3, 0, 1, 4, 5, 6, 7, 8, 9]) {
+            world.journal[at].seq = seq;
+        }
+        world.journal.sort_by_key(|row| row.seq);
+    })
+    .await;
+    assert_eq!(counts[&Name::NegativeBalance], 1, "{text}");
+    assert!(text.contains("it was -€3.00 EUR in row") || text.contains("it was €-3.00 EUR in row"), "{text}");
+}
+
+#[test]
+fn a_wallet_is_not_below_zero_in_the_middle_of_a_batch_either() {
+    let wallet = WalletId { owner: AccountId::from_bytes([1; 16]), currency: Currency::EUR };
+    // What changed, in the order of the batch, and whether it came with the first event of its payment there.
+    for (changes, below) in [
+        ([(1_000, true), (-300, true)], false),
+        ([(-300, true), (1_000, true)], true),
+        // A payment that was there before goes out at some place after the first.
+        ([(-300, false), (1_000, true)], false),
+        ([(-1_300, false), (1_000, true)], true),
+    ] {
+        let mut within = lines::WithinBatch::default();
+        changes.into_iter().for_each(|(change, first)| within.movement(change, first));
+        let mut stretch = Stretch { rows: Some((1, 1)), ..Stretch::default() };
+        stretch.batch(1, &std::collections::HashMap::from([(wallet, within)]));
+        let mut report = Report::default();
+        stretch.end(|_| changes.iter().map(|(change, _)| i128::from(*change)).sum(), &mut report);
+        assert_eq!(report.counts().contains_key(&Name::NegativeBalance), below, "{changes:?}: {report}");
+    }
+}
+
+#[test]
+fn several_readers_find_what_one_finds() {
+    let run = |world: &World, readers: usize| {
+        let mut snapshots = vec![world.clone(); readers];
+        let (mut view, current) = (world.clone(), world.clone());
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let side = IndexSide { view: &mut view, current: &current };
+            let snapshots = snapshots.iter_mut().map(|one| one as &mut dyn Snapshot).collect();
+            audit_at_once(snapshots, Some(side), None, &options(), &()).await.unwrap()
+        })
+    };
+    let (mut world, [charge, ..]) = World::sound();
+    for n in 0..40 {
+        world.submit(n % 3 + 1, Kind::TopUp, 100);
+    }
+    world.cursors[0].1 = world.head;
+    let sound = run(&world, 1);
+    assert!(sound.passed(), "{sound}");
+    for readers in [2, 5] {
+        assert_eq!(run(&world, readers).to_string(), sound.to_string());
+    }
+    world.movement(charge, 3).amount_minor += 1;
+    world.journal.remove(20);
+    world.idempotency.remove(30);
+    assert_eq!(run(&world, 4).counts(), run(&world, 1).counts());
+}

@@ -1,0 +1,347 @@
+//! A store in memory, and how it is audited.
+
+use super::*;
+
+/// A store in memory, made by the same rules as the real ones, with every row open to corruption.
+#[derive(Clone, Default)]
+pub struct World {
+    pub payments: BTreeMap<PaymentId, AuditPayment>,
+    pub refunds: BTreeMap<RefundId, RefundRecord>,
+    pub receipts: BTreeSet<ReceiptRecord>,
+    pub movements: Vec<MovementRecord>,
+    pub wallets: BTreeMap<Vec<u8>, WalletRecord>,
+    pub idempotency: Vec<IdempotencyRecord>,
+    pub accounts: BTreeSet<AccountId>,
+    pub journal: Vec<JournalRecord>,
+    pub cursors: Vec<(String, u64)>,
+    pub head: u64,
+    pub documents: BTreeMap<DocKey, ScannedDocument>,
+    pub now_us: i64,
+}
+
+pub const CARD_KEY: [u8; 32] = [7; 32];
+
+impl World {
+    pub fn account(&self, n: u8) -> AccountId {
+        AccountId::from_bytes([n; 16])
+    }
+
+    pub fn balance(&self, wallet: WalletId) -> i64 {
+        self.wallets.get(&wallet.to_key()).map_or(0, |row| row.balance_minor)
+    }
+
+    pub fn payment(&self, id: PaymentId) -> Payment {
+        self.payments[&id].folded.clone().unwrap()
+    }
+
+    pub fn decide<T>(&mut self, decision: impl FnOnce(&Context<'_>) -> T) -> T {
+        self.now_us += 1_000;
+        let policy = Policy::default();
+        let balance = |wallet| self.balance(wallet);
+        decision(&Context {
+            now: Timestamp::from_micros(self.now_us),
+            policy: &policy,
+            balance: &balance,
+            closed: &|_| false,
+        })
+    }
+
+    pub fn submit(&mut self, owner: u8, kind: Kind, amount_minor: i64) -> PaymentId {
+        let id = PaymentId::generate();
+        let submission = Submission {
+            id,
+            owner: self.account(owner),
+            kind,
+            amount: Money::new(amount_minor, Currency::EUR),
+            capture: CaptureMethod::Automatic,
+            lane: Lane::Bulk,
+            created_at: id.generated_at().unwrap(),
+            draw_key: 1,
+            description: None,
+            metadata: Vec::new(),
+            run: None,
+        };
+        let card = Card::from_token("pm_card_visa", &CARD_KEY, YearMonth { year: 2026, month: 1 }).unwrap();
+        let card = (!kind.takes_from_wallet()).then_some(card);
+        let command = SubmitPayment { submission, card, confirm: true, idempotency: None };
+        let events = self.decide(|context| decide::submit(context, &command)).unwrap();
+        let n = u8::try_from(self.idempotency.len()).unwrap();
+        let (owner, at) = (self.account(owner), Timestamp::from_micros(self.now_us));
+        let version = u32::try_from(events.len()).unwrap();
+        let row =
+            IdempotencyRecord { key: [b'a' + n; 32], owner, request: [n; 16], payment: id, version, at };
+        self.accounts.extend(
+            [Some(owner), command.submission.payee_wallet().map(|wallet| wallet.owner)].into_iter().flatten(),
+        );
+        self.record_keyed(id, Some(command.submission), &events, vec![row.fingerprint()]);
+        self.idempotency.push(row);
+        id
+    }
+
+    pub fn answer(&mut self, payment: PaymentId, outcome: Outcome) {
+        let state = self.payment(payment);
+        let work: WorkKey = state.queued_work().next().unwrap();
+        let answer = Answer { work, started_at: Timestamp::from_micros(self.now_us), outcome };
+        let events = self.decide(|context| decide::answer(context, &state, &answer));
+        self.record(payment, None, &events);
+    }
+
+    pub fn refund(&mut self, payment: PaymentId, amount_minor: i64) {
+        let state = self.payment(payment);
+        let refund = RefundId::generate();
+        let action = Action::Refund { refund, amount_minor: Some(amount_minor), detail: None };
+        let command = OperatePayment { payment, actor: state.owner(), action, idempotency: None };
+        let events = self.decide(|context| decide::operate(context, &state, &command)).unwrap();
+        self.refunds.insert(refund, RefundRecord { id: refund, owner: state.owner(), payment });
+        self.record(payment, None, &events);
+    }
+
+    /// One batch with these events.
+    pub fn record(&mut self, id: PaymentId, new: Option<Submission>, events: &Events) {
+        self.record_keyed(id, new, events, Vec::new());
+    }
+
+    pub fn record_keyed(&mut self, id: PaymentId, new: Option<Submission>, events: &Events, keys: Vec<u64>) {
+        let work_before: Vec<WorkKey> = self
+            .payments
+            .get(&id)
+            .map(|row| row.folded.as_ref().unwrap().queued_work().collect())
+            .unwrap_or_default();
+        let open_before = self.payments.get(&id).and_then(|row| row.open_seq);
+        let at = Timestamp::from_micros(self.now_us);
+        let mut payment = self.payments.get(&id).map(|row| row.folded.clone().unwrap());
+        let first_version = payment.as_ref().map_or(1, |payment| payment.version() + 1);
+        let submission = new.map(std::sync::Arc::new);
+        for event in events {
+            let recorded = Recorded { at, event: *event };
+            let before = payment.clone();
+            match payment.as_mut() {
+                Some(payment) => payment.apply(recorded).unwrap(),
+                None => payment = Some(Payment::open(submission.clone().unwrap(), recorded).unwrap()),
+            }
+            let after = payment.as_ref().unwrap();
+            if let Some(movement) = effect(before.as_ref().unwrap_or(after), event) {
+                self.book(id, after.version(), movement, at);
+            }
+        }
+        let payment = payment.unwrap();
+        if let Some(payee) = super::rows::received_by(&payment) {
+            self.receipts.insert(ReceiptRecord { payee, payment: id });
+        }
+        self.head += 1;
+        let entry = JournalEntry {
+            payment: id,
+            owner: payment.owner(),
+            payee: payment.submission().payee_wallet().map(|wallet| wallet.owner),
+            lane: Lane::Bulk,
+            run: None,
+            first_version,
+            events: events.iter().map(|event| Recorded { at, event: *event }).collect(),
+            work: payment
+                .queued_work()
+                .filter(|work| !work_before.contains(work))
+                .map(|work| (work.operation, work.attempt))
+                .collect(),
+            keys,
+        };
+        let body = encode(&[&entry]).unwrap();
+        self.journal.push(JournalRecord { seq: self.head, batch: BatchId::generate(), at, body });
+        for document in PaymentDocument::of(&payment, &()) {
+            let scanned = ScannedDocument::of(&document);
+            self.documents.insert(document.key, scanned);
+        }
+        // Where the oldest work that is still open was opened.
+        let still = payment.queued_work().any(|work| work_before.contains(&work));
+        let open_seq = if still { open_before } else { payment.queued_work().next().map(|_| self.head) };
+        self.payments.insert(id, columns(&payment, open_seq));
+    }
+
+    pub fn book(
+        &mut self,
+        payment: PaymentId,
+        version: u32,
+        m: crate::domain::ledger::Movement,
+        at: Timestamp,
+    ) {
+        let crate::domain::ledger::Movement { debit, credit, amount_minor, currency } = m;
+        self.movements.push(MovementRecord { payment, version, debit, credit, amount_minor, currency, at });
+        for (account, change) in [(debit, -amount_minor), (credit, amount_minor)] {
+            if let LedgerAccount::Wallet(wallet) = account {
+                let row = WalletRecord { account, wallet, balance_minor: 0 };
+                self.wallets.entry(account.to_key()).or_insert(row).balance_minor += change;
+            }
+        }
+    }
+
+    /// Three accounts, every kind of payment, finished and open.
+    pub fn sound() -> (Self, [PaymentId; 4]) {
+        let mut world = Self { now_us: 1_000_000, ..Self::default() };
+        let charge = world.submit(1, Kind::Charge, 1_000);
+        world.answer(charge, Outcome::Approved);
+        let transfer = world.submit(1, Kind::Transfer { payee: world.account(2) }, 300);
+        world.answer(transfer, Outcome::Approved);
+        world.refund(charge, 200);
+        world.answer(charge, Outcome::Approved);
+        world.refund(charge, 100);
+        let open = world.submit(1, Kind::Transfer { payee: world.account(3) }, 50);
+        let declined = world.submit(3, Kind::TopUp, 70);
+        world.answer(declined, Outcome::Declined(crate::domain::decline::DeclineReason::LostCard));
+        world.cursors = options().journal_readers.into_iter().rev().map(|name| (name, world.head)).collect();
+        (world, [charge, transfer, open, declined])
+    }
+
+    pub fn movement(&mut self, payment: PaymentId, version: u32) -> &mut MovementRecord {
+        self.movements.iter_mut().find(|m| m.payment == payment && m.version == version).unwrap()
+    }
+
+    pub fn row(&mut self, payment: PaymentId) -> &mut AuditPayment {
+        self.payments.get_mut(&payment).unwrap()
+    }
+}
+
+pub fn columns(payment: &Payment, open_seq: Option<u64>) -> AuditPayment {
+    let submission = payment.submission();
+    AuditPayment {
+        id: payment.id(),
+        owner: payment.owner(),
+        status: payment.state().status.to_code(),
+        kind: submission.kind.to_code(),
+        amount_minor: submission.amount.amount_minor,
+        currency: submission.amount.currency.code().to_owned(),
+        version: payment.version(),
+        due_at: payment.due_at(),
+        open_seq,
+        parked: payment.is_parked(),
+        folded: Ok(payment.clone()),
+    }
+}
+
+#[async_trait]
+impl Snapshot for World {
+    async fn head(&mut self) -> StoreResult<u64> {
+        Ok(self.head)
+    }
+    async fn counts(&mut self) -> StoreResult<TableCounts> {
+        Ok(TableCounts::default())
+    }
+    async fn payments(&mut self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<AuditPayment>> {
+        let rows = self.payments.values().filter(|row| after.is_none_or(|after| row.id > after));
+        Ok(rows.take(limit as usize).cloned().collect())
+    }
+    async fn payments_by_id(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>> {
+        Ok(ids.iter().filter_map(|id| self.payments.get(id)).cloned().collect())
+    }
+    async fn payments_open(
+        &mut self,
+        after: (u64, Option<PaymentId>),
+        upto: u64,
+        limit: u32,
+    ) -> StoreResult<Vec<AuditPayment>> {
+        let place = |row: &AuditPayment| row.open_seq.map(|seq| (seq, Some(row.id)));
+        let mut rows: Vec<_> = self
+            .payments
+            .values()
+            .filter(|row| place(row).is_some_and(|place| place > after && place.0 <= upto))
+            .cloned()
+            .collect();
+        rows.sort_by_key(place);
+        rows.truncate(limit as usize);
+        Ok(rows)
+    }
+    async fn accounts(&mut self, after: Option<AccountId>, limit: u32) -> StoreResult<Vec<AccountHead>> {
+        let later = self.accounts.iter().filter(|id| after.is_none_or(|after| **id > after));
+        let head = |id: &AccountId| AccountHead {
+            id: *id,
+            parent: None,
+            name: String::new(),
+            created_at: Timestamp::default(),
+        };
+        Ok(later.take(limit as usize).map(head).collect())
+    }
+    async fn refunds(&mut self, after: Option<RefundId>, limit: u32) -> StoreResult<Vec<RefundRecord>> {
+        let rows = self.refunds.values().filter(|row| after.is_none_or(|after| row.id > after));
+        Ok(rows.take(limit as usize).copied().collect())
+    }
+    async fn receipts(
+        &mut self,
+        after: Option<ReceiptRecord>,
+        limit: u32,
+    ) -> StoreResult<Vec<ReceiptRecord>> {
+        let rows = self.receipts.iter().filter(|row| after.is_none_or(|after| **row > after));
+        Ok(rows.take(limit as usize).copied().collect())
+    }
+    async fn movements(
+        &mut self,
+        after: Option<(PaymentId, u32)>,
+        limit: u32,
+    ) -> StoreResult<Vec<MovementRecord>> {
+        self.movements.sort_by_key(|m| (m.payment, m.version));
+        let rows = self.movements.iter().filter(|m| after.is_none_or(|after| (m.payment, m.version) > after));
+        Ok(rows.take(limit as usize).copied().collect())
+    }
+    async fn wallets(&mut self, after: Option<Vec<u8>>, limit: u32) -> StoreResult<Vec<WalletRecord>> {
+        let rows = self.wallets.iter().filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after));
+        Ok(rows.take(limit as usize).map(|(_, row)| *row).collect())
+    }
+    async fn idempotency(
+        &mut self,
+        after: Option<([u8; 32], AccountId)>,
+        limit: u32,
+    ) -> StoreResult<Vec<IdempotencyRecord>> {
+        let rows =
+            self.idempotency.iter().filter(|row| after.is_none_or(|after| (row.key, row.owner) > after));
+        Ok(rows.take(limit as usize).copied().collect())
+    }
+    async fn journal(&mut self, after: u64, limit: u32) -> StoreResult<Vec<JournalRecord>> {
+        Ok(self.journal.iter().filter(|row| row.seq > after).take(limit as usize).cloned().collect())
+    }
+    async fn cursors(&mut self) -> StoreResult<Vec<(String, u64)>> {
+        Ok(self.cursors.clone())
+    }
+}
+
+#[async_trait]
+impl IndexView for World {
+    async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String> {
+        let rows = self.documents.values().filter(|document| after.is_none_or(|after| document.key > after));
+        Ok(rows.take(limit).copied().collect())
+    }
+    async fn refresh(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Current for World {
+    async fn payments(&self, ids: &[PaymentId]) -> Result<Vec<Payment>, AuditError> {
+        Ok(ids
+            .iter()
+            .filter_map(|id| self.payments.get(id))
+            .filter_map(|row| row.folded.clone().ok())
+            .collect())
+    }
+}
+
+/// Small pages, so that every keyset is turned over.
+pub fn options() -> AuditOptions {
+    AuditOptions { page: 2, index_lag: Duration::ZERO, accounts: true, ..AuditOptions::default() }
+}
+
+pub async fn audit_world(world: &World, options: &AuditOptions, acks: Option<AckFile>) -> Report {
+    let (mut snapshot, mut view, current) = (world.clone(), world.clone(), world.clone());
+    let side = IndexSide { view: &mut view, current: &current };
+    audit(&mut snapshot, Some(side), acks, options).await.unwrap()
+}
+
+/// Plants one corruption and returns what the audit lists.
+pub async fn planted(corrupt: impl FnOnce(&mut World, [PaymentId; 4])) -> (BTreeMap<Name, u64>, String) {
+    let (mut world, ids) = World::sound();
+    corrupt(&mut world, ids);
+    let report = audit_world(&world, &options(), None).await;
+    assert!(!report.passed());
+    (report.counts().clone(), report.to_string())
+}
+
+pub fn only(name: Name) -> BTreeMap<Name, u64> {
+    BTreeMap::from([(name, 1)])
+}

@@ -1,0 +1,136 @@
+//! Rows that contradict one another where no history says which is right: references to nothing, accounts and imports that
+//! cannot be as they are stored. Each is one query that finds the keys of such rows, the same on every adapter.
+
+/// Keys that one query gives at most.
+pub(super) const STRAYS_MAX: usize = 20;
+
+/// What kind of contradiction it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StrayKind {
+    /// It is somebody's who has no account.
+    NoAccount,
+    /// The batch stands in the line more than once.
+    DoubledBatch,
+    /// What it says cannot be.
+    Impossible,
+}
+
+/// A row that contradicts others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stray {
+    /// How.
+    pub kind: StrayKind,
+    /// How, in words.
+    pub what: &'static str,
+    /// The key of the row in hexadecimal.
+    pub key: String,
+}
+
+/// A kind, what it is in words, and the query that finds the keys, without its limit.
+pub(super) type Check = (StrayKind, &'static str, &'static str);
+
+use StrayKind::{DoubledBatch, Impossible, NoAccount};
+
+/// Every check. Sessions and keys of closed accounts are none: the closed row alone makes them useless, and a crash may leave
+/// them. Rows of a running import are written before its counts are.
+pub(super) const CHECKS: &[Check] = &[
+    (
+        DoubledBatch,
+        "batch",
+        "SELECT HEX(batch_id) AS stray FROM journal GROUP BY batch_id HAVING COUNT(*) > 1",
+    ),
+    (
+        NoAccount,
+        "session",
+        "SELECT HEX(t.id) AS stray FROM session t LEFT JOIN account a ON a.id = t.account WHERE a.id IS NULL",
+    ),
+    (
+        NoAccount,
+        "API key",
+        "SELECT HEX(t.id) AS stray FROM api_key t LEFT JOIN account a ON a.id = t.account WHERE a.id IS NULL",
+    ),
+    (
+        NoAccount,
+        "mark of account",
+        "SELECT HEX(t.account) AS stray FROM account_mark t LEFT JOIN account a ON a.id = t.account WHERE a.id IS NULL",
+    ),
+    (
+        NoAccount,
+        "import",
+        "SELECT HEX(t.id) AS stray FROM import t LEFT JOIN account a ON a.id = t.owner WHERE a.id IS NULL",
+    ),
+    (
+        NoAccount,
+        "call of the API",
+        "SELECT HEX(t.id) AS stray FROM request_log t LEFT JOIN account a ON a.id = t.account WHERE a.id IS NULL",
+    ),
+    (
+        Impossible,
+        "call of the API, made with a key of somebody else or with none there is",
+        "SELECT HEX(t.id) AS stray FROM request_log t LEFT JOIN api_key k ON k.id = t.api_key \
+         WHERE t.api_key IS NOT NULL AND (k.id IS NULL OR k.account <> t.account)",
+    ),
+    (
+        Impossible,
+        "account that was closed and can still be signed in to",
+        "SELECT HEX(id) AS stray FROM account WHERE closed_at IS NOT NULL AND (email IS NOT NULL OR password_hash IS NOT NULL)",
+    ),
+    (
+        Impossible,
+        "account with a password and no address to sign in with",
+        "SELECT HEX(id) AS stray FROM account WHERE email IS NULL AND password_hash IS NOT NULL",
+    ),
+    (
+        Impossible,
+        "account that another made, with an address of its own",
+        "SELECT HEX(id) AS stray FROM account WHERE parent IS NOT NULL AND email IS NOT NULL",
+    ),
+    (
+        Impossible,
+        "account closed before it was made",
+        "SELECT HEX(id) AS stray FROM account WHERE closed_at < created_at",
+    ),
+    (
+        Impossible,
+        "session that ends before it begins",
+        "SELECT HEX(id) AS stray FROM session WHERE expires_at < created_at OR seen_at > expires_at",
+    ),
+    (
+        Impossible,
+        "API key revoked before it was made",
+        "SELECT HEX(id) AS stray FROM api_key WHERE revoked_at < created_at",
+    ),
+    (
+        Impossible,
+        "import whose counts contradict one another",
+        "SELECT HEX(id) AS stray FROM import WHERE rows_read <> rows_accepted + rows_known + rows_refused",
+    ),
+    (
+        Impossible,
+        "import in a state that it cannot be in",
+        "SELECT HEX(id) AS stray FROM import WHERE state NOT IN (1, 2, 3) OR (state = 3) <> (cause IS NOT NULL) OR updated_at < created_at",
+    ),
+    (
+        Impossible,
+        "finished import whose counts are not those of its rows",
+        "SELECT HEX(i.id) AS stray FROM import i LEFT JOIN import_row r ON r.import = i.id WHERE i.state = 2 \
+         GROUP BY i.id, i.rows_read, i.rows_refused \
+         HAVING COUNT(r.line) <> i.rows_read OR COUNT(r.line) - COUNT(r.payment) <> i.rows_refused",
+    ),
+    (
+        Impossible,
+        "row of an import that does not exist",
+        "SELECT HEX(r.import) AS stray FROM import_row r LEFT JOIN import i ON i.id = r.import WHERE i.id IS NULL",
+    ),
+    (
+        Impossible,
+        "import with a row that made a payment of nobody, or of somebody else",
+        "SELECT HEX(r.import) AS stray FROM import_row r JOIN import i ON i.id = r.import \
+         LEFT JOIN payment p ON p.id = r.payment WHERE r.payment IS NOT NULL AND (p.id IS NULL OR p.owner <> i.owner)",
+    ),
+    (
+        Impossible,
+        "import with a row of which it is not said what became of it",
+        "SELECT HEX(import) AS stray FROM import_row WHERE (payment IS NULL) = (message IS NULL) OR (payment IS NULL) = (column_name IS NULL)",
+    ),
+];
