@@ -64,6 +64,29 @@ impl AckSink for Sink {
     }
 }
 
+/// How the broker is. A channel wakes its receivers in an order that nobody can repeat, so that each has one of its own and they
+/// are told in the order in which they subscribed.
+struct Health {
+    now: BrokerHealth,
+    listeners: Vec<watch::Sender<BrokerHealth>>,
+}
+
+impl Health {
+    fn subscribe(&mut self) -> watch::Receiver<BrokerHealth> {
+        self.listeners.retain(|listener| !listener.is_closed());
+        let (listener, receiver) = watch::channel(self.now.clone());
+        self.listeners.push(listener);
+        receiver
+    }
+
+    fn set(&mut self, now: BrokerHealth) {
+        self.now = now;
+        for listener in &self.listeners {
+            listener.send_replace(self.now.clone());
+        }
+    }
+}
+
 pub struct SimBroker {
     durable: bool,
     sink: Arc<Sink>,
@@ -72,7 +95,7 @@ pub struct SimBroker {
     held: Held,
     marks: DeliveryMarks,
     lost: watch::Sender<u64>,
-    health: watch::Sender<BrokerHealth>,
+    health: Mutex<Health>,
     /// Only for its silent feed: readers ask the store for the head anyway.
     feed: EmbeddedBroker,
 }
@@ -95,7 +118,7 @@ impl SimBroker {
             held: Held::default(),
             marks: DeliveryMarks::default(),
             lost: watch::Sender::new(0),
-            health: watch::Sender::new(BrokerHealth::Up),
+            health: Mutex::new(Health { now: BrokerHealth::Up, listeners: Vec::new() }),
             feed: EmbeddedBroker::new(&BrokerSettings::default()).expect("settings that work"),
         }
     }
@@ -103,9 +126,9 @@ impl SimBroker {
     /// Takes no messages for a while, as one that is short of memory.
     pub async fn block(self: Arc<Self>, time: Duration) {
         let (since, cause) = (Timestamp::default(), "simulated".to_owned());
-        self.health.send_replace(BrokerHealth::Blocked { since, cause });
+        self.health.lock().set(BrokerHealth::Blocked { since, cause });
         tokio::time::sleep(time).await;
-        self.health.send_replace(BrokerHealth::Up);
+        self.health.lock().set(BrokerHealth::Up);
     }
 
     /// Someone deletes the queue; this process makes it again, empty, and says so.
@@ -150,7 +173,7 @@ impl SimBroker {
 impl Broker for SimBroker {
     async fn publish(&self, messages: &[WorkMessage]) -> Result<(), BrokerError> {
         self.chance.delay().await;
-        if let BrokerHealth::Blocked { cause, .. } = &*self.health.borrow() {
+        if let BrokerHealth::Blocked { cause, .. } = &self.health.lock().now {
             return Err(BrokerError::Blocked(cause.clone()));
         }
         if self.chance.breaks(20) {
@@ -210,7 +233,7 @@ impl Broker for SimBroker {
     }
 
     fn health(&self) -> watch::Receiver<BrokerHealth> {
-        self.health.subscribe()
+        self.health.lock().subscribe()
     }
 
     fn topology_lost(&self) -> watch::Receiver<u64> {

@@ -297,7 +297,11 @@ fn a_thousand_worlds_keep_their_promises() {
 #[test]
 fn the_same_seed_is_the_same_world() {
     for seed in [1, 2, 3, 5, 8, 13] {
-        assert_eq!(run(seed, Sabotage::None), run(seed, Sabotage::None), "seed {seed}");
+        let first = run(seed, Sabotage::None);
+        // What differs by chance may do so rarely.
+        for _ in 0..5 {
+            assert_eq!(first, run(seed, Sabotage::None), "seed {seed}");
+        }
     }
 }
 
