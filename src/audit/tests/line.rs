@@ -108,7 +108,8 @@ fn a_wallet_is_not_below_zero_in_the_middle_of_a_batch_either() {
     ] {
         let mut within = lines::WithinBatch::default();
         changes.into_iter().for_each(|(change, first)| within.movement(change, first));
-        let mut stretch = Stretch { rows: Some((1, 1)), ..Stretch::default() };
+        let mut stretch = Stretch::default();
+        stretch.rows = Some((1, 1));
         stretch.batch(1, &std::collections::HashMap::from([(wallet, within)]));
         let mut report = Report::default();
         stretch.end(|_| changes.iter().map(|(change, _)| i128::from(*change)).sum(), &mut report);

@@ -104,7 +104,7 @@ fn a_sentence_says_no_more_than_what_happened() {
     };
     let (visa, ok) = ("4242424242424242", (600_000, Event::Succeeded {}));
     let [one, two] = [8, 9].map(|n| RefundId::from_bytes([n; 16]));
-    let refund = |us, refund, amount_minor| (us, Event::RefundQueued { refund, amount_minor });
+    let refund = |us, refund, amount_minor| (us, Event::RefundQueued { refund, amount_minor, detail: None });
     let on_its_way = [ok, refund(700_000, one, 1_250)];
     let (text, _) = said(Kind::Charge, visa, &on_its_way);
     assert!(text.ends_with(" All of it is on its way back."), "{text}");
