@@ -155,28 +155,11 @@ impl<'a> Params<'a> {
     /// # Errors
     /// A JSON value that is not text, and control characters.
     pub fn text(&mut self, path: &str) -> Result<Option<Cow<'a, str>>, InputError> {
-        self.text_with(path, readable)
-    }
-
-    /// Takes text that may have several lines, of at most so many characters.
-    ///
-    /// # Errors
-    /// As [`Self::text`], or too long.
-    pub fn lines_up_to(&mut self, path: &str, chars_max: usize) -> Result<Option<Cow<'a, str>>, InputError> {
-        let text = self.text_with(path, readable_lines)?;
-        no_longer(path, text, chars_max)
-    }
-
-    fn text_with(
-        &mut self,
-        path: &str,
-        check: fn(&str, &str) -> Result<(), InputError>,
-    ) -> Result<Option<Cow<'a, str>>, InputError> {
         match self.take(path) {
             None | Some(Value::Empty) => Ok(None),
             Some(Value::Text(text)) if text.is_empty() => Ok(None),
             Some(Value::Text(text)) => {
-                check(path, &text)?;
+                readable(path, &text)?;
                 Ok(Some(text))
             }
             Some(Value::Integer(_) | Value::Bool(_) | Value::OtherNumber) => {
@@ -200,7 +183,13 @@ impl<'a> Params<'a> {
     /// As [`Self::text`], or too long.
     pub fn text_up_to(&mut self, path: &str, chars_max: usize) -> Result<Option<Cow<'a, str>>, InputError> {
         let text = self.text(path)?;
-        no_longer(path, text, chars_max)
+        match &text {
+            Some(long) if long.len() > chars_max && long.chars().count() > chars_max => {
+                let message = format!("Invalid string: must be at most {chars_max} characters.");
+                Err(InputError::new(path, "parameter_invalid_string", message))
+            }
+            Some(_) | None => Ok(text),
+        }
     }
 
     /// Takes a whole number, as JSON or as text.
@@ -270,7 +259,7 @@ impl<'a> Params<'a> {
             };
             let value = match value {
                 Value::Text(text) => {
-                    readable_lines(&name, &text)?;
+                    readable(&name, &text)?;
                     text.into_owned()
                 }
                 Value::Integer(number) => number.to_string(),
@@ -347,20 +336,6 @@ fn below<'n>(name: &'n str, path: &str) -> Option<&'n str> {
     name.strip_prefix(path).filter(|rest| rest.is_empty() || rest.starts_with('['))
 }
 
-fn no_longer<'a>(
-    path: &str,
-    text: Option<Cow<'a, str>>,
-    chars_max: usize,
-) -> Result<Option<Cow<'a, str>>, InputError> {
-    match &text {
-        Some(long) if long.len() > chars_max && long.chars().count() > chars_max => {
-            let message = format!("Invalid string: must be at most {chars_max} characters.");
-            Err(InputError::new(path, "parameter_invalid_string", message))
-        }
-        Some(_) | None => Ok(text),
-    }
-}
-
 /// Refuses characters that show nothing and do something (line feeds, escapes, NUL, marks that turn the direction of writing): they
 /// would act on every page, terminal, log and spreadsheet that the text is read in later.
 fn readable(path: &str, text: &str) -> Result<(), InputError> {
@@ -369,18 +344,6 @@ fn readable(path: &str, text: &str) -> Result<(), InputError> {
             path,
             "parameter_invalid_string",
             "Invalid string: control characters are not accepted.",
-        )),
-        false => Ok(()),
-    }
-}
-
-/// The same where people write in lines, as the dialect lets them.
-fn readable_lines(path: &str, text: &str) -> Result<(), InputError> {
-    match text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        true => Err(InputError::new(
-            path,
-            "parameter_invalid_string",
-            "Invalid string: control characters other than line breaks and tabs are not accepted.",
         )),
         false => Ok(()),
     }
@@ -557,19 +520,6 @@ mod tests {
             assert_eq!(param(params.map("d").unwrap_err()), "d[x]");
             assert_eq!(param(params.list("e").unwrap_err()), "e[]");
         }
-    }
-
-    #[test]
-    fn lines_are_text_where_they_may_be() {
-        let form = "a=x%0d%0ay%09z&b[c]=x%0ay&d=x%0ay&e[x%0ay]=1";
-        let mut params = Params::from_form(form).unwrap();
-        assert_eq!(params.lines_up_to("a", 6).unwrap().as_deref(), Some("x\r\ny\tz"));
-        assert_eq!(params.map("b").unwrap(), [("c".to_owned(), "x\ny".to_owned())]);
-        assert!(params.text("d").is_err());
-        assert!(params.map("e").is_err());
-        let wrong = Params::from_form("a=x%0ay%1b").unwrap().lines_up_to("a", 9).unwrap_err();
-        assert_eq!(wrong.param.as_deref(), Some("a"));
-        assert!(Params::from_form("a=x%0ay").unwrap().lines_up_to("a", 2).is_err());
     }
 
     #[test]

@@ -178,6 +178,18 @@ const BAD_INPUT: &[Case] = &[
         (400, "invalid_request_error", "parameter_invalid_string", "metadata[note]"),
     ),
     (
+        "A line break in a description",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&description=a%0D%0Ab",
+        (400, "invalid_request_error", "parameter_invalid_string", "description"),
+    ),
+    (
+        "A line break in metadata",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&metadata[note]=a%0Ab",
+        (400, "invalid_request_error", "parameter_invalid_string", "metadata[note]"),
+    ),
+    (
         "A line break in the name of metadata",
         "POST /v1/payment_intents",
         "amount=100&currency=eur&metadata[a%0Ab]=1",

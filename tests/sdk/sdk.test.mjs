@@ -84,9 +84,9 @@ async function pagedBothWays(resource, more = {}) {
 }
 
 test("charges: create, confirm, capture, cancel, retrieve", async () => {
-  const paid = await charge({ description: "two\nlines", metadata: { order: "42" }, expand: ["latest_charge", "payment_method"] });
+  const paid = await charge({ description: "one line", metadata: { order: "42" }, expand: ["latest_charge", "payment_method"] });
   assert.equal(paid.status, "succeeded");
-  assert.equal(paid.description, "two\nlines");
+  assert.equal(paid.description, "one line");
   assert.equal(paid.metadata.order, "42");
   assert.equal(paid.latest_charge.payment_method_details.card.last4, "4242");
   assert.equal(paid.latest_charge.balance_transaction, null);

@@ -172,7 +172,7 @@ impl Draft {
             lane: lane(params)?,
             run: run(params)?,
             draw_key: params.integer("draw_key")?.map(|key| i64::cast_unsigned(key) % DRAW_KEYS),
-            description: params.lines_up_to("description", DESCRIPTION_CHARS_MAX)?.map(String::from),
+            description: params.text_up_to("description", DESCRIPTION_CHARS_MAX)?.map(String::from),
             metadata: metadata(params)?,
             key: key(params)?,
             key_secret: context.rules.key_secret,
