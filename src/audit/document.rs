@@ -176,6 +176,10 @@ fn texts(payment: &Payment, sink: &mut impl FieldSink) {
         sink.term(TermField::Metadata, &format!("{key}{METADATA_SEPARATOR}{}", fold(value)));
         words(value, sink);
     }
+    if let Kind::Payout { bank } = submission.kind {
+        words("Bank", sink);
+        words(bank.last4(), sink);
+    }
     if let Some(run) = &submission.run {
         sink.term(TermField::Run, &fold(run));
         words(run, sink);

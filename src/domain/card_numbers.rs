@@ -11,6 +11,7 @@ use std::ops::Range;
 use super::card::luhn;
 use super::digits::{self, digit};
 use super::test_cards::TestCard;
+use super::text::misleads;
 use super::{iban, ids};
 
 /// What stands for a number that was taken out.
@@ -81,7 +82,7 @@ pub fn masked(text: &str) -> Cow<'_, str> {
 #[must_use]
 pub fn shown(text: &str, chars_max: usize) -> String {
     // What begins within the bound may end behind it.
-    let start: String = text.chars().filter(|c| !c.is_control()).take(chars_max + SHOWN_MARGIN).collect();
+    let start: String = text.chars().filter(|c| !misleads(*c)).take(chars_max + SHOWN_MARGIN).collect();
     if digits::count(&start) >= HIDDEN_MIN {
         let words = start.split(|c: char| !c.is_alphanumeric() && c != '_');
         if words.filter(|word| !is_id(word)).map(digits::count).sum::<usize>() >= HIDDEN_MIN {
