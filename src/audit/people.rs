@@ -121,14 +121,16 @@ pub async fn aside(snapshot: &mut dyn Snapshot, report: &mut Report) -> Result<(
     let named = payments_named(snapshot, ids.into_iter()).await?;
     for record in records {
         let text = format!("{}: {}", record.subject.to_key(), record.cause);
-        let sound =
-            payment(&record.subject).and_then(|id| named.get(&id)).is_some_and(|row| row.folded.is_ok());
+        let row = payment(&record.subject).and_then(|id| named.get(&id));
+        let sound = row.is_some_and(|row| row.folded.is_ok());
+        let goes_on = row.is_some_and(|row| row.due_at.is_some() || row.open_seq.is_some());
         match record.reason {
-            AsideReason::Undecidable => report.violation(Name::SetAside, text),
-            AsideReason::Unreadable if sound => {
-                report.note(format!("set aside, can be read again and will be taken back: {text}"));
+            // Something is to be done about it, and nobody can say what.
+            AsideReason::Undecidable if goes_on => report.violation(Name::SetAside, text),
+            AsideReason::Undecidable | AsideReason::Unreadable if sound => {
+                report.note(format!("set aside, nothing is wrong with it any more: {text}"));
             }
-            AsideReason::Unreadable => report.note(format!("set aside: {text}")),
+            AsideReason::Undecidable | AsideReason::Unreadable => report.note(format!("set aside: {text}")),
         }
     }
     Ok(())

@@ -242,7 +242,6 @@ async fn in_details(outside: &Outside, plant: &mut Planter) {
     for (place, field) in [
         ("value of a refund's metadata", "metadata[note]=N"),
         ("name of a refund's metadata", "metadata[N]=note"),
-        ("value of a refund's metadata in lines", "metadata[note]=a%0AN"),
     ] {
         let n = plant.text(place);
         outside.call("/v1/refunds", &format!("{refund}&{}", field.replace('N', &n)), &[]).await;
