@@ -76,7 +76,8 @@ async fn lesson(stack: &Stack, at: &Server, elsewhere: &Server) {
     let drained = eventually("all of them settle", async || stack.unfinished().await == 0).await;
     println!("drained within {drained:?}");
     stats(&mut paying, "the queue is empty", |frame| depth(frame) == Some(0)).await;
-    assert!(!browser.page("/").await.contains(BANNER));
+    // Each instance hears of it by itself, and the other one's workers may have emptied the queue alone.
+    eventually("the banner goes", async || !browser.page("/").await.contains(BANNER)).await;
     println!("{}", stack.verify(&[], true).await);
 }
 
