@@ -6,6 +6,7 @@
 pub mod aside;
 mod at_once;
 mod batch;
+mod connect;
 mod error;
 mod files;
 mod implement;
@@ -15,6 +16,7 @@ pub mod mysql;
 mod page;
 mod place;
 mod queries;
+mod readers;
 mod records;
 mod rows;
 mod schema;

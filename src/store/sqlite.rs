@@ -11,21 +11,19 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use diesel_async::SimpleAsyncConnection;
-use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use tokio::runtime::Handle;
-use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::at_once::at_once;
+use super::connect::{Conn, connect};
 use super::files::Files;
 use super::implement::{Held, Limits, held};
 use super::place::Place;
+use super::readers::{ReadPool, Reader, connect_reader, until_free};
 use super::settings::{Access, StoreSettings};
 use super::stall::Stall;
 use super::{BatchKeys, BatchWrite, DecideBatch, Loaded, trouble};
 use crate::outage::Outage;
-
-type Conn = SyncConnectionWrapper<SqliteConnection, Place>;
 
 /// The queries of the line, run where they stand.
 mod line {
@@ -42,7 +40,6 @@ super::schema_state::schema_queries!(Conn, diesel::sqlite::Sqlite, MIGRATIONS);
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 /// A file up to this size is gone through when it is opened; a larger one would hold the start up too long.
 const CHECKED_BYTES_MAX: u64 = 256 << 20;
-const BUSY_TIMEOUT_MS: u32 = 5_000;
 
 /// The file in the data directory.
 const FILE: &str = "paystorm.sqlite3";
@@ -67,24 +64,6 @@ pub struct SqliteStore {
 /// A consistent view for the auditor.
 pub struct SqliteSnapshot {
     conn: Conn,
-}
-
-/// Read-only connections, opened when first needed.
-struct ReadPool {
-    url: String,
-    idle: parking_lot::Mutex<Vec<Conn>>,
-    permits: Arc<Semaphore>,
-    acquire_timeout: Duration,
-    /// A connection does its work on the runtime that it was opened on. Those of the web server's threads end before the
-    /// readers of the journal do, so that connections are opened here and nowhere else.
-    runtime: Handle,
-}
-
-/// A borrowed read connection; goes back to the pool when dropped.
-struct Reader {
-    conn: Option<Conn>,
-    pool: Arc<ReadPool>,
-    _permit: OwnedSemaphorePermit,
 }
 
 impl SqliteStore {
@@ -147,13 +126,8 @@ impl SqliteStore {
         };
         trouble::explain(path, conn.batch_execute(&pragmas).await.map_err(StoreError::from))?;
         check(path, &mut conn).await?;
-        let readers = ReadPool {
-            url: url.clone(),
-            idle: parking_lot::Mutex::new(Vec::new()),
-            permits: Arc::new(Semaphore::new(settings.read_connections.max(1).try_into().unwrap_or(8))),
-            acquire_timeout: Duration::from_millis(settings.acquire_timeout_ms),
-            runtime: Handle::current(),
-        };
+        let size = settings.read_connections.try_into().unwrap_or(8);
+        let readers = ReadPool::new(url.clone(), size, Duration::from_millis(settings.acquire_timeout_ms));
         let limits = Limits::new(settings.answer_within_ms);
         let outage = Outage::new("the store").with_advice(trouble::advice(path));
         let aside = super::SetAside::default();
@@ -315,26 +289,6 @@ async fn data_version(conn: &mut Conn) -> StoreResult<i64> {
     Ok(row.value)
 }
 
-async fn connect(url: &str, place: &Place) -> StoreResult<Conn> {
-    let url = url.to_owned();
-    let opened = tokio::task::spawn_blocking(move || SqliteConnection::establish(&url))
-        .await
-        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-    let plain = opened.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-    let mut conn = Conn::with_runtime(plain, place.clone());
-    conn.batch_execute(&format!("PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")).await?;
-    Ok(conn)
-}
-
-async fn connect_reader(url: String) -> StoreResult<Conn> {
-    let mut conn = connect(&url, &Place::default()).await?;
-    conn.batch_execute(
-        "PRAGMA query_only=ON; PRAGMA cell_size_check=ON; PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY;",
-    )
-    .await?;
-    Ok(conn)
-}
-
 /// Runs a step of a transaction; what fails is rolled back.
 async fn step<T: Send + 'static>(
     conn: &mut Conn,
@@ -397,69 +351,16 @@ async fn pragma_text(conn: &mut Conn, name: &str) -> StoreResult<String> {
     Ok(row.value)
 }
 
-impl ReadPool {
-    async fn acquire(self: &Arc<Self>) -> StoreResult<Reader> {
-        let permits = Arc::clone(&self.permits);
-        let permit = tokio::time::timeout(self.acquire_timeout, permits.acquire_owned())
-            .await
-            .map_err(|_| StoreError::Unavailable("all connections for reading are busy".to_owned()))?
-            .map_err(|_| StoreError::Unavailable("the store is closed".to_owned()))?;
-        let idle = self.idle.lock().pop();
-        let conn = match idle {
-            Some(conn) => conn,
-            None => {
-                let opening = self.runtime.spawn(connect_reader(self.url.clone()));
-                opening.await.map_err(|error| StoreError::Unavailable(error.to_string()))??
-            }
-        };
-        Ok(Reader { conn: Some(conn), pool: Arc::clone(self), _permit: permit })
-    }
-}
-
-impl Held for Reader {
-    /// One that is still busy with what nobody waits for any more is not given back: whoever used it next would wait for that, and
-    /// the whole thread with it.
-    async fn settle<T: Send>(mut self, outcome: StoreResult<T>) -> StoreResult<T> {
-        if outcome.as_ref().is_err_and(StoreError::is_left_open) {
-            drop(self.conn.take());
-        }
-        outcome
-    }
-}
-
 impl Held for OwnedMutexGuard<Conn> {
     /// There is one only, so that it is kept from others until it is free.
     async fn settle<T: Send>(mut self, outcome: StoreResult<T>) -> StoreResult<T> {
         if outcome.as_ref().is_err_and(StoreError::is_left_open) {
             tokio::spawn(async move {
-                let ended = self.spawn_blocking(|_| Ok(())).await;
-                tracing::debug!(ok = ended.is_ok(), "a write that nobody waited for any more has ended");
+                let ok = until_free(&mut self).await;
+                tracing::debug!(ok, "a write that nobody waited for any more has ended");
             });
         }
         outcome
-    }
-}
-
-impl std::ops::Deref for Reader {
-    type Target = Conn;
-    #[expect(clippy::expect_used, reason = "the connection is only taken out in drop")]
-    fn deref(&self) -> &Conn {
-        self.conn.as_ref().expect("present until dropped")
-    }
-}
-
-impl std::ops::DerefMut for Reader {
-    #[expect(clippy::expect_used, reason = "the connection is only taken out in drop")]
-    fn deref_mut(&mut self) -> &mut Conn {
-        self.conn.as_mut().expect("present until dropped")
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        if let Some(conn) = self.conn.take() {
-            self.pool.idle.lock().push(conn);
-        }
     }
 }
 
