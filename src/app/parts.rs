@@ -23,7 +23,7 @@ use crate::search::embedded::{self, EmbeddedIndex, EmbeddedView};
 use crate::search::{DocKey, ScannedDocument, SearchIndex, SearchKind, SearchSettings};
 use crate::store::mysql::MySqlStore;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Access, SchemaState, Store, StoreKind};
+use crate::store::{Access, Store, StoreKind};
 
 /// The file that is locked.
 const LOCK: &str = "paystorm.lock";
@@ -79,7 +79,7 @@ pub fn lock_directory(dir: &Path) -> anyhow::Result<DirectoryLock> {
 /// Opens the store and brings its tables up to date.
 ///
 /// # Errors
-/// If it cannot be opened or migrated.
+/// If it cannot be opened or migrated, or another version of the program wrote it.
 pub async fn store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
     let store: Arc<dyn Store> = match settings.store.kind {
         StoreKind::Embedded => {
@@ -103,7 +103,7 @@ pub async fn store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
 /// Opens the store that is there, for a command that makes none; the error says so if there is none.
 ///
 /// # Errors
-/// If it cannot be opened, or its tables are not those that this program knows and may not be changed.
+/// If it cannot be opened, or another version of the program wrote it.
 pub async fn existing_store(
     settings: &Settings,
     access: Access,
@@ -121,15 +121,8 @@ pub async fn existing_store(
         }
     };
     let Some(store) = found else { return Ok(Err(NoStore { place })) };
-    match access {
-        Access::ReadWrite => prepare(&store).await?,
-        Access::ReadOnly => match store.schema_state().await.context("cannot read the store's tables")? {
-            SchemaState::Current => {}
-            SchemaState::Older => {
-                bail!("the store {place} is of an older paystorm: run `paystorm migrate` first")
-            }
-            SchemaState::Newer => bail!("the store {place} is of a newer paystorm than this one"),
-        },
+    if access == Access::ReadWrite {
+        prepare(&store).await?;
     }
     Ok(Ok(store))
 }

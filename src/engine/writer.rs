@@ -22,7 +22,7 @@ use crate::domain::decide::Policy;
 use crate::domain::ids::BatchId;
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
-use crate::store::{BatchWrite, Loaded, Store, StoreError};
+use crate::store::{BatchWrite, Head, Loaded, Store, StoreError};
 
 /// Pauses between attempts while the store is away, the last one again and again.
 const RETRY_PAUSES_MS: [u64; 4] = [0, 50, 100, 200];
@@ -175,15 +175,15 @@ impl Writer {
         let id = BatchId::generate();
         let keys = decide_batch::keys_of(batch.iter().map(|envelope| &envelope.command));
         let mut attempt = Attempt::default();
-        let mut decide = |_seq: u64, loaded| {
-            attempt = self.decide(batch, loaded);
+        let mut decide = |head: Head, loaded| {
+            attempt = self.decide(batch, head.wall, loaded);
             if attempt.decided.defect.is_some() {
                 BatchWrite::default()
             } else {
                 std::mem::take(&mut attempt.decided.write)
             }
         };
-        let outcome = match self.store.line_execute(id, &keys, &mut decide).await {
+        let outcome = match self.store.line_execute(id, (self.clock)(), &keys, &mut decide).await {
             Ok(seq) => Ok(seq),
             Err(StoreError::CommitUnknown { seq, cause }) => {
                 tracing::debug!(seq, cause, "the outcome of a commit is unknown, looking it up");
@@ -217,7 +217,7 @@ impl Writer {
 
     /// Decides what is still wanted of a batch. A panic is a defect like any other: the batch is not written, and cut in two
     /// until the command at fault stands alone.
-    fn decide(&self, batch: &[Envelope], loaded: Loaded) -> Attempt {
+    fn decide(&self, batch: &[Envelope], now: Timestamp, loaded: Loaded) -> Attempt {
         let fate = |envelope: &Envelope| {
             if loaded.left_out.contains(&envelope.command.payment()) {
                 Fate::Next
@@ -230,7 +230,7 @@ impl Writer {
         let fates: Vec<Fate> = batch.iter().map(fate).collect();
         let wanted = batch.iter().zip(&fates).filter(|(_, fate)| **fate == Fate::Taken);
         let commands: Vec<&Command> = wanted.map(|(envelope, _)| &envelope.command).collect();
-        let decide = || decide_batch::decide_batch(&commands, loaded, &self.policy, (self.clock)());
+        let decide = || decide_batch::decide_batch(&commands, loaded, &self.policy, now);
         let decided = catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|panic| {
             let defect = Some(format!("deciding a batch: {}", vitals::words(panic.as_ref())));
             DecidedBatch { defect, ..DecidedBatch::default() }
@@ -314,7 +314,7 @@ fn still_wanted(batch: Vec<Envelope>) -> Vec<Envelope> {
 fn give_up(batch: Vec<Envelope>, error: Option<StoreError>) {
     for envelope in batch {
         let told = match &error {
-            Some(StoreError::Refused(cause) | StoreError::Damaged(cause)) => {
+            Some(StoreError::Refused(cause) | StoreError::Damaged(cause) | StoreError::OtherForm(cause)) => {
                 EngineError::Damaged(cause.clone())
             }
             Some(

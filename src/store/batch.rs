@@ -9,6 +9,19 @@ use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 
+/// The end of the line as a batch took it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The place of the batch.
+    pub seq: u64,
+    /// The time of the batch: the wall clock of its own process, or that of the batch before if that is later. So time never
+    /// goes back along the line, however far the clocks of several instances are apart.
+    pub wall: Timestamp,
+    /// The place of the last change of what batches are decided by besides payments, such as an account that was closed. What
+    /// was remembered of it in an earlier transaction holds while this stays.
+    pub settings_seq: u64,
+}
+
 /// What a batch needs loaded. Wallets of payments that are loaded are added by the adapter.
 #[derive(Debug, Default, Clone)]
 pub struct BatchKeys {

@@ -29,6 +29,9 @@ pub enum StoreError {
     /// A stored value cannot be read.
     #[error("stored data is damaged: {0}")]
     Damaged(String),
+    /// What is stored was written by another version of the program.
+    #[error("{0}")]
+    OtherForm(String),
 }
 
 impl StoreError {
@@ -37,7 +40,7 @@ impl StoreError {
     pub const fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::CommitUnknown { .. } | Self::Unanswered(_) => true,
-            Self::Refused(_) | Self::Damaged(_) => false,
+            Self::Refused(_) | Self::Damaged(_) | Self::OtherForm(_) => false,
         }
     }
 
@@ -55,7 +58,7 @@ impl StoreError {
         match self {
             Self::Unanswered(_) => true,
             Self::Unavailable(cause) => is_no_answer(cause),
-            Self::CommitUnknown { .. } | Self::Refused(_) | Self::Damaged(_) => false,
+            Self::CommitUnknown { .. } | Self::Refused(_) | Self::Damaged(_) | Self::OtherForm(_) => false,
         }
     }
 

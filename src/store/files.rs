@@ -35,6 +35,11 @@ impl Files {
         }
     }
 
+    /// The database.
+    pub(super) fn path(&self) -> &Path {
+        &self.database
+    }
+
     /// Looks whether they are the same.
     ///
     /// # Errors

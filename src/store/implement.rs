@@ -95,10 +95,11 @@ macro_rules! implement_store {
             async fn line_execute(
                 &self,
                 batch: BatchId,
+                wall: Timestamp,
                 keys: &BatchKeys,
                 decide: DecideBatch<'_>,
             ) -> StoreResult<u64> {
-                let deciding = self.line_transaction(batch, keys, decide);
+                let deciding = self.line_transaction(batch, wall, keys, decide);
                 $crate::store::implement::watched(&self.outage, $crate::outage::Way::Write, deciding).await
             }
             fn line_blocks(&self) -> bool {
@@ -362,20 +363,11 @@ macro_rules! implement_store {
             }
             async fn migrate(&self) -> StoreResult<Vec<String>> {
                 let applied = self.run_migrations().await?;
-                let mended = held!(self, writer, background, conn => due_mend(conn))?;
-                if mended > 0 {
-                    tracing::info!(
-                        payments = mended,
-                        "parked captures were given the deadline that they lacked"
-                    );
-                }
+                self.admit(held!(self, reader, background, conn => stored_form(conn))?)?;
                 Ok(applied)
             }
             async fn durability(&self) -> StoreResult<$crate::store::Durability> {
                 self.read_durability().await
-            }
-            async fn schema_state(&self) -> StoreResult<$crate::store::SchemaState> {
-                held!(self, reader, background, conn => schema_state(conn))
             }
             async fn snapshots(&self, count: usize) -> StoreResult<Vec<Box<dyn $crate::store::Snapshot>>> {
                 let views = self.open_snapshots(count.max(1)).await?;

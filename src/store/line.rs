@@ -8,13 +8,13 @@
 macro_rules! keyed_queries {
     ($Conn:ty, $($dsl:ident)::+) => {
         use $($dsl)::+ as _;
-        use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper};
+        use diesel::{QueryDsl, SelectableHelper};
 
         use $crate::domain::ids::PaymentId;
         use $crate::domain::payment::Payment;
         use $crate::store::StoreResult;
         use $crate::store::multi_row::{Cell, KeyIn, Statement};
-        use $crate::store::rows::{self, unsigned};
+        use $crate::store::rows;
         use $crate::store::schema;
 
         /// Runs rows through a statement of fixed sizes.
@@ -27,14 +27,6 @@ macro_rules! keyed_queries {
                 chunk.execute(conn).await?;
             }
             Ok(())
-        }
-
-        /// The last place taken in the line.
-        pub(super) async fn head(conn: &mut $Conn) -> StoreResult<u64> {
-            use schema::head::dsl;
-            let seq: Option<i64> =
-                dsl::head.filter(dsl::shard.eq(0)).select(dsl::seq).first(conn).await.optional()?;
-            seq.map(unsigned).ok_or_else(|| rows::damaged("head.seq"))
         }
 
         pub(super) async fn payment_get(
@@ -62,18 +54,33 @@ pub(super) use keyed_queries;
 /// `lock` is what keeps accounts from being closed until the transaction ends, where others can write meanwhile.
 macro_rules! line_queries {
     ($Conn:ty $(, $lock:ident)?) => {
+        use diesel::{ExpressionMethods, OptionalExtension};
+
         use $crate::domain::ids::{AccountId, BatchId};
-        use $crate::store::batch::{BatchKeys, BatchWrite, LOADED, Loaded};
-        use $crate::store::rows::signed;
+        use $crate::domain::time::Timestamp;
+        use $crate::store::batch::{BatchKeys, BatchWrite, Head, LOADED, Loaded};
+        use $crate::store::rows::{signed, unsigned};
 
         /// Takes the head lock; everything until the end of the transaction is ordered after it.
-        pub(super) async fn head_take(conn: &mut $Conn) -> StoreResult<u64> {
+        pub(super) async fn head_take(conn: &mut $Conn, wall: Timestamp) -> StoreResult<Head> {
             use schema::head::dsl;
+            let later = diesel::dsl::case_when(dsl::wall.gt(wall.micros()), dsl::wall).otherwise(wall.micros());
             diesel::update(dsl::head.filter(dsl::shard.eq(0)))
-                .set(dsl::seq.eq(dsl::seq + 1))
+                .set((dsl::seq.eq(dsl::seq + 1), dsl::wall.eq(later)))
                 .execute(conn)
                 .await?;
-            head(conn).await
+            let taken: Option<(i64, i64, i64)> = dsl::head
+                .filter(dsl::shard.eq(0))
+                .select((dsl::seq, dsl::wall, dsl::settings_seq))
+                .first(conn)
+                .await
+                .optional()?;
+            let (seq, wall, settings_seq) = taken.ok_or_else(|| rows::damaged("head.seq"))?;
+            Ok(Head {
+                seq: unsigned(seq),
+                wall: Timestamp::from_micros(wall),
+                settings_seq: unsigned(settings_seq),
+            })
         }
 
         /// What the batch needs to be decided; of its payments as many as one batch may hold.

@@ -9,6 +9,7 @@ mod batch;
 mod connect;
 mod error;
 mod files;
+pub mod form;
 mod implement;
 mod line;
 mod multi_row;
@@ -20,7 +21,6 @@ mod readers;
 mod records;
 mod rows;
 mod schema;
-mod schema_state;
 mod settings;
 pub mod sqlite;
 mod stall;
@@ -33,7 +33,7 @@ use async_trait::async_trait;
 
 pub use aside::{AsideChanges, AsideReason, AsideRecord, SetAside, Subject};
 pub use batch::{
-    BatchKeys, BatchWrite, IdempotencyRecord, JournalRecord, Loaded, MovementWrite, OpenWorkPlace,
+    BatchKeys, BatchWrite, Head, IdempotencyRecord, JournalRecord, Loaded, MovementWrite, OpenWorkPlace,
     PaymentWrite, ReceiptRecord, RefundRecord,
 };
 pub use error::StoreError;
@@ -44,7 +44,6 @@ pub use records::{
     PaymentHead, Pruned, RefundFilter, RequestFilter, RequestRecord, RowFault, Session, TableCounts,
     WalletRecord,
 };
-pub use schema_state::SchemaState;
 pub use settings::{Access, StoreKind, StoreSettings};
 pub use strays::{Stray, StrayKind};
 pub use trouble::StoreTrouble;
@@ -59,7 +58,7 @@ use crate::domain::time::Timestamp;
 pub type StoreResult<T> = Result<T, StoreError>;
 
 /// Decides a batch between its reads and its writes. Called at most once per attempt; pure.
-pub type DecideBatch<'a> = &'a mut (dyn FnMut(u64, Loaded) -> BatchWrite + Send);
+pub type DecideBatch<'a> = &'a mut (dyn FnMut(Head, Loaded) -> BatchWrite + Send);
 
 /// Everything kept.
 #[async_trait]
@@ -67,7 +66,7 @@ pub trait Store: Send + Sync + 'static {
     // ---- the one ordered line ----
 
     /// Runs one transaction of the ordered line: takes the head lock, loads what `keys` name, lets `decide` turn it
-    /// into writes, and commits. Returns the batch's place in the journal.
+    /// into writes, and commits. Returns the batch's place in the journal. `wall` is the clock of this process.
     ///
     /// # Errors
     /// [`StoreError::CommitUnknown`] if the outcome of the commit could not be told; settle it with
@@ -75,6 +74,7 @@ pub trait Store: Send + Sync + 'static {
     async fn line_execute(
         &self,
         batch: BatchId,
+        wall: Timestamp,
         keys: &BatchKeys,
         decide: DecideBatch<'_>,
     ) -> StoreResult<u64>;
@@ -326,13 +326,13 @@ pub trait Store: Send + Sync + 'static {
     async fn installation_set(&self, name: &str, value: &[u8]) -> StoreResult<()>;
 
     /// Applies all pending migrations; returns the names of those applied.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherForm`] if another version of the program made the tables meanwhile.
     async fn migrate(&self) -> StoreResult<Vec<String>>;
 
     /// The settings that durability rests on, read back from the running store.
     async fn durability(&self) -> StoreResult<Durability>;
-
-    /// How the tables compare with those that this program knows.
-    async fn schema_state(&self) -> StoreResult<SchemaState>;
 
     /// Opens a consistent view for the auditor: everything it reads is of one moment.
     async fn snapshot(&self) -> StoreResult<Box<dyn Snapshot>> {

@@ -4,6 +4,8 @@ diesel::table! {
     head (shard) {
         shard -> SmallInt,
         seq -> BigInt,
+        wall -> BigInt,
+        settings_seq -> BigInt,
     }
 }
 diesel::table! {

@@ -17,12 +17,13 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::at_once::at_once;
 use super::connect::{Conn, connect};
 use super::files::Files;
+use super::form::Found;
 use super::implement::{Held, Limits, held};
 use super::place::Place;
 use super::readers::{ReadPool, Reader, connect_reader, until_free};
 use super::settings::{Access, StoreSettings};
 use super::stall::Stall;
-use super::{BatchKeys, BatchWrite, DecideBatch, Loaded, trouble};
+use super::{BatchKeys, BatchWrite, DecideBatch, Head, Loaded, trouble};
 use crate::outage::Outage;
 
 /// The queries of the line, run where they stand.
@@ -33,9 +34,9 @@ mod line {
 mod keyed {
     super::super::line::keyed_queries!(super::Conn, diesel_async::RunQueryDsl);
 }
-use keyed::{execute_rows, head, payment_get};
+use keyed::{execute_rows, payment_get};
 super::queries::shared_queries!(Conn);
-super::schema_state::schema_queries!(Conn, diesel::sqlite::Sqlite, MIGRATIONS);
+super::form::form_queries!(Conn);
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 /// A file up to this size is gone through when it is opened; a larger one would hold the start up too long.
@@ -70,11 +71,15 @@ impl SqliteStore {
     /// Opens (and creates) the database in `data_dir`, without migrating it.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the file cannot be opened or the settings durability rests on do not hold.
+    /// [`StoreError::Unavailable`] if the file cannot be opened or the settings durability rests on do not hold, and
+    /// [`StoreError::OtherForm`] if another version of the program wrote it.
     pub async fn open(data_dir: &Path, settings: &StoreSettings) -> StoreResult<Self> {
-        let url = data_dir.join(FILE).to_string_lossy().into_owned();
-        let place = Place::default();
         let path = data_dir.join(FILE);
+        if path.exists() {
+            look(&path).await?;
+        }
+        let url = path.to_string_lossy().into_owned();
+        let place = Place::default();
         let conn = trouble::explain(&path, connect(&url, &place).await)?;
         Self::with(&path, url, conn, place, settings, Access::ReadWrite).await
     }
@@ -82,7 +87,8 @@ impl SqliteStore {
     /// Opens the database in `data_dir` if there is one. Creates nothing.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the file cannot be opened.
+    /// [`StoreError::Unavailable`] if the file cannot be opened, and [`StoreError::OtherForm`] if another version of the program
+    /// wrote it.
     pub async fn open_existing(
         data_dir: &Path,
         settings: &StoreSettings,
@@ -92,18 +98,19 @@ impl SqliteStore {
         if !path.exists() {
             return Ok(None);
         }
-        let place = Place::default();
-        let mut url = existing_url(&path, access);
-        let mut opened = look_in(&url, &place).await;
-        if opened.is_err() && access == Access::ReadOnly && !log_of(&path).exists() {
-            // Reading begins a log beside the file, which cannot be where nothing may be written. And then nobody writes.
-            url.push_str("&immutable=1");
-            opened = look_in(&url, &place).await;
+        let Some((mut url, mut conn, place)) = look(&path).await? else {
+            return Ok(None);
+        };
+        if access == Access::ReadWrite {
+            drop(conn);
+            url = existing_url(&path, access);
+            conn = trouble::explain(&path, connect(&url, &place).await)?;
         }
-        match trouble::explain(&path, opened)? {
-            Some(conn) => Self::with(&path, url, conn, place, settings, access).await.map(Some),
-            None => Ok(None),
-        }
+        Self::with(&path, url, conn, place, settings, access).await.map(Some)
+    }
+
+    fn admit(&self, found: Found) -> StoreResult<bool> {
+        admit(self.files.path(), found)
     }
 
     async fn with(
@@ -149,6 +156,7 @@ impl SqliteStore {
     async fn line_transaction(
         &self,
         batch: BatchId,
+        wall: Timestamp,
         keys: &BatchKeys,
         decide: DecideBatch<'_>,
     ) -> StoreResult<u64> {
@@ -157,9 +165,9 @@ impl SqliteStore {
         let mut conn = self.writer.lock().await;
         let _here = self.place.stay();
         let keys = keys.clone();
-        let (seq, loaded) = step(&mut conn, move |conn| begin(conn, &keys)).await?;
-        let write = decide(seq, loaded);
-        step(&mut conn, move |conn| finish(conn, seq, batch, write)).await
+        let (head, loaded) = step(&mut conn, move |conn| begin(conn, wall, &keys)).await?;
+        let write = decide(head, loaded);
+        step(&mut conn, move |conn| finish(conn, head.seq, batch, write)).await
     }
 
     /// Past what a caller waits, and as long again.
@@ -251,10 +259,30 @@ async fn check(path: &Path, conn: &mut Conn) -> StoreResult<()> {
     }
 }
 
-/// Opens a database that is there; `None` if it has no tables.
-async fn look_in(url: &str, place: &Place) -> StoreResult<Option<Conn>> {
+/// Opens a database that is there, for reading; `None` if nothing was ever stored in it.
+async fn look(path: &Path) -> StoreResult<Option<(String, Conn, Place)>> {
+    let (mut url, place) = (existing_url(path, Access::ReadOnly), Place::default());
+    let mut looked = look_in(&url, &place).await;
+    if looked.is_err() && !log_of(path).exists() {
+        // Reading begins a log beside the file, which cannot be where nothing may be written. And then nobody writes.
+        url.push_str("&immutable=1");
+        looked = look_in(&url, &place).await;
+    }
+    let (found, conn) = trouble::explain(path, looked)?;
+    Ok(admit(path, found)?.then_some((url, conn, place)))
+}
+
+async fn look_in(url: &str, place: &Place) -> StoreResult<(Found, Conn)> {
     let mut conn = connect(url, place).await?;
-    Ok(has_tables(&mut conn).await?.then_some(conn))
+    let found = match has_tables(&mut conn).await? {
+        true => stored_form(&mut conn).await?,
+        false => Found::Nothing,
+    };
+    Ok((found, conn))
+}
+
+fn admit(path: &Path, found: Found) -> StoreResult<bool> {
+    found.admit(&path.display().to_string(), "an empty data directory")
 }
 
 /// Where SQLite keeps the log of this file.
@@ -299,11 +327,11 @@ async fn step<T: Send + 'static>(
 }
 
 /// Opens the transaction, takes the head and loads.
-fn begin(conn: &mut SqliteConnection, keys: &BatchKeys) -> StoreResult<(u64, Loaded)> {
+fn begin(conn: &mut SqliteConnection, wall: Timestamp, keys: &BatchKeys) -> StoreResult<(Head, Loaded)> {
     conn.batch_execute("BEGIN IMMEDIATE")?;
     at_once(async {
-        let seq = line::head_take(conn).await?;
-        Ok((seq, line::load(conn, keys).await?))
+        let head = line::head_take(conn, wall).await?;
+        Ok((head, line::load(conn, keys).await?))
     })
 }
 

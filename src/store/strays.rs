@@ -40,6 +40,16 @@ pub(super) const CHECKS: &[Check] = &[
         "SELECT HEX(batch_id) AS stray FROM journal GROUP BY batch_id HAVING COUNT(*) > 1",
     ),
     (
+        Impossible,
+        "end of the line before its last batch",
+        "SELECT HEX(h.shard) AS stray FROM head h JOIN journal j ON j.seq = h.seq WHERE j.at > h.wall",
+    ),
+    (
+        Impossible,
+        "end of the line before the last change of what decides",
+        "SELECT HEX(shard) AS stray FROM head WHERE settings_seq > seq",
+    ),
+    (
         NoAccount,
         "session",
         "SELECT HEX(t.id) AS stray FROM session t LEFT JOIN account a ON a.id = t.account WHERE a.id IS NULL",

@@ -419,7 +419,7 @@ impl From<StoreError> for ApiError {
                 Self::unanswered()
             }
             StoreError::Damaged(cause) => Self::damaged(&cause),
-            StoreError::Refused(cause) => {
+            StoreError::Refused(cause) | StoreError::OtherForm(cause) => {
                 tracing::error!(error.cause = cause, "request failed: store refused");
                 Self::internal()
             }

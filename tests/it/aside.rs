@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use paystorm::domain::command::Outcome;
 use paystorm::domain::ids::{AccountId, InstanceId, PaymentId};
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::Kind;
@@ -18,7 +17,7 @@ use paystorm::store::{PaymentFilter, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::corruption::sql;
-use crate::making::{answer, at, keyed, one, submit};
+use crate::making::{at, keyed, one, submit};
 use crate::server::{Server, on_both_stacks};
 use crate::stores::both;
 
@@ -89,37 +88,6 @@ async fn pages_and_scans_pass_over_what_cannot_be_read() {
         store.aside().take_back([made[5].id()].into_iter());
         paystorm::store::aside::save(store, at(2)).await.expect("saved");
         assert_eq!(store.aside_list(9).await.expect("read").len(), 3, "{}", test.name);
-        test.remove().await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn parked_captures_of_earlier_versions_get_their_deadline() {
-    use paystorm::domain::command::Action;
-    use paystorm::domain::event::TechnicalError;
-    use paystorm::domain::submission::CaptureMethod;
-    for test in both().await {
-        let store = test.store.as_ref();
-        let mut held = crate::making::submission(AccountId::generate(), Kind::Charge, 100);
-        held.submission.capture = CaptureMethod::Manual;
-        let command = paystorm::domain::command::Command::Submit(Box::new(held));
-        let held = one(store, command, at(0)).await;
-        let held = one(store, answer(&held, Outcome::Approved), at(1)).await;
-        let capture = crate::making::operate(&held, Action::Capture { amount_minor: None });
-        let mut parked = one(store, capture, at(2)).await;
-        while !parked.is_parked() {
-            let broken = answer(&parked, Outcome::Broken(TechnicalError::Timeout));
-            parked = one(store, broken, at(3)).await;
-            if !parked.is_parked() {
-                let due = paystorm::domain::command::Command::TimerDue(parked.id());
-                parked = one(store, due, parked.due_at().expect("a retry")).await;
-            }
-        }
-        // As earlier versions wrote it.
-        sql(&test, &format!("UPDATE payment SET due_at=NULL WHERE id={}", hex(parked.id().as_bytes()))).await;
-        assert_eq!(store.payment_next_due(at(0)).await.expect("read"), None, "{}", test.name);
-        store.migrate().await.expect("opened again");
-        assert_eq!(store.payment_next_due(at(0)).await.expect("read"), parked.due_at(), "{}", test.name);
         test.remove().await;
     }
 }

@@ -51,6 +51,8 @@ const NO_TRACE: &str = "kept once; nothing else tells of it";
 const COLUMNS: &[(&str, &str, &str, Case)] = &[
     ("head", "shard", "shard + 1", Refused),
     ("head", "seq", "seq + 1", Named),
+    ("head", "wall", "0", Named),
+    ("head", "settings_seq", "seq + 1", Named),
     ("journal", "seq", "seq + 1000", Named),
     ("journal", "batch_id", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Unseen(BATCH)),
     ("journal", "at", "at + 7", Named),

@@ -217,7 +217,7 @@ async fn an_instance_that_freezes_with_the_head_holds_nobody_up() {
     let freezing = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let mut freeze = |_seq, _loaded| {
+            let mut freeze = |_head, _loaded| {
                 held.store(true, Ordering::Release);
                 while !thawed.load(Ordering::Acquire) {
                     std::thread::sleep(Duration::from_millis(10));
@@ -227,7 +227,8 @@ async fn an_instance_that_freezes_with_the_head_holds_nobody_up() {
             let store = MySqlStore::open(&settings).await.expect("MySQL opens");
             loop {
                 let keys = BatchKeys::default();
-                let outcome = store.line_execute(BatchId::generate(), &keys, &mut freeze).await;
+                let outcome =
+                    store.line_execute(BatchId::generate(), Timestamp::now(), &keys, &mut freeze).await;
                 if held.load(Ordering::Acquire) {
                     return outcome;
                 }

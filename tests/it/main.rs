@@ -55,5 +55,6 @@ mod session;
 mod shutdown;
 mod socket;
 mod store;
+mod stored_form;
 mod stores;
 mod websocket;

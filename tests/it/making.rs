@@ -13,7 +13,7 @@ use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use paystorm::domain::time::Timestamp;
 use paystorm::engine::decide_batch::{DecidedBatch, decide_batch, keys_of};
-use paystorm::store::{Store, StoreResult};
+use paystorm::store::{Head, Store, StoreResult};
 
 pub fn at(ms: u64) -> Timestamp {
     Timestamp::from_micros(1_769_817_600_000_000).plus_ms(ms)
@@ -74,11 +74,11 @@ pub async fn decide(
     let keys = keys_of(commands.iter().copied());
     let policy = Policy { retry_delays_ms: vec![1_000], ..Policy::default() };
     let mut decided = DecidedBatch::default();
-    let mut run = |_seq: u64, loaded| {
+    let mut run = |_head: Head, loaded| {
         decided = decide_batch(&commands, loaded, &policy, now);
         std::mem::take(&mut decided.write)
     };
-    let seq = store.line_execute(BatchId::generate(), &keys, &mut run).await?;
+    let seq = store.line_execute(BatchId::generate(), now, &keys, &mut run).await?;
     Ok((seq, decided))
 }
 

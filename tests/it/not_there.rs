@@ -9,7 +9,6 @@ use std::process::{Command, Output};
 
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use paystorm::domain::ids::InstanceId;
-use paystorm::store::StoreKind;
 
 use super::binary::{Kind, Services, on, program};
 
@@ -159,40 +158,6 @@ async fn verify_reads_where_nothing_may_be_written() {
         assert!(output.status.success() && said.contains("verified: "), "{said} {error}");
     })
     .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn verify_changes_no_tables_of_another_version() {
-    for test in crate::stores::both().await {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let config = match test.settings.kind {
-            StoreKind::Embedded => "[store]\nkind = \"embedded\"\n".to_owned(),
-            StoreKind::Mysql => format!("[store]\nkind = \"mysql\"\nurl = \"{}\"\n", test.settings.url),
-        };
-        std::fs::write(dir.path().join("paystorm.toml"), config).expect("written");
-        let data = test.dir.path().to_str().expect("a plain path");
-        let verify = || {
-            let output = run(dir.path(), &["verify", "--config", "paystorm.toml", "--data-dir", data]);
-            (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
-        };
-        for (change, said) in [
-            (
-                "DELETE FROM __diesel_schema_migrations WHERE version='0012'",
-                "older paystorm: run `paystorm migrate`",
-            ),
-            (
-                "INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')",
-                "newer paystorm than this one",
-            ),
-        ] {
-            crate::corruption::sql(&test, change).await;
-            for _ in 0..2 {
-                let (code, error) = verify();
-                assert!(code == Some(2) && error.contains(said), "{}: {code:?} {error}", test.name);
-            }
-        }
-        test.remove().await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,16 +18,18 @@ use crate::domain::time::Timestamp;
 use crate::feed::{dispatch, index};
 use crate::store::{
     Account, AccountHead, ApiKey, AsideChanges, AsideRecord, AuditPayment, BatchKeys, BatchWrite,
-    DecideBatch, DetailRecord, Durability, IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease,
-    Loaded, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, Pruned,
-    ReceiptRecord, RefundFilter, RefundRecord, RequestFilter, RequestRecord, SchemaState, Session, SetAside,
-    Snapshot, Store, StoreError, StoreResult, TableCounts, WalletRecord,
+    DecideBatch, DetailRecord, Durability, Head, IdempotencyRecord, ImportRecord, ImportRow, JournalRecord,
+    Lease, Loaded, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, Pruned,
+    ReceiptRecord, RefundFilter, RefundRecord, RequestFilter, RequestRecord, Session, SetAside, Snapshot,
+    Store, StoreError, StoreResult, TableCounts, WalletRecord,
 };
 
 /// What is on the disk.
 #[derive(Clone, Default)]
 pub struct Data {
     pub head: u64,
+    /// The latest time of a batch.
+    pub wall: Timestamp,
     pub payments: BTreeMap<PaymentId, (Payment, Option<u64>)>,
     pub movements: BTreeMap<(PaymentId, u32), MovementRecord>,
     pub balances: BTreeMap<WalletId, i64>,
@@ -108,6 +110,7 @@ impl Data {
         self.refunds.extend(write.refunds.iter().map(|record| (record.id, *record)));
         self.receipts.extend(write.receipts.iter().copied());
         self.head = seq;
+        self.wall = self.wall.max(write.at);
         self.journal.insert(seq, JournalRecord { seq, batch, at: write.at, body });
         Ok(())
     }
@@ -192,16 +195,19 @@ impl Store for SimStore {
     async fn line_execute(
         &self,
         batch: BatchId,
+        wall: Timestamp,
         keys: &BatchKeys,
         decide: DecideBatch<'_>,
     ) -> StoreResult<u64> {
         let _line = self.line.lock().await;
         self.reach().await?;
-        let (seq, loaded) = {
+        let (head, loaded) = {
             let data = self.data.lock();
-            (data.head + 1, data.load(keys))
+            let head = Head { seq: data.head + 1, wall: data.wall.max(wall), settings_seq: 0 };
+            (head, data.load(keys))
         };
-        let mut write = decide(seq, loaded);
+        let seq = head.seq;
+        let mut write = decide(head, loaded);
         let Some(body) = write.journal.take() else {
             return Ok(0);
         };
@@ -590,10 +596,6 @@ impl Store for SimStore {
 
     async fn durability(&self) -> StoreResult<Durability> {
         not_simulated()
-    }
-
-    async fn schema_state(&self) -> StoreResult<SchemaState> {
-        Ok(SchemaState::Current)
     }
 
     async fn snapshots(&self, _count: usize) -> StoreResult<Vec<Box<dyn Snapshot>>> {

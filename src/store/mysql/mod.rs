@@ -15,6 +15,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use self::pool::{Borrowed, Connections};
 use self::session::Line;
+use super::form::Found;
 use super::implement::{Limits, held};
 use super::settings::{Access, StoreSettings};
 use super::{BatchKeys, DecideBatch};
@@ -27,9 +28,9 @@ mod line {
     keyed_queries!(super::Conn, diesel_async::RunQueryDsl);
     line_queries!(super::Conn, for_share);
 }
-use line::{execute_rows, head, payment_get};
+use line::{execute_rows, payment_get};
 super::queries::shared_queries!(Conn);
-super::schema_state::schema_queries!(Conn, diesel::mysql::Mysql, MIGRATIONS);
+super::form::form_queries!(Conn);
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/mysql");
 /// Migrations may wait for the locks of running instances longer than anything else may.
@@ -62,30 +63,31 @@ impl MySqlStore {
     /// Prepares the pool and creates the database if it is missing. Does not migrate.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the server cannot be reached or refuses the user.
+    /// [`StoreError::Unavailable`] if the server cannot be reached or refuses the user, and [`StoreError::OtherForm`] if
+    /// another version of the program made the tables.
     pub async fn open(settings: &StoreSettings) -> StoreResult<Self> {
         create_database(&settings.url).await?;
+        look(&settings.url).await?;
         Self::with(settings, Access::ReadWrite)
     }
 
     /// Opens the database if the server has it, and it has tables. Creates nothing.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the server cannot be reached or refuses the user.
+    /// [`StoreError::Unavailable`] if the server cannot be reached or refuses the user, and [`StoreError::OtherForm`] if
+    /// another version of the program made the tables.
     pub async fn open_existing(settings: &StoreSettings, access: Access) -> StoreResult<Option<Self>> {
         database_name(&settings.url)?;
-        let mut conn = match connect(&settings.url, "DO 1").await {
-            Ok(conn) => conn,
-            Err(error) if error.to_string().contains(UNKNOWN_DATABASE) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let query = "SELECT CAST(count(*) AS SIGNED) AS value FROM information_schema.tables \
-                     WHERE table_schema = DATABASE() AND table_name = '__diesel_schema_migrations'";
-        let tables: NumberRow = diesel::sql_query(query).get_result(&mut conn).await?;
-        if tables.value == 0 {
-            return Ok(None);
+        match look(&settings.url).await {
+            Ok(true) => Self::with(settings, access).map(Some),
+            Ok(false) => Ok(None),
+            Err(error) if error.to_string().contains(UNKNOWN_DATABASE) => Ok(None),
+            Err(error) => Err(error),
         }
-        Self::with(settings, access).map(Some)
+    }
+
+    fn admit(&self, found: Found) -> StoreResult<bool> {
+        admit(&self.url, found)
     }
 
     fn with(settings: &StoreSettings, access: Access) -> StoreResult<Self> {
@@ -114,10 +116,11 @@ impl MySqlStore {
     async fn line_transaction(
         &self,
         batch: BatchId,
+        wall: Timestamp,
         keys: &BatchKeys,
         decide: DecideBatch<'_>,
     ) -> StoreResult<u64> {
-        self.line.run(batch, keys, decide).await
+        self.line.run(batch, wall, keys, decide).await
     }
 
     /// The line waits for nothing here that has no limit of its own.
@@ -256,6 +259,24 @@ fn database_name(url: &str) -> StoreResult<(url::Url, String)> {
         ));
     }
     Ok((server, name))
+}
+
+/// Whether something was ever stored in the database of the URL.
+async fn look(url: &str) -> StoreResult<bool> {
+    let mut conn = connect(url, "DO 1").await?;
+    let query = "SELECT CAST(count(*) AS SIGNED) AS value FROM information_schema.tables \
+                 WHERE table_schema = DATABASE() AND table_name = '__diesel_schema_migrations'";
+    let tables: NumberRow = diesel::sql_query(query).get_result(&mut conn).await?;
+    let found = match tables.value {
+        0 => Found::Nothing,
+        _ => stored_form(&mut conn).await?,
+    };
+    admit(url, found)
+}
+
+fn admit(url: &str, found: Found) -> StoreResult<bool> {
+    let (_, name) = database_name(url)?;
+    found.admit(&format!("the MySQL database {name}"), "an empty database")
 }
 
 /// Creates the database of the URL if the server does not have it.

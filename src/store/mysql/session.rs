@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::pool::Connections;
 use super::{codes, line};
 use crate::domain::ids::{BatchId, InstanceId};
+use crate::domain::time::Timestamp;
 use crate::store::implement::{Held as _, by};
 use crate::store::{BatchKeys, DecideBatch, StoreError, StoreResult};
 
@@ -108,12 +109,13 @@ impl Line {
     pub(super) async fn run(
         &self,
         batch: BatchId,
+        wall: Timestamp,
         keys: &BatchKeys,
         decide: DecideBatch<'_>,
     ) -> StoreResult<u64> {
         let mut state = self.state.lock().await;
         let mut session = by(Instant::now() + self.waits.head, state.session(self)).await?;
-        let outcome = transaction(&mut session.conn, self.waits, batch, keys, decide).await;
+        let outcome = transaction(&mut session.conn, self.waits, batch, wall, keys, decide).await;
         let Err(failed) = outcome else {
             state.keep(session);
             return outcome.map_err(|failed| failed.error);
@@ -221,16 +223,18 @@ async fn transaction(
     conn: &mut Conn,
     waits: Waits,
     batch: BatchId,
+    wall: Timestamp,
     keys: &BatchKeys,
     decide: DecideBatch<'_>,
 ) -> Result<u64, Failed> {
     let begin = async {
         conn.batch_execute(&waits.begin()).await?;
-        line::head_take(conn).await
+        line::head_take(conn, wall).await
     };
-    let seq = by(Instant::now() + waits.head, begin).await?;
+    let head = by(Instant::now() + waits.head, begin).await?;
+    let seq = head.seq;
     let until = Instant::now() + waits.work;
-    let mut write = decide(seq, by(until, line::load(conn, keys)).await?);
+    let mut write = decide(head, by(until, line::load(conn, keys)).await?);
     let Some(journal) = write.journal.take() else {
         by(until, async { Ok(conn.batch_execute(ROLLBACK).await?) }).await?;
         return Ok(0);

@@ -2,6 +2,14 @@
 
 macro_rules! journal_queries {
     ($Conn:ty) => {
+        /// The last place taken in the line.
+        async fn head(conn: &mut $Conn) -> StoreResult<u64> {
+            use schema::head::dsl;
+            let seq: Option<i64> =
+                dsl::head.filter(dsl::shard.eq(0)).select(dsl::seq).first(conn).await.optional()?;
+            seq.map(unsigned).ok_or_else(|| rows::damaged("head.seq"))
+        }
+
         async fn batch_committed(conn: &mut $Conn, seq: u64, batch: BatchId) -> StoreResult<bool> {
             use schema::journal::dsl;
             let found: Option<Vec<u8>> =

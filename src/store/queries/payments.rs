@@ -251,28 +251,6 @@ macro_rules! payments_queries {
             Ok(payments)
         }
 
-        /// Gives parked captures and releases of earlier versions their due time: they had none, so that what they held never
-        /// lapsed. Returns how many.
-        async fn due_mend(conn: &mut $Conn) -> StoreResult<usize> {
-            use schema::payment::dsl;
-            let held = $crate::domain::status::Status::RequiresCapture.to_code();
-            let found: Vec<rows::PaymentRow> = dsl::payment
-                .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("parked <> 0 AND NULLIF(parked, 0) = 1"))
-                .filter(dsl::status.eq(held).and(dsl::due_at.is_null()))
-                .select(rows::PaymentRow::as_select())
-                .load(conn)
-                .await?;
-            let mut mended = 0;
-            for payment in found.iter().filter_map(|row| row.decode().ok()) {
-                let row = dsl::payment
-                    .filter(dsl::id.eq(payment.id().as_bytes().to_vec()))
-                    .filter(dsl::version.eq(rows::version_column(payment.version())));
-                let due_at = payment.due_at().map(Timestamp::micros);
-                mended += diesel::update(row).set(dsl::due_at.eq(due_at)).execute(conn).await?;
-            }
-            Ok(mended)
-        }
-
         async fn idempotency_get(
             conn: &mut $Conn,
             key: &[u8; 32],

@@ -3,7 +3,8 @@
 use paystorm::domain::command::{Command, Outcome};
 use paystorm::domain::ids::{AccountId, BatchId};
 use paystorm::domain::submission::Kind;
-use paystorm::store::{BatchKeys, BatchWrite, Store, StoreError};
+use paystorm::engine::journal;
+use paystorm::store::{BatchKeys, BatchWrite, Head, Store, StoreError};
 
 use crate::making::{answer, at, decide, keyed, one, submit};
 use crate::stores::both;
@@ -72,14 +73,38 @@ async fn without_a_journal_nothing_is_written_and_no_place_is_taken() {
     for test in both().await {
         let store = test.store.as_ref();
         let mut seen = 0;
-        let mut nothing = |seq, _| {
-            seen = seq;
+        let mut nothing = |head: Head, _| {
+            seen = head.seq;
             BatchWrite { balances: vec![], ..BatchWrite::default() }
         };
-        let outcome = store.line_execute(BatchId::generate(), &BatchKeys::default(), &mut nothing).await;
+        let outcome =
+            store.line_execute(BatchId::generate(), at(9), &BatchKeys::default(), &mut nothing).await;
         assert_eq!(outcome.expect("no error"), 0, "{}", test.name);
         assert_eq!((seen, store.head().await.expect("head")), (1, 0), "{}", test.name);
         assert!(store.journal_read(0, 10).await.expect("read").is_empty(), "{}", test.name);
+        test.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_never_goes_back_along_the_line() {
+    for test in both().await {
+        let store = test.store.as_ref();
+        let mut walls = Vec::new();
+        // The clock of another instance is behind, and one batch comes to nothing.
+        for (own, written) in [(5, true), (3, true), (9, false), (4, true), (8, true)] {
+            let mut run = |head: Head, _| {
+                walls.push((head.wall, head.settings_seq));
+                let journal = written.then(|| journal::encode(&[]).expect("encoded"));
+                BatchWrite { journal, at: head.wall, ..BatchWrite::default() }
+            };
+            let taken =
+                store.line_execute(BatchId::generate(), at(own), &BatchKeys::default(), &mut run).await;
+            taken.expect("committed");
+        }
+        assert_eq!(walls, [5, 5, 9, 5, 8].map(|ms| (at(ms), 0)), "{}", test.name);
+        let times: Vec<_> = store.journal_read(0, 9).await.expect("read").iter().map(|row| row.at).collect();
+        assert_eq!(times, [5, 5, 5, 8].map(at), "{}", test.name);
         test.remove().await;
     }
 }
@@ -88,11 +113,11 @@ async fn without_a_journal_nothing_is_written_and_no_place_is_taken() {
 async fn force(store: &dyn Store, first: &Command, second: &Command) -> Result<u64, StoreError> {
     let policy = paystorm::domain::decide::Policy::default();
     let commands = [first, second];
-    let mut run = |_seq: u64, _loaded| {
+    let mut run = |_head: Head, _loaded| {
         let loaded = paystorm::store::Loaded::default();
         paystorm::engine::decide_batch::decide_batch(&commands, loaded, &policy, at(9)).write
     };
-    store.line_execute(BatchId::generate(), &BatchKeys::default(), &mut run).await
+    store.line_execute(BatchId::generate(), at(9), &BatchKeys::default(), &mut run).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,17 @@
 DROP TABLE installation;
+DROP TABLE set_aside;
+DROP TABLE import_row;
+DROP TABLE import;
+DROP TABLE request_log;
 DROP TABLE api_key;
 DROP TABLE session;
+DROP TABLE account_mark;
 DROP TABLE account;
 DROP TABLE idempotency;
 DROP TABLE wallet;
 DROP TABLE movement;
+DROP TABLE detail;
+DROP TABLE receipt;
 DROP TABLE refund;
 DROP TABLE payment;
 DROP TABLE reader;

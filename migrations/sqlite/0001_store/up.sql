@@ -1,0 +1,205 @@
+-- The end of the line: the last place taken, the wall clock of the batch that took it, and the place of the last change of
+-- what batches are decided by besides payments (an account that was closed).
+CREATE TABLE head (
+    shard        SMALLINT NOT NULL PRIMARY KEY,
+    seq          BIGINT   NOT NULL,
+    wall         BIGINT   NOT NULL,
+    settings_seq BIGINT   NOT NULL
+);
+INSERT INTO head (shard, seq, wall, settings_seq) VALUES (0, 0, 0, 0);
+
+-- One row per batch: the only thing that readers follow.
+CREATE TABLE journal (
+    seq      INTEGER NOT NULL PRIMARY KEY,
+    batch_id BLOB    NOT NULL,
+    at       BIGINT  NOT NULL,
+    body     BLOB    NOT NULL
+);
+
+-- Cursors and leases of the journal's readers, and the lease of the instance itself.
+CREATE TABLE reader (
+    name        TEXT   NOT NULL PRIMARY KEY,
+    position    BIGINT NOT NULL,
+    holder      BLOB,
+    lease_until BIGINT NOT NULL
+) WITHOUT ROWID;
+
+-- `submission` and `history` are the truth; the other columns are folded from them, to query by.
+CREATE TABLE payment (
+    id         BLOB     NOT NULL PRIMARY KEY,
+    owner      BLOB     NOT NULL,
+    kind       SMALLINT NOT NULL,
+    status     SMALLINT NOT NULL,
+    amount     BIGINT   NOT NULL,
+    currency   TEXT     NOT NULL,
+    version    INTEGER  NOT NULL,
+    due_at     BIGINT,
+    open_seq   BIGINT,
+    parked     SMALLINT NOT NULL,
+    submission BLOB     NOT NULL,
+    history    BLOB     NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX payment_by_owner ON payment (owner, id);
+CREATE INDEX payment_by_due ON payment (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX payment_by_open ON payment (open_seq) WHERE open_seq IS NOT NULL;
+-- Parked operations are few; without this, listing them reads every payment of the owner.
+CREATE INDEX payment_by_parked ON payment (owner, id) WHERE parked <> 0;
+
+-- Which payment a refund belongs to, to find it by its own id and to list an owner's refunds in order. Written once, with
+-- the refund; what became of it stands in the payment's history.
+CREATE TABLE refund (
+    id      BLOB NOT NULL PRIMARY KEY,
+    owner   BLOB NOT NULL,
+    payment BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX refund_by_owner ON refund (owner, id);
+
+-- Transfers as their payees see them: written once, when a transfer to someone else has succeeded.
+CREATE TABLE receipt (
+    payee   BLOB NOT NULL,
+    payment BLOB NOT NULL,
+    PRIMARY KEY (payee, payment)
+) WITHOUT ROWID;
+
+-- What belongs to one attempt of a payment, or to a refund, and is too big or too rare for its history: billing details and
+-- the address to return to, a refund's reason and metadata. Written before what names it; one that nothing names is harmless.
+CREATE TABLE detail (
+    subject BLOB   NOT NULL,
+    id      BIGINT NOT NULL,
+    body    BLOB   NOT NULL,
+    PRIMARY KEY (subject, id)
+) WITHOUT ROWID;
+
+-- One row per movement of money. A wallet's key is its owner and currency; outside accounts are words.
+CREATE TABLE movement (
+    payment  BLOB    NOT NULL,
+    version  INTEGER NOT NULL,
+    debit    BLOB    NOT NULL,
+    credit   BLOB    NOT NULL,
+    amount   BIGINT  NOT NULL,
+    currency TEXT    NOT NULL,
+    at       BIGINT  NOT NULL,
+    PRIMARY KEY (payment, version)
+) WITHOUT ROWID;
+
+CREATE TABLE wallet (
+    id      BLOB   NOT NULL PRIMARY KEY,
+    balance BIGINT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE idempotency (
+    k       BLOB    NOT NULL,
+    owner   BLOB    NOT NULL,
+    request BLOB    NOT NULL,
+    payment BLOB    NOT NULL,
+    version INTEGER NOT NULL,
+    at      BIGINT  NOT NULL,
+    PRIMARY KEY (k, owner)
+) WITHOUT ROWID;
+
+-- A closed account stays, since the ledger names it; nobody can sign in to it, and nobody can pay it.
+CREATE TABLE account (
+    id            BLOB   NOT NULL PRIMARY KEY,
+    email         TEXT,
+    name          TEXT   NOT NULL,
+    password_hash TEXT,
+    parent        BLOB,
+    created_at    BIGINT NOT NULL,
+    closed_at     BIGINT
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX account_by_email ON account (email) WHERE email IS NOT NULL;
+CREATE INDEX account_by_parent ON account (parent, id) WHERE parent IS NOT NULL;
+
+-- What an account is remembered to have done or wished, by name: steps of the first minute, things hidden.
+CREATE TABLE account_mark (
+    account BLOB   NOT NULL,
+    name    TEXT   NOT NULL,
+    at      BIGINT NOT NULL,
+    PRIMARY KEY (account, name)
+) WITHOUT ROWID;
+
+-- `seen_at`: when it was last used, to the minute.
+CREATE TABLE session (
+    id         BLOB   NOT NULL PRIMARY KEY,
+    account    BLOB   NOT NULL,
+    token_hash BLOB   NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    user_agent TEXT   NOT NULL,
+    seen_at    BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX session_by_token ON session (token_hash);
+CREATE INDEX session_by_account ON session (account);
+
+CREATE TABLE api_key (
+    id          BLOB   NOT NULL PRIMARY KEY,
+    account     BLOB   NOT NULL,
+    secret_hash BLOB   NOT NULL,
+    last4       TEXT   NOT NULL,
+    name        TEXT   NOT NULL,
+    created_at  BIGINT NOT NULL,
+    revoked_at  BIGINT
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX api_key_by_secret ON api_key (secret_hash);
+CREATE INDEX api_key_by_account ON api_key (account);
+
+-- Calls of the API, masked, for the account whose key made them; `missed` > 0 stands for so many that were not kept.
+CREATE TABLE request_log (
+    id         BLOB     NOT NULL PRIMARY KEY,
+    account    BLOB     NOT NULL,
+    api_key    BLOB,
+    at         BIGINT   NOT NULL,
+    method     TEXT     NOT NULL,
+    path       TEXT     NOT NULL,
+    status     SMALLINT NOT NULL,
+    latency_us BIGINT   NOT NULL,
+    missed     BIGINT   NOT NULL,
+    request    TEXT,
+    response   TEXT
+);
+CREATE INDEX request_log_by_account ON request_log (account, id);
+
+-- Uploads of payments as CSV. `name` is the scope of their rows' keys: the same key under the same name pays once.
+CREATE TABLE import (
+    id            BLOB     NOT NULL PRIMARY KEY,
+    owner         BLOB     NOT NULL,
+    name          TEXT     NOT NULL,
+    state         SMALLINT NOT NULL,
+    created_at    BIGINT   NOT NULL,
+    updated_at    BIGINT   NOT NULL,
+    rows_read     BIGINT   NOT NULL,
+    rows_accepted BIGINT   NOT NULL,
+    rows_known    BIGINT   NOT NULL,
+    rows_refused  BIGINT   NOT NULL,
+    cause         TEXT
+) WITHOUT ROWID;
+CREATE INDEX import_by_owner ON import (owner, id);
+
+-- What became of each row: the payment it made, or the column at fault and what was wrong.
+CREATE TABLE import_row (
+    import      BLOB   NOT NULL,
+    line        BIGINT NOT NULL,
+    row_key     TEXT   NOT NULL,
+    payment     BLOB,
+    column_name TEXT,
+    message     TEXT,
+    PRIMARY KEY (import, line)
+) WITHOUT ROWID;
+
+-- What cannot be read or decided, by its key, so that every instance shows it and a restart knows of it. Few rows: bounded by
+-- the program.
+CREATE TABLE set_aside (
+    subject  TEXT     NOT NULL PRIMARY KEY,
+    reason   SMALLINT NOT NULL,
+    cause    TEXT     NOT NULL,
+    first_at BIGINT   NOT NULL,
+    last_at  BIGINT   NOT NULL
+) WITHOUT ROWID;
+
+-- What the installation keeps by name. `stored_form` is the number of the form in which everything here is written: a program
+-- that needs another one touches nothing (`src/store/form.rs`).
+CREATE TABLE installation (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value BLOB NOT NULL
+) WITHOUT ROWID;
+INSERT INTO installation (name, value) VALUES ('stored_form', CAST('1' AS BLOB));

@@ -1,2 +1,0 @@
-DROP INDEX payment_by_parked;
-DROP TABLE request_log;

@@ -1,3 +1,0 @@
-DROP TABLE import_row;
-DROP TABLE import;
-DROP TABLE receipt;

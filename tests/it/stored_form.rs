@@ -1,0 +1,147 @@
+//! A store that another version of the program wrote is refused by every command that would open it, and stays as it was.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use diesel::sql_types::Text;
+use diesel_async::{AsyncConnection, AsyncMysqlConnection, RunQueryDsl};
+use paystorm::domain::ids::AccountId;
+use paystorm::domain::submission::Kind;
+use paystorm::store::form::FORM;
+use paystorm::store::mysql::MySqlStore;
+use paystorm::store::sqlite::SqliteStore;
+use paystorm::store::{Access, StoreError, StoreKind};
+
+use crate::binary::program;
+use crate::corruption::sql;
+use crate::making::{at, one, submit};
+use crate::stores::{TestStore, both};
+
+const COMMANDS: [&[&str]; 6] = [
+    &["serve"],
+    &["migrate"],
+    &["verify"],
+    &["reindex"],
+    &["user", "add", "ada@example.org"],
+    &["user", "api-key", "ada@example.org"],
+];
+
+/// What is done to a store to make it one of another version, and what must be said of it.
+fn other_forms() -> Vec<(String, String)> {
+    let number = |form: u32| format!("UPDATE installation SET value='{form}' WHERE name='stored_form'");
+    let earlier = "DELETE FROM installation WHERE name='stored_form'; DROP TABLE head; \
+                   CREATE TABLE head (shard SMALLINT NOT NULL PRIMARY KEY, seq BIGINT NOT NULL); \
+                   INSERT INTO head (shard, seq) VALUES (0, 1); \
+                   INSERT INTO __diesel_schema_migrations (version) VALUES ('0002'), ('0003'), ('0004'), ('0008'), ('0012')";
+    vec![
+        (number(FORM - 1), format!("written in stored form {}, by an older paystorm", FORM - 1)),
+        (number(FORM + 1), format!("written in stored form {}, by a newer paystorm", FORM + 1)),
+        (earlier.to_owned(), "written by an older paystorm, before stored forms had numbers".to_owned()),
+    ]
+}
+
+/// Everything in the directory but what a look leaves behind: a lock, and the index of SQLite's log.
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = std::fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry").path());
+    let kept = |path: &PathBuf| !path.ends_with("paystorm.lock") && !path.ends_with("paystorm.sqlite3-shm");
+    entries.filter(kept).map(|path| (path.clone(), std::fs::read(path).expect("a file"))).collect()
+}
+
+#[derive(diesel::QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    line: String,
+}
+
+/// The tables, the migrations and the named values of a database.
+async fn tables(url: &str) -> Vec<String> {
+    let mut conn = AsyncMysqlConnection::establish(url).await.expect("MySQL answers");
+    let query = "SELECT CONCAT(table_name, ' ', column_name) AS line FROM information_schema.columns WHERE table_schema=DATABASE() \
+                 UNION ALL SELECT version FROM __diesel_schema_migrations \
+                 UNION ALL SELECT CONCAT(name, ' ', HEX(value)) FROM installation";
+    let mut lines: Vec<Line> = diesel::sql_query(query).load(&mut conn).await.expect("read");
+    lines.sort_by(|one, other| one.line.cmp(&other.line));
+    lines.into_iter().map(|line| line.line).collect()
+}
+
+/// The data directory as a process that was killed leaves it, its log not yet in the file.
+fn left_behind(test: &TestStore) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    for name in ["paystorm.sqlite3", "paystorm.sqlite3-wal"] {
+        let from = test.dir.path().join(name);
+        if from.exists() {
+            std::fs::copy(from, dir.path().join(name)).expect("copied");
+        }
+    }
+    dir
+}
+
+fn run(test: &TestStore, dir: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(program());
+    // What `user add` asks for.
+    let password = test.dir.path().join("password");
+    std::fs::write(&password, "a long enough password\n").expect("written");
+    command.stdin(Stdio::from(std::fs::File::open(password).expect("readable")));
+    command.args(arguments).arg("--data-dir").arg(dir).env_remove("RUST_LOG");
+    if test.settings.kind == StoreKind::Mysql {
+        command.env("PAYSTORM__STORE__KIND", "mysql").env("PAYSTORM__STORE__URL", &test.settings.url);
+    }
+    let output = command.output().expect("the program runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_of_another_version_is_refused_and_stays_as_it_was() {
+    for test in both().await {
+        one(test.store.as_ref(), submit(AccountId::generate(), Kind::Charge, 100), at(0)).await;
+        for (change, said) in other_forms() {
+            sql(&test, &change).await;
+            let dir = left_behind(&test);
+            let stored = async || match test.settings.kind {
+                StoreKind::Embedded => Vec::new(),
+                StoreKind::Mysql => tables(&test.settings.url).await,
+            };
+            let before = (files(dir.path()), stored().await);
+            for arguments in COMMANDS {
+                let (code, error) = run(&test, dir.path(), arguments);
+                assert!(
+                    code == Some(2) && error.contains(&said),
+                    "{} {arguments:?}: {code:?} {error}",
+                    test.name
+                );
+                for word in
+                    [format!("this one needs stored form {FORM}"), "Start with an empty da".to_owned()]
+                {
+                    assert!(error.contains(&word), "{} {arguments:?}: {error}", test.name);
+                }
+                assert!((files(dir.path()), stored().await) == before, "{} {arguments:?}", test.name);
+            }
+        }
+        test.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_finds_the_tables_of_another_made_meanwhile_does_not_use_them() {
+    for test in both().await {
+        let (change, said) = other_forms().remove(1);
+        sql(&test, &change).await;
+        let error = test.store.migrate().await.expect_err("it is of another version now");
+        assert!(
+            matches!(&error, StoreError::OtherForm(text) if text.contains(&said)),
+            "{}: {error}",
+            test.name
+        );
+        for access in [Access::ReadOnly, Access::ReadWrite] {
+            let refused = match test.settings.kind {
+                StoreKind::Embedded => {
+                    SqliteStore::open_existing(test.dir.path(), &test.settings, access).await.map(|_| ())
+                }
+                StoreKind::Mysql => MySqlStore::open_existing(&test.settings, access).await.map(|_| ()),
+            };
+            assert!(matches!(refused, Err(StoreError::OtherForm(_))), "{}: {refused:?}", test.name);
+        }
+        test.remove().await;
+    }
+}
