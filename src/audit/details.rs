@@ -20,7 +20,8 @@ type Key = ([u8; 16], u64);
 #[must_use]
 pub fn named_by(payment: &Payment) -> BTreeSet<Key> {
     let attempts = payment.history().iter().filter_map(|recorded| match recorded.event {
-        Event::Created { card, .. } | Event::Confirmed { card } => card.map(|card| card.presented.detail),
+        Event::Created { instrument, .. } => instrument?.detail(),
+        Event::Confirmed { instrument } => instrument.detail(),
         _ => None,
     });
     let attempts = attempts.map(|id| (*payment.id().as_bytes(), id));

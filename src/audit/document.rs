@@ -124,12 +124,12 @@ fn visit(payment: &Payment, facts: &Facts, receipt_of: Option<AccountId>, sink: 
         sink.term(TermField::Refund, &refund.with_prefix(""));
     }
     if let Some(card) = &facts.card {
-        sink.term(TermField::CardBrand, card.brand().as_str());
-        sink.term(TermField::CardLast4, card.last4());
-        sink.term(TermField::CardFirst6, card.first6());
+        sink.term(TermField::CardBrand, card.brand.as_str());
+        sink.term(TermField::CardLast4, &card.last4());
+        sink.term(TermField::CardFirst6, &card.first6());
         sink.term(TermField::CardFingerprint, &format!("{:016x}", card.fingerprint));
-        sink.words(card.brand().as_str());
-        sink.words(card.last4());
+        sink.words(card.brand.as_str());
+        sink.words(&card.last4());
     }
     let decline = facts.decline.filter(|_| own);
     if let Some(decline) = decline {

@@ -68,13 +68,12 @@ impl Facts {
             refunds: Vec::new(),
             operations: Operations::default(),
         };
-        let from_wallet = payment.submission().kind.takes_from_wallet();
         for recorded in payment.history() {
             let was_under_way = matches!(facts.status, Status::Queued | Status::Processing);
             facts.operations(&recorded.event);
             facts.money(&recorded.event, whole_minor);
             facts.answers(&recorded.event);
-            facts.status = facts.status_after(&recorded.event, from_wallet);
+            facts.status = facts.status_after(&recorded.event);
             let is_under_way = matches!(facts.status, Status::Queued | Status::Processing);
             match &recorded.event {
                 Event::Confirmed { .. } | Event::ActionCompleted {} | Event::Replayed { .. } => {
@@ -96,7 +95,7 @@ impl Facts {
         facts
     }
 
-    fn status_after(&self, event: &Event, from_wallet: bool) -> Status {
+    fn status_after(&self, event: &Event) -> Status {
         match event {
             Event::Created { confirmed: true, .. }
             | Event::Confirmed { .. }
@@ -104,9 +103,7 @@ impl Facts {
             | Event::RetryScheduled { .. }
             | Event::Requeued {}
             | Event::Replayed { .. } => Status::Queued,
-            Event::Created { confirmed: false, card, .. } if card.is_some() || from_wallet => {
-                Status::RequiresConfirmation
-            }
+            Event::Created { confirmed: false, instrument: Some(_), .. } => Status::RequiresConfirmation,
             Event::Created { confirmed: false, .. } => Status::RequiresPaymentMethod,
             Event::Started { .. } | Event::Pending { .. } => Status::Processing,
             Event::ActionRequired {} => Status::RequiresAction,
@@ -150,8 +147,8 @@ impl Facts {
 
     fn answers(&mut self, event: &Event) {
         match *event {
-            Event::Created { card: Some(card), .. } => self.card = Some(card),
-            Event::Confirmed { card } => (self.card, self.decline) = (card.or(self.card), None),
+            Event::Created { instrument, .. } => self.card = instrument.and_then(|used| used.card().copied()),
+            Event::Confirmed { instrument } => (self.card, self.decline) = (instrument.card().copied(), None),
             Event::ActionCompleted {} | Event::CaptureQueued { .. } => self.decline = None,
             Event::Declined { reason } | Event::CaptureDeclined { reason } => self.decline = Some(reason),
             _ => {}

@@ -177,7 +177,7 @@ pub async fn secret(
 
 /// Every card of a payment was reduced with the installation's secret.
 pub fn check_cards(payment: &Payment, secret: &[u8; 32], report: &mut Report) {
-    if payment.state().card.is_some_and(|card| card.is_under(secret) == Some(false)) {
+    if payment.state().card().is_some_and(|card| card.is_under(secret) == Some(false)) {
         let text =
             format!("payment {}: its card was not reduced with the installation's secret", payment.id());
         report.violation(Name::WrongSecret, text);

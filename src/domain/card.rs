@@ -1,98 +1,44 @@
-//! Cards: the reduction of what a client sends to what may be kept (an entry of the list of test cards, expiry, a keyed
-//! fingerprint, and what was sent along), and the words for what a card is.
+//! Cards: the reduction of what a client sends to what may be kept, which is what the card is (network, first six and last
+//! four digits, expiry, funding, country, checks, a keyed fingerprint).
 //!
-//! The list itself is [`super::test_cards`]. The security code and the address are looked at once, here and at the edge,
-//! and never kept with the card.
+//! What a card does is told by the list of test cards, [`super::test_cards`], alone. The security code and the address are
+//! looked at once, here and at the edge, and never kept with the card.
 
 use serde::{Deserialize, Serialize};
 
+use super::country::Country;
 use super::test_cards::TestCard;
 
-pub use super::card_features::{Brand, Check, Checks, Funding, Risk};
+pub use super::card_features::{Brand, Check, CheckResults, Checks, Funding, Risk};
 
-/// What came with a card when it was presented, beside the security code. Stored only where there is something to say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub struct Presented {
-    flags: u8,
-    /// Names what belongs to this attempt and is kept in the store, such as billing details and the address to return to;
-    /// zero if there is nothing.
-    pub detail: u64,
-}
-
-impl Presented {
-    /// A postal code.
-    pub const POSTAL: Self = Self::flag(1);
-    /// The first line of an address.
-    pub const LINE1: Self = Self::flag(2);
-    /// The cardholder is not there (`off_session`).
-    pub const OFF_SESSION: Self = Self::flag(4);
-    /// The charge is to fail where the cardholder would have to be asked (`error_on_requires_action`).
-    pub const NO_ACTION: Self = Self::flag(8);
-    /// The merchant requests 3-D Secure where the card leaves it open.
-    pub const REQUEST_3DS: Self = Self::flag(16);
-
-    const fn flag(flags: u8) -> Self {
-        Self { flags, detail: 0 }
-    }
-
-    /// Whether nothing came.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.flags == 0 && self.detail == 0
-    }
-
-    /// Whether all that `other` flags came.
-    #[must_use]
-    pub const fn has(self, other: Self) -> bool {
-        self.flags & other.flags == other.flags
-    }
-
-    /// This and what `other` flags.
-    #[must_use]
-    pub const fn with(self, other: Self) -> Self {
-        Self { flags: self.flags | other.flags, ..self }
-    }
-
-    /// This, with the name of its detail.
-    #[must_use]
-    pub const fn naming(self, detail: u64) -> Self {
-        Self { detail, ..self }
-    }
-
-    /// `other` if it came.
-    #[must_use]
-    pub const fn when(came: bool, other: Self) -> Self {
-        if came { other } else { Self::flag(0) }
-    }
-
-    /// The form over which a request's hash is taken.
-    #[must_use]
-    pub fn to_bytes(self) -> [u8; 9] {
-        let mut bytes = [self.flags; 9];
-        for (slot, byte) in bytes.iter_mut().skip(1).zip(self.detail.to_be_bytes()) {
-            *slot = byte;
-        }
-        bytes
-    }
-}
-
-/// A card as it may be kept: enough to recognise it, not enough to use it.
+/// A card as it may be kept: enough to recognise it, not enough to use it. It says what the card is; what it does is told
+/// by the published list, under its number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Card {
-    /// The entry of the list of test cards this is.
-    pub code: u16,
+    /// Its entry in the list of test cards.
+    pub listed: u16,
+    /// The network.
+    pub brand: Brand,
+    /// The first six digits of its number.
+    first6: u32,
+    /// The last four.
+    last4: u16,
     /// Month of expiry, 1–12.
     pub exp_month: u8,
     /// Year of expiry, four digits.
     pub exp_year: u16,
-    /// Whether a security code was sent with it. The code itself is gone.
-    pub cvc_sent: bool,
+    /// How it is funded.
+    pub funding: Funding,
+    /// Where it was issued.
+    pub country: Country,
+    /// What the issuer says of what was sent with it. The security code itself is gone.
+    pub checks: CheckResults,
     /// Keyed hash of the number: equal for equal cards on one installation, useless elsewhere.
     pub fingerprint: u64,
-    /// What else came with it.
-    #[serde(default, skip_serializing_if = "Presented::is_empty")]
-    pub presented: Presented,
 }
+
+/// The first six digits shown for cards that exist as tokens only.
+const FIRST6_OF_ALIASES: u32 = 400_000;
 
 /// Card details as a client sends them. Held in memory only until [`Card::reduce`].
 pub struct CardDetails<'a> {
@@ -186,16 +132,8 @@ impl Card {
         {
             return Err(CardError::InvalidCvc);
         }
-        let cvc_sent = details.cvc.is_some();
-        let fingerprint = fingerprint(&number, key);
-        Ok(Self {
-            code: card.code,
-            exp_month,
-            exp_year,
-            cvc_sent,
-            fingerprint,
-            presented: Presented::default(),
-        })
+        let checks = CheckResults { cvc: details.cvc.map(|_| card.checks.cvc), ..CheckResults::default() };
+        Ok(Self::listed(card, exp_month, exp_year, checks, fingerprint(&number, key)))
     }
 
     /// The card a `pm_card_…` or `tok_…` alias stands for, valid for the next years.
@@ -207,32 +145,50 @@ impl Card {
         let exp_year =
             u16::try_from(today.year.saturating_add(2)).map_err(|_| CardError::InvalidExpiryYear)?;
         // An alias stands for a card with its security code, and with the address where the card is about that.
-        let presented = Presented::when(card.checks.postal != Check::Pass, Presented::POSTAL)
-            .with(Presented::when(card.checks.line1 != Check::Pass, Presented::LINE1));
-        Ok(Self {
-            code: card.code,
-            exp_month: 12,
-            exp_year,
-            cvc_sent: true,
-            fingerprint: fingerprint(card.named(), key),
-            presented,
-        })
+        let about = |check| Some(check).filter(|check| *check != Check::Pass);
+        let checks = CheckResults {
+            cvc: Some(card.checks.cvc),
+            line1: about(card.checks.line1),
+            postal: about(card.checks.postal),
+        };
+        Ok(Self::listed(card, 12, exp_year, checks, fingerprint(card.named(), key)))
     }
 
-    /// The card as it is presented for another attempt: the address that came with it before still counts, whether its
-    /// holder is there is said anew.
+    /// What an entry of the list is.
+    fn listed(card: &TestCard, exp_month: u8, exp_year: u16, checks: CheckResults, fingerprint: u64) -> Self {
+        let digits = |digits: Option<&str>| digits.and_then(|digits| digits.parse().ok());
+        let last4 = card.number.len().checked_sub(4).and_then(|at| card.number.get(at..));
+        Self {
+            listed: card.code,
+            brand: card.brand,
+            first6: digits(card.number.get(..6)).unwrap_or(FIRST6_OF_ALIASES),
+            last4: digits(last4).and_then(|digits| u16::try_from(digits).ok()).unwrap_or(0),
+            exp_month,
+            exp_year,
+            funding: card.funding,
+            country: card.country,
+            checks,
+            fingerprint,
+        }
+    }
+
+    /// The card once these parts of its holder's address were sent with it, too.
     #[must_use]
-    pub const fn presented_again(self, presented: Presented) -> Self {
-        let kept = Presented::POSTAL.with(Presented::LINE1);
-        let flags = presented.flags | (self.presented.flags & kept.flags);
-        let detail = if presented.detail == 0 { self.presented.detail } else { presented.detail };
-        Self { presented: Presented { flags, detail }, ..self }
+    pub fn with_address(self, postal: bool, line1: bool) -> Self {
+        let known = self.test_card().map(|card| card.checks);
+        let said = |sent: bool, check: Option<Check>| check.filter(|_| sent);
+        let checks = CheckResults {
+            postal: said(postal, known.map(|known| known.postal)).or(self.checks.postal),
+            line1: said(line1, known.map(|known| known.line1)).or(self.checks.line1),
+            ..self.checks
+        };
+        Self { checks, ..self }
     }
 
     /// The entry of the list, if this version of the program still has it.
     #[must_use]
     pub fn test_card(&self) -> Option<&'static TestCard> {
-        TestCard::by_code(self.code)
+        TestCard::by_code(self.listed)
     }
 
     /// Whether it was reduced with this key; `None` if this version of the program does not have it in its list.
@@ -241,30 +197,22 @@ impl Card {
         self.test_card().map(|card| fingerprint(card.named(), key) == self.fingerprint)
     }
 
-    /// The network.
-    #[must_use]
-    pub fn brand(&self) -> Brand {
-        self.test_card().map_or(Brand::Visa, |card| card.brand)
-    }
-
     /// The last four digits; `0000` for cards that exist as tokens only.
     #[must_use]
-    pub fn last4(&self) -> &'static str {
-        self.test_card()
-            .and_then(|card| card.number.len().checked_sub(4).and_then(|at| card.number.get(at..)))
-            .unwrap_or("0000")
+    pub fn last4(&self) -> String {
+        format!("{:04}", self.last4)
     }
 
     /// The first six digits; `400000` for cards that exist as tokens only.
     #[must_use]
-    pub fn first6(&self) -> &'static str {
-        self.test_card().and_then(|card| card.number.get(..6)).unwrap_or("400000")
+    pub fn first6(&self) -> String {
+        format!("{:06}", self.first6)
     }
 
     /// `Visa •••• 4242`.
     #[must_use]
     pub fn label(&self) -> String {
-        format!("{} •••• {}", self.brand().label(), self.last4())
+        format!("{} •••• {:04}", self.brand.label(), self.last4)
     }
 }
 

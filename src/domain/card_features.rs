@@ -1,23 +1,33 @@
 //! What a card is, in the dialect's words: its network, how it is funded, what its issuer checks, how risky it looks.
 
+use serde::{Deserialize, Serialize};
+
 /// A card network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Brand {
     /// Visa.
+    #[serde(rename = "v")]
     Visa,
     /// Mastercard.
+    #[serde(rename = "m")]
     Mastercard,
     /// American Express.
+    #[serde(rename = "a")]
     Amex,
     /// Discover.
+    #[serde(rename = "d")]
     Discover,
     /// JCB.
+    #[serde(rename = "j")]
     Jcb,
     /// Diners Club.
+    #[serde(rename = "i")]
     Diners,
     /// China UnionPay.
+    #[serde(rename = "u")]
     UnionPay,
     /// Carnet, which the dialect has no word for.
+    #[serde(rename = "c")]
     Carnet,
 }
 
@@ -78,13 +88,16 @@ impl Brand {
 }
 
 /// How a card is funded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Funding {
     /// Paid back later.
+    #[serde(rename = "c")]
     Credit,
     /// Taken from an account at once.
+    #[serde(rename = "d")]
     Debit,
     /// Paid in before.
+    #[serde(rename = "p")]
     Prepaid,
 }
 
@@ -101,7 +114,7 @@ impl Funding {
 }
 
 /// What an issuer says of a detail it was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Check {
     /// It is right.
     Pass,
@@ -123,7 +136,7 @@ impl Check {
     }
 }
 
-/// What an issuer says of the details sent with a card. What was not sent is not checked.
+/// What an issuer would say of each detail, were it sent with a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checks {
     /// The security code.
@@ -137,6 +150,42 @@ pub struct Checks {
 impl Checks {
     /// Everything is right.
     pub const PASS: Self = Self { cvc: Check::Pass, line1: Check::Pass, postal: Check::Pass };
+}
+
+/// What an issuer said of the details sent with a card; `None` for what was not sent. Stored in one byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(from = "u8", into = "u8")]
+pub struct CheckResults {
+    /// The security code.
+    pub cvc: Option<Check>,
+    /// The first line of the address.
+    pub line1: Option<Check>,
+    /// The postal code.
+    pub postal: Option<Check>,
+}
+
+impl From<CheckResults> for u8 {
+    fn from(results: CheckResults) -> Self {
+        let bits = |check: Option<Check>| match check {
+            None => 0,
+            Some(Check::Pass) => 1,
+            Some(Check::Fail) => 2,
+            Some(Check::Unavailable) => 3,
+        };
+        bits(results.cvc) | bits(results.line1) << 2 | bits(results.postal) << 4
+    }
+}
+
+impl From<u8> for CheckResults {
+    fn from(byte: u8) -> Self {
+        let check = |bits: u8| match bits & 3 {
+            1 => Some(Check::Pass),
+            2 => Some(Check::Fail),
+            3 => Some(Check::Unavailable),
+            _ => None,
+        };
+        Self { cvc: check(byte), line1: check(byte >> 2), postal: check(byte >> 4) }
+    }
 }
 
 /// How risky a charge looks before the issuer is asked.

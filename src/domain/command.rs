@@ -1,11 +1,11 @@
 //! Commands: what the edges, the worker and the timers ask the writer to decide. Ids, fingerprints and times are made
 //! before a command is built, so that deciding it is pure.
 
-use super::card::{Card, Presented};
 use super::decline::DeclineReason;
 use super::event::{CancelReason, TechnicalError};
 pub use super::idempotency::IdempotencyKey;
 use super::ids::{AccountId, PaymentId, RefundId};
+use super::instrument::{Instrument, Presented};
 use super::payment::WorkKey;
 use super::submission::Submission;
 use super::time::Timestamp;
@@ -15,8 +15,8 @@ use super::time::Timestamp;
 pub struct SubmitPayment {
     /// What is asked for.
     pub submission: Submission,
-    /// The card, for charges and added money.
-    pub card: Option<Card>,
+    /// The card, for charges and added money; the other kinds leave no choice.
+    pub instrument: Option<Instrument>,
     /// Whether it goes at once.
     pub confirm: bool,
     /// The caller's idempotency key.
@@ -28,8 +28,8 @@ pub struct SubmitPayment {
 pub enum Action {
     /// Give the word to go, perhaps with another card.
     Confirm {
-        /// The card to use from now on.
-        card: Option<Card>,
+        /// The instrument to use from now on, if it changes.
+        instrument: Option<Instrument>,
         /// What is said of this attempt, with whichever card.
         presented: Presented,
     },

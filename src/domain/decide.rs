@@ -9,6 +9,7 @@ use super::command::{Answer, Outcome, SubmitPayment};
 use super::decline::DeclineReason;
 use super::event::{CancelReason, Event, TechnicalError};
 use super::ids::AccountId;
+use super::instrument::Instrument;
 use super::ledger::WalletId;
 use super::money::Money;
 use super::payment::{Operation, OperationKind, Payment, Phase};
@@ -82,13 +83,14 @@ pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, 
         let message = "Only a charge can be created without being confirmed.";
         return Err(Refusal::invalid("confirm", "parameter_invalid_boolean", message));
     }
-    if command.confirm && command.card.is_none() && !takes_from_wallet {
+    let instrument = Instrument::of_kind(submission.kind).or(command.instrument);
+    if command.confirm && instrument.is_none() {
         let message = "You cannot confirm this payment because it is missing a payment method.";
         return Err(Refusal::invalid("payment_method", "payment_intent_unexpected_state", message));
     }
     let affordable = (context.balance)(submission.own_wallet()) >= submission.amount.amount_minor;
     let reserved = takes_from_wallet && affordable;
-    let mut events = vec![Event::Created { card: command.card, confirmed: command.confirm, reserved }];
+    let mut events = vec![Event::Created { instrument, confirmed: command.confirm, reserved }];
     if takes_from_wallet && !affordable {
         events.push(Event::Declined { reason: DeclineReason::InsufficientFunds });
     }
@@ -145,11 +147,11 @@ fn authorization_answer(
         }
         // An approval that still comes is voided.
         (Outcome::Approved, Some(reason)) => {
-            return vec![started, authorized(context), Event::VoidQueued { reason }];
+            return vec![started, authorized(context, payment), Event::VoidQueued { reason }];
         }
         (_, Some(reason)) => Event::Canceled { reason },
         (Outcome::Approved, None) => match (submission.kind, submission.capture) {
-            (Kind::Charge, CaptureMethod::Manual) => authorized(context),
+            (Kind::Charge, CaptureMethod::Manual) => authorized(context, payment),
             (Kind::Transfer { payee }, _) if (context.closed)(payee) => undeliverable(),
             (Kind::Charge, CaptureMethod::Automatic)
             | (Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. }, _) => Event::Succeeded {},
@@ -182,8 +184,12 @@ const fn undeliverable() -> Event {
     Event::Declined { reason: DeclineReason::AccountClosed }
 }
 
-fn authorized(context: &Context<'_>) -> Event {
-    Event::Authorized { capture_before: context.now.plus_ms(context.policy.authorization_ttl_ms) }
+/// The whole amount, held from now on.
+fn authorized(context: &Context<'_>, payment: &Payment) -> Event {
+    Event::Authorized {
+        amount_minor: payment.submission().amount.amount_minor,
+        capture_before: context.now.plus_ms(context.policy.authorization_ttl_ms),
+    }
 }
 
 /// When the next attempt is due, or `None` when the retries are spent.
@@ -223,9 +229,7 @@ fn approved(payment: &Payment, kind: OperationKind) -> Event {
         OperationKind::Refund { refund, .. } => Event::RefundSucceeded { refund },
         OperationKind::Void => Event::Voided {},
         // Not reached: authorisations are decided apart. Harmless, since it is what approval means.
-        OperationKind::Authorize => {
-            Event::Captured { amount_minor: payment.submission().amount.amount_minor }
-        }
+        OperationKind::Authorize => Event::Captured { amount_minor: payment.authorized().amount_minor },
     }
 }
 

@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::card::Card;
 use super::decline::DeclineReason;
 use super::ids::RefundId;
+use super::instrument::Instrument;
 use super::status::Status;
 use super::time::Timestamp;
 
@@ -96,18 +96,18 @@ pub enum Event {
     /// submitter's wallet.
     #[serde(rename = "new")]
     Created {
-        /// The card, where one was given.
-        card: Option<Card>,
+        /// What the first attempt goes through, where that is known.
+        instrument: Option<Instrument>,
         /// Whether it goes at once.
         confirmed: bool,
         /// Whether the amount left the wallet into transit.
         reserved: bool,
     },
-    /// The word to go, perhaps with another card. Queues a new authorisation.
+    /// The word to go. Queues a new authorisation.
     #[serde(rename = "go")]
     Confirmed {
-        /// The card to use from now on, if it changes.
-        card: Option<Card>,
+        /// What this attempt goes through.
+        instrument: Instrument,
     },
     /// A worker asked the acquirer at `at`; written together with the answer.
     #[serde(rename = "st")]
@@ -121,9 +121,11 @@ pub enum Event {
     /// They did. The authorisation is asked again, as a new operation.
     #[serde(rename = "acd")]
     ActionCompleted {},
-    /// The issuer holds the amount until `capture_before`.
+    /// The issuer holds an amount until `capture_before`.
     #[serde(rename = "aut")]
     Authorized {
+        /// How much it holds.
+        amount_minor: i64,
         /// When the authorisation lapses.
         capture_before: Timestamp,
     },
@@ -265,9 +267,9 @@ pub enum Event {
 impl Event {
     /// The status a history that opens with this event starts in; `None` for anything but [`Event::Created`].
     #[must_use]
-    pub const fn opening_status(&self, has_source: bool) -> Option<Status> {
-        if let Self::Created { confirmed, .. } = self {
-            Some(match (has_source, confirmed) {
+    pub const fn opening_status(&self) -> Option<Status> {
+        if let Self::Created { instrument, confirmed, .. } = self {
+            Some(match (instrument.is_some(), confirmed) {
                 (true, true) => Status::Queued,
                 (true, false) => Status::RequiresConfirmation,
                 (false, _) => Status::RequiresPaymentMethod,

@@ -5,6 +5,7 @@ use super::command::{Action, OperatePayment};
 use super::decide::{Context, Events, lapsed, payable};
 use super::decline::DeclineReason;
 use super::event::{CancelReason, Event};
+use super::instrument::Instrument;
 use super::money::Money;
 use super::payment::{HISTORY_MAX, Operation, OperationKind, Payment, Phase};
 use super::refusal::{Refusal, RefusalKind};
@@ -25,11 +26,8 @@ pub fn operate(
         return Err(Refusal::not_found("payment", payment.submission().public_id()).with_param("intent"));
     }
     let events = match command.action {
-        Action::Confirm { card, presented } => confirm(payment, card.is_some()).map(|()| {
-            let before = payment.state().card.filter(|_| !presented.is_empty());
-            let card = card.or(before).map(|card| card.presented_again(presented));
-            vec![Event::Confirmed { card }]
-        }),
+        Action::Confirm { instrument, presented } => confirm(payment, instrument)
+            .map(|instrument| vec![Event::Confirmed { instrument: instrument.presented_again(presented) }]),
         Action::Capture { amount_minor } => capture(context, payment, amount_minor),
         Action::Cancel { reason } => cancel(context, payment, reason),
         Action::Refund { refund, amount_minor, detail } => refunded_minor(context, payment, amount_minor)
@@ -70,15 +68,16 @@ fn operation_open(operation: &Operation) -> Refusal {
     Refusal::new(kind, code, format!("The {} of this payment {what}", operation.kind.words()))
 }
 
-fn confirm(payment: &Payment, brings_card: bool) -> Result<(), Refusal> {
+/// What a confirmed attempt goes through: what it brings, or what is known from before. After a decline it brings another.
+fn confirm(payment: &Payment, brought: Option<Instrument>) -> Result<Instrument, Refusal> {
     let from_card = !payment.submission().kind.takes_from_wallet();
+    let missing = || {
+        let message = "You cannot confirm this payment because it is missing a payment method.";
+        Refusal::invalid("payment_method", "payment_intent_unexpected_state", message)
+    };
     match payment.state().status {
-        Status::RequiresConfirmation => Ok(()),
-        Status::RequiresPaymentMethod | Status::Declined if from_card && brings_card => Ok(()),
-        Status::RequiresPaymentMethod | Status::Declined if from_card => {
-            let message = "You cannot confirm this payment because it is missing a payment method.";
-            Err(Refusal::invalid("payment_method", "payment_intent_unexpected_state", message))
-        }
+        Status::RequiresConfirmation => brought.or(payment.state().instrument).ok_or_else(missing),
+        Status::RequiresPaymentMethod | Status::Declined if from_card => brought.ok_or_else(missing),
         Status::Failed => {
             Err(unexpected_state(payment, "confirmed", "Its authorization is parked: replay it."))
         }
@@ -130,7 +129,7 @@ fn capture(context: &Context<'_>, payment: &Payment, amount_minor: Option<i64>) 
     if let Some(operation) = &state.operation {
         return Err(operation_open(operation));
     }
-    let whole = payment.submission().amount;
+    let whole = payment.authorized();
     let amount_minor = amount_minor.unwrap_or(whole.amount_minor);
     if !(1..=whole.amount_minor).contains(&amount_minor) {
         let message = format!("The amount to capture must be between 1 and the {whole} that was authorised.");

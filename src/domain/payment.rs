@@ -55,20 +55,19 @@ impl Payment {
     /// # Errors
     /// [`IllegalEvent`] if it is anything but [`Event::Created`].
     pub fn open(submission: Arc<Submission>, created: Recorded) -> Result<Self, IllegalEvent> {
-        let Event::Created { card, reserved, .. } = created.event else {
+        let Event::Created { instrument, reserved, .. } = created.event else {
             return Err(IllegalEvent { event: created.event.name(), status: "none" });
         };
-        let has_source = card.is_some() || submission.kind.takes_from_wallet();
         let illegal = IllegalEvent { event: created.event.name(), status: "none" };
-        let status = created.event.opening_status(has_source).ok_or(illegal)?;
+        let status = created.event.opening_status().ok_or(illegal)?;
         let mut state = State {
             status,
-            card,
-            has_source,
+            instrument,
             operation: None,
             refund_operations: Vec::new(),
             refunds: Vec::new(),
             operations: 0,
+            authorized_minor: 0,
             received_minor: 0,
             reserved,
             capture_before: None,
@@ -171,14 +170,14 @@ impl Payment {
     /// Whether the last attempt was declined because the card's lookup for 3-D Secure broke.
     #[must_use]
     pub fn broke_at_lookup(&self) -> bool {
-        let breaks = |card: Card| {
+        let breaks = |card: &Card| {
             let behaviour = card.test_card().map(|card| card.behaviour);
             matches!(
                 behaviour,
                 Some(Behaviour::ThreeDSecureLookupError | Behaviour::ThreeDSecureOnRequest { breaks: true })
             )
         };
-        self.state.decline == Some(DeclineReason::ProcessingError) && self.state.card.is_some_and(breaks)
+        self.state.decline == Some(DeclineReason::ProcessingError) && self.state.card().is_some_and(breaks)
     }
 
     /// Applies one event.
@@ -305,12 +304,21 @@ impl Payment {
         self.state.refunds.iter().filter(counts).map(|refund| refund.amount_minor).sum()
     }
 
+    /// What was held when an issuer was last asked to, or is to be.
+    #[must_use]
+    pub fn authorized(&self) -> Money {
+        let Money { amount_minor, currency } = self.submission.amount;
+        let held_minor =
+            if self.state.authorized_minor > 0 { self.state.authorized_minor } else { amount_minor };
+        Money::new(held_minor, currency)
+    }
+
     /// What a capture took, where that is less than what was held.
     #[must_use]
     pub fn captured_part(&self) -> Option<Money> {
-        let amount = self.submission.amount;
-        let part = self.state.status == Status::Succeeded && self.state.received_minor != amount.amount_minor;
-        part.then(|| Money::new(self.state.received_minor, amount.currency))
+        let held = self.authorized();
+        let part = self.state.status == Status::Succeeded && self.state.received_minor != held.amount_minor;
+        part.then(|| Money::new(self.state.received_minor, held.currency))
     }
 
     /// What has left the submitter's wallet and not arrived yet, in minor units: the amount while it is reserved, refunds on their way.

@@ -5,6 +5,7 @@ use super::card::Card;
 use super::decline::DeclineReason;
 use super::event::{CancelReason, Event, TechnicalError};
 use super::ids::RefundId;
+use super::instrument::Instrument;
 use super::operation::{Operation, OperationKind, Phase};
 use super::status::Status;
 use super::time::Timestamp;
@@ -52,10 +53,8 @@ pub struct Refund {
 pub struct State {
     /// The status.
     pub status: Status,
-    /// The card in use.
-    pub card: Option<Card>,
-    /// Whether a card or wallet to take from is known.
-    pub has_source: bool,
+    /// What the last attempt goes through, or the next one if there was none yet.
+    pub instrument: Option<Instrument>,
     /// The open authorisation, capture or void; at most one.
     pub operation: Option<Operation>,
     /// Open refund operations.
@@ -64,6 +63,8 @@ pub struct State {
     pub refunds: Vec<Refund>,
     /// How many operations there have been.
     pub operations: u16,
+    /// What an issuer held when it was last asked to, in minor units.
+    pub authorized_minor: i64,
     /// What arrived, in minor units: the amount, or the part captured.
     pub received_minor: i64,
     /// Whether the amount is reserved in transit (wallet sources).
@@ -91,6 +92,12 @@ pub struct State {
 }
 
 impl State {
+    /// The card in use, if it is one.
+    #[must_use]
+    pub fn card(&self) -> Option<&Card> {
+        self.instrument.as_ref().and_then(Instrument::card)
+    }
+
     fn open_operation(&mut self, kind: OperationKind, at: Timestamp) -> Operation {
         self.operations = self.operations.saturating_add(1);
         Operation::new(self.operations, kind, at)
@@ -135,12 +142,9 @@ impl State {
     pub(super) fn apply(&mut self, at: Timestamp, event: &Event, whole_minor: i64) {
         match *event {
             Event::Created { .. } => {}
-            Event::Confirmed { card } => {
-                if card.is_some() {
-                    self.card = card;
-                    self.has_source = true;
-                    self.authenticated = false;
-                }
+            Event::Confirmed { instrument } => {
+                self.instrument = Some(instrument);
+                self.authenticated = false;
                 self.open_authorization(at);
             }
             Event::Started { at } => self.started_at = Some(at),
@@ -149,13 +153,15 @@ impl State {
                 self.authenticated = true;
                 self.open_authorization(at);
             }
-            Event::Authorized { capture_before } => {
+            Event::Authorized { amount_minor, capture_before } => {
                 self.operation = None;
+                self.authorized_minor = amount_minor;
                 self.capture_before = Some(capture_before);
             }
             Event::Succeeded {} => {
                 self.close();
                 self.reserved = false;
+                self.authorized_minor = whole_minor;
                 self.received_minor = whole_minor;
             }
             Event::Declined { reason } => {

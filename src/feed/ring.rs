@@ -222,6 +222,7 @@ mod tests {
     use crate::domain::currency::Currency;
     use crate::domain::event::{Event, Recorded};
     use crate::domain::ids::AccountId;
+    use crate::domain::instrument::Instrument;
     use crate::domain::money::Money;
     use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 
@@ -242,11 +243,14 @@ mod tests {
             metadata: vec![("note".to_owned(), "x".repeat(metadata_bytes))],
             run: None,
         };
-        let created = Event::Created { card: None, confirmed: false, reserved: false };
+        let created = Event::Created { instrument: None, confirmed: false, reserved: false };
         let payment =
             Payment::open(Arc::new(submission), Recorded { at: Timestamp::from_micros(1), event: created });
         let mut payment = payment.expect("it opens");
-        let confirmed = Recorded { at: Timestamp::from_micros(2), event: Event::Confirmed { card: None } };
+        let confirmed = Recorded {
+            at: Timestamp::from_micros(2),
+            event: Event::Confirmed { instrument: Instrument::Wallet },
+        };
         payment.apply(confirmed).expect("it goes");
         let entry = JournalEntry {
             payment: payment.id(),

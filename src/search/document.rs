@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::domain::card::Card;
 use crate::domain::decline::DeclineReason;
 use crate::domain::ids::{AccountId, PaymentId, RefundId, base62_decode};
+use crate::domain::instrument::Instrument;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 use crate::domain::submission::{Kind, Submission};
@@ -87,7 +88,7 @@ pub struct PaymentDocument {
     pub version: u64,
     submission: Arc<Submission>,
     status: Status,
-    card: Option<Card>,
+    instrument: Option<Instrument>,
     decline: Option<DeclineReason>,
     updated_at: Timestamp,
     settled_at: Option<Timestamp>,
@@ -115,7 +116,7 @@ impl PaymentDocument {
             version: u64::from(payment.version()),
             submission: Arc::clone(submission),
             status: state.status,
-            card: state.card,
+            instrument: state.instrument,
             decline: state.decline,
             updated_at: state.updated_at,
             settled_at: state.settled_at,
@@ -193,14 +194,18 @@ impl PaymentDocument {
         }
     }
 
+    fn card(&self) -> Option<&Card> {
+        self.instrument.as_ref().and_then(Instrument::card)
+    }
+
     fn visit_card(&self, sink: &mut impl FieldSink) {
-        if let Some(card) = &self.card {
-            sink.term(TermField::CardBrand, card.brand().as_str());
-            sink.term(TermField::CardLast4, card.last4());
-            sink.term(TermField::CardFirst6, card.first6());
+        if let Some(card) = self.card() {
+            sink.term(TermField::CardBrand, card.brand.as_str());
+            sink.term(TermField::CardLast4, &card.last4());
+            sink.term(TermField::CardFirst6, &card.first6());
             sink.term(TermField::CardFingerprint, &format!("{:016x}", card.fingerprint));
-            sink.words(card.brand().as_str());
-            sink.words(card.last4());
+            sink.words(card.brand.as_str());
+            sink.words(&card.last4());
         }
         if let Some(decline) = self.decline {
             sink.term(TermField::DeclineCode, decline.decline_code());
@@ -257,7 +262,7 @@ impl PaymentDocument {
             ("metadata", own && !submission.metadata.is_empty()),
             ("description", own && submission.description.is_some()),
             ("run", own && submission.run.is_some()),
-            (CARD_PRESENT, self.card.is_some()),
+            (CARD_PRESENT, self.card().is_some()),
             ("decline_code", self.decline.is_some()),
             ("refund", !self.refunds.is_empty()),
             ("payee", matches!(submission.kind, Kind::Transfer { .. })),

@@ -1,10 +1,10 @@
 //! What each magic card decides by itself, whatever is drawn.
 
 use super::question::Question;
-use crate::domain::card::{Card, Presented};
 use crate::domain::command::Outcome;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::TechnicalError;
+use crate::domain::instrument::{Instrument, Presented, PresentedCard};
 use crate::domain::payment::OperationKind;
 use crate::domain::test_cards::{Behaviour, SetUp, TestCard};
 
@@ -22,24 +22,25 @@ pub enum Verdict {
 /// What the card of this question says.
 #[must_use]
 pub fn verdict(question: &Question) -> Verdict {
-    let Some((card, test_card)) = question.card.and_then(|card| Some((card, card.test_card()?))) else {
+    let presented = question.instrument.as_ref().and_then(Instrument::presented_card);
+    let Some((card, test_card)) = presented.and_then(|used| Some((used, used.card.test_card()?))) else {
         // A stored card that this version does not know any more.
         return Verdict::Says(Outcome::Declined(DeclineReason::GenericDecline));
     };
     match question.operation {
-        OperationKind::Authorize => authorize(&card, test_card, question),
+        OperationKind::Authorize => authorize(card, test_card, question),
         // Refunds that are pending first or fail later need events of their own in the domain.
         OperationKind::Refund { .. } | OperationKind::Capture { .. } | OperationKind::Void => Verdict::Open,
     }
 }
 
-fn authorize(card: &Card, test_card: &TestCard, question: &Question) -> Verdict {
+fn authorize(card: &PresentedCard, test_card: &TestCard, question: &Question) -> Verdict {
     let declined = |reason| Verdict::Says(Outcome::Declined(reason));
     match test_card.behaviour {
         // What follows (disputes, warnings, slow refunds) belongs to the operations after this one.
         Behaviour::Succeed | Behaviour::Frictionless | Behaviour::SucceedThen(_) => Verdict::Open,
         Behaviour::Decline(reason) | Behaviour::AttachThenDecline(reason) => declined(reason),
-        Behaviour::DeclineIfCvc if card.cvc_sent => declined(DeclineReason::IncorrectCvc),
+        Behaviour::DeclineIfCvc if card.card.checks.cvc.is_some() => declined(DeclineReason::IncorrectCvc),
         Behaviour::DeclineIfCvc => Verdict::Open,
         Behaviour::Blocked => Verdict::AtOnce(Outcome::Declined(DeclineReason::Fraudulent)),
         Behaviour::ThreeDSecure { then, set_up } => {
@@ -67,7 +68,7 @@ fn authorize(card: &Card, test_card: &TestCard, question: &Question) -> Verdict 
 
 /// The challenge, or the decline where nobody can or may be asked. Nothing sets a card up yet, so that only those that
 /// come set up are ever spared.
-fn challenge(card: &Card) -> Outcome {
+fn challenge(card: &PresentedCard) -> Outcome {
     let nobody = card.presented.has(Presented::OFF_SESSION) || card.presented.has(Presented::NO_ACTION);
     if nobody { Outcome::Declined(DeclineReason::AuthenticationRequired) } else { Outcome::ActionRequired }
 }

@@ -1,7 +1,7 @@
 //! What an acquirer is asked: everything a reply may depend on, and nothing else.
 
-use crate::domain::card::Card;
 use crate::domain::ids::AccountId;
+use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
 use crate::domain::payment::{Operation, OperationKind, Payment};
 use crate::domain::submission::Kind;
@@ -15,8 +15,8 @@ pub struct Question {
     pub kind: Kind,
     /// The amount the operation is about: that of the payment, or the part to capture or refund.
     pub amount: Money,
-    /// The card, where one is used.
-    pub card: Option<Card>,
+    /// What the attempt goes through.
+    pub instrument: Option<Instrument>,
     /// Whether the cardholder has completed 3-D Secure for it.
     pub authenticated: bool,
     /// What is asked.
@@ -35,7 +35,8 @@ impl Question {
     pub fn new(payment: &Payment, operation: &Operation) -> Self {
         let submission = payment.submission();
         let amount_minor = match operation.kind {
-            OperationKind::Authorize | OperationKind::Void => submission.amount.amount_minor,
+            OperationKind::Authorize => submission.amount.amount_minor,
+            OperationKind::Void => payment.authorized().amount_minor,
             OperationKind::Capture { amount_minor } | OperationKind::Refund { amount_minor, .. } => {
                 amount_minor
             }
@@ -44,7 +45,7 @@ impl Question {
             owner: submission.owner,
             kind: submission.kind,
             amount: Money::new(amount_minor, submission.amount.currency),
-            card: payment.state().card,
+            instrument: payment.state().instrument,
             authenticated: payment.state().authenticated,
             operation: operation.kind,
             number: operation.number,

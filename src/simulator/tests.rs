@@ -2,12 +2,13 @@
 
 use super::draw::{DrawKey, Draws, Slot};
 use super::*;
-use crate::domain::card::{Card, Presented, YearMonth};
+use crate::domain::card::{Card, CardDetails, YearMonth};
 use crate::domain::command::Outcome;
 use crate::domain::currency::Currency;
 use crate::domain::decline::DeclineReason as Why;
 use crate::domain::event::TechnicalError;
 use crate::domain::ids::{AccountId, RefundId};
+use crate::domain::instrument::{Instrument, Presented};
 use crate::domain::money::Money;
 use crate::domain::payment::OperationKind;
 use crate::domain::submission::BankAccount;
@@ -21,7 +22,7 @@ fn question(token: &str) -> Question {
         owner: AccountId::from_bytes([1; 16]),
         kind: Kind::Charge,
         amount: Money::new(1_250, Currency::EUR),
-        card: Some(card),
+        instrument: Some(card.into()),
         authenticated: false,
         operation: OperationKind::Authorize,
         number: 1,
@@ -245,7 +246,7 @@ fn nobody_is_asked_who_is_not_there() {
     let sim = simulator(|_| {});
     let presented = |token, presented| {
         let mut asked = question(token);
-        asked.card.as_mut().unwrap().presented = presented;
+        asked.instrument = asked.instrument.map(|card| card.presented_again(presented));
         sim.ask(&asked).outcome
     };
     let required = Outcome::Declined(Why::AuthenticationRequired);
@@ -289,7 +290,9 @@ fn cards_with_a_second_answer_give_it() {
     );
 
     let mut without_cvc = question("pm_card_chargeDeclinedIncorrectCvc");
-    without_cvc.card.as_mut().unwrap().cvc_sent = false;
+    let details = CardDetails { number: "4000000000000127", exp_month: 1, exp_year: 2030, cvc: None };
+    let card = Card::reduce(&details, &[7; 32], YearMonth { year: 2026, month: 1 }).unwrap();
+    without_cvc.instrument = Some(Instrument::from(card));
     assert_eq!(sim.ask(&without_cvc).outcome, Outcome::Approved);
 
     let attempt = |token, attempt| sim.ask(&Question { attempt, ..question(token) }).outcome;
@@ -329,13 +332,16 @@ fn transfers_are_answered_inside_and_payouts_by_the_bank() {
     let sim = simulator(|s| s.payout_settle_ms = 1_500);
     let transfer = Question {
         kind: Kind::Transfer { payee: AccountId::generate() },
-        card: None,
+        instrument: None,
         ..question("pm_card_visa")
     };
     assert_eq!(sim.ask(&transfer), Reply { latency_us: 0, outcome: Outcome::Approved });
     assert_eq!(sim.route(&transfer).name(), "internal");
-    let payout =
-        Question { kind: Kind::Payout { bank: BankAccount::Closed }, card: None, ..question("pm_card_visa") };
+    let payout = Question {
+        kind: Kind::Payout { bank: BankAccount::Closed },
+        instrument: None,
+        ..question("pm_card_visa")
+    };
     assert_eq!(sim.ask(&payout).outcome, Outcome::Pending { settles_after_ms: 1_500 });
     assert_eq!(sim.route(&payout).name(), "bank");
 }

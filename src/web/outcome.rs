@@ -228,6 +228,7 @@ mod tests {
     use crate::domain::currency::Currency;
     use crate::domain::event::{CancelReason, Recorded};
     use crate::domain::ids::AccountId;
+    use crate::domain::instrument::Instrument;
     use crate::domain::money::Money;
     use crate::domain::status::Status;
     use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
@@ -249,7 +250,7 @@ mod tests {
             metadata: Vec::new(),
             run: None,
         };
-        let event = Event::Created { card: None, confirmed: false, reserved: false };
+        let event = Event::Created { instrument: None, confirmed: false, reserved: false };
         let mut payment =
             Payment::open(Arc::new(submission), Recorded { at: Timestamp::from_micros(2), event }).unwrap();
         for (n, events) in (3..).zip(batches) {
@@ -260,10 +261,11 @@ mod tests {
         Arc::new(payment)
     }
 
-    const GO: &[Event] = &[Event::Confirmed { card: None }];
+    const GO: &[Event] = &[Event::Confirmed { instrument: Instrument::Wallet }];
     const WISH: &[Event] = &[Event::CancelRequested { reason: CancelReason::RequestedByCustomer }];
     const STARTED: Event = Event::Started { at: Timestamp::from_micros(4) };
-    const AUTHORIZED: Event = Event::Authorized { capture_before: Timestamp::from_micros(1_000_000) };
+    const AUTHORIZED: Event =
+        Event::Authorized { amount_minor: 500, capture_before: Timestamp::from_micros(1_000_000) };
     const VOID: Event = Event::VoidQueued { reason: CancelReason::RequestedByCustomer };
     const CAPTURE: Event = Event::CaptureQueued { amount_minor: 500 };
 

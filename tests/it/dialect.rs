@@ -384,7 +384,10 @@ async fn whoever_cannot_be_asked_is_declined(server: Arc<Server>) {
         let answer = charge(&server, &format!("{SECURE}&{extra}")).await;
         assert_eq!(answer.error(), (402, "card_error", "authentication_required", ""), "{answer:?}");
         assert_eq!(answer.text("/error/decline_code"), "authentication_required");
-        assert_eq!(answer.text("/error/payment_intent/status"), "requires_payment_method");
+        let intent = answer.body.pointer("/error/payment_intent").expect("the intent");
+        assert_eq!(intent["status"], "requires_payment_method");
+        assert!(intent["payment_method"].is_null(), "the next attempt needs another: {intent}");
+        assert_eq!(intent["last_payment_error"]["payment_method"]["card"]["last4"], "3184");
         let plain = charge(&server, &format!("{CHARGE}&{extra}")).await;
         assert_eq!((plain.status, plain.text("/status")), (200, "succeeded"), "{plain:?}");
     }

@@ -67,7 +67,7 @@ pub fn charge(owner: AccountId, amount_minor: i64, key: Option<&str>) -> Command
             metadata: Vec::new(),
             run: None,
         },
-        card: Some(card),
+        instrument: Some(card.into()),
         confirm: true,
         idempotency: key.map(|key| {
             let name = RequestKey::Text(key.to_owned());

@@ -7,12 +7,12 @@ use diesel::sql_types::Text;
 use diesel::{Connection, RunQueryDsl, SqliteConnection};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection};
 use paystorm::audit::{AuditOptions, Name, Report, audit};
-use paystorm::domain::card::Presented;
 use paystorm::domain::command::{Action, Command, IdempotencyKey, OperatePayment, Outcome};
 use paystorm::domain::idempotency::{KeySecret, RequestKey};
 use paystorm::domain::ids::{
     AccountId, ApiKeyId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
 };
+use paystorm::domain::instrument::Presented;
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::Kind;
 use paystorm::domain::time::Timestamp;
@@ -233,7 +233,8 @@ async fn fill(store: &dyn Store) -> Filled {
     let name = DetailRecord::name_of_attempt(&body);
     let first = command.submission.id;
     store.detail_put(*first.as_bytes(), name, &body).await.expect("put");
-    command.card = command.card.map(|card| card.presented_again(Presented::default().naming(name)));
+    command.instrument =
+        command.instrument.map(|card| card.presented_again(Presented::default().naming(name)));
     command.idempotency = key("order-1");
     approve(one(store, Command::Submit(Box::new(command)), at(0)).await).await;
     // A refund with a reason, and one without.

@@ -36,8 +36,8 @@ pub fn submission(owner: AccountId, kind: Kind, amount_minor: i64) -> SubmitPaym
         metadata: vec![("order".to_owned(), "42".to_owned())],
         run: None,
     };
-    let card = (!kind.takes_from_wallet()).then(|| card.expect("a known token"));
-    SubmitPayment { submission, card, confirm: true, idempotency: None }
+    let instrument = (!kind.takes_from_wallet()).then(|| card.expect("a known token").into());
+    SubmitPayment { submission, instrument, confirm: true, idempotency: None }
 }
 
 pub fn submit(owner: AccountId, kind: Kind, amount_minor: i64) -> Command {

@@ -202,4 +202,4 @@ CREATE TABLE installation (
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO installation (name, value) VALUES ('stored_form', CAST('1' AS BLOB));
+INSERT INTO installation (name, value) VALUES ('stored_form', CAST('2' AS BLOB));

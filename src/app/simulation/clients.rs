@@ -9,12 +9,13 @@ use parking_lot::Mutex;
 use super::Sabotage;
 use super::chance::Chance;
 use super::operations::{self, Expect, KeyedOperations};
-use crate::domain::card::{Card, Presented, YearMonth};
+use crate::domain::card::{Card, YearMonth};
 use crate::domain::command::{Action, Command, IdempotencyKey, OperatePayment, SubmitPayment};
 use crate::domain::currency::Currency;
 use crate::domain::event::CancelReason;
 use crate::domain::idempotency::{KeySecret, RequestKey};
 use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::instrument::Presented;
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
@@ -225,11 +226,11 @@ fn submit(book: &mut Book, chance: &Chance, now: Timestamp) -> Command {
         metadata: Vec::new(),
         run: None,
     };
-    let card = (!kind.takes_from_wallet()).then(|| card(chance));
+    let instrument = (!kind.takes_from_wallet()).then(|| card(chance).into());
     let confirm = kind != Kind::Charge || chance.percent(90);
     let number = book.keys.len() as u64;
     let idempotency = chance.percent(50).then(|| key(&format!("key-{number}"), number));
-    let request = SubmitPayment { submission, card, confirm, idempotency };
+    let request = SubmitPayment { submission, instrument, confirm, idempotency };
     if idempotency.is_some() {
         let ids = vec![request.submission.id];
         book.keys.insert(number, Keyed { request: request.clone(), ids, answers: Vec::new() });
@@ -266,7 +267,7 @@ fn operate(book: &mut Book, chance: &Chance, payment: PaymentId) -> Command {
         5 => Action::CompleteAction { passed: chance.percent(80) },
         6 => Action::Replay,
         _ => Action::Confirm {
-            card: chance.percent(70).then(|| card(chance)),
+            instrument: chance.percent(70).then(|| card(chance).into()),
             presented: Presented::default(),
         },
     };

@@ -33,7 +33,7 @@ fn owner() -> AccountId {
 /// A batch that another instance committed: one new payment.
 fn record(seq: u64) -> JournalRecord {
     let at = Timestamp::from_micros(1_769_817_600_000_000).plus_ms(seq);
-    let event = Event::Created { card: None, confirmed: false, reserved: false };
+    let event = Event::Created { instrument: None, confirmed: false, reserved: false };
     let entry = JournalEntry {
         payment: PaymentId::from_bytes(u128::from(seq).to_be_bytes()),
         owner: owner(),

@@ -62,8 +62,8 @@ impl World {
             run: None,
         };
         let card = Card::from_token("pm_card_visa", &CARD_KEY, YearMonth { year: 2026, month: 1 }).unwrap();
-        let card = (!kind.takes_from_wallet()).then_some(card);
-        let command = SubmitPayment { submission, card, confirm: true, idempotency: None };
+        let instrument = (!kind.takes_from_wallet()).then(|| card.into());
+        let command = SubmitPayment { submission, instrument, confirm: true, idempotency: None };
         let events = self.decide(|context| decide::submit(context, &command)).unwrap();
         let n = u8::try_from(self.idempotency.len()).unwrap();
         let (owner, at) = (self.account(owner), Timestamp::from_micros(self.now_us));

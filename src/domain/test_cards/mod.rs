@@ -12,6 +12,7 @@ mod risk;
 mod secure;
 
 use super::card_features::{Brand, Check, Checks, Funding, Risk};
+use super::country::Country;
 use super::decline::DeclineReason;
 
 /// What follows a charge that succeeded.
@@ -103,7 +104,7 @@ pub struct TestCard {
     /// The other network of a co-branded card, in the dialect's word.
     pub co_brand: Option<&'static str>,
     /// Where it was issued (ISO 3166-1, two letters).
-    pub country: &'static str,
+    pub country: Country,
     /// How it is funded.
     pub funding: Funding,
     /// What the issuer says of the code and address sent with it.
@@ -129,7 +130,7 @@ const fn card(
         tokens,
         brand,
         co_brand: None,
-        country,
+        country: Country::in_table(country),
         funding: Funding::Credit,
         checks: Checks::PASS,
         risk: Risk::Normal,

@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
-use crate::domain::card::{Card, CardDetails, CardError, Presented, YearMonth, luhn};
+use crate::domain::card::{Card, CardDetails, CardError, Check, CheckResults, YearMonth, luhn};
+use crate::domain::country::Country;
+use crate::domain::ids::MethodId;
+use crate::domain::instrument::{Instrument, Presented, PresentedCard};
 use crate::domain::test_cards::TestCard;
 
 const KEY: [u8; 32] = [7; 32];
@@ -57,8 +60,12 @@ fn the_reduction_table() {
 #[test]
 fn what_is_kept_names_the_card_and_no_more() {
     let card = reduce("4000056655665556", 12, 2030, Some("123")).unwrap();
-    assert_eq!((card.first6(), card.last4(), card.brand().as_str()), ("400005", "5556", "visa"));
-    assert_eq!((card.exp_month, card.exp_year, card.cvc_sent), (12, 2030, true));
+    assert_eq!(
+        (card.first6().as_str(), card.last4().as_str(), card.brand.as_str()),
+        ("400005", "5556", "visa")
+    );
+    assert_eq!((card.funding.as_str(), card.country.as_str()), ("debit", "US"));
+    assert_eq!((card.exp_month, card.exp_year, card.checks.cvc), (12, 2030, Some(Check::Pass)));
     let again = reduce("4000-0566-5566-5556", 11, 2031, None).unwrap();
     assert_eq!(card.fingerprint, again.fingerprint, "the same number");
     assert_ne!(card.fingerprint, reduce("4242424242424242", 12, 2030, None).unwrap().fingerprint);
@@ -81,14 +88,17 @@ fn the_list_is_sound() {
             assert_eq!(TestCard::by_token(&format!("pm_card_{token}")), Some(card));
             assert_eq!(TestCard::by_token(&format!("tok_{token}")), Some(card));
         }
-        assert!(card.country.len() == 2 && card.country.bytes().all(|b| b.is_ascii_uppercase()));
+        assert!(
+            card.country != Country::in_table("")
+                && Country::parse(card.country.as_str()) == Some(card.country)
+        );
         if !card.number.is_empty() {
             assert!(numbers.insert(card.number), "{} twice", card.number);
             assert!(luhn(card.number), "{}", card.token());
-            assert_eq!(reduce(card.number, 12, 2030, Some("123")).map(|card| card.code), Ok(card.code));
+            assert_eq!(reduce(card.number, 12, 2030, Some("123")).map(|card| card.listed), Ok(card.code));
         }
         let from_token = Card::from_token(&format!("pm_card_{}", card.token()), &KEY, TODAY).unwrap();
-        assert_eq!((from_token.code, from_token.exp_year), (card.code, 2028));
+        assert_eq!((from_token.listed, from_token.exp_year), (card.code, 2028));
     }
     assert_eq!(TestCard::by_number(""), None, "a token-only card has no number");
     assert_eq!(Card::from_token("pm_card_", &KEY, TODAY), Err(CardError::UnknownToken));
@@ -110,7 +120,7 @@ fn every_card_is_documented() {
 fn what_a_card_is() {
     let of = |token: &str| {
         let card = TestCard::by_token(token).unwrap_or_else(|| panic!("{token} is not known"));
-        (card.brand.as_str(), card.country, card.funding.as_str(), card.risk.as_str())
+        (card.brand.as_str(), card.country.as_str(), card.funding.as_str(), card.risk.as_str())
     };
     for (token, wanted) in [
         ("pm_card_visa", ("visa", "US", "credit", "normal")),
@@ -136,17 +146,38 @@ fn what_a_card_is() {
 }
 
 #[test]
-fn a_card_without_anything_beside_it_is_stored_as_before() {
-    let plain = reduce("4242424242424242", 12, 2030, Some("123")).unwrap();
-    let bytes = rmp_serde::to_vec(&plain).unwrap();
-    assert_eq!(bytes.first(), Some(&0x95), "an array of five");
-    assert_eq!(rmp_serde::from_slice::<Card>(&bytes).unwrap(), plain);
-    let presented = Presented::OFF_SESSION.naming(u64::MAX);
-    let with = Card { presented, ..plain };
-    assert_eq!(rmp_serde::from_slice::<Card>(&rmp_serde::to_vec(&with).unwrap()).unwrap(), with);
+fn a_card_reads_back_with_what_came_with_it() {
+    let stored = |card: &PresentedCard| rmp_serde::to_vec(card).unwrap();
+    let plain = PresentedCard::from(reduce("4242424242424242", 12, 2030, Some("123")).unwrap());
+    assert_eq!(stored(&plain).first(), Some(&0x91), "nothing but the card");
+    let method = MethodId::from_bytes([5; 16]);
+    let presented = Presented::OFF_SESSION.naming(u64::MAX).with_method(method);
+    for card in [plain, PresentedCard { presented, ..plain }] {
+        assert_eq!(rmp_serde::from_slice::<PresentedCard>(&stored(&card)).unwrap(), card);
+    }
+}
+
+#[test]
+fn what_was_said_before_of_a_card_counts_where_it_is_about_the_card() {
+    let card = reduce("4000000000000010", 12, 2030, Some("123")).unwrap();
+    assert_eq!((card.checks.postal, card.checks.line1), (None, None), "no address came");
+    let first = Presented::OFF_SESSION.with(Presented::POSTAL).naming(u64::MAX);
+    let with = Instrument::from(card).presented_again(first);
+    let checks = with.card().unwrap().checks;
+    assert_eq!((checks.cvc, checks.postal, checks.line1), (Some(Check::Pass), Some(Check::Fail), None));
     let again = with.presented_again(Presented::NO_ACTION);
-    assert!(again.presented.has(Presented::NO_ACTION) && !again.presented.has(Presented::OFF_SESSION));
-    assert_eq!(again.presented.detail, u64::MAX, "its billing details stay");
+    assert_eq!(again.card().unwrap().checks, checks, "the address is its own");
+    let Some(PresentedCard { presented, .. }) = again.presented_card() else { panic!("a card") };
+    assert!(presented.has(Presented::NO_ACTION) && !presented.has(Presented::OFF_SESSION));
+    assert_eq!(presented.detail, u64::MAX, "its billing details stay");
+    assert_eq!(Instrument::Wallet.presented_again(first), Instrument::Wallet);
+}
+
+#[test]
+fn the_results_of_checks_fit_a_byte() {
+    for byte in 0..64 {
+        assert_eq!(u8::from(CheckResults::from(byte)), byte);
+    }
 }
 
 proptest! {

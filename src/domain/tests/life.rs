@@ -8,6 +8,7 @@ use crate::domain::currency::Currency;
 use crate::domain::decide::{self, Context, Policy};
 use crate::domain::event::{Event, Recorded, TechnicalError};
 use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::refusal::Refusal;
@@ -26,8 +27,10 @@ pub struct Life {
     pub closed: Option<AccountId>,
 }
 
-pub fn card() -> Card {
-    Card::from_token("pm_card_visa", &[7; 32], YearMonth { year: 2026, month: 1 }).expect("a test card")
+pub fn card() -> Instrument {
+    Card::from_token("pm_card_visa", &[7; 32], YearMonth { year: 2026, month: 1 })
+        .expect("a test card")
+        .into()
 }
 
 impl Life {
@@ -47,9 +50,10 @@ impl Life {
             metadata: Vec::new(),
             run: None,
         };
-        let card = (with_card && !kind.takes_from_wallet()).then(card);
+        let instrument = (with_card && !kind.takes_from_wallet()).then(card);
         let policy = Policy::default();
-        let command = SubmitPayment { submission: submission.clone(), card, confirm, idempotency: None };
+        let command =
+            SubmitPayment { submission: submission.clone(), instrument, confirm, idempotency: None };
         let context = Context { now, policy: &policy, balance: &|_| balance, closed: &|_| false };
         let mut events = decide::submit(&context, &command).expect("admitted").into_iter();
         let created = Recorded { at: now, event: events.next().expect("an event") };

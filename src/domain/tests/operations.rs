@@ -2,11 +2,11 @@
 //! by hand. What is final stays final.
 
 use super::life::{AMOUNT_MINOR, Life, card};
-use crate::domain::card::Presented;
 use crate::domain::command::{Action, Outcome};
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event};
 use crate::domain::ids::{AccountId, RefundId};
+use crate::domain::instrument::Presented;
 use crate::domain::payment::{OperationKind, Phase, RefundStatus};
 use crate::domain::status::Status;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind};
@@ -37,8 +37,10 @@ const ACTIONS: [&str; 8] = [
 
 fn action(name: &str) -> Action {
     match name {
-        "confirm" => Action::Confirm { card: None, presented: Presented::default() },
-        "confirm with a card" => Action::Confirm { card: Some(card()), presented: Presented::default() },
+        "confirm" => Action::Confirm { instrument: None, presented: Presented::default() },
+        "confirm with a card" => {
+            Action::Confirm { instrument: Some(card()), presented: Presented::default() }
+        }
         "capture" => Action::Capture { amount_minor: None },
         "cancel" => Action::Cancel { reason: CancelReason::Duplicate },
         "refund" => {

@@ -8,6 +8,7 @@ use super::stored;
 use crate::domain::currency::Currency;
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
 use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
 use crate::domain::stages::Stages;
@@ -38,7 +39,8 @@ pub(super) fn opened(kind: Kind, confirmed: bool, reserved: bool) -> Payment {
         metadata: Vec::new(),
         run: None,
     };
-    let created = Event::Created { card: None, confirmed, reserved };
+    let instrument = Instrument::of_kind(kind);
+    let created = Event::Created { instrument, confirmed, reserved };
     Payment::open(Arc::new(submission), Recorded { at: at(900), event: created }).unwrap()
 }
 
@@ -56,7 +58,9 @@ pub(super) fn started(us: i64) -> Event {
 /// A payment without a card is not confirmed here; the first event of the others says that it goes.
 fn confirmed() -> Payment {
     let mut payment = payment(false);
-    payment.apply(Recorded { at: at(900), event: Event::Confirmed { card: None } }).unwrap();
+    payment
+        .apply(Recorded { at: at(900), event: Event::Confirmed { instrument: Instrument::Wallet } })
+        .unwrap();
     payment
 }
 
@@ -88,7 +92,8 @@ fn a_challenge_that_waited_is_neither_acceptance_nor_processing() {
 fn the_wait_for_a_capture_is_not_with_the_acquirer() {
     let mut charge = confirmed();
     let capture_before = at(1_000_000_000_000);
-    let held = [(500_000, started(1_000)), (500_000, Event::Authorized { capture_before })];
+    let held =
+        [(500_000, started(1_000)), (500_000, Event::Authorized { amount_minor: 1_250, capture_before })];
     let stages = after(&mut charge, &held);
     assert_eq!(told(&stages), (900, Some(100), Some(499_000), Some(500_000), vec![]));
     let queued = after(&mut charge, &[(900_500_000, Event::CaptureQueued { amount_minor: 500 })]);

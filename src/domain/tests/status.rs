@@ -3,6 +3,7 @@
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event, TechnicalError};
 use crate::domain::ids::RefundId;
+use crate::domain::instrument::Instrument;
 use crate::domain::status::Status::{
     self, Canceled, Declined, Failed, Processing, Queued, RequiresAction, RequiresCapture,
     RequiresConfirmation, RequiresPaymentMethod, Succeeded,
@@ -16,15 +17,15 @@ fn table() -> Vec<(Event, Steps)> {
     let (at, cause, reason) = (Timestamp::default(), TechnicalError::Timeout, DeclineReason::LostCard);
     let (cancel, refund) = (CancelReason::Duplicate, RefundId::from_bytes([1; 16]));
     vec![
-        (Event::Created { card: None, confirmed: true, reserved: false }, &[]),
+        (Event::Created { instrument: None, confirmed: true, reserved: false }, &[]),
         (
-            Event::Confirmed { card: None },
+            Event::Confirmed { instrument: Instrument::Wallet },
             &[(RequiresPaymentMethod, Queued), (RequiresConfirmation, Queued), (Declined, Queued)],
         ),
         (Event::Started { at }, &[(Queued, Processing)]),
         (Event::ActionRequired {}, &[(Processing, RequiresAction)]),
         (Event::ActionCompleted {}, &[(RequiresAction, Queued)]),
-        (Event::Authorized { capture_before: at }, &[(Processing, RequiresCapture)]),
+        (Event::Authorized { amount_minor: 1, capture_before: at }, &[(Processing, RequiresCapture)]),
         (Event::Succeeded {}, &[(Processing, Succeeded)]),
         (
             Event::Declined { reason },
@@ -104,10 +105,11 @@ fn names_and_codes_of_statuses_read_back() {
 
 #[test]
 fn a_history_opens_by_what_is_known() {
-    let created = |confirmed| Event::Created { card: None, confirmed, reserved: false };
-    assert_eq!(created(true).opening_status(true), Some(Queued));
-    assert_eq!(created(false).opening_status(true), Some(RequiresConfirmation));
-    assert_eq!(created(true).opening_status(false), Some(RequiresPaymentMethod));
-    assert_eq!(created(false).opening_status(false), Some(RequiresPaymentMethod));
-    assert_eq!(Event::Succeeded {}.opening_status(true), None);
+    let created = |instrument, confirmed| Event::Created { instrument, confirmed, reserved: false };
+    let known = Some(Instrument::Wallet);
+    assert_eq!(created(known, true).opening_status(), Some(Queued));
+    assert_eq!(created(known, false).opening_status(), Some(RequiresConfirmation));
+    assert_eq!(created(None, true).opening_status(), Some(RequiresPaymentMethod));
+    assert_eq!(created(None, false).opening_status(), Some(RequiresPaymentMethod));
+    assert_eq!(Event::Succeeded {}.opening_status(), None);
 }

@@ -7,12 +7,13 @@ use crate::domain::currency::Currency;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
 use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
 
-fn card() -> Card {
-    Card::from_token("pm_card_visa", &[7; 32], YearMonth { year: 2026, month: 1 }).unwrap()
+fn card() -> Instrument {
+    Card::from_token("pm_card_visa", &[7; 32], YearMonth { year: 2026, month: 1 }).unwrap().into()
 }
 
 /// One event of every kind.
@@ -22,13 +23,13 @@ pub(super) fn events(at: i64, amount_minor: i64, n: u16) -> Vec<Event> {
     let (cause, reason) = (TechnicalError::Malformed, DeclineReason::InsufficientFunds);
     let cancel = CancelReason::RequestedByCustomer;
     vec![
-        Event::Created { card: Some(card()), confirmed: true, reserved: false },
-        Event::Created { card: None, confirmed: true, reserved: true },
-        Event::Confirmed { card: Some(card()) },
+        Event::Created { instrument: Some(card()), confirmed: true, reserved: false },
+        Event::Created { instrument: Some(Instrument::Wallet), confirmed: true, reserved: true },
+        Event::Confirmed { instrument: Instrument::Bank(BankAccount::Valid) },
         Event::Started { at },
         Event::ActionRequired {},
         Event::ActionCompleted {},
-        Event::Authorized { capture_before: at },
+        Event::Authorized { amount_minor, capture_before: at },
         Event::Succeeded {},
         Event::Declined { reason },
         Event::Pending { settles_at: at },
@@ -110,6 +111,11 @@ proptest! {
         let _ = rmp_serde::from_slice::<Vec<Recorded>>(&bytes);
         let _ = rmp_serde::from_slice::<Submission>(&bytes);
     }
+}
+
+#[test]
+fn events_stay_small() {
+    assert!(size_of::<Recorded>() <= 96, "histories are copied: {}", size_of::<Recorded>());
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::sequences::{Act, Batch, Step};
-use crate::domain::card::{Card, Presented, YearMonth};
+use crate::domain::card::{Card, YearMonth};
 use crate::domain::command::{
     Action, Answer, Command, IdempotencyKey, OperatePayment, Outcome, SubmitPayment,
 };
@@ -13,6 +13,7 @@ use crate::domain::decide::Policy;
 use crate::domain::event::{CancelReason, Recorded};
 use crate::domain::idempotency::{KeySecret, RequestKey};
 use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::instrument::{Instrument, Presented};
 use crate::domain::ledger::{LedgerAccount, Movement, WalletId, effect};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, RefundStatus, WorkKey};
@@ -263,14 +264,14 @@ impl World {
             run: None,
         };
         let idempotency = key.map(|key| reduced(&key.to_string(), &amount_minor.to_be_bytes()));
-        let card = card.then(visa).filter(|_| !kind.takes_from_wallet());
-        Some(Command::Submit(Box::new(SubmitPayment { submission, card, confirm, idempotency })))
+        let instrument = card.then(visa).filter(|_| !kind.takes_from_wallet());
+        Some(Command::Submit(Box::new(SubmitPayment { submission, instrument, confirm, idempotency })))
     }
 
     fn action(&mut self, act: Act) -> Action {
         match act {
             Act::Confirm { card } => {
-                Action::Confirm { card: card.then(visa), presented: Presented::default() }
+                Action::Confirm { instrument: card.then(visa), presented: Presented::default() }
             }
             Act::Capture(amount_minor) => Action::Capture { amount_minor },
             Act::Cancel => Action::Cancel { reason: CancelReason::RequestedByCustomer },
@@ -295,8 +296,10 @@ impl World {
     }
 }
 
-fn visa() -> Card {
-    Card::from_token("pm_card_visa", &[7; 32], YearMonth { year: 2026, month: 1 }).expect("a known token")
+fn visa() -> Instrument {
+    Card::from_token("pm_card_visa", &[7; 32], YearMonth { year: 2026, month: 1 })
+        .expect("a known token")
+        .into()
 }
 
 /// The movements that a history demands, by version.

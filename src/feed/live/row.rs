@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::accounts::Directory;
+use crate::domain::instrument::{Instrument, PresentedCard};
 use crate::domain::payment::Payment;
 use crate::domain::stages::Stages;
 use crate::domain::submission::{Kind, Submission};
@@ -20,12 +21,12 @@ pub enum Viewer {
 }
 
 /// The instrument as shown.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Method {
     /// The card network, or `bank`.
     pub brand: &'static str,
     /// The last four digits.
-    pub last4: &'static str,
+    pub last4: String,
 }
 
 /// A decline as shown.
@@ -161,12 +162,12 @@ impl<'a> Row<'a> {
 }
 
 fn method(payment: &Payment) -> Option<Method> {
-    match payment.submission().kind {
-        Kind::Charge | Kind::TopUp => {
-            payment.state().card.map(|card| Method { brand: card.brand().as_str(), last4: card.last4() })
+    match payment.state().instrument? {
+        Instrument::Card(PresentedCard { card, .. }) => {
+            Some(Method { brand: card.brand.as_str(), last4: card.last4() })
         }
-        Kind::Payout { bank } => Some(Method { brand: "bank", last4: bank.last4() }),
-        Kind::Transfer { .. } => None,
+        Instrument::Bank(bank) => Some(Method { brand: "bank", last4: bank.last4().to_owned() }),
+        Instrument::Wallet => None,
     }
 }
 
@@ -176,7 +177,7 @@ fn ends(payment: &Payment, names: &Directory) -> (Arc<str>, Arc<str>) {
     let owner = names.name(submission.owner);
     match submission.kind {
         Kind::Charge | Kind::TopUp => {
-            let card = payment.state().card.map_or_else(|| "No card yet".to_owned(), |card| card.label());
+            let card = payment.state().card().map_or_else(|| "No card yet".to_owned(), |card| card.label());
             (Arc::from(card), owner)
         }
         Kind::Transfer { payee } => (owner, names.name(payee)),

@@ -7,6 +7,7 @@ use super::queue::{LeftOut, Queue, Step};
 use super::waiter::Waiters;
 use super::*;
 use crate::domain::ids::PaymentId;
+use crate::domain::instrument::Instrument;
 
 const GOES_ON: Step = Step { first: false, rests: false };
 const RESTS: Step = Step { first: true, rests: true };
@@ -160,7 +161,7 @@ fn payment() -> Payment {
         metadata: Vec::new(),
         run: None,
     };
-    let event = Event::Created { card: None, confirmed: false, reserved: false };
+    let event = Event::Created { instrument: None, confirmed: false, reserved: false };
     let at = Timestamp::from_micros(2);
     Payment::open(Arc::new(submission), crate::domain::event::Recorded { at, event }).unwrap()
 }
@@ -179,7 +180,7 @@ async fn a_wait_holds_a_payment_only_once_it_is_what_was_waited_for() {
     waiters.show(&Arc::new(payment.clone()));
     assert!(!waiter.holds_payment());
     let at = Timestamp::from_micros(3);
-    let event = Event::Confirmed { card: None };
+    let event = Event::Confirmed { instrument: Instrument::Wallet };
     payment.apply(crate::domain::event::Recorded { at, event }).unwrap();
     waiters.show(&Arc::new(payment.clone()));
     assert_eq!(wait.await.map(|payment| payment.version()), Some(2));

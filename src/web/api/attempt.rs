@@ -4,7 +4,7 @@
 use url::Url;
 
 use super::details::{Address, AttemptDetail, BillingDetails};
-use crate::domain::card::Presented;
+use crate::domain::instrument::Presented;
 use crate::web::error::InputError;
 use crate::web::params::Params;
 

@@ -139,7 +139,7 @@ impl Attempts {
 }
 
 fn name_of(payment: &Payment) -> Option<u64> {
-    payment.state().card.map(|card| card.presented.detail).filter(|id| *id != 0)
+    payment.state().instrument?.detail()
 }
 
 /// The details of refunds, by their ids.

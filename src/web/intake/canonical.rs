@@ -5,6 +5,7 @@
 
 use super::Destination;
 use super::card::Given;
+use crate::domain::instrument::PresentedCard;
 use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 
 /// Fields one after another, each with its length, so that no two requests share a form.
@@ -35,17 +36,13 @@ impl Canonical {
     /// Adds a card. The expiry of one that an alias names depends on the day, and was not asked for.
     #[must_use]
     pub fn card(self, given: &Given) -> Self {
-        let form = given.card.map(|card| {
+        let form = given.card.map(|PresentedCard { card, presented }| {
             let written = u32::from(card.exp_year) * 100 + u32::from(card.exp_month);
             let expiry = if given.alias { 0 } else { written };
-            let head = [card.code.to_be_bytes(), [u8::from(card.cvc_sent), 0]].concat();
+            let head = [card.listed.to_be_bytes(), [u8::from(card.checks.cvc.is_some()), 0]].concat();
             let plain = [head.as_slice(), &expiry.to_be_bytes(), &card.fingerprint.to_be_bytes()].concat();
             // Nothing said leaves the form what it was before there was something to say.
-            if card.presented.is_empty() {
-                plain
-            } else {
-                [plain, card.presented.to_bytes().to_vec()].concat()
-            }
+            if presented.is_empty() { plain } else { [plain, presented.to_bytes().to_vec()].concat() }
         });
         self.optional(form)
     }

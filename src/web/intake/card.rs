@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::domain::card::{Card, CardDetails, CardError, YearMonth};
+use crate::domain::instrument::PresentedCard;
 use crate::domain::time::Timestamp;
 use crate::web::error::InputError;
 use crate::web::params::Params;
@@ -25,7 +26,7 @@ const EXPIRED_YEARS_MAX: i64 = 2;
 #[derive(Debug, Clone, Default)]
 pub struct Given {
     /// The card.
-    pub card: Option<Card>,
+    pub card: Option<PresentedCard>,
     /// Whether an alias named it: then its expiry is of the day on which it is read, and no part of what was asked.
     pub alias: bool,
     /// Why it cannot be used any more, where it could be before.
@@ -63,12 +64,12 @@ fn from_alias(
     params: &mut Params<'_>,
     path: &str,
     context: &Context<'_>,
-) -> Result<Option<Card>, InputError> {
+) -> Result<Option<PresentedCard>, InputError> {
     let Some(alias) = params.text(path)? else {
         return Ok(None);
     };
     Card::from_token(&alias, &context.rules.fingerprint_key, year_month(context.now))
-        .map(Some)
+        .map(|card| Some(card.into()))
         .map_err(|error| InputError::card(path, error))
 }
 
@@ -103,7 +104,7 @@ fn from_details(params: &mut Params<'_>, path: &str, context: &Context<'_>) -> R
     let today = year_month(context.now);
     let reduce = |today| Card::reduce(&details, &context.rules.fingerprint_key, today);
     let wrong = |error| InputError::card(path, error);
-    let given = |card, lapsed| Given { card: Some(card), alias: false, lapsed };
+    let given = |card: Card, lapsed| Given { card: Some(card.into()), alias: false, lapsed };
     match reduce(today) {
         Ok(card) => Ok(given(card, None)),
         Err(error @ (CardError::InvalidExpiryMonth | CardError::InvalidExpiryYear)) => {

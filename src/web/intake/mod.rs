@@ -16,12 +16,12 @@ use super::error::InputError;
 use super::params::Params;
 use crate::accounts::Email;
 use crate::domain::amounts::{self, AmountProblem};
-use crate::domain::card::Presented;
 use crate::domain::command::{IdempotencyKey, SubmitPayment};
 use crate::domain::currency::Currency;
 use crate::domain::decide;
 use crate::domain::idempotency::{KeySecret, RequestKey};
 use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::instrument::{Instrument, Presented};
 use crate::domain::money::Money;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
@@ -260,13 +260,13 @@ impl Draft {
             metadata: self.metadata,
             run: self.run,
         };
-        let (card, confirm) = (self.card.card, self.confirm);
+        let (instrument, confirm) = (self.card.card.map(Instrument::Card), self.confirm);
         let idempotency = key.map(|key| {
             let destination = self.destination.as_ref();
             let request = canonical::submission(&submission, self.draw_key, destination, &self.card, confirm);
             IdempotencyKey::new(&key, &request, &secret)
         });
-        Ok(SubmitPayment { submission, card, confirm, idempotency })
+        Ok(SubmitPayment { submission, instrument, confirm, idempotency })
     }
 }
 

@@ -1,11 +1,11 @@
 //! Operations on an existing payment.
 
 use super::{Canonical, Context, Given, card_of, idempotency_key, text};
-use crate::domain::card::Presented;
 use crate::domain::command::{Action, IdempotencyKey, OperatePayment};
 use crate::domain::event::CancelReason;
 use crate::domain::idempotency::{KeySecret, RequestKey};
 use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::instrument::{Instrument, Presented};
 use crate::web::error::InputError;
 use crate::web::params::Params;
 
@@ -67,7 +67,10 @@ impl OperationDraft {
     ) -> Result<Self, InputError> {
         let card = if verb == Verb::Confirm { card_of(params, context)? } else { Given::default() };
         let action = match verb {
-            Verb::Confirm => Action::Confirm { card: card.card, presented: Presented::default() },
+            Verb::Confirm => Action::Confirm {
+                instrument: card.card.map(Instrument::Card),
+                presented: Presented::default(),
+            },
             Verb::Capture => Action::Capture { amount_minor: amount_minor(params, amount)? },
             Verb::Cancel => Action::Cancel { reason: cancel_reason(params)? },
             Verb::Refund => {
@@ -101,7 +104,7 @@ impl OperationDraft {
     /// Whether it is a confirmation that brings a card.
     #[must_use]
     pub const fn brings_card(&self) -> bool {
-        matches!(self.action, Action::Confirm { card: Some(_), .. })
+        matches!(self.action, Action::Confirm { instrument: Some(_), .. })
     }
 
     /// The id of the refund it makes.

@@ -107,7 +107,7 @@ async fn page(state: &WebState, payment: &Payment, secret: &str) -> PageResult {
         secret: secret.to_owned(),
         merchant: names.get(payment.owner()).to_owned(),
         amount: payment.submission().amount.to_string(),
-        card: payment.state().card.map_or_else(|| "a card".to_owned(), |card| card.label()),
+        card: payment.state().card().map_or_else(|| "a card".to_owned(), |card| card.label()),
         waiting,
         status: status::word(payment.state().status),
         back: back.map(String::from),

@@ -10,6 +10,7 @@ use futures_util::stream;
 use super::format;
 use super::handle::{self, Fields, PageResult};
 use super::row::{self, Names};
+use crate::domain::card::Card;
 use crate::domain::currency::Currency;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::money::Money;
@@ -132,7 +133,7 @@ fn record(payment: &Payment, names: &Names, viewer: AccountId) -> [String; COLUM
     let own = payment.owner() == viewer;
     let text = |text: &str| csv::guarded(if own { text } else { "" }).into_owned();
     let decimal = |minor: i64, currency: Currency| Money::new(minor, currency).decimal();
-    let card = state.card.as_ref();
+    let card = state.card();
     let refunded_minor = if own { payment.refunded_minor() } else { 0 };
     let took = state.settled_at.filter(|_| own).map(|at| at.micros_since(submission.created_at));
     let currency = submission.amount.currency;
@@ -148,8 +149,8 @@ fn record(payment: &Payment, names: &Names, viewer: AccountId) -> [String; COLUM
         decimal(state.received_minor, currency),
         csv::guarded(&csv::plain(&row::from_label(payment, names))).into_owned(),
         csv::guarded(&csv::plain(&row::to_label(payment, names))).into_owned(),
-        card.map_or("", |card| card.brand().as_str()).to_owned(),
-        card.map_or("", |card| card.last4()).to_owned(),
+        card.map_or("", |card| card.brand.as_str()).to_owned(),
+        card.map(Card::last4).unwrap_or_default(),
         text(state.decline.map_or("", |reason| reason.decline_code())),
         refunded_minor.to_string(),
         decimal(refunded_minor, currency),

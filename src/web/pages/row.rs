@@ -44,7 +44,7 @@ pub fn accounts_of(payment: &Payment) -> impl Iterator<Item = AccountId> {
 pub fn from_label(payment: &Payment, names: &Names) -> String {
     match payment.submission().kind {
         Kind::Charge | Kind::TopUp => {
-            payment.state().card.map_or_else(|| "No card yet".to_owned(), |card| card.label())
+            payment.state().card().map_or_else(|| "No card yet".to_owned(), |card| card.label())
         }
         Kind::Transfer { .. } | Kind::Payout { .. } => names.get(payment.owner()).to_owned(),
     }

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use super::row::Names;
-use crate::domain::card::{Card, Presented};
+use crate::domain::card::{Card, CardDetails, YearMonth};
 use crate::domain::currency::Currency;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
 use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::instrument::Instrument;
 use crate::domain::ledger::effect;
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
-use crate::domain::test_cards::TestCard;
 use crate::domain::time::Timestamp;
 use crate::store::MovementRecord;
 
@@ -38,15 +38,8 @@ pub fn at_us(us: i64) -> Timestamp {
 }
 
 fn card(number: &str) -> Card {
-    let code = TestCard::by_number(number).expect("a test card").code;
-    Card {
-        code,
-        exp_month: 12,
-        exp_year: 2030,
-        cvc_sent: true,
-        fingerprint: 7,
-        presented: Presented::default(),
-    }
+    let details = CardDetails { number, exp_month: 12, exp_year: 2030, cvc: Some("123") };
+    Card::reduce(&details, &[7; 32], YearMonth { year: 2026, month: 1 }).expect("a test card")
 }
 
 /// A payment with this history; each event at so many microseconds.
@@ -65,8 +58,8 @@ pub fn payment(n: u8, kind: Kind, amount: Money, number: &str, events: &[(i64, E
         run: None,
     };
     let from_wallet = kind.takes_from_wallet();
-    let card = (!from_wallet).then(|| card(number));
-    let created = Event::Created { card, confirmed: true, reserved: from_wallet };
+    let instrument = Instrument::of_kind(kind).or_else(|| Some(card(number).into()));
+    let created = Event::Created { instrument, confirmed: true, reserved: from_wallet };
     let mut payment =
         Payment::open(Arc::new(submission), Recorded { at: at_us(900), event: created }).expect("opens");
     for (us, event) in events {
@@ -160,7 +153,16 @@ pub fn all() -> Vec<(&'static str, Payment)> {
             charge(
                 7,
                 visa,
-                &[started(), (512_300, Event::Authorized { capture_before: START.plus_ms(7 * 86_400_000) })],
+                &[
+                    started(),
+                    (
+                        512_300,
+                        Event::Authorized {
+                            amount_minor: 1_250,
+                            capture_before: START.plus_ms(7 * 86_400_000),
+                        },
+                    ),
+                ],
             ),
         ),
         (
@@ -184,7 +186,13 @@ pub fn all() -> Vec<(&'static str, Payment)> {
                 visa,
                 &[
                     started(),
-                    (512_300, Event::Authorized { capture_before: START.plus_ms(7 * 86_400_000) }),
+                    (
+                        512_300,
+                        Event::Authorized {
+                            amount_minor: 1_250,
+                            capture_before: START.plus_ms(7 * 86_400_000),
+                        },
+                    ),
                     (1_000_512_300, Event::CaptureQueued { amount_minor: 500 }),
                     (1_000_912_300, Event::Captured { amount_minor: 500 }),
                 ],

@@ -6,6 +6,7 @@ use paystorm::domain::card::{Card, YearMonth};
 use paystorm::domain::decline::DeclineReason;
 use paystorm::domain::event::{CancelReason, Event, Recorded, TechnicalError};
 use paystorm::domain::ids::{AccountId, PaymentId, RefundId};
+use paystorm::domain::instrument::Instrument;
 use paystorm::domain::money::Money;
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
@@ -129,7 +130,10 @@ impl Draft {
         let at = self.submission.created_at;
         self.events = vec![
             Event::Started { at },
-            Event::Authorized { capture_before: at.plus_ms(86_400_000) },
+            Event::Authorized {
+                amount_minor: self.submission.amount.amount_minor,
+                capture_before: at.plus_ms(86_400_000),
+            },
             Event::CaptureQueued { amount_minor },
             Event::Captured { amount_minor },
         ];
@@ -153,7 +157,8 @@ impl Draft {
     pub fn build(&self) -> Payment {
         let start = self.submission.created_at;
         let reserved = self.submission.kind.takes_from_wallet();
-        let created = Event::Created { card: self.card, confirmed: true, reserved };
+        let instrument = Instrument::of_kind(self.submission.kind).or(self.card.map(Into::into));
+        let created = Event::Created { instrument, confirmed: true, reserved };
         let events = std::iter::once(created).chain(self.events.iter().copied());
         let history: Vec<Recorded> = events
             .enumerate()

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::method::ChargedCard;
 use super::{Metadata, Null};
+use crate::domain::card::Card;
 use crate::domain::decline::DeclineReason;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
@@ -34,7 +35,7 @@ impl ChargeOutcome {
     /// `None` while there is no answer yet.
     fn of(payment: &Payment) -> Option<Self> {
         let state = payment.state();
-        let known = state.card.and_then(|card| card.test_card());
+        let known = state.card().and_then(Card::test_card);
         let risk = known.map(|known| known.risk)?;
         let blocked = known.is_some_and(|known| matches!(known.behaviour, Behaviour::Blocked));
         let reason = match (state.status, state.decline) {
@@ -138,7 +139,7 @@ impl Charge {
         Self {
             id: payment.id().with_prefix("ch_"),
             object: "charge",
-            amount: submission.amount.amount_minor,
+            amount: payment.authorized().amount_minor,
             amount_captured: state.received_minor,
             amount_refunded: refunded_minor,
             billing_details: billing.cloned().unwrap_or_default(),
@@ -154,10 +155,10 @@ impl Charge {
             outcome: ChargeOutcome::of(payment),
             paid: held,
             payment_intent: submission.public_id(),
-            payment_method: state.card.map(|_| payment.id().with_prefix("pm_")),
+            payment_method: state.card().map(|_| payment.id().with_prefix("pm_")),
             payment_method_details: state
-                .card
-                .map(|card| MethodDetails { method_type: "card", card: ChargedCard::of(payment, &card) }),
+                .card()
+                .map(|card| MethodDetails { method_type: "card", card: ChargedCard::of(payment, card) }),
             refunded: refunded_minor > 0 && payment.refundable_minor() == 0,
             status: match (held, state.status.is_at_rest()) {
                 (true, _) => "succeeded",

@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::Metadata;
-use crate::domain::card::{Card, Check, Presented};
+use crate::domain::card::{Card, Check, CheckResults};
+use crate::domain::country::Country;
 use crate::domain::payment::Payment;
-use crate::domain::test_cards::{Behaviour, TestCard};
+use crate::domain::test_cards::Behaviour;
 use crate::web::api::details::BillingDetails;
 
 /// What the issuer said of what was sent along; nothing of what was not.
@@ -17,12 +18,11 @@ struct ChecksObject {
 }
 
 impl ChecksObject {
-    fn of(card: &Card, known: &TestCard) -> Self {
-        let said = |sent: bool, check: Check| sent.then(|| check.as_str());
+    fn of(results: CheckResults) -> Self {
         Self {
-            address_line1_check: said(card.presented.has(Presented::LINE1), known.checks.line1),
-            address_postal_code_check: said(card.presented.has(Presented::POSTAL), known.checks.postal),
-            cvc_check: said(card.cvc_sent, known.checks.cvc),
+            address_line1_check: results.line1.map(Check::as_str),
+            address_postal_code_check: results.postal.map(Check::as_str),
+            cvc_check: results.cvc.map(Check::as_str),
         }
     }
 }
@@ -42,40 +42,39 @@ struct ThreeDSecureUsage {
 #[derive(Debug, Clone, Serialize)]
 pub struct CardObject {
     brand: &'static str,
-    checks: Option<ChecksObject>,
-    country: Option<&'static str>,
+    checks: ChecksObject,
+    country: Country,
     display_brand: &'static str,
     exp_month: u8,
     exp_year: u16,
     fingerprint: String,
     funding: &'static str,
     generated_from: Option<String>,
-    last4: &'static str,
+    last4: String,
     networks: Networks,
     three_d_secure_usage: ThreeDSecureUsage,
     wallet: Option<String>,
 }
 
 impl CardObject {
-    /// The card, as far as this version of the program knows it.
+    /// The card.
     #[must_use]
     pub fn of(card: &Card) -> Self {
-        let known = card.test_card();
-        let brand = card.brand().as_str();
-        let co_brand = known.and_then(|known| known.co_brand);
+        let brand = card.brand.as_str();
+        let co_brand = card.test_card().and_then(|known| known.co_brand);
         Self {
             brand,
-            checks: known.map(|known| ChecksObject::of(card, known)),
-            country: known.map(|known| known.country),
+            checks: ChecksObject::of(card.checks),
+            country: card.country,
             display_brand: match co_brand {
                 Some("eftpos_au") => "eftpos_australia",
                 Some(other) => other,
-                None => card.brand().displayed(),
+                None => card.brand.displayed(),
             },
             exp_month: card.exp_month,
             exp_year: card.exp_year,
             fingerprint: format!("{:016x}", card.fingerprint),
-            funding: known.map_or("unknown", |known| known.funding.as_str()),
+            funding: card.funding.as_str(),
             generated_from: None,
             last4: card.last4(),
             networks: Networks {
@@ -103,14 +102,14 @@ pub struct ChargedCard {
     brand: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     capture_before: Option<i64>,
-    checks: Option<ChecksObject>,
-    country: Option<&'static str>,
+    checks: ChecksObject,
+    country: Country,
     exp_month: u8,
     exp_year: u16,
     fingerprint: String,
     funding: &'static str,
     installments: Option<String>,
-    last4: &'static str,
+    last4: String,
     mandate: Option<String>,
     network: &'static str,
     three_d_secure: Option<ThreeDSecure>,
@@ -129,7 +128,7 @@ impl ChargedCard {
             card.test_card().is_some_and(|known| matches!(known.behaviour, Behaviour::Frictionless));
         let flow = if frictionless { "frictionless" } else { "challenge" };
         Self {
-            amount_authorized: authorized.then_some(payment.submission().amount.amount_minor),
+            amount_authorized: authorized.then(|| payment.authorized().amount_minor),
             brand,
             capture_before: state.capture_before.map(|at| at.seconds()),
             checks,

@@ -112,7 +112,7 @@ impl PaymentIntent {
         Self {
             object: "payment_intent",
             amount: submission.amount.amount_minor,
-            amount_capturable: if capturable { submission.amount.amount_minor } else { 0 },
+            amount_capturable: if capturable { state.authorized_minor } else { 0 },
             amount_received: state.received_minor,
             canceled_at: canceled.then(|| state.updated_at.seconds()),
             cancellation_reason: state.canceled.filter(|_| canceled).and_then(|reason| reason.dialect()),
@@ -138,9 +138,9 @@ impl PaymentIntent {
                     return_url: detail.and_then(|detail| detail.return_url.clone()),
                 },
             }),
-            payment_method: state.card.map(|card| {
+            payment_method: state.card().filter(|_| !failed(state.status)).map(|card| {
                 Expandable::new(expand.payment_method, payment.id().with_prefix("pm_"), || {
-                    PaymentMethod::of(payment, &card, billing)
+                    PaymentMethod::of(payment, card, billing)
                 })
             }),
             payment_method_types: ["card"],
@@ -164,9 +164,25 @@ impl PaymentIntent {
     }
 }
 
+/// Whether the last attempt came to nothing: then its payment method stays in the error alone, and the intent waits for
+/// another.
+const fn failed(status: Status) -> bool {
+    match status {
+        Status::Declined | Status::Failed => true,
+        Status::RequiresPaymentMethod
+        | Status::RequiresConfirmation
+        | Status::Queued
+        | Status::Processing
+        | Status::RequiresAction
+        | Status::RequiresCapture
+        | Status::Succeeded
+        | Status::Canceled => false,
+    }
+}
+
 fn last_payment_error(payment: &Payment, billing: Option<&BillingDetails>) -> Option<LastPaymentError> {
     let state = payment.state();
-    let method = state.card.map(|card| PaymentMethod::of(payment, &card, billing));
+    let method = state.card().map(|card| PaymentMethod::of(payment, card, billing));
     let charge = charge_id(payment);
     match (state.decline, state.status) {
         (Some(reason), _) => Some(LastPaymentError {

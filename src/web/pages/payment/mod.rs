@@ -179,7 +179,7 @@ fn facts(payment: &Payment, own: bool) -> Vec<Fact> {
     facts.extend(submission.description.clone().map(|text| fact("Description", text)));
     facts.extend(
         state
-            .card
+            .card()
             .map(|card| fact("Card", format!("{}, {:02}/{}", card.label(), card.exp_month, card.exp_year))),
     );
     facts.extend(objects::status_of(payment).map(|status| fact("API status", status.to_owned())));

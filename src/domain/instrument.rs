@@ -1,0 +1,187 @@
+//! Instruments: what an attempt takes the money from, or sends it to, as it was at that moment. An attempt names its own
+//! and keeps it, whatever becomes of the method it came from.
+
+use serde::{Deserialize, Serialize};
+
+use super::card::Card;
+use super::ids::MethodId;
+use super::submission::{BankAccount, Kind};
+
+/// What came with a card when it was presented, beside its number and security code. Stored only where there is something
+/// to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Presented {
+    flags: u8,
+    /// Names what belongs to this attempt and is kept in the store, such as billing details and the address to return to;
+    /// zero if there is nothing.
+    pub detail: u64,
+    /// The payment method it is; `None` for the one that came with the payment itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<MethodId>,
+}
+
+impl Presented {
+    /// A postal code.
+    pub const POSTAL: Self = Self::flag(1);
+    /// The first line of an address.
+    pub const LINE1: Self = Self::flag(2);
+    /// The cardholder is not there (`off_session`).
+    pub const OFF_SESSION: Self = Self::flag(4);
+    /// The charge is to fail where the cardholder would have to be asked (`error_on_requires_action`).
+    pub const NO_ACTION: Self = Self::flag(8);
+    /// The merchant requests 3-D Secure where the card leaves it open.
+    pub const REQUEST_3DS: Self = Self::flag(16);
+
+    const fn flag(flags: u8) -> Self {
+        Self { flags, detail: 0, method: None }
+    }
+
+    /// Whether nothing came.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.flags == 0 && self.detail == 0 && self.method.is_none()
+    }
+
+    /// Whether all that `other` flags came.
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.flags & other.flags == other.flags
+    }
+
+    /// This and what `other` flags.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self { flags: self.flags | other.flags, ..self }
+    }
+
+    /// This, with the name of its detail.
+    #[must_use]
+    pub const fn naming(self, detail: u64) -> Self {
+        Self { detail, ..self }
+    }
+
+    /// This, as the payment method with this id.
+    #[must_use]
+    pub const fn with_method(self, method: MethodId) -> Self {
+        Self { method: Some(method), ..self }
+    }
+
+    /// `other` if it came.
+    #[must_use]
+    pub const fn when(came: bool, other: Self) -> Self {
+        if came { other } else { Self::flag(0) }
+    }
+
+    /// What was said of it, in the form over which a request's hash is taken.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 9] {
+        let mut bytes = [self.flags; 9];
+        for (slot, byte) in bytes.iter_mut().skip(1).zip(self.detail.to_be_bytes()) {
+            *slot = byte;
+        }
+        bytes
+    }
+}
+
+/// A card as it was presented for an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PresentedCard {
+    /// The card.
+    pub card: Card,
+    /// What came with it.
+    #[serde(default, skip_serializing_if = "Presented::is_empty")]
+    pub presented: Presented,
+}
+
+impl PresentedCard {
+    /// The card as it is presented for another attempt: an address that came with it before still counts, whether its
+    /// holder is there is said anew.
+    #[must_use]
+    pub fn presented_again(self, presented: Presented) -> Self {
+        let detail = if presented.detail == 0 { self.presented.detail } else { presented.detail };
+        let method = presented.method.or(self.presented.method);
+        let (postal, line1) = (presented.has(Presented::POSTAL), presented.has(Presented::LINE1));
+        Self {
+            card: self.card.with_address(postal, line1),
+            presented: Presented { detail, method, ..presented },
+        }
+    }
+}
+
+impl From<Card> for PresentedCard {
+    fn from(card: Card) -> Self {
+        Self { card, presented: Presented::default() }
+    }
+}
+
+/// What an attempt goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Instrument {
+    /// A card.
+    #[serde(rename = "c")]
+    Card(PresentedCard),
+    /// A bank account.
+    #[serde(rename = "b")]
+    Bank(BankAccount),
+    /// The wallet itself.
+    #[serde(rename = "w")]
+    Wallet,
+}
+
+impl Instrument {
+    /// That of a kind of payment which leaves no choice; `None` where the caller brings one.
+    #[must_use]
+    pub const fn of_kind(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::Charge | Kind::TopUp => None,
+            Kind::Transfer { .. } => Some(Self::Wallet),
+            Kind::Payout { bank } => Some(Self::Bank(bank)),
+        }
+    }
+
+    /// The card as it was presented, if it is one.
+    #[must_use]
+    pub const fn presented_card(&self) -> Option<&PresentedCard> {
+        match self {
+            Self::Card(presented) => Some(presented),
+            Self::Bank(_) | Self::Wallet => None,
+        }
+    }
+
+    /// The card, if it is one.
+    #[must_use]
+    pub fn card(&self) -> Option<&Card> {
+        self.presented_card().map(|presented| &presented.card)
+    }
+
+    /// Names what is kept beside the attempt; `None` if there is nothing.
+    #[must_use]
+    pub fn detail(&self) -> Option<u64> {
+        self.presented_card().map(|card| card.presented.detail).filter(|detail| *detail != 0)
+    }
+
+    /// As it is presented for another attempt; nothing is said of anything but cards.
+    #[must_use]
+    pub fn presented_again(self, presented: Presented) -> Self {
+        match self {
+            Self::Card(card) => Self::Card(card.presented_again(presented)),
+            Self::Bank(_) | Self::Wallet => self,
+        }
+    }
+
+    /// What it is called on pages.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Self::Card(presented) => presented.card.label(),
+            Self::Bank(bank) => format!("Bank •••• {}", bank.last4()),
+            Self::Wallet => "Wallet".to_owned(),
+        }
+    }
+}
+
+impl From<Card> for Instrument {
+    fn from(card: Card) -> Self {
+        Self::Card(card.into())
+    }
+}
