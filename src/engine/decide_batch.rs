@@ -15,7 +15,7 @@ use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::refusal::{Refusal, RefusalKind};
 use crate::domain::time::Timestamp;
 use crate::store::{
-    BatchKeys, BatchWrite, IdempotencyRecord, Loaded, MovementWrite, OpenWorkPlace, PaymentWrite,
+    AccountFacts, BatchKeys, BatchWrite, IdempotencyRecord, Loaded, MovementWrite, OpenWorkPlace, PaymentWrite,
     ReceiptRecord, RefundRecord,
 };
 
@@ -93,8 +93,8 @@ struct World<'a> {
     damaged: HashMap<PaymentId, String>,
     /// Payments in the order in which the batch first touched them.
     order: Vec<PaymentId>,
-    /// Accounts that are closed, and stay closed.
-    closed: HashSet<AccountId>,
+    /// What is known of accounts, which none of the commands changes.
+    accounts: HashMap<AccountId, AccountFacts>,
     balances: HashMap<WalletId, i64>,
     changed_wallets: HashSet<WalletId>,
     idempotency: HashMap<([u8; 32], AccountId), IdempotencyRecord>,
@@ -114,7 +114,7 @@ pub fn decide_batch(commands: &[&Command], loaded: Loaded, policy: &Policy, now:
         touched,
         damaged: loaded.damaged,
         order: Vec::new(),
-        closed: loaded.closed,
+        accounts: loaded.accounts,
         balances: loaded.balances,
         changed_wallets: HashSet::new(),
         idempotency: loaded.idempotency,
@@ -191,9 +191,9 @@ impl World<'_> {
             );
         }
         let events = {
-            let (balances, closed) = (&self.balances, &self.closed);
+            let (balances, accounts) = (&self.balances, &self.accounts);
             let balance = |wallet: WalletId| balances.get(&wallet).copied().unwrap_or(0);
-            let closed = |account: AccountId| closed.contains(&account);
+            let closed = |account: AccountId| accounts.get(&account).is_some_and(|facts| facts.closed);
             let context = Context { now: self.now, policy: self.policy, balance: &balance, closed: &closed };
             decide::submit(&context, submit)?
         };
@@ -225,9 +225,9 @@ impl World<'_> {
                 .touched
                 .get(&id)
                 .ok_or_else(|| Refusal::not_found("payment", id).with_param("intent"))?;
-            let (balances, closed) = (&self.balances, &self.closed);
+            let (balances, accounts) = (&self.balances, &self.accounts);
             let balance = |wallet: WalletId| balances.get(&wallet).copied().unwrap_or(0);
-            let closed = |account: AccountId| closed.contains(&account);
+            let closed = |account: AccountId| accounts.get(&account).is_some_and(|facts| facts.closed);
             let context = Context { now: self.now, policy: self.policy, balance: &balance, closed: &closed };
             rule(&context, &touched.payment)?
         };

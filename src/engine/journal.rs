@@ -60,11 +60,14 @@ pub fn decode_changes(body: &[u8]) -> Result<Vec<JournalEntry>, JournalError> {
     Ok(entries)
 }
 
-/// Reads a batch back.
+/// Reads a batch back. An empty body is that of a place in which nothing happened to any payment: an account was closed.
 ///
 /// # Errors
 /// [`JournalError`] if the body is damaged.
 pub fn decode(body: &[u8]) -> Result<Vec<JournalEntry>, JournalError> {
+    if body.is_empty() {
+        return Ok(Vec::new());
+    }
     let size = zstd::bulk::Decompressor::upper_bound(body).unwrap_or(DECODED_MAX).min(DECODED_MAX);
     let plain = zstd::bulk::decompress(body, size).map_err(|error| JournalError(error.to_string()))?;
     rmp_serde::from_slice(&plain).map_err(|error| JournalError(error.to_string()))

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::facts::AccountFacts;
 use super::page::Page;
 use crate::domain::ids::{AccountId, BatchId, PaymentId, RefundId};
 use crate::domain::ledger::{LedgerAccount, WalletId};
@@ -78,8 +79,8 @@ pub struct Loaded {
     pub damaged: HashMap<PaymentId, String>,
     /// Payments that were not looked for, since the others are enough for one batch.
     pub left_out: HashSet<PaymentId>,
-    /// Which of the accounts are closed. None of them is closed by anybody before the batch is committed.
-    pub closed: HashSet<AccountId>,
+    /// What is known of the accounts that are there. It stays so until the batch is committed.
+    pub accounts: HashMap<AccountId, AccountFacts>,
     /// Balances in minor units; absent means zero and no row yet.
     pub balances: HashMap<WalletId, i64>,
     /// Keys found, by key and owner.
@@ -176,7 +177,9 @@ pub struct BatchWrite {
     pub balances: Vec<(WalletId, i64)>,
     /// New idempotency rows.
     pub idempotency: Vec<IdempotencyRecord>,
-    /// The journal's body; `None` if nothing happened, and then nothing is written and no place is taken.
+    /// Accounts that are closed, with those they made.
+    pub closed: Vec<AccountId>,
+    /// The journal's body, empty if nothing happened to any payment; `None` if nothing happened, and then nothing is written and no place is taken.
     pub journal: Option<Vec<u8>>,
     /// When the batch was decided.
     pub at: Timestamp,
@@ -193,6 +196,16 @@ impl BatchWrite {
             + self.movements.len()
             + self.balances.len()
             + self.idempotency.len()
+    }
+}
+
+/// What closes an account, if it is there and open.
+pub(super) fn closing(id: AccountId, head: Head, loaded: &Loaded) -> BatchWrite {
+    match loaded.accounts.get(&id) {
+        Some(AccountFacts { closed: false }) => {
+            BatchWrite { closed: vec![id], journal: Some(Vec::new()), at: head.wall, ..BatchWrite::default() }
+        }
+        Some(AccountFacts { closed: true }) | None => BatchWrite::default(),
     }
 }
 

@@ -273,7 +273,13 @@ macro_rules! implement_store {
                 held!(self, writer, caller, conn => account_set_password(conn, id, hash))
             }
             async fn account_close(&self, id: AccountId, now: Timestamp) -> StoreResult<bool> {
-                held!(self, writer, caller, conn => account_close(conn, id, now))
+                let closing = self.line_close(id, now);
+                let closed = $crate::store::implement::watched(&self.outage, $crate::outage::Way::Write, closing).await;
+                match closed {
+                    Ok(seq) => Ok(seq > 0),
+                    Err(StoreError::CommitUnknown { cause, .. }) => Err(StoreError::Unanswered(cause)),
+                    Err(error) => Err(error),
+                }
             }
             async fn mark_set(&self, account: AccountId, name: &str, now: Timestamp) -> StoreResult<()> {
                 held!(self, writer, caller, conn => mark_set(conn, account, name, now))

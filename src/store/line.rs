@@ -50,15 +50,16 @@ macro_rules! keyed_queries {
 pub(super) use keyed_queries;
 
 /// One transaction of the line in steps: take the head, load, (decide,) write. Stands beside [`keyed_queries`].
-///
-/// `lock` is what keeps accounts from being closed until the transaction ends, where others can write meanwhile.
 macro_rules! line_queries {
-    ($Conn:ty $(, $lock:ident)?) => {
+    ($Conn:ty) => {
+        use std::collections::HashMap;
+
         use diesel::{ExpressionMethods, OptionalExtension};
 
         use $crate::domain::ids::{AccountId, BatchId};
         use $crate::domain::time::Timestamp;
         use $crate::store::batch::{BatchKeys, BatchWrite, Head, LOADED, Loaded};
+        use $crate::store::facts::{AccountFacts, FactsCache};
         use $crate::store::rows::{signed, unsigned};
 
         /// Takes the head lock; everything until the end of the transaction is ordered after it.
@@ -84,7 +85,12 @@ macro_rules! line_queries {
         }
 
         /// What the batch needs to be decided; of its payments as many as one batch may hold.
-        pub(super) async fn load(conn: &mut $Conn, keys: &BatchKeys) -> StoreResult<Loaded> {
+        pub(super) async fn load(
+            conn: &mut $Conn,
+            head: Head,
+            keys: &BatchKeys,
+            cache: &FactsCache,
+        ) -> StoreResult<Loaded> {
             let mut loaded = Loaded::default();
             load_payments(conn, &keys.payments, &mut loaded).await?;
             let submissions = || loaded.payments.values().map(Payment::submission);
@@ -94,7 +100,7 @@ macro_rules! line_queries {
             let mut accounts = keys.accounts.clone();
             accounts.extend(submissions().map(|submission| submission.own_wallet().owner));
             accounts.extend(submissions().filter_map(|submission| submission.payee_wallet()).map(|wallet| wallet.owner));
-            load_closed(conn, accounts, &mut loaded).await?;
+            load_accounts(conn, head.settings_seq, accounts, cache, &mut loaded.accounts).await?;
             wallets.sort_unstable();
             wallets.dedup();
             for chunk in wallets.chunks(KeyIn::<()>::MAX) {
@@ -150,27 +156,70 @@ macro_rules! line_queries {
             Ok(())
         }
 
-        /// Finds out which of these accounts are closed, in the order of their ids, as whoever closes several goes too.
-        async fn load_closed(
+        /// Finds out what is not remembered of these accounts. Nobody changes it meanwhile: that takes the head.
+        async fn load_accounts(
             conn: &mut $Conn,
+            settings_seq: u64,
             mut accounts: Vec<AccountId>,
-            loaded: &mut Loaded,
+            cache: &FactsCache,
+            known: &mut HashMap<AccountId, AccountFacts>,
         ) -> StoreResult<()> {
             use schema::account::dsl;
             accounts.sort_unstable();
             accounts.dedup();
-            for chunk in accounts.chunks(KeyIn::<()>::MAX) {
+            let missing = cache.recall(settings_seq, accounts, known);
+            for chunk in missing.chunks(KeyIn::<()>::MAX) {
                 let found: Vec<(Vec<u8>, Option<i64>)> = dsl::account
                     .filter(KeyIn::new(dsl::id, chunk.iter().map(|id| id.as_bytes().to_vec())))
                     .select((dsl::id, dsl::closed_at))
-                    $(.$lock())?
                     .load(conn)
                     .await?;
                 for (id, closed_at) in found {
-                    if closed_at.is_some() {
-                        loaded.closed.insert(rows::account_id(&id)?);
-                    }
+                    let (id, facts) = (rows::account_id(&id)?, AccountFacts { closed: closed_at.is_some() });
+                    cache.keep(settings_seq, id, facts);
+                    known.insert(id, facts);
                 }
+            }
+            Ok(())
+        }
+
+        /// Closes accounts and those they made, and notes in the head that what was remembered of accounts is out of date.
+        async fn close_accounts(
+            conn: &mut $Conn,
+            seq: u64,
+            accounts: &[AccountId],
+            at: Timestamp,
+        ) -> StoreResult<()> {
+            use diesel::BoolExpressionMethods;
+            use schema::{account, api_key, head, session};
+            for id in accounts {
+                let id = id.as_bytes().to_vec();
+                let own = account::table.filter(account::id.eq(id.clone()));
+                diesel::update(own)
+                    .set((
+                        account::closed_at.eq(at.micros()),
+                        account::email.eq(None::<String>),
+                        account::password_hash.eq(None::<String>),
+                    ))
+                    .execute(conn)
+                    .await?;
+                let children =
+                    account::table.filter(account::parent.eq(id.clone())).filter(account::closed_at.is_null());
+                diesel::update(children).set(account::closed_at.eq(at.micros())).execute(conn).await?;
+                diesel::delete(session::table.filter(session::account.eq(id.clone()))).execute(conn).await?;
+                let family = account::table
+                    .filter(account::id.eq(id.clone()).or(account::parent.eq(id)))
+                    .select(account::id);
+                let keys = api_key::table
+                    .filter(api_key::account.eq_any(family))
+                    .filter(api_key::revoked_at.is_null());
+                diesel::update(keys).set(api_key::revoked_at.eq(at.micros())).execute(conn).await?;
+            }
+            if !accounts.is_empty() {
+                diesel::update(head::table.filter(head::shard.eq(0)))
+                    .set(head::settings_seq.eq(signed(seq)))
+                    .execute(conn)
+                    .await?;
             }
             Ok(())
         }
@@ -184,6 +233,7 @@ macro_rules! line_queries {
             journal: Vec<u8>,
         ) -> StoreResult<()> {
             write_rows(conn, seq, write).await?;
+            close_accounts(conn, seq, &write.closed, write.at).await?;
             let row = [
                 Cell::Big(signed(seq)),
                 Cell::Bytes(batch.as_bytes().to_vec()),

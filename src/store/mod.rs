@@ -8,6 +8,7 @@ mod at_once;
 mod batch;
 mod connect;
 mod error;
+mod facts;
 mod files;
 pub mod form;
 mod implement;
@@ -37,6 +38,7 @@ pub use batch::{
     PaymentWrite, ReceiptRecord, RefundRecord,
 };
 pub use error::StoreError;
+pub use facts::AccountFacts;
 pub use page::Page;
 pub use records::{
     Account, AccountHead, ApiKey, AuditPayment, DetailRecord, Durability, ImportRecord, ImportRow,
@@ -254,7 +256,8 @@ pub trait Store: Send + Sync + 'static {
     async fn account_set_password(&self, id: AccountId, hash: &str) -> StoreResult<()>;
 
     /// Closes an account and those it made: they lose address and password, their sessions end, their keys are revoked.
-    /// Their rows stay. `false` if it is closed already.
+    /// Their rows stay. It takes a place in the line, after which no batch takes them for open. `false` if it is closed
+    /// already.
     async fn account_close(&self, id: AccountId, now: Timestamp) -> StoreResult<bool>;
 
     /// Remembers something about an account by name; what is remembered already keeps its time.

@@ -16,6 +16,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::at_once::at_once;
 use super::connect::{Conn, connect};
+use super::facts::FactsCache;
 use super::files::Files;
 use super::form::Found;
 use super::implement::{Held, Limits, held};
@@ -23,7 +24,7 @@ use super::place::Place;
 use super::readers::{ReadPool, Reader, connect_reader, until_free};
 use super::settings::{Access, StoreSettings};
 use super::stall::Stall;
-use super::{BatchKeys, BatchWrite, DecideBatch, Head, Loaded, trouble};
+use super::{BatchKeys, BatchWrite, DecideBatch, Head, Loaded, batch, trouble};
 use crate::outage::Outage;
 
 /// The queries of the line, run where they stand.
@@ -56,6 +57,7 @@ pub struct SqliteStore {
     place: Place,
     readers: Arc<ReadPool>,
     files: Files,
+    facts: Arc<FactsCache>,
     limits: Limits,
     outage: Outage,
     stall: Stall,
@@ -139,7 +141,8 @@ impl SqliteStore {
         let outage = Outage::new("the store").with_advice(trouble::advice(path));
         let aside = super::SetAside::default();
         let (writer, stall, files) = (Arc::new(Mutex::new(conn)), Stall::default(), Files::of(path));
-        Ok(Self { url, writer, place, readers: Arc::new(readers), files, limits, outage, stall, aside })
+        let (readers, facts) = (Arc::new(readers), Arc::default());
+        Ok(Self { url, writer, place, readers, files, facts, limits, outage, stall, aside })
     }
 
     async fn reader(&self) -> StoreResult<Reader> {
@@ -164,10 +167,21 @@ impl SqliteStore {
         let _busy = self.stall.begin();
         let mut conn = self.writer.lock().await;
         let _here = self.place.stay();
-        let keys = keys.clone();
-        let (head, loaded) = step(&mut conn, move |conn| begin(conn, wall, &keys)).await?;
+        let (keys, facts) = (keys.clone(), Arc::clone(&self.facts));
+        let (head, loaded) = step(&mut conn, move |conn| begin(conn, wall, &keys, &facts)).await?;
         let write = decide(head, loaded);
         step(&mut conn, move |conn| finish(conn, head.seq, batch, write)).await
+    }
+
+    /// Closes an account in one step, on a thread that may block.
+    async fn line_close(&self, id: AccountId, now: Timestamp) -> StoreResult<u64> {
+        let keys = BatchKeys { accounts: vec![id], ..BatchKeys::default() };
+        let facts = Arc::clone(&self.facts);
+        let close = move |conn: &mut SqliteConnection| {
+            let (head, loaded) = begin(conn, now, &keys, &facts)?;
+            finish(conn, head.seq, BatchId::generate(), batch::closing(id, head, &loaded))
+        };
+        held!(self, writer, caller, conn => step(conn, close))
     }
 
     /// Past what a caller waits, and as long again.
@@ -327,11 +341,16 @@ async fn step<T: Send + 'static>(
 }
 
 /// Opens the transaction, takes the head and loads.
-fn begin(conn: &mut SqliteConnection, wall: Timestamp, keys: &BatchKeys) -> StoreResult<(Head, Loaded)> {
+fn begin(
+    conn: &mut SqliteConnection,
+    wall: Timestamp,
+    keys: &BatchKeys,
+    facts: &FactsCache,
+) -> StoreResult<(Head, Loaded)> {
     conn.batch_execute("BEGIN IMMEDIATE")?;
     at_once(async {
         let head = line::head_take(conn, wall).await?;
-        Ok((head, line::load(conn, keys).await?))
+        Ok((head, line::load(conn, head, keys, facts).await?))
     })
 }
 

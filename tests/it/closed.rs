@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use paystorm::audit::AuditOptions;
 use paystorm::domain::command::Outcome;
 use paystorm::domain::decline::DeclineReason;
 use paystorm::domain::ids::AccountId;
@@ -79,6 +80,41 @@ async fn the_line_pays_no_account_that_is_closed() {
         assert_eq!(codes, ["resource_missing", "account_closed", "admitted"], "{}", test.name);
         test.remove().await;
     }
+}
+
+/// What an instance remembers of an account does not outlive its closing by another, nor does that there was none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_instance_remembers_is_dropped_when_another_closes_the_account() {
+    let test = stores::mysql().await;
+    let (one_instance, other) = (test.store.as_ref(), test.opened_as_users_do().await);
+    let ids = [account(one_instance).await, account(one_instance).await, AccountId::generate()];
+    let codes = async |store: &dyn Store, n: u64| {
+        let commands = ids.map(|id| submit(id, Kind::TopUp, 100));
+        let (_, decided) = decide(store, &commands, at(n)).await.expect("committed");
+        decided.decisions.iter().map(Result::is_ok).collect::<Vec<_>>()
+    };
+    for store in [one_instance, other.as_ref()] {
+        assert_eq!(codes(store, 1).await, [true; 3]);
+        assert_eq!(codes(store, 2).await, [true; 3], "remembered");
+    }
+    let (name, created_at) = ("Somebody".to_owned(), at(0));
+    let late = NewAccount { id: ids[2], email: None, name, password_hash: None, parent: None, created_at };
+    assert!(other.account_insert(&late).await.expect("inserted"));
+    for (n, closed) in [(1, [true, false, true]), (2, [true, false, false]), (0, [false; 3])] {
+        let before = other.head().await.expect("a head");
+        let closer = if n == 2 { one_instance } else { other.as_ref() };
+        assert!(closer.account_close(ids[n], at(5)).await.expect("closed"));
+        assert!(!closer.account_close(ids[n], at(5)).await.expect("closed already"));
+        assert_eq!(other.head().await.expect("a head"), before + 1, "a place in the line, once");
+        for store in [one_instance, other.as_ref()] {
+            assert_eq!(codes(store, 6).await, closed, "account {n}");
+        }
+    }
+    let mut snapshot = one_instance.snapshot().await.expect("a snapshot");
+    let audited = paystorm::audit::audit(snapshot.as_mut(), None, None, &AuditOptions::default()).await;
+    let report = audited.expect("an audit");
+    assert!(report.passed(), "{report}");
+    test.remove().await;
 }
 
 /// The same through the whole server: the payee closes while the workers are paused.

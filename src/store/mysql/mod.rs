@@ -18,7 +18,7 @@ use self::session::Line;
 use super::form::Found;
 use super::implement::{Limits, held};
 use super::settings::{Access, StoreSettings};
-use super::{BatchKeys, DecideBatch};
+use super::{BatchKeys, DecideBatch, Head, Loaded, batch};
 use crate::outage::Outage;
 
 type Conn = AsyncMysqlConnection;
@@ -26,7 +26,7 @@ type Conn = AsyncMysqlConnection;
 mod line {
     use super::super::line::{keyed_queries, line_queries};
     keyed_queries!(super::Conn, diesel_async::RunQueryDsl);
-    line_queries!(super::Conn, for_share);
+    line_queries!(super::Conn);
 }
 use line::{execute_rows, payment_get};
 super::queries::shared_queries!(Conn);
@@ -121,6 +121,12 @@ impl MySqlStore {
         decide: DecideBatch<'_>,
     ) -> StoreResult<u64> {
         self.line.run(batch, wall, keys, decide).await
+    }
+
+    async fn line_close(&self, id: AccountId, now: Timestamp) -> StoreResult<u64> {
+        let keys = BatchKeys { accounts: vec![id], ..BatchKeys::default() };
+        let mut close = |head: Head, loaded: Loaded| batch::closing(id, head, &loaded);
+        self.line_transaction(BatchId::generate(), now, &keys, &mut close).await
     }
 
     /// The line waits for nothing here that has no limit of its own.

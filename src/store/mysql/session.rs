@@ -17,6 +17,7 @@ use super::pool::Connections;
 use super::{codes, line};
 use crate::domain::ids::{BatchId, InstanceId};
 use crate::domain::time::Timestamp;
+use crate::store::facts::FactsCache;
 use crate::store::implement::{Held as _, by};
 use crate::store::{BatchKeys, DecideBatch, StoreError, StoreResult};
 
@@ -81,6 +82,7 @@ pub(super) struct Line {
     connections: Connections,
     runtime: Handle,
     waits: Waits,
+    facts: Arc<FactsCache>,
 }
 
 /// At most one of the two: a session, or the opening of one.
@@ -101,7 +103,8 @@ impl Line {
     /// The line's side, on which a caller waits no longer than `caller` for one thing.
     pub(super) fn new(url: String, connections: Connections, caller: Duration) -> Self {
         let waits = Waits::new(caller);
-        let line = Self { url, state: Arc::default(), connections, runtime: Handle::current(), waits };
+        let (state, facts, runtime) = (Arc::default(), Arc::default(), Handle::current());
+        let line = Self { url, state, connections, runtime, waits, facts };
         tokio::spawn(keep_alive(Arc::downgrade(&line.state)));
         line
     }
@@ -115,7 +118,7 @@ impl Line {
     ) -> StoreResult<u64> {
         let mut state = self.state.lock().await;
         let mut session = by(Instant::now() + self.waits.head, state.session(self)).await?;
-        let outcome = transaction(&mut session.conn, self.waits, batch, wall, keys, decide).await;
+        let outcome = transaction(&mut session.conn, self, batch, wall, keys, decide).await;
         let Err(failed) = outcome else {
             state.keep(session);
             return outcome.map_err(|failed| failed.error);
@@ -221,12 +224,13 @@ impl From<StoreError> for Failed {
 
 async fn transaction(
     conn: &mut Conn,
-    waits: Waits,
+    own: &Line,
     batch: BatchId,
     wall: Timestamp,
     keys: &BatchKeys,
     decide: DecideBatch<'_>,
 ) -> Result<u64, Failed> {
+    let waits = own.waits;
     let begin = async {
         conn.batch_execute(&waits.begin()).await?;
         line::head_take(conn, wall).await
@@ -234,7 +238,7 @@ async fn transaction(
     let head = by(Instant::now() + waits.head, begin).await?;
     let seq = head.seq;
     let until = Instant::now() + waits.work;
-    let mut write = decide(head, by(until, line::load(conn, keys)).await?);
+    let mut write = decide(head, by(until, line::load(conn, head, keys, &own.facts)).await?);
     let Some(journal) = write.journal.take() else {
         by(until, async { Ok(conn.batch_execute(ROLLBACK).await?) }).await?;
         return Ok(0);

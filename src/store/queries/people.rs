@@ -71,32 +71,6 @@ macro_rules! people_queries {
             Ok(())
         }
 
-        /// The account first: whatever is left behind by a crash after that is dead, since its account is closed.
-        async fn account_close(conn: &mut $Conn, id: AccountId, now: Timestamp) -> StoreResult<bool> {
-            use schema::{account, api_key, session};
-            let id = id.as_bytes().to_vec();
-            let open = account::table.filter(account::id.eq(id.clone())).filter(account::closed_at.is_null());
-            let closed = diesel::update(open)
-                .set((
-                    account::closed_at.eq(now.micros()),
-                    account::email.eq(None::<String>),
-                    account::password_hash.eq(None::<String>),
-                ))
-                .execute(conn)
-                .await?;
-            let children =
-                account::table.filter(account::parent.eq(id.clone())).filter(account::closed_at.is_null());
-            diesel::update(children).set(account::closed_at.eq(now.micros())).execute(conn).await?;
-            diesel::delete(session::table.filter(session::account.eq(id.clone()))).execute(conn).await?;
-            let family = account::table
-                .filter(account::id.eq(id.clone()).or(account::parent.eq(id)))
-                .select(account::id);
-            let keys =
-                api_key::table.filter(api_key::account.eq_any(family)).filter(api_key::revoked_at.is_null());
-            diesel::update(keys).set(api_key::revoked_at.eq(now.micros())).execute(conn).await?;
-            Ok(closed == 1)
-        }
-
         async fn mark_set(
             conn: &mut $Conn,
             account: AccountId,

@@ -1,0 +1,126 @@
+//! What the line remembers of accounts from one transaction to the next.
+//!
+//! What a batch is decided by of an account changes in the line alone, with the place of the change in the head
+//! (`settings_seq`). So what one transaction has read holds for the next ones until that place is another. An account that is
+//! not there is not remembered: accounts are added beside the line.
+
+use std::collections::HashMap;
+use std::mem;
+
+use parking_lot::Mutex;
+
+use crate::domain::ids::AccountId;
+
+/// Accounts remembered at most. The ones used lately stay.
+const ACCOUNTS_MAX: usize = 1 << 17;
+
+/// What batches are decided by of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AccountFacts {
+    /// Whether it is closed.
+    pub closed: bool,
+}
+
+/// The facts read since the last change of any of them.
+#[derive(Debug, Default)]
+pub(super) struct FactsCache(Mutex<Remembered>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    settings_seq: u64,
+    /// Two generations: what is used moves to the first, and the second is dropped when the first is full.
+    lately: HashMap<AccountId, AccountFacts>,
+    before: HashMap<AccountId, AccountFacts>,
+}
+
+impl FactsCache {
+    /// Adds what is remembered of these accounts to `known`; the others are left to be read.
+    pub(super) fn recall(
+        &self,
+        settings_seq: u64,
+        accounts: Vec<AccountId>,
+        known: &mut HashMap<AccountId, AccountFacts>,
+    ) -> Vec<AccountId> {
+        let mut remembered = self.0.lock();
+        remembered.hold(settings_seq);
+        let mut missing = Vec::new();
+        for id in accounts {
+            match remembered.get(&id) {
+                Some(facts) => drop(known.insert(id, facts)),
+                None => missing.push(id),
+            }
+        }
+        missing
+    }
+
+    /// Remembers what was read in a transaction that took the head with this place.
+    pub(super) fn keep(&self, settings_seq: u64, id: AccountId, facts: AccountFacts) {
+        let mut remembered = self.0.lock();
+        remembered.hold(settings_seq);
+        remembered.put(id, facts);
+    }
+}
+
+impl Remembered {
+    fn hold(&mut self, settings_seq: u64) {
+        if self.settings_seq != settings_seq {
+            *self = Self { settings_seq, ..Self::default() };
+        }
+    }
+
+    fn get(&mut self, id: &AccountId) -> Option<AccountFacts> {
+        if let Some(facts) = self.lately.get(id) {
+            return Some(*facts);
+        }
+        let facts = self.before.remove(id)?;
+        self.put(*id, facts);
+        Some(facts)
+    }
+
+    fn put(&mut self, id: AccountId, facts: AccountFacts) {
+        if self.lately.len() >= ACCOUNTS_MAX / 2 {
+            self.before = mem::take(&mut self.lately);
+        }
+        self.lately.insert(id, facts);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(n: u32) -> AccountId {
+        AccountId::from_bytes(u128::from(n).to_be_bytes())
+    }
+
+    #[test]
+    fn what_was_read_holds_until_something_has_changed() {
+        let cache = FactsCache::default();
+        let (open, closed) = (AccountFacts { closed: false }, AccountFacts { closed: true });
+        cache.keep(3, account(1), open);
+        let mut known = HashMap::new();
+        let missing = cache.recall(3, vec![account(1), account(2)], &mut known);
+        assert_eq!((missing, known.get(&account(1))), (vec![account(2)], Some(&open)));
+        known.clear();
+        assert_eq!(cache.recall(4, vec![account(1)], &mut known), [account(1)]);
+        assert!(known.is_empty(), "it may have been closed");
+        cache.keep(4, account(1), closed);
+        assert!(cache.recall(4, vec![account(1)], &mut known).is_empty());
+        assert_eq!(known.get(&account(1)), Some(&closed));
+    }
+
+    #[test]
+    fn it_is_bounded_and_keeps_what_is_used() {
+        let cache = FactsCache::default();
+        let mut known = HashMap::new();
+        let count = u32::try_from(3 * ACCOUNTS_MAX).unwrap();
+        for n in 0..count {
+            cache.keep(0, account(n), AccountFacts::default());
+            if n % 1_000 == 0 {
+                assert!(cache.recall(0, vec![account(0)], &mut known).is_empty(), "used all the time");
+            }
+        }
+        let held = cache.0.lock();
+        assert!(held.lately.len() + held.before.len() <= ACCOUNTS_MAX);
+    }
+}
