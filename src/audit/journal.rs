@@ -20,6 +20,8 @@ use crate::store::{AuditPayment, JournalRecord, Snapshot, StoreError};
 const ROWS_MAX: u32 = 32;
 /// Entries whose payments are looked up together, about: neighbouring rows often tell of the same payments.
 const ENTRIES_MAX: usize = 2_000;
+/// Places of open work read at once.
+const OPEN_PAGE: u32 = 8_192;
 
 /// A row that could be read.
 type Row = (JournalRecord, Vec<JournalEntry>);
@@ -172,27 +174,25 @@ impl Walk<'_> {
         self.report.violation(Name::WrongColumn, text);
     }
 
-    /// Payments whose `open_seq` is one of these rows: the row must have opened work of theirs.
+    /// Payments whose open work has its place in one of these rows: the row must have opened work of theirs.
     async fn open_work(&mut self, rows: &[JournalRecord]) -> Result<(), StoreError> {
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(()) };
         let mut after = (first.seq.saturating_sub(1), Some(PaymentId::from_bytes([0xff; 16])));
         let mut decoded: Option<(u64, HashMap<PaymentId, JournalEntry>)> = None;
         loop {
-            let page = self.snapshot.payments_open(after, last.seq, self.options.page).await?;
-            let Some(end) = page.last() else { return Ok(()) };
-            after = (end.open_seq.unwrap_or(u64::MAX), Some(end.id));
-            for stored in &page {
-                let (Some(seq), Ok(_)) = (stored.open_seq, &stored.folded) else { continue };
+            let page = self.snapshot.work_open(after, last.seq, OPEN_PAGE).await?;
+            let Some((seq, id)) = page.last() else { return Ok(()) };
+            after = (*seq, Some(*id));
+            for (seq, id) in page {
                 if decoded.as_ref().is_none_or(|(of, _)| *of != seq) {
                     let body = rows.iter().find(|row| row.seq == seq).map(|row| row.body.as_slice());
                     // A row that is gone or damaged is named by itself.
                     let Some(entries) = body.and_then(|body| decode(body).ok()) else { continue };
                     decoded = Some((seq, entries.into_iter().map(|entry| (entry.payment, entry)).collect()));
                 }
-                let entry = decoded.as_ref().and_then(|(_, entries)| entries.get(&stored.id));
+                let entry = decoded.as_ref().and_then(|(_, entries)| entries.get(&id));
                 if entry.is_none_or(|entry| entry.work.is_empty()) {
-                    let text =
-                        format!("payment {}: open_seq is {seq}, a row that opened nothing of it", stored.id);
+                    let text = format!("payment {id}: open_seq is {seq}, a row that opened nothing of it");
                     self.report.violation(Name::WrongColumn, text);
                 }
             }

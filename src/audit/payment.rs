@@ -29,7 +29,7 @@ pub fn check_columns(row: &AuditPayment, payment: &Payment, head: u64, report: &
         let text = format!("payment {}: open_seq is {seq}, the head of the line {head}", row.id);
         columns.report.violation(Name::WrongColumn, text);
     }
-    columns.compare("parked", &row.parked, &payment.is_parked());
+    columns.compare("parked", &row.parked, &payment.is_parked().then_some(payment.owner()));
 }
 
 struct Columns<'a> {

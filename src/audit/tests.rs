@@ -142,7 +142,7 @@ async fn columns_are_compared_with_the_history() {
         ("version is", |row| row.version += 1),
         ("due_at is", |row| row.due_at = Some(Timestamp::from_micros(1))),
         ("open_seq set is", |row| row.open_seq = row.open_seq.is_none().then_some(1)),
-        ("parked is", |row| row.parked = true),
+        ("parked is", |row| row.parked = Some(row.owner)),
     ];
     for (words, corrupt) in cases {
         let (counts, text) = planted(|world, [charge, ..]| corrupt(world.row(charge))).await;

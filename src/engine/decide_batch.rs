@@ -15,8 +15,8 @@ use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::refusal::{Refusal, RefusalKind};
 use crate::domain::time::Timestamp;
 use crate::store::{
-    AccountFacts, BatchKeys, BatchWrite, IdempotencyRecord, Loaded, MovementWrite, OpenWorkPlace, PaymentWrite,
-    ReceiptRecord, RefundRecord,
+    AccountFacts, BatchKeys, BatchWrite, Beside, IdempotencyRecord, Loaded, MovementWrite, ReceiptRecord,
+    RefundRecord,
 };
 
 /// What one admitted command came to.
@@ -80,6 +80,9 @@ struct Touched {
     fresh: bool,
     first_version: u32,
     work_before: Vec<WorkKey>,
+    /// When something was due of it, and whether an operation was parked.
+    due_before: Option<Timestamp>,
+    parked_before: bool,
     /// The time of its events in this batch.
     at: Timestamp,
 }
@@ -139,11 +142,35 @@ impl Touched {
         let (first_version, work_before) = (payment.version() + 1, payment.queued_work().collect());
         // Never the time of the batch before, though a clock may stand still: see `Recorded::at`.
         let at = if payment.state().updated_at == now { now.next() } else { now };
-        Self { payment, fresh: false, first_version, work_before, at }
+        let (due_before, parked_before) = (payment.due_at(), payment.is_parked());
+        Self { payment, fresh: false, first_version, work_before, due_before, parked_before, at }
     }
 
     fn is_changed(&self) -> bool {
         self.payment.version() >= self.first_version
+    }
+
+    /// Notes what becomes of the rows that stand only where there is something to say.
+    fn note_beside(&self, write: &mut BatchWrite) {
+        let (payment, id) = (&self.payment, self.payment.id());
+        match (self.due_before, payment.due_at()) {
+            (before, Some(after)) if before != Some(after) => write.due.put.push((id, after)),
+            (Some(_), None) => write.due.remove.push(id),
+            (Some(_) | None, _) => {}
+        }
+        let opened = payment.queued_work().next().is_some();
+        let stays = payment.queued_work().any(|work| self.work_before.contains(&work));
+        match (opened, stays) {
+            (true, true) => {}
+            (true, false) => write.open_work.put.push(id),
+            (false, _) if !self.work_before.is_empty() => write.open_work.remove.push(id),
+            (false, _) => {}
+        }
+        match (self.parked_before, payment.is_parked()) {
+            (false, true) => write.parked.put.push((id, payment.owner())),
+            (true, false) => write.parked.remove.push(id),
+            (true, true) | (false, false) => {}
+        }
     }
 }
 
@@ -205,8 +232,16 @@ impl World<'_> {
         let payment = Payment::open(Arc::new(submit.submission.clone()), recorded)
             .map_err(|error| self.broke(error))?;
         self.book(id, ledger::effect(&payment, &created), 1, self.now)?;
-        let (first_version, work_before, at) = (1, Vec::new(), self.now);
-        self.touched.insert(id, Touched { payment, fresh: true, first_version, work_before, at });
+        let touched = Touched {
+            payment,
+            fresh: true,
+            first_version: 1,
+            work_before: Vec::new(),
+            due_before: None,
+            parked_before: false,
+            at: self.now,
+        };
+        self.touched.insert(id, touched);
         self.order.push(id);
         self.apply(id, events)
     }
@@ -323,15 +358,12 @@ impl World<'_> {
             let Some(touched) = self.touched.remove(id) else {
                 continue;
             };
+            touched.note_beside(&mut batch.write);
             let payment = Arc::new(touched.payment);
-            let write = PaymentWrite {
-                payment: Arc::clone(&payment),
-                open_work: open_work(&payment, &touched.work_before),
-            };
             if touched.fresh {
-                batch.write.inserts.push(write);
+                batch.write.inserts.push(Arc::clone(&payment));
             } else {
-                batch.write.updates.push(write);
+                batch.write.updates.push(Arc::clone(&payment));
             }
             let mut entry = entry_of(&payment, touched.first_version, &touched.work_before);
             entry.keys = keys.remove(id).unwrap_or_default();
@@ -351,8 +383,11 @@ impl World<'_> {
         }
         remembered.sort_unstable_by_key(|entry| entry.payment);
         // In the order of the keys: neighbours share pages.
-        batch.write.inserts.sort_unstable_by_key(|write| write.payment.id());
-        batch.write.updates.sort_unstable_by_key(|write| write.payment.id());
+        batch.write.inserts.sort_unstable_by_key(|payment| payment.id());
+        batch.write.updates.sort_unstable_by_key(|payment| payment.id());
+        sort(&mut batch.write.due);
+        sort(&mut batch.write.open_work);
+        sort(&mut batch.write.parked);
         batch.write.refunds.sort_unstable();
         batch.write.receipts.sort_unstable();
         self.movements.sort_unstable_by_key(|movement| (movement.payment, movement.version));
@@ -384,15 +419,10 @@ impl World<'_> {
     }
 }
 
-/// Where the payment's open work was opened, given what was queued before the batch.
-fn open_work(payment: &Payment, before: &[WorkKey]) -> OpenWorkPlace {
-    if payment.queued_work().any(|work| before.contains(&work)) {
-        OpenWorkPlace::Earlier
-    } else if payment.queued_work().next().is_some() {
-        OpenWorkPlace::ThisBatch
-    } else {
-        OpenWorkPlace::None
-    }
+/// In the order of the keys: neighbours share pages.
+fn sort<T: Ord>(beside: &mut Beside<T>) {
+    beside.put.sort_unstable();
+    beside.remove.sort_unstable();
 }
 
 fn entry_of(payment: &Payment, first_version: u32, work_before: &[WorkKey]) -> JournalEntry {

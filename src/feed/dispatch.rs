@@ -130,27 +130,24 @@ impl Dispatch {
     /// Publishes all open work that was opened at or before `upto` and fits `wanted`; of what was opened later, the journal
     /// tells. By keyset, so bounded in memory.
     async fn redrive(&self, upto: u64, wanted: impl Fn(&Operation) -> bool) -> Result<usize, ReaderError> {
-        let mut after = (0, None);
+        let mut after = None;
         let mut count = 0;
         let mut rows = REDRIVE_PAGE.first();
         loop {
-            let page = self.store.work_open(after, rows).await?;
+            let page = self.store.work_open(after, upto, rows).await?;
             rows = REDRIVE_PAGE.next(page.iter().map(|open| open.payment.memory_bytes()));
             let Some(last) = page.last() else {
                 break;
             };
-            after = (last.seq, Some(last.payment.id()));
+            after = Some(last.payment.id());
             let messages: Vec<WorkMessage> = page
                 .iter()
-                .filter(|open| open.lane() == self.lane && open.seq <= upto)
+                .filter(|open| open.lane() == self.lane)
                 .filter(|open| !self.store.aside().holds(open.payment.id()))
                 .flat_map(|open| self.messages(&open.payment, &wanted))
                 .collect();
             count += messages.len();
             self.publish(&messages).await?;
-            if after.0 > upto {
-                break;
-            }
         }
         if count > 0 {
             tracing::info!(operations = count, "open operations were redriven from the store");

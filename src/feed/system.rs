@@ -111,7 +111,8 @@ pub struct SystemSample {
 /// The store's. A broker that is away is no error.
 pub async fn sample(store: &dyn Store, broker: &dyn Broker, now: Timestamp) -> StoreResult<SystemSample> {
     let depth = broker.depth().await.ok();
-    let oldest = store.work_open((0, None), 1).await?;
+    // Ids are in the order of time.
+    let oldest = store.work_open(None, u64::MAX, 1).await?;
     let waiting =
         oldest.first().and_then(|open| open.payment.queued_operations().map(|one| one.queued_at).min());
     let queue = QueueSample {

@@ -87,37 +87,24 @@ pub struct Loaded {
     pub idempotency: HashMap<([u8; 32], AccountId), IdempotencyRecord>,
 }
 
-/// A payment to write.
-#[derive(Debug, Clone)]
-pub struct PaymentWrite {
-    /// As it is after the batch.
-    pub payment: Arc<Payment>,
-    /// What becomes of its `open_seq`.
-    pub open_work: OpenWorkPlace,
+/// Changes of a table that has rows only for payments of which there is something to say.
+#[derive(Debug)]
+pub struct Beside<T> {
+    /// Rows that are new or other than before.
+    pub put: Vec<T>,
+    /// Payments whose row goes.
+    pub remove: Vec<PaymentId>,
 }
 
-/// The place in the line kept as `open_seq`: no work that the payment has in the queue was opened before it. It stays
-/// while any of that work stays, whatever else the payment is asked for meanwhile: a reader that redrives everything up to
-/// a place, and follows the journal from there, must find each operation in one of the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OpenWorkPlace {
-    /// Nothing is queued.
-    None,
-    /// Everything queued was opened by this batch, so its place is kept.
-    ThisBatch,
-    /// Some of what is queued was opened earlier: the place stays as it is stored.
-    Earlier,
+impl<T> Default for Beside<T> {
+    fn default() -> Self {
+        Self { put: Vec::new(), remove: Vec::new() }
+    }
 }
 
-impl OpenWorkPlace {
-    /// What is kept after a batch at `seq`, where `stored` was kept before.
-    #[must_use]
-    pub const fn after(self, stored: Option<u64>, seq: u64) -> Option<u64> {
-        match self {
-            Self::None => None,
-            Self::ThisBatch => Some(seq),
-            Self::Earlier => stored,
-        }
+impl<T> Beside<T> {
+    fn rows(&self) -> usize {
+        self.put.len() + self.remove.len()
     }
 }
 
@@ -164,9 +151,18 @@ pub struct ReceiptRecord {
 #[derive(Debug, Default)]
 pub struct BatchWrite {
     /// New payments.
-    pub inserts: Vec<PaymentWrite>,
+    pub inserts: Vec<Arc<Payment>>,
     /// Changed payments.
-    pub updates: Vec<PaymentWrite>,
+    pub updates: Vec<Arc<Payment>>,
+    /// When something is to happen to a payment by itself.
+    pub due: Beside<(PaymentId, Timestamp)>,
+    /// Payments with work in the queue, all of which was opened by this batch. The row keeps the batch's place: no work that the
+    /// payment has in the queue was opened before it. It stays while any of that work stays, whatever else the payment is asked
+    /// for meanwhile: a reader that redrives everything up to a place, and follows the journal from there, must find each
+    /// operation in one of the two.
+    pub open_work: Beside<PaymentId>,
+    /// Payments with an operation that waits for a person, and their owners.
+    pub parked: Beside<(PaymentId, AccountId)>,
     /// New refunds.
     pub refunds: Vec<RefundRecord>,
     /// Transfers that have arrived.
@@ -191,6 +187,9 @@ impl BatchWrite {
     pub fn rows(&self) -> usize {
         self.inserts.len()
             + self.updates.len()
+            + self.due.rows()
+            + self.open_work.rows()
+            + self.parked.rows()
             + self.refunds.len()
             + self.receipts.len()
             + self.movements.len()

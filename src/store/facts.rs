@@ -45,9 +45,10 @@ impl FactsCache {
         remembered.hold(settings_seq);
         let mut missing = Vec::new();
         for id in accounts {
-            match remembered.get(&id) {
-                Some(facts) => drop(known.insert(id, facts)),
-                None => missing.push(id),
+            if let Some(facts) = remembered.get(&id) {
+                known.insert(id, facts);
+            } else {
+                missing.push(id);
             }
         }
         missing

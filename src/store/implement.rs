@@ -198,10 +198,11 @@ macro_rules! implement_store {
             }
             async fn work_open(
                 &self,
-                after: (u64, Option<PaymentId>),
+                after: Option<PaymentId>,
+                upto: u64,
                 limit: u32,
             ) -> StoreResult<Vec<OpenWork>> {
-                held!(self, reader, background, conn => work_open(conn, after, limit)).map(|found| self.aside.sort_out(found))
+                held!(self, reader, background, conn => work_open(conn, after, upto, limit)).map(|found| self.aside.sort_out(found))
             }
             async fn work_open_count(&self) -> StoreResult<u64> {
                 held!(self, reader, background, conn => work_open_count(conn))
@@ -405,13 +406,13 @@ macro_rules! implement_store {
             async fn payment_heads(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<PaymentHead>> {
                 audit_payment_heads(&mut self.conn, ids).await
             }
-            async fn payments_open(
+            async fn work_open(
                 &mut self,
                 after: (u64, Option<PaymentId>),
                 upto: u64,
                 limit: u32,
-            ) -> StoreResult<Vec<AuditPayment>> {
-                audit_payments_open(&mut self.conn, after, upto, limit).await
+            ) -> StoreResult<Vec<(u64, PaymentId)>> {
+                audit_work_open(&mut self.conn, after, upto, limit).await
             }
             async fn accounts(
                 &mut self,

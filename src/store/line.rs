@@ -65,7 +65,8 @@ macro_rules! line_queries {
         /// Takes the head lock; everything until the end of the transaction is ordered after it.
         pub(super) async fn head_take(conn: &mut $Conn, wall: Timestamp) -> StoreResult<Head> {
             use schema::head::dsl;
-            let later = diesel::dsl::case_when(dsl::wall.gt(wall.micros()), dsl::wall).otherwise(wall.micros());
+            let later =
+                diesel::dsl::case_when(dsl::wall.gt(wall.micros()), dsl::wall).otherwise(wall.micros());
             diesel::update(dsl::head.filter(dsl::shard.eq(0)))
                 .set((dsl::seq.eq(dsl::seq + 1), dsl::wall.eq(later)))
                 .execute(conn)
@@ -99,7 +100,9 @@ macro_rules! line_queries {
             wallets.extend(submissions().filter_map(|submission| submission.payee_wallet()));
             let mut accounts = keys.accounts.clone();
             accounts.extend(submissions().map(|submission| submission.own_wallet().owner));
-            accounts.extend(submissions().filter_map(|submission| submission.payee_wallet()).map(|wallet| wallet.owner));
+            accounts.extend(
+                submissions().filter_map(|submission| submission.payee_wallet()).map(|wallet| wallet.owner),
+            );
             load_accounts(conn, head.settings_seq, accounts, cache, &mut loaded.accounts).await?;
             wallets.sort_unstable();
             wallets.dedup();
@@ -203,8 +206,9 @@ macro_rules! line_queries {
                     ))
                     .execute(conn)
                     .await?;
-                let children =
-                    account::table.filter(account::parent.eq(id.clone())).filter(account::closed_at.is_null());
+                let children = account::table
+                    .filter(account::parent.eq(id.clone()))
+                    .filter(account::closed_at.is_null());
                 diesel::update(children).set(account::closed_at.eq(at.micros())).execute(conn).await?;
                 diesel::delete(session::table.filter(session::account.eq(id.clone()))).execute(conn).await?;
                 let family = account::table
@@ -243,17 +247,61 @@ macro_rules! line_queries {
             execute_rows(conn, &rows::JOURNAL_INSERT, &row).await
         }
 
+        /// Writes the tables that have rows only where there is something to say of a payment.
+        async fn write_beside(conn: &mut $Conn, seq: u64, write: &BatchWrite) -> StoreResult<()> {
+            let mut cells = Vec::new();
+            for (payment, at) in &write.due.put {
+                cells.extend([
+                    Cell::Bytes(rows::due_key(*payment)),
+                    Cell::Bytes(rows::WALL.to_vec()),
+                    Cell::Big(at.micros()),
+                ]);
+            }
+            execute_rows(conn, &rows::DUE_UPSERT, &cells).await?;
+            cells.clear();
+            for payment in &write.open_work.put {
+                cells.extend([Cell::Bytes(payment.as_bytes().to_vec()), Cell::Big(signed(seq))]);
+            }
+            execute_rows(conn, &rows::OPEN_WORK_UPSERT, &cells).await?;
+            cells.clear();
+            for (payment, owner) in &write.parked.put {
+                cells.extend([
+                    Cell::Bytes(payment.as_bytes().to_vec()),
+                    Cell::Bytes(owner.as_bytes().to_vec()),
+                ]);
+            }
+            execute_rows(conn, &rows::PARKED_UPSERT, &cells).await?;
+            let key = |payment: &PaymentId| payment.as_bytes().to_vec();
+            for chunk in write.due.remove.chunks(KeyIn::<()>::MAX) {
+                use schema::due::dsl;
+                let keys = KeyIn::new(dsl::subject, chunk.iter().map(|payment| rows::due_key(*payment)));
+                diesel::delete(dsl::due.filter(keys)).execute(conn).await?;
+            }
+            for chunk in write.open_work.remove.chunks(KeyIn::<()>::MAX) {
+                use schema::open_work::dsl;
+                let keys = KeyIn::new(dsl::payment, chunk.iter().map(key));
+                diesel::delete(dsl::open_work.filter(keys)).execute(conn).await?;
+            }
+            for chunk in write.parked.remove.chunks(KeyIn::<()>::MAX) {
+                use schema::parked::dsl;
+                let keys = KeyIn::new(dsl::payment, chunk.iter().map(key));
+                diesel::delete(dsl::parked.filter(keys)).execute(conn).await?;
+            }
+            Ok(())
+        }
+
         async fn write_rows(conn: &mut $Conn, seq: u64, write: &BatchWrite) -> StoreResult<()> {
-            let mut cells = Vec::with_capacity(write.inserts.len() * 12);
+            let mut cells = Vec::with_capacity(write.inserts.len() * 9);
             for payment in &write.inserts {
-                rows::push_payment(&mut cells, payment, seq, true)?;
+                rows::push_payment(&mut cells, payment, true)?;
             }
             execute_rows(conn, &rows::PAYMENT_INSERT, &cells).await?;
             cells.clear();
             for payment in &write.updates {
-                rows::push_payment(&mut cells, payment, seq, false)?;
+                rows::push_payment(&mut cells, payment, false)?;
             }
             execute_rows(conn, &rows::PAYMENT_UPDATE, &cells).await?;
+            write_beside(conn, seq, write).await?;
             cells.clear();
             write.refunds.iter().for_each(|refund| rows::push_refund(&mut cells, refund));
             execute_rows(conn, &rows::REFUND_INSERT, &cells).await?;

@@ -34,8 +34,8 @@ use async_trait::async_trait;
 
 pub use aside::{AsideChanges, AsideReason, AsideRecord, SetAside, Subject};
 pub use batch::{
-    BatchKeys, BatchWrite, Head, IdempotencyRecord, JournalRecord, Loaded, MovementWrite, OpenWorkPlace,
-    PaymentWrite, ReceiptRecord, RefundRecord,
+    BatchKeys, BatchWrite, Beside, Head, IdempotencyRecord, JournalRecord, Loaded, MovementWrite,
+    ReceiptRecord, RefundRecord,
 };
 pub use error::StoreError;
 pub use facts::AccountFacts;
@@ -152,14 +152,15 @@ pub trait Store: Send + Sync + 'static {
     /// All payments by keyset on id, for rebuilding the index.
     async fn payment_scan(&self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<Payment>>;
 
-    /// Payments whose `due_at` is at or before `now`, earliest first.
+    /// Payments of which something is due at or before `now`, earliest first.
     async fn payment_due(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<PaymentId>>;
 
-    /// The earliest `due_at` after that time.
+    /// The earliest time after that one at which something is due.
     async fn payment_next_due(&self, after: Timestamp) -> StoreResult<Option<Timestamp>>;
 
-    /// Payments with work that belongs in the queue, by the place in the line at which it was opened, after `after`.
-    async fn work_open(&self, after: (u64, Option<PaymentId>), limit: u32) -> StoreResult<Vec<OpenWork>>;
+    /// Payments with work that belongs in the queue and was opened at or before the place `upto` in the line, by their ids,
+    /// after `after`.
+    async fn work_open(&self, after: Option<PaymentId>, upto: u64, limit: u32) -> StoreResult<Vec<OpenWork>>;
 
     /// How many payments have work that belongs in the queue.
     async fn work_open_count(&self) -> StoreResult<u64>;
@@ -373,13 +374,13 @@ pub trait Snapshot: Send {
         let head = |row: AuditPayment| PaymentHead { id: row.id, owner: row.owner, version: row.version };
         Ok(self.payments_by_id(ids).await?.into_iter().map(head).collect())
     }
-    /// Payments by (`open_seq`, id) up to a place in the line.
-    async fn payments_open(
+    /// Payments with open work and its places in the line, by (place, id), up to a place.
+    async fn work_open(
         &mut self,
         after: (u64, Option<PaymentId>),
         upto: u64,
         limit: u32,
-    ) -> StoreResult<Vec<AuditPayment>>;
+    ) -> StoreResult<Vec<(u64, PaymentId)>>;
     /// Accounts by id.
     async fn accounts(&mut self, after: Option<AccountId>, limit: u32) -> StoreResult<Vec<AccountHead>>;
     /// Details by (subject, id).

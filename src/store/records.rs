@@ -343,7 +343,7 @@ pub struct RowFault {
     pub message: String,
 }
 
-/// A payment with the columns stored beside its history, for the auditor. The fold is an error in words where the
+/// A payment with the columns and rows stored beside its history, for the auditor. The fold is an error in words where the
 /// history is not legal.
 #[derive(Debug, Clone)]
 pub struct AuditPayment {
@@ -363,12 +363,12 @@ pub struct AuditPayment {
     pub currency: String,
     /// Column `version`.
     pub version: u32,
-    /// Column `due_at`.
+    /// Its row of `due` on the wall.
     pub due_at: Option<Timestamp>,
-    /// Column `open_seq`.
+    /// Its row of `open_work`.
     pub open_seq: Option<u64>,
-    /// Column `parked`.
-    pub parked: bool,
+    /// The owner in its row of `parked`.
+    pub parked: Option<AccountId>,
 }
 
 /// Of a payment, what a row that points at it is compared with.

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use diesel::prelude::*;
 
 use super::aside::{ASIDE_MAX, AsideReason, AsideRecord, Subject};
-use super::batch::{
-    IdempotencyRecord, JournalRecord, MovementWrite, PaymentWrite, ReceiptRecord, RefundRecord,
-};
+use super::batch::{IdempotencyRecord, JournalRecord, MovementWrite, ReceiptRecord, RefundRecord};
 use super::error::StoreError;
 use super::multi_row::{Cell, Statement};
 use super::records::{
@@ -24,23 +22,61 @@ use crate::domain::submission::Submission;
 use crate::domain::time::Timestamp;
 
 pub(super) static PAYMENT_INSERT: Statement = Statement {
-    head: "INSERT INTO payment (id,owner,kind,status,amount,currency,version,due_at,open_seq,parked,submission,history) VALUES ",
-    columns: 12,
+    head: "INSERT INTO payment (id,owner,kind,status,amount,currency,version,submission,history) VALUES ",
+    columns: 9,
     mysql_tail: "",
     sqlite_tail: "",
 };
 
-/// What an update writes as `open_seq` to leave it as it is; no batch has this place.
-const OPEN_SEQ_STAYS: u64 = 0;
-
 pub(super) static PAYMENT_UPDATE: Statement = Statement {
-    head: "INSERT INTO payment (id,owner,kind,status,amount,currency,version,due_at,open_seq,parked,submission,history) VALUES ",
-    columns: 12,
-    mysql_tail: " ON DUPLICATE KEY UPDATE status=VALUES(status),version=VALUES(version),due_at=VALUES(due_at),\
-                 open_seq=IF(VALUES(open_seq)=0,open_seq,VALUES(open_seq)),parked=VALUES(parked),history=VALUES(history)",
-    sqlite_tail: " ON CONFLICT(id) DO UPDATE SET status=excluded.status,version=excluded.version,due_at=excluded.due_at,\
-                  open_seq=CASE WHEN excluded.open_seq=0 THEN payment.open_seq ELSE excluded.open_seq END,parked=excluded.parked,history=excluded.history",
+    head: "INSERT INTO payment (id,owner,kind,status,amount,currency,version,submission,history) VALUES ",
+    columns: 9,
+    mysql_tail: " ON DUPLICATE KEY UPDATE status=VALUES(status),version=VALUES(version),history=VALUES(history)",
+    sqlite_tail: " ON CONFLICT(id) DO UPDATE SET status=excluded.status,version=excluded.version,history=excluded.history",
 };
+
+pub(super) static DUE_UPSERT: Statement = Statement {
+    head: "INSERT INTO due (subject,clock,due_at) VALUES ",
+    columns: 3,
+    mysql_tail: " ON DUPLICATE KEY UPDATE due_at=VALUES(due_at)",
+    sqlite_tail: " ON CONFLICT(subject,clock) DO UPDATE SET due_at=excluded.due_at",
+};
+
+pub(super) static OPEN_WORK_UPSERT: Statement = Statement {
+    head: "INSERT INTO open_work (payment,seq) VALUES ",
+    columns: 2,
+    mysql_tail: " ON DUPLICATE KEY UPDATE seq=VALUES(seq)",
+    sqlite_tail: " ON CONFLICT(payment) DO UPDATE SET seq=excluded.seq",
+};
+
+pub(super) static PARKED_UPSERT: Statement = Statement {
+    head: "INSERT INTO parked (payment,owner) VALUES ",
+    columns: 2,
+    mysql_tail: " ON DUPLICATE KEY UPDATE owner=VALUES(owner)",
+    sqlite_tail: " ON CONFLICT(payment) DO UPDATE SET owner=excluded.owner",
+};
+
+/// The first byte of the key of what is due, where that is a payment.
+const PAYMENT: u8 = 1;
+
+/// The wall, among clocks.
+pub(super) const WALL: [u8; 16] = [0; 16];
+
+/// The key of a payment of which something is due.
+pub(super) fn due_key(payment: PaymentId) -> Vec<u8> {
+    let mut key = Vec::with_capacity(17);
+    key.push(PAYMENT);
+    key.extend_from_slice(payment.as_bytes());
+    key
+}
+
+/// The payment under a key of `due`; `None` if it is that of something else.
+pub(super) fn due_payment(key: &[u8]) -> Option<PaymentId> {
+    match key {
+        [PAYMENT, id @ ..] => PaymentId::from_slice(id),
+        _ => None,
+    }
+}
 
 pub(super) static REFUND_INSERT: Statement = Statement {
     head: "INSERT INTO refund (id,owner,payment) VALUES ",
@@ -143,13 +179,7 @@ pub(super) fn version_column(version: u32) -> i32 {
 }
 
 /// Appends a payment's row. `fresh`: all columns; otherwise the submission stays as stored.
-pub(super) fn push_payment(
-    cells: &mut Vec<Cell>,
-    write: &PaymentWrite,
-    seq: u64,
-    fresh: bool,
-) -> Result<(), StoreError> {
-    let payment = &write.payment;
+pub(super) fn push_payment(cells: &mut Vec<Cell>, payment: &Payment, fresh: bool) -> Result<(), StoreError> {
     let submission = payment.submission();
     let state = payment.state();
     cells.extend([
@@ -160,9 +190,6 @@ pub(super) fn push_payment(
         Cell::Big(submission.amount.amount_minor),
         Cell::Text(submission.amount.currency.code().to_owned()),
         Cell::Int(version_column(payment.version())),
-        Cell::MaybeBig(payment.due_at().map(Timestamp::micros)),
-        Cell::MaybeBig(write.open_work.after(Some(OPEN_SEQ_STAYS), seq).map(signed)),
-        Cell::Small(i16::from(payment.is_parked())),
         Cell::Bytes(if fresh { encode(submission.as_ref())? } else { Vec::new() }),
         Cell::Bytes(encode(&payment.history())?),
     ]);
@@ -319,7 +346,7 @@ pub(super) fn push_aside(cells: &mut Vec<Cell>, record: &AsideRecord) {
     ]);
 }
 
-/// Every column, for the auditor and for open work.
+/// Every column, for the auditor.
 #[derive(Queryable, Selectable, Debug)]
 #[diesel(table_name = schema::payment)]
 pub(super) struct AuditRow {
@@ -330,14 +357,12 @@ pub(super) struct AuditRow {
     pub amount: i64,
     pub currency: String,
     pub version: i32,
-    pub due_at: Option<i64>,
-    pub open_seq: Option<i64>,
-    pub parked: i16,
     #[diesel(embed)]
     pub body: PaymentRow,
 }
 
 impl AuditRow {
+    /// What stands in other tables is added to it.
     pub(super) fn decode(self) -> Result<AuditPayment, StoreError> {
         Ok(AuditPayment {
             id: PaymentId::from_slice(&self.id).ok_or_else(|| damaged("payment.id"))?,
@@ -348,9 +373,9 @@ impl AuditRow {
             amount_minor: self.amount,
             currency: self.currency,
             version: u32::try_from(self.version).unwrap_or(0),
-            due_at: self.due_at.map(Timestamp::from_micros),
-            open_seq: self.open_seq.map(unsigned),
-            parked: self.parked != 0,
+            due_at: None,
+            open_seq: None,
+            parked: None,
         })
     }
 }

@@ -33,11 +33,27 @@ diesel::table! {
         amount -> BigInt,
         currency -> Text,
         version -> Integer,
-        due_at -> Nullable<BigInt>,
-        open_seq -> Nullable<BigInt>,
-        parked -> SmallInt,
         submission -> Binary,
         history -> Binary,
+    }
+}
+diesel::table! {
+    due (subject, clock) {
+        subject -> Binary,
+        clock -> Binary,
+        due_at -> BigInt,
+    }
+}
+diesel::table! {
+    open_work (payment) {
+        payment -> Binary,
+        seq -> BigInt,
+    }
+}
+diesel::table! {
+    parked (payment) {
+        payment -> Binary,
+        owner -> Binary,
     }
 }
 diesel::table! {
@@ -185,3 +201,5 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(account, api_key);
+diesel::allow_tables_to_appear_in_same_query!(payment, open_work);
+diesel::allow_tables_to_appear_in_same_query!(payment, parked);

@@ -50,6 +50,22 @@ pub(super) const CHECKS: &[Check] = &[
         "SELECT HEX(shard) AS stray FROM head WHERE settings_seq > seq",
     ),
     (
+        Impossible,
+        "due row of nothing there is, or on no clock",
+        "SELECT HEX(d.subject) AS stray FROM due d LEFT JOIN payment p ON p.id = SUBSTR(d.subject, 2) \
+         WHERE p.id IS NULL OR HEX(d.subject) NOT LIKE '01%' OR HEX(d.clock) <> '00000000000000000000000000000000'",
+    ),
+    (
+        Impossible,
+        "open work of no payment",
+        "SELECT HEX(o.payment) AS stray FROM open_work o LEFT JOIN payment p ON p.id = o.payment WHERE p.id IS NULL",
+    ),
+    (
+        Impossible,
+        "parked operation of no payment",
+        "SELECT HEX(o.payment) AS stray FROM parked o LEFT JOIN payment p ON p.id = o.payment WHERE p.id IS NULL",
+    ),
+    (
         NoAccount,
         "session",
         "SELECT HEX(t.id) AS stray FROM session t LEFT JOIN account a ON a.id = t.account WHERE a.id IS NULL",

@@ -69,11 +69,11 @@ async fn pages_and_scans_pass_over_what_cannot_be_read() {
             after = Some(last);
         }
         assert_eq!(scanned, well, "{}", test.name);
-        let (mut after, mut open) = ((0, None), Vec::new());
+        let (mut after, mut open) = (None, Vec::new());
         loop {
-            let page = store.work_open(after, 1).await.expect("read");
+            let page = store.work_open(after, u64::MAX, 1).await.expect("read");
             let Some(last) = page.last() else { break };
-            after = (last.seq, Some(last.payment.id()));
+            after = Some(last.payment.id());
             open.push(last.payment.id());
         }
         open.sort_unstable();
@@ -140,9 +140,16 @@ async fn damaged_payments_hold_up_nobody(server: Arc<Server>) {
     let row = |public: &str| format!("WHERE id={}", hex(id(public).as_bytes()));
     sql(&server.test, "CREATE TABLE backup AS SELECT id, submission FROM payment").await;
     // One cannot be read, and its work and its timer are due; of the other, the row says that it is due.
-    sql(&server.test, &format!("UPDATE payment SET submission=x'c0', due_at=1, open_seq=1 {}", row(&torn)))
-        .await;
-    sql(&server.test, &format!("UPDATE payment SET due_at=1 {}", row(&stale))).await;
+    let key = |public: &str| hex(id(public).as_bytes());
+    let due = |public: &str| {
+        let subject = key(public).replacen("x'", "x'01", 1);
+        format!(
+            "INSERT INTO due (subject,clock,due_at) VALUES ({subject},x'00000000000000000000000000000000',1)"
+        )
+    };
+    let open = format!("INSERT INTO open_work (payment,seq) VALUES ({},1)", key(&torn));
+    let tear = format!("UPDATE payment SET submission=x'c0' {}", row(&torn));
+    sql(&server.test, &format!("{tear};{};{};{open}", due(&torn), due(&stale))).await;
     let mut page = String::new();
     for _ in 0..300 {
         page = server.page("/system", &shop).await.1;
@@ -171,9 +178,9 @@ async fn damaged_payments_hold_up_nobody(server: Arc<Server>) {
         assert_eq!(server.page(path, &shop).await.0, 200, "{path}");
     }
     // As it was, for the audit at the end.
-    let back = "UPDATE payment SET submission=(SELECT submission FROM backup WHERE backup.id=payment.id),due_at=NULL,open_seq=NULL";
-    let rest = format!("UPDATE payment SET due_at=NULL {}", row(&stale));
-    sql(&server.test, &format!("{back} {};{rest};DROP TABLE backup", row(&torn))).await;
+    let back = "UPDATE payment SET submission=(SELECT submission FROM backup WHERE backup.id=payment.id)";
+    let rest = "DELETE FROM due;DELETE FROM open_work;DROP TABLE backup";
+    sql(&server.test, &format!("{back} {};{rest}", row(&torn))).await;
 }
 
 /// Notes the places that it is handed.

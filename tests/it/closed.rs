@@ -114,6 +114,7 @@ async fn what_an_instance_remembers_is_dropped_when_another_closes_the_account()
     let audited = paystorm::audit::audit(snapshot.as_mut(), None, None, &AuditOptions::default()).await;
     let report = audited.expect("an audit");
     assert!(report.passed(), "{report}");
+    drop(snapshot);
     test.remove().await;
 }
 

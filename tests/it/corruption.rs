@@ -20,8 +20,20 @@ use paystorm::store::{NewAccount, Store, StoreKind};
 use crate::making::{answer, at, keyed, one, operate, submit};
 use crate::stores::{TestStore, both};
 
-const TABLES: [&str; 9] =
-    ["payment", "refund", "receipt", "movement", "wallet", "journal", "idempotency", "reader", "account"];
+const TABLES: [&str; 12] = [
+    "payment",
+    "due",
+    "open_work",
+    "parked",
+    "refund",
+    "receipt",
+    "movement",
+    "wallet",
+    "journal",
+    "idempotency",
+    "reader",
+    "account",
+];
 
 /// Runs SQL beside the store, as somebody with a console would.
 pub async fn sql(test: &TestStore, statements: &str) {
@@ -74,6 +86,7 @@ fn corruptions(payments: &[Payment]) -> Vec<(Name, String)> {
     let topup = format!("x'{}'", hex(payments[1].id().as_bytes()));
     let wallet = format!("x'{}'", hex(&payments[0].submission().own_wallet().to_key()));
     let nobody = format!("x'{}'", "ee".repeat(16));
+    let due = format!("x'01{}'", hex(payments[0].id().as_bytes()));
     let doubled =
         "INSERT INTO movement SELECT payment, version+50, debit, credit, amount, currency, at FROM movement";
     let columns = "(payment,version,debit,credit,amount,currency,at)";
@@ -112,7 +125,18 @@ fn corruptions(payments: &[Payment]) -> Vec<(Name, String)> {
         (Name::IllegalHistory, format!("UPDATE payment SET history=x'92c0' WHERE id={payment}")),
         (Name::IllegalHistory, format!("UPDATE payment SET history=x'90' WHERE id={payment}")),
         (Name::WrongColumn, format!("UPDATE payment SET status=10 WHERE id={payment}")),
-        (Name::WrongColumn, format!("UPDATE payment SET due_at=1 WHERE id={payment}")),
+        (
+            Name::WrongColumn,
+            format!("INSERT INTO due (subject,clock,due_at) SELECT {due}, x'{}', 1", "00".repeat(16)),
+        ),
+        (
+            Name::ImpossibleRow,
+            format!("INSERT INTO due (subject,clock,due_at) SELECT {due}, x'{}', 1", "01".repeat(16)),
+        ),
+        (Name::WrongColumn, format!("INSERT INTO open_work (payment,seq) VALUES ({topup},1)")),
+        (Name::ImpossibleRow, format!("INSERT INTO open_work (payment,seq) VALUES ({nobody},1)")),
+        (Name::WrongColumn, format!("INSERT INTO parked (payment,owner) VALUES ({topup},{nobody})")),
+        (Name::ImpossibleRow, format!("INSERT INTO parked (payment,owner) VALUES ({nobody},{nobody})")),
         (Name::MissingRefund, "DELETE FROM refund".to_owned()),
         (Name::DanglingRefund, format!("UPDATE refund SET payment={topup}")),
         (Name::MissingReceipt, "DELETE FROM receipt".to_owned()),
@@ -178,9 +202,9 @@ async fn open_work_under_the_wrong_place_is_named() {
         };
         let sound = look().await;
         assert!(sound.passed(), "{}: {sound}", test.name);
-        for change in ["open_seq+1", "open_seq-1", "open_seq+100"] {
+        for change in ["seq+1", "seq-1", "seq+100"] {
             let id = hex(open.id().as_bytes());
-            sql(&test, &format!("UPDATE payment SET open_seq={change} WHERE id=x'{id}'")).await;
+            sql(&test, &format!("UPDATE open_work SET seq={change} WHERE payment=x'{id}'")).await;
             let report = look().await;
             assert_eq!(
                 report.counts().keys().collect::<Vec<_>>(),
@@ -190,7 +214,7 @@ async fn open_work_under_the_wrong_place_is_named() {
             );
             assert!(report.to_string().contains("open_seq is "), "{report}");
             let back = change.replace('+', "*").replace('-', "+").replace('*', "-");
-            sql(&test, &format!("UPDATE payment SET open_seq={back} WHERE id=x'{id}'")).await;
+            sql(&test, &format!("UPDATE open_work SET seq={back} WHERE payment=x'{id}'")).await;
         }
         test.remove().await;
     }

@@ -8,13 +8,14 @@ use diesel::{Connection, RunQueryDsl, SqliteConnection};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection};
 use paystorm::audit::{AuditOptions, Name, Report, audit};
 use paystorm::domain::command::{Action, Command, IdempotencyKey, OperatePayment, Outcome};
+use paystorm::domain::event::TechnicalError;
 use paystorm::domain::idempotency::{KeySecret, RequestKey};
 use paystorm::domain::ids::{
     AccountId, ApiKeyId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
 };
 use paystorm::domain::instrument::Presented;
 use paystorm::domain::payment::Payment;
-use paystorm::domain::submission::Kind;
+use paystorm::domain::submission::{CaptureMethod, Kind};
 use paystorm::domain::time::Timestamp;
 use paystorm::feed::{dispatch, index};
 use paystorm::store::{
@@ -73,11 +74,15 @@ const COLUMNS: &[(&str, &str, &str, Case)] = &[
     ("payment", "amount", "amount + 1", Named),
     ("payment", "currency", "'USD'", Named),
     ("payment", "version", "version + 1", Named),
-    ("payment", "due_at", "1", Named),
-    ("payment", "open_seq", "1", Named),
-    ("payment", "parked", "1 - parked", Named),
     ("payment", "submission", "(SELECT submission FROM keep_payment ORDER BY id DESC LIMIT 1)", Named),
     ("payment", "history", "(SELECT history FROM keep_payment ORDER BY id DESC LIMIT 1)", Named),
+    ("due", "subject", "x'01eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("due", "clock", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("due", "due_at", "due_at + 1", Named),
+    ("open_work", "payment", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("open_work", "seq", "seq + 1", Named),
+    ("parked", "payment", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("parked", "owner", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("refund", "id", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("refund", "owner", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("refund", "payment", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
@@ -178,6 +183,9 @@ const ROWS: &[(&str, &str, Case)] = &[
     ("journal", "seq=3", Named),
     ("reader", "name='index'", Unseen("the reader begins at the first row that is kept")),
     ("payment", "id={first}", Named),
+    ("due", "1=1", Named),
+    ("open_work", "1=1", Named),
+    ("parked", "1=1", Named),
     ("refund", "id=(SELECT MIN(id) FROM keep_refund)", Named),
     ("movement", "payment={first} AND version=3", Named),
     ("receipt", "1=1", Named),
@@ -249,6 +257,7 @@ async fn fill(store: &dyn Store) -> Filled {
     let charge = approve(one(store, operate(&charge, action), at(7)).await).await;
     assert_eq!(charge.state().refunds.len(), 2);
     approve(one(store, submit(owner, Kind::TopUp, 500), at(8)).await).await;
+    unfinished(store, owner).await;
     let sent = one(store, submit(owner, Kind::Transfer { payee }, 70), at(300_000)).await;
     let sent = one(store, answer(&sent, Outcome::Approved), at(300_001)).await;
     people(store, owner).await;
@@ -263,6 +272,23 @@ async fn fill(store: &dyn Store) -> Filled {
     };
     store.aside_save(&AsideChanges { save: vec![record], remove: Vec::new() }).await.expect("saved");
     Filled { first, owner }
+}
+
+/// A payment with work in the queue, one that waits for a person, and one that will lapse.
+async fn unfinished(store: &dyn Store, owner: AccountId) {
+    one(store, submit(owner, Kind::TopUp, 60), at(9)).await;
+    let broken = Outcome::Broken(TechnicalError::Timeout);
+    let mut parked = one(store, submit(owner, Kind::TopUp, 61), at(10)).await;
+    while !parked.is_parked() {
+        parked = one(store, answer(&parked, broken), parked.due_at().unwrap_or(at(11))).await;
+        if let Some(due) = parked.due_at() {
+            parked = one(store, Command::TimerDue(parked.id()), due).await;
+        }
+    }
+    let mut held = submission(owner, Kind::Charge, 62);
+    held.submission.capture = CaptureMethod::Manual;
+    let held = one(store, Command::Submit(Box::new(held)), at(12)).await;
+    one(store, answer(&held, Outcome::Approved), at(13)).await;
 }
 
 async fn people(store: &dyn Store, owner: AccountId) {
@@ -369,7 +395,6 @@ async fn look_since(test: &TestStore, keys_since: Timestamp) -> Report {
     let mut snapshot = test.store.snapshot().await.expect("snapshot");
     let options = AuditOptions {
         keys_since,
-        at_rest: true,
         page: 2,
         accounts: true,
         secret: Some(SECRET.to_owned()),

@@ -33,17 +33,32 @@ CREATE TABLE payment (
     amount     BIGINT     NOT NULL,
     currency   CHAR(3) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     version    INT        NOT NULL,
-    due_at     BIGINT,
-    open_seq   BIGINT,
-    parked     SMALLINT   NOT NULL,
     submission MEDIUMBLOB NOT NULL,
     history    MEDIUMBLOB NOT NULL,
-    KEY payment_by_owner (owner, id),
-    KEY payment_by_due (due_at),
-    KEY payment_by_open (open_seq),
-    -- Parked operations are few; without this, listing them reads every payment of the owner. NULL for all the others, whose
-    -- entries therefore stand in the order of their ids: writing one touches the page that the last one did.
-    KEY payment_by_parked ((NULLIF(parked, 0)))
+    KEY payment_by_owner (owner, id)
+) ENGINE = InnoDB;
+
+-- When something is to happen to a subject by itself, on its clock (all zero is the wall). Rows stand only where something is
+-- due: for most payments nothing ever is. `subject` is a byte for the kind (1: a payment), then the id.
+CREATE TABLE due (
+    subject BINARY(17) NOT NULL,
+    clock   BINARY(16) NOT NULL,
+    due_at  BIGINT     NOT NULL,
+    PRIMARY KEY (subject, clock),
+    KEY due_by_time (clock, due_at)
+) ENGINE = InnoDB;
+
+-- Payments with work that belongs in the queue, and the place in the line before which none of it was opened.
+CREATE TABLE open_work (
+    payment BINARY(16) NOT NULL PRIMARY KEY,
+    seq     BIGINT     NOT NULL
+) ENGINE = InnoDB;
+
+-- Payments with an operation that waits for a person.
+CREATE TABLE parked (
+    payment BINARY(16) NOT NULL PRIMARY KEY,
+    owner   BINARY(16) NOT NULL,
+    KEY parked_by_owner (owner, payment)
 ) ENGINE = InnoDB;
 
 -- Which payment a refund belongs to, to find it by its own id and to list an owner's refunds in order. Written once, with

@@ -33,17 +33,33 @@ CREATE TABLE payment (
     amount     BIGINT   NOT NULL,
     currency   TEXT     NOT NULL,
     version    INTEGER  NOT NULL,
-    due_at     BIGINT,
-    open_seq   BIGINT,
-    parked     SMALLINT NOT NULL,
     submission BLOB     NOT NULL,
     history    BLOB     NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX payment_by_owner ON payment (owner, id);
-CREATE INDEX payment_by_due ON payment (due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX payment_by_open ON payment (open_seq) WHERE open_seq IS NOT NULL;
--- Parked operations are few; without this, listing them reads every payment of the owner.
-CREATE INDEX payment_by_parked ON payment (owner, id) WHERE parked <> 0;
+
+-- When something is to happen to a subject by itself, on its clock (all zero is the wall). Rows stand only where something is
+-- due: for most payments nothing ever is. `subject` is a byte for the kind (1: a payment), then the id.
+CREATE TABLE due (
+    subject BLOB   NOT NULL,
+    clock   BLOB   NOT NULL,
+    due_at  BIGINT NOT NULL,
+    PRIMARY KEY (subject, clock)
+) WITHOUT ROWID;
+CREATE INDEX due_by_time ON due (clock, due_at);
+
+-- Payments with work that belongs in the queue, and the place in the line before which none of it was opened.
+CREATE TABLE open_work (
+    payment BLOB   NOT NULL PRIMARY KEY,
+    seq     BIGINT NOT NULL
+) WITHOUT ROWID;
+
+-- Payments with an operation that waits for a person.
+CREATE TABLE parked (
+    payment BLOB NOT NULL PRIMARY KEY,
+    owner   BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX parked_by_owner ON parked (owner, payment);
 
 -- Which payment a refund belongs to, to find it by its own id and to list an owner's refunds in order. Written once, with
 -- the refund; what became of it stands in the payment's history.

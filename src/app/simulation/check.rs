@@ -22,7 +22,7 @@ struct Now<'a>(&'a Data);
 #[async_trait::async_trait]
 impl Current for Now<'_> {
     async fn payments(&self, ids: &[PaymentId]) -> Result<Vec<Payment>, AuditError> {
-        Ok(ids.iter().filter_map(|id| Some(self.0.payments.get(id)?.0.clone())).collect())
+        Ok(ids.iter().filter_map(|id| self.0.payments.get(id).cloned()).collect())
     }
 }
 
@@ -59,13 +59,13 @@ fn promises(world: &Outlives, data: &Data) -> Vec<String> {
     for (id, version) in &book.acked {
         match data.payments.get(id) {
             None => wrong.push(format!("acknowledged {id} does not exist")),
-            Some((payment, _)) if payment.version() < *version => {
+            Some(payment) if payment.version() < *version => {
                 wrong.push(format!(
                     "{id} was acknowledged at version {version}, and is at {}",
                     payment.version()
                 ));
             }
-            Some((payment, _)) if !payment.state().status.is_at_rest() => {
+            Some(payment) if !payment.state().status.is_at_rest() => {
                 wrong.push(format!("acknowledged {id} is {}", payment.state().status.as_str()));
             }
             Some(_) => {}
@@ -92,7 +92,7 @@ fn never_were(world: &Outlives, data: &Data) -> Vec<String> {
 /// Balances from what became of each payment, without the ledger's own rule: an effect per success, refund and payout.
 fn wallets(data: &Data) -> Vec<String> {
     let mut truth: BTreeMap<WalletId, i64> = BTreeMap::new();
-    for (payment, _) in data.payments.values() {
+    for payment in data.payments.values() {
         let (submission, state) = (payment.submission(), payment.state());
         let amount_minor = submission.amount.amount_minor;
         let own = truth.entry(submission.own_wallet()).or_default();

@@ -94,7 +94,7 @@ pub fn check(operations: &KeyedOperations, data: &Data) -> Vec<String> {
             wrong.push(format!("the key of operation {number} was acknowledged and is forgotten"));
         }
         let payment = data.payments.get(&operation.request.payment);
-        let made = payment.map_or(0, |(payment, _)| {
+        let made = payment.map_or(0, |payment| {
             let refunds = payment.state().refunds.iter();
             refunds.filter(|refund| operation.refunds.contains(&refund.id)).count()
         });

@@ -30,7 +30,10 @@ pub struct Data {
     pub head: u64,
     /// The latest time of a batch.
     pub wall: Timestamp,
-    pub payments: BTreeMap<PaymentId, (Payment, Option<u64>)>,
+    pub payments: BTreeMap<PaymentId, Payment>,
+    due: BTreeMap<PaymentId, Timestamp>,
+    open_work: BTreeMap<PaymentId, u64>,
+    parked: BTreeMap<PaymentId, AccountId>,
     pub movements: BTreeMap<(PaymentId, u32), MovementRecord>,
     pub balances: BTreeMap<WalletId, i64>,
     pub refunds: BTreeMap<RefundId, RefundRecord>,
@@ -55,7 +58,7 @@ impl Data {
     fn load(&self, keys: &BatchKeys) -> Loaded {
         let mut loaded = Loaded::default();
         let mut wallets = keys.wallets.clone();
-        for (payment, _) in keys.payments.iter().filter_map(|id| self.payments.get(id)) {
+        for payment in keys.payments.iter().filter_map(|id| self.payments.get(id)) {
             wallets.push(payment.submission().own_wallet());
             wallets.extend(payment.submission().payee_wallet());
             loaded.payments.insert(payment.id(), payment.clone());
@@ -77,7 +80,7 @@ impl Data {
         body: Vec<u8>,
         sabotage: Sabotage,
     ) -> StoreResult<()> {
-        let taken = write.inserts.iter().any(|insert| self.payments.contains_key(&insert.payment.id()))
+        let taken = write.inserts.iter().any(|insert| self.payments.contains_key(&insert.id()))
             || write.movements.iter().any(|row| self.movements.contains_key(&(row.payment, row.version)))
             || write.refunds.iter().any(|row| self.refunds.contains_key(&row.id))
             || write.receipts.iter().any(|row| self.receipts.contains(row))
@@ -85,14 +88,19 @@ impl Data {
         if taken {
             return Err(StoreError::Refused("duplicate key".to_owned()));
         }
-        for write in write.inserts.iter().chain(&write.updates) {
-            let stored = self.payments.get(&write.payment.id()).and_then(|(_, open)| *open);
-            let place = write.open_work.after(stored, seq);
-            let place = if sabotage == Sabotage::MovedPlace { place.map(|_| seq) } else { place };
-            let row = (Payment::clone(&write.payment), place);
-            self.ends.insert((write.payment.id(), write.payment.version()));
-            self.payments.insert(write.payment.id(), row);
+        for payment in write.inserts.iter().chain(&write.updates) {
+            self.ends.insert((payment.id(), payment.version()));
+            self.payments.insert(payment.id(), Payment::clone(payment));
+            if sabotage == Sabotage::MovedPlace {
+                self.open_work.entry(payment.id()).and_modify(|place| *place = seq);
+            }
         }
+        self.due.retain(|id, _| !write.due.remove.contains(id));
+        self.due.extend(write.due.put.iter().copied());
+        self.open_work.retain(|id, _| !write.open_work.remove.contains(id));
+        self.open_work.extend(write.open_work.put.iter().map(|id| (*id, seq)));
+        self.parked.retain(|id, _| !write.parked.remove.contains(id));
+        self.parked.extend(write.parked.put.iter().copied());
         self.movements.extend(write.movements.iter().map(|row| {
             let record = MovementRecord {
                 payment: row.payment,
@@ -117,15 +125,18 @@ impl Data {
 
     /// Payments with work in the queue and their owners, the latest opened first.
     pub fn open_payments(&self) -> impl Iterator<Item = (PaymentId, AccountId)> + use<> {
-        let open = self.payments.values().filter_map(|(payment, place)| Some((*place.as_ref()?, payment)));
-        let mut open: Vec<_> = open.map(|(place, payment)| (place, payment.id(), payment.owner())).collect();
+        let open = self
+            .open_work
+            .iter()
+            .filter_map(|(id, place)| Some((*place, *id, self.payments.get(id)?.owner())));
+        let mut open: Vec<_> = open.collect();
         open.sort_unstable();
         open.into_iter().rev().map(|(_, payment, owner)| (payment, owner))
     }
 
     /// Whether nothing is queued and nothing is due.
     pub fn is_at_rest(&self) -> bool {
-        self.payments.values().all(|(payment, open)| open.is_none() && payment.due_at().is_none())
+        self.open_work.is_empty() && self.due.is_empty()
     }
 }
 
@@ -332,7 +343,7 @@ impl Store for SimStore {
     }
 
     async fn payment_get(&self, ids: &[PaymentId]) -> StoreResult<Vec<Payment>> {
-        self.read(|data| ids.iter().filter_map(|id| Some(data.payments.get(id)?.0.clone())).collect()).await
+        self.read(|data| ids.iter().filter_map(|id| data.payments.get(id).cloned()).collect()).await
     }
 
     async fn payment_list(&self, _owner: AccountId, _filter: &PaymentFilter) -> StoreResult<Vec<Payment>> {
@@ -345,12 +356,8 @@ impl Store for SimStore {
 
     async fn payment_due(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<PaymentId>> {
         self.read(|data| {
-            let mut due: Vec<_> = data
-                .payments
-                .iter()
-                .filter_map(|(id, (payment, _))| Some((payment.due_at()?, *id)))
-                .filter(|(at, _)| *at <= now)
-                .collect();
+            let due = data.due.iter().map(|(id, at)| (*at, *id));
+            let mut due: Vec<_> = due.filter(|(at, _)| *at <= now).collect();
             due.sort_unstable();
             due.into_iter().map(|(_, id)| id).take(limit as usize).collect()
         })
@@ -358,8 +365,7 @@ impl Store for SimStore {
     }
 
     async fn payment_next_due(&self, after: Timestamp) -> StoreResult<Option<Timestamp>> {
-        let due = |(payment, _): &(Payment, Option<u64>)| payment.due_at().filter(|due_at| *due_at > after);
-        self.read(|data| data.payments.values().filter_map(due).min()).await
+        self.read(|data| data.due.values().filter(|due_at| **due_at > after).min().copied()).await
     }
 
     async fn idempotency_get(
@@ -397,24 +403,23 @@ impl Store for SimStore {
         Ok(())
     }
 
-    async fn work_open(&self, after: (u64, Option<PaymentId>), limit: u32) -> StoreResult<Vec<OpenWork>> {
+    async fn work_open(&self, after: Option<PaymentId>, upto: u64, limit: u32) -> StoreResult<Vec<OpenWork>> {
         let limit = limit.min(1 + u32::try_from(self.chance.below(6)).unwrap_or(0));
         self.read(|data| {
-            let open =
-                data.payments.iter().filter_map(|(id, (payment, seq))| Some((((*seq)?, Some(*id)), payment)));
-            let mut open: Vec<_> = open.filter(|(place, _)| *place > after).collect();
-            open.sort_unstable_by_key(|(place, _)| *place);
-            let work = |((seq, _), payment): &((u64, Option<PaymentId>), &Payment)| OpenWork {
-                seq: *seq,
-                payment: Payment::clone(payment),
+            let later = data
+                .open_work
+                .iter()
+                .filter(|(id, seq)| after.is_none_or(|after| **id > after) && **seq <= upto);
+            let work = |(id, seq): (&PaymentId, &u64)| {
+                Some(OpenWork { seq: *seq, payment: data.payments.get(id)?.clone() })
             };
-            open.iter().map(work).take(limit as usize).collect()
+            later.filter_map(work).take(limit as usize).collect()
         })
         .await
     }
 
     async fn work_open_count(&self) -> StoreResult<u64> {
-        self.read(|data| data.payments.values().filter(|(_, open)| open.is_some()).count() as u64).await
+        self.read(|data| data.open_work.len() as u64).await
     }
 
     async fn payment_parked(&self, _owner: AccountId, _limit: u32) -> StoreResult<Vec<Payment>> {
@@ -610,20 +615,23 @@ impl Store for SimStore {
 /// What the auditor reads.
 pub struct SimSnapshot(pub Data);
 
-fn audit_row((payment, open): &(Payment, Option<u64>)) -> AuditPayment {
-    let submission = payment.submission();
-    AuditPayment {
-        id: payment.id(),
-        folded: Payment::fold(Arc::clone(submission), payment.history()).map_err(|error| error.to_string()),
-        owner: payment.owner(),
-        status: payment.state().status.to_code(),
-        kind: submission.kind.to_code(),
-        amount_minor: submission.amount.amount_minor,
-        currency: submission.amount.currency.code().to_owned(),
-        version: payment.version(),
-        due_at: payment.due_at(),
-        open_seq: *open,
-        parked: payment.is_parked(),
+impl SimSnapshot {
+    fn audit_row(&self, payment: &Payment) -> AuditPayment {
+        let (submission, id) = (payment.submission(), payment.id());
+        AuditPayment {
+            id,
+            folded: Payment::fold(Arc::clone(submission), payment.history())
+                .map_err(|error| error.to_string()),
+            owner: payment.owner(),
+            status: payment.state().status.to_code(),
+            kind: submission.kind.to_code(),
+            amount_minor: submission.amount.amount_minor,
+            currency: submission.amount.currency.code().to_owned(),
+            version: payment.version(),
+            due_at: self.0.due.get(&id).copied(),
+            open_seq: self.0.open_work.get(&id).copied(),
+            parked: self.0.parked.get(&id).copied(),
+        }
     }
 }
 
@@ -639,29 +647,26 @@ impl Snapshot for SimSnapshot {
 
     async fn payments(&mut self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<AuditPayment>> {
         let later = self.0.payments.iter().filter(|(id, _)| after.is_none_or(|after| **id > after));
-        Ok(later.map(|(_, row)| audit_row(row)).take(limit as usize).collect())
+        Ok(later.map(|(_, payment)| self.audit_row(payment)).take(limit as usize).collect())
     }
 
     async fn payments_by_id(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>> {
-        Ok(ids.iter().filter_map(|id| self.0.payments.get(id)).map(audit_row).collect())
+        Ok(ids
+            .iter()
+            .filter_map(|id| self.0.payments.get(id))
+            .map(|payment| self.audit_row(payment))
+            .collect())
     }
 
-    async fn payments_open(
+    async fn work_open(
         &mut self,
         after: (u64, Option<PaymentId>),
         upto: u64,
         limit: u32,
-    ) -> StoreResult<Vec<AuditPayment>> {
-        let mut open: Vec<AuditPayment> = self
-            .0
-            .payments
-            .values()
-            .filter(|(_, open)| open.is_some_and(|seq| seq <= upto))
-            .map(audit_row)
-            .collect();
-        let place = |row: &AuditPayment| (row.open_seq.unwrap_or(0), Some(row.id));
-        open.retain(|row| place(row) > after);
-        open.sort_unstable_by_key(place);
+    ) -> StoreResult<Vec<(u64, PaymentId)>> {
+        let places = self.0.open_work.iter().map(|(id, seq)| (*seq, *id));
+        let mut open: Vec<_> = places.filter(|(seq, id)| (*seq, Some(*id)) > after && *seq <= upto).collect();
+        open.sort_unstable();
         open.truncate(limit as usize);
         Ok(open)
     }

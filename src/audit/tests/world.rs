@@ -211,7 +211,7 @@ pub fn columns(payment: &Payment, open_seq: Option<u64>) -> AuditPayment {
         version: payment.version(),
         due_at: payment.due_at(),
         open_seq,
-        parked: payment.is_parked(),
+        parked: payment.is_parked().then_some(payment.owner()),
         folded: Ok(payment.clone()),
     }
 }
@@ -231,20 +231,15 @@ impl Snapshot for World {
     async fn payments_by_id(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>> {
         Ok(ids.iter().filter_map(|id| self.payments.get(id)).cloned().collect())
     }
-    async fn payments_open(
+    async fn work_open(
         &mut self,
         after: (u64, Option<PaymentId>),
         upto: u64,
         limit: u32,
-    ) -> StoreResult<Vec<AuditPayment>> {
-        let place = |row: &AuditPayment| row.open_seq.map(|seq| (seq, Some(row.id)));
-        let mut rows: Vec<_> = self
-            .payments
-            .values()
-            .filter(|row| place(row).is_some_and(|place| place > after && place.0 <= upto))
-            .cloned()
-            .collect();
-        rows.sort_by_key(place);
+    ) -> StoreResult<Vec<(u64, PaymentId)>> {
+        let places = self.payments.values().filter_map(|row| Some((row.open_seq?, row.id)));
+        let mut rows: Vec<_> = places.filter(|(seq, id)| (*seq, Some(*id)) > after && *seq <= upto).collect();
+        rows.sort_unstable();
         rows.truncate(limit as usize);
         Ok(rows)
     }

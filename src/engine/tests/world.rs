@@ -40,7 +40,9 @@ pub struct World {
     /// The last place taken in the line.
     seq: u64,
     /// The place kept with each payment, as a store keeps it.
-    open_seq: HashMap<PaymentId, Option<u64>>,
+    open_seq: HashMap<PaymentId, u64>,
+    due: HashMap<PaymentId, Timestamp>,
+    parked: HashMap<PaymentId, AccountId>,
     /// Where the journal says that each unit of work was opened.
     opened: HashMap<WorkKey, u64>,
 }
@@ -56,7 +58,7 @@ fn policy() -> Policy {
 impl World {
     /// The place kept for the payment made as the `number`th.
     pub fn open_seq(&self, number: u128) -> Option<u64> {
-        self.open_seq.get(&PaymentId::from_bytes(number.to_be_bytes())).copied().flatten()
+        self.open_seq.get(&PaymentId::from_bytes(number.to_be_bytes())).copied()
     }
 
     pub fn payments(&self) -> impl Iterator<Item = &Payment> {
@@ -88,7 +90,7 @@ impl World {
         assert_eq!(decided.decisions.len(), commands.len());
         self.keep(decided);
         self.check_sums();
-        self.check_open_seq();
+        self.check_beside();
     }
 
     fn load(&self, commands: &[&Command]) -> Loaded {
@@ -108,12 +110,12 @@ impl World {
     }
 
     fn keep(&mut self, decided: DecidedBatch) {
-        for write in &decided.write.inserts {
-            let before = self.payments.insert(write.payment.id(), Payment::clone(&write.payment));
+        for payment in &decided.write.inserts {
+            let before = self.payments.insert(payment.id(), Payment::clone(payment));
             assert!(before.is_none(), "inserted twice");
         }
-        for write in &decided.write.updates {
-            let (payment, ends) = (&write.payment, write.payment.version());
+        for payment in &decided.write.updates {
+            let ends = payment.version();
             let before = self.payments.insert(payment.id(), Payment::clone(payment));
             let before = before.expect("updated what is there").version();
             assert!(before < ends);
@@ -121,9 +123,21 @@ impl World {
             assert!((before + 1..=ends).all(|version| payment.end_of_batch(version) == ends), "{payment:?}");
         }
         self.seq += 1;
-        for write in decided.write.inserts.iter().chain(&decided.write.updates) {
-            let place = self.open_seq.entry(write.payment.id()).or_default();
-            *place = write.open_work.after(*place, self.seq);
+        for id in &decided.write.open_work.remove {
+            assert!(self.open_seq.remove(id).is_some(), "removed without need");
+        }
+        for id in &decided.write.due.remove {
+            assert!(self.due.remove(id).is_some(), "removed without need");
+        }
+        for id in &decided.write.parked.remove {
+            assert!(self.parked.remove(id).is_some(), "removed without need");
+        }
+        self.open_seq.extend(decided.write.open_work.put.iter().map(|id| (*id, self.seq)));
+        for (id, at) in &decided.write.due.put {
+            assert_ne!(self.due.insert(*id, *at), Some(*at), "written without need");
+        }
+        for (id, owner) in &decided.write.parked.put {
+            assert!(self.parked.insert(*id, *owner).is_none(), "written without need");
         }
         for write in &decided.write.movements {
             let movement = Movement {
@@ -155,10 +169,15 @@ impl World {
         }
     }
 
-    /// Holds after every batch: no open work is missed by a redrive up to its place, and no payment is found without any.
-    fn check_open_seq(&self) {
+    /// Holds after every batch: no open work is missed by a redrive up to its place, and no payment is found without any. What is
+    /// due and what is parked stands beside the payments, and nothing else does.
+    fn check_beside(&self) {
+        let due = self.payments().filter_map(|payment| Some((payment.id(), payment.due_at()?)));
+        assert_eq!(self.due, due.collect());
+        let parked = self.payments().filter(|payment| payment.is_parked());
+        assert_eq!(self.parked, parked.map(|payment| (payment.id(), payment.owner())).collect());
         for payment in self.payments() {
-            let kept = self.open_seq.get(&payment.id()).copied().flatten();
+            let kept = self.open_seq.get(&payment.id()).copied();
             let places: Vec<u64> = payment.queued_work().map(|work| self.opened[&work]).collect();
             assert_eq!(kept.is_some(), !places.is_empty(), "{payment:?}");
             assert!(places.iter().all(|place| kept <= Some(*place)), "{kept:?} {places:?} {payment:?}");

@@ -2,6 +2,8 @@
 
 macro_rules! audit_queries {
     ($Conn:ty) => {
+        use std::collections::HashMap;
+
         async fn counts(conn: &mut $Conn) -> StoreResult<TableCounts> {
             let payments: i64 = schema::payment::table.count().get_result(conn).await?;
             let refunds: i64 = schema::refund::table.count().get_result(conn).await?;
@@ -33,7 +35,46 @@ macro_rules! audit_queries {
                 .select(rows::AuditRow::as_select())
                 .load(conn)
                 .await?;
-            found.into_iter().map(rows::AuditRow::decode).collect()
+            let mut payments = Vec::with_capacity(found.len());
+            for row in found {
+                payments.push(row.decode()?);
+            }
+            audit_beside(conn, &mut payments).await?;
+            Ok(payments)
+        }
+
+        /// Adds what stands of these payments in the tables that have rows only where there is something to say.
+        async fn audit_beside(conn: &mut $Conn, payments: &mut [AuditPayment]) -> StoreResult<()> {
+            use schema::{due, open_work, parked};
+            for page in payments.chunks_mut(KeyIn::<()>::MAX) {
+                let keys = || page.iter().map(|row| row.id.as_bytes().to_vec());
+                let due: Vec<(Vec<u8>, i64)> = due::table
+                    .filter(KeyIn::new(due::subject, page.iter().map(|row| rows::due_key(row.id))))
+                    .filter(due::clock.eq(rows::WALL.to_vec()))
+                    .select((due::subject, due::due_at))
+                    .load(conn)
+                    .await?;
+                let due: HashMap<_, _> =
+                    due.iter().filter_map(|(key, at)| Some((rows::due_payment(key)?, *at))).collect();
+                let open: Vec<(Vec<u8>, i64)> =
+                    open_work::table.filter(KeyIn::new(open_work::payment, keys())).load(conn).await?;
+                let open: HashMap<_, _> =
+                    open.iter().filter_map(|(id, seq)| Some((PaymentId::from_slice(id)?, *seq))).collect();
+                let parked: Vec<(Vec<u8>, Vec<u8>)> =
+                    parked::table.filter(KeyIn::new(parked::payment, keys())).load(conn).await?;
+                let parked: HashMap<_, _> = parked
+                    .iter()
+                    .filter_map(|(id, owner)| {
+                        Some((PaymentId::from_slice(id)?, AccountId::from_slice(owner)?))
+                    })
+                    .collect();
+                for row in page {
+                    row.due_at = due.get(&row.id).copied().map(Timestamp::from_micros);
+                    row.open_seq = open.get(&row.id).copied().map(unsigned);
+                    row.parked = parked.get(&row.id).copied();
+                }
+            }
+            Ok(())
         }
 
         async fn audit_payments_by_id(conn: &mut $Conn, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>> {
@@ -49,6 +90,7 @@ macro_rules! audit_queries {
                     payments.push(row.decode()?);
                 }
             }
+            audit_beside(conn, &mut payments).await?;
             Ok(payments)
         }
 
@@ -72,24 +114,29 @@ macro_rules! audit_queries {
             Ok(heads)
         }
 
-        async fn audit_payments_open(
+        async fn audit_work_open(
             conn: &mut $Conn,
             after: (u64, Option<PaymentId>),
             upto: u64,
             limit: u32,
-        ) -> StoreResult<Vec<AuditPayment>> {
-            use schema::payment::dsl;
+        ) -> StoreResult<Vec<(u64, PaymentId)>> {
+            use schema::open_work::dsl;
             let (seq, id) = (signed(after.0), after.1.map_or_else(Vec::new, |id| id.as_bytes().to_vec()));
-            let found: Vec<rows::AuditRow> = dsl::payment
-                .filter(dsl::open_seq.ge(seq))
-                .filter(dsl::open_seq.le(signed(upto)))
-                .filter(dsl::open_seq.gt(seq).or(dsl::id.gt(id)))
-                .order((dsl::open_seq.asc(), dsl::id.asc()))
+            let found: Vec<(Vec<u8>, i64)> = dsl::open_work
+                .filter(dsl::seq.ge(seq))
+                .filter(dsl::seq.le(signed(upto)))
+                .filter(dsl::seq.gt(seq).or(dsl::payment.gt(id)))
+                .order((dsl::seq.asc(), dsl::payment.asc()))
                 .limit(i64::from(limit))
-                .select(rows::AuditRow::as_select())
                 .load(conn)
                 .await?;
-            found.into_iter().map(rows::AuditRow::decode).collect()
+            let place = |(id, seq): (Vec<u8>, i64)| {
+                Ok((
+                    unsigned(seq),
+                    PaymentId::from_slice(&id).ok_or_else(|| rows::damaged("open_work.payment"))?,
+                ))
+            };
+            found.into_iter().map(place).collect()
         }
 
         async fn audit_accounts(

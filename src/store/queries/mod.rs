@@ -17,7 +17,8 @@ pub(super) mod requests;
 macro_rules! shared_queries {
     ($Conn:ty) => {
         use diesel::{
-            BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
+            BoolExpressionMethods, ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl,
+            SelectableHelper,
         };
         use diesel_async::RunQueryDsl;
 

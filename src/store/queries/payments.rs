@@ -168,65 +168,63 @@ macro_rules! payments_queries {
         }
 
         async fn payment_due(conn: &mut $Conn, now: Timestamp, limit: u32) -> StoreResult<Vec<PaymentId>> {
-            use schema::payment::dsl;
-            let found: Vec<Vec<u8>> = dsl::payment
-                .filter(dsl::due_at.le(now.micros()))
+            use schema::due::dsl;
+            let found: Vec<Vec<u8>> = dsl::due
+                .filter(dsl::clock.eq(rows::WALL.to_vec()).and(dsl::due_at.le(now.micros())))
                 .order(dsl::due_at.asc())
                 .limit(i64::from(limit))
-                .select(dsl::id)
+                .select(dsl::subject)
                 .load(conn)
                 .await?;
-            // Nothing can be asked for under an id that is none; `verify` names such a row.
-            Ok(found.iter().filter_map(|id| PaymentId::from_slice(id)).collect())
+            // Nothing can be asked for under a key that is none; `verify` names such a row.
+            Ok(found.iter().filter_map(|key| rows::due_payment(key)).collect())
         }
 
         async fn payment_next_due(conn: &mut $Conn, after: Timestamp) -> StoreResult<Option<Timestamp>> {
-            use schema::payment::dsl;
-            let found: Option<Option<i64>> = dsl::payment
-                .filter(dsl::due_at.gt(after.micros()))
+            use schema::due::dsl;
+            let found: Option<i64> = dsl::due
+                .filter(dsl::clock.eq(rows::WALL.to_vec()).and(dsl::due_at.gt(after.micros())))
                 .order(dsl::due_at.asc())
                 .select(dsl::due_at)
                 .first(conn)
                 .await
                 .optional()?;
-            Ok(found.flatten().map(Timestamp::from_micros))
+            Ok(found.map(Timestamp::from_micros))
         }
 
         /// As with [`payment_scan`], a page that is empty is the end.
         async fn work_open(
             conn: &mut $Conn,
-            after: (u64, Option<PaymentId>),
+            after: Option<PaymentId>,
+            upto: u64,
             limit: u32,
         ) -> StoreResult<rows::Found<OpenWork>> {
-            use schema::payment::dsl;
+            use schema::{open_work, payment};
             let mut found = rows::Found::default();
-            let mut after =
-                (signed(after.0), after.1.map_or_else(Vec::new, |id| id.as_bytes().to_vec()));
+            let mut after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
             loop {
-                let (seq, id) = after;
-                let page: Vec<(Option<i64>, rows::PaymentRow)> = dsl::payment
-                    .filter(dsl::open_seq.ge(seq))
-                    .filter(dsl::open_seq.gt(seq).or(dsl::id.gt(id)))
-                    .order((dsl::open_seq.asc(), dsl::id.asc()))
+                let page: Vec<(i64, rows::PaymentRow)> = open_work::table
+                    .inner_join(payment::table.on(payment::id.eq(open_work::payment)))
+                    .filter(open_work::payment.gt(after))
+                    .filter(open_work::seq.le(signed(upto)))
+                    .order(open_work::payment.asc())
                     .limit(i64::from(limit))
-                    .select((dsl::open_seq, rows::PaymentRow::as_select()))
+                    .select((open_work::seq, rows::PaymentRow::as_select()))
                     .load(conn)
                     .await?;
                 for (seq, row) in &page {
-                    let seq = unsigned(seq.unwrap_or(0));
+                    let seq = unsigned(*seq);
                     found.push(row, |payment| OpenWork { seq, payment });
                 }
                 match page.last() {
-                    Some((seq, row)) if found.rows.is_empty() => after = (seq.unwrap_or(0), row.id.clone()),
+                    Some((_, row)) if found.rows.is_empty() => after = row.id.clone(),
                     Some(_) | None => return Ok(found),
                 }
             }
         }
 
         async fn work_open_count(conn: &mut $Conn) -> StoreResult<u64> {
-            use schema::payment::dsl;
-            let count: i64 =
-                dsl::payment.filter(dsl::open_seq.is_not_null()).count().get_result(conn).await?;
+            let count: i64 = schema::open_work::table.count().get_result(conn).await?;
             Ok(unsigned(count))
         }
 
@@ -235,13 +233,11 @@ macro_rules! payments_queries {
             owner: AccountId,
             limit: u32,
         ) -> StoreResult<rows::Found<Payment>> {
-            use schema::payment::dsl;
-            let found: Vec<rows::PaymentRow> = dsl::payment
-                .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
-                // Literals, not parameters: by the first SQLite sees that its partial index fits, by the second
-                // MySQL that its index on the expression does.
-                .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("parked <> 0 AND NULLIF(parked, 0) = 1"))
-                .order(dsl::id.desc())
+            use schema::{parked, payment};
+            let found: Vec<rows::PaymentRow> = parked::table
+                .inner_join(payment::table.on(payment::id.eq(parked::payment)))
+                .filter(parked::owner.eq(owner.as_bytes().to_vec()))
+                .order(parked::payment.desc())
                 .limit(i64::from(limit))
                 .select(rows::PaymentRow::as_select())
                 .load(conn)
