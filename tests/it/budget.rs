@@ -10,13 +10,20 @@ use paystorm::accounts::Directory;
 use paystorm::app::pipeline::{Parts, Pipeline};
 use paystorm::broker::embedded::EmbeddedBroker;
 use paystorm::config::Settings;
+use paystorm::domain::command::Outcome;
 use paystorm::domain::ids::{AccountId, InstanceId};
+use paystorm::domain::time::Timestamp;
 use paystorm::engine::{Engine, EngineError};
 use paystorm::feed::live::LiveHub;
 use paystorm::search::embedded::EmbeddedIndex;
+use paystorm::store::sqlite::SqliteStore;
+use paystorm::store::{Store as _, StoreSettings};
 
-use crate::making::keyed;
-use crate::stores::{TestStore, sqlite};
+use crate::making::{answer, at, decide, keyed};
+use crate::stores::{TestStore, both, sqlite};
+
+/// Written by the embedded store for a card payment with a random key, its submission and its answer, in batches of 256.
+const BYTES_MAX: u64 = 1_800;
 
 async fn pipeline(test: &TestStore) -> (Pipeline, Parts) {
     let mut settings = Settings::default();
@@ -62,25 +69,55 @@ async fn flood(engine: &Engine, parts: &Parts, count: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_payment_keeps_to_its_budget() {
     const COUNT: usize = 100;
-    let test = sqlite().await;
-    let (pipeline, parts) = pipeline(&test).await;
-    flood(&pipeline.engine, &parts, COUNT).await;
-    while parts.search.count().await.expect("counted") < COUNT as u64 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    for test in both().await {
+        let (pipeline, parts) = pipeline(&test).await;
+        flood(&pipeline.engine, &parts, COUNT).await;
+        while parts.search.count().await.expect("counted") < COUNT as u64 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let counters = &pipeline.counters;
+        let count = COUNT as u64;
+        assert_eq!(counters.payments.get(), count);
+        assert_eq!(counters.commands.get(), 2 * count, "one submission and one answer each");
+        let rows = counters.rows.get();
+        assert!(rows > 6 * count && rows <= 7 * count, "{}: {rows} rows for {count} payments", test.name);
+        assert_eq!(counters.messages.get(), count, "one work message each");
+        // A payment that the first build of the index finds in the store already is not written again.
+        assert!(counters.documents.get() <= count, "{} document writes", counters.documents.get());
+        let counts = test.store.snapshot().await.expect("snapshot").counts().await.expect("counts");
+        assert_eq!((counts.payments, counts.movements, counts.idempotency), (count, count, count));
+        assert_eq!(test.store.payment_next_due(Timestamp::default()).await.expect("read"), None);
+        pipeline.stop(Instant::now() + Duration::from_secs(20)).await;
+        test.remove().await;
     }
-    let counters = &pipeline.counters;
-    let count = COUNT as u64;
-    assert_eq!(counters.payments.get(), count);
-    assert_eq!(counters.commands.get(), 2 * count, "one submission and one answer each");
-    let rows = counters.rows.get();
-    assert!(rows > 6 * count && rows <= 7 * count, "{rows} rows for {count} payments");
-    assert_eq!(counters.messages.get(), count, "one work message each");
-    // A payment that the first build of the index finds in the store already is not written again.
-    assert!(counters.documents.get() <= count, "{} document writes", counters.documents.get());
-    let counts = test.store.snapshot().await.expect("snapshot").counts().await.expect("counts");
-    assert_eq!((counts.payments, counts.movements, counts.idempotency), (count, count, count));
-    pipeline.stop(Instant::now() + Duration::from_secs(20)).await;
-    test.remove().await;
+}
+
+/// Pages and bytes, counted in SQLite's log, which has a frame for each page that a commit changed. Batches are of a fixed size, so
+/// that the numbers are the same on every machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_payment_touches_few_pages() {
+    const BATCH: usize = 256;
+    const BATCHES: u64 = 16;
+    const COUNT: u64 = 256 * BATCHES;
+    /// A page and the head of its frame.
+    const FRAME: u64 = 8_192 + 24;
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let settings = StoreSettings { checkpoint_pages: 1 << 30, ..StoreSettings::default() };
+    let store = SqliteStore::open(dir.path(), &settings).await.expect("opens");
+    store.migrate().await.expect("migrates");
+    let log = || std::fs::metadata(dir.path().join("paystorm.sqlite3-wal")).map_or(0, |file| file.len());
+    let owner = AccountId::generate();
+    let before = log();
+    for batch in 0..BATCHES {
+        let charges: Vec<_> = (0..BATCH).map(|n| keyed(owner, &format!("{batch}-{n}"))).collect();
+        let (_, made) = decide(&store, &charges, at(batch)).await.expect("committed");
+        let made = made.changes.iter().map(|(_, payment)| answer(payment, Outcome::Approved));
+        decide(&store, &made.collect::<Vec<_>>(), at(batch)).await.expect("committed");
+    }
+    let written = log() - before;
+    let (bytes, pages) = (written / COUNT, written / FRAME);
+    println!("{pages} pages for {COUNT} payments, {bytes} bytes each");
+    assert!(bytes <= BYTES_MAX, "{bytes} bytes a payment, {pages} pages for {COUNT}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
