@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use super::{AccountError, Accounts, finish, token};
 use crate::domain::ids::{AccountId, ApiKeyId};
-use crate::domain::time::Timestamp;
 use crate::store::{Account, ApiKey, NewAccount, NewApiKey, StoreResult};
 
 /// How long a key is believed without asking the store; the longest a revocation on another instance goes unnoticed.
@@ -73,7 +72,7 @@ impl Accounts {
             secret_hash: token::secret_hash(&secret),
             last4: token::last4(&secret),
             name: self.display_name(name)?,
-            created_at: Timestamp::now(),
+            created_at: self.wall.now(),
         };
         let made = NewKey { secret, id: key.id };
         let store = Arc::clone(&self.store);
@@ -94,8 +93,8 @@ impl Accounts {
     /// # Errors
     /// [`AccountError::NotFound`] if this account has no such key to revoke.
     pub async fn key_revoke(&self, account: AccountId, id: ApiKeyId) -> Result<(), AccountError> {
-        let store = Arc::clone(&self.store);
-        let found = finish(async move { store.api_key_revoke(account, id, Timestamp::now()).await }).await?;
+        let (store, now) = (Arc::clone(&self.store), self.wall.now());
+        let found = finish(async move { store.api_key_revoke(account, id, now).await }).await?;
         self.keys.retain(|_, cached| cached.holder.key != id);
         self.ended();
         if found { Ok(()) } else { Err(AccountError::NotFound("key")) }
@@ -155,7 +154,7 @@ impl Accounts {
             return Err(AccountError::Count { max: CHILDREN_MAX });
         }
         let base = self.display_name(name)?;
-        let created_at = Timestamp::now();
+        let created_at = self.wall.now();
         let child = |n: usize| NewAccount {
             id: AccountId::generate(),
             email: None,

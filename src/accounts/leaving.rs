@@ -6,7 +6,6 @@ use std::time::Instant;
 use super::password::NewPassword;
 use super::{AccountError, Accounts, finish};
 use crate::domain::ids::AccountId;
-use crate::domain::time::Timestamp;
 use crate::store::Session;
 
 impl Accounts {
@@ -49,9 +48,9 @@ impl Accounts {
     /// # Errors
     /// The store's.
     pub async fn close(&self, account: AccountId) -> Result<(), AccountError> {
-        let store = Arc::clone(&self.store);
+        let (store, now) = (Arc::clone(&self.store), self.wall.now());
         // A second time finds it closed, which is what was wanted.
-        finish(async move { store.account_close(account, Timestamp::now()).await }).await?;
+        finish(async move { store.account_close(account, now).await }).await?;
         self.sessions.retain(|_, (session, _)| session.account != account);
         self.keys.retain(|_, cached| cached.holder().account != account);
         self.directory.forget(account);

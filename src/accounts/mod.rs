@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::clock::Wall;
 use crate::domain::card_numbers::{holds_card_number, masked};
 use crate::domain::ids::{AccountId, SessionId};
 use crate::domain::text::{fold, misleads};
@@ -89,6 +90,7 @@ impl std::fmt::Debug for Begun {
 
 /// The use cases of accounts.
 pub struct Accounts {
+    wall: Wall,
     store: Arc<dyn Store>,
     directory: Arc<Directory>,
     rules: AccountRules,
@@ -111,9 +113,9 @@ impl Accounts {
     ///
     /// # Errors
     /// If the machine cannot hash passwords.
-    pub fn new(store: Arc<dyn Store>) -> Result<Self, AccountError> {
+    pub fn new(store: Arc<dyn Store>, wall: Wall) -> Result<Self, AccountError> {
         let directory = Arc::new(Directory::new(Arc::clone(&store)));
-        Self::with_rules(store, directory, AccountRules::default())
+        Self::with_rules(store, directory, AccountRules::default(), wall)
     }
 
     /// The use cases over this store, with these rules and a directory that others share.
@@ -124,8 +126,10 @@ impl Accounts {
         store: Arc<dyn Store>,
         directory: Arc<Directory>,
         rules: AccountRules,
+        wall: Wall,
     ) -> Result<Self, AccountError> {
         Ok(Self {
+            wall,
             directory,
             rules,
             passwords: Passwords::new()?,
@@ -180,7 +184,7 @@ impl Accounts {
             name,
             password_hash: Some(hash),
             parent: None,
-            created_at: Timestamp::now(),
+            created_at: self.wall.now(),
         };
         let id = account.id;
         let store = Arc::clone(&self.store);
@@ -236,7 +240,7 @@ impl Accounts {
     /// The store's.
     pub async fn session_begin(&self, account: AccountId, user_agent: &str) -> Result<Begun, AccountError> {
         let token = token::new_session_token()?;
-        let now = Timestamp::now();
+        let now = self.wall.now();
         let ttl_ms = u64::try_from(self.rules.session_ttl.as_millis()).unwrap_or(u64::MAX);
         let session = NewSession {
             id: SessionId::generate(),
@@ -258,7 +262,7 @@ impl Accounts {
     /// The store's.
     pub async fn session(&self, token: &str) -> StoreResult<Option<Session>> {
         let hash = token::secret_hash(token);
-        let now = Timestamp::now();
+        let now = self.wall.now();
         if let Some((session, believed_until)) = self.sessions.get(&hash)
             && believed_until > Instant::now()
             && session.expires_at > now

@@ -15,6 +15,7 @@ use crate::accounts::Accounts;
 use crate::accounts::email::Email;
 use crate::accounts::password::NewPassword;
 use crate::cli::{Cli, Command, UserCommand};
+use crate::clock::Wall;
 use crate::config::{self, Settings};
 use crate::feed::index;
 use crate::search::SearchKind;
@@ -109,7 +110,7 @@ async fn user_add(settings: &Settings, email: &str) -> anyhow::Result<ExitCode> 
     let password = password.trim_end_matches(['\r', '\n']);
     // Before a store is made for someone who is not let in.
     NewPassword::parse(password)?;
-    let accounts = Accounts::new(parts::store(settings).await?)?;
+    let accounts = Accounts::new(parts::store(settings).await?, Wall::system())?;
     let id = accounts.register(email.as_str(), password, email.local()).await?;
     println!("{id}");
     Ok(ExitCode::SUCCESS)
@@ -118,7 +119,7 @@ async fn user_add(settings: &Settings, email: &str) -> anyhow::Result<ExitCode> 
 async fn user_api_key(settings: &Settings, email: &str) -> anyhow::Result<ExitCode> {
     let found = parts::existing_store(settings, Access::ReadWrite).await?;
     let store = found.with_context(|| format!("there is no user {email}"))?;
-    let accounts = Accounts::new(store)?;
+    let accounts = Accounts::new(store, Wall::system())?;
     let account = accounts.account_by_email(email).await?;
     let account = account.with_context(|| format!("there is no user {email}: paystorm user add {email}"))?;
     let key = accounts.key_create(account.id, "command line").await?;
@@ -143,7 +144,7 @@ async fn reindex(settings: &Settings) -> anyhow::Result<ExitCode> {
         },
         SearchKind::Elasticsearch => None,
     };
-    let search = parts::search(settings).await?;
+    let search = parts::search(settings, &Wall::system()).await?;
     let began = Instant::now();
     let (documents, position) = index::rebuild(store.as_ref(), search.as_ref(), &()).await?;
     index::catch_up(store.as_ref(), search.as_ref(), &(), position).await?;

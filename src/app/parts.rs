@@ -14,6 +14,7 @@ use crate::broker::Broker;
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::rabbitmq::RabbitMqBroker;
 use crate::broker::settings::BrokerKind;
+use crate::clock::Wall;
 use crate::config::Settings;
 use crate::domain::ids::InstanceId;
 use crate::feed::dispatch::NotedLosses;
@@ -155,6 +156,7 @@ pub fn broker(
     settings: &Settings,
     instance: InstanceId,
     store: &Arc<dyn Store>,
+    wall: &Wall,
 ) -> anyhow::Result<Arc<dyn Broker>> {
     Ok(match settings.broker.kind {
         BrokerKind::Embedded => {
@@ -162,7 +164,8 @@ pub fn broker(
         }
         BrokerKind::RabbitMq => {
             let keeper = Arc::new(NotedLosses(Arc::clone(store)));
-            let broker = RabbitMqBroker::start_kept(settings.broker.clone(), instance, Some(keeper));
+            let broker =
+                RabbitMqBroker::start_kept(settings.broker.clone(), instance, wall.clone(), Some(keeper));
             Arc::new(broker.context("cannot open the broker")?)
         }
     })
@@ -172,14 +175,17 @@ pub fn broker(
 ///
 /// # Errors
 /// If the embedded index cannot be opened. An Elasticsearch that is away is no error.
-pub async fn search(settings: &Settings) -> anyhow::Result<Arc<dyn SearchIndex>> {
+pub async fn search(settings: &Settings, wall: &Wall) -> anyhow::Result<Arc<dyn SearchIndex>> {
     Ok(match settings.search.kind {
         SearchKind::Embedded => {
             let settings = in_data_dir(settings);
-            Arc::new(EmbeddedIndex::open(&settings).await.context("cannot open the search index")?)
+            Arc::new(
+                EmbeddedIndex::open(&settings, wall.clone()).await.context("cannot open the search index")?,
+            )
         }
         SearchKind::Elasticsearch => {
-            let index = ElasticsearchIndex::new(&settings.search).context("cannot open the search index")?;
+            let index = ElasticsearchIndex::new(&settings.search, wall.clone())
+                .context("cannot open the search index")?;
             if let Err(error) = index.connect().await {
                 tracing::debug!(error = %error, "Elasticsearch is away; payments go on, search waits");
             }
@@ -230,8 +236,8 @@ pub async fn index_view(settings: &Settings) -> anyhow::Result<Option<Box<dyn In
             Ok(view.map(|view| Box::new(ReadOnlyIndex(view)) as Box<dyn IndexView>))
         }
         SearchKind::Elasticsearch => {
-            let index =
-                ElasticsearchIndex::read_only(&settings.search).context("cannot open the search index")?;
+            let index = ElasticsearchIndex::read_only(&settings.search, Wall::system())
+                .context("cannot open the search index")?;
             let exists = index.exists().await.context("cannot reach the search index")?;
             let index: Arc<dyn SearchIndex> = Arc::new(index);
             Ok(exists.then(|| Box::new(index) as Box<dyn IndexView>))

@@ -13,14 +13,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::accounts::Directory;
 use crate::broker::{Broker, FeedEvent};
+use crate::clock::Wall;
 use crate::config::Settings;
 use crate::domain::ids::{AccountId, InstanceId};
 use crate::domain::payment::Payment;
 use crate::domain::submission::Lane;
-use crate::domain::time::Timestamp;
 use crate::engine::keys::KeyPruner;
 use crate::engine::timers::Timers;
-use crate::engine::writer::{Clock, Writer};
+use crate::engine::writer::Writer;
 use crate::engine::{Counters, Engine, Vitals, WorkSwitch, Workers, batcher};
 use crate::feed::dispatch::Dispatch;
 use crate::feed::follower::{self, Follower, Reader};
@@ -110,10 +110,10 @@ impl Pipeline {
     /// # Errors
     /// If the store cannot be asked where the line stands.
     pub async fn start(settings: &Settings, parts: Parts, instance: InstanceId) -> anyhow::Result<Self> {
-        Self::start_at(settings, parts, instance, Arc::new(Timestamp::now)).await
+        Self::start_at(settings, parts, instance, Wall::system()).await
     }
 
-    /// The same on another clock.
+    /// The same by another wall clock.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -121,10 +121,10 @@ impl Pipeline {
         settings: &Settings,
         parts: Parts,
         instance: InstanceId,
-        clock: Clock,
+        wall: Wall,
     ) -> anyhow::Result<Self> {
         let counters = Arc::new(Counters::default());
-        let vitals = Vitals::default();
+        let vitals = Vitals::new(wall.clone());
         let broker = Arc::clone(&parts.broker);
         let workers = Arc::new(BrokerWorkers { broker, employed: settings.roles.worker });
         if !settings.roles.worker {
@@ -137,7 +137,7 @@ impl Pipeline {
         let writer = Writer::new(
             Arc::clone(&parts.store),
             settings.engine.policy(),
-            Arc::clone(&clock),
+            wall.clone(),
             ring.clone(),
             Arc::clone(&counters),
         )
@@ -146,7 +146,7 @@ impl Pipeline {
         let line = batcher::run(lanes, writer, settings.engine.batch_max);
         let line = spawn_line(dies.watch(line), &*parts.store);
         let (workers, readers) = (Group::new(&vitals), Group::new(&vitals));
-        let start = Start { settings, parts: &parts, clock, instance, counters: &counters, ring: &ring };
+        let start = Start { settings, parts: &parts, wall, instance, counters: &counters, ring: &ring };
         start.readers(&readers);
         start.workers(&workers, &engine);
         let followed = Arc::clone(&switch);
@@ -198,7 +198,7 @@ fn spawn_line(line: impl Future<Output = ()> + Send + 'static, store: &dyn Store
 struct Start<'a> {
     settings: &'a Settings,
     parts: &'a Parts,
-    clock: Clock,
+    wall: Wall,
     instance: InstanceId,
     counters: &'a Arc<Counters>,
     ring: &'a Arc<Ring>,
@@ -212,10 +212,10 @@ impl Start<'_> {
             Box::new(LiveReader::new(Arc::clone(&live), shown.clone()))
         });
         for (lane, name) in [Lane::Interactive, Lane::Bulk].into_iter().zip(dispatch::NAMES) {
-            let (clock, counters) = (Arc::clone(&self.clock), Arc::clone(self.counters));
+            let (wall, counters) = (self.wall.clone(), Arc::clone(self.counters));
             let (store, broker) = (Arc::clone(&store), Arc::clone(&broker));
             let dispatch = move || {
-                Dispatch::new(lane, Arc::clone(&store), Arc::clone(&broker), clock.clone(), counters.clone())
+                Dispatch::new(lane, Arc::clone(&store), Arc::clone(&broker), wall.clone(), counters.clone())
             };
             self.reader(group, name, true, move || Box::new(dispatch()));
         }
@@ -235,15 +235,15 @@ impl Start<'_> {
             let ring = Arc::clone(self.ring);
             group.spawn("hear", move |stop| hear_others(Arc::clone(&ring), Arc::clone(&broker), stop));
         }
-        let (kept, clock) = (Arc::clone(&store), Arc::clone(&self.clock));
-        group.spawn("aside", move |stop| aside::keep(Arc::clone(&kept), Arc::clone(&clock), stop));
-        let (pruned, clock, instance) = (Arc::clone(&store), Arc::clone(&self.clock), self.instance);
+        let (kept, wall) = (Arc::clone(&store), self.wall.clone());
+        group.spawn("aside", move |stop| aside::keep(Arc::clone(&kept), wall.clone(), stop));
+        let (pruned, wall, instance) = (Arc::clone(&store), self.wall.clone(), self.instance);
         let retention_s = self.settings.engine.idempotency_retention_s;
         group.spawn("keys", move |stop| {
-            KeyPruner::new(Arc::clone(&pruned), Arc::clone(&clock), instance, retention_s).run(stop)
+            KeyPruner::new(Arc::clone(&pruned), wall.clone(), instance, retention_s).run(stop)
         });
-        let (clock, retention_s) = (Arc::clone(&self.clock), self.settings.engine.journal_retention_s);
-        group.spawn("prune", move |stop| prune(Arc::clone(&store), Arc::clone(&clock), retention_s, stop));
+        let (wall, retention_s) = (self.wall.clone(), self.settings.engine.journal_retention_s);
+        group.spawn("prune", move |stop| prune(Arc::clone(&store), wall.clone(), retention_s, stop));
     }
 
     fn workers(&self, group: &Group, engine: &Engine) {
@@ -251,13 +251,13 @@ impl Start<'_> {
             return;
         }
         let Parts { store, broker, hub, worlds, .. } = self.parts.clone();
-        let (timed, asked, clock) = (Arc::clone(&store), engine.clone(), Arc::clone(&self.clock));
+        let (timed, asked, wall) = (Arc::clone(&store), engine.clone(), self.wall.clone());
         let (instance, ring) = (self.instance, Arc::clone(self.ring));
         group.spawn("timers", move |stop| {
-            let clock = Arc::clone(&clock);
-            Timers::new(Arc::clone(&timed), asked.clone(), clock, instance, ring.earliest_due()).run(stop)
+            let wall = wall.clone();
+            Timers::new(Arc::clone(&timed), asked.clone(), wall, instance, ring.earliest_due()).run(stop)
         });
-        let (clock, ring, engine) = (Arc::clone(&self.clock), Arc::clone(self.ring), engine.clone());
+        let (wall, ring, engine) = (self.wall.clone(), Arc::clone(self.ring), engine.clone());
         let (simulator, worker) = (self.settings.simulator.clone(), self.settings.worker.clone());
         group.spawn("worker", move |stop| {
             let worker = Worker::new(
@@ -266,7 +266,7 @@ impl Start<'_> {
                 engine.clone(),
                 Simulator::new(&simulator).with_accounts(&worlds),
                 Arc::new(HubListener(hub.clone())),
-                Arc::clone(&clock),
+                wall.clone(),
                 worker.clone(),
             );
             worker.run(stop)
@@ -281,11 +281,10 @@ impl Start<'_> {
         leased: bool,
         reader: impl Fn() -> Box<dyn Reader> + Send + 'static,
     ) {
-        let (store, ring, clock) =
-            (Arc::clone(&self.parts.store), Arc::clone(self.ring), Arc::clone(&self.clock));
+        let (store, ring, wall) = (Arc::clone(&self.parts.store), Arc::clone(self.ring), self.wall.clone());
         let (instance, make) = (self.instance, if leased { Follower::leased } else { Follower::private });
         group.spawn(name, move |stop| {
-            let follower = make(Arc::clone(&store), Arc::clone(&ring), Arc::clone(&clock), instance);
+            let follower = make(Arc::clone(&store), Arc::clone(&ring), wall.clone(), instance);
             follower.run(reader(), stop)
         });
     }
@@ -370,7 +369,7 @@ async fn hear_others(ring: Arc<Ring>, broker: Arc<dyn Broker>, stop: Cancellatio
     }
 }
 
-async fn prune(store: Arc<dyn Store>, clock: Clock, retention_s: u64, stop: CancellationToken) {
+async fn prune(store: Arc<dyn Store>, wall: Wall, retention_s: u64, stop: CancellationToken) {
     let readers: Vec<&str> = dispatch::NAMES.into_iter().chain([index::NAME]).collect();
     loop {
         tokio::select! {
@@ -378,7 +377,7 @@ async fn prune(store: Arc<dyn Store>, clock: Clock, retention_s: u64, stop: Canc
             () = stop.cancelled() => return,
             () = tokio::time::sleep(PRUNE_EVERY) => {}
         }
-        match follower::prune(store.as_ref(), &readers, clock(), retention_s).await {
+        match follower::prune(store.as_ref(), &readers, wall.now(), retention_s).await {
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "journal rows past retention were deleted"),
             Err(error) if error.is_transient() => {

@@ -17,10 +17,10 @@ use super::demo::{self, Invitation, Prepared};
 use super::parts::{self, DirectoryLock};
 use super::pipeline::{Parts, Pipeline};
 use crate::accounts::{AccountRules, Accounts, Directory};
+use crate::clock::Wall;
 use crate::config::{self, Settings};
 use crate::domain::ids::InstanceId;
 use crate::domain::text::fold;
-use crate::domain::time::Timestamp;
 use crate::feed::live::LiveHub;
 use crate::feed::system::Monitor;
 use crate::outage::{Outage, Way};
@@ -71,6 +71,14 @@ impl App {
     /// # Errors
     /// Whatever keeps the server from serving, in words for the person who started it.
     pub async fn build(settings: Settings) -> anyhow::Result<Self> {
+        Self::build_at(settings, Wall::system()).await
+    }
+
+    /// The same by another wall clock, as on a machine whose clock is wrong.
+    ///
+    /// # Errors
+    /// As [`Self::build`].
+    pub async fn build_at(settings: Settings, wall: Wall) -> anyhow::Result<Self> {
         let lock = match parts::any_embedded(&settings) {
             true => Some(parts::lock_directory(&settings.data_dir)?),
             false => None,
@@ -78,19 +86,20 @@ impl App {
         let stopping = CancellationToken::new();
         let store = parts::store(&settings).await?;
         let instance = instance(&settings, store.as_ref()).await?;
-        let lease = hold_instance_lease(&settings, &store, instance, &stopping).await?;
-        let demo = demo::prepare(&settings, &store).await?;
+        let lease = hold_instance_lease(&settings, &store, instance, &wall, &stopping).await?;
+        let demo = demo::prepare(&settings, &store, &wall).await?;
         let directory = Arc::new(Directory::new(Arc::clone(&store)));
         let parts = Parts {
             worlds: demo.as_ref().map(|demo| demo.worlds(&settings)).unwrap_or_default(),
-            broker: parts::broker(&settings, instance, &store)?,
-            search: parts::search(&settings).await?,
-            hub: LiveHub::new(Arc::clone(&directory)),
+            broker: parts::broker(&settings, instance, &store, &wall)?,
+            search: parts::search(&settings, &wall).await?,
+            hub: LiveHub::new(Arc::clone(&directory), wall.clone()),
             directory,
             store,
         };
-        let pipeline = Pipeline::start(&settings, parts.clone(), instance).await?;
+        let pipeline = Pipeline::start_at(&settings, parts.clone(), instance, wall.clone()).await?;
         let monitor = Monitor {
+            wall: wall.clone(),
             store: Arc::clone(&parts.store),
             broker: Arc::clone(&parts.broker),
             search: Arc::clone(&parts.search),
@@ -99,7 +108,7 @@ impl App {
             hub: Arc::clone(&parts.hub),
         };
         let server = match settings.roles.web {
-            true => Some(listen(&settings, &parts, &pipeline, &stopping, demo.as_ref()).await?),
+            true => Some(listen(&settings, &parts, &pipeline, &wall, &stopping, demo.as_ref()).await?),
             false => None,
         };
         let (watched, stop) = (pipeline.vitals.task("monitor"), stopping.clone());
@@ -111,6 +120,7 @@ impl App {
         let story = match demo.and_then(Prepared::into_story) {
             Some((story, looked)) => Some(tokio::spawn(story.tell(demo::Stage {
                 looked,
+                wall,
                 engine: pipeline.engine.clone(),
                 rules: rules(&settings, &parts).await?,
                 store: parts.store,
@@ -197,6 +207,7 @@ async fn listen(
     settings: &Settings,
     parts: &Parts,
     pipeline: &Pipeline,
+    wall: &Wall,
     stopping: &CancellationToken,
     demo: Option<&Prepared>,
 ) -> anyhow::Result<Server> {
@@ -204,10 +215,10 @@ async fn listen(
     let listener =
         std::net::TcpListener::bind(wanted).with_context(|| format!("cannot listen on {wanted}"))?;
     let address = listener.local_addr()?;
-    let mut state = web_state(settings, parts, pipeline, stopping, address).await?;
+    let mut state = web_state(settings, parts, pipeline, wall, stopping, address).await?;
     state.demo = demo.map(|demo| Demo::new(demo.viewer(), &demo.token, Arc::clone(&demo.looked)));
     let log = settings.requests.log.then(|| {
-        let (log, calls) = RequestLog::new(&settings.requests);
+        let (log, calls) = RequestLog::new(&settings.requests, wall.clone());
         state.requests = Some(Arc::clone(&log));
         let store = Arc::clone(&parts.store);
         let writing = requests::write(log, calls, store, settings.requests, stopping.clone());
@@ -222,6 +233,7 @@ async fn web_state(
     settings: &Settings,
     parts: &Parts,
     pipeline: &Pipeline,
+    wall: &Wall,
     stopping: &CancellationToken,
     address: SocketAddr,
 ) -> anyhow::Result<WebState> {
@@ -235,9 +247,14 @@ async fn web_state(
     };
     let token = &settings.telemetry.metrics_token;
     let addresses = own_addresses(&settings.server, address);
-    let accounts =
-        Accounts::with_rules(Arc::clone(&parts.store), Arc::clone(&parts.directory), account_rules)?;
+    let accounts = Accounts::with_rules(
+        Arc::clone(&parts.store),
+        Arc::clone(&parts.directory),
+        account_rules,
+        wall.clone(),
+    )?;
     Ok(WebState {
+        wall: wall.clone(),
         engine: pipeline.engine.clone(),
         vitals: pipeline.vitals.clone(),
         store: Arc::clone(&parts.store),
@@ -285,25 +302,25 @@ async fn hold_instance_lease(
     settings: &Settings,
     store: &Arc<dyn Store>,
     instance: InstanceId,
+    wall: &Wall,
     stopping: &CancellationToken,
 ) -> anyhow::Result<Option<JoinHandle<()>>> {
     if settings.store.kind == StoreKind::Embedded || !parts::any_embedded(settings) {
         return Ok(None);
     }
-    let lease = store.lease_take(INSTANCE_LEASE, instance, Timestamp::now(), INSTANCE_LEASE_TTL).await?;
+    let lease = store.lease_take(INSTANCE_LEASE, instance, wall.now(), INSTANCE_LEASE_TTL).await?;
     if let Lease::Taken { holder, .. } = lease {
         anyhow::bail!(
             "another paystorm ({holder}) runs on this store with an embedded broker or index: only one may. \
              Stop it (its lease ends within 15 s), or set broker.kind and search.kind to real services"
         );
     }
-    let (store, stopping) = (Arc::clone(store), stopping.clone());
+    let (store, wall, stopping) = (Arc::clone(store), wall.clone(), stopping.clone());
     Ok(Some(tokio::spawn(async move {
         let shared = Outage::new("the lease of this store");
         while !stopping.is_cancelled() {
             tokio::time::sleep(INSTANCE_LEASE_RENEW).await;
-            let renewed =
-                store.lease_take(INSTANCE_LEASE, instance, Timestamp::now(), INSTANCE_LEASE_TTL).await;
+            let renewed = store.lease_take(INSTANCE_LEASE, instance, wall.now(), INSTANCE_LEASE_TTL).await;
             note_lease(&shared, &renewed);
         }
     })))
@@ -323,6 +340,7 @@ fn note_lease(shared: &Outage, renewed: &StoreResult<Lease>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::time::Timestamp;
     use crate::store::StoreError;
 
     #[test]

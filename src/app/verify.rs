@@ -18,6 +18,7 @@ use crate::audit::acks::AckFile;
 use crate::audit::index::Current;
 use crate::audit::{self, AuditError, AuditOptions, IndexSide, Name, Progress, Table};
 use crate::cli::VerifyArgs;
+use crate::clock::Wall;
 use crate::config::Settings;
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;
@@ -44,6 +45,7 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// # Errors
 /// If there is nothing to audit, or it cannot be read.
 pub async fn run(settings: &Settings, args: VerifyArgs) -> anyhow::Result<ExitCode> {
+    let wall = Wall::system();
     // Before the snapshot: what is acknowledged later need not be in it.
     let acks = match &args.acks {
         Some(path) => Some(AckFile::open(path).with_context(|| format!("cannot read {}", path.display()))?),
@@ -66,11 +68,11 @@ pub async fn run(settings: &Settings, args: VerifyArgs) -> anyhow::Result<ExitCo
             .collect(),
         accounts: true,
         secret: Some(FINGERPRINT_KEY_NAME.to_owned()),
-        now: Some(Timestamp::now()),
-        keys_since: Timestamp::from_micros(Timestamp::now().micros().saturating_sub(KEYS_KEPT_US)),
+        now: Some(wall.now()),
+        keys_since: Timestamp::from_micros(wall.now().micros().saturating_sub(KEYS_KEPT_US)),
         ..AuditOptions::default()
     };
-    let now = Now { store, owned: parts::any_embedded(settings).then(|| settings.data_dir.clone()) };
+    let now = Now { store, wall, owned: parts::any_embedded(settings).then(|| settings.data_dir.clone()) };
     let side = view.as_mut().map(|view| IndexSide { view: view.as_mut(), current: &now });
     let views = snapshots.iter_mut().map(|view| &mut **view as &mut dyn Snapshot).collect();
     let mut report = audit::audit_at_once(views, side, acks, &options, &progress).await?;
@@ -91,6 +93,7 @@ fn readers() -> usize {
 /// The store as it is now, and whether a server keeps the index up with it.
 struct Now {
     store: Arc<dyn Store>,
+    wall: Wall,
     /// The directory that a server with an embedded part owns.
     owned: Option<PathBuf>,
 }
@@ -107,7 +110,7 @@ impl Current for Now {
         }
         // A lease that has only just ended may be taken up by another server.
         let until = self.store.lease_end(index::NAME).await?.plus_ms(LEASE_GRACE_MS);
-        Ok(until > Timestamp::now())
+        Ok(until > self.wall.now())
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::writer::Clock;
+use crate::clock::Wall;
 use crate::domain::ids::InstanceId;
 use crate::domain::time::Timestamp;
 use crate::store::{Lease, Pruned, Store, StoreResult};
@@ -34,7 +34,7 @@ const REST: Duration = Duration::from_secs(600);
 /// Walks through the keys again and again.
 pub struct KeyPruner {
     store: Arc<dyn Store>,
-    clock: Clock,
+    wall: Wall,
     instance: InstanceId,
     retention_s: u64,
 }
@@ -42,8 +42,8 @@ pub struct KeyPruner {
 impl KeyPruner {
     /// A pruner of keys older than `retention_s` seconds.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, clock: Clock, instance: InstanceId, retention_s: u64) -> Self {
-        Self { store, clock, instance, retention_s }
+    pub fn new(store: Arc<dyn Store>, wall: Wall, instance: InstanceId, retention_s: u64) -> Self {
+        Self { store, wall, instance, retention_s }
     }
 
     /// Runs until stopped.
@@ -69,7 +69,7 @@ impl KeyPruner {
         let mut deleted = 0;
         while !stop.is_cancelled() {
             if held_at.is_none_or(|at| at.elapsed() >= LEASE_RENEW) {
-                let lease = self.store.lease_take(LEASE, self.instance, (self.clock)(), LEASE_TTL).await?;
+                let lease = self.store.lease_take(LEASE, self.instance, self.wall.now(), LEASE_TTL).await?;
                 if matches!(lease, Lease::Taken { .. }) {
                     break;
                 }
@@ -99,7 +99,7 @@ impl KeyPruner {
 
     fn horizon(&self) -> Timestamp {
         let micros = i64::try_from(self.retention_s.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
-        Timestamp::from_micros((self.clock)().micros().saturating_sub(micros))
+        Timestamp::from_micros(self.wall.now().micros().saturating_sub(micros))
     }
 }
 

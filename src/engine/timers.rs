@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::handle::{Engine, EngineError};
-use super::writer::Clock;
+use crate::clock::Wall;
 use crate::domain::command::Command;
 use crate::domain::ids::{InstanceId, PaymentId};
 use crate::domain::time::Timestamp;
@@ -34,7 +34,7 @@ const IN_VAIN_MAX: u8 = 3;
 pub struct Timers {
     store: Arc<dyn Store>,
     engine: Engine,
-    clock: Clock,
+    wall: Wall,
     instance: InstanceId,
     /// The earliest `due_at` that this process has committed lately, in microseconds.
     earliest: watch::Receiver<i64>,
@@ -51,14 +51,14 @@ impl Timers {
     pub fn new(
         store: Arc<dyn Store>,
         engine: Engine,
-        clock: Clock,
+        wall: Wall,
         instance: InstanceId,
         earliest: watch::Receiver<i64>,
     ) -> Self {
         Self {
             store,
             engine,
-            clock,
+            wall,
             instance,
             earliest,
             lease_until: Timestamp::default(),
@@ -99,7 +99,7 @@ impl Timers {
 
     /// One turn: renews the lease, fires what is due. Returns how long nothing needs to be done.
     async fn turn(&mut self) -> StoreResult<Duration> {
-        let now = (self.clock)();
+        let now = self.wall.now();
         let left_us = u128::from(self.lease_until.micros_since(now));
         // More than a lease has to begin with: the clock was put back.
         if left_us < u128::from(LEASE_RENEW_MS) * 1_000 || left_us > LEASE_TTL.as_micros() {
@@ -115,7 +115,7 @@ impl Timers {
         }
         // What is still due is set aside, or was not there yet: the next turn sees it.
         let next = self.store.payment_next_due(now).await?;
-        let wait_us = next.map_or(u64::MAX, |due: Timestamp| due.micros_since((self.clock)()));
+        let wait_us = next.map_or(u64::MAX, |due: Timestamp| due.micros_since(self.wall.now()));
         Ok(Duration::from_micros(wait_us).clamp(POLL_MIN, POLL_MAX))
     }
 

@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Wall;
 use crate::domain::time::Timestamp;
 
 /// How long a task that ended is left alone before it is run again, doubled each time that it ends soon after.
@@ -34,8 +35,11 @@ pub struct Pulse {
 }
 
 /// The tasks of one process.
-#[derive(Debug, Clone, Default)]
-pub struct Vitals(Arc<Mutex<BTreeMap<&'static str, Pulse>>>);
+#[derive(Debug, Clone)]
+pub struct Vitals {
+    tasks: Arc<Mutex<BTreeMap<&'static str, Pulse>>>,
+    wall: Wall,
+}
 
 /// One task's entry.
 #[derive(Debug, Clone)]
@@ -45,23 +49,29 @@ pub struct Vital {
 }
 
 impl Vitals {
+    /// Those of a process that has none yet.
+    #[must_use]
+    pub fn new(wall: Wall) -> Self {
+        Self { tasks: Arc::default(), wall }
+    }
+
     /// An entry for a task that starts now.
     #[must_use]
     pub fn task(&self, name: &'static str) -> Vital {
-        self.0.lock().insert(name, Pulse { alive: true, failures: 0, last_failure: None });
+        self.tasks.lock().insert(name, Pulse { alive: true, failures: 0, last_failure: None });
         Vital { name, vitals: self.clone() }
     }
 
     /// The tasks that should run and do not.
     #[must_use]
     pub fn dead(&self) -> Vec<&'static str> {
-        self.0.lock().iter().filter(|(_, pulse)| !pulse.alive).map(|(name, _)| *name).collect()
+        self.tasks.lock().iter().filter(|(_, pulse)| !pulse.alive).map(|(name, _)| *name).collect()
     }
 
     /// Every task that has failed since the start.
     #[must_use]
     pub fn failures(&self) -> Vec<(&'static str, Pulse)> {
-        let tasks = self.0.lock();
+        let tasks = self.tasks.lock();
         let failed = tasks.iter().filter(|(_, pulse)| pulse.failures > 0);
         failed.map(|(name, pulse)| (*name, pulse.clone())).collect()
     }
@@ -81,15 +91,15 @@ impl Vital {
     fn failed(&self, cause: &str, alive: bool) {
         tracing::error!(task = self.name, error.cause = cause, runs = alive, "a task failed");
         let cause = cause.chars().take(CAUSE_CHARS_MAX).collect();
-        if let Some(pulse) = self.vitals.0.lock().get_mut(self.name) {
+        if let Some(pulse) = self.vitals.tasks.lock().get_mut(self.name) {
             pulse.alive = alive;
             pulse.failures += 1;
-            pulse.last_failure = Some((Timestamp::now(), cause));
+            pulse.last_failure = Some((self.vitals.wall.now(), cause));
         }
     }
 
     fn revived(&self) {
-        if let Some(pulse) = self.vitals.0.lock().get_mut(self.name) {
+        if let Some(pulse) = self.vitals.tasks.lock().get_mut(self.name) {
             pulse.alive = true;
         }
     }
@@ -148,7 +158,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_task_that_panics_is_seen_and_runs_again() {
-        let (vitals, stop, runs) = (Vitals::default(), CancellationToken::new(), Arc::new(AtomicU32::new(0)));
+        let (vitals, stop, runs) =
+            (Vitals::new(Wall::system()), CancellationToken::new(), Arc::new(AtomicU32::new(0)));
         let (counted, stopped) = (Arc::clone(&runs), stop.clone());
         let kept = tokio::spawn(vitals.task("reader").keep(stop.clone(), move || {
             let (runs, stop) = (Arc::clone(&counted), stopped.clone());

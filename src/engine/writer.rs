@@ -17,6 +17,7 @@ use super::handle::{Done, EngineError};
 use super::journal::JournalEntry;
 use super::replays::Replays;
 use super::vitals::{self, Vital, Vitals};
+use crate::clock::Wall;
 use crate::domain::command::Command;
 use crate::domain::decide::Policy;
 use crate::domain::ids::BatchId;
@@ -31,9 +32,6 @@ const TRY_FOR: Duration = Duration::from_secs(2);
 
 /// The name of the line among the tasks of the process.
 const TASK: &str = "line";
-
-/// The clock, injected so that a simulation can hold it.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// A batch right after its commit.
 #[derive(Debug)]
@@ -58,7 +56,7 @@ pub trait CommitListener: Send + Sync + 'static {
 pub struct Writer {
     store: Arc<dyn Store>,
     policy: Policy,
-    clock: Clock,
+    wall: Wall,
     listener: Arc<dyn CommitListener>,
     counters: Arc<Counters>,
     /// The most commands tried at once. It shrinks while the store does not manage what it is given in its time.
@@ -103,13 +101,13 @@ impl Writer {
     pub fn new(
         store: Arc<dyn Store>,
         policy: Policy,
-        clock: Clock,
+        wall: Wall,
         listener: Arc<dyn CommitListener>,
         counters: Arc<Counters>,
     ) -> Self {
-        let vital = Vitals::default().task(TASK);
+        let vital = Vitals::new(wall.clone()).task(TASK);
         let replays = Replays::new(Arc::clone(&store));
-        Self { store, policy, clock, listener, counters, at_once: usize::MAX, replays, vital }
+        Self { store, policy, wall, listener, counters, at_once: usize::MAX, replays, vital }
     }
 
     /// The same writer, whose failures are told there.
@@ -183,7 +181,7 @@ impl Writer {
                 std::mem::take(&mut attempt.decided.write)
             }
         };
-        let outcome = match self.store.line_execute(id, (self.clock)(), &keys, &mut decide).await {
+        let outcome = match self.store.line_execute(id, self.wall.now(), &keys, &mut decide).await {
             Ok(seq) => Ok(seq),
             Err(StoreError::CommitUnknown { seq, cause }) => {
                 tracing::debug!(seq, cause, "the outcome of a commit is unknown, looking it up");
@@ -272,8 +270,8 @@ impl Writer {
             self.counters.payments.add(decided.changes.iter().filter(fresh).count());
             let changes = decided.changes;
             let at =
-                changes.first().map_or_else(|| (self.clock)(), |(_, payment)| payment.state().updated_at);
-            self.listener.committed(Committed { seq, at, committed_at: (self.clock)(), changes });
+                changes.first().map_or_else(|| self.wall.now(), |(_, payment)| payment.state().updated_at);
+            self.listener.committed(Committed { seq, at, committed_at: self.wall.now(), changes });
         }
         let mut decisions = decided.decisions.into_iter();
         let (mut missing, mut next) = (Vec::new(), Vec::new());

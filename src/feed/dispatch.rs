@@ -16,12 +16,12 @@ use tokio::sync::watch;
 use super::batch::Batch;
 use super::follower::{Reader, ReaderError};
 use crate::broker::{Broker, BrokerError, BrokerHealth, LossKeeper, WorkMessage};
+use crate::clock::Wall;
 use crate::domain::ids::BatchId;
 use crate::domain::payment::{Operation, Payment, WorkKey};
 use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
 use crate::engine::Counters;
-use crate::engine::writer::Clock;
 use crate::store::{Page, Store, StoreResult};
 
 /// The names of the cursors and leases, one reader per lane: a full queue in one must not hold up the other.
@@ -74,7 +74,7 @@ pub struct Dispatch {
     lane: Lane,
     store: Arc<dyn Store>,
     broker: Arc<dyn Broker>,
-    clock: Clock,
+    wall: Wall,
     counters: Arc<Counters>,
     lost: watch::Receiver<u64>,
     /// How many losses have been noted in the store. None at the start, whatever had happened by then.
@@ -95,16 +95,16 @@ impl Dispatch {
         lane: Lane,
         store: Arc<dyn Store>,
         broker: Arc<dyn Broker>,
-        clock: Clock,
+        wall: Wall,
         counters: Arc<Counters>,
     ) -> Self {
         let lost = broker.topology_lost();
-        let belt_at = clock();
+        let belt_at = wall.now();
         Self {
             lane,
             store,
             broker,
-            clock,
+            wall,
             counters,
             lost,
             noted: 0,
@@ -124,7 +124,7 @@ impl Dispatch {
     }
 
     fn message(&self, key: WorkKey) -> WorkMessage {
-        WorkMessage { key, lane: self.lane, dispatched_at: (self.clock)(), traceparent: None }
+        WorkMessage { key, lane: self.lane, dispatched_at: self.wall.now(), traceparent: None }
     }
 
     /// Publishes all open work that was opened at or before `upto` and fits `wanted`; of what was opened later, the journal
@@ -197,7 +197,7 @@ impl Dispatch {
     /// Sends again what is still open though it was opened well before the last message that was delivered, or though the
     /// queue has nothing any more: a queue may be lost, and then the process that should have filled it again.
     async fn belt(&mut self) -> Result<(), ReaderError> {
-        let now = (self.clock)();
+        let now = self.wall.now();
         let every = u64::try_from(BELT_EVERY.as_micros()).unwrap_or(u64::MAX);
         // A clock that was put back must not keep it from looking until it is again as late as it was.
         if now >= self.belt_at && now.micros_since(self.belt_at) < every {

@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, Entry};
 use super::ring::Ring;
+use crate::clock::Wall;
 use crate::domain::ids::InstanceId;
 use crate::domain::time::Timestamp;
 use crate::engine::journal;
-use crate::engine::writer::Clock;
 use crate::outage::{Outage, Way};
 use crate::store::{AsideReason, JournalRecord, Lease, Store, StoreError, Subject};
 
@@ -100,7 +100,7 @@ pub trait Reader: Send + Sync + 'static {
 pub struct Follower {
     store: Arc<dyn Store>,
     ring: Arc<Ring>,
-    clock: Clock,
+    wall: Wall,
     instance: InstanceId,
     kind: Kind,
     trouble: Outage,
@@ -120,16 +120,16 @@ const TROUBLE: &str = "a reader of the journal";
 impl Follower {
     /// A reader of which one instance at a time runs, with a cursor in the store.
     #[must_use]
-    pub fn leased(store: Arc<dyn Store>, ring: Arc<Ring>, clock: Clock, instance: InstanceId) -> Self {
-        Self { store, ring, clock, instance, kind: Kind::Leased, trouble: Outage::new(TROUBLE) }
+    pub fn leased(store: Arc<dyn Store>, ring: Arc<Ring>, wall: Wall, instance: InstanceId) -> Self {
+        Self { store, ring, wall, instance, kind: Kind::Leased, trouble: Outage::new(TROUBLE) }
     }
 
     /// A reader that every instance runs for itself, from where the line stands now on: whatever keeps it from reading at
     /// once, or later, it misses nothing.
     #[must_use]
-    pub fn private(store: Arc<dyn Store>, ring: Arc<Ring>, clock: Clock, instance: InstanceId) -> Self {
+    pub fn private(store: Arc<dyn Store>, ring: Arc<Ring>, wall: Wall, instance: InstanceId) -> Self {
         let kind = Kind::Private { after: ring.head() };
-        Self { store, ring, clock, instance, kind, trouble: Outage::new(TROUBLE) }
+        Self { store, ring, wall, instance, kind, trouble: Outage::new(TROUBLE) }
     }
 
     fn is_leased(&self) -> bool {
@@ -216,7 +216,7 @@ impl Follower {
     }
 
     async fn hold(&self, name: &str) -> Result<bool, ReaderError> {
-        let lease = self.store.lease_take(name, self.instance, (self.clock)(), LEASE_TTL).await?;
+        let lease = self.store.lease_take(name, self.instance, self.wall.now(), LEASE_TTL).await?;
         Ok(matches!(lease, Lease::Held { .. }))
     }
 

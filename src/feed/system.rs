@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::live::LiveHub;
 use super::{dispatch, index};
 use crate::broker::{Broker, BrokerHealth};
+use crate::clock::Wall;
 use crate::domain::time::Timestamp;
 use crate::engine::Vitals;
 use crate::search::{Filling, SearchHealth, SearchIndex};
@@ -142,6 +143,8 @@ pub async fn sample(store: &dyn Store, broker: &dyn Broker, now: Timestamp) -> S
 /// Keeps the hub's [`SystemState`] and, while someone watches, its [`SystemSample`] up to date.
 #[derive(Clone)]
 pub struct Monitor {
+    /// What time it is.
+    pub wall: Wall,
     /// Asked whether it answers, and how much waits.
     pub store: Arc<dyn Store>,
     /// Asked how it is, and how much waits.
@@ -159,14 +162,14 @@ pub struct Monitor {
 impl Monitor {
     /// Runs until stopped.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { store, broker, search, paused, vitals, hub } = self;
+        let Self { wall, store, broker, search, paused, vitals, hub } = self;
         let work = async {
             tokio::join!(
                 watch_parts(&hub, paused, broker.health(), search.health(), search.filling()),
                 ping(store.as_ref(), &hub),
                 probe(search.as_ref()),
                 feel(&vitals, &hub),
-                sample_while_watched(store.as_ref(), broker.as_ref(), &hub),
+                sample_while_watched(&wall, store.as_ref(), broker.as_ref(), &hub),
             )
         };
         tokio::select! {
@@ -252,10 +255,10 @@ async fn probe(search: &dyn SearchIndex) {
     }
 }
 
-async fn sample_while_watched(store: &dyn Store, broker: &dyn Broker, hub: &LiveHub) {
+async fn sample_while_watched(wall: &Wall, store: &dyn Store, broker: &dyn Broker, hub: &LiveHub) {
     loop {
         hub.stats_watched().await;
-        match sample(store, broker, Timestamp::now()).await {
+        match sample(store, broker, wall.now()).await {
             Ok(sample) => hub.sampled(sample),
             Err(error) => tracing::debug!(error = %error, "what waits could not be counted"),
         }

@@ -334,7 +334,7 @@ fn interrupts() -> anyhow::Result<mpsc::Receiver<()>> {
 }
 
 fn made_up_name() -> String {
-    let micros = crate::domain::time::Timestamp::now().micros().unsigned_abs();
+    let micros = crate::clock::Wall::system().now().micros().unsigned_abs();
     let random = mixed(micros, u64::from(std::process::id()), 0) & 0xffff;
     // Names sort by the time of their runs.
     format!("run-{}-{random:04x}", micros / 1_000_000)

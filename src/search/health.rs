@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::SearchHealth;
+use crate::clock::Wall;
 use crate::domain::time::Timestamp;
 use crate::outage::{Outage, Way};
 
@@ -34,12 +35,13 @@ pub(super) struct Board {
     troubles: Mutex<Vec<(Deed, Timestamp, String)>>,
     sender: watch::Sender<SearchHealth>,
     outage: Outage,
+    wall: Wall,
 }
 
 impl Board {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(wall: Wall) -> Self {
         let sender = watch::Sender::new(SearchHealth::Up);
-        Self { troubles: Mutex::default(), sender, outage: Outage::new("the search index") }
+        Self { troubles: Mutex::default(), sender, outage: Outage::new("the search index"), wall }
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<SearchHealth> {
@@ -59,7 +61,7 @@ impl Board {
             (Some(way), None) => self.outage.worked(way),
             (None, _) => {}
         }
-        self.note_at(deed, trouble, Timestamp::now());
+        self.note_at(deed, trouble, self.wall.now());
     }
 
     fn note_at(&self, deed: Deed, trouble: Option<String>, now: Timestamp) {
@@ -97,7 +99,7 @@ mod tests {
     #[test]
     fn a_look_that_goes_well_does_not_make_up_for_a_write_that_failed() {
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
-        let board = Board::new();
+        let board = Board::new(Wall::system());
         let up = || *board.subscribe().borrow() == SearchHealth::Up;
         board.note_at(Deed::Write, Some("the disk is full".to_owned()), at(1));
         board.note_at(Deed::Read, None, at(2));

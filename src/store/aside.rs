@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::{Store, StoreError, StoreResult};
+use crate::clock::Wall;
 use crate::domain::ids::PaymentId;
 use crate::domain::time::Timestamp;
 
@@ -298,11 +299,7 @@ const fn latest() -> Timestamp {
 
 /// Keeps the store's record of what is set aside up to date, and looks now and then whether something is well again.
 /// Runs until stopped.
-pub async fn keep(
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    stop: CancellationToken,
-) {
+pub async fn keep(store: Arc<dyn Store>, wall: Wall, stop: CancellationToken) {
     let mut adopted = false;
     while !stop.is_cancelled() {
         let turn = async {
@@ -312,7 +309,7 @@ pub async fn keep(
                 adopted = true;
             }
             look_again(store.as_ref()).await?;
-            save(store.as_ref(), clock()).await
+            save(store.as_ref(), wall.now()).await
         };
         if let Err(error) = turn.await {
             tracing::debug!(error = %error, "what is set aside could not be kept");

@@ -14,6 +14,7 @@ use super::requests::RequestLog;
 use super::ws::Budget;
 use crate::accounts::Accounts;
 use crate::broker::{Broker, BrokerHealth};
+use crate::clock::Wall;
 use crate::config::{MetricsFor, ServerSettings};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::text::fold;
@@ -39,6 +40,8 @@ pub enum Operators {
 
 /// What `app` puts together for the web.
 pub struct WebState {
+    /// What time it is.
+    pub wall: Wall,
     /// The ordered line.
     pub engine: Engine,
     /// Whether the tasks of this process are alive.

@@ -21,10 +21,10 @@ pub use lookup::PaymentLookup;
 pub use settings::WorkerSettings;
 
 use crate::broker::{Broker, BrokerError, Delivery};
+use crate::clock::Wall;
 use crate::domain::command::{Answer, Command, Outcome};
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;
-use crate::engine::writer::Clock;
 use crate::engine::{Engine, EngineError};
 use crate::outage::{Outage, Way};
 use crate::simulator::{Question, Simulator};
@@ -52,7 +52,7 @@ pub struct Worker {
     engine: Engine,
     simulator: Simulator,
     progress: Arc<dyn ProgressListener>,
-    clock: Clock,
+    wall: Wall,
     /// Operations taken and not yet settled.
     in_flight: Arc<AtomicUsize>,
     settings: WorkerSettings,
@@ -74,12 +74,12 @@ impl Worker {
         engine: Engine,
         simulator: Simulator,
         progress: Arc<dyn ProgressListener>,
-        clock: Clock,
+        wall: Wall,
         settings: WorkerSettings,
     ) -> Self {
         let store = lookup.store();
         let (in_flight, trouble) = (Arc::default(), Outage::new("a worker"));
-        Self { broker, store, lookup, engine, simulator, progress, clock, in_flight, settings, trouble }
+        Self { broker, store, lookup, engine, simulator, progress, wall, in_flight, settings, trouble }
     }
 
     /// Works until cancelled or the broker is closed; then waits for the answers that are already with the engine. What
@@ -196,7 +196,7 @@ impl Worker {
         if reply.latency_us >= HINT_FROM_US {
             self.progress.progress(payment, key.attempt);
         }
-        let answer = Answer { work: key, started_at: (self.clock)(), outcome: reply.outcome };
+        let answer = Answer { work: key, started_at: self.wall.now(), outcome: reply.outcome };
         Some((Asked { answer, delivery }, reply.latency_us))
     }
 

@@ -2,7 +2,9 @@
 
 import { ago, until } from "./format.js";
 
-const offset = Number(document.documentElement.dataset.nowMs) - Date.now();
+// A page for nobody in particular says no time.
+const shownAt = Date.now();
+const offset = Number(document.documentElement.dataset.nowMs ?? shownAt) - shownAt;
 
 export function serverNow() {
   return Date.now() + offset;

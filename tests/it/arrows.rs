@@ -7,20 +7,35 @@ use std::path::{Path, PathBuf};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("outage", &[]),
+    ("clock", &["domain"]),
     ("simulator", &["domain"]),
-    ("store", &["domain", "outage"]),
-    ("broker", &["domain", "outage"]),
-    ("search", &["domain", "outage"]),
-    ("engine", &["domain", "outage", "store"]),
-    ("accounts", &["domain", "store", "search"]),
-    ("feed", &["domain", "outage", "store", "broker", "search", "engine", "accounts"]),
-    ("worker", &["domain", "outage", "store", "broker", "engine", "simulator"]),
+    ("store", &["domain", "clock", "outage"]),
+    ("broker", &["domain", "clock", "outage"]),
+    ("search", &["domain", "clock", "outage"]),
+    ("engine", &["domain", "clock", "outage", "store"]),
+    ("accounts", &["domain", "clock", "store", "search"]),
+    ("feed", &["domain", "clock", "outage", "store", "broker", "search", "engine", "accounts"]),
+    ("worker", &["domain", "clock", "outage", "store", "broker", "engine", "simulator"]),
     ("audit", &["domain", "store", "search", "engine"]),
-    ("load", &["domain"]),
+    ("load", &["domain", "clock"]),
     ("config", &["domain", "store", "broker", "search", "engine", "worker", "simulator"]),
     ("telemetry", &["config", "engine"]),
     ("cli", &["config", "load"]),
-    ("web", &["domain", "store", "broker", "search", "engine", "feed", "accounts", "config", "simulator"]),
+    (
+        "web",
+        &[
+            "domain",
+            "clock",
+            "store",
+            "broker",
+            "search",
+            "engine",
+            "feed",
+            "accounts",
+            "config",
+            "simulator",
+        ],
+    ),
 ];
 
 /// Adapters: only `app` may name them.
@@ -52,6 +67,39 @@ fn every_arrow_points_the_right_way() {
         }
     }
     assert!(wrong.is_empty(), "wrong arrows:\n{}", wrong.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
+/// What asks the system for the time. Everything but `clock` is told it.
+const TIME: &[&str] = &["Timestamp::now", "SystemTime::now", "UNIX_EPOCH.elapsed", "Utc::now", "Zoned::now"];
+/// Who may take the system's clock for the wall: those that put a process together.
+const SYSTEM_WALL: (&str, &[&str]) = ("Wall::system", &["app", "load"]);
+
+#[test]
+fn only_the_clock_asks_what_time_it_is() {
+    let mut wrong = BTreeSet::new();
+    let (system, processes) = SYSTEM_WALL;
+    for (module, _) in ALLOWED.iter().chain(&[("app", &[] as &[&str])]) {
+        for file in files_of(module) {
+            let text = std::fs::read_to_string(&file).expect("a readable source file");
+            let tests = file.iter().any(|part| part == "tests" || part == "tests.rs" || part == "simulation");
+            for (index, line) in text.lines().enumerate() {
+                if tests || line.trim_start().starts_with("#[cfg(test)]") {
+                    break;
+                }
+                let code = line.split("//").next().unwrap_or_default();
+                let asks = *module != "clock" && TIME.iter().any(|call| code.contains(call));
+                let chooses = *module != "clock" && code.contains(system) && !processes.contains(module);
+                if asks || chooses {
+                    wrong.insert(format!("{}:{}: ask the wall: {}", file.display(), index + 1, code.trim()));
+                }
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "the time from elsewhere:\n{}",
+        wrong.into_iter().collect::<Vec<_>>().join("\n")
+    );
 }
 
 #[test]

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use paystorm::clock::Wall;
 use paystorm::domain::ids::{AccountId, InstanceId, PaymentId};
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::Kind;
-use paystorm::domain::time::Timestamp;
 use paystorm::engine::keys;
 use paystorm::feed::batch::Batch;
 use paystorm::feed::follower::{Follower, Reader, ReaderError};
@@ -213,7 +213,7 @@ async fn a_torn_row_of_the_journal_stops_no_reader() {
         sql(&test, "UPDATE journal SET body=x'00' WHERE seq=2").await;
         let places = Arc::new(Mutex::new(Vec::new()));
         let ring = Arc::new(Ring::new(1 << 20, 3));
-        let clock = Arc::new(Timestamp::now);
+        let clock = Wall::system();
         let follower = Follower::leased(Arc::clone(&test.store), ring, clock, InstanceId::generate());
         let stop = CancellationToken::new();
         let running = tokio::spawn(follower.run(Box::new(Places(Arc::clone(&places))), stop.clone()));

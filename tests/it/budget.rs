@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use paystorm::accounts::Directory;
 use paystorm::app::pipeline::{Parts, Pipeline};
 use paystorm::broker::embedded::EmbeddedBroker;
+use paystorm::clock::Wall;
 use paystorm::config::Settings;
 use paystorm::domain::command::Outcome;
 use paystorm::domain::ids::{AccountId, InstanceId};
@@ -35,8 +36,8 @@ async fn pipeline(test: &TestStore) -> (Pipeline, Parts) {
     let parts = Parts {
         store,
         broker: Arc::new(EmbeddedBroker::new(&settings.broker).expect("a broker")),
-        search: Arc::new(EmbeddedIndex::open(&settings.search).await.expect("an index")),
-        hub: LiveHub::new(Arc::clone(&directory)),
+        search: Arc::new(EmbeddedIndex::open(&settings.search, Wall::system()).await.expect("an index")),
+        hub: LiveHub::new(Arc::clone(&directory), Wall::system()),
         directory,
         worlds: Vec::new(),
     };

@@ -7,6 +7,7 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use paystorm::audit::{AuditOptions, IndexSide, Name, Report, audit};
+use paystorm::clock::Wall;
 use paystorm::domain::command::{Action, Outcome};
 use paystorm::domain::ids::{AccountId, InstanceId, RefundId};
 use paystorm::domain::payment::Payment;
@@ -274,7 +275,7 @@ async fn each_corruption_of_the_index_is_named() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let settings = SearchSettings { path: dir.path().to_path_buf(), ..SearchSettings::default() };
         let index: Arc<dyn SearchIndex> =
-            Arc::new(EmbeddedIndex::open(&settings).await.expect("the index opens"));
+            Arc::new(EmbeddedIndex::open(&settings, Wall::system()).await.expect("the index opens"));
         let planted: Vec<_> = planted.into_iter().flat_map(documents).collect();
         index.apply(&planted).await.expect("applied");
         let report = look_with(&test.store, &index).await;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use paystorm::clock::Wall;
 use paystorm::domain::card::{Card, YearMonth};
 use paystorm::domain::command::{Answer, Command, IdempotencyKey, Outcome, SubmitPayment};
 use paystorm::domain::currency::Currency;
@@ -40,13 +41,8 @@ pub fn engine_on(store: &Arc<dyn Store>) -> (Engine, Arc<Seen>, tokio::task::Joi
     let settings = EngineSettings { answer_within_ms: 60_000, ..EngineSettings::default() };
     let (engine, lanes) = batcher::lanes(&settings);
     let seen = Arc::new(Seen::default());
-    let writer = Writer::new(
-        Arc::clone(store),
-        settings.policy(),
-        Arc::new(Timestamp::now),
-        seen.clone(),
-        Arc::default(),
-    );
+    let writer =
+        Writer::new(Arc::clone(store), settings.policy(), Wall::system(), seen.clone(), Arc::default());
     (engine, seen, tokio::spawn(batcher::run(lanes, writer, settings.batch_max)))
 }
 
@@ -152,7 +148,7 @@ async fn answers_about_large_payments_are_decided_a_few_at_a_time() {
         let settings = EngineSettings::default();
         let (engine, lanes) = batcher::lanes(&settings);
         let held = Arc::new(Held::default());
-        let clock = Arc::new(Timestamp::now);
+        let clock = Wall::system();
         let writer =
             Writer::new(Arc::clone(&test.store), settings.policy(), clock, held.clone(), Arc::default());
         // All of them are there when the line begins.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
+use paystorm::clock::Wall;
 use paystorm::domain::command::{Action, Command, IdempotencyKey, OperatePayment, SubmitPayment};
 use paystorm::domain::event::CancelReason;
 use paystorm::domain::idempotency::{KeySecret, RequestKey};
@@ -12,7 +13,7 @@ use paystorm::domain::ids::{AccountId, BatchId};
 use paystorm::domain::submission::Kind;
 use paystorm::domain::time::Timestamp;
 use paystorm::engine::vitals::Vitals;
-use paystorm::engine::writer::{Clock, CommitListener, Committed, Writer};
+use paystorm::engine::writer::{CommitListener, Committed, Writer};
 use paystorm::engine::{Engine, EngineError, EngineSettings, batcher};
 use paystorm::store::mysql::MySqlStore;
 use paystorm::store::{BatchKeys, BatchWrite, Store, StoreSettings};
@@ -31,7 +32,7 @@ fn charge() -> Command {
 /// A line with these parts and the time limits that users have.
 fn line_of(
     store: &Arc<dyn Store>,
-    clock: Clock,
+    clock: Wall,
     listener: Arc<dyn CommitListener>,
     vitals: &Vitals,
 ) -> Engine {
@@ -101,11 +102,11 @@ async fn the_key_of_an_operation_that_changes_nothing_is_remembered() {
 async fn a_panic_while_deciding_is_its_commands_alone() {
     for test in both().await {
         let calls = AtomicU32::new(0);
-        let clock = Arc::new(move || {
+        let clock = Wall::new(move || {
             assert!(calls.fetch_add(1, Ordering::Relaxed) > 0, "planted");
             Timestamp::now()
         });
-        let engine = line_of(&test.store, clock, Arc::new(Seen::default()), &Vitals::default());
+        let engine = line_of(&test.store, clock, Arc::new(Seen::default()), &Vitals::new(Wall::system()));
         let planted = engine.execute(charge()).await;
         assert!(matches!(planted, Err(EngineError::Damaged(_))), "{}", test.name);
         engine.execute(charge()).await.expect("the next is done");
@@ -127,8 +128,8 @@ impl CommitListener for Fainting {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_lost_an_answer_to_a_panic_after_the_commit_hears_that_it_may_be_done() {
     let test = sqlite().await;
-    let vitals = Vitals::default();
-    let engine = line_of(&test.store, Arc::new(Timestamp::now), Arc::new(Fainting::default()), &vitals);
+    let vitals = Vitals::new(Wall::system());
+    let engine = line_of(&test.store, Wall::system(), Arc::new(Fainting::default()), &vitals);
     let lost = engine.execute(charge()).await;
     assert!(matches!(lost, Err(EngineError::Unavailable { maybe_done: true })), "{lost:?}");
     assert_eq!(test.store.head().await.expect("head"), 1, "it was done");
@@ -151,7 +152,7 @@ async fn a_command_that_waited_too_long_is_refused_and_never_decided() {
     let writer = Writer::new(
         Arc::clone(&test.store),
         settings.policy(),
-        Arc::new(Timestamp::now),
+        Wall::system(),
         Arc::new(Seen::default()),
         Arc::default(),
     );
@@ -184,7 +185,7 @@ async fn the_intake_is_bounded_in_bytes() {
 async fn callers_are_told_in_time_while_another_holds_the_head() {
     let test = mysql().await;
     let store = test.opened_as_users_do().await;
-    let engine = line_of(&store, Arc::new(Timestamp::now), Arc::new(Seen::default()), &Vitals::default());
+    let engine = line_of(&store, Wall::system(), Arc::new(Seen::default()), &Vitals::new(Wall::system()));
     let mut holder = AsyncMysqlConnection::establish(&test.settings.url).await.expect("MySQL answers");
     holder.batch_execute("BEGIN; UPDATE head SET seq = seq WHERE shard = 0").await.expect("held");
     for round in 0..3 {

@@ -180,7 +180,7 @@ async fn a_line_that_stands_still_is_told_and_so_is_its_end() {
     let writer = paystorm::engine::writer::Writer::new(
         std::sync::Arc::clone(&store),
         paystorm::domain::decide::Policy::default(),
-        std::sync::Arc::new(paystorm::domain::time::Timestamp::now),
+        paystorm::clock::Wall::system(),
         std::sync::Arc::new(super::engine::Seen::default()),
         std::sync::Arc::default(),
     );

@@ -13,9 +13,9 @@ use paystorm::broker::settings::BrokerSettings;
 use paystorm::broker::{
     Broker, BrokerError, BrokerHealth, Delivery, Depth, FeedReceiver, LastDelivered, LossKeeper, WorkMessage,
 };
+use paystorm::clock::Wall;
 use paystorm::domain::ids::{AccountId, InstanceId};
 use paystorm::domain::submission::Lane;
-use paystorm::domain::time::Timestamp;
 use paystorm::engine::Counters;
 use paystorm::feed::dispatch::{Dispatch, NotedLosses};
 use paystorm::feed::follower::Reader;
@@ -123,7 +123,7 @@ async fn with_open_work() -> stores::TestStore {
 /// Dispatch of a process with this broker, before it has the lease.
 fn without_lease(store: &Arc<dyn Store>, broker: &Arc<Losing>) -> Dispatch {
     let (store, broker) = (Arc::clone(store), Arc::clone(broker) as Arc<dyn Broker>);
-    Dispatch::new(Lane::Interactive, store, broker, Arc::new(Timestamp::now), Arc::default())
+    Dispatch::new(Lane::Interactive, store, broker, Wall::system(), Arc::default())
 }
 
 /// Dispatch of a process with this broker, which has published everything there is.
@@ -211,8 +211,12 @@ async fn a_kill_right_after_a_queue_was_made_anew_is_made_good_by_the_next_proce
     Rig::run(Adapter::RabbitMq, async |rig: Rig| {
         let test = with_open_work().await;
         let start = |keeper: Arc<dyn LossKeeper>| {
-            let broker =
-                RabbitMqBroker::start_kept(rig.settings.clone(), InstanceId::generate(), Some(keeper));
+            let broker = RabbitMqBroker::start_kept(
+                rig.settings.clone(),
+                InstanceId::generate(),
+                Wall::system(),
+                Some(keeper),
+            );
             Arc::new(broker.expect("settings that work"))
         };
         let noted = || Arc::new(NotedLosses(Arc::clone(&test.store)));
@@ -230,7 +234,7 @@ async fn a_kill_right_after_a_queue_was_made_anew_is_made_good_by_the_next_proce
         wait_until_up(&*next).await;
         assert_eq!(*next.topology_lost().borrow(), 0, "it finds the queue there");
         let (store, broker) = (Arc::clone(&test.store), Arc::clone(&next) as Arc<dyn Broker>);
-        let (clock, counters) = (Arc::new(Timestamp::now), Arc::<Counters>::default());
+        let (clock, counters) = (Wall::system(), Arc::<Counters>::default());
         let mut dispatch = Dispatch::new(Lane::Interactive, store, broker, clock, Arc::clone(&counters));
         let head = test.store.head().await.expect("a head");
         dispatch.begin(head, head).await.expect("begins");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
 use paystorm::accounts::{AccountError, Accounts};
+use paystorm::clock::Wall;
 use paystorm::domain::ids::AccountId;
 use paystorm::domain::time::Timestamp;
 use paystorm::store::sqlite::SqliteStore;
@@ -84,7 +85,7 @@ async fn a_row_lock_that_is_waited_for_is_no_certain_refusal() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_follows_a_write_says_that_it_was_done() {
     let test = stores::sqlite().await;
-    let accounts = Accounts::new(Arc::clone(&test.store)).expect("hashing works");
+    let accounts = Accounts::new(Arc::clone(&test.store), Wall::system()).expect("hashing works");
     let id = accounts.register("ada@example.org", PASSWORD, "").await.expect("registered");
     let begun = accounts.session_begin(id, "").await.expect("a session");
     let session = accounts.session(&begun.token).await.expect("read").expect("it lives");

@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use paystorm::clock::Wall;
 use paystorm::domain::ids::{AccountId, InstanceId, PaymentId};
-use paystorm::domain::time::Timestamp;
 use paystorm::engine::Counters;
 use paystorm::feed::follower::{Follower, Reader};
 use paystorm::feed::index::{Index, IndexListener, Indexed};
@@ -132,7 +132,7 @@ async fn what_torn_rows_of_the_journal_changed_is_found_without_a_rebuild() {
         let generations = subject.names().await;
         let ring = Arc::new(Ring::new(1 << 20, 6));
         let follower =
-            Follower::leased(Arc::clone(&test.store), ring, Arc::new(Timestamp::now), InstanceId::generate());
+            Follower::leased(Arc::clone(&test.store), ring, Wall::system(), InstanceId::generate());
         let reader = Index::new(
             Arc::clone(&test.store),
             Arc::clone(&index),

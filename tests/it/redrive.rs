@@ -7,12 +7,12 @@ use std::time::Duration;
 use paystorm::broker::Broker;
 use paystorm::broker::embedded::EmbeddedBroker;
 use paystorm::broker::settings::BrokerSettings;
+use paystorm::clock::Wall;
 use paystorm::domain::command::{Action, Command, Outcome};
 use paystorm::domain::event::CancelReason;
 use paystorm::domain::ids::{AccountId, InstanceId, PaymentId, RefundId};
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::{Kind, Lane};
-use paystorm::domain::time::Timestamp;
 use paystorm::feed::dispatch::Dispatch;
 use paystorm::feed::follower::Follower;
 use paystorm::feed::ring::Ring;
@@ -40,7 +40,7 @@ impl Dispatching {
     async fn start(store: &Arc<dyn Store>, queue_capacity: usize) -> Self {
         let settings = BrokerSettings { queue_capacity, ..BrokerSettings::default() };
         let broker = Arc::new(EmbeddedBroker::new(&settings).expect("a queue"));
-        let clock = Arc::new(Timestamp::now);
+        let clock = Wall::system();
         let dispatch =
             Dispatch::new(Lane::Bulk, store.clone(), broker.clone(), clock.clone(), Arc::default());
         let ring = Arc::new(Ring::new(1, store.head().await.expect("the head")));

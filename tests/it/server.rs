@@ -12,6 +12,7 @@ use paystorm::app::App;
 use paystorm::app::demo::Invitation;
 use paystorm::audit::{AuditOptions, audit};
 use paystorm::broker::settings::BrokerKind;
+use paystorm::clock::Wall;
 use paystorm::config::Settings;
 use paystorm::domain::ids::InstanceId;
 use paystorm::search::SearchKind;
@@ -110,7 +111,7 @@ pub async fn with<F: Future<Output = ()>>(
     };
     let mut settings = settings_of(stack, &test);
     change(&mut settings);
-    let accounts = Accounts::new(Arc::clone(&test.store)).expect("hashing works");
+    let accounts = Accounts::new(Arc::clone(&test.store), Wall::system()).expect("hashing works");
     let mut keys = Vec::new();
     for email in ["shop@example.org", "eve@example.org"] {
         let id = accounts.register(email, PASSWORD, "").await.expect("registered");

@@ -13,9 +13,9 @@ use anyhow::Context;
 use tokio::sync::Notify;
 
 use crate::accounts::token;
+use crate::clock::Wall;
 use crate::config::Settings;
 use crate::domain::ids::AccountId;
-use crate::domain::time::Timestamp;
 use crate::simulator::SimulatorSettings;
 use crate::store::{NewAccount, Store};
 use script::Script;
@@ -94,7 +94,11 @@ impl Invitation {
 ///
 /// # Errors
 /// The store's.
-pub async fn prepare(settings: &Settings, store: &Arc<dyn Store>) -> anyhow::Result<Option<Prepared>> {
+pub async fn prepare(
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+    wall: &Wall,
+) -> anyhow::Result<Option<Prepared>> {
     let script = Script::built_in().context("the demo's story cannot be read")?;
     if !settings.demo_is_on() {
         leave(store, &script).await?;
@@ -103,7 +107,7 @@ pub async fn prepare(settings: &Settings, store: &Arc<dyn Store>) -> anyhow::Res
     let tell = has_story_to_tell(settings, store.as_ref()).await?;
     let mut people = Vec::with_capacity(script.people.len());
     for person in &script.people {
-        people.push((person.id.clone(), settle_in(store.as_ref(), person).await?));
+        people.push((person.id.clone(), settle_in(store.as_ref(), person, wall).await?));
     }
     let viewer = people.first().map(|(_, account)| *account).context("the demo has no people")?;
     Ok(Some(Prepared {
@@ -121,7 +125,7 @@ fn name_of(person: &str) -> String {
 }
 
 /// The account of one of the people, made if it is not there yet. Without a password: nobody can sign in to it with one.
-async fn settle_in(store: &dyn Store, person: &script::Person) -> anyhow::Result<AccountId> {
+async fn settle_in(store: &dyn Store, person: &script::Person, wall: &Wall) -> anyhow::Result<AccountId> {
     let kept = store.installation_set_once(&name_of(&person.id), AccountId::generate().as_bytes()).await?;
     let id = AccountId::from_slice(&kept).context("the id of a demo account is damaged")?;
     // The process may have ended between the two.
@@ -132,7 +136,7 @@ async fn settle_in(store: &dyn Store, person: &script::Person) -> anyhow::Result
             name: person.name.clone(),
             password_hash: None,
             parent: None,
-            created_at: Timestamp::now(),
+            created_at: wall.now(),
         };
         if !store.account_insert(&account).await? {
             // Someone has registered under that address; then it is theirs.

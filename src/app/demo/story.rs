@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::TOLD;
 use super::script::{Script, Step};
+use crate::clock::Wall;
 use crate::domain::command::Command;
 use crate::domain::idempotency::RequestKey;
 use crate::domain::ids::{AccountId, PaymentId};
-use crate::domain::time::Timestamp;
 use crate::engine::{Done, Engine, EngineError};
 use crate::store::Store;
 use crate::web::demo::METADATA_KEY;
@@ -37,6 +37,8 @@ pub struct Story {
 pub struct Stage {
     /// Told when someone looks: payments that nobody sees are in the way of those who came to use the store.
     pub looked: Arc<Notify>,
+    /// What time it is.
+    pub wall: Wall,
     /// The ordered line.
     pub engine: Engine,
     /// The store, for seeing what rests.
@@ -123,7 +125,7 @@ impl Story {
         made: &HashMap<&str, PaymentId>,
     ) -> Result<Command, String> {
         let words = |error: InputError| error.message.into_owned();
-        let context = Context { rules: &stage.rules, now: Timestamp::now(), confirm_default: true };
+        let context = Context { rules: &stage.rules, now: stage.wall.now(), confirm_default: true };
         let person = |id: &str| self.people.get(id).copied().ok_or_else(|| format!("there is no {id:?}"));
         let actor = person(&step.by)?;
         let bytes = Value::Object(params_of(step)).to_string();

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use super::pipeline::{Parts, Pipeline};
 use crate::accounts::Directory;
+use crate::clock::Wall;
 use crate::config::Settings;
 use crate::domain::ids::InstanceId;
 use crate::domain::time::Timestamp;
@@ -163,7 +164,7 @@ fn settings(chance: &Chance) -> Settings {
 /// One life of the process: from its start to a crash, an orderly stop, or, the last time, until everything rests.
 async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String> {
     let (base, started) = (world.now, Instant::now());
-    let clock = Arc::new(move || base.plus_ms(u64::try_from(started.elapsed().as_millis()).unwrap_or(0)));
+    let wall = Wall::new(move || base.plus_ms(u64::try_from(started.elapsed().as_millis()).unwrap_or(0)));
     let chance = world.chance.clone();
     let store = Arc::new(SimStore::new(world.data.clone(), chance.clone(), world.sabotage));
     let wake = Arc::new(Notify::new());
@@ -188,14 +189,14 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
             broker: broker.clone(),
             search: search.clone(),
             directory: directory.clone(),
-            hub: LiveHub::new(directory.clone()),
+            hub: LiveHub::new(directory.clone(), wall.clone()),
             worlds: Vec::new(),
         };
         brokers.push(broker);
         let instance = InstanceId::from_bytes((u128::from(life * 2 + process) + 1).to_be_bytes());
         // The store may be away at the very start; then the process tries again.
         loop {
-            match Pipeline::start_at(&settings(&chance), parts.clone(), instance, clock.clone()).await {
+            match Pipeline::start_at(&settings(&chance), parts.clone(), instance, wall.clone()).await {
                 Ok(pipeline) => break pipelines.push(pipeline),
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
@@ -219,7 +220,7 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
             chance: chance.clone(),
             sabotage: world.sabotage,
         };
-        people.spawn(person.act(clock()));
+        people.spawn(person.act(wall.now()));
         if chance.percent(60) {
             tokio::time::sleep(Duration::from_millis(chance.below(200))).await;
         }
@@ -233,7 +234,7 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
         if chance.breaks(50) {
             let readers: Vec<&str> = dispatch::NAMES.into_iter().chain([crate::feed::index::NAME]).collect();
             // The store may be away; then it is done some other time.
-            let _ = follower::prune(store.as_ref(), &readers, clock(), 0).await;
+            let _ = follower::prune(store.as_ref(), &readers, wall.now(), 0).await;
         }
     }
     let outcome = if last {
@@ -255,7 +256,7 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
             pipeline.stop(Instant::now() + Duration::from_secs(40)).await;
         }
     }
-    world.now = clock();
+    world.now = wall.now();
     outcome
 }
 

@@ -12,6 +12,7 @@ use super::Sabotage;
 use super::chance::Chance;
 use super::store::{Data, SimStore};
 use crate::accounts::Directory;
+use crate::clock::Wall;
 use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{AccountId, BatchId, InstanceId, PaymentId};
 use crate::domain::submission::Lane;
@@ -25,6 +26,7 @@ use crate::feed::ring::Ring;
 use crate::store::{JournalRecord, Store};
 
 const BATCHES: u64 = 200;
+const NOW: Timestamp = Timestamp::from_micros(1_769_817_600_000_000);
 
 fn owner() -> AccountId {
     AccountId::from_bytes([1; 16])
@@ -32,7 +34,7 @@ fn owner() -> AccountId {
 
 /// A batch that another instance committed: one new payment.
 fn record(seq: u64) -> JournalRecord {
-    let at = Timestamp::from_micros(1_769_817_600_000_000).plus_ms(seq);
+    let at = NOW.plus_ms(seq);
     let event = Event::Created { instrument: None, confirmed: false, reserved: false };
     let entry = JournalEntry {
         payment: PaymentId::from_bytes(u128::from(seq).to_be_bytes()),
@@ -82,13 +84,13 @@ async fn follow(seed: u64, gone: &BTreeSet<u64>, jumping: bool) -> (u64, Watcher
     let chance = Chance::new(seed);
     let data = Arc::new(Mutex::new(Data::default()));
     let store: Arc<dyn Store> = Arc::new(SimStore::new(data.clone(), chance.clone(), Sabotage::None));
-    let hub = LiveHub::new(Arc::new(Directory::new(store.clone())));
+    let hub = LiveHub::new(Arc::new(Directory::new(store.clone())), Wall::new(|| NOW));
     let watcher = hub.reader();
     assert!(watcher.subscribe(Topic::Payments(owner()), 0).is_some());
     let ring = Arc::new(Ring::new(1, 0));
-    let clock = Arc::new(|| Timestamp::from_micros(1_769_817_600_000_000));
+    let wall = Wall::new(|| NOW);
     let instance = InstanceId::from_bytes([1; 16]);
-    let follower = Follower::private(store.clone(), ring.clone(), clock, instance);
+    let follower = Follower::private(store.clone(), ring.clone(), wall, instance);
     let stop = CancellationToken::new();
     let reader = LiveReader::new(store.clone(), hub.clone());
     let reader: Box<dyn Reader> =
@@ -112,7 +114,7 @@ async fn follow(seed: u64, gone: &BTreeSet<u64>, jumping: bool) -> (u64, Watcher
     tokio::time::sleep(Duration::from_secs(30)).await;
     stop.cancel();
     following.await.expect("it stops");
-    (hub.stats().now(Timestamp::now()).total.accepted, watcher)
+    (hub.stats().now(NOW).total.accepted, watcher)
 }
 
 fn paused<T>(run: impl Future<Output = T>) -> T {

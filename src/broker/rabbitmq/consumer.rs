@@ -23,7 +23,6 @@ use super::supervisor::{self, SessionEnd};
 use super::topology;
 use crate::broker::FeedEvent;
 use crate::domain::submission::Lane;
-use crate::domain::time::Timestamp;
 
 /// A consumer that gets nothing at so many checks in a row, though it has room and messages wait, is taken for dead.
 const SILENT_CHECKS: u32 = 3;
@@ -45,7 +44,7 @@ pub(super) async fn session(shared: Arc<Shared>) -> SessionEnd {
         Err(cause) => Some(cause),
         Ok(mut lanes) => {
             *shared.consume_connection.lock() = Some(connection.clone());
-            shared.health.report(Link::Consume, LinkState::Up, Timestamp::now());
+            shared.health.report(Link::Consume, LinkState::Up, shared.wall.now());
             up_since = Some(Instant::now());
             run(&shared, &connection, &mut tasks, &mut lanes).await
         }
@@ -53,7 +52,7 @@ pub(super) async fn session(shared: Arc<Shared>) -> SessionEnd {
     *shared.consume_connection.lock() = None;
     if let Some(cause) = &cause {
         // Said before the channels are wound up, which can take a while.
-        shared.health.report(Link::Consume, LinkState::Down(cause.clone()), Timestamp::now());
+        shared.health.report(Link::Consume, LinkState::Down(cause.clone()), shared.wall.now());
     }
     wind_up(&shared, &connection, tasks, &stop).await;
     match cause {

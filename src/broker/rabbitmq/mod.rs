@@ -40,8 +40,8 @@ use super::{
     Broker, BrokerError, BrokerHealth, Delivery, DeliveryMarks, Depth, FeedReceiver, Held, LastDelivered,
     LossKeeper, WorkMessage,
 };
+use crate::clock::Wall;
 use crate::domain::ids::InstanceId;
-use crate::domain::time::Timestamp;
 
 /// What both connections and the port share.
 #[derive(Debug)]
@@ -71,6 +71,7 @@ struct Shared {
     held: Held,
     feed: Feed,
     feed_rounds: AtomicU64,
+    wall: Wall,
 }
 
 /// The RabbitMQ adapter.
@@ -87,8 +88,8 @@ impl RabbitMqBroker {
     ///
     /// # Errors
     /// [`BrokerError::Settings`].
-    pub fn start(settings: BrokerSettings, instance: InstanceId) -> Result<Self, BrokerError> {
-        Self::start_kept(settings, instance, None)
+    pub fn start(settings: BrokerSettings, instance: InstanceId, wall: Wall) -> Result<Self, BrokerError> {
+        Self::start_kept(settings, instance, wall, None)
     }
 
     /// The same, with someone who keeps in mind that a queue was lost.
@@ -98,6 +99,7 @@ impl RabbitMqBroker {
     pub fn start_kept(
         settings: BrokerSettings,
         instance: InstanceId,
+        wall: Wall,
         keeper: Option<Arc<dyn LossKeeper>>,
     ) -> Result<Self, BrokerError> {
         settings.validate()?;
@@ -109,7 +111,8 @@ impl RabbitMqBroker {
             names: Names::new(&settings.prefix),
             uri,
             instance,
-            health: HealthBoard::new(Timestamp::now()),
+            health: HealthBoard::new(wall.now()),
+            wall,
             lost: watch::Sender::new(0),
             keeper,
             closing: CancellationToken::new(),

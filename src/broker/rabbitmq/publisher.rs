@@ -23,7 +23,6 @@ use super::supervisor::{self, SessionEnd};
 use super::topology::{self, Names};
 use crate::broker::{BrokerError, WorkMessage};
 use crate::domain::submission::Lane;
-use crate::domain::time::Timestamp;
 
 /// lapin looks through all unconfirmed messages at every confirm for several, so there must not be many.
 const MAX_UNCONFIRMED: usize = 1_024;
@@ -69,10 +68,10 @@ pub(super) async fn publish(shared: &Shared, messages: &[WorkMessage]) -> Result
             // Most likely a queue is gone: have it looked after now rather than at the next check.
             shared.repair.notify_one();
             let error = BrokerError::NotAccepted { count: refused, total: batch.len() };
-            shared.health.refused(lane, error.to_string(), Timestamp::now());
+            shared.health.refused(lane, error.to_string(), shared.wall.now());
             return Err(error);
         }
-        shared.health.accepted(lane, Timestamp::now());
+        shared.health.accepted(lane, shared.wall.now());
     }
     Ok(())
 }
@@ -165,7 +164,7 @@ pub(super) async fn session(shared: Arc<Shared>) -> SessionEnd {
         }
     };
     *shared.publish_session.lock() = Some(session.clone());
-    shared.health.report(Link::Publish, LinkState::Up, Timestamp::now());
+    shared.health.report(Link::Publish, LinkState::Up, shared.wall.now());
     let up_since = Some(Instant::now());
     let end = match run(&shared, &connection, &session, &feed_channel).await {
         None => {
@@ -175,7 +174,7 @@ pub(super) async fn session(shared: Arc<Shared>) -> SessionEnd {
         }
         Some(cause) => {
             // Said before the connection is closed, which can take a while.
-            shared.health.report(Link::Publish, LinkState::Down(cause.clone()), Timestamp::now());
+            shared.health.report(Link::Publish, LinkState::Down(cause.clone()), shared.wall.now());
             SessionEnd::Broken { cause, up_since }
         }
     };
@@ -253,12 +252,12 @@ fn note_event(shared: &Shared, session: &PublishSession, event: &Event) {
         _ => return,
     };
     session.blocked.store(blocked, Ordering::Relaxed);
-    shared.health.report(Link::Publish, state, Timestamp::now());
+    shared.health.report(Link::Publish, state, shared.wall.now());
 }
 
 /// Whether the connection still answers and the queues are still there.
 async fn look(shared: &Shared, connection: &Connection, blocked: bool) -> Option<String> {
-    shared.health.forget_refusals(Timestamp::now());
+    shared.health.forget_refusals(shared.wall.now());
     if !connection.status().connected() {
         return Some("the connection ended".to_owned());
     }

@@ -13,7 +13,6 @@ use super::health::{Link, LinkState};
 use super::probe;
 use super::topology::{self, Found};
 use crate::broker::LossKeeper;
-use crate::domain::time::Timestamp;
 
 /// A session that worked for so long ended for a new reason: the next pause is the shortest again.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
@@ -42,7 +41,7 @@ where
         if up_since.is_some_and(|since| since.elapsed() >= STABLE_AFTER) {
             pause_ms = min;
         }
-        shared.health.report(link, LinkState::Down(cause), Timestamp::now());
+        shared.health.report(link, LinkState::Down(cause), shared.wall.now());
         let came_back = tokio::select! {
             () = shared.closing.cancelled() => return,
             came_back = probe::wait(&shared.uri, jittered(pause_ms)) => came_back,

@@ -26,12 +26,12 @@ use super::index::Indexed;
 use super::system::{SystemSample, SystemState};
 use crate::accounts::Directory;
 use crate::accounts::cache::Generations;
+use crate::clock::Wall;
 use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
-use crate::domain::time::Timestamp;
 pub use queue::{ALL_ROWS_MAX, COALESCED_MAX};
 use queue::{Hint, Step};
 use reader::Shared;
@@ -66,6 +66,7 @@ type Watchers = Vec<(Arc<Shared>, SubscriptionId)>;
 /// The hub. One per process.
 pub struct LiveHub {
     directory: Arc<Directory>,
+    wall: Wall,
     topics: RwLock<HashMap<Topic, Watchers>>,
     waiters: Arc<Waiters>,
     stats: Stats,
@@ -87,9 +88,10 @@ impl std::fmt::Debug for LiveHub {
 impl LiveHub {
     /// A hub that takes names from this directory.
     #[must_use]
-    pub fn new(directory: Arc<Directory>) -> Arc<Self> {
+    pub fn new(directory: Arc<Directory>, wall: Wall) -> Arc<Self> {
         Arc::new(Self {
             directory,
+            wall,
             topics: RwLock::new(HashMap::new()),
             waiters: Arc::new(Waiters::default()),
             stats: Stats::default(),
@@ -263,7 +265,7 @@ impl LiveHub {
 
     /// Passes on that search finds these payments now, as they came to rest. Lossy, like [`Self::progress`].
     pub fn indexed(&self, payments: &[Indexed]) {
-        let now = Timestamp::now();
+        let now = self.wall.now();
         let watched = !self.topics.read().is_empty();
         for payment in payments {
             let us = now.micros_since(payment.created_at);
@@ -338,7 +340,7 @@ impl LiveHub {
         let mut cached = self.stats_text.lock();
         let fresh = cached.0.is_some_and(|made_at| made_at.elapsed().as_millis() < 200);
         if !fresh {
-            let frame = StatsFrame { now: self.stats.now(Timestamp::now()), sample: &self.sample.lock() };
+            let frame = StatsFrame { now: self.stats.now(self.wall.now()), sample: &self.sample.lock() };
             let text = serde_json::to_string(&frame).unwrap_or_default();
             let fields = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or_default();
             *cached = (Some(Instant::now()), Arc::from(fields));

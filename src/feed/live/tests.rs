@@ -8,6 +8,7 @@ use super::waiter::Waiters;
 use super::*;
 use crate::domain::ids::PaymentId;
 use crate::domain::instrument::Instrument;
+use crate::domain::time::Timestamp;
 
 const GOES_ON: Step = Step { first: false, rests: false };
 const RESTS: Step = Step { first: true, rests: true };

@@ -91,21 +91,27 @@ pub(super) async fn create(
     client: &Client,
     settings: &SearchSettings,
     left: &[String],
+    now: Timestamp,
 ) -> Result<String, SearchError> {
     let alias = alias(settings);
-    remove_abandoned(client, &alias, left).await?;
-    let index = format!("{alias}-v{SCHEMA_VERSION}-{}", Timestamp::now().micros());
+    remove_abandoned(client, &alias, left, now).await?;
+    let index = format!("{alias}-v{SCHEMA_VERSION}-{}", now.micros());
     // Nobody searches it while it is built.
     client.send_json(Method::Put, &format!("/{index}"), &index_body(settings, "-1")).await?.success()?;
     Ok(index)
 }
 
-async fn remove_abandoned(client: &Client, alias: &str, left: &[String]) -> Result<(), SearchError> {
+async fn remove_abandoned(
+    client: &Client,
+    alias: &str,
+    left: &[String],
+    now: Timestamp,
+) -> Result<(), SearchError> {
     let answer = client.send(Method::Get, &format!("/{alias}-v*/_alias"), &[], None).await?;
     if answer.status == 404 {
         return Ok(());
     }
-    let oldest = Timestamp::now().micros().saturating_sub(ABANDONED_AFTER_MICROS);
+    let oldest = now.micros().saturating_sub(ABANDONED_AFTER_MICROS);
     for (index, state) in answer.json()?.as_object().into_iter().flatten() {
         let made_at = index.rsplit('-').next().and_then(|micros| micros.parse::<i64>().ok());
         let unused = state.get("aliases").and_then(Value::as_object).is_some_and(serde_json::Map::is_empty);

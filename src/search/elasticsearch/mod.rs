@@ -24,6 +24,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, watch};
 
+use crate::clock::Wall;
 use crate::domain::ids::{PaymentId, base62_decode};
 
 use super::document::{DocKey, PaymentDocument};
@@ -66,6 +67,7 @@ struct Inner {
     left: parking_lot::Mutex<Vec<String>>,
     /// When it was last asked whether it is complete.
     asked: Mutex<Option<Instant>>,
+    wall: Wall,
 }
 
 impl ElasticsearchIndex {
@@ -73,19 +75,19 @@ impl ElasticsearchIndex {
     ///
     /// # Errors
     /// The settings cannot be used.
-    pub fn new(settings: &SearchSettings) -> Result<Self, SearchError> {
-        Self::with(settings, true)
+    pub fn new(settings: &SearchSettings, wall: Wall) -> Result<Self, SearchError> {
+        Self::with(settings, true, wall)
     }
 
     /// The same for one who only looks: an index that is not there is [`SearchError::Unavailable`], and is not made.
     ///
     /// # Errors
     /// The settings cannot be used.
-    pub fn read_only(settings: &SearchSettings) -> Result<Self, SearchError> {
-        Self::with(settings, false)
+    pub fn read_only(settings: &SearchSettings, wall: Wall) -> Result<Self, SearchError> {
+        Self::with(settings, false, wall)
     }
 
-    fn with(settings: &SearchSettings, makes_index: bool) -> Result<Self, SearchError> {
+    fn with(settings: &SearchSettings, makes_index: bool, wall: Wall) -> Result<Self, SearchError> {
         let inner = Inner {
             client: Client::new(settings)?,
             settings: settings.clone(),
@@ -95,7 +97,8 @@ impl ElasticsearchIndex {
             makes_index,
             building: AtomicBool::new(false),
             closed: AtomicBool::new(false),
-            health: Board::new(),
+            health: Board::new(wall.clone()),
+            wall,
             filling: watch::Sender::new(None),
             mirrored: parking_lot::Mutex::default(),
             left: parking_lot::Mutex::default(),
@@ -324,7 +327,8 @@ impl SearchIndex for ElasticsearchIndex {
         // From here on dropping the generation, even half made, lets the next one begin.
         let mut generation = ElasticsearchGeneration { inner: Arc::clone(&self.inner), index: String::new() };
         let left = self.inner.left.lock().clone();
-        let created = indices::create(&self.inner.client, &self.inner.settings, &left).await;
+        let created =
+            indices::create(&self.inner.client, &self.inner.settings, &left, self.inner.wall.now()).await;
         if created.is_ok() {
             self.inner.left.lock().retain(|name| !left.contains(name));
         }

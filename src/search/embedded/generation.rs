@@ -9,7 +9,7 @@ use tantivy::index::SegmentComponent;
 use tantivy::{Index, IndexReader, IndexSettings, ReloadPolicy, TantivyError};
 use tokio::sync::mpsc;
 
-use crate::domain::time::Timestamp;
+use crate::clock::Wall;
 use crate::search::{SCHEMA_VERSION, SearchError};
 
 use super::files::Files;
@@ -87,7 +87,11 @@ impl Live {
 
 /// Opens the generation that serves. One that is damaged or of another shape is moved aside and an empty one takes its
 /// place. The flag says whether it has yet to be filled from the store.
-pub(super) fn open_current(root: &Path, memory_bytes: usize) -> Result<(Live, bool), SearchError> {
+pub(super) fn open_current(
+    root: &Path,
+    memory_bytes: usize,
+    wall: &Wall,
+) -> Result<(Live, bool), SearchError> {
     let io = |error: io::Error| SearchError::Unavailable(format!("{}: {error}", root.display()));
     fs::create_dir_all(root).map_err(io)?;
     let current = fs::read_to_string(root.join(CURRENT)).ok().map(|name| name.trim().to_owned());
@@ -115,7 +119,7 @@ pub(super) fn open_current(root: &Path, memory_bytes: usize) -> Result<(Live, bo
             }
         }
     }
-    let live = create(root, memory_bytes)?;
+    let live = create(root, memory_bytes, wall)?;
     make_current(root, &live.directory).map_err(io)?;
     Ok((live, true))
 }
@@ -136,11 +140,16 @@ pub(super) fn open_for_reading(root: &Path) -> Result<Option<(IndexReader, Field
 }
 
 /// An empty generation to be filled while `live` serves. Those that were begun and given up go.
-pub(super) fn create_beside(root: &Path, live: &Live, memory_bytes: usize) -> Result<Live, SearchError> {
+pub(super) fn create_beside(
+    root: &Path,
+    live: &Live,
+    memory_bytes: usize,
+    wall: &Wall,
+) -> Result<Live, SearchError> {
     let io = |error: io::Error| SearchError::Unavailable(format!("{}: {error}", root.display()));
     fs::create_dir_all(root).map_err(io)?;
     remove_others(root, live.name()).map_err(io)?;
-    create(root, memory_bytes)
+    create(root, memory_bytes, wall)
 }
 
 /// Why the files of the generation that serves are not what they were; `None` while they are.
@@ -186,8 +195,8 @@ pub(super) fn is_corrupt(live: &Live) -> bool {
 }
 
 /// An empty generation that does not serve yet.
-fn create(root: &Path, memory_bytes: usize) -> Result<Live, SearchError> {
-    let directory = root.join(format!("v{SCHEMA_VERSION}-{}", Timestamp::now().micros()));
+fn create(root: &Path, memory_bytes: usize, wall: &Wall) -> Result<Live, SearchError> {
+    let directory = root.join(format!("v{SCHEMA_VERSION}-{}", wall.now().micros()));
     fs::create_dir_all(&directory).map_err(|error| SearchError::Unavailable(error.to_string()))?;
     let files = Files::open(&directory).map_err(|error| internal(error.into()))?;
     Index::create(files, schema().0, IndexSettings::default()).map_err(internal)?;

@@ -28,6 +28,7 @@ use async_trait::async_trait;
 use tantivy::Searcher;
 use tokio::sync::{Semaphore, oneshot, watch};
 
+use crate::clock::Wall;
 use crate::domain::ids::PaymentId;
 
 use super::contents::Value;
@@ -68,6 +69,7 @@ struct Inner {
     sums: contents::Sums,
     /// When all files were last gone through.
     gone_through: parking_lot::Mutex<Option<Instant>>,
+    wall: Wall,
 }
 
 impl EmbeddedIndex {
@@ -75,11 +77,11 @@ impl EmbeddedIndex {
     ///
     /// # Errors
     /// [`SearchError::Unavailable`] if another process holds it or the directory cannot be written.
-    pub async fn open(settings: &SearchSettings) -> Result<Self, SearchError> {
+    pub async fn open(settings: &SearchSettings, wall: Wall) -> Result<Self, SearchError> {
         let root = settings.path.clone();
         let memory_bytes = usize::try_from(settings.memory_mb).unwrap_or(64) << 20;
         let inner = blocking(move || {
-            let (live, empty) = open_current(&root, memory_bytes)?;
+            let (live, empty) = open_current(&root, memory_bytes, &wall)?;
             let payload = Payload::read(&live.index).map_err(internal)?;
             Ok(Inner {
                 root,
@@ -88,7 +90,8 @@ impl EmbeddedIndex {
                 needs_rebuild: AtomicBool::new(empty),
                 building: AtomicBool::new(false),
                 searches: Arc::new(Semaphore::new(SEARCHES_MAX)),
-                health: Board::new(),
+                health: Board::new(wall.clone()),
+                wall,
                 filling: watch::Sender::new(empty.then(Filling::default)),
                 mirrored: payload.mirrored.into(),
                 sums: contents::Sums::default(),
@@ -244,7 +247,9 @@ impl SearchIndex for EmbeddedIndex {
             return Err(SearchError::Busy);
         }
         let inner = Arc::clone(&self.inner);
-        let live = blocking(move || create_beside(&inner.root, &inner.live(), inner.memory_bytes)).await;
+        let live =
+            blocking(move || create_beside(&inner.root, &inner.live(), inner.memory_bytes, &inner.wall))
+                .await;
         if live.is_err() {
             self.inner.building.store(false, Ordering::Release);
         }

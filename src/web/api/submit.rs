@@ -15,7 +15,6 @@ use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
-use crate::domain::time::Timestamp;
 use crate::web::body::{self, Body};
 use crate::web::error::{ApiError, ErrorType, InputError};
 use crate::web::intake::{self, Draft, KindName, OperationDraft, Verb};
@@ -61,7 +60,7 @@ const NOT_OFFERED: &[&str] = &[
 
 /// The context in which the dialect's parameters are read.
 pub fn context(state: &WebState) -> intake::Context<'_> {
-    intake::Context { rules: &state.rules, now: Timestamp::now(), confirm_default: false }
+    intake::Context { rules: &state.rules, now: state.wall.now(), confirm_default: false }
 }
 
 /// The idempotency key in the request's header.

@@ -12,7 +12,7 @@ use super::delimiter;
 use super::shape::{Begun, Shape};
 use super::stop::Stop;
 use super::{BATCH_BYTES, BATCH_ROWS, ROWS_MAX};
-use crate::domain::time::Timestamp;
+use crate::clock::Wall;
 use crate::store::RowFault;
 use crate::web::intake::{Context, Draft, Rules};
 
@@ -41,10 +41,10 @@ pub struct Batches(pub(super) mpsc::Receiver<Read>);
 
 /// Starts to read a body. Ends by itself once its rows are taken no more, or the body ends or breaks off.
 #[must_use]
-pub fn read(body: Body, scope: String, rules: Rules) -> Batches {
+pub fn read(body: Body, scope: String, rules: Rules, wall: Wall) -> Batches {
     let (out, batches) = mpsc::channel(2);
     tokio::task::spawn_blocking(move || {
-        let end = Reading { scope: scope.into(), rules, out: out.clone() }.run(body);
+        let end = Reading { scope: scope.into(), rules, wall, out: out.clone() }.run(body);
         // Nobody there to hear it needs no telling.
         let _ = out.blocking_send(Read::End(end));
     });
@@ -54,6 +54,7 @@ pub fn read(body: Body, scope: String, rules: Rules) -> Batches {
 struct Reading {
     scope: Arc<str>,
     rules: Rules,
+    wall: Wall,
     out: mpsc::Sender<Read>,
 }
 
@@ -117,7 +118,7 @@ impl Reading {
 
     fn row(&self, columns: &Columns, record: &ByteRecord, begun: Begun) -> Row {
         let Begun { line, too_long, .. } = begun;
-        let now = Timestamp::now();
+        let now = self.wall.now();
         let context = Context { rules: &self.rules, now, confirm_default: true };
         let Ok(text) = StringRecord::from_byte_record(record.clone()) else {
             let message = if too_long { TOO_LONG } else { "This row is not UTF-8 text." }.to_owned();

@@ -11,7 +11,6 @@ use super::{MESSAGE_CHARS_MAX, fault, shortened};
 use crate::domain::card_numbers::masked;
 use crate::domain::command::Command;
 use crate::domain::ids::{AccountId, PaymentId};
-use crate::domain::time::Timestamp;
 use crate::engine::{Done, EngineError, Reply};
 use crate::store::{ImportRecord, ImportRow, ImportState, RowFault, StoreResult};
 use crate::web::error::{ApiError, ErrorType};
@@ -111,7 +110,7 @@ async fn batch(state: &WebState, import: &mut ImportRecord, rows: Vec<Row>) -> R
 }
 
 async fn save(state: &WebState, import: &mut ImportRecord, rows: &[ImportRow]) -> StoreResult<()> {
-    import.updated_at = Timestamp::now();
+    import.updated_at = state.wall.now();
     state.store.import_save(import, rows).await
 }
 

@@ -174,7 +174,7 @@ async fn page(
     who: &SignedIn,
     error: Option<(&'static str, FieldError)>,
 ) -> Result<AccountPage, PageError> {
-    let now = Timestamp::now();
+    let now = state.wall.now();
     let account = state.accounts.account(who.account).await?.ok_or(AccountError::NotFound("account"))?;
     let mut sessions = state.accounts.session_list(who.account).await?;
     sessions.retain(|session| session.expires_at > now);

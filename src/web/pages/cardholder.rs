@@ -16,7 +16,6 @@ use crate::domain::command::Command;
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
-use crate::domain::time::Timestamp;
 use crate::web::api::details::Attempts;
 use crate::web::api::objects::client_secret;
 use crate::web::body::Body;
@@ -144,7 +143,7 @@ async fn complete(state: &WebState, payment: &Payment, passed: &str) -> Result<P
     let mut params = Params::default();
     let passed = if passed.is_empty() { "true" } else { passed };
     params.add_text("passed", Some(passed.into()));
-    let context = Context { rules: &state.rules, now: Timestamp::now(), confirm_default: true };
+    let context = Context { rules: &state.rules, now: state.wall.now(), confirm_default: true };
     let draft = OperationDraft::read(&mut params, Verb::CompleteAction, "amount", &context)
         .map_err(ApiError::from)?;
     let command = Command::Operate(draft.into_command(payment.id(), payment.owner()));

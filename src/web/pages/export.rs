@@ -15,7 +15,6 @@ use crate::domain::currency::Currency;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
-use crate::domain::time::Timestamp;
 use crate::search::request::LIMIT_MAX;
 use crate::search::{Cursor, Query, SearchRequest};
 use crate::store::PaymentFilter;
@@ -58,6 +57,7 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
         true => Place::Store(None),
         false => Place::Index(query, None),
     };
+    let day = format::iso(state.wall.now()).chars().take(10).collect::<String>();
     let mut pages = Pages { state, viewer: who.account, place };
     // What is wrong with the request is told before the file begins.
     let first = pages.next().await?;
@@ -68,7 +68,6 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
         let next = pages.next().await.map_err(actix_web::Error::from)?;
         Ok(next.map(|bytes| (bytes, pages)))
     });
-    let day = format::iso(Timestamp::now()).chars().take(10).collect::<String>();
     let body = futures_util::StreamExt::chain(begun, rest);
     Ok(csv::download(&format!("payments-{day}.csv")).streaming(body))
 }

@@ -10,7 +10,6 @@ use crate::domain::ids::AccountId;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
-use crate::domain::time::Timestamp;
 use crate::engine::EngineError;
 use crate::store::{PaymentFilter, StoreResult};
 use crate::web::body::Body;
@@ -198,7 +197,7 @@ impl FirstSteps {
 
 /// Notes that something was done. Losing such a note is no reason to fail a request.
 pub async fn note(state: &WebState, account: AccountId, did: Did) {
-    if let Err(error) = state.store.mark_set(account, did.mark(), Timestamp::now()).await {
+    if let Err(error) = state.store.mark_set(account, did.mark(), state.wall.now()).await {
         tracing::debug!(error = %error, "a first step was not noted");
     }
 }
@@ -284,7 +283,7 @@ fn refundable(payments: &[Payment]) -> Option<String> {
 /// `POST /first/hide`.
 pub async fn hide(state: web::Data<WebState>, request: HttpRequest, who: SignedIn, body: Body) -> PageResult {
     handle::signed_form(&state, &request, &who, body)?;
-    state.store.mark_set(who.account, HIDDEN, Timestamp::now()).await?;
+    state.store.mark_set(who.account, HIDDEN, state.wall.now()).await?;
     Ok(handle::see_other("/"))
 }
 
@@ -334,7 +333,7 @@ fn one_of_thousand(state: &WebState, account: AccountId, run: &str, n: usize) ->
     });
     let bytes = payment.to_string();
     let mut params = Params::from_json(bytes.as_bytes())?;
-    let context = Context { rules: &state.rules, now: Timestamp::now(), confirm_default: true };
+    let context = Context { rules: &state.rules, now: state.wall.now(), confirm_default: true };
     let draft = Draft::read(&mut params, KindName::Charge, &context)?;
     params.finish()?;
     Ok(Command::Submit(Box::new(draft.into_command(account, None)?)))

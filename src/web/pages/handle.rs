@@ -160,6 +160,7 @@ pub fn signed_form(
 #[must_use]
 pub fn frame(state: &WebState, who: &SignedIn, title: &str, nav: Nav) -> Layout {
     let mut layout = Layout::signed_in(title, nav, &who.name, &who.csrf);
+    layout.now_ms = Some(state.wall.now().millis());
     layout.banners = banners(&state.hub.system().borrow());
     layout.operator = who.operator;
     layout.demo_badge = who.demo_badge;

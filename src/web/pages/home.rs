@@ -10,7 +10,6 @@ use super::journey::Journey;
 use super::layout::{Layout, Nav, Notice, Tone};
 use super::row::PaymentRow;
 use super::{submit, wallets};
-use crate::domain::time::Timestamp;
 use crate::store::{PaymentFilter, StoreResult};
 use crate::web::body::Body;
 use crate::web::security::SignedIn;
@@ -99,7 +98,7 @@ async fn page(
     let filter = PaymentFilter { limit: FEED_START, received: true, ..PaymentFilter::default() };
     let payments = state.store.payment_list(who.account, &filter).await?;
     let names = handle::names_of(state, &payments).await?;
-    let now = Timestamp::now();
+    let now = state.wall.now();
     let journey = match payments.iter().find(|payment| payment.owner() == who.account) {
         None => Journey::empty(),
         Some(newest) => Journey::of(newest, handle::indexed(state, newest).await),

@@ -12,7 +12,6 @@ use super::handle::{self, PageResult};
 use super::layout::{Layout, Nav, Notice, Tone};
 use crate::domain::command::Command;
 use crate::domain::ids::{AccountId, PaymentId};
-use crate::domain::time::Timestamp;
 use crate::web::body::Body;
 use crate::web::error::ApiError;
 use crate::web::intake::{Context, Draft, KindName};
@@ -234,7 +233,7 @@ fn charge(state: &WebState, owner: AccountId, n: usize) -> Result<Command, ApiEr
     })
     .to_string();
     let mut params = Params::from_json(text.as_bytes())?;
-    let context = Context { rules: &state.rules, now: Timestamp::now(), confirm_default: true };
+    let context = Context { rules: &state.rules, now: state.wall.now(), confirm_default: true };
     let draft = Draft::read(&mut params, KindName::Charge, &context)?;
     params.finish()?;
     Ok(Command::Submit(Box::new(draft.into_command(owner, None)?)))

@@ -115,7 +115,7 @@ async fn page(
 ) -> Result<KeysPage, PageError> {
     let mut keys = state.accounts.key_list(who.account).await?;
     keys.sort_by_key(|key| std::cmp::Reverse(key.id));
-    let now = Timestamp::now();
+    let now = state.wall.now();
     Ok(KeysPage {
         layout: handle::frame(state, who, "Keys", Nav::Keys),
         secret,

@@ -1,6 +1,5 @@
 //! What every page shares: head, navigation, banners, notices.
 
-use crate::domain::time::Timestamp;
 use crate::web::banners::Banner;
 
 /// A place in the navigation.
@@ -131,7 +130,7 @@ pub struct Layout {
     /// Whether to say that this is the demo account.
     pub demo_badge: bool,
     /// The server's time in milliseconds, so that ages are right whatever the browser's clock says.
-    pub now_ms: i64,
+    pub now_ms: Option<i64>,
 }
 
 impl Layout {
@@ -154,7 +153,7 @@ impl Layout {
             notices: Vec::new(),
             refresh_s: None,
             demo_badge: false,
-            now_ms: Timestamp::now().millis(),
+            now_ms: None,
         }
     }
 

@@ -61,7 +61,7 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
             found.histogram.as_ref().and_then(|all| search_view::histogram(base.as_deref(), all));
     }
     let names = handle::names_of(&state, &payments).await?;
-    let now = Timestamp::now();
+    let now = state.wall.now();
     page.rows = payments.iter().map(|payment| PaymentRow::of(payment, &names, who.account, now)).collect();
     if let Some(seconds) = lag_s(&state, now).await.filter(|seconds| *seconds >= LAG_SAID_S && !everything) {
         page.lag = Some(format!("Search is {seconds} s behind; the newest may be missing."));
@@ -106,7 +106,7 @@ async fn search(
 ) -> Result<(SearchPage, Option<Cursor>), PageError> {
     let since =
         state.accounts.account(owner).await?.map_or_else(Timestamp::default, |account| account.created_at);
-    let histogram = search_view::histogram_of(&query, since, Timestamp::now());
+    let histogram = search_view::histogram_of(&query, since, state.wall.now());
     let request = SearchRequest {
         sort: cursor.map_or(Sort::CreatedDesc, |cursor| cursor.sort()),
         cursor,

@@ -26,7 +26,7 @@ use crate::feed::system::{QueueSample, ReaderSample, SystemSample, SystemState};
 use crate::web::banners::banners;
 
 fn layout(title: &str, nav: Nav) -> Layout {
-    Layout { now_ms: START.millis(), ..Layout::signed_in(title, nav, "Corner Coffee", "token") }
+    Layout { now_ms: Some(START.millis()), ..Layout::signed_in(title, nav, "Corner Coffee", "token") }
 }
 
 fn rows() -> Vec<PaymentRow> {
@@ -180,7 +180,7 @@ fn pages() -> Vec<(String, String)> {
     let wrong =
         FieldError { field: "current_password".to_owned(), message: "This is not your password.".to_owned() };
     let start = |token: &str| StartPage {
-        layout: Layout { now_ms: START.millis(), ..Layout::signed_out("Start", "") },
+        layout: Layout { now_ms: Some(START.millis()), ..Layout::signed_out("Start", "") },
         token: token.to_owned(),
         name: "Corner Coffee".to_owned(),
         other: None,
@@ -299,7 +299,7 @@ fn pages() -> Vec<(String, String)> {
     let how = |comparison| HowPage { layout: layout("How it works", Nav::How), comparison, burst: 200 };
     let compared = Comparison::of(&burst(90_000, 900), &burst(3_000, 20));
     let sign_in = |register| SignInPage {
-        layout: Layout { now_ms: START.millis(), ..Layout::signed_out("Sign in", "token") },
+        layout: Layout { now_ms: Some(START.millis()), ..Layout::signed_out("Sign in", "token") },
         register,
         registration: true,
         email: "ada@example.com".into(),
@@ -312,7 +312,7 @@ fn pages() -> Vec<(String, String)> {
         }),
     };
     let gone = super::error_page::ErrorPage::new(
-        Layout { now_ms: START.millis(), ..Layout::signed_out("Not found", "token") },
+        Layout { now_ms: Some(START.millis()), ..Layout::signed_out("Not found", "token") },
         actix_web::http::StatusCode::NOT_FOUND,
         None,
     );

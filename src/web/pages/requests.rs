@@ -144,7 +144,7 @@ pub async fn list(state: web::Data<WebState>, request: HttpRequest, who: SignedI
     records.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
     let last = records.last().filter(|_| more).map(|record| record.id);
     let keys = key_names(&state, &who).await?;
-    let now = Timestamp::now();
+    let now = state.wall.now();
     let page = RequestsPage {
         layout: handle::frame(&state, &who, "Requests", Nav::Requests),
         logged: state.requests.is_some(),
@@ -173,7 +173,7 @@ pub async fn show(state: web::Data<WebState>, who: SignedIn, id: web::Path<Strin
     let keys = key_names(&state, &who).await?;
     let page = RequestPage {
         layout: handle::frame(&state, &who, "Request", Nav::Requests),
-        line: RequestLine::of(&record, &keys, Timestamp::now()),
+        line: RequestLine::of(&record, &keys, state.wall.now()),
         request: record.request.as_deref().map(readable),
         response: record.response.as_deref().map(readable),
     };
@@ -184,7 +184,7 @@ async fn key_names(
     state: &WebState,
     who: &SignedIn,
 ) -> Result<Vec<(ApiKeyId, String)>, crate::accounts::AccountError> {
-    let now = Timestamp::now();
+    let now = state.wall.now();
     let name = |key: &crate::store::ApiKey| {
         let line = KeyLine::of(key, now);
         let name = if line.name.is_empty() { line.hint } else { format!("{} (…{})", line.name, key.last4) };

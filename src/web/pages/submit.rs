@@ -9,7 +9,6 @@ use crate::domain::command::Command;
 use crate::domain::currency::Currency;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::money::Money;
-use crate::domain::time::Timestamp;
 use crate::engine::Done;
 use crate::web::error::{ApiError, InputError};
 use crate::web::intake::{Context, Draft, KindName, OperationDraft, Verb};
@@ -73,7 +72,7 @@ pub async fn operate(
 }
 
 fn context(state: &WebState) -> Context<'_> {
-    Context { rules: &state.rules, now: Timestamp::now(), confirm_default: true }
+    Context { rules: &state.rules, now: state.wall.now(), confirm_default: true }
 }
 
 fn insert(params: &mut Map<String, Value>, name: &str, value: &str) {

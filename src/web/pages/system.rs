@@ -118,7 +118,7 @@ const ASIDE_SHOWN_MAX: u32 = 50;
 
 /// `GET /system`.
 pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
-    let now = Timestamp::now();
+    let now = state.wall.now();
     let parked = state.store.payment_parked(who.account, PARKED_MAX).await?;
     let names = handle::names_of(&state, &parked).await?;
     let sample = system::sample(state.store.as_ref(), state.broker.as_ref(), now).await?;
@@ -172,11 +172,11 @@ async fn turn(
         return Err(ApiError::forbidden(message).into());
     }
     tracing::info!(account.id = %who.account, pause, "the switch of the workers was pressed");
-    let switch = state.switch.clone();
+    let (switch, now) = (state.switch.clone(), state.wall.now());
     // In a task of its own, since a browser that goes away must not leave it half turned.
     let turned = actix_web::rt::spawn(async move {
         match pause {
-            true => switch.pause(Timestamp::now()).await,
+            true => switch.pause(now).await,
             false => switch.resume().await,
         }
     });

@@ -205,7 +205,7 @@ pub async fn show(
         wallets.iter().find(|held| held.account == account).map_or(0, |held| held.balance_minor);
     let found = find(&state, wallet, before).await?;
     let names = handle::names_of(&state, &found.payments).await?;
-    let now = Timestamp::now();
+    let now = state.wall.now();
     let lines = |payment| movement_lines(wallet, &found.movements, payment, &names, now);
     let mut lines: Vec<MovementLine> = found.payments.iter().flat_map(lines).collect();
     // Found by their payments; a refund or a late answer moved its money later than that.

@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use super::{Body, Call};
 use crate::domain::ids::RequestId;
-use crate::domain::time::Timestamp;
 use crate::web::edge;
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
@@ -38,7 +37,7 @@ pub async fn record(
     let Some(log) = log else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
-    let (began, at) = (Instant::now(), Timestamp::now());
+    let (began, at) = (Instant::now(), log.wall.now());
     let granted = log.grant(at);
     if granted {
         request.extensions_mut().insert(Captured::default());

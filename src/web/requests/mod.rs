@@ -19,6 +19,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Wall;
 use crate::config::RequestSettings;
 use crate::domain::ids::{AccountId, ApiKeyId, RequestId};
 use crate::domain::time::Timestamp;
@@ -150,6 +151,7 @@ struct Missed {
 #[derive(Debug)]
 pub struct RequestLog {
     sender: mpsc::Sender<Call>,
+    wall: Wall,
     /// Bytes of the bodies in the channel.
     waiting: AtomicUsize,
     /// The second (upper half) and how many calls it has been granted (lower half).
@@ -162,12 +164,12 @@ pub struct RequestLog {
 impl RequestLog {
     /// A log, and what arrives in it.
     #[must_use]
-    pub fn new(settings: &RequestSettings) -> (Arc<Self>, mpsc::Receiver<Call>) {
+    pub fn new(settings: &RequestSettings, wall: Wall) -> (Arc<Self>, mpsc::Receiver<Call>) {
         let (sender, calls) = mpsc::channel(CHANNEL_MAX);
         let per_second = settings.per_second.into();
         let (granted, missed) = (AtomicU64::new(0), Mutex::default());
         let (waiting, written) = (AtomicUsize::new(0), broadcast::Sender::new(WRITTEN_MAX));
-        let log = Self { sender, waiting, granted, per_second, missed, written };
+        let log = Self { sender, wall, waiting, granted, per_second, missed, written };
         (Arc::new(log), calls)
     }
 
@@ -269,7 +271,7 @@ pub async fn write(
         log.tell(std::mem::take(&mut writer.written));
         if pruned_at.elapsed() >= PRUNE_EVERY {
             pruned_at = Instant::now();
-            writer.prune().await;
+            writer.prune(log.wall.now()).await;
         }
     }
 }
@@ -302,10 +304,10 @@ impl Writer {
         }
     }
 
-    async fn prune(&mut self) {
+    async fn prune(&mut self, now: Timestamp) {
         let days_ms = u64::from(self.settings.keep_days) * 24 * 3_600 * 1_000;
         let micros = i64::try_from(days_ms.saturating_mul(1_000)).unwrap_or(i64::MAX);
-        let before = Timestamp::from_micros(Timestamp::now().micros().saturating_sub(micros));
+        let before = Timestamp::from_micros(now.micros().saturating_sub(micros));
         if let Err(error) = self.store.request_expire(before, EXPIRE_MAX).await {
             tracing::debug!(error = %error, "old calls could not be deleted");
         }
@@ -328,7 +330,7 @@ mod tests {
     #[test]
     fn so_many_are_granted_a_second_and_the_rest_counted() {
         let settings = RequestSettings { per_second: 3, ..RequestSettings::default() };
-        let (log, _calls) = RequestLog::new(&settings);
+        let (log, _calls) = RequestLog::new(&settings, Wall::system());
         let account = AccountId::generate();
         let granted = |from: u64| (0..10).filter(|n| log.grant(at(from + n))).count();
         assert_eq!((granted(0), granted(100), granted(1_000)), (3, 0, 3));
@@ -343,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_full_channel_holds_nobody_up() {
-        let (log, _calls) = RequestLog::new(&RequestSettings::default());
+        let (log, _calls) = RequestLog::new(&RequestSettings::default(), Wall::system());
         let account = AccountId::generate();
         let call = |n| Call {
             id: RequestId::generate(),
@@ -362,7 +364,7 @@ mod tests {
         assert_eq!(log.take_missed()[0].missed, 1_000 - CHANNEL_MAX as u64);
 
         // Large bodies fill it before they are many, and what nobody would look at takes no room.
-        let (log, _calls) = RequestLog::new(&RequestSettings::default());
+        let (log, _calls) = RequestLog::new(&RequestSettings::default(), Wall::system());
         let body = |bytes: usize| Some(Body::of(&Bytes::from(vec![b'x'; bytes])));
         (0..200).for_each(|n| log.offer(Call { response: body(mask::READ_MAX_BYTES), ..call(n) }));
         let kept = (CHANNEL_BYTES_MAX / mask::READ_MAX_BYTES) as u64;

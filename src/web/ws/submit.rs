@@ -7,7 +7,6 @@ use super::answer;
 use super::message::{ClientId, Message};
 use crate::domain::command::Command;
 use crate::domain::ids::AccountId;
-use crate::domain::time::Timestamp;
 use crate::engine::{Done, Reply};
 use crate::web::error::{ApiError, InputError};
 use crate::web::intake::{Context, Draft, KindName, OperationDraft, Verb};
@@ -63,7 +62,7 @@ pub async fn payments(state: &WebState, peer: &Peer, message: Message<'_>) -> Re
         (None, None) | (Some(_), Some(_)) => return Err(InputError::missing("payment").into()),
     };
     let default_account = account_of(state, peer, account.as_deref()).await?;
-    let context = Context { rules: &state.rules, now: Timestamp::now(), confirm_default: true };
+    let context = Context { rules: &state.rules, now: state.wall.now(), confirm_default: true };
     let mut read = Vec::with_capacity(params.len());
     for params in params {
         read.push(read_payment(state, peer, params, default_account, &context).await);
@@ -130,7 +129,7 @@ pub async fn operation(state: &WebState, peer: &Peer, message: Message<'_>) -> R
     params.add_below("card", message.card);
     params.add_bool("passed", message.passed);
     params.add_text("idempotency_key", message.idempotency_key);
-    let context = Context { rules: &state.rules, now: Timestamp::now(), confirm_default: true };
+    let context = Context { rules: &state.rules, now: state.wall.now(), confirm_default: true };
     let draft = OperationDraft::read(&mut params, verb, "amount", &context)?;
     params.finish()?;
     state.accounts.directory().load([account]).await?;

@@ -13,6 +13,7 @@ use paystorm::broker::embedded::EmbeddedBroker;
 use paystorm::broker::rabbitmq::RabbitMqBroker;
 use paystorm::broker::settings::{BrokerKind, BrokerSettings};
 use paystorm::broker::{Broker, BrokerHealth, Delivery, WorkMessage};
+use paystorm::clock::Wall;
 use paystorm::domain::ids::{InstanceId, PaymentId};
 use paystorm::domain::payment::WorkKey;
 use paystorm::domain::submission::Lane;
@@ -89,7 +90,9 @@ impl Rig {
     pub async fn open_as(&self, instance: InstanceId) -> Arc<dyn Broker> {
         let broker: Arc<dyn Broker> = match self.settings.kind {
             BrokerKind::Embedded => Arc::new(EmbeddedBroker::new(&self.settings).unwrap()),
-            BrokerKind::RabbitMq => Arc::new(RabbitMqBroker::start(self.settings.clone(), instance).unwrap()),
+            BrokerKind::RabbitMq => {
+                Arc::new(RabbitMqBroker::start(self.settings.clone(), instance, Wall::system()).unwrap())
+            }
         };
         self.opened.lock().push(broker.clone());
         wait_until_up(&*broker).await;

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use paystorm::clock::Wall;
 use paystorm::domain::ids::{BatchId, InstallationId};
 use paystorm::search::elasticsearch::ElasticsearchIndex;
 use paystorm::search::embedded::EmbeddedIndex;
@@ -29,7 +30,10 @@ async fn what_was_committed_survives_with_its_position() {
     assert!(again.needs_rebuild());
     assert!(matches!(subject.index.apply(&[]).await, Err(SearchError::Closed)));
     // A second opening finds the lock held, and leaves the index alone.
-    assert!(matches!(EmbeddedIndex::open(&subject.settings).await, Err(SearchError::Unavailable(_))));
+    assert!(matches!(
+        EmbeddedIndex::open(&subject.settings, Wall::system()).await,
+        Err(SearchError::Unavailable(_))
+    ));
     assert_eq!(found(&*again, owner, "").await.len(), 10);
     again.close().await;
 }
@@ -65,7 +69,7 @@ async fn a_damaged_index_is_moved_aside() {
             }
             _ => fs::remove_dir_all(&directory).unwrap(),
         }
-        let again = EmbeddedIndex::open(&subject.settings).await.unwrap();
+        let again = EmbeddedIndex::open(&subject.settings, Wall::system()).await.unwrap();
         assert!(again.needs_rebuild(), "{damage}");
         assert_eq!(again.count().await.unwrap(), 0, "{damage}");
         assert_eq!(again.committed_position().await.unwrap(), Some(0), "{damage}");
@@ -92,7 +96,7 @@ async fn a_server_that_is_away_is_told_apart_from_a_mistake() {
     // A port that was free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let settings = SearchSettings { url: format!("http://127.0.0.1:{port}"), ..SearchSettings::default() };
-    let away = ElasticsearchIndex::new(&settings).unwrap();
+    let away = ElasticsearchIndex::new(&settings, Wall::system()).unwrap();
     let request = SearchRequest::new(account(1), Query::everything());
     assert!(matches!(away.search(&request).await, Err(SearchError::Unavailable(_))));
     assert!(matches!(
@@ -115,7 +119,7 @@ async fn a_server_that_does_not_answer_is_given_up_in_time() {
         }
     });
     let settings = SearchSettings { url, request_timeout_ms: 200, ..SearchSettings::default() };
-    let index = ElasticsearchIndex::new(&settings).unwrap();
+    let index = ElasticsearchIndex::new(&settings, Wall::system()).unwrap();
     let start = std::time::Instant::now();
     assert!(matches!(index.count().await, Err(SearchError::Unavailable(_))));
     assert!(start.elapsed().as_secs() < 5);
@@ -161,7 +165,8 @@ async fn instances_that_start_together_make_one_index() {
             .error_for_status()
             .unwrap();
     }
-    let indices: Vec<_> = (0..4).map(|_| ElasticsearchIndex::new(&subject.settings).unwrap()).collect();
+    let indices: Vec<_> =
+        (0..4).map(|_| ElasticsearchIndex::new(&subject.settings, Wall::system()).unwrap()).collect();
     let (a, b, c, d) =
         tokio::join!(indices[0].connect(), indices[1].connect(), indices[2].connect(), indices[3].connect());
     for result in [a, b, c, d] {
@@ -322,7 +327,7 @@ async fn a_commit_that_was_cut_off_does_not_stand_in_the_way_of_its_repetition()
     index(&subject, changed).await;
     subject.index.close().await;
     fs::write(&meta, committed).unwrap();
-    let again = EmbeddedIndex::open(&subject.settings).await.unwrap();
+    let again = EmbeddedIndex::open(&subject.settings, Wall::system()).await.unwrap();
     assert!(!again.needs_rebuild());
     assert_eq!(again.apply(&documents(changed)).await.unwrap().changed, 3);
     again.commit(7).await.unwrap();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use paystorm::clock::Wall;
 use paystorm::search::elasticsearch::ElasticsearchIndex;
 use paystorm::search::embedded::EmbeddedIndex;
 use paystorm::search::{SearchIndex, SearchKind, SearchSettings};
@@ -30,7 +31,7 @@ impl Subject {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("search");
         let settings = SearchSettings { path, memory_mb: 16, ..SearchSettings::default() };
-        let index = EmbeddedIndex::open(&settings).await.unwrap();
+        let index = EmbeddedIndex::open(&settings, Wall::system()).await.unwrap();
         Self { index: Arc::new(index), settings, directory: Some(directory) }
     }
 
@@ -42,7 +43,7 @@ impl Subject {
             request_timeout_ms: 60_000,
             ..SearchSettings::default()
         };
-        let index = ElasticsearchIndex::new(&settings).unwrap();
+        let index = ElasticsearchIndex::new(&settings, Wall::system()).unwrap();
         index.connect().await.unwrap();
         Self { index: Arc::new(index), settings, directory: None }
     }
@@ -52,10 +53,10 @@ impl Subject {
         match self.settings.kind {
             SearchKind::Embedded => {
                 self.index.close().await;
-                Arc::new(EmbeddedIndex::open(&self.settings).await.unwrap())
+                Arc::new(EmbeddedIndex::open(&self.settings, Wall::system()).await.unwrap())
             }
             SearchKind::Elasticsearch => {
-                let index = ElasticsearchIndex::new(&self.settings).unwrap();
+                let index = ElasticsearchIndex::new(&self.settings, Wall::system()).unwrap();
                 index.connect().await.unwrap();
                 Arc::new(index)
             }

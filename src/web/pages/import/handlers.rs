@@ -12,7 +12,6 @@ use super::super::layout::Nav;
 use super::{ImportLine, ImportOnePage, ImportPage, upload};
 use crate::domain::ids::{ImportId, PaymentId};
 use crate::domain::payment::Payment;
-use crate::domain::time::Timestamp;
 use crate::store::{ImportRecord, ImportRow};
 use crate::web::csv;
 use crate::web::error::ApiError;
@@ -31,7 +30,7 @@ const REFRESH_S: u32 = 2;
 
 async fn page(state: &WebState, who: &SignedIn, error: Option<String>) -> Result<ImportPage, PageError> {
     let imports = state.store.import_list(who.account, LISTED).await?;
-    let now = Timestamp::now();
+    let now = state.wall.now();
     Ok(ImportPage {
         layout: handle::frame(state, who, "Import payments", Nav::Payments),
         import: ImportId::generate().to_string(),
@@ -59,7 +58,7 @@ pub async fn upload(
 ) -> PageResult {
     let json = request.headers().get(ACCEPT).is_some_and(|value| value.as_bytes() == b"application/json");
     match upload::receive(&state, &request, &who, form).await {
-        Ok(import) if json => Ok(HttpResponse::Ok().json(state_of(&import))),
+        Ok(import) if json => Ok(HttpResponse::Ok().json(state_of(&state, &import))),
         Ok(import) => Ok(handle::see_other(&format!("/payments/imports/{}", import.id))),
         Err(error) if json => Err(error.into()),
         Err(error) if error.status == StatusCode::FORBIDDEN => Err(error.into()),
@@ -71,8 +70,8 @@ pub async fn upload(
     }
 }
 
-fn state_of(import: &ImportRecord) -> serde_json::Value {
-    let line = ImportLine::of(import, Timestamp::now());
+fn state_of(state: &WebState, import: &ImportRecord) -> serde_json::Value {
+    let line = ImportLine::of(import, state.wall.now());
     serde_json::json!({
         "id": line.id, "running": line.running, "state": line.state,
         "rows_read": import.rows_read, "accepted": import.rows_accepted,
@@ -93,7 +92,7 @@ pub async fn show_state(
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let import = own(&state, &who, &id).await?;
-    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(state_of(&import)))
+    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(state_of(&state, &import)))
 }
 
 /// `GET /payments/imports/{id}?after=LINE`.
@@ -112,7 +111,7 @@ pub async fn show_one(
     let more = refused.last().filter(|_| more);
     let more = more.map(|last| format!("/payments/imports/{}?after={}", import.id, last.line));
     let mut layout = handle::frame(&state, &who, &format!("Import {}", import.name), Nav::Payments);
-    let import = ImportLine::of(&import, Timestamp::now());
+    let import = ImportLine::of(&import, state.wall.now());
     layout.refresh_s = import.running.then_some(REFRESH_S);
     Ok(handle::ok(&ImportOnePage { layout, import, refused, more }))
 }

@@ -8,7 +8,6 @@ use futures_util::StreamExt as _;
 
 use crate::domain::ids::ImportId;
 use crate::domain::text::misleads;
-use crate::domain::time::Timestamp;
 use crate::store::{ImportRecord, ImportState};
 use crate::web::arriving::is_too_slow;
 use crate::web::body;
@@ -125,7 +124,7 @@ async fn file(
     let first = first.map_err(|error| broken(&error))?;
     let import = begin(state, who, head, name).await?;
     let (filling, rows) = import::body();
-    let batches = import::read(rows, import.name.clone(), state.rules);
+    let batches = import::read(rows, import.name.clone(), state.rules, state.wall.clone());
     // A task of its own: it must keep what became of the rows that were handed in when the browser has gone.
     let task = tokio::spawn({
         let state = state.clone();
@@ -166,7 +165,7 @@ async fn begin(
     head: &Head,
     name: String,
 ) -> Result<ImportRecord, ApiError> {
-    let now = Timestamp::now();
+    let now = state.wall.now();
     let mut import = ImportRecord {
         id: head.import.parse().unwrap_or_else(|_| ImportId::generate()),
         owner: who.account,

@@ -127,7 +127,7 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
     let chosen = chosen.unwrap_or("15m");
     let account = state.accounts.account(who.account).await?;
     let since = account.map_or_else(Timestamp::default, |account| account.created_at);
-    let spec = spec_of(chosen, since, Timestamp::now());
+    let spec = spec_of(chosen, since, state.wall.now());
     // What was received is told to its sender's plots.
     let text = format!("received:false created>={}", spec.from_micros.div_euclid(1_000_000));
     let query = Query::parse(&text).map_err(ApiError::from)?;

@@ -12,7 +12,6 @@ use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
-use crate::domain::time::Timestamp;
 use crate::feed::live::{Row, Viewer};
 use crate::web::api::details::Attempts;
 use crate::web::api::objects::{Expand, Rendered};
@@ -40,7 +39,7 @@ async fn visible(state: &WebState, viewer: AccountId, id: &str) -> Result<Paymen
 async fn view(state: &WebState, viewer: AccountId, payment: &Payment) -> Result<PaymentView, PageError> {
     let names = names_of(state, std::slice::from_ref(payment)).await?;
     let movements = state.store.movement_list(&[payment.id()]).await?;
-    let mut view = PaymentView::of(payment, &movements, &names, viewer, Timestamp::now());
+    let mut view = PaymentView::of(payment, &movements, &names, viewer, state.wall.now());
     if view.journey.is_some() {
         view.journey = Some(Journey::of(payment, handle::indexed(state, payment).await));
     }
