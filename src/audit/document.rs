@@ -107,13 +107,12 @@ fn visit(payment: &Payment, facts: &Facts, receipt_of: Option<AccountId>, sink: 
     if in_transit_minor > 0 {
         sink.number(NumberField::InTransit, in_transit_minor);
     }
-    sink.number(NumberField::Created, submission.created_at.micros());
+    sink.number(NumberField::Created, payment.created_at().micros());
     sink.number(NumberField::Updated, facts.updated.micros());
     if let Some(settled) = facts.settled {
         sink.number(NumberField::Settled, settled.micros());
         if own {
-            let took = settled.micros().saturating_sub(submission.created_at.micros());
-            sink.number(NumberField::Took, took.max(0));
+            sink.number(NumberField::Took, facts.took_us(payment));
         }
     }
     if let Kind::Transfer { payee } = submission.kind {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::card::Card;
 use crate::domain::decline::DeclineReason;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::RefundId;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
@@ -17,6 +17,7 @@ pub struct Facts {
     pub decline: Option<DeclineReason>,
     pub updated: Timestamp,
     pub settled: Option<Timestamp>,
+    settled_wall: Option<Timestamp>,
     pub received_minor: i64,
     pub reserved: bool,
     /// Amount, and whether it is under way; those that failed are left out of sums.
@@ -61,8 +62,9 @@ impl Facts {
             status: Status::RequiresPaymentMethod,
             card: None,
             decline: None,
-            updated: payment.submission().created_at,
+            updated: Timestamp::default(),
             settled: None,
+            settled_wall: None,
             received_minor: 0,
             reserved: false,
             refunds: Vec::new(),
@@ -77,22 +79,33 @@ impl Facts {
             let is_under_way = matches!(facts.status, Status::Queued | Status::Processing);
             match &recorded.event {
                 Event::Confirmed { .. } | Event::ActionCompleted {} | Event::Replayed { .. } => {
-                    facts.settled = None
+                    (facts.settled, facts.settled_wall) = (None, None);
                 }
                 // What comes to rest and goes on at the same moment never rested.
                 Event::CaptureQueued { .. } | Event::VoidQueued { .. }
-                    if facts.settled == Some(recorded.at) =>
+                    if facts.settled_wall == Some(recorded.wall) =>
                 {
-                    facts.settled = None;
+                    (facts.settled, facts.settled_wall) = (None, None);
                 }
-                Event::CaptureDeclined { .. } if facts.settled.is_none() => facts.settled = Some(recorded.at),
-                Event::Captured { .. } | Event::Voided {} => facts.settled = Some(recorded.at),
-                _ if was_under_way && !is_under_way => facts.settled = Some(recorded.at),
+                Event::CaptureDeclined { .. } if facts.settled.is_none() => facts.rests(recorded),
+                Event::Captured { .. } | Event::Voided {} => facts.rests(recorded),
+                _ if was_under_way && !is_under_way => facts.rests(recorded),
                 _ => {}
             }
             facts.updated = recorded.at;
         }
         facts
+    }
+
+    /// From the making of its id to its rest, by the wall.
+    pub fn took_us(&self, payment: &Payment) -> i64 {
+        let decided = payment.history().first().map_or(0, |created| created.wall.micros());
+        let asked = payment.id().generated_at().map_or(decided, |made| made.micros().min(decided));
+        self.settled_wall.map_or(0, |wall| wall.micros().saturating_sub(asked)).max(0)
+    }
+
+    fn rests(&mut self, by: &Recorded) {
+        (self.settled, self.settled_wall) = (Some(by.at), Some(by.wall));
     }
 
     fn status_after(&self, event: &Event) -> Status {

@@ -67,21 +67,25 @@ fn is_captured_later(payment: &Payment) -> bool {
     submission.kind == Kind::Charge && submission.capture == CaptureMethod::Manual
 }
 
-/// How far clocks of different processes may be apart, in microseconds.
-const CLOCKS_APART_US: u64 = 60 * 1_000_000;
-/// How long a draft may wait before it becomes a payment with an id: a row of an import, while the store is away.
+/// How long a draft may wait before it is decided: a row of an import, while the store is away.
 const DRAFT_WAITS_US: u64 = 10 * 60 * 1_000_000;
+/// How exactly an id tells its time.
+const ID_EXACT_US: i64 = 2;
 
-/// A payment was made when its id was, and nothing happened long before what it follows.
+/// A payment was decided after its id was made, and nothing happened long before what it follows.
 fn check_times(payment: &Payment, report: &mut Report) {
-    let (id, created_at) = (payment.id(), payment.submission().created_at);
-    if id.generated_at().is_some_and(|made| made.micros().abs_diff(created_at.micros()) > DRAFT_WAITS_US) {
-        let text = format!("payment {id}: it was created at {}, its id at another time", created_at.micros());
-        report.violation(Name::AlteredTime, text);
+    let id = payment.id();
+    if let (Some(made), Some(created)) = (id.generated_at(), payment.history().first()) {
+        let waited_us = created.wall.micros().saturating_sub(made.micros());
+        if waited_us < -ID_EXACT_US || waited_us.unsigned_abs() > DRAFT_WAITS_US {
+            let text =
+                format!("payment {id}: it was created at {}, its id at another time", created.wall.micros());
+            report.violation(Name::AlteredTime, text);
+        }
     }
     for (version, step) in (2_u32..).zip(payment.history().windows(2)) {
         if let [before, recorded] = step
-            && before.at.micros_since(recorded.at) > CLOCKS_APART_US
+            && recorded.wall < before.wall
         {
             let text = format!("payment {id} version {version}: it happened before what it follows");
             report.violation(Name::AlteredTime, text);

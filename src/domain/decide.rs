@@ -36,8 +36,10 @@ impl Default for Policy {
 
 /// What a decision may look at besides the payment.
 pub struct Context<'a> {
-    /// The time of the batch.
+    /// The time of the payment's clock: what happens to money happens at this time.
     pub now: Timestamp,
+    /// The wall: what is tried again is tried again by it, or a clock that stands still would never try again.
+    pub wall: Timestamp,
     /// The settings.
     pub policy: &'a Policy,
     /// The balance of a wallet in minor units; zero for one that does not exist yet.
@@ -192,10 +194,10 @@ fn authorized(context: &Context<'_>, payment: &Payment) -> Event {
     }
 }
 
-/// When the next attempt is due, or `None` when the retries are spent.
+/// When the next attempt is due by the wall, or `None` when the retries are spent.
 fn next_retry(context: &Context<'_>, operation: &Operation) -> Option<Timestamp> {
     let used = usize::from(operation.retries_used());
-    context.policy.retry_delays_ms.get(used).map(|delay_ms| context.now.plus_ms(*delay_ms))
+    context.policy.retry_delays_ms.get(used).map(|delay_ms| context.wall.plus_ms(*delay_ms))
 }
 
 fn later_answer(context: &Context<'_>, payment: &Payment, operation: &Operation, outcome: Outcome) -> Events {
@@ -249,13 +251,12 @@ pub fn timer_due(context: &Context<'_>, payment: &Payment) -> Events {
         return vec![lapsed];
     }
     let state = payment.state();
-    let due = |at: Timestamp| at <= context.now;
     let mut events = Events::new();
     let main = state.operation.as_ref();
     events.extend(main.and_then(|operation| main_operation_due(context, payment, operation)));
     for operation in &state.refund_operations {
         if let Phase::Waiting { due_at } = operation.phase
-            && due(due_at)
+            && due_at <= context.wall
         {
             events.push(Event::OperationRequeued { operation: operation.number });
         }
@@ -264,15 +265,14 @@ pub fn timer_due(context: &Context<'_>, payment: &Payment) -> Events {
 }
 
 fn main_operation_due(context: &Context<'_>, payment: &Payment, operation: &Operation) -> Option<Event> {
-    let due = |at: Timestamp| at <= context.now;
     match operation.phase {
-        Phase::Waiting { due_at } if due(due_at) => Some(match operation.kind {
+        Phase::Waiting { due_at } if due_at <= context.wall => Some(match operation.kind {
             OperationKind::Authorize => Event::Requeued {},
             OperationKind::Capture { .. } | OperationKind::Void | OperationKind::Refund { .. } => {
                 Event::OperationRequeued { operation: operation.number }
             }
         }),
-        Phase::Pending { settles_at } if due(settles_at) => Some(match payment.submission().kind {
+        Phase::Pending { settles_at } if settles_at <= context.now => Some(match payment.submission().kind {
             Kind::Transfer { payee } if (context.closed)(payee) => undeliverable(),
             // The bank's last word on an account that is closed comes when it tries to credit it.
             Kind::Payout { bank: super::submission::BankAccount::Closed } => {

@@ -3,7 +3,10 @@
 //! They are stored. A variant is never changed or removed; new fields go to the end of a variant with
 //! `#[serde(default)]`, and the one-letter names are the stored form.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::decline::DeclineReason;
 use super::ids::RefundId;
@@ -312,11 +315,57 @@ impl Event {
 }
 
 /// An event and when it was recorded. Its version is its position in the history, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Stored as an array of time and fact, and of the wall where that is another: on the wall's own clock nothing is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recorded {
-    /// When the batch that carries it was decided. All events that a batch adds to a payment have the same time, and
-    /// those of its next batch another: a history tells by itself where its batches end.
+    /// The time of the payment's clock. It may stand still: many batches can have one time.
     pub at: Timestamp,
+    /// When the batch that carries it was decided. All events that a batch adds to a payment have the same wall, and
+    /// those of its next batch a later one: a history tells by itself where its batches end.
+    pub wall: Timestamp,
     /// The fact.
     pub event: Event,
+}
+
+impl Recorded {
+    /// A fact on the wall's own clock.
+    #[must_use]
+    pub const fn on_wall(at: Timestamp, event: Event) -> Self {
+        Self { at, wall: at, event }
+    }
+}
+
+impl Serialize for Recorded {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.at == self.wall {
+            (self.at, self.event).serialize(serializer)
+        } else {
+            (self.at, self.event, self.wall).serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Recorded {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Parts)
+    }
+}
+
+/// Reads the array that a recorded event is stored as.
+struct Parts;
+
+impl<'de> Visitor<'de> for Parts {
+    type Value = Recorded;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a time, a fact and perhaps the wall")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Recorded, A::Error> {
+        let at = parts.next_element()?.ok_or_else(|| A::Error::invalid_length(0, &self))?;
+        let event = parts.next_element()?.ok_or_else(|| A::Error::invalid_length(1, &self))?;
+        let wall = parts.next_element()?.unwrap_or(at);
+        Ok(Recorded { at, wall, event })
+    }
 }

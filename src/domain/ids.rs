@@ -4,8 +4,10 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{LazyLock, Mutex};
 
 use serde::{Deserialize, Serialize};
+use uuid::ContextV7;
 
 use super::time::Timestamp;
 
@@ -15,6 +17,13 @@ pub(super) const TEXT_LEN: usize = 22;
 /// Ten digits fit a `u64`, whose division is one instruction; that of a `u128` is a call.
 const CHUNK_LEN: usize = 10;
 const CHUNK: u128 = 62_u128.pow(10);
+
+/// Parts of a millisecond that an id tells apart.
+const FRACTIONS: u128 = 1 << 12;
+
+/// Keeps the ids of this process in the order in which they were made, whatever the clock does.
+static ORDER: LazyLock<Mutex<ContextV7>> =
+    LazyLock::new(|| Mutex::new(ContextV7::new().with_additional_precision()));
 
 /// Encodes 128 bits as 22 base-62 digits, order-preserving.
 #[must_use]
@@ -57,6 +66,12 @@ pub fn base62_decode(text: &str) -> Option<u128> {
     })
 }
 
+/// The smallest id that can be made at this time.
+#[must_use]
+pub fn floor(at: Timestamp) -> [u8; 16] {
+    (u128::from(u64::try_from(at.millis()).unwrap_or(0)) << 80).to_be_bytes()
+}
+
 /// An id in text that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid id: {text:?} (expected {expected}…)")]
@@ -90,14 +105,34 @@ macro_rules! id {
             /// A new time-ordered id. Reads the clock and the system's randomness, so only edges call it.
             #[must_use]
             pub fn generate() -> Self {
-                Self(uuid::Uuid::now_v7())
+                Self(uuid::Uuid::new_v7(uuid::Timestamp::now(&*ORDER)))
             }
 
-            /// When it was made, to the millisecond: its first 48 bits.
+            /// A new time-ordered id, made at this time by the wall. Never before the one that this process made last.
+            #[must_use]
+            pub fn generate_at(wall: Timestamp) -> Self {
+                let seconds = u64::try_from(wall.seconds()).unwrap_or(0);
+                let nanos = u32::try_from(wall.micros().rem_euclid(1_000_000)).unwrap_or(0) * 1_000;
+                Self(uuid::Uuid::new_v7(uuid::Timestamp::from_unix(&*ORDER, seconds, nanos)))
+            }
+
+            /// An id made at this time, the `number`th of its moment: for tests, which want the same one each time.
+            #[must_use]
+            pub fn numbered(at: Timestamp, number: u64) -> Self {
+                let millis = u128::from(u64::try_from(at.millis()).unwrap_or(0));
+                let within = u128::from(u64::try_from(at.micros().rem_euclid(1_000)).unwrap_or(0));
+                let fraction = (within * FRACTIONS + 500) / 1_000;
+                let head = (millis << 80) | (0x7 << 76) | (fraction << 64) | (0b10 << 62);
+                Self(uuid::Uuid::from_u128(head | u128::from(number & (u64::MAX >> 2))))
+            }
+
+            /// When it was made, to the microsecond or so: milliseconds, and the fraction of one behind the version.
             #[must_use]
             pub fn made_at(&self) -> Timestamp {
-                let millis = self.0.as_u128() >> 80;
-                Timestamp::from_micros(i64::try_from(millis).unwrap_or(0).saturating_mul(1_000))
+                let bits = self.0.as_u128();
+                let (millis, fraction) = (bits >> 80, (bits >> 64) & (FRACTIONS - 1));
+                let micros = millis * 1_000 + (fraction * 1_000 + FRACTIONS / 2) / FRACTIONS;
+                Timestamp::from_micros(i64::try_from(micros).unwrap_or(0))
             }
 
             /// When [`Self::generate`] made it; `None` if it is of another kind.
@@ -185,6 +220,10 @@ id!(
 id!(
     /// An upload of payments as CSV.
     ImportId, "imp_"
+);
+id!(
+    /// A test clock.
+    ClockId, "clock_"
 );
 id!(
     /// A card or bank account as it was used.

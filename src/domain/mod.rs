@@ -8,6 +8,7 @@ pub mod amounts;
 pub mod card;
 pub mod card_features;
 pub mod card_numbers;
+pub mod clock;
 pub mod command;
 pub mod country;
 pub mod currency;

@@ -56,12 +56,12 @@ pub enum Phase {
     Queued,
     /// Waits for its next attempt.
     Waiting {
-        /// When that is.
+        /// When that is, by the wall: a clock that stands still would never try again.
         due_at: Timestamp,
     },
     /// Accepted outside, settles later.
     Pending {
-        /// When that is.
+        /// When that is, by the clock of the payment.
         settles_at: Timestamp,
     },
     /// Its retries are spent.
@@ -84,13 +84,13 @@ pub struct Operation {
     pub first_attempt: u16,
     /// Where it stands.
     pub phase: Phase,
-    /// When the attempt under way came into the queue.
+    /// When the attempt under way came into the queue, by the wall: what waits there is real.
     pub queued_at: Timestamp,
 }
 
 impl Operation {
-    pub(super) const fn new(number: u16, kind: OperationKind, at: Timestamp) -> Self {
-        Self { number, kind, attempt: 1, first_attempt: 1, phase: Phase::Queued, queued_at: at }
+    pub(super) const fn new(number: u16, kind: OperationKind, wall: Timestamp) -> Self {
+        Self { number, kind, attempt: 1, first_attempt: 1, phase: Phase::Queued, queued_at: wall }
     }
 
     /// How many retries were used since the start or the last replay.
@@ -99,7 +99,7 @@ impl Operation {
         self.attempt.saturating_sub(self.first_attempt)
     }
 
-    /// When someone must look at it, if it waits for a time.
+    /// When someone must look at it, if it waits for a time, be it the wall's or its payment's.
     #[must_use]
     pub const fn due_at(&self) -> Option<Timestamp> {
         match self.phase {
@@ -109,18 +109,36 @@ impl Operation {
         }
     }
 
+    /// When it is tried again by the wall, if it waits for that.
+    #[must_use]
+    pub const fn retry_at(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Waiting { due_at } => Some(due_at),
+            Phase::Pending { .. } | Phase::Queued | Phase::Parked { .. } => None,
+        }
+    }
+
+    /// When it settles by the payment's clock, if it waits for that.
+    #[must_use]
+    pub const fn settles_at(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Pending { settles_at } => Some(settles_at),
+            Phase::Waiting { .. } | Phase::Queued | Phase::Parked { .. } => None,
+        }
+    }
+
     pub(super) fn wait(&mut self, due_at: Timestamp) {
         self.phase = Phase::Waiting { due_at };
     }
 
-    pub(super) fn next_attempt(&mut self, at: Timestamp) {
+    pub(super) fn next_attempt(&mut self, wall: Timestamp) {
         self.attempt = self.attempt.saturating_add(1);
         self.phase = Phase::Queued;
-        self.queued_at = at;
+        self.queued_at = wall;
     }
 
-    pub(super) fn replay(&mut self, at: Timestamp) {
-        self.next_attempt(at);
+    pub(super) fn replay(&mut self, wall: Timestamp) {
+        self.next_attempt(wall);
         self.first_attempt = self.attempt;
     }
 }

@@ -79,10 +79,11 @@ impl Payment {
             queued_at: None,
             started_at: None,
             settled_at: None,
+            settled_wall: None,
             updated_at: created.at,
         };
         if status == Status::Queued {
-            state.open_authorization(created.at);
+            state.open_authorization(&created);
         }
         Ok(Self { submission, history: vec![created], state })
     }
@@ -116,7 +117,7 @@ impl Payment {
         let Some((first, later)) = self.history.get(index..).and_then(<[Recorded]>::split_first) else {
             return version;
         };
-        let further = later.iter().take_while(|recorded| recorded.at == first.at).count();
+        let further = later.iter().take_while(|recorded| recorded.wall == first.wall).count();
         version.saturating_add(u32::try_from(further).unwrap_or(u32::MAX))
     }
 
@@ -185,15 +186,15 @@ impl Payment {
     /// # Errors
     /// [`IllegalEvent`] if it may not follow in this state; the payment is unchanged then.
     pub fn apply(&mut self, recorded: Recorded) -> Result<(), IllegalEvent> {
-        let Recorded { at, event } = recorded;
+        let event = recorded.event;
         let from = self.state.status;
         let illegal = IllegalEvent { event: event.name(), status: from.as_str() };
         let status = from.after(&event).ok_or(illegal)?;
-        self.state.apply(at, &event, self.submission.amount.amount_minor);
+        self.state.apply(&recorded, self.submission.amount.amount_minor);
         self.state.status = status;
-        self.state.updated_at = at;
+        self.state.updated_at = recorded.at;
         if status.is_at_rest() && !from.is_at_rest() {
-            self.state.settled_at = Some(at);
+            self.state.rest(&recorded);
         }
         self.history.push(recorded);
         Ok(())
@@ -240,6 +241,31 @@ impl Payment {
         &self.state
     }
 
+    /// When it was created, by its clock.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        self.history.first().map_or(self.state.updated_at, |created| created.at)
+    }
+
+    /// When it was asked for, by the wall: its id is made as the request comes in.
+    #[must_use]
+    pub fn asked_at(&self) -> Timestamp {
+        let decided = self.history.first().map_or(self.state.updated_at, |created| created.wall);
+        self.id().generated_at().map_or(decided, |made| made.min(decided))
+    }
+
+    /// How long it took to come to the rest it is in, in microseconds by the wall; `None` while it is under way.
+    #[must_use]
+    pub fn took_us(&self) -> Option<u64> {
+        Some(self.state.settled_wall?.micros_since(self.asked_at()))
+    }
+
+    /// When its last batch was decided.
+    #[must_use]
+    pub fn wall(&self) -> Timestamp {
+        self.history.last().map_or(self.state.updated_at, |recorded| recorded.wall)
+    }
+
     /// The number of events so far: what readers order by.
     #[must_use]
     pub fn version(&self) -> u32 {
@@ -282,7 +308,19 @@ impl Payment {
     /// The next time someone must look at this payment: a retry, a settlement, an expiry.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
-        self.operations().filter_map(Operation::due_at).chain(self.capture_deadline()).min()
+        self.due_by_wall().into_iter().chain(self.due_by_clock()).min()
+    }
+
+    /// When the next attempt of anything that broke is due, by the wall.
+    #[must_use]
+    pub fn due_by_wall(&self) -> Option<Timestamp> {
+        self.operations().filter_map(Operation::retry_at).min()
+    }
+
+    /// When it settles or lapses next, by the clock it goes by.
+    #[must_use]
+    pub fn due_by_clock(&self) -> Option<Timestamp> {
+        self.operations().filter_map(Operation::settles_at).chain(self.capture_deadline()).min()
     }
 
     /// When what is held lapses, whatever is under way about it; `None` where nothing is held.

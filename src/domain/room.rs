@@ -18,7 +18,7 @@ pub(super) fn admits(context: &Context<'_>, payment: &Payment, events: &Events) 
     }
     let mut after = payment.clone();
     for event in events {
-        if after.apply(Recorded { at: context.now, event: *event }).is_err() {
+        if after.apply(Recorded { at: context.now, wall: context.wall, event: *event }).is_err() {
             // Not legal: for the caller to find when it applies them.
             return true;
         }

@@ -1,4 +1,5 @@
 //! Where a payment's time went, read off its history: to the first commit, in the work queue, with the acquirer, to its end.
+//! All of it by the wall, whatever the clock of the payment said.
 //!
 //! Pure. Every microsecond from the request to the end is counted exactly once, so that what pages show adds up: the three
 //! stages of the attempt shown (the last one), and what came besides them.
@@ -23,7 +24,7 @@ pub struct Stages {
     pub settled_us: Option<u64>,
     /// The version that brought this rest: what was indexed before it knows nothing of it.
     pub settled_version: u32,
-    /// When the payment came to where it is now.
+    /// When the payment came to where it is now, by the wall.
     pub since: Timestamp,
     /// The time of the next attempt, where it waits for one.
     pub retry_at: Option<Timestamp>,
@@ -101,7 +102,7 @@ const fn between(from: Option<u64>, until: Option<u64>) -> Option<u64> {
 
 /// Goes through a history, event by event.
 struct Walk {
-    created_at: Timestamp,
+    asked_at: Timestamp,
     status: Status,
     place: Place,
     besides: Besides,
@@ -112,7 +113,7 @@ struct Walk {
 
 impl Walk {
     fn new(payment: &Payment) -> Self {
-        let created_at = payment.submission().created_at;
+        let asked_at = payment.asked_at();
         let stages = Stages {
             accepted_us: 0,
             queued_us: None,
@@ -120,7 +121,7 @@ impl Walk {
             answered_us: None,
             settled_us: None,
             settled_version: 0,
-            since: created_at,
+            since: asked_at,
             retry_at: None,
             besides: Besides::default(),
         };
@@ -129,15 +130,15 @@ impl Walk {
             Some(Event::Created { confirmed: true, .. }) => Status::Queued,
             _ => Status::RequiresConfirmation,
         };
-        Self { created_at, status, place: Place::Rest, besides: Besides::default(), stages, rested_in: None }
+        Self { asked_at, status, place: Place::Rest, besides: Besides::default(), stages, rested_in: None }
     }
 
     fn take(&mut self, n: usize, recorded: &Recorded) {
         let event = &recorded.event;
-        let at = if let Event::Started { at } = event { *at } else { recorded.at };
+        let at = if let Event::Started { at } = event { *at } else { recorded.wall };
         // A worker's clock may be a little off; time here never runs backwards.
         let at = at.max(self.stages.since);
-        let us = at.micros_since(self.created_at);
+        let us = at.micros_since(self.asked_at);
         if n == 0 {
             self.stages.accepted_us = us;
             self.stages.since = at;
@@ -148,7 +149,7 @@ impl Walk {
         }
         if matches!(event, Event::VoidQueued { .. } | Event::CaptureQueued { .. }) {
             self.besides.released = matches!(event, Event::VoidQueued { .. });
-            if self.rested_in == Some(recorded.at) {
+            if self.rested_in == Some(recorded.wall) {
                 // Within one batch: nobody ever saw it rest.
                 self.stages.settled_us = None;
             }
@@ -158,7 +159,7 @@ impl Walk {
             self.stages.settled_us = Some(us);
             self.stages.settled_version = u32::try_from(n + 1).unwrap_or(u32::MAX);
             self.stages.besides = self.besides;
-            self.rested_in = Some(recorded.at);
+            self.rested_in = Some(recorded.wall);
         } else if !status.is_at_rest() {
             self.stages.settled_us = None;
         }

@@ -3,7 +3,7 @@
 
 use super::card::Card;
 use super::decline::DeclineReason;
-use super::event::{CancelReason, Event, TechnicalError};
+use super::event::{CancelReason, Event, Recorded, TechnicalError};
 use super::ids::RefundId;
 use super::instrument::Instrument;
 use super::operation::{Operation, OperationKind, Phase};
@@ -87,6 +87,8 @@ pub struct State {
     pub started_at: Option<Timestamp>,
     /// When it last came to rest.
     pub settled_at: Option<Timestamp>,
+    /// The same by the wall.
+    pub settled_wall: Option<Timestamp>,
     /// When the last event was recorded.
     pub updated_at: Timestamp,
 }
@@ -98,23 +100,35 @@ impl State {
         self.instrument.as_ref().and_then(Instrument::card)
     }
 
-    fn open_operation(&mut self, kind: OperationKind, at: Timestamp) -> Operation {
+    fn open_operation(&mut self, kind: OperationKind, wall: Timestamp) -> Operation {
         self.operations = self.operations.saturating_add(1);
-        Operation::new(self.operations, kind, at)
+        Operation::new(self.operations, kind, wall)
     }
 
-    pub(super) fn open_authorization(&mut self, at: Timestamp) {
-        self.operation = Some(self.open_operation(OperationKind::Authorize, at));
-        self.queued_at = Some(at);
+    pub(super) fn open_authorization(&mut self, by: &Recorded) {
+        self.operation = Some(self.open_operation(OperationKind::Authorize, by.wall));
+        self.queued_at = Some(by.at);
         self.started_at = None;
-        self.settled_at = None;
+        self.unrest();
         self.decline = None;
         self.technical = None;
     }
 
+    /// It comes to rest with this event.
+    pub(super) fn rest(&mut self, by: &Recorded) {
+        (self.settled_at, self.settled_wall) = (Some(by.at), Some(by.wall));
+    }
+
+    /// It rests no longer.
+    fn unrest(&mut self) {
+        (self.settled_at, self.settled_wall) = (None, None);
+    }
+
     /// What comes to rest and goes on in one batch never rested.
-    fn no_rest_within(&mut self, at: Timestamp) {
-        self.settled_at = self.settled_at.filter(|settled_at| *settled_at != at);
+    fn no_rest_within(&mut self, wall: Timestamp) {
+        if self.settled_wall == Some(wall) {
+            self.unrest();
+        }
     }
 
     fn close(&mut self) {
@@ -139,19 +153,20 @@ impl State {
     }
 
     /// The effect of an event on everything but the status. One arm per event.
-    pub(super) fn apply(&mut self, at: Timestamp, event: &Event, whole_minor: i64) {
-        match *event {
+    pub(super) fn apply(&mut self, by: &Recorded, whole_minor: i64) {
+        let (at, wall) = (by.at, by.wall);
+        match by.event {
             Event::Created { .. } => {}
             Event::Confirmed { instrument } => {
                 self.instrument = Some(instrument);
                 self.authenticated = false;
-                self.open_authorization(at);
+                self.open_authorization(by);
             }
             Event::Started { at } => self.started_at = Some(at),
             Event::ActionRequired {} => self.close(),
             Event::ActionCompleted {} => {
                 self.authenticated = true;
-                self.open_authorization(at);
+                self.open_authorization(by);
             }
             Event::Authorized { amount_minor, capture_before } => {
                 self.operation = None;
@@ -178,7 +193,9 @@ impl State {
                 self.technical = Some(cause);
                 self.operation.iter_mut().for_each(|operation| operation.wait(due_at));
             }
-            Event::Requeued {} => self.operation.iter_mut().for_each(|operation| operation.next_attempt(at)),
+            Event::Requeued {} => {
+                self.operation.iter_mut().for_each(|operation| operation.next_attempt(wall))
+            }
             Event::Failed { cause } => {
                 self.technical = Some(cause);
                 self.reserved = false;
@@ -186,8 +203,8 @@ impl State {
             }
             Event::Replayed { reserved } => {
                 self.reserved = reserved;
-                self.settled_at = None;
-                self.operation.iter_mut().for_each(|operation| operation.replay(at));
+                self.unrest();
+                self.operation.iter_mut().for_each(|operation| operation.replay(wall));
             }
             Event::CancelRequested { reason } => self.cancel_wish = Some(reason),
             Event::Canceled { reason } => {
@@ -198,30 +215,32 @@ impl State {
             Event::CaptureQueued { amount_minor } => {
                 // What an earlier capture was declined for says nothing of this one.
                 self.decline = None;
-                self.no_rest_within(at);
-                self.operation = Some(self.open_operation(OperationKind::Capture { amount_minor }, at));
+                self.no_rest_within(wall);
+                self.operation = Some(self.open_operation(OperationKind::Capture { amount_minor }, wall));
             }
             Event::Captured { amount_minor } => {
                 self.close();
                 self.received_minor = amount_minor;
-                self.settled_at = Some(at);
+                self.rest(by);
             }
             Event::CaptureDeclined { reason } => {
                 self.close();
                 self.decline = Some(reason);
-                self.settled_at.get_or_insert(at);
+                if self.settled_at.is_none() {
+                    self.rest(by);
+                }
             }
             Event::VoidQueued { reason } => {
-                self.no_rest_within(at);
+                self.no_rest_within(wall);
                 self.canceled = Some(reason);
-                self.operation = Some(self.open_operation(OperationKind::Void, at));
+                self.operation = Some(self.open_operation(OperationKind::Void, wall));
             }
             Event::Voided {} => {
                 self.close();
-                self.settled_at = Some(at);
+                self.rest(by);
             }
             Event::RefundQueued { refund, amount_minor, detail } => {
-                let operation = self.open_operation(OperationKind::Refund { refund, amount_minor }, at);
+                let operation = self.open_operation(OperationKind::Refund { refund, amount_minor }, wall);
                 self.refund_operations.push(operation);
                 self.refunds.push(Refund {
                     id: refund,
@@ -239,7 +258,7 @@ impl State {
                 self.any_operation(operation).into_iter().for_each(|operation| operation.wait(due_at));
             }
             Event::OperationRequeued { operation } => {
-                self.any_operation(operation).into_iter().for_each(|operation| operation.next_attempt(at));
+                self.any_operation(operation).into_iter().for_each(|operation| operation.next_attempt(wall));
             }
             Event::OperationParked { operation, cause } => {
                 self.any_operation(operation)
@@ -247,7 +266,7 @@ impl State {
                     .for_each(|operation| operation.phase = Phase::Parked { cause });
             }
             Event::OperationReplayed { operation } => {
-                self.any_operation(operation).into_iter().for_each(|operation| operation.replay(at));
+                self.any_operation(operation).into_iter().for_each(|operation| operation.replay(wall));
             }
         }
     }

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::ids::{AccountId, PaymentId};
 use super::ledger::WalletId;
 use super::money::Money;
-use super::time::Timestamp;
 
 /// A test bank account that payouts can go to. The list is closed, like that of the cards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -147,8 +146,6 @@ pub struct Submission {
     pub capture: CaptureMethod,
     /// Which queue its operations use.
     pub lane: Lane,
-    /// When it was accepted at the edge.
-    pub created_at: Timestamp,
     /// What seeds the acquirer's draws for it.
     pub draw_key: u64,
     /// Free text.

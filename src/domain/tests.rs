@@ -3,6 +3,7 @@
 
 mod card_numbers;
 mod cards;
+mod clocks;
 mod closed;
 mod keys;
 pub(crate) mod life;

@@ -83,14 +83,13 @@ struct Touched {
     /// When something was due of it, and whether an operation was parked.
     due_before: Option<Timestamp>,
     parked_before: bool,
-    /// The time of its events in this batch.
-    at: Timestamp,
 }
 
 /// The state a batch is decided on.
 struct World<'a> {
     policy: &'a Policy,
-    now: Timestamp,
+    /// When it is decided.
+    wall: Timestamp,
     touched: HashMap<PaymentId, Touched>,
     /// Payments that cannot be read. Nothing is decided about them, and everything about the others.
     damaged: HashMap<PaymentId, String>,
@@ -108,12 +107,11 @@ struct World<'a> {
 
 /// Decides `commands` in order.
 #[must_use]
-pub fn decide_batch(commands: &[&Command], loaded: Loaded, policy: &Policy, now: Timestamp) -> DecidedBatch {
-    let touched =
-        loaded.payments.into_iter().map(|(id, payment)| (id, Touched::loaded(payment, now))).collect();
+pub fn decide_batch(commands: &[&Command], loaded: Loaded, policy: &Policy, wall: Timestamp) -> DecidedBatch {
+    let touched = loaded.payments.into_iter().map(|(id, payment)| (id, Touched::loaded(payment))).collect();
     let mut world = World {
         policy,
-        now,
+        wall,
         touched,
         damaged: loaded.damaged,
         order: Vec::new(),
@@ -138,12 +136,10 @@ struct Outcome {
 }
 
 impl Touched {
-    fn loaded(payment: Payment, now: Timestamp) -> Self {
+    fn loaded(payment: Payment) -> Self {
         let (first_version, work_before) = (payment.version() + 1, payment.queued_work().collect());
-        // Never the time of the batch before, though a clock may stand still: see `Recorded::at`.
-        let at = if payment.state().updated_at == now { now.next() } else { now };
         let (due_before, parked_before) = (payment.due_at(), payment.is_parked());
-        Self { payment, fresh: false, first_version, work_before, due_before, parked_before, at }
+        Self { payment, fresh: false, first_version, work_before, due_before, parked_before }
     }
 
     fn is_changed(&self) -> bool {
@@ -221,17 +217,23 @@ impl World<'_> {
             let (balances, accounts) = (&self.balances, &self.accounts);
             let balance = |wallet: WalletId| balances.get(&wallet).copied().unwrap_or(0);
             let closed = |account: AccountId| accounts.get(&account).is_some_and(|facts| facts.closed);
-            let context = Context { now: self.now, policy: self.policy, balance: &balance, closed: &closed };
+            let context = Context {
+                now: self.wall,
+                wall: self.wall,
+                policy: self.policy,
+                balance: &balance,
+                closed: &closed,
+            };
             decide::submit(&context, submit)?
         };
         let mut events = events.into_iter();
         let Some(created) = events.next() else {
             return Err(self.broke("a submission without events"));
         };
-        let recorded = Recorded { at: self.now, event: created };
+        let recorded = Recorded::on_wall(self.wall, created);
         let payment = Payment::open(Arc::new(submit.submission.clone()), recorded)
             .map_err(|error| self.broke(error))?;
-        self.book(id, ledger::effect(&payment, &created), 1, self.now)?;
+        self.book(id, ledger::effect(&payment, &created), 1, self.wall)?;
         let touched = Touched {
             payment,
             fresh: true,
@@ -239,7 +241,6 @@ impl World<'_> {
             work_before: Vec::new(),
             due_before: None,
             parked_before: false,
-            at: self.now,
         };
         self.touched.insert(id, touched);
         self.order.push(id);
@@ -263,7 +264,13 @@ impl World<'_> {
             let (balances, accounts) = (&self.balances, &self.accounts);
             let balance = |wallet: WalletId| balances.get(&wallet).copied().unwrap_or(0);
             let closed = |account: AccountId| accounts.get(&account).is_some_and(|facts| facts.closed);
-            let context = Context { now: self.now, policy: self.policy, balance: &balance, closed: &closed };
+            let context = Context {
+                now: self.wall,
+                wall: self.wall,
+                policy: self.policy,
+                balance: &balance,
+                closed: &closed,
+            };
             rule(&context, &touched.payment)?
         };
         if !events.is_empty() && self.touched.get(&id).is_some_and(|touched| !touched.is_changed()) {
@@ -274,13 +281,12 @@ impl World<'_> {
 
     fn apply(&mut self, id: PaymentId, events: impl Iterator<Item = Event>) -> Result<Outcome, EngineError> {
         for event in events {
-            let Some((payment, at)) = self.touched.get(&id).map(|touched| (&touched.payment, touched.at))
-            else {
+            let Some(payment) = self.touched.get(&id).map(|touched| &touched.payment) else {
                 return Err(self.broke("a payment that vanished"));
             };
             let (movement, version) = (ledger::effect(payment, &event), payment.version() + 1);
-            self.book(id, movement, version, at)?;
-            let recorded = Recorded { at, event };
+            let recorded = Recorded::on_wall(self.wall, event);
+            self.book(id, movement, version, recorded.at)?;
             if let Some(Err(error)) = self.touched.get_mut(&id).map(|touched| touched.payment.apply(recorded))
             {
                 return Err(self.broke(error));
@@ -335,7 +341,7 @@ impl World<'_> {
             request: key.request,
             payment: outcome.payment,
             version: outcome.version,
-            at: self.now,
+            at: self.wall,
         };
         self.idempotency.insert((key.key, owner), record);
         self.fresh_idempotency.push(record);
@@ -400,7 +406,7 @@ impl World<'_> {
             .map(|wallet| (*wallet, self.balances.get(wallet).copied().unwrap_or(0)))
             .collect();
         batch.write.balances.sort_unstable();
-        batch.write.at = self.now;
+        batch.write.at = self.wall;
         batch.decisions = decisions
             .into_iter()
             .map(|decision| decision.map(|outcome| outcome.decided(&payments)))

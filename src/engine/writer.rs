@@ -181,7 +181,8 @@ impl Writer {
                 std::mem::take(&mut attempt.decided.write)
             }
         };
-        let outcome = match self.store.line_execute(id, self.wall.now(), &keys, &mut decide).await {
+        let wall = decided_at(batch, self.wall.now());
+        let outcome = match self.store.line_execute(id, wall, &keys, &mut decide).await {
             Ok(seq) => Ok(seq),
             Err(StoreError::CommitUnknown { seq, cause }) => {
                 tracing::debug!(seq, cause, "the outcome of a commit is unknown, looking it up");
@@ -269,8 +270,7 @@ impl Writer {
             let fresh = |(entry, _): &&(JournalEntry, Arc<Payment>)| entry.first_version == 1;
             self.counters.payments.add(decided.changes.iter().filter(fresh).count());
             let changes = decided.changes;
-            let at =
-                changes.first().map_or_else(|| self.wall.now(), |(_, payment)| payment.state().updated_at);
+            let at = changes.first().map_or_else(|| self.wall.now(), |(_, payment)| payment.wall());
             self.listener.committed(Committed { seq, at, committed_at: self.wall.now(), changes });
         }
         let mut decisions = decided.decisions.into_iter();
@@ -299,6 +299,15 @@ impl Writer {
         self.replays.answer(missing, seq);
         next
     }
+}
+
+/// The wall of a batch as this process would have it: never before the ids that it admits, which lists narrow down by.
+fn decided_at(batch: &[Envelope], now: Timestamp) -> Timestamp {
+    let made = batch.iter().filter_map(|envelope| match &envelope.command {
+        Command::Submit(submit) => submit.submission.id.generated_at(),
+        Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) => None,
+    });
+    made.fold(now, Timestamp::max)
 }
 
 /// What is left of a batch when those who no longer wait have been told so.

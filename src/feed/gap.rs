@@ -1,5 +1,5 @@
 //! Rows of the journal that cannot be read: what they changed is looked for among the payments themselves. A row that is torn
-//! still has its time, and all events of a batch have that of their batch.
+//! still has its time, and all events of a batch have that of their batch as their wall.
 //!
 //! It goes through all payments, a page at a time, since none is found by when it changed. That is slow, and seldom.
 
@@ -108,8 +108,6 @@ impl Gap {
 
     fn may_have_changed(&self, payment: &Payment) -> bool {
         let Some(times) = &self.times else { return true };
-        // An event may be told a moment later than its batch, see `Recorded::at`.
-        let before = |at: Timestamp| Timestamp::from_micros(at.micros().saturating_sub(1));
-        payment.history().iter().any(|event| times.contains(&event.at) || times.contains(&before(event.at)))
+        payment.history().iter().any(|event| times.contains(&event.wall))
     }
 }

@@ -56,8 +56,8 @@ pub struct Indexed {
     pub owner: AccountId,
     /// What it is, which its public id shows.
     pub kind: Kind,
-    /// When it was accepted.
-    pub created_at: Timestamp,
+    /// When it was asked for, by the wall.
+    pub asked_at: Timestamp,
     /// How long it took to come to the rest it is in, in microseconds.
     pub settled_us: u64,
     /// Whether it came to that rest with the version that was indexed; else it has changed since.
@@ -73,7 +73,7 @@ impl Indexed {
             payment: submission.id,
             owner: submission.owner,
             kind: submission.kind,
-            created_at: submission.created_at,
+            asked_at: payment.asked_at(),
             settled_us: stages.settled_us.unwrap_or(0),
             settles: payment.version() == stages.settled_version,
         })

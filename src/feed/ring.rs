@@ -237,7 +237,6 @@ mod tests {
             amount: Money::new(100, Currency::EUR),
             capture: CaptureMethod::Automatic,
             lane: Lane::Bulk,
-            created_at: Timestamp::from_micros(1),
             draw_key: 0,
             description: None,
             metadata: vec![("note".to_owned(), "x".repeat(metadata_bytes))],
@@ -245,12 +244,10 @@ mod tests {
         };
         let created = Event::Created { instrument: None, confirmed: false, reserved: false };
         let payment =
-            Payment::open(Arc::new(submission), Recorded { at: Timestamp::from_micros(1), event: created });
+            Payment::open(Arc::new(submission), Recorded::on_wall(Timestamp::from_micros(1), created));
         let mut payment = payment.expect("it opens");
-        let confirmed = Recorded {
-            at: Timestamp::from_micros(2),
-            event: Event::Confirmed { instrument: Instrument::Wallet },
-        };
+        let event = Event::Confirmed { instrument: Instrument::Wallet };
+        let confirmed = Recorded::on_wall(Timestamp::from_micros(2), event);
         payment.apply(confirmed).expect("it goes");
         let entry = JournalEntry {
             payment: payment.id(),

@@ -26,6 +26,9 @@ const PING_EVERY: Duration = Duration::from_secs(1);
 const PING_WITHIN: Duration = Duration::from_secs(2);
 /// How often the index is asked, for nobody else may be asking it.
 const PROBE_EVERY: Duration = Duration::from_secs(2);
+/// How often the clock is compared with the line, and how far behind it may be, in microseconds.
+const COMPARE_EVERY: Duration = Duration::from_secs(1);
+const BEHIND_MAX_US: u64 = 2_000_000;
 /// How often it is looked whether the tasks run.
 const FEEL_EVERY: Duration = Duration::from_secs(1);
 /// How often what waits is counted while someone watches.
@@ -50,6 +53,8 @@ pub struct SystemState {
     pub search_filling: bool,
     /// Whether every background task of this process runs.
     pub tasks: bool,
+    /// Whether the clock of this process is far behind the line: late, or another process's is early.
+    pub clock_behind: bool,
     /// Whether the index answers and only takes nothing in, if it is not well.
     pub search_behind: bool,
 }
@@ -66,6 +71,7 @@ impl Default for SystemState {
             broker_blocked: false,
             search_filling: false,
             tasks: true,
+            clock_behind: false,
             search_behind: false,
         }
     }
@@ -169,6 +175,7 @@ impl Monitor {
                 ping(store.as_ref(), &hub),
                 probe(search.as_ref()),
                 feel(&vitals, &hub),
+                compare_clocks(&wall, store.as_ref(), &hub),
                 sample_while_watched(&wall, store.as_ref(), broker.as_ref(), &hub),
             )
         };
@@ -242,6 +249,25 @@ async fn feel(vitals: &Vitals, hub: &LiveHub) {
     loop {
         hub.system_change(|state| state.tasks = vitals.dead().is_empty());
         tokio::time::sleep(FEEL_EVERY).await;
+    }
+}
+
+/// Time goes forward along the line: a process whose clock is late decides at the time of the others.
+async fn compare_clocks(wall: &Wall, store: &dyn Store, hub: &LiveHub) {
+    loop {
+        // In this order: a batch between the two looks must not make a clock seem late.
+        if let Ok(line) = store.head_wall().await {
+            let behind_us = line.micros_since(wall.now());
+            let behind = behind_us > BEHIND_MAX_US;
+            if behind && !hub.system().borrow().clock_behind {
+                tracing::warn!(
+                    behind_us,
+                    "this server's clock is behind the line: it is late, or another one is early"
+                );
+            }
+            hub.system_change(|state| state.clock_behind = behind);
+        }
+        tokio::time::sleep(COMPARE_EVERY).await;
     }
 }
 

@@ -90,6 +90,8 @@ pub struct PaymentDocument {
     status: Status,
     instrument: Option<Instrument>,
     decline: Option<DeclineReason>,
+    created_at: Timestamp,
+    took_us: Option<u64>,
     updated_at: Timestamp,
     settled_at: Option<Timestamp>,
     refunded_minor: i64,
@@ -118,6 +120,8 @@ impl PaymentDocument {
             status: state.status,
             instrument: state.instrument,
             decline: state.decline,
+            created_at: payment.created_at(),
+            took_us: payment.took_us(),
             updated_at: state.updated_at,
             settled_at: state.settled_at,
             refunded_minor: payment.refunded_minor(),
@@ -170,13 +174,12 @@ impl PaymentDocument {
         if self.in_transit_minor > 0 {
             sink.number(NumberField::InTransit, self.in_transit_minor);
         }
-        sink.number(NumberField::Created, submission.created_at.micros());
+        sink.number(NumberField::Created, self.created_at.micros());
         sink.number(NumberField::Updated, self.updated_at.micros());
         if let Some(settled) = self.settled_at {
             sink.number(NumberField::Settled, settled.micros());
-            if !self.is_receipt() {
-                let took = settled.micros_since(submission.created_at);
-                sink.number(NumberField::Took, i64::try_from(took).unwrap_or(i64::MAX));
+            if let Some(took_us) = self.took_us.filter(|_| !self.is_receipt()) {
+                sink.number(NumberField::Took, i64::try_from(took_us).unwrap_or(i64::MAX));
             }
         }
         if let Kind::Transfer { payee } = submission.kind {

@@ -15,8 +15,8 @@ use crate::domain::time::Timestamp;
 pub struct Head {
     /// The place of the batch.
     pub seq: u64,
-    /// The time of the batch: the wall clock of its own process, or that of the batch before if that is later. So time never
-    /// goes back along the line, however far the clocks of several instances are apart.
+    /// The wall of the batch: the clock of its own process, or a moment after the batch before if that is later. So time goes
+    /// forward along the line, however far the clocks of several instances are apart, and no two batches have one wall.
     pub wall: Timestamp,
     /// The place of the last change of what batches are decided by besides payments, such as an account that was closed. What
     /// was remembered of it in an earlier transaction holds while this stays.

@@ -116,6 +116,9 @@ macro_rules! implement_store {
             async fn head(&self) -> StoreResult<u64> {
                 held!(self, reader, background, conn => head(conn))
             }
+            async fn head_wall(&self) -> StoreResult<Timestamp> {
+                held!(self, reader, background, conn => head_wall(conn))
+            }
             async fn journal_read(&self, after: u64, limit: u32) -> StoreResult<Vec<JournalRecord>> {
                 held!(self, reader, background, conn => journal_read(conn, after, limit))
             }

@@ -65,8 +65,9 @@ macro_rules! line_queries {
         /// Takes the head lock; everything until the end of the transaction is ordered after it.
         pub(super) async fn head_take(conn: &mut $Conn, wall: Timestamp) -> StoreResult<Head> {
             use schema::head::dsl;
+            // Never that of the batch before: batches are told apart by it.
             let later =
-                diesel::dsl::case_when(dsl::wall.gt(wall.micros()), dsl::wall).otherwise(wall.micros());
+                diesel::dsl::case_when(dsl::wall.ge(wall.micros()), dsl::wall + 1).otherwise(wall.micros());
             diesel::update(dsl::head.filter(dsl::shard.eq(0)))
                 .set((dsl::seq.eq(dsl::seq + 1), dsl::wall.eq(later)))
                 .execute(conn)

@@ -90,6 +90,9 @@ pub trait Store: Send + Sync + 'static {
     /// The last place taken in the line.
     async fn head(&self) -> StoreResult<u64>;
 
+    /// The wall of the last batch; long ago in a new store.
+    async fn head_wall(&self) -> StoreResult<Timestamp>;
+
     // ---- the journal and its readers ----
 
     /// Journal rows after `after`, in order, at most `limit`.

@@ -2,7 +2,7 @@
 
 use crate::domain::currency::Currency;
 use crate::domain::ids::{
-    AccountId, ApiKeyId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
+    AccountId, ApiKeyId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId, floor,
 };
 use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
@@ -191,6 +191,39 @@ pub struct PaymentFilter {
     pub received: bool,
     /// At most so many.
     pub limit: u32,
+}
+
+/// How long after its id a payment may be created, in milliseconds: waiting for the line takes that long at most.
+const DECIDED_WITHIN_MS: i64 = 2 * 60 * 1_000;
+/// The most payments looked at together for those that were created within bounds.
+const LOOKED_AT_MAX: i64 = 1_000;
+
+impl PaymentFilter {
+    /// Between which ids the payments are: bounds of time on the wall are bounds of ids, which are made before the payment is
+    /// created, and not long before. Each payment's own time is looked at as well ([`Self::takes_time`]).
+    #[must_use]
+    pub fn id_bounds(&self) -> (Option<[u8; 16]>, Option<[u8; 16]>) {
+        let moved = |at: Timestamp, ms: i64| Timestamp::from_micros(at.micros().saturating_add(ms * 1_000));
+        let from = self.created_from.map(|from| floor(moved(from, -DECIDED_WITHIN_MS)));
+        (from, self.created_to.map(|to| floor(moved(to, 1))))
+    }
+
+    /// Whether a payment created then is one of them.
+    #[must_use]
+    pub fn takes_time(&self, created: Timestamp) -> bool {
+        self.created_from.is_none_or(|from| created >= from) && self.created_to.is_none_or(|to| created < to)
+    }
+
+    /// How many rows to look at for so many that are wanted: more each time, where some of them may be of another time.
+    #[must_use]
+    pub fn rows_looked_at(&self, wanted: i64, round: usize) -> i64 {
+        if self.created_from.is_none() && self.created_to.is_none() {
+            return wanted;
+        }
+        let doubled =
+            u32::try_from(round).ok().and_then(|round| 1_i64.checked_shl(round)).unwrap_or(i64::MAX);
+        wanted.saturating_mul(doubled).min(LOOKED_AT_MAX).max(wanted)
+    }
 }
 
 /// Which refunds of an owner.

@@ -244,7 +244,6 @@ mod tests {
             amount: Money::new(500, Currency::EUR),
             capture: CaptureMethod::Manual,
             lane: Lane::Interactive,
-            created_at: Timestamp::from_micros(1),
             draw_key: 0,
             description: None,
             metadata: Vec::new(),
@@ -252,10 +251,10 @@ mod tests {
         };
         let event = Event::Created { instrument: None, confirmed: false, reserved: false };
         let mut payment =
-            Payment::open(Arc::new(submission), Recorded { at: Timestamp::from_micros(2), event }).unwrap();
+            Payment::open(Arc::new(submission), Recorded::on_wall(Timestamp::from_micros(2), event)).unwrap();
         for (n, events) in (3..).zip(batches) {
             for event in *events {
-                payment.apply(Recorded { at: Timestamp::from_micros(n), event: *event }).unwrap();
+                payment.apply(Recorded::on_wall(Timestamp::from_micros(n), *event)).unwrap();
             }
         }
         Arc::new(payment)

@@ -189,7 +189,7 @@ async fn the_story_survives_a_crash_and_is_told_once() {
             refunds.iter().map(|one| one.refunded_minor()).filter(|minor| *minor > 0).collect();
         assert_eq!(refunded, [370]);
         // Nothing was dated back, and no two were made at the same time.
-        let times: BTreeSet<i64> = refunds.iter().map(|one| one.submission().created_at.micros()).collect();
+        let times: BTreeSet<i64> = refunds.iter().map(|one| one.created_at().micros()).collect();
         assert_eq!(times.len(), PAYMENTS);
         server.stop().await;
 

@@ -37,12 +37,16 @@ impl CommitListener for Seen {
 }
 
 pub fn engine_on(store: &Arc<dyn Store>) -> (Engine, Arc<Seen>, tokio::task::JoinHandle<()>) {
+    engine_by(store, Wall::system())
+}
+
+/// The same by another clock.
+fn engine_by(store: &Arc<dyn Store>, wall: Wall) -> (Engine, Arc<Seen>, tokio::task::JoinHandle<()>) {
     // Nobody is refused because the machine is busy.
     let settings = EngineSettings { answer_within_ms: 60_000, ..EngineSettings::default() };
     let (engine, lanes) = batcher::lanes(&settings);
     let seen = Arc::new(Seen::default());
-    let writer =
-        Writer::new(Arc::clone(store), settings.policy(), Wall::system(), seen.clone(), Arc::default());
+    let writer = Writer::new(Arc::clone(store), settings.policy(), wall, seen.clone(), Arc::default());
     (engine, seen, tokio::spawn(batcher::run(lanes, writer, settings.batch_max)))
 }
 
@@ -57,7 +61,6 @@ pub fn charge(owner: AccountId, amount_minor: i64, key: Option<&str>) -> Command
             amount: Money::new(amount_minor, Currency::EUR),
             capture: CaptureMethod::Automatic,
             lane: Lane::Interactive,
-            created_at: Timestamp::now(),
             draw_key: 1,
             description: None,
             metadata: Vec::new(),
@@ -110,6 +113,49 @@ async fn a_charge_settles_once_and_its_key_replays() {
         assert_eq!(test.store.head().await.expect("head"), 2, "{}", test.name);
         drop(engine);
         line.await.expect("the line ends");
+        test.remove().await;
+    }
+}
+
+/// Two instances whose clocks are 1.5 s apart take turns on one line: time goes forward along it, each payment's as well, and both
+/// see the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_whose_clocks_are_apart_agree_on_every_time() {
+    const ROUNDS: usize = 20;
+    for test in stores::both().await {
+        let (late, _, late_line) = engine_by(&test.store, Wall::off_by(-750_000));
+        let (early, _, early_line) = engine_by(&test.store, Wall::off_by(750_000));
+        let owner = AccountId::generate();
+        let mut made = Vec::new();
+        for round in 0..ROUNDS {
+            let (one, other) = if round % 2 == 0 { (&early, &late) } else { (&late, &early) };
+            let done = one.execute(charge(owner, 100, None)).await.expect("admitted");
+            settle(other, &done.payment).await;
+            made.push(done.payment.id());
+        }
+        let payments = test.store.payment_get(&made).await.expect("read");
+        let mut walls = Vec::new();
+        for id in &made {
+            let payment = payments.iter().find(|payment| payment.id() == *id).expect("it is there");
+            let history = payment.history();
+            assert!(history.iter().all(|recorded| recorded.at == recorded.wall), "{}", test.name);
+            assert!(payment.id().made_at() <= payment.created_at(), "{}", test.name);
+            walls.extend([history[0].wall, history[1].wall]);
+            assert_eq!(history[1].wall, history[2].wall, "{}: one batch, one wall", test.name);
+        }
+        assert!(walls.is_sorted_by(|one, next| one < next), "{}: {walls:?}", test.name);
+        let rows = test.store.journal_read(0, 100).await.expect("read");
+        assert_eq!(rows.iter().map(|row| row.at).collect::<Vec<_>>(), walls, "{}", test.name);
+        // Whoever asks sees what was written, whichever instance it was.
+        assert_eq!(
+            test.store.head_wall().await.expect("read"),
+            *walls.last().expect("some"),
+            "{}",
+            test.name
+        );
+        drop((late, early));
+        late_line.await.expect("the line ends");
+        early_line.await.expect("the line ends");
         test.remove().await;
     }
 }

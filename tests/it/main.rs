@@ -53,6 +53,7 @@ mod search;
 mod server;
 mod session;
 mod shutdown;
+mod skew;
 mod socket;
 mod store;
 mod stored_form;

@@ -1,5 +1,7 @@
 //! Commands, made up, and a way to decide them on a store without an engine around it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use paystorm::domain::card::{Card, YearMonth};
 use paystorm::domain::command::{
     Action, Answer, Command, IdempotencyKey, OperatePayment, Outcome, SubmitPayment,
@@ -13,7 +15,10 @@ use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use paystorm::domain::time::Timestamp;
 use paystorm::engine::decide_batch::{DecidedBatch, decide_batch, keys_of};
-use paystorm::store::{Head, Store, StoreResult};
+use paystorm::store::{Head, Loaded, Store, StoreResult};
+
+/// How many were made up in this process: their ids are of the time at which the first of them can be decided.
+static MADE: AtomicU64 = AtomicU64::new(0);
 
 pub fn at(ms: u64) -> Timestamp {
     Timestamp::from_micros(1_769_817_600_000_000).plus_ms(ms)
@@ -21,16 +26,13 @@ pub fn at(ms: u64) -> Timestamp {
 
 pub fn submission(owner: AccountId, kind: Kind, amount_minor: i64) -> SubmitPayment {
     let card = Card::from_token("pm_card_visa", &[7; 32], YearMonth { year: 2026, month: 1 });
-    // Before the id, so that the id's millisecond is not before it.
-    let created_at = Timestamp::now();
     let submission = Submission {
-        id: PaymentId::generate(),
+        id: PaymentId::numbered(at(0), MADE.fetch_add(1, Ordering::Relaxed)),
         owner,
         kind,
         amount: Money::new(amount_minor, Currency::EUR),
         capture: CaptureMethod::Automatic,
         lane: Lane::Bulk,
-        created_at,
         draw_key: 1,
         description: Some("a few words".to_owned()),
         metadata: vec![("order".to_owned(), "42".to_owned())],
@@ -74,8 +76,11 @@ pub async fn decide(
     let keys = keys_of(commands.iter().copied());
     let policy = Policy { retry_delays_ms: vec![1_000], ..Policy::default() };
     let mut decided = DecidedBatch::default();
-    let mut run = |_head: Head, loaded| {
-        decided = decide_batch(&commands, loaded, &policy, now);
+    let mut run = |_head: Head, loaded: Loaded| {
+        // As along the line: after what happened to these payments before.
+        let before = loaded.payments.values().map(|payment: &Payment| payment.wall().next());
+        let wall = before.fold(now, Timestamp::max);
+        decided = decide_batch(&commands, loaded, &policy, wall);
         std::mem::take(&mut decided.write)
     };
     let seq = store.line_execute(BatchId::generate(), now, &keys, &mut run).await?;

@@ -99,8 +99,18 @@ fn settings_of(stack: Stack, test: &TestStore) -> Settings {
     settings
 }
 
-/// Runs a test against a server with these settings, stops the server in order, audits what it left, and removes it.
+/// Runs a test against a server with these settings; see [`with_by`].
 pub async fn with<F: Future<Output = ()>>(
+    stack: Stack,
+    change: impl FnOnce(&mut Settings),
+    run: impl FnOnce(Arc<Server>) -> F,
+) {
+    with_by(Wall::system(), stack, change, run).await;
+}
+
+/// Runs a test against a server with this clock and these settings, stops the server in order, audits what it left, and removes it.
+pub async fn with_by<F: Future<Output = ()>>(
+    wall: Wall,
     stack: Stack,
     change: impl FnOnce(&mut Settings),
     run: impl FnOnce(Arc<Server>) -> F,
@@ -118,7 +128,7 @@ pub async fn with<F: Future<Output = ()>>(
         keys.push(accounts.key_create(id, "test").await.expect("a key").secret);
     }
     let (key, other_key) = (keys.remove(0), keys.remove(0));
-    let app = App::build(settings.clone()).await.expect("the application starts");
+    let app = App::build_at(settings.clone(), wall).await.expect("the application starts");
     let address = app.address().expect("it listens").to_string();
     let stop = CancellationToken::new();
     let invitation = app.invitation().cloned();

@@ -218,4 +218,4 @@ CREATE TABLE installation (
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO installation (name, value) VALUES ('stored_form', CAST('2' AS BLOB));
+INSERT INTO installation (name, value) VALUES ('stored_form', CAST('3' AS BLOB));

@@ -19,7 +19,6 @@ use crate::domain::instrument::Presented;
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
-use crate::domain::time::Timestamp;
 use crate::engine::{Engine, EngineError};
 use crate::feed::live::LiveHub;
 use crate::web::outcome;
@@ -81,8 +80,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Person {
     /// One thing that one person does now.
-    pub async fn act(self, now: Timestamp) {
-        let (command, expect) = choose(&mut self.book.lock(), &self.chance, now);
+    pub async fn act(self) {
+        let (command, expect) = choose(&mut self.book.lock(), &self.chance);
         let waiter = self.hub.wait_for_rest(command.payment());
         let told = self.engine.execute(command.clone()).await;
         let done = told.as_ref().ok().map(|done| (Arc::clone(&done.payment), done.version));
@@ -128,7 +127,7 @@ pub async fn cancel(
     book.lock().note(&command, Expect::Anything, told.map(|done| (done.payment.id(), done.version)));
 }
 
-fn choose(book: &mut Book, chance: &Chance, now: Timestamp) -> (Command, Expect) {
+fn choose(book: &mut Book, chance: &Chance) -> (Command, Expect) {
     let known: Vec<PaymentId> = book.acked.keys().copied().collect();
     let command = match (chance.below(12), chance.pick(&known)) {
         (0..4, Some(payment)) => operate(book, chance, *payment),
@@ -137,7 +136,7 @@ fn choose(book: &mut Book, chance: &Chance, now: Timestamp) -> (Command, Expect)
             let (request, expect) = operations::again(book, chance);
             return (Command::Operate(request), expect);
         }
-        (_, _) => submit(book, chance, now),
+        (_, _) => submit(book, chance),
     };
     (command, Expect::Anything)
 }
@@ -203,7 +202,7 @@ impl Book {
     }
 }
 
-fn submit(book: &mut Book, chance: &Chance, now: Timestamp) -> Command {
+fn submit(book: &mut Book, chance: &Chance) -> Command {
     let owner = chance.below(3);
     let kind = match chance.below(10) {
         0..4 => Kind::Charge,
@@ -220,7 +219,6 @@ fn submit(book: &mut Book, chance: &Chance, now: Timestamp) -> Command {
         amount: Money::new(1 + i64::try_from(chance.below(300)).expect("small"), Currency::EUR),
         capture: if manual { CaptureMethod::Manual } else { CaptureMethod::Automatic },
         lane: if chance.percent(30) { Lane::Bulk } else { Lane::Interactive },
-        created_at: now,
         draw_key: chance.next(),
         description: None,
         metadata: Vec::new(),

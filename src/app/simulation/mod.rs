@@ -220,7 +220,7 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
             chance: chance.clone(),
             sabotage: world.sabotage,
         };
-        people.spawn(person.act(wall.now()));
+        people.spawn(person.act());
         if chance.percent(60) {
             tokio::time::sleep(Duration::from_millis(chance.below(200))).await;
         }

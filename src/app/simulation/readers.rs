@@ -43,7 +43,7 @@ fn record(seq: u64) -> JournalRecord {
         lane: Lane::Interactive,
         run: None,
         first_version: 1,
-        events: vec![Recorded { at, event }],
+        events: vec![Recorded::on_wall(at, event)],
         work: Vec::new(),
         keys: Vec::new(),
     };

@@ -214,7 +214,7 @@ impl Store for SimStore {
         self.reach().await?;
         let (head, loaded) = {
             let data = self.data.lock();
-            let head = Head { seq: data.head + 1, wall: data.wall.max(wall), settings_seq: 0 };
+            let head = Head { seq: data.head + 1, wall: wall.max(data.wall.next()), settings_seq: 0 };
             (head, data.load(keys))
         };
         let seq = head.seq;
@@ -264,6 +264,10 @@ impl Store for SimStore {
 
     async fn head(&self) -> StoreResult<u64> {
         self.read(|data| data.head).await
+    }
+
+    async fn head_wall(&self) -> StoreResult<Timestamp> {
+        self.read(|data| data.wall).await
     }
 
     async fn journal_read(&self, after: u64, limit: u32) -> StoreResult<Vec<JournalRecord>> {

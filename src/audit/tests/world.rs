@@ -40,6 +40,7 @@ impl World {
         let balance = |wallet| self.balance(wallet);
         decision(&Context {
             now: Timestamp::from_micros(self.now_us),
+            wall: Timestamp::from_micros(self.now_us),
             policy: &policy,
             balance: &balance,
             closed: &|_| false,
@@ -47,7 +48,8 @@ impl World {
     }
 
     pub fn submit(&mut self, owner: u8, kind: Kind, amount_minor: i64) -> PaymentId {
-        let id = PaymentId::generate();
+        let number = u64::try_from(self.payments.len()).unwrap();
+        let id = PaymentId::numbered(Timestamp::from_micros(self.now_us), number);
         let submission = Submission {
             id,
             owner: self.account(owner),
@@ -55,7 +57,6 @@ impl World {
             amount: Money::new(amount_minor, Currency::EUR),
             capture: CaptureMethod::Automatic,
             lane: Lane::Bulk,
-            created_at: id.generated_at().unwrap(),
             draw_key: 1,
             description: None,
             metadata: Vec::new(),
@@ -113,7 +114,7 @@ impl World {
         let first_version = payment.as_ref().map_or(1, |payment| payment.version() + 1);
         let submission = new.map(std::sync::Arc::new);
         for event in events {
-            let recorded = Recorded { at, event: *event };
+            let recorded = Recorded::on_wall(at, *event);
             let before = payment.clone();
             match payment.as_mut() {
                 Some(payment) => payment.apply(recorded).unwrap(),
@@ -136,7 +137,7 @@ impl World {
             lane: Lane::Bulk,
             run: None,
             first_version,
-            events: events.iter().map(|event| Recorded { at, event: *event }).collect(),
+            events: events.iter().map(|event| Recorded::on_wall(at, *event)).collect(),
             work: payment
                 .queued_work()
                 .filter(|work| !work_before.contains(work))

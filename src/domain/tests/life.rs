@@ -21,7 +21,10 @@ pub const AMOUNT_MINOR: i64 = 1_000;
 #[derive(Debug, Clone)]
 pub struct Life {
     pub payment: Payment,
+    /// The time of the payment's clock.
     pub now: Timestamp,
+    /// The wall, which may be anywhere beside it.
+    pub wall: Timestamp,
     pub policy: Policy,
     /// The account that is closed.
     pub closed: Option<AccountId>,
@@ -44,7 +47,6 @@ impl Life {
             amount: Money::new(AMOUNT_MINOR, Currency::EUR),
             capture,
             lane: Lane::Interactive,
-            created_at: now,
             draw_key: 1,
             description: None,
             metadata: Vec::new(),
@@ -54,11 +56,11 @@ impl Life {
         let policy = Policy::default();
         let command =
             SubmitPayment { submission: submission.clone(), instrument, confirm, idempotency: None };
-        let context = Context { now, policy: &policy, balance: &|_| balance, closed: &|_| false };
+        let context = Context { now, wall: now, policy: &policy, balance: &|_| balance, closed: &|_| false };
         let mut events = decide::submit(&context, &command).expect("admitted").into_iter();
-        let created = Recorded { at: now, event: events.next().expect("an event") };
+        let created = Recorded::on_wall(now, events.next().expect("an event"));
         let payment = Payment::open(Arc::new(submission), created).expect("opens");
-        let mut life = Self { payment, now, policy, closed: None };
+        let mut life = Self { payment, now, wall: now, policy, closed: None };
         life.apply(events.collect());
         life
     }
@@ -70,13 +72,15 @@ impl Life {
 
     fn apply(&mut self, events: Vec<Event>) {
         for event in events {
-            self.payment.apply(Recorded { at: self.now, event }).expect("what is decided is legal");
+            let recorded = Recorded { at: self.now, wall: self.wall, event };
+            self.payment.apply(recorded).expect("what is decided is legal");
         }
     }
 
     pub fn decide(&self, action: Action) -> Result<Vec<Event>, Refusal> {
         let context = Context {
             now: self.now,
+            wall: self.wall,
             policy: &self.policy,
             balance: &|_| i64::MAX,
             closed: &|account| self.closed == Some(account),
@@ -105,18 +109,20 @@ impl Life {
     pub fn answer_to(&mut self, work: WorkKey, outcome: Outcome) {
         let context = Context {
             now: self.now,
+            wall: self.wall,
             policy: &self.policy,
             balance: &|_| i64::MAX,
             closed: &|account| self.closed == Some(account),
         };
-        let events = decide::answer(&context, &self.payment, &Answer { work, started_at: self.now, outcome });
+        let events =
+            decide::answer(&context, &self.payment, &Answer { work, started_at: self.wall, outcome });
         self.apply(events);
     }
 
     /// Lets time pass until the next thing is due, and decides it. `false` if nothing ever is.
     pub fn wait(&mut self) -> bool {
         let Some(due_at) = self.payment.due_at() else { return false };
-        self.now = self.now.max(due_at);
+        (self.now, self.wall) = (self.now.max(due_at), self.wall.max(due_at));
         self.tick();
         true
     }
@@ -124,6 +130,7 @@ impl Life {
     pub fn tick(&mut self) {
         let context = Context {
             now: self.now,
+            wall: self.wall,
             policy: &self.policy,
             balance: &|_| i64::MAX,
             closed: &|account| self.closed == Some(account),

@@ -63,7 +63,7 @@ proptest! {
                 continue;
             }
             let change = moved(&payment, &event);
-            if payment.apply(Recorded { at: at(now), event }).is_ok() {
+            if payment.apply(Recorded::on_wall(at(now), event)).is_ok() {
                 in_transit += change;
                 prop_assert_eq!(payment.in_transit_minor(), in_transit, "after {:?}", event);
             }

@@ -27,13 +27,12 @@ fn payment(confirmed: bool) -> Payment {
 /// A payment of 12.50 that was accepted after 900 µs.
 pub(super) fn opened(kind: Kind, confirmed: bool, reserved: bool) -> Payment {
     let submission = Submission {
-        id: PaymentId::from_bytes([1; 16]),
+        id: PaymentId::numbered(at(0), 1),
         owner: AccountId::from_bytes([2; 16]),
         kind,
         amount: Money::new(1_250, Currency::EUR),
         capture: CaptureMethod::Automatic,
         lane: Lane::Interactive,
-        created_at: at(0),
         draw_key: 1,
         description: None,
         metadata: Vec::new(),
@@ -41,12 +40,12 @@ pub(super) fn opened(kind: Kind, confirmed: bool, reserved: bool) -> Payment {
     };
     let instrument = Instrument::of_kind(kind);
     let created = Event::Created { instrument, confirmed, reserved };
-    Payment::open(Arc::new(submission), Recorded { at: at(900), event: created }).unwrap()
+    Payment::open(Arc::new(submission), Recorded::on_wall(at(900), created)).unwrap()
 }
 
 fn after(payment: &mut Payment, events: &[(i64, Event)]) -> Stages {
     for (us, event) in events {
-        payment.apply(Recorded { at: at(*us), event: *event }).unwrap();
+        payment.apply(Recorded::on_wall(at(*us), *event)).unwrap();
     }
     Stages::of(payment)
 }
@@ -58,9 +57,7 @@ pub(super) fn started(us: i64) -> Event {
 /// A payment without a card is not confirmed here; the first event of the others says that it goes.
 fn confirmed() -> Payment {
     let mut payment = payment(false);
-    payment
-        .apply(Recorded { at: at(900), event: Event::Confirmed { instrument: Instrument::Wallet } })
-        .unwrap();
+    payment.apply(Recorded::on_wall(at(900), Event::Confirmed { instrument: Instrument::Wallet })).unwrap();
     payment
 }
 
@@ -153,7 +150,7 @@ proptest! {
             now += pause;
             // Half of them ask a worker, so that histories go on.
             let event = all.get(pick).copied().unwrap_or(started(now + work));
-            if charge.apply(Recorded { at: at(now), event }).is_err() {
+            if charge.apply(Recorded::on_wall(at(now), event)).is_err() {
                 continue;
             }
             let stages = Stages::of(&charge);

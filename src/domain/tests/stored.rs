@@ -72,15 +72,14 @@ fn submission() -> impl Strategy<Value = Submission> {
         prop::collection::vec((".{0,10}", ".{0,10}"), 0..4),
         prop::option::of("[a-z]{0,8}"),
     );
-    (ids, money, any::<bool>(), any::<bool>(), any::<i64>(), any::<u64>(), text).prop_map(
-        |((id, owner, kind), (amount_minor, currency), manual, bulk, created, draw_key, text)| Submission {
+    (ids, money, any::<bool>(), any::<bool>(), any::<u64>(), text).prop_map(
+        |((id, owner, kind), (amount_minor, currency), manual, bulk, draw_key, text)| Submission {
             id: PaymentId::from_bytes(id),
             owner: AccountId::from_bytes(owner),
             kind,
             amount: Money::new(amount_minor, currency),
             capture: if manual { CaptureMethod::Manual } else { CaptureMethod::Automatic },
             lane: if bulk { Lane::Bulk } else { Lane::Interactive },
-            created_at: Timestamp::from_micros(created),
             draw_key,
             description: text.0,
             metadata: text.1,
@@ -97,10 +96,10 @@ proptest! {
     }
 
     #[test]
-    fn a_history_reads_back(at: i64, amount: i64, n: u16) {
+    fn a_history_reads_back(at: i64, wall: i64, amount: i64, n: u16) {
         let history: Vec<Recorded> = events(at, amount, n)
             .into_iter()
-            .map(|event| Recorded { at: Timestamp::from_micros(at), event })
+            .map(|event| Recorded { at: Timestamp::from_micros(at), wall: Timestamp::from_micros(wall), event })
             .collect();
         let bytes = rmp_serde::to_vec(&history).unwrap();
         prop_assert_eq!(rmp_serde::from_slice::<Vec<Recorded>>(&bytes).unwrap(), history);
@@ -130,7 +129,7 @@ fn the_stored_bytes_are_pinned() {
     let lines = events(1_769_817_600_123_456, 1_250, 3)
         .into_iter()
         .map(|event| {
-            let bytes = rmp_serde::to_vec(&[Recorded { at, event }]).unwrap();
+            let bytes = rmp_serde::to_vec(&[Recorded::on_wall(at, event)]).unwrap();
             format!("{}: {}", event.name(), hex(&bytes))
         })
         .collect::<Vec<_>>();
@@ -149,7 +148,6 @@ fn the_stored_bytes_are_pinned() {
             amount: Money::new(1_250, Currency::EUR),
             capture: CaptureMethod::Manual,
             lane: Lane::Bulk,
-            created_at: at,
             draw_key: 42,
             description: Some("coffee".to_owned()),
             metadata: vec![("order".to_owned(), "42".to_owned())],

@@ -30,6 +30,7 @@ fn reduced(key: &str, request: &[u8]) -> IdempotencyKey {
 #[derive(Default)]
 pub struct World {
     now_ms: u64,
+    batches: i64,
     made: u128,
     payments: BTreeMap<PaymentId, Payment>,
     balances: BTreeMap<WalletId, i64>,
@@ -65,13 +66,15 @@ impl World {
         self.payments.values()
     }
 
+    /// The wall of the batch: no two have the same, however little time passes.
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(1_700_000_000_000_000).plus_ms(self.now_ms)
+        Timestamp::from_micros(1_700_000_000_000_000 + self.batches).plus_ms(self.now_ms)
     }
 
     /// Decides a batch on what its keys name, exactly as a store would load it, and keeps what it writes.
     pub fn run(&mut self, batch: &Batch) {
         self.now_ms += batch.advance_ms;
+        self.batches += 1;
         // What this batch submits can be named by its later steps as well.
         let mut known: Vec<PaymentId> = self.payments.keys().copied().collect();
         let mut commands = Vec::new();
@@ -276,7 +279,6 @@ impl World {
             amount: Money::new(amount_minor, Currency::EUR),
             capture: if manual { CaptureMethod::Manual } else { CaptureMethod::Automatic },
             lane: Lane::Bulk,
-            created_at: self.now(),
             draw_key: 0,
             description: None,
             metadata: Vec::new(),

@@ -268,7 +268,7 @@ impl LiveHub {
         let now = self.wall.now();
         let watched = !self.topics.read().is_empty();
         for payment in payments {
-            let us = now.micros_since(payment.created_at);
+            let us = now.micros_since(payment.asked_at);
             let first = |first: &mut u64| {
                 if *first < payment.settled_us {
                     *first = us;

@@ -138,7 +138,7 @@ impl<'a> Row<'a> {
             parked: own && payment.is_parked(),
             description: submission.description.as_deref().filter(|_| own),
             run: submission.run.as_deref().filter(|_| own),
-            created_ms: submission.created_at.millis(),
+            created_ms: payment.created_at().millis(),
             accepted_us: stages.map(|stages| stages.accepted_us),
             queued_us: stages.and_then(|stages| stages.queued_us),
             started_us: stages.and_then(|stages| stages.started_us),

@@ -156,7 +156,6 @@ fn payment() -> Payment {
         amount: crate::domain::money::Money::new(5, crate::domain::currency::Currency::EUR),
         capture: crate::domain::submission::CaptureMethod::Automatic,
         lane: crate::domain::submission::Lane::Bulk,
-        created_at: Timestamp::from_micros(1),
         draw_key: 0,
         description: None,
         metadata: Vec::new(),
@@ -164,7 +163,7 @@ fn payment() -> Payment {
     };
     let event = Event::Created { instrument: None, confirmed: false, reserved: false };
     let at = Timestamp::from_micros(2);
-    Payment::open(Arc::new(submission), crate::domain::event::Recorded { at, event }).unwrap()
+    Payment::open(Arc::new(submission), crate::domain::event::Recorded::on_wall(at, event)).unwrap()
 }
 
 #[tokio::test]
@@ -182,7 +181,7 @@ async fn a_wait_holds_a_payment_only_once_it_is_what_was_waited_for() {
     assert!(!waiter.holds_payment());
     let at = Timestamp::from_micros(3);
     let event = Event::Confirmed { instrument: Instrument::Wallet };
-    payment.apply(crate::domain::event::Recorded { at, event }).unwrap();
+    payment.apply(crate::domain::event::Recorded::on_wall(at, event)).unwrap();
     waiters.show(&Arc::new(payment.clone()));
     assert_eq!(wait.await.map(|payment| payment.version()), Some(2));
 }

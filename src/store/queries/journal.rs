@@ -10,6 +10,13 @@ macro_rules! journal_queries {
             seq.map(unsigned).ok_or_else(|| rows::damaged("head.seq"))
         }
 
+        async fn head_wall(conn: &mut $Conn) -> StoreResult<Timestamp> {
+            use schema::head::dsl;
+            let wall: Option<i64> =
+                dsl::head.filter(dsl::shard.eq(0)).select(dsl::wall).first(conn).await.optional()?;
+            wall.map(Timestamp::from_micros).ok_or_else(|| rows::damaged("head.wall"))
+        }
+
         async fn batch_committed(conn: &mut $Conn, seq: u64, batch: BatchId) -> StoreResult<bool> {
             use schema::journal::dsl;
             let found: Option<Vec<u8>> =

@@ -24,6 +24,7 @@ macro_rules! shared_queries {
 
         use $crate::domain::ids::{
             AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
+            floor,
         };
         use $crate::domain::payment::Payment;
         use $crate::domain::time::Timestamp;

@@ -18,15 +18,15 @@ macro_rules! payments_queries {
                 if !backwards {
                     found.rows.reverse();
                 }
-                found.rows.truncate(filter.limit.try_into().unwrap_or(usize::MAX));
             }
+            found.rows.truncate(filter.limit.try_into().unwrap_or(usize::MAX));
             if backwards {
                 found.rows.reverse();
             }
             Ok(found)
         }
 
-        /// How often a page is filled up in place of rows that cannot be read.
+        /// How often a page is filled up in place of rows that cannot be read, or were created at another time.
         const FILLED_UP_MAX: usize = 16;
 
         /// Payments of the owner's own, the first of them in the filter's direction. Rows that cannot be read do not make the
@@ -39,7 +39,7 @@ macro_rules! payments_queries {
             use schema::payment::dsl;
             let mut found = rows::Found::default();
             let mut past: Option<Vec<u8>> = None;
-            for _ in 0..FILLED_UP_MAX {
+            for round in 0..FILLED_UP_MAX {
                 let mut query = dsl::payment.filter(dsl::owner.eq(owner.as_bytes().to_vec())).into_boxed();
                 if !filter.kinds.is_empty() {
                     query = query.filter(dsl::kind.eq_any(filter.kinds.clone()));
@@ -50,12 +50,12 @@ macro_rules! payments_queries {
                 if let Some(after) = filter.after {
                     query = query.filter(dsl::id.gt(after.as_bytes().to_vec()));
                 }
-                // Ids are time-ordered by the millisecond of creation, so a time is a bound on ids.
-                if let Some(from) = filter.created_from {
-                    query = query.filter(dsl::id.ge(id_floor(from)));
+                let (from, to) = filter.id_bounds();
+                if let Some(from) = from {
+                    query = query.filter(dsl::id.ge(from.to_vec()));
                 }
-                if let Some(to) = filter.created_to {
-                    query = query.filter(dsl::id.lt(id_floor(to)));
+                if let Some(to) = to {
+                    query = query.filter(dsl::id.lt(to.to_vec()));
                 }
                 query = match (past, filter.after) {
                     (Some(past), Some(_)) => query.filter(dsl::id.gt(past)),
@@ -66,10 +66,11 @@ macro_rules! payments_queries {
                     Some(_) => query.order(dsl::id.asc()),
                     None => query.order(dsl::id.desc()),
                 };
-                let wanted = still_wanted(filter.limit, found.rows.len());
+                let wanted = filter.rows_looked_at(still_wanted(filter.limit, found.rows.len()), round);
                 let page: Vec<rows::PaymentRow> =
                     query.limit(wanted).select(rows::PaymentRow::as_select()).load(conn).await?;
                 page.iter().for_each(|row| found.push(row, std::convert::identity));
+                found.rows.retain(|payment| filter.takes_time(payment.created_at()));
                 past = page.last().map(|row| row.id.clone());
                 if is_last(&page, wanted) || still_wanted(filter.limit, found.rows.len()) == 0 {
                     break;
@@ -79,7 +80,7 @@ macro_rules! payments_queries {
         }
 
         fn still_wanted(limit: u32, found: usize) -> i64 {
-            i64::from(limit).saturating_sub(i64::try_from(found).unwrap_or(i64::MAX))
+            i64::from(limit).saturating_sub(i64::try_from(found).unwrap_or(i64::MAX)).max(0)
         }
 
         fn is_last<T>(page: &[T], limit: i64) -> bool {
@@ -95,7 +96,7 @@ macro_rules! payments_queries {
             use schema::receipt::dsl;
             let mut found = rows::Found::default();
             let mut past: Option<Vec<u8>> = None;
-            for _ in 0..FILLED_UP_MAX {
+            for round in 0..FILLED_UP_MAX {
                 let mut query = dsl::receipt.filter(dsl::payee.eq(payee.as_bytes().to_vec())).into_boxed();
                 if let Some(before) = filter.before {
                     query = query.filter(dsl::payment.lt(before.as_bytes().to_vec()));
@@ -103,11 +104,12 @@ macro_rules! payments_queries {
                 if let Some(after) = filter.after {
                     query = query.filter(dsl::payment.gt(after.as_bytes().to_vec()));
                 }
-                if let Some(from) = filter.created_from {
-                    query = query.filter(dsl::payment.ge(id_floor(from)));
+                let (from, to) = filter.id_bounds();
+                if let Some(from) = from {
+                    query = query.filter(dsl::payment.ge(from.to_vec()));
                 }
-                if let Some(to) = filter.created_to {
-                    query = query.filter(dsl::payment.lt(id_floor(to)));
+                if let Some(to) = to {
+                    query = query.filter(dsl::payment.lt(to.to_vec()));
                 }
                 query = match (past, filter.after) {
                     (Some(past), Some(_)) => query.filter(dsl::payment.gt(past)),
@@ -118,11 +120,13 @@ macro_rules! payments_queries {
                     Some(_) => query.order(dsl::payment.asc()),
                     None => query.order(dsl::payment.desc()),
                 };
-                let wanted = still_wanted(filter.limit, found.rows.len());
+                let wanted = filter.rows_looked_at(still_wanted(filter.limit, found.rows.len()), round);
                 let page: Vec<Vec<u8>> = query.limit(wanted).select(dsl::payment).load(conn).await?;
                 let ids: Vec<PaymentId> = page.iter().filter_map(|id| PaymentId::from_slice(id)).collect();
                 let read = payment_get(conn, &ids).await?;
-                found.rows.extend(read.rows);
+                found.rows.extend(
+                    read.rows.into_iter().filter(|one: &Payment| filter.takes_time(one.created_at())),
+                );
                 found.damaged.extend(read.damaged);
                 past = page.last().cloned();
                 if is_last(&page, wanted) || still_wanted(filter.limit, found.rows.len()) == 0 {
@@ -130,16 +134,6 @@ macro_rules! payments_queries {
                 }
             }
             Ok(found)
-        }
-
-        /// The smallest id that could have been made at this time.
-        fn id_floor(at: Timestamp) -> Vec<u8> {
-            let millis = u64::try_from(at.millis()).unwrap_or(0);
-            let mut id = vec![0_u8; 16];
-            for (slot, byte) in id.iter_mut().zip(millis.to_be_bytes().into_iter().skip(2)) {
-                *slot = byte;
-            }
-            id
         }
 
         /// A page that is empty is the end: rows that cannot be read are passed over until there is one that can.
@@ -318,10 +312,10 @@ macro_rules! payments_queries {
             }
             // As those of payments, their ids are bounds of time.
             if let Some(from) = filter.created_from {
-                query = query.filter(dsl::id.ge(id_floor(from)));
+                query = query.filter(dsl::id.ge(floor(from).to_vec()));
             }
             if let Some(to) = filter.created_to {
-                query = query.filter(dsl::id.lt(id_floor(to)));
+                query = query.filter(dsl::id.lt(floor(to).to_vec()));
             }
             query = match filter.after {
                 Some(_) => query.order(dsl::id.asc()),

@@ -81,7 +81,7 @@ macro_rules! requests_queries {
         async fn request_expire(conn: &mut $Conn, before: Timestamp, limit: u32) -> StoreResult<u64> {
             use schema::request_log::dsl;
             // Ids are time-ordered, so a time is a bound on ids, and the rows to go are the first.
-            let floor = id_floor(before);
+            let floor = floor(before).to_vec();
             let last: Option<Vec<u8>> = dsl::request_log
                 .filter(dsl::id.lt(floor.clone()))
                 .order(dsl::id.asc())

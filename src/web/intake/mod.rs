@@ -132,7 +132,7 @@ pub struct Draft {
     /// What the caller names the request by: read from the parameters, or set by an entrance with keys of its own.
     pub key: Option<RequestKey>,
     key_secret: KeySecret,
-    created_at: Timestamp,
+    asked_at: Timestamp,
 }
 
 impl Draft {
@@ -176,7 +176,7 @@ impl Draft {
             metadata: metadata(params)?,
             key: key(params)?,
             key_secret: context.rules.key_secret,
-            created_at: context.now,
+            asked_at: context.now,
         })
     }
 
@@ -241,7 +241,8 @@ impl Draft {
             (KindName::Transfer, Some(payee)) => Kind::Transfer { payee },
             (KindName::Transfer, None) => return Err(unknown_destination()),
         };
-        let id = PaymentId::generate();
+        // Its time is that of the request, from which on people wait.
+        let id = PaymentId::generate_at(self.asked_at);
         let (key, secret) = (self.key, self.key_secret);
         let submission = Submission {
             id,
@@ -250,8 +251,6 @@ impl Draft {
             amount: self.amount,
             capture: self.capture,
             lane: self.lane,
-            // Lists are narrowed by time by way of ids.
-            created_at: self.created_at.max(id.made_at()),
             draw_key: self.draw_key.unwrap_or_else(|| match &key {
                 Some(key) => key.draw_key(&secret),
                 None => draw_key(id),

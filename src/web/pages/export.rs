@@ -118,9 +118,7 @@ impl Pages {
         let ids: Vec<PaymentId> = found.hits.iter().map(|hit| hit.payment).collect();
         let mut payments = self.state.store.payment_get(&ids).await?;
         payments.retain(|payment| row::accounts_of(payment).any(|account| account == self.viewer));
-        payments.sort_unstable_by_key(|payment| {
-            std::cmp::Reverse((payment.submission().created_at, payment.id()))
-        });
+        payments.sort_unstable_by_key(|payment| std::cmp::Reverse((payment.created_at(), payment.id())));
         let place = found.next_cursor.map_or(Place::End, |cursor| Place::Index(query, Some(cursor)));
         Ok((payments, place))
     }
@@ -134,11 +132,11 @@ fn record(payment: &Payment, names: &Names, viewer: AccountId) -> [String; COLUM
     let decimal = |minor: i64, currency: Currency| Money::new(minor, currency).decimal();
     let card = state.card();
     let refunded_minor = if own { payment.refunded_minor() } else { 0 };
-    let took = state.settled_at.filter(|_| own).map(|at| at.micros_since(submission.created_at));
+    let took = payment.took_us().filter(|_| own);
     let currency = submission.amount.currency;
     [
         submission.public_id(),
-        format::iso(submission.created_at),
+        format::iso(payment.created_at()),
         submission.kind.as_str().to_owned(),
         state.status.as_str().to_owned(),
         submission.amount.amount_minor.to_string(),

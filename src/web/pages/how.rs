@@ -245,9 +245,7 @@ async fn settled(state: &WebState, ids: &[PaymentId]) -> Result<Vec<u64>, ApiErr
     loop {
         let payments = state.store.payment_get(ids).await?;
         if payments.iter().all(|payment| payment.state().status.is_at_rest()) {
-            let took = |payment: &crate::domain::payment::Payment| {
-                Some(payment.state().settled_at?.micros_since(payment.submission().created_at))
-            };
+            let took = |payment: &crate::domain::payment::Payment| payment.took_us();
             let mut all: Vec<u64> = payments.iter().filter_map(took).collect();
             all.sort_unstable();
             return Ok(all);

@@ -178,8 +178,8 @@ async fn from_index(
     // The owner filter is the index's; this is the belt.
     payments.retain(|payment| super::row::accounts_of(payment).any(|account| account == viewer));
     let place = |oldest_first: bool, payment: Option<&Payment>| {
-        let payment = payment?.submission();
-        let cursor = Cursor::at_created(oldest_first, payment.created_at, payment.id);
+        let payment = payment?;
+        let cursor = Cursor::at_created(oldest_first, payment.created_at(), payment.id());
         Some(format!("{}&page={}", address(query), cursor.encode()))
     };
     page.older = place(false, payments.last().filter(|_| backwards || found.next_cursor.is_some()));

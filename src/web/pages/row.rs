@@ -112,10 +112,10 @@ impl PaymentRow {
             to: to_label(payment, names),
             note: if own { note(payment) } else { String::new() },
             badges: if own { row_badges(payment) } else { Vec::new() },
-            created_ms: submission.created_at.millis(),
-            created_iso: format::iso(submission.created_at),
-            created_full: format::absolute(submission.created_at),
-            created_ago: format::ago(now, submission.created_at),
+            created_ms: payment.created_at().millis(),
+            created_iso: format::iso(payment.created_at()),
+            created_full: format::absolute(payment.created_at()),
+            created_ago: format::ago(now, payment.created_at()),
         }
     }
 }

@@ -45,13 +45,12 @@ fn card(number: &str) -> Card {
 /// A payment with this history; each event at so many microseconds.
 pub fn payment(n: u8, kind: Kind, amount: Money, number: &str, events: &[(i64, Event)]) -> Payment {
     let submission = Submission {
-        id: PaymentId::from_bytes([n; 16]),
+        id: PaymentId::numbered(START, n.into()),
         owner: viewer(),
         kind,
         amount,
         capture: CaptureMethod::Automatic,
         lane: Lane::Interactive,
-        created_at: START,
         draw_key: 1,
         description: (n % 2 == 1).then(|| "flat white & <cake>".to_owned()),
         metadata: vec![("order".to_owned(), "42".to_owned())],
@@ -61,9 +60,9 @@ pub fn payment(n: u8, kind: Kind, amount: Money, number: &str, events: &[(i64, E
     let instrument = Instrument::of_kind(kind).or_else(|| Some(card(number).into()));
     let created = Event::Created { instrument, confirmed: true, reserved: from_wallet };
     let mut payment =
-        Payment::open(Arc::new(submission), Recorded { at: at_us(900), event: created }).expect("opens");
+        Payment::open(Arc::new(submission), Recorded::on_wall(at_us(900), created)).expect("opens");
     for (us, event) in events {
-        payment.apply(Recorded { at: at_us(*us), event: *event }).expect("legal");
+        payment.apply(Recorded::on_wall(at_us(*us), *event)).expect("legal");
     }
     payment
 }

@@ -247,11 +247,17 @@ pub fn part_lines(state: &SystemState) -> Vec<PartLine> {
         (false, true) => "takes nothing in at the moment: it answers without the newest payments",
         (false, false) => "is away: it catches up once it is back",
     };
-    vec![
+    let clock = "of this server is more than two seconds behind: it is late, or another server's is early. Payments \
+                 are given the time of the one that is ahead";
+    let mut parts = vec![
         part("Store", state.store, store),
         part("Work queue", state.broker, broker),
         part("Search", state.search, search),
-    ]
+    ];
+    if state.clock_behind {
+        parts.push(part("Clock", false, clock));
+    }
+    parts
 }
 
 /// The readers, as lines.

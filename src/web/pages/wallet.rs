@@ -105,7 +105,7 @@ async fn find(state: &WebState, wallet: WalletId, before: Option<PaymentId>) -> 
         let page = state.store.payment_list(wallet.owner, &filter).await?;
         let whole = page.len() == usize::try_from(ROWS).unwrap_or(usize::MAX);
         filter.before = page.last().map(Payment::id);
-        found.back_to = page.last().map(|payment| payment.submission().created_at).or(found.back_to);
+        found.back_to = page.last().map(|payment| payment.created_at()).or(found.back_to);
         found.last = filter.before.filter(|_| whole);
         let ours: Vec<Payment> = page
             .into_iter()

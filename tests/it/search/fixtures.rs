@@ -21,10 +21,10 @@ pub fn account(number: u8) -> AccountId {
     AccountId::from_bytes([number; 16])
 }
 
-/// The payment number `number`; ids are ordered as numbers are.
+/// The payment number `number`; ids are ordered as numbers are, and tell no time.
 pub fn payment_id(number: u64) -> PaymentId {
     PaymentId::from_bytes(
-        (0x0190_0000_0000_7000_8000_0000_0000_0000_u128 + (u128::from(number) << 64)).to_be_bytes(),
+        (0x0190_0000_0000_4000_8000_0000_0000_0000_u128 + (u128::from(number) << 64)).to_be_bytes(),
     )
 }
 
@@ -32,6 +32,7 @@ pub fn payment_id(number: u64) -> PaymentId {
 #[derive(Clone)]
 pub struct Draft {
     pub submission: Submission,
+    created: Timestamp,
     card: Option<Card>,
     events: Vec<Event>,
 }
@@ -46,13 +47,14 @@ pub fn charge(number: u64, owner: AccountId, amount_minor: i64, currency: &str) 
         amount: Money::new(amount_minor, currency.parse().unwrap()),
         capture: CaptureMethod::Automatic,
         lane: Lane::Interactive,
-        created_at: Timestamp::from_micros(created),
         draw_key: number,
         description: None,
         metadata: vec![],
         run: None,
     };
-    Draft { submission, card: None, events: vec![] }.card("pm_card_visa").succeeded()
+    Draft { submission, created: Timestamp::from_micros(created), card: None, events: vec![] }
+        .card("pm_card_visa")
+        .succeeded()
 }
 
 impl Draft {
@@ -73,7 +75,7 @@ impl Draft {
     }
 
     pub fn created(mut self, micros: i64) -> Self {
-        self.submission.created_at = Timestamp::from_micros(micros);
+        self.created = Timestamp::from_micros(micros);
         self
     }
 
@@ -98,7 +100,7 @@ impl Draft {
     }
 
     fn outcome(mut self, event: Event) -> Self {
-        self.events = vec![Event::Started { at: self.submission.created_at }, event];
+        self.events = vec![Event::Started { at: self.created }, event];
         self
     }
 
@@ -127,7 +129,7 @@ impl Draft {
     /// Authorised, and captured in part.
     pub fn captured(mut self, amount_minor: i64) -> Self {
         self.submission.capture = CaptureMethod::Manual;
-        let at = self.submission.created_at;
+        let at = self.created;
         self.events = vec![
             Event::Started { at },
             Event::Authorized {
@@ -155,14 +157,14 @@ impl Draft {
 
     /// Folds it, one second per event.
     pub fn build(&self) -> Payment {
-        let start = self.submission.created_at;
+        let start = self.created;
         let reserved = self.submission.kind.takes_from_wallet();
         let instrument = Instrument::of_kind(self.submission.kind).or(self.card.map(Into::into));
         let created = Event::Created { instrument, confirmed: true, reserved };
         let events = std::iter::once(created).chain(self.events.iter().copied());
         let history: Vec<Recorded> = events
             .enumerate()
-            .map(|(at, event)| Recorded { at: start.plus_ms(1_000 * u64::try_from(at).unwrap()), event })
+            .map(|(at, event)| Recorded::on_wall(start.plus_ms(1_000 * u64::try_from(at).unwrap()), event))
             .collect();
         Payment::fold(Arc::new(self.submission.clone()), &history).unwrap()
     }

@@ -102,9 +102,11 @@ async fn time_never_goes_back_along_the_line() {
                 store.line_execute(BatchId::generate(), at(own), &BatchKeys::default(), &mut run).await;
             taken.expect("committed");
         }
-        assert_eq!(walls, [5, 5, 9, 5, 8].map(|ms| (at(ms), 0)), "{}", test.name);
+        let (next, after) = (at(5).next(), at(5).next().next());
+        assert_eq!(walls, [at(5), next, at(9), after, at(8)].map(|wall| (wall, 0)), "{}", test.name);
         let times: Vec<_> = store.journal_read(0, 9).await.expect("read").iter().map(|row| row.at).collect();
-        assert_eq!(times, [5, 5, 5, 8].map(at), "{}", test.name);
+        assert_eq!(times, [at(5), next, after, at(8)], "{}", test.name);
+        assert_eq!(store.head_wall().await.expect("read"), at(8), "{}", test.name);
         test.remove().await;
     }
 }

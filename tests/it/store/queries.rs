@@ -22,10 +22,9 @@ async fn lists_are_paged_in_both_directions_and_filtered() {
         let mut made = Vec::new();
         for n in 0..7 {
             let kind = if n % 3 == 0 { Kind::TopUp } else { Kind::Charge };
-            made.push(one(store, submit(owner, kind, 10 + n), at(0)).await.id());
-            one(store, submit(stranger, Kind::Charge, 1), at(0)).await;
-            // Ids of one millisecond are in order too; times only tell milliseconds apart.
-            tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+            let now = at(u64::try_from(n).expect("small"));
+            made.push(one(store, submit(owner, kind, 10 + n), now).await.id());
+            one(store, submit(stranger, Kind::Charge, 1), now).await;
         }
         made.reverse();
         let list =
@@ -42,12 +41,18 @@ async fn lists_are_paged_in_both_directions_and_filtered() {
         let kinds = vec![Kind::TopUp.to_code()];
         assert_eq!(list(PaymentFilter { kinds, ..all.clone() }).await, topups, "{}", test.name);
         let stored = store.payment_get(&[made[2]]).await.expect("read");
-        let created = stored[0].submission().created_at;
+        let created = stored[0].created_at();
         let from = PaymentFilter { created_from: Some(created), ..all.clone() };
         assert_eq!(list(from).await, made[..=2], "{}: from", test.name);
         let to = PaymentFilter { created_to: Some(created), ..all.clone() };
         assert_eq!(list(to).await, made[3..], "{}: to", test.name);
-        assert_eq!(list(all).await, made, "{}", test.name);
+        assert_eq!(list(all.clone()).await, made, "{}", test.name);
+        // Its id waited for the line: what counts is when it was created.
+        let late = one(store, submit(owner, Kind::Charge, 99), at(60_000)).await.id();
+        let from = PaymentFilter { created_from: Some(at(60_000)), ..all.clone() };
+        assert_eq!(list(from).await, [late], "{}: created later than its id says", test.name);
+        let to = PaymentFilter { created_to: Some(at(60_000)), limit: 3, ..all.clone() };
+        assert_eq!(list(to).await, made[..3], "{}: a page is filled up past it", test.name);
         let scanned = store.payment_scan(Some(made[6]), 3).await.expect("scanned");
         assert_eq!(scanned.len(), 3, "{}", test.name);
         assert!(scanned.is_sorted_by_key(Payment::id) && scanned[0].id() > made[6], "{}", test.name);

@@ -144,7 +144,7 @@ impl Charge {
             amount_refunded: refunded_minor,
             billing_details: billing.cloned().unwrap_or_default(),
             captured: state.status == Status::Succeeded,
-            created: state.queued_at.unwrap_or(submission.created_at).seconds(),
+            created: state.queued_at.unwrap_or(payment.created_at()).seconds(),
             currency: submission.amount.currency.lower(),
             description: submission.description.clone(),
             disputed: false,

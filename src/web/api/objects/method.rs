@@ -178,7 +178,7 @@ impl PaymentMethod {
             billing_details: billing.cloned().unwrap_or_default(),
             method_type: "card",
             card: CardObject::of(card),
-            created: payment.submission().created_at.seconds(),
+            created: payment.created_at().seconds(),
             livemode: false,
             customer: None,
             metadata: Metadata::default(),

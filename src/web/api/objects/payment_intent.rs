@@ -122,7 +122,7 @@ impl PaymentIntent {
             },
             client_secret: client_secret(&id, presenter.secret_key),
             confirmation_method: "automatic",
-            created: submission.created_at.seconds(),
+            created: payment.created_at().seconds(),
             currency: submission.amount.currency.lower(),
             customer: None,
             description: submission.description.clone(),

@@ -24,7 +24,7 @@ impl Common {
         let submission = payment.submission();
         Self {
             amount: submission.amount.amount_minor,
-            created: submission.created_at.seconds(),
+            created: payment.created_at().seconds(),
             currency: submission.amount.currency.lower(),
             description: submission.description.clone(),
             livemode: false,

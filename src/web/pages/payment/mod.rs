@@ -172,7 +172,7 @@ fn facts(payment: &Payment, own: bool) -> Vec<Fact> {
     let (submission, state) = (payment.submission(), payment.state());
     let fact = |label, value: String| Fact { label, value, copy: false };
     let mut facts = vec![Fact { label: "Payment", value: submission.public_id(), copy: true }];
-    facts.push(fact("Made", format::absolute(submission.created_at)));
+    facts.push(fact("Made", format::absolute(payment.created_at())));
     if !own {
         return facts;
     }

@@ -75,7 +75,7 @@ fn changes(payment: &Payment, now: Timestamp, form: &ActionForm) -> bool {
         other => panic!("{other} is no operation"),
     };
     let policy = Policy::default();
-    let context = Context { now, policy: &policy, balance: &|_| i64::MAX, closed: &|_| false };
+    let context = Context { now, wall: now, policy: &policy, balance: &|_| i64::MAX, closed: &|_| false };
     let (id, actor) = (payment.id(), payment.owner());
     operate(&context, payment, &OperatePayment { payment: id, actor, action, idempotency: None })
         .is_ok_and(|events| !events.is_empty())

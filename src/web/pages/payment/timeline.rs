@@ -27,32 +27,34 @@ pub struct TimelineItem {
     pub at_iso: String,
 }
 
-/// The time an event happened, which for `Started` is before it was written.
+/// When an event happened by the wall, which for `Started` is before it was written.
 fn happened_at(recorded: &Recorded) -> Timestamp {
     match recorded.event {
         Event::Started { at } => at,
-        _ => recorded.at,
+        _ => recorded.wall,
     }
 }
 
 /// The timeline, oldest first.
 #[must_use]
 pub fn timeline(payment: &Payment) -> Vec<TimelineItem> {
-    let created_at = payment.submission().created_at;
-    let mut latest = created_at;
+    let asked_at = payment.asked_at();
+    let mut latest = asked_at;
     let item = |(n, recorded): (usize, &Recorded)| {
         // A worker's clock may be a little off; a timeline never runs backwards.
         let before = latest;
         latest = latest.max(happened_at(recorded));
         let at = latest;
+        // What is shown is the payment's own time; how long things took is the wall's.
+        let shown = if recorded.at == recorded.wall { at } else { recorded.at };
         TimelineItem {
             name: recorded.event.name(),
             version: n + 1,
             text: text(payment, &recorded.event),
-            offset: format!("+{}", format::duration(at.micros_since(created_at))),
-            at_full: format::absolute(at),
+            offset: format!("+{}", format::duration(at.micros_since(asked_at))),
+            at_full: format::absolute(shown),
             step: format::duration(at.micros_since(before)),
-            at_iso: format::iso(at),
+            at_iso: format::iso(shown),
         }
     };
     payment.history().iter().enumerate().map(item).collect()
