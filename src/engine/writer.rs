@@ -181,7 +181,10 @@ impl Writer {
                 std::mem::take(&mut attempt.decided.write)
             }
         };
-        let wall = decided_at(batch, self.wall.now());
+        // Before anything is begun, and no more trusted than deciding is.
+        let Ok(wall) = catch_unwind(AssertUnwindSafe(|| decided_at(batch, self.wall.now()))) else {
+            return Outcome::Refused(StoreError::Refused("the clock could not be read".to_owned()));
+        };
         let outcome = match self.store.line_execute(id, wall, &keys, &mut decide).await {
             Ok(seq) => Ok(seq),
             Err(StoreError::CommitUnknown { seq, cause }) => {
