@@ -56,6 +56,9 @@ pub struct LoadArgs {
     /// Arrivals at random moments (a Poisson process) rather than at even distances.
     #[arg(long)]
     pub poisson: bool,
+    /// Idempotency keys that count up, as this program's own, or that have no order, as most programs'.
+    #[arg(long, value_enum, default_value_t = Keys::Counted)]
+    pub keys: Keys,
     /// What amounts, kinds and arrivals are drawn from.
     #[arg(long, value_name = "N", default_value_t = 42)]
     pub seed: u64,
@@ -88,6 +91,16 @@ impl Transport {
             Self::Http => "http",
         }
     }
+}
+
+/// How idempotency keys follow one another. The server keeps those that count up in their order, which touches few pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Keys {
+    /// In the order of the payments.
+    #[default]
+    Counted,
+    /// In no order.
+    Random,
 }
 
 /// How often payments arrive.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::args::Mix;
+use super::args::{Keys, Mix};
 use crate::domain::ids::PaymentId;
 
 /// What everything is paid in.
@@ -71,6 +71,8 @@ pub struct Plan {
     pub accounts: Vec<String>,
     /// Whether every payment touches the first account.
     pub hot: bool,
+    /// How idempotency keys follow one another.
+    pub keys: Keys,
 }
 
 /// Sixty-four well mixed bits of a seed and two numbers (the finaliser of SplitMix64, twice).
@@ -91,6 +93,14 @@ pub fn key_of(run: &str, index: u64) -> String {
     let hash = blake3::hash(run.as_bytes());
     let run = hash.as_bytes().iter().take(8).fold(0, |value, byte| (value << 8) | u64::from(*byte));
     format!("load-{}-{}", letters(run, 14), letters(index, 8))
+}
+
+/// The same in no order, in the form that most programs use.
+fn random_key_of(run: &str, index: u64) -> String {
+    let hash = blake3::keyed_hash(blake3::hash(run.as_bytes()).as_bytes(), &index.to_be_bytes());
+    let mut half = [0; 16];
+    half.iter_mut().zip(hash.as_bytes()).for_each(|(to, from)| *to = *from);
+    uuid::Builder::from_random_bytes(half).into_uuid().to_string()
 }
 
 /// A number as so many letters, in its order.
@@ -163,7 +173,10 @@ impl Plan {
     /// The idempotency key of a piece of work.
     #[must_use]
     pub fn key(&self, index: u64) -> String {
-        key_of(&self.run, index)
+        match self.keys {
+            Keys::Counted => key_of(&self.run, index),
+            Keys::Random => random_key_of(&self.run, index),
+        }
     }
 
     /// Writes the object that `payment.submit_batch` takes. Names and ids need no escapes: they are letters, digits and
@@ -232,6 +245,8 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::domain::digits;
 
@@ -240,6 +255,12 @@ mod tests {
         let keys: Vec<_> = (0..20_000).map(|index| key_of("run-1767225600-a1b2", index)).collect();
         assert!(keys.is_sorted_by(|one, next| one < next));
         assert!(keys.iter().all(|key| digits::count(key) == 0 && key.len() == keys[0].len()));
+        let random: BTreeSet<_> = (0..2_000).map(|index| random_key_of("r1", index)).collect();
+        assert!(
+            random.len() == 2_000 && random.contains(&random_key_of("r1", 7)),
+            "the same when it is sent again"
+        );
+        assert!(!(0..2_000).map(|index| random_key_of("r1", index)).is_sorted());
         assert!(key_of("r1", 7) < key_of("r1", 9_999_999_999) && key_of("r1", 7) != key_of("r2", 7));
     }
 }

@@ -49,7 +49,7 @@ pub async fn measure(args: &LoadArgs) -> anyhow::Result<Report> {
     if args.mix.transfer > 0 {
         fill(args, &run, &accounts).await?;
     }
-    let plan = Plan { run, seed: args.seed, mix: Some(args.mix), accounts, hot };
+    let plan = Plan { run, seed: args.seed, mix: Some(args.mix), accounts, hot, keys: args.keys };
     let acks = args
         .acks
         .as_ref()
@@ -246,6 +246,7 @@ async fn fill(args: &LoadArgs, run: &str, accounts: &[String]) -> anyhow::Result
         mix: None,
         accounts: accounts.to_vec(),
         hot: false,
+        keys: args.keys,
     };
     let arrivals = Arrivals::Closed { next: AtomicU64::new(0), total, end_us: u64::MAX, in_flight: 2_000 };
     let shared = Arc::new(shared(args, plan, Tracker::new(0..u64::MAX, None)?, arrivals));
