@@ -8,12 +8,12 @@ mod queue;
 mod reader;
 pub mod row;
 mod stats;
+mod topics;
 mod waiter;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -38,6 +38,7 @@ use reader::Shared;
 pub use reader::{Reader, SUBSCRIPTIONS_MAX, SubscriptionId, resync_frame};
 pub use row::{Row, Viewer};
 pub use stats::{Counts, Stats, StatsNow};
+use topics::Topics;
 pub use waiter::Waiter;
 use waiter::Waiters;
 
@@ -61,13 +62,11 @@ pub enum Topic {
 /// Payments whose time of indexing is remembered; some 50 bytes each.
 const INDEXED_MAX: usize = 65_536;
 
-type Watchers = Vec<(Arc<Shared>, SubscriptionId)>;
-
 /// The hub. One per process.
 pub struct LiveHub {
     directory: Arc<Directory>,
     wall: Wall,
-    topics: RwLock<HashMap<Topic, Watchers>>,
+    topics: RwLock<Topics>,
     waiters: Arc<Waiters>,
     stats: Stats,
     stats_text: Mutex<(Option<Instant>, Arc<str>)>,
@@ -92,7 +91,7 @@ impl LiveHub {
         Arc::new(Self {
             directory,
             wall,
-            topics: RwLock::new(HashMap::new()),
+            topics: RwLock::default(),
             waiters: Arc::new(Waiters::default()),
             stats: Stats::default(),
             stats_text: Mutex::new((None, Arc::from(""))),
@@ -155,10 +154,11 @@ impl LiveHub {
 
     fn is_watched(&self, entry: &Entry) -> bool {
         let topics = self.topics.read();
-        !topics.is_empty()
-            && viewers(entry).any(|(account, _)| {
-                self.watched_topics(entry, account).any(|topic| topics.contains_key(&topic))
-            })
+        !topics.is_empty() && self.is_watched_in(&topics, entry)
+    }
+
+    fn is_watched_in(&self, topics: &Topics, entry: &Entry) -> bool {
+        viewers(entry).any(|(account, _)| self.watchers(topics, entry, account).next().is_some())
     }
 
     /// Brings the names that the rows of this batch will show into memory. Without it, rows show ids.
@@ -166,40 +166,33 @@ impl LiveHub {
     /// # Errors
     /// The store's; publishing without names is the better choice then.
     pub async fn prepare(&self, batch: &Batch) -> crate::store::StoreResult<()> {
-        if self.topics.read().is_empty() {
-            return Ok(());
-        }
         // Whose child an account is decides who watches its runs, so those are loaded first.
-        let runs = self.watched_runs();
-        let in_runs = |entry: &&Entry| entry.run.as_ref().is_some_and(|run| runs.contains(run));
-        self.directory.load(batch.entries.iter().filter(in_runs).map(|entry| entry.owner)).await?;
-        let shown = batch.entries.iter().filter(|entry| self.is_watched(entry));
-        let accounts: Vec<AccountId> =
-            shown.flat_map(|entry| [Some(entry.owner), entry.payee]).flatten().collect();
-        self.directory.load(accounts).await
-    }
-
-    /// The names of the runs that someone watches.
-    fn watched_runs(&self) -> HashSet<String> {
-        let run = |topic: &Topic| match topic {
-            Topic::Run(_, run) => Some(run.clone()),
-            Topic::Payments(_) | Topic::Payment(..) | Topic::Stats | Topic::System | Topic::Requests(_) => {
-                None
-            }
+        let in_runs: Vec<AccountId> = {
+            let topics = self.topics.read();
+            let in_run = |entry: &&Entry| entry.run.as_ref().is_some_and(|run| topics.has_run(run));
+            batch.entries.iter().filter(in_run).map(|entry| entry.owner).collect()
         };
-        self.topics.read().keys().filter_map(run).collect()
+        self.directory.load(in_runs).await?;
+        let shown: Vec<AccountId> = {
+            let topics = self.topics.read();
+            if topics.is_empty() {
+                return Ok(());
+            }
+            let shown = batch.entries.iter().filter(|entry| self.is_watched_in(&topics, entry));
+            shown.flat_map(|entry| [Some(entry.owner), entry.payee]).flatten().collect()
+        };
+        self.directory.load(shown).await
     }
 
-    /// The topics under which this account would hear of it. A run of a throw-away account is also its parent's.
-    fn watched_topics(&self, entry: &Entry, account: AccountId) -> impl Iterator<Item = Topic> + use<> {
-        let run = entry.run.clone().filter(|_| account == entry.owner);
-        let parent =
-            run.as_ref().and_then(|_| self.directory.cached(account)).and_then(|profile| profile.parent);
-        let runs = run.into_iter().flat_map(move |run| {
-            let own = Topic::Run(account, run.clone());
-            std::iter::once(own).chain(parent.map(|parent| Topic::Run(parent, run)))
-        });
-        [Topic::Payments(account), Topic::Payment(account, entry.payment_id)].into_iter().chain(runs)
+    /// Who hears of an entry as this account.
+    fn watchers<'a>(
+        &self,
+        topics: &'a Topics,
+        entry: &Entry,
+        account: AccountId,
+    ) -> impl Iterator<Item = &'a (Arc<Shared>, SubscriptionId)> + use<'a> {
+        let parent = |account| self.directory.cached(account).and_then(|profile| profile.parent);
+        topics.of(entry, account, &parent)
     }
 
     /// Publishes a committed batch. Called in the order of the journal; never blocks.
@@ -229,18 +222,12 @@ impl LiveHub {
     /// Tells everyone that batches were not published: whoever watches reads again, whoever waits asks the store.
     pub fn missed(&self) {
         self.waiters.miss();
-        for (reader, id) in self.topics.read().values().flatten() {
+        for (reader, id) in self.topics.read().all() {
             reader.miss(*id);
         }
     }
 
-    fn publish_entry(
-        &self,
-        topics: &HashMap<Topic, Watchers>,
-        entry: &Entry,
-        payment: &Payment,
-        now: Instant,
-    ) {
+    fn publish_entry(&self, topics: &Topics, entry: &Entry, payment: &Payment, now: Instant) {
         let rests = payment.state().status.is_at_rest() && !payment.is_under_way();
         for (account, viewer) in viewers(entry) {
             if viewer == Viewer::Payee && payment.state().status != Status::Succeeded {
@@ -248,11 +235,9 @@ impl LiveHub {
             }
             let step = Step { first: is_first(entry, viewer), rests };
             let mut row: Option<Arc<str>> = None;
-            for topic in self.watched_topics(entry, account) {
-                for (reader, id) in topics.get(&topic).into_iter().flatten() {
-                    let row = row.get_or_insert_with(|| Row::of(payment, &self.directory, viewer).to_json());
-                    reader.push(*id, entry.payment_id, step, row, now);
-                }
+            for (reader, id) in self.watchers(topics, entry, account) {
+                let row = row.get_or_insert_with(|| Row::of(payment, &self.directory, viewer).to_json());
+                reader.push(*id, entry.payment_id, step, row, now);
             }
         }
     }
@@ -301,38 +286,24 @@ impl LiveHub {
             return;
         }
         let mut public_id: Option<String> = None;
-        for topic in [Topic::Payments(owner), Topic::Payment(owner, id)] {
-            for (reader, subscription) in topics.get(&topic).into_iter().flatten() {
-                let public_id = public_id.get_or_insert_with(|| id.with_prefix(kind.id_prefix()));
-                reader.hint(*subscription, id, public_id, hint);
-            }
+        for (reader, subscription) in topics.of_payment(owner, id) {
+            let public_id = public_id.get_or_insert_with(|| id.with_prefix(kind.id_prefix()));
+            reader.hint(*subscription, id, public_id, hint);
         }
     }
 
     fn attach(&self, topic: &Topic, reader: &Arc<Shared>, id: SubscriptionId) {
-        match topic {
-            Topic::Stats => self.stats_watchers.send_modify(|watchers| *watchers += 1),
-            // Told by others: the hub only keeps who wants it.
-            Topic::System | Topic::Requests(_) => {}
-            Topic::Payments(_) | Topic::Payment(..) | Topic::Run(..) => {
-                self.topics.write().entry(topic.clone()).or_default().push((Arc::clone(reader), id));
-            }
+        if *topic == Topic::Stats {
+            self.stats_watchers.send_modify(|watchers| *watchers += 1);
         }
+        self.topics.write().attach(topic, reader, id);
     }
 
     fn detach(&self, topic: &Topic, reader: &Arc<Shared>, id: Option<SubscriptionId>) {
         if *topic == Topic::Stats {
             self.stats_watchers.send_modify(|watchers| *watchers = watchers.saturating_sub(1));
         }
-        let mut topics = self.topics.write();
-        if let Some(watchers) = topics.get_mut(topic) {
-            watchers.retain(|(other, other_id)| {
-                !(Arc::ptr_eq(other, reader) && id.is_none_or(|id| id == *other_id))
-            });
-            if watchers.is_empty() {
-                topics.remove(topic);
-            }
-        }
+        self.topics.write().detach(topic, reader, id);
     }
 
     /// The fields of a `stats` frame, made once for everyone four times a second.
