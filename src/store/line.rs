@@ -4,9 +4,9 @@
 //! each value and row is copied on the way; a transaction has a dozen of them. There the same functions run on diesel's own
 //! connection with [`super::at_once::RunAtOnce`], and only whole steps of a transaction change threads.
 
-/// What the line and the others ask alike.
+/// What the line and the others ask alike. `rows_max` is the most rows that one statement writes.
 macro_rules! keyed_queries {
-    ($Conn:ty, $($dsl:ident)::+) => {
+    ($Conn:ty, $($dsl:ident)::+, $rows_max:ident) => {
         use $($dsl)::+ as _;
         use diesel::{QueryDsl, SelectableHelper};
 
@@ -23,7 +23,7 @@ macro_rules! keyed_queries {
             statement: &'static Statement,
             cells: &[Cell],
         ) -> StoreResult<()> {
-            for chunk in statement.chunks(cells) {
+            for chunk in statement.chunks(cells, $crate::store::multi_row::$rows_max) {
                 chunk.execute(conn).await?;
             }
             Ok(())

@@ -1,5 +1,5 @@
 //! Multi-row statements that diesel does not offer for both backends: inserts and upserts of many rows, and `IN` lists,
-//! each padded to a few fixed sizes so that the prepared statement is found in the connection's cache again.
+//! each of a few fixed sizes so that the prepared statement is found in the connection's cache again.
 //!
 //! Why not diesel's own: its multi-row inserts and `IN` lists are excluded from the statement cache, batch inserts do
 //! not compile for SQLite through diesel-async, and MySQL has no `excluded()` (diesel 2.3).
@@ -13,9 +13,16 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text};
 use diesel::sqlite::Sqlite;
 
-/// Rows per statement, largest first. 512 rows of 12 columns stay well below MySQL's 65,535 and SQLite's 32,766
-/// placeholders.
-const SIZES: [usize; 4] = [512, 64, 8, 1];
+/// Rows per statement, largest first: a batch of any number of rows is a few statements, and a list of keys is at most
+/// doubled. 1,024 rows of 12 columns stay well below MySQL's 65,535 and SQLite's 32,766 placeholders.
+const SIZES: [usize; 11] = [1024, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1];
+
+/// The most rows of a statement on MySQL, where each statement is a way to the server and back.
+pub const ROWS_MAX_MYSQL: usize = 1024;
+
+/// The most rows of a statement on SQLite, which is a program as long as the statement: a short one that is run again and again
+/// stays in the processor's cache.
+pub const ROWS_MAX_SQLITE: usize = 64;
 
 /// The most bytes of values in one statement of several rows, so that none comes near MySQL's `max_allowed_packet` (64 MiB
 /// unless it was lowered) however large its rows are.
@@ -75,10 +82,14 @@ impl Cell {
 
 impl Statement {
     /// Cuts rows into statements of the fixed sizes, smaller ones where the rows are large. `cells` holds whole rows,
-    /// flattened.
-    pub fn chunks<'a>(&'static self, mut cells: &'a [Cell]) -> impl Iterator<Item = MultiRow<'a>> {
+    /// flattened; a statement takes at most `rows_max`.
+    pub fn chunks<'a>(
+        &'static self,
+        mut cells: &'a [Cell],
+        rows_max: usize,
+    ) -> impl Iterator<Item = MultiRow<'a>> {
         std::iter::from_fn(move || {
-            let size = self.rows_that_fit(cells)?;
+            let size = self.rows_that_fit(cells, rows_max)?;
             let (chunk, rest) = cells.split_at_checked(size * self.columns)?;
             cells = rest;
             Some(MultiRow { statement: self, cells: chunk })
@@ -86,12 +97,12 @@ impl Statement {
     }
 
     /// The largest of the fixed sizes that there are rows for, and whose bytes one statement takes; a row alone always goes.
-    fn rows_that_fit(&self, cells: &[Cell]) -> Option<usize> {
-        let [largest, .., smallest] = SIZES;
+    fn rows_that_fit(&self, cells: &[Cell], rows_max: usize) -> Option<usize> {
+        let [.., smallest] = SIZES;
         let mut bytes = 0;
         let rows = cells
             .chunks_exact(self.columns)
-            .take(largest)
+            .take(rows_max)
             .take_while(|row| {
                 bytes += row.iter().map(Cell::bytes).sum::<usize>();
                 bytes <= STATEMENT_BYTES_MAX
@@ -170,7 +181,7 @@ pub struct KeyIn<C> {
 
 impl<C> KeyIn<C> {
     /// The largest list one statement takes.
-    pub const MAX: usize = 512;
+    pub const MAX: usize = 1024;
 
     /// Keys must not be empty and not more than [`Self::MAX`].
     pub fn new(column: C, keys: impl IntoIterator<Item = Vec<u8>>) -> Self {

@@ -29,11 +29,15 @@ use crate::outage::Outage;
 
 /// The queries of the line, run where they stand.
 mod line {
-    super::super::line::keyed_queries!(diesel::SqliteConnection, super::super::at_once::RunAtOnce);
+    super::super::line::keyed_queries!(
+        diesel::SqliteConnection,
+        super::super::at_once::RunAtOnce,
+        ROWS_MAX_SQLITE
+    );
     super::super::line::line_queries!(diesel::SqliteConnection);
 }
 mod keyed {
-    super::super::line::keyed_queries!(super::Conn, diesel_async::RunQueryDsl);
+    super::super::line::keyed_queries!(super::Conn, diesel_async::RunQueryDsl, ROWS_MAX_SQLITE);
 }
 use keyed::{execute_rows, payment_get};
 super::queries::shared_queries!(Conn);

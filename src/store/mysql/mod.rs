@@ -25,7 +25,7 @@ type Conn = AsyncMysqlConnection;
 
 mod line {
     use super::super::line::{keyed_queries, line_queries};
-    keyed_queries!(super::Conn, diesel_async::RunQueryDsl);
+    keyed_queries!(super::Conn, diesel_async::RunQueryDsl, ROWS_MAX_MYSQL);
     line_queries!(super::Conn);
 }
 use line::{execute_rows, payment_get};

@@ -9,7 +9,7 @@ macro_rules! people_queries {
 
         async fn account_insert(conn: &mut $Conn, account: &NewAccount) -> StoreResult<bool> {
             let cells = rows::account_cells(account);
-            let Some(row) = rows::ACCOUNT_INSERT.chunks(&cells).next() else {
+            let Some(row) = rows::ACCOUNT_INSERT.chunks(&cells, 1).next() else {
                 return Ok(false);
             };
             $crate::store::error::inserted(row.execute(conn).await)
