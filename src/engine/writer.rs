@@ -21,9 +21,10 @@ use crate::clock::Wall;
 use crate::domain::command::Command;
 use crate::domain::decide::Policy;
 use crate::domain::ids::BatchId;
+use crate::domain::ledger::WalletId;
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
-use crate::store::{BatchWrite, Head, Loaded, Store, StoreError};
+use crate::store::{BatchWrite, Head, Known, Loaded, Store, StoreError};
 
 /// Pauses between attempts while the store is away, the last one again and again.
 const RETRY_PAUSES_MS: [u64; 4] = [0, 50, 100, 200];
@@ -61,6 +62,8 @@ pub struct Writer {
     counters: Arc<Counters>,
     /// The most commands tried at once. It shrinks while the store does not manage what it is given in its time.
     at_once: usize,
+    /// What was written by the last batches and need not be read again.
+    known: Arc<Known>,
     replays: Replays,
     vital: Vital,
 }
@@ -81,6 +84,8 @@ struct Attempt {
     /// What was done with the batch's envelopes, in order; empty if none was looked at.
     fates: Vec<Fate>,
     decided: DecidedBatch,
+    /// The balances that it writes.
+    balances: Vec<(WalletId, i64)>,
     rows: usize,
 }
 
@@ -107,7 +112,8 @@ impl Writer {
     ) -> Self {
         let vital = Vitals::new(wall.clone()).task(TASK);
         let replays = Replays::new(Arc::clone(&store));
-        Self { store, policy, wall, listener, counters, at_once: usize::MAX, replays, vital }
+        let (at_once, known) = (usize::MAX, Arc::default());
+        Self { store, policy, wall, listener, counters, at_once, known, replays, vital }
     }
 
     /// The same writer, whose failures are told there.
@@ -171,7 +177,10 @@ impl Writer {
     /// Tries the batch once. Unless it was committed or that is not known, its envelopes wait again afterwards.
     async fn attempt(&mut self, batch: &[Envelope]) -> Outcome {
         let id = BatchId::generate();
-        let keys = decide_batch::keys_of(batch.iter().map(|envelope| &envelope.command));
+        // Whatever does not come to a good end leaves in doubt what stands in the store: then nothing is known any more.
+        let known = std::mem::take(&mut self.known);
+        let mut keys = decide_batch::keys_of(batch.iter().map(|envelope| &envelope.command));
+        keys.known = Some(Arc::clone(&known));
         let mut attempt = Attempt::default();
         let mut decide = |head: Head, loaded| {
             attempt = self.decide(batch, head.wall, loaded);
@@ -186,7 +195,11 @@ impl Writer {
             return Outcome::Refused(StoreError::Refused("the clock could not be read".to_owned()));
         };
         let outcome = match self.store.line_execute(id, wall, &keys, &mut decide).await {
-            Ok(seq) => Ok(seq),
+            Ok(seq) => {
+                drop(keys);
+                self.known = known;
+                Ok(seq)
+            }
             Err(StoreError::CommitUnknown { seq, cause }) => {
                 tracing::debug!(seq, cause, "the outcome of a commit is unknown, looking it up");
                 self.settle_unknown(seq, id, cause).await
@@ -201,6 +214,7 @@ impl Writer {
             Ok(seq) => {
                 self.at_once = self.at_once.saturating_mul(2);
                 self.count(seq, &attempt);
+                self.remember(seq, &attempt);
                 return Outcome::Committed(seq, Box::new(attempt));
             }
             Err(error @ StoreError::CommitUnknown { .. }) => return Outcome::Unknown(error),
@@ -237,7 +251,22 @@ impl Writer {
             let defect = Some(format!("deciding a batch: {}", vitals::words(panic.as_ref())));
             DecidedBatch { defect, ..DecidedBatch::default() }
         });
-        Attempt { fates, rows: decided.write.rows(), decided }
+        let (balances, rows) = (decided.write.balances.clone(), decided.write.rows());
+        Attempt { fates, decided, balances, rows }
+    }
+
+    /// Keeps what a committed batch has written.
+    fn remember(&mut self, seq: u64, attempt: &Attempt) {
+        if seq == 0 {
+            return;
+        }
+        let mut known = std::mem::take(&mut self.known);
+        // The store gives it back before it answers.
+        if let Some(known) = Arc::get_mut(&mut known) {
+            let payments = attempt.decided.changes.iter().map(|(_, payment)| payment);
+            known.committed(seq, payments, &attempt.balances);
+        }
+        self.known = known;
     }
 
     fn count(&self, seq: u64, attempt: &Attempt) {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::facts::AccountFacts;
+use super::known::Known;
 use super::page::Page;
 use crate::domain::ids::{AccountId, BatchId, PaymentId, RefundId};
 use crate::domain::ledger::{LedgerAccount, WalletId};
@@ -34,6 +35,8 @@ pub struct BatchKeys {
     pub accounts: Vec<AccountId>,
     /// Idempotency keys used.
     pub idempotency: Vec<[u8; 32]>,
+    /// What the line wrote itself, for as long as nobody else has written.
+    pub known: Option<Arc<Known>>,
 }
 
 /// The payments that are loaded together, and about how many bytes one batch loads: one may hold a hundred times what another

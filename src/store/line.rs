@@ -94,7 +94,8 @@ macro_rules! line_queries {
             cache: &FactsCache,
         ) -> StoreResult<Loaded> {
             let mut loaded = Loaded::default();
-            load_payments(conn, &keys.payments, &mut loaded).await?;
+            let (unknown, bytes) = keys.take_payments(head.seq, &mut loaded);
+            load_payments(conn, &unknown, bytes, &mut loaded).await?;
             let submissions = || loaded.payments.values().map(Payment::submission);
             let mut wallets = keys.wallets.clone();
             wallets.extend(submissions().map(|submission| submission.own_wallet()));
@@ -107,6 +108,7 @@ macro_rules! line_queries {
             load_accounts(conn, head.settings_seq, accounts, cache, &mut loaded.accounts).await?;
             wallets.sort_unstable();
             wallets.dedup();
+            keys.take_balances(head.seq, &mut wallets, &mut loaded);
             for chunk in wallets.chunks(KeyIn::<()>::MAX) {
                 use schema::wallet::dsl;
                 let found: Vec<rows::WalletRow> = dsl::wallet
@@ -133,13 +135,14 @@ macro_rules! line_queries {
             Ok(loaded)
         }
 
-        /// Loads payments, page after page, until they hold enough for one batch; the others are left out.
+        /// Loads payments, page after page, until with `bytes` they hold enough for one batch; the others are left out.
         async fn load_payments(
             conn: &mut $Conn,
             mut rest: &[PaymentId],
+            mut bytes: usize,
             loaded: &mut Loaded,
         ) -> StoreResult<()> {
-            let (mut rows, mut bytes) = (LOADED.first(), 0);
+            let mut rows = LOADED.first();
             while !rest.is_empty() && bytes < LOADED.bytes_max {
                 let count = usize::try_from(rows).unwrap_or(usize::MAX).min(rest.len());
                 let (now, later) = rest.split_at(count);

@@ -12,6 +12,7 @@ mod facts;
 mod files;
 pub mod form;
 mod implement;
+mod known;
 mod line;
 mod multi_row;
 pub mod mysql;
@@ -39,6 +40,7 @@ pub use batch::{
 };
 pub use error::StoreError;
 pub use facts::AccountFacts;
+pub use known::Known;
 pub use page::Page;
 pub use records::{
     Account, AccountHead, ApiKey, AuditPayment, DetailRecord, Durability, ImportRecord, ImportRow,

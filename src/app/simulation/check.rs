@@ -34,6 +34,7 @@ pub async fn check(world: &Outlives) -> Vec<String> {
     wrong.extend(wallets(&data));
     wrong.extend(operations::check(&world.book.lock().operations, &data));
     wrong.extend(world.book.lock().wrong.iter().cloned());
+    wrong.extend(data.stale.iter().cloned());
     wrong.extend(never_were(world, &data));
     wrong.extend(readers(&data));
     wrong

@@ -66,6 +66,8 @@ pub enum Sabotage {
     MiddleVersion,
     /// A commit whose outcome is unknown is always taken for one that did not happen.
     UnsettledCommit,
+    /// What a process wrote is taken for what stands in the store, although another has written since.
+    StaleMemory,
 }
 
 /// What outlives the process.
@@ -331,11 +333,15 @@ fn planted_defects_are_seen() {
         Sabotage::ForgottenOperation,
         Sabotage::MiddleVersion,
         Sabotage::UnsettledCommit,
+        Sabotage::StaleMemory,
     ] {
-        // A place must move just while a redrive passes it, what happens within a batch must end what someone waits for, and a
-        // second wish to cancel must be alone in its batch.
+        // A place must move just while a redrive passes it, what happens within a batch must end what someone waits for, a second
+        // wish to cancel must be alone in its batch, and two processes must write in turn about the same.
         let worlds = match sabotage {
-            Sabotage::MovedPlace | Sabotage::MiddleVersion | Sabotage::ForgottenOperation => 1_000,
+            Sabotage::MovedPlace
+            | Sabotage::MiddleVersion
+            | Sabotage::ForgottenOperation
+            | Sabotage::StaleMemory => 1_000,
             _ => 40,
         };
         let seen = (0..worlds).find_map(|seed| run(seed, sabotage).err());

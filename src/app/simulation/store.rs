@@ -44,6 +44,8 @@ pub struct Data {
     pub installation: BTreeMap<String, Vec<u8>>,
     /// The versions that payments had at the ends of batches: what anyone may ever have seen.
     pub ends: BTreeSet<(PaymentId, u32)>,
+    /// What a writer took for stored, and was not.
+    pub stale: Vec<String>,
 }
 
 /// A cursor and its lease.
@@ -55,20 +57,38 @@ pub struct Reader {
 }
 
 impl Data {
-    fn load(&self, keys: &BatchKeys) -> Loaded {
+    /// `seq` is the place of the batch, or what the writer is made to take for it.
+    fn load(&self, seq: u64, keys: &BatchKeys) -> Loaded {
         let mut loaded = Loaded::default();
+        let (unknown, _) = keys.take_payments(seq, &mut loaded);
+        let found = unknown.iter().filter_map(|id| self.payments.get(id)).cloned();
+        loaded.payments.extend(found.map(|payment| (payment.id(), payment)));
         let mut wallets = keys.wallets.clone();
-        for payment in keys.payments.iter().filter_map(|id| self.payments.get(id)) {
+        for payment in loaded.payments.values() {
             wallets.push(payment.submission().own_wallet());
             wallets.extend(payment.submission().payee_wallet());
-            loaded.payments.insert(payment.id(), payment.clone());
         }
+        keys.take_balances(seq, &mut wallets, &mut loaded);
         loaded
             .balances
             .extend(wallets.iter().filter_map(|wallet| Some((*wallet, *self.balances.get(wallet)?))));
         let known = self.idempotency.iter().filter(|((key, _), _)| keys.idempotency.contains(key));
         loaded.idempotency.extend(known.map(|(key, record)| (*key, *record)));
         loaded
+    }
+
+    /// Notes what of a batch's load does not stand here.
+    fn compare(&mut self, loaded: &Loaded) {
+        for (id, payment) in &loaded.payments {
+            if self.payments.get(id).is_none_or(|stored| stored.history() != payment.history()) {
+                self.stale.push(format!("payment {id} was taken for {payment:?}"));
+            }
+        }
+        for (wallet, balance) in &loaded.balances {
+            if self.balances.get(wallet) != Some(balance) {
+                self.stale.push(format!("{wallet:?} was taken for {balance}"));
+            }
+        }
     }
 
     /// All of a batch, or nothing of it.
@@ -192,7 +212,8 @@ impl SimStore {
             | Sabotage::LostDocument
             | Sabotage::ForgottenOperation
             | Sabotage::MiddleVersion
-            | Sabotage::UnsettledCommit => {}
+            | Sabotage::UnsettledCommit
+            | Sabotage::StaleMemory => {}
         }
     }
 }
@@ -213,9 +234,17 @@ impl Store for SimStore {
         let _line = self.line.lock().await;
         self.reach().await?;
         let (head, loaded) = {
-            let data = self.data.lock();
+            let mut data = self.data.lock();
             let head = Head { seq: data.head + 1, wall: wall.max(data.wall.next()), settings_seq: 0 };
-            (head, data.load(keys))
+            let taken_for = match self.sabotage {
+                Sabotage::StaleMemory => keys.known.as_ref().map_or(head.seq, |known| known.holds_at()),
+                _ => head.seq,
+            };
+            let loaded = data.load(taken_for, keys);
+            if self.sabotage == Sabotage::None {
+                data.compare(&loaded);
+            }
+            (head, loaded)
         };
         let seq = head.seq;
         let mut write = decide(head, loaded);

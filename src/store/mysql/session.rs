@@ -97,6 +97,8 @@ struct Session {
     /// A lock of this session alone, under which the server knows its id. An id by itself may be another session's by now.
     name: String,
     used_at: Instant,
+    /// Nothing was committed on it yet.
+    fresh: bool,
 }
 
 impl Line {
@@ -118,6 +120,9 @@ impl Line {
     ) -> StoreResult<u64> {
         let mut state = self.state.lock().await;
         let mut session = by(Instant::now() + self.waits.head, state.session(self)).await?;
+        // It may be another server than the last one, which others have written to since: nothing is known of that.
+        let asked = session.fresh.then(|| BatchKeys { known: None, ..keys.clone() });
+        let keys = asked.as_ref().unwrap_or(keys);
         let outcome = transaction(&mut session.conn, self, batch, wall, keys, decide).await;
         let Err(failed) = outcome else {
             state.keep(session);
@@ -182,7 +187,7 @@ impl Line {
 
 impl State {
     fn keep(&mut self, session: Session) {
-        self.idle = Some(Session { used_at: Instant::now(), ..session });
+        self.idle = Some(Session { used_at: Instant::now(), fresh: false, ..session });
     }
 
     /// The session, opened if there is none. What is cancelled is the waiting, never the opening.
@@ -204,7 +209,7 @@ async fn open(url: String, waits: Waits) -> StoreResult<Session> {
         let mut conn = established.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let name = format!("paystorm_line_{}", InstanceId::generate());
         conn.batch_execute(&format!("{}; DO GET_LOCK('{name}', 0)", waits.session())).await?;
-        Ok(Session { conn, name, used_at: Instant::now() })
+        Ok(Session { conn, name, used_at: Instant::now(), fresh: true })
     };
     by(Instant::now() + OPEN_WITHIN, open).await
 }

@@ -1,10 +1,13 @@
 //! The ordered line: all of a batch or nothing of it, and a place in the line only for what was written.
 
+use std::sync::Arc;
+
 use paystorm::domain::command::{Command, Outcome};
 use paystorm::domain::ids::{AccountId, BatchId};
+use paystorm::domain::ledger::WalletId;
 use paystorm::domain::submission::Kind;
 use paystorm::engine::journal;
-use paystorm::store::{BatchKeys, BatchWrite, Head, Store, StoreError};
+use paystorm::store::{BatchKeys, BatchWrite, Head, Known, Loaded, Store, StoreError};
 
 use crate::making::{answer, at, decide, keyed, one, submit};
 use crate::stores::both;
@@ -107,6 +110,37 @@ async fn time_never_goes_back_along_the_line() {
         let times: Vec<_> = store.journal_read(0, 9).await.expect("read").iter().map(|row| row.at).collect();
         assert_eq!(times, [at(5), next, after, at(8)], "{}", test.name);
         assert_eq!(store.head_wall().await.expect("read"), at(8), "{}", test.name);
+        test.remove().await;
+    }
+}
+
+/// The balance that the next batch finds in this wallet, told that the batch at `after` left another there.
+async fn found(store: &dyn Store, wallet: WalletId, after: u64) -> Option<i64> {
+    let mut known = Known::default();
+    known.committed(after, std::iter::empty(), &[(wallet, 777)]);
+    let keys = BatchKeys { wallets: vec![wallet], known: Some(Arc::new(known)), ..BatchKeys::default() };
+    let mut found = None;
+    let mut nothing = |_head: Head, loaded: Loaded| {
+        found = loaded.balances.get(&wallet).copied();
+        BatchWrite::default()
+    };
+    store.line_execute(BatchId::generate(), at(9), &keys, &mut nothing).await.expect("no error");
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_known_holds_right_after_its_batch_and_at_no_other_place() {
+    for test in both().await {
+        let store = test.store.as_ref();
+        let owner = AccountId::generate();
+        let charge = one(store, submit(owner, Kind::Charge, 300), at(0)).await;
+        let wallet = one(store, answer(&charge, Outcome::Approved), at(1)).await.submission().own_wallet();
+        assert_eq!(store.head().await.expect("head"), 2, "{}", test.name);
+        assert_eq!(found(store, wallet, 2).await, Some(777), "{}: it is not read again", test.name);
+        assert_eq!(found(store, wallet, 1).await, Some(300), "{}", test.name);
+        assert_eq!(found(store, wallet, 3).await, Some(300), "{}: of a line that was put back", test.name);
+        one(store, submit(owner, Kind::Charge, 5), at(2)).await;
+        assert_eq!(found(store, wallet, 2).await, Some(300), "{}: somebody else has written", test.name);
         test.remove().await;
     }
 }

@@ -1,0 +1,309 @@
+//! Payments and balances that the line wrote itself and need not read again while nobody else writes.
+//!
+//! Every batch takes the place after the one before, whoever writes it. So a batch at the place right after the last one of
+//! this process finds payments and wallets exactly as that one left them, and a batch at any other place does not: then
+//! nothing of this is used. It is forgotten after whatever leaves in doubt what stands in the store.
+
+use std::sync::Arc;
+
+use lru::LruCache;
+
+use super::batch::{BatchKeys, LOADED, Loaded};
+use crate::domain::ids::PaymentId;
+use crate::domain::ledger::WalletId;
+use crate::domain::payment::Payment;
+
+/// What the payments may hold. Most are shared with the batches that are kept for this process's readers.
+const PAYMENTS_BYTES_MAX: usize = 16 << 20;
+/// Balances, some 60 bytes each.
+const BALANCES_MAX: usize = 65_536;
+
+/// What stands in the store after this process's last batch, as far as it was kept.
+#[derive(Debug)]
+pub struct Known {
+    /// The place in the line of that batch; 0 if nothing is known.
+    after: u64,
+    /// Payments with work in the queue: they come back as answers. What rests is not asked about again soon.
+    payments: LruCache<PaymentId, Arc<Payment>>,
+    bytes: usize,
+    bytes_max: usize,
+    balances: LruCache<WalletId, i64>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self::of_bytes(PAYMENTS_BYTES_MAX)
+    }
+}
+
+impl Known {
+    fn of_bytes(bytes_max: usize) -> Self {
+        let (payments, balances) = (LruCache::unbounded(), LruCache::unbounded());
+        Self { after: 0, payments, bytes: 0, bytes_max, balances }
+    }
+
+    /// The place at which it holds, whatever place a batch takes: for a test that makes it stale.
+    #[cfg(test)]
+    pub(crate) const fn holds_at(&self) -> u64 {
+        self.after + 1
+    }
+
+    /// Takes over what the batch at `seq`, which is committed, has written.
+    pub fn committed<'a>(
+        &mut self,
+        seq: u64,
+        payments: impl IntoIterator<Item = &'a Arc<Payment>>,
+        balances: &[(WalletId, i64)],
+    ) {
+        if seq != self.after + 1 {
+            // Others wrote in between.
+            *self = Self::of_bytes(self.bytes_max);
+        }
+        self.after = seq;
+        payments.into_iter().for_each(|payment| self.put(payment));
+        for (wallet, balance) in balances {
+            self.balances.put(*wallet, *balance);
+        }
+        while self.balances.len() > BALANCES_MAX {
+            self.balances.pop_lru();
+        }
+    }
+
+    fn put(&mut self, payment: &Arc<Payment>) {
+        let before = if payment.queued_work().next().is_some() {
+            self.bytes += payment.memory_bytes();
+            self.payments.put(payment.id(), Arc::clone(payment))
+        } else {
+            self.payments.pop(&payment.id())
+        };
+        self.bytes -= before.map_or(0, |before| before.memory_bytes());
+        while self.bytes > self.bytes_max
+            && let Some((_, unused)) = self.payments.pop_lru()
+        {
+            self.bytes -= unused.memory_bytes();
+        }
+    }
+}
+
+impl BatchKeys {
+    /// What is known without asking by the batch at `seq`.
+    fn known_at(&self, seq: u64) -> Option<&Known> {
+        self.known.as_deref().filter(|known| known.after != 0 && known.after + 1 == seq)
+    }
+
+    /// Puts the payments that are known into `loaded`, as many as one batch may hold; returns those to be looked for, and the
+    /// bytes of the others.
+    pub(crate) fn take_payments(&self, seq: u64, loaded: &mut Loaded) -> (Vec<PaymentId>, usize) {
+        let Some(known) = self.known_at(seq) else { return (self.payments.clone(), 0) };
+        let (mut rest, mut bytes) = (Vec::new(), 0);
+        for id in &self.payments {
+            match known.payments.peek(id).filter(|_| bytes < LOADED.bytes_max) {
+                Some(payment) => {
+                    bytes += payment.memory_bytes();
+                    loaded.payments.insert(*id, Payment::clone(payment));
+                }
+                None => rest.push(*id),
+            }
+        }
+        (rest, bytes)
+    }
+
+    /// Puts the balances that are known into `loaded`, and leaves those to be looked for in `wallets`.
+    pub(crate) fn take_balances(&self, seq: u64, wallets: &mut Vec<WalletId>, loaded: &mut Loaded) {
+        let Some(known) = self.known_at(seq) else { return };
+        wallets.retain(|wallet| match known.balances.peek(wallet) {
+            Some(balance) => {
+                loaded.balances.insert(*wallet, *balance);
+                false
+            }
+            None => true,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::currency::Currency;
+    use crate::domain::event::{Event, Recorded};
+    use crate::domain::ids::AccountId;
+    use crate::domain::instrument::Instrument;
+    use crate::domain::money::Money;
+    use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
+    use crate::domain::time::Timestamp;
+
+    fn id(number: u8) -> PaymentId {
+        PaymentId::from_bytes([number + 1; 16])
+    }
+
+    fn wallet(number: u8) -> WalletId {
+        WalletId { owner: AccountId::from_bytes([number + 1; 16]), currency: Currency::EUR }
+    }
+
+    /// A payment as a batch at this time left it, with or without work in the queue.
+    fn payment(number: u8, at: i64, queued: bool, note_bytes: usize) -> Arc<Payment> {
+        let submission = Submission {
+            id: id(number),
+            owner: AccountId::from_bytes([1; 16]),
+            kind: Kind::Charge,
+            amount: Money::new(100, Currency::EUR),
+            capture: CaptureMethod::Automatic,
+            lane: Lane::Bulk,
+            draw_key: 0,
+            description: Some("x".repeat(note_bytes)),
+            metadata: Vec::new(),
+            run: None,
+        };
+        let recorded = |event| Recorded::on_wall(Timestamp::from_micros(at), event);
+        let created = recorded(Event::Created { instrument: None, confirmed: false, reserved: false });
+        let mut payment = Payment::open(Arc::new(submission), created).unwrap();
+        if queued {
+            payment.apply(recorded(Event::Confirmed { instrument: Instrument::Wallet })).unwrap();
+        }
+        Arc::new(payment)
+    }
+
+    /// What stands in the store.
+    #[derive(Default)]
+    struct Stored {
+        head: u64,
+        payments: BTreeMap<PaymentId, Arc<Payment>>,
+        balances: BTreeMap<WalletId, i64>,
+    }
+
+    impl Stored {
+        fn keep(&mut self, seq: u64, payments: &[Arc<Payment>], balances: &[(WalletId, i64)]) {
+            self.head = seq;
+            self.payments.extend(payments.iter().map(|payment| (payment.id(), Arc::clone(payment))));
+            self.balances.extend(balances.iter().copied());
+        }
+
+        /// Loads as an adapter does; nothing that was known may differ from what stands here. How much of it was known.
+        fn load(&self, keys: &BatchKeys) -> usize {
+            let (mut loaded, mut wallets) = (Loaded::default(), keys.wallets.clone());
+            let (rest, _) = keys.take_payments(self.head + 1, &mut loaded);
+            keys.take_balances(self.head + 1, &mut wallets, &mut loaded);
+            for (id, payment) in &loaded.payments {
+                let stored = &self.payments[id];
+                assert_eq!(payment.history(), stored.history());
+            }
+            for (wallet, balance) in &loaded.balances {
+                assert_eq!(self.balances.get(wallet), Some(balance));
+            }
+            assert_eq!(rest.len() + loaded.payments.len(), keys.payments.len(), "nothing is left out");
+            assert_eq!(wallets.len() + loaded.balances.len(), keys.wallets.len());
+            loaded.payments.len() + loaded.balances.len()
+        }
+    }
+
+    /// How a commit ends: it took place and that was told, or was not, or it did not take place.
+    #[derive(Debug, Clone, Copy)]
+    enum End {
+        Told,
+        Untold,
+        Refused,
+    }
+
+    #[derive(Debug, Clone)]
+    struct Step {
+        writer: usize,
+        payments: Vec<(u8, bool)>,
+        balances: Vec<(u8, i64)>,
+        end: End,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let end = prop_oneof![6 => Just(End::Told), 1 => Just(End::Untold), 1 => Just(End::Refused)];
+        let payments = prop::collection::vec((0_u8..8, prop::bool::ANY), 0..4);
+        let balances = prop::collection::vec((0_u8..4, -50_i64..50), 0..3);
+        (prop_oneof![4 => Just(0_usize), 1 => Just(1)], payments, balances, end)
+            .prop_map(|(writer, payments, balances, end)| Step { writer, payments, balances, end })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        /// Two processes write, and commits end in every way; neither ever takes for stored what is not.
+        #[test]
+        fn what_is_known_is_what_stands_in_the_store(steps in prop::collection::vec(step(), 1..40)) {
+            let mut stored = Stored::default();
+            let mut known = [Arc::new(Known::default()), Arc::new(Known::default())];
+            for (at, step) in (2_i64..).zip(&steps) {
+                let mine = std::mem::take(&mut known[step.writer]);
+                let keys = BatchKeys {
+                    payments: (0..8).map(id).collect(),
+                    wallets: (0..4).map(wallet).collect(),
+                    known: Some(Arc::clone(&mine)),
+                    ..BatchKeys::default()
+                };
+                stored.load(&keys);
+                drop(keys);
+                let payments: Vec<_> =
+                    step.payments.iter().map(|(number, queued)| payment(*number, at, *queued, 0)).collect();
+                let balances: Vec<_> =
+                    step.balances.iter().map(|(number, balance)| (wallet(*number), *balance)).collect();
+                let seq = stored.head + 1;
+                match step.end {
+                    End::Told => {
+                        stored.keep(seq, &payments, &balances);
+                        let mut mine = mine;
+                        Arc::get_mut(&mut mine).unwrap().committed(seq, &payments, &balances);
+                        known[step.writer] = mine;
+                    }
+                    // The writer begins anew.
+                    End::Untold => stored.keep(seq, &payments, &balances),
+                    End::Refused => {}
+                }
+            }
+        }
+    }
+
+    fn keys(known: &Arc<Known>) -> BatchKeys {
+        BatchKeys {
+            payments: (0..100).map(id).collect(),
+            known: Some(Arc::clone(known)),
+            ..BatchKeys::default()
+        }
+    }
+
+    #[test]
+    fn it_is_used_while_nobody_else_writes_and_holds_what_is_under_way() {
+        let mut stored = Stored::default();
+        let mut known = Known::default();
+        for seq in 1..=3 {
+            let payments = [payment(1, 2, true, 0), payment(2, 2, seq < 3, 0)];
+            stored.keep(seq, &payments, &[(wallet(1), 5)]);
+            known.committed(seq, &payments, &[(wallet(1), 5)]);
+        }
+        let mut keys = keys(&Arc::new(known));
+        keys.wallets = vec![wallet(1), wallet(2)];
+        assert_eq!(stored.load(&keys), 2, "one payment, since the other rests, and one balance");
+        stored.head += 1;
+        assert_eq!(stored.load(&keys), 0, "somebody else has written");
+    }
+
+    #[test]
+    fn it_is_bounded_in_bytes_and_so_is_what_one_batch_takes_of_it() {
+        let mut known = Known::of_bytes(1 << 20);
+        let mut stored = Stored::default();
+        for seq in 1..=100 {
+            let payments = [payment(u8::try_from(seq).unwrap() - 1, 2, true, 100_000)];
+            stored.keep(seq, &payments, &[]);
+            known.committed(seq, &payments, &[]);
+            assert!(known.bytes <= 1 << 20 && known.payments.len() <= 10);
+        }
+        assert_eq!(stored.load(&keys(&Arc::new(known))), 10);
+        let mut known = Known::of_bytes(usize::MAX);
+        for seq in 1..=100 {
+            known.committed(seq, &[payment(u8::try_from(seq).unwrap() - 1, 2, true, 100_000)], &[]);
+        }
+        let mut loaded = Loaded::default();
+        let (rest, bytes) = keys(&Arc::new(known)).take_payments(101, &mut loaded);
+        assert!(loaded.payments.len() < 50 && rest.len() + loaded.payments.len() == 100);
+        assert!((LOADED.bytes_max..LOADED.bytes_max + 200_000).contains(&bytes));
+    }
+}
