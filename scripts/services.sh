@@ -215,7 +215,7 @@ hand_over() {
 }
 
 start_mysql() {
-  local run=$state/mysql extra=()
+  local run=$state/mysql extra=() given=()
   local mysqld=(env LD_LIBRARY_PATH="$mysql_home/lib" "$mysql_home/bin/mysqld" --no-defaults --basedir="$mysql_home"
     --lc-messages-dir="$mysql_home/share" --datadir="$run/data")
   # Read at every start, before the first client is let in. root stays as it was made: on this machine only, no password.
@@ -231,14 +231,16 @@ SQL
       { tail -n 40 "$run/init.log" >&2; return 1; }
     touch "$run/initialized"
   fi
-  read -r -a extra <<< "${MYSQL_EXTRA_OPTS:-}"
+  # On few cores the threads that write the log cost more than they give (docs/performance.md).
+  if [ "$(nproc)" -le 4 ]; then extra+=(--innodb-log-writer-threads=OFF); fi
+  read -r -a given <<< "${MYSQL_EXTRA_OPTS:-}"
   # After a crash the lock names a process that may still be waiting to be reaped, and mysqld would take it for a running server.
   rm -f "$run/sock" "$run/sock.lock"
   # Durable on purpose: what is measured and crashed here must be what production does. mysqld makes its own TLS certificates.
   launch mysql "${mysqld[@]}" --socket="$run/sock" --pid-file="$run/mysqld.pid" --init-file="$run/init.sql" \
     --bind-address=127.0.0.1 --port="$mysql_port" --mysqlx=OFF --skip-log-bin --max-connections=300 \
     --innodb-flush-log-at-trx-commit=1 --innodb-doublewrite=ON \
-    --innodb-buffer-pool-size=1G --innodb-redo-log-capacity=1G "${extra[@]}"
+    --innodb-buffer-pool-size=1G --innodb-redo-log-capacity=1G "${extra[@]}" "${given[@]}"
 }
 
 start_rabbitmq() {
