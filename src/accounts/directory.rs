@@ -23,6 +23,8 @@ pub struct Profile {
     pub name: Arc<str>,
     /// The account that made it.
     pub parent: Option<AccountId>,
+    /// Whether it is lean: without statements and events.
+    pub lean: bool,
     /// Whether it is closed: it keeps its name, and nobody can pay it or act for it.
     pub closed: bool,
 }
@@ -152,6 +154,7 @@ impl Directory {
             id: account.id,
             name: Arc::from(account.name.as_str()),
             parent: account.parent,
+            lean: account.terms.lean,
             closed,
         };
         self.profiles.insert(account.id, (Arc::new(profile), Instant::now()));

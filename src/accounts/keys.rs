@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{AccountError, Accounts, finish, token};
+use crate::domain::account::AccountTerms;
 use crate::domain::ids::{AccountId, ApiKeyId};
 use crate::store::{Account, ApiKey, NewAccount, NewApiKey, StoreResult};
 
@@ -149,6 +150,7 @@ impl Accounts {
         parent: AccountId,
         count: usize,
         name: &str,
+        terms: AccountTerms,
     ) -> Result<Vec<NewAccount>, AccountError> {
         if !(1..=CHILDREN_MAX).contains(&count) {
             return Err(AccountError::Count { max: CHILDREN_MAX });
@@ -161,6 +163,7 @@ impl Accounts {
             name: if count == 1 { base.clone() } else { format!("{base} {n}") },
             password_hash: None,
             parent: Some(parent),
+            terms,
             created_at,
         };
         let mut children: Vec<NewAccount> = (1..=count).map(child).collect();

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::clock::Wall;
+use crate::domain::account::AccountTerms;
 use crate::domain::card_numbers::{holds_card_number, masked};
 use crate::domain::ids::{AccountId, SessionId};
 use crate::domain::text::{fold, misleads};
@@ -43,6 +44,8 @@ pub struct AccountRules {
     pub session_ttl: Duration,
     /// Failed sign-ins per account and address in a quarter of an hour.
     pub login_attempts: u32,
+    /// What accounts are created with, unless that is said.
+    pub terms: AccountTerms,
     /// Whether names and addresses that hold a card number are refused.
     pub refuse_card_numbers: bool,
 }
@@ -53,6 +56,7 @@ impl Default for AccountRules {
             registration: true,
             session_ttl: Duration::from_secs(14 * 24 * 3_600),
             login_attempts: 5,
+            terms: AccountTerms::default(),
             refuse_card_numbers: true,
         }
     }
@@ -184,6 +188,7 @@ impl Accounts {
             name,
             password_hash: Some(hash),
             parent: None,
+            terms: self.rules.terms,
             created_at: self.wall.now(),
         };
         let id = account.id;

@@ -18,6 +18,7 @@ use crate::config::Settings;
 use crate::domain::ids::{AccountId, InstanceId};
 use crate::domain::payment::Payment;
 use crate::domain::submission::Lane;
+use crate::engine::gate::Gate;
 use crate::engine::keys::KeyPruner;
 use crate::engine::timers::Timers;
 use crate::engine::writer::Writer;
@@ -28,7 +29,8 @@ use crate::feed::index::{Index, IndexListener, Indexed};
 use crate::feed::live::LiveHub;
 use crate::feed::live_reader::LiveReader;
 use crate::feed::ring::Ring;
-use crate::feed::{dispatch, index};
+use crate::feed::statement::Statement;
+use crate::feed::{dispatch, index, statement};
 use crate::search::{Names, SearchIndex};
 use crate::simulator::{Simulator, SimulatorSettings};
 use crate::store::{Store, aside};
@@ -134,6 +136,10 @@ impl Pipeline {
         let switch = WorkSwitch::open(Arc::clone(&parts.store), workers).await?;
         let ring = Arc::new(Ring::new(settings.engine.feed_memory_bytes, parts.store.head().await?));
         let (engine, lanes) = batcher::lanes(&settings.engine);
+        let directory = Arc::clone(&parts.directory);
+        let is_lean = move |id| directory.cached(id).is_some_and(|profile| profile.lean);
+        let gate = Arc::new(Gate::new(Arc::new(is_lean)));
+        let engine = engine.behind(Arc::clone(&gate));
         let writer = Writer::new(
             Arc::clone(&parts.store),
             settings.engine.policy(),
@@ -148,6 +154,7 @@ impl Pipeline {
         let (workers, readers) = (Group::new(&vitals), Group::new(&vitals));
         let start = Start { settings, parts: &parts, wall, instance, counters: &counters, ring: &ring };
         start.readers(&readers);
+        start.gate(&readers, gate);
         start.workers(&workers, &engine);
         let followed = Arc::clone(&switch);
         workers.spawn("switch", move |stop| Arc::clone(&followed).follow(stop));
@@ -222,12 +229,17 @@ impl Start<'_> {
         if self.settings.roles.indexer {
             let names = Arc::new(DirectoryNames(directory));
             let listener = Arc::new(HubListener(hub));
-            let (store, counters) = (Arc::clone(&store), Arc::clone(self.counters));
+            let (indexed, counters) = (Arc::clone(&store), Arc::clone(self.counters));
             let index = move || {
                 let (search, names, listener) = (search.clone(), names.clone(), listener.clone());
-                Index::new(Arc::clone(&store), search, names, listener, Arc::clone(&counters))
+                Index::new(Arc::clone(&indexed), search, names, listener, Arc::clone(&counters))
             };
             self.reader(group, index::NAME, true, move || Box::new(index()));
+            let (kept, instance, wall) = (Arc::clone(&store), self.instance, self.wall.clone());
+            let events_max = self.settings.engine.events_per_account_max;
+            self.reader(group, statement::NAME, true, move || {
+                Box::new(Statement::new(Arc::clone(&kept), instance, wall.clone(), events_max))
+            });
         }
         if broker.is_durable() {
             let (ring, told) = (Arc::clone(self.ring), Arc::clone(&broker));
@@ -244,6 +256,15 @@ impl Start<'_> {
         });
         let (wall, retention_s) = (self.wall.clone(), self.settings.engine.journal_retention_s);
         group.spawn("prune", move |stop| prune(Arc::clone(&store), wall.clone(), retention_s, stop));
+    }
+
+    /// Watches how far statements are behind.
+    fn gate(&self, group: &Group, gate: Arc<Gate>) {
+        let (store, wall) = (Arc::clone(&self.parts.store), self.wall.clone());
+        let lag_max = Duration::from_secs(self.settings.engine.statement_lag_max_s);
+        group.spawn("gate", move |stop| {
+            Arc::clone(&gate).watch(Arc::clone(&store), wall.clone(), lag_max, stop)
+        });
     }
 
     fn workers(&self, group: &Group, engine: &Engine) {
@@ -370,7 +391,7 @@ async fn hear_others(ring: Arc<Ring>, broker: Arc<dyn Broker>, stop: Cancellatio
 }
 
 async fn prune(store: Arc<dyn Store>, wall: Wall, retention_s: u64, stop: CancellationToken) {
-    let readers: Vec<&str> = dispatch::NAMES.into_iter().chain([index::NAME]).collect();
+    let readers: Vec<&str> = dispatch::NAMES.into_iter().chain([index::NAME, statement::NAME]).collect();
     loop {
         tokio::select! {
             biased;

@@ -243,6 +243,7 @@ async fn web_state(
         registration: settings.accounts.registration,
         session_ttl: Duration::from_secs(u64::from(settings.accounts.session_hours) * 3_600),
         login_attempts: settings.accounts.login_attempts,
+        terms: settings.accounts.terms(),
         refuse_card_numbers: settings.server.refuse_card_numbers,
     };
     let token = &settings.telemetry.metrics_token;

@@ -23,7 +23,7 @@ use crate::config::Settings;
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
-use crate::feed::{dispatch, index};
+use crate::feed::{dispatch, index, statement};
 use crate::store::{Access, Snapshot, Store, TableCounts};
 use crate::web::state::FINGERPRINT_KEY_NAME;
 
@@ -63,7 +63,7 @@ pub async fn run(settings: &Settings, args: VerifyArgs) -> anyhow::Result<ExitCo
         index_lag: INDEX_LAG,
         journal_readers: dispatch::NAMES
             .iter()
-            .chain([&index::NAME])
+            .chain([&index::NAME, &statement::NAME])
             .map(|name| (*name).to_owned())
             .collect(),
         accounts: true,

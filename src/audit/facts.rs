@@ -121,7 +121,7 @@ impl Facts {
             Event::Started { .. } | Event::Pending { .. } => Status::Processing,
             Event::ActionRequired {} => Status::RequiresAction,
             Event::Authorized { .. } => Status::RequiresCapture,
-            Event::Succeeded {} | Event::Captured { .. } => Status::Succeeded,
+            Event::Succeeded { .. } | Event::Captured { .. } => Status::Succeeded,
             Event::Declined { .. } => Status::Declined,
             Event::Failed { .. } => Status::Failed,
             Event::Canceled { .. } | Event::Voided {} => Status::Canceled,
@@ -129,6 +129,7 @@ impl Facts {
             | Event::CaptureQueued { .. }
             | Event::CaptureDeclined { .. }
             | Event::VoidQueued { .. }
+            | Event::Available {}
             | Event::RefundQueued { .. }
             | Event::RefundSucceeded { .. }
             | Event::RefundFailed { .. }
@@ -142,8 +143,8 @@ impl Facts {
     fn money(&mut self, event: &Event, whole_minor: i64) {
         match *event {
             Event::Created { reserved, .. } | Event::Replayed { reserved } => self.reserved = reserved,
-            Event::Succeeded {} => (self.reserved, self.received_minor) = (false, whole_minor),
-            Event::Captured { amount_minor } => self.received_minor = amount_minor,
+            Event::Succeeded { .. } => (self.reserved, self.received_minor) = (false, whole_minor),
+            Event::Captured { amount_minor, .. } => self.received_minor = amount_minor,
             Event::Declined { .. } | Event::Failed { .. } | Event::Canceled { .. } => self.reserved = false,
             Event::RefundQueued { refund, amount_minor, .. } => {
                 self.refunds.push((refund, amount_minor, Leg::UnderWay));
@@ -163,7 +164,7 @@ impl Facts {
             Event::Created { instrument, .. } => self.card = instrument.and_then(|used| used.card().copied()),
             Event::Confirmed { instrument } => (self.card, self.decline) = (instrument.card().copied(), None),
             Event::ActionCompleted {} | Event::CaptureQueued { .. } => self.decline = None,
-            Event::Declined { reason } | Event::CaptureDeclined { reason } => self.decline = Some(reason),
+            Event::Declined { reason, .. } | Event::CaptureDeclined { reason } => self.decline = Some(reason),
             _ => {}
         }
     }
@@ -178,7 +179,7 @@ impl Facts {
             | Event::VoidQueued { .. } => operations.main = Some(operations.open()),
             Event::ActionRequired {}
             | Event::Authorized { .. }
-            | Event::Succeeded {}
+            | Event::Succeeded { .. }
             | Event::Declined { .. }
             | Event::Canceled { .. }
             | Event::Captured { .. }

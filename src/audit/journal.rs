@@ -11,10 +11,10 @@ use super::report::{Name, Report};
 use super::span::{Job, Queue, Span};
 use super::{AuditOptions, Progress, Table};
 use crate::domain::ids::PaymentId;
-use crate::domain::ledger::{LedgerAccount, WalletId};
+use crate::domain::ledger::{LedgerAccount, Movement, WalletId};
 use crate::domain::payment::Payment;
 use crate::engine::journal::{JournalEntry, decode};
-use crate::store::{AuditPayment, JournalRecord, Snapshot, StoreError};
+use crate::store::{AuditPayment, JournalRecord, MovementRecord, Snapshot, StoreError};
 
 /// Journal rows read at once: each may hold a thousand entries.
 const ROWS_MAX: u32 = 32;
@@ -103,13 +103,17 @@ impl Walk<'_> {
         let named = payments_named(self.snapshot, ids).await?;
         let known: Known =
             named.into_iter().map(|(id, row)| (id, row.folded.is_ok().then_some(row))).collect();
+        let paid: Vec<PaymentId> = known.keys().copied().collect();
+        let stored = self.snapshot.movements_of(&paid).await?;
+        let stored: HashMap<_, _> =
+            stored.iter().map(|found| ((found.payment, found.version, found.n), found)).collect();
         for (row, entries) in rows {
-            let mut changes = HashMap::new();
+            let mut order = Order { seq: row.seq, stored: &stored, made: Vec::new(), unknown: false };
             for entry in entries {
                 entry.keys.iter().for_each(|key| self.balance.vouched(row.at, *key));
-                self.entry(row, entry, &known, stretch, &mut changes);
+                self.entry(row, entry, &known, stretch, &mut order);
             }
-            stretch.batch(row.seq, &changes);
+            stretch.batch(row.seq, &order.changes(self.report));
         }
         Ok(())
     }
@@ -120,7 +124,7 @@ impl Walk<'_> {
         entry: &JournalEntry,
         known: &Known,
         stretch: &mut Stretch,
-        changes: &mut HashMap<WalletId, WithinBatch>,
+        order: &mut Order<'_>,
     ) {
         let (seq, events) = (row.seq, entry.events.len());
         self.report.counted.journal_events += events as u64;
@@ -130,12 +134,19 @@ impl Walk<'_> {
             self.report.violation(Name::WrongJournalEntry, text);
         };
         let stored = match known.get(&entry.payment) {
-            None => return wrong("which does not exist"),
-            Some(None) => return,
+            None => {
+                order.unknown = true;
+                return wrong("which does not exist");
+            }
+            Some(None) => {
+                order.unknown = true;
+                return;
+            }
             Some(Some(stored)) => stored,
         };
         let Ok(payment) = &stored.folded else { return };
         if !is_part(payment, entry) {
+            order.unknown = true;
             return wrong("which is not what its history says");
         }
         if entry.events.iter().any(|recorded| recorded.wall != row.at) {
@@ -143,18 +154,11 @@ impl Walk<'_> {
         }
         let end = entry.first_version.saturating_add(u32::try_from(events).unwrap_or(u32::MAX));
         let part = part(payment, entry.first_version..end);
-        for (version, movement) in &part.movements {
-            for account in [movement.debit, movement.credit] {
-                if let LedgerAccount::Wallet(wallet) = account {
-                    let within = changes.entry(wallet).or_default();
-                    within.movement(movement.change_of(account), *version == entry.first_version);
-                }
-            }
-        }
         if part.opened().map(|work| (work.operation, work.attempt)).ne(entry.work.iter().copied()) {
             wrong("which opened other work than it says");
         }
         stretch.versions(seq, entry.payment, entry.first_version..end, payment.version());
+        order.payment(entry.payment, &part.movements, self.report);
         self.place_of_work(row.seq, entry, stored, &part);
     }
 
@@ -196,6 +200,59 @@ impl Walk<'_> {
                 }
             }
         }
+    }
+}
+
+/// The movements of one batch, and the order in which they were made.
+struct Order<'a> {
+    seq: u64,
+    /// The movements that are stored.
+    stored: &'a HashMap<(PaymentId, u32, u8), &'a MovementRecord>,
+    made: Vec<(u32, Movement)>,
+    /// Whether something of the batch is not known.
+    unknown: bool,
+}
+
+impl Order<'_> {
+    /// Adds what the batch did of a payment.
+    fn payment(&mut self, id: PaymentId, movements: &[(u32, u8, Movement)], report: &mut Report) {
+        let mut before = None;
+        for (version, n, movement) in movements {
+            let Some(stored) = self.stored.get(&(id, *version, *n)) else {
+                // It is lost, which is named elsewhere.
+                self.unknown = true;
+                self.made.push((u32::MAX, *movement));
+                continue;
+            };
+            if stored.seq != self.seq || before.is_some_and(|before| stored.place <= before) {
+                self.unknown = true;
+                let text = format!(
+                    "payment {id} version {version}: its movement stands at place {} of row {}, it was made by row {}",
+                    stored.place, stored.seq, self.seq
+                );
+                report.violation(Name::AlteredPlace, text);
+            }
+            before = Some(stored.place);
+            self.made.push((stored.place, *movement));
+        }
+    }
+
+    /// What the batch did to each wallet.
+    fn changes(mut self, report: &mut Report) -> HashMap<WalletId, WithinBatch> {
+        self.made.sort_by_key(|(place, _)| *place);
+        if !self.unknown && (0..).zip(&self.made).any(|(wanted, (place, _))| wanted != *place) {
+            let text = format!("row {}: its movements do not stand in one order", self.seq);
+            report.violation(Name::AlteredPlace, text);
+        }
+        let mut changes: HashMap<WalletId, WithinBatch> = HashMap::new();
+        for (_, movement) in &self.made {
+            for account in [movement.debit, movement.credit] {
+                if let LedgerAccount::Wallet(wallet) = account {
+                    changes.entry(wallet).or_default().movement(movement.change_of(account));
+                }
+            }
+        }
+        changes
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::AuditError;
 use super::people::People;
 use super::report::{Name, Report};
+use super::statement::Wanted;
+use super::{AuditError, events};
 use crate::domain::currency::Currency;
-use crate::domain::ledger::LedgerAccount;
+use crate::domain::ledger::{Holdings, LedgerAccount, WalletId};
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
 use crate::store::{MovementRecord, Snapshot};
@@ -14,21 +15,35 @@ use crate::store::{MovementRecord, Snapshot};
 /// The sums so far. One entry per wallet that ever moved, and one per currency.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    /// Credits less debits, of wallets and receivables.
-    sums: HashMap<LedgerAccount, i128>,
+    wallets: HashMap<WalletId, Sums>,
+    /// How many lines statements must have.
+    pub lines: Wanted,
+    /// How many events accounts must have.
+    pub events: events::Wanted,
     in_transit: BTreeMap<Currency, i128>,
     reserved: BTreeMap<Currency, i128>,
+}
+
+/// What a wallet must hold, by its movements and its payments.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    /// Credits less debits of the wallet.
+    balance: i128,
+    /// Debits less credits of its owner's debt: that is an asset.
+    owed: i128,
+    /// What has not settled yet.
+    pending: i128,
 }
 
 impl Ledger {
     /// Adds a stored movement, whether or not it should be there: balances follow what is stored.
     pub fn add(&mut self, movement: &MovementRecord) {
+        let movement = &movement.movement;
         let amount = i128::from(movement.amount_minor);
         for (account, change) in [(movement.debit, -amount), (movement.credit, amount)] {
             match account {
-                LedgerAccount::Wallet(_) | LedgerAccount::Receivable(_) => {
-                    *self.sums.entry(account).or_default() += change;
-                }
+                LedgerAccount::Wallet(wallet) => self.wallets.entry(wallet).or_default().balance += change,
+                LedgerAccount::Receivable(wallet) => self.wallets.entry(wallet).or_default().owed -= change,
                 LedgerAccount::InTransit => *self.in_transit.entry(movement.currency).or_default() += change,
                 LedgerAccount::Acquirer | LedgerAccount::Bank | LedgerAccount::Fees => {}
             }
@@ -37,9 +52,14 @@ impl Ledger {
 
     /// Adds what others have summed up.
     pub fn join(&mut self, other: Self) {
-        for (account, sum) in other.sums {
-            *self.sums.entry(account).or_default() += sum;
+        for (wallet, sums) in other.wallets {
+            let so_far = self.wallets.entry(wallet).or_default();
+            so_far.balance += sums.balance;
+            so_far.owed += sums.owed;
+            so_far.pending += sums.pending;
         }
+        self.lines.join(other.lines);
+        self.events.join(other.events);
         for (sums, others) in [(&mut self.in_transit, other.in_transit), (&mut self.reserved, other.reserved)]
         {
             for (currency, sum) in others {
@@ -48,18 +68,23 @@ impl Ledger {
         }
     }
 
-    /// Credits less debits of an account so far.
+    /// The balance of a wallet by its movements so far.
     #[must_use]
-    pub fn sum(&self, account: LedgerAccount) -> i128 {
-        self.sums.get(&account).copied().unwrap_or(0)
+    pub fn balance(&self, wallet: WalletId) -> i128 {
+        self.wallets.get(&wallet).map_or(0, |sums| sums.balance)
     }
 
-    /// Adds what this payment and its open refunds hold in transit.
-    pub fn expect_in_transit(&mut self, payment: &Payment) {
+    /// Adds what this payment and its open refunds hold in transit, and what has not settled yet.
+    pub fn expect(&mut self, payment: &Payment) {
         let held = payment.in_transit_minor();
         if held != 0 {
             let currency = payment.submission().amount.currency;
             *self.reserved.entry(currency).or_default() += i128::from(held);
+        }
+        let pending = payment.state().pending_minor;
+        if pending != 0 {
+            let wallet = payment.submission().own_wallet();
+            self.wallets.entry(wallet).or_default().pending += i128::from(pending);
         }
     }
 
@@ -78,21 +103,24 @@ impl Ledger {
         loop {
             let page = snapshot.wallets(after.take(), limit).await?;
             let Some(last) = page.last() else { break };
-            after = Some(last.account.to_key());
+            after = Some(last.wallet.to_key());
             for row in &page {
                 report.counted.wallets += 1;
-                self.balance(row.account, row.balance_minor, report);
+                self.wallet(row.wallet, row.holdings, report);
                 if people.is_some_and(|people| !people.has(row.wallet.owner)) {
-                    let text = format!("{}, whose {} it is, does not exist", row.wallet.owner, row.account);
+                    let wallet = LedgerAccount::Wallet(row.wallet);
+                    let text = format!("{}, whose {wallet} it is, does not exist", row.wallet.owner);
                     report.violation(Name::MissingAccount, text);
                 }
             }
         }
         // What is left never had a row.
-        let mut left: Vec<_> = self.sums.into_iter().collect();
+        let mut left: Vec<_> =
+            self.wallets.into_iter().map(|(wallet, sums)| (wallet, sums.balance)).collect();
         left.sort_unstable();
-        for (account, sum) in left {
-            report.violation(Name::MissingWallet, format!("{account}: its movements sum to {sum}"));
+        for (wallet, sum) in left {
+            let wallet = LedgerAccount::Wallet(wallet);
+            report.violation(Name::MissingWallet, format!("{wallet}: its movements sum to {sum}"));
         }
         let currencies: std::collections::BTreeSet<_> =
             self.in_transit.keys().chain(self.reserved.keys()).collect();
@@ -107,33 +135,28 @@ impl Ledger {
         Ok(())
     }
 
-    fn balance(&mut self, account: LedgerAccount, stored: i64, report: &mut Report) {
-        let moved = self.sums.remove(&account);
-        if moved.is_none() && stored == 0 {
+    fn wallet(&mut self, wallet: WalletId, stored: Holdings, report: &mut Report) {
+        let moved = self.wallets.remove(&wallet);
+        let account = LedgerAccount::Wallet(wallet);
+        if moved.is_none() && stored == Holdings::default() {
             let text = format!("{account}: it has a row, and nothing ever moved there");
             report.violation(Name::WrongBalance, text);
         }
-        let sum = moved.unwrap_or(0);
-        let (currency, sum) = match account {
-            LedgerAccount::Wallet(wallet) => (wallet.currency, sum),
-            // What a user owes is an asset: debits less credits.
-            LedgerAccount::Receivable(wallet) => (wallet.currency, -sum),
-            LedgerAccount::InTransit
-            | LedgerAccount::Acquirer
-            | LedgerAccount::Bank
-            | LedgerAccount::Fees => {
-                let text = format!("{account} has a stored balance, and must not");
-                report.violation(Name::WrongBalance, text);
-                return;
+        let sums = moved.unwrap_or_default();
+        let mut compare = |name, what, stored: i64, sum: i128, whose| {
+            if i128::from(stored) != sum {
+                let stored = Money::new(stored, wallet.currency);
+                report.violation(name, format!("{account}: {stored} {what}, {whose} {sum}"));
             }
         };
-        if i128::from(stored) != sum {
-            let text =
-                format!("{account}: {} is stored, its movements sum to {sum}", Money::new(stored, currency));
-            report.violation(Name::WrongBalance, text);
-        }
-        if stored < 0 {
-            report.violation(Name::NegativeBalance, format!("{account}: {}", Money::new(stored, currency)));
+        compare(Name::WrongBalance, "is stored", stored.balance_minor, sums.balance, "its movements sum to");
+        compare(Name::WrongOwed, "is owed", stored.owed_minor, sums.owed, "its movements sum to");
+        compare(Name::WrongPending, "is pending", stored.pending_minor, sums.pending, "its payments come to");
+        for (minor, what) in [(stored.balance_minor, ""), (stored.owed_minor, " is owed")] {
+            if minor < 0 {
+                let text = format!("{account}: {}{what}", Money::new(minor, wallet.currency));
+                report.violation(Name::NegativeBalance, text);
+            }
         }
     }
 }

@@ -2,8 +2,7 @@
 //! below zero, whatever it is now.
 //!
 //! A walk over a stretch of the journal leaves a [`Stretch`]; neighbouring ones are put together at the end, so that
-//! stretches can be walked at once. Within a batch payments stand in the order in which each was first touched; what came of
-//! one later in the batch came at some later place. So a balance in a batch is taken to be the highest that it can have been.
+//! stretches can be walked at once. Within a batch the movements say in which order they were made.
 
 use std::collections::HashMap;
 
@@ -46,22 +45,15 @@ struct Course {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WithinBatch {
     change: i128,
-    /// The lowest it must have been, against what it was before.
+    /// The lowest it was, against what it was before.
     lowest: i128,
-    /// What went out at some place later in the batch.
-    deferred: i128,
 }
 
 impl WithinBatch {
-    /// Adds a movement of a payment; `first` tells that it came with the first of the payment's events in the batch.
-    pub fn movement(&mut self, change: i64, first: bool) {
-        let change = i128::from(change);
-        if change < 0 && !first {
-            self.deferred += change;
-        } else {
-            self.change += change;
-            self.lowest = self.lowest.min(self.change);
-        }
+    /// Adds the next movement.
+    pub fn movement(&mut self, change: i64) {
+        self.change += i128::from(change);
+        self.lowest = self.lowest.min(self.change);
     }
 }
 
@@ -93,12 +85,11 @@ impl Stretch {
     pub fn batch(&mut self, seq: u64, changes: &HashMap<WalletId, WithinBatch>) {
         for (wallet, within) in changes {
             let course = self.wallets.entry(*wallet).or_default();
-            let change = within.change + within.deferred;
-            let lowest = course.change + within.lowest.min(change);
+            let lowest = course.change + within.lowest;
             if lowest < course.lowest {
                 (course.lowest, course.lowest_seq) = (lowest, seq);
             }
-            course.change += change;
+            course.change += within.change;
         }
     }
 
@@ -134,7 +125,7 @@ impl Stretch {
     }
 
     /// Nothing follows any more. `balance` is what a wallet has now by its movements.
-    pub fn end(mut self, balance: impl Fn(LedgerAccount) -> i128, report: &mut Report) {
+    pub fn end(mut self, balance: impl Fn(WalletId) -> i128, report: &mut Report) {
         let broken = [Name::JournalHole, Name::DamagedJournal, Name::WrongJournalEntry];
         if broken.iter().any(|name| report.counts().contains_key(name)) {
             // Without some of its entries there is no order to speak of.
@@ -159,7 +150,7 @@ impl Stretch {
         self.disorder.sort_unstable();
         self.disorder.into_iter().for_each(|text| report.violation(Name::OutOfOrder, text));
         for (wallet, course) in self.wallets {
-            let began_with = if whole { 0 } else { balance(LedgerAccount::Wallet(wallet)) - course.change };
+            let began_with = if whole { 0 } else { balance(wallet) - course.change };
             let lowest = began_with + course.lowest;
             if lowest < 0 && course.lowest < 0 {
                 let amount = Money::new(i64::try_from(lowest).unwrap_or(i64::MIN), wallet.currency);

@@ -23,6 +23,7 @@
 pub mod acks;
 mod details;
 pub mod document;
+mod events;
 mod facts;
 mod faults;
 pub mod index;
@@ -37,6 +38,7 @@ mod people;
 pub mod report;
 mod rows;
 pub mod span;
+mod statement;
 mod work;
 
 #[cfg(test)]
@@ -47,10 +49,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::domain::ids::PaymentId;
-use crate::domain::ledger::LedgerAccount;
 use crate::domain::time::Timestamp;
 use crate::store::{Snapshot, StoreError};
 use acks::AckFile;
+use events::Kept;
 use index::{Current, IndexView};
 use keys::Balance;
 use ledger::Ledger;
@@ -58,6 +60,7 @@ use lines::Stretch;
 use people::People;
 pub use report::{Counted, Name, Report};
 use span::{Job, Queue, Span};
+use statement::Scope;
 use work::{Found, Work, read_all};
 
 /// What to prove, and how.
@@ -177,6 +180,14 @@ pub async fn audit_at_once(
     let Some(begun) = unless_unreadable(begun, &mut report)? else { return Ok(report) };
     let Begun { people, secret, balance, last } = begun;
     let head = report.counted.head.to_be_bytes();
+    let statement = match snapshots.first_mut() {
+        Some(first) => statement::scope(&mut **first, people.as_ref()).await?,
+        None => None,
+    };
+    let kept = match (snapshots.first_mut(), statement) {
+        (Some(first), Some(scope)) => Kept::read(&mut **first, scope.upto, options.now).await?,
+        (_, _) => Kept::default(),
+    };
     let work = Work {
         queue: Queue::new(vec![
             Job::People,
@@ -194,17 +205,19 @@ pub async fn audit_at_once(
         people: people.as_ref(),
         secret,
         balance,
+        statement,
+        kept,
         head: report.counted.head,
         options,
         progress,
         found: Mutex::new(Found { report, ledger: Ledger::default(), suspects: None, stretches: Vec::new() }),
     };
     read_all(&work, &mut snapshots).await?;
-    let Work { balance, found, .. } = work;
+    let Work { balance, found, kept, .. } = work;
     let Some(snapshot) = snapshots.into_iter().next() else { return Ok(Report::default()) };
     let mut found = found.into_inner();
     let mut report = std::mem::take(&mut found.report);
-    let end = End { found, balance: &balance, people: people.as_ref(), options };
+    let end = End { found, balance: &balance, statement, kept: &kept, people: people.as_ref(), options };
     unless_unreadable(end.settle(snapshot, index, acks, &mut report).await, &mut report)?;
     Ok(report)
 }
@@ -251,6 +264,8 @@ fn unless_unreadable<T>(result: Result<T, AuditError>, report: &mut Report) -> R
 struct End<'a> {
     found: Found,
     balance: &'a Balance,
+    statement: Option<Scope<'a>>,
+    kept: &'a Kept,
     people: Option<&'a People>,
     options: &'a AuditOptions,
 }
@@ -264,14 +279,19 @@ impl End<'_> {
         acks: Option<AckFile>,
         report: &mut Report,
     ) -> Result<(), AuditError> {
-        let Self { found: Found { ledger, suspects, mut stretches, .. }, balance, people, options } = self;
+        let Self { found, balance, statement, kept, people, options } = self;
+        let Found { mut ledger, suspects, mut stretches, .. } = found;
         stretches.sort_unstable_by_key(|(begins, _)| *begins);
         let mut line = Stretch::default();
         for (_, stretch) in stretches {
             line.follow_up(stretch, report);
         }
         journal::ends(snapshot, &line, options, report).await?;
-        line.end(|account: LedgerAccount| ledger.sum(account), report);
+        line.end(|wallet| ledger.balance(wallet), report);
+        if let Some(scope) = statement {
+            std::mem::take(&mut ledger.lines).check(snapshot, scope, report).await?;
+            std::mem::take(&mut ledger.events).check(snapshot, kept, scope, report).await?;
+        }
         ledger.check(snapshot, people, options.page, report).await?;
         rows::none_missing(report);
         balance.settle(snapshot, report).await?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::report::{Name, Report};
 use crate::domain::event::Event;
-use crate::domain::ledger::{Movement, effect};
+use crate::domain::ledger::{Movement, effects};
 use crate::domain::money::Money;
 use crate::domain::payment::{Operation, OperationKind, Payment, Phase, RefundStatus, WorkKey};
 use crate::domain::submission::{CaptureMethod, Kind};
@@ -107,14 +107,15 @@ fn out_of_place(before: &Payment, event: &Event) -> Option<&'static str> {
                 None => Some("of a refund that was never asked for"),
             };
         }
-        Event::Captured { amount_minor } => {
+        Event::Captured { amount_minor, .. } => {
             matches!(state.operation, Some(Operation { kind: OperationKind::Capture { amount_minor: asked }, .. }) if asked == *amount_minor)
         }
         Event::CaptureDeclined { .. } => open(|kind| matches!(kind, OperationKind::Capture { .. })),
         Event::Voided { .. } => open(|kind| matches!(kind, OperationKind::Void)),
         Event::Started { .. } => open(|kind| matches!(kind, OperationKind::Authorize)),
         // What is captured later succeeds with its capture.
-        Event::Succeeded {} => !is_captured_later(before),
+        Event::Succeeded { .. } => !is_captured_later(before),
+        Event::Available {} => before.settles_at().is_some(),
         Event::OperationRetryScheduled { operation, .. }
         | Event::OperationRequeued { operation }
         | Event::OperationParked { operation, .. }
@@ -136,7 +137,7 @@ fn out_of_place(before: &Payment, event: &Event) -> Option<&'static str> {
         | Event::VoidQueued { .. }
         | Event::RefundQueued { .. } => true,
     };
-    (!fits).then_some("without the operation it answers")
+    (!fits).then_some("without what it answers")
 }
 
 /// Calls with the payment before each event, the version the event made, and the event. Before the first there is
@@ -155,8 +156,8 @@ fn for_each_step(payment: &Payment, mut step: impl FnMut(Option<&Payment>, u32, 
 
 /// What some versions of a payment brought.
 pub struct Part {
-    /// Movements of money, each with the version whose event caused it.
-    pub movements: Vec<(u32, Movement)>,
+    /// Movements of money, each with the version whose event caused it and its number among that event's.
+    pub movements: Vec<(u32, u8, Movement)>,
     /// What was queued before.
     before: Vec<WorkKey>,
     /// What was queued after.
@@ -186,8 +187,8 @@ pub fn part(payment: &Payment, versions: Range<u32>) -> Part {
     let count = usize::try_from(versions.end.saturating_sub(versions.start)).unwrap_or(0);
     let skip = usize::try_from(start).unwrap_or(usize::MAX);
     for (version, recorded) in (versions.start..).zip(payment.history().iter().skip(skip)).take(count) {
-        let movement = effect(so_far.as_ref().unwrap_or(payment), &recorded.event);
-        movements.extend(movement.map(|movement| (version, movement)));
+        let caused = effects(so_far.as_ref().unwrap_or(payment), &recorded.event);
+        movements.extend((0..).zip(caused).map(|(n, movement)| (version, n, movement)));
         so_far = match so_far.take() {
             None => Payment::open(Arc::clone(payment.submission()), *recorded).ok(),
             // A payment that was folded once folds again.
@@ -198,14 +199,14 @@ pub fn part(payment: &Payment, versions: Range<u32>) -> Part {
     Part { movements, before, after }
 }
 
-/// The movements that a history demands, each with the version whose event demands it.
+/// The movements that a history demands, each with the version whose event demands it and its number among that event's.
 #[must_use]
-pub fn expected_movements(payment: &Payment) -> Vec<(u32, Movement)> {
+pub fn expected_movements(payment: &Payment) -> Vec<(u32, u8, Movement)> {
     let mut expected = Vec::new();
     for_each_step(payment, |before, version, event| {
-        // The effect of the first event depends on the submission alone.
-        let movement = effect(before.unwrap_or(payment), event);
-        expected.extend(movement.map(|movement| (version, movement)));
+        // The effects of the first event depend on the submission alone.
+        let caused = effects(before.unwrap_or(payment), event);
+        expected.extend((0..).zip(caused).map(|(n, movement)| (version, n, movement)));
     });
     expected
 }
@@ -215,11 +216,11 @@ pub fn check_movements(payment: &Payment, stored: &[MovementRecord], report: &mu
     let expected = expected_movements(payment);
     let id = payment.id();
     let mut matched = vec![false; stored.len()];
-    for (version, wanted) in &expected {
+    for (version, n, wanted) in &expected {
         let found = stored
             .iter()
             .zip(matched.iter_mut())
-            .find(|(stored, seen)| !**seen && stored.version == *version);
+            .find(|(stored, seen)| !**seen && (stored.version, stored.n) == (*version, *n));
         let wanted_words = words(wanted);
         match found {
             None => report
@@ -231,17 +232,18 @@ pub fn check_movements(payment: &Payment, stored: &[MovementRecord], report: &mu
         }
     }
     for (extra, _) in stored.iter().zip(&matched).filter(|(_, seen)| !**seen) {
-        let doubled = expected.iter().any(|(_, wanted)| *wanted == plain(extra));
+        let doubled = expected.iter().any(|(_, _, wanted)| *wanted == extra.movement);
         let name = if doubled { Name::DoubledEffect } else { Name::UnexplainedMovement };
         report.violation(name, format!("payment {id} version {}: {}", extra.version, movement_words(extra)));
     }
 }
 
 fn compare(payment: &Payment, version: u32, wanted: &Movement, stored: &MovementRecord, report: &mut Report) {
+    let found = stored.movement;
     let same_accounts =
-        (stored.debit, stored.credit, stored.currency) == (wanted.debit, wanted.credit, wanted.currency);
-    let name = match (same_accounts, stored.amount_minor == wanted.amount_minor) {
-        (true, true) => return compare_time(payment, version, stored, report),
+        (found.debit, found.credit, found.currency) == (wanted.debit, wanted.credit, wanted.currency);
+    let name = match (same_accounts, found.amount_minor == wanted.amount_minor) {
+        (true, true) => return,
         (true, false) => Name::AlteredAmount,
         (false, _) => Name::AlteredMovement,
     };
@@ -252,31 +254,6 @@ fn compare(payment: &Payment, version: u32, wanted: &Movement, stored: &Movement
         words(wanted)
     );
     report.violation(name, text);
-}
-
-/// A movement is made by the batch that decided its event, at the same time.
-fn compare_time(payment: &Payment, version: u32, stored: &MovementRecord, report: &mut Report) {
-    let place = usize::try_from(version.saturating_sub(1)).unwrap_or(usize::MAX);
-    let happened = payment.history().get(place).map(|recorded| recorded.at);
-    if happened != Some(stored.at) {
-        let (says, happened) = (stored.at.micros(), happened.map(|at| at.micros()));
-        let text = format!(
-            "payment {} version {version}: {}, at {says}; it happened at {}",
-            payment.id(),
-            movement_words(stored),
-            happened.unwrap_or(0)
-        );
-        report.violation(Name::AlteredTime, text);
-    }
-}
-
-const fn plain(stored: &MovementRecord) -> Movement {
-    Movement {
-        debit: stored.debit,
-        credit: stored.credit,
-        amount_minor: stored.amount_minor,
-        currency: stored.currency,
-    }
 }
 
 fn words(movement: &Movement) -> String {
@@ -291,7 +268,7 @@ fn words(movement: &Movement) -> String {
 /// A stored movement in words.
 #[must_use]
 pub fn movement_words(stored: &MovementRecord) -> String {
-    words(&plain(stored))
+    words(&stored.movement)
 }
 
 /// Nothing waits for anything but a person.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::details;
+use super::events::Kept;
 use super::index::{Beside, IndexView, Suspects};
 use super::ledger::Ledger;
 use super::payment;
@@ -10,6 +11,7 @@ use super::people::{self, People};
 use super::report::{Name, Report};
 use super::rows::received_by;
 use super::span::{Job, Queue, Span};
+use super::statement::Scope;
 use super::{AuditError, AuditOptions, Progress, Table};
 use crate::domain::ids::PaymentId;
 use crate::store::{AuditPayment, MovementRecord, Snapshot, StoreError};
@@ -25,6 +27,10 @@ pub struct Pass<'a> {
     pub options: &'a AuditOptions,
     pub progress: &'a dyn Progress,
     pub head: u64,
+    /// Whose statements there are, if they are looked at.
+    pub statement: Option<Scope<'a>>,
+    /// Which events must be there.
+    pub kept: &'a Kept,
     pub report: &'a mut Report,
 }
 
@@ -100,7 +106,11 @@ impl Pass<'_> {
                 if self.options.at_rest {
                     payment::check_at_rest(payment, report);
                 }
-                ledger.expect_in_transit(payment);
+                ledger.expect(payment);
+                if let Some(scope) = self.statement {
+                    ledger.lines.add(payment, movements, scope);
+                    ledger.events.add(payment, self.kept, scope);
+                }
                 if let Some(people) = self.people {
                     people.check(payment, report);
                 }
@@ -124,7 +134,7 @@ impl Pass<'_> {
 /// The movements of a snapshot, read page by page in the order of payments.
 struct Movements {
     page: u32,
-    after: Option<(PaymentId, u32)>,
+    after: Option<(PaymentId, u32, u8)>,
     buffer: VecDeque<MovementRecord>,
     ended: bool,
 }
@@ -133,7 +143,7 @@ impl Movements {
     /// Those of payments after this one.
     fn new(page: u32, after: Option<PaymentId>) -> Self {
         // The greatest version that a column holds.
-        let after = after.map(|payment| (payment, i32::MAX.unsigned_abs()));
+        let after = after.map(|payment| (payment, i32::MAX.unsigned_abs(), u8::MAX));
         Self { page, after, buffer: VecDeque::new(), ended: false }
     }
 
@@ -141,7 +151,7 @@ impl Movements {
         if self.buffer.is_empty() && !self.ended {
             let page = snapshot.movements(self.after, self.page).await?;
             self.ended = page.is_empty();
-            self.after = page.last().map(|last| (last.payment, last.version)).or(self.after);
+            self.after = page.last().map(|last| (last.payment, last.version, last.n)).or(self.after);
             self.buffer.extend(page);
         }
         Ok(self.buffer.front().copied())

@@ -1,6 +1,6 @@
 //! Accounts, and what is kept of people and of the installation beside payments.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::AuditOptions;
@@ -19,13 +19,22 @@ const LEASE_MAX_MS: u64 = 3_600_000;
 
 /// Every account by id, with its name.
 #[derive(Debug, Default)]
-pub struct People(HashMap<AccountId, Arc<str>>);
+pub struct People {
+    names: HashMap<AccountId, Arc<str>>,
+    lean: HashSet<AccountId>,
+}
 
 impl People {
     /// Whether there is such an account.
     #[must_use]
     pub fn has(&self, id: AccountId) -> bool {
-        self.0.contains_key(&id)
+        self.names.contains_key(&id)
+    }
+
+    /// Whether it has statements.
+    #[must_use]
+    pub fn is_full(&self, id: AccountId) -> bool {
+        !self.lean.contains(&id)
     }
 
     /// Reads all; those that others were made by are looked at here.
@@ -37,7 +46,8 @@ impl People {
         options: &AuditOptions,
         report: &mut Report,
     ) -> Result<Self, StoreError> {
-        let (mut all, mut parents, mut after) = (HashMap::new(), BTreeSet::new(), None);
+        let (mut all, mut lean) = (HashMap::new(), HashSet::new());
+        let (mut parents, mut after) = (BTreeSet::new(), None);
         loop {
             let page = snapshot.accounts(after, options.page).await?;
             let Some(last) = page.last() else { break };
@@ -50,13 +60,16 @@ impl People {
                     report.violation(Name::ImpossibleRow, text);
                 }
                 parents.extend(account.parent);
+                if account.lean {
+                    lean.insert(account.id);
+                }
                 all.insert(account.id, Arc::from(account.name));
             }
         }
         for parent in parents.iter().filter(|parent| !all.contains_key(parent)) {
             report.violation(Name::MissingAccount, format!("{parent}, who made others, does not exist"));
         }
-        Ok(Self(all))
+        Ok(Self { names: all, lean })
     }
 
     /// Names whoever owns or receives a payment and has no account.
@@ -73,7 +86,7 @@ impl People {
 
 impl Names for People {
     fn name_of(&self, account: AccountId) -> Option<Arc<str>> {
-        self.0.get(&account).cloned()
+        self.names.get(&account).cloned()
     }
 }
 

@@ -21,14 +21,28 @@ pub enum Name {
     AlteredAmount,
     /// A movement between other accounts, or in another currency, than the history demands.
     AlteredMovement,
-    /// A movement at another time than its event, an event before what it follows, a payment at another time than its id.
+    /// An event before what it follows, a payment at another time than its id.
     AlteredTime,
+    /// A movement at another place in the line than its event.
+    AlteredPlace,
     /// A movement that nothing in the history demands.
     UnexplainedMovement,
     /// A movement of a payment that does not exist.
     OrphanMovement,
     /// A stored balance that is not the sum of its movements.
     WrongBalance,
+    /// A stored debt that is not the sum of its movements.
+    WrongOwed,
+    /// A line of a statement that is not what its payment's history and its movement say.
+    WrongLine,
+    /// An event that its payment does not announce to this account.
+    WrongEvent,
+    /// An account with more events, or fewer, than its payments announce.
+    MissingEvent,
+    /// A statement with more lines, or fewer, than its payments come to.
+    MissingLine,
+    /// What a wallet has pending is not what its payments say.
+    WrongPending,
     /// A wallet or receivable below zero.
     NegativeBalance,
     /// Movements of a wallet that has no row.
@@ -108,9 +122,16 @@ impl Name {
             Self::DoubledEffect => "doubled effect",
             Self::AlteredAmount => "altered amount",
             Self::AlteredMovement => "altered movement",
+            Self::AlteredPlace => "altered place",
             Self::AlteredTime => "altered time",
             Self::UnexplainedMovement => "unexplained movement",
             Self::OrphanMovement => "orphan movement",
+            Self::WrongLine => "wrong statement line",
+            Self::MissingLine => "missing statement line",
+            Self::WrongEvent => "wrong event",
+            Self::MissingEvent => "missing event",
+            Self::WrongOwed => "wrong owed",
+            Self::WrongPending => "wrong pending",
             Self::WrongBalance => "wrong balance",
             Self::NegativeBalance => "negative balance",
             Self::MissingWallet => "missing wallet",
@@ -160,6 +181,10 @@ pub struct Counted {
     pub refunds: u64,
     /// Movements.
     pub movements: u64,
+    /// Lines of statements.
+    pub lines: u64,
+    /// Events of accounts.
+    pub events: u64,
     /// Wallets and receivables.
     pub wallets: u64,
     /// Journal rows.
@@ -190,6 +215,8 @@ impl Counted {
         self.payments += other.payments;
         self.refunds += other.refunds;
         self.movements += other.movements;
+        self.lines += other.lines;
+        self.events += other.events;
         self.wallets += other.wallets;
         self.journal += other.journal;
         self.journal_events += other.journal_events;

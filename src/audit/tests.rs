@@ -7,13 +7,14 @@ use async_trait::async_trait;
 
 use super::index::{Current, IndexView};
 use super::*;
+use crate::domain::account::AccountFacts;
 use crate::domain::card::{Card, YearMonth};
 use crate::domain::command::{Action, Answer, OperatePayment, Outcome, SubmitPayment};
 use crate::domain::currency::Currency;
 use crate::domain::decide::{self, Context, Events, Policy};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{AccountId, BatchId, PaymentId, RefundId};
-use crate::domain::ledger::{LedgerAccount, WalletId, effect};
+use crate::domain::ledger::{Holdings, LedgerAccount, WalletId, effects};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
@@ -53,7 +54,7 @@ async fn a_lost_movement_is_named() {
     let (counts, text) = planted(|world, [charge, ..]| {
         world.movements.retain(|m| !(m.payment == charge && m.version == 3));
         let wallet = world.wallets.values_mut().next().unwrap();
-        wallet.balance_minor -= 1_000;
+        wallet.holdings.balance_minor -= 1_000;
     })
     .await;
     assert_eq!(counts[&Name::LostMovement], 1);
@@ -69,7 +70,7 @@ async fn a_doubled_effect_is_named() {
     let (counts, _) = planted(|world, [charge, ..]| {
         let twice = MovementRecord { version: 9, ..*world.movement(charge, 3) };
         world.movements.push(twice);
-        world.wallets.values_mut().next().unwrap().balance_minor += 1_000;
+        world.wallets.values_mut().next().unwrap().holdings.balance_minor += 1_000;
     })
     .await;
     assert_eq!(counts, only(Name::DoubledEffect));
@@ -78,28 +79,26 @@ async fn a_doubled_effect_is_named() {
 #[tokio::test]
 async fn altered_and_unexplained_movements_are_named() {
     let (counts, _) = planted(|world, [charge, ..]| {
-        world.movement(charge, 3).amount_minor += 1;
-        world.wallets.values_mut().next().unwrap().balance_minor += 1;
+        world.movement(charge, 3).movement.amount_minor += 1;
+        world.wallets.values_mut().next().unwrap().holdings.balance_minor += 1;
     })
     .await;
     assert_eq!(counts, only(Name::AlteredAmount));
     let (counts, _) =
-        planted(|world, [charge, ..]| world.movement(charge, 3).debit = LedgerAccount::Bank).await;
+        planted(|world, [charge, ..]| world.movement(charge, 3).movement.debit = LedgerAccount::Bank).await;
     assert_eq!(counts, only(Name::AlteredMovement));
     let (counts, _) = planted(|world, [charge, ..]| {
-        let more = MovementRecord { version: 9, amount_minor: 5, ..*world.movement(charge, 3) };
+        let mut more = MovementRecord { version: 9, ..*world.movement(charge, 3) };
+        more.movement.amount_minor = 5;
         world.movements.push(more);
-        world.wallets.values_mut().next().unwrap().balance_minor += 5;
+        world.wallets.values_mut().next().unwrap().holdings.balance_minor += 5;
     })
     .await;
     assert_eq!(counts, only(Name::UnexplainedMovement));
     let (counts, text) = planted(|world, [charge, ..]| {
-        let orphan = MovementRecord {
-            payment: PaymentId::from_bytes([0xff; 16]),
-            debit: LedgerAccount::Acquirer,
-            credit: LedgerAccount::Bank,
-            ..*world.movement(charge, 3)
-        };
+        let mut orphan =
+            MovementRecord { payment: PaymentId::from_bytes([0xff; 16]), ..*world.movement(charge, 3) };
+        (orphan.movement.debit, orphan.movement.credit) = (LedgerAccount::Acquirer, LedgerAccount::Bank);
         world.movements.push(orphan);
     })
     .await;
@@ -111,7 +110,7 @@ async fn balances_are_checked() {
     let first = |world: &mut World| world.wallets.keys().next().cloned().unwrap();
     let (counts, text) = planted(|world, _| {
         let key = first(world);
-        world.wallets.get_mut(&key).unwrap().balance_minor += 1;
+        world.wallets.get_mut(&key).unwrap().holdings.balance_minor += 1;
     })
     .await;
     assert_eq!(counts, only(Name::WrongBalance));
@@ -124,7 +123,7 @@ async fn balances_are_checked() {
     assert_eq!(counts, only(Name::MissingWallet));
     let (counts, _) = planted(|world, _| {
         let key = first(world);
-        world.wallets.get_mut(&key).unwrap().balance_minor = -1;
+        world.wallets.get_mut(&key).unwrap().holdings.balance_minor = -1;
     })
     .await;
     assert_eq!(counts, BTreeMap::from([(Name::WrongBalance, 1), (Name::NegativeBalance, 1)]));
@@ -184,7 +183,7 @@ async fn money_in_transit_is_what_open_work_holds() {
     let (counts, text) = planted(|world, [_, _, open, _]| {
         // The reservation of an open transfer never left the wallet.
         world.movements.retain(|m| m.payment != open);
-        world.wallets.values_mut().next().unwrap().balance_minor += 50;
+        world.wallets.values_mut().next().unwrap().holdings.balance_minor += 50;
     })
     .await;
     assert_eq!(counts, BTreeMap::from([(Name::LostMovement, 1), (Name::WrongInTransit, 1)]), "{text}");
@@ -248,10 +247,21 @@ async fn idempotency_rows_are_there_and_are_their_owners() {
 }
 
 #[tokio::test]
-async fn a_movement_happens_with_its_event() {
-    let (counts, text) =
-        planted(|world, [charge, ..]| world.movement(charge, 3).at = Timestamp::from_micros(5)).await;
-    assert_eq!(counts, only(Name::AlteredTime), "{text}");
+async fn a_movement_stands_where_its_event_was_decided() {
+    let (counts, text) = planted(|world, [charge, ..]| world.movement(charge, 3).seq += 1).await;
+    assert_eq!(counts, only(Name::AlteredPlace), "{text}");
+    let (counts, text) = planted(|world, [charge, ..]| world.movement(charge, 3).place += 1).await;
+    assert_eq!(counts, only(Name::AlteredPlace), "{text}");
+}
+
+#[tokio::test]
+async fn what_is_owed_and_what_is_pending_is_checked() {
+    let (counts, _) =
+        planted(|world, _| world.wallets.values_mut().next().unwrap().holdings.owed_minor = 7).await;
+    assert_eq!(counts, only(Name::WrongOwed));
+    let (counts, _) =
+        planted(|world, _| world.wallets.values_mut().next().unwrap().holdings.pending_minor = 7).await;
+    assert_eq!(counts, only(Name::WrongPending));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use parking_lot::Mutex;
 
+use super::events::Kept;
 use super::index::{IndexView, Suspects};
 use super::keys::Balance;
 use super::ledger::Ledger;
@@ -9,6 +10,7 @@ use super::lines::Stretch;
 use super::people::{self, People};
 use super::report::Report;
 use super::span::{Job, Queue};
+use super::statement::Scope;
 use super::{AuditError, AuditOptions, Progress, details, journal, keys, payments, rows, unless_unreadable};
 use crate::store::Snapshot;
 
@@ -19,6 +21,8 @@ pub struct Work<'a> {
     pub people: Option<&'a People>,
     pub secret: Option<[u8; 32]>,
     pub balance: Balance,
+    pub statement: Option<Scope<'a>>,
+    pub kept: Kept,
     pub head: u64,
     pub options: &'a AuditOptions,
     pub progress: &'a dyn Progress,
@@ -105,6 +109,8 @@ impl Work<'_> {
                     options,
                     progress,
                     head: self.head,
+                    statement: self.statement,
+                    kept: &self.kept,
                     report,
                 };
                 let (ledger, suspects) = pass.run(span, queue).await?;

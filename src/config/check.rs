@@ -5,6 +5,7 @@ use url::Url;
 use super::layers::Origins;
 use super::{ConfigError, Settings};
 use crate::broker::settings::BrokerKind;
+use crate::domain::account::{FeePlan, PAYOUT_DELAY_DAYS_MAX};
 use crate::search::SearchKind;
 use crate::store::StoreKind;
 
@@ -58,6 +59,8 @@ impl Checker<'_> {
         self.at_least("engine.intake_memory_bytes", engine.intake_memory_bytes as u64, 1 << 20)?;
         self.at_least("engine.answer_within_ms", engine.answer_within_ms, 1)?;
         self.at_least("engine.answer_capacity", engine.answer_capacity as u64, 1)?;
+        self.at_least("engine.events_per_account_max", engine.events_per_account_max.into(), 100)?;
+        self.at_least("engine.statement_lag_max_s", engine.statement_lag_max_s, 1)?;
         self.at_least("engine.batch_max", engine.batch_max as u64, 1)?;
         self.at_least("engine.authorization_ttl_s", engine.authorization_ttl_s, 1)?;
         // What callers may rely on.
@@ -118,6 +121,21 @@ impl Checker<'_> {
         let accounts = &self.settings.accounts;
         self.at_least("accounts.session_hours", accounts.session_hours.into(), 1)?;
         self.at_least("accounts.login_attempts", accounts.login_attempts.into(), 1)?;
+        let share = accounts.fee_basis_points;
+        if share > FeePlan::BASIS_POINTS_MAX {
+            let problem = format!("must be at most {}, not {share}", FeePlan::BASIS_POINTS_MAX);
+            return self.refuse("accounts.fee_basis_points", problem);
+        }
+        let fixed = accounts.fee_fixed_minor;
+        if !(0..=FeePlan::FIXED_MINOR_MAX).contains(&fixed) {
+            let problem = format!("must be between 0 and {}, not {fixed}", FeePlan::FIXED_MINOR_MAX);
+            return self.refuse("accounts.fee_fixed_minor", problem);
+        }
+        let days = accounts.payout_delay_days;
+        if days > PAYOUT_DELAY_DAYS_MAX {
+            let problem = format!("must be at most {PAYOUT_DELAY_DAYS_MAX}, not {days}");
+            return self.refuse("accounts.payout_delay_days", problem);
+        }
         let requests = &self.settings.requests;
         self.at_least("requests.per_second", requests.per_second.into(), 1)?;
         self.at_least("requests.keep", requests.keep.into(), 1)?;

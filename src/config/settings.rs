@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::broker::settings::{BrokerKind, BrokerSettings};
+use crate::domain::account::{AccountTerms, FeePlan};
 use crate::engine::EngineSettings;
 use crate::search::{SearchKind, SearchSettings};
 use crate::simulator::SimulatorSettings;
@@ -219,13 +220,36 @@ pub struct AccountSettings {
     pub session_hours: u32,
     /// Failed sign-ins per account and address in 15 minutes before further ones are refused.
     pub login_attempts: u32,
+    /// What is kept back of each charge of an account created from now on, in hundredths of a percent of the charge …
+    pub fee_basis_points: u16,
+    /// … and in minor units of its currency.
+    pub fee_fixed_minor: i64,
+    /// How many days the charges of an account created from now on take to become available.
+    pub payout_delay_days: u16,
     /// E-mail addresses of those who may pause the workers and see the settings. On loopback everyone signed in may.
     pub operators: Vec<String>,
 }
 
 impl Default for AccountSettings {
     fn default() -> Self {
-        Self { registration: true, session_hours: 336, login_attempts: 5, operators: Vec::new() }
+        Self {
+            registration: true,
+            session_hours: 336,
+            login_attempts: 5,
+            fee_basis_points: 0,
+            fee_fixed_minor: 0,
+            payout_delay_days: 0,
+            operators: Vec::new(),
+        }
+    }
+}
+
+impl AccountSettings {
+    /// What accounts are created with.
+    #[must_use]
+    pub fn terms(&self) -> AccountTerms {
+        let fee = FeePlan { basis_points: self.fee_basis_points, fixed_minor: self.fee_fixed_minor };
+        AccountTerms { fee, payout_delay_days: self.payout_delay_days, lean: false }
     }
 }
 

@@ -4,13 +4,14 @@
 //! nothing (an old message, a timer that fired twice). Preconditions that the caller must know about are refusals. What a
 //! caller may ask of an existing payment is in [`super::operate`].
 
+use super::account::AccountFacts;
 use super::amounts;
 use super::command::{Answer, Outcome, SubmitPayment};
 use super::decline::DeclineReason;
 use super::event::{CancelReason, Event, TechnicalError};
 use super::ids::AccountId;
 use super::instrument::Instrument;
-use super::ledger::WalletId;
+use super::ledger::{Holdings, WalletId};
 use super::money::Money;
 use super::payment::{Operation, OperationKind, Payment, Phase};
 use super::refusal::{Refusal, RefusalKind};
@@ -42,10 +43,22 @@ pub struct Context<'a> {
     pub wall: Timestamp,
     /// The settings.
     pub policy: &'a Policy,
-    /// The balance of a wallet in minor units; zero for one that does not exist yet.
-    pub balance: &'a dyn Fn(WalletId) -> i64,
-    /// Whether an account is closed. No money of anybody else's reaches it any more.
-    pub closed: &'a dyn Fn(AccountId) -> bool,
+    /// What a wallet holds; nothing for one that does not exist yet.
+    pub wallet: &'a dyn Fn(WalletId) -> Holdings,
+    /// What is known of an account.
+    pub account: &'a dyn Fn(AccountId) -> AccountFacts,
+}
+
+impl Context<'_> {
+    /// Whether an account is closed.
+    pub(super) fn closed(&self, account: AccountId) -> bool {
+        (self.account)(account).closed
+    }
+
+    /// Whether the submitter's wallet can pay for this much of what leaves it.
+    pub(super) fn affordable(&self, wallet: WalletId, amount_minor: i64) -> bool {
+        (self.wallet)(wallet).available_minor() >= amount_minor
+    }
 }
 
 /// Said where a transfer would go to an account that does not exist, or is closed.
@@ -60,13 +73,13 @@ pub type Events = Vec<Event>;
 /// A [`Refusal`] that names the parameter at fault; nothing is created then.
 pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, Refusal> {
     let submission = &command.submission;
-    if (context.closed)(submission.owner) {
+    if context.closed(submission.owner) {
         let message = "This account is closed: it makes no payments any more.";
         return Err(Refusal::new(RefusalKind::State, "account_closed", message));
     }
     payable(submission.amount, "amount")?;
     if let Kind::Transfer { payee } = submission.kind
-        && (context.closed)(payee)
+        && context.closed(payee)
     {
         return Err(Refusal::invalid("destination", "resource_missing", NO_SUCH_PAYEE));
     }
@@ -90,11 +103,11 @@ pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, 
         let message = "You cannot confirm this payment because it is missing a payment method.";
         return Err(Refusal::invalid("payment_method", "payment_intent_unexpected_state", message));
     }
-    let affordable = (context.balance)(submission.own_wallet()) >= submission.amount.amount_minor;
+    let affordable = context.affordable(submission.own_wallet(), submission.amount.amount_minor);
     let reserved = takes_from_wallet && affordable;
     let mut events = vec![Event::Created { instrument, confirmed: command.confirm, reserved }];
     if takes_from_wallet && !affordable {
-        events.push(Event::Declined { reason: DeclineReason::InsufficientFunds });
+        events.push(Event::declined(DeclineReason::InsufficientFunds));
     }
     Ok(events)
 }
@@ -111,7 +124,7 @@ pub(super) fn lapsed(payment: &Payment, now: Timestamp) -> Option<Event> {
     payment.capture_deadline().filter(|deadline| *deadline <= now)?;
     let releasing = state.operation.is_some_and(|operation| operation.kind == OperationKind::Void);
     let reason = state.canceled.filter(|_| releasing).unwrap_or(CancelReason::Expired);
-    Some(Event::Canceled { reason })
+    Some(Event::canceled(reason))
 }
 
 /// Decides an acquirer's answer. Empty for an answer to anything but the attempt that is in flight.
@@ -144,28 +157,26 @@ fn authorization_answer(
     let submission = payment.submission();
     let wish = payment.state().cancel_wish.or_else(|| given_up(context, payment));
     let outcome = match (answer.outcome, wish) {
-        (Outcome::Approved, Some(reason)) if submission.kind.takes_from_wallet() => {
-            Event::Canceled { reason }
-        }
+        (Outcome::Approved, Some(reason)) if submission.kind.takes_from_wallet() => Event::canceled(reason),
         // An approval that still comes is voided.
         (Outcome::Approved, Some(reason)) => {
             return vec![started, authorized(context, payment), Event::VoidQueued { reason }];
         }
-        (_, Some(reason)) => Event::Canceled { reason },
+        (_, Some(reason)) => Event::canceled(reason),
         (Outcome::Approved, None) => match (submission.kind, submission.capture) {
             (Kind::Charge, CaptureMethod::Manual) => authorized(context, payment),
-            (Kind::Transfer { payee }, _) if (context.closed)(payee) => undeliverable(),
+            (Kind::Transfer { payee }, _) if context.closed(payee) => undeliverable(),
             (Kind::Charge, CaptureMethod::Automatic)
-            | (Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. }, _) => Event::Succeeded {},
+            | (Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. }, _) => Event::SUCCEEDED,
         },
-        (Outcome::Declined(reason), None) => Event::Declined { reason },
+        (Outcome::Declined(reason), None) => Event::declined(reason),
         (Outcome::ActionRequired, None) => Event::ActionRequired {},
         (Outcome::Pending { settles_after_ms }, None) => {
             Event::Pending { settles_at: context.now.plus_ms(settles_after_ms) }
         }
         (Outcome::Broken(cause), None) => match next_retry(context, operation) {
             Some(due_at) => Event::RetryScheduled { due_at, cause },
-            None => Event::Failed { cause },
+            None => Event::failed(cause),
         },
     };
     vec![started, outcome]
@@ -178,12 +189,12 @@ fn given_up(context: &Context<'_>, payment: &Payment) -> Option<CancelReason> {
         Kind::Charge | Kind::TopUp => true,
         Kind::Transfer { .. } | Kind::Payout { .. } => false,
     };
-    (fills_wallet && (context.closed)(payment.owner())).then_some(CancelReason::Abandoned)
+    (fills_wallet && context.closed(payment.owner())).then_some(CancelReason::Abandoned)
 }
 
 /// The end of a transfer whose payee's account is closed.
 const fn undeliverable() -> Event {
-    Event::Declined { reason: DeclineReason::AccountClosed }
+    Event::declined(DeclineReason::AccountClosed)
 }
 
 /// The whole amount, held from now on.
@@ -220,31 +231,31 @@ fn later_answer(context: &Context<'_>, payment: &Payment, operation: &Operation,
 /// What the approval of a capture, void or refund comes to. A capture for an account that is closed releases what was held.
 fn approved_later(context: &Context<'_>, payment: &Payment, kind: OperationKind) -> Event {
     match (kind, given_up(context, payment)) {
-        (OperationKind::Capture { .. }, Some(reason)) => Event::Canceled { reason },
+        (OperationKind::Capture { .. }, Some(reason)) => Event::canceled(reason),
         (_, _) => approved(payment, kind),
     }
 }
 
 fn approved(payment: &Payment, kind: OperationKind) -> Event {
     match kind {
-        OperationKind::Capture { amount_minor } => Event::Captured { amount_minor },
+        OperationKind::Capture { amount_minor } => Event::captured(amount_minor),
         OperationKind::Refund { refund, .. } => Event::RefundSucceeded { refund },
         OperationKind::Void => Event::Voided {},
         // Not reached: authorisations are decided apart. Harmless, since it is what approval means.
-        OperationKind::Authorize => Event::Captured { amount_minor: payment.authorized().amount_minor },
+        OperationKind::Authorize => Event::captured(payment.authorized().amount_minor),
     }
 }
 
 fn declined(payment: &Payment, kind: OperationKind, reason: DeclineReason) -> Event {
     match kind {
-        OperationKind::Refund { refund, .. } => Event::RefundFailed { refund, reason },
+        OperationKind::Refund { refund, .. } => Event::refund_failed(refund, reason),
         // An issuer that refuses to release has nothing left to hold.
         OperationKind::Void => approved(payment, kind),
         OperationKind::Capture { .. } | OperationKind::Authorize => Event::CaptureDeclined { reason },
     }
 }
 
-/// Decides what the clock brings: retries, settlements, expiries due by now. Empty if nothing is due.
+/// Decides what the clock brings: retries, settlements, expiries, money that becomes available by now. Empty if nothing is due.
 #[must_use]
 pub fn timer_due(context: &Context<'_>, payment: &Payment) -> Events {
     if let Some(lapsed) = lapsed(payment, context.now) {
@@ -254,6 +265,7 @@ pub fn timer_due(context: &Context<'_>, payment: &Payment) -> Events {
     let mut events = Events::new();
     let main = state.operation.as_ref();
     events.extend(main.and_then(|operation| main_operation_due(context, payment, operation)));
+    events.extend(payment.settles_at().filter(|at| *at <= context.now).map(|_| Event::Available {}));
     for operation in &state.refund_operations {
         if let Phase::Waiting { due_at } = operation.phase
             && due_at <= context.wall
@@ -273,13 +285,13 @@ fn main_operation_due(context: &Context<'_>, payment: &Payment, operation: &Oper
             }
         }),
         Phase::Pending { settles_at } if settles_at <= context.now => Some(match payment.submission().kind {
-            Kind::Transfer { payee } if (context.closed)(payee) => undeliverable(),
+            Kind::Transfer { payee } if context.closed(payee) => undeliverable(),
             // The bank's last word on an account that is closed comes when it tries to credit it.
             Kind::Payout { bank: super::submission::BankAccount::Closed } => {
-                Event::Declined { reason: DeclineReason::AccountClosed }
+                Event::declined(DeclineReason::AccountClosed)
             }
             Kind::Charge | Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. } => {
-                given_up(context, payment).map_or(Event::Succeeded {}, |reason| Event::Canceled { reason })
+                given_up(context, payment).map_or(Event::SUCCEEDED, Event::canceled)
             }
         }),
         Phase::Waiting { .. } | Phase::Pending { .. } | Phase::Queued | Phase::Parked { .. } => None,

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::credit::{Credit, is_zero};
 use super::decline::DeclineReason;
 use super::ids::RefundId;
 use super::instrument::Instrument;
@@ -134,12 +135,19 @@ pub enum Event {
     },
     /// The money has arrived.
     #[serde(rename = "ok")]
-    Succeeded {},
+    Succeeded {
+        /// What became of it in the wallet that it reached.
+        #[serde(default, skip_serializing_if = "Credit::is_whole")]
+        credit: Credit,
+    },
     /// The issuer, the bank or the wallet said no.
     #[serde(rename = "no")]
     Declined {
         /// Why.
         reason: DeclineReason,
+        /// Of what comes back to the wallet, what was taken to repay what is owed.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        repaid_minor: i64,
     },
     /// The outside accepted and will settle later.
     #[serde(rename = "pen")]
@@ -163,6 +171,9 @@ pub enum Event {
     Failed {
         /// What broke last.
         cause: TechnicalError,
+        /// Of what comes back to the wallet, what was taken to repay what is owed.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        repaid_minor: i64,
     },
     /// Someone replayed the parked authorisation.
     #[serde(rename = "rp")]
@@ -181,6 +192,9 @@ pub enum Event {
     Canceled {
         /// Why.
         reason: CancelReason,
+        /// Of what comes back to the wallet, what was taken to repay what is owed.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        repaid_minor: i64,
     },
     /// A capture was asked for.
     #[serde(rename = "cq")]
@@ -193,7 +207,13 @@ pub enum Event {
     Captured {
         /// How much.
         amount_minor: i64,
+        /// What became of it in the wallet that it reached.
+        #[serde(default, skip_serializing_if = "Credit::is_whole")]
+        credit: Credit,
     },
+    /// The money has settled: what the wallet kept of it can be paid out.
+    #[serde(rename = "av")]
+    Available {},
     /// The capture was declined; the authorisation stands.
     #[serde(rename = "cd")]
     CaptureDeclined {
@@ -234,6 +254,9 @@ pub enum Event {
         refund: RefundId,
         /// Why.
         reason: DeclineReason,
+        /// Of what comes back to the wallet, what was taken to repay what is owed.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        repaid_minor: i64,
     },
     /// A capture, void or refund broke; another attempt follows.
     #[serde(rename = "or")]
@@ -266,6 +289,45 @@ pub enum Event {
         operation: u16,
     },
 }
+
+/// Events that bring money to a wallet, as the rules decide them: what becomes of the money there is settled when they
+/// are applied ([`super::credit::settled`]).
+impl Event {
+    /// The money has arrived.
+    pub const SUCCEEDED: Self = Self::Succeeded { credit: WHOLE };
+
+    /// This much was captured.
+    #[must_use]
+    pub const fn captured(amount_minor: i64) -> Self {
+        Self::Captured { amount_minor, credit: WHOLE }
+    }
+
+    /// The issuer, the bank or the wallet said no.
+    #[must_use]
+    pub const fn declined(reason: DeclineReason) -> Self {
+        Self::Declined { reason, repaid_minor: 0 }
+    }
+
+    /// The authorization broke and its retries are spent.
+    #[must_use]
+    pub const fn failed(cause: TechnicalError) -> Self {
+        Self::Failed { cause, repaid_minor: 0 }
+    }
+
+    /// Called off.
+    #[must_use]
+    pub const fn canceled(reason: CancelReason) -> Self {
+        Self::Canceled { reason, repaid_minor: 0 }
+    }
+
+    /// The refund could not be made.
+    #[must_use]
+    pub const fn refund_failed(refund: RefundId, reason: DeclineReason) -> Self {
+        Self::RefundFailed { refund, reason, repaid_minor: 0 }
+    }
+}
+
+const WHOLE: Credit = Credit { fee_minor: 0, repaid_minor: 0, available_at: None };
 
 impl Event {
     /// The status a history that opens with this event starts in; `None` for anything but [`Event::Created`].
@@ -303,6 +365,7 @@ impl Event {
             Self::Canceled { .. } => "canceled",
             Self::CaptureQueued { .. } => "capture_queued",
             Self::Captured { .. } => "captured",
+            Self::Available {} => "available",
             Self::CaptureDeclined { .. } => "capture_declined",
             Self::VoidQueued { .. } => "void_queued",
             Self::Voided { .. } => "voided",

@@ -1,13 +1,15 @@
 //! The double-entry ledger: accounts, movements and the effect each event has.
 //!
 //! One movement per row, `(debit, credit, amount)`, so the books balance by construction. Wallets are what Paystorm owes
-//! their users, so a credit raises a wallet and a debit lowers it. The effect of an event is a pure function of the
+//! their users, so a credit raises a wallet and a debit lowers it. The effects of an event are a pure function of the
 //! payment before it and the event itself: the auditor recomputes the ledger from the histories with the same function.
 
 use std::fmt;
 
+use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 
+use super::credit::Credit;
 use super::currency::Currency;
 use super::event::Event;
 use super::ids::AccountId;
@@ -39,7 +41,7 @@ impl WalletId {
     }
 }
 
-/// An account of the ledger. Only wallets and receivables have a stored balance.
+/// An account of the ledger. Only wallets and receivables have a stored balance: two columns of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LedgerAccount {
     /// A user's money.
@@ -120,36 +122,77 @@ impl Movement {
     }
 }
 
-/// The movement that `event` causes on the payment as it is *before* the event; at most one.
-#[must_use]
-pub fn effect(payment: &Payment, event: &Event) -> Option<Movement> {
-    let submission = payment.submission();
-    let currency = submission.amount.currency;
-    let wallet = |owner| LedgerAccount::Wallet(WalletId { owner, currency });
-    let own = wallet(submission.owner);
-    let whole = submission.amount.amount_minor;
-    let movement = |debit, credit, amount_minor| Some(Movement { debit, credit, amount_minor, currency });
-    let reserve =
-        |reserved: bool| if reserved { movement(own, LedgerAccount::InTransit, whole) } else { None };
-    let give_back =
-        || if payment.state().reserved { movement(LedgerAccount::InTransit, own, whole) } else { None };
-    match event {
-        Event::Created { reserved, .. } | Event::Replayed { reserved, .. } => reserve(*reserved),
-        Event::Succeeded { .. } => match submission.kind {
-            Kind::Charge | Kind::TopUp => movement(LedgerAccount::Acquirer, own, whole),
-            Kind::Transfer { payee } => movement(LedgerAccount::InTransit, wallet(payee), whole),
-            Kind::Payout { .. } => movement(LedgerAccount::InTransit, LedgerAccount::Bank, whole),
-        },
-        Event::Captured { amount_minor } => movement(LedgerAccount::Acquirer, own, *amount_minor),
-        Event::Declined { .. } | Event::Failed { .. } | Event::Canceled { .. } => give_back(),
-        Event::RefundQueued { amount_minor, .. } => movement(own, LedgerAccount::InTransit, *amount_minor),
-        Event::RefundSucceeded { refund } => payment
-            .refund(*refund)
-            .and_then(|r| movement(LedgerAccount::InTransit, LedgerAccount::Acquirer, r.amount_minor)),
-        Event::RefundFailed { refund, .. } => {
-            payment.refund(*refund).and_then(|r| movement(LedgerAccount::InTransit, own, r.amount_minor))
+/// What is in a wallet, and beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Holdings {
+    /// What is there, in minor units; never negative.
+    pub balance_minor: i64,
+    /// What a dispute or late failure could not take; repaid first from any credit.
+    pub owed_minor: i64,
+    /// What of the balance has not settled yet.
+    pub pending_minor: i64,
+}
+
+impl Holdings {
+    /// What can be paid out. Negative where a refund took more than has settled.
+    #[must_use]
+    pub const fn available_minor(&self) -> i64 {
+        self.balance_minor.saturating_sub(self.pending_minor)
+    }
+
+    /// What the owner has, all in all: negative where they owe more than is there.
+    #[must_use]
+    pub const fn net_minor(&self) -> i64 {
+        self.balance_minor.saturating_sub(self.owed_minor)
+    }
+
+    /// With a change of the ledger account that is this wallet, or its owner's debt; `None` if it is too large.
+    #[must_use]
+    pub fn moved(self, account: LedgerAccount, change_minor: i64) -> Option<Self> {
+        match account {
+            LedgerAccount::Wallet(_) => {
+                Some(Self { balance_minor: self.balance_minor.checked_add(change_minor)?, ..self })
+            }
+            // What a user owes is an asset: a credit lowers it.
+            LedgerAccount::Receivable(_) => {
+                Some(Self { owed_minor: self.owed_minor.checked_sub(change_minor)?, ..self })
+            }
+            LedgerAccount::InTransit
+            | LedgerAccount::Acquirer
+            | LedgerAccount::Bank
+            | LedgerAccount::Fees => Some(self),
         }
-        Event::Confirmed { .. }
+    }
+}
+
+/// The most movements that one event causes: a credit to the wallet, what is repaid, and the fee.
+pub const EFFECTS_MAX: usize = 3;
+
+/// The movements that one event causes, in order.
+pub type Effects = ArrayVec<Movement, EFFECTS_MAX>;
+
+/// The wallet that `event` brings money to, and how much before anything is taken of it. `payment` is as it is *before* the
+/// event.
+#[must_use]
+pub fn credited(payment: &Payment, event: &Event) -> Option<(WalletId, i64)> {
+    let submission = payment.submission();
+    let (own, whole) = (submission.own_wallet(), submission.amount.amount_minor);
+    match event {
+        Event::Succeeded { .. } => match submission.kind {
+            Kind::Charge | Kind::TopUp => Some((own, whole)),
+            Kind::Transfer { payee } => Some((WalletId { owner: payee, ..own }, whole)),
+            Kind::Payout { .. } => None,
+        },
+        Event::Captured { amount_minor, .. } => Some((own, *amount_minor)),
+        Event::Declined { .. } | Event::Failed { .. } | Event::Canceled { .. } => {
+            payment.state().reserved.then_some((own, whole))
+        }
+        Event::RefundFailed { refund, .. } => {
+            payment.refund(*refund).map(|refund| (own, refund.amount_minor))
+        }
+        Event::Created { .. }
+        | Event::Replayed { .. }
+        | Event::Confirmed { .. }
         | Event::Started { .. }
         | Event::ActionRequired { .. }
         | Event::ActionCompleted { .. }
@@ -162,9 +205,81 @@ pub fn effect(payment: &Payment, event: &Event) -> Option<Movement> {
         | Event::CaptureDeclined { .. }
         | Event::VoidQueued { .. }
         | Event::Voided { .. }
+        | Event::Available { .. }
+        | Event::RefundQueued { .. }
+        | Event::RefundSucceeded { .. }
         | Event::OperationRetryScheduled { .. }
         | Event::OperationRequeued { .. }
         | Event::OperationParked { .. }
         | Event::OperationReplayed { .. } => None,
+    }
+}
+
+/// How the event says that the money it brings was split.
+fn split(event: &Event) -> Credit {
+    match *event {
+        Event::Succeeded { credit } | Event::Captured { credit, .. } => credit,
+        Event::Declined { repaid_minor, .. }
+        | Event::Failed { repaid_minor, .. }
+        | Event::Canceled { repaid_minor, .. }
+        | Event::RefundFailed { repaid_minor, .. } => Credit { repaid_minor, ..Credit::default() },
+        _ => Credit::default(),
+    }
+}
+
+/// The movements that `event` causes on the payment as it is *before* the event.
+#[must_use]
+pub fn effects(payment: &Payment, event: &Event) -> Effects {
+    let submission = payment.submission();
+    let currency = submission.amount.currency;
+    let own = LedgerAccount::Wallet(submission.own_wallet());
+    let whole = submission.amount.amount_minor;
+    let mut effects = Effects::new();
+    let mut movement = |debit, credit, amount_minor: i64| {
+        if amount_minor != 0 && !effects.is_full() {
+            effects.push(Movement { debit, credit, amount_minor, currency });
+        }
+    };
+    if let Some((wallet, gross_minor)) = credited(payment, event) {
+        let (from, into, taken) = (source(payment, event), LedgerAccount::Wallet(wallet), split(event));
+        movement(from, into, gross_minor.saturating_sub(taken.repaid_minor));
+        movement(from, LedgerAccount::Receivable(wallet), taken.repaid_minor);
+        movement(into, LedgerAccount::Fees, taken.fee_minor);
+        return effects;
+    }
+    match event {
+        Event::Created { reserved: true, .. } | Event::Replayed { reserved: true } => {
+            movement(own, LedgerAccount::InTransit, whole);
+        }
+        // Any other that has arrived brought its money to a wallet.
+        Event::Succeeded { .. } => movement(LedgerAccount::InTransit, LedgerAccount::Bank, whole),
+        Event::RefundQueued { amount_minor, .. } => movement(own, LedgerAccount::InTransit, *amount_minor),
+        Event::RefundSucceeded { refund } => {
+            let amount_minor = payment.refund(*refund).map_or(0, |refund| refund.amount_minor);
+            movement(LedgerAccount::InTransit, LedgerAccount::Acquirer, amount_minor);
+        }
+        _ => {}
+    }
+    effects
+}
+
+/// Where money that reaches a wallet comes from: what a card paid from its acquirer, anything else from transit.
+fn source(payment: &Payment, event: &Event) -> LedgerAccount {
+    let paid_by_card = matches!(payment.submission().kind, Kind::Charge | Kind::TopUp);
+    match event {
+        Event::Succeeded { .. } | Event::Captured { .. } if paid_by_card => LedgerAccount::Acquirer,
+        _ => LedgerAccount::InTransit,
+    }
+}
+
+/// By how much `event` changes what has not settled yet in the submitter's wallet.
+#[must_use]
+pub fn pending_change(payment: &Payment, event: &Event) -> i64 {
+    match event {
+        Event::Available {} => payment.state().pending_minor.saturating_neg(),
+        _ => credited(payment, event).map_or(0, |(_, gross_minor)| {
+            let split = split(event);
+            split.available_at.map_or(0, |_| split.kept_minor(gross_minor))
+        }),
     }
 }

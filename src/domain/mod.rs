@@ -4,13 +4,16 @@
 //! It may depend on nothing else in the crate. Everything that changes state is expressed as
 //! [`event::Event`]s decided by [`decide`] and applied by [`payment::Payment::apply`].
 
+pub mod account;
 pub mod amounts;
+pub mod announcement;
 pub mod card;
 pub mod card_features;
 pub mod card_numbers;
 pub mod clock;
 pub mod command;
 pub mod country;
+pub mod credit;
 pub mod currency;
 pub mod decide;
 pub mod decline;
@@ -29,6 +32,7 @@ pub mod refusal;
 mod room;
 pub mod stages;
 pub mod state;
+pub mod statement;
 pub mod status;
 pub mod submission;
 pub mod test_cards;

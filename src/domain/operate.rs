@@ -148,10 +148,10 @@ fn cancel(context: &Context<'_>, payment: &Payment, reason: CancelReason) -> Res
     match (state.status, &state.operation) {
         (Status::Declined, _) if kind.takes_from_wallet() => refused(came_to_nothing(payment)),
         (Status::RequiresPaymentMethod | Status::RequiresConfirmation | Status::RequiresAction, _)
-        | (Status::Declined | Status::Failed, _) => Ok(vec![Event::Canceled { reason }]),
+        | (Status::Declined | Status::Failed, _) => Ok(vec![Event::canceled(reason)]),
         // Nothing is in flight between two attempts.
         (Status::Queued, Some(Operation { phase: Phase::Waiting { .. }, .. })) => {
-            Ok(vec![Event::Canceled { reason }])
+            Ok(vec![Event::canceled(reason)])
         }
         (Status::Queued, _) if state.cancel_wish.is_some() => Ok(Vec::new()),
         (Status::Queued, _) => Ok(vec![Event::CancelRequested { reason }]),
@@ -174,7 +174,7 @@ fn cancel_held(
 ) -> Result<Events, Refusal> {
     if lapsed(payment, context.now).is_some() {
         // Nothing is held any more that could be released.
-        return Ok(vec![Event::Canceled { reason }]);
+        return Ok(vec![Event::canceled(reason)]);
     }
     match operation.map(|operation| (operation, operation.phase)) {
         None | Some((_, Phase::Parked { .. })) => Ok(vec![Event::VoidQueued { reason }]),
@@ -213,7 +213,7 @@ fn refunded_minor(
     if amount_minor != left_minor {
         payable(Money::new(amount_minor, currency), "amount")?;
     }
-    if (context.balance)(payment.submission().own_wallet()) < amount_minor {
+    if (context.wallet)(payment.submission().own_wallet()).balance_minor < amount_minor {
         let message = format!("Your {currency} wallet cannot cover this refund. Add money first.");
         return Err(Refusal::new(RefusalKind::Funds, "balance_insufficient", message));
     }
@@ -223,9 +223,7 @@ fn refunded_minor(
 fn complete_action(payment: &Payment, passed: bool) -> Result<Events, Refusal> {
     match (payment.state().status, passed) {
         (Status::RequiresAction, true) => Ok(vec![Event::ActionCompleted {}]),
-        (Status::RequiresAction, false) => {
-            Ok(vec![Event::Declined { reason: DeclineReason::AuthenticationFailure }])
-        }
+        (Status::RequiresAction, false) => Ok(vec![Event::declined(DeclineReason::AuthenticationFailure)]),
         (_, _) => Err(unexpected_state(payment, "authenticated", "It does not wait for 3-D Secure.")),
     }
 }
@@ -248,7 +246,7 @@ fn replay(context: &Context<'_>, payment: &Payment) -> Result<Events, Refusal> {
     }
     let submission = payment.submission();
     let reserved = submission.kind.takes_from_wallet();
-    if reserved && (context.balance)(submission.own_wallet()) < submission.amount.amount_minor {
+    if reserved && !context.affordable(submission.own_wallet(), submission.amount.amount_minor) {
         let message =
             format!("Your {} wallet cannot cover this payment any more.", submission.amount.currency);
         return Err(Refusal::new(RefusalKind::Funds, "balance_insufficient", message));

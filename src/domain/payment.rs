@@ -80,6 +80,9 @@ impl Payment {
             started_at: None,
             settled_at: None,
             settled_wall: None,
+            fee_minor: 0,
+            pending_minor: 0,
+            available_at: None,
             updated_at: created.at,
         };
         if status == Status::Queued {
@@ -305,7 +308,7 @@ impl Payment {
         WorkKey { payment: self.id(), operation: operation.number, attempt: operation.attempt }
     }
 
-    /// The next time someone must look at this payment: a retry, a settlement, an expiry.
+    /// The next time someone must look at this payment: a retry, a settlement, an expiry, money that becomes available.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
         self.due_by_wall().into_iter().chain(self.due_by_clock()).min()
@@ -320,7 +323,14 @@ impl Payment {
     /// When it settles or lapses next, by the clock it goes by.
     #[must_use]
     pub fn due_by_clock(&self) -> Option<Timestamp> {
-        self.operations().filter_map(Operation::settles_at).chain(self.capture_deadline()).min()
+        let own = self.capture_deadline().into_iter().chain(self.settles_at());
+        self.operations().filter_map(Operation::settles_at).chain(own).min()
+    }
+
+    /// When the money that arrived becomes available; `None` where none waits for that.
+    #[must_use]
+    pub fn settles_at(&self) -> Option<Timestamp> {
+        self.state.available_at.filter(|_| self.state.pending_minor != 0)
     }
 
     /// When what is held lapses, whatever is under way about it; `None` where nothing is held.

@@ -30,7 +30,23 @@ pub(super) fn admits(context: &Context<'_>, payment: &Payment, events: &Events) 
 #[must_use]
 pub(super) fn kept(payment: &Payment, retries: usize) -> usize {
     let open: usize = payment.operations().map(|operation| finishing(operation, retries)).sum();
-    open.saturating_add(ending(payment, retries))
+    open.saturating_add(ending(payment, retries)).saturating_add(settling(payment))
+}
+
+/// Money that has arrived, or may yet, becoming available.
+fn settling(payment: &Payment) -> usize {
+    match payment.state().status {
+        Status::Succeeded => usize::from(payment.settles_at().is_some()),
+        Status::Canceled => 0,
+        Status::RequiresPaymentMethod
+        | Status::RequiresConfirmation
+        | Status::Queued
+        | Status::Processing
+        | Status::RequiresAction
+        | Status::RequiresCapture
+        | Status::Declined
+        | Status::Failed => 1,
+    }
 }
 
 /// No single operation takes more than this.

@@ -179,7 +179,7 @@ impl Walk {
             Event::RetryScheduled { due_at, .. } => Some(Place::Pause(*due_at)),
             Event::ActionRequired {}
             | Event::Authorized { .. }
-            | Event::Succeeded {}
+            | Event::Succeeded { .. }
             | Event::Declined { .. }
             | Event::Failed { .. }
             | Event::Canceled { .. }
@@ -193,6 +193,7 @@ impl Walk {
             Event::Created { confirmed: false, .. }
             | Event::Pending { .. }
             | Event::CancelRequested { .. }
+            | Event::Available {}
             | Event::RefundQueued { .. }
             | Event::RefundSucceeded { .. }
             | Event::RefundFailed { .. }

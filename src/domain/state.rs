@@ -2,6 +2,7 @@
 //! [`super::status::Status::after`].
 
 use super::card::Card;
+use super::credit::Credit;
 use super::decline::DeclineReason;
 use super::event::{CancelReason, Event, Recorded, TechnicalError};
 use super::ids::RefundId;
@@ -89,6 +90,12 @@ pub struct State {
     pub settled_at: Option<Timestamp>,
     /// The same by the wall.
     pub settled_wall: Option<Timestamp>,
+    /// What was kept back as a fee, in minor units.
+    pub fee_minor: i64,
+    /// What of the money that arrived has not settled yet, in minor units.
+    pub pending_minor: i64,
+    /// When that becomes available; it stays when it has.
+    pub available_at: Option<Timestamp>,
     /// When the last event was recorded.
     pub updated_at: Timestamp,
 }
@@ -143,6 +150,14 @@ impl State {
             .find(|operation| operation.number == number)
     }
 
+    /// The money that has reached the wallet.
+    fn receive(&mut self, gross_minor: i64, credit: Credit) {
+        self.received_minor = gross_minor;
+        self.fee_minor = credit.fee_minor;
+        self.available_at = credit.available_at;
+        self.pending_minor = credit.available_at.map_or(0, |_| credit.kept_minor(gross_minor));
+    }
+
     fn finish_refund(&mut self, id: RefundId, status: RefundStatus) {
         for refund in self.refunds.iter_mut().filter(|refund| refund.id == id) {
             refund.status = status;
@@ -173,13 +188,13 @@ impl State {
                 self.authorized_minor = amount_minor;
                 self.capture_before = Some(capture_before);
             }
-            Event::Succeeded {} => {
+            Event::Succeeded { credit } => {
                 self.close();
                 self.reserved = false;
                 self.authorized_minor = whole_minor;
-                self.received_minor = whole_minor;
+                self.receive(whole_minor, credit);
             }
-            Event::Declined { reason } => {
+            Event::Declined { reason, .. } => {
                 self.close();
                 self.reserved = false;
                 self.decline = Some(reason);
@@ -196,7 +211,7 @@ impl State {
             Event::Requeued {} => {
                 self.operation.iter_mut().for_each(|operation| operation.next_attempt(wall))
             }
-            Event::Failed { cause } => {
+            Event::Failed { cause, .. } => {
                 self.technical = Some(cause);
                 self.reserved = false;
                 self.operation.iter_mut().for_each(|operation| operation.phase = Phase::Parked { cause });
@@ -207,7 +222,7 @@ impl State {
                 self.operation.iter_mut().for_each(|operation| operation.replay(wall));
             }
             Event::CancelRequested { reason } => self.cancel_wish = Some(reason),
-            Event::Canceled { reason } => {
+            Event::Canceled { reason, .. } => {
                 self.close();
                 self.reserved = false;
                 self.canceled = Some(reason);
@@ -218,11 +233,12 @@ impl State {
                 self.no_rest_within(wall);
                 self.operation = Some(self.open_operation(OperationKind::Capture { amount_minor }, wall));
             }
-            Event::Captured { amount_minor } => {
+            Event::Captured { amount_minor, credit } => {
                 self.close();
-                self.received_minor = amount_minor;
+                self.receive(amount_minor, credit);
                 self.rest(by);
             }
+            Event::Available {} => self.pending_minor = 0,
             Event::CaptureDeclined { reason } => {
                 self.close();
                 self.decline = Some(reason);
@@ -251,7 +267,7 @@ impl State {
                 });
             }
             Event::RefundSucceeded { refund } => self.finish_refund(refund, RefundStatus::Succeeded),
-            Event::RefundFailed { refund, reason } => {
+            Event::RefundFailed { refund, reason, .. } => {
                 self.finish_refund(refund, RefundStatus::Failed(reason))
             }
             Event::OperationRetryScheduled { operation, due_at, .. } => {

@@ -328,20 +328,21 @@ impl Status {
                 | Failed
                 | Canceled => None,
             },
-            Event::RefundQueued { .. } | Event::RefundSucceeded { .. } | Event::RefundFailed { .. } => {
-                match self {
-                    Succeeded => Some(Succeeded),
-                    RequiresPaymentMethod
-                    | RequiresConfirmation
-                    | Queued
-                    | Processing
-                    | RequiresAction
-                    | RequiresCapture
-                    | Declined
-                    | Failed
-                    | Canceled => None,
-                }
-            }
+            Event::RefundQueued { .. }
+            | Event::RefundSucceeded { .. }
+            | Event::RefundFailed { .. }
+            | Event::Available { .. } => match self {
+                Succeeded => Some(Succeeded),
+                RequiresPaymentMethod
+                | RequiresConfirmation
+                | Queued
+                | Processing
+                | RequiresAction
+                | RequiresCapture
+                | Declined
+                | Failed
+                | Canceled => None,
+            },
             // Retries and parking of an operation on a payment that itself rests.
             Event::OperationRetryScheduled { .. }
             | Event::OperationRequeued { .. }

@@ -5,6 +5,7 @@ mod card_numbers;
 mod cards;
 mod clocks;
 mod closed;
+mod credit;
 mod keys;
 pub(crate) mod life;
 mod money;

@@ -1,23 +1,21 @@
 //! A batch decided in memory: commands one after another on what was loaded, each seeing what the ones before it did.
 //! Pure; the writer runs it between the reads and the writes of a transaction, and the simulation runs it alone.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::books::Books;
 use super::handle::EngineError;
 use super::journal::{self, JournalEntry};
 use crate::domain::command::{Command, IdempotencyKey, SubmitPayment};
+use crate::domain::credit;
 use crate::domain::decide::{self, Context, Policy};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{AccountId, PaymentId};
-use crate::domain::ledger::{self, LedgerAccount, WalletId};
 use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::refusal::{Refusal, RefusalKind};
 use crate::domain::time::Timestamp;
-use crate::store::{
-    AccountFacts, BatchKeys, BatchWrite, Beside, IdempotencyRecord, Loaded, MovementWrite, ReceiptRecord,
-    RefundRecord,
-};
+use crate::store::{BatchKeys, BatchWrite, Beside, IdempotencyRecord, Loaded, ReceiptRecord, RefundRecord};
 
 /// What one admitted command came to.
 #[derive(Debug, Clone)]
@@ -95,13 +93,9 @@ struct World<'a> {
     damaged: HashMap<PaymentId, String>,
     /// Payments in the order in which the batch first touched them.
     order: Vec<PaymentId>,
-    /// What is known of accounts, which none of the commands changes.
-    accounts: HashMap<AccountId, AccountFacts>,
-    balances: HashMap<WalletId, i64>,
-    changed_wallets: HashSet<WalletId>,
+    books: Books,
     idempotency: HashMap<([u8; 32], AccountId), IdempotencyRecord>,
     fresh_idempotency: Vec<IdempotencyRecord>,
-    movements: Vec<MovementWrite>,
     defect: Option<String>,
 }
 
@@ -115,12 +109,9 @@ pub fn decide_batch(commands: &[&Command], loaded: Loaded, policy: &Policy, wall
         touched,
         damaged: loaded.damaged,
         order: Vec::new(),
-        accounts: loaded.accounts,
-        balances: loaded.balances,
-        changed_wallets: HashSet::new(),
+        books: Books::open(loaded.accounts, loaded.wallets),
         idempotency: loaded.idempotency,
         fresh_idempotency: Vec::new(),
-        movements: Vec::new(),
         defect: None,
     };
     let decisions: Vec<Result<Outcome, EngineError>> =
@@ -140,6 +131,24 @@ impl Touched {
         let (first_version, work_before) = (payment.version() + 1, payment.queued_work().collect());
         let (due_before, parked_before) = (payment.due_at(), payment.is_parked());
         Self { payment, fresh: false, first_version, work_before, due_before, parked_before }
+    }
+
+    /// Applies an event, and books what it does to money.
+    fn add(
+        &mut self,
+        event: Event,
+        wall: Timestamp,
+        policy: &Policy,
+        books: &mut Books,
+    ) -> Result<(), String> {
+        let event = {
+            let (wallet, account) = (|id| books.wallet(id), |id| books.account(id));
+            let context = Context { now: wall, wall, policy, wallet: &wallet, account: &account };
+            credit::settled(&context, &self.payment, event)
+        };
+        let version = self.payment.version() + 1;
+        books.book(&self.payment, &event, version).map_err(|error| error.to_string())?;
+        self.payment.apply(Recorded::on_wall(wall, event)).map_err(|error| error.to_string())
     }
 
     fn is_changed(&self) -> bool {
@@ -214,15 +223,13 @@ impl World<'_> {
             );
         }
         let events = {
-            let (balances, accounts) = (&self.balances, &self.accounts);
-            let balance = |wallet: WalletId| balances.get(&wallet).copied().unwrap_or(0);
-            let closed = |account: AccountId| accounts.get(&account).is_some_and(|facts| facts.closed);
+            let (wallet, account) = (|id| self.books.wallet(id), |id| self.books.account(id));
             let context = Context {
                 now: self.wall,
                 wall: self.wall,
                 policy: self.policy,
-                balance: &balance,
-                closed: &closed,
+                wallet: &wallet,
+                account: &account,
             };
             decide::submit(&context, submit)?
         };
@@ -233,7 +240,7 @@ impl World<'_> {
         let recorded = Recorded::on_wall(self.wall, created);
         let payment = Payment::open(Arc::new(submit.submission.clone()), recorded)
             .map_err(|error| self.broke(error))?;
-        self.book(id, ledger::effect(&payment, &created), 1, self.wall)?;
+        self.books.book(&payment, &created, 1).map_err(|error| self.broke(error))?;
         let touched = Touched {
             payment,
             fresh: true,
@@ -261,15 +268,13 @@ impl World<'_> {
                 .touched
                 .get(&id)
                 .ok_or_else(|| Refusal::not_found("payment", id).with_param("intent"))?;
-            let (balances, accounts) = (&self.balances, &self.accounts);
-            let balance = |wallet: WalletId| balances.get(&wallet).copied().unwrap_or(0);
-            let closed = |account: AccountId| accounts.get(&account).is_some_and(|facts| facts.closed);
+            let (wallet, account) = (|id| self.books.wallet(id), |id| self.books.account(id));
             let context = Context {
                 now: self.wall,
                 wall: self.wall,
                 policy: self.policy,
-                balance: &balance,
-                closed: &closed,
+                wallet: &wallet,
+                account: &account,
             };
             rule(&context, &touched.payment)?
         };
@@ -280,19 +285,14 @@ impl World<'_> {
     }
 
     fn apply(&mut self, id: PaymentId, events: impl Iterator<Item = Event>) -> Result<Outcome, EngineError> {
-        for event in events {
-            let Some(payment) = self.touched.get(&id).map(|touched| &touched.payment) else {
-                return Err(self.broke("a payment that vanished"));
-            };
-            let (movement, version) = (ledger::effect(payment, &event), payment.version() + 1);
-            let recorded = Recorded::on_wall(self.wall, event);
-            self.book(id, movement, version, recorded.at)?;
-            if let Some(Err(error)) = self.touched.get_mut(&id).map(|touched| touched.payment.apply(recorded))
-            {
-                return Err(self.broke(error));
-            }
-        }
-        let version = self.touched.get(&id).map_or(0, |touched| touched.payment.version());
+        let Some(touched) = self.touched.get_mut(&id) else {
+            return Err(self.broke("a payment that vanished"));
+        };
+        let books = &mut self.books;
+        let applied = events.map(|event| touched.add(event, self.wall, self.policy, books)).collect();
+        let version = touched.payment.version();
+        let applied: Result<(), String> = applied;
+        applied.map_err(|cause| self.broke(cause))?;
         Ok(Outcome { payment: id, version, replayed: false })
     }
 
@@ -300,38 +300,6 @@ impl World<'_> {
     fn broke(&mut self, what: impl std::fmt::Display) -> EngineError {
         self.defect.get_or_insert_with(|| what.to_string());
         EngineError::Unavailable { maybe_done: false }
-    }
-
-    fn book(
-        &mut self,
-        id: PaymentId,
-        movement: Option<ledger::Movement>,
-        version: u32,
-        at: Timestamp,
-    ) -> Result<(), EngineError> {
-        let Some(movement) = movement else {
-            return Ok(());
-        };
-        for account in [movement.debit, movement.credit] {
-            if let LedgerAccount::Wallet(wallet) = account {
-                let balance = self.balances.entry(wallet).or_insert(0);
-                let Some(changed) = balance.checked_add(movement.change_of(account)) else {
-                    return Err(self.broke("a balance that is too large"));
-                };
-                *balance = changed;
-                self.changed_wallets.insert(wallet);
-            }
-        }
-        self.movements.push(MovementWrite {
-            payment: id,
-            version,
-            debit: movement.debit,
-            credit: movement.credit,
-            amount_minor: movement.amount_minor,
-            currency: movement.currency,
-            at,
-        });
-        Ok(())
     }
 
     fn remember(&mut self, key: &IdempotencyKey, owner: AccountId, outcome: &Outcome) {
@@ -396,16 +364,9 @@ impl World<'_> {
         sort(&mut batch.write.parked);
         batch.write.refunds.sort_unstable();
         batch.write.receipts.sort_unstable();
-        self.movements.sort_unstable_by_key(|movement| (movement.payment, movement.version));
         self.fresh_idempotency.sort_unstable_by_key(|record| (record.key, record.owner));
-        batch.write.movements = self.movements;
         batch.write.idempotency = self.fresh_idempotency;
-        batch.write.balances = self
-            .changed_wallets
-            .iter()
-            .map(|wallet| (*wallet, self.balances.get(wallet).copied().unwrap_or(0)))
-            .collect();
-        batch.write.balances.sort_unstable();
+        self.books.close(&mut batch.write);
         batch.write.at = self.wall;
         batch.decisions = decisions
             .into_iter()

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::envelope::{Envelope, Patience, Reply, envelope};
+use super::gate::Gate;
 use super::settings::EngineSettings;
 use crate::domain::command::Command;
 use crate::domain::payment::Payment;
@@ -56,6 +57,7 @@ pub struct Engine {
     /// Bytes of submissions that may still come in.
     room: Arc<Semaphore>,
     answer_within: Duration,
+    gate: Option<Arc<Gate>>,
 }
 
 impl Engine {
@@ -68,7 +70,13 @@ impl Engine {
     ) -> Self {
         let bytes = settings.intake_memory_bytes.min(Semaphore::MAX_PERMITS);
         let answer_within = Duration::from_millis(settings.answer_within_ms);
-        Self { submissions, answers, room: Arc::new(Semaphore::new(bytes)), answer_within }
+        Self { submissions, answers, room: Arc::new(Semaphore::new(bytes)), answer_within, gate: None }
+    }
+
+    /// The same, behind a gate.
+    #[must_use]
+    pub fn behind(self, gate: Arc<Gate>) -> Self {
+        Self { gate: Some(gate), ..self }
     }
 
     /// Hands a submission or an operation in without waiting for room.
@@ -76,6 +84,9 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Busy`] past a bound of the intake, [`EngineError::Stopping`] on the way down.
     pub fn submit(&self, command: Command) -> Result<Reply, EngineError> {
+        if self.gate.as_ref().is_some_and(|gate| !gate.admits(&command)) {
+            return Err(EngineError::Busy);
+        }
         let bytes = u32::try_from(command.bytes()).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).try_acquire_many_owned(bytes).map_err(|_| EngineError::Busy)?;
         let (envelope, reply) = envelope(command, Patience::of_caller(self.answer_within), Some(room));

@@ -17,9 +17,11 @@
 //! - [`vitals`]: whether the tasks of this process are alive.
 
 pub mod batcher;
+mod books;
 pub mod counters;
 pub mod decide_batch;
 pub mod envelope;
+pub mod gate;
 pub mod handle;
 pub mod journal;
 pub mod keys;

@@ -27,6 +27,10 @@ pub struct EngineSettings {
     /// How many bytes of committed batches, and of payments with open work, are kept in memory for this process's own
     /// readers and workers: half for each.
     pub feed_memory_bytes: usize,
+    /// How far statements and events may be behind before new payments of full accounts are refused (429), in seconds.
+    pub statement_lag_max_s: u64,
+    /// Events that are kept of one account; of more than that the oldest are deleted.
+    pub events_per_account_max: u32,
 }
 
 impl Default for EngineSettings {
@@ -42,6 +46,8 @@ impl Default for EngineSettings {
             journal_retention_s: 24 * 3_600,
             idempotency_retention_s: 30 * 24 * 3_600,
             feed_memory_bytes: 64 << 20,
+            statement_lag_max_s: 30,
+            events_per_account_max: 10_000,
         }
     }
 }

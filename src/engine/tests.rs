@@ -5,7 +5,10 @@ mod world;
 
 use proptest::prelude::*;
 
+use crate::domain::account::{AccountTerms, FeePlan};
 use crate::domain::command::Outcome;
+use crate::domain::event::Event;
+use crate::domain::status::Status;
 
 use sequences::{Act, Batch, Step, batches};
 use world::World;
@@ -21,6 +24,92 @@ proptest! {
         }
         world.check();
     }
+}
+
+/// Terms that take from every charge, and let what is left wait.
+fn terms() -> impl Strategy<Value = AccountTerms> {
+    let fixed = prop_oneof![2 => Just(0), 3 => 1..60_i64];
+    (0..2_000_u16, fixed, 0..3_u16).prop_map(|(basis_points, fixed_minor, payout_delay_days)| AccountTerms {
+        fee: FeePlan { basis_points, fixed_minor },
+        payout_delay_days,
+        lean: false,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// `World::run` checks after every batch that balances, debts and what is pending are the sums of movements and payments.
+    #[test]
+    fn fees_debts_and_delays_keep_the_books_balanced(
+        batches in batches(),
+        terms in terms(),
+        owed in prop::collection::vec((0..40_usize, 1..300_i64), 0..4),
+    ) {
+        let mut world = World::on(terms);
+        for (n, batch) in batches.iter().enumerate() {
+            for (_, minor) in owed.iter().filter(|(at, _)| *at == n) {
+                world.plant_owed(*minor);
+            }
+            world.run(batch);
+        }
+        world.check();
+        for held in world.wallets() {
+            prop_assert!(held.pending_minor >= 0);
+        }
+    }
+}
+
+/// What is owed is repaid by whatever comes in first, in the order of the batch and not only at its end.
+#[test]
+fn owed_is_repaid_first_on_the_running_balance_of_the_batch() {
+    let mut world = World::default();
+    world.plant_owed(700);
+    world.run(&batch([Step::charge(0, 500), Step::charge(0, 500)]));
+    let approve = |payment| Step::Answer { payment, operation: 0, stale: false, outcome: Outcome::Approved };
+    world.run(&batch([approve(0), approve(1)]));
+    let repaid: Vec<i64> = world
+        .payments()
+        .map(|payment| match payment.history().last().map(|recorded| recorded.event) {
+            Some(Event::Succeeded { credit }) => credit.repaid_minor,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(repaid, [500, 200]);
+    let held = world.wallets().next().expect("a wallet");
+    assert_eq!((held.balance_minor, held.owed_minor), (300, 0));
+    world.check();
+}
+
+/// A payout takes no money that has not settled; a refund may.
+#[test]
+fn payouts_are_bounded_by_what_is_available() {
+    let fee = FeePlan { basis_points: 290, fixed_minor: 30 };
+    let terms = AccountTerms { fee, payout_delay_days: 2, lean: false };
+    let mut world = World::on(terms);
+    let approve = |payment| Step::Answer { payment, operation: 0, stale: false, outcome: Outcome::Approved };
+    let payout = |amount_minor| Step::Submit {
+        owner: 0,
+        kind: 3,
+        amount_minor,
+        card: false,
+        manual: false,
+        confirm: true,
+        key: None,
+    };
+    world.run(&batch([Step::charge(0, 10_000)]));
+    world.run(&batch([approve(0)]));
+    let held = *world.wallets().next().expect("a wallet");
+    assert_eq!((held.balance_minor, held.pending_minor, held.available_minor()), (9_680, 9_680, 0));
+    world.run(&batch([payout(100)]));
+    assert_eq!(world.payments().last().map(|it| it.state().status), Some(Status::Declined));
+    let due = Batch { advance_ms: 2 * 24 * 3_600 * 1_000, steps: vec![Step::Timer { payment: 0 }] };
+    world.run(&due);
+    let held = *world.wallets().next().expect("a wallet");
+    assert_eq!((held.balance_minor, held.pending_minor, held.available_minor()), (9_680, 0, 9_680));
+    world.run(&batch([payout(9_680)]));
+    assert_eq!(world.payments().last().map(|it| it.state().status), Some(Status::Queued));
+    world.check();
 }
 
 fn batch(steps: impl IntoIterator<Item = Step>) -> Batch {

@@ -21,7 +21,7 @@ use crate::clock::Wall;
 use crate::domain::command::Command;
 use crate::domain::decide::Policy;
 use crate::domain::ids::BatchId;
-use crate::domain::ledger::WalletId;
+use crate::domain::ledger::{Holdings, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 use crate::store::{BatchWrite, Head, Known, Loaded, Store, StoreError};
@@ -84,8 +84,8 @@ struct Attempt {
     /// What was done with the batch's envelopes, in order; empty if none was looked at.
     fates: Vec<Fate>,
     decided: DecidedBatch,
-    /// The balances that it writes.
-    balances: Vec<(WalletId, i64)>,
+    /// What wallets hold after it.
+    wallets: Vec<(WalletId, Holdings)>,
     rows: usize,
 }
 
@@ -251,8 +251,8 @@ impl Writer {
             let defect = Some(format!("deciding a batch: {}", vitals::words(panic.as_ref())));
             DecidedBatch { defect, ..DecidedBatch::default() }
         });
-        let (balances, rows) = (decided.write.balances.clone(), decided.write.rows());
-        Attempt { fates, decided, balances, rows }
+        let (wallets, rows) = (decided.write.wallets.clone(), decided.write.rows());
+        Attempt { fates, decided, wallets, rows }
     }
 
     /// Keeps what a committed batch has written.
@@ -264,7 +264,7 @@ impl Writer {
         // The store gives it back before it answers.
         if let Some(known) = Arc::get_mut(&mut known) {
             let payments = attempt.decided.changes.iter().map(|(_, payment)| payment);
-            known.committed(seq, payments, &attempt.balances);
+            known.committed(seq, payments, &attempt.wallets);
         }
         self.known = known;
     }

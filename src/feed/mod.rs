@@ -15,6 +15,7 @@ pub mod live_reader;
 mod mirror;
 mod rebuild;
 pub mod ring;
+pub mod statement;
 pub mod system;
 
 pub use batch::{Batch, Entry};

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::live::LiveHub;
-use super::{dispatch, index};
+use super::{dispatch, index, statement};
 use crate::broker::{Broker, BrokerHealth};
 use crate::clock::Wall;
 use crate::domain::time::Timestamp;
@@ -135,7 +135,8 @@ pub async fn sample(store: &dyn Store, broker: &dyn Broker, now: Timestamp) -> S
     let mut readers = BTreeMap::new();
     for (name, cursor) in cursors {
         // The other rows are leases, whose holders read nothing.
-        if !dispatch::NAMES.contains(&name.as_str()) && name != index::NAME {
+        let known = dispatch::NAMES.into_iter().chain([index::NAME, statement::NAME]);
+        if !known.into_iter().any(|reader| reader == name) {
             continue;
         }
         let batches = head.saturating_sub(cursor);

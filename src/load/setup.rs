@@ -39,7 +39,7 @@ pub async fn accounts(
     let mut left = count;
     while left > 0 {
         let batch = left.min(BATCH_MAX);
-        let body = serde_json::json!({ "count": batch, "name": format!("Load run {run}") });
+        let body = serde_json::json!({ "count": batch, "name": format!("Load run {run}"), "lean": true });
         let response = client.post(url.clone()).bearer_auth(key).json(&body).send().await;
         let response = response.with_context(|| format!("cannot reach {target}"))?;
         let status = response.status();

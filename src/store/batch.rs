@@ -3,12 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::facts::AccountFacts;
 use super::known::Known;
 use super::page::Page;
+use crate::domain::account::AccountFacts;
+use crate::domain::announcement::Announcement;
 use crate::domain::ids::{AccountId, BatchId, PaymentId, RefundId};
-use crate::domain::ledger::{LedgerAccount, WalletId};
+use crate::domain::ledger::{Holdings, Movement, WalletId};
 use crate::domain::payment::Payment;
+use crate::domain::statement::StatementLine;
 use crate::domain::time::Timestamp;
 
 /// The end of the line as a batch took it.
@@ -82,10 +84,11 @@ pub struct Loaded {
     pub damaged: HashMap<PaymentId, String>,
     /// Payments that were not looked for, since the others are enough for one batch.
     pub left_out: HashSet<PaymentId>,
-    /// What is known of the accounts that are there. It stays so until the batch is committed.
+    /// What is known of the accounts that are there; one that is not is taken to be open, on the plainest terms. It stays so until the
+    /// batch is committed.
     pub accounts: HashMap<AccountId, AccountFacts>,
-    /// Balances in minor units; absent means zero and no row yet.
-    pub balances: HashMap<WalletId, i64>,
+    /// What wallets hold; absent means nothing and no row yet.
+    pub wallets: HashMap<WalletId, Holdings>,
     /// Keys found, by key and owner.
     pub idempotency: HashMap<([u8; 32], AccountId), IdempotencyRecord>,
 }
@@ -116,18 +119,14 @@ impl<T> Beside<T> {
 pub struct MovementWrite {
     /// The payment that caused it.
     pub payment: PaymentId,
-    /// The version of the payment whose event caused it; at most one movement per event.
+    /// The version of the payment whose event caused it.
     pub version: u32,
-    /// Debited.
-    pub debit: LedgerAccount,
-    /// Credited.
-    pub credit: LedgerAccount,
-    /// The wallet currency and amount.
-    pub amount_minor: i64,
-    /// The currency.
-    pub currency: crate::domain::currency::Currency,
-    /// When.
-    pub at: Timestamp,
+    /// Which of that event's movements it is, from 0.
+    pub n: u8,
+    /// Its place among the movements of the batch, from 0.
+    pub place: u32,
+    /// From where to where, and how much.
+    pub movement: Movement,
 }
 
 /// A refund as the store knows it: where to find the rest.
@@ -172,8 +171,8 @@ pub struct BatchWrite {
     pub receipts: Vec<ReceiptRecord>,
     /// Movements.
     pub movements: Vec<MovementWrite>,
-    /// New balances of the wallets touched.
-    pub balances: Vec<(WalletId, i64)>,
+    /// What the wallets touched hold now.
+    pub wallets: Vec<(WalletId, Holdings)>,
     /// New idempotency rows.
     pub idempotency: Vec<IdempotencyRecord>,
     /// Accounts that are closed, with those they made.
@@ -196,7 +195,7 @@ impl BatchWrite {
             + self.refunds.len()
             + self.receipts.len()
             + self.movements.len()
-            + self.balances.len()
+            + self.wallets.len()
             + self.idempotency.len()
     }
 }
@@ -204,10 +203,27 @@ impl BatchWrite {
 /// What closes an account, if it is there and open.
 pub(super) fn closing(id: AccountId, head: Head, loaded: &Loaded) -> BatchWrite {
     match loaded.accounts.get(&id) {
-        Some(AccountFacts { closed: false }) => {
+        Some(AccountFacts { closed: false, .. }) => {
             BatchWrite { closed: vec![id], journal: Some(Vec::new()), at: head.wall, ..BatchWrite::default() }
         }
-        Some(AccountFacts { closed: true }) | None => BatchWrite::default(),
+        Some(AccountFacts { closed: true, .. }) | None => BatchWrite::default(),
+    }
+}
+
+/// What a projection made of some batches.
+#[derive(Debug, Clone, Default)]
+pub struct Projected {
+    /// Lines of statements.
+    pub lines: Vec<StatementLine>,
+    /// Announcements, each with the account that it is for.
+    pub events: Vec<(AccountId, Announcement)>,
+}
+
+impl Projected {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.events.is_empty()
     }
 }
 

@@ -9,17 +9,11 @@ use std::mem;
 
 use parking_lot::Mutex;
 
+use crate::domain::account::AccountFacts;
 use crate::domain::ids::AccountId;
 
 /// Accounts remembered at most. The ones used lately stay.
 const ACCOUNTS_MAX: usize = 1 << 17;
-
-/// What batches are decided by of an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct AccountFacts {
-    /// Whether it is closed.
-    pub closed: bool,
-}
 
 /// The facts read since the last change of any of them.
 #[derive(Debug, Default)]
@@ -97,7 +91,8 @@ mod tests {
     #[test]
     fn what_was_read_holds_until_something_has_changed() {
         let cache = FactsCache::default();
-        let (open, closed) = (AccountFacts { closed: false }, AccountFacts { closed: true });
+        let open = AccountFacts::default();
+        let closed = AccountFacts { closed: true, ..open };
         cache.keep(3, account(1), open);
         let mut known = HashMap::new();
         let missing = cache.recall(3, vec![account(1), account(2)], &mut known);

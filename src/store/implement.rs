@@ -232,6 +232,60 @@ macro_rules! implement_store {
             async fn import_insert(&self, import: &ImportRecord) -> StoreResult<bool> {
                 held!(self, writer, caller, conn => import_insert(conn, import))
             }
+            async fn event_put(&self, events: &[(AccountId, Announcement)]) -> StoreResult<()> {
+                held!(self, writer, background, conn => event_put(conn, events))
+            }
+            async fn event_list(
+                &self,
+                owner: AccountId,
+                filter: &EventFilter,
+            ) -> StoreResult<Vec<Announcement>> {
+                held!(self, reader, caller, conn => event_list(conn, owner, filter))
+            }
+            async fn event_owners(
+                &self,
+                after: Option<AccountId>,
+                limit: u32,
+            ) -> StoreResult<Vec<AccountId>> {
+                held!(self, reader, background, conn => event_owners(conn, after, limit))
+            }
+            async fn event_delete(&self, owner: AccountId, before: Timestamp) -> StoreResult<u64> {
+                held!(self, writer, background, conn => event_delete(conn, owner, before))
+            }
+            async fn event_surplus(&self, owner: AccountId, kept: u32) -> StoreResult<Option<Timestamp>> {
+                held!(self, reader, background, conn => event_surplus(conn, owner, kept))
+            }
+            async fn project(
+                &self,
+                reader: &str,
+                holder: InstanceId,
+                from: u64,
+                upto: u64,
+                made: &$crate::store::Projected,
+            ) -> StoreResult<bool> {
+                let projecting = self.project_at(reader, holder, (from, upto), made);
+                $crate::store::implement::watched(&self.outage, $crate::outage::Way::Write, projecting).await
+            }
+            async fn statement_put(&self, lines: &[StatementLine]) -> StoreResult<()> {
+                held!(self, writer, background, conn => statement_put(conn, lines))
+            }
+            async fn statement_list(
+                &self,
+                wallet: WalletId,
+                filter: &StatementFilter,
+            ) -> StoreResult<Vec<StatementLine>> {
+                held!(self, reader, caller, conn => statement_list(conn, wallet, filter))
+            }
+            async fn statement_wallets(
+                &self,
+                after: Option<WalletId>,
+                limit: u32,
+            ) -> StoreResult<Vec<WalletId>> {
+                held!(self, reader, background, conn => statement_wallets(conn, after, limit))
+            }
+            async fn statement_delete(&self, wallet: WalletId, upto: u64) -> StoreResult<u64> {
+                held!(self, writer, background, conn => statement_delete(conn, wallet, upto))
+            }
             async fn import_save(&self, import: &ImportRecord, rows: &[ImportRow]) -> StoreResult<()> {
                 held!(self, writer, caller, conn => import_save(conn, import, rows))
             }
@@ -465,10 +519,27 @@ macro_rules! implement_store {
             }
             async fn movements(
                 &mut self,
-                after: Option<(PaymentId, u32)>,
+                after: Option<(PaymentId, u32, u8)>,
                 limit: u32,
             ) -> StoreResult<Vec<MovementRecord>> {
                 audit_movements(&mut self.conn, after, limit).await
+            }
+            async fn movements_of(&mut self, payments: &[PaymentId]) -> StoreResult<Vec<MovementRecord>> {
+                movement_list(&mut self.conn, payments).await
+            }
+            async fn statement(
+                &mut self,
+                after: Option<(WalletId, LinePlace)>,
+                limit: u32,
+            ) -> StoreResult<Vec<StatementLine>> {
+                audit_statement(&mut self.conn, after, limit).await
+            }
+            async fn events(
+                &mut self,
+                after: Option<(AccountId, AnnouncementPlace)>,
+                limit: u32,
+            ) -> StoreResult<Vec<(AccountId, Announcement)>> {
+                audit_events(&mut self.conn, after, limit).await
             }
             async fn wallets(
                 &mut self,

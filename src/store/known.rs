@@ -1,4 +1,4 @@
-//! Payments and balances that the line wrote itself and need not read again while nobody else writes.
+//! Payments and wallets that the line wrote itself and need not read again while nobody else writes.
 //!
 //! Every batch takes the place after the one before, whoever writes it. So a batch at the place right after the last one of
 //! this process finds payments and wallets exactly as that one left them, and a batch at any other place does not: then
@@ -10,13 +10,13 @@ use lru::LruCache;
 
 use super::batch::{BatchKeys, LOADED, Loaded};
 use crate::domain::ids::PaymentId;
-use crate::domain::ledger::WalletId;
+use crate::domain::ledger::{Holdings, WalletId};
 use crate::domain::payment::Payment;
 
 /// What the payments may hold. Most are shared with the batches that are kept for this process's readers.
 const PAYMENTS_BYTES_MAX: usize = 16 << 20;
-/// Balances, some 60 bytes each.
-const BALANCES_MAX: usize = 65_536;
+/// Wallets, some 70 bytes each.
+const WALLETS_MAX: usize = 65_536;
 
 /// What stands in the store after this process's last batch, as far as it was kept.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Known {
     payments: LruCache<PaymentId, Arc<Payment>>,
     bytes: usize,
     bytes_max: usize,
-    balances: LruCache<WalletId, i64>,
+    wallets: LruCache<WalletId, Holdings>,
 }
 
 impl Default for Known {
@@ -38,8 +38,8 @@ impl Default for Known {
 
 impl Known {
     fn of_bytes(bytes_max: usize) -> Self {
-        let (payments, balances) = (LruCache::unbounded(), LruCache::unbounded());
-        Self { after: 0, payments, bytes: 0, bytes_max, balances }
+        let (payments, wallets) = (LruCache::unbounded(), LruCache::unbounded());
+        Self { after: 0, payments, bytes: 0, bytes_max, wallets }
     }
 
     /// The place at which it holds, whatever place a batch takes: for a test that makes it stale.
@@ -53,7 +53,7 @@ impl Known {
         &mut self,
         seq: u64,
         payments: impl IntoIterator<Item = &'a Arc<Payment>>,
-        balances: &[(WalletId, i64)],
+        wallets: &[(WalletId, Holdings)],
     ) {
         if seq != self.after + 1 {
             // Others wrote in between.
@@ -61,11 +61,11 @@ impl Known {
         }
         self.after = seq;
         payments.into_iter().for_each(|payment| self.put(payment));
-        for (wallet, balance) in balances {
-            self.balances.put(*wallet, *balance);
+        for (wallet, held) in wallets {
+            self.wallets.put(*wallet, *held);
         }
-        while self.balances.len() > BALANCES_MAX {
-            self.balances.pop_lru();
+        while self.wallets.len() > WALLETS_MAX {
+            self.wallets.pop_lru();
         }
     }
 
@@ -108,12 +108,12 @@ impl BatchKeys {
         (rest, bytes)
     }
 
-    /// Puts the balances that are known into `loaded`, and leaves those to be looked for in `wallets`.
-    pub(crate) fn take_balances(&self, seq: u64, wallets: &mut Vec<WalletId>, loaded: &mut Loaded) {
+    /// Puts what is known of wallets into `loaded`, and leaves those to be looked for in `wallets`.
+    pub(crate) fn take_wallets(&self, seq: u64, wallets: &mut Vec<WalletId>, loaded: &mut Loaded) {
         let Some(known) = self.known_at(seq) else { return };
-        wallets.retain(|wallet| match known.balances.peek(wallet) {
-            Some(balance) => {
-                loaded.balances.insert(*wallet, *balance);
+        wallets.retain(|wallet| match known.wallets.peek(wallet) {
+            Some(held) => {
+                loaded.wallets.insert(*wallet, *held);
                 false
             }
             None => true,
@@ -144,6 +144,10 @@ mod tests {
         WalletId { owner: AccountId::from_bytes([number + 1; 16]), currency: Currency::EUR }
     }
 
+    fn holds(balance_minor: i64) -> Holdings {
+        Holdings { balance_minor, owed_minor: balance_minor % 7, pending_minor: 0 }
+    }
+
     /// A payment as a batch at this time left it, with or without work in the queue.
     fn payment(number: u8, at: i64, queued: bool, note_bytes: usize) -> Arc<Payment> {
         let submission = Submission {
@@ -172,31 +176,31 @@ mod tests {
     struct Stored {
         head: u64,
         payments: BTreeMap<PaymentId, Arc<Payment>>,
-        balances: BTreeMap<WalletId, i64>,
+        wallets: BTreeMap<WalletId, Holdings>,
     }
 
     impl Stored {
-        fn keep(&mut self, seq: u64, payments: &[Arc<Payment>], balances: &[(WalletId, i64)]) {
+        fn keep(&mut self, seq: u64, payments: &[Arc<Payment>], wallets: &[(WalletId, Holdings)]) {
             self.head = seq;
             self.payments.extend(payments.iter().map(|payment| (payment.id(), Arc::clone(payment))));
-            self.balances.extend(balances.iter().copied());
+            self.wallets.extend(wallets.iter().copied());
         }
 
         /// Loads as an adapter does; nothing that was known may differ from what stands here. How much of it was known.
         fn load(&self, keys: &BatchKeys) -> usize {
             let (mut loaded, mut wallets) = (Loaded::default(), keys.wallets.clone());
             let (rest, _) = keys.take_payments(self.head + 1, &mut loaded);
-            keys.take_balances(self.head + 1, &mut wallets, &mut loaded);
+            keys.take_wallets(self.head + 1, &mut wallets, &mut loaded);
             for (id, payment) in &loaded.payments {
                 let stored = &self.payments[id];
                 assert_eq!(payment.history(), stored.history());
             }
-            for (wallet, balance) in &loaded.balances {
-                assert_eq!(self.balances.get(wallet), Some(balance));
+            for (wallet, held) in &loaded.wallets {
+                assert_eq!(self.wallets.get(wallet), Some(held));
             }
             assert_eq!(rest.len() + loaded.payments.len(), keys.payments.len(), "nothing is left out");
-            assert_eq!(wallets.len() + loaded.balances.len(), keys.wallets.len());
-            loaded.payments.len() + loaded.balances.len()
+            assert_eq!(wallets.len() + loaded.wallets.len(), keys.wallets.len());
+            loaded.payments.len() + loaded.wallets.len()
         }
     }
 
@@ -245,7 +249,7 @@ mod tests {
                 let payments: Vec<_> =
                     step.payments.iter().map(|(number, queued)| payment(*number, at, *queued, 0)).collect();
                 let balances: Vec<_> =
-                    step.balances.iter().map(|(number, balance)| (wallet(*number), *balance)).collect();
+                    step.balances.iter().map(|(number, balance)| (wallet(*number), holds(*balance))).collect();
                 let seq = stored.head + 1;
                 match step.end {
                     End::Told => {
@@ -276,8 +280,8 @@ mod tests {
         let mut known = Known::default();
         for seq in 1..=3 {
             let payments = [payment(1, 2, true, 0), payment(2, 2, seq < 3, 0)];
-            stored.keep(seq, &payments, &[(wallet(1), 5)]);
-            known.committed(seq, &payments, &[(wallet(1), 5)]);
+            stored.keep(seq, &payments, &[(wallet(1), holds(5))]);
+            known.committed(seq, &payments, &[(wallet(1), holds(5))]);
         }
         let mut keys = keys(&Arc::new(known));
         keys.wallets = vec![wallet(1), wallet(2)];

@@ -56,10 +56,11 @@ macro_rules! line_queries {
 
         use diesel::{ExpressionMethods, OptionalExtension};
 
+        use $crate::domain::account::AccountFacts;
         use $crate::domain::ids::{AccountId, BatchId};
         use $crate::domain::time::Timestamp;
         use $crate::store::batch::{BatchKeys, BatchWrite, Head, LOADED, Loaded};
-        use $crate::store::facts::{AccountFacts, FactsCache};
+        use $crate::store::facts::FactsCache;
         use $crate::store::rows::{signed, unsigned};
 
         /// Takes the head lock; everything until the end of the transaction is ordered after it.
@@ -108,7 +109,7 @@ macro_rules! line_queries {
             load_accounts(conn, head.settings_seq, accounts, cache, &mut loaded.accounts).await?;
             wallets.sort_unstable();
             wallets.dedup();
-            keys.take_balances(head.seq, &mut wallets, &mut loaded);
+            keys.take_wallets(head.seq, &mut wallets, &mut loaded);
             for chunk in wallets.chunks(KeyIn::<()>::MAX) {
                 use schema::wallet::dsl;
                 let found: Vec<rows::WalletRow> = dsl::wallet
@@ -116,8 +117,9 @@ macro_rules! line_queries {
                     .select(rows::WalletRow::as_select())
                     .load(conn)
                     .await?;
-                for row in found {
-                    loaded.balances.insert(rows::wallet_id(&row.id)?, row.balance);
+                for row in &found {
+                    let record = row.decode()?;
+                    loaded.wallets.insert(record.wallet, record.holdings);
                 }
             }
             for chunk in keys.idempotency.chunks(KeyIn::<()>::MAX) {
@@ -176,13 +178,13 @@ macro_rules! line_queries {
             accounts.dedup();
             let missing = cache.recall(settings_seq, accounts, known);
             for chunk in missing.chunks(KeyIn::<()>::MAX) {
-                let found: Vec<(Vec<u8>, Option<i64>)> = dsl::account
+                let found: Vec<rows::FactsRow> = dsl::account
                     .filter(KeyIn::new(dsl::id, chunk.iter().map(|id| id.as_bytes().to_vec())))
-                    .select((dsl::id, dsl::closed_at))
+                    .select(rows::FactsRow::as_select())
                     .load(conn)
                     .await?;
-                for (id, closed_at) in found {
-                    let (id, facts) = (rows::account_id(&id)?, AccountFacts { closed: closed_at.is_some() });
+                for row in &found {
+                    let (id, facts) = row.decode()?;
                     cache.keep(settings_seq, id, facts);
                     known.insert(id, facts);
                 }
@@ -230,6 +232,30 @@ macro_rules! line_queries {
                     .await?;
             }
             Ok(())
+        }
+
+        /// Moves a reader's cursor from where its holder thinks that it stands, and writes what it made on the way.
+        /// `false`, and nothing is to be kept, if the lease or the place is not the holder's any more.
+        pub(super) async fn project(
+            conn: &mut $Conn,
+            name: &str,
+            holder: $crate::domain::ids::InstanceId,
+            (from, upto): (u64, u64),
+            made: &$crate::store::Projected,
+        ) -> StoreResult<bool> {
+            use schema::reader::dsl;
+            let owned = dsl::reader
+                .filter(dsl::name.eq(name))
+                .filter(dsl::holder.eq(holder.as_bytes().to_vec()))
+                .filter(dsl::position.eq(rows::signed(from)));
+            let moved = diesel::update(owned).set(dsl::position.eq(rows::signed(upto))).execute(conn).await?;
+            if moved == 1 {
+                let cells: Vec<Cell> = made.lines.iter().flat_map(rows::line_cells).collect();
+                execute_rows(conn, &rows::STATEMENT_UPSERT, &cells).await?;
+                let cells: Vec<Cell> = made.events.iter().flat_map(rows::event_cells).collect();
+                execute_rows(conn, &rows::EVENT_UPSERT, &cells).await?;
+            }
+            Ok(moved == 1)
         }
 
         /// Writes the batch's rows and its journal row.
@@ -313,12 +339,10 @@ macro_rules! line_queries {
             write.receipts.iter().for_each(|receipt| rows::push_receipt(&mut cells, receipt));
             execute_rows(conn, &rows::RECEIPT_INSERT, &cells).await?;
             cells.clear();
-            write.movements.iter().for_each(|movement| rows::push_movement(&mut cells, movement));
+            write.movements.iter().for_each(|movement| rows::push_movement(&mut cells, movement, seq));
             execute_rows(conn, &rows::MOVEMENT_INSERT, &cells).await?;
             cells.clear();
-            for (wallet, balance) in &write.balances {
-                cells.extend([Cell::Bytes(wallet.to_key()), Cell::Big(*balance)]);
-            }
+            write.wallets.iter().for_each(|(wallet, held)| rows::push_wallet(&mut cells, *wallet, *held));
             execute_rows(conn, &rows::WALLET_UPSERT, &cells).await?;
             cells.clear();
             write.idempotency.iter().for_each(|record| rows::push_idempotency(&mut cells, record));

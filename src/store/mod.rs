@@ -35,27 +35,29 @@ use async_trait::async_trait;
 
 pub use aside::{AsideChanges, AsideReason, AsideRecord, SetAside, Subject};
 pub use batch::{
-    BatchKeys, BatchWrite, Beside, Head, IdempotencyRecord, JournalRecord, Loaded, MovementWrite,
+    BatchKeys, BatchWrite, Beside, Head, IdempotencyRecord, JournalRecord, Loaded, MovementWrite, Projected,
     ReceiptRecord, RefundRecord,
 };
 pub use error::StoreError;
-pub use facts::AccountFacts;
 pub use known::Known;
 pub use page::Page;
 pub use records::{
-    Account, AccountHead, ApiKey, AuditPayment, DetailRecord, Durability, ImportRecord, ImportRow,
-    ImportState, Lease, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter,
-    PaymentHead, Pruned, RefundFilter, RequestFilter, RequestRecord, RowFault, Session, TableCounts,
-    WalletRecord,
+    Account, AccountHead, AnnouncementPlace, ApiKey, AuditPayment, DetailRecord, Durability, EventFilter,
+    ImportRecord, ImportRow, ImportState, Lease, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork,
+    PaymentFilter, PaymentHead, Pruned, RefundFilter, RequestFilter, RequestRecord, RowFault, Session,
+    StatementFilter, TableCounts, WalletRecord,
 };
 pub use settings::{Access, StoreKind, StoreSettings};
 pub use strays::{Stray, StrayKind};
 pub use trouble::StoreTrouble;
 
+use crate::domain::announcement::Announcement;
 use crate::domain::ids::{
     AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
 };
+use crate::domain::ledger::WalletId;
 use crate::domain::payment::Payment;
+use crate::domain::statement::{LinePlace, StatementLine};
 use crate::domain::time::Timestamp;
 
 /// The result of every store call.
@@ -207,11 +209,57 @@ pub trait Store: Send + Sync + 'static {
 
     // ---- the ledger ----
 
-    /// An owner's wallets and receivables.
+    /// An owner's wallets.
     async fn wallet_list(&self, owner: AccountId) -> StoreResult<Vec<WalletRecord>>;
 
     /// The movements of these payments, in the order of their ids and versions.
     async fn movement_list(&self, payments: &[PaymentId]) -> StoreResult<Vec<MovementRecord>>;
+
+    // ---- statements ----
+
+    /// Moves a projection's cursor and writes what it made on the way, in one transaction. Refused (`false`), and nothing is
+    /// written, if `holder` has lost its lease or the cursor stands elsewhere than at `from`.
+    async fn project(
+        &self,
+        reader: &str,
+        holder: InstanceId,
+        from: u64,
+        upto: u64,
+        made: &Projected,
+    ) -> StoreResult<bool>;
+
+    /// Writes lines; of one that is there already only the balance changes.
+    async fn statement_put(&self, lines: &[StatementLine]) -> StoreResult<()>;
+
+    /// Lines of a wallet, newest first.
+    async fn statement_list(
+        &self,
+        wallet: WalletId,
+        filter: &StatementFilter,
+    ) -> StoreResult<Vec<StatementLine>>;
+
+    /// Wallets that have lines, in the order of their keys.
+    async fn statement_wallets(&self, after: Option<WalletId>, limit: u32) -> StoreResult<Vec<WalletId>>;
+
+    /// Deletes the lines of a wallet up to a place in the line; returns how many.
+    async fn statement_delete(&self, wallet: WalletId, upto: u64) -> StoreResult<u64>;
+
+    // ---- events of accounts ----
+
+    /// Writes announcements of accounts; what is there already stays.
+    async fn event_put(&self, events: &[(AccountId, Announcement)]) -> StoreResult<()>;
+
+    /// An account's announcements, newest first.
+    async fn event_list(&self, owner: AccountId, filter: &EventFilter) -> StoreResult<Vec<Announcement>>;
+
+    /// Accounts that have announcements, in the order of their ids.
+    async fn event_owners(&self, after: Option<AccountId>, limit: u32) -> StoreResult<Vec<AccountId>>;
+
+    /// Deletes an account's announcements of before a time; returns how many.
+    async fn event_delete(&self, owner: AccountId, before: Timestamp) -> StoreResult<u64>;
+
+    /// When the announcement happened that is followed by `kept` newer ones; `None` if there are not so many.
+    async fn event_surplus(&self, owner: AccountId, kept: u32) -> StoreResult<Option<Timestamp>>;
 
     // ---- imports ----
 
@@ -421,12 +469,30 @@ pub trait Snapshot: Send {
     /// Receipts by (payee, payment).
     async fn receipts(&mut self, after: Option<ReceiptRecord>, limit: u32)
     -> StoreResult<Vec<ReceiptRecord>>;
-    /// Movements by (payment, n).
+    /// Movements by (payment, version, n).
     async fn movements(
         &mut self,
-        after: Option<(PaymentId, u32)>,
+        after: Option<(PaymentId, u32, u8)>,
         limit: u32,
     ) -> StoreResult<Vec<MovementRecord>>;
+    /// The movements of these payments.
+    async fn movements_of(&mut self, payments: &[PaymentId]) -> StoreResult<Vec<MovementRecord>>;
+    /// Lines of statements by (wallet, place).
+    async fn statement(
+        &mut self,
+        _after: Option<(WalletId, LinePlace)>,
+        _limit: u32,
+    ) -> StoreResult<Vec<StatementLine>> {
+        Ok(Vec::new())
+    }
+    /// Announcements by (account, place).
+    async fn events(
+        &mut self,
+        _after: Option<(AccountId, AnnouncementPlace)>,
+        _limit: u32,
+    ) -> StoreResult<Vec<(AccountId, Announcement)>> {
+        Ok(Vec::new())
+    }
     /// Balances by key.
     async fn wallets(&mut self, after: Option<Vec<u8>>, limit: u32) -> StoreResult<Vec<WalletRecord>>;
     /// Idempotency rows by (key, owner).

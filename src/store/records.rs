@@ -1,11 +1,13 @@
 //! Records of the store beside payments: people, keys, leases, and what the auditor reads.
 
-use crate::domain::currency::Currency;
+use crate::domain::account::AccountTerms;
+use crate::domain::announcement::{AnnouncementId, AnnouncementKind};
 use crate::domain::ids::{
     AccountId, ApiKeyId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId, floor,
 };
-use crate::domain::ledger::{LedgerAccount, WalletId};
+use crate::domain::ledger::{Holdings, Movement, WalletId};
 use crate::domain::payment::Payment;
+use crate::domain::statement::{LineKind, LinePlace};
 use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
 
@@ -22,6 +24,8 @@ pub struct NewAccount {
     pub password_hash: Option<String>,
     /// The account that made it, for throw-away accounts.
     pub parent: Option<AccountId>,
+    /// What it is created with, and keeps.
+    pub terms: AccountTerms,
     /// When.
     pub created_at: Timestamp,
 }
@@ -39,6 +43,8 @@ pub struct Account {
     pub password_hash: Option<String>,
     /// The account that made it.
     pub parent: Option<AccountId>,
+    /// What it was created with.
+    pub terms: AccountTerms,
     /// When.
     pub created_at: Timestamp,
     /// When it was closed; it is nobody's from then on.
@@ -270,15 +276,50 @@ impl OpenWork {
     }
 }
 
-/// A stored balance.
+/// A wallet as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WalletRecord {
-    /// Wallet or receivable.
-    pub account: LedgerAccount,
-    /// The wallet it is or belongs to.
+    /// Which.
     pub wallet: WalletId,
-    /// Minor units.
-    pub balance_minor: i64,
+    /// What it holds.
+    pub holdings: Holdings,
+}
+
+/// Which lines of a wallet's statement.
+#[derive(Debug, Clone, Default)]
+pub struct StatementFilter {
+    /// Only lines before this place.
+    pub before: Option<LinePlace>,
+    /// Only lines after this place; the page is then the oldest of those, still newest first.
+    pub after: Option<LinePlace>,
+    /// Only these kinds; all if empty.
+    pub kinds: Vec<LineKind>,
+    /// Made at or after.
+    pub created_from: Option<Timestamp>,
+    /// Made before.
+    pub created_to: Option<Timestamp>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Where an announcement stands in the order of its account's: when, and what it is called.
+pub type AnnouncementPlace = (Timestamp, AnnouncementId);
+
+/// Which of an account's announcements.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Only those before this place.
+    pub before: Option<AnnouncementPlace>,
+    /// Only those after this place; the page is then the oldest of those, still newest first.
+    pub after: Option<AnnouncementPlace>,
+    /// Only these kinds; all if there is no list.
+    pub kinds: Option<Vec<AnnouncementKind>>,
+    /// Happened at or after.
+    pub created_from: Option<Timestamp>,
+    /// Happened before.
+    pub created_to: Option<Timestamp>,
+    /// At most so many.
+    pub limit: u32,
 }
 
 /// A stored movement.
@@ -288,16 +329,14 @@ pub struct MovementRecord {
     pub payment: PaymentId,
     /// The version of the payment whose event caused it.
     pub version: u32,
-    /// Debited.
-    pub debit: LedgerAccount,
-    /// Credited.
-    pub credit: LedgerAccount,
-    /// Minor units, positive.
-    pub amount_minor: i64,
-    /// The currency.
-    pub currency: Currency,
-    /// When.
-    pub at: Timestamp,
+    /// Which of that event's movements it is, from 0.
+    pub n: u8,
+    /// From where to where, and how much.
+    pub movement: Movement,
+    /// The place in the line of the batch that made it.
+    pub seq: u64,
+    /// Its place among the movements of that batch, from 0.
+    pub place: u32,
 }
 
 /// How far an import is.
@@ -435,6 +474,8 @@ pub struct AccountHead {
     pub name: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Whether it has no statements.
+    pub lean: bool,
 }
 
 /// Row counts.

@@ -13,11 +13,14 @@ use super::records::{
     NewAccount, RequestRecord, Session, WalletRecord,
 };
 use super::schema;
+use crate::domain::account::{AccountFacts, AccountTerms, FeePlan};
+use crate::domain::announcement::{Announcement, AnnouncementId, AnnouncementKind};
 use crate::domain::currency::Currency;
 use crate::domain::event::Recorded;
 use crate::domain::ids::{AccountId, ApiKeyId, BatchId, ImportId, PaymentId, RefundId, RequestId, SessionId};
-use crate::domain::ledger::{LedgerAccount, WalletId};
+use crate::domain::ledger::{Holdings, LedgerAccount, Movement, WalletId};
 use crate::domain::payment::Payment;
+use crate::domain::statement::{LineId, LineKind, LinePlace, Side, StatementLine};
 use crate::domain::submission::Submission;
 use crate::domain::time::Timestamp;
 
@@ -100,17 +103,31 @@ pub(super) static IMPORT_ROW_INSERT: Statement = Statement {
 };
 
 pub(super) static MOVEMENT_INSERT: Statement = Statement {
-    head: "INSERT INTO movement (payment,version,debit,credit,amount,currency,at) VALUES ",
-    columns: 7,
+    head: "INSERT INTO movement (payment,version,n,debit,credit,amount,currency,seq,place) VALUES ",
+    columns: 9,
     mysql_tail: "",
     sqlite_tail: "",
 };
 
 pub(super) static WALLET_UPSERT: Statement = Statement {
-    head: "INSERT INTO wallet (id,balance) VALUES ",
-    columns: 2,
+    head: "INSERT INTO wallet (id,balance,owed,pending) VALUES ",
+    columns: 4,
+    mysql_tail: " ON DUPLICATE KEY UPDATE balance=VALUES(balance),owed=VALUES(owed),pending=VALUES(pending)",
+    sqlite_tail: " ON CONFLICT(id) DO UPDATE SET balance=excluded.balance,owed=excluded.owed,pending=excluded.pending",
+};
+
+pub(super) static STATEMENT_UPSERT: Statement = Statement {
+    head: "INSERT INTO statement_line (wallet,seq,place,payment,version,side,kind,gross,fee,balance,at,available_at,refund) VALUES ",
+    columns: 13,
     mysql_tail: " ON DUPLICATE KEY UPDATE balance=VALUES(balance)",
-    sqlite_tail: " ON CONFLICT(id) DO UPDATE SET balance=excluded.balance",
+    sqlite_tail: " ON CONFLICT(wallet,seq,place) DO UPDATE SET balance=excluded.balance",
+};
+
+pub(super) static EVENT_UPSERT: Statement = Statement {
+    head: "INSERT INTO account_event (owner,at,payment,version,n,kind) VALUES ",
+    columns: 6,
+    mysql_tail: " ON DUPLICATE KEY UPDATE kind=VALUES(kind)",
+    sqlite_tail: " ON CONFLICT(owner,at,payment,version,n) DO UPDATE SET kind=excluded.kind",
 };
 
 pub(super) static IDEMPOTENCY_INSERT: Statement = Statement {
@@ -128,8 +145,8 @@ pub(super) static JOURNAL_INSERT: Statement = Statement {
 };
 
 pub(super) static ACCOUNT_INSERT: Statement = Statement {
-    head: "INSERT INTO account (id,email,name,password_hash,parent,created_at) VALUES ",
-    columns: 6,
+    head: "INSERT INTO account (id,email,name,password_hash,parent,created_at,fee_basis_points,fee_fixed,payout_delay_days,lean) VALUES ",
+    columns: 10,
     mysql_tail: "",
     sqlite_tail: "",
 };
@@ -233,15 +250,28 @@ pub(super) fn push_import_row(cells: &mut Vec<Cell>, import: ImportId, row: &Imp
     ]);
 }
 
-pub(super) fn push_movement(cells: &mut Vec<Cell>, movement: &MovementWrite) {
+/// Appends a movement's row, of the batch at `seq`.
+pub(super) fn push_movement(cells: &mut Vec<Cell>, write: &MovementWrite, seq: u64) {
+    let movement = &write.movement;
     cells.extend([
-        Cell::Bytes(movement.payment.as_bytes().to_vec()),
-        Cell::Int(version_column(movement.version)),
+        Cell::Bytes(write.payment.as_bytes().to_vec()),
+        Cell::Int(version_column(write.version)),
+        Cell::Small(i16::from(write.n)),
         Cell::Bytes(movement.debit.to_key()),
         Cell::Bytes(movement.credit.to_key()),
         Cell::Big(movement.amount_minor),
         Cell::Text(movement.currency.code().to_owned()),
-        Cell::Big(movement.at.micros()),
+        Cell::Big(signed(seq)),
+        Cell::Int(version_column(write.place)),
+    ]);
+}
+
+pub(super) fn push_wallet(cells: &mut Vec<Cell>, wallet: WalletId, held: Holdings) {
+    cells.extend([
+        Cell::Bytes(wallet.to_key()),
+        Cell::Big(held.balance_minor),
+        Cell::Big(held.owed_minor),
+        Cell::Big(held.pending_minor),
     ]);
 }
 
@@ -429,11 +459,13 @@ impl RefundRow {
 pub(super) struct MovementRow {
     payment: Vec<u8>,
     version: i32,
+    n: i16,
     debit: Vec<u8>,
     credit: Vec<u8>,
     amount: i64,
     currency: String,
-    at: i64,
+    seq: i64,
+    place: i32,
 }
 
 impl MovementRow {
@@ -442,11 +474,15 @@ impl MovementRow {
         Ok(MovementRecord {
             payment: PaymentId::from_slice(&self.payment).ok_or_else(|| damaged("movement.payment"))?,
             version: u32::try_from(self.version).unwrap_or(0),
-            debit: account(&self.debit)?,
-            credit: account(&self.credit)?,
-            amount_minor: self.amount,
-            currency: currency(&self.currency)?,
-            at: Timestamp::from_micros(self.at),
+            n: u8::try_from(self.n).map_err(|_| damaged("movement.n"))?,
+            movement: Movement {
+                debit: account(&self.debit)?,
+                credit: account(&self.credit)?,
+                amount_minor: self.amount,
+                currency: currency(&self.currency)?,
+            },
+            seq: unsigned(self.seq),
+            place: u32::try_from(self.place).map_err(|_| damaged("movement.place"))?,
         })
     }
 }
@@ -454,29 +490,127 @@ impl MovementRow {
 #[derive(Queryable, Selectable, Debug)]
 #[diesel(table_name = schema::wallet)]
 pub(super) struct WalletRow {
-    pub id: Vec<u8>,
-    pub balance: i64,
+    id: Vec<u8>,
+    balance: i64,
+    owed: i64,
+    pending: i64,
 }
 
 impl WalletRow {
     pub(super) fn decode(&self) -> Result<WalletRecord, StoreError> {
-        let account = LedgerAccount::from_key(&self.id).ok_or_else(|| damaged("wallet.id"))?;
-        let wallet = match account {
-            LedgerAccount::Wallet(wallet) | LedgerAccount::Receivable(wallet) => wallet,
-            LedgerAccount::InTransit
-            | LedgerAccount::Acquirer
-            | LedgerAccount::Bank
-            | LedgerAccount::Fees => {
-                return Err(damaged("wallet.id"));
-            }
-        };
-        Ok(WalletRecord { account, wallet, balance_minor: self.balance })
+        Ok(WalletRecord {
+            wallet: WalletId::from_key(&self.id).ok_or_else(|| damaged("wallet.id"))?,
+            holdings: Holdings {
+                balance_minor: self.balance,
+                owed_minor: self.owed,
+                pending_minor: self.pending,
+            },
+        })
     }
 }
 
-/// The key of a wallet row, read back.
+/// The key of a wallet, read back.
 pub(super) fn wallet_id(bytes: &[u8]) -> Result<WalletId, StoreError> {
-    WalletId::from_key(bytes).ok_or_else(|| damaged("wallet.id"))
+    WalletId::from_key(bytes).ok_or_else(|| damaged("wallet key"))
+}
+
+/// The cells of a statement's line.
+pub(super) fn line_cells(line: &StatementLine) -> [Cell; 13] {
+    [
+        Cell::Bytes(line.wallet.to_key()),
+        Cell::Big(signed(line.place.seq)),
+        Cell::Int(version_column(line.place.place)),
+        Cell::Bytes(line.id.payment.as_bytes().to_vec()),
+        Cell::Int(version_column(line.id.version)),
+        Cell::Small(line.id.side.to_code()),
+        Cell::Small(line.kind.to_code()),
+        Cell::Big(line.gross_minor),
+        Cell::Big(line.fee_minor),
+        Cell::Big(line.balance_minor),
+        Cell::Big(line.at.micros()),
+        Cell::Big(line.available_at.micros()),
+        Cell::MaybeBytes(line.refund.map(|refund| refund.as_bytes().to_vec())),
+    ]
+}
+
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::statement_line)]
+pub(super) struct LineRow {
+    wallet: Vec<u8>,
+    seq: i64,
+    place: i32,
+    payment: Vec<u8>,
+    version: i32,
+    side: i16,
+    kind: i16,
+    gross: i64,
+    fee: i64,
+    balance: i64,
+    at: i64,
+    available_at: i64,
+    refund: Option<Vec<u8>>,
+}
+
+impl LineRow {
+    pub(super) fn decode(&self) -> Result<StatementLine, StoreError> {
+        let refund =
+            |bytes: &Vec<u8>| RefundId::from_slice(bytes).ok_or_else(|| damaged("statement_line.refund"));
+        Ok(StatementLine {
+            id: LineId {
+                payment: PaymentId::from_slice(&self.payment)
+                    .ok_or_else(|| damaged("statement_line.payment"))?,
+                version: u32::try_from(self.version).unwrap_or(0),
+                side: Side::from_code(self.side).ok_or_else(|| damaged("statement_line.side"))?,
+            },
+            wallet: wallet_id(&self.wallet)?,
+            place: LinePlace {
+                seq: unsigned(self.seq),
+                place: u32::try_from(self.place).map_err(|_| damaged("statement_line.place"))?,
+            },
+            kind: LineKind::from_code(self.kind).ok_or_else(|| damaged("statement_line.kind"))?,
+            gross_minor: self.gross,
+            fee_minor: self.fee,
+            balance_minor: self.balance,
+            at: Timestamp::from_micros(self.at),
+            available_at: Timestamp::from_micros(self.available_at),
+            refund: self.refund.as_ref().map(refund).transpose()?,
+        })
+    }
+}
+
+/// The cells of an announcement.
+pub(super) fn event_cells((owner, event): &(AccountId, Announcement)) -> [Cell; 6] {
+    [
+        Cell::Bytes(owner.as_bytes().to_vec()),
+        Cell::Big(event.at.micros()),
+        Cell::Bytes(event.id.payment.as_bytes().to_vec()),
+        Cell::Int(version_column(event.id.version)),
+        Cell::Small(i16::from(event.id.n)),
+        Cell::Small(event.kind.to_code()),
+    ]
+}
+
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::account_event)]
+pub(super) struct EventRow {
+    owner: Vec<u8>,
+    at: i64,
+    payment: Vec<u8>,
+    version: i32,
+    n: i16,
+    kind: i16,
+}
+
+impl EventRow {
+    pub(super) fn decode(&self) -> Result<(AccountId, Announcement), StoreError> {
+        let id = AnnouncementId {
+            payment: PaymentId::from_slice(&self.payment).ok_or_else(|| damaged("account_event.payment"))?,
+            version: u32::try_from(self.version).unwrap_or(0),
+            n: u8::try_from(self.n).map_err(|_| damaged("account_event.n"))?,
+        };
+        let kind = AnnouncementKind::from_code(self.kind).ok_or_else(|| damaged("account_event.kind"))?;
+        Ok((account_id(&self.owner)?, Announcement { at: Timestamp::from_micros(self.at), id, kind }))
+    }
 }
 
 #[derive(Queryable, Selectable, Debug)]
@@ -523,6 +657,48 @@ impl JournalRow {
     }
 }
 
+/// The columns that hold what an account was created with.
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::account)]
+pub(super) struct TermsRow {
+    fee_basis_points: i32,
+    fee_fixed: i64,
+    payout_delay_days: i32,
+    lean: i16,
+}
+
+impl TermsRow {
+    fn decode(&self) -> Result<AccountTerms, StoreError> {
+        Ok(AccountTerms {
+            fee: FeePlan {
+                basis_points: u16::try_from(self.fee_basis_points)
+                    .map_err(|_| damaged("account.fee_basis_points"))?,
+                fixed_minor: self.fee_fixed,
+            },
+            payout_delay_days: u16::try_from(self.payout_delay_days)
+                .map_err(|_| damaged("account.payout_delay_days"))?,
+            lean: self.lean != 0,
+        })
+    }
+}
+
+/// What the line knows of an account.
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::account)]
+pub(super) struct FactsRow {
+    id: Vec<u8>,
+    closed_at: Option<i64>,
+    #[diesel(embed)]
+    terms: TermsRow,
+}
+
+impl FactsRow {
+    pub(super) fn decode(&self) -> Result<(AccountId, AccountFacts), StoreError> {
+        let facts = AccountFacts { closed: self.closed_at.is_some(), terms: self.terms.decode()? };
+        Ok((account_id(&self.id)?, facts))
+    }
+}
+
 #[derive(Queryable, Selectable, Debug)]
 #[diesel(table_name = schema::account)]
 pub(super) struct AccountRow {
@@ -533,6 +709,8 @@ pub(super) struct AccountRow {
     parent: Option<Vec<u8>>,
     created_at: i64,
     closed_at: Option<i64>,
+    #[diesel(embed)]
+    terms: TermsRow,
 }
 
 impl AccountRow {
@@ -543,6 +721,7 @@ impl AccountRow {
             name: self.name,
             password_hash: self.password_hash,
             parent: self.parent.as_deref().map(account_id).transpose()?,
+            terms: self.terms.decode()?,
             created_at: Timestamp::from_micros(self.created_at),
             closed_at: self.closed_at.map(Timestamp::from_micros),
         })
@@ -693,7 +872,7 @@ impl RequestRow {
 }
 
 /// The cells of an account's row.
-pub(super) fn account_cells(account: &NewAccount) -> [Cell; 6] {
+pub(super) fn account_cells(account: &NewAccount) -> [Cell; 10] {
     [
         Cell::Bytes(account.id.as_bytes().to_vec()),
         Cell::MaybeText(account.email.clone()),
@@ -701,6 +880,10 @@ pub(super) fn account_cells(account: &NewAccount) -> [Cell; 6] {
         Cell::MaybeText(account.password_hash.clone()),
         Cell::MaybeBytes(account.parent.map(|parent| parent.as_bytes().to_vec())),
         Cell::Big(account.created_at.micros()),
+        Cell::Int(i32::from(account.terms.fee.basis_points)),
+        Cell::Big(account.terms.fee.fixed_minor),
+        Cell::Int(i32::from(account.terms.payout_delay_days)),
+        Cell::Small(i16::from(account.terms.lean)),
     ]
 }
 

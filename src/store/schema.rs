@@ -64,14 +64,16 @@ diesel::table! {
     }
 }
 diesel::table! {
-    movement (payment, version) {
+    movement (payment, version, n) {
         payment -> Binary,
         version -> Integer,
+        n -> SmallInt,
         debit -> Binary,
         credit -> Binary,
         amount -> BigInt,
         currency -> Text,
-        at -> BigInt,
+        seq -> BigInt,
+        place -> Integer,
     }
 }
 diesel::table! {
@@ -109,6 +111,35 @@ diesel::table! {
     wallet (id) {
         id -> Binary,
         balance -> BigInt,
+        owed -> BigInt,
+        pending -> BigInt,
+    }
+}
+diesel::table! {
+    statement_line (wallet, seq, place) {
+        wallet -> Binary,
+        seq -> BigInt,
+        place -> Integer,
+        payment -> Binary,
+        version -> Integer,
+        side -> SmallInt,
+        kind -> SmallInt,
+        gross -> BigInt,
+        fee -> BigInt,
+        balance -> BigInt,
+        at -> BigInt,
+        available_at -> BigInt,
+        refund -> Nullable<Binary>,
+    }
+}
+diesel::table! {
+    account_event (owner, at, payment, version, n) {
+        owner -> Binary,
+        at -> BigInt,
+        payment -> Binary,
+        version -> Integer,
+        n -> SmallInt,
+        kind -> SmallInt,
     }
 }
 diesel::table! {
@@ -130,6 +161,10 @@ diesel::table! {
         parent -> Nullable<Binary>,
         created_at -> BigInt,
         closed_at -> Nullable<BigInt>,
+        fee_basis_points -> Integer,
+        fee_fixed -> BigInt,
+        payout_delay_days -> Integer,
+        lean -> SmallInt,
     }
 }
 diesel::table! {

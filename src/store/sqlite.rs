@@ -24,7 +24,7 @@ use super::place::Place;
 use super::readers::{ReadPool, Reader, connect_reader, until_free};
 use super::settings::{Access, StoreSettings};
 use super::stall::Stall;
-use super::{BatchKeys, BatchWrite, DecideBatch, Head, Loaded, batch, trouble};
+use super::{BatchKeys, BatchWrite, DecideBatch, Head, Loaded, Projected, batch, trouble};
 use crate::outage::Outage;
 
 /// The queries of the line, run where they stand.
@@ -186,6 +186,25 @@ impl SqliteStore {
             finish(conn, head.seq, BatchId::generate(), batch::closing(id, head, &loaded))
         };
         held!(self, writer, caller, conn => step(conn, close))
+    }
+
+    async fn project_at(
+        &self,
+        reader: &str,
+        holder: InstanceId,
+        places: (u64, u64),
+        made: &Projected,
+    ) -> StoreResult<bool> {
+        self.files.check()?;
+        let mut conn = self.writer.lock().await;
+        let (reader, made) = (reader.to_owned(), made.clone());
+        step(&mut conn, move |conn| {
+            conn.batch_execute("BEGIN IMMEDIATE")?;
+            let kept = at_once(line::project(conn, &reader, holder, places, &made))?;
+            conn.batch_execute("COMMIT")?;
+            Ok(kept)
+        })
+        .await
     }
 
     /// Past what a caller waits, and as long again.

@@ -27,6 +27,7 @@ pub mod outcome;
 pub mod pages;
 pub mod params;
 pub mod payees;
+mod projected;
 pub mod replays;
 pub mod requests;
 pub mod routes;

@@ -296,7 +296,7 @@ mod tests {
     fn commands_that_share_a_batch_are_answered_with_its_end() {
         let together = &[STARTED, AUTHORIZED, CAPTURE];
         assert_eq!(told(&[GO, together], 2), None);
-        let captured = &[Event::Captured { amount_minor: 500 }];
+        let captured = &[Event::captured(500)];
         assert_eq!(told(&[GO, together, captured], 2), Some((Status::Succeeded, 6)));
         // Apart, each has its own end, now and at every repetition.
         let apart: &[&[Event]] = &[GO, &[STARTED, AUTHORIZED], &[CAPTURE], captured];
@@ -310,7 +310,7 @@ mod tests {
         let queued = |refund| Event::RefundQueued { refund, amount_minor: 100, detail: None };
         let refunds = &[queued(one), queued(two)];
         let done = &[Event::RefundSucceeded { refund: one }];
-        let paid: &[&[Event]] = &[GO, &[STARTED, Event::Succeeded {}], refunds, done];
+        let paid: &[&[Event]] = &[GO, &[STARTED, Event::SUCCEEDED], refunds, done];
         assert_eq!(told(paid, 5), Some((Status::Succeeded, 7)));
         assert_eq!(told(paid, 6), None, "the second is still under way");
         assert_eq!(as_committed(&charge(paid), 5).version(), 6);

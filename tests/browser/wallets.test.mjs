@@ -52,12 +52,14 @@ async function everyWay(server, ada, ben) {
     ["Charge", "+12.50", ""],
     ["Added", "+100.00", ""],
   ]);
+  // The balance after each, ending at the wallet's.
+  assert.deepEqual(lines.map(([, , , balance]) => balance), ["49.75", "62.25", "82.25", "112.50", "100.00"]);
   assert.match(lines.find(([what]) => what.startsWith("Transfer"))[0], /^Transfer Ada → Ben$/);
   assert.match(lines.find(([what]) => what.startsWith("Refund"))[0], /^Refund Ada → Visa •••• 4242$/);
   assert.equal(await page.locator('[data-live="wallet-balance"]').innerText(), "€49.75 EUR");
   await page.getByRole("link", { name: "Transfer" }).click();
   await page.waitForURL(/\/payments\/tr_/);
-  assert.deepEqual(await movements(ben.page, server.origin, "eur"), [["Transfer Ada → Ben", "+30.25", ""]]);
+  assert.deepEqual(await movements(ben.page, server.origin, "eur"), [["Received Ada → Ben", "+30.25", "", "30.25"]]);
 }
 
 // Currencies have their own decimals, and every wallet leads to what can be done with it.

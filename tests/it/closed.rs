@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use paystorm::audit::AuditOptions;
+use paystorm::domain::account::AccountTerms;
 use paystorm::domain::command::Outcome;
 use paystorm::domain::decline::DeclineReason;
 use paystorm::domain::ids::AccountId;
@@ -24,14 +25,22 @@ on_both_stacks!(what_is_sent_to_an_account_that_closes_comes_back);
 async fn account(store: &dyn Store) -> AccountId {
     let id = AccountId::generate();
     let (name, created_at) = ("Somebody".to_owned(), at(0));
-    let account = NewAccount { id, email: None, name, password_hash: None, parent: None, created_at };
+    let account = NewAccount {
+        id,
+        email: None,
+        name,
+        password_hash: None,
+        parent: None,
+        terms: AccountTerms::default(),
+        created_at,
+    };
     assert!(store.account_insert(&account).await.expect("inserted"));
     id
 }
 
 async fn balance(store: &dyn Store, owner: AccountId) -> i64 {
     let wallets = store.wallet_list(owner).await.expect("wallets");
-    wallets.iter().map(|wallet| wallet.balance_minor).sum()
+    wallets.iter().map(|wallet| wallet.holdings.balance_minor).sum()
 }
 
 async fn topped_up(store: &dyn Store, owner: AccountId) -> Payment {
@@ -98,7 +107,15 @@ async fn what_an_instance_remembers_is_dropped_when_another_closes_the_account()
         assert_eq!(codes(store, 2).await, [true; 3], "remembered");
     }
     let (name, created_at) = ("Somebody".to_owned(), at(0));
-    let late = NewAccount { id: ids[2], email: None, name, password_hash: None, parent: None, created_at };
+    let late = NewAccount {
+        id: ids[2],
+        email: None,
+        name,
+        password_hash: None,
+        parent: None,
+        terms: AccountTerms::default(),
+        created_at,
+    };
     assert!(other.account_insert(&late).await.expect("inserted"));
     for (n, closed) in [(1, [true, false, true]), (2, [true, false, false]), (0, [false; 3])] {
         let before = other.head().await.expect("a head");

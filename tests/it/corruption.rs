@@ -8,6 +8,7 @@ use diesel::{Connection, SqliteConnection};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use paystorm::audit::{AuditOptions, IndexSide, Name, Report, audit};
 use paystorm::clock::Wall;
+use paystorm::domain::account::AccountTerms;
 use paystorm::domain::command::{Action, Outcome};
 use paystorm::domain::ids::{AccountId, InstanceId, RefundId};
 use paystorm::domain::payment::Payment;
@@ -59,7 +60,15 @@ async fn fill(store: &dyn Store) -> Vec<Payment> {
     let (owner, payee) = (AccountId::generate(), AccountId::generate());
     for id in [owner, payee] {
         let (name, created_at) = ("Somebody".to_owned(), Timestamp::now());
-        let account = NewAccount { id, email: None, name, password_hash: None, parent: None, created_at };
+        let account = NewAccount {
+            id,
+            email: None,
+            name,
+            password_hash: None,
+            parent: None,
+            terms: AccountTerms::default(),
+            created_at,
+        };
         assert!(store.account_insert(&account).await.expect("inserted"));
     }
     let approve = async |payment: Payment| one(store, answer(&payment, Outcome::Approved), at(5)).await;
@@ -88,9 +97,8 @@ fn corruptions(payments: &[Payment]) -> Vec<(Name, String)> {
     let wallet = format!("x'{}'", hex(&payments[0].submission().own_wallet().to_key()));
     let nobody = format!("x'{}'", "ee".repeat(16));
     let due = format!("x'01{}'", hex(payments[0].id().as_bytes()));
-    let doubled =
-        "INSERT INTO movement SELECT payment, version+50, debit, credit, amount, currency, at FROM movement";
-    let columns = "(payment,version,debit,credit,amount,currency,at)";
+    let doubled = "INSERT INTO movement SELECT payment, version+50, n, debit, credit, amount, currency, seq, place FROM movement";
+    let columns = "(payment,version,n,debit,credit,amount,currency,seq,place)";
     let outside = format!("x'{}', x'{}'", hex(b"acquirer"), hex(b"bank"));
     vec![
         (Name::LostMovement, format!("DELETE FROM movement WHERE payment={topup}")),
@@ -102,11 +110,11 @@ fn corruptions(payments: &[Payment]) -> Vec<(Name, String)> {
         ),
         (
             Name::UnexplainedMovement,
-            format!("INSERT INTO movement {columns} VALUES ({topup}, 90, {outside}, 5, 'EUR', 1)"),
+            format!("INSERT INTO movement {columns} VALUES ({topup}, 90, 0, {outside}, 5, 'EUR', 1, 0)"),
         ),
         (
             Name::OrphanMovement,
-            format!("INSERT INTO movement {columns} VALUES ({nobody}, 1, {outside}, 5, 'EUR', 1)"),
+            format!("INSERT INTO movement {columns} VALUES ({nobody}, 1, 0, {outside}, 5, 'EUR', 1, 0)"),
         ),
         (Name::WrongBalance, format!("UPDATE wallet SET balance=balance+1 WHERE id={wallet}")),
         (Name::NegativeBalance, format!("UPDATE wallet SET balance=-1 WHERE id={wallet}")),
@@ -149,7 +157,10 @@ fn corruptions(payments: &[Payment]) -> Vec<(Name, String)> {
         (Name::MissingKey, "DELETE FROM idempotency".to_owned()),
         (Name::MissingKey, format!("UPDATE idempotency SET request={nobody}")),
         (Name::MissingKey, format!("UPDATE idempotency SET payment={topup}")),
-        (Name::AlteredTime, format!("UPDATE movement SET at=at+1 WHERE payment={topup}")),
+        (Name::AlteredPlace, format!("UPDATE movement SET seq=seq+1 WHERE payment={topup}")),
+        (Name::AlteredPlace, format!("UPDATE movement SET place=place+1 WHERE payment={topup}")),
+        (Name::WrongOwed, format!("UPDATE wallet SET owed=owed+1 WHERE id={wallet}")),
+        (Name::WrongPending, format!("UPDATE wallet SET pending=pending+1 WHERE id={wallet}")),
         (Name::MissingAccount, "DELETE FROM account WHERE id=(SELECT payee FROM receipt)".to_owned()),
         (
             Name::OutOfOrder,

@@ -102,7 +102,7 @@ async fn a_charge_settles_once_and_its_key_replays() {
         assert_eq!(late.seq, 0, "{}", test.name);
         let wallets = test.store.wallet_list(owner).await.expect("wallets");
         assert_eq!(
-            wallets.iter().map(|wallet| wallet.balance_minor).collect::<Vec<_>>(),
+            wallets.iter().map(|wallet| wallet.holdings.balance_minor).collect::<Vec<_>>(),
             [1250],
             "{}",
             test.name

@@ -2,11 +2,14 @@
 //! here why nothing can. A column that is not in the list fails the test.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use diesel::sql_types::Text;
 use diesel::{Connection, RunQueryDsl, SqliteConnection};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection};
 use paystorm::audit::{AuditOptions, Name, Report, audit};
+use paystorm::clock::Wall;
+use paystorm::domain::account::AccountTerms;
 use paystorm::domain::command::{Action, Command, IdempotencyKey, OperatePayment, Outcome};
 use paystorm::domain::event::TechnicalError;
 use paystorm::domain::idempotency::{KeySecret, RequestKey};
@@ -17,7 +20,9 @@ use paystorm::domain::instrument::Presented;
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::{CaptureMethod, Kind};
 use paystorm::domain::time::Timestamp;
-use paystorm::feed::{dispatch, index};
+use paystorm::feed::follower::Reader as _;
+use paystorm::feed::statement::Statement;
+use paystorm::feed::{dispatch, index, statement};
 use paystorm::store::{
     AsideChanges, AsideReason, AsideRecord, DetailRecord, ImportRecord, ImportRow, ImportState, NewAccount,
     NewApiKey, NewSession, RequestRecord, RowFault, Store, StoreKind, Subject,
@@ -45,6 +50,7 @@ const BATCH: &str = "a random number, compared only while a commit is in doubt";
 const TOKEN: &str = "a hash of a secret that only its holder has";
 const WORDS: &str = "a person's own words, kept once";
 const LOG: &str = "a log of calls, kept once and for a while";
+const TERMS: &str = "what is decided from now on goes by it, and what was decided is in the histories";
 const NO_TRACE: &str = "kept once; nothing else tells of it";
 
 /// Every column there is, by table and name, and what to put there. A statement may say more than one thing: `{row}` stands for
@@ -88,15 +94,38 @@ const COLUMNS: &[(&str, &str, &str, Case)] = &[
     ("refund", "payment", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("movement", "payment", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("movement", "version", "version + 20", Named),
+    ("movement", "n", "n + 1", Named),
     ("movement", "debit", "x'62616e6b'", Named),
     ("movement", "credit", "x'62616e6b'", Named),
     ("movement", "amount", "amount + 1", Named),
     ("movement", "currency", "'USD'", Named),
-    ("movement", "at", "at + 1", Named),
+    ("movement", "seq", "seq + 1", Named),
+    ("movement", "place", "place + 1", Named),
     ("receipt", "payee", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("receipt", "payment", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("wallet", "id", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("wallet", "balance", "balance + 1", Named),
+    ("wallet", "owed", "owed + 1", Named),
+    ("wallet", "pending", "pending + 1", Named),
+    ("statement_line", "wallet", "(SELECT MAX(wallet) FROM keep_statement_line)", Named),
+    ("statement_line", "seq", "seq + 100", Named),
+    ("statement_line", "place", "place + 1", Named),
+    ("statement_line", "payment", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("statement_line", "version", "version + 1", Named),
+    ("statement_line", "side", "3 - side", Named),
+    ("statement_line", "kind", "kind + 1", Named),
+    ("statement_line", "gross", "gross + 1", Named),
+    ("statement_line", "fee", "fee + 1", Named),
+    ("statement_line", "balance", "balance + 1", Named),
+    ("statement_line", "at", "at + 1", Named),
+    ("statement_line", "available_at", "available_at + 1", Named),
+    ("statement_line", "refund", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("account_event", "owner", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("account_event", "at", "at + 1", Named),
+    ("account_event", "payment", "(SELECT MAX(id) FROM keep_payment)", Named),
+    ("account_event", "version", "version + 1", Named),
+    ("account_event", "n", "n + 5", Named),
+    ("account_event", "kind", "kind + 1", Named),
     ("idempotency", "k", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("idempotency", "owner", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("idempotency", "request", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
@@ -110,6 +139,10 @@ const COLUMNS: &[(&str, &str, &str, Case)] = &[
     ("account", "parent", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("account", "created_at", "created_at - 86400000000", Named),
     ("account", "closed_at", "created_at + 1", Named),
+    ("account", "fee_basis_points", "fee_basis_points + 1", Unseen(TERMS)),
+    ("account", "fee_fixed", "fee_fixed + 1", Unseen(TERMS)),
+    ("account", "payout_delay_days", "payout_delay_days + 1", Unseen(TERMS)),
+    ("account", "lean", "1 - lean", Named),
     ("session", "id", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Unseen("only a name to end it by")),
     ("session", "account", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     (
@@ -190,6 +223,8 @@ const ROWS: &[(&str, &str, Case)] = &[
     ("movement", "payment={first} AND version=3", Named),
     ("receipt", "1=1", Named),
     ("wallet", "id=(SELECT MIN(id) FROM keep_wallet)", Named),
+    ("statement_line", "payment={first} AND version=3", Named),
+    ("account_event", "payment={first} AND version=3 AND n=0", Named),
     ("idempotency", "payment={first} AND version=1", Named),
     ("account", "id={owner}", Named),
     ("session", "1=1", Unseen("its holder signs in again")),
@@ -214,7 +249,8 @@ struct Filled {
 }
 
 /// Something in every table.
-async fn fill(store: &dyn Store) -> Filled {
+async fn fill(shared: &Arc<dyn Store>) -> Filled {
+    let store = shared.as_ref();
     let (owner, payee) = (AccountId::generate(), AccountId::generate());
     for (id, parent) in [(owner, None), (payee, Some(owner))] {
         let email = parent.is_none().then(|| "ann@example.org".to_owned());
@@ -225,6 +261,7 @@ async fn fill(store: &dyn Store) -> Filled {
             name: "Ann".to_owned(),
             password_hash,
             parent,
+            terms: AccountTerms::default(),
             created_at: Timestamp::now(),
         };
         assert!(store.account_insert(&account).await.expect("inserted"));
@@ -261,7 +298,7 @@ async fn fill(store: &dyn Store) -> Filled {
     let sent = one(store, submit(owner, Kind::Transfer { payee }, 70), at(300_000)).await;
     let sent = one(store, answer(&sent, Outcome::Approved), at(300_001)).await;
     people(store, owner).await;
-    readers(store).await;
+    readers(shared).await;
     import(store, owner, sent.id()).await;
     let record = AsideRecord {
         subject: Subject::Payment(first),
@@ -327,13 +364,17 @@ async fn people(store: &dyn Store, owner: AccountId) {
     store.request_insert(&[call]).await.expect("inserted");
 }
 
-async fn readers(store: &dyn Store) {
+async fn readers(store: &Arc<dyn Store>) {
     let head = store.head().await.expect("a head");
     for reader in dispatch::NAMES.into_iter().chain([index::NAME]) {
         store.cursor_reset(reader, head).await.expect("moved");
     }
     let ttl = std::time::Duration::from_secs(60);
     store.lease_take(index::NAME, InstanceId::generate(), Timestamp::now(), ttl).await.expect("taken");
+    let instance = InstanceId::generate();
+    store.lease_take(statement::NAME, instance, Timestamp::now(), ttl).await.expect("taken");
+    let mut statements = Statement::new(Arc::clone(store), instance, Wall::new(|| at(300_010)), 10_000);
+    assert_eq!(statements.begin(0, head).await.expect("made"), head);
 }
 
 async fn import(store: &dyn Store, owner: AccountId, payment: PaymentId) {
@@ -429,7 +470,7 @@ async fn every_column_is_checked_or_it_is_said_why_not() {
         let listed: BTreeSet<String> =
             COLUMNS.iter().map(|(table, column, ..)| format!("{table}.{column}")).collect();
         assert_eq!(columns(&test).await, listed, "{}: a column without its case here", test.name);
-        let filled = fill(test.store.as_ref()).await;
+        let filled = fill(&test.store).await;
         let tables: Vec<&str> = ROWS.iter().map(|(table, ..)| *table).collect();
         assert_eq!(
             tables.iter().copied().collect::<BTreeSet<_>>(),
@@ -525,7 +566,7 @@ fn exchanges(filled: &Filled) -> Vec<(Name, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_put_in_twice_or_exchanged_is_named() {
     for test in both().await {
-        let filled = fill(test.store.as_ref()).await;
+        let filled = fill(&test.store).await;
         let tables: Vec<&str> = ROWS.iter().map(|(table, ..)| *table).collect();
         let keep: Vec<String> = tables
             .iter()
@@ -555,7 +596,7 @@ async fn what_is_put_in_twice_or_exchanged_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_installation_that_was_used_for_long_is_sound() {
     for test in both().await {
-        let filled = fill(test.store.as_ref()).await;
+        let filled = fill(&test.store).await;
         let store = &test.store;
         // Of several instances, one dead.
         let now = Timestamp::now();
@@ -586,7 +627,7 @@ async fn an_installation_that_was_used_for_long_is_sound() {
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_that_no_journal_vouches_for_are_held_to_the_time_of_their_payment() {
     for test in both().await {
-        let filled = fill(test.store.as_ref()).await;
+        let filled = fill(&test.store).await;
         let head = test.store.head().await.expect("a head");
         test.store.journal_prune(head, at(1_000_000)).await.expect("pruned");
         let sound = look(&test).await;

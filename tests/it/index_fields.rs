@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use paystorm::audit::index::IndexView;
 use paystorm::audit::{AuditOptions, IndexSide, Name, Report, audit};
+use paystorm::domain::account::AccountTerms;
 use paystorm::domain::command::{Action, Command, Outcome, SubmitPayment};
 use paystorm::domain::decline::DeclineReason;
 use paystorm::domain::ids::{AccountId, RefundId};
@@ -34,7 +35,15 @@ async fn fill(store: &dyn Store) -> Vec<Payment> {
     let (owner, payee) = (AccountId::generate(), AccountId::generate());
     for (id, name) in [(owner, "Ada Lovelace"), (payee, "Grace Hopper")] {
         let (name, created_at) = (name.to_owned(), Timestamp::now());
-        let account = NewAccount { id, email: None, name, password_hash: None, parent: None, created_at };
+        let account = NewAccount {
+            id,
+            email: None,
+            name,
+            password_hash: None,
+            parent: None,
+            terms: AccountTerms::default(),
+            created_at,
+        };
         assert!(store.account_insert(&account).await.expect("inserted"));
     }
     let approve = async |payment: Payment| one(store, answer(&payment, Outcome::Approved), at(5)).await;

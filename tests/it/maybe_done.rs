@@ -7,6 +7,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
 use paystorm::accounts::{AccountError, Accounts};
 use paystorm::clock::Wall;
+use paystorm::domain::account::AccountTerms;
 use paystorm::domain::ids::AccountId;
 use paystorm::domain::time::Timestamp;
 use paystorm::store::sqlite::SqliteStore;
@@ -35,7 +36,15 @@ impl Locked {
 
 fn account(id: AccountId) -> NewAccount {
     let created_at = Timestamp::now();
-    NewAccount { id, email: None, name: "Somebody".to_owned(), password_hash: None, parent: None, created_at }
+    NewAccount {
+        id,
+        email: None,
+        name: "Somebody".to_owned(),
+        password_hash: None,
+        parent: None,
+        terms: AccountTerms::default(),
+        created_at,
+    }
 }
 
 /// The same file, opened by someone with little patience.

@@ -189,6 +189,8 @@ pub struct Answer {
     pub body: Value,
     /// Whether an idempotency key was recognised.
     pub replayed: bool,
+    /// Whether what was read may miss the newest.
+    pub behind: bool,
 }
 
 impl Answer {
@@ -227,7 +229,8 @@ impl Server {
         let status = response.status().as_u16();
         assert!(response.headers().contains_key("request-id"));
         let replayed = response.headers().contains_key("idempotent-replayed");
-        Answer { status, replayed, body: response.json().await.unwrap_or(Value::Null) }
+        let behind = response.headers().contains_key("paystorm-behind");
+        Answer { status, replayed, behind, body: response.json().await.unwrap_or(Value::Null) }
     }
 
     /// Sends a request as shop@example.org.

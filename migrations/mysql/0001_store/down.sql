@@ -8,6 +8,8 @@ DROP TABLE session;
 DROP TABLE account_mark;
 DROP TABLE account;
 DROP TABLE idempotency;
+DROP TABLE account_event;
+DROP TABLE statement_line;
 DROP TABLE wallet;
 DROP TABLE movement;
 DROP TABLE detail;

@@ -86,21 +86,56 @@ CREATE TABLE detail (
     PRIMARY KEY (subject, id)
 ) ENGINE = InnoDB;
 
--- One row per movement of money. A wallet's key is its owner and currency; outside accounts are words.
+-- One row per movement of money, and up to three per event; `seq` and `place` are its place in the line and in its batch. A
+-- wallet's key is its owner and currency; outside accounts are words.
 CREATE TABLE movement (
     payment  BINARY(16)    NOT NULL,
     version  INT           NOT NULL,
+    n        SMALLINT      NOT NULL,
     debit    VARBINARY(20) NOT NULL,
     credit   VARBINARY(20) NOT NULL,
     amount   BIGINT        NOT NULL,
     currency CHAR(3) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    at       BIGINT        NOT NULL,
-    PRIMARY KEY (payment, version)
+    seq      BIGINT        NOT NULL,
+    place    INT           NOT NULL,
+    PRIMARY KEY (payment, version, n)
 ) ENGINE = InnoDB;
 
 CREATE TABLE wallet (
     id      VARBINARY(20) NOT NULL PRIMARY KEY,
-    balance BIGINT        NOT NULL
+    balance BIGINT        NOT NULL,
+    owed    BIGINT        NOT NULL,
+    pending BIGINT        NOT NULL
+) ENGINE = InnoDB;
+
+-- The statements of full accounts' wallets, written by a reader of the journal and made anew from movements and histories
+-- whenever they are missing. `balance` is what the owner has after the line: the wallet less what is owed.
+CREATE TABLE statement_line (
+    wallet       VARBINARY(19) NOT NULL,
+    seq          BIGINT        NOT NULL,
+    place        INT           NOT NULL,
+    payment      BINARY(16)    NOT NULL,
+    version      INT           NOT NULL,
+    side         SMALLINT      NOT NULL,
+    kind         SMALLINT      NOT NULL,
+    gross        BIGINT        NOT NULL,
+    fee          BIGINT        NOT NULL,
+    balance      BIGINT        NOT NULL,
+    at           BIGINT        NOT NULL,
+    available_at BIGINT        NOT NULL,
+    refund       BINARY(16),
+    PRIMARY KEY (wallet, seq, place)
+) ENGINE = InnoDB;
+
+-- What full accounts were told of their payments, written by the same reader. Each shows its object as the history has it.
+CREATE TABLE account_event (
+    owner   BINARY(16) NOT NULL,
+    at      BIGINT     NOT NULL,
+    payment BINARY(16) NOT NULL,
+    version INT        NOT NULL,
+    n       SMALLINT   NOT NULL,
+    kind    SMALLINT   NOT NULL,
+    PRIMARY KEY (owner, at, payment, version, n)
 ) ENGINE = InnoDB;
 
 CREATE TABLE idempotency (
@@ -122,6 +157,10 @@ CREATE TABLE account (
     parent        BINARY(16),
     created_at    BIGINT       NOT NULL,
     closed_at     BIGINT,
+    fee_basis_points  INT      NOT NULL,
+    fee_fixed         BIGINT   NOT NULL,
+    payout_delay_days INT      NOT NULL,
+    lean              SMALLINT NOT NULL,
     UNIQUE KEY account_by_email (email),
     KEY account_by_parent (parent, id)
 ) ENGINE = InnoDB;
@@ -218,4 +257,4 @@ CREATE TABLE installation (
     name  VARCHAR(64)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
     value VARBINARY(255) NOT NULL
 ) ENGINE = InnoDB;
-INSERT INTO installation (name, value) VALUES ('stored_form', '3');
+INSERT INTO installation (name, value) VALUES ('stored_form', '4');

@@ -90,17 +90,51 @@ CREATE TABLE detail (
 CREATE TABLE movement (
     payment  BLOB    NOT NULL,
     version  INTEGER NOT NULL,
+    n        INTEGER NOT NULL,
     debit    BLOB    NOT NULL,
     credit   BLOB    NOT NULL,
     amount   BIGINT  NOT NULL,
     currency TEXT    NOT NULL,
-    at       BIGINT  NOT NULL,
-    PRIMARY KEY (payment, version)
+    seq      BIGINT  NOT NULL,
+    place    INTEGER NOT NULL,
+    PRIMARY KEY (payment, version, n)
 ) WITHOUT ROWID;
 
 CREATE TABLE wallet (
     id      BLOB   NOT NULL PRIMARY KEY,
-    balance BIGINT NOT NULL
+    balance BIGINT NOT NULL,
+    owed    BIGINT NOT NULL,
+    pending BIGINT NOT NULL
+) WITHOUT ROWID;
+
+-- The statements of full accounts' wallets, written by a reader of the journal and made anew from movements and histories
+-- whenever they are missing. `balance` is what the owner has after the line: the wallet less what is owed.
+CREATE TABLE statement_line (
+    wallet       BLOB    NOT NULL,
+    seq          BIGINT  NOT NULL,
+    place        INTEGER NOT NULL,
+    payment      BLOB    NOT NULL,
+    version      INTEGER NOT NULL,
+    side         INTEGER NOT NULL,
+    kind         INTEGER NOT NULL,
+    gross        BIGINT  NOT NULL,
+    fee          BIGINT  NOT NULL,
+    balance      BIGINT  NOT NULL,
+    at           BIGINT  NOT NULL,
+    available_at BIGINT  NOT NULL,
+    refund       BLOB,
+    PRIMARY KEY (wallet, seq, place)
+) WITHOUT ROWID;
+
+-- What full accounts were told of their payments, written by the same reader. Each shows its object as the history has it.
+CREATE TABLE account_event (
+    owner   BLOB    NOT NULL,
+    at      BIGINT  NOT NULL,
+    payment BLOB    NOT NULL,
+    version INTEGER NOT NULL,
+    n       INTEGER NOT NULL,
+    kind    INTEGER NOT NULL,
+    PRIMARY KEY (owner, at, payment, version, n)
 ) WITHOUT ROWID;
 
 CREATE TABLE idempotency (
@@ -121,7 +155,11 @@ CREATE TABLE account (
     password_hash TEXT,
     parent        BLOB,
     created_at    BIGINT NOT NULL,
-    closed_at     BIGINT
+    closed_at     BIGINT,
+    fee_basis_points  INTEGER NOT NULL,
+    fee_fixed         BIGINT  NOT NULL,
+    payout_delay_days INTEGER NOT NULL,
+    lean              INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX account_by_email ON account (email) WHERE email IS NOT NULL;
 CREATE INDEX account_by_parent ON account (parent, id) WHERE parent IS NOT NULL;
@@ -218,4 +256,4 @@ CREATE TABLE installation (
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO installation (name, value) VALUES ('stored_form', CAST('3' AS BLOB));
+INSERT INTO installation (name, value) VALUES ('stored_form', CAST('4' AS BLOB));

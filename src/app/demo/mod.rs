@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use crate::accounts::token;
 use crate::clock::Wall;
 use crate::config::Settings;
+use crate::domain::account::AccountTerms;
 use crate::domain::ids::AccountId;
 use crate::simulator::SimulatorSettings;
 use crate::store::{NewAccount, Store};
@@ -136,6 +137,7 @@ async fn settle_in(store: &dyn Store, person: &script::Person, wall: &Wall) -> a
             name: person.name.clone(),
             password_hash: None,
             parent: None,
+            terms: AccountTerms::default(),
             created_at: wall.now(),
         };
         if !store.account_insert(&account).await? {

@@ -1,6 +1,6 @@
 //! What must hold of the store, the index and the clients' memory once everything rests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Outlives;
@@ -9,12 +9,14 @@ use super::operations;
 use super::store::{Data, SimSnapshot};
 use crate::audit::index::Current;
 use crate::audit::{AuditError, AuditOptions, IndexSide, audit};
+use crate::domain::announcement::announced;
 use crate::domain::ids::PaymentId;
-use crate::domain::ledger::WalletId;
+use crate::domain::ledger::{Holdings, WalletId};
 use crate::domain::payment::{Payment, RefundStatus};
+use crate::domain::statement::{LinePlace, drafts};
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
-use crate::feed::{dispatch, index};
+use crate::feed::{dispatch, index, statement};
 
 /// The payments as they are.
 struct Now<'a>(&'a Data);
@@ -32,6 +34,8 @@ pub async fn check(world: &Outlives) -> Vec<String> {
     let mut wrong = audited(world, &data).await;
     wrong.extend(promises(world, &data));
     wrong.extend(wallets(&data));
+    wrong.extend(statements(&data));
+    wrong.extend(events(&data));
     wrong.extend(operations::check(&world.book.lock().operations, &data));
     wrong.extend(world.book.lock().wrong.iter().cloned());
     wrong.extend(data.stale.iter().cloned());
@@ -98,7 +102,7 @@ fn wallets(data: &Data) -> Vec<String> {
         let amount_minor = submission.amount.amount_minor;
         let own = truth.entry(submission.own_wallet()).or_default();
         match (submission.kind, state.status) {
-            (Kind::Charge | Kind::TopUp, _) => *own += state.received_minor,
+            (Kind::Charge | Kind::TopUp, _) => *own += state.received_minor - state.fee_minor,
             (Kind::Transfer { .. } | Kind::Payout { .. }, Status::Succeeded) => *own -= amount_minor,
             (Kind::Transfer { .. } | Kind::Payout { .. }, _) => {}
         }
@@ -109,15 +113,63 @@ fn wallets(data: &Data) -> Vec<String> {
         }
     }
     let differs = |(wallet, wanted): (&WalletId, &i64)| {
-        let stored = data.balances.get(wallet).copied().unwrap_or(0);
+        let stored = data.wallets.get(wallet).map_or(0, |held| held.balance_minor);
         (stored != *wanted).then(|| format!("{wallet:?} holds {stored}, its payments come to {wanted}"))
     };
     truth.iter().filter_map(differs).collect()
 }
 
+/// Lines worked out from histories and movements alone are the lines that the reader wrote, and the last of each wallet is what
+/// its owner has.
+fn statements(data: &Data) -> Vec<String> {
+    let mut wanted = BTreeMap::new();
+    for payment in data.payments.values() {
+        for draft in drafts(payment, 1..payment.version() + 1) {
+            let id = draft.id();
+            if let Some(made) = data.movements.get(&(id.payment, id.version, draft.n)) {
+                let place = LinePlace { seq: made.seq, place: made.place };
+                wanted.insert((draft.wallet(), place), draft.at(place));
+            }
+        }
+    }
+    let mut balances: BTreeMap<WalletId, i64> = BTreeMap::new();
+    for ((wallet, _), line) in &mut wanted {
+        let balance = balances.entry(*wallet).or_default();
+        *balance += line.net_minor();
+        line.balance_minor = *balance;
+    }
+    let mut wrong: Vec<String> = balances
+        .iter()
+        .filter_map(|(wallet, balance)| {
+            let held = data.wallets.get(wallet).map_or(0, Holdings::net_minor);
+            (held != *balance).then(|| format!("{wallet:?} holds {held}, its statement ends with {balance}"))
+        })
+        .collect();
+    for place in wanted.keys().chain(data.lines.keys()) {
+        let (wanted, written) = (wanted.get(place), data.lines.get(place));
+        if wanted != written {
+            wrong.push(format!("a line is {written:?}, and should be {wanted:?}"));
+        }
+    }
+    wrong
+}
+
+/// What was announced is what the histories say, all of it and once.
+fn events(data: &Data) -> Vec<String> {
+    let payments = data.payments.values();
+    let wanted: BTreeSet<_> = payments
+        .flat_map(|payment| {
+            let owner = payment.owner();
+            announced(payment, 1..payment.version() + 1).into_iter().map(move |event| (owner, event))
+        })
+        .collect();
+    let differs = wanted.symmetric_difference(&data.events);
+    differs.map(|event| format!("{event:?} is announced or should be, not both")).collect()
+}
+
 /// Every reader has come to the head.
 fn readers(data: &Data) -> Vec<String> {
-    let names = dispatch::NAMES.into_iter().chain([index::NAME]);
+    let names = dispatch::NAMES.into_iter().chain([index::NAME, statement::NAME]);
     let cursor = |name: &str| data.readers.get(name).map_or(0, |reader| reader.position);
     let behind = names.filter(|name| cursor(name) != data.head);
     behind.map(|name| format!("{name} is at {}, the head at {}", cursor(name), data.head)).collect()

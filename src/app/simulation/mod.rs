@@ -234,7 +234,10 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
             people.spawn(broker.clone().block(Duration::from_millis(chance.below(3_000))));
         }
         if chance.breaks(50) {
-            let readers: Vec<&str> = dispatch::NAMES.into_iter().chain([crate::feed::index::NAME]).collect();
+            let readers: Vec<&str> = dispatch::NAMES
+                .into_iter()
+                .chain([crate::feed::index::NAME, crate::feed::statement::NAME])
+                .collect();
             // The store may be away; then it is done some other time.
             let _ = follower::prune(store.as_ref(), &readers, wall.now(), 0).await;
         }

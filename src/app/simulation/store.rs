@@ -9,19 +9,22 @@ use parking_lot::Mutex;
 
 use super::Sabotage;
 use super::chance::Chance;
+use crate::domain::announcement::Announcement;
 use crate::domain::ids::{
     AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
 };
-use crate::domain::ledger::{LedgerAccount, WalletId};
+use crate::domain::ledger::{Holdings, WalletId};
 use crate::domain::payment::Payment;
+use crate::domain::statement::{LinePlace, StatementLine};
 use crate::domain::time::Timestamp;
-use crate::feed::{dispatch, index};
+use crate::feed::{dispatch, index, statement};
 use crate::store::{
-    Account, AccountHead, ApiKey, AsideChanges, AsideRecord, AuditPayment, BatchKeys, BatchWrite,
-    DecideBatch, DetailRecord, Durability, Head, IdempotencyRecord, ImportRecord, ImportRow, JournalRecord,
-    Lease, Loaded, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, Pruned,
-    ReceiptRecord, RefundFilter, RefundRecord, RequestFilter, RequestRecord, Session, SetAside, Snapshot,
-    Store, StoreError, StoreResult, TableCounts, WalletRecord,
+    Account, AccountHead, AnnouncementPlace, ApiKey, AsideChanges, AsideRecord, AuditPayment, BatchKeys,
+    BatchWrite, DecideBatch, DetailRecord, Durability, EventFilter, Head, IdempotencyRecord, ImportRecord,
+    ImportRow, JournalRecord, Lease, Loaded, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork,
+    PaymentFilter, Projected, Pruned, ReceiptRecord, RefundFilter, RefundRecord, RequestFilter,
+    RequestRecord, Session, SetAside, Snapshot, StatementFilter, Store, StoreError, StoreResult, TableCounts,
+    WalletRecord,
 };
 
 /// What is on the disk.
@@ -34,12 +37,14 @@ pub struct Data {
     due: BTreeMap<PaymentId, Timestamp>,
     open_work: BTreeMap<PaymentId, u64>,
     parked: BTreeMap<PaymentId, AccountId>,
-    pub movements: BTreeMap<(PaymentId, u32), MovementRecord>,
-    pub balances: BTreeMap<WalletId, i64>,
+    pub movements: BTreeMap<(PaymentId, u32, u8), MovementRecord>,
+    pub wallets: BTreeMap<WalletId, Holdings>,
     pub refunds: BTreeMap<RefundId, RefundRecord>,
     pub receipts: BTreeSet<ReceiptRecord>,
     pub idempotency: BTreeMap<([u8; 32], AccountId), IdempotencyRecord>,
     pub journal: BTreeMap<u64, JournalRecord>,
+    pub lines: BTreeMap<(WalletId, LinePlace), StatementLine>,
+    pub events: BTreeSet<(AccountId, Announcement)>,
     pub readers: BTreeMap<String, Reader>,
     pub installation: BTreeMap<String, Vec<u8>>,
     /// The versions that payments had at the ends of batches: what anyone may ever have seen.
@@ -68,10 +73,10 @@ impl Data {
             wallets.push(payment.submission().own_wallet());
             wallets.extend(payment.submission().payee_wallet());
         }
-        keys.take_balances(seq, &mut wallets, &mut loaded);
+        keys.take_wallets(seq, &mut wallets, &mut loaded);
         loaded
-            .balances
-            .extend(wallets.iter().filter_map(|wallet| Some((*wallet, *self.balances.get(wallet)?))));
+            .wallets
+            .extend(wallets.iter().filter_map(|wallet| Some((*wallet, *self.wallets.get(wallet)?))));
         let known = self.idempotency.iter().filter(|((key, _), _)| keys.idempotency.contains(key));
         loaded.idempotency.extend(known.map(|(key, record)| (*key, *record)));
         loaded
@@ -84,9 +89,9 @@ impl Data {
                 self.stale.push(format!("payment {id} was taken for {payment:?}"));
             }
         }
-        for (wallet, balance) in &loaded.balances {
-            if self.balances.get(wallet) != Some(balance) {
-                self.stale.push(format!("{wallet:?} was taken for {balance}"));
+        for (wallet, held) in &loaded.wallets {
+            if self.wallets.get(wallet) != Some(held) {
+                self.stale.push(format!("{wallet:?} was taken for {held:?}"));
             }
         }
     }
@@ -101,7 +106,10 @@ impl Data {
         sabotage: Sabotage,
     ) -> StoreResult<()> {
         let taken = write.inserts.iter().any(|insert| self.payments.contains_key(&insert.id()))
-            || write.movements.iter().any(|row| self.movements.contains_key(&(row.payment, row.version)))
+            || write
+                .movements
+                .iter()
+                .any(|row| self.movements.contains_key(&(row.payment, row.version, row.n)))
             || write.refunds.iter().any(|row| self.refunds.contains_key(&row.id))
             || write.receipts.iter().any(|row| self.receipts.contains(row))
             || write.idempotency.iter().any(|row| self.idempotency.contains_key(&(row.key, row.owner)));
@@ -125,15 +133,14 @@ impl Data {
             let record = MovementRecord {
                 payment: row.payment,
                 version: row.version,
-                debit: row.debit,
-                credit: row.credit,
-                amount_minor: row.amount_minor,
-                currency: row.currency,
-                at: row.at,
+                n: row.n,
+                movement: row.movement,
+                seq,
+                place: row.place,
             };
-            ((row.payment, row.version), record)
+            ((row.payment, row.version, row.n), record)
         }));
-        self.balances.extend(write.balances.iter().copied());
+        self.wallets.extend(write.wallets.iter().copied());
         self.idempotency.extend(write.idempotency.iter().map(|record| ((record.key, record.owner), *record)));
         self.refunds.extend(write.refunds.iter().map(|record| (record.id, *record)));
         self.receipts.extend(write.receipts.iter().copied());
@@ -141,6 +148,45 @@ impl Data {
         self.wall = self.wall.max(write.at);
         self.journal.insert(seq, JournalRecord { seq, batch, at: write.at, body });
         Ok(())
+    }
+
+    fn movements_of(&self, payments: &[PaymentId]) -> Vec<MovementRecord> {
+        let of = |id: &PaymentId| self.movements.range((*id, 0, 0)..=(*id, u32::MAX, u8::MAX));
+        payments.iter().flat_map(of).map(|(_, row)| *row).collect()
+    }
+
+    fn append(
+        &mut self,
+        reader: &str,
+        holder: InstanceId,
+        (from, upto): (u64, u64),
+        made: &Projected,
+    ) -> bool {
+        let owned = self.readers.get_mut(reader);
+        let owned = owned.filter(|reader| reader.holder == Some(holder) && reader.position == from);
+        let Some(reader) = owned else { return false };
+        reader.position = upto;
+        self.lines.extend(made.lines.iter().map(|line| ((line.wallet, line.place), *line)));
+        self.events.extend(made.events.iter().copied());
+        true
+    }
+
+    /// As the filters of places ask; the others are not simulated.
+    fn statement(&self, wallet: WalletId, filter: &StatementFilter) -> Vec<StatementLine> {
+        let ours = self.lines.iter().filter(|((of, _), _)| *of == wallet).map(|(_, line)| *line);
+        let mut lines: Vec<StatementLine> = ours
+            .filter(|line| filter.before.is_none_or(|before| line.place < before))
+            .filter(|line| filter.after.is_none_or(|after| line.place > after))
+            .collect();
+        let limit = filter.limit as usize;
+        if filter.after.is_some() {
+            lines.truncate(limit);
+            lines.reverse();
+        } else {
+            lines.reverse();
+            lines.truncate(limit);
+        }
+        lines
     }
 
     /// Payments with work in the queue and their owners, the latest opened first.
@@ -200,7 +246,7 @@ impl SimStore {
             }
             Sabotage::LostMovement => drop(write.movements.pop()),
             Sabotage::WrongBalance => {
-                write.balances.iter_mut().take(1).for_each(|(_, balance)| *balance += 1)
+                write.wallets.iter_mut().take(1).for_each(|(_, held)| held.balance_minor += 1)
             }
             Sabotage::ForgottenKey => write.idempotency.clear(),
             Sabotage::LostUpdate => drop(write.updates.pop()),
@@ -383,8 +429,12 @@ impl Store for SimStore {
         not_simulated()
     }
 
-    async fn payment_scan(&self, _after: Option<PaymentId>, _limit: u32) -> StoreResult<Vec<Payment>> {
-        not_simulated()
+    async fn payment_scan(&self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<Payment>> {
+        self.read(|data| {
+            let later = data.payments.iter().filter(|(id, _)| after.is_none_or(|after| **id > after));
+            later.map(|(_, payment)| payment.clone()).take(limit as usize).collect()
+        })
+        .await
     }
 
     async fn payment_due(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<PaymentId>> {
@@ -471,8 +521,89 @@ impl Store for SimStore {
         not_simulated()
     }
 
-    async fn movement_list(&self, _payments: &[PaymentId]) -> StoreResult<Vec<MovementRecord>> {
+    async fn movement_list(&self, payments: &[PaymentId]) -> StoreResult<Vec<MovementRecord>> {
+        self.read(|data| data.movements_of(payments)).await
+    }
+
+    async fn event_put(&self, events: &[(AccountId, Announcement)]) -> StoreResult<()> {
+        self.reach().await?;
+        self.data.lock().events.extend(events.iter().copied());
+        Ok(())
+    }
+
+    async fn event_list(&self, _owner: AccountId, _filter: &EventFilter) -> StoreResult<Vec<Announcement>> {
         not_simulated()
+    }
+
+    async fn event_owners(&self, after: Option<AccountId>, limit: u32) -> StoreResult<Vec<AccountId>> {
+        self.read(|data| {
+            let owners: BTreeSet<AccountId> = data.events.iter().map(|(owner, _)| *owner).collect();
+            let later = owners.into_iter().filter(|owner| after.is_none_or(|after| *owner > after));
+            later.take(limit as usize).collect()
+        })
+        .await
+    }
+
+    async fn event_delete(&self, owner: AccountId, before: Timestamp) -> StoreResult<u64> {
+        self.reach().await?;
+        let mut data = self.data.lock();
+        let kept = data.events.len();
+        data.events.retain(|(of, event)| *of != owner || event.at >= before);
+        Ok((kept - data.events.len()) as u64)
+    }
+
+    async fn event_surplus(&self, _owner: AccountId, _kept: u32) -> StoreResult<Option<Timestamp>> {
+        Ok(None)
+    }
+
+    async fn project(
+        &self,
+        reader: &str,
+        holder: InstanceId,
+        from: u64,
+        upto: u64,
+        made: &Projected,
+    ) -> StoreResult<bool> {
+        self.reach().await?;
+        let unknown = self.chance.breaks(10);
+        if unknown && self.chance.percent(50) {
+            return Err(StoreError::Unavailable("simulated".to_owned()));
+        }
+        let kept = self.data.lock().append(reader, holder, (from, upto), made);
+        // Written, and nobody was told.
+        if unknown { Err(StoreError::Unavailable("simulated".to_owned())) } else { Ok(kept) }
+    }
+
+    async fn statement_put(&self, lines: &[StatementLine]) -> StoreResult<()> {
+        self.reach().await?;
+        let mut data = self.data.lock();
+        data.lines.extend(lines.iter().map(|line| ((line.wallet, line.place), *line)));
+        Ok(())
+    }
+
+    async fn statement_list(
+        &self,
+        wallet: WalletId,
+        filter: &StatementFilter,
+    ) -> StoreResult<Vec<StatementLine>> {
+        self.read(|data| data.statement(wallet, filter)).await
+    }
+
+    async fn statement_wallets(&self, after: Option<WalletId>, limit: u32) -> StoreResult<Vec<WalletId>> {
+        self.read(|data| {
+            let wallets: BTreeSet<WalletId> = data.lines.keys().map(|(wallet, _)| *wallet).collect();
+            let later = wallets.into_iter().filter(|wallet| after.is_none_or(|after| *wallet > after));
+            later.take(limit as usize).collect()
+        })
+        .await
+    }
+
+    async fn statement_delete(&self, wallet: WalletId, upto: u64) -> StoreResult<u64> {
+        self.reach().await?;
+        let mut data = self.data.lock();
+        let before = data.lines.len();
+        data.lines.retain(|(of, place), _| *of != wallet || place.seq > upto);
+        Ok((before - data.lines.len()) as u64)
     }
 
     async fn import_insert(&self, _import: &ImportRecord) -> StoreResult<bool> {
@@ -710,11 +841,34 @@ impl Snapshot for SimSnapshot {
 
     async fn movements(
         &mut self,
-        after: Option<(PaymentId, u32)>,
+        after: Option<(PaymentId, u32, u8)>,
         limit: u32,
     ) -> StoreResult<Vec<MovementRecord>> {
         let later = self.0.movements.iter().filter(|(key, _)| after.is_none_or(|after| **key > after));
         Ok(later.map(|(_, row)| *row).take(limit as usize).collect())
+    }
+
+    async fn movements_of(&mut self, payments: &[PaymentId]) -> StoreResult<Vec<MovementRecord>> {
+        Ok(self.0.movements_of(payments))
+    }
+
+    async fn events(
+        &mut self,
+        after: Option<(AccountId, AnnouncementPlace)>,
+        limit: u32,
+    ) -> StoreResult<Vec<(AccountId, Announcement)>> {
+        let place = |(owner, event): &(AccountId, Announcement)| (*owner, (event.at, event.id));
+        let later = self.0.events.iter().filter(|one| after.is_none_or(|after| place(one) > after));
+        Ok(later.copied().take(limit as usize).collect())
+    }
+
+    async fn statement(
+        &mut self,
+        after: Option<(WalletId, LinePlace)>,
+        limit: u32,
+    ) -> StoreResult<Vec<StatementLine>> {
+        let later = self.0.lines.iter().filter(|(key, _)| after.is_none_or(|after| **key > after));
+        Ok(later.map(|(_, line)| *line).take(limit as usize).collect())
     }
 
     async fn refunds(&mut self, after: Option<RefundId>, limit: u32) -> StoreResult<Vec<RefundRecord>> {
@@ -733,11 +887,10 @@ impl Snapshot for SimSnapshot {
 
     async fn wallets(&mut self, after: Option<Vec<u8>>, limit: u32) -> StoreResult<Vec<WalletRecord>> {
         let after = after.unwrap_or_default();
-        let later = self.0.balances.iter().filter(|(wallet, _)| wallet.to_key() > after);
-        let record = |(wallet, balance): (&WalletId, &i64)| WalletRecord {
-            account: LedgerAccount::Wallet(*wallet),
+        let later = self.0.wallets.iter().filter(|(wallet, _)| wallet.to_key() > after);
+        let record = |(wallet, holdings): (&WalletId, &Holdings)| WalletRecord {
             wallet: *wallet,
-            balance_minor: *balance,
+            holdings: *holdings,
         };
         Ok(later.map(record).take(limit as usize).collect())
     }
@@ -756,7 +909,7 @@ impl Snapshot for SimSnapshot {
     }
 
     async fn cursors(&mut self) -> StoreResult<Vec<(String, u64)>> {
-        let names = dispatch::NAMES.into_iter().chain([index::NAME]);
+        let names = dispatch::NAMES.into_iter().chain([index::NAME, statement::NAME]);
         let cursor = |name: &str| Some((name.to_owned(), self.0.readers.get(name)?.position));
         Ok(names.filter_map(cursor).collect())
     }

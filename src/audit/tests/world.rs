@@ -26,8 +26,8 @@ impl World {
         AccountId::from_bytes([n; 16])
     }
 
-    pub fn balance(&self, wallet: WalletId) -> i64 {
-        self.wallets.get(&wallet.to_key()).map_or(0, |row| row.balance_minor)
+    pub fn held(&self, wallet: WalletId) -> Holdings {
+        self.wallets.get(&wallet.to_key()).map_or_else(Holdings::default, |row| row.holdings)
     }
 
     pub fn payment(&self, id: PaymentId) -> Payment {
@@ -37,13 +37,13 @@ impl World {
     pub fn decide<T>(&mut self, decision: impl FnOnce(&Context<'_>) -> T) -> T {
         self.now_us += 1_000;
         let policy = Policy::default();
-        let balance = |wallet| self.balance(wallet);
+        let wallet = |id| self.held(id);
         decision(&Context {
             now: Timestamp::from_micros(self.now_us),
             wall: Timestamp::from_micros(self.now_us),
             policy: &policy,
-            balance: &balance,
-            closed: &|_| false,
+            wallet: &wallet,
+            account: &|_| AccountFacts::default(),
         })
     }
 
@@ -113,6 +113,7 @@ impl World {
         let mut payment = self.payments.get(&id).map(|row| row.folded.clone().unwrap());
         let first_version = payment.as_ref().map_or(1, |payment| payment.version() + 1);
         let submission = new.map(std::sync::Arc::new);
+        let (seq, mut place) = (self.head + 1, 0);
         for event in events {
             let recorded = Recorded::on_wall(at, *event);
             let before = payment.clone();
@@ -121,8 +122,9 @@ impl World {
                 None => payment = Some(Payment::open(submission.clone().unwrap(), recorded).unwrap()),
             }
             let after = payment.as_ref().unwrap();
-            if let Some(movement) = effect(before.as_ref().unwrap_or(after), event) {
-                self.book(id, after.version(), movement, at);
+            for (n, movement) in (0..).zip(effects(before.as_ref().unwrap_or(after), event)) {
+                self.book(MovementRecord { payment: id, version: after.version(), n, movement, seq, place });
+                place += 1;
             }
         }
         let payment = payment.unwrap();
@@ -157,19 +159,14 @@ impl World {
         self.payments.insert(id, columns(&payment, open_seq));
     }
 
-    pub fn book(
-        &mut self,
-        payment: PaymentId,
-        version: u32,
-        m: crate::domain::ledger::Movement,
-        at: Timestamp,
-    ) {
-        let crate::domain::ledger::Movement { debit, credit, amount_minor, currency } = m;
-        self.movements.push(MovementRecord { payment, version, debit, credit, amount_minor, currency, at });
-        for (account, change) in [(debit, -amount_minor), (credit, amount_minor)] {
-            if let LedgerAccount::Wallet(wallet) = account {
-                let row = WalletRecord { account, wallet, balance_minor: 0 };
-                self.wallets.entry(account.to_key()).or_insert(row).balance_minor += change;
+    pub fn book(&mut self, record: MovementRecord) {
+        self.movements.push(record);
+        let movement = record.movement;
+        for account in [movement.debit, movement.credit] {
+            if let LedgerAccount::Wallet(wallet) | LedgerAccount::Receivable(wallet) = account {
+                let row = WalletRecord { wallet, holdings: Holdings::default() };
+                let held = &mut self.wallets.entry(wallet.to_key()).or_insert(row).holdings;
+                *held = held.moved(account, movement.change_of(account)).unwrap();
             }
         }
     }
@@ -247,6 +244,7 @@ impl Snapshot for World {
     async fn accounts(&mut self, after: Option<AccountId>, limit: u32) -> StoreResult<Vec<AccountHead>> {
         let later = self.accounts.iter().filter(|id| after.is_none_or(|after| **id > after));
         let head = |id: &AccountId| AccountHead {
+            lean: false,
             id: *id,
             parent: None,
             name: String::new(),
@@ -268,12 +266,16 @@ impl Snapshot for World {
     }
     async fn movements(
         &mut self,
-        after: Option<(PaymentId, u32)>,
+        after: Option<(PaymentId, u32, u8)>,
         limit: u32,
     ) -> StoreResult<Vec<MovementRecord>> {
-        self.movements.sort_by_key(|m| (m.payment, m.version));
-        let rows = self.movements.iter().filter(|m| after.is_none_or(|after| (m.payment, m.version) > after));
+        let place = |m: &MovementRecord| (m.payment, m.version, m.n);
+        self.movements.sort_by_key(place);
+        let rows = self.movements.iter().filter(|m| after.is_none_or(|after| place(m) > after));
         Ok(rows.take(limit as usize).copied().collect())
+    }
+    async fn movements_of(&mut self, payments: &[PaymentId]) -> StoreResult<Vec<MovementRecord>> {
+        Ok(self.movements.iter().filter(|m| payments.contains(&m.payment)).copied().collect())
     }
     async fn wallets(&mut self, after: Option<Vec<u8>>, limit: u32) -> StoreResult<Vec<WalletRecord>> {
         let rows = self.wallets.iter().filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after));

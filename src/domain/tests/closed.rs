@@ -5,7 +5,7 @@ use crate::domain::command::{Action, Outcome};
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, TechnicalError};
 use crate::domain::ids::AccountId;
-use crate::domain::ledger::{LedgerAccount, WalletId, effect};
+use crate::domain::ledger::{LedgerAccount, WalletId, effects};
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind};
@@ -18,9 +18,12 @@ fn received(life: &Life, owner: AccountId) -> i64 {
     let wallet = LedgerAccount::Wallet(WalletId { owner, currency: submission.amount.currency });
     let (first, rest) = history.split_first().expect("it was created");
     let mut before = Payment::open(std::sync::Arc::clone(submission), *first).expect("opens");
-    let mut change = effect(&before, &first.event).map_or(0, |movement| movement.change_of(wallet));
+    let change_of = |before: &Payment, event| -> i64 {
+        effects(before, event).iter().map(|movement| movement.change_of(wallet)).sum()
+    };
+    let mut change = change_of(&before, &first.event);
     for recorded in rest {
-        change += effect(&before, &recorded.event).map_or(0, |movement| movement.change_of(wallet));
+        change += change_of(&before, &recorded.event);
         before.apply(*recorded).expect("legal");
     }
     change

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use crate::domain::account::{AccountFacts, AccountTerms};
 use crate::domain::card::{Card, YearMonth};
 use crate::domain::command::{Action, Answer, OperatePayment, Outcome, SubmitPayment};
+use crate::domain::credit;
 use crate::domain::currency::Currency;
 use crate::domain::decide::{self, Context, Policy};
 use crate::domain::event::{Event, Recorded, TechnicalError};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::instrument::Instrument;
+use crate::domain::ledger::{Holdings, WalletId};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::refusal::Refusal;
@@ -28,6 +31,10 @@ pub struct Life {
     pub policy: Policy,
     /// The account that is closed.
     pub closed: Option<AccountId>,
+    /// What every account was created with.
+    pub terms: AccountTerms,
+    /// What every wallet holds.
+    pub held: Holdings,
 }
 
 pub fn card() -> Instrument {
@@ -56,11 +63,15 @@ impl Life {
         let policy = Policy::default();
         let command =
             SubmitPayment { submission: submission.clone(), instrument, confirm, idempotency: None };
-        let context = Context { now, wall: now, policy: &policy, balance: &|_| balance, closed: &|_| false };
+        let held = Holdings { balance_minor: balance, ..Holdings::default() };
+        let facts = |_| AccountFacts::default();
+        let context = Context { now, wall: now, policy: &policy, wallet: &|_| held, account: &facts };
         let mut events = decide::submit(&context, &command).expect("admitted").into_iter();
         let created = Recorded::on_wall(now, events.next().expect("an event"));
         let payment = Payment::open(Arc::new(submission), created).expect("opens");
-        let mut life = Self { payment, now, wall: now, policy, closed: None };
+        let held = Holdings { balance_minor: i64::MAX, ..Holdings::default() };
+        let terms = AccountTerms::default();
+        let mut life = Self { payment, now, wall: now, policy, closed: None, terms, held };
         life.apply(events.collect());
         life
     }
@@ -72,19 +83,29 @@ impl Life {
 
     fn apply(&mut self, events: Vec<Event>) {
         for event in events {
+            let (account, held) = (|id| self.account(id), |_| self.held);
+            let event = credit::settled(&self.context(&account, &held), &self.payment, event);
             let recorded = Recorded { at: self.now, wall: self.wall, event };
             self.payment.apply(recorded).expect("what is decided is legal");
         }
     }
 
+    fn context<'a>(
+        &'a self,
+        account: &'a dyn Fn(AccountId) -> AccountFacts,
+        wallet: &'a dyn Fn(WalletId) -> Holdings,
+    ) -> Context<'a> {
+        Context { now: self.now, wall: self.wall, policy: &self.policy, wallet, account }
+    }
+
+    fn account(&self, id: AccountId) -> AccountFacts {
+        AccountFacts { closed: self.closed == Some(id), terms: self.terms }
+    }
+
     pub fn decide(&self, action: Action) -> Result<Vec<Event>, Refusal> {
-        let context = Context {
-            now: self.now,
-            wall: self.wall,
-            policy: &self.policy,
-            balance: &|_| i64::MAX,
-            closed: &|account| self.closed == Some(account),
-        };
+        let account = |id| self.account(id);
+        let held = |_| self.held;
+        let context = self.context(&account, &held);
         let (payment, actor) = (self.payment.id(), self.payment.owner());
         decide::operate(
             &context,
@@ -107,13 +128,9 @@ impl Life {
     }
 
     pub fn answer_to(&mut self, work: WorkKey, outcome: Outcome) {
-        let context = Context {
-            now: self.now,
-            wall: self.wall,
-            policy: &self.policy,
-            balance: &|_| i64::MAX,
-            closed: &|account| self.closed == Some(account),
-        };
+        let account = |id| self.account(id);
+        let held = |_| self.held;
+        let context = self.context(&account, &held);
         let events =
             decide::answer(&context, &self.payment, &Answer { work, started_at: self.wall, outcome });
         self.apply(events);
@@ -128,13 +145,9 @@ impl Life {
     }
 
     pub fn tick(&mut self) {
-        let context = Context {
-            now: self.now,
-            wall: self.wall,
-            policy: &self.policy,
-            balance: &|_| i64::MAX,
-            closed: &|account| self.closed == Some(account),
-        };
+        let account = |id| self.account(id);
+        let held = |_| self.held;
+        let context = self.context(&account, &held);
         let events = decide::timer_due(&context, &self.payment);
         self.apply(events);
     }

@@ -5,13 +5,13 @@ use proptest::prelude::*;
 use super::stages::{at, events, opened, started};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{AccountId, RefundId};
-use crate::domain::ledger::{LedgerAccount, effect};
+use crate::domain::ledger::{LedgerAccount, effects};
 use crate::domain::payment::{Payment, RefundStatus};
 use crate::domain::submission::{BankAccount, Kind};
 
 /// What an event adds to what is in transit.
 fn moved(payment: &Payment, event: &Event) -> i64 {
-    effect(payment, event).map_or(0, |movement| movement.change_of(LedgerAccount::InTransit))
+    effects(payment, event).iter().map(|movement| movement.change_of(LedgerAccount::InTransit)).sum()
 }
 
 /// Whether it can follow, beyond what folding looks at: a refund begins and ends once, only wallets are taken from in
@@ -36,7 +36,7 @@ fn fitted(event: Event, now: i64, takes: bool) -> Event {
             Event::RefundQueued { refund: id, amount_minor, detail }
         }
         Event::RefundSucceeded { .. } => Event::RefundSucceeded { refund: id },
-        Event::RefundFailed { reason, .. } => Event::RefundFailed { refund: id, reason },
+        Event::RefundFailed { reason, .. } => Event::refund_failed(id, reason),
         Event::Replayed { .. } => Event::Replayed { reserved: takes },
         other => other,
     }

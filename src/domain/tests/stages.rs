@@ -78,7 +78,7 @@ fn a_challenge_that_waited_is_neither_acceptance_nor_processing() {
     assert_eq!(stages.settled_version, 4);
     let again = after(&mut charge, &[(990_000_000, Event::ActionCompleted {})]);
     assert_eq!((again.settled_us, again.queued_us, again.started_us), (None, Some(990_000_000), None));
-    let end = [(990_700_000, started(990_002_000)), (990_700_000, Event::Succeeded {})];
+    let end = [(990_700_000, started(990_002_000)), (990_700_000, Event::SUCCEEDED)];
     let stages = after(&mut charge, &end);
     let besides =
         vec![("waiting for someone to act", 989_500_000), ("on earlier attempts and pauses", 499_100)];
@@ -95,7 +95,7 @@ fn the_wait_for_a_capture_is_not_with_the_acquirer() {
     assert_eq!(told(&stages), (900, Some(100), Some(499_000), Some(500_000), vec![]));
     let queued = after(&mut charge, &[(900_500_000, Event::CaptureQueued { amount_minor: 500 })]);
     assert_eq!(told(&queued), told(&stages), "it rests until the capture is done");
-    let stages = after(&mut charge, &[(900_900_000, Event::Captured { amount_minor: 500 })]);
+    let stages = after(&mut charge, &[(900_900_000, Event::captured(500))]);
     let besides = vec![("waiting for someone to act", 900_000_000), ("for the capture", 400_000)];
     assert_eq!(told(&stages), (900, Some(100), Some(499_000), Some(900_900_000), besides));
     // What comes after the end does not move it.
@@ -116,7 +116,7 @@ fn a_retry_shows_its_last_attempt() {
     assert_eq!(waiting.settled_us, None);
     let queued = after(&mut charge, &[(1_501_000, Event::Requeued {})]);
     assert_eq!((queued.retry_at, queued.queued_us, queued.started_us), (None, Some(1_501_000), None));
-    let stages = after(&mut charge, &[(1_600_000, started(1_520_000)), (1_600_000, Event::Failed { cause })]);
+    let stages = after(&mut charge, &[(1_600_000, started(1_520_000)), (1_600_000, Event::failed(cause))]);
     let besides = vec![("on earlier attempts and pauses", 1_500_100)];
     assert_eq!(told(&stages), (900, Some(19_000), Some(80_000), Some(1_600_000), besides));
 }
@@ -125,7 +125,7 @@ fn a_retry_shows_its_last_attempt() {
 fn what_was_never_told_to_go_has_only_been_accepted() {
     assert_eq!(told(&Stages::of(&payment(false))), (900, None, None, None, vec![]));
     let mut charge = payment(false);
-    let canceled = Event::Canceled { reason: CancelReason::Abandoned };
+    let canceled = Event::canceled(CancelReason::Abandoned);
     let stages = after(&mut charge, &[(5_000_900, canceled)]);
     assert_eq!(
         told(&stages),

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use crate::domain::card::{Card, YearMonth};
+use crate::domain::credit::Credit;
 use crate::domain::currency::Currency;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
@@ -30,23 +31,28 @@ pub(super) fn events(at: i64, amount_minor: i64, n: u16) -> Vec<Event> {
         Event::ActionRequired {},
         Event::ActionCompleted {},
         Event::Authorized { amount_minor, capture_before: at },
-        Event::Succeeded {},
-        Event::Declined { reason },
+        Event::SUCCEEDED,
+        Event::declined(reason),
         Event::Pending { settles_at: at },
         Event::RetryScheduled { due_at: at, cause },
         Event::Requeued {},
-        Event::Failed { cause },
+        Event::failed(cause),
         Event::Replayed { reserved: true },
         Event::CancelRequested { reason: cancel },
-        Event::Canceled { reason: cancel },
+        Event::canceled(cancel),
         Event::CaptureQueued { amount_minor },
-        Event::Captured { amount_minor },
+        Event::captured(amount_minor),
+        Event::Succeeded {
+            credit: Credit { fee_minor: 66, repaid_minor: amount_minor, available_at: Some(at) },
+        },
+        Event::Declined { reason, repaid_minor: 1 },
+        Event::Available {},
         Event::CaptureDeclined { reason },
         Event::VoidQueued { reason: cancel },
         Event::Voided {},
         Event::RefundQueued { refund, amount_minor, detail: None },
         Event::RefundSucceeded { refund },
-        Event::RefundFailed { refund, reason },
+        Event::refund_failed(refund, reason),
         Event::OperationRetryScheduled { operation: n, due_at: at, cause },
         Event::OperationRequeued { operation: n },
         Event::OperationParked { operation: n, cause },

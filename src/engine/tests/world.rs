@@ -1,9 +1,10 @@
 //! A store as simple as can be, for batches decided one after another, and everything that must hold of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::sequences::{Act, Batch, Step};
+use crate::domain::account::{AccountFacts, AccountTerms};
 use crate::domain::card::{Card, YearMonth};
 use crate::domain::command::{
     Action, Answer, Command, IdempotencyKey, OperatePayment, Outcome, SubmitPayment,
@@ -14,7 +15,7 @@ use crate::domain::event::{CancelReason, Recorded};
 use crate::domain::idempotency::{KeySecret, RequestKey};
 use crate::domain::ids::{AccountId, PaymentId, RefundId};
 use crate::domain::instrument::{Instrument, Presented};
-use crate::domain::ledger::{LedgerAccount, Movement, WalletId, effect};
+use crate::domain::ledger::{Holdings, LedgerAccount, Movement, WalletId, effects};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, RefundStatus, WorkKey};
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
@@ -33,8 +34,12 @@ pub struct World {
     batches: i64,
     made: u128,
     payments: BTreeMap<PaymentId, Payment>,
-    balances: BTreeMap<WalletId, i64>,
-    movements: BTreeMap<(PaymentId, u32), Movement>,
+    wallets: BTreeMap<WalletId, Holdings>,
+    /// What wallets were made to owe, so that something is there to be repaid.
+    planted: BTreeMap<WalletId, i64>,
+    /// What accounts were created with.
+    terms: AccountTerms,
+    movements: BTreeMap<(PaymentId, u32, u8), Movement>,
     idempotency: HashMap<([u8; 32], AccountId), IdempotencyRecord>,
     /// What the journal says of each payment.
     told: HashMap<PaymentId, Vec<Recorded>>,
@@ -60,6 +65,25 @@ impl World {
     /// The place kept for the payment made as the `number`th.
     pub fn open_seq(&self, number: u128) -> Option<u64> {
         self.open_seq.get(&PaymentId::from_bytes(number.to_be_bytes())).copied()
+    }
+
+    /// An empty world whose accounts were created with these terms.
+    pub fn on(terms: AccountTerms) -> Self {
+        Self { terms, ..Self::default() }
+    }
+
+    /// Makes every wallet owe this much, as a dispute would that found nothing.
+    pub fn plant_owed(&mut self, minor: i64) {
+        for n in 0..3 {
+            let wallet = WalletId { owner: account(n), currency: Currency::EUR };
+            self.wallets.entry(wallet).or_default().owed_minor += minor;
+            *self.planted.entry(wallet).or_default() += minor;
+        }
+    }
+
+    /// What each wallet holds.
+    pub fn wallets(&self) -> impl Iterator<Item = &Holdings> {
+        self.wallets.values()
     }
 
     pub fn payments(&self) -> impl Iterator<Item = &Payment> {
@@ -105,8 +129,10 @@ impl World {
             wallets.extend(payment.submission().payee_wallet());
             loaded.payments.insert(payment.id(), payment.clone());
         }
-        let held = wallets.iter().filter_map(|wallet| Some((*wallet, *self.balances.get(wallet)?)));
-        loaded.balances.extend(held);
+        let held = wallets.iter().filter_map(|wallet| Some((*wallet, *self.wallets.get(wallet)?)));
+        loaded.wallets.extend(held);
+        let facts = AccountFacts { closed: false, terms: self.terms };
+        loaded.accounts.extend((0..10).map(|n| (account(n), facts)));
         let known = self.idempotency.iter().filter(|((key, _), _)| keys.idempotency.contains(key));
         loaded.idempotency.extend(known.map(|(key, record)| (*key, *record)));
         loaded
@@ -142,17 +168,14 @@ impl World {
         for (id, owner) in &decided.write.parked.put {
             assert!(self.parked.insert(*id, *owner).is_none(), "written without need");
         }
+        let places: BTreeSet<u32> = decided.write.movements.iter().map(|write| write.place).collect();
+        assert!((0..).zip(&places).all(|(wanted, place)| wanted == *place), "{places:?}");
+        assert_eq!(places.len(), decided.write.movements.len(), "each has a place of its own");
         for write in &decided.write.movements {
-            let movement = Movement {
-                debit: write.debit,
-                credit: write.credit,
-                amount_minor: write.amount_minor,
-                currency: write.currency,
-            };
-            let before = self.movements.insert((write.payment, write.version), movement);
-            assert!(before.is_none() && write.amount_minor > 0, "{write:?}");
+            let before = self.movements.insert((write.payment, write.version, write.n), write.movement);
+            assert!(before.is_none() && write.movement.amount_minor > 0, "{write:?}");
         }
-        self.balances.extend(decided.write.balances);
+        self.wallets.extend(decided.write.wallets);
         let remembers = !decided.write.idempotency.is_empty();
         for record in decided.write.idempotency {
             assert!(self.idempotency.insert((record.key, record.owner), record).is_none());
@@ -201,9 +224,15 @@ impl World {
             }
         }
         assert_eq!(sums.values().sum::<i64>(), 0, "the books balance");
-        for (wallet, balance) in &self.balances {
-            assert!(*balance >= 0, "{wallet:?} is at {balance}");
-            assert_eq!(sums.get(&LedgerAccount::Wallet(*wallet)).copied().unwrap_or(0), *balance);
+        for (wallet, held) in &self.wallets {
+            let sum = |account| sums.get(&account).copied().unwrap_or(0);
+            assert!(held.balance_minor >= 0 && held.owed_minor >= 0, "{wallet:?} is at {held:?}");
+            assert_eq!(sum(LedgerAccount::Wallet(*wallet)), held.balance_minor);
+            let planted = self.planted.get(wallet).copied().unwrap_or(0);
+            assert_eq!(planted - sum(LedgerAccount::Receivable(*wallet)), held.owed_minor);
+            let of_wallet = self.payments().filter(|payment| payment.submission().own_wallet() == *wallet);
+            let pending: i64 = of_wallet.map(|payment| payment.state().pending_minor).sum();
+            assert_eq!(pending, held.pending_minor, "what is pending is what payments wait for");
         }
         let held = |payment: &Payment| {
             let state = payment.state();
@@ -323,17 +352,18 @@ fn visa() -> Instrument {
         .into()
 }
 
-/// The movements that a history demands, by version.
-fn movements_of(payment: &Payment) -> Vec<((PaymentId, u32), Movement)> {
+/// The movements that a history demands, by version and number.
+fn movements_of(payment: &Payment) -> Vec<((PaymentId, u32, u8), Movement)> {
     let (first, rest) = payment.history().split_first().expect("a history has a beginning");
     let mut before =
         Payment::open(Arc::clone(payment.submission()), *first).expect("a history begins with its creation");
-    let mut movements: Vec<_> =
-        effect(&before, &first.event).map(|movement| ((payment.id(), 1), movement)).into_iter().collect();
+    let of = |before: &Payment, version, event| {
+        let numbered = (0..).zip(effects(before, event));
+        numbered.map(|(n, movement)| ((payment.id(), version, n), movement)).collect::<Vec<_>>()
+    };
+    let mut movements = of(&before, 1, &first.event);
     for recorded in rest {
-        let version = before.version() + 1;
-        movements
-            .extend(effect(&before, &recorded.event).map(|movement| ((payment.id(), version), movement)));
+        movements.extend(of(&before, before.version() + 1, &recorded.event));
         before.apply(*recorded).expect("a legal history");
     }
     movements

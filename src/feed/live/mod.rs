@@ -333,7 +333,9 @@ struct StatsFrame<'a> {
 fn is_first(entry: &Entry, viewer: Viewer) -> bool {
     match viewer {
         Viewer::Owner => entry.first_version == 1,
-        Viewer::Payee => entry.events.iter().any(|recorded| matches!(recorded.event, Event::Succeeded {})),
+        Viewer::Payee => {
+            entry.events.iter().any(|recorded| matches!(recorded.event, Event::Succeeded { .. }))
+        }
     }
 }
 

@@ -52,6 +52,7 @@ impl Counts {
             | Event::CaptureQueued { .. }
             | Event::CaptureDeclined { .. }
             | Event::VoidQueued { .. }
+            | Event::Available {}
             | Event::RefundQueued { .. }
             | Event::RefundFailed { .. }
             | Event::OperationRetryScheduled { .. }

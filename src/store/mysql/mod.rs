@@ -18,7 +18,7 @@ use self::session::Line;
 use super::form::Found;
 use super::implement::{Limits, held};
 use super::settings::{Access, StoreSettings};
-use super::{BatchKeys, DecideBatch, Head, Loaded, batch};
+use super::{BatchKeys, DecideBatch, Head, Loaded, Projected, batch};
 use crate::outage::Outage;
 
 type Conn = AsyncMysqlConnection;
@@ -127,6 +127,21 @@ impl MySqlStore {
         let keys = BatchKeys { accounts: vec![id], ..BatchKeys::default() };
         let mut close = |head: Head, loaded: Loaded| batch::closing(id, head, &loaded);
         self.line_transaction(BatchId::generate(), now, &keys, &mut close).await
+    }
+
+    async fn project_at(
+        &self,
+        reader: &str,
+        holder: InstanceId,
+        places: (u64, u64),
+        made: &Projected,
+    ) -> StoreResult<bool> {
+        held!(self, writer, background, conn => async {
+            conn.batch_execute("START TRANSACTION").await?;
+            let kept = line::project(conn, reader, holder, places, made).await;
+            conn.batch_execute(if kept.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+            kept
+        })
     }
 
     /// The line waits for nothing here that has no limit of its own.

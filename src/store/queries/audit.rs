@@ -146,18 +146,18 @@ macro_rules! audit_queries {
         ) -> StoreResult<Vec<AccountHead>> {
             use schema::account::dsl;
             let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
-            type Row = (Vec<u8>, Option<Vec<u8>>, String, i64);
+            type Row = (Vec<u8>, Option<Vec<u8>>, String, i64, i16);
             let found: Vec<Row> = dsl::account
                 .filter(dsl::id.gt(after))
                 .order(dsl::id.asc())
                 .limit(i64::from(limit))
-                .select((dsl::id, dsl::parent, dsl::name, dsl::created_at))
+                .select((dsl::id, dsl::parent, dsl::name, dsl::created_at, dsl::lean))
                 .load(conn)
                 .await?;
-            let head = |(id, parent, name, created_at): Row| {
+            let head = |(id, parent, name, created_at, lean): Row| {
                 let parent = parent.as_deref().map(rows::account_id).transpose()?;
                 let created_at = Timestamp::from_micros(created_at);
-                Ok(AccountHead { id: rows::account_id(&id)?, parent, name, created_at })
+                Ok(AccountHead { id: rows::account_id(&id)?, parent, name, created_at, lean: lean != 0 })
             };
             found.into_iter().map(head).collect()
         }
@@ -250,18 +250,19 @@ macro_rules! audit_queries {
 
         async fn audit_movements(
             conn: &mut $Conn,
-            after: Option<(PaymentId, u32)>,
+            after: Option<(PaymentId, u32, u8)>,
             limit: u32,
         ) -> StoreResult<Vec<MovementRecord>> {
             use schema::movement::dsl;
-            let (id, version) = after.map_or_else(
-                || (Vec::new(), 0),
-                |(id, version)| (id.as_bytes().to_vec(), rows::version_column(version)),
+            let (id, version, n) = after.map_or_else(
+                || (Vec::new(), 0, 0),
+                |(id, version, n)| (id.as_bytes().to_vec(), rows::version_column(version), i16::from(n)),
             );
+            let further = dsl::version.gt(version).or(dsl::version.eq(version).and(dsl::n.gt(n)));
             let found: Vec<rows::MovementRow> = dsl::movement
                 .filter(dsl::payment.ge(id.clone()))
-                .filter(dsl::payment.gt(id).or(dsl::version.gt(version)))
-                .order((dsl::payment.asc(), dsl::version.asc()))
+                .filter(dsl::payment.gt(id).or(further))
+                .order((dsl::payment.asc(), dsl::version.asc(), dsl::n.asc()))
                 .limit(i64::from(limit))
                 .select(rows::MovementRow::as_select())
                 .load(conn)

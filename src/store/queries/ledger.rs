@@ -4,21 +4,15 @@ macro_rules! ledger_queries {
     ($Conn:ty) => {
         async fn wallet_list(conn: &mut $Conn, owner: AccountId) -> StoreResult<Vec<WalletRecord>> {
             use schema::wallet::dsl;
-            let mut records = Vec::new();
-            // A wallet's key starts with its owner; a receivable's with an `r` before that.
-            for prefix in [owner.as_bytes().to_vec(), [b"r".as_slice(), owner.as_bytes()].concat()] {
-                let end = [prefix.as_slice(), b"\xff\xff\xff\xff"].concat();
-                let found: Vec<rows::WalletRow> = dsl::wallet
-                    .filter(dsl::id.ge(prefix).and(dsl::id.lt(end)))
-                    .order(dsl::id.asc())
-                    .select(rows::WalletRow::as_select())
-                    .load(conn)
-                    .await?;
-                for row in &found {
-                    records.push(row.decode()?);
-                }
-            }
-            Ok(records)
+            // A wallet's key starts with its owner.
+            let (first, end) = (owner.as_bytes().to_vec(), [owner.as_bytes().as_slice(), b"\xff"].concat());
+            let found: Vec<rows::WalletRow> = dsl::wallet
+                .filter(dsl::id.ge(first).and(dsl::id.lt(end)))
+                .order(dsl::id.asc())
+                .select(rows::WalletRow::as_select())
+                .load(conn)
+                .await?;
+            found.iter().map(rows::WalletRow::decode).collect()
         }
 
         async fn movement_list(conn: &mut $Conn, payments: &[PaymentId]) -> StoreResult<Vec<MovementRecord>> {
@@ -27,7 +21,7 @@ macro_rules! ledger_queries {
             for chunk in payments.chunks(KeyIn::<()>::MAX) {
                 let found: Vec<rows::MovementRow> = dsl::movement
                     .filter(KeyIn::new(dsl::payment, chunk.iter().map(|id| id.as_bytes().to_vec())))
-                    .order((dsl::payment.asc(), dsl::version.asc()))
+                    .order((dsl::payment.asc(), dsl::version.asc(), dsl::n.asc()))
                     .select(rows::MovementRow::as_select())
                     .load(conn)
                     .await?;

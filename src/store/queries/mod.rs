@@ -7,12 +7,14 @@
 
 pub(super) mod audit;
 pub(super) mod details;
+pub(super) mod events;
 pub(super) mod imports;
 pub(super) mod journal;
 pub(super) mod ledger;
 pub(super) mod payments;
 pub(super) mod people;
 pub(super) mod requests;
+pub(super) mod statement;
 
 macro_rules! shared_queries {
     ($Conn:ty) => {
@@ -43,6 +45,8 @@ macro_rules! shared_queries {
         $crate::store::queries::journal::journal_queries!($Conn);
         $crate::store::queries::payments::payments_queries!($Conn);
         $crate::store::queries::ledger::ledger_queries!($Conn);
+        $crate::store::queries::statement::statement_queries!($Conn);
+        $crate::store::queries::events::events_queries!($Conn);
         $crate::store::queries::imports::imports_queries!($Conn);
         $crate::store::queries::people::people_queries!($Conn);
         $crate::store::queries::requests::requests_queries!($Conn);

@@ -5,10 +5,12 @@ use serde::Serialize;
 
 use super::list::{self, List};
 use crate::accounts::AccountError;
+use crate::domain::account::{AccountTerms, FeePlan, PAYOUT_DELAY_DAYS_MAX};
 use crate::domain::ids::AccountId;
 use crate::domain::time::Timestamp;
 use crate::web::body::{self, Body};
-use crate::web::error::ApiError;
+use crate::web::error::{ApiError, InputError};
+use crate::web::params::Params;
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
@@ -72,9 +74,10 @@ pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body:
     let mut params = body::params(&request, &body)?;
     let count = params.integer("count")?.unwrap_or(1);
     let name = params.text("name")?.map_or_else(|| NAME_DEFAULT.to_owned(), String::from);
+    let terms = terms(&mut params, state.accounts.rules().terms)?;
     params.finish()?;
     let count = usize::try_from(count).unwrap_or(0);
-    let made = state.accounts.children_create(caller.key_account, count, &name).await?;
+    let made = state.accounts.children_create(caller.key_account, count, &name, terms).await?;
     let object = |account: &crate::store::NewAccount| {
         AccountObject::new(account.id, None, account.name.clone(), account.created_at)
     };
@@ -87,6 +90,27 @@ pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body:
         }
         many => Ok(HttpResponse::Ok().json(List::new(many.iter().map(object).collect(), false, URL))),
     }
+}
+
+/// Reads what an account is to be created with.
+fn terms(params: &mut Params<'_>, default: AccountTerms) -> Result<AccountTerms, InputError> {
+    let mut number = |name: &'static str, max: i64, default: i64| match params.integer(name)? {
+        None => Ok(default),
+        Some(value) if (0..=max).contains(&value) => Ok(value),
+        Some(_) => {
+            let message = format!("Invalid {name}: must be between 0 and {max}.");
+            Err(InputError::new(name, "parameter_invalid_integer", message))
+        }
+    };
+    let (share_max, share) = (FeePlan::BASIS_POINTS_MAX.into(), default.fee.basis_points.into());
+    let basis_points = number("fee_basis_points", share_max, share)?;
+    let fixed_minor = number("fee_fixed", FeePlan::FIXED_MINOR_MAX, default.fee.fixed_minor)?;
+    let days = number("payout_delay_days", PAYOUT_DELAY_DAYS_MAX.into(), default.payout_delay_days.into())?;
+    Ok(AccountTerms {
+        fee: FeePlan { basis_points: u16::try_from(basis_points).unwrap_or(u16::MAX), fixed_minor },
+        payout_delay_days: u16::try_from(days).unwrap_or(u16::MAX),
+        lean: params.boolean("lean")?.unwrap_or(default.lean),
+    })
 }
 
 /// `GET /v1/test_helpers/accounts`, by id.

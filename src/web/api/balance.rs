@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 
-use crate::domain::ledger::LedgerAccount;
+use crate::domain::ledger::Holdings;
 use crate::store::WalletRecord;
 use crate::web::error::ApiError;
 use crate::web::security::ApiCaller;
@@ -22,8 +22,7 @@ struct Funds {
 }
 
 impl Funds {
-    fn of(record: &WalletRecord) -> Self {
-        let amount = record.balance_minor;
+    fn of(record: &WalletRecord, amount: i64) -> Self {
         Self { amount, currency: record.wallet.currency.lower(), source_types: SourceTypes { card: amount } }
     }
 }
@@ -46,14 +45,16 @@ struct Balance {
 /// `GET /v1/balance`
 pub async fn retrieve(state: web::Data<WebState>, caller: ApiCaller) -> Result<HttpResponse, ApiError> {
     let records = state.store.wallet_list(caller.account).await?;
-    let is_wallet = |record: &&WalletRecord| matches!(record.account, LedgerAccount::Wallet(_));
-    let (wallets, others): (Vec<&WalletRecord>, Vec<&WalletRecord>) = records.iter().partition(is_wallet);
-    let funds = |records: Vec<&WalletRecord>| records.into_iter().map(Funds::of).collect();
+    let funds = |amount: fn(&Holdings) -> i64| {
+        records.iter().map(|record| Funds::of(record, amount(&record.holdings))).collect::<Vec<_>>()
+    };
+    let mut owed = funds(|held| held.owed_minor);
+    owed.retain(|funds| funds.amount != 0);
     Ok(HttpResponse::Ok().json(Balance {
         object: "balance",
-        available: funds(wallets),
-        pending: Vec::new(),
+        available: funds(Holdings::available_minor),
+        pending: funds(|held| held.pending_minor),
         livemode: false,
-        paystorm: Owed { owed: funds(others) },
+        paystorm: Owed { owed },
     }))
 }

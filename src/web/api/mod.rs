@@ -5,7 +5,9 @@
 mod accounts;
 mod attempt;
 mod balance;
+mod balance_transactions;
 pub mod details;
+mod events;
 mod list;
 pub mod objects;
 mod payment_intents;
@@ -53,6 +55,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/payouts").post(wallet::payout_create).get(wallet::payout_list))
         .service(at("/payouts/{id}").get(wallet::payout_retrieve))
         .service(at("/balance").get(balance::retrieve))
+        .service(at("/events").get(events::list))
+        .service(at("/events/{id}").get(events::retrieve))
+        .service(at("/balance_transactions").get(balance_transactions::list))
+        .service(at("/balance_transactions/{id}").get(balance_transactions::retrieve))
         .service(at("/account").get(accounts::own))
         .service(at("/test_helpers/payment_intents/{id}/authenticate").post(payment_intents::authenticate))
         .service(at("/test_helpers/accounts").post(accounts::create).get(accounts::list))

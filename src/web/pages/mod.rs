@@ -32,6 +32,7 @@ pub mod row;
 mod search_view;
 pub mod sign_in;
 pub mod start;
+mod statement;
 pub mod status;
 mod submit;
 pub mod system;
@@ -75,6 +76,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/payments/{id}/{operation}").get(one::operated).post(one::operate))
         .service(at("/insights").get(insights::show))
         .service(at("/wallets").get(wallets::show))
+        .service(at("/wallets/{currency}.csv").get(statement::download))
         .service(at("/wallets/{currency}").get(wallet::show))
         .service(at("/keys").get(keys::show).post(keys::create))
         .service(at("/keys/{id}/revoke").post(keys::revoke))

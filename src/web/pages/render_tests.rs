@@ -185,24 +185,14 @@ fn pages() -> Vec<(String, String)> {
         name: "Corner Coffee".to_owned(),
         other: None,
     };
-    let wallet = |currency: &str, minor, owed: bool| {
-        let wallet = crate::domain::ledger::WalletId {
+    let wallet = |code: &str, balance_minor, owed_minor, pending_minor| crate::store::WalletRecord {
+        wallet: crate::domain::ledger::WalletId {
             owner: viewer(),
-            currency: currency.parse().expect("currency"),
-        };
-        let account = if owed {
-            crate::domain::ledger::LedgerAccount::Receivable(wallet)
-        } else {
-            crate::domain::ledger::LedgerAccount::Wallet(wallet)
-        };
-        crate::store::WalletRecord { account, wallet, balance_minor: minor }
+            currency: code.parse().expect("a currency"),
+        },
+        holdings: crate::domain::ledger::Holdings { balance_minor, owed_minor, pending_minor },
     };
-    let records = [
-        wallet("EUR", 123_450, false),
-        wallet("EUR", 500, true),
-        wallet("JPY", 1250, false),
-        wallet("KWD", 1250, false),
-    ];
+    let records = [wallet("EUR", 123_450, 500, 0), wallet("JPY", 1250, 0, 0), wallet("KWD", 1250, 0, 250)];
     let wallets = WalletsPage {
         layout: layout("Wallets", Nav::Wallets),
         wallets: super::wallets::wallet_lines(&records),

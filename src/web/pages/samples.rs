@@ -9,7 +9,7 @@ use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
 use crate::domain::ids::{AccountId, PaymentId, RefundId};
 use crate::domain::instrument::Instrument;
-use crate::domain::ledger::effect;
+use crate::domain::ledger::effects;
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
@@ -73,16 +73,9 @@ pub fn movements(payment: &Payment) -> Vec<MovementRecord> {
     for version in 1..=payment.version() {
         let recorded = payment.history()[version as usize - 1];
         let before = payment.at_version(version - 1).or_else(|| payment.at_version(1)).expect("a version");
-        if let Some(movement) = effect(&before, &recorded.event) {
-            movements.push(MovementRecord {
-                payment: payment.id(),
-                version,
-                debit: movement.debit,
-                credit: movement.credit,
-                amount_minor: movement.amount_minor,
-                currency: movement.currency,
-                at: recorded.at,
-            });
+        for (n, movement) in (0..).zip(effects(&before, &recorded.event)) {
+            let (payment, seq) = (payment.id(), u64::from(version));
+            movements.push(MovementRecord { payment, version, n, movement, seq, place: u32::from(n) });
         }
     }
     movements
@@ -100,7 +93,7 @@ fn started() -> (i64, Event) {
 pub fn all() -> Vec<(&'static str, Payment)> {
     let refund = RefundId::from_bytes([9; 16]);
     let visa = "4242424242424242";
-    let ok = (512_300, Event::Succeeded {});
+    let ok = (512_300, Event::SUCCEEDED);
     let yen = Money::new(1_250, "JPY".parse().expect("currency"));
     let dinar = Money::new(1_250, "KWD".parse().expect("currency"));
     let charge = |n, number, events: &[(i64, Event)]| payment(n, Kind::Charge, eur(1_250), number, events);
@@ -112,7 +105,7 @@ pub fn all() -> Vec<(&'static str, Payment)> {
             charge(
                 3,
                 "4000000000009995",
-                &[started(), (512_300, Event::Declined { reason: DeclineReason::InsufficientFunds })],
+                &[started(), (512_300, Event::declined(DeclineReason::InsufficientFunds))],
             ),
         ),
         (
@@ -128,7 +121,7 @@ pub fn all() -> Vec<(&'static str, Payment)> {
                     ),
                     (1_513_000, Event::Requeued {}),
                     (1_600_000, Event::Started { at: at_us(1_520_000) }),
-                    (1_600_000, Event::Failed { cause: TechnicalError::Unavailable }),
+                    (1_600_000, Event::failed(TechnicalError::Unavailable)),
                 ],
             ),
         ),
@@ -174,7 +167,7 @@ pub fn all() -> Vec<(&'static str, Payment)> {
                     (512_300, Event::ActionRequired {}),
                     (990_000_000, Event::ActionCompleted {}),
                     (990_700_000, Event::Started { at: at_us(990_002_000) }),
-                    (990_700_000, Event::Succeeded {}),
+                    (990_700_000, Event::SUCCEEDED),
                 ],
             ),
         ),
@@ -193,7 +186,7 @@ pub fn all() -> Vec<(&'static str, Payment)> {
                         },
                     ),
                     (1_000_512_300, Event::CaptureQueued { amount_minor: 500 }),
-                    (1_000_912_300, Event::Captured { amount_minor: 500 }),
+                    (1_000_912_300, Event::captured(500)),
                 ],
             ),
         ),
@@ -218,7 +211,7 @@ pub fn all() -> Vec<(&'static str, Payment)> {
                 &[
                     started(),
                     (512_300, Event::ActionRequired {}),
-                    (9_000_000, Event::Canceled { reason: CancelReason::RequestedByCustomer }),
+                    (9_000_000, Event::canceled(CancelReason::RequestedByCustomer)),
                 ],
             ),
         ),

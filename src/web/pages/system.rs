@@ -268,6 +268,7 @@ pub fn reader_lines(sample: &SystemSample) -> Vec<ReaderLine> {
         name: match key.as_str() {
             "dispatch_interactive" => "Dispatch, interactive lane",
             "dispatch_bulk" => "Dispatch, bulk lane",
+            "statement" => "Statements and events",
             _ => "Search index",
         },
         batches: format::count(reader.batches),

@@ -37,6 +37,10 @@ fn task(name: &str) -> Task {
         "worker" => ("Working the queue off", "Payments are accepted and wait"),
         "timers" => ("Timers", "Retries, settlements and expiries wait"),
         "index" => ("Updating search", "Search misses what has happened since"),
+        "statement" => {
+            ("Writing statements and events", "Statements and events miss what has happened since")
+        }
+        "gate" => ("Watching how far statements are", "Nobody is refused while statements are behind"),
         "live" => ("Updating open pages", "Open pages stand still; loading them again helps"),
         "monitor" => ("Watching the parts", "What this page says of the parts may be old"),
         "switch" => {
@@ -123,7 +127,7 @@ mod tests {
         let mut names: Vec<String> =
             sources.iter().flat_map(|text| starts.iter().flat_map(|before| named(text, before))).collect();
         names.extend(crate::feed::dispatch::NAMES.map(str::to_owned));
-        names.push(crate::feed::index::NAME.to_owned());
+        names.extend([crate::feed::index::NAME, crate::feed::statement::NAME].map(str::to_owned));
         assert!(names.len() > 10, "{names:?}");
         for name in names {
             assert_ne!(task(&name).does, "A background task", "{name}");

@@ -1,4 +1,5 @@
-//! `/wallets/{currency}`: the movements of one wallet, by the payments behind them, the newest first.
+//! `/wallets/{currency}`: what moved in one wallet, the newest first. An account has a statement ([`super::statement`]); of one that
+//! is lean, movements are found by the payments behind them.
 
 use actix_web::{HttpRequest, web};
 use askama::Template;
@@ -7,10 +8,11 @@ use super::format;
 use super::handle::{self, Fields, PageResult};
 use super::layout::{Layout, Nav};
 use super::row::{Names, from_label, to_label};
+use super::statement;
 use crate::domain::currency::Currency;
 use crate::domain::event::Event;
 use crate::domain::ids::PaymentId;
-use crate::domain::ledger::{LedgerAccount, WalletId};
+use crate::domain::ledger::{Holdings, LedgerAccount, WalletId};
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
 use crate::domain::submission::Kind;
@@ -48,6 +50,12 @@ pub struct MovementLine {
     pub money_in: String,
     /// What went out; empty if it came in.
     pub money_out: String,
+    /// What was kept back of it; empty if nothing.
+    pub fee: String,
+    /// When it can be paid out; empty if it can.
+    pub available: String,
+    /// What the owner has after it; empty where there is no statement.
+    pub balance: String,
 }
 
 /// The lines of one payment's movements in this wallet, the newest first.
@@ -61,28 +69,38 @@ pub fn movement_lines(
 ) -> Vec<MovementLine> {
     let account = LedgerAccount::Wallet(wallet);
     let ours = movements.iter().filter(|record| record.payment == payment.id());
-    let touching = ours.filter(|record| record.debit == account || record.credit == account);
+    let touching = ours.filter(|record| record.movement.change_of(account) != 0);
     let line = |record: &MovementRecord| {
-        let amount = Money::new(record.amount_minor, record.currency).grouped();
-        let comes_in = record.credit == account;
+        let amount = Money::new(record.movement.amount_minor, record.movement.currency).grouped();
+        let comes_in = record.movement.credit == account;
+        let at = happened(payment, record.version);
         let (cause, from, to) = words(payment, record, names);
         let (money_in, money_out) = if comes_in { (amount, String::new()) } else { (String::new(), amount) };
         MovementLine {
-            at_iso: format::iso(record.at),
-            at_full: format::absolute(record.at),
-            at_ago: format::ago(now, record.at),
-            at_ms: record.at.millis(),
+            at_iso: format::iso(at),
+            at_full: format::absolute(at),
+            at_ago: format::ago(now, at),
+            at_ms: at.millis(),
             cause,
             from,
             to,
             href: format!("/payments/{}", payment.submission().public_id()),
             money_in,
             money_out,
+            fee: String::new(),
+            available: String::new(),
+            balance: String::new(),
         }
     };
     let mut lines: Vec<MovementLine> = touching.map(line).collect();
     lines.reverse();
     lines
+}
+
+/// When a version of the payment came about.
+fn happened(payment: &Payment, version: u32) -> Timestamp {
+    let place = usize::try_from(version.saturating_sub(1)).unwrap_or(usize::MAX);
+    payment.history().get(place).map_or(payment.state().updated_at, |recorded| recorded.at)
 }
 
 /// What a page of a wallet shows.
@@ -177,6 +195,16 @@ pub struct WalletPage {
     pub currency: String,
     /// The balance now.
     pub balance: String,
+    /// What is owed; empty if nothing.
+    pub owed: String,
+    /// What of the balance has not settled yet; empty if nothing.
+    pub pending: String,
+    /// Whether each line has the balance after it.
+    pub statement: bool,
+    /// Whether something was kept back as a fee.
+    pub fees: bool,
+    /// Whether the newest lines may be missing.
+    pub behind: bool,
     /// The movements.
     pub lines: Vec<MovementLine>,
     /// What was looked through for them; none where that is everything.
@@ -197,30 +225,67 @@ pub async fn show(
     let currency: Currency = code.parse().map_err(|_| ApiError::not_found("wallet", &code))?;
     let wallet = WalletId { owner: who.account, currency };
     let fields = Fields::of_query(&request);
-    let before: Option<PaymentId> = fields.get("before").parse().ok();
     // Read first, so that whatever the balance holds is among the movements.
     let wallets = state.store.wallet_list(who.account).await?;
-    let account = LedgerAccount::Wallet(wallet);
-    let balance_minor =
-        wallets.iter().find(|held| held.account == account).map_or(0, |held| held.balance_minor);
-    let found = find(&state, wallet, before).await?;
-    let names = handle::names_of(&state, &found.payments).await?;
+    let held = wallets.iter().find(|held| held.wallet == wallet);
+    let held = held.map_or_else(Holdings::default, |held| held.holdings);
+    let here = format!("/wallets/{}", currency.lower());
+    let profile = state.accounts.directory().get(who.account).await?;
+    let lean = profile.is_some_and(|profile| profile.lean);
+    let unless_zero = |minor: i64| match minor {
+        0 => String::new(),
+        minor => Money::new(minor, currency).to_string(),
+    };
+    let mut page = WalletPage {
+        layout: handle::frame(&state, &who, &format!("{} wallet", currency.code()), Nav::Wallets),
+        currency: currency.code().to_owned(),
+        balance: Money::new(held.balance_minor, currency).to_string(),
+        owed: unless_zero(held.owed_minor),
+        pending: unless_zero(held.pending_minor),
+        statement: !lean,
+        fees: false,
+        behind: false,
+        lines: Vec::new(),
+        scope: None,
+        older: None,
+        first: Some(here.clone()).filter(|_| !fields.get("before").is_empty()),
+    };
+    if lean {
+        by_payments(&state, wallet, &fields, held.balance_minor, &mut page).await?;
+    } else {
+        let found = statement::find(&state, wallet, statement::place_of(fields.get("before"))).await?;
+        page.fees = found.lines.iter().any(|line| !line.fee.is_empty());
+        page.behind = found.behind;
+        page.older = found.older.map(|older| format!("{here}?before={older}"));
+        page.scope = found
+            .lines
+            .is_empty()
+            .then(|| format!("No money has moved in {} yet.", currency.code()))
+            .filter(|_| page.first.is_none() && !found.behind);
+        page.lines = found.lines;
+    }
+    Ok(handle::ok(&page))
+}
+
+/// Fills the page of an account without statements.
+async fn by_payments(
+    state: &WebState,
+    wallet: WalletId,
+    fields: &Fields,
+    balance_minor: i64,
+    page: &mut WalletPage,
+) -> Result<(), ApiError> {
+    let before: Option<PaymentId> = fields.get("before").parse().ok();
+    let found = find(state, wallet, before).await?;
+    let names = handle::names_of(state, &found.payments).await?;
     let now = state.wall.now();
     let lines = |payment| movement_lines(wallet, &found.movements, payment, &names, now);
-    let mut lines: Vec<MovementLine> = found.payments.iter().flat_map(lines).collect();
+    page.lines = found.payments.iter().flat_map(lines).collect();
     // Found by their payments; a refund or a late answer moved its money later than that.
-    lines.sort_by_key(|line| std::cmp::Reverse(line.at_ms));
-    let here = format!("/wallets/{}", currency.lower());
-    let layout = handle::frame(&state, &who, &format!("{} wallet", currency.code()), Nav::Wallets);
-    Ok(handle::ok(&WalletPage {
-        layout,
-        currency: currency.code().to_owned(),
-        balance: Money::new(balance_minor, currency).to_string(),
-        lines,
-        scope: scope(&found, before.is_none(), balance_minor, currency.code()),
-        older: found.last.map(|last| format!("{here}?before={last}")),
-        first: before.map(|_| here),
-    }))
+    page.lines.sort_by_key(|line| std::cmp::Reverse(line.at_ms));
+    page.scope = scope(&found, before.is_none(), balance_minor, wallet.currency.code());
+    page.older = found.last.map(|last| format!("/wallets/{}?before={last}", wallet.currency.lower()));
+    Ok(())
 }
 
 #[cfg(test)]

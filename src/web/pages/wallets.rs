@@ -9,7 +9,6 @@ use super::handle::{self, PageResult};
 use super::layout::{Layout, Nav};
 use crate::domain::currency::Currency;
 use crate::domain::ids::AccountId;
-use crate::domain::ledger::LedgerAccount;
 use crate::domain::money::Money;
 use crate::search::{CurrencySums, Query, SearchRequest};
 use crate::store::WalletRecord;
@@ -25,6 +24,8 @@ pub struct WalletLine {
     pub balance: String,
     /// What is owed; empty if nothing.
     pub owed: String,
+    /// What of the balance has not settled yet; empty if nothing.
+    pub pending: String,
     /// What has left it and not arrived yet; empty if nothing.
     pub in_transit: String,
     /// The payments that hold it.
@@ -38,28 +39,24 @@ pub struct WalletLine {
 /// The wallets of these records, by currency.
 #[must_use]
 pub fn wallet_lines(records: &[WalletRecord]) -> Vec<WalletLine> {
-    let mut lines: BTreeMap<_, (i64, i64)> = BTreeMap::new();
-    for record in records {
-        let (balance, owed) = lines.entry(record.wallet.currency).or_default();
-        match record.account {
-            LedgerAccount::Receivable(_) => *owed += record.balance_minor,
-            LedgerAccount::Wallet(_) => *balance += record.balance_minor,
-            LedgerAccount::InTransit
-            | LedgerAccount::Acquirer
-            | LedgerAccount::Bank
-            | LedgerAccount::Fees => {}
+    let line = |record: &WalletRecord| {
+        let (currency, held) = (record.wallet.currency, record.holdings);
+        let unless_zero = |minor: i64| match minor {
+            0 => String::new(),
+            minor => Money::new(minor, currency).to_string(),
+        };
+        WalletLine {
+            currency: currency.code().to_owned(),
+            balance: Money::new(held.balance_minor, currency).to_string(),
+            owed: unless_zero(held.owed_minor),
+            pending: unless_zero(held.pending_minor),
+            in_transit: String::new(),
+            under_way: super::payments::address(&format!("in_transit>0 currency:\"{}\"", currency.lower())),
+            href: format!("/wallets/{}", currency.lower()),
+            payments: super::payments::address(&format!("currency:\"{}\"", currency.lower())),
         }
-    }
-    let line = |(currency, (balance, owed)): (crate::domain::currency::Currency, (i64, i64))| WalletLine {
-        currency: currency.code().to_owned(),
-        balance: Money::new(balance, currency).to_string(),
-        owed: if owed == 0 { String::new() } else { Money::new(owed.saturating_abs(), currency).to_string() },
-        in_transit: String::new(),
-        under_way: super::payments::address(&format!("in_transit>0 currency:\"{}\"", currency.lower())),
-        href: format!("/wallets/{}", currency.lower()),
-        payments: super::payments::address(&format!("currency:\"{}\"", currency.lower())),
     };
-    lines.into_iter().map(line).collect()
+    records.iter().map(line).collect()
 }
 
 /// The page.

@@ -105,15 +105,15 @@ impl Draft {
     }
 
     pub fn succeeded(self) -> Self {
-        self.outcome(Event::Succeeded {})
+        self.outcome(Event::SUCCEEDED)
     }
 
     pub fn declined(self, reason: DeclineReason) -> Self {
-        self.outcome(Event::Declined { reason })
+        self.outcome(Event::declined(reason))
     }
 
     pub fn failed(self) -> Self {
-        self.outcome(Event::Failed { cause: TechnicalError::Timeout })
+        self.outcome(Event::failed(TechnicalError::Timeout))
     }
 
     pub fn queued(mut self) -> Self {
@@ -122,7 +122,7 @@ impl Draft {
     }
 
     pub fn canceled(mut self) -> Self {
-        self.events = vec![Event::Canceled { reason: CancelReason::Abandoned }];
+        self.events = vec![Event::canceled(CancelReason::Abandoned)];
         self
     }
 
@@ -137,7 +137,7 @@ impl Draft {
                 capture_before: at.plus_ms(86_400_000),
             },
             Event::CaptureQueued { amount_minor },
-            Event::Captured { amount_minor },
+            Event::captured(amount_minor),
         ];
         self
     }

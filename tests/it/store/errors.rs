@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
+use paystorm::domain::account::AccountTerms;
 use paystorm::domain::command::{Command, Outcome};
 use paystorm::domain::ids::{AccountId, ApiKeyId, ImportId, RequestId};
 use paystorm::domain::submission::Kind;
@@ -58,7 +59,15 @@ async fn every_column_holds_what_the_edge_lets_through() {
         let name = format!("{} 10000", long(100));
         let email = Some(format!("{}@example.org", "x".repeat(242)));
         let password_hash = Some("h".repeat(255));
-        let new = NewAccount { id: account, email, name, password_hash, parent: None, created_at: now };
+        let new = NewAccount {
+            id: account,
+            email,
+            name,
+            password_hash,
+            parent: None,
+            terms: AccountTerms::default(),
+            created_at: now,
+        };
         assert!(store.account_insert(&new).await.expect("kept"), "{}", test.name);
         let key = NewApiKey {
             id: ApiKeyId::generate(),
@@ -150,6 +159,7 @@ async fn what_a_column_does_not_hold_is_refused_and_not_tried_again() {
         name,
         password_hash: None,
         parent: None,
+        terms: AccountTerms::default(),
         created_at: at(0),
     };
     assert!(

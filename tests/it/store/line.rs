@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use paystorm::domain::command::{Command, Outcome};
 use paystorm::domain::ids::{AccountId, BatchId};
-use paystorm::domain::ledger::WalletId;
+use paystorm::domain::ledger::{Holdings, WalletId};
 use paystorm::domain::submission::Kind;
 use paystorm::engine::journal;
 use paystorm::store::{BatchKeys, BatchWrite, Head, Known, Loaded, Store, StoreError};
@@ -60,12 +60,12 @@ async fn balances_follow_from_batch_to_batch() {
         let sent = one(store, submit(owner, Kind::Transfer { payee }, 100), at(3)).await;
         one(store, answer(&sent, Outcome::Approved), at(4)).await;
         let held = |records: Vec<paystorm::store::WalletRecord>| {
-            records.iter().map(|record| record.balance_minor).collect::<Vec<_>>()
+            records.iter().map(|record| record.holdings.balance_minor).collect::<Vec<_>>()
         };
         assert_eq!(held(store.wallet_list(owner).await.expect("wallets")), [245], "{}", test.name);
         assert_eq!(held(store.wallet_list(payee).await.expect("wallets")), [100], "{}", test.name);
         let moved = store.movement_list(&[sent.id()]).await.expect("movements");
-        let versions: Vec<_> = moved.iter().map(|row| (row.version, row.amount_minor)).collect();
+        let versions: Vec<_> = moved.iter().map(|row| (row.version, row.movement.amount_minor)).collect();
         assert_eq!(versions, [(1, 100), (3, 100)], "{}", test.name);
         test.remove().await;
     }
@@ -78,7 +78,7 @@ async fn without_a_journal_nothing_is_written_and_no_place_is_taken() {
         let mut seen = 0;
         let mut nothing = |head: Head, _| {
             seen = head.seq;
-            BatchWrite { balances: vec![], ..BatchWrite::default() }
+            BatchWrite { wallets: vec![], ..BatchWrite::default() }
         };
         let outcome =
             store.line_execute(BatchId::generate(), at(9), &BatchKeys::default(), &mut nothing).await;
@@ -117,11 +117,12 @@ async fn time_never_goes_back_along_the_line() {
 /// The balance that the next batch finds in this wallet, told that the batch at `after` left another there.
 async fn found(store: &dyn Store, wallet: WalletId, after: u64) -> Option<i64> {
     let mut known = Known::default();
-    known.committed(after, std::iter::empty(), &[(wallet, 777)]);
+    let other = Holdings { balance_minor: 777, ..Holdings::default() };
+    known.committed(after, std::iter::empty(), &[(wallet, other)]);
     let keys = BatchKeys { wallets: vec![wallet], known: Some(Arc::new(known)), ..BatchKeys::default() };
     let mut found = None;
     let mut nothing = |_head: Head, loaded: Loaded| {
-        found = loaded.balances.get(&wallet).copied();
+        found = loaded.wallets.get(&wallet).map(|held| held.balance_minor);
         BatchWrite::default()
     };
     store.line_execute(BatchId::generate(), at(9), &keys, &mut nothing).await.expect("no error");

@@ -1,5 +1,6 @@
 //! Accounts, sessions, keys, and what an installation remembers of itself.
 
+use paystorm::domain::account::AccountTerms;
 use paystorm::domain::ids::{AccountId, ApiKeyId, SessionId};
 use paystorm::store::{NewAccount, NewApiKey, NewSession};
 
@@ -13,6 +14,7 @@ fn account(email: Option<&str>, parent: Option<AccountId>) -> NewAccount {
         name: "Zoë 🦊".to_owned(),
         password_hash: email.map(|_| "$argon2id$".to_owned()),
         parent,
+        terms: AccountTerms::default(),
         created_at: at(0),
     }
 }

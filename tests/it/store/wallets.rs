@@ -61,11 +61,20 @@ async fn movements_of_many_payments_are_read_at_once() {
         let payout = one(store, submit(ada, Kind::Payout { bank: BankAccount::Valid }, 50), at(30)).await;
         let all = [topup.id(), transfer.id(), payout.id()];
         let found = store.movement_list(&all).await.expect("read");
-        let seen: Vec<_> = found.iter().map(|movement| (movement.payment, movement.amount_minor)).collect();
+        let seen: Vec<_> =
+            found.iter().map(|record| (record.payment, record.movement.amount_minor)).collect();
         let [first, second, third] = all;
         assert_eq!(seen, [(first, 1_000), (second, 40), (second, 40), (third, 50)], "{}", test.name);
         let wallet = LedgerAccount::Wallet(WalletId { owner: ben, currency: Currency::EUR });
-        assert_eq!(found.iter().filter(|movement| movement.credit == wallet).count(), 1, "{}", test.name);
+        assert_eq!(
+            found.iter().filter(|record| record.movement.credit == wallet).count(),
+            1,
+            "{}",
+            test.name
+        );
+        // Where they stand in the line: each batch made one.
+        let places: Vec<_> = found.iter().map(|record| (record.seq, record.n, record.place)).collect();
+        assert_eq!(places, [(2, 0, 0), (3, 0, 0), (4, 0, 0), (5, 0, 0)], "{}", test.name);
         assert!(store.movement_list(&[PaymentId::generate()]).await.expect("read").is_empty());
         test.remove().await;
     }

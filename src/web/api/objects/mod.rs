@@ -1,7 +1,9 @@
 //! The objects of the dialect, made from the aggregate. Pure: the same payment at the same version renders the same,
 //! which is what replayed answers rest on.
 
+mod balance_transaction;
 mod charge;
+mod event;
 mod method;
 mod payment_intent;
 mod refund;
@@ -14,7 +16,9 @@ use super::details::AttemptDetail;
 use crate::domain::event::Recorded;
 use crate::domain::payment::Payment;
 use crate::domain::submission::Kind;
-pub use charge::charge_id;
+pub use balance_transaction::BalanceTransaction;
+pub use charge::{Charge, charge_id};
+pub use event::EventObject;
 pub use method::PaymentMethod;
 pub use payment_intent::{Expand, PaymentIntent, client_secret};
 pub use refund::{RefundExpand, RefundObject};

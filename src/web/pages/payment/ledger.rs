@@ -4,6 +4,7 @@ use super::super::format;
 use super::super::row::Names;
 use crate::domain::ledger::{LedgerAccount, WalletId};
 use crate::domain::money::Money;
+use crate::domain::time::Timestamp;
 use crate::store::MovementRecord;
 
 /// One side of one movement.
@@ -38,24 +39,25 @@ pub struct LedgerTable {
 #[must_use]
 pub fn ledger_table(
     movements: &[MovementRecord],
-    cause: impl Fn(u32) -> &'static str,
+    cause: impl Fn(u32) -> (&'static str, Timestamp),
     names: &Names,
 ) -> Option<LedgerTable> {
-    let currency = movements.first()?.currency;
-    let total_minor = movements.iter().map(|movement| movement.amount_minor).sum();
-    let lines = movements.iter().flat_map(|movement| {
+    let currency = movements.first()?.movement.currency;
+    let total_minor = movements.iter().map(|record| record.movement.amount_minor).sum();
+    let lines = movements.iter().flat_map(|record| {
+        let movement = record.movement;
         let amount = Money::new(movement.amount_minor, movement.currency).grouped();
+        // Said once, where one event moved money more than once.
+        let (name, at) = cause(record.version);
+        let name = if record.n == 0 { name.replace('_', " ") } else { String::new() };
         let line = |account, debit: &str, credit: &str, cause: &str| LedgerLine {
             account: account_label(account, names),
             debit: debit.to_owned(),
             credit: credit.to_owned(),
             cause: cause.to_owned(),
-            at_full: format::absolute(movement.at),
+            at_full: format::absolute(at),
         };
-        [
-            line(movement.debit, &amount, "", &cause(movement.version).replace('_', " ")),
-            line(movement.credit, "", &amount, ""),
-        ]
+        [line(movement.debit, &amount, "", &name), line(movement.credit, "", &amount, "")]
     });
     let total = Money::new(total_minor, currency).grouped();
     Some(LedgerTable {

@@ -108,16 +108,14 @@ impl PaymentView {
         let submission = payment.submission();
         let cause = |version: u32| {
             let at = usize::try_from(version).ok().and_then(|version| version.checked_sub(1));
-            at.and_then(|at| payment.history().get(at)).map_or("", |recorded| recorded.event.name())
+            let recorded = at.and_then(|at| payment.history().get(at));
+            recorded.map_or(("", payment.state().updated_at), |it| (it.event.name(), it.at))
         };
         let status = payment.state().status;
         // A payee sees what reached their own wallet.
         let mine = LedgerAccount::Wallet(WalletId { owner: viewer, currency: submission.amount.currency });
-        let seen: Vec<MovementRecord> = movements
-            .iter()
-            .filter(|movement| own || movement.debit == mine || movement.credit == mine)
-            .copied()
-            .collect();
+        let seen: Vec<MovementRecord> =
+            movements.iter().filter(|record| own || record.movement.change_of(mine) != 0).copied().collect();
         Self {
             id: submission.public_id(),
             version: payment.version(),

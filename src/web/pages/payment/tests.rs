@@ -2,10 +2,12 @@
 
 use super::super::samples::{self, START, ada, names, viewer};
 use super::*;
+use crate::domain::account::AccountFacts;
 use crate::domain::command::{Action, OperatePayment};
 use crate::domain::decide::{Context, Policy, operate};
 use crate::domain::event::CancelReason;
 use crate::domain::ids::RefundId;
+use crate::domain::ledger::Holdings;
 use crate::domain::tests::operations::{kinds, places};
 
 fn view(payment: &Payment) -> PaymentView {
@@ -75,7 +77,9 @@ fn changes(payment: &Payment, now: Timestamp, form: &ActionForm) -> bool {
         other => panic!("{other} is no operation"),
     };
     let policy = Policy::default();
-    let context = Context { now, wall: now, policy: &policy, balance: &|_| i64::MAX, closed: &|_| false };
+    let held = Holdings { balance_minor: i64::MAX, ..Holdings::default() };
+    let account = |_| AccountFacts::default();
+    let context = Context { now, wall: now, policy: &policy, wallet: &|_| held, account: &account };
     let (id, actor) = (payment.id(), payment.owner());
     operate(&context, payment, &OperatePayment { payment: id, actor, action, idempotency: None })
         .is_ok_and(|events| !events.is_empty())
@@ -102,7 +106,7 @@ fn a_sentence_says_no_more_than_what_happened() {
         let last = view.timeline.last().map(|item| item.text.clone()).unwrap_or_default();
         (view.sentence.to_string(), last)
     };
-    let (visa, ok) = ("4242424242424242", (600_000, Event::Succeeded {}));
+    let (visa, ok) = ("4242424242424242", (600_000, Event::SUCCEEDED));
     let [one, two] = [8, 9].map(|n| RefundId::from_bytes([n; 16]));
     let refund = |us, refund, amount_minor| (us, Event::RefundQueued { refund, amount_minor, detail: None });
     let on_its_way = [ok, refund(700_000, one, 1_250)];
@@ -123,7 +127,7 @@ fn a_sentence_says_no_more_than_what_happened() {
     let (text, _) = said(Kind::Charge, visa, &[&both[..], &[parked]].concat());
     assert!(text.ends_with(" €2.50 EUR of it is parked on its way back."), "{text}");
     // Nobody asked the bank.
-    let declined = |reason| (700_000, Event::Declined { reason });
+    let declined = |reason| (700_000, Event::declined(reason));
     let broke = said(Kind::Charge, "4000008400001280", &[declined(DeclineReason::ProcessingError)]);
     let failed = [(600_000, Event::ActionRequired {}), declined(DeclineReason::AuthenticationFailure)];
     for (text, last) in [broke, said(Kind::Charge, "4000002760003184", &failed)] {
@@ -133,6 +137,6 @@ fn a_sentence_says_no_more_than_what_happened() {
     assert_eq!(by_the_bank.0, "The bank declined: processing error.");
     // What failed technically gives back what it had taken.
     let payout = Kind::Payout { bank: crate::domain::submission::BankAccount::Valid };
-    let (text, _) = said(payout, visa, &[(700_000, Event::Failed { cause: TechnicalError::Timeout })]);
+    let (text, _) = said(payout, visa, &[(700_000, Event::failed(TechnicalError::Timeout))]);
     assert!(text.contains("The money is back in the wallet"), "{text}");
 }

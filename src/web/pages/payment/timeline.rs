@@ -76,15 +76,15 @@ fn text(payment: &Payment, event: &Event) -> String {
         Event::Authorized { capture_before, .. } => {
             format!("Authorised until {}", format::day(capture_before))
         }
-        Event::Succeeded {} => "Succeeded".to_owned(),
-        Event::Declined { reason: reason @ DeclineReason::AuthenticationFailure } => {
+        Event::Succeeded { .. } => "Succeeded".to_owned(),
+        Event::Declined { reason: reason @ DeclineReason::AuthenticationFailure, .. } => {
             // Nobody declined it.
             reason.words().to_owned()
         }
-        Event::Declined { reason: DeclineReason::ProcessingError } if payment.broke_at_lookup() => {
+        Event::Declined { reason: DeclineReason::ProcessingError, .. } if payment.broke_at_lookup() => {
             "3-D Secure lookup failed".to_owned()
         }
-        Event::Declined { reason } => match payment.submission().kind {
+        Event::Declined { reason, .. } => match payment.submission().kind {
             Kind::Payout { .. } if payment.state().started_at.is_some() => {
                 format!("Returned by the bank: {}", reason.words())
             }
@@ -95,18 +95,19 @@ fn text(payment: &Payment, event: &Event) -> String {
         Event::Pending { .. } => "Accepted outside, settles later".to_owned(),
         Event::RetryScheduled { cause, .. } => format!("Broke: {}; another attempt follows", cause.words()),
         Event::Requeued {} => "Queued for the next attempt".to_owned(),
-        Event::Failed { cause } => format!("Failed: {}; parked", cause.words()),
+        Event::Failed { cause, .. } => format!("Failed: {}; parked", cause.words()),
         Event::Replayed { .. } => "Replayed by hand; queued".to_owned(),
         Event::CancelRequested { .. } => "Cancellation asked for".to_owned(),
         Event::Canceled { .. } => "Canceled".to_owned(),
         Event::CaptureQueued { amount_minor } => format!("Capture of {} queued", money(amount_minor)),
-        Event::Captured { amount_minor } => format!("Captured {}", money(amount_minor)),
+        Event::Captured { amount_minor, .. } => format!("Captured {}", money(amount_minor)),
+        Event::Available {} => "Funds available".to_owned(),
         Event::CaptureDeclined { reason } => format!("Capture declined: {}", reason.words()),
         Event::VoidQueued { .. } => "Release of the authorisation queued".to_owned(),
         Event::Voided {} => "Authorisation released".to_owned(),
         Event::RefundQueued { amount_minor, .. } => format!("Refund of {} queued", money(amount_minor)),
         Event::RefundSucceeded { refund: id } => format!("Refund{} arrived", refund(id)),
-        Event::RefundFailed { refund: id, reason } => {
+        Event::RefundFailed { refund: id, reason, .. } => {
             format!("Refund{} failed: {}", refund(id), reason.words())
         }
         Event::OperationRetryScheduled { cause, operation, .. } => {

@@ -1,0 +1,147 @@
+//! Events of accounts: each is what its payment's history announces, to the payment's owner, whose account is full; and from the
+//! oldest that is kept of an account none is missing, up to where the reader stands.
+
+use std::collections::HashMap;
+
+use super::named::payments_named;
+use super::report::{Name, Report};
+use super::statement::Scope;
+use crate::domain::announcement::{Announcement, AnnouncementId, announced};
+use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::payment::Payment;
+use crate::domain::time::Timestamp;
+use crate::store::{Snapshot, StoreError};
+
+/// Events read at once; their payments are looked up together.
+const EVENTS: u32 = 1_000;
+/// How long events are kept, in microseconds: 30 days, less a moment between a look at the clock and another.
+const KEPT_US: i64 = (30 * 24 * 3_600 - 60) * 1_000_000;
+
+/// Greater than any other.
+const LAST: AnnouncementId =
+    AnnouncementId { payment: PaymentId::from_bytes([0xff; 16]), version: u32::MAX, n: u8::MAX };
+
+/// From when on events must be there, and until when.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// The oldest of each account that has any.
+    oldest: HashMap<AccountId, Timestamp>,
+    /// Of an account without any.
+    since: Timestamp,
+    /// What happened from then on may not be written yet.
+    until: Timestamp,
+}
+
+impl Kept {
+    /// Looks at the oldest of each account.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn read(
+        snapshot: &mut dyn Snapshot,
+        upto: u64,
+        now: Option<Timestamp>,
+    ) -> Result<Self, StoreError> {
+        let next = snapshot.journal(upto, 1).await?.into_iter().next();
+        let since = now.map_or(i64::MIN, |now| now.micros().saturating_sub(KEPT_US));
+        let mut kept = Self {
+            oldest: HashMap::new(),
+            since: Timestamp::from_micros(since),
+            until: next.map_or(Timestamp::from_micros(i64::MAX), |row| row.at),
+        };
+        let mut after = None;
+        while let Some((owner, event)) = snapshot.events(after, 1).await?.into_iter().next() {
+            kept.oldest.insert(owner, event.at);
+            after = Some((owner, (Timestamp::from_micros(i64::MAX), LAST)));
+        }
+        Ok(kept)
+    }
+
+    fn must_have(&self, owner: AccountId, event: &Announcement) -> bool {
+        let since = self.oldest.get(&owner).copied().unwrap_or(self.since);
+        event.at >= since && event.at < self.until
+    }
+}
+
+/// How many events each account must have.
+#[derive(Debug, Default)]
+pub struct Wanted(HashMap<AccountId, u64>);
+
+impl Wanted {
+    /// Adds what a payment announces.
+    pub fn add(&mut self, payment: &Payment, kept: &Kept, scope: Scope<'_>) {
+        let owner = payment.owner();
+        if !scope.people.is_full(owner) {
+            return;
+        }
+        let all = announced(payment, 1..payment.version().saturating_add(1));
+        let count = all.iter().filter(|event| kept.must_have(owner, event)).count();
+        if count > 0 {
+            *self.0.entry(owner).or_default() += count as u64;
+        }
+    }
+
+    /// Adds what others have counted.
+    pub fn join(&mut self, other: Self) {
+        for (owner, count) in other.0 {
+            *self.0.entry(owner).or_default() += count;
+        }
+    }
+
+    /// Looks at every event.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn check(
+        mut self,
+        snapshot: &mut dyn Snapshot,
+        kept: &Kept,
+        scope: Scope<'_>,
+        report: &mut Report,
+    ) -> Result<(), StoreError> {
+        let mut after = None;
+        let mut found: HashMap<AccountId, u64> = HashMap::new();
+        loop {
+            let page = snapshot.events(after, EVENTS).await?;
+            let Some((owner, last)) = page.last() else { break };
+            after = Some((*owner, (last.at, last.id)));
+            let payments = payments_named(snapshot, page.iter().map(|(_, event)| event.id.payment)).await?;
+            for (owner, event) in &page {
+                report.counted.events += 1;
+                let payment = payments.get(&event.id.payment);
+                let payment = payment.map(|stored| stored.folded.as_ref().ok());
+                let announces = |payment: &Payment| {
+                    let version = event.id.version;
+                    payment.owner() == *owner
+                        && scope.people.is_full(*owner)
+                        && announced(payment, version..version.saturating_add(1)).contains(event)
+                };
+                // A history that is not legal is named elsewhere.
+                let sound = payment.is_some_and(|payment| payment.is_none_or(announces));
+                if !sound {
+                    let text = format!(
+                        "{} of {owner}: its payment does not announce {}",
+                        event.id,
+                        event.kind.dialect()
+                    );
+                    report.violation(Name::WrongEvent, text);
+                }
+                if kept.must_have(*owner, event) {
+                    *found.entry(*owner).or_default() += 1;
+                }
+            }
+        }
+        let mut owners: Vec<AccountId> = self.0.keys().chain(found.keys()).copied().collect();
+        owners.sort_unstable();
+        owners.dedup();
+        for owner in owners {
+            let (wanted, found) =
+                (self.0.remove(&owner).unwrap_or(0), found.get(&owner).copied().unwrap_or(0));
+            if wanted != found {
+                let text = format!("{owner} has {found} events, its payments announce {wanted}");
+                report.violation(Name::MissingEvent, text);
+            }
+        }
+        Ok(())
+    }
+}

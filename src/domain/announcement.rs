@@ -1,0 +1,252 @@
+//! What an account is told of its payments: the dialect's events. Pure: they follow from the history, so they can be written
+//! down anew at any time, and what each shows is folded from the history when it is read.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use arrayvec::ArrayVec;
+
+use super::event::{CancelReason, Event};
+use super::ids::{PaymentId, RefundId, TEXT_LEN};
+use super::payment::Payment;
+use super::submission::Kind;
+use super::time::Timestamp;
+
+/// The most that one event of a history announces.
+pub const ANNOUNCED_MAX: usize = 3;
+
+/// What an announcement is called: which of what a version of a payment announces. Shown as `evt_…`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AnnouncementId {
+    /// The payment.
+    pub payment: PaymentId,
+    /// The version that the event made.
+    pub version: u32,
+    /// Which of what it announces, from 0.
+    pub n: u8,
+}
+
+const PREFIX: &str = "evt_";
+
+impl fmt::Display for AnnouncementId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}n{}", self.payment.with_prefix(PREFIX), self.version, self.n)
+    }
+}
+
+/// What is not the name of an announcement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the id of an event")]
+pub struct NoAnnouncement;
+
+impl FromStr for AnnouncementId {
+    type Err = NoAnnouncement;
+
+    fn from_str(text: &str) -> Result<Self, NoAnnouncement> {
+        let read = || {
+            let (payment, rest) = text.strip_prefix(PREFIX)?.split_at_checked(TEXT_LEN)?;
+            let (version, n) = rest.split_once('n')?;
+            let id = Self {
+                payment: format!("pi_{payment}").parse().ok()?,
+                version: version.parse().ok()?,
+                n: n.parse().ok()?,
+            };
+            // Only as it is written: an object has one id.
+            (id.to_string() == text).then_some(id)
+        };
+        read().ok_or(NoAnnouncement)
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[$meta:meta])* $name:ident = $code:literal, $dialect:literal;)+) => {
+        /// The kinds of announcements, in the dialect's words.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum AnnouncementKind {
+            $($(#[$meta])* $name,)+
+        }
+
+        impl AnnouncementKind {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The number stored. Never changed.
+            #[must_use]
+            pub const fn to_code(self) -> i16 {
+                match self { $(Self::$name => $code,)+ }
+            }
+
+            /// The dialect's `type`.
+            #[must_use]
+            pub const fn dialect(self) -> &'static str {
+                match self { $(Self::$name => $dialect,)+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A charge was created.
+    IntentCreated = 1, "payment_intent.created";
+    /// It was accepted outside, and settles later.
+    IntentProcessing = 2, "payment_intent.processing";
+    /// The cardholder has to prove themselves.
+    IntentRequiresAction = 3, "payment_intent.requires_action";
+    /// The amount is held.
+    IntentCapturable = 4, "payment_intent.amount_capturable_updated";
+    /// The money has arrived.
+    IntentSucceeded = 5, "payment_intent.succeeded";
+    /// An attempt failed.
+    IntentFailed = 6, "payment_intent.payment_failed";
+    /// It was called off.
+    IntentCanceled = 7, "payment_intent.canceled";
+    /// The issuer said yes.
+    ChargeSucceeded = 8, "charge.succeeded";
+    /// The issuer said no, or could not be asked.
+    ChargeFailed = 9, "charge.failed";
+    /// What was held was captured.
+    ChargeCaptured = 10, "charge.captured";
+    /// What was held lapsed.
+    ChargeExpired = 11, "charge.expired";
+    /// A refund began.
+    ChargeRefunded = 12, "charge.refunded";
+    /// A refund was created.
+    RefundCreated = 13, "refund.created";
+    /// It changed.
+    RefundUpdated = 14, "refund.updated";
+    /// It could not be made.
+    RefundFailed = 15, "refund.failed";
+    /// Adding money began.
+    TopUpCreated = 16, "topup.created";
+    /// It has arrived.
+    TopUpSucceeded = 17, "topup.succeeded";
+    /// It did not arrive.
+    TopUpFailed = 18, "topup.failed";
+    /// It was called off.
+    TopUpCanceled = 19, "topup.canceled";
+    /// A transfer was created.
+    TransferCreated = 20, "transfer.created";
+    /// A payout was created.
+    PayoutCreated = 21, "payout.created";
+    /// The bank has it.
+    PayoutUpdated = 22, "payout.updated";
+    /// It has arrived.
+    PayoutPaid = 23, "payout.paid";
+    /// It came back.
+    PayoutFailed = 24, "payout.failed";
+    /// It was called off.
+    PayoutCanceled = 25, "payout.canceled";
+}
+
+impl AnnouncementKind {
+    /// The kind stored under this number.
+    #[must_use]
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.to_code() == code)
+    }
+}
+
+/// What is announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Announcement {
+    /// When it happened.
+    pub at: Timestamp,
+    /// What it is called.
+    pub id: AnnouncementId,
+    /// What happened.
+    pub kind: AnnouncementKind,
+}
+
+/// What these versions of a payment announce, in order.
+#[must_use]
+pub fn announced(payment: &Payment, versions: Range<u32>) -> Vec<Announcement> {
+    let skip = versions.start.saturating_sub(1);
+    let mut so_far = payment.at_version(skip);
+    let count = usize::try_from(versions.end.saturating_sub(versions.start)).unwrap_or(0);
+    let history = payment.history().iter().skip(usize::try_from(skip).unwrap_or(usize::MAX));
+    let mut announced = Vec::new();
+    for (version, recorded) in (versions.start..).zip(history).take(count) {
+        so_far = match so_far.take() {
+            None => Payment::open(Arc::clone(payment.submission()), *recorded).ok(),
+            // A payment that was folded once folds again.
+            Some(mut so_far) => so_far.apply(*recorded).is_ok().then_some(so_far),
+        };
+        let Some(after) = &so_far else { break };
+        let kinds = kinds_of(after, &recorded.event);
+        announced.extend((0..).zip(kinds).map(|(n, kind)| Announcement {
+            at: recorded.at,
+            id: AnnouncementId { payment: payment.id(), version, n },
+            kind,
+        }));
+    }
+    announced
+}
+
+/// The refund that the event of this version is about.
+#[must_use]
+pub fn refund_of(event: &Event) -> Option<RefundId> {
+    match event {
+        Event::RefundQueued { refund, .. }
+        | Event::RefundSucceeded { refund }
+        | Event::RefundFailed { refund, .. } => Some(*refund),
+        _ => None,
+    }
+}
+
+/// What an event announces; `after` is the payment with it.
+fn kinds_of(after: &Payment, event: &Event) -> ArrayVec<AnnouncementKind, ANNOUNCED_MAX> {
+    match after.submission().kind {
+        Kind::Charge => of_charge(after, event),
+        Kind::TopUp => of_top_up(event).into_iter().collect(),
+        Kind::Transfer { .. } => {
+            let created = matches!(event, Event::Created { .. });
+            created.then_some(AnnouncementKind::TransferCreated).into_iter().collect()
+        }
+        Kind::Payout { .. } => of_payout(event).into_iter().collect(),
+    }
+}
+
+fn of_charge(after: &Payment, event: &Event) -> ArrayVec<AnnouncementKind, ANNOUNCED_MAX> {
+    use AnnouncementKind as It;
+    let kinds: &[It] = match event {
+        Event::Created { .. } => &[It::IntentCreated],
+        Event::Pending { .. } => &[It::IntentProcessing],
+        Event::ActionRequired {} => &[It::IntentRequiresAction],
+        Event::Authorized { .. } => &[It::ChargeSucceeded, It::IntentCapturable],
+        Event::Succeeded { .. } => &[It::ChargeSucceeded, It::IntentSucceeded],
+        Event::Captured { .. } => &[It::ChargeCaptured, It::IntentSucceeded],
+        // No issuer was asked for money, so that there is no charge.
+        Event::Declined { .. } if after.ended_at_authentication() => &[It::IntentFailed],
+        Event::Declined { .. } | Event::Failed { .. } => &[It::ChargeFailed, It::IntentFailed],
+        Event::Canceled { reason: CancelReason::Expired, .. } => &[It::ChargeExpired, It::IntentCanceled],
+        Event::Canceled { .. } | Event::Voided {} => &[It::IntentCanceled],
+        Event::RefundQueued { .. } => &[It::ChargeRefunded, It::RefundCreated],
+        Event::RefundSucceeded { .. } => &[It::RefundUpdated],
+        Event::RefundFailed { .. } => &[It::RefundFailed, It::RefundUpdated],
+        _ => &[],
+    };
+    kinds.iter().copied().collect()
+}
+
+const fn of_top_up(event: &Event) -> Option<AnnouncementKind> {
+    match event {
+        Event::Created { .. } => Some(AnnouncementKind::TopUpCreated),
+        Event::Succeeded { .. } => Some(AnnouncementKind::TopUpSucceeded),
+        Event::Declined { .. } | Event::Failed { .. } => Some(AnnouncementKind::TopUpFailed),
+        Event::Canceled { .. } => Some(AnnouncementKind::TopUpCanceled),
+        _ => None,
+    }
+}
+
+const fn of_payout(event: &Event) -> Option<AnnouncementKind> {
+    match event {
+        Event::Created { .. } => Some(AnnouncementKind::PayoutCreated),
+        Event::Pending { .. } => Some(AnnouncementKind::PayoutUpdated),
+        Event::Succeeded { .. } => Some(AnnouncementKind::PayoutPaid),
+        Event::Declined { .. } | Event::Failed { .. } => Some(AnnouncementKind::PayoutFailed),
+        Event::Canceled { .. } => Some(AnnouncementKind::PayoutCanceled),
+        _ => None,
+    }
+}

@@ -1,0 +1,384 @@
+//! A wallet's statement: one line for each event that changed what its owner has, with the fee that was kept back beside it.
+//!
+//! Pure: a line follows from the payment's history, and its place from the movements that the event caused. So lines can be
+//! written anew at any time, and each has an id that says where it comes from.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use arrayvec::ArrayVec;
+
+use super::event::Event;
+use super::ids::{PaymentId, RefundId};
+use super::ledger::{self, LedgerAccount, Movement, WalletId};
+use super::payment::Payment;
+use super::submission::Kind;
+use super::time::Timestamp;
+
+/// Whose wallet a line is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// The submitter's.
+    Submitter,
+    /// The payee's.
+    Payee,
+}
+
+impl Side {
+    /// The number stored.
+    #[must_use]
+    pub const fn to_code(self) -> i16 {
+        match self {
+            Self::Submitter => 1,
+            Self::Payee => 2,
+        }
+    }
+
+    /// The side stored under this number.
+    #[must_use]
+    pub fn from_code(code: i16) -> Option<Self> {
+        [Self::Submitter, Self::Payee].into_iter().find(|side| side.to_code() == code)
+    }
+}
+
+/// What a line is called: which event it is, of which payment, in whose wallet. Shown as `txn_…`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LineId {
+    /// The payment.
+    pub payment: PaymentId,
+    /// The version that the event made.
+    pub version: u32,
+    /// Whose wallet.
+    pub side: Side,
+}
+
+/// The name under which the reader that writes statements keeps how far it has come.
+pub const READER: &str = "statement";
+
+const PREFIX: &str = "txn_";
+
+impl fmt::Display for LineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = match self.side {
+            Side::Submitter => 'a',
+            Side::Payee => 'b',
+        };
+        write!(f, "{}{side}{}", self.payment.with_prefix(PREFIX), self.version)
+    }
+}
+
+impl FromStr for LineId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let digits = text.strip_prefix(PREFIX).ok_or(())?;
+        let (payment, rest) = digits.split_at_checked(super::ids::TEXT_LEN).ok_or(())?;
+        let payment = format!("pi_{payment}").parse().map_err(|_| ())?;
+        let (side, version) = match (rest.strip_prefix('a'), rest.strip_prefix('b')) {
+            (Some(version), _) => (Side::Submitter, version),
+            (None, Some(version)) => (Side::Payee, version),
+            (None, None) => return Err(()),
+        };
+        // Only as it is written: an object has one id.
+        let plain = version.bytes().all(|byte| byte.is_ascii_digit()) && !version.starts_with('0');
+        let version = version.parse().ok().filter(|_| plain).ok_or(())?;
+        Ok(Self { payment, version, side })
+    }
+}
+
+/// Why a wallet changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LineKind {
+    /// A charge arrived.
+    Charge,
+    /// Someone else's transfer arrived.
+    Payment,
+    /// Money was added.
+    TopUp,
+    /// A transfer left.
+    Transfer,
+    /// It came back.
+    TransferFailure,
+    /// It was called off.
+    TransferCancel,
+    /// A payout left.
+    Payout,
+    /// It came back.
+    PayoutFailure,
+    /// It was called off.
+    PayoutCancel,
+    /// A refund left.
+    Refund,
+    /// It came back.
+    RefundFailure,
+}
+
+impl LineKind {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Charge,
+        Self::Payment,
+        Self::TopUp,
+        Self::Transfer,
+        Self::TransferFailure,
+        Self::TransferCancel,
+        Self::Payout,
+        Self::PayoutFailure,
+        Self::PayoutCancel,
+        Self::Refund,
+        Self::RefundFailure,
+    ];
+
+    /// The number stored.
+    #[must_use]
+    pub const fn to_code(self) -> i16 {
+        match self {
+            Self::Charge => 1,
+            Self::Payment => 2,
+            Self::TopUp => 3,
+            Self::Transfer => 4,
+            Self::TransferFailure => 5,
+            Self::TransferCancel => 6,
+            Self::Payout => 7,
+            Self::PayoutFailure => 8,
+            Self::PayoutCancel => 9,
+            Self::Refund => 10,
+            Self::RefundFailure => 11,
+        }
+    }
+
+    /// The kind stored under this number.
+    #[must_use]
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.to_code() == code)
+    }
+
+    /// The dialect's `type`.
+    #[must_use]
+    pub const fn dialect(self) -> &'static str {
+        match self {
+            Self::Charge => "charge",
+            Self::Payment => "payment",
+            Self::TopUp => "topup",
+            Self::Transfer => "transfer",
+            Self::TransferFailure => "transfer_failure",
+            Self::TransferCancel => "transfer_cancel",
+            Self::Payout => "payout",
+            Self::PayoutFailure => "payout_failure",
+            Self::PayoutCancel => "payout_cancel",
+            Self::Refund => "refund",
+            Self::RefundFailure => "refund_failure",
+        }
+    }
+
+    /// The dialect's `reporting_category`.
+    #[must_use]
+    pub const fn category(self) -> &'static str {
+        match self {
+            Self::Charge | Self::Payment => "charge",
+            Self::TopUp => "topup",
+            Self::Transfer => "transfer",
+            Self::TransferFailure | Self::TransferCancel => "transfer_reversal",
+            Self::Payout => "payout",
+            Self::PayoutFailure | Self::PayoutCancel => "payout_reversal",
+            Self::Refund => "refund",
+            Self::RefundFailure => "refund_failure",
+        }
+    }
+
+    /// A few words for pages.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Charge => "Charge",
+            Self::Payment => "Received",
+            Self::TopUp => "Added money",
+            Self::Transfer => "Transfer",
+            Self::TransferFailure => "Transfer returned",
+            Self::TransferCancel => "Transfer canceled",
+            Self::Payout => "Payout",
+            Self::PayoutFailure => "Payout returned",
+            Self::PayoutCancel => "Payout canceled",
+            Self::Refund => "Refund",
+            Self::RefundFailure => "Refund returned",
+        }
+    }
+
+    /// Why `event` changed this side's wallet.
+    const fn of(kind: Kind, event: &Event, side: Side) -> Self {
+        match (event, kind, side) {
+            (Event::RefundQueued { .. }, _, _) => Self::Refund,
+            (Event::RefundFailed { .. }, _, _) => Self::RefundFailure,
+            (Event::Canceled { .. }, Kind::Payout { .. }, _) => Self::PayoutCancel,
+            (Event::Canceled { .. }, _, _) => Self::TransferCancel,
+            (Event::Declined { .. } | Event::Failed { .. }, Kind::Payout { .. }, _) => Self::PayoutFailure,
+            (Event::Declined { .. } | Event::Failed { .. }, _, _) => Self::TransferFailure,
+            (_, Kind::Charge, _) => Self::Charge,
+            (_, Kind::TopUp, _) => Self::TopUp,
+            (_, Kind::Transfer { .. }, Side::Payee) => Self::Payment,
+            (_, Kind::Transfer { .. }, Side::Submitter) => Self::Transfer,
+            (_, Kind::Payout { .. }, _) => Self::Payout,
+        }
+    }
+}
+
+/// Where a movement stands: the place in the line of its batch, and its place among the movements of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinePlace {
+    /// The place in the line.
+    pub seq: u64,
+    /// The place in the batch.
+    pub place: u32,
+}
+
+/// A line of a wallet's statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatementLine {
+    /// What it is called.
+    pub id: LineId,
+    /// The wallet.
+    pub wallet: WalletId,
+    /// Where it stands: lines are in the order of movement.
+    pub place: LinePlace,
+    /// Why.
+    pub kind: LineKind,
+    /// What came in, or went out, before the fee. Minor units.
+    pub gross_minor: i64,
+    /// What was kept back of it.
+    pub fee_minor: i64,
+    /// What the owner has after it: the wallet's balance less what is owed.
+    pub balance_minor: i64,
+    /// When.
+    pub at: Timestamp,
+    /// When it can be paid out.
+    pub available_at: Timestamp,
+    /// The refund, where it is about one.
+    pub refund: Option<RefundId>,
+}
+
+impl StatementLine {
+    /// What it changed.
+    #[must_use]
+    pub const fn net_minor(&self) -> i64 {
+        self.gross_minor.saturating_sub(self.fee_minor)
+    }
+}
+
+/// A line whose place and balance are not known yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Draft {
+    /// The line, as far as the history tells.
+    line: StatementLine,
+    /// The number of the first of the event's movements that changed the wallet: its place is that of the line.
+    pub n: u8,
+}
+
+impl Draft {
+    /// What the line is called.
+    #[must_use]
+    pub const fn id(&self) -> LineId {
+        self.line.id
+    }
+
+    /// The wallet.
+    #[must_use]
+    pub const fn wallet(&self) -> WalletId {
+        self.line.wallet
+    }
+
+    /// The line, with the place of its movement; the balance is still to be added up.
+    #[must_use]
+    pub const fn at(&self, place: LinePlace) -> StatementLine {
+        StatementLine { place, ..self.line }
+    }
+}
+
+/// Whether an event of this kind can change a wallet.
+#[must_use]
+pub const fn moves_money(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Created { reserved: true, .. }
+            | Event::Replayed { reserved: true }
+            | Event::Succeeded { .. }
+            | Event::Captured { .. }
+            | Event::Declined { .. }
+            | Event::Failed { .. }
+            | Event::Canceled { .. }
+            | Event::RefundQueued { .. }
+            | Event::RefundFailed { .. }
+    )
+}
+
+/// The lines that these versions of a payment make.
+#[must_use]
+pub fn drafts(payment: &Payment, versions: Range<u32>) -> Vec<Draft> {
+    let skip = versions.start.saturating_sub(1);
+    let mut before = payment.at_version(skip);
+    let mut drafts = Vec::new();
+    let count = usize::try_from(versions.end.saturating_sub(versions.start)).unwrap_or(0);
+    let history = payment.history().iter().skip(usize::try_from(skip).unwrap_or(usize::MAX));
+    for (version, recorded) in (versions.start..).zip(history).take(count) {
+        // What the first event does to money depends on the submission alone.
+        let state = before.as_ref().unwrap_or(payment);
+        drafts.extend(of_event(state, version, recorded.at, &recorded.event));
+        before = match before.take() {
+            None => Payment::open(Arc::clone(payment.submission()), *recorded).ok(),
+            // A payment that was folded once folds again.
+            Some(mut so_far) => so_far.apply(*recorded).is_ok().then_some(so_far),
+        };
+    }
+    drafts
+}
+
+/// The lines that one event makes. `before` is the payment as it is before it.
+fn of_event(before: &Payment, version: u32, at: Timestamp, event: &Event) -> ArrayVec<Draft, 2> {
+    let mut drafts = ArrayVec::new();
+    if !moves_money(event) {
+        return drafts;
+    }
+    let submission = before.submission();
+    let movements = ledger::effects(before, event);
+    let sides = [(Side::Submitter, Some(submission.own_wallet())), (Side::Payee, submission.payee_wallet())];
+    for (side, wallet) in sides {
+        let Some(wallet) = wallet else { continue };
+        let Some(n) = movements.iter().position(|movement| net_of(movement, wallet).is_some()) else {
+            continue;
+        };
+        let net_minor: i64 = movements.iter().filter_map(|movement| net_of(movement, wallet)).sum();
+        let (fee_minor, available_at) = match event {
+            Event::Succeeded { credit } | Event::Captured { credit, .. } => {
+                (credit.fee_minor, credit.available_at)
+            }
+            _ => (0, None),
+        };
+        let refund = match event {
+            Event::RefundQueued { refund, .. } | Event::RefundFailed { refund, .. } => Some(*refund),
+            _ => None,
+        };
+        let line = StatementLine {
+            id: LineId { payment: before.id(), version, side },
+            wallet,
+            place: LinePlace { seq: 0, place: 0 },
+            kind: LineKind::of(submission.kind, event, side),
+            gross_minor: net_minor.saturating_add(fee_minor),
+            fee_minor,
+            balance_minor: 0,
+            at,
+            available_at: available_at.unwrap_or(at),
+            refund,
+        };
+        drafts.push(Draft { line, n: u8::try_from(n).unwrap_or(u8::MAX) });
+    }
+    drafts
+}
+
+/// What a movement changes of what the wallet's owner has; `None` if it does not touch the wallet or the debt beside it.
+fn net_of(movement: &Movement, wallet: WalletId) -> Option<i64> {
+    let accounts = [LedgerAccount::Wallet(wallet), LedgerAccount::Receivable(wallet)];
+    let touches = |account: &LedgerAccount| movement.debit == *account || movement.credit == *account;
+    let touched = accounts.iter().any(touches);
+    touched.then(|| accounts.iter().map(|account| movement.change_of(*account)).sum())
+}

@@ -1,0 +1,146 @@
+//! What accounts were told of their payments. Part of [`super::shared_queries`].
+
+macro_rules! events_queries {
+    ($Conn:ty) => {
+        use $crate::domain::announcement::Announcement;
+        use $crate::store::records::{AnnouncementPlace, EventFilter};
+
+        async fn event_put(conn: &mut $Conn, events: &[(AccountId, Announcement)]) -> StoreResult<()> {
+            let cells: Vec<Cell> = events.iter().flat_map(rows::event_cells).collect();
+            execute_rows(conn, &rows::EVENT_UPSERT, &cells).await
+        }
+
+        async fn event_list(
+            conn: &mut $Conn,
+            owner: AccountId,
+            filter: &EventFilter,
+        ) -> StoreResult<Vec<Announcement>> {
+            use schema::account_event::dsl;
+            let backwards = filter.after.is_some();
+            let mut query = dsl::account_event.filter(dsl::owner.eq(owner.as_bytes().to_vec())).into_boxed();
+            if let Some((at, id)) = filter.before {
+                let (at, payment) = (at.micros(), id.payment.as_bytes().to_vec());
+                let (version, n) = (rows::version_column(id.version), i16::from(id.n));
+                let within = dsl::version.lt(version).or(dsl::version.eq(version).and(dsl::n.lt(n)));
+                let within = dsl::payment.lt(payment.clone()).or(dsl::payment.eq(payment).and(within));
+                query = query.filter(dsl::at.le(at)).filter(dsl::at.lt(at).or(within));
+            }
+            if let Some((at, id)) = filter.after {
+                let (at, payment) = (at.micros(), id.payment.as_bytes().to_vec());
+                let (version, n) = (rows::version_column(id.version), i16::from(id.n));
+                let within = dsl::version.gt(version).or(dsl::version.eq(version).and(dsl::n.gt(n)));
+                let within = dsl::payment.gt(payment.clone()).or(dsl::payment.eq(payment).and(within));
+                query = query.filter(dsl::at.ge(at)).filter(dsl::at.gt(at).or(within));
+            }
+            if let Some(kinds) = &filter.kinds {
+                let codes: Vec<i16> = kinds.iter().map(|kind| kind.to_code()).collect();
+                query = query.filter(dsl::kind.eq_any(codes));
+            }
+            if let Some(from) = filter.created_from {
+                query = query.filter(dsl::at.ge(from.micros()));
+            }
+            if let Some(to) = filter.created_to {
+                query = query.filter(dsl::at.lt(to.micros()));
+            }
+            let query = match backwards {
+                true => query.order((dsl::at.asc(), dsl::payment.asc(), dsl::version.asc(), dsl::n.asc())),
+                false => {
+                    query.order((dsl::at.desc(), dsl::payment.desc(), dsl::version.desc(), dsl::n.desc()))
+                }
+            };
+            let found: Vec<rows::EventRow> =
+                query.limit(i64::from(filter.limit)).select(rows::EventRow::as_select()).load(conn).await?;
+            let events = found.iter().map(|row| Ok(row.decode()?.1));
+            let mut events = events.collect::<StoreResult<Vec<_>>>()?;
+            if backwards {
+                events.reverse();
+            }
+            Ok(events)
+        }
+
+        async fn event_owners(
+            conn: &mut $Conn,
+            after: Option<AccountId>,
+            limit: u32,
+        ) -> StoreResult<Vec<AccountId>> {
+            use schema::account_event::dsl;
+            let mut owners = Vec::new();
+            let mut after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
+            while owners.len() < usize::try_from(limit).unwrap_or(usize::MAX) {
+                // One step of the key for each account, however many it has.
+                let next: Option<Vec<u8>> = dsl::account_event
+                    .filter(dsl::owner.gt(after))
+                    .order(dsl::owner.asc())
+                    .select(dsl::owner)
+                    .first(conn)
+                    .await
+                    .optional()?;
+                let Some(next) = next else { break };
+                owners.push(rows::account_id(&next)?);
+                after = next;
+            }
+            Ok(owners)
+        }
+
+        async fn event_delete(conn: &mut $Conn, owner: AccountId, before: Timestamp) -> StoreResult<u64> {
+            use schema::account_event::dsl;
+            let old = dsl::account_event
+                .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
+                .filter(dsl::at.lt(before.micros()));
+            let deleted = diesel::delete(old).execute(conn).await?;
+            Ok(deleted.try_into().unwrap_or(u64::MAX))
+        }
+
+        async fn event_surplus(
+            conn: &mut $Conn,
+            owner: AccountId,
+            kept: u32,
+        ) -> StoreResult<Option<Timestamp>> {
+            use schema::account_event::dsl;
+            let found: Option<i64> = dsl::account_event
+                .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
+                .order((dsl::at.desc(), dsl::payment.desc(), dsl::version.desc(), dsl::n.desc()))
+                .offset(i64::from(kept))
+                .select(dsl::at)
+                .first(conn)
+                .await
+                .optional()?;
+            Ok(found.map(Timestamp::from_micros))
+        }
+
+        async fn audit_events(
+            conn: &mut $Conn,
+            after: Option<(AccountId, AnnouncementPlace)>,
+            limit: u32,
+        ) -> StoreResult<Vec<(AccountId, Announcement)>> {
+            use schema::account_event::dsl;
+            let (owner, at, payment, version, n) = after.map_or_else(
+                || (Vec::new(), 0, Vec::new(), 0, 0),
+                |(owner, (at, id))| {
+                    let (version, n) = (rows::version_column(id.version), i16::from(id.n));
+                    let payment = id.payment.as_bytes().to_vec();
+                    (owner.as_bytes().to_vec(), at.micros(), payment, version, n)
+                },
+            );
+            let within = dsl::version.gt(version).or(dsl::version.eq(version).and(dsl::n.gt(n)));
+            let within = dsl::payment.gt(payment.clone()).or(dsl::payment.eq(payment).and(within));
+            let within = dsl::at.gt(at).or(dsl::at.eq(at).and(within));
+            let found: Vec<rows::EventRow> = dsl::account_event
+                .filter(dsl::owner.ge(owner.clone()))
+                .filter(dsl::owner.gt(owner).or(within))
+                .order((
+                    dsl::owner.asc(),
+                    dsl::at.asc(),
+                    dsl::payment.asc(),
+                    dsl::version.asc(),
+                    dsl::n.asc(),
+                ))
+                .limit(i64::from(limit))
+                .select(rows::EventRow::as_select())
+                .load(conn)
+                .await?;
+            found.iter().map(rows::EventRow::decode).collect()
+        }
+    };
+}
+pub(in crate::store) use events_queries;

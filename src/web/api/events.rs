@@ -1,0 +1,227 @@
+//! `/v1/events`: what an account was told of its payments, newest first. Each shows its object as it was when it happened.
+
+use std::collections::HashMap;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::details::{self, Attempts};
+use super::list::{self, List};
+use super::objects::{Charge, EventObject, Presenter, RefundObject, Rendered};
+use super::submit;
+use crate::domain::announcement::{Announcement, AnnouncementId, AnnouncementKind, refund_of};
+use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::payment::{Payment, Refund};
+use crate::domain::statement;
+use crate::store::EventFilter;
+use crate::web::body;
+use crate::web::error::{ApiError, InputError};
+use crate::web::params::Params;
+use crate::web::projected;
+use crate::web::security::ApiCaller;
+use crate::web::state::WebState;
+
+const URL: &str = "/v1/events";
+const NAME: &str = "event";
+/// Types that may be asked for at once.
+const TYPES_MAX: usize = 20;
+
+type State = web::Data<WebState>;
+type Answer = Result<HttpResponse, ApiError>;
+
+/// `GET /v1/events/{id}`
+pub async fn retrieve(
+    state: State,
+    caller: ApiCaller,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Answer {
+    let params = body::query(&request)?;
+    submit::finish(&params)?;
+    let missing = || ApiError::not_found(NAME, &id);
+    let wanted: AnnouncementId = id.parse().map_err(|_| missing())?;
+    let freshness = projected::caught_up(state.store.as_ref(), statement::READER).await?;
+    let found = find(&state, caller.account, wanted).await?.ok_or_else(missing)?;
+    let object = objects(&state, &[found]).await?.pop().ok_or_else(missing)?;
+    let mut response = HttpResponse::Ok();
+    freshness.tell(&mut response);
+    Ok(response.json(object))
+}
+
+/// `GET /v1/events`
+pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
+    let mut params = body::query(&request)?;
+    let limit = list::limit(&mut params)?;
+    let (before, after) = list::cursors(&mut params)?;
+    let (created_from, created_to) = list::created(&mut params)?;
+    let kinds = kinds(&mut params)?;
+    params.refuse(&["delivery_success"])?;
+    submit::finish(&params)?;
+    let filter = EventFilter {
+        before: cursor(&state, caller.account, list::STARTING_AFTER, before).await?,
+        after: cursor(&state, caller.account, list::ENDING_BEFORE, after).await?,
+        kinds,
+        created_from,
+        created_to,
+        limit: limit.saturating_add(1),
+    };
+    let freshness = projected::caught_up(state.store.as_ref(), statement::READER).await?;
+    let found = state.store.event_list(caller.account, &filter).await?;
+    let (found, has_more) = list::cut(found, limit, filter.after.is_some());
+    let mut response = HttpResponse::Ok();
+    freshness.tell(&mut response);
+    Ok(response.json(List::new(objects(&state, &found).await?, has_more, URL)))
+}
+
+/// Reads `type` and `types[]`, of which one can be given; a name may end in `*`. `None`: all.
+fn kinds(params: &mut Params<'_>) -> Result<Option<Vec<AnnouncementKind>>, InputError> {
+    let (one, several) = (params.text("type")?, params.list("types")?);
+    if one.is_some() && !several.is_empty() {
+        let message = "You may only specify one of these parameters: type, types.";
+        return Err(InputError::new("types", "parameters_exclusive", message));
+    }
+    if several.len() > TYPES_MAX {
+        let message = format!("Too many types: at most {TYPES_MAX}.");
+        return Err(InputError::new("types", "parameter_invalid_integer", message));
+    }
+    let names: Vec<_> = one.into_iter().chain(several).collect();
+    let fits = |kind: &AnnouncementKind| {
+        let fits = |name: &str| match name.strip_suffix('*') {
+            Some(beginning) => kind.dialect().starts_with(beginning),
+            None => kind.dialect() == name,
+        };
+        names.iter().any(|name| fits(name))
+    };
+    let found = || AnnouncementKind::ALL.iter().copied().filter(fits).collect();
+    Ok((!names.is_empty()).then(found))
+}
+
+/// An event of this account that is still kept.
+async fn find(
+    state: &WebState,
+    owner: AccountId,
+    id: AnnouncementId,
+) -> Result<Option<Announcement>, ApiError> {
+    let payment = state.store.payment_one(id.payment).await?;
+    let Some(payment) = payment.filter(|payment| payment.owner() == owner) else { return Ok(None) };
+    let place = usize::try_from(id.version.saturating_sub(1)).unwrap_or(usize::MAX);
+    let Some(at) = payment.history().get(place).map(|recorded| recorded.at) else { return Ok(None) };
+    let next = AnnouncementId { n: id.n.saturating_add(1), ..id };
+    let filter = EventFilter { before: Some((at, next)), limit: 1, ..EventFilter::default() };
+    let found = state.store.event_list(owner, &filter).await?;
+    Ok(found.into_iter().find(|found| found.id == id))
+}
+
+/// The place of the event that a cursor names, if one is given.
+async fn cursor(
+    state: &WebState,
+    owner: AccountId,
+    param: &'static str,
+    text: Option<String>,
+) -> Result<Option<(crate::domain::time::Timestamp, AnnouncementId)>, ApiError> {
+    let Some(text) = text else { return Ok(None) };
+    let unknown = || ApiError::from(list::unknown_cursor(param, NAME, &text));
+    let id: AnnouncementId = text.parse().map_err(|_| unknown())?;
+    let found = find(state, owner, id).await?.ok_or_else(unknown)?;
+    Ok(Some((found.at, found.id)))
+}
+
+/// What these events look like, in the same order.
+async fn objects(state: &WebState, found: &[Announcement]) -> Result<Vec<EventObject>, ApiError> {
+    let mut ids: Vec<PaymentId> = found.iter().map(|one| one.id.payment).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let store = state.store.as_ref();
+    let payments = store.payment_get(&ids).await?;
+    let payments: HashMap<PaymentId, Payment> =
+        payments.into_iter().map(|payment| (payment.id(), payment)).collect();
+    let refunds: Vec<&Refund> =
+        payments.values().flat_map(|payment| payment.state().refunds.iter()).collect();
+    let refunds = details::of_refunds(store, &refunds).await?;
+    // Of each version as it was: another attempt may have had another detail.
+    let mut then = Vec::with_capacity(found.len());
+    for one in found {
+        let Some(payment) = payments.get(&one.id.payment) else { continue };
+        let before = payment.at_version(one.id.version.saturating_sub(1));
+        then.extend(payment.at_version(one.id.version).map(|after| (*one, before, after)));
+    }
+    let all: Vec<&Payment> =
+        then.iter().flat_map(|(_, before, after)| before.iter().chain([after])).collect();
+    let attempts = Attempts::of(store, &all).await?;
+    let shown = Shown { presenter: state.presenter(), attempts: &attempts, refunds: &refunds };
+    Ok(then.iter().map(|(one, before, after)| shown.event(one, before.as_ref(), after)).collect())
+}
+
+/// What rendering needs.
+struct Shown<'a> {
+    presenter: Presenter<'a>,
+    attempts: &'a Attempts,
+    refunds: &'a HashMap<crate::domain::ids::RefundId, details::RefundDetail>,
+}
+
+impl Shown<'_> {
+    fn event(&self, one: &Announcement, before: Option<&Payment>, after: &Payment) -> EventObject {
+        let object = self.object(one, after).unwrap_or_default();
+        let changes = matches!(
+            one.kind,
+            AnnouncementKind::ChargeRefunded
+                | AnnouncementKind::ChargeCaptured
+                | AnnouncementKind::RefundUpdated
+                | AnnouncementKind::PayoutUpdated
+        );
+        let previous = before.filter(|_| changes).and_then(|before| self.object(one, before));
+        EventObject::of(one, object, previous.as_ref())
+    }
+
+    /// What an event is about, as it was with this version of the payment.
+    fn object(&self, one: &Announcement, payment: &Payment) -> Option<serde_json::Value> {
+        use AnnouncementKind as It;
+        let attempt = self.attempts.get(payment);
+        let rendered = match one.kind {
+            It::ChargeSucceeded
+            | It::ChargeFailed
+            | It::ChargeCaptured
+            | It::ChargeExpired
+            | It::ChargeRefunded => serde_json::to_value(Charge::of(
+                payment,
+                attempt.and_then(|attempt| attempt.billing.as_ref()),
+            )),
+            It::RefundCreated | It::RefundUpdated | It::RefundFailed => {
+                let place = usize::try_from(one.id.version.saturating_sub(1)).ok()?;
+                let event = payment.history().get(place).or(payment.history().last())?.event;
+                let refund = refund_of(&event).and_then(|id| payment.refund(id));
+                let refund = refund.or(payment.state().refunds.last())?;
+                let detail = self.refunds.get(&refund.id);
+                let expand = super::objects::RefundExpand::default();
+                serde_json::to_value(RefundObject::of(
+                    payment,
+                    refund,
+                    detail,
+                    attempt,
+                    expand,
+                    self.presenter,
+                ))
+            }
+            It::IntentCreated
+            | It::IntentProcessing
+            | It::IntentRequiresAction
+            | It::IntentCapturable
+            | It::IntentSucceeded
+            | It::IntentFailed
+            | It::IntentCanceled
+            | It::TopUpCreated
+            | It::TopUpSucceeded
+            | It::TopUpFailed
+            | It::TopUpCanceled
+            | It::TransferCreated
+            | It::PayoutCreated
+            | It::PayoutUpdated
+            | It::PayoutPaid
+            | It::PayoutFailed
+            | It::PayoutCanceled => {
+                let expand = super::objects::Expand::default();
+                serde_json::to_value(Rendered::of(payment, expand, self.presenter, attempt))
+            }
+        };
+        rendered.ok()
+    }
+}

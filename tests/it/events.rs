@@ -1,0 +1,200 @@
+//! `/v1/events`, on both stacks.
+
+use std::sync::Arc;
+
+use paystorm::domain::announcement::Announcement;
+use paystorm::domain::ids::AccountId;
+use paystorm::domain::statement::READER;
+use paystorm::domain::time::Timestamp;
+use paystorm::store::Store;
+use serde_json::{Value, json};
+
+use crate::binary::eventually;
+use crate::server::{Server, on_both_stacks};
+
+on_both_stacks!(
+    events_show_their_objects_as_they_were,
+    events_are_narrowed_and_paged,
+    lean_accounts_have_no_events,
+    events_are_made_anew_the_same,
+);
+
+const CHARGE: &str = "currency=eur&confirm=true&payment_method=pm_card_visa";
+
+async fn post(server: &Server, path: &str, form: &str) -> Value {
+    let answer = server.send("POST", path, form, &[]).await;
+    assert!(matches!(answer.status, 200 | 402), "{path}: {answer:?}");
+    answer.body
+}
+
+async fn list(server: &Server, query: &str) -> Vec<Value> {
+    let answer = server.send("GET", &format!("/v1/events{query}"), "", &[]).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(!answer.behind, "{answer:?}");
+    answer.body["data"].as_array().cloned().expect("a list")
+}
+
+fn types(events: &[Value]) -> Vec<&str> {
+    events.iter().filter_map(|event| event["type"].as_str()).collect()
+}
+
+async fn events_show_their_objects_as_they_were(server: Arc<Server>) {
+    let intent = post(&server, "/v1/payment_intents", &format!("amount=1250&{CHARGE}")).await;
+    let id = intent["id"].as_str().expect("id");
+    let refund = post(&server, "/v1/refunds", &format!("payment_intent={id}&amount=250")).await;
+    let events = list(&server, "").await;
+    assert_eq!(
+        types(&events),
+        [
+            "refund.updated",
+            "refund.created",
+            "charge.refunded",
+            "payment_intent.succeeded",
+            "charge.succeeded",
+            "payment_intent.created",
+        ]
+    );
+    let [updated, created, refunded, succeeded, charged, began] = events.as_slice() else { panic!("six") };
+    assert_eq!(updated["data"]["object"]["status"], "succeeded");
+    assert_eq!(updated["data"]["previous_attributes"], json!({"status": "pending"}));
+    assert_eq!(
+        (&created["data"]["object"]["id"], &created["data"]["object"]["status"]),
+        (&refund["id"], &json!("pending"))
+    );
+    assert_eq!(refunded["data"]["object"]["amount_refunded"], 250);
+    assert_eq!(refunded["data"]["previous_attributes"]["amount_refunded"], 0);
+    assert_eq!(
+        (&charged["data"]["object"]["object"], &charged["data"]["object"]["amount_refunded"]),
+        (&json!("charge"), &json!(0))
+    );
+    assert_eq!(succeeded["data"]["object"]["status"], "succeeded");
+    assert_eq!(began["data"]["object"]["status"], "processing");
+    assert_eq!(began["data"]["object"]["amount_received"], 0);
+    // One by its id, and its exact members.
+    let one = server.send("GET", &format!("/v1/events/{}", began["id"].as_str().expect("id")), "", &[]).await;
+    assert_eq!(&one.body, began);
+    let members: Vec<&String> = began.as_object().expect("an object").keys().collect();
+    assert_eq!(
+        members,
+        ["id", "object", "api_version", "created", "data", "livemode", "pending_webhooks", "request", "type"]
+    );
+    let foreign = server
+        .send_as(
+            &server.other_key,
+            "GET",
+            &format!("/v1/events/{}", began["id"].as_str().expect("id")),
+            "",
+            &[],
+        )
+        .await;
+    assert_eq!(foreign.error().0, 404, "{foreign:?}");
+    // Every other way.
+    post(
+        &server,
+        "/v1/payment_intents",
+        "amount=1250&currency=eur&confirm=true&payment_method=pm_card_visa_chargeDeclined",
+    )
+    .await;
+    assert_eq!(
+        types(&list(&server, "?limit=3").await),
+        ["payment_intent.payment_failed", "charge.failed", "payment_intent.created"]
+    );
+    let held =
+        post(&server, "/v1/payment_intents", &format!("amount=2000&capture_method=manual&{CHARGE}")).await;
+    assert_eq!(
+        types(&list(&server, "?limit=2").await),
+        ["payment_intent.amount_capturable_updated", "charge.succeeded"]
+    );
+    post(&server, &format!("/v1/payment_intents/{}/capture", held["id"].as_str().expect("id")), "").await;
+    assert_eq!(types(&list(&server, "?limit=2").await), ["payment_intent.succeeded", "charge.captured"]);
+    post(&server, "/v1/topups", "amount=500&currency=eur&payment_method=pm_card_visa").await;
+    assert_eq!(types(&list(&server, "?limit=2").await), ["topup.succeeded", "topup.created"]);
+    let payee = post(&server, "/v1/test_helpers/accounts", "name=Payee").await;
+    let to = format!("amount=100&currency=eur&destination={}", payee["id"].as_str().expect("id"));
+    post(&server, "/v1/transfers", &to).await;
+    assert_eq!(types(&list(&server, "?limit=1").await), ["transfer.created"]);
+    let asked = post(
+        &server,
+        "/v1/payment_intents",
+        "amount=1250&currency=eur&confirm=true&payment_method=pm_card_threeDSecure2Required",
+    )
+    .await;
+    assert_eq!(types(&list(&server, "?limit=1").await), ["payment_intent.requires_action"]);
+    post(&server, &format!("/v1/payment_intents/{}/cancel", asked["id"].as_str().expect("id")), "").await;
+    assert_eq!(types(&list(&server, "?limit=1").await), ["payment_intent.canceled"]);
+}
+
+async fn events_are_narrowed_and_paged(server: Arc<Server>) {
+    for n in 0..4 {
+        post(&server, "/v1/payment_intents", &format!("amount={}&{CHARGE}", 1_000 + n)).await;
+    }
+    let all = list(&server, "?limit=100").await;
+    assert_eq!(all.len(), 12);
+    let ids = |events: &[Value]| -> Vec<String> {
+        events.iter().filter_map(|event| event["id"].as_str()).map(str::to_owned).collect()
+    };
+    let all_ids = ids(&all);
+    let mut seen = Vec::new();
+    let mut query = "?limit=5".to_owned();
+    loop {
+        let page = list(&server, &query).await;
+        let Some(last) = ids(&page).pop() else { break };
+        seen.extend(ids(&page));
+        query = format!("?limit=5&starting_after={last}");
+    }
+    assert_eq!(seen, all_ids);
+    assert_eq!(ids(&list(&server, &format!("?limit=3&ending_before={}", all_ids[7])).await), all_ids[4..7]);
+    assert_eq!(list(&server, "?type=charge.succeeded").await.len(), 4);
+    assert_eq!(list(&server, "?type=charge.*").await.len(), 4);
+    assert_eq!(list(&server, "?types[]=charge.succeeded&types[]=payment_intent.created").await.len(), 8);
+    assert!(list(&server, "?type=customer.created").await.is_empty());
+    let created = all[0]["created"].as_i64().expect("created");
+    assert!(list(&server, &format!("?created[gt]={created}")).await.is_empty());
+    for (query, param) in [
+        ("type=a&types[]=b", "types"),
+        ("delivery_success=true", "delivery_success"),
+        ("starting_after=evt_1", "starting_after"),
+        ("colour=red", "colour"),
+    ] {
+        let refused = server.send("GET", &format!("/v1/events?{query}"), "", &[]).await;
+        assert_eq!((refused.error().0, refused.error().3), (400, param), "{refused:?}");
+    }
+}
+
+async fn lean_accounts_have_no_events(server: Arc<Server>) {
+    let made = post(&server, "/v1/test_helpers/accounts", "name=Lean&lean=true").await;
+    let key = made["secret_key"].as_str().expect("a key");
+    let charge = format!("amount=1000&{CHARGE}");
+    assert_eq!(server.send_as(key, "POST", "/v1/payment_intents", &charge, &[]).await.status, 200);
+    let events = server.send_as(key, "GET", "/v1/events", "", &[]).await;
+    assert_eq!(events.body["data"], json!([]), "{events:?}");
+}
+
+async fn stored(store: &dyn Store) -> Vec<(AccountId, Announcement)> {
+    let mut snapshot = store.snapshot().await.expect("a view");
+    snapshot.events(None, 10_000).await.expect("events")
+}
+
+async fn events_are_made_anew_the_same(server: Arc<Server>) {
+    for n in 0..8 {
+        let charge = post(&server, "/v1/payment_intents", &format!("amount={}&{CHARGE}", 1_000 + n)).await;
+        let id = charge["id"].as_str().expect("id");
+        post(&server, "/v1/refunds", &format!("payment_intent={id}&amount=100")).await;
+    }
+    list(&server, "").await;
+    let store = server.test.store.as_ref();
+    let before = stored(store).await;
+    assert_eq!(before.len(), 8 * 6);
+    let head = store.head().await.expect("head");
+    assert!(store.journal_prune(head, Timestamp::now().plus_ms(60_000)).await.expect("pruned") > 0);
+    store.cursor_reset(READER, 0).await.expect("reset");
+    post(&server, "/v1/topups", "amount=500&currency=eur&payment_method=pm_card_visa").await;
+    eventually("the reader has come to the head", async || {
+        let head = store.head().await.expect("head");
+        store.cursor_get(READER).await.is_ok_and(|cursor| cursor >= head)
+    })
+    .await;
+    let after = stored(store).await;
+    assert_eq!(after.len(), before.len() + 2);
+    assert!(before.iter().all(|event| after.contains(event)));
+}
