@@ -267,7 +267,8 @@ pub fn effects(payment: &Payment, event: &Event) -> Effects {
 fn source(payment: &Payment, event: &Event) -> LedgerAccount {
     let paid_by_card = matches!(payment.submission().kind, Kind::Charge | Kind::TopUp);
     match event {
-        Event::Succeeded { .. } | Event::Captured { .. } if paid_by_card => LedgerAccount::Acquirer,
+        Event::Captured { .. } => LedgerAccount::Acquirer,
+        Event::Succeeded { .. } if paid_by_card => LedgerAccount::Acquirer,
         _ => LedgerAccount::InTransit,
     }
 }

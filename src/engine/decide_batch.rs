@@ -284,14 +284,17 @@ impl World<'_> {
         self.apply(id, events.into_iter())
     }
 
-    fn apply(&mut self, id: PaymentId, events: impl Iterator<Item = Event>) -> Result<Outcome, EngineError> {
+    fn apply(
+        &mut self,
+        id: PaymentId,
+        mut events: impl Iterator<Item = Event>,
+    ) -> Result<Outcome, EngineError> {
         let Some(touched) = self.touched.get_mut(&id) else {
             return Err(self.broke("a payment that vanished"));
         };
         let books = &mut self.books;
-        let applied = events.map(|event| touched.add(event, self.wall, self.policy, books)).collect();
+        let applied = events.try_for_each(|event| touched.add(event, self.wall, self.policy, books));
         let version = touched.payment.version();
-        let applied: Result<(), String> = applied;
         applied.map_err(|cause| self.broke(cause))?;
         Ok(Outcome { payment: id, version, replayed: false })
     }

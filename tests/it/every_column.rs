@@ -552,7 +552,7 @@ fn exchanges(filled: &Filled) -> Vec<(Name, String)> {
         ),
         (
             Name::WrongBalance,
-            format!("INSERT INTO wallet (id,balance) SELECT {},0", {
+            format!("INSERT INTO wallet (id,balance,owed,pending) SELECT {},0,0,0", {
                 let wallet = paystorm::domain::ledger::WalletId {
                     owner: filled.owner,
                     currency: "USD".parse().expect("a currency"),
