@@ -1,4 +1,4 @@
-//! `/wallets/{currency}`: what moved in one wallet, the newest first. An account has a statement ([`super::statement`]); of one that
+//! `/wallets/{currency}`: what moved in one wallet, the newest first. An account has a statement (`super::statement`); of one that
 //! is lean, movements are found by the payments behind them.
 
 use actix_web::{HttpRequest, web};
