@@ -150,7 +150,10 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     await page.getByRole("link", { name: "Movements" }).click();
     await page.getByRole("heading", { name: "EUR wallet" }).waitFor();
     const cells = page.locator(".movements tbody tr").first().locator("td");
-    assert.deepEqual((await cells.allInnerTexts()).slice(2), ["+9.90", ""]);
+    const [paidIn, paidOut, after] = (await cells.allInnerTexts()).slice(2);
+    assert.deepEqual([paidIn, paidOut], ["+9.90", ""]);
+    // The running balance ends at the wallet's.
+    assert.ok((await page.locator(".wallet-balance").innerText()).includes(after), after);
     assert.match(await cells.nth(1).innerText(), /^Added money\s+Mastercard •••• 4444\s+→\s+Corner Coffee$/);
   });
 
