@@ -119,6 +119,12 @@ pub fn decide_batch(commands: &[&Command], loaded: Loaded, policy: &Policy, wall
     world.finish(decisions)
 }
 
+/// Asks a rule, which may look at the books as they are now.
+fn deciding<T>(books: &Books, wall: Timestamp, policy: &Policy, rule: impl FnOnce(&Context<'_>) -> T) -> T {
+    let (wallet, account) = (|id| books.wallet(id), |id| books.account(id));
+    rule(&Context { now: wall, wall, policy, wallet: &wallet, account: &account })
+}
+
 /// What a decision refers to until the batch is complete.
 struct Outcome {
     payment: PaymentId,
@@ -141,11 +147,7 @@ impl Touched {
         policy: &Policy,
         books: &mut Books,
     ) -> Result<(), String> {
-        let event = {
-            let (wallet, account) = (|id| books.wallet(id), |id| books.account(id));
-            let context = Context { now: wall, wall, policy, wallet: &wallet, account: &account };
-            credit::settled(&context, &self.payment, event)
-        };
+        let event = deciding(books, wall, policy, |context| credit::settled(context, &self.payment, event));
         let version = self.payment.version() + 1;
         books.book(&self.payment, &event, version).map_err(|error| error.to_string())?;
         self.payment.apply(Recorded::on_wall(wall, event)).map_err(|error| error.to_string())
@@ -222,18 +224,8 @@ impl World<'_> {
                 Refusal::new(RefusalKind::Conflict, "resource_already_exists", "This id is taken.").into()
             );
         }
-        let events = {
-            let (wallet, account) = (|id| self.books.wallet(id), |id| self.books.account(id));
-            let context = Context {
-                now: self.wall,
-                wall: self.wall,
-                policy: self.policy,
-                wallet: &wallet,
-                account: &account,
-            };
-            decide::submit(&context, submit)?
-        };
-        let mut events = events.into_iter();
+        let rule = |context: &Context<'_>| decide::submit(context, submit);
+        let mut events = deciding(&self.books, self.wall, self.policy, rule)?.into_iter();
         let Some(created) = events.next() else {
             return Err(self.broke("a submission without events"));
         };
@@ -268,15 +260,7 @@ impl World<'_> {
                 .touched
                 .get(&id)
                 .ok_or_else(|| Refusal::not_found("payment", id).with_param("intent"))?;
-            let (wallet, account) = (|id| self.books.wallet(id), |id| self.books.account(id));
-            let context = Context {
-                now: self.wall,
-                wall: self.wall,
-                policy: self.policy,
-                wallet: &wallet,
-                account: &account,
-            };
-            rule(&context, &touched.payment)?
+            deciding(&self.books, self.wall, self.policy, |context| rule(context, &touched.payment))?
         };
         if !events.is_empty() && self.touched.get(&id).is_some_and(|touched| !touched.is_changed()) {
             self.order.push(id);

@@ -5,8 +5,8 @@
 //! not there is not remembered: accounts are added beside the line.
 
 use std::collections::HashMap;
-use std::mem;
 
+use lru::LruCache;
 use parking_lot::Mutex;
 
 use crate::domain::account::AccountFacts;
@@ -19,12 +19,16 @@ const ACCOUNTS_MAX: usize = 1 << 17;
 #[derive(Debug, Default)]
 pub(super) struct FactsCache(Mutex<Remembered>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Remembered {
     settings_seq: u64,
-    /// Two generations: what is used moves to the first, and the second is dropped when the first is full.
-    lately: HashMap<AccountId, AccountFacts>,
-    before: HashMap<AccountId, AccountFacts>,
+    accounts: LruCache<AccountId, AccountFacts>,
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self { settings_seq: 0, accounts: LruCache::unbounded() }
+    }
 }
 
 impl FactsCache {
@@ -39,8 +43,8 @@ impl FactsCache {
         remembered.hold(settings_seq);
         let mut missing = Vec::new();
         for id in accounts {
-            if let Some(facts) = remembered.get(&id) {
-                known.insert(id, facts);
+            if let Some(facts) = remembered.accounts.get(&id) {
+                known.insert(id, *facts);
             } else {
                 missing.push(id);
             }
@@ -63,20 +67,11 @@ impl Remembered {
         }
     }
 
-    fn get(&mut self, id: &AccountId) -> Option<AccountFacts> {
-        if let Some(facts) = self.lately.get(id) {
-            return Some(*facts);
-        }
-        let facts = self.before.remove(id)?;
-        self.put(*id, facts);
-        Some(facts)
-    }
-
     fn put(&mut self, id: AccountId, facts: AccountFacts) {
-        if self.lately.len() >= ACCOUNTS_MAX / 2 {
-            self.before = mem::take(&mut self.lately);
+        self.accounts.put(id, facts);
+        if self.accounts.len() > ACCOUNTS_MAX {
+            self.accounts.pop_lru();
         }
-        self.lately.insert(id, facts);
     }
 }
 
@@ -117,6 +112,6 @@ mod tests {
             }
         }
         let held = cache.0.lock();
-        assert!(held.lately.len() + held.before.len() <= ACCOUNTS_MAX);
+        assert!(held.accounts.len() <= ACCOUNTS_MAX);
     }
 }
