@@ -16,7 +16,7 @@ use paystorm::store::{NewAccount, Store};
 use serde_json::Value;
 
 use crate::binary::eventually;
-use crate::making::{answer, at, decide, one, submit};
+use crate::making::{self, answer, at, decide, one, submit};
 use crate::server::{Server, on_both_stacks};
 use crate::stores;
 
@@ -24,17 +24,7 @@ on_both_stacks!(what_is_sent_to_an_account_that_closes_comes_back);
 
 async fn account(store: &dyn Store) -> AccountId {
     let id = AccountId::generate();
-    let (name, created_at) = ("Somebody".to_owned(), at(0));
-    let account = NewAccount {
-        id,
-        email: None,
-        name,
-        password_hash: None,
-        parent: None,
-        terms: AccountTerms::default(),
-        created_at,
-    };
-    assert!(store.account_insert(&account).await.expect("inserted"));
+    assert!(store.account_insert(&making::account(id, "Somebody", at(0))).await.expect("inserted"));
     id
 }
 

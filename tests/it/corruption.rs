@@ -8,7 +8,6 @@ use diesel::{Connection, SqliteConnection};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use paystorm::audit::{AuditOptions, IndexSide, Name, Report, audit};
 use paystorm::clock::Wall;
-use paystorm::domain::account::AccountTerms;
 use paystorm::domain::command::{Action, Outcome};
 use paystorm::domain::ids::{AccountId, InstanceId, RefundId};
 use paystorm::domain::payment::Payment;
@@ -17,9 +16,9 @@ use paystorm::domain::time::Timestamp;
 use paystorm::feed::{dispatch, index};
 use paystorm::search::embedded::EmbeddedIndex;
 use paystorm::search::{PaymentDocument, SearchIndex, SearchSettings};
-use paystorm::store::{NewAccount, Store, StoreKind};
+use paystorm::store::{Store, StoreKind};
 
-use crate::making::{answer, at, keyed, one, operate, submit};
+use crate::making::{self, answer, at, keyed, one, operate, submit};
 use crate::stores::{TestStore, both};
 
 const TABLES: [&str; 12] = [
@@ -59,17 +58,9 @@ pub async fn sql(test: &TestStore, statements: &str) {
 async fn fill(store: &dyn Store) -> Vec<Payment> {
     let (owner, payee) = (AccountId::generate(), AccountId::generate());
     for id in [owner, payee] {
-        let (name, created_at) = ("Somebody".to_owned(), Timestamp::now());
-        let account = NewAccount {
-            id,
-            email: None,
-            name,
-            password_hash: None,
-            parent: None,
-            terms: AccountTerms::default(),
-            created_at,
-        };
-        assert!(store.account_insert(&account).await.expect("inserted"));
+        assert!(
+            store.account_insert(&making::account(id, "Somebody", Timestamp::now())).await.expect("inserted")
+        );
     }
     let approve = async |payment: Payment| one(store, answer(&payment, Outcome::Approved), at(5)).await;
     let charge = approve(one(store, keyed(owner, "order-1"), at(0)).await).await;

@@ -9,7 +9,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use paystorm::audit::index::IndexView;
 use paystorm::audit::{AuditOptions, IndexSide, Name, Report, audit};
-use paystorm::domain::account::AccountTerms;
 use paystorm::domain::command::{Action, Command, Outcome, SubmitPayment};
 use paystorm::domain::decline::DeclineReason;
 use paystorm::domain::ids::{AccountId, RefundId};
@@ -22,11 +21,11 @@ use paystorm::search::document::FieldSink;
 use paystorm::search::embedded::EmbeddedView;
 use paystorm::search::query::{NumberField, TermField};
 use paystorm::search::{DocKey, Names, PaymentDocument, ScannedDocument, SearchIndex};
-use paystorm::store::{NewAccount, Store};
+use paystorm::store::Store;
 use serde_json::json;
 use tantivy::{Index, TantivyDocument, Term};
 
-use crate::making::{answer, at, one, operate, submission, submit};
+use crate::making::{self, answer, at, one, operate, submission, submit};
 use crate::search::subject::{Subject, http};
 use crate::stores::sqlite;
 
@@ -34,17 +33,7 @@ use crate::stores::sqlite;
 async fn fill(store: &dyn Store) -> Vec<Payment> {
     let (owner, payee) = (AccountId::generate(), AccountId::generate());
     for (id, name) in [(owner, "Ada Lovelace"), (payee, "Grace Hopper")] {
-        let (name, created_at) = (name.to_owned(), Timestamp::now());
-        let account = NewAccount {
-            id,
-            email: None,
-            name,
-            password_hash: None,
-            parent: None,
-            terms: AccountTerms::default(),
-            created_at,
-        };
-        assert!(store.account_insert(&account).await.expect("inserted"));
+        assert!(store.account_insert(&making::account(id, name, Timestamp::now())).await.expect("inserted"));
     }
     let approve = async |payment: Payment| one(store, answer(&payment, Outcome::Approved), at(5)).await;
     let plain = submission(owner, Kind::Charge, 1_000);

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use paystorm::domain::account::AccountTerms;
 use paystorm::domain::card::{Card, YearMonth};
 use paystorm::domain::command::{
     Action, Answer, Command, IdempotencyKey, OperatePayment, Outcome, SubmitPayment,
@@ -15,13 +16,19 @@ use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use paystorm::domain::time::Timestamp;
 use paystorm::engine::decide_batch::{DecidedBatch, decide_batch, keys_of};
-use paystorm::store::{Head, Loaded, Store, StoreResult};
+use paystorm::store::{Head, Loaded, NewAccount, Store, StoreResult};
 
 /// How many were made up in this process: their ids are of the time at which the first of them can be decided.
 static MADE: AtomicU64 = AtomicU64::new(0);
 
 pub fn at(ms: u64) -> Timestamp {
     Timestamp::from_micros(1_769_817_600_000_000).plus_ms(ms)
+}
+
+/// An account that nobody can sign in to.
+pub fn account(id: AccountId, name: &str, created_at: Timestamp) -> NewAccount {
+    let (name, terms) = (name.to_owned(), AccountTerms::default());
+    NewAccount { id, email: None, name, password_hash: None, parent: None, terms, created_at }
 }
 
 pub fn submission(owner: AccountId, kind: Kind, amount_minor: i64) -> SubmitPayment {

@@ -7,7 +7,6 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
 use paystorm::accounts::{AccountError, Accounts};
 use paystorm::clock::Wall;
-use paystorm::domain::account::AccountTerms;
 use paystorm::domain::ids::AccountId;
 use paystorm::domain::time::Timestamp;
 use paystorm::store::sqlite::SqliteStore;
@@ -15,6 +14,7 @@ use paystorm::store::{NewAccount, Store, StoreError, StoreSettings};
 use serde_json::Value;
 
 use crate::binary::eventually;
+use crate::making;
 use crate::server::{PASSWORD, Server, Stack, with};
 use crate::stores::{self, TestStore};
 
@@ -35,16 +35,7 @@ impl Locked {
 }
 
 fn account(id: AccountId) -> NewAccount {
-    let created_at = Timestamp::now();
-    NewAccount {
-        id,
-        email: None,
-        name: "Somebody".to_owned(),
-        password_hash: None,
-        parent: None,
-        terms: AccountTerms::default(),
-        created_at,
-    }
+    making::account(id, "Somebody", Timestamp::now())
 }
 
 /// The same file, opened by someone with little patience.
