@@ -9,9 +9,9 @@ use std::collections::{BTreeSet, HashMap};
 use super::named::payments_named;
 use super::report::{Name, Report};
 use crate::domain::event::Event;
-use crate::domain::ids::{PaymentId, RefundId};
+use crate::domain::ids::{PartId, PaymentId, RefundId};
 use crate::domain::payment::{Payment, Refund};
-use crate::store::{AuditPayment, DetailRecord, RefundRecord, Snapshot, StoreError};
+use crate::store::{AuditPayment, DetailRecord, PartKind, PartRecord, Snapshot, StoreError};
 
 /// A detail's subject and name.
 type Key = ([u8; 16], u64);
@@ -21,7 +21,7 @@ type Key = ([u8; 16], u64);
 pub fn named_by(payment: &Payment) -> BTreeSet<Key> {
     let attempts = payment.history().iter().filter_map(|recorded| match recorded.event {
         Event::Created { instrument, .. } => instrument?.detail(),
-        Event::Confirmed { instrument } => instrument.detail(),
+        Event::Confirmed { instrument, .. } => instrument.detail(),
         _ => None,
     });
     let attempts = attempts.map(|id| (*payment.id().as_bytes(), id));
@@ -123,22 +123,24 @@ fn of_attempt(row: &DetailRecord, stored: &AuditPayment) -> Found {
 async fn refund_row(
     snapshot: &mut dyn Snapshot,
     subject: [u8; 16],
-) -> Result<Option<RefundRecord>, StoreError> {
+) -> Result<Option<PartRecord>, StoreError> {
     let before = u128::from_be_bytes(subject).checked_sub(1);
-    let before = before.map(|bits| RefundId::from_bytes(bits.to_be_bytes()));
-    let next = snapshot.refunds(before, 1).await?.into_iter().next();
-    Ok(next.filter(|record| *record.id.as_bytes() == subject))
+    let before = before.map(|bits| PartId::from_bytes(bits.to_be_bytes()));
+    let next = snapshot.parts(before, 1).await?.into_iter().next();
+    Ok(next.filter(|record| *record.id.as_bytes() == subject && record.kind == PartKind::Refund))
 }
 
 async fn of_refund(
     row: &DetailRecord,
-    record: &RefundRecord,
+    record: &PartRecord,
     snapshot: &mut dyn Snapshot,
 ) -> Result<Found, StoreError> {
     let payments = payments_named(snapshot, std::iter::once(record.payment)).await?;
     let payment = payments.get(&record.payment).and_then(|stored| stored.folded.as_ref().ok());
     // A row of a refund that no history tells of is named elsewhere.
-    let Some(refund) = payment.and_then(|payment| payment.refund(record.id)) else {
+    let Some(refund) =
+        payment.and_then(|payment| payment.refund(RefundId::from_bytes(*record.id.as_bytes())))
+    else {
         return Ok(Found::LeftOver);
     };
     Ok(match refund {

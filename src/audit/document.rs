@@ -122,6 +122,10 @@ fn visit(payment: &Payment, facts: &Facts, receipt_of: Option<AccountId>, sink: 
     for (refund, ..) in refunds {
         sink.term(TermField::Refund, &refund.with_prefix(""));
     }
+    let charges = if own { facts.charges.as_slice() } else { &[] };
+    for (charge, _) in charges.iter().filter(|(_, asked)| *asked) {
+        sink.term(TermField::Charge, &charge.with_prefix(""));
+    }
     if let Some(card) = &facts.card {
         sink.term(TermField::CardBrand, card.brand.as_str());
         sink.term(TermField::CardLast4, &card.last4());

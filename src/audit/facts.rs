@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::card::Card;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{Event, Recorded};
-use crate::domain::ids::RefundId;
+use crate::domain::ids::{ChargeId, RefundId};
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
+use crate::domain::test_cards::Behaviour;
 use crate::domain::time::Timestamp;
 
 /// What a history says, of that which is indexed.
@@ -22,6 +23,8 @@ pub struct Facts {
     pub reserved: bool,
     /// Amount, and whether it is under way; those that failed are left out of sums.
     pub refunds: Vec<(RefundId, i64, Leg)>,
+    /// The charges of confirmed attempts, and whether an issuer was asked for money: then there is one.
+    pub charges: Vec<(ChargeId, bool)>,
     pub operations: Operations,
 }
 
@@ -68,6 +71,7 @@ impl Facts {
             received_minor: 0,
             reserved: false,
             refunds: Vec::new(),
+            charges: Vec::new(),
             operations: Operations::default(),
         };
         for recorded in payment.history() {
@@ -75,6 +79,7 @@ impl Facts {
             facts.operations(&recorded.event);
             facts.money(&recorded.event, whole_minor);
             facts.answers(&recorded.event);
+            facts.charges(&recorded.event);
             facts.status = facts.status_after(&recorded.event);
             let is_under_way = matches!(facts.status, Status::Queued | Status::Processing);
             match &recorded.event {
@@ -162,9 +167,38 @@ impl Facts {
     fn answers(&mut self, event: &Event) {
         match *event {
             Event::Created { instrument, .. } => self.card = instrument.and_then(|used| used.card().copied()),
-            Event::Confirmed { instrument } => (self.card, self.decline) = (instrument.card().copied(), None),
+            Event::Confirmed { instrument, .. } => {
+                (self.card, self.decline) = (instrument.card().copied(), None)
+            }
             Event::ActionCompleted {} | Event::CaptureQueued { .. } => self.decline = None,
             Event::Declined { reason, .. } | Event::CaptureDeclined { reason } => self.decline = Some(reason),
+            _ => {}
+        }
+    }
+
+    fn charges(&mut self, event: &Event) {
+        if let Event::Confirmed { charge, instrument } = event
+            && instrument.card().is_some()
+        {
+            self.charges.push((*charge, false));
+        }
+        let breaks_at_lookup = self.card.and_then(|card| card.test_card()).is_some_and(|card| {
+            matches!(
+                card.behaviour,
+                Behaviour::ThreeDSecureLookupError | Behaviour::ThreeDSecureOnRequest { breaks: true }
+            )
+        });
+        let Some((_, asked)) = self.charges.last_mut() else { return };
+        match event {
+            Event::ActionRequired {}
+            | Event::Declined { reason: DeclineReason::AuthenticationFailure, .. } => *asked = false,
+            Event::Declined { reason: DeclineReason::ProcessingError, .. } => *asked = !breaks_at_lookup,
+            Event::Authorized { .. }
+            | Event::Succeeded { .. }
+            | Event::Declined { .. }
+            | Event::Pending { .. }
+            | Event::RetryScheduled { .. }
+            | Event::Failed { .. } => *asked = true,
             _ => {}
         }
     }

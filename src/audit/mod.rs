@@ -1,4 +1,4 @@
-//! What `verify` proves: that histories, columns, refund rows, details, ledger, journal, idempotency rows, accounts, index and a
+//! What `verify` proves: that histories, columns, parts, details, ledger, journal, idempotency rows, accounts, index and a
 //! list of acknowledged payments agree.
 //!
 //! May depend on `domain`, the ports and the journal's encoding; changes nothing anywhere. All store checks read views of one
@@ -9,7 +9,7 @@
 //! - `payments`: the pass over payments; `payment`: one of them against its columns and its movements.
 //! - `ledger`: sums per wallet, money in transit.
 //! - `journal`: the line without holes, its entries against histories; `lines`: what its order shows.
-//! - `keys`: idempotency rows. `rows`: refund rows and receipts. `details`: what is kept beside attempts and refunds. `named`: the
+//! - `keys`: idempotency rows. `rows`: rows of parts and receipts. `details`: what is kept beside attempts and refunds. `named`: the
 //!   payments that rows name.
 //! - `people`: accounts, what else is kept of people and of the installation, what is set aside.
 //! - `index`: documents against payments, looked at again until the lag bound; `faults`: what is wrong with them; `document`:
@@ -193,7 +193,7 @@ pub async fn audit_at_once(
             Job::People,
             Job::Details,
             Job::Receipts,
-            Job::Refunds,
+            Job::Parts,
             Job::Keys(Span::ALL),
             // What stands beyond the head and beyond the last payment should not be there.
             Job::Journal(Span { after: Some(head), ..Span::ALL }),

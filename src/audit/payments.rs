@@ -9,7 +9,7 @@ use super::ledger::Ledger;
 use super::payment;
 use super::people::{self, People};
 use super::report::{Name, Report};
-use super::rows::received_by;
+use super::rows::{parts_of, received_by};
 use super::span::{Job, Queue, Span};
 use super::statement::Scope;
 use super::{AuditError, AuditOptions, Progress, Table};
@@ -98,7 +98,7 @@ impl Pass<'_> {
             Err(cause) => report.violation(Name::IllegalHistory, format!("payment {}: {cause}", row.id)),
             Ok(payment) => {
                 report.history_events += u64::from(payment.version());
-                report.history_refunds += payment.state().refunds.len() as u64;
+                report.history_parts += parts_of(payment).len() as u64;
                 report.history_receipts += u64::from(received_by(payment).is_some());
                 payment::check_history(payment, report);
                 payment::check_columns(row, payment, self.head, report);

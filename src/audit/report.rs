@@ -59,10 +59,10 @@ pub enum Name {
     OutOfOrder,
     /// The journal was pruned past a reader, or a reader is ahead of the line.
     WrongCursor,
-    /// A refund in a history without its row.
-    MissingRefund,
-    /// A refund row that no history tells, or of another payment or owner.
-    DanglingRefund,
+    /// A refund or a later charge in a history without its row.
+    MissingPart,
+    /// A row of a part that no history tells, or tells otherwise.
+    DanglingPart,
     /// A transfer that has arrived, without the row by which its payee finds it.
     MissingReceipt,
     /// A receipt of something that its payee did not receive.
@@ -141,8 +141,8 @@ impl Name {
             Self::WrongJournalEntry => "wrong journal entry",
             Self::OutOfOrder => "versions out of order",
             Self::WrongCursor => "wrong cursor",
-            Self::MissingRefund => "missing refund row",
-            Self::DanglingRefund => "dangling refund row",
+            Self::MissingPart => "missing part",
+            Self::DanglingPart => "dangling part",
             Self::MissingReceipt => "missing receipt row",
             Self::DanglingReceipt => "dangling receipt row",
             Self::DanglingKey => "dangling idempotency key",
@@ -177,8 +177,8 @@ pub struct Counted {
     pub head: u64,
     /// Payments.
     pub payments: u64,
-    /// Refund rows.
-    pub refunds: u64,
+    /// Rows of parts of payments: refunds and later charges.
+    pub parts: u64,
     /// Movements.
     pub movements: u64,
     /// Lines of statements.
@@ -213,7 +213,7 @@ impl Counted {
             (one, other) => Some(one.unwrap_or(0) + other.unwrap_or(0)),
         };
         self.payments += other.payments;
-        self.refunds += other.refunds;
+        self.parts += other.parts;
         self.movements += other.movements;
         self.lines += other.lines;
         self.events += other.events;
@@ -236,12 +236,12 @@ pub struct Report {
     pub counted: Counted,
     /// Events in all histories together.
     pub(super) history_events: u64,
-    /// Refunds in all histories together.
-    pub(super) history_refunds: u64,
+    /// Parts in all histories together.
+    pub(super) history_parts: u64,
     /// Transfers that have arrived at others.
     pub(super) history_receipts: u64,
-    /// Refund rows that a history tells of.
-    pub(super) sound_refunds: u64,
+    /// Rows of parts that a history tells of.
+    pub(super) sound_parts: u64,
     /// Receipts of transfers that arrived.
     pub(super) sound_receipts: u64,
     listed: BTreeMap<Name, Vec<String>>,
@@ -277,9 +277,9 @@ impl Report {
         self.notes.extend(other.notes);
         self.counted.add(&other.counted);
         self.history_events += other.history_events;
-        self.history_refunds += other.history_refunds;
+        self.history_parts += other.history_parts;
         self.history_receipts += other.history_receipts;
-        self.sound_refunds += other.sound_refunds;
+        self.sound_parts += other.sound_parts;
         self.sound_receipts += other.sound_receipts;
     }
 
@@ -305,11 +305,11 @@ impl Report {
     #[must_use]
     pub fn summary(&self) -> String {
         let Counted {
-            head, payments, refunds, movements, wallets, journal, journal_events, idempotency, ..
+            head, payments, parts, movements, wallets, journal, journal_events, idempotency, ..
         } = self.counted;
         let mut parts = vec![
             format!("{payments} payments"),
-            format!("{refunds} refunds"),
+            format!("{parts} parts"),
             format!("{movements} movements"),
             format!("{wallets} wallets"),
             format!("{journal} journal rows ({journal_events} events, head {head})"),

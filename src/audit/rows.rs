@@ -1,38 +1,51 @@
-//! Rows that are there to be listed by: refunds by their id, transfers by those who received them.
+//! Rows that are there to be listed by: refunds and later charges by their ids, transfers by those who received them.
+
+use std::collections::HashSet;
 
 use super::named::payments_named;
 use super::report::{Name, Report};
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, ChargeId};
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
-use crate::store::{Snapshot, StoreError};
+use crate::store::{PartKind, PartRecord, Snapshot, StoreError};
 
-/// Every refund row points at the payment that tells of it, and every refund that is told of has its row: ids are unique,
-/// so equal counts prove the second.
-pub async fn refunds(snapshot: &mut dyn Snapshot, limit: u32, report: &mut Report) -> Result<(), StoreError> {
+/// The parts that a payment must be found by, worked out from what its history comes to.
+pub fn parts_of(payment: &Payment) -> Vec<PartRecord> {
+    let (owner, id) = (payment.owner(), payment.id());
+    let part = |part, kind, created| PartRecord { id: part, owner, created, payment: id, kind };
+    let refunds = payment.state().refunds.iter();
+    let refunds = refunds.map(|refund| part(refund.id.into(), PartKind::Refund, refund.created_at));
+    let first = ChargeId::of_payment(id);
+    let charges = payment.state().charges.iter();
+    let later = charges.filter(|charge| charge.id != first && payment.submission().kind == Kind::Charge);
+    let later = later.map(|charge| part(charge.id.into(), PartKind::Charge, charge.created_at));
+    refunds.chain(later).collect()
+}
+
+/// Every row is of a part that its payment tells of, and every part that is told of has its row: ids are unique, so equal
+/// counts prove the second.
+pub async fn parts(snapshot: &mut dyn Snapshot, limit: u32, report: &mut Report) -> Result<(), StoreError> {
     let (mut after, mut sound) = (None, 0_u64);
     loop {
-        let page = snapshot.refunds(after, limit).await?;
+        let page = snapshot.parts(after, limit).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         let named = payments_named(snapshot, page.iter().map(|row| row.payment)).await?;
+        let folded = named.values().filter_map(|payment| payment.folded.as_ref().ok());
+        let told: HashSet<PartRecord> = folded.flat_map(parts_of).collect();
         for row in &page {
-            report.counted.refunds += 1;
-            let payment = named.get(&row.payment).and_then(|payment| payment.folded.as_ref().ok());
-            match payment.filter(|payment| payment.owner() == row.owner && payment.refund(row.id).is_some()) {
-                Some(_) => sound += 1,
-                None => {
-                    let text = format!(
-                        "refund {}: payment {} of {} does not tell of it",
-                        row.id, row.payment, row.owner
-                    );
-                    report.violation(Name::DanglingRefund, text);
-                }
+            report.counted.parts += 1;
+            if told.contains(row) {
+                sound += 1;
+            } else {
+                let id = row.id.with_prefix(row.kind.id_prefix());
+                let text = format!("{id}: payment {} of {} does not tell of it so", row.payment, row.owner);
+                report.violation(Name::DanglingPart, text);
             }
         }
     }
-    report.sound_refunds += sound;
+    report.sound_parts += sound;
     Ok(())
 }
 
@@ -73,11 +86,9 @@ pub async fn receipts(
 
 /// Called with what all looks say together.
 pub fn none_missing(report: &mut Report) {
-    if let Some(missing @ 1..) = report.history_refunds.checked_sub(report.sound_refunds) {
-        report.violation(
-            Name::MissingRefund,
-            format!("{missing} refunds of payments have no row of their own"),
-        );
+    if let Some(missing @ 1..) = report.history_parts.checked_sub(report.sound_parts) {
+        let text = format!("{missing} refunds and charges of payments have no row of their own");
+        report.violation(Name::MissingPart, text);
     }
     if let Some(missing @ 1..) = report.history_receipts.checked_sub(report.sound_receipts) {
         let text = format!("{missing} transfers that arrived are not listed for their payees");

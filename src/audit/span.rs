@@ -55,8 +55,8 @@ pub enum Job {
     Journal(Span<8>),
     /// Idempotency rows, by key.
     Keys(Span<32>),
-    /// Refund rows, all of them.
-    Refunds,
+    /// Rows of parts, all of them.
+    Parts,
     /// Receipts, all of them.
     Receipts,
     /// Details, all of them.
@@ -149,9 +149,9 @@ mod tests {
 
     #[test]
     fn a_queue_ends_when_nobody_can_give_any_more() {
-        let queue = Queue::new(vec![Job::Refunds, Job::Receipts]);
+        let queue = Queue::new(vec![Job::Parts, Job::Receipts]);
         assert_eq!(queue.take(), Some(Job::Receipts));
-        assert_eq!(queue.take(), Some(Job::Refunds));
+        assert_eq!(queue.take(), Some(Job::Parts));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| {
                 let job = queue.take();
@@ -166,7 +166,7 @@ mod tests {
             queue.done();
             assert_eq!(waiting.join().unwrap(), (Some(Job::Keys(Span::ALL)), None));
         });
-        let queue = Queue::new(vec![Job::Refunds]);
+        let queue = Queue::new(vec![Job::Parts]);
         queue.give_up();
         assert_eq!(queue.take(), None);
     }

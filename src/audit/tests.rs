@@ -13,7 +13,7 @@ use crate::domain::command::{Action, Answer, OperatePayment, Outcome, SubmitPaym
 use crate::domain::currency::Currency;
 use crate::domain::decide::{self, Context, Events, Policy};
 use crate::domain::event::{Event, Recorded};
-use crate::domain::ids::{AccountId, BatchId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, BatchId, PartId, PaymentId, RefundId};
 use crate::domain::ledger::{Holdings, LedgerAccount, WalletId, effects};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, WorkKey};
@@ -22,7 +22,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::journal::{JournalEntry, encode};
 use crate::search::{DocKey, PaymentDocument, ScannedDocument};
 use crate::store::{
-    AccountHead, AuditPayment, IdempotencyRecord, JournalRecord, MovementRecord, ReceiptRecord, RefundRecord,
+    AccountHead, AuditPayment, IdempotencyRecord, JournalRecord, MovementRecord, PartRecord, ReceiptRecord,
     StoreResult, TableCounts, WalletRecord,
 };
 use world::{World, audit_world, only, options, planted};
@@ -39,7 +39,7 @@ async fn a_sound_world_passes_and_is_counted() {
         assert!(report.passed(), "{report}");
         assert_eq!(
             report.summary(),
-            "verified: 4 payments, 2 refunds, 7 movements, 2 wallets, 10 journal rows (13 events, head 10), 4 idempotency keys, 3 accounts, 5 documents"
+            "verified: 4 payments, 2 parts, 7 movements, 2 wallets, 10 journal rows (13 events, head 10), 4 idempotency keys, 3 accounts, 5 documents"
         );
     }
 }
@@ -191,14 +191,14 @@ async fn money_in_transit_is_what_open_work_holds() {
 }
 
 #[tokio::test]
-async fn refund_rows_match_histories() {
-    let lost = planted(|world, _| world.refunds.pop_first().map_or((), drop)).await;
-    assert_eq!(lost.0.keys().copied().collect::<Vec<_>>(), [Name::MissingRefund], "{}", lost.1);
+async fn parts_match_histories() {
+    let lost = planted(|world, _| world.parts.pop_first().map_or((), drop)).await;
+    assert_eq!(lost.0.keys().copied().collect::<Vec<_>>(), [Name::MissingPart], "{}", lost.1);
     let moved = planted(|world, ids| {
-        world.refunds.values_mut().take(1).for_each(|row| row.payment = ids[1]);
+        world.parts.values_mut().take(1).for_each(|row| row.payment = ids[1]);
     });
     let (counts, _) = moved.await;
-    assert_eq!(counts.keys().copied().collect::<Vec<_>>(), [Name::MissingRefund, Name::DanglingRefund]);
+    assert_eq!(counts.keys().copied().collect::<Vec<_>>(), [Name::MissingPart, Name::DanglingPart]);
 }
 
 #[tokio::test]

@@ -129,7 +129,7 @@ impl Work<'_> {
             Job::Keys(span) => {
                 keys::walk(snapshot, span, balance, queue, options, progress, report).await?;
             }
-            Job::Refunds => rows::refunds(snapshot, page, report).await?,
+            Job::Parts => rows::parts(snapshot, page, report).await?,
             Job::Receipts => rows::receipts(snapshot, page, report).await?,
             Job::Details => details::all(snapshot, page, report).await?,
             Job::People => {

@@ -4,7 +4,7 @@
 use super::decline::DeclineReason;
 use super::event::{CancelReason, TechnicalError};
 pub use super::idempotency::IdempotencyKey;
-use super::ids::{AccountId, PaymentId, RefundId};
+use super::ids::{AccountId, ChargeId, PaymentId, RefundId};
 use super::instrument::{Instrument, Presented};
 use super::payment::WorkKey;
 use super::submission::Submission;
@@ -32,6 +32,8 @@ pub enum Action {
         instrument: Option<Instrument>,
         /// What is said of this attempt, with whichever card.
         presented: Presented,
+        /// The charge of this attempt.
+        charge: ChargeId,
     },
     /// Take what was authorised.
     Capture {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::credit::{Credit, is_zero};
 use super::decline::DeclineReason;
-use super::ids::RefundId;
+use super::ids::{ChargeId, RefundId};
 use super::instrument::Instrument;
 use super::status::Status;
 use super::time::Timestamp;
@@ -112,6 +112,8 @@ pub enum Event {
     Confirmed {
         /// What this attempt goes through.
         instrument: Instrument,
+        /// Its charge.
+        charge: ChargeId,
     },
     /// A worker asked the acquirer at `at`; written together with the answer.
     #[serde(rename = "st")]

@@ -194,8 +194,16 @@ id!(
     AccountId, "acct_"
 );
 id!(
+    /// A charge: what one attempt of a payment asks an issuer for.
+    ChargeId, "ch_"
+);
+id!(
     /// A refund of a payment.
     RefundId, "re_"
+);
+id!(
+    /// What belongs to a payment and has an id of its own; shown under the prefix of its kind.
+    PartId, "ch_", "re_"
 );
 id!(
     /// An API key (the row, not the secret).
@@ -233,3 +241,29 @@ id!(
     /// A request to this server, as sent back in `Request-Id`.
     RequestId, "req_"
 );
+
+impl ChargeId {
+    /// The charge of the attempt that the creating command opened: it has the payment's bits, and needs no row.
+    #[must_use]
+    pub const fn of_payment(payment: PaymentId) -> Self {
+        Self(payment.0)
+    }
+
+    /// The payment method that the attempt brought with it.
+    #[must_use]
+    pub const fn method(self) -> MethodId {
+        MethodId(self.0)
+    }
+}
+
+impl From<ChargeId> for PartId {
+    fn from(id: ChargeId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<RefundId> for PartId {
+    fn from(id: RefundId) -> Self {
+        Self(id.0)
+    }
+}

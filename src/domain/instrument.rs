@@ -154,6 +154,12 @@ impl Instrument {
         self.presented_card().map(|presented| &presented.card)
     }
 
+    /// The payment method it is; `None` for the one that came with the payment itself.
+    #[must_use]
+    pub fn method(&self) -> Option<MethodId> {
+        self.presented_card().and_then(|card| card.presented.method)
+    }
+
     /// Names what is kept beside the attempt; `None` if there is nothing.
     #[must_use]
     pub fn detail(&self) -> Option<u64> {
@@ -165,6 +171,18 @@ impl Instrument {
     pub fn presented_again(self, presented: Presented) -> Self {
         match self {
             Self::Card(card) => Self::Card(card.presented_again(presented)),
+            Self::Bank(_) | Self::Wallet => self,
+        }
+    }
+
+    /// As this payment method, where it is none yet. Only cards are kept as methods.
+    #[must_use]
+    pub fn as_method(self, method: MethodId) -> Self {
+        match self {
+            Self::Card(PresentedCard { card, presented }) => {
+                let method = presented.method.unwrap_or(method);
+                Self::Card(PresentedCard { card, presented: presented.with_method(method) })
+            }
             Self::Bank(_) | Self::Wallet => self,
         }
     }

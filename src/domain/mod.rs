@@ -10,6 +10,7 @@ pub mod announcement;
 pub mod card;
 pub mod card_features;
 pub mod card_numbers;
+pub mod charge;
 pub mod clock;
 pub mod command;
 pub mod country;

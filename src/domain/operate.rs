@@ -26,8 +26,13 @@ pub fn operate(
         return Err(Refusal::not_found("payment", payment.submission().public_id()).with_param("intent"));
     }
     let events = match command.action {
-        Action::Confirm { instrument, presented } => confirm(payment, instrument)
-            .map(|instrument| vec![Event::Confirmed { instrument: instrument.presented_again(presented) }]),
+        Action::Confirm { instrument, presented, charge } => {
+            // A card that is brought is a payment method of its own; the one that was there stays what it is.
+            let brought = instrument.map(|instrument| instrument.as_method(charge.method()));
+            confirm(payment, brought).map(|instrument| {
+                vec![Event::Confirmed { instrument: instrument.presented_again(presented), charge }]
+            })
+        }
         Action::Capture { amount_minor } => capture(context, payment, amount_minor),
         Action::Cancel { reason } => cancel(context, payment, reason),
         Action::Refund { refund, amount_minor, detail } => refunded_minor(context, payment, amount_minor)

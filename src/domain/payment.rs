@@ -4,14 +4,13 @@
 
 use std::sync::Arc;
 
-use super::card::Card;
+use super::charge::{Charge, ChargeOutcome};
 use super::decline::DeclineReason;
 use super::event::{Event, Recorded};
-use super::ids::{AccountId, PaymentId, RefundId};
+use super::ids::{AccountId, ChargeId, PaymentId, RefundId};
 use super::money::Money;
 use super::status::Status;
 use super::submission::Submission;
-use super::test_cards::Behaviour;
 use super::time::Timestamp;
 
 pub use super::operation::{Operation, OperationKind, Phase};
@@ -63,6 +62,7 @@ impl Payment {
         let mut state = State {
             status,
             instrument,
+            charges: Vec::new(),
             operation: None,
             refund_operations: Vec::new(),
             refunds: Vec::new(),
@@ -87,6 +87,8 @@ impl Payment {
         };
         if status == Status::Queued {
             state.open_authorization(&created);
+            let charge = ChargeId::of_payment(submission.id);
+            state.open_charge(charge, submission.amount.amount_minor, created.at);
         }
         Ok(Self { submission, history: vec![created], state })
     }
@@ -174,14 +176,7 @@ impl Payment {
     /// Whether the last attempt was declined because the card's lookup for 3-D Secure broke.
     #[must_use]
     pub fn broke_at_lookup(&self) -> bool {
-        let breaks = |card: &Card| {
-            let behaviour = card.test_card().map(|card| card.behaviour);
-            matches!(
-                behaviour,
-                Some(Behaviour::ThreeDSecureLookupError | Behaviour::ThreeDSecureOnRequest { breaks: true })
-            )
-        };
-        self.state.decline == Some(DeclineReason::ProcessingError) && self.state.card().is_some_and(breaks)
+        self.state.charges.last().is_some_and(Charge::broke_at_lookup)
     }
 
     /// Applies one event.
@@ -211,6 +206,7 @@ impl Payment {
             + self.submission.memory_bytes()
             + self.history.capacity() * size_of::<Recorded>()
             + state.refunds.capacity() * size_of::<Refund>()
+            + state.charges.capacity() * size_of::<Charge>()
             + state.refund_operations.capacity() * size_of::<Operation>()
     }
 
@@ -279,6 +275,29 @@ impl Payment {
     #[must_use]
     pub fn refund(&self, id: RefundId) -> Option<&Refund> {
         self.state.refunds.iter().find(|refund| refund.id == id)
+    }
+
+    /// The charges that there are, oldest first.
+    pub fn charges(&self) -> impl DoubleEndedIterator<Item = &Charge> {
+        self.state.charges.iter().filter(|charge| charge.exists())
+    }
+
+    /// The charge with this id.
+    #[must_use]
+    pub fn charge(&self, id: ChargeId) -> Option<&Charge> {
+        self.charges().find(|charge| charge.id == id)
+    }
+
+    /// The charge of the last attempt, if it has come to one.
+    #[must_use]
+    pub fn charge_of_last_attempt(&self) -> Option<&Charge> {
+        self.state.charges.last().filter(|charge| charge.exists())
+    }
+
+    /// The charge that took the money, and of which refunds give back: at most one does.
+    #[must_use]
+    pub fn charge_taken(&self) -> Option<&Charge> {
+        self.charges().find(|charge| charge.outcome == ChargeOutcome::Taken)
     }
 
     /// Every operation without a final answer.

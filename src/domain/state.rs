@@ -2,10 +2,11 @@
 //! [`super::status::Status::after`].
 
 use super::card::Card;
+use super::charge::Charge;
 use super::credit::Credit;
 use super::decline::DeclineReason;
 use super::event::{CancelReason, Event, Recorded, TechnicalError};
-use super::ids::RefundId;
+use super::ids::{ChargeId, RefundId};
 use super::instrument::Instrument;
 use super::operation::{Operation, OperationKind, Phase};
 use super::status::Status;
@@ -56,6 +57,8 @@ pub struct State {
     pub status: Status,
     /// What the last attempt goes through, or the next one if there was none yet.
     pub instrument: Option<Instrument>,
+    /// The charges of all attempts, oldest first, also of those that have not come to one.
+    pub charges: Vec<Charge>,
     /// The open authorisation, capture or void; at most one.
     pub operation: Option<Operation>,
     /// Open refund operations.
@@ -105,6 +108,12 @@ impl State {
     #[must_use]
     pub fn card(&self) -> Option<&Card> {
         self.instrument.as_ref().and_then(Instrument::card)
+    }
+
+    /// Opens the charge of an attempt; only cards are charged.
+    pub(super) fn open_charge(&mut self, id: ChargeId, amount_minor: i64, at: Timestamp) {
+        let instrument = self.instrument.filter(|instrument| instrument.card().is_some());
+        self.charges.extend(instrument.map(|instrument| Charge::open(id, instrument, amount_minor, at)));
     }
 
     fn open_operation(&mut self, kind: OperationKind, wall: Timestamp) -> Operation {
@@ -170,11 +179,15 @@ impl State {
     /// The effect of an event on everything but the status. One arm per event.
     pub(super) fn apply(&mut self, by: &Recorded, whole_minor: i64) {
         let (at, wall) = (by.at, by.wall);
+        if let Some(charge) = self.charges.last_mut() {
+            charge.apply(&by.event, whole_minor);
+        }
         match by.event {
             Event::Created { .. } => {}
-            Event::Confirmed { instrument } => {
+            Event::Confirmed { instrument, charge } => {
                 self.instrument = Some(instrument);
                 self.authenticated = false;
+                self.open_charge(charge, whole_minor, at);
                 self.open_authorization(by);
             }
             Event::Started { at } => self.started_at = Some(at),

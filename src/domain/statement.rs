@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrayvec::ArrayVec;
 
 use super::event::Event;
-use super::ids::{PaymentId, RefundId};
+use super::ids::{ChargeId, PartId, PaymentId};
 use super::ledger::{self, LedgerAccount, Movement, WalletId};
 use super::payment::Payment;
 use super::submission::Kind;
@@ -254,8 +254,8 @@ pub struct StatementLine {
     pub at: Timestamp,
     /// When it can be paid out.
     pub available_at: Timestamp,
-    /// The refund, where it is about one.
-    pub refund: Option<RefundId>,
+    /// The refund that it is about, or the charge where that has an id of its own.
+    pub part: Option<PartId>,
 }
 
 impl StatementLine {
@@ -354,8 +354,9 @@ fn of_event(before: &Payment, version: u32, at: Timestamp, event: &Event) -> Arr
             }
             _ => (0, None),
         };
-        let refund = match event {
-            Event::RefundQueued { refund, .. } | Event::RefundFailed { refund, .. } => Some(*refund),
+        let part = match event {
+            Event::RefundQueued { refund, .. } | Event::RefundFailed { refund, .. } => Some((*refund).into()),
+            Event::Succeeded { .. } | Event::Captured { .. } => charged_apart(before),
             _ => None,
         };
         let line = StatementLine {
@@ -368,11 +369,17 @@ fn of_event(before: &Payment, version: u32, at: Timestamp, event: &Event) -> Arr
             balance_minor: 0,
             at,
             available_at: available_at.unwrap_or(at),
-            refund,
+            part,
         };
         drafts.push(Draft { line, n: u8::try_from(n).unwrap_or(u8::MAX) });
     }
     drafts
+}
+
+/// The charge that brings the money, where its id is not the payment's.
+fn charged_apart(payment: &Payment) -> Option<PartId> {
+    let charge = payment.state().charges.last()?.id;
+    (charge != ChargeId::of_payment(payment.id())).then(|| charge.into())
 }
 
 /// What a movement changes of what the wallet's owner has; `None` if it does not touch the wallet or the debt beside it.

@@ -3,6 +3,7 @@
 
 mod card_numbers;
 mod cards;
+mod charges;
 mod clocks;
 mod closed;
 mod credit;

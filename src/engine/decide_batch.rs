@@ -14,8 +14,11 @@ use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::refusal::{Refusal, RefusalKind};
+use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
-use crate::store::{BatchKeys, BatchWrite, Beside, IdempotencyRecord, Loaded, ReceiptRecord, RefundRecord};
+use crate::store::{
+    BatchKeys, BatchWrite, Beside, IdempotencyRecord, Loaded, PartKind, PartRecord, ReceiptRecord,
+};
 
 /// What one admitted command came to.
 #[derive(Debug, Clone)]
@@ -328,7 +331,7 @@ impl World<'_> {
             }
             let mut entry = entry_of(&payment, touched.first_version, &touched.work_before);
             entry.keys = keys.remove(id).unwrap_or_default();
-            batch.write.refunds.extend(refunds_of(&entry));
+            batch.write.parts.extend(parts_of(&payment, &entry));
             batch.write.receipts.extend(receipt_of(&entry));
             batch.changes.push((entry, Arc::clone(&payment)));
             payments.insert(*id, payment);
@@ -349,7 +352,7 @@ impl World<'_> {
         sort(&mut batch.write.due);
         sort(&mut batch.write.open_work);
         sort(&mut batch.write.parked);
-        batch.write.refunds.sort_unstable();
+        batch.write.parts.sort_unstable();
         batch.write.receipts.sort_unstable();
         self.fresh_idempotency.sort_unstable_by_key(|record| (record.key, record.owner));
         batch.write.idempotency = self.fresh_idempotency;
@@ -396,11 +399,16 @@ fn entry_of(payment: &Payment, first_version: u32, work_before: &[WorkKey]) -> J
     }
 }
 
-/// The refunds that these events admitted.
-fn refunds_of(entry: &JournalEntry) -> impl Iterator<Item = RefundRecord> {
-    let (owner, payment) = (entry.owner, entry.payment);
+/// The parts of a payment that these events admitted: refunds, and charges of attempts after the one it was created with.
+fn parts_of(payment: &Payment, entry: &JournalEntry) -> impl Iterator<Item = PartRecord> {
+    let charged = payment.submission().kind == Kind::Charge;
+    let part =
+        |id, kind, created| PartRecord { id, owner: entry.owner, created, payment: entry.payment, kind };
     entry.events.iter().filter_map(move |recorded| match recorded.event {
-        Event::RefundQueued { refund, .. } => Some(RefundRecord { id: refund, owner, payment }),
+        Event::RefundQueued { refund, .. } => Some(part(refund.into(), PartKind::Refund, recorded.at)),
+        Event::Confirmed { charge, .. } if charged => {
+            Some(part(charge.into(), PartKind::Charge, recorded.at))
+        }
         _ => None,
     })
 }

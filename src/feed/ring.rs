@@ -221,7 +221,7 @@ mod tests {
     use super::*;
     use crate::domain::currency::Currency;
     use crate::domain::event::{Event, Recorded};
-    use crate::domain::ids::AccountId;
+    use crate::domain::ids::{AccountId, ChargeId};
     use crate::domain::instrument::Instrument;
     use crate::domain::money::Money;
     use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
@@ -246,7 +246,8 @@ mod tests {
         let payment =
             Payment::open(Arc::new(submission), Recorded::on_wall(Timestamp::from_micros(1), created));
         let mut payment = payment.expect("it opens");
-        let event = Event::Confirmed { instrument: Instrument::Wallet };
+        let event =
+            Event::Confirmed { instrument: Instrument::Wallet, charge: ChargeId::from_bytes([8; 16]) };
         let confirmed = Recorded::on_wall(Timestamp::from_micros(2), event);
         payment.apply(confirmed).expect("it goes");
         let entry = JournalEntry {

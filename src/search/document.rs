@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::domain::card::Card;
 use crate::domain::decline::DeclineReason;
-use crate::domain::ids::{AccountId, PaymentId, RefundId, base62_decode};
+use crate::domain::ids::{AccountId, ChargeId, PaymentId, RefundId, base62_decode};
 use crate::domain::instrument::Instrument;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
@@ -99,6 +99,8 @@ pub struct PaymentDocument {
     in_transit_minor: i64,
     parked: bool,
     refunds: Vec<RefundId>,
+    /// Those of attempts after the first.
+    charges: Vec<ChargeId>,
     other_name: Option<Arc<str>>,
 }
 
@@ -129,6 +131,7 @@ impl PaymentDocument {
             in_transit_minor: payment.in_transit_minor(),
             parked: payment.is_parked(),
             refunds: state.refunds.iter().map(|refund| refund.id).collect(),
+            charges: later_charges(payment),
             other_name: payee.and_then(|payee| names.name_of(payee)),
         };
         let receipt = payee
@@ -146,6 +149,7 @@ impl PaymentDocument {
             in_transit_minor: 0,
             parked: false,
             refunds: Vec::new(),
+            charges: Vec::new(),
             decline: None,
             other_name: sender,
             ..self.clone()
@@ -187,6 +191,9 @@ impl PaymentDocument {
         }
         for refund in &self.refunds {
             sink.term(TermField::Refund, &refund.with_prefix(""));
+        }
+        for charge in &self.charges {
+            sink.term(TermField::Charge, &charge.with_prefix(""));
         }
         self.visit_card(sink);
         self.visit_texts(sink);
@@ -279,6 +286,12 @@ impl PaymentDocument {
             }
         }
     }
+}
+
+/// The charges that are not found by the payment's own id.
+fn later_charges(payment: &Payment) -> Vec<ChargeId> {
+    let first = ChargeId::of_payment(payment.id());
+    payment.charges().map(|charge| charge.id).filter(|id| *id != first).collect()
 }
 
 fn words(text: &str, sink: &mut impl FieldSink) {

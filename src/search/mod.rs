@@ -38,7 +38,7 @@ pub use settings::{SearchKind, SearchSettings};
 
 /// Counts the shape of the index. Raised whenever the mapping or what is indexed changes: an index of another shape is
 /// rebuilt.
-pub const SCHEMA_VERSION: u32 = 5;
+pub const SCHEMA_VERSION: u32 = 6;
 
 /// How long a search waits for an index that is nearly filled.
 const FILLED_WITHIN: Duration = Duration::from_secs(1);

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::known::Known;
 use super::page::Page;
+use super::parts::PartRecord;
 use crate::domain::account::AccountFacts;
 use crate::domain::announcement::Announcement;
-use crate::domain::ids::{AccountId, BatchId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, BatchId, PaymentId};
 use crate::domain::ledger::{Holdings, Movement, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::statement::StatementLine;
@@ -129,17 +130,6 @@ pub struct MovementWrite {
     pub movement: Movement,
 }
 
-/// A refund as the store knows it: where to find the rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RefundRecord {
-    /// Its id.
-    pub id: RefundId,
-    /// Whose payment it is of.
-    pub owner: AccountId,
-    /// The payment whose history tells it.
-    pub payment: PaymentId,
-}
-
 /// A transfer that someone has received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReceiptRecord {
@@ -165,8 +155,8 @@ pub struct BatchWrite {
     pub open_work: Beside<PaymentId>,
     /// Payments with an operation that waits for a person, and their owners.
     pub parked: Beside<(PaymentId, AccountId)>,
-    /// New refunds.
-    pub refunds: Vec<RefundRecord>,
+    /// New parts of payments.
+    pub parts: Vec<PartRecord>,
     /// Transfers that have arrived.
     pub receipts: Vec<ReceiptRecord>,
     /// Movements.
@@ -192,7 +182,7 @@ impl BatchWrite {
             + self.due.rows()
             + self.open_work.rows()
             + self.parked.rows()
-            + self.refunds.len()
+            + self.parts.len()
             + self.receipts.len()
             + self.movements.len()
             + self.wallets.len()

@@ -213,15 +213,16 @@ macro_rules! implement_store {
             async fn payment_parked(&self, owner: AccountId, limit: u32) -> StoreResult<Vec<Payment>> {
                 held!(self, reader, caller, conn => payment_parked(conn, owner, limit)).map(|found| self.aside.sort_out(found))
             }
-            async fn refund_get(&self, id: RefundId) -> StoreResult<Option<RefundRecord>> {
-                held!(self, reader, caller, conn => refund_get(conn, id))
+            async fn part_get(&self, id: PartId) -> StoreResult<Option<PartRecord>> {
+                held!(self, reader, caller, conn => part_get(conn, id))
             }
-            async fn refund_list(
+            async fn part_list(
                 &self,
                 owner: AccountId,
-                filter: &RefundFilter,
-            ) -> StoreResult<Vec<RefundRecord>> {
-                held!(self, reader, caller, conn => refund_list(conn, owner, filter))
+                kind: PartKind,
+                filter: &PartFilter,
+            ) -> StoreResult<Vec<PartRecord>> {
+                held!(self, reader, caller, conn => part_list(conn, owner, kind, filter))
             }
             async fn wallet_list(&self, owner: AccountId) -> StoreResult<Vec<WalletRecord>> {
                 held!(self, reader, caller, conn => wallet_list(conn, owner))
@@ -503,12 +504,12 @@ macro_rules! implement_store {
             async fn strays(&mut self) -> StoreResult<Vec<$crate::store::Stray>> {
                 audit_strays(&mut self.conn).await
             }
-            async fn refunds(
+            async fn parts(
                 &mut self,
-                after: Option<RefundId>,
+                after: Option<PartId>,
                 limit: u32,
-            ) -> StoreResult<Vec<RefundRecord>> {
-                audit_refunds(&mut self.conn, after, limit).await
+            ) -> StoreResult<Vec<PartRecord>> {
+                audit_parts(&mut self.conn, after, limit).await
             }
             async fn receipts(
                 &mut self,

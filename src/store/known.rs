@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use crate::domain::currency::Currency;
     use crate::domain::event::{Event, Recorded};
-    use crate::domain::ids::AccountId;
+    use crate::domain::ids::{AccountId, ChargeId};
     use crate::domain::instrument::Instrument;
     use crate::domain::money::Money;
     use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
@@ -166,7 +166,12 @@ mod tests {
         let created = recorded(Event::Created { instrument: None, confirmed: false, reserved: false });
         let mut payment = Payment::open(Arc::new(submission), created).unwrap();
         if queued {
-            payment.apply(recorded(Event::Confirmed { instrument: Instrument::Wallet })).unwrap();
+            payment
+                .apply(recorded(Event::Confirmed {
+                    instrument: Instrument::Wallet,
+                    charge: ChargeId::from_bytes([8; 16]),
+                }))
+                .unwrap();
         }
         Arc::new(payment)
     }

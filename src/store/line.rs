@@ -333,8 +333,8 @@ macro_rules! line_queries {
             execute_rows(conn, &rows::PAYMENT_UPDATE, &cells).await?;
             write_beside(conn, seq, write).await?;
             cells.clear();
-            write.refunds.iter().for_each(|refund| rows::push_refund(&mut cells, refund));
-            execute_rows(conn, &rows::REFUND_INSERT, &cells).await?;
+            write.parts.iter().for_each(|part| rows::push_part(&mut cells, part));
+            execute_rows(conn, &rows::PART_INSERT, &cells).await?;
             cells.clear();
             write.receipts.iter().for_each(|receipt| rows::push_receipt(&mut cells, receipt));
             execute_rows(conn, &rows::RECEIPT_INSERT, &cells).await?;

@@ -6,6 +6,7 @@
 pub mod aside;
 mod at_once;
 mod batch;
+mod charges;
 mod connect;
 mod error;
 mod facts;
@@ -17,6 +18,7 @@ mod line;
 mod multi_row;
 pub mod mysql;
 mod page;
+mod parts;
 mod place;
 mod queries;
 mod readers;
@@ -36,16 +38,18 @@ use async_trait::async_trait;
 pub use aside::{AsideChanges, AsideReason, AsideRecord, SetAside, Subject};
 pub use batch::{
     BatchKeys, BatchWrite, Beside, Head, IdempotencyRecord, JournalRecord, Loaded, MovementWrite, Projected,
-    ReceiptRecord, RefundRecord,
+    ReceiptRecord,
 };
+pub use charges::{Charged, charge_list};
 pub use error::StoreError;
 pub use known::Known;
 pub use page::Page;
+pub use parts::{PartFilter, PartKind, PartRecord};
 pub use records::{
     Account, AccountHead, AnnouncementPlace, ApiKey, AuditPayment, DetailRecord, Durability, EventFilter,
     ImportRecord, ImportRow, ImportState, Lease, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork,
-    PaymentFilter, PaymentHead, Pruned, RefundFilter, RequestFilter, RequestRecord, RowFault, Session,
-    StatementFilter, TableCounts, WalletRecord,
+    PaymentFilter, PaymentHead, Pruned, RequestFilter, RequestRecord, RowFault, Session, StatementFilter,
+    TableCounts, WalletRecord,
 };
 pub use settings::{Access, StoreKind, StoreSettings};
 pub use strays::{Stray, StrayKind};
@@ -53,7 +57,7 @@ pub use trouble::StoreTrouble;
 
 use crate::domain::announcement::Announcement;
 use crate::domain::ids::{
-    AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
+    AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PartId, PaymentId, RequestId, SessionId,
 };
 use crate::domain::ledger::WalletId;
 use crate::domain::payment::Payment;
@@ -194,11 +198,16 @@ pub trait Store: Send + Sync + 'static {
     /// Looks at idempotency keys after `after`, in their order, at most `limit`, and deletes those written before `before`.
     async fn idempotency_prune(&self, after: &[u8], before: Timestamp, limit: u32) -> StoreResult<Pruned>;
 
-    /// Where a refund is told.
-    async fn refund_get(&self, id: RefundId) -> StoreResult<Option<RefundRecord>>;
+    /// Where a part of a payment is told.
+    async fn part_get(&self, id: PartId) -> StoreResult<Option<PartRecord>>;
 
-    /// An owner's refunds, newest first.
-    async fn refund_list(&self, owner: AccountId, filter: &RefundFilter) -> StoreResult<Vec<RefundRecord>>;
+    /// An owner's parts of one kind, newest first.
+    async fn part_list(
+        &self,
+        owner: AccountId,
+        kind: PartKind,
+        filter: &PartFilter,
+    ) -> StoreResult<Vec<PartRecord>>;
 
     /// Keeps what belongs to one attempt of a payment, or to a refund, and is too big or too rare for its history. What is
     /// there already stays.
@@ -464,8 +473,8 @@ pub trait Snapshot: Send {
     async fn strays(&mut self) -> StoreResult<Vec<Stray>> {
         Ok(Vec::new())
     }
-    /// Refunds by id.
-    async fn refunds(&mut self, after: Option<RefundId>, limit: u32) -> StoreResult<Vec<RefundRecord>>;
+    /// Parts of payments by id.
+    async fn parts(&mut self, after: Option<PartId>, limit: u32) -> StoreResult<Vec<PartRecord>>;
     /// Receipts by (payee, payment).
     async fn receipts(&mut self, after: Option<ReceiptRecord>, limit: u32)
     -> StoreResult<Vec<ReceiptRecord>>;

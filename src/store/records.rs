@@ -232,33 +232,6 @@ impl PaymentFilter {
     }
 }
 
-/// Which refunds of an owner.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RefundFilter {
-    /// Only refunds older than this one.
-    pub before: Option<RefundId>,
-    /// Only refunds newer than this one; the page is then the oldest of those, still newest first.
-    pub after: Option<RefundId>,
-    /// Asked for at or after.
-    pub created_from: Option<Timestamp>,
-    /// Asked for before.
-    pub created_to: Option<Timestamp>,
-    /// At most so many.
-    pub limit: u32,
-}
-
-impl RefundFilter {
-    /// Whether a refund is one of them, by its id, which is made when it is asked for.
-    #[must_use]
-    pub fn takes(&self, id: RefundId) -> bool {
-        let at = id.made_at();
-        self.before.is_none_or(|before| id < before)
-            && self.after.is_none_or(|after| id > after)
-            && self.created_from.is_none_or(|from| at >= from)
-            && self.created_to.is_none_or(|to| at < to)
-    }
-}
-
 /// A payment with work that belongs in the queue.
 #[derive(Debug, Clone)]
 pub struct OpenWork {
@@ -483,8 +456,8 @@ pub struct AccountHead {
 pub struct TableCounts {
     /// Payments.
     pub payments: u64,
-    /// Refunds.
-    pub refunds: u64,
+    /// Parts of payments.
+    pub parts: u64,
     /// Movements.
     pub movements: u64,
     /// Wallets and receivables.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use diesel::prelude::*;
 
 use super::aside::{ASIDE_MAX, AsideReason, AsideRecord, Subject};
-use super::batch::{IdempotencyRecord, JournalRecord, MovementWrite, ReceiptRecord, RefundRecord};
+use super::batch::{IdempotencyRecord, JournalRecord, MovementWrite, ReceiptRecord};
 use super::error::StoreError;
 use super::multi_row::{Cell, Statement};
+use super::parts::{PartKind, PartRecord};
 use super::records::{
     Account, ApiKey, AuditPayment, DetailRecord, ImportRecord, ImportRow, ImportState, MovementRecord,
     NewAccount, RequestRecord, Session, WalletRecord,
@@ -17,7 +18,7 @@ use crate::domain::account::{AccountFacts, AccountTerms, FeePlan};
 use crate::domain::announcement::{Announcement, AnnouncementId, AnnouncementKind};
 use crate::domain::currency::Currency;
 use crate::domain::event::Recorded;
-use crate::domain::ids::{AccountId, ApiKeyId, BatchId, ImportId, PaymentId, RefundId, RequestId, SessionId};
+use crate::domain::ids::{AccountId, ApiKeyId, BatchId, ImportId, PartId, PaymentId, RequestId, SessionId};
 use crate::domain::ledger::{Holdings, LedgerAccount, Movement, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::statement::{LineId, LineKind, LinePlace, Side, StatementLine};
@@ -81,9 +82,9 @@ pub(super) fn due_payment(key: &[u8]) -> Option<PaymentId> {
     }
 }
 
-pub(super) static REFUND_INSERT: Statement = Statement {
-    head: "INSERT INTO refund (id,owner,payment) VALUES ",
-    columns: 3,
+pub(super) static PART_INSERT: Statement = Statement {
+    head: "INSERT INTO part (id,owner,created,payment,kind) VALUES ",
+    columns: 5,
     mysql_tail: "",
     sqlite_tail: "",
 };
@@ -117,7 +118,7 @@ pub(super) static WALLET_UPSERT: Statement = Statement {
 };
 
 pub(super) static STATEMENT_UPSERT: Statement = Statement {
-    head: "INSERT INTO statement_line (wallet,seq,place,payment,version,side,kind,gross,fee,balance,at,available_at,refund) VALUES ",
+    head: "INSERT INTO statement_line (wallet,seq,place,payment,version,side,kind,gross,fee,balance,at,available_at,part) VALUES ",
     columns: 13,
     mysql_tail: " ON DUPLICATE KEY UPDATE balance=VALUES(balance)",
     sqlite_tail: " ON CONFLICT(wallet,seq,place) DO UPDATE SET balance=excluded.balance",
@@ -213,11 +214,13 @@ pub(super) fn push_payment(cells: &mut Vec<Cell>, payment: &Payment, fresh: bool
     Ok(())
 }
 
-pub(super) fn push_refund(cells: &mut Vec<Cell>, refund: &RefundRecord) {
+pub(super) fn push_part(cells: &mut Vec<Cell>, part: &PartRecord) {
     cells.extend([
-        Cell::Bytes(refund.id.as_bytes().to_vec()),
-        Cell::Bytes(refund.owner.as_bytes().to_vec()),
-        Cell::Bytes(refund.payment.as_bytes().to_vec()),
+        Cell::Bytes(part.id.as_bytes().to_vec()),
+        Cell::Bytes(part.owner.as_bytes().to_vec()),
+        Cell::Big(part.created.micros()),
+        Cell::Bytes(part.payment.as_bytes().to_vec()),
+        Cell::Small(part.kind.to_code()),
     ]);
 }
 
@@ -437,19 +440,23 @@ fn fixed<const N: usize>(bytes: &[u8], what: &str) -> Result<[u8; N], StoreError
 }
 
 #[derive(Queryable, Selectable, Debug)]
-#[diesel(table_name = schema::refund)]
-pub(super) struct RefundRow {
+#[diesel(table_name = schema::part)]
+pub(super) struct PartRow {
     id: Vec<u8>,
     owner: Vec<u8>,
+    created: i64,
     payment: Vec<u8>,
+    kind: i16,
 }
 
-impl RefundRow {
-    pub(super) fn decode(&self) -> Result<RefundRecord, StoreError> {
-        Ok(RefundRecord {
-            id: RefundId::from_slice(&self.id).ok_or_else(|| damaged("refund.id"))?,
+impl PartRow {
+    pub(super) fn decode(&self) -> Result<PartRecord, StoreError> {
+        Ok(PartRecord {
+            id: PartId::from_slice(&self.id).ok_or_else(|| damaged("part.id"))?,
             owner: account_id(&self.owner)?,
-            payment: PaymentId::from_slice(&self.payment).ok_or_else(|| damaged("refund.payment"))?,
+            created: Timestamp::from_micros(self.created),
+            payment: PaymentId::from_slice(&self.payment).ok_or_else(|| damaged("part.payment"))?,
+            kind: PartKind::from_code(self.kind).ok_or_else(|| damaged("part.kind"))?,
         })
     }
 }
@@ -529,7 +536,7 @@ pub(super) fn line_cells(line: &StatementLine) -> [Cell; 13] {
         Cell::Big(line.balance_minor),
         Cell::Big(line.at.micros()),
         Cell::Big(line.available_at.micros()),
-        Cell::MaybeBytes(line.refund.map(|refund| refund.as_bytes().to_vec())),
+        Cell::MaybeBytes(line.part.map(|part| part.as_bytes().to_vec())),
     ]
 }
 
@@ -548,13 +555,12 @@ pub(super) struct LineRow {
     balance: i64,
     at: i64,
     available_at: i64,
-    refund: Option<Vec<u8>>,
+    part: Option<Vec<u8>>,
 }
 
 impl LineRow {
     pub(super) fn decode(&self) -> Result<StatementLine, StoreError> {
-        let refund =
-            |bytes: &Vec<u8>| RefundId::from_slice(bytes).ok_or_else(|| damaged("statement_line.refund"));
+        let part = |bytes: &Vec<u8>| PartId::from_slice(bytes).ok_or_else(|| damaged("statement_line.part"));
         Ok(StatementLine {
             id: LineId {
                 payment: PaymentId::from_slice(&self.payment)
@@ -573,7 +579,7 @@ impl LineRow {
             balance_minor: self.balance,
             at: Timestamp::from_micros(self.at),
             available_at: Timestamp::from_micros(self.available_at),
-            refund: self.refund.as_ref().map(refund).transpose()?,
+            part: self.part.as_ref().map(part).transpose()?,
         })
     }
 }

@@ -57,10 +57,12 @@ diesel::table! {
     }
 }
 diesel::table! {
-    refund (id) {
+    part (id) {
         id -> Binary,
         owner -> Binary,
+        created -> BigInt,
         payment -> Binary,
+        kind -> SmallInt,
     }
 }
 diesel::table! {
@@ -129,7 +131,7 @@ diesel::table! {
         balance -> BigInt,
         at -> BigInt,
         available_at -> BigInt,
-        refund -> Nullable<Binary>,
+        part -> Nullable<Binary>,
     }
 }
 diesel::table! {

@@ -227,7 +227,7 @@ mod tests {
     use crate::domain::command::{Action, Outcome as Answered};
     use crate::domain::currency::Currency;
     use crate::domain::event::{CancelReason, Recorded};
-    use crate::domain::ids::AccountId;
+    use crate::domain::ids::{AccountId, ChargeId};
     use crate::domain::instrument::Instrument;
     use crate::domain::money::Money;
     use crate::domain::status::Status;
@@ -260,7 +260,8 @@ mod tests {
         Arc::new(payment)
     }
 
-    const GO: &[Event] = &[Event::Confirmed { instrument: Instrument::Wallet }];
+    const GO: &[Event] =
+        &[Event::Confirmed { instrument: Instrument::Wallet, charge: ChargeId::from_bytes([8; 16]) }];
     const WISH: &[Event] = &[Event::CancelRequested { reason: CancelReason::RequestedByCustomer }];
     const STARTED: Event = Event::Started { at: Timestamp::from_micros(4) };
     const AUTHORIZED: Event =

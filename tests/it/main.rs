@@ -18,6 +18,7 @@ mod broker;
 mod browser;
 mod budget;
 mod card_numbers;
+mod charges;
 mod closed;
 mod corruption;
 mod crash;

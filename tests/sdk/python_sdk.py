@@ -50,6 +50,13 @@ def charges():
     refused(stripe.InvalidRequestError, lambda: v1.payment_intents.capture(other.id), code="payment_intent_unexpected_state")
     late = v1.payment_intents.create({"amount": 1000, "currency": "eur"})
     assert v1.payment_intents.confirm(late.id, {"payment_method": "pm_card_mastercard"}).status == "succeeded"
+    declined = refused(stripe.CardError, lambda: charge(payment_method="pm_card_visa_chargeDeclined")).error.payment_intent
+    assert declined.payment_method is None and declined.last_payment_error.payment_method.card.last4 == "0002"
+    paid = v1.payment_intents.confirm(declined.id, {"payment_method": "pm_card_mastercard"})
+    second, first = v1.charges.list({"payment_intent": declined.id}).data
+    assert (first.id, second.id) == (declined.latest_charge, paid.latest_charge)
+    assert (first.status, first.failure_code, second.status) == ("failed", "card_declined", "succeeded")
+    assert v1.charges.retrieve(second.id, {"expand": ["payment_intent"]}).payment_intent.id == declined.id
 
 
 def errors():

@@ -103,6 +103,21 @@ test("charges: create, confirm, capture, cancel, retrieve", async () => {
   assert.equal((await stripe.paymentIntents.retrieve(other.id)).status, "canceled");
 });
 
+test("a second attempt is a second charge", async () => {
+  const { payment_intent: declined } = await refused("StripeCardError", () => charge({ payment_method: "pm_card_visa_chargeDeclined" }));
+  assert.equal(declined.payment_method, null);
+  assert.equal(declined.last_payment_error.payment_method.card.last4, "0002");
+  const paid = await stripe.paymentIntents.confirm(declined.id, { payment_method: "pm_card_mastercard" });
+  const [second, first] = (await stripe.charges.list({ payment_intent: declined.id })).data;
+  assert.deepEqual([first.id, second.id], [declined.latest_charge, paid.latest_charge]);
+  assert.deepEqual([first.status, first.failure_code, first.outcome.type], ["failed", "card_declined", "issuer_declined"]);
+  assert.deepEqual([second.status, second.payment_method_details.card.brand], ["succeeded", "mastercard"]);
+  const shown = await stripe.charges.retrieve(second.id, { expand: ["payment_intent"] });
+  assert.equal(shown.payment_intent.latest_charge, second.id);
+  const refund = await stripe.refunds.create({ charge: second.id, amount: 100 });
+  assert.deepEqual([refund.charge, refund.payment_intent], [second.id, paid.id]);
+});
+
 test("errors have the classes of the SDK", async () => {
   const declined = await refused("StripeCardError", () => charge({ payment_method: "pm_card_visa_chargeDeclinedInsufficientFunds" }), {
     code: "card_declined",
@@ -156,6 +171,7 @@ test("refunds, and lists in both directions", async () => {
   await refused("StripeInvalidRequestError", () => stripe.refunds.create({ payment_intent: whole.id }), { code: "charge_already_refunded" });
   assert.equal((await stripe.refunds.retrieve(refund.id)).metadata.a, "b");
   await pagedBothWays(stripe.paymentIntents);
+  await pagedBothWays(stripe.charges);
   await pagedBothWays(stripe.refunds);
   const { data } = await stripe.refunds.list({ created: { gte: refund.created, lte: refund.created } });
   assert.ok(data.some(({ id }) => id === refund.id));

@@ -61,13 +61,15 @@ CREATE TABLE parked (
     KEY parked_by_owner (owner, payment)
 ) ENGINE = InnoDB;
 
--- Which payment a refund belongs to, to find it by its own id and to list an owner's refunds in order. Written once, with
--- the refund; what became of it stands in the payment's history.
-CREATE TABLE refund (
+-- What of a payment has an id of its own: charges of later attempts (1), refunds (2), disputes (3), reversals (4). To find it by
+-- its id and to list an owner's in order. Written once, with the part; what became of it stands in the payment's history.
+CREATE TABLE part (
     id      BINARY(16) NOT NULL PRIMARY KEY,
     owner   BINARY(16) NOT NULL,
+    created BIGINT     NOT NULL,
     payment BINARY(16) NOT NULL,
-    KEY refund_by_owner (owner, id)
+    kind    SMALLINT   NOT NULL,
+    KEY part_by_owner (owner, kind, id)
 ) ENGINE = InnoDB;
 
 -- Transfers as their payees see them: written once, when a transfer to someone else has succeeded.
@@ -123,7 +125,7 @@ CREATE TABLE statement_line (
     balance      BIGINT        NOT NULL,
     at           BIGINT        NOT NULL,
     available_at BIGINT        NOT NULL,
-    refund       BINARY(16),
+    part         BINARY(16),
     PRIMARY KEY (wallet, seq, place)
 ) ENGINE = InnoDB;
 
@@ -257,4 +259,4 @@ CREATE TABLE installation (
     name  VARCHAR(64)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
     value VARBINARY(255) NOT NULL
 ) ENGINE = InnoDB;
-INSERT INTO installation (name, value) VALUES ('stored_form', '4');
+INSERT INTO installation (name, value) VALUES ('stored_form', '5');

@@ -14,7 +14,7 @@ DROP TABLE wallet;
 DROP TABLE movement;
 DROP TABLE detail;
 DROP TABLE receipt;
-DROP TABLE refund;
+DROP TABLE part;
 DROP TABLE parked;
 DROP TABLE open_work;
 DROP TABLE due;

@@ -61,14 +61,16 @@ CREATE TABLE parked (
 ) WITHOUT ROWID;
 CREATE INDEX parked_by_owner ON parked (owner, payment);
 
--- Which payment a refund belongs to, to find it by its own id and to list an owner's refunds in order. Written once, with
--- the refund; what became of it stands in the payment's history.
-CREATE TABLE refund (
-    id      BLOB NOT NULL PRIMARY KEY,
-    owner   BLOB NOT NULL,
-    payment BLOB NOT NULL
+-- What of a payment has an id of its own: charges of later attempts (1), refunds (2), disputes (3), reversals (4). To find it by
+-- its id and to list an owner's in order. Written once, with the part; what became of it stands in the payment's history.
+CREATE TABLE part (
+    id      BLOB    NOT NULL PRIMARY KEY,
+    owner   BLOB    NOT NULL,
+    created INTEGER NOT NULL,
+    payment BLOB    NOT NULL,
+    kind    INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX refund_by_owner ON refund (owner, id);
+CREATE INDEX part_by_owner ON part (owner, kind, id);
 
 -- Transfers as their payees see them: written once, when a transfer to someone else has succeeded.
 CREATE TABLE receipt (
@@ -122,7 +124,7 @@ CREATE TABLE statement_line (
     balance      BIGINT  NOT NULL,
     at           BIGINT  NOT NULL,
     available_at BIGINT  NOT NULL,
-    refund       BLOB,
+    part         BLOB,
     PRIMARY KEY (wallet, seq, place)
 ) WITHOUT ROWID;
 
@@ -256,4 +258,4 @@ CREATE TABLE installation (
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO installation (name, value) VALUES ('stored_form', CAST('4' AS BLOB));
+INSERT INTO installation (name, value) VALUES ('stored_form', CAST('5' AS BLOB));

@@ -14,7 +14,7 @@ use crate::domain::command::{Action, Command, IdempotencyKey, OperatePayment, Su
 use crate::domain::currency::Currency;
 use crate::domain::event::CancelReason;
 use crate::domain::idempotency::{KeySecret, RequestKey};
-use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, ChargeId, PaymentId, RefundId};
 use crate::domain::instrument::Presented;
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
@@ -267,6 +267,7 @@ fn operate(book: &mut Book, chance: &Chance, payment: PaymentId) -> Command {
         _ => Action::Confirm {
             instrument: chance.percent(70).then(|| card(chance).into()),
             presented: Presented::default(),
+            charge: ChargeId::from_bytes(book.id(chance)),
         },
     };
     let actor = account(chance.below(3));

@@ -7,7 +7,7 @@ use super::clients::{Book, key};
 use super::store::Data;
 use crate::domain::command::{Action, OperatePayment};
 use crate::domain::idempotency::IdempotencyKey;
-use crate::domain::ids::{PaymentId, RefundId};
+use crate::domain::ids::{ChargeId, PaymentId, RefundId};
 
 /// What the answer to a command must be, as far as the one who asks can know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,13 +55,18 @@ const fn refund_of(request: &OperatePayment) -> Option<RefundId> {
 
 /// Asks again under a key that was used before.
 pub fn again(book: &mut Book, chance: &Chance) -> (OperatePayment, Expect) {
-    let fresh = RefundId::from_bytes(book.id(chance));
+    // Each request brings ids of its own, also one that is sent again.
+    let fresh = book.id(chance);
     let number = chance.below(book.operations.len() as u64);
     let operation = book.operations.get_mut(&number).expect("keys are numbered");
     let mut request = operation.request;
-    if let Action::Refund { refund, .. } = &mut request.action {
-        *refund = fresh;
-        operation.refunds.push(fresh);
+    match &mut request.action {
+        Action::Refund { refund, .. } => {
+            *refund = RefundId::from_bytes(fresh);
+            operation.refunds.push(*refund);
+        }
+        Action::Confirm { charge, .. } => *charge = ChargeId::from_bytes(fresh),
+        Action::Capture { .. } | Action::Cancel { .. } | Action::CompleteAction { .. } | Action::Replay => {}
     }
     match operation.answers.is_empty() {
         true => (request, Expect::Anything),

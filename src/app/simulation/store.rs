@@ -11,7 +11,7 @@ use super::Sabotage;
 use super::chance::Chance;
 use crate::domain::announcement::Announcement;
 use crate::domain::ids::{
-    AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
+    AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PartId, PaymentId, RequestId, SessionId,
 };
 use crate::domain::ledger::{Holdings, WalletId};
 use crate::domain::payment::Payment;
@@ -22,7 +22,7 @@ use crate::store::{
     Account, AccountHead, AnnouncementPlace, ApiKey, AsideChanges, AsideRecord, AuditPayment, BatchKeys,
     BatchWrite, DecideBatch, DetailRecord, Durability, EventFilter, Head, IdempotencyRecord, ImportRecord,
     ImportRow, JournalRecord, Lease, Loaded, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork,
-    PaymentFilter, Projected, Pruned, ReceiptRecord, RefundFilter, RefundRecord, RequestFilter,
+    PartFilter, PartKind, PartRecord, PaymentFilter, Projected, Pruned, ReceiptRecord, RequestFilter,
     RequestRecord, Session, SetAside, Snapshot, StatementFilter, Store, StoreError, StoreResult, TableCounts,
     WalletRecord,
 };
@@ -39,7 +39,7 @@ pub struct Data {
     parked: BTreeMap<PaymentId, AccountId>,
     pub movements: BTreeMap<(PaymentId, u32, u8), MovementRecord>,
     pub wallets: BTreeMap<WalletId, Holdings>,
-    pub refunds: BTreeMap<RefundId, RefundRecord>,
+    pub parts: BTreeMap<PartId, PartRecord>,
     pub receipts: BTreeSet<ReceiptRecord>,
     pub idempotency: BTreeMap<([u8; 32], AccountId), IdempotencyRecord>,
     pub journal: BTreeMap<u64, JournalRecord>,
@@ -110,7 +110,7 @@ impl Data {
                 .movements
                 .iter()
                 .any(|row| self.movements.contains_key(&(row.payment, row.version, row.n)))
-            || write.refunds.iter().any(|row| self.refunds.contains_key(&row.id))
+            || write.parts.iter().any(|row| self.parts.contains_key(&row.id))
             || write.receipts.iter().any(|row| self.receipts.contains(row))
             || write.idempotency.iter().any(|row| self.idempotency.contains_key(&(row.key, row.owner)));
         if taken {
@@ -142,7 +142,7 @@ impl Data {
         }));
         self.wallets.extend(write.wallets.iter().copied());
         self.idempotency.extend(write.idempotency.iter().map(|record| ((record.key, record.owner), *record)));
-        self.refunds.extend(write.refunds.iter().map(|record| (record.id, *record)));
+        self.parts.extend(write.parts.iter().map(|record| (record.id, *record)));
         self.receipts.extend(write.receipts.iter().copied());
         self.head = seq;
         self.wall = self.wall.max(write.at);
@@ -509,11 +509,16 @@ impl Store for SimStore {
         not_simulated()
     }
 
-    async fn refund_get(&self, id: RefundId) -> StoreResult<Option<RefundRecord>> {
-        self.read(|data| data.refunds.get(&id).copied()).await
+    async fn part_get(&self, id: PartId) -> StoreResult<Option<PartRecord>> {
+        self.read(|data| data.parts.get(&id).copied()).await
     }
 
-    async fn refund_list(&self, _owner: AccountId, _filter: &RefundFilter) -> StoreResult<Vec<RefundRecord>> {
+    async fn part_list(
+        &self,
+        _owner: AccountId,
+        _kind: PartKind,
+        _filter: &PartFilter,
+    ) -> StoreResult<Vec<PartRecord>> {
         not_simulated()
     }
 
@@ -871,8 +876,8 @@ impl Snapshot for SimSnapshot {
         Ok(later.map(|(_, line)| *line).take(limit as usize).collect())
     }
 
-    async fn refunds(&mut self, after: Option<RefundId>, limit: u32) -> StoreResult<Vec<RefundRecord>> {
-        let later = self.0.refunds.values().filter(|record| after.is_none_or(|after| record.id > after));
+    async fn parts(&mut self, after: Option<PartId>, limit: u32) -> StoreResult<Vec<PartRecord>> {
+        let later = self.0.parts.values().filter(|record| after.is_none_or(|after| record.id > after));
         Ok(later.copied().take(limit as usize).collect())
     }
 

@@ -6,7 +6,7 @@ use super::*;
 #[derive(Clone, Default)]
 pub struct World {
     pub payments: BTreeMap<PaymentId, AuditPayment>,
-    pub refunds: BTreeMap<RefundId, RefundRecord>,
+    pub parts: BTreeMap<PartId, PartRecord>,
     pub receipts: BTreeSet<ReceiptRecord>,
     pub movements: Vec<MovementRecord>,
     pub wallets: BTreeMap<Vec<u8>, WalletRecord>,
@@ -93,7 +93,6 @@ impl World {
         let action = Action::Refund { refund, amount_minor: Some(amount_minor), detail: None };
         let command = OperatePayment { payment, actor: state.owner(), action, idempotency: None };
         let events = self.decide(|context| decide::operate(context, &state, &command)).unwrap();
-        self.refunds.insert(refund, RefundRecord { id: refund, owner: state.owner(), payment });
         self.record(payment, None, &events);
     }
 
@@ -131,6 +130,7 @@ impl World {
         if let Some(payee) = super::rows::received_by(&payment) {
             self.receipts.insert(ReceiptRecord { payee, payment: id });
         }
+        self.parts.extend(super::rows::parts_of(&payment).into_iter().map(|part| (part.id, part)));
         self.head += 1;
         let entry = JournalEntry {
             payment: id,
@@ -252,8 +252,8 @@ impl Snapshot for World {
         };
         Ok(later.take(limit as usize).map(head).collect())
     }
-    async fn refunds(&mut self, after: Option<RefundId>, limit: u32) -> StoreResult<Vec<RefundRecord>> {
-        let rows = self.refunds.values().filter(|row| after.is_none_or(|after| row.id > after));
+    async fn parts(&mut self, after: Option<PartId>, limit: u32) -> StoreResult<Vec<PartRecord>> {
+        let rows = self.parts.values().filter(|row| after.is_none_or(|after| row.id > after));
         Ok(rows.take(limit as usize).copied().collect())
     }
     async fn receipts(

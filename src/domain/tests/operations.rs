@@ -5,7 +5,7 @@ use super::life::{AMOUNT_MINOR, Life, card};
 use crate::domain::command::{Action, Outcome};
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event};
-use crate::domain::ids::{AccountId, RefundId};
+use crate::domain::ids::{AccountId, ChargeId, RefundId};
 use crate::domain::instrument::Presented;
 use crate::domain::payment::{OperationKind, Phase, RefundStatus};
 use crate::domain::status::Status;
@@ -37,10 +37,16 @@ const ACTIONS: [&str; 8] = [
 
 fn action(name: &str) -> Action {
     match name {
-        "confirm" => Action::Confirm { instrument: None, presented: Presented::default() },
-        "confirm with a card" => {
-            Action::Confirm { instrument: Some(card()), presented: Presented::default() }
-        }
+        "confirm" => Action::Confirm {
+            instrument: None,
+            presented: Presented::default(),
+            charge: ChargeId::from_bytes([8; 16]),
+        },
+        "confirm with a card" => Action::Confirm {
+            instrument: Some(card()),
+            presented: Presented::default(),
+            charge: ChargeId::from_bytes([8; 16]),
+        },
         "capture" => Action::Capture { amount_minor: None },
         "cancel" => Action::Cancel { reason: CancelReason::Duplicate },
         "refund" => {

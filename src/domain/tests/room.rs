@@ -6,7 +6,7 @@ use super::life::{Life, card};
 use crate::domain::command::{Action, Outcome};
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, TechnicalError};
-use crate::domain::ids::RefundId;
+use crate::domain::ids::{ChargeId, RefundId};
 use crate::domain::instrument::Presented;
 use crate::domain::payment::HISTORY_MAX;
 use crate::domain::room::kept;
@@ -40,7 +40,7 @@ fn step(cancels: bool) -> impl Strategy<Value = Step> {
     });
     let action = prop_oneof![
         4 => refund,
-        4 => Just(Action::Confirm { instrument: Some(card()), presented: Presented::default() }),
+        4 => Just(Action::Confirm { instrument: Some(card()), presented: Presented::default(), charge: ChargeId::from_bytes([8; 16]) }),
         3 => Just(Action::Capture { amount_minor: None }),
         3 => Just(Action::Replay),
         2 => any::<bool>().prop_map(|passed| Action::CompleteAction { passed }),

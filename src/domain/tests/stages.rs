@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::stored;
 use crate::domain::currency::Currency;
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
-use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, ChargeId, PaymentId, RefundId};
 use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
@@ -57,7 +57,12 @@ pub(super) fn started(us: i64) -> Event {
 /// A payment without a card is not confirmed here; the first event of the others says that it goes.
 fn confirmed() -> Payment {
     let mut payment = payment(false);
-    payment.apply(Recorded::on_wall(at(900), Event::Confirmed { instrument: Instrument::Wallet })).unwrap();
+    payment
+        .apply(Recorded::on_wall(
+            at(900),
+            Event::Confirmed { instrument: Instrument::Wallet, charge: ChargeId::from_bytes([8; 16]) },
+        ))
+        .unwrap();
     payment
 }
 

@@ -2,7 +2,7 @@
 
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event, TechnicalError};
-use crate::domain::ids::RefundId;
+use crate::domain::ids::{ChargeId, RefundId};
 use crate::domain::instrument::Instrument;
 use crate::domain::status::Status::{
     self, Canceled, Declined, Failed, Processing, Queued, RequiresAction, RequiresCapture,
@@ -19,7 +19,7 @@ fn table() -> Vec<(Event, Steps)> {
     vec![
         (Event::Created { instrument: None, confirmed: true, reserved: false }, &[]),
         (
-            Event::Confirmed { instrument: Instrument::Wallet },
+            Event::Confirmed { instrument: Instrument::Wallet, charge: ChargeId::from_bytes([8; 16]) },
             &[(RequiresPaymentMethod, Queued), (RequiresConfirmation, Queued), (Declined, Queued)],
         ),
         (Event::Started { at }, &[(Queued, Processing)]),

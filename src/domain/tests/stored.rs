@@ -7,7 +7,7 @@ use crate::domain::credit::Credit;
 use crate::domain::currency::Currency;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
-use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, ChargeId, PaymentId, RefundId};
 use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
@@ -26,7 +26,10 @@ pub(super) fn events(at: i64, amount_minor: i64, n: u16) -> Vec<Event> {
     vec![
         Event::Created { instrument: Some(card()), confirmed: true, reserved: false },
         Event::Created { instrument: Some(Instrument::Wallet), confirmed: true, reserved: true },
-        Event::Confirmed { instrument: Instrument::Bank(BankAccount::Valid) },
+        Event::Confirmed {
+            instrument: Instrument::Bank(BankAccount::Valid),
+            charge: ChargeId::from_bytes([8; 16]),
+        },
         Event::Started { at },
         Event::ActionRequired {},
         Event::ActionCompleted {},
@@ -120,7 +123,7 @@ proptest! {
 
 #[test]
 fn events_stay_small() {
-    assert!(size_of::<Recorded>() <= 96, "histories are copied: {}", size_of::<Recorded>());
+    assert!(size_of::<Recorded>() <= 104, "histories are copied: {}", size_of::<Recorded>());
 }
 
 fn hex(bytes: &[u8]) -> String {

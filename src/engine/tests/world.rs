@@ -6,14 +6,16 @@ use std::sync::Arc;
 use super::sequences::{Act, Batch, Step};
 use crate::domain::account::{AccountFacts, AccountTerms};
 use crate::domain::card::{Card, YearMonth};
+use crate::domain::charge::ChargeOutcome;
 use crate::domain::command::{
     Action, Answer, Command, IdempotencyKey, OperatePayment, Outcome, SubmitPayment,
 };
 use crate::domain::currency::Currency;
 use crate::domain::decide::Policy;
-use crate::domain::event::{CancelReason, Recorded};
+use crate::domain::decline::DeclineReason;
+use crate::domain::event::{CancelReason, Event, Recorded};
 use crate::domain::idempotency::{KeySecret, RequestKey};
-use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, ChargeId, PartId, PaymentId, RefundId};
 use crate::domain::instrument::{Instrument, Presented};
 use crate::domain::ledger::{Holdings, LedgerAccount, Movement, WalletId, effects};
 use crate::domain::money::Money;
@@ -22,7 +24,7 @@ use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submissi
 use crate::domain::time::Timestamp;
 use crate::engine::decide_batch::{DecidedBatch, decide_batch, keys_of};
 use crate::engine::journal;
-use crate::store::{IdempotencyRecord, Loaded};
+use crate::store::{IdempotencyRecord, Loaded, PartKind, PartRecord};
 
 fn reduced(key: &str, request: &[u8]) -> IdempotencyKey {
     IdempotencyKey::new(&RequestKey::Text(key.to_owned()), request, &KeySecret::derive(&[7; 32]))
@@ -41,6 +43,7 @@ pub struct World {
     terms: AccountTerms,
     movements: BTreeMap<(PaymentId, u32, u8), Movement>,
     idempotency: HashMap<([u8; 32], AccountId), IdempotencyRecord>,
+    parts: BTreeMap<PartId, PartRecord>,
     /// What the journal says of each payment.
     told: HashMap<PaymentId, Vec<Recorded>>,
     /// The last place taken in the line.
@@ -175,6 +178,9 @@ impl World {
             let before = self.movements.insert((write.payment, write.version, write.n), write.movement);
             assert!(before.is_none() && write.movement.amount_minor > 0, "{write:?}");
         }
+        for part in decided.write.parts {
+            assert!(self.parts.insert(part.id, part).is_none(), "{part:?} twice");
+        }
         self.wallets.extend(decided.write.wallets);
         let remembers = !decided.write.idempotency.is_empty();
         for record in decided.write.idempotency {
@@ -257,7 +263,10 @@ impl World {
             let numbers: std::collections::HashSet<u16> = payment.operations().map(|o| o.number).collect();
             assert_eq!(numbers.len(), payment.operations().count());
             expected.extend(movements_of(payment));
+            check_charges(payment);
         }
+        let parts: BTreeMap<_, _> = self.payments().flat_map(parts_of).map(|part| (part.id, part)).collect();
+        assert_eq!(self.parts, parts, "refunds and later charges have their rows, and nothing else has");
         assert_eq!(self.movements, expected, "the movements are those of the histories");
         for record in self.idempotency.values() {
             let payment = &self.payments[&record.payment];
@@ -320,9 +329,11 @@ impl World {
 
     fn action(&mut self, act: Act) -> Action {
         match act {
-            Act::Confirm { card } => {
-                Action::Confirm { instrument: card.then(visa), presented: Presented::default() }
-            }
+            Act::Confirm { card } => Action::Confirm {
+                instrument: card.then(visa),
+                presented: Presented::default(),
+                charge: ChargeId::from_bytes(self.next_id().to_be_bytes()),
+            },
             Act::Capture(amount_minor) => Action::Capture { amount_minor },
             Act::Cancel => Action::Cancel { reason: CancelReason::RequestedByCustomer },
             Act::Refund(amount_minor) => Action::Refund {
@@ -344,6 +355,59 @@ impl World {
         }
         Answer { work, started_at: self.now(), outcome }
     }
+}
+
+/// Each attempt has one charge, which there is once an issuer was asked; at most one took money, as much as arrived.
+fn check_charges(payment: &Payment) {
+    let mut attempts: Vec<(ChargeId, bool)> = Vec::new();
+    for recorded in payment.history() {
+        match recorded.event {
+            Event::Created { confirmed: true, instrument: Some(Instrument::Card(_)), .. } => {
+                attempts.push((ChargeId::of_payment(payment.id()), false));
+            }
+            Event::Confirmed { charge, .. } => attempts.push((charge, false)),
+            Event::ActionRequired {}
+            | Event::Declined { reason: DeclineReason::AuthenticationFailure, .. } => {
+                attempts.iter_mut().next_back().into_iter().for_each(|attempt| attempt.1 = false);
+            }
+            Event::Authorized { .. }
+            | Event::Succeeded { .. }
+            | Event::Declined { .. }
+            | Event::Pending { .. }
+            | Event::RetryScheduled { .. }
+            | Event::Failed { .. } => {
+                attempts.iter_mut().next_back().into_iter().for_each(|attempt| attempt.1 = true);
+            }
+            _ => {}
+        }
+    }
+    let charges = &payment.state().charges;
+    let found: Vec<_> = charges.iter().map(|charge| (charge.id, charge.exists())).collect();
+    assert_eq!(found, attempts, "{payment:?}");
+    let mut ids: Vec<_> = charges.iter().map(|charge| charge.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), charges.len(), "a charge of its own for each attempt");
+    let taken: Vec<_> = charges.iter().filter(|charge| charge.outcome == ChargeOutcome::Taken).collect();
+    assert!(taken.len() <= 1, "{charges:?}");
+    if !payment.submission().kind.takes_from_wallet() {
+        let minor = taken.first().map_or(0, |charge| charge.captured_minor);
+        assert_eq!(minor, payment.state().received_minor, "{payment:?}");
+    }
+}
+
+/// What a history tells of has a row.
+fn parts_of(payment: &Payment) -> Vec<PartRecord> {
+    let charged = payment.submission().kind == Kind::Charge;
+    let part = |id: PartId, kind, created| {
+        Some(PartRecord { id, owner: payment.owner(), created, payment: payment.id(), kind })
+    };
+    let told = payment.history().iter().filter_map(|recorded| match recorded.event {
+        Event::RefundQueued { refund, .. } => part(refund.into(), PartKind::Refund, recorded.at),
+        Event::Confirmed { charge, .. } if charged => part(charge.into(), PartKind::Charge, recorded.at),
+        _ => None,
+    });
+    told.collect()
 }
 
 fn visa() -> Instrument {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::queue::{LeftOut, Queue, Step};
 use super::waiter::Waiters;
 use super::*;
-use crate::domain::ids::PaymentId;
+use crate::domain::ids::{ChargeId, PaymentId};
 use crate::domain::instrument::Instrument;
 use crate::domain::time::Timestamp;
 
@@ -180,7 +180,7 @@ async fn a_wait_holds_a_payment_only_once_it_is_what_was_waited_for() {
     waiters.show(&Arc::new(payment.clone()));
     assert!(!waiter.holds_payment());
     let at = Timestamp::from_micros(3);
-    let event = Event::Confirmed { instrument: Instrument::Wallet };
+    let event = Event::Confirmed { instrument: Instrument::Wallet, charge: ChargeId::from_bytes([8; 16]) };
     payment.apply(crate::domain::event::Recorded::on_wall(at, event)).unwrap();
     waiters.show(&Arc::new(payment.clone()));
     assert_eq!(wait.await.map(|payment| payment.version()), Some(2));

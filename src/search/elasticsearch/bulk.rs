@@ -186,7 +186,10 @@ fn write_document(document: &PaymentDocument, out: &mut Vec<u8>, texts: &mut Vec
 
 /// Whether a field may have several values, and so is written as an array.
 const fn is_list(field: TermField) -> bool {
-    matches!(field, TermField::Refund | TermField::Metadata | TermField::Flag | TermField::Has)
+    matches!(
+        field,
+        TermField::Refund | TermField::Charge | TermField::Metadata | TermField::Flag | TermField::Has
+    )
 }
 
 struct JsonSink<'a> {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::domain::card::Brand;
 use crate::domain::card_numbers;
 use crate::domain::currency::Currency;
-use crate::domain::ids::{AccountId, PaymentId, RefundId, base62_decode};
+use crate::domain::ids::{AccountId, ChargeId, PaymentId, RefundId, base62_decode};
 use crate::domain::status::Status;
 use crate::domain::text::composed;
 use crate::search::text::{fold, words};
@@ -72,8 +72,8 @@ fn free(value: &Value) -> Result<Filter, QueryError> {
 }
 
 fn id(text: &str) -> Option<Filter> {
-    if let Some(payment) = payment_id(text) {
-        return Some(Filter::term(TermField::Payment, payment));
+    if let Some(payment) = payment(text) {
+        return Some(payment);
     }
     if let Some(refund) = prefixed::<RefundId>(text, RefundId::PREFIXES) {
         return Some(Filter::term(TermField::Refund, refund));
@@ -81,12 +81,17 @@ fn id(text: &str) -> Option<Filter> {
     prefixed::<AccountId>(text, AccountId::PREFIXES).map(|account| Filter::term(TermField::Payee, account))
 }
 
-/// The digits of a payment's id, with any of its prefixes or none. A charge has those of its payment.
-fn payment_id(text: &str) -> Option<String> {
-    let charge = || text.strip_prefix("ch_").filter(|digits| base62_decode(digits).is_some());
-    prefixed::<PaymentId>(text, PaymentId::PREFIXES).or_else(|| charge().map(str::to_owned)).or_else(|| {
+/// The payment with this id, under any of its prefixes or none, or with a charge of this id: the first charge has the digits
+/// of its payment, later ones have their own.
+fn payment(text: &str) -> Option<Filter> {
+    if let Some(charge) = prefixed::<ChargeId>(text, ChargeId::PREFIXES) {
+        let later = Filter::term(TermField::Charge, charge.clone());
+        return Some(Filter::Any(vec![Filter::term(TermField::Payment, charge), later]));
+    }
+    let id = prefixed::<PaymentId>(text, PaymentId::PREFIXES).or_else(|| {
         base62_decode(text).filter(|_| text.bytes().any(|b| b.is_ascii_digit())).map(|_| text.to_owned())
-    })
+    });
+    id.map(|id| Filter::term(TermField::Payment, id))
 }
 
 fn prefixed<T: std::str::FromStr>(text: &str, prefixes: &[&str]) -> Option<String> {
@@ -183,8 +188,7 @@ fn comparison(
             .filter(|_| text.len() == 16 && !text.starts_with('+'))
             .map(|_| Filter::term(TermField::CardFingerprint, fold(text)))
             .ok_or_else(|| wrong(value, "is not a fingerprint", ["16 hexadecimal digits"])),
-        Shape::PaymentId => payment_id(text)
-            .map(|id| Filter::term(TermField::Payment, id))
+        Shape::PaymentId => payment(text)
             .ok_or_else(|| wrong(value, "is not the id of a payment", ["pi_…", "tu_…", "tr_…", "po_…"])),
         Shape::RefundId => prefixed::<RefundId>(text, RefundId::PREFIXES)
             .map(|id| Filter::term(TermField::Refund, id))

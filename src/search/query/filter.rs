@@ -72,6 +72,8 @@ pub enum TermField {
     Payment,
     /// The ids of its refunds without prefix.
     Refund,
+    /// The ids of its later charges without prefix; the first has that of the payment.
+    Charge,
     /// Its status.
     Status,
     /// Its kind.
@@ -106,10 +108,11 @@ pub enum TermField {
 
 impl TermField {
     /// Every field.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Owner,
         Self::Payment,
         Self::Refund,
+        Self::Charge,
         Self::Status,
         Self::Kind,
         Self::Currency,
@@ -134,6 +137,7 @@ impl TermField {
             Self::Owner => "owner",
             Self::Payment => "payment",
             Self::Refund => "refund_ids",
+            Self::Charge => "charge_ids",
             Self::Status => "status",
             Self::Kind => "kind",
             Self::Currency => "currency",

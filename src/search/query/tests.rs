@@ -180,9 +180,11 @@ fn ids_are_found_as_free_words() {
     let id = crate::domain::ids::PaymentId::generate();
     let digits = id.with_prefix("");
     let expected = Filter::All(vec![Filter::term(TermField::Payment, digits.clone())]);
-    for prefix in ["pi_", "tu_", "tr_", "po_", "ch_", ""] {
+    for prefix in ["pi_", "tu_", "tr_", "po_", ""] {
         assert_eq!(filter(&id.with_prefix(prefix)), expected);
     }
+    let charge = [TermField::Payment, TermField::Charge].map(|field| Filter::term(field, digits.clone()));
+    assert_eq!(filter(&id.with_prefix("ch_")), Filter::All(vec![Filter::Any(charge.to_vec())]));
     assert_eq!(filter(&format!("id:{digits}")), expected);
 }
 

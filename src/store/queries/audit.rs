@@ -6,14 +6,14 @@ macro_rules! audit_queries {
 
         async fn counts(conn: &mut $Conn) -> StoreResult<TableCounts> {
             let payments: i64 = schema::payment::table.count().get_result(conn).await?;
-            let refunds: i64 = schema::refund::table.count().get_result(conn).await?;
+            let parts: i64 = schema::part::table.count().get_result(conn).await?;
             let movements: i64 = schema::movement::table.count().get_result(conn).await?;
             let wallets: i64 = schema::wallet::table.count().get_result(conn).await?;
             let idempotency: i64 = schema::idempotency::table.count().get_result(conn).await?;
             let journal: i64 = schema::journal::table.count().get_result(conn).await?;
             Ok(TableCounts {
                 payments: unsigned(payments),
-                refunds: unsigned(refunds),
+                parts: unsigned(parts),
                 movements: unsigned(movements),
                 wallets: unsigned(wallets),
                 idempotency: unsigned(idempotency),
@@ -210,21 +210,21 @@ macro_rules! audit_queries {
             Ok(strays)
         }
 
-        async fn audit_refunds(
+        async fn audit_parts(
             conn: &mut $Conn,
-            after: Option<RefundId>,
+            after: Option<PartId>,
             limit: u32,
-        ) -> StoreResult<Vec<RefundRecord>> {
-            use schema::refund::dsl;
+        ) -> StoreResult<Vec<PartRecord>> {
+            use schema::part::dsl;
             let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
-            let found: Vec<rows::RefundRow> = dsl::refund
+            let found: Vec<rows::PartRow> = dsl::part
                 .filter(dsl::id.gt(after))
                 .order(dsl::id.asc())
                 .limit(i64::from(limit))
-                .select(rows::RefundRow::as_select())
+                .select(rows::PartRow::as_select())
                 .load(conn)
                 .await?;
-            found.iter().map(rows::RefundRow::decode).collect()
+            found.iter().map(rows::PartRow::decode).collect()
         }
 
         async fn audit_receipts(

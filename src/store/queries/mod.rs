@@ -25,18 +25,19 @@ macro_rules! shared_queries {
         use diesel_async::RunQueryDsl;
 
         use $crate::domain::ids::{
-            AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
+            AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PartId, PaymentId, RequestId, SessionId,
             floor,
         };
         use $crate::domain::payment::Payment;
         use $crate::domain::time::Timestamp;
         use $crate::store::aside::{AsideChanges, AsideRecord, Subject};
-        use $crate::store::batch::{IdempotencyRecord, JournalRecord, RefundRecord};
+        use $crate::store::batch::{IdempotencyRecord, JournalRecord};
         use $crate::store::multi_row::{Cell, KeyIn};
+        use $crate::store::parts::{PartFilter, PartKind, PartRecord};
         use $crate::store::records::{
             Account, AccountHead, ApiKey, AuditPayment, DetailRecord, ImportRecord, ImportRow, Lease,
             MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, PaymentHead, Pruned,
-            RefundFilter, RequestFilter, RequestRecord, Session, TableCounts, WalletRecord,
+            RequestFilter, RequestRecord, Session, TableCounts, WalletRecord,
         };
         use $crate::store::rows::{self, signed, unsigned};
         use $crate::store::schema;

@@ -286,47 +286,53 @@ macro_rules! payments_queries {
             Ok(Pruned { next, deleted: deleted.try_into().unwrap_or(u64::MAX) })
         }
 
-        async fn refund_get(conn: &mut $Conn, id: RefundId) -> StoreResult<Option<RefundRecord>> {
-            use schema::refund::dsl;
-            let found: Option<rows::RefundRow> = dsl::refund
+        async fn part_get(conn: &mut $Conn, id: PartId) -> StoreResult<Option<PartRecord>> {
+            use schema::part::dsl;
+            let found: Option<rows::PartRow> = dsl::part
                 .find(id.as_bytes().to_vec())
-                .select(rows::RefundRow::as_select())
+                .select(rows::PartRow::as_select())
                 .first(conn)
                 .await
                 .optional()?;
             found.map(|row| row.decode()).transpose()
         }
 
-        async fn refund_list(
+        async fn part_list(
             conn: &mut $Conn,
             owner: AccountId,
-            filter: &RefundFilter,
-        ) -> StoreResult<Vec<RefundRecord>> {
-            use schema::refund::dsl;
-            let mut query = dsl::refund.filter(dsl::owner.eq(owner.as_bytes().to_vec())).into_boxed();
+            kind: PartKind,
+            filter: &PartFilter,
+        ) -> StoreResult<Vec<PartRecord>> {
+            use schema::part::dsl;
+            let mut query = dsl::part
+                .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
+                .filter(dsl::kind.eq(kind.to_code()))
+                .into_boxed();
             if let Some(before) = filter.before {
                 query = query.filter(dsl::id.lt(before.as_bytes().to_vec()));
             }
             if let Some(after) = filter.after {
                 query = query.filter(dsl::id.gt(after.as_bytes().to_vec()));
             }
-            // As those of payments, their ids are bounds of time.
+            // Ids are nearly in the order of time: bounds of them spare reading most of what is not asked for.
             if let Some(from) = filter.created_from {
-                query = query.filter(dsl::id.ge(floor(from).to_vec()));
+                let least = floor(from.minus_ms(PartFilter::ID_TOLERANCE_MS));
+                query = query.filter(dsl::id.ge(least.to_vec())).filter(dsl::created.ge(from.micros()));
             }
             if let Some(to) = filter.created_to {
-                query = query.filter(dsl::id.lt(floor(to).to_vec()));
+                let least = floor(to.plus_ms(PartFilter::ID_TOLERANCE_MS));
+                query = query.filter(dsl::id.lt(least.to_vec())).filter(dsl::created.lt(to.micros()));
             }
             query = match filter.after {
                 Some(_) => query.order(dsl::id.asc()),
                 None => query.order(dsl::id.desc()),
             };
-            let mut found: Vec<rows::RefundRow> =
-                query.limit(i64::from(filter.limit)).select(rows::RefundRow::as_select()).load(conn).await?;
+            let mut found: Vec<rows::PartRow> =
+                query.limit(i64::from(filter.limit)).select(rows::PartRow::as_select()).load(conn).await?;
             if filter.after.is_some() {
                 found.reverse();
             }
-            found.iter().map(rows::RefundRow::decode).collect()
+            found.iter().map(rows::PartRow::decode).collect()
         }
 
         async fn aside_list(conn: &mut $Conn, limit: u32) -> StoreResult<Vec<AsideRecord>> {

@@ -8,7 +8,7 @@ use super::list::{self, List};
 use super::objects::BalanceTransaction;
 use super::submit;
 use crate::domain::currency::Currency;
-use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, PartId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::statement::{self, LineId, LineKind, LinePlace, StatementLine};
 use crate::store::StatementFilter;
@@ -155,9 +155,10 @@ async fn of_payment(
 
 /// The lines whose source has this id.
 async fn of_source(state: &WebState, owner: AccountId, source: &str) -> Result<Vec<StatementLine>, ApiError> {
-    let payment = match source.parse::<RefundId>() {
-        Ok(refund) => state.store.refund_get(refund).await?.map(|record| record.payment),
-        Err(_) => source.split_once('_').and_then(|(_, bits)| format!("pi_{bits}").parse().ok()),
+    let derived = || source.split_once('_').and_then(|(_, bits)| format!("pi_{bits}").parse().ok());
+    let payment = match source.parse::<PartId>() {
+        Ok(part) => state.store.part_get(part).await?.map(|record| record.payment).or_else(derived),
+        Err(_) => derived(),
     };
     let Some(payment) = payment else { return Ok(Vec::new()) };
     let mut lines = of_payment(state, owner, payment).await?;

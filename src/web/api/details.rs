@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::charge::Charge;
 use crate::domain::ids::{PaymentId, RefundId};
 use crate::domain::payment::{Payment, Refund};
 use crate::store::{DetailRecord, Store, StoreError, StoreResult};
@@ -118,7 +119,10 @@ impl Attempts {
     /// # Errors
     /// The store's.
     pub async fn of(store: &dyn Store, payments: &[&Payment]) -> StoreResult<Self> {
-        let has = |payment: &&&Payment| name_of(payment).is_some();
+        let charges = |payment: &Payment| {
+            payment.state().charges.iter().any(|charge| charge.instrument.detail().is_some())
+        };
+        let has = |payment: &&&Payment| name_of(payment).is_some() || charges(payment);
         let subjects: Vec<[u8; 16]> =
             payments.iter().filter(has).map(|payment| *payment.id().as_bytes()).collect();
         if subjects.is_empty() {
@@ -129,6 +133,12 @@ impl Attempts {
             Ok(((PaymentId::from_bytes(record.subject), record.id), read::<AttemptDetail>(record)?))
         });
         details.collect::<StoreResult<_>>().map(Self)
+    }
+
+    /// That of the attempt which this charge of the payment is of.
+    #[must_use]
+    pub fn of_charge(&self, payment: &Payment, charge: &Charge) -> Option<&AttemptDetail> {
+        self.0.get(&(payment.id(), charge.instrument.detail()?))
     }
 
     /// That of this payment's current attempt.

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::details::{self, Attempts};
 use super::list::{self, List};
-use super::objects::{Charge, EventObject, Presenter, RefundObject, Rendered};
+use super::objects::{ChargeExpand, ChargeObject, EventObject, Presenter, RefundObject, Rendered};
 use super::submit;
 use crate::domain::announcement::{Announcement, AnnouncementId, AnnouncementKind, refund_of};
 use crate::domain::ids::{AccountId, PaymentId};
@@ -175,16 +175,17 @@ impl Shown<'_> {
     /// What an event is about, as it was with this version of the payment.
     fn object(&self, one: &Announcement, payment: &Payment) -> Option<serde_json::Value> {
         use AnnouncementKind as It;
-        let attempt = self.attempts.get(payment);
         let rendered = match one.kind {
             It::ChargeSucceeded
             | It::ChargeFailed
             | It::ChargeCaptured
             | It::ChargeExpired
-            | It::ChargeRefunded => serde_json::to_value(Charge::of(
-                payment,
-                attempt.and_then(|attempt| attempt.billing.as_ref()),
-            )),
+            | It::ChargeRefunded => {
+                // Of several attempts the one that was last, or that took what is refunded.
+                let charge = payment.charge_taken().or_else(|| payment.charges().next_back())?;
+                let expand = ChargeExpand::default();
+                serde_json::to_value(ChargeObject::of(payment, charge, self.attempts, expand, self.presenter))
+            }
             It::RefundCreated | It::RefundUpdated | It::RefundFailed => {
                 let place = usize::try_from(one.id.version.saturating_sub(1)).ok()?;
                 let event = payment.history().get(place).or(payment.history().last())?.event;
@@ -196,7 +197,7 @@ impl Shown<'_> {
                     payment,
                     refund,
                     detail,
-                    attempt,
+                    self.attempts,
                     expand,
                     self.presenter,
                 ))
@@ -219,7 +220,7 @@ impl Shown<'_> {
             | It::PayoutFailed
             | It::PayoutCanceled => {
                 let expand = super::objects::Expand::default();
-                serde_json::to_value(Rendered::of(payment, expand, self.presenter, attempt))
+                serde_json::to_value(Rendered::of(payment, expand, self.presenter, self.attempts))
             }
         };
         rendered.ok()

@@ -6,6 +6,7 @@ mod accounts;
 mod attempt;
 mod balance;
 mod balance_transactions;
+mod charges;
 pub mod details;
 mod events;
 mod list;
@@ -46,6 +47,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/payment_intents/{id}/confirm").post(payment_intents::confirm))
         .service(at("/payment_intents/{id}/capture").post(payment_intents::capture))
         .service(at("/payment_intents/{id}/cancel").post(payment_intents::cancel))
+        .service(at("/charges").get(charges::list))
+        .service(at("/charges/{id}").get(charges::retrieve))
         .service(at("/refunds").post(refunds::create).get(refunds::list))
         .service(at("/refunds/{id}").get(refunds::retrieve))
         .service(at("/topups").post(wallet::topup_create).get(wallet::topup_list))

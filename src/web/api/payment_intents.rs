@@ -45,7 +45,7 @@ pub async fn retrieve(
     match payment.submission().kind {
         Kind::Charge => {
             let kept = Attempts::of(state.store.as_ref(), &[&payment]).await?;
-            let object = Rendered::of(&payment, expand, state.presenter(), kept.get(&payment));
+            let object = Rendered::of(&payment, expand, state.presenter(), &kept);
             Ok(HttpResponse::Ok().json(object))
         }
         Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. } => {
@@ -76,7 +76,7 @@ pub async fn rendered(
 ) -> Result<Vec<Rendered>, ApiError> {
     let all: Vec<&Payment> = payments.iter().collect();
     let kept = Attempts::of(state.store.as_ref(), &all).await?;
-    let object = |payment: &Payment| Rendered::of(payment, expand, state.presenter(), kept.get(payment));
+    let object = |payment: &Payment| Rendered::of(payment, expand, state.presenter(), &kept);
     Ok(payments.iter().map(object).collect())
 }
 

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::charges;
 use super::details::{self, Attempts, RefundDetail};
 use super::list::{self, List};
 use super::objects::{RefundExpand, RefundObject};
 use super::submit;
 use crate::domain::command::Command;
-use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, PartId, PaymentId, RefundId};
 use crate::domain::payment::{Payment, Refund};
-use crate::store::{RefundFilter, RefundRecord};
+use crate::store::{PartFilter, PartKind};
 use crate::web::body::{self, Body};
 use crate::web::error::{ApiError, InputError};
 use crate::web::intake::{self, OperationDraft, Verb};
@@ -27,7 +28,11 @@ type Answer = Result<HttpResponse, ApiError>;
 
 /// `POST /v1/refunds`
 pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
-    let Read { payment, mut draft, detail, expand } = read_refund(&state, &request, body)?;
+    let Read { of, mut draft, detail, expand } = read_refund(&state, &request, body)?;
+    let payment = match of {
+        Of::Payment(payment) => payment,
+        Of::Charge(text) => charged_by(&state, caller.account, &text).await?,
+    };
     let made = draft.refund().ok_or_else(ApiError::internal)?;
     if let Some(named) = detail.named(made) {
         draft.name_detail(named.0);
@@ -45,15 +50,13 @@ pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body:
             .map_err(|error| ApiError::from(error).after_write())?,
     };
     // A request sent again has what the first one said, under the first one's id.
-    let attempt = kept.get(&outcome.payment);
-    let object =
-        RefundObject::of(&outcome.payment, refund, Some(&detail), attempt, expand, state.presenter());
+    let object = RefundObject::of(&outcome.payment, refund, Some(&detail), &kept, expand, state.presenter());
     Ok(submit::answer(&outcome, wait).json(object))
 }
 
 /// A refund as it was read.
 struct Read {
-    payment: PaymentId,
+    of: Of,
     draft: OperationDraft,
     detail: RefundDetail,
     expand: RefundExpand,
@@ -63,14 +66,14 @@ struct Read {
 fn read_refund(state: &WebState, request: &HttpRequest, body: Body) -> Result<Read, ApiError> {
     let body = body::bytes(body)?;
     let mut params = body::params(request, &body)?;
-    let payment = payment_of(&mut params)?.ok_or_else(|| InputError::missing("payment_intent"))?;
+    let of = Of::read(&mut params)?.ok_or_else(|| InputError::missing("payment_intent"))?;
     intake::check_params(&params, &state.rules)?;
     let detail = RefundDetail { reason: reason(&mut params)?, metadata: intake::metadata(&mut params)? };
     let expand = expand(&mut params, "")?;
     let draft = OperationDraft::read(&mut params, Verb::Refund, "amount", &submit::context(state))?;
     submit::finish(&params)?;
     let draft = submit::with_key(draft, request)?.asking_also(detail.asked());
-    Ok(Read { payment, draft, detail, expand })
+    Ok(Read { of, draft, detail, expand })
 }
 
 /// Reads `reason`.
@@ -111,70 +114,82 @@ pub async fn retrieve(
     params.finish()?;
     let missing = || ApiError::not_found("refund", &id);
     let refund: RefundId = id.parse().map_err(|_| missing())?;
-    let record = state.store.refund_get(refund).await?;
-    let record = record.filter(|record| record.owner == caller.account).ok_or_else(missing)?;
-    let object = objects(&state, &[record], expand).await?.into_iter().next().ok_or_else(missing)?;
+    let part = state.store.part_get(refund.into()).await?;
+    let theirs = part.filter(|part| part.owner == caller.account && part.kind == PartKind::Refund);
+    let found = (refund, theirs.ok_or_else(missing)?.payment);
+    let object = objects(&state, &[found], expand).await?.into_iter().next().ok_or_else(missing)?;
     Ok(HttpResponse::Ok().json(object))
 }
 
 /// `GET /v1/refunds`: those of one payment or of all, newest first.
 pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
     let mut params = body::query(&request)?;
-    let payment = payment_of(&mut params)?;
+    let of = Of::read(&mut params)?;
     let limit = list::limit(&mut params)?;
     let (before, after) = list::cursors(&mut params)?;
     let (created_from, created_to) = list::created(&mut params)?;
     let expand = expand(&mut params, "data.")?;
     submit::finish(&params)?;
-    let filter = RefundFilter {
+    // Only of the charge that took the money is there anything to give back.
+    let (payment, none) = match of {
+        None => (None, false),
+        Some(Of::Payment(payment)) => (Some(payment), false),
+        Some(Of::Charge(text)) => {
+            let found = charges::find(&state, caller.account, &text).await?;
+            let taken = found.payment.charge_taken().map(|charge| charge.id);
+            (Some(found.payment.id()), taken != Some(found.charge))
+        }
+    };
+    let filter = PartFilter {
         before: cursor(&state, caller.account, payment, list::STARTING_AFTER, before).await?,
         after: cursor(&state, caller.account, payment, list::ENDING_BEFORE, after).await?,
         created_from,
         created_to,
         limit: limit.saturating_add(1),
     };
-    let found = match payment {
+    let found: Vec<(RefundId, PaymentId)> = match payment {
+        Some(_) if none => Vec::new(),
         Some(id) => {
             let payment = state.own_payment(caller.account, id, "payment_intent", &id.to_string()).await?;
-            let mut refunds: Vec<_> = payment.state().refunds.iter().map(|refund| refund.id).collect();
-            refunds.retain(|refund| filter.takes(*refund));
+            let refunds = payment.state().refunds.iter();
+            let within = refunds.filter(|refund| filter.takes(refund.id.into(), refund.created_at));
+            let mut refunds: Vec<_> = within.map(|refund| (refund.id, id)).collect();
             refunds.sort_unstable_by_key(|refund| std::cmp::Reverse(*refund));
             refunds
-                .into_iter()
-                .map(|refund| RefundRecord { id: refund, owner: caller.account, payment: id })
-                .collect()
         }
-        None => state.store.refund_list(caller.account, &filter).await?,
+        None => {
+            let parts = state.store.part_list(caller.account, PartKind::Refund, &filter).await?;
+            parts.iter().map(|part| (RefundId::from_bytes(*part.id.as_bytes()), part.payment)).collect()
+        }
     };
-    let (records, has_more) = list::cut(found, limit, filter.after.is_some());
-    Ok(HttpResponse::Ok().json(List::new(objects(&state, &records, expand).await?, has_more, URL)))
+    let (page, has_more) = list::cut(found, limit, filter.after.is_some());
+    Ok(HttpResponse::Ok().json(List::new(objects(&state, &page, expand).await?, has_more, URL)))
 }
 
 /// What these refunds look like, in the same order: the payments' histories tell.
 async fn objects(
     state: &WebState,
-    records: &[RefundRecord],
+    found: &[(RefundId, PaymentId)],
     expand: RefundExpand,
 ) -> Result<Vec<RefundObject>, ApiError> {
-    let mut ids: Vec<PaymentId> = records.iter().map(|record| record.payment).collect();
+    let mut ids: Vec<PaymentId> = found.iter().map(|(_, payment)| *payment).collect();
     ids.sort_unstable();
     ids.dedup();
     let payments: HashMap<PaymentId, Payment> =
         state.store.payment_get(&ids).await?.into_iter().map(|payment| (payment.id(), payment)).collect();
-    let refund = |record: &RefundRecord| payments.get(&record.payment)?.refund(record.id);
-    let refunds: Vec<&Refund> = records.iter().filter_map(refund).collect();
+    let refund = |(id, payment): &(RefundId, PaymentId)| payments.get(payment)?.refund(*id);
+    let refunds: Vec<&Refund> = found.iter().filter_map(refund).collect();
     let details = details::of_refunds(state.store.as_ref(), &refunds).await?;
     let attempts = match expand == RefundExpand::default() {
         true => Attempts::default(),
         false => Attempts::of(state.store.as_ref(), &payments.values().collect::<Vec<_>>()).await?,
     };
-    let object = |record: &RefundRecord| {
-        let payment = payments.get(&record.payment)?;
-        let refund = payment.refund(record.id)?;
-        let (detail, attempt) = (details.get(&record.id), attempts.get(payment));
-        Some(RefundObject::of(payment, refund, detail, attempt, expand, state.presenter()))
+    let object = |(id, payment): &(RefundId, PaymentId)| {
+        let payment = payments.get(payment)?;
+        let refund = payment.refund(*id)?;
+        Some(RefundObject::of(payment, refund, details.get(id), &attempts, expand, state.presenter()))
     };
-    Ok(records.iter().filter_map(object).collect())
+    Ok(found.iter().filter_map(object).collect())
 }
 
 /// The refund that a cursor names, if one is given: one of this list.
@@ -184,28 +199,53 @@ async fn cursor(
     payment: Option<PaymentId>,
     param: &'static str,
     text: Option<String>,
-) -> Result<Option<RefundId>, ApiError> {
+) -> Result<Option<PartId>, ApiError> {
     let Some(text) = text else { return Ok(None) };
     let unknown = || list::unknown_cursor(param, "refund", &text);
     let id: RefundId = text.parse().map_err(|_| unknown())?;
-    let found = state.store.refund_get(id).await?;
-    let in_list = |record: &RefundRecord| {
-        record.owner == owner && payment.is_none_or(|payment| payment == record.payment)
-    };
-    if found.as_ref().is_some_and(in_list) { Ok(Some(id)) } else { Err(unknown().into()) }
+    let found = state.store.part_get(id.into()).await?;
+    let in_list = found.is_some_and(|part| {
+        let of_payment = payment.is_none_or(|payment| payment == part.payment);
+        part.kind == PartKind::Refund && part.owner == owner && of_payment
+    });
+    if in_list { Ok(Some(id.into())) } else { Err(unknown().into()) }
 }
 
-/// Reads `payment_intent` or `charge`; a charge has the bits of its payment intent.
-fn payment_of(params: &mut Params<'_>) -> Result<Option<PaymentId>, ApiError> {
-    let intent = params.text("payment_intent")?;
-    let charge = params.text("charge")?;
-    match (intent, charge) {
-        (Some(_), Some(_)) => {
-            let message = "You may only specify one of these parameters: payment_intent, charge.";
-            Err(InputError::new("charge", "parameters_exclusive", message).into())
+/// What is to be given back, or whose refunds are asked for.
+enum Of {
+    /// A payment's.
+    Payment(PaymentId),
+    /// A charge's, by its id as sent.
+    Charge(String),
+}
+
+impl Of {
+    /// Reads `payment_intent` or `charge`.
+    fn read(params: &mut Params<'_>) -> Result<Option<Self>, ApiError> {
+        let intent = params.text("payment_intent")?;
+        let charge = params.text("charge")?;
+        match (intent, charge) {
+            (Some(_), Some(_)) => {
+                let message = "You may only specify one of these parameters: payment_intent, charge.";
+                Err(InputError::new("charge", "parameters_exclusive", message).into())
+            }
+            (Some(id), None) => {
+                submit::payment_id(&id, "payment_intent", &["pi_"]).map(|id| Some(Self::Payment(id)))
+            }
+            (None, Some(id)) => Ok(Some(Self::Charge(id.into_owned()))),
+            (None, None) => Ok(None),
         }
-        (Some(id), None) => submit::payment_id(&id, "payment_intent", &["pi_"]).map(Some),
-        (None, Some(id)) => submit::payment_id(&id, "charge", &["ch_"]).map(Some),
-        (None, None) => Ok(None),
+    }
+}
+
+/// The payment that this charge took the money of. Another of its charges has nothing to give back.
+async fn charged_by(state: &WebState, owner: AccountId, text: &str) -> Result<PaymentId, ApiError> {
+    let found = charges::find(state, owner, text).await?;
+    match found.payment.charge_taken() {
+        Some(taken) if taken.id != found.charge => {
+            let message = format!("Charge {} took no money: nothing of it can be refunded.", found.charge);
+            Err(InputError::new("charge", "charge_invalid_parameter", message).into())
+        }
+        Some(_) | None => Ok(found.payment.id()),
     }
 }

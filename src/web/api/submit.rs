@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::attempt::Attempt;
 use super::details::{self, Attempts, Named};
-use super::objects::{Expand, RETRIES_SPENT, Rendered, charge_id, resource_name};
+use super::objects::{Expand, RETRIES_SPENT, Rendered, resource_name};
 use crate::domain::command::Command;
 use crate::domain::decline::DeclineReason;
 use crate::domain::idempotency::RequestKey;
@@ -301,7 +301,7 @@ async fn render(
     wait: Wait,
 ) -> Result<HttpResponse, ApiError> {
     let kept = Attempts::of(state.store.as_ref(), &[&outcome.payment]).await?;
-    let object = Rendered::of(&outcome.payment, expand, state.presenter(), kept.get(&outcome.payment));
+    let object = Rendered::of(&outcome.payment, expand, state.presenter(), &kept);
     match outcome.settled.then(|| declined(&outcome.payment, verb)).flatten() {
         None => Ok(answer(outcome, wait).json(object)),
         Some(mut error) => {
@@ -345,7 +345,8 @@ fn declined(payment: &Payment, verb: Option<Verb>) -> Option<ApiError> {
             let mut error = ApiError::new(StatusCode::PAYMENT_REQUIRED, blamed, code, message);
             error.decline_code = (!from_wallet && reason.shows_decline_code()).then(|| reason.decline_code());
             let is_charge = matches!(payment.submission().kind, Kind::Charge);
-            error.charge = charge_id(payment).filter(|_| is_charge).map(Into::into);
+            let charge = payment.charge_of_last_attempt().filter(|_| is_charge);
+            error.charge = charge.map(|charge| charge.id.to_string().into());
             Some(error)
         }
         (Status::Failed, _) => Some(ApiError::new(

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::details::Attempts;
 use super::list::{self, List, Resource};
 use super::objects::{Expand, Rendered};
 use super::submit;
@@ -132,7 +133,7 @@ fn nothing_to_expand(params: &mut Params<'_>) -> Result<(), InputError> {
 }
 
 fn object(state: &WebState, payment: &Payment) -> Rendered {
-    Rendered::of(payment, Expand::default(), state.presenter(), None)
+    Rendered::of(payment, Expand::default(), state.presenter(), &Attempts::default())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::{Canonical, Context, Given, card_of, idempotency_key, text};
 use crate::domain::command::{Action, IdempotencyKey, OperatePayment};
 use crate::domain::event::CancelReason;
 use crate::domain::idempotency::{KeySecret, RequestKey};
-use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, ChargeId, PaymentId, RefundId};
 use crate::domain::instrument::{Instrument, Presented};
 use crate::web::error::InputError;
 use crate::web::params::Params;
@@ -70,6 +70,7 @@ impl OperationDraft {
             Verb::Confirm => Action::Confirm {
                 instrument: card.card.map(Instrument::Card),
                 presented: Presented::default(),
+                charge: ChargeId::generate(),
             },
             Verb::Capture => Action::Capture { amount_minor: amount_minor(params, amount)? },
             Verb::Cancel => Action::Cancel { reason: cancel_reason(params)? },

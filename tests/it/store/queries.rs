@@ -1,13 +1,16 @@
 //! Lists by keyset, what is due, what is open, and a snapshot that stands still.
 
-use paystorm::domain::command::{Action, Outcome};
+use paystorm::domain::command::{Action, Command, Outcome};
+use paystorm::domain::decline::DeclineReason;
 use paystorm::domain::event::{CancelReason, TechnicalError};
-use paystorm::domain::ids::{AccountId, PaymentId, RefundId};
+use paystorm::domain::ids::{AccountId, ChargeId, PartId, PaymentId, RefundId};
+use paystorm::domain::instrument::Presented;
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::Kind;
-use paystorm::store::{PaymentFilter, RefundFilter, RefundRecord};
+use paystorm::domain::time::Timestamp;
+use paystorm::store::{PartFilter, PartKind, PartRecord, PaymentFilter, charge_list};
 
-use crate::making::{answer, at, one, operate, submit};
+use crate::making::{answer, at, decide, one, operate, submission, submit};
 use crate::stores::both;
 
 fn ids(payments: &[Payment]) -> Vec<PaymentId> {
@@ -158,47 +161,59 @@ async fn open_work_keeps_its_place_whatever_else_the_payment_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refunds_are_found_by_id_and_listed_by_owner() {
+async fn parts_are_found_by_id_and_listed_by_owner_and_kind() {
     for test in both().await {
         let store = test.store.as_ref();
         let owner = AccountId::generate();
         let charge = one(store, submit(owner, Kind::Charge, 50), at(0)).await;
-        let charge = one(store, answer(&charge, Outcome::Approved), at(1)).await;
+        let lost = Outcome::Declined(DeclineReason::LostCard);
+        let charge = one(store, answer(&charge, lost), at(1)).await;
+        let now = Timestamp::now();
+        let second = ChargeId::generate();
+        let instrument = charge.state().instrument;
+        let confirm = Action::Confirm { instrument, presented: Presented::default(), charge: second };
+        let charge = one(store, operate(&charge, confirm), now).await;
+        let charge = one(store, answer(&charge, Outcome::Approved), now.next()).await;
         let made = [RefundId::generate(), RefundId::generate()];
-        for refund in made {
-            one(
-                store,
-                operate(&charge, Action::Refund { refund, amount_minor: Some(5), detail: None }),
-                at(2),
-            )
-            .await;
+        for (n, refund) in (1..).zip(made) {
+            let action = Action::Refund { refund, amount_minor: Some(5), detail: None };
+            one(store, operate(&charge, action), now.plus_ms(n)).await;
         }
-        let record = |id| RefundRecord { id, owner, payment: charge.id() };
-        assert_eq!(store.refund_get(made[0]).await.expect("read"), Some(record(made[0])), "{}", test.name);
-        assert_eq!(store.refund_get(RefundId::generate()).await.expect("read"), None, "{}", test.name);
-        let all = RefundFilter { limit: 9, ..RefundFilter::default() };
-        let (first, second) = (made[0], made[1]);
-        let at = first.made_at();
+        let record =
+            |id: PartId, kind, created| PartRecord { id, owner, created, payment: charge.id(), kind };
+        let charged = record(second.into(), PartKind::Charge, now);
+        let refunds = [1, 2].map(|n: u64| {
+            record(made[usize::try_from(n).unwrap() - 1].into(), PartKind::Refund, now.plus_ms(n))
+        });
+        let [first, later] = refunds;
+        for part in [charged, first, later] {
+            assert_eq!(store.part_get(part.id).await.expect("read"), Some(part), "{}", test.name);
+        }
+        assert_eq!(store.part_get(PartId::generate()).await.expect("read"), None, "{}", test.name);
+        let all = PartFilter { limit: 9, ..PartFilter::default() };
+        assert_eq!(
+            store.part_list(owner, PartKind::Charge, &all).await.expect("read"),
+            [charged],
+            "{}: the first charge has its payment's id and no row",
+            test.name
+        );
         for (filter, expected) in [
-            (all, vec![second, first]),
-            (RefundFilter { before: Some(second), ..all }, vec![first]),
-            (RefundFilter { after: Some(first), ..all }, vec![second]),
-            (RefundFilter { after: Some(second), ..all }, vec![]),
-            (RefundFilter { created_from: Some(at), ..all }, vec![second, first]),
-            (RefundFilter { created_to: Some(at), ..all }, vec![]),
-            (RefundFilter { created_to: Some(second.made_at().plus_ms(1)), ..all }, vec![second, first]),
-            (RefundFilter { limit: 1, ..all }, vec![second]),
+            (all, vec![later, first]),
+            (PartFilter { before: Some(later.id), ..all }, vec![first]),
+            (PartFilter { after: Some(first.id), ..all }, vec![later]),
+            (PartFilter { after: Some(later.id), ..all }, vec![]),
+            (PartFilter { created_from: Some(first.created), ..all }, vec![later, first]),
+            (PartFilter { created_from: Some(later.created), ..all }, vec![later]),
+            (PartFilter { created_to: Some(first.created), ..all }, vec![]),
+            (PartFilter { created_to: Some(later.created), ..all }, vec![first]),
+            (PartFilter { limit: 1, ..all }, vec![later]),
         ] {
-            let list = store.refund_list(owner, &filter).await.expect("read");
-            assert_eq!(
-                list,
-                expected.iter().map(|id| record(*id)).collect::<Vec<_>>(),
-                "{} {filter:?}",
-                test.name
-            );
-            assert!(expected.iter().all(|id| filter.takes(*id)), "{filter:?}");
+            let list = store.part_list(owner, PartKind::Refund, &filter).await.expect("read");
+            assert_eq!(list, expected, "{} {filter:?}", test.name);
+            assert!(expected.iter().all(|part| filter.takes(part.id, part.created)), "{filter:?}");
         }
-        assert!(store.refund_list(AccountId::generate(), &all).await.expect("read").is_empty());
+        let nobody = AccountId::generate();
+        assert!(store.part_list(nobody, PartKind::Refund, &all).await.expect("read").is_empty());
         test.remove().await;
     }
 }
@@ -224,6 +239,82 @@ async fn a_snapshot_does_not_see_what_came_after_it() {
         assert_eq!(later.payments(None, 10).await.expect("read").len(), 2, "{}", test.name);
         // A table that a snapshot reads cannot be dropped.
         drop(later);
+        test.remove().await;
+    }
+}
+
+/// An id whose first 48 bits, its millisecond, are the same as those of the others.
+fn at_one_millisecond(n: u128) -> [u8; 16] {
+    let millis = 1_796_000_000_000_u128 << 80;
+    // Spread, so that the order of making is not that of ids.
+    let spread = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) & ((1 << 62) - 1);
+    (millis | 0x7000 << 64 | 0x8000_0000_0000_0000 | spread).to_be_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_charges_of_one_millisecond_are_paged_without_loss() {
+    const PAYMENTS: u128 = 1_000;
+    for test in both().await {
+        let store = test.store.as_ref();
+        let owner = AccountId::generate();
+        let submits: Vec<Command> = (0..PAYMENTS)
+            .map(|n| {
+                let mut submit = submission(owner, Kind::Charge, 50);
+                submit.submission.id = PaymentId::from_bytes(at_one_millisecond(n));
+                // Every fifth waits for its first attempt for ever.
+                submit.confirm = n % 5 != 0;
+                Command::Submit(Box::new(submit))
+            })
+            .collect();
+        let (_, made) = decide(store, &submits, at(0)).await.expect("committed");
+        let payments: Vec<_> = made.changes.iter().map(|(_, payment)| Payment::clone(payment)).collect();
+        let waiting = |payment: &&Payment| payment.queued_work().next().is_some();
+        let lost = Outcome::Declined(DeclineReason::LostCard);
+        let answers: Vec<_> = payments.iter().filter(waiting).map(|payment| answer(payment, lost)).collect();
+        let (_, declined) = decide(store, &answers, at(1)).await.expect("committed");
+        let mut wanted: Vec<ChargeId> =
+            declined.changes.iter().map(|(entry, _)| ChargeId::of_payment(entry.payment)).collect();
+        // Every second one is tried again.
+        let again: Vec<_> = declined.changes.iter().step_by(2).collect();
+        let confirm = |(n, (_, payment)): (u128, &&(_, std::sync::Arc<Payment>))| {
+            let charge = ChargeId::from_bytes(at_one_millisecond(PAYMENTS + n));
+            let instrument = payment.state().instrument;
+            operate(payment, Action::Confirm { instrument, presented: Presented::default(), charge })
+        };
+        let confirms: Vec<_> = (0..).zip(&again).map(confirm).collect();
+        let (_, confirmed) = decide(store, &confirms, at(2)).await.expect("committed");
+        // All but some are answered: those have no charge yet.
+        let answers: Vec<_> =
+            confirmed.changes.iter().skip(7).map(|(_, payment)| answer(payment, Outcome::Approved)).collect();
+        let (_, paid) = decide(store, &answers, at(3)).await.expect("committed");
+        wanted.extend(
+            paid.changes
+                .iter()
+                .filter_map(|(_, payment)| payment.charges().next_back().map(|charge| charge.id)),
+        );
+        wanted.sort_unstable();
+        assert_eq!(wanted.len(), 800 + 400 - 7);
+        for limit in [50, 333] {
+            let all = PartFilter { limit, ..PartFilter::default() };
+            let (mut forwards, mut filter) = (Vec::new(), all);
+            loop {
+                let page = charge_list(store, owner, filter).await.expect("read");
+                forwards.extend(page.iter().map(|one| one.charge));
+                let Some(last) = page.last() else { break };
+                filter.before = Some(last.charge.into());
+            }
+            forwards.reverse();
+            assert_eq!(forwards, wanted, "{} {limit}", test.name);
+            let (mut backwards, mut filter) = (Vec::new(), all);
+            filter.after = Some(PartId::from_bytes([0; 16]));
+            loop {
+                let page = charge_list(store, owner, filter).await.expect("read");
+                backwards.extend(page.iter().rev().map(|one| one.charge));
+                let Some(first) = page.first() else { break };
+                filter.after = Some(first.charge.into());
+            }
+            assert_eq!(backwards, wanted, "{} {limit}", test.name);
+        }
         test.remove().await;
     }
 }

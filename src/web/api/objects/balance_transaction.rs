@@ -79,8 +79,9 @@ impl BalanceTransaction {
     #[must_use]
     pub fn source_of(line: &StatementLine) -> String {
         let payment = |prefix: &str| line.id.payment.with_prefix(prefix);
-        match (line.kind, line.refund) {
-            (_, Some(refund)) => refund.to_string(),
+        match (line.kind, line.part) {
+            (LineKind::Charge, Some(part)) => part.with_prefix("ch_"),
+            (_, Some(part)) => part.with_prefix("re_"),
             (LineKind::Charge | LineKind::Refund | LineKind::RefundFailure, None) => payment("ch_"),
             (LineKind::Payment, None) => payment("py_"),
             (LineKind::TopUp, None) => payment("tu_"),

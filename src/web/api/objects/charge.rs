@@ -1,15 +1,15 @@
-//! Charges: what came of the last attempt.
+//! Charges: what came of each attempt.
 
 use serde::Serialize;
 
-use super::method::ChargedCard;
-use super::{Metadata, Null};
+use super::method::{ChargedCard, method_id};
+use super::{Expand, Expandable, Metadata, Null, PaymentIntent, Presenter, RETRIES_SPENT};
 use crate::domain::card::Card;
+use crate::domain::charge::{Charge, ChargeOutcome};
 use crate::domain::decline::DeclineReason;
 use crate::domain::payment::Payment;
-use crate::domain::status::Status;
 use crate::domain::test_cards::Behaviour;
-use crate::web::api::details::BillingDetails;
+use crate::web::api::details::{Attempts, BillingDetails};
 
 #[derive(Debug, Clone, Serialize)]
 struct MethodDetails {
@@ -20,7 +20,7 @@ struct MethodDetails {
 
 /// How the attempt was judged.
 #[derive(Debug, Clone, Serialize)]
-struct ChargeOutcome {
+struct OutcomeObject {
     network_decline_code: Option<&'static str>,
     network_status: &'static str,
     reason: Option<&'static str>,
@@ -31,47 +31,57 @@ struct ChargeOutcome {
     outcome_type: &'static str,
 }
 
-impl ChargeOutcome {
+impl OutcomeObject {
     /// `None` while there is no answer yet.
-    fn of(payment: &Payment) -> Option<Self> {
-        let state = payment.state();
-        let known = state.card().and_then(Card::test_card);
-        let risk = known.map(|known| known.risk)?;
-        let blocked = known.is_some_and(|known| matches!(known.behaviour, Behaviour::Blocked));
-        let reason = match (state.status, state.decline) {
-            (Status::Succeeded | Status::RequiresCapture, _) => None,
-            (Status::Declined | Status::Canceled, Some(reason)) => Some(reason),
-            _ => return None,
-        };
-        let (outcome_type, network_status, reason, seller_message) = match reason {
-            None => ("authorized", "approved_by_network", None, "Payment complete."),
-            Some(DeclineReason::Fraudulent) if blocked => {
+    fn of(charge: &Charge) -> Option<Self> {
+        let known = charge.instrument.card().and_then(Card::test_card)?;
+        let blocked = matches!(known.behaviour, Behaviour::Blocked);
+        let (outcome_type, network_status, reason, seller_message) = match charge.outcome {
+            ChargeOutcome::Open | ChargeOutcome::Released => return None,
+            ChargeOutcome::Held | ChargeOutcome::Taken => {
+                ("authorized", "approved_by_network", None, "Payment complete.")
+            }
+            ChargeOutcome::Declined(DeclineReason::Fraudulent) if blocked => {
                 let message = "The charge was blocked before the issuer was asked.";
                 ("blocked", "not_sent_to_network", Some("highest_risk_level"), message)
             }
-            Some(reason) => {
+            ChargeOutcome::Declined(reason) => {
                 let message = "The issuer did not accept the charge.";
                 ("issuer_declined", "declined_by_network", Some(reason.decline_code()), message)
             }
+            ChargeOutcome::Broken(_) => ("invalid", "not_sent_to_network", None, RETRIES_SPENT),
+        };
+        let network_decline_code = match charge.outcome {
+            ChargeOutcome::Declined(reason) if outcome_type == "issuer_declined" => reason.network_code(),
+            ChargeOutcome::Open
+            | ChargeOutcome::Held
+            | ChargeOutcome::Taken
+            | ChargeOutcome::Declined(_)
+            | ChargeOutcome::Broken(_)
+            | ChargeOutcome::Released => None,
         };
         Some(Self {
-            network_decline_code: state
-                .decline
-                .filter(|_| outcome_type == "issuer_declined")
-                .and_then(DeclineReason::network_code),
+            network_decline_code,
             network_status,
             reason,
-            risk_level: risk.as_str(),
-            risk_score: risk.score(),
+            risk_level: known.risk.as_str(),
+            risk_score: known.risk.score(),
             seller_message,
             outcome_type,
         })
     }
 }
 
-/// A charge: what came of the last attempt.
+/// What of a charge is to be shown whole instead of by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ChargeExpand {
+    /// `payment_intent`.
+    pub payment_intent: bool,
+}
+
+/// A charge. Field names and meanings are those of docs.stripe.com/api/charges/object.
 #[derive(Debug, Clone, Serialize)]
-pub struct Charge {
+pub struct ChargeObject {
     id: String,
     object: &'static str,
     amount: i64,
@@ -87,9 +97,9 @@ pub struct Charge {
     failure_message: Option<&'static str>,
     livemode: bool,
     metadata: Metadata,
-    outcome: Option<ChargeOutcome>,
+    outcome: Option<OutcomeObject>,
     paid: bool,
-    payment_intent: String,
+    payment_intent: Expandable<PaymentIntent>,
     payment_method: Option<String>,
     payment_method_details: Option<MethodDetails>,
     refunded: bool,
@@ -120,52 +130,66 @@ const NULL: Null = Null(&[
     "transfer_group",
 ]);
 
-/// The id of the charge that the last attempt came to. None before a worker took it up, and none where it ended at 3-D Secure.
-#[must_use]
-pub fn charge_id(payment: &Payment) -> Option<String> {
-    let began = payment.state().started_at.filter(|_| !payment.ended_at_authentication());
-    began.map(|_| payment.id().with_prefix("ch_"))
-}
-
-impl Charge {
-    /// The charge of this payment.
+impl ChargeObject {
+    /// The object of this charge of that payment, whose attempts have details of their own.
     #[must_use]
-    pub fn of(payment: &Payment, billing: Option<&BillingDetails>) -> Self {
-        let (submission, state) = (payment.submission(), payment.state());
-        let held = matches!(state.status, Status::Succeeded | Status::RequiresCapture);
-        // What a capture was declined for is no failure of what is held.
-        let failure = state.decline.filter(|_| !held);
-        let refunded_minor = payment.refunded_minor();
+    pub fn of(
+        payment: &Payment,
+        charge: &Charge,
+        attempts: &Attempts,
+        expand: ChargeExpand,
+        presenter: Presenter<'_>,
+    ) -> Self {
+        let submission = payment.submission();
+        let billing = attempts.of_charge(payment, charge).and_then(|detail| detail.billing.clone());
+        let taken = charge.outcome == ChargeOutcome::Taken;
+        let (failure_code, failure_message) = failure(charge.outcome).unzip();
+        let refunded_minor = if taken { payment.refunded_minor() } else { 0 };
+        let card = charge.instrument.presented_card();
         Self {
-            id: payment.id().with_prefix("ch_"),
+            id: charge.id.to_string(),
             object: "charge",
-            amount: payment.authorized().amount_minor,
-            amount_captured: state.received_minor,
+            amount: charge.amount_minor,
+            amount_captured: charge.captured_minor,
             amount_refunded: refunded_minor,
-            billing_details: billing.cloned().unwrap_or_default(),
-            captured: state.status == Status::Succeeded,
-            created: state.queued_at.unwrap_or(payment.created_at()).seconds(),
+            billing_details: billing.unwrap_or_default(),
+            captured: taken,
+            created: charge.created_at.seconds(),
             currency: submission.amount.currency.lower(),
             description: submission.description.clone(),
             disputed: false,
-            failure_code: failure.map(DeclineReason::code),
-            failure_message: failure.map(DeclineReason::message),
+            failure_code,
+            failure_message,
             livemode: false,
             metadata: Metadata(submission.metadata.clone()),
-            outcome: ChargeOutcome::of(payment),
-            paid: held,
-            payment_intent: submission.public_id(),
-            payment_method: state.card().map(|_| payment.id().with_prefix("pm_")),
-            payment_method_details: state
-                .card()
-                .map(|card| MethodDetails { method_type: "card", card: ChargedCard::of(payment, card) }),
+            outcome: OutcomeObject::of(charge),
+            paid: taken || charge.outcome == ChargeOutcome::Held,
+            payment_intent: Expandable::new(expand.payment_intent, submission.public_id(), || {
+                PaymentIntent::of(payment, Expand::default(), presenter, attempts)
+            }),
+            payment_method: card.map(|card| method_id(payment, card)),
+            payment_method_details: card
+                .map(|card| MethodDetails { method_type: "card", card: ChargedCard::of(charge, &card.card) }),
             refunded: refunded_minor > 0 && payment.refundable_minor() == 0,
-            status: match (held, state.status.is_at_rest()) {
-                (true, _) => "succeeded",
-                (false, true) => "failed",
-                (false, false) => "pending",
-            },
+            status: status(charge.outcome),
             null: NULL,
         }
+    }
+}
+
+const fn status(outcome: ChargeOutcome) -> &'static str {
+    match outcome {
+        ChargeOutcome::Open => "pending",
+        ChargeOutcome::Held | ChargeOutcome::Taken => "succeeded",
+        ChargeOutcome::Declined(_) | ChargeOutcome::Broken(_) | ChargeOutcome::Released => "failed",
+    }
+}
+
+/// Code and message of a charge that failed.
+fn failure(outcome: ChargeOutcome) -> Option<(&'static str, &'static str)> {
+    match outcome {
+        ChargeOutcome::Declined(reason) => Some((reason.code(), reason.message())),
+        ChargeOutcome::Broken(_) => Some((DeclineReason::ProcessingError.code(), RETRIES_SPENT)),
+        ChargeOutcome::Open | ChargeOutcome::Held | ChargeOutcome::Taken | ChargeOutcome::Released => None,
     }
 }

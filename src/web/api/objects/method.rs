@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::Metadata;
 use crate::domain::card::{Card, Check, CheckResults};
+use crate::domain::charge::Charge;
 use crate::domain::country::Country;
+use crate::domain::instrument::PresentedCard;
 use crate::domain::payment::Payment;
 use crate::domain::test_cards::Behaviour;
 use crate::web::api::details::BillingDetails;
@@ -117,20 +119,19 @@ pub struct ChargedCard {
 }
 
 impl ChargedCard {
-    /// The card of a payment's last attempt.
+    /// The card that a charge is made with.
     #[must_use]
-    pub fn of(payment: &Payment, card: &Card) -> Self {
-        let state = payment.state();
+    pub fn of(charge: &Charge, card: &Card) -> Self {
         let CardObject { brand, checks, country, exp_month, exp_year, fingerprint, funding, last4, .. } =
             CardObject::of(card);
-        let authorized = state.capture_before.is_some() || state.received_minor > 0;
+        let authorized = charge.capture_before.is_some() || charge.captured_minor > 0;
         let frictionless =
             card.test_card().is_some_and(|known| matches!(known.behaviour, Behaviour::Frictionless));
         let flow = if frictionless { "frictionless" } else { "challenge" };
         Self {
-            amount_authorized: authorized.then(|| payment.authorized().amount_minor),
+            amount_authorized: authorized.then_some(charge.amount_minor),
             brand,
-            capture_before: state.capture_before.map(|at| at.seconds()),
+            capture_before: charge.capture_before.map(|at| at.seconds()),
             checks,
             country,
             exp_month,
@@ -141,7 +142,7 @@ impl ChargedCard {
             last4,
             mandate: None,
             network: brand,
-            three_d_secure: (state.authenticated || frictionless).then_some(ThreeDSecure {
+            three_d_secure: (charge.authenticated || frictionless).then_some(ThreeDSecure {
                 authentication_flow: flow,
                 result: "authenticated",
                 version: "2.2.0",
@@ -149,6 +150,12 @@ impl ChargedCard {
             wallet: None,
         }
     }
+}
+
+/// The id of the payment method that a payment's card is: the payment's own bits for the one that came with it.
+#[must_use]
+pub fn method_id(payment: &Payment, card: &PresentedCard) -> String {
+    card.presented.method.map_or_else(|| payment.id().with_prefix("pm_"), |method| method.to_string())
 }
 
 /// A payment method.
@@ -170,15 +177,15 @@ pub struct PaymentMethod {
 impl PaymentMethod {
     /// The payment method that a payment's card is.
     #[must_use]
-    pub fn of(payment: &Payment, card: &Card, billing: Option<&BillingDetails>) -> Self {
+    pub fn of(payment: &Payment, card: &PresentedCard, billing: Option<&BillingDetails>) -> Self {
         Self {
-            id: payment.id().with_prefix("pm_"),
+            id: method_id(payment, card),
             object: "payment_method",
             allow_redisplay: "unspecified",
             billing_details: billing.cloned().unwrap_or_default(),
             method_type: "card",
-            card: CardObject::of(card),
-            created: payment.created_at().seconds(),
+            card: CardObject::of(&card.card),
+            created: card.presented.method.map_or(payment.created_at(), |method| method.made_at()).seconds(),
             livemode: false,
             customer: None,
             metadata: Metadata::default(),

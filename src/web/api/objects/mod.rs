@@ -12,12 +12,12 @@ mod wallet;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use super::details::AttemptDetail;
+use super::details::Attempts;
 use crate::domain::event::Recorded;
 use crate::domain::payment::Payment;
 use crate::domain::submission::Kind;
 pub use balance_transaction::BalanceTransaction;
-pub use charge::{Charge, charge_id};
+pub use charge::{ChargeExpand, ChargeObject};
 pub use event::EventObject;
 pub use method::PaymentMethod;
 pub use payment_intent::{Expand, PaymentIntent, client_secret};
@@ -141,15 +141,10 @@ pub enum Rendered {
 impl Rendered {
     /// The object of this payment.
     #[must_use]
-    pub fn of(
-        payment: &Payment,
-        expand: Expand,
-        presenter: Presenter<'_>,
-        detail: Option<&AttemptDetail>,
-    ) -> Self {
+    pub fn of(payment: &Payment, expand: Expand, presenter: Presenter<'_>, attempts: &Attempts) -> Self {
         match payment.submission().kind {
             Kind::Charge => {
-                Self::PaymentIntent(Box::new(PaymentIntent::of(payment, expand, presenter, detail)))
+                Self::PaymentIntent(Box::new(PaymentIntent::of(payment, expand, presenter, attempts)))
             }
             Kind::TopUp => Self::TopUp(Box::new(TopUp::of(payment))),
             Kind::Transfer { payee } => Self::Transfer(Box::new(Transfer::of(payment, payee))),

@@ -2,14 +2,15 @@
 
 use serde::Serialize;
 
-use super::charge::{Charge, charge_id};
-use super::method::PaymentMethod;
+use super::charge::{ChargeExpand, ChargeObject};
+use super::method::{PaymentMethod, method_id};
 use super::{Expandable, Extension, Metadata, Null, Presenter, RETRIES_SPENT};
 use crate::domain::ids::base62_encode;
+use crate::domain::instrument::PresentedCard;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 use crate::domain::submission::CaptureMethod;
-use crate::web::api::details::{AttemptDetail, BillingDetails};
+use crate::web::api::details::{Attempts, BillingDetails};
 
 /// What is to be shown whole instead of by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,7 +66,7 @@ pub struct PaymentIntent {
     customer: Option<String>,
     description: Option<String>,
     last_payment_error: Option<LastPaymentError>,
-    latest_charge: Option<Expandable<Charge>>,
+    latest_charge: Option<Expandable<ChargeObject>>,
     livemode: bool,
     metadata: Metadata,
     next_action: Option<NextAction>,
@@ -102,11 +103,12 @@ impl PaymentIntent {
         payment: &Payment,
         expand: Expand,
         presenter: Presenter<'_>,
-        detail: Option<&AttemptDetail>,
+        attempts: &Attempts,
     ) -> Self {
         let (submission, state) = (payment.submission(), payment.state());
         let id = submission.public_id();
         let canceled = state.status == Status::Canceled;
+        let detail = attempts.get(payment);
         let billing = detail.and_then(|detail| detail.billing.as_ref());
         let capturable = state.status == Status::RequiresCapture && state.operation.is_none();
         Self {
@@ -127,8 +129,11 @@ impl PaymentIntent {
             customer: None,
             description: submission.description.clone(),
             last_payment_error: last_payment_error(payment, billing),
-            latest_charge: charge_id(payment)
-                .map(|id| Expandable::new(expand.latest_charge, id, || Charge::of(payment, billing))),
+            latest_charge: payment.charges().next_back().map(|charge| {
+                Expandable::new(expand.latest_charge, charge.id.to_string(), || {
+                    ChargeObject::of(payment, charge, attempts, ChargeExpand::default(), presenter)
+                })
+            }),
             livemode: false,
             metadata: Metadata(submission.metadata.clone()),
             next_action: (state.status == Status::RequiresAction).then(|| NextAction {
@@ -138,8 +143,8 @@ impl PaymentIntent {
                     return_url: detail.and_then(|detail| detail.return_url.clone()),
                 },
             }),
-            payment_method: state.card().filter(|_| !failed(state.status)).map(|card| {
-                Expandable::new(expand.payment_method, payment.id().with_prefix("pm_"), || {
+            payment_method: presented_card(payment).filter(|_| !failed(state.status)).map(|card| {
+                Expandable::new(expand.payment_method, method_id(payment, card), || {
                     PaymentMethod::of(payment, card, billing)
                 })
             }),
@@ -164,6 +169,10 @@ impl PaymentIntent {
     }
 }
 
+fn presented_card(payment: &Payment) -> Option<&PresentedCard> {
+    payment.state().instrument.as_ref()?.presented_card()
+}
+
 /// Whether the last attempt came to nothing: then its payment method stays in the error alone, and the intent waits for
 /// another.
 const fn failed(status: Status) -> bool {
@@ -182,8 +191,8 @@ const fn failed(status: Status) -> bool {
 
 fn last_payment_error(payment: &Payment, billing: Option<&BillingDetails>) -> Option<LastPaymentError> {
     let state = payment.state();
-    let method = state.card().map(|card| PaymentMethod::of(payment, card, billing));
-    let charge = charge_id(payment);
+    let method = presented_card(payment).map(|card| PaymentMethod::of(payment, card, billing));
+    let charge = payment.charge_of_last_attempt().map(|charge| charge.id.to_string());
     match (state.decline, state.status) {
         (Some(reason), _) => Some(LastPaymentError {
             error_type: if reason.blames_card() { "card_error" } else { "invalid_request_error" },

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::charge::Charge;
+use super::charge::{ChargeExpand, ChargeObject};
 use super::{Expand, Expandable, Metadata, Null, PaymentIntent, Presenter};
 use crate::domain::payment::{Payment, Refund, RefundStatus};
-use crate::web::api::details::{AttemptDetail, RefundDetail};
+use crate::web::api::details::{Attempts, RefundDetail};
 
 /// What of a refund is to be shown whole instead of by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,7 +22,7 @@ pub struct RefundObject {
     id: String,
     object: &'static str,
     amount: i64,
-    charge: Expandable<Charge>,
+    charge: Option<Expandable<ChargeObject>>,
     created: i64,
     currency: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,13 +39,13 @@ const NULL: Null =
     Null(&["balance_transaction", "receipt_number", "source_transfer_reversal", "transfer_reversal"]);
 
 impl RefundObject {
-    /// The object of this refund of that payment, whose attempt has a detail of its own.
+    /// The object of this refund of that payment, whose attempts have details of their own.
     #[must_use]
     pub fn of(
         payment: &Payment,
         refund: &Refund,
         detail: Option<&RefundDetail>,
-        attempt: Option<&AttemptDetail>,
+        attempts: &Attempts,
         expand: RefundExpand,
         presenter: Presenter<'_>,
     ) -> Self {
@@ -53,11 +53,12 @@ impl RefundObject {
             id: refund.id.to_string(),
             object: "refund",
             amount: refund.amount_minor,
-            charge: Expandable::new(expand.charge, payment.id().with_prefix("ch_"), || {
-                Charge::of(payment, attempt.and_then(|attempt| attempt.billing.as_ref()))
+            charge: payment.charge_taken().map(|charge| {
+                Expandable::new(expand.charge, charge.id.to_string(), || {
+                    ChargeObject::of(payment, charge, attempts, ChargeExpand::default(), presenter)
+                })
             }),
-            // Lists are narrowed by it, and go by ids.
-            created: refund.id.made_at().seconds(),
+            created: refund.created_at.seconds(),
             currency: payment.submission().amount.currency.lower(),
             failure_reason: match refund.status {
                 RefundStatus::Failed(_) => Some("expired_or_canceled_card"),
@@ -65,7 +66,7 @@ impl RefundObject {
             },
             metadata: Metadata(detail.map(|detail| detail.metadata.clone()).unwrap_or_default()),
             payment_intent: Expandable::new(expand.payment_intent, payment.submission().public_id(), || {
-                PaymentIntent::of(payment, Expand::default(), presenter, attempt)
+                PaymentIntent::of(payment, Expand::default(), presenter, attempts)
             }),
             reason: detail.and_then(|detail| detail.reason.clone()),
             status: refund.status.as_str(),

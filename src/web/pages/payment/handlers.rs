@@ -57,7 +57,7 @@ async fn page(
         .with_notice(notice);
     layout.refresh_s = view.under_way.then_some(REFRESH_S);
     let kept = Attempts::of(state.store.as_ref(), &[payment]).await?;
-    let object = Rendered::of(payment, Expand::default(), state.presenter(), kept.get(payment));
+    let object = Rendered::of(payment, Expand::default(), state.presenter(), &kept);
     let own = payment.owner() == who.account;
     let raw_json =
         if own { serde_json::to_string_pretty(&object).unwrap_or_default() } else { String::new() };

@@ -1,6 +1,7 @@
 //! `/payments/{id}`: one payment with its timeline, ledger and actions.
 
 mod actions;
+mod attempts;
 pub mod handlers;
 mod ledger;
 mod sentence;
@@ -9,6 +10,7 @@ mod timeline;
 use askama::Template;
 
 pub use actions::{ActionForm, AmountField};
+pub use attempts::AttemptLine;
 pub use ledger::{LedgerLine, LedgerTable};
 pub use sentence::Sentence;
 pub use timeline::{OpenOperation, TimelineItem};
@@ -80,6 +82,8 @@ pub struct PaymentView {
     pub timeline: Vec<TimelineItem>,
     /// What is still open.
     pub open: Vec<OpenOperation>,
+    /// Attempts to charge a card, oldest first.
+    pub attempts: Vec<AttemptLine>,
     /// Refunds, oldest first.
     pub refunds: Vec<RefundLine>,
     /// The ledger; `None` if money has not moved.
@@ -130,6 +134,7 @@ impl PaymentView {
             journey: own.then(|| Journey::of(payment, Indexed::No)),
             timeline: if own { timeline::timeline(payment) } else { Vec::new() },
             open: if own { timeline::open_operations(payment, now) } else { Vec::new() },
+            attempts: if own { attempts::attempts(payment) } else { Vec::new() },
             refunds: payment.state().refunds.iter().map(|refund| refund_line(payment, refund)).collect(),
             ledger: ledger::ledger_table(&seen, cause, names),
             facts: facts(payment, own),

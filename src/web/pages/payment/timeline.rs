@@ -69,7 +69,7 @@ fn text(payment: &Payment, event: &Event) -> String {
     match *event {
         Event::Created { confirmed: true, .. } => "Accepted and queued".to_owned(),
         Event::Created { confirmed: false, .. } => "Accepted, not yet confirmed".to_owned(),
-        Event::Confirmed { instrument } => format!("Confirmed with {} and queued", instrument.label()),
+        Event::Confirmed { instrument, .. } => format!("Confirmed with {} and queued", instrument.label()),
         Event::Started { .. } => "A worker asked the acquirer".to_owned(),
         Event::ActionRequired {} => "The issuer asked for 3-D Secure".to_owned(),
         Event::ActionCompleted {} => "3-D Secure completed; queued again".to_owned(),
