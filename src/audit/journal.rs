@@ -9,11 +9,11 @@ use super::named::payments_named;
 use super::payment::{Part, part};
 use super::report::{Name, Report};
 use super::span::{Job, Queue, Span};
-use super::{AuditOptions, Progress, Table};
+use super::{AuditOptions, Progress, Table, resources};
 use crate::domain::ids::PaymentId;
 use crate::domain::ledger::{LedgerAccount, Movement, WalletId};
 use crate::domain::payment::Payment;
-use crate::engine::journal::{JournalEntry, decode};
+use crate::engine::journal::{JournalBody, JournalEntry, decode};
 use crate::store::{AuditPayment, JournalRecord, MovementRecord, Snapshot, StoreError};
 
 /// Journal rows read at once: each may hold a thousand entries.
@@ -24,7 +24,7 @@ const ENTRIES_MAX: usize = 2_000;
 const OPEN_PAGE: u32 = 8_192;
 
 /// A row that could be read.
-type Row = (JournalRecord, Vec<JournalEntry>);
+type Row = (JournalRecord, JournalBody);
 /// Payments that entries tell of; `None` where the history is not legal, which is named elsewhere.
 type Known = HashMap<PaymentId, Option<AuditPayment>>;
 
@@ -86,7 +86,7 @@ impl Walk<'_> {
                     self.report.violation(Name::DamagedJournal, format!("row {}: {error}", row.seq));
                 }
                 Ok(decoded) => {
-                    entries += decoded.len();
+                    entries += decoded.payments.len() + decoded.resources.len();
                     readable.push((row, decoded));
                 }
             }
@@ -99,7 +99,8 @@ impl Walk<'_> {
     }
 
     async fn readable(&mut self, rows: &[Row], stretch: &mut Stretch) -> Result<(), StoreError> {
-        let ids = rows.iter().flat_map(|(_, entries)| entries).map(|entry| entry.payment);
+        let resources = resources::told_of(self.snapshot, rows.iter().map(|(_, body)| body)).await?;
+        let ids = rows.iter().flat_map(|(_, body)| &body.payments).map(|entry| entry.payment);
         let named = payments_named(self.snapshot, ids).await?;
         let known: Known =
             named.into_iter().map(|(id, row)| (id, row.folded.is_ok().then_some(row))).collect();
@@ -107,9 +108,13 @@ impl Walk<'_> {
         let stored = self.snapshot.movements_of(&paid).await?;
         let stored: HashMap<_, _> =
             stored.iter().map(|found| ((found.payment, found.version, found.n), found)).collect();
-        for (row, entries) in rows {
+        for (row, body) in rows {
+            for entry in &body.resources {
+                entry.keys.iter().for_each(|key| self.balance.vouched(row.at, *key));
+                resources::entry(row, entry, &resources, self.report);
+            }
             let mut order = Order { seq: row.seq, stored: &stored, made: Vec::new(), unknown: false };
-            for entry in entries {
+            for entry in &body.payments {
                 entry.keys.iter().for_each(|key| self.balance.vouched(row.at, *key));
                 self.entry(row, entry, &known, stretch, &mut order);
             }
@@ -190,8 +195,9 @@ impl Walk<'_> {
                 if decoded.as_ref().is_none_or(|(of, _)| *of != seq) {
                     let body = rows.iter().find(|row| row.seq == seq).map(|row| row.body.as_slice());
                     // A row that is gone or damaged is named by itself.
-                    let Some(entries) = body.and_then(|body| decode(body).ok()) else { continue };
-                    decoded = Some((seq, entries.into_iter().map(|entry| (entry.payment, entry)).collect()));
+                    let Some(body) = body.and_then(|body| decode(body).ok()) else { continue };
+                    let entries = body.payments.into_iter();
+                    decoded = Some((seq, entries.map(|entry| (entry.payment, entry)).collect()));
                 }
                 let entry = decoded.as_ref().and_then(|(_, entries)| entries.get(&id));
                 if entry.is_none_or(|entry| entry.work.is_empty()) {

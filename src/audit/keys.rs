@@ -1,4 +1,4 @@
-//! Idempotency rows: each points at a payment of its owner that has had the version it remembers, and each that the
+//! Idempotency rows: each points at a payment or resource of its owner that has had the version it remembers, and each that the
 //! journal vouches for is there, unchanged.
 //!
 //! A batch's journal row keeps a fingerprint of each idempotency row that it wrote. Both sides are summed up in buckets of
@@ -15,8 +15,9 @@ use super::span::{Job, Queue, Span};
 use super::{AuditOptions, Progress, Table};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
+use crate::domain::subject::Subject;
 use crate::domain::time::Timestamp;
-use crate::engine::journal::decode;
+use crate::engine::journal::{JournalBody, decode};
 use crate::store::{IdempotencyRecord, PaymentHead, Snapshot, StoreError};
 
 /// How many sums there are.
@@ -90,17 +91,19 @@ impl Balance {
         // Rows that are gone or unreadable vouch for nothing either.
         let broken = [Name::JournalHole, Name::DamagedJournal, Name::UnreadableRow];
         let broken = broken.iter().any(|name| report.counts().contains_key(name));
-        let mut missing: HashMap<u64, (u64, PaymentId)> = HashMap::new();
+        let mut missing: HashMap<u64, (u64, Subject)> = HashMap::new();
         let mut after = 0;
         loop {
             let rows = snapshot.journal(after, ROWS_MAX).await?;
             let Some(last) = rows.last() else { break };
             after = last.seq;
             for row in rows.iter().filter(|row| row.at >= self.since) {
-                for entry in decode(&row.body).unwrap_or_default() {
-                    let marks =
-                        entry.keys.iter().map(|key| mark(*key, row.at)).filter(|mark| looked_at(*mark));
-                    missing.extend(marks.map(|mark| (mark, (row.seq, entry.payment))));
+                let JournalBody { payments, resources } = decode(&row.body).unwrap_or_default();
+                let of_payments = payments.iter().map(|entry| (Subject::from(entry.payment), &entry.keys));
+                let of_resources = resources.iter().map(|entry| (entry.subject, &entry.keys));
+                for (subject, keys) in of_payments.chain(of_resources) {
+                    let marks = keys.iter().map(|key| mark(*key, row.at)).filter(|mark| looked_at(*mark));
+                    missing.extend(marks.map(|mark| (mark, (row.seq, subject))));
                 }
             }
         }
@@ -119,9 +122,10 @@ impl Balance {
         }
         let mut missing: Vec<_> = missing.into_values().collect();
         missing.sort_unstable();
-        for (seq, payment) in missing {
+        for (seq, subject) in missing {
             let text = format!(
-                "payment {payment}: the idempotency row written with row {seq} is gone, or says something else"
+                "{} {subject}: the idempotency row written with row {seq} is gone, or says something else",
+                subject.kind().name()
             );
             report.violation(Name::MissingKey, text);
         }
@@ -150,11 +154,14 @@ async fn unexplained(
     rows: &[IdempotencyRecord],
     report: &mut Report,
 ) -> Result<(), StoreError> {
-    let payments = payments_named(snapshot, rows.iter().map(|row| row.payment)).await?;
+    let payments = payments_named(snapshot, rows.iter().filter_map(|row| row.subject.payment())).await?;
     for row in rows {
-        let payment = payments.get(&row.payment).and_then(|stored| stored.folded.as_ref().ok());
+        let payment = row.subject.payment().and_then(|id| payments.get(&id));
+        let payment = payment.and_then(|stored| stored.folded.as_ref().ok());
         let happened = payment.and_then(|payment| time_of(payment, row.version));
-        if happened == Some(row.at) {
+        // Every key of a resource was vouched for, since there are resources.
+        let of_resource = row.subject.payment().is_none();
+        if of_resource || happened == Some(row.at) {
             let text = format!("{}: no batch wrote it as it is", words(row));
             report.violation(Name::ExtraKey, text);
         }
@@ -173,9 +180,10 @@ async fn out_of_time(
     rows: &[&IdempotencyRecord],
     report: &mut Report,
 ) -> Result<(), StoreError> {
-    let payments = payments_named(snapshot, rows.iter().map(|row| row.payment)).await?;
+    let payments = payments_named(snapshot, rows.iter().filter_map(|row| row.subject.payment())).await?;
     for row in rows {
-        let payment = payments.get(&row.payment).and_then(|stored| stored.folded.as_ref().ok());
+        let payment = row.subject.payment().and_then(|id| payments.get(&id));
+        let payment = payment.and_then(|stored| stored.folded.as_ref().ok());
         let Some(payment) = payment.filter(|payment| payment.owner() == row.owner) else { continue };
         let Some(made) = time_of(payment, row.version) else { continue };
         let ended = time_of(payment, row.version.saturating_add(1));
@@ -183,7 +191,7 @@ async fn out_of_time(
         let early = made > row.at.plus_ms(CLOCKS_APART_MS);
         if early || ended.is_some_and(|ended| ended.plus_ms(CLOCKS_APART_MS) < row.at) {
             let text =
-                format!("{}: payment {} did not have version {} then", words(row), row.payment, row.version);
+                format!("{}: payment {} did not have version {} then", words(row), row.subject, row.version);
             report.violation(Name::DanglingKey, text);
         }
     }
@@ -237,15 +245,12 @@ async fn rows(
     balance: &Balance,
     report: &mut Report,
 ) -> Result<(), StoreError> {
-    let mut ids: Vec<PaymentId> = page.iter().map(|row| row.payment).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let found: HashMap<PaymentId, PaymentHead> =
-        snapshot.payment_heads(&ids).await?.into_iter().map(|head| (head.id, head)).collect();
+    let found = heads(snapshot, page).await?;
     for row in page {
         report.counted.idempotency += 1;
+        report.keys_with_answers += u64::from(row.answer.is_some());
         balance.found(row);
-        let fault = match found.get(&row.payment) {
+        let fault = match found.get(&row.subject) {
             None => Some("does not exist".to_owned()),
             Some(head) if head.owner != row.owner => Some(format!("is of {}", head.owner)),
             Some(head) if row.version == 0 || row.version > head.version => {
@@ -254,10 +259,42 @@ async fn rows(
             Some(_) => None,
         };
         if let Some(fault) = fault {
-            let text = format!("{}: payment {} {fault}", words(row), row.payment);
+            let text = format!("{}: {} {} {fault}", words(row), row.subject.kind().name(), row.subject);
             report.violation(Name::DanglingKey, text);
         }
     }
     let alone: Vec<&IdempotencyRecord> = page.iter().filter(|row| row.at < balance.since).collect();
     out_of_time(snapshot, &alone, report).await
+}
+
+/// What a row that points at a subject is compared with.
+struct Head {
+    owner: AccountId,
+    version: u32,
+}
+
+/// Resources looked up at once: each may hold a hundred kilobytes.
+const RESOURCES_MAX: usize = 64;
+
+async fn heads(
+    snapshot: &mut dyn Snapshot,
+    page: &[IdempotencyRecord],
+) -> Result<HashMap<Subject, Head>, StoreError> {
+    let mut ids: Vec<PaymentId> = page.iter().filter_map(|row| row.subject.payment()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let payments = snapshot.payment_heads(&ids).await?;
+    let head = |head: PaymentHead| (head.id.into(), Head { owner: head.owner, version: head.version });
+    let mut heads: HashMap<Subject, Head> = payments.into_iter().map(head).collect();
+    let mut subjects: Vec<Subject> =
+        page.iter().map(|row| row.subject).filter(|subject| subject.payment().is_none()).collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    for chunk in subjects.chunks(RESOURCES_MAX) {
+        let resources = snapshot.resources_of(chunk).await?.into_iter().map(|row| row.resource);
+        heads.extend(
+            resources.map(|found| (found.subject, Head { owner: found.owner, version: found.version })),
+        );
+    }
+    Ok(heads)
 }

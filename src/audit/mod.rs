@@ -9,8 +9,8 @@
 //! - `payments`: the pass over payments; `payment`: one of them against its columns and its movements.
 //! - `ledger`: sums per wallet, money in transit.
 //! - `journal`: the line without holes, its entries against histories; `lines`: what its order shows.
-//! - `keys`: idempotency rows. `rows`: rows of parts and receipts. `details`: what is kept beside attempts and refunds. `named`: the
-//!   payments that rows name.
+//! - `keys`: idempotency rows. `rows`: rows of parts and receipts. `details`: what is kept beside attempts and refunds. `resources`:
+//!   plain resources against the journal. `named`: the payments that rows name.
 //! - `people`: accounts, what else is kept of people and of the installation, what is set aside.
 //! - `index`: documents against payments, looked at again until the lag bound; `faults`: what is wrong with them; `document`:
 //!   what they must be, from `facts`.
@@ -36,6 +36,7 @@ pub mod payment;
 mod payments;
 mod people;
 pub mod report;
+mod resources;
 mod rows;
 pub mod span;
 mod statement;
@@ -178,7 +179,7 @@ pub async fn audit_at_once(
     let mut report = Report::default();
     let begun = begin(&mut **first, options, &mut report).await;
     let Some(begun) = unless_unreadable(begun, &mut report)? else { return Ok(report) };
-    let Begun { people, secret, balance, last } = begun;
+    let Begun { people, secret, balance, begins, last } = begun;
     let head = report.counted.head.to_be_bytes();
     let statement = match snapshots.first_mut() {
         Some(first) => statement::scope(&mut **first, people.as_ref()).await?,
@@ -192,6 +193,7 @@ pub async fn audit_at_once(
         queue: Queue::new(vec![
             Job::People,
             Job::Details,
+            Job::Resources,
             Job::Receipts,
             Job::Parts,
             Job::Keys(Span::ALL),
@@ -208,6 +210,7 @@ pub async fn audit_at_once(
         statement,
         kept,
         head: report.counted.head,
+        begins,
         options,
         progress,
         found: Mutex::new(Found { report, ledger: Ledger::default(), suspects: None, stretches: Vec::new() }),
@@ -227,6 +230,8 @@ struct Begun {
     people: Option<People>,
     secret: Option<[u8; 32]>,
     balance: Balance,
+    /// The first row of the journal.
+    begins: Option<u64>,
     /// About the last payment.
     last: [u8; 16],
 }
@@ -240,8 +245,10 @@ async fn begin(
     let people = if options.accounts { Some(People::read(snapshot, options, report).await?) } else { None };
     let secret = people::secret(snapshot, options, report).await?;
     let first = snapshot.journal(0, 1).await?.into_iter().next();
-    let balance = Balance::new(first.map(|row| (row.seq, row.at)), options.keys_since);
-    Ok(Begun { people, secret, balance, last: last_payment(snapshot).await? })
+    let first = first.map(|row| (row.seq, row.at));
+    let balance = Balance::new(first, options.keys_since);
+    let begins = first.map(|(seq, _)| seq);
+    Ok(Begun { people, secret, balance, begins, last: last_payment(snapshot).await? })
 }
 
 /// A row that cannot be read is a violation like others; what was to be read after it is not looked at, and that is said.
@@ -287,6 +294,7 @@ impl End<'_> {
             line.follow_up(stretch, report);
         }
         journal::ends(snapshot, &line, options, report).await?;
+        let whole = line.rows.is_some_and(|(first, _)| first == 1);
         line.end(|wallet| ledger.balance(wallet), report);
         if let Some(scope) = statement {
             std::mem::take(&mut ledger.lines).check(snapshot, scope, report).await?;
@@ -294,6 +302,8 @@ impl End<'_> {
         }
         ledger.check(snapshot, people, options.page, report).await?;
         rows::none_missing(report);
+        resources::settle(whole, report);
+        resources::none_missing(report);
         balance.settle(snapshot, report).await?;
         if let Some(acks) = acks {
             acks.check(snapshot, report).await?;

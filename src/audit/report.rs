@@ -89,6 +89,12 @@ pub enum Name {
     MissingDetail,
     /// A detail that says something else than when it was kept.
     AlteredDetail,
+    /// A resource that is not what the journal last said of it.
+    WrongResource,
+    /// An answer kept for a key that is gone, altered, or of no key.
+    WrongAnswer,
+    /// A payment that is not listed for its customer, or is for another.
+    WrongCustomerPayment,
     /// A detail under a refund that does not name it, or of nothing and not what its name says.
     DanglingDetail,
     /// Payments, and no index at all.
@@ -156,6 +162,9 @@ impl Name {
             Self::SetAside => "set aside",
             Self::MissingDetail => "missing detail",
             Self::AlteredDetail => "altered detail",
+            Self::WrongResource => "wrong resource",
+            Self::WrongAnswer => "wrong kept answer",
+            Self::WrongCustomerPayment => "wrong list of a customer's payments",
             Self::DanglingDetail => "dangling detail",
             Self::MissingIndex => "missing search index",
             Self::MissingDocument => "missing document",
@@ -193,6 +202,8 @@ pub struct Counted {
     pub journal_events: u64,
     /// Idempotency rows.
     pub idempotency: u64,
+    /// Plain resources, deleted ones included.
+    pub resources: u64,
     /// Details of attempts and refunds.
     pub details: u64,
     /// Accounts; zero if they were not looked at.
@@ -221,6 +232,7 @@ impl Counted {
         self.journal += other.journal;
         self.journal_events += other.journal_events;
         self.idempotency += other.idempotency;
+        self.resources += other.resources;
         self.details += other.details;
         self.accounts += other.accounts;
         self.documents = sum(self.documents, other.documents);
@@ -244,6 +256,22 @@ pub struct Report {
     pub(super) sound_parts: u64,
     /// Receipts of transfers that arrived.
     pub(super) sound_receipts: u64,
+    /// Payments that name a customer.
+    pub(super) history_customer_payments: u64,
+    /// Rows that list them.
+    pub(super) sound_customer_payments: u64,
+    /// Changes of resources that the journal tells of.
+    pub(super) resource_changes: u64,
+    /// Versions of all resources together.
+    pub(super) resource_versions: u64,
+    /// Resources that changed since the journal begins.
+    pub(super) later_resources: u64,
+    /// Resources that are what the journal last said of them.
+    pub(super) vouched_resources: u64,
+    /// Idempotency rows that name an answer.
+    pub(super) keys_with_answers: u64,
+    /// Answers that their keys name.
+    pub(super) sound_answers: u64,
     listed: BTreeMap<Name, Vec<String>>,
     notes: Vec<String>,
     counts: BTreeMap<Name, u64>,
@@ -281,6 +309,14 @@ impl Report {
         self.history_receipts += other.history_receipts;
         self.sound_parts += other.sound_parts;
         self.sound_receipts += other.sound_receipts;
+        self.history_customer_payments += other.history_customer_payments;
+        self.sound_customer_payments += other.sound_customer_payments;
+        self.resource_changes += other.resource_changes;
+        self.resource_versions += other.resource_versions;
+        self.later_resources += other.later_resources;
+        self.vouched_resources += other.vouched_resources;
+        self.keys_with_answers += other.keys_with_answers;
+        self.sound_answers += other.sound_answers;
     }
 
     /// How many violations there are of each name.
@@ -315,7 +351,8 @@ impl Report {
             format!("{journal} journal rows ({journal_events} events, head {head})"),
             format!("{idempotency} idempotency keys"),
         ];
-        let Counted { details, accounts, .. } = self.counted;
+        let Counted { resources, details, accounts, .. } = self.counted;
+        parts.extend((resources > 0).then(|| format!("{resources} resources")));
         parts.extend((details > 0).then(|| format!("{details} details")));
         parts.extend((accounts > 0).then(|| format!("{accounts} accounts")));
         if let Some(documents) = self.counted.documents {

@@ -59,6 +59,8 @@ pub enum Job {
     Parts,
     /// Receipts, all of them.
     Receipts,
+    /// Plain resources, answers kept for their changes, and lists of customers' payments, all of them.
+    Resources,
     /// Details, all of them.
     Details,
     /// What is kept of people and of the installation.

@@ -17,13 +17,14 @@ use crate::domain::ids::{AccountId, BatchId, PartId, PaymentId, RefundId};
 use crate::domain::ledger::{Holdings, LedgerAccount, WalletId, effects};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, WorkKey};
+use crate::domain::subject::Subject;
 use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
 use crate::engine::journal::{JournalEntry, encode};
 use crate::search::{DocKey, PaymentDocument, ScannedDocument};
 use crate::store::{
-    AccountHead, AuditPayment, IdempotencyRecord, JournalRecord, MovementRecord, PartRecord, ReceiptRecord,
-    StoreResult, TableCounts, WalletRecord,
+    AccountHead, AnswerWrite, AuditPayment, AuditResource, CustomerPaymentRecord, IdempotencyRecord,
+    JournalRecord, MovementRecord, PartRecord, ReceiptRecord, StoreResult, TableCounts, WalletRecord,
 };
 use world::{World, audit_world, only, options, planted};
 
@@ -215,7 +216,7 @@ async fn receipts_match_histories() {
 #[tokio::test]
 async fn idempotency_rows_point_at_versions_that_were() {
     let (counts, _) =
-        planted(|world, _| world.idempotency[1].payment = PaymentId::from_bytes([0xee; 16])).await;
+        planted(|world, _| world.idempotency[1].subject = PaymentId::from_bytes([0xee; 16]).into()).await;
     // It is none of those that the journal vouches for either.
     let expected = BTreeMap::from([(Name::DanglingKey, 1), (Name::MissingKey, 1)]);
     assert_eq!(counts, expected);
@@ -233,7 +234,8 @@ async fn idempotency_rows_are_there_and_are_their_owners() {
     let (counts, _) =
         planted(|world, _| world.idempotency[2].at = Timestamp::from_micros(world.now_us + 5)).await;
     assert_eq!(counts, only(Name::MissingKey));
-    let (counts, text) = planted(|world, [.., declined]| world.idempotency[0].payment = declined).await;
+    let (counts, text) =
+        planted(|world, [.., declined]| world.idempotency[0].subject = declined.into()).await;
     assert_eq!(counts, BTreeMap::from([(Name::MissingKey, 1), (Name::DanglingKey, 1)]), "{text}");
     assert!(text.contains("is of acct_"), "{text}");
     // What may have been deleted is not missed.

@@ -11,7 +11,9 @@ use super::people::{self, People};
 use super::report::Report;
 use super::span::{Job, Queue};
 use super::statement::Scope;
-use super::{AuditError, AuditOptions, Progress, details, journal, keys, payments, rows, unless_unreadable};
+use super::{
+    AuditError, AuditOptions, Progress, details, journal, keys, payments, resources, rows, unless_unreadable,
+};
 use crate::store::Snapshot;
 
 /// What all readers share.
@@ -24,6 +26,8 @@ pub struct Work<'a> {
     pub statement: Option<Scope<'a>>,
     pub kept: Kept,
     pub head: u64,
+    /// The first row of the journal.
+    pub begins: Option<u64>,
     pub options: &'a AuditOptions,
     pub progress: &'a dyn Progress,
     pub found: Mutex<Found>,
@@ -131,6 +135,11 @@ impl Work<'_> {
             }
             Job::Parts => rows::parts(snapshot, page, report).await?,
             Job::Receipts => rows::receipts(snapshot, page, report).await?,
+            Job::Resources => {
+                resources::rows(snapshot, self.begins, page, report).await?;
+                resources::answers(snapshot, page, report).await?;
+                resources::customer_payments(snapshot, page, report).await?;
+            }
             Job::Details => details::all(snapshot, page, report).await?,
             Job::People => {
                 if options.accounts {

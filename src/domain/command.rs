@@ -7,6 +7,8 @@ pub use super::idempotency::IdempotencyKey;
 use super::ids::{AccountId, ChargeId, PaymentId, RefundId};
 use super::instrument::{Instrument, Presented};
 use super::payment::WorkKey;
+use super::resource::ChangeResource;
+use super::subject::Subject;
 use super::submission::Submission;
 use super::time::Timestamp;
 
@@ -106,7 +108,7 @@ pub struct Answer {
 }
 
 /// Everything the writer accepts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Command {
     /// A new payment.
     Submit(Box<SubmitPayment>),
@@ -116,6 +118,8 @@ pub enum Command {
     Answer(Answer),
     /// A payment's `due_at` has come.
     TimerDue(PaymentId),
+    /// A change of a plain resource.
+    Change(Box<ChangeResource>),
 }
 
 impl Command {
@@ -127,6 +131,7 @@ impl Command {
             Self::Submit(submit) => {
                 own + std::mem::size_of::<SubmitPayment>() + submit.submission.text_bytes()
             }
+            Self::Change(change) => own + std::mem::size_of::<ChangeResource>() + change.text_bytes(),
             Self::Operate(_) | Self::Answer(_) | Self::TimerDue(_) => own,
         }
     }
@@ -137,18 +142,36 @@ impl Command {
         match self {
             Self::Submit(submit) => submit.idempotency.as_ref(),
             Self::Operate(operate) => operate.idempotency.as_ref(),
+            Self::Change(change) => change.idempotency.as_ref(),
             Self::Answer(_) | Self::TimerDue(_) => None,
         }
     }
 
-    /// The payment it touches.
+    /// What it is about: of several things that it touches, the first.
     #[must_use]
-    pub fn payment(&self) -> PaymentId {
+    pub fn subject(&self) -> Subject {
         match self {
-            Self::Submit(submit) => submit.submission.id,
-            Self::Operate(operate) => operate.payment,
-            Self::Answer(answer) => answer.work.payment,
-            Self::TimerDue(payment) => *payment,
+            Self::Submit(submit) => submit.submission.id.into(),
+            Self::Operate(operate) => operate.payment.into(),
+            Self::Answer(answer) => answer.work.payment.into(),
+            Self::TimerDue(payment) => (*payment).into(),
+            Self::Change(change) => change.subject,
+        }
+    }
+
+    /// The payment that it is about.
+    #[must_use]
+    pub fn payment(&self) -> Option<PaymentId> {
+        self.subject().payment()
+    }
+
+    /// The plain resource that it changes or names, which must be there when it is decided.
+    #[must_use]
+    pub fn resource(&self) -> Option<Subject> {
+        match self {
+            Self::Submit(submit) => submit.submission.customer.map(Subject::from),
+            Self::Change(change) => Some(change.subject),
+            Self::Operate(_) | Self::Answer(_) | Self::TimerDue(_) => None,
         }
     }
 }

@@ -15,6 +15,8 @@ use super::ledger::{Holdings, WalletId};
 use super::money::Money;
 use super::payment::{Operation, OperationKind, Payment, Phase};
 use super::refusal::{Refusal, RefusalKind};
+use super::resource::Resource;
+use super::subject::Subject;
 use super::submission::{CaptureMethod, Kind};
 use super::time::Timestamp;
 
@@ -47,6 +49,8 @@ pub struct Context<'a> {
     pub wallet: &'a dyn Fn(WalletId) -> Holdings,
     /// What is known of an account.
     pub account: &'a dyn Fn(AccountId) -> AccountFacts,
+    /// The plain resource that the command names; `None` if there is none.
+    pub resource: &'a dyn Fn(Subject) -> Option<&'a Resource>,
 }
 
 impl Context<'_> {
@@ -58,6 +62,11 @@ impl Context<'_> {
     /// Whether the submitter's wallet can pay for this much of what leaves it.
     pub(super) fn affordable(&self, wallet: WalletId, amount_minor: i64) -> bool {
         (self.wallet)(wallet).available_minor() >= amount_minor
+    }
+
+    /// Whether this resource is there and belongs to that account.
+    fn owns(&self, owner: AccountId, subject: Subject) -> bool {
+        (self.resource)(subject).is_some_and(|found| found.owner == owner && found.body.is_some())
     }
 }
 
@@ -78,6 +87,12 @@ pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, 
         return Err(Refusal::new(RefusalKind::State, "account_closed", message));
     }
     payable(submission.amount, "amount")?;
+    if let Some(customer) = submission.customer
+        && !context.owns(submission.owner, customer.into())
+    {
+        let message = format!("No such customer: '{customer}'");
+        return Err(Refusal::invalid("customer", "resource_missing", message));
+    }
     if let Kind::Transfer { payee } = submission.kind
         && context.closed(payee)
     {

@@ -230,13 +230,23 @@ id!(
     ImportId, "imp_"
 );
 id!(
-    /// A test clock.
+    /// A test clock. That of no bits at all is the wall's.
     ClockId, "clock_"
 );
 id!(
     /// A card or bank account as it was used.
     MethodId, "pm_"
 );
+id!(
+    /// A customer of an account.
+    CustomerId, "cus_"
+);
+
+impl ClockId {
+    /// The wall's: real time.
+    pub const WALL: Self = Self::from_bytes([0; 16]);
+}
+
 id!(
     /// A request to this server, as sent back in `Request-Id`.
     RequestId, "req_"

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{AccountId, PaymentId};
+use super::ids::{AccountId, CustomerId, PaymentId};
 use super::ledger::WalletId;
 use super::money::Money;
 
@@ -154,6 +154,9 @@ pub struct Submission {
     pub metadata: Vec<(String, String)>,
     /// The load run it belongs to.
     pub run: Option<String>,
+    /// The customer it is taken from. Most have none, and their rows no byte for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<CustomerId>,
 }
 
 impl Submission {

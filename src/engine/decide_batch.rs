@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::books::Books;
 use super::handle::EngineError;
-use super::journal::{self, JournalEntry};
+use super::journal::{self, JournalEntry, ResourceEntry};
+use super::resources::Resources;
 use crate::domain::command::{Command, IdempotencyKey, SubmitPayment};
 use crate::domain::credit;
 use crate::domain::decide::{self, Context, Policy};
@@ -14,23 +15,39 @@ use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::refusal::{Refusal, RefusalKind};
+use crate::domain::resource::{ChangeResource, Situation};
+use crate::domain::subject::Subject;
 use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
 use crate::store::{
-    BatchKeys, BatchWrite, Beside, IdempotencyRecord, Loaded, PartKind, PartRecord, ReceiptRecord,
+    AnswerWrite, BatchKeys, BatchWrite, Beside, CustomerPaymentRecord, IdempotencyRecord, Loaded, PartKind,
+    PartRecord, ReceiptRecord,
 };
 
 /// What one admitted command came to.
 #[derive(Debug, Clone)]
 pub struct Decided {
-    /// The payment it touched, or that its recognised key refers to.
-    pub payment_id: PaymentId,
-    /// The payment after the batch; `None` for a recognised key whose payment the batch did not load.
-    pub payment: Option<Arc<Payment>>,
+    /// What it touched, or what its recognised key refers to.
+    pub subject: Subject,
     /// The version right after the command.
     pub version: u32,
     /// Whether an idempotency key was recognised.
     pub replayed: bool,
+    /// What its caller is answered with.
+    pub told: Told,
+}
+
+/// What a caller is answered with.
+#[derive(Debug, Clone)]
+pub enum Told {
+    /// The payment after the batch.
+    Payment(Arc<Payment>),
+    /// The answer to a change of a resource; `None` if none was asked for.
+    Resource(Option<Arc<[u8]>>),
+    /// What the batch did not load: a payment, by its id.
+    StoredPayment(PaymentId),
+    /// The same: the answer that is kept for a key, by the key and its owner.
+    StoredAnswer([u8; 32], AccountId),
 }
 
 /// What one command came to.
@@ -55,6 +72,7 @@ pub fn keys_of<'a>(commands: impl Iterator<Item = &'a Command>) -> BatchKeys {
     let mut keys = BatchKeys::default();
     for command in commands {
         keys.idempotency.extend(command.idempotency().map(|key| key.key));
+        keys.resources.extend(command.resource());
         match command {
             Command::Submit(submit) => {
                 keys.accounts.push(submit.submission.owner);
@@ -63,13 +81,16 @@ pub fn keys_of<'a>(commands: impl Iterator<Item = &'a Command>) -> BatchKeys {
                     keys.wallets.push(submit.submission.own_wallet());
                 }
             }
-            Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) => {
-                keys.payments.push(command.payment())
-            }
+            Command::Change(change) => keys.accounts.push(change.actor),
+            Command::Operate(operate) => keys.payments.push(operate.payment),
+            Command::Answer(answer) => keys.payments.push(answer.work.payment),
+            Command::TimerDue(payment) => keys.payments.push(*payment),
         }
     }
     keys.payments.sort_unstable();
     keys.payments.dedup();
+    keys.resources.sort_unstable();
+    keys.resources.dedup();
     keys.idempotency.sort_unstable();
     keys.idempotency.dedup();
     keys
@@ -94,11 +115,13 @@ struct World<'a> {
     touched: HashMap<PaymentId, Touched>,
     /// Payments that cannot be read. Nothing is decided about them, and everything about the others.
     damaged: HashMap<PaymentId, String>,
+    resources: Resources,
     /// Payments in the order in which the batch first touched them.
     order: Vec<PaymentId>,
     books: Books,
     idempotency: HashMap<([u8; 32], AccountId), IdempotencyRecord>,
     fresh_idempotency: Vec<IdempotencyRecord>,
+    answers: HashMap<([u8; 32], AccountId), Arc<[u8]>>,
     defect: Option<String>,
 }
 
@@ -111,10 +134,12 @@ pub fn decide_batch(commands: &[&Command], loaded: Loaded, policy: &Policy, wall
         wall,
         touched,
         damaged: loaded.damaged,
+        resources: Resources::new(loaded.resources, loaded.damaged_resources),
         order: Vec::new(),
         books: Books::open(loaded.accounts, loaded.wallets),
         idempotency: loaded.idempotency,
         fresh_idempotency: Vec::new(),
+        answers: HashMap::new(),
         defect: None,
     };
     let decisions: Vec<Result<Outcome, EngineError>> =
@@ -122,17 +147,40 @@ pub fn decide_batch(commands: &[&Command], loaded: Loaded, policy: &Policy, wall
     world.finish(decisions)
 }
 
-/// Asks a rule, which may look at the books as they are now.
-fn deciding<T>(books: &Books, wall: Timestamp, policy: &Policy, rule: impl FnOnce(&Context<'_>) -> T) -> T {
+/// Asks a rule, which may look at the books and the resources as they are now.
+fn deciding<T>(
+    (books, resources): (&Books, &Resources),
+    wall: Timestamp,
+    policy: &Policy,
+    rule: impl FnOnce(&Context<'_>) -> T,
+) -> T {
     let (wallet, account) = (|id| books.wallet(id), |id| books.account(id));
-    rule(&Context { now: wall, wall, policy, wallet: &wallet, account: &account })
+    let resource = |subject| resources.get(subject);
+    rule(&Context { now: wall, wall, policy, wallet: &wallet, account: &account, resource: &resource })
 }
 
 /// What a decision refers to until the batch is complete.
 struct Outcome {
-    payment: PaymentId,
+    subject: Subject,
     version: u32,
     replayed: bool,
+    answer: Answered,
+}
+
+/// How the caller is answered, as far as that is known before the batch is complete.
+enum Answered {
+    /// With the payment as it is then.
+    Payment(PaymentId),
+    /// With this, or with nothing.
+    Resource(Option<Arc<[u8]>>),
+    /// With what is kept for the key.
+    Stored([u8; 32], AccountId),
+}
+
+impl Outcome {
+    fn payment(id: PaymentId, version: u32) -> Self {
+        Self { subject: id.into(), version, replayed: false, answer: Answered::Payment(id) }
+    }
 }
 
 impl Touched {
@@ -149,8 +197,10 @@ impl Touched {
         wall: Timestamp,
         policy: &Policy,
         books: &mut Books,
+        resources: &Resources,
     ) -> Result<(), String> {
-        let event = deciding(books, wall, policy, |context| credit::settled(context, &self.payment, event));
+        let settle = |context: &Context<'_>| credit::settled(context, &self.payment, event);
+        let event = deciding((books, resources), wall, policy, settle);
         let version = self.payment.version() + 1;
         books.book(&self.payment, &event, version).map_err(|error| error.to_string())?;
         self.payment.apply(Recorded::on_wall(wall, event)).map_err(|error| error.to_string())
@@ -189,25 +239,23 @@ impl World<'_> {
         let owner = match command {
             Command::Submit(submit) => submit.submission.owner,
             Command::Operate(operate) => operate.actor,
-            // Nobody was asked yet about a payment of this very batch, and its wallets are not loaded.
-            Command::Answer(_) | Command::TimerDue(_) if self.is_fresh(command.payment()) => {
-                return self.apply(command.payment(), std::iter::empty());
-            }
+            Command::Change(change) => change.actor,
             Command::Answer(answer) => {
-                return self.advance(answer.work.payment, |c, p| Ok(decide::answer(c, p, answer)));
+                return self.advance_known(answer.work.payment, |c, p| decide::answer(c, p, answer));
             }
-            Command::TimerDue(id) => return self.advance(*id, |c, p| Ok(decide::timer_due(c, p))),
+            Command::TimerDue(id) => return self.advance_known(*id, decide::timer_due),
         };
         if let Some(key) = command.idempotency()
             && let Some(record) = self.idempotency.get(&(key.key, owner))
         {
-            return replay(key, record);
+            return self.replay(key, record);
         }
         let outcome = match command {
             Command::Submit(submit) => self.submit(submit)?,
             Command::Operate(operate) => {
                 self.advance(operate.payment, |context, payment| decide::operate(context, payment, operate))?
             }
+            Command::Change(change) => self.change(change)?,
             Command::Answer(_) | Command::TimerDue(_) => return Err(self.broke("an answer with a caller")),
         };
         if let Some(key) = command.idempotency() {
@@ -216,8 +264,35 @@ impl World<'_> {
         Ok(outcome)
     }
 
-    fn is_fresh(&self, id: PaymentId) -> bool {
-        self.touched.get(&id).is_some_and(|touched| touched.fresh)
+    /// What the outside or the time says of a payment. Nobody was asked yet about one of this very batch, and its wallets are
+    /// not loaded.
+    fn advance_known(
+        &mut self,
+        id: PaymentId,
+        rule: impl FnOnce(&Context<'_>, &Payment) -> decide::Events,
+    ) -> Result<Outcome, EngineError> {
+        match self.touched.get(&id) {
+            Some(touched) if touched.fresh => self.apply(id, std::iter::empty()),
+            Some(_) | None => self.advance(id, |context, payment| Ok(rule(context, payment))),
+        }
+    }
+
+    /// Decides about a plain resource.
+    fn change(&mut self, change: &ChangeResource) -> Result<Outcome, EngineError> {
+        self.readable(change.subject)?;
+        let closed = self.books.account(change.actor).closed;
+        let on = Situation { now: self.wall, closed, current: None };
+        let changed = self.resources.change(on, change)?;
+        let answer = Answered::Resource(changed.answer);
+        Ok(Outcome { subject: change.subject, version: changed.version, replayed: false, answer })
+    }
+
+    /// Nothing is decided on a resource that cannot be read.
+    fn readable(&self, resource: Subject) -> Result<(), EngineError> {
+        match self.resources.damage(resource) {
+            Some(cause) => Err(EngineError::Damaged(cause.clone())),
+            None => Ok(()),
+        }
     }
 
     fn submit(&mut self, submit: &SubmitPayment) -> Result<Outcome, EngineError> {
@@ -227,8 +302,10 @@ impl World<'_> {
                 Refusal::new(RefusalKind::Conflict, "resource_already_exists", "This id is taken.").into()
             );
         }
-        let rule = |context: &Context<'_>| decide::submit(context, submit);
-        let mut events = deciding(&self.books, self.wall, self.policy, rule)?.into_iter();
+        if let Some(customer) = submit.submission.customer {
+            self.readable(customer.into())?;
+        }
+        let mut events = self.ask(|context| decide::submit(context, submit))?.into_iter();
         let Some(created) = events.next() else {
             return Err(self.broke("a submission without events"));
         };
@@ -249,6 +326,11 @@ impl World<'_> {
         self.apply(id, events)
     }
 
+    /// Asks a rule, with what the batch knows by now.
+    fn ask<T>(&self, rule: impl FnOnce(&Context<'_>) -> T) -> T {
+        deciding((&self.books, &self.resources), self.wall, self.policy, rule)
+    }
+
     /// Decides on an existing payment and applies what comes of it.
     fn advance(
         &mut self,
@@ -263,7 +345,7 @@ impl World<'_> {
                 .touched
                 .get(&id)
                 .ok_or_else(|| Refusal::not_found("payment", id).with_param("intent"))?;
-            deciding(&self.books, self.wall, self.policy, |context| rule(context, &touched.payment))?
+            self.ask(|context| rule(context, &touched.payment))?
         };
         if !events.is_empty() && self.touched.get(&id).is_some_and(|touched| !touched.is_changed()) {
             self.order.push(id);
@@ -279,11 +361,12 @@ impl World<'_> {
         let Some(touched) = self.touched.get_mut(&id) else {
             return Err(self.broke("a payment that vanished"));
         };
-        let books = &mut self.books;
-        let applied = events.try_for_each(|event| touched.add(event, self.wall, self.policy, books));
+        let (books, resources) = (&mut self.books, &self.resources);
+        let applied =
+            events.try_for_each(|event| touched.add(event, self.wall, self.policy, books, resources));
         let version = touched.payment.version();
         applied.map_err(|cause| self.broke(cause))?;
-        Ok(Outcome { payment: id, version, replayed: false })
+        Ok(Outcome::payment(id, version))
     }
 
     /// Notes that a rule broke: the batch is not written, and the writer looks for the command at fault.
@@ -293,23 +376,47 @@ impl World<'_> {
     }
 
     fn remember(&mut self, key: &IdempotencyKey, owner: AccountId, outcome: &Outcome) {
+        let place = (key.key, owner);
+        let answer = match &outcome.answer {
+            Answered::Resource(Some(body)) => {
+                self.answers.insert(place, Arc::clone(body));
+                Some(AnswerWrite::name(body))
+            }
+            Answered::Payment(_) | Answered::Resource(None) | Answered::Stored(..) => None,
+        };
         let record = IdempotencyRecord {
             key: key.key,
             owner,
             request: key.request,
-            payment: outcome.payment,
+            subject: outcome.subject,
             version: outcome.version,
+            answer,
             at: self.wall,
         };
-        self.idempotency.insert((key.key, owner), record);
+        self.idempotency.insert(place, record);
         self.fresh_idempotency.push(record);
     }
 
-    /// Of the idempotency rows that are written, by payment.
-    fn fingerprints(&self) -> HashMap<PaymentId, Vec<u64>> {
-        let mut keys: HashMap<PaymentId, Vec<u64>> = HashMap::new();
+    fn replay(&self, key: &IdempotencyKey, record: &IdempotencyRecord) -> Result<Outcome, EngineError> {
+        if record.request != key.request {
+            let message = "Keys for idempotent requests can only be used with the same parameters they were first used with.";
+            return Err(Refusal::new(RefusalKind::Idempotency, "idempotency_key_reused", message).into());
+        }
+        let place = (record.key, record.owner);
+        let answer = match (record.subject.payment(), record.answer, self.answers.get(&place)) {
+            (Some(payment), _, _) => Answered::Payment(payment),
+            (None, None, _) => Answered::Resource(None),
+            (None, Some(_), Some(answer)) => Answered::Resource(Some(Arc::clone(answer))),
+            (None, Some(_), None) => Answered::Stored(record.key, record.owner),
+        };
+        Ok(Outcome { subject: record.subject, version: record.version, replayed: true, answer })
+    }
+
+    /// Of the idempotency rows that are written, by subject.
+    fn fingerprints(&self) -> HashMap<Subject, Vec<u64>> {
+        let mut keys: HashMap<Subject, Vec<u64>> = HashMap::new();
         for record in &self.fresh_idempotency {
-            keys.entry(record.payment).or_default().push(record.fingerprint());
+            keys.entry(record.subject).or_default().push(record.fingerprint());
         }
         keys
     }
@@ -325,12 +432,15 @@ impl World<'_> {
             touched.note_beside(&mut batch.write);
             let payment = Arc::new(touched.payment);
             if touched.fresh {
+                let customer = payment.submission().customer;
+                let of = |customer| CustomerPaymentRecord { customer, payment: *id };
+                batch.write.customer_payments.extend(customer.map(of));
                 batch.write.inserts.push(Arc::clone(&payment));
             } else {
                 batch.write.updates.push(Arc::clone(&payment));
             }
             let mut entry = entry_of(&payment, touched.first_version, &touched.work_before);
-            entry.keys = keys.remove(id).unwrap_or_default();
+            entry.keys = keys.remove(&Subject::from(*id)).unwrap_or_default();
             batch.write.parts.extend(parts_of(&payment, &entry));
             batch.write.receipts.extend(receipt_of(&entry));
             batch.changes.push((entry, Arc::clone(&payment)));
@@ -339,7 +449,7 @@ impl World<'_> {
         let mut remembered = Vec::new();
         for (id, touched) in self.touched {
             // Nothing changed, and a key was remembered: the journal vouches for that as well.
-            if let Some(keys) = keys.remove(&id) {
+            if let Some(keys) = keys.remove(&Subject::from(id)) {
                 let entry = entry_of(&touched.payment, touched.first_version, &touched.work_before);
                 remembered.push(JournalEntry { keys, ..entry });
             }
@@ -354,8 +464,12 @@ impl World<'_> {
         sort(&mut batch.write.parked);
         batch.write.parts.sort_unstable();
         batch.write.receipts.sort_unstable();
+        batch.write.customer_payments.sort_unstable();
         self.fresh_idempotency.sort_unstable_by_key(|record| (record.key, record.owner));
         batch.write.idempotency = self.fresh_idempotency;
+        batch.write.answers = answers_of(self.answers);
+        let resources: Vec<ResourceEntry>;
+        (batch.write.resources, resources) = self.resources.finish(&mut keys);
         self.books.close(&mut batch.write);
         batch.write.at = self.wall;
         batch.decisions = decisions
@@ -364,10 +478,10 @@ impl World<'_> {
             .collect();
         // A batch that only remembers keys takes a place in the line as well: without a row of the journal nobody could tell
         // whether an unknown commit of it took place.
-        if !batch.changes.is_empty() || !batch.write.idempotency.is_empty() {
+        if !batch.changes.is_empty() || !resources.is_empty() || !remembered.is_empty() {
             let changes = batch.changes.iter().map(|(entry, _)| entry);
             let entries: Vec<&JournalEntry> = changes.chain(&remembered).collect();
-            match journal::encode(&entries) {
+            match journal::encode(&entries, &resources) {
                 Ok(body) => batch.write.journal = Some(body),
                 Err(error) => batch.defect = Some(error.to_string()),
             }
@@ -420,17 +534,24 @@ fn receipt_of(entry: &JournalEntry) -> Option<ReceiptRecord> {
     arrived.then_some(ReceiptRecord { payee, payment: entry.payment })
 }
 
-fn replay(key: &IdempotencyKey, record: &IdempotencyRecord) -> Result<Outcome, EngineError> {
-    if record.request != key.request {
-        let message = "Keys for idempotent requests can only be used with the same parameters they were first used with.";
-        return Err(Refusal::new(RefusalKind::Idempotency, "idempotency_key_reused", message).into());
-    }
-    Ok(Outcome { payment: record.payment, version: record.version, replayed: true })
+/// In the order of the keys: neighbours share pages.
+fn answers_of(answers: HashMap<([u8; 32], AccountId), Arc<[u8]>>) -> Vec<AnswerWrite> {
+    let answer = |((key, owner), body)| AnswerWrite { key, owner, body };
+    let mut answers: Vec<AnswerWrite> = answers.into_iter().map(answer).collect();
+    answers.sort_unstable_by_key(|answer| (answer.key, answer.owner));
+    answers
 }
 
 impl Outcome {
     fn decided(self, payments: &HashMap<PaymentId, Arc<Payment>>) -> Decided {
-        let payment = payments.get(&self.payment).map(Arc::clone);
-        Decided { payment_id: self.payment, payment, version: self.version, replayed: self.replayed }
+        let told = match self.answer {
+            Answered::Payment(id) => match payments.get(&id) {
+                Some(payment) => Told::Payment(Arc::clone(payment)),
+                None => Told::StoredPayment(id),
+            },
+            Answered::Resource(answer) => Told::Resource(answer),
+            Answered::Stored(key, owner) => Told::StoredAnswer(key, owner),
+        };
+        Decided { subject: self.subject, version: self.version, replayed: self.replayed, told }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-use super::handle::{Done, EngineError};
+use super::handle::{Done, EngineError, Outcome};
 use crate::domain::command::Command;
 
 /// Nobody has decided it.
@@ -48,7 +48,7 @@ impl Patience {
 pub struct Envelope {
     /// What to decide.
     pub command: Command,
-    answer: oneshot::Sender<Result<Done, EngineError>>,
+    answer: oneshot::Sender<Result<Outcome, EngineError>>,
     state: Arc<AtomicU8>,
     patience: Patience,
     /// Its share of the intake's memory.
@@ -58,7 +58,7 @@ pub struct Envelope {
 /// The receiving end of one answer. A caller that drops it went away, which is no reason not to do what it asked for.
 #[derive(Debug)]
 pub struct Reply {
-    answer: oneshot::Receiver<Result<Done, EngineError>>,
+    answer: oneshot::Receiver<Result<Outcome, EngineError>>,
     state: Arc<AtomicU8>,
     patience: Patience,
 }
@@ -107,7 +107,7 @@ impl Envelope {
     }
 
     /// Answers. A caller that went away does not want to know.
-    pub fn answer(self, answer: Result<Done, EngineError>) {
+    pub fn answer(self, answer: Result<Outcome, EngineError>) {
         drop(self.answer.send(answer));
     }
 
@@ -120,11 +120,19 @@ impl Envelope {
 }
 
 impl Reply {
+    /// Waits for the answer to a command about a payment.
+    ///
+    /// # Errors
+    /// As [`Self::told`].
+    pub async fn outcome(self) -> Result<Done, EngineError> {
+        self.told().await?.payment()
+    }
+
     /// Waits for the answer, as long as the asker's patience lasts.
     ///
     /// # Errors
     /// What the writer said; past the caller's time, [`EngineError::Unavailable`].
-    pub async fn outcome(mut self) -> Result<Done, EngineError> {
+    pub async fn told(mut self) -> Result<Outcome, EngineError> {
         let Patience::Until { withdraw, answer } = self.patience else {
             let answered = (&mut self.answer).await;
             return answered.unwrap_or_else(|_| Err(self.unanswered()));

@@ -46,7 +46,11 @@ impl Gate {
             Command::Submit(submit) if self.shut.load(Ordering::Relaxed) => {
                 (self.is_lean)(submit.submission.owner)
             }
-            Command::Submit(_) | Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) => true,
+            Command::Submit(_)
+            | Command::Operate(_)
+            | Command::Change(_)
+            | Command::Answer(_)
+            | Command::TimerDue(_) => true,
         }
     }
 

@@ -11,6 +11,8 @@ use super::settings::EngineSettings;
 use crate::domain::command::Command;
 use crate::domain::payment::Payment;
 use crate::domain::refusal::Refusal;
+use crate::domain::resource::ChangeResource;
+use crate::domain::subject::Subject;
 
 /// The outcome of an admitted command, told after its commit.
 #[derive(Debug, Clone)]
@@ -23,6 +25,52 @@ pub struct Done {
     pub replayed: bool,
     /// The batch's place in the journal; zero when nothing was written.
     pub seq: u64,
+}
+
+/// The outcome of an admitted change of a plain resource, told after its commit.
+#[derive(Debug, Clone)]
+pub struct Changed {
+    /// Which resource it was; for a replayed key, the original one.
+    pub subject: Subject,
+    /// Its version right after; for a replayed key, right after the original change.
+    pub version: u32,
+    /// What is answered, byte for byte the same for a replayed key; `None` if the command asked for no answer.
+    pub answer: Option<Arc<[u8]>>,
+    /// Whether an idempotency key was recognised and nothing was done again.
+    pub replayed: bool,
+    /// The batch's place in the journal; zero when nothing was written.
+    pub seq: u64,
+}
+
+/// The outcome of any admitted command.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// Of one about a payment.
+    Payment(Done),
+    /// Of one about a plain resource.
+    Resource(Changed),
+}
+
+impl Outcome {
+    /// That of a command about a payment.
+    ///
+    /// # Errors
+    /// It was about something else, which only a defect can cause.
+    pub fn payment(self) -> Result<Done, EngineError> {
+        match self {
+            Self::Payment(done) => Ok(done),
+            Self::Resource(changed) => {
+                Err(EngineError::Damaged(format!("{} is no payment", changed.subject)))
+            }
+        }
+    }
+
+    fn resource(self) -> Result<Changed, EngineError> {
+        match self {
+            Self::Resource(changed) => Ok(changed),
+            Self::Payment(done) => Err(EngineError::Damaged(format!("{} is a payment", done.payment.id()))),
+        }
+    }
 }
 
 /// Why a command has no outcome.
@@ -40,9 +88,9 @@ pub enum EngineError {
         /// Whether the command may have been committed all the same.
         maybe_done: bool,
     },
-    /// What is stored about the payment cannot be read, or a rule broke on it. Nothing changed, and trying again will not
+    /// What is stored about the subject cannot be read, or a rule broke on it. Nothing changed, and trying again will not
     /// help.
-    #[error("what is stored about this payment cannot be worked with: {0}")]
+    #[error("what is stored about this cannot be worked with: {0}")]
     Damaged(String),
     /// The process is stopping. Nothing changed.
     #[error("the server is stopping")]
@@ -103,6 +151,14 @@ impl Engine {
     /// As [`Self::submit`], and whatever the writer says.
     pub async fn execute(&self, command: Command) -> Result<Done, EngineError> {
         self.submit(command)?.outcome().await
+    }
+
+    /// Hands a change of a plain resource in and waits for its outcome.
+    ///
+    /// # Errors
+    /// As [`Self::submit`], and whatever the writer says.
+    pub async fn change(&self, change: ChangeResource) -> Result<Changed, EngineError> {
+        self.submit(Command::Change(Box::new(change)))?.told().await?.resource()
     }
 
     /// Hands an answer or a timer in, waiting for room: what is already under way is never refused.

@@ -1,11 +1,16 @@
-//! The encoding of the journal: one batch's events, compressed. What a reader needs to route a payment's part of the
-//! batch is in the entry; the payment itself is read by id.
+//! The encoding of the journal: what one batch did to payments and to plain resources, compressed. What a reader needs to
+//! route a payment's part of the batch is in the entry; the payment itself is read by id. A resource has no history: its
+//! entry tells what it was before and after, which is kept nowhere else.
 
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::event::Recorded;
-use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::ids::{AccountId, ClockId, PaymentId};
+use crate::domain::resource::Body;
+use crate::domain::subject::Subject;
 use crate::domain::submission::Lane;
+use crate::domain::time::Timestamp;
 
 /// zstd's fastest real level; the design measured it at 1–2 % of the line's time.
 const COMPRESSION_LEVEL: i32 = 1;
@@ -36,6 +41,44 @@ pub struct JournalEntry {
     pub keys: Vec<u64>,
 }
 
+/// A plain resource's part of a batch. Serialised as an array; new fields go to the end with a default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceEntry {
+    /// The resource.
+    pub subject: Subject,
+    /// Whose it is.
+    pub owner: AccountId,
+    /// The clock it lives by.
+    pub clock: ClockId,
+    /// When it was made, by its clock.
+    pub created: Timestamp,
+    /// The version of the first of `states`.
+    pub first_version: u32,
+    /// What it was before; `None` for one that is new, and where nothing changed.
+    pub before: Option<Body>,
+    /// What it was after each change, in order; `None` once it is deleted. Nothing where only keys were remembered.
+    pub states: Vec<Option<Body>>,
+    /// As [`JournalEntry::keys`].
+    pub keys: Vec<u64>,
+}
+
+/// A whole body, as read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct JournalBody {
+    /// One entry per payment touched.
+    pub payments: Vec<JournalEntry>,
+    /// One entry per resource touched.
+    pub resources: Vec<ResourceEntry>,
+}
+
+/// The same, for who follows payments only.
+#[derive(Default, Deserialize)]
+struct PaymentsOnly {
+    payments: Vec<JournalEntry>,
+    #[serde(rename = "resources")]
+    _resources: IgnoredAny,
+}
+
 /// A body that cannot be encoded or read.
 #[derive(Debug, thiserror::Error)]
 #[error("journal body: {0}")]
@@ -45,28 +88,32 @@ pub struct JournalError(String);
 ///
 /// # Errors
 /// [`JournalError`] if an encoder fails, which nothing a command contains can cause.
-pub fn encode(entries: &[&JournalEntry]) -> Result<Vec<u8>, JournalError> {
-    let plain = rmp_serde::to_vec(entries).map_err(|error| JournalError(error.to_string()))?;
+pub fn encode(payments: &[&JournalEntry], resources: &[ResourceEntry]) -> Result<Vec<u8>, JournalError> {
+    let plain = rmp_serde::to_vec(&(payments, resources)).map_err(|error| JournalError(error.to_string()))?;
     zstd::bulk::compress(&plain, COMPRESSION_LEVEL).map_err(|error| JournalError(error.to_string()))
 }
 
-/// Reads what readers follow of a batch: what happened, not which keys were remembered beside.
+/// Reads what those who follow payments see of a batch: what happened to which, not which keys were remembered beside.
 ///
 /// # Errors
 /// [`JournalError`] if the body is damaged.
 pub fn decode_changes(body: &[u8]) -> Result<Vec<JournalEntry>, JournalError> {
-    let mut entries = decode(body)?;
-    entries.retain(|entry| !entry.events.is_empty());
-    Ok(entries)
+    let PaymentsOnly { mut payments, .. } = read(body)?;
+    payments.retain(|entry| !entry.events.is_empty());
+    Ok(payments)
 }
 
 /// Reads a batch back. An empty body is that of a place in which nothing happened to any payment: an account was closed.
 ///
 /// # Errors
 /// [`JournalError`] if the body is damaged.
-pub fn decode(body: &[u8]) -> Result<Vec<JournalEntry>, JournalError> {
+pub fn decode(body: &[u8]) -> Result<JournalBody, JournalError> {
+    read(body)
+}
+
+fn read<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, JournalError> {
     if body.is_empty() {
-        return Ok(Vec::new());
+        return Ok(T::default());
     }
     let size = zstd::bulk::Decompressor::upper_bound(body).unwrap_or(DECODED_MAX).min(DECODED_MAX);
     let plain = zstd::bulk::decompress(body, size).map_err(|error| JournalError(error.to_string()))?;

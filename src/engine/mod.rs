@@ -11,6 +11,7 @@
 //! - [`journal`]: the encoding of what readers follow.
 //! - [`keys`]: forgets old idempotency keys.
 //! - [`open`]: payments with open work, for the worker.
+//! - `resources`: the plain resources of a batch.
 //! - `replays`: answers to callers whose key was recognised.
 //! - [`switch`]: pauses and resumes the workers of all processes.
 //! - [`timers`]: turns `due_at` into commands.
@@ -27,6 +28,7 @@ pub mod journal;
 pub mod keys;
 pub mod open;
 mod replays;
+mod resources;
 pub mod settings;
 pub mod switch;
 pub mod timers;
@@ -38,7 +40,7 @@ mod tests;
 
 pub use counters::Counters;
 pub use envelope::Reply;
-pub use handle::{Done, Engine, EngineError};
+pub use handle::{Changed, Done, Engine, EngineError};
 pub use open::OpenPayments;
 pub use settings::EngineSettings;
 pub use switch::{WorkSwitch, Workers};

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use super::decide_batch::Decided;
+use super::decide_batch::{Decided, Told};
 use super::envelope::Envelope;
 use super::handle::EngineError;
 use super::writer::done;
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;
-use crate::store::{Page, Store};
+use crate::store::{Page, Store, StoreError};
 
 /// Payments that are read at once, and about how many bytes they may hold.
 const PAGE: Page = Page { rows_max: 256, bytes_max: 1 << 20 };
@@ -32,7 +32,7 @@ impl Replays {
         Self { store, tasks: TaskTracker::new(), reads: Arc::new(Semaphore::new(READS_MAX)) }
     }
 
-    /// Answers these with the payments that their keys refer to.
+    /// Answers these with what their keys refer to.
     pub fn answer(&self, replays: Vec<(Envelope, Decided)>, seq: u64) {
         if replays.is_empty() {
             return;
@@ -52,25 +52,45 @@ impl Replays {
     }
 }
 
-async fn answer_all(store: &dyn Store, mut replays: Vec<(Envelope, Decided)>, seq: u64) {
+async fn answer_all(store: &dyn Store, replays: Vec<(Envelope, Decided)>, seq: u64) {
+    let mut payments = Vec::new();
+    for (envelope, decided) in replays {
+        match decided.told {
+            Told::StoredPayment(id) => payments.push((envelope, decided, id)),
+            Told::StoredAnswer(key, owner) => {
+                let answer = store.answer_get(&key, owner).await.unwrap_or_else(unread);
+                // What is kept with the key goes with the key: only a store that lost it does not have it.
+                let told = answer.map(|answer| done(&decided, Told::Resource(Some(answer.into())), seq));
+                envelope.answer(told.flatten().ok_or(EngineError::Unavailable { maybe_done: true }));
+            }
+            Told::Payment(_) | Told::Resource(_) => {
+                let told = done(&decided, decided.told.clone(), seq);
+                envelope.answer(told.ok_or(EngineError::Unavailable { maybe_done: true }));
+            }
+        }
+    }
+    answer_payments(store, payments, seq).await;
+}
+
+async fn answer_payments(store: &dyn Store, mut replays: Vec<(Envelope, Decided, PaymentId)>, seq: u64) {
     let mut rows = PAGE.first();
     while !replays.is_empty() {
         let count = usize::try_from(rows).unwrap_or(usize::MAX).min(replays.len());
-        let page: Vec<(Envelope, Decided)> = replays.drain(..count).collect();
-        let ids: Vec<PaymentId> = page.iter().map(|(_, decided)| decided.payment_id).collect();
-        let found: Vec<Arc<Payment>> = match store.payment_get(&ids).await {
-            Ok(payments) => payments.into_iter().map(Arc::new).collect(),
-            Err(error) => {
-                // The store's adapter logs that it is away, or that it is damaged.
-                tracing::debug!(error = %error, "payments of recognised keys could not be read");
-                Vec::new()
-            }
-        };
+        let page: Vec<_> = replays.drain(..count).collect();
+        let ids: Vec<PaymentId> = page.iter().map(|(_, _, id)| *id).collect();
+        let found: Vec<Arc<Payment>> =
+            store.payment_get(&ids).await.unwrap_or_else(unread).into_iter().map(Arc::new).collect();
         rows = PAGE.next(found.iter().map(|payment| payment.memory_bytes()));
-        for (envelope, decided) in page {
-            let payment = found.iter().find(|payment| payment.id() == decided.payment_id);
-            let done = payment.map(|payment| done(&decided, Arc::clone(payment), seq));
-            envelope.answer(done.ok_or(EngineError::Unavailable { maybe_done: true }));
+        for (envelope, decided, id) in page {
+            let payment = found.iter().find(|payment| payment.id() == id);
+            let told = payment.and_then(|payment| done(&decided, Told::Payment(Arc::clone(payment)), seq));
+            envelope.answer(told.ok_or(EngineError::Unavailable { maybe_done: true }));
         }
     }
+}
+
+/// The store's adapter logs that it is away, or that it is damaged.
+fn unread<T: Default>(error: StoreError) -> T {
+    tracing::debug!(error = %error, "what recognised keys refer to could not be read");
+    T::default()
 }

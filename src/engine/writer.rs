@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::counters::Counters;
-use super::decide_batch::{self, Decided, DecidedBatch};
+use super::decide_batch::{self, Decided, DecidedBatch, Told};
 use super::envelope::Envelope;
-use super::handle::{Done, EngineError};
+use super::handle::{Changed, Done, EngineError, Outcome as Answer};
 use super::journal::JournalEntry;
 use super::replays::Replays;
 use super::vitals::{self, Vital, Vitals};
@@ -74,7 +74,7 @@ enum Fate {
     Taken,
     /// Nobody waits for it any more.
     Late,
-    /// Its payment was left out: the others were enough for one batch.
+    /// Its payment or resource was left out: the others were enough for one batch.
     Next,
 }
 
@@ -235,7 +235,7 @@ impl Writer {
     /// until the command at fault stands alone.
     fn decide(&self, batch: &[Envelope], now: Timestamp, loaded: Loaded) -> Attempt {
         let fate = |envelope: &Envelope| {
-            if loaded.left_out.contains(&envelope.command.payment()) {
+            if is_left_out(&envelope.command, &loaded) {
                 Fate::Next
             } else if envelope.take() {
                 Fate::Taken
@@ -319,11 +319,8 @@ impl Writer {
             match decision {
                 None => envelope.answer(Err(EngineError::Unavailable { maybe_done: false })),
                 Some(Err(error)) => envelope.answer(Err(error)),
-                Some(Ok(decided)) => match decided.payment {
-                    Some(ref payment) => {
-                        let done = done(&decided, Arc::clone(payment), seq);
-                        envelope.answer(Ok(done));
-                    }
+                Some(Ok(decided)) => match done(&decided, decided.told.clone(), seq) {
+                    Some(done) => envelope.answer(Ok(done)),
                     None => missing.push((envelope, decided)),
                 },
             }
@@ -337,7 +334,7 @@ impl Writer {
 fn decided_at(batch: &[Envelope], now: Timestamp) -> Timestamp {
     let made = batch.iter().filter_map(|envelope| match &envelope.command {
         Command::Submit(submit) => submit.submission.id.generated_at(),
-        Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) => None,
+        Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) | Command::Change(_) => None,
     });
     made.fold(now, Timestamp::max)
 }
@@ -365,8 +362,22 @@ fn give_up(batch: Vec<Envelope>, error: Option<StoreError>) {
     }
 }
 
-pub(super) fn done(decided: &Decided, payment: Arc<Payment>, seq: u64) -> Done {
-    Done { payment, version: decided.version, replayed: decided.replayed, seq }
+/// What a caller hears; `None` where the store has to be asked once more.
+pub(super) fn done(decided: &Decided, told: Told, seq: u64) -> Option<Answer> {
+    let Decided { subject, version, replayed, .. } = *decided;
+    match told {
+        Told::Payment(payment) => Some(Answer::Payment(Done { payment, version, replayed, seq })),
+        Told::Resource(answer) => Some(Answer::Resource(Changed { subject, version, answer, replayed, seq })),
+        Told::StoredPayment(_) | Told::StoredAnswer(..) => None,
+    }
+}
+
+/// Whether something that the command is about was not loaded.
+fn is_left_out(command: &Command, loaded: &Loaded) -> bool {
+    !loaded.left_out.is_empty()
+        && std::iter::once(command.subject())
+            .chain(command.resource())
+            .any(|subject| loaded.left_out.contains(&subject))
 }
 
 async fn pause(ms: Option<&u64>) {

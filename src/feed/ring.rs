@@ -241,6 +241,7 @@ mod tests {
             description: None,
             metadata: vec![("note".to_owned(), "x".repeat(metadata_bytes))],
             run: None,
+            customer: None,
         };
         let created = Event::Created { instrument: None, confirmed: false, reserved: false };
         let payment =

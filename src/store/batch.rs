@@ -8,10 +8,12 @@ use super::page::Page;
 use super::parts::PartRecord;
 use crate::domain::account::AccountFacts;
 use crate::domain::announcement::Announcement;
-use crate::domain::ids::{AccountId, BatchId, PaymentId};
+use crate::domain::ids::{AccountId, BatchId, CustomerId, PaymentId};
 use crate::domain::ledger::{Holdings, Movement, WalletId};
 use crate::domain::payment::Payment;
+use crate::domain::resource::Resource;
 use crate::domain::statement::StatementLine;
+use crate::domain::subject::Subject;
 use crate::domain::time::Timestamp;
 
 /// The end of the line as a batch took it.
@@ -32,6 +34,8 @@ pub struct Head {
 pub struct BatchKeys {
     /// Payments that commands refer to.
     pub payments: Vec<PaymentId>,
+    /// Plain resources that commands change or name.
+    pub resources: Vec<Subject>,
     /// Wallets of new payments that take from a wallet.
     pub wallets: Vec<WalletId>,
     /// Accounts that new payments belong to or go to. Those of payments that are loaded are added by the adapter.
@@ -55,10 +59,12 @@ pub struct IdempotencyRecord {
     pub owner: AccountId,
     /// Hash of the parameters it was used with.
     pub request: [u8; 16],
-    /// The payment it made or changed.
-    pub payment: PaymentId,
-    /// The version of the payment right after.
+    /// What it made or changed.
+    pub subject: Subject,
+    /// The version of that right after.
     pub version: u32,
+    /// Names the answer that is kept for it (see [`AnswerWrite`]). A payment's has none: it is folded from the history.
+    pub answer: Option<u64>,
     /// When.
     pub at: Timestamp,
 }
@@ -69,10 +75,30 @@ impl IdempotencyRecord {
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.key).update(self.owner.as_bytes()).update(&self.request);
-        hasher.update(self.payment.as_bytes()).update(&self.version.to_le_bytes());
+        hasher.update(&self.subject.to_key()).update(&self.version.to_le_bytes());
+        hasher.update(&self.answer.unwrap_or(0).to_le_bytes());
         let mut short = [0_u8; 8];
         short.copy_from_slice(hasher.finalize().as_bytes().split_at(8).0);
         u64::from_le_bytes(short)
+    }
+}
+
+/// The answer to a change of a resource, kept for its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerWrite {
+    /// The reduced key.
+    pub key: [u8; 32],
+    /// Whose it is.
+    pub owner: AccountId,
+    /// What was answered, byte for byte.
+    pub body: Arc<[u8]>,
+}
+
+impl AnswerWrite {
+    /// The name of an answer, made from its bytes: by it a row that was altered is noticed.
+    #[must_use]
+    pub fn name(body: &[u8]) -> u64 {
+        blake3::hash(body).as_bytes().iter().take(8).fold(0, |name: u64, byte| (name << 8) | u64::from(*byte))
     }
 }
 
@@ -83,8 +109,12 @@ pub struct Loaded {
     pub payments: HashMap<PaymentId, Payment>,
     /// Payments that are there and cannot be read, with the cause.
     pub damaged: HashMap<PaymentId, String>,
-    /// Payments that were not looked for, since the others are enough for one batch.
-    pub left_out: HashSet<PaymentId>,
+    /// The resources found.
+    pub resources: HashMap<Subject, Resource>,
+    /// Resources that are there and cannot be read, with the cause.
+    pub damaged_resources: HashMap<Subject, String>,
+    /// Payments and resources that were not looked for, since the others are enough for one batch.
+    pub left_out: HashSet<Subject>,
     /// What is known of the accounts that are there; one that is not is taken to be open, on the plainest terms. It stays so until the
     /// batch is committed.
     pub accounts: HashMap<AccountId, AccountFacts>,
@@ -139,6 +169,15 @@ pub struct ReceiptRecord {
     pub payment: PaymentId,
 }
 
+/// A payment that names its customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CustomerPaymentRecord {
+    /// The customer.
+    pub customer: CustomerId,
+    /// The payment.
+    pub payment: PaymentId,
+}
+
 /// Everything one batch writes.
 #[derive(Debug, Default)]
 pub struct BatchWrite {
@@ -159,15 +198,22 @@ pub struct BatchWrite {
     pub parts: Vec<PartRecord>,
     /// Transfers that have arrived.
     pub receipts: Vec<ReceiptRecord>,
+    /// Resources as they are after the batch, made or changed.
+    pub resources: Vec<Arc<Resource>>,
+    /// New payments of customers.
+    pub customer_payments: Vec<CustomerPaymentRecord>,
     /// Movements.
     pub movements: Vec<MovementWrite>,
     /// What the wallets touched hold now.
     pub wallets: Vec<(WalletId, Holdings)>,
     /// New idempotency rows.
     pub idempotency: Vec<IdempotencyRecord>,
+    /// The answers kept for some of them.
+    pub answers: Vec<AnswerWrite>,
     /// Accounts that are closed, with those they made.
     pub closed: Vec<AccountId>,
-    /// The journal's body, empty if nothing happened to any payment; `None` if nothing happened, and then nothing is written and no place is taken.
+    /// The journal's body, empty if nothing happened to any payment or resource; `None` if nothing happened, and then nothing is written
+    /// and no place is taken.
     pub journal: Option<Vec<u8>>,
     /// When the batch was decided.
     pub at: Timestamp,
@@ -184,6 +230,9 @@ impl BatchWrite {
             + self.parked.rows()
             + self.parts.len()
             + self.receipts.len()
+            + self.resources.len()
+            + self.customer_payments.len()
+            + self.answers.len()
             + self.movements.len()
             + self.wallets.len()
             + self.idempotency.len()

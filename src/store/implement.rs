@@ -182,6 +182,30 @@ macro_rules! implement_store {
             ) -> StoreResult<Option<IdempotencyRecord>> {
                 held!(self, reader, caller, conn => idempotency_get(conn, key, owner))
             }
+            async fn answer_get(&self, key: &[u8; 32], owner: AccountId) -> StoreResult<Option<Vec<u8>>> {
+                held!(self, reader, caller, conn => answer_get(conn, key, owner))
+            }
+            async fn resource_get(
+                &self,
+                subject: $crate::domain::subject::Subject,
+            ) -> StoreResult<Option<$crate::domain::resource::Resource>> {
+                let found = held!(self, reader, caller, conn => resource_rows(conn, &[subject]))?;
+                found.into_iter().next().map(|row| row.decode()).transpose()
+            }
+            async fn resource_list(
+                &self,
+                owner: AccountId,
+                filter: &$crate::store::ResourceFilter,
+            ) -> StoreResult<Vec<$crate::domain::resource::Resource>> {
+                held!(self, reader, caller, conn => resource_list(conn, owner, filter)).map(|found| self.aside.sort_out(found))
+            }
+            async fn customer_payments(
+                &self,
+                customer: $crate::domain::ids::CustomerId,
+                filter: &PaymentFilter,
+            ) -> StoreResult<Vec<Payment>> {
+                held!(self, reader, caller, conn => customer_payments(conn, customer, filter)).map(|found| self.aside.sort_out(found))
+            }
             async fn idempotency_prune(
                 &self,
                 after: &[u8],
@@ -491,6 +515,33 @@ macro_rules! implement_store {
                 subjects: &[[u8; 16]],
             ) -> StoreResult<Vec<$crate::store::DetailRecord>> {
                 detail_get(&mut self.conn, subjects).await
+            }
+            async fn resources(
+                &mut self,
+                after: Option<$crate::domain::subject::Subject>,
+                limit: u32,
+            ) -> StoreResult<Vec<$crate::store::AuditResource>> {
+                audit_resources(&mut self.conn, after, limit).await
+            }
+            async fn resources_of(
+                &mut self,
+                subjects: &[$crate::domain::subject::Subject],
+            ) -> StoreResult<Vec<$crate::store::AuditResource>> {
+                audit_resources_of(&mut self.conn, subjects).await
+            }
+            async fn answers(
+                &mut self,
+                after: Option<([u8; 32], AccountId)>,
+                limit: u32,
+            ) -> StoreResult<Vec<$crate::store::AnswerWrite>> {
+                audit_answers(&mut self.conn, after, limit).await
+            }
+            async fn customer_payments(
+                &mut self,
+                after: Option<$crate::store::CustomerPaymentRecord>,
+                limit: u32,
+            ) -> StoreResult<Vec<$crate::store::CustomerPaymentRecord>> {
+                audit_customer_payments(&mut self.conn, after, limit).await
             }
             async fn aside(&mut self) -> StoreResult<Vec<AsideRecord>> {
                 aside_list(&mut self.conn, rows::SMALL_MAX).await

@@ -161,6 +161,7 @@ mod tests {
             description: Some("x".repeat(note_bytes)),
             metadata: Vec::new(),
             run: None,
+            customer: None,
         };
         let recorded = |event| Recorded::on_wall(Timestamp::from_micros(at), event);
         let created = recorded(Event::Created { instrument: None, confirmed: false, reserved: false });

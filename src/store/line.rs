@@ -12,6 +12,7 @@ macro_rules! keyed_queries {
 
         use $crate::domain::ids::PaymentId;
         use $crate::domain::payment::Payment;
+        use $crate::domain::subject::Subject;
         use $crate::store::StoreResult;
         use $crate::store::multi_row::{Cell, KeyIn, Statement};
         use $crate::store::rows;
@@ -44,6 +45,20 @@ macro_rules! keyed_queries {
                 found.iter().for_each(|row| payments.push(row, std::convert::identity));
             }
             Ok(payments)
+        }
+
+        /// The rows of these resources. Keys must not be more than one statement takes.
+        pub(super) async fn resource_rows(
+            conn: &mut $Conn,
+            subjects: &[Subject],
+        ) -> StoreResult<Vec<rows::ResourceRow>> {
+            use schema::resource::dsl;
+            let keys = subjects.iter().map(|subject| subject.to_key().to_vec());
+            Ok(dsl::resource
+                .filter(KeyIn::new(dsl::subject, keys))
+                .select(rows::ResourceRow::as_select())
+                .load(conn)
+                .await?)
         }
     };
 }
@@ -97,6 +112,7 @@ macro_rules! line_queries {
             let mut loaded = Loaded::default();
             let (unknown, bytes) = keys.take_payments(head.seq, &mut loaded);
             load_payments(conn, &unknown, bytes, &mut loaded).await?;
+            load_resources(conn, &keys.resources, &mut loaded).await?;
             let submissions = || loaded.payments.values().map(Payment::submission);
             let mut wallets = keys.wallets.clone();
             wallets.extend(submissions().map(|submission| submission.own_wallet()));
@@ -160,6 +176,40 @@ macro_rules! line_queries {
                 }
                 bytes += found.rows.iter().map(Payment::memory_bytes).sum::<usize>();
                 loaded.payments.extend(found.rows.into_iter().map(|payment| (payment.id(), payment)));
+            }
+            loaded.left_out.extend(rest.iter().map(|id| Subject::from(*id)));
+            Ok(())
+        }
+
+        /// The same for plain resources.
+        async fn load_resources(
+            conn: &mut $Conn,
+            mut rest: &[Subject],
+            loaded: &mut Loaded,
+        ) -> StoreResult<()> {
+            let (mut rows, mut bytes) = (LOADED.first(), 0);
+            while !rest.is_empty() && bytes < LOADED.bytes_max {
+                let count = usize::try_from(rows).unwrap_or(usize::MAX).min(rest.len());
+                let (now, later) = rest.split_at(count);
+                rest = later;
+                let found = resource_rows(conn, now).await?;
+                let mut sizes = Vec::with_capacity(found.len());
+                for row in &found {
+                    match (row.decode(), row.key()) {
+                        (Ok(resource), _) => {
+                            sizes.push(resource.memory_bytes());
+                            loaded.resources.insert(resource.subject, resource);
+                        }
+                        (Err(error), Some(subject)) => {
+                            loaded.damaged_resources.insert(subject, error.to_string());
+                        }
+                        (Err(error), None) => return Err(error),
+                    }
+                }
+                bytes += sizes.iter().sum::<usize>();
+                if !sizes.is_empty() {
+                    rows = LOADED.next(sizes.into_iter());
+                }
             }
             loaded.left_out.extend(rest);
             Ok(())
@@ -283,7 +333,7 @@ macro_rules! line_queries {
             for (payment, at) in &write.due.put {
                 cells.extend([
                     Cell::Bytes(rows::due_key(*payment)),
-                    Cell::Bytes(rows::WALL.to_vec()),
+                    Cell::Bytes(rows::wall()),
                     Cell::Big(at.micros()),
                 ]);
             }
@@ -346,7 +396,22 @@ macro_rules! line_queries {
             execute_rows(conn, &rows::WALLET_UPSERT, &cells).await?;
             cells.clear();
             write.idempotency.iter().for_each(|record| rows::push_idempotency(&mut cells, record));
-            execute_rows(conn, &rows::IDEMPOTENCY_INSERT, &cells).await
+            execute_rows(conn, &rows::IDEMPOTENCY_INSERT, &cells).await?;
+            write_resources(conn, seq, write).await
+        }
+
+        async fn write_resources(conn: &mut $Conn, seq: u64, write: &BatchWrite) -> StoreResult<()> {
+            let mut cells = Vec::new();
+            for resource in &write.resources {
+                rows::push_resource(&mut cells, resource, seq)?;
+            }
+            execute_rows(conn, &rows::RESOURCE_UPSERT, &cells).await?;
+            cells.clear();
+            write.answers.iter().for_each(|answer| rows::push_answer(&mut cells, answer));
+            execute_rows(conn, &rows::ANSWER_INSERT, &cells).await?;
+            cells.clear();
+            write.customer_payments.iter().for_each(|record| rows::push_customer_payment(&mut cells, record));
+            execute_rows(conn, &rows::CUSTOMER_PAYMENT_INSERT, &cells).await
         }
     };
 }

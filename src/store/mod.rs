@@ -37,8 +37,8 @@ use async_trait::async_trait;
 
 pub use aside::{AsideChanges, AsideReason, AsideRecord, SetAside, Subject};
 pub use batch::{
-    BatchKeys, BatchWrite, Beside, Head, IdempotencyRecord, JournalRecord, Loaded, MovementWrite, Projected,
-    ReceiptRecord,
+    AnswerWrite, BatchKeys, BatchWrite, Beside, CustomerPaymentRecord, Head, IdempotencyRecord,
+    JournalRecord, Loaded, MovementWrite, Projected, ReceiptRecord,
 };
 pub use charges::{Charged, charge_list};
 pub use error::StoreError;
@@ -46,10 +46,10 @@ pub use known::Known;
 pub use page::Page;
 pub use parts::{PartFilter, PartKind, PartRecord};
 pub use records::{
-    Account, AccountHead, AnnouncementPlace, ApiKey, AuditPayment, DetailRecord, Durability, EventFilter,
-    ImportRecord, ImportRow, ImportState, Lease, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork,
-    PaymentFilter, PaymentHead, Pruned, RequestFilter, RequestRecord, RowFault, Session, StatementFilter,
-    TableCounts, WalletRecord,
+    Account, AccountHead, AnnouncementPlace, ApiKey, AuditPayment, AuditResource, DetailRecord, Durability,
+    EventFilter, ImportRecord, ImportRow, ImportState, Lease, MovementRecord, NewAccount, NewApiKey,
+    NewSession, OpenWork, PaymentFilter, PaymentHead, Pruned, RequestFilter, RequestRecord, ResourceFilter,
+    RowFault, Session, StatementFilter, TableCounts, WalletRecord,
 };
 pub use settings::{Access, StoreKind, StoreSettings};
 pub use strays::{Stray, StrayKind};
@@ -57,11 +57,13 @@ pub use trouble::StoreTrouble;
 
 use crate::domain::announcement::Announcement;
 use crate::domain::ids::{
-    AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PartId, PaymentId, RequestId, SessionId,
+    AccountId, ApiKeyId, BatchId, CustomerId, ImportId, InstanceId, PartId, PaymentId, RequestId, SessionId,
 };
 use crate::domain::ledger::WalletId;
 use crate::domain::payment::Payment;
+use crate::domain::resource::Resource;
 use crate::domain::statement::{LinePlace, StatementLine};
+use crate::domain::subject::Subject as DomainSubject;
 use crate::domain::time::Timestamp;
 
 /// The result of every store call.
@@ -197,6 +199,28 @@ pub trait Store: Send + Sync + 'static {
 
     /// Looks at idempotency keys after `after`, in their order, at most `limit`, and deletes those written before `before`.
     async fn idempotency_prune(&self, after: &[u8], before: Timestamp, limit: u32) -> StoreResult<Pruned>;
+
+    /// The answer that is kept for this key of that owner.
+    async fn answer_get(&self, key: &[u8; 32], owner: AccountId) -> StoreResult<Option<Vec<u8>>>;
+
+    // ---- plain resources ----
+
+    /// A resource, deleted or not.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] also where it is there and cannot be read.
+    async fn resource_get(&self, subject: DomainSubject) -> StoreResult<Option<Resource>>;
+
+    /// A page of an owner's resources of one kind by id, newest first unless the filter says otherwise. Those that cannot be
+    /// read are left out and noted.
+    async fn resource_list(&self, owner: AccountId, filter: &ResourceFilter) -> StoreResult<Vec<Resource>>;
+
+    /// A page of the payments that name a customer, newest first. Kinds are not narrowed.
+    async fn customer_payments(
+        &self,
+        customer: CustomerId,
+        filter: &PaymentFilter,
+    ) -> StoreResult<Vec<Payment>>;
 
     /// Where a part of a payment is told.
     async fn part_get(&self, id: PartId) -> StoreResult<Option<PartRecord>>;
@@ -457,6 +481,26 @@ pub trait Snapshot: Send {
     async fn details_of(&mut self, _subjects: &[[u8; 16]]) -> StoreResult<Vec<DetailRecord>> {
         Ok(Vec::new())
     }
+    /// Plain resources by subject.
+    async fn resources(
+        &mut self,
+        after: Option<DomainSubject>,
+        limit: u32,
+    ) -> StoreResult<Vec<AuditResource>>;
+    /// Those with these keys.
+    async fn resources_of(&mut self, subjects: &[DomainSubject]) -> StoreResult<Vec<AuditResource>>;
+    /// Answers by (key, owner).
+    async fn answers(
+        &mut self,
+        after: Option<([u8; 32], AccountId)>,
+        limit: u32,
+    ) -> StoreResult<Vec<AnswerWrite>>;
+    /// Payments of customers by (customer, payment).
+    async fn customer_payments(
+        &mut self,
+        after: Option<CustomerPaymentRecord>,
+        limit: u32,
+    ) -> StoreResult<Vec<CustomerPaymentRecord>>;
     /// What is set aside.
     async fn aside(&mut self) -> StoreResult<Vec<AsideRecord>> {
         Ok(Vec::new())

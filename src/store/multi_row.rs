@@ -33,6 +33,8 @@ const STATEMENT_BYTES_MAX: usize = 1 << 20;
 pub enum Cell {
     /// `BIGINT`.
     Big(i64),
+    /// `BIGINT`, nullable.
+    MaybeBig(Option<i64>),
     /// `INTEGER`.
     Int(i32),
     /// `SMALLINT`.
@@ -71,7 +73,7 @@ impl Cell {
     /// What it takes up in a statement, near enough.
     fn bytes(&self) -> usize {
         match self {
-            Self::Big(_) | Self::Int(_) | Self::Small(_) => 8,
+            Self::Big(_) | Self::MaybeBig(_) | Self::Int(_) | Self::Small(_) => 8,
             Self::Bytes(value) => value.len(),
             Self::MaybeBytes(value) => value.as_ref().map_or(0, Vec::len),
             Self::Text(value) => value.len(),
@@ -126,11 +128,13 @@ where
     i16: ToSql<SmallInt, DB>,
     Vec<u8>: ToSql<Binary, DB>,
     String: ToSql<Text, DB>,
+    Option<i64>: ToSql<Nullable<BigInt>, DB>,
     Option<Vec<u8>>: ToSql<Nullable<Binary>, DB>,
     Option<String>: ToSql<Nullable<Text>, DB>,
 {
     match cell {
         Cell::Big(value) => out.push_bind_param::<BigInt, _>(value),
+        Cell::MaybeBig(value) => out.push_bind_param::<Nullable<BigInt>, _>(value),
         Cell::Int(value) => out.push_bind_param::<Integer, _>(value),
         Cell::Small(value) => out.push_bind_param::<SmallInt, _>(value),
         Cell::Bytes(value) => out.push_bind_param::<Binary, _>(value),

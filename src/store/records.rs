@@ -3,11 +3,13 @@
 use crate::domain::account::AccountTerms;
 use crate::domain::announcement::{AnnouncementId, AnnouncementKind};
 use crate::domain::ids::{
-    AccountId, ApiKeyId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId, floor,
+    AccountId, ApiKeyId, ClockId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId, floor,
 };
 use crate::domain::ledger::{Holdings, Movement, WalletId};
 use crate::domain::payment::Payment;
+use crate::domain::resource::Resource;
 use crate::domain::statement::{LineKind, LinePlace};
+use crate::domain::subject::{Subject, SubjectKind};
 use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
 
@@ -414,6 +416,57 @@ pub struct AuditPayment {
     pub open_seq: Option<u64>,
     /// The owner in its row of `parked`.
     pub parked: Option<AccountId>,
+}
+
+/// A plain resource with the columns stored beside it, for the auditor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditResource {
+    /// What the row says.
+    pub resource: Resource,
+    /// Column `seq`.
+    pub seq: u64,
+}
+
+/// Which of an owner's resources to list. Deleted ones are left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResourceFilter {
+    /// Only this kind.
+    pub kind: SubjectKind,
+    /// Only what lives by this clock: those of others are hidden from plain lists.
+    pub clock: ClockId,
+    /// Only what is older than this one.
+    pub before: Option<Subject>,
+    /// Only what is newer than this one; the page is then the oldest of those, still newest first.
+    pub after: Option<Subject>,
+    /// Made at or after, by its clock.
+    pub created_from: Option<Timestamp>,
+    /// Made before.
+    pub created_to: Option<Timestamp>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// How far the time in an id and the time at which it was decided may be apart, in milliseconds.
+const IDS_APART_MS: i64 = 120_000;
+
+impl ResourceFilter {
+    /// The keys between which everything lies that was made in these times. Ids tell the wall's time, so that only the wall's
+    /// own can be bounded.
+    pub(super) fn id_bounds(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        if self.clock != ClockId::WALL || (self.created_from.is_none() && self.created_to.is_none()) {
+            return None;
+        }
+        let key = |ms: i64| {
+            let bits = u128::from(u64::try_from(ms).unwrap_or(0)) << 80;
+            Subject::new(self.kind, bits.to_be_bytes()).to_key().to_vec()
+        };
+        let from = self.created_from.map_or(0, |from| from.millis().saturating_sub(IDS_APART_MS));
+        let to = self.created_to.map_or_else(
+            || vec![self.kind.code().saturating_add(1)],
+            |to| key(to.millis().saturating_add(IDS_APART_MS)),
+        );
+        Some((key(from), to))
+    }
 }
 
 /// Of a payment, what a row that points at it is compared with.

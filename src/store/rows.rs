@@ -5,23 +5,29 @@ use std::sync::Arc;
 use diesel::prelude::*;
 
 use super::aside::{ASIDE_MAX, AsideReason, AsideRecord, Subject};
-use super::batch::{IdempotencyRecord, JournalRecord, MovementWrite, ReceiptRecord};
+use super::batch::{
+    AnswerWrite, CustomerPaymentRecord, IdempotencyRecord, JournalRecord, MovementWrite, ReceiptRecord,
+};
 use super::error::StoreError;
 use super::multi_row::{Cell, Statement};
 use super::parts::{PartKind, PartRecord};
 use super::records::{
-    Account, ApiKey, AuditPayment, DetailRecord, ImportRecord, ImportRow, ImportState, MovementRecord,
-    NewAccount, RequestRecord, Session, WalletRecord,
+    Account, ApiKey, AuditPayment, AuditResource, DetailRecord, ImportRecord, ImportRow, ImportState,
+    MovementRecord, NewAccount, RequestRecord, Session, WalletRecord,
 };
 use super::schema;
 use crate::domain::account::{AccountFacts, AccountTerms, FeePlan};
 use crate::domain::announcement::{Announcement, AnnouncementId, AnnouncementKind};
 use crate::domain::currency::Currency;
 use crate::domain::event::Recorded;
-use crate::domain::ids::{AccountId, ApiKeyId, BatchId, ImportId, PartId, PaymentId, RequestId, SessionId};
+use crate::domain::ids::{
+    AccountId, ApiKeyId, BatchId, ClockId, CustomerId, ImportId, PartId, PaymentId, RequestId, SessionId,
+};
 use crate::domain::ledger::{Holdings, LedgerAccount, Movement, WalletId};
 use crate::domain::payment::Payment;
+use crate::domain::resource::{Body, Resource};
 use crate::domain::statement::{LineId, LineKind, LinePlace, Side, StatementLine};
+use crate::domain::subject as domain;
 use crate::domain::submission::Submission;
 use crate::domain::time::Timestamp;
 
@@ -60,26 +66,19 @@ pub(super) static PARKED_UPSERT: Statement = Statement {
     sqlite_tail: " ON CONFLICT(payment) DO UPDATE SET owner=excluded.owner",
 };
 
-/// The first byte of the key of what is due, where that is a payment.
-const PAYMENT: u8 = 1;
-
-/// The wall, among clocks.
-pub(super) const WALL: [u8; 16] = [0; 16];
-
 /// The key of a payment of which something is due.
 pub(super) fn due_key(payment: PaymentId) -> Vec<u8> {
-    let mut key = Vec::with_capacity(17);
-    key.push(PAYMENT);
-    key.extend_from_slice(payment.as_bytes());
-    key
+    domain::Subject::from(payment).to_key().to_vec()
 }
 
 /// The payment under a key of `due`; `None` if it is that of something else.
 pub(super) fn due_payment(key: &[u8]) -> Option<PaymentId> {
-    match key {
-        [PAYMENT, id @ ..] => PaymentId::from_slice(id),
-        _ => None,
-    }
+    domain::Subject::from_key(key).and_then(|subject| subject.payment())
+}
+
+/// The wall, among the clocks of `due`.
+pub(super) fn wall() -> Vec<u8> {
+    ClockId::WALL.as_bytes().to_vec()
 }
 
 pub(super) static PART_INSERT: Statement = Statement {
@@ -132,8 +131,29 @@ pub(super) static EVENT_UPSERT: Statement = Statement {
 };
 
 pub(super) static IDEMPOTENCY_INSERT: Statement = Statement {
-    head: "INSERT INTO idempotency (k,owner,request,payment,version,at) VALUES ",
-    columns: 6,
+    head: "INSERT INTO idempotency (k,owner,request,subject,version,answer,at) VALUES ",
+    columns: 7,
+    mysql_tail: "",
+    sqlite_tail: "",
+};
+
+pub(super) static ANSWER_INSERT: Statement = Statement {
+    head: "INSERT INTO answer (k,owner,body) VALUES ",
+    columns: 3,
+    mysql_tail: "",
+    sqlite_tail: "",
+};
+
+pub(super) static RESOURCE_UPSERT: Statement = Statement {
+    head: "INSERT INTO resource (subject,owner,clock,created_at,version,deleted,seq,body) VALUES ",
+    columns: 8,
+    mysql_tail: " ON DUPLICATE KEY UPDATE version=VALUES(version),deleted=VALUES(deleted),seq=VALUES(seq),body=VALUES(body)",
+    sqlite_tail: " ON CONFLICT(subject) DO UPDATE SET version=excluded.version,deleted=excluded.deleted,seq=excluded.seq,body=excluded.body",
+};
+
+pub(super) static CUSTOMER_PAYMENT_INSERT: Statement = Statement {
+    head: "INSERT INTO customer_payment (customer,payment) VALUES ",
+    columns: 2,
     mysql_tail: "",
     sqlite_tail: "",
 };
@@ -231,6 +251,17 @@ pub(super) fn push_receipt(cells: &mut Vec<Cell>, receipt: &ReceiptRecord) {
     ]);
 }
 
+pub(super) fn customer_payment(customer: &[u8], payment: &[u8]) -> Result<CustomerPaymentRecord, StoreError> {
+    Ok(CustomerPaymentRecord {
+        customer: CustomerId::from_slice(customer).ok_or_else(|| damaged("customer_payment.customer"))?,
+        payment: PaymentId::from_slice(payment).ok_or_else(|| damaged("customer_payment.payment"))?,
+    })
+}
+
+pub(super) fn answer((key, owner, body): (Vec<u8>, Vec<u8>, Vec<u8>)) -> Result<AnswerWrite, StoreError> {
+    Ok(AnswerWrite { key: fixed(&key, "answer.k")?, owner: account_id(&owner)?, body: body.into() })
+}
+
 pub(super) fn receipt(payee: &[u8], payment: &[u8]) -> Result<ReceiptRecord, StoreError> {
     Ok(ReceiptRecord {
         payee: account_id(payee)?,
@@ -283,9 +314,39 @@ pub(super) fn push_idempotency(cells: &mut Vec<Cell>, record: &IdempotencyRecord
         Cell::Bytes(record.key.to_vec()),
         Cell::Bytes(record.owner.as_bytes().to_vec()),
         Cell::Bytes(record.request.to_vec()),
-        Cell::Bytes(record.payment.as_bytes().to_vec()),
+        Cell::Bytes(record.subject.to_key().to_vec()),
         Cell::Int(version_column(record.version)),
+        Cell::MaybeBig(record.answer.map(u64::cast_signed)),
         Cell::Big(record.at.micros()),
+    ]);
+}
+
+pub(super) fn push_answer(cells: &mut Vec<Cell>, answer: &AnswerWrite) {
+    cells.extend([
+        Cell::Bytes(answer.key.to_vec()),
+        Cell::Bytes(answer.owner.as_bytes().to_vec()),
+        Cell::Bytes(answer.body.to_vec()),
+    ]);
+}
+
+pub(super) fn push_resource(cells: &mut Vec<Cell>, resource: &Resource, seq: u64) -> Result<(), StoreError> {
+    cells.extend([
+        Cell::Bytes(resource.subject.to_key().to_vec()),
+        Cell::Bytes(resource.owner.as_bytes().to_vec()),
+        Cell::Bytes(resource.clock.as_bytes().to_vec()),
+        Cell::Big(resource.created.micros()),
+        Cell::Int(version_column(resource.version)),
+        Cell::Small(i16::from(resource.body.is_none())),
+        Cell::Big(signed(seq)),
+        Cell::Bytes(resource.body.as_ref().map_or_else(|| Ok(Vec::new()), encode)?),
+    ]);
+    Ok(())
+}
+
+pub(super) fn push_customer_payment(cells: &mut Vec<Cell>, record: &CustomerPaymentRecord) {
+    cells.extend([
+        Cell::Bytes(record.customer.as_bytes().to_vec()),
+        Cell::Bytes(record.payment.as_bytes().to_vec()),
     ]);
 }
 
@@ -337,6 +398,16 @@ impl<T> Found<T> {
     pub(super) fn damage(&mut self, subject: Subject, cause: String) {
         if self.damaged.len() < ASIDE_MAX {
             self.damaged.push((subject, cause));
+        }
+    }
+}
+
+impl Found<Resource> {
+    /// Adds what this row tells of, if it can be read.
+    pub(super) fn push_resource(&mut self, row: &ResourceRow) {
+        match row.decode() {
+            Ok(resource) => self.rows.push(resource),
+            Err(error) => self.damage(Subject::row("resource", &row.subject), error.to_string()),
         }
     }
 }
@@ -625,8 +696,9 @@ pub(super) struct IdempotencyRow {
     k: Vec<u8>,
     owner: Vec<u8>,
     request: Vec<u8>,
-    payment: Vec<u8>,
+    subject: Vec<u8>,
     version: i32,
+    answer: Option<i64>,
     at: i64,
 }
 
@@ -636,10 +708,59 @@ impl IdempotencyRow {
             key: fixed(&self.k, "idempotency.k")?,
             owner: account_id(&self.owner)?,
             request: fixed(&self.request, "idempotency.request")?,
-            payment: PaymentId::from_slice(&self.payment).ok_or_else(|| damaged("idempotency.payment"))?,
+            subject: subject(&self.subject, "idempotency.subject")?,
             version: u32::try_from(self.version).unwrap_or(0),
+            answer: self.answer.map(i64::cast_unsigned),
             at: Timestamp::from_micros(self.at),
         })
+    }
+}
+
+fn subject(key: &[u8], what: &str) -> Result<domain::Subject, StoreError> {
+    domain::Subject::from_key(key).ok_or_else(|| damaged(what))
+}
+
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::resource)]
+pub(super) struct ResourceRow {
+    subject: Vec<u8>,
+    owner: Vec<u8>,
+    clock: Vec<u8>,
+    created_at: i64,
+    version: i32,
+    deleted: i16,
+    seq: i64,
+    body: Vec<u8>,
+}
+
+impl ResourceRow {
+    /// The subject under whose key it stands.
+    pub(super) fn key(&self) -> Option<domain::Subject> {
+        domain::Subject::from_key(&self.subject)
+    }
+
+    pub(super) fn decode(&self) -> Result<Resource, StoreError> {
+        let subject = subject(&self.subject, "resource.subject")?;
+        let body: Option<Body> = match (self.deleted, self.body.as_slice()) {
+            (0, body) => Some(decode(body, "resource.body")?),
+            (1, []) => None,
+            (_, _) => return Err(damaged("resource.deleted")),
+        };
+        if body.as_ref().is_some_and(|body| body.kind() != subject.kind()) {
+            return Err(StoreError::Damaged(format!("resource {subject} is of another kind")));
+        }
+        Ok(Resource {
+            subject,
+            owner: account_id(&self.owner)?,
+            version: u32::try_from(self.version).unwrap_or(0),
+            clock: ClockId::from_slice(&self.clock).ok_or_else(|| damaged("resource.clock"))?,
+            created: Timestamp::from_micros(self.created_at),
+            body,
+        })
+    }
+
+    pub(super) fn audited(&self) -> Result<AuditResource, StoreError> {
+        Ok(AuditResource { resource: self.decode()?, seq: unsigned(self.seq) })
     }
 }
 

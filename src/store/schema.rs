@@ -149,9 +149,35 @@ diesel::table! {
         k -> Binary,
         owner -> Binary,
         request -> Binary,
-        payment -> Binary,
+        subject -> Binary,
         version -> Integer,
+        answer -> Nullable<BigInt>,
         at -> BigInt,
+    }
+}
+diesel::table! {
+    answer (k, owner) {
+        k -> Binary,
+        owner -> Binary,
+        body -> Binary,
+    }
+}
+diesel::table! {
+    resource (subject) {
+        subject -> Binary,
+        owner -> Binary,
+        clock -> Binary,
+        created_at -> BigInt,
+        version -> Integer,
+        deleted -> SmallInt,
+        seq -> BigInt,
+        body -> Binary,
+    }
+}
+diesel::table! {
+    customer_payment (customer, payment) {
+        customer -> Binary,
+        payment -> Binary,
     }
 }
 diesel::table! {

@@ -91,6 +91,11 @@ pub(super) const CHECKS: &[Check] = &[
         "SELECT HEX(t.id) AS stray FROM request_log t LEFT JOIN account a ON a.id = t.account WHERE a.id IS NULL",
     ),
     (
+        NoAccount,
+        "resource",
+        "SELECT HEX(t.subject) AS stray FROM resource t LEFT JOIN account a ON a.id = t.owner WHERE a.id IS NULL",
+    ),
+    (
         Impossible,
         "call of the API, made with a key of somebody else or with none there is",
         "SELECT HEX(t.id) AS stray FROM request_log t LEFT JOIN api_key k ON k.id = t.api_key \

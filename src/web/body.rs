@@ -153,8 +153,20 @@ const UNSET: &[&str] = &["metadata", "payment_method_data[billing_details]"];
 /// # Errors
 /// A type that is neither, a body that is not what it says, or a parameter that is empty and must not be.
 pub fn params<'a>(request: &HttpRequest, body: &'a Bytes) -> Result<Params<'a>, ApiError> {
+    params_with(request, body, UNSET)
+}
+
+/// The same, where an empty text unsets these.
+///
+/// # Errors
+/// As [`params`].
+pub fn params_with<'a>(
+    request: &HttpRequest,
+    body: &'a Bytes,
+    unset: &[&str],
+) -> Result<Params<'a>, ApiError> {
     let params = read(request, body)?;
-    params.refuse_empty(UNSET)?;
+    params.refuse_empty(unset)?;
     Ok(params)
 }
 

@@ -73,7 +73,7 @@ pub async fn execute(state: &WebState, command: Command, wait: Wait) -> Result<O
     let waiter = match wait {
         Wait::No => None,
         // A replayed submission has another id; it is waited for below.
-        Wait::UpTo(_) => state.hub.wait_for_rest(id),
+        Wait::UpTo(_) => id.and_then(|id| state.hub.wait_for_rest(id)),
     };
     let done = state.engine.execute(command).await?;
     let handed = Handed { id: done.payment.id(), version: done.version, replayed: done.replayed };
@@ -86,7 +86,7 @@ pub async fn execute(state: &WebState, command: Command, wait: Wait) -> Result<O
     // From here on it may take long, and others wait as well: nothing large is held meanwhile.
     drop(done);
     let waiter = match waiter {
-        Some(waiter) if handed.id == id => Some(waiter),
+        Some(waiter) if Some(handed.id) == id => Some(waiter),
         Some(_) | None => state.hub.wait_for_rest(handed.id),
     };
     let latest = wait_or_look(state, handed, waiter, time).await.map_err(ApiError::after_write)?;
@@ -248,6 +248,7 @@ mod tests {
             description: None,
             metadata: Vec::new(),
             run: None,
+            customer: None,
         };
         let event = Event::Created { instrument: None, confirmed: false, reserved: false };
         let mut payment =

@@ -150,6 +150,35 @@ impl<'a> Params<'a> {
         })
     }
 
+    /// All of it in one form, in the order of the names: the same for a form and for JSON. The request's own idempotency key is
+    /// no part of what it asks for.
+    #[must_use]
+    pub fn form(&self) -> Vec<u8> {
+        let text = |value: &Value<'a>| match value {
+            Value::Text(text) => text.to_string(),
+            Value::Integer(number) => number.to_string(),
+            Value::Bool(value) => value.to_string(),
+            Value::OtherNumber | Value::Empty => String::new(),
+        };
+        let mut pairs: Vec<(&str, String)> =
+            self.entries.iter().map(|(name, value)| (name.as_ref(), text(value))).collect();
+        pairs.retain(|(name, _)| *name != "idempotency_key");
+        // The elements of a list stay in their order.
+        pairs.sort_by(|one, other| one.0.cmp(other.0));
+        let mut form = Vec::new();
+        for part in pairs.iter().flat_map(|(name, text)| [*name, text.as_str()]) {
+            form.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            form.extend_from_slice(part.as_bytes());
+        }
+        form
+    }
+
+    /// Whether the path itself is there with an empty text, which unsets all that lies below.
+    #[must_use]
+    pub fn empties(&self, path: &str) -> bool {
+        self.peek_text(path) == Some("")
+    }
+
     /// Takes text. An empty one counts as absent; [`Self::refuse_empty`] tells where it may be.
     ///
     /// # Errors
@@ -499,6 +528,17 @@ mod tests {
         assert_eq!(params.map("metadata").unwrap(), [("order".to_owned(), "a b".to_owned())]);
         assert_eq!(params.list("expand").unwrap(), ["x", "y"]);
         assert!(params.finish().is_ok());
+    }
+
+    #[test]
+    fn a_form_is_the_same_however_it_was_sent() {
+        let form = |text: &str| Params::from_form(text).unwrap().form();
+        let json = Params::from_json(br#"{"b":{"c":"x"},"a":12,"e":["1","2"],"f":true}"#).unwrap().form();
+        assert_eq!(form("e[]=1&a=12&f=true&b[c]=x&e[]=2"), json);
+        assert_ne!(form("e[]=2&a=12&f=true&b[c]=x&e[]=1"), json, "a list has an order");
+        assert_ne!(form("a=1&b=2"), form("a=1&b=3"));
+        assert_ne!(form("a=1b"), form("a=&1b="));
+        assert_eq!(form("a=1&idempotency_key=k"), form("a=1"));
     }
 
     #[test]

@@ -55,7 +55,7 @@ async fn known(
     owner: AccountId,
 ) -> Result<Option<PaymentId>, ApiError> {
     let Some(key) = key else { return Ok(None) };
-    Ok(state.store.idempotency_get(&key, owner).await?.map(|record| record.payment))
+    Ok(state.store.idempotency_get(&key, owner).await?.and_then(|record| record.subject.payment()))
 }
 
 async fn payee_of(state: &WebState, payment: PaymentId) -> Result<Option<AccountId>, ApiError> {

@@ -78,8 +78,14 @@ const BAD_INPUT: &[Case] = &[
     (
         "A parameter that is not offered",
         "POST /v1/payment_intents",
+        "amount=100&currency=eur&on_behalf_of=acct_1",
+        (400, "invalid_request_error", "parameter_not_offered", "on_behalf_of"),
+    ),
+    (
+        "A customer who is not there",
+        "POST /v1/payment_intents",
         "amount=100&currency=eur&customer=cus_1",
-        (400, "invalid_request_error", "parameter_not_offered", "customer"),
+        (400, "invalid_request_error", "resource_missing", "customer"),
     ),
     (
         "Confirmed without a card",

@@ -212,6 +212,35 @@ async fn over_the_api(outside: &Outside, plant: &mut Planter) {
     }
 }
 
+/// What is said of customers.
+async fn of_customers(outside: &Outside, plant: &mut Planter) {
+    for (place, field) in [
+        ("customer's name", "name=Ada N"),
+        ("customer's description", "description=N"),
+        ("customer's phone", "phone=N"),
+        ("customer's email", "email=N@example.org"),
+        ("customer's address", "address[line1]=N Road"),
+        ("value of a customer's metadata", "metadata[note]=N"),
+        ("name of a customer's metadata", "metadata[N]=note"),
+        ("customer's shipping", "shipping[name]=Ada&shipping[address][city]=N"),
+    ] {
+        let n = plant.text(place);
+        outside.call("/v1/customers", &field.replace('N', &n), &[]).await;
+    }
+    let n = plant.text("customer's name in a form");
+    outside.form("/customers", &[("name", &n)]).await;
+    for (place, path, form) in [
+        ("customer's id", "/v1/customers/N", ""),
+        ("customer's clock", "/v1/customers", "test_clock=N"),
+        ("unknown parameter of a customer", "/v1/customers", "note=N"),
+        ("customer of a payment", INTENT, "amount=100&currency=eur&customer=N"),
+        ("customer of a list", "/v1/payment_intents?customer=N", ""),
+    ] {
+        let n = plant.other(place);
+        outside.call(&path.replace('N', &n), &form.replace('N', &n), &[]).await;
+    }
+}
+
 /// What belongs to an attempt, a refund or a cancellation, and is kept beside its payment.
 async fn in_details(outside: &Outside, plant: &mut Planter) {
     let card = "payment_method_data[type]=card&payment_method_data[card][token]=tok_visa";
@@ -439,6 +468,7 @@ async fn plant_everywhere(stack: &Stack, key: &str, plant: &mut Planter) {
     let outside = Outside::new(&server, key, &agent).await;
     over_the_api(&outside, plant).await;
     in_details(&outside, plant).await;
+    of_customers(&outside, plant).await;
     over_the_socket(&outside, plant).await;
     over_pages(&outside, plant).await;
     in_files(&outside, plant).await;

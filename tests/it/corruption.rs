@@ -54,6 +54,11 @@ pub async fn sql(test: &TestStore, statements: &str) {
     }
 }
 
+/// A payment's id in hexadecimal as the key of a subject.
+fn subject(payment: &str) -> String {
+    payment.replacen("x'", "x'01", 1)
+}
+
 /// A few payments that rest, one of each kind of ledger effect; the first is a charge with a key and a refund.
 async fn fill(store: &dyn Store) -> Vec<Payment> {
     let (owner, payee) = (AccountId::generate(), AccountId::generate());
@@ -142,12 +147,12 @@ fn corruptions(payments: &[Payment]) -> Vec<(Name, String)> {
         (Name::MissingReceipt, "DELETE FROM receipt".to_owned()),
         (Name::DanglingReceipt, format!("UPDATE receipt SET payment={topup}")),
         (Name::DanglingReceipt, format!("UPDATE receipt SET payee={nobody}")),
-        (Name::DanglingKey, format!("UPDATE idempotency SET payment={nobody}")),
+        (Name::DanglingKey, format!("UPDATE idempotency SET subject={}", subject(&nobody))),
         (Name::DanglingKey, "UPDATE idempotency SET version=99".to_owned()),
         (Name::DanglingKey, format!("UPDATE idempotency SET owner={nobody}")),
         (Name::MissingKey, "DELETE FROM idempotency".to_owned()),
         (Name::MissingKey, format!("UPDATE idempotency SET request={nobody}")),
-        (Name::MissingKey, format!("UPDATE idempotency SET payment={topup}")),
+        (Name::MissingKey, format!("UPDATE idempotency SET subject={}", subject(&topup))),
         (Name::AlteredPlace, format!("UPDATE movement SET seq=seq+1 WHERE payment={topup}")),
         (Name::AlteredPlace, format!("UPDATE movement SET place=place+1 WHERE payment={topup}")),
         (Name::WrongOwed, format!("UPDATE wallet SET owed=owed+1 WHERE id={wallet}")),

@@ -120,7 +120,6 @@ async fn narrowed(server: &Server, list: &str, count: usize) {
 
 async fn what_narrows_no_list_here_is_said(server: Arc<Server>) {
     for (list, param) in [
-        ("/v1/payment_intents", "customer"),
         ("/v1/payment_intents", "customer_account"),
         ("/v1/topups", "amount"),
         ("/v1/topups", "status"),

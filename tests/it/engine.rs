@@ -65,6 +65,7 @@ pub fn charge(owner: AccountId, amount_minor: i64, key: Option<&str>) -> Command
             description: None,
             metadata: Vec::new(),
             run: None,
+            customer: None,
         },
         instrument: Some(card.into()),
         confirm: true,

@@ -18,6 +18,8 @@ use paystorm::domain::ids::{
 };
 use paystorm::domain::instrument::Presented;
 use paystorm::domain::payment::Payment;
+use paystorm::domain::resource::Change;
+use paystorm::domain::subject;
 use paystorm::domain::submission::{CaptureMethod, Kind};
 use paystorm::domain::time::Timestamp;
 use paystorm::feed::follower::Reader as _;
@@ -29,7 +31,7 @@ use paystorm::store::{
 };
 
 use crate::corruption::sql;
-use crate::making::{answer, at, one, operate, submission, submit};
+use crate::making::{answer, at, change, customer, decide, one, operate, renamed, submission, submit};
 use crate::stores::{TestStore, both};
 
 const SECRET: &str = "fingerprint_key";
@@ -131,9 +133,23 @@ const COLUMNS: &[(&str, &str, &str, Case)] = &[
     ("idempotency", "k", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("idempotency", "owner", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("idempotency", "request", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
-    ("idempotency", "payment", "(SELECT id FROM keep_payment ORDER BY id DESC LIMIT 1)", Named),
+    ("idempotency", "subject", "(SELECT MAX(subject) FROM keep_idempotency)", Named),
     ("idempotency", "version", "version + 1", Named),
+    ("idempotency", "answer", "5", Named),
     ("idempotency", "at", "at + 1", Named),
+    ("answer", "k", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("answer", "owner", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("answer", "body", "x'7b7d'", Named),
+    ("resource", "subject", "x'02eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("resource", "owner", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("resource", "clock", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("resource", "created_at", "created_at + 1", Named),
+    ("resource", "version", "version + 1", Named),
+    ("resource", "deleted", "1", Named),
+    ("resource", "seq", "seq + 1", Named),
+    ("resource", "body", "(SELECT body FROM keep_resource ORDER BY subject DESC LIMIT 1)", Named),
+    ("customer_payment", "customer", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("customer_payment", "payment", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("account", "id", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("account", "email", "'other@example.org'", Unseen(NO_TRACE)),
     ("account", "name", "'Somebody else'", Unseen(WORDS)),
@@ -227,7 +243,10 @@ const ROWS: &[(&str, &str, Case)] = &[
     ("wallet", "id=(SELECT MIN(id) FROM keep_wallet)", Named),
     ("statement_line", "payment={first} AND version=3", Named),
     ("account_event", "payment={first} AND version=3 AND n=0", Named),
-    ("idempotency", "payment={first} AND version=1", Named),
+    ("idempotency", "subject={subject} AND version=1", Named),
+    ("answer", "1=1", Named),
+    ("resource", "subject=(SELECT MIN(subject) FROM keep_resource)", Named),
+    ("customer_payment", "1=1", Named),
     ("account", "id={owner}", Named),
     ("session", "1=1", Unseen("its holder signs in again")),
     ("account_mark", "1=1", Unseen("shows a hint once more")),
@@ -247,6 +266,8 @@ fn hex(bytes: &[u8]) -> String {
 /// The first payment, with a key, a detail and refunds, and its owner.
 struct Filled {
     first: PaymentId,
+    /// The last one.
+    last: PaymentId,
     owner: AccountId,
 }
 
@@ -299,6 +320,21 @@ async fn fill(shared: &Arc<dyn Store>) -> Filled {
     unfinished(store, owner).await;
     let sent = one(store, submit(owner, Kind::Transfer { payee }, 70), at(300_000)).await;
     let sent = one(store, answer(&sent, Outcome::Approved), at(300_001)).await;
+    // A customer who was renamed under a key, with a payment, and one who was deleted.
+    let (ann, made) = customer(owner, "Ann", Some("customer-1"));
+    let (ben, other) = customer(owner, "Ben", None);
+    let rename = change(owner, ann.into(), renamed("Anna"), None);
+    let delete = change(owner, ben.into(), Change::Delete, None);
+    for command in [made, other, rename, delete] {
+        let (_, decided) = decide(store, &[command], at(300_002)).await.expect("committed");
+        assert!(decided.decisions.iter().all(Result::is_ok), "{decided:?}");
+    }
+    let (_, made) = customer(owner, "Cleo", None);
+    decide(store, &[made], at(300_003)).await.expect("committed");
+    let mut command = submission(owner, Kind::Charge, 1_100);
+    command.submission.customer = Some(ann);
+    let charge = one(store, Command::Submit(Box::new(command)), at(300_004)).await;
+    one(store, answer(&charge, Outcome::Approved), at(300_005)).await;
     people(store, owner).await;
     readers(shared).await;
     import(store, owner, sent.id()).await;
@@ -310,7 +346,7 @@ async fn fill(shared: &Arc<dyn Store>) -> Filled {
         last_at: at(2),
     };
     store.aside_save(&AsideChanges { save: vec![record], remove: Vec::new() }).await.expect("saved");
-    Filled { first, owner }
+    Filled { first, last: sent.id(), owner }
 }
 
 /// A payment with work in the queue, one that waits for a person, and one that will lapse.
@@ -489,6 +525,7 @@ async fn every_column_is_checked_or_it_is_said_why_not() {
         let row = |table: &str| {
             let (_, row, _) = ROWS.iter().find(|(known, ..)| *known == table).expect("its row");
             let row = row.replace("{first}", &hex(filled.first.as_bytes()));
+            let row = row.replace("{subject}", &hex(&subject::Subject::from(filled.first).to_key()));
             row.replace("{owner}", &hex(filled.owner.as_bytes()))
         };
         let mut wrong = Vec::new();
@@ -540,6 +577,9 @@ fn exchanges(filled: &Filled) -> Vec<(Name, String)> {
         (Name::DanglingPart, format!("UPDATE part SET owner={payee}")),
         (Name::DanglingReceipt, format!("UPDATE receipt SET payee={}", hex(filled.owner.as_bytes()))),
         (Name::DanglingKey, format!("UPDATE idempotency SET owner={payee}")),
+        (Name::WrongResource, "UPDATE resource SET version=version-1".to_owned()),
+        (Name::WrongAnswer, format!("UPDATE answer SET owner={payee}")),
+        (Name::WrongCustomerPayment, format!("UPDATE customer_payment SET payment={first}")),
         (
             Name::WrongJournalEntry,
             "INSERT INTO journal (seq,batch_id,at,body) SELECT seq+1,batch_id,at,body FROM keep_journal WHERE seq=(SELECT MAX(seq) FROM keep_journal); \
@@ -548,9 +588,12 @@ fn exchanges(filled: &Filled) -> Vec<(Name, String)> {
         ),
         (
             Name::ExtraKey,
-            "INSERT INTO idempotency (k,owner,request,payment,version,at) SELECT \
-             x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee',owner,request,payment,version,at FROM keep_idempotency WHERE version=1"
-                .to_owned(),
+            format!(
+                "INSERT INTO idempotency (k,owner,request,subject,version,answer,at) SELECT \
+                 x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee',owner,request,subject,version,answer,at \
+                 FROM keep_idempotency WHERE version=1 AND subject={}",
+                hex(&subject::Subject::from(filled.first).to_key())
+            ),
         ),
         (
             Name::WrongBalance,
@@ -634,8 +677,8 @@ async fn keys_that_no_journal_vouches_for_are_held_to_the_time_of_their_payment(
         test.store.journal_prune(head, at(1_000_000)).await.expect("pruned");
         let sound = look(&test).await;
         assert!(sound.passed(), "{}: {sound}", test.name);
-        let other = format!("(SELECT MAX(id) FROM payment WHERE id<>{})", hex(filled.first.as_bytes()));
-        for change in [format!("payment={other}"), "at=at+100000000".to_owned()] {
+        let other = hex(&subject::Subject::from(filled.last).to_key());
+        for change in [format!("subject={other}"), "at=at+100000000".to_owned()] {
             sql(&test, "CREATE TABLE keep AS SELECT * FROM idempotency").await;
             sql(&test, &format!("UPDATE idempotency SET {change}")).await;
             let report = look(&test).await;

@@ -190,7 +190,7 @@ async fn callers_are_told_in_time_while_another_holds_the_head() {
     holder.batch_execute("BEGIN; UPDATE head SET seq = seq WHERE shard = 0").await.expect("held");
     for round in 0..3 {
         let command = charge();
-        let id = command.payment();
+        let id = command.payment().expect("a payment");
         let began = Instant::now();
         let outcome = engine.execute(command).await;
         println!("round {round}: told after {:?}", began.elapsed());

@@ -23,6 +23,7 @@ mod closed;
 mod corruption;
 mod crash;
 mod crash_import;
+mod customers;
 mod demo;
 mod dialect;
 mod dialect_lists;

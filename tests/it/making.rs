@@ -8,14 +8,17 @@ use paystorm::domain::command::{
     Action, Answer, Command, IdempotencyKey, OperatePayment, Outcome, SubmitPayment,
 };
 use paystorm::domain::currency::Currency;
+use paystorm::domain::customer::{Customer, CustomerPatch};
 use paystorm::domain::decide::Policy;
 use paystorm::domain::idempotency::{KeySecret, RequestKey};
-use paystorm::domain::ids::{AccountId, BatchId, PaymentId};
+use paystorm::domain::ids::{AccountId, BatchId, ClockId, CustomerId, PaymentId};
 use paystorm::domain::money::Money;
 use paystorm::domain::payment::Payment;
+use paystorm::domain::resource::{AnswerForm, Body, Change, ChangeResource, Patch};
+use paystorm::domain::subject::Subject;
 use paystorm::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use paystorm::domain::time::Timestamp;
-use paystorm::engine::decide_batch::{DecidedBatch, decide_batch, keys_of};
+use paystorm::engine::decide_batch::{DecidedBatch, Told, decide_batch, keys_of};
 use paystorm::store::{Head, Loaded, NewAccount, Store, StoreResult};
 
 /// How many were made up in this process: their ids are of the time at which the first of them can be decided.
@@ -44,6 +47,7 @@ pub fn submission(owner: AccountId, kind: Kind, amount_minor: i64) -> SubmitPaym
         description: Some("a few words".to_owned()),
         metadata: vec![("order".to_owned(), "42".to_owned())],
         run: None,
+        customer: None,
     };
     let instrument = (!kind.takes_from_wallet()).then(|| card.expect("a known token").into());
     SubmitPayment { submission, instrument, confirm: true, idempotency: None }
@@ -98,5 +102,37 @@ pub async fn decide(
 pub async fn one(store: &dyn Store, command: Command, now: Timestamp) -> Payment {
     let (_, mut decided) = decide(store, &[command], now).await.expect("committed");
     let decision = decided.decisions.remove(0).expect("admitted");
-    Payment::clone(&decision.payment.expect("the payment"))
+    match decision.told {
+        Told::Payment(payment) => Payment::clone(&payment),
+        told => panic!("no payment: {told:?}"),
+    }
+}
+
+/// What a change answers: the resource in words.
+pub fn in_words() -> AnswerForm {
+    AnswerForm::new(|resource| {
+        format!("{} {} {:?}", resource.subject, resource.version, resource.body).into()
+    })
+}
+
+pub fn change(owner: AccountId, subject: Subject, change: Change, key: Option<&str>) -> Command {
+    let idempotency = key.map(|key| {
+        let name = RequestKey::Text(key.to_owned());
+        IdempotencyKey::new(&name, b"the same", &KeySecret::derive(&[7; 32]))
+    });
+    let answer = Some(in_words());
+    Command::Change(Box::new(ChangeResource { subject, actor: owner, change, answer, idempotency }))
+}
+
+/// A new customer of this name.
+pub fn customer(owner: AccountId, name: &str, key: Option<&str>) -> (CustomerId, Command) {
+    let id = CustomerId::generate();
+    let body = Body::Customer(Customer { name: Some(name.to_owned()), ..Customer::default() });
+    (id, change(owner, id.into(), Change::Create { clock: ClockId::WALL, body: Box::new(body) }, key))
+}
+
+/// A customer's new name.
+pub fn renamed(name: &str) -> Change {
+    let patch = CustomerPatch { name: Some(Some(name.to_owned())), ..CustomerPatch::default() };
+    Change::Update(Patch::Customer(Box::new(patch)))
 }

@@ -89,7 +89,7 @@ async fn what_is_touched_during_a_redrive_is_dispatched() {
         let dispatching = Dispatching::start(store, 4).await;
         full(&dispatching.broker).await;
         // The redrive waits for room; what it has not read yet is asked to be canceled.
-        let ids: Vec<PaymentId> = charges.iter().rev().take(20).map(Command::payment).collect();
+        let ids: Vec<PaymentId> = charges.iter().rev().take(20).filter_map(Command::payment).collect();
         for payment in store.payment_get(&ids).await.expect("read") {
             let reason = CancelReason::RequestedByCustomer;
             one(store.as_ref(), operate(&payment, Action::Cancel { reason }), at(1)).await;

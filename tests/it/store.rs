@@ -8,5 +8,6 @@ mod people;
 mod queries;
 mod readers;
 mod requests;
+mod resources;
 mod together;
 mod wallets;

@@ -140,13 +140,45 @@ CREATE TABLE account_event (
     PRIMARY KEY (owner, at, payment, version, n)
 ) ENGINE = InnoDB;
 
+-- Plain resources of every kind: a current row, changed in the ordered line. `seq` is the place in the line of its last
+-- change. A deleted one keeps its row, without a body.
+CREATE TABLE resource (
+    subject    BINARY(17) NOT NULL PRIMARY KEY,
+    owner      BINARY(16) NOT NULL,
+    clock      BINARY(16) NOT NULL,
+    created_at BIGINT     NOT NULL,
+    version    INT        NOT NULL,
+    deleted    SMALLINT   NOT NULL,
+    seq        BIGINT     NOT NULL,
+    body       MEDIUMBLOB NOT NULL,
+    KEY resource_by_owner (owner, clock, deleted, subject)
+) ENGINE = InnoDB;
+
+-- Payments that name a customer, by the customer.
+CREATE TABLE customer_payment (
+    customer BINARY(16) NOT NULL,
+    payment  BINARY(16) NOT NULL,
+    PRIMARY KEY (customer, payment)
+) ENGINE = InnoDB;
+
+-- What an idempotency key refers to is a subject: a byte for its kind, then its id. `answer` names what is kept of the answer
+-- to a change of a resource; a payment's is folded from its history.
 CREATE TABLE idempotency (
     k       BINARY(32) NOT NULL,
     owner   BINARY(16) NOT NULL,
     request BINARY(16) NOT NULL,
-    payment BINARY(16) NOT NULL,
+    subject BINARY(17) NOT NULL,
     version INT        NOT NULL,
+    answer  BIGINT,
     at      BIGINT     NOT NULL,
+    PRIMARY KEY (k, owner)
+) ENGINE = InnoDB;
+
+-- Answers to changes of resources, byte for byte, for as long as the idempotency row is there.
+CREATE TABLE answer (
+    k     BINARY(32) NOT NULL,
+    owner BINARY(16) NOT NULL,
+    body  MEDIUMBLOB NOT NULL,
     PRIMARY KEY (k, owner)
 ) ENGINE = InnoDB;
 
@@ -259,4 +291,4 @@ CREATE TABLE installation (
     name  VARCHAR(64)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
     value VARBINARY(255) NOT NULL
 ) ENGINE = InnoDB;
-INSERT INTO installation (name, value) VALUES ('stored_form', '5');
+INSERT INTO installation (name, value) VALUES ('stored_form', '6');

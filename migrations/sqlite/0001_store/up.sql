@@ -139,15 +139,47 @@ CREATE TABLE account_event (
     PRIMARY KEY (owner, at, payment, version, n)
 ) WITHOUT ROWID;
 
+-- Plain resources of every kind: a current row, changed in the ordered line. `seq` is the place in the line of its last
+-- change. A deleted one keeps its row, without a body.
+CREATE TABLE resource (
+    subject    BLOB     NOT NULL PRIMARY KEY,
+    owner      BLOB     NOT NULL,
+    clock      BLOB     NOT NULL,
+    created_at BIGINT   NOT NULL,
+    version    INTEGER  NOT NULL,
+    deleted    SMALLINT NOT NULL,
+    seq        BIGINT   NOT NULL,
+    body       BLOB     NOT NULL
+);
+CREATE INDEX resource_by_owner ON resource (owner, clock, deleted, subject);
+
+-- Payments that name a customer, by the customer.
+CREATE TABLE customer_payment (
+    customer BLOB NOT NULL,
+    payment  BLOB NOT NULL,
+    PRIMARY KEY (customer, payment)
+) WITHOUT ROWID;
+
+-- What an idempotency key refers to is a subject: a byte for its kind, then its id. `answer` names what is kept of the answer
+-- to a change of a resource; a payment's is folded from its history.
 CREATE TABLE idempotency (
     k       BLOB    NOT NULL,
     owner   BLOB    NOT NULL,
     request BLOB    NOT NULL,
-    payment BLOB    NOT NULL,
+    subject BLOB    NOT NULL,
     version INTEGER NOT NULL,
+    answer  BIGINT,
     at      BIGINT  NOT NULL,
     PRIMARY KEY (k, owner)
 ) WITHOUT ROWID;
+
+-- Answers to changes of resources, byte for byte, for as long as the idempotency row is there.
+CREATE TABLE answer (
+    k     BLOB NOT NULL,
+    owner BLOB NOT NULL,
+    body  BLOB NOT NULL,
+    PRIMARY KEY (k, owner)
+);
 
 -- A closed account stays, since the ledger names it; nobody can sign in to it, and nobody can pay it.
 CREATE TABLE account (
@@ -258,4 +290,4 @@ CREATE TABLE installation (
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO installation (name, value) VALUES ('stored_form', CAST('5' AS BLOB));
+INSERT INTO installation (name, value) VALUES ('stored_form', CAST('6' AS BLOB));

@@ -37,6 +37,7 @@ pub async fn check(world: &Outlives) -> Vec<String> {
     wrong.extend(statements(&data));
     wrong.extend(events(&data));
     wrong.extend(operations::check(&world.book.lock().operations, &data));
+    wrong.extend(world.book.lock().customers.check(&data));
     wrong.extend(world.book.lock().wrong.iter().cloned());
     wrong.extend(data.stale.iter().cloned());
     wrong.extend(never_were(world, &data));

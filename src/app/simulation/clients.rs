@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::Sabotage;
 use super::chance::Chance;
 use super::operations::{self, Expect, KeyedOperations};
+use super::resources::{self, Customers};
 use crate::domain::card::{Card, YearMonth};
 use crate::domain::command::{Action, Command, IdempotencyKey, OperatePayment, SubmitPayment};
 use crate::domain::currency::Currency;
@@ -35,6 +36,8 @@ pub struct Book {
     pub keys: BTreeMap<u64, Keyed>,
     /// Idempotency keys of operations.
     pub operations: KeyedOperations,
+    /// Customers, and the keys of their changes.
+    pub customers: Customers,
     /// States of payments that someone was shown.
     pub shown: Vec<(PaymentId, u32)>,
     /// What was answered and must not have been.
@@ -81,8 +84,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 impl Person {
     /// One thing that one person does now.
     pub async fn act(self) {
+        if self.chance.percent(15) {
+            return resources::act(self).await;
+        }
         let (command, expect) = choose(&mut self.book.lock(), &self.chance);
-        let waiter = self.hub.wait_for_rest(command.payment());
+        let waiter = command.payment().and_then(|id| self.hub.wait_for_rest(id));
         let told = self.engine.execute(command.clone()).await;
         let done = told.as_ref().ok().map(|done| (Arc::clone(&done.payment), done.version));
         self.book.lock().note(&command, expect, told.map(|done| (done.payment.id(), done.version)));
@@ -141,7 +147,7 @@ fn choose(book: &mut Book, chance: &Chance) -> (Command, Expect) {
     (command, Expect::Anything)
 }
 
-fn account(n: u64) -> AccountId {
+pub fn account(n: u64) -> AccountId {
     AccountId::from_bytes([u8::try_from(n + 1).expect("a small number"); 16])
 }
 
@@ -173,12 +179,12 @@ impl Book {
             Command::Submit(submit) => {
                 self.keys.values_mut().find(|keyed| keyed.ids.contains(&submit.submission.id))
             }
-            Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) => None,
+            Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) | Command::Change(_) => None,
         };
         let name = match command {
             Command::Submit(submit) => format!("{:?} {}", submit.submission.kind, submit.submission.id),
             Command::Operate(operate) => format!("{:?} {}", operate.action, operate.payment),
-            Command::Answer(_) | Command::TimerDue(_) => String::new(),
+            Command::Answer(_) | Command::TimerDue(_) | Command::Change(_) => String::new(),
         };
         self.log.push(format!("{name}: {told:?}"));
         match told {
@@ -223,6 +229,7 @@ fn submit(book: &mut Book, chance: &Chance) -> Command {
         description: None,
         metadata: Vec::new(),
         run: None,
+        customer: book.customers.any(chance).filter(|_| kind == Kind::Charge && chance.percent(30)),
     };
     let instrument = (!kind.takes_from_wallet()).then(|| card(chance).into());
     let confirm = kind != Kind::Charge || chance.percent(90);

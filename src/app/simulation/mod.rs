@@ -11,6 +11,7 @@ mod clients;
 mod index;
 mod operations;
 mod readers;
+mod resources;
 mod store;
 
 use std::sync::Arc;
@@ -52,6 +53,10 @@ pub enum Sabotage {
     ForgottenKey,
     /// A changed payment is not written.
     LostUpdate,
+    /// A changed resource is not written.
+    LostChange,
+    /// What is kept as the answer to a change is not what was answered.
+    AlteredAnswer,
     /// A journal row vanishes.
     JournalHole,
     /// The broker loses what it confirmed. The belt makes it good, so this one must not be seen.
@@ -330,6 +335,8 @@ fn planted_defects_are_seen() {
         Sabotage::WrongBalance,
         Sabotage::ForgottenKey,
         Sabotage::LostUpdate,
+        Sabotage::LostChange,
+        Sabotage::AlteredAnswer,
         Sabotage::JournalHole,
         Sabotage::MovedPlace,
         Sabotage::LostDocument,

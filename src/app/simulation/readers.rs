@@ -47,7 +47,7 @@ fn record(seq: u64) -> JournalRecord {
         work: Vec::new(),
         keys: Vec::new(),
     };
-    let body = journal::encode(&[&entry]).expect("encoded");
+    let body = journal::encode(&[&entry], &[]).expect("encoded");
     JournalRecord { seq, batch: BatchId::from_bytes(u128::from(seq).to_be_bytes()), at, body }
 }
 

@@ -11,20 +11,22 @@ use super::Sabotage;
 use super::chance::Chance;
 use crate::domain::announcement::Announcement;
 use crate::domain::ids::{
-    AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PartId, PaymentId, RequestId, SessionId,
+    AccountId, ApiKeyId, BatchId, CustomerId, ImportId, InstanceId, PartId, PaymentId, RequestId, SessionId,
 };
 use crate::domain::ledger::{Holdings, WalletId};
 use crate::domain::payment::Payment;
+use crate::domain::resource::Resource;
 use crate::domain::statement::{LinePlace, StatementLine};
+use crate::domain::subject::Subject;
 use crate::domain::time::Timestamp;
 use crate::feed::{dispatch, index, statement};
 use crate::store::{
-    Account, AccountHead, AnnouncementPlace, ApiKey, AsideChanges, AsideRecord, AuditPayment, BatchKeys,
-    BatchWrite, DecideBatch, DetailRecord, Durability, EventFilter, Head, IdempotencyRecord, ImportRecord,
-    ImportRow, JournalRecord, Lease, Loaded, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork,
-    PartFilter, PartKind, PartRecord, PaymentFilter, Projected, Pruned, ReceiptRecord, RequestFilter,
-    RequestRecord, Session, SetAside, Snapshot, StatementFilter, Store, StoreError, StoreResult, TableCounts,
-    WalletRecord,
+    Account, AccountHead, AnnouncementPlace, AnswerWrite, ApiKey, AsideChanges, AsideRecord, AuditPayment,
+    AuditResource, BatchKeys, BatchWrite, CustomerPaymentRecord, DecideBatch, DetailRecord, Durability,
+    EventFilter, Head, IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease, Loaded,
+    MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PartFilter, PartKind, PartRecord,
+    PaymentFilter, Projected, Pruned, ReceiptRecord, RequestFilter, RequestRecord, ResourceFilter, Session,
+    SetAside, Snapshot, StatementFilter, Store, StoreError, StoreResult, TableCounts, WalletRecord,
 };
 
 /// What is on the disk.
@@ -42,6 +44,10 @@ pub struct Data {
     pub parts: BTreeMap<PartId, PartRecord>,
     pub receipts: BTreeSet<ReceiptRecord>,
     pub idempotency: BTreeMap<([u8; 32], AccountId), IdempotencyRecord>,
+    pub answers: BTreeMap<([u8; 32], AccountId), Arc<[u8]>>,
+    /// With the place in the line of the last change.
+    pub resources: BTreeMap<Subject, (Arc<Resource>, u64)>,
+    pub customer_payments: BTreeSet<CustomerPaymentRecord>,
     pub journal: BTreeMap<u64, JournalRecord>,
     pub lines: BTreeMap<(WalletId, LinePlace), StatementLine>,
     pub events: BTreeSet<(AccountId, Announcement)>,
@@ -72,6 +78,9 @@ impl Data {
         for payment in loaded.payments.values() {
             wallets.push(payment.submission().own_wallet());
             wallets.extend(payment.submission().payee_wallet());
+        }
+        for (resource, _) in keys.resources.iter().filter_map(|subject| self.resources.get(subject)) {
+            loaded.resources.insert(resource.subject, Resource::clone(resource));
         }
         keys.take_wallets(seq, &mut wallets, &mut loaded);
         loaded
@@ -112,6 +121,8 @@ impl Data {
                 .any(|row| self.movements.contains_key(&(row.payment, row.version, row.n)))
             || write.parts.iter().any(|row| self.parts.contains_key(&row.id))
             || write.receipts.iter().any(|row| self.receipts.contains(row))
+            || write.customer_payments.iter().any(|row| self.customer_payments.contains(row))
+            || write.answers.iter().any(|row| self.answers.contains_key(&(row.key, row.owner)))
             || write.idempotency.iter().any(|row| self.idempotency.contains_key(&(row.key, row.owner)));
         if taken {
             return Err(StoreError::Refused("duplicate key".to_owned()));
@@ -144,6 +155,11 @@ impl Data {
         self.idempotency.extend(write.idempotency.iter().map(|record| ((record.key, record.owner), *record)));
         self.parts.extend(write.parts.iter().map(|record| (record.id, *record)));
         self.receipts.extend(write.receipts.iter().copied());
+        let resource = |resource: &Arc<Resource>| (resource.subject, (Arc::clone(resource), seq));
+        self.resources.extend(write.resources.iter().map(resource));
+        self.customer_payments.extend(write.customer_payments.iter().copied());
+        let answer = |answer: &AnswerWrite| ((answer.key, answer.owner), Arc::clone(&answer.body));
+        self.answers.extend(write.answers.iter().map(answer));
         self.head = seq;
         self.wall = self.wall.max(write.at);
         self.journal.insert(seq, JournalRecord { seq, batch, at: write.at, body });
@@ -250,6 +266,10 @@ impl SimStore {
             }
             Sabotage::ForgottenKey => write.idempotency.clear(),
             Sabotage::LostUpdate => drop(write.updates.pop()),
+            Sabotage::LostChange => drop(write.resources.pop()),
+            Sabotage::AlteredAnswer => {
+                write.answers.iter_mut().for_each(|answer| answer.body = Arc::from([]))
+            }
             Sabotage::None
             | Sabotage::AckBeforeCommit
             | Sabotage::JournalHole
@@ -459,6 +479,26 @@ impl Store for SimStore {
         self.read(|data| data.idempotency.get(&(*key, owner)).copied()).await
     }
 
+    async fn answer_get(&self, key: &[u8; 32], owner: AccountId) -> StoreResult<Option<Vec<u8>>> {
+        self.read(|data| data.answers.get(&(*key, owner)).map(|answer| answer.to_vec())).await
+    }
+
+    async fn resource_get(&self, subject: Subject) -> StoreResult<Option<Resource>> {
+        self.read(|data| data.resources.get(&subject).map(|(resource, _)| Resource::clone(resource))).await
+    }
+
+    async fn resource_list(&self, _owner: AccountId, _filter: &ResourceFilter) -> StoreResult<Vec<Resource>> {
+        not_simulated()
+    }
+
+    async fn customer_payments(
+        &self,
+        _customer: CustomerId,
+        _filter: &PaymentFilter,
+    ) -> StoreResult<Vec<Payment>> {
+        not_simulated()
+    }
+
     async fn idempotency_prune(&self, after: &[u8], before: Timestamp, limit: u32) -> StoreResult<Pruned> {
         self.reach().await?;
         let mut data = self.data.lock();
@@ -470,6 +510,7 @@ impl Store for SimStore {
         let deleted = old.len() as u64;
         for (key, _) in old {
             data.idempotency.remove(&key);
+            data.answers.remove(&key);
         }
         Ok(Pruned { next, deleted })
     }
@@ -804,6 +845,10 @@ impl SimSnapshot {
     }
 }
 
+fn audit_resource((resource, seq): &(Arc<Resource>, u64)) -> AuditResource {
+    AuditResource { resource: Resource::clone(resource), seq: *seq }
+}
+
 #[async_trait]
 impl Snapshot for SimSnapshot {
     async fn head(&mut self) -> StoreResult<u64> {
@@ -887,6 +932,39 @@ impl Snapshot for SimSnapshot {
         limit: u32,
     ) -> StoreResult<Vec<ReceiptRecord>> {
         let later = self.0.receipts.iter().filter(|record| after.is_none_or(|after| **record > after));
+        Ok(later.copied().take(limit as usize).collect())
+    }
+
+    async fn resources(&mut self, after: Option<Subject>, limit: u32) -> StoreResult<Vec<AuditResource>> {
+        let later =
+            self.0.resources.iter().filter(|(subject, _)| after.is_none_or(|after| **subject > after));
+        Ok(later.map(|(_, row)| audit_resource(row)).take(limit as usize).collect())
+    }
+
+    async fn resources_of(&mut self, subjects: &[Subject]) -> StoreResult<Vec<AuditResource>> {
+        Ok(subjects.iter().filter_map(|subject| self.0.resources.get(subject)).map(audit_resource).collect())
+    }
+
+    async fn answers(
+        &mut self,
+        after: Option<([u8; 32], AccountId)>,
+        limit: u32,
+    ) -> StoreResult<Vec<AnswerWrite>> {
+        let later = self.0.answers.iter().filter(|(key, _)| after.is_none_or(|after| **key > after));
+        let write = |((key, owner), body): (&([u8; 32], AccountId), &Arc<[u8]>)| AnswerWrite {
+            key: *key,
+            owner: *owner,
+            body: Arc::clone(body),
+        };
+        Ok(later.map(write).take(limit as usize).collect())
+    }
+
+    async fn customer_payments(
+        &mut self,
+        after: Option<CustomerPaymentRecord>,
+        limit: u32,
+    ) -> StoreResult<Vec<CustomerPaymentRecord>> {
+        let later = self.0.customer_payments.iter().filter(|row| after.is_none_or(|after| **row > after));
         Ok(later.copied().take(limit as usize).collect())
     }
 

@@ -17,10 +17,10 @@ async fn the_journal_has_no_holes_and_tells_the_histories() {
     let (counts, _) = planted(|world, _| world.journal[2].body = world.journal[3].body.clone()).await;
     assert!(counts.contains_key(&Name::WrongJournalEntry));
     let (counts, _) = planted(|world, [charge, ..]| {
-        let mut entry = crate::engine::journal::decode(&world.journal[0].body).unwrap().remove(0);
+        let mut entry = crate::engine::journal::decode(&world.journal[0].body).unwrap().payments.remove(0);
         assert_eq!(entry.payment, charge);
         entry.first_version = 2;
-        world.journal[0].body = encode(&[&entry]).unwrap();
+        world.journal[0].body = encode(&[&entry], &[]).unwrap();
     })
     .await;
     assert_eq!(counts, only(Name::WrongJournalEntry));
@@ -54,9 +54,9 @@ async fn open_work_is_found_where_it_was_opened() {
         assert!(counts.keys().eq([&Name::WrongColumn]) && text.contains(words), "{seq}: {text}");
     }
     let (counts, text) = planted(|world, _| {
-        let mut entry = crate::engine::journal::decode(&world.journal[0].body).unwrap().remove(0);
+        let mut entry = crate::engine::journal::decode(&world.journal[0].body).unwrap().payments.remove(0);
         entry.work.clear();
-        world.journal[0].body = encode(&[&entry]).unwrap();
+        world.journal[0].body = encode(&[&entry], &[]).unwrap();
     })
     .await;
     assert_eq!(counts, only(Name::WrongJournalEntry), "{text}");

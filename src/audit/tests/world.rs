@@ -44,6 +44,7 @@ impl World {
             policy: &policy,
             wallet: &wallet,
             account: &|_| AccountFacts::default(),
+            resource: &|_| None,
         })
     }
 
@@ -61,6 +62,7 @@ impl World {
             description: None,
             metadata: Vec::new(),
             run: None,
+            customer: None,
         };
         let card = Card::from_token("pm_card_visa", &CARD_KEY, YearMonth { year: 2026, month: 1 }).unwrap();
         let instrument = (!kind.takes_from_wallet()).then(|| card.into());
@@ -69,8 +71,15 @@ impl World {
         let n = u8::try_from(self.idempotency.len()).unwrap();
         let (owner, at) = (self.account(owner), Timestamp::from_micros(self.now_us));
         let version = u32::try_from(events.len()).unwrap();
-        let row =
-            IdempotencyRecord { key: [b'a' + n; 32], owner, request: [n; 16], payment: id, version, at };
+        let row = IdempotencyRecord {
+            key: [b'a' + n; 32],
+            owner,
+            request: [n; 16],
+            subject: id.into(),
+            version,
+            answer: None,
+            at,
+        };
         self.accounts.extend(
             [Some(owner), command.submission.payee_wallet().map(|wallet| wallet.owner)].into_iter().flatten(),
         );
@@ -147,7 +156,7 @@ impl World {
                 .collect(),
             keys,
         };
-        let body = encode(&[&entry]).unwrap();
+        let body = encode(&[&entry], &[]).unwrap();
         self.journal.push(JournalRecord { seq: self.head, batch: BatchId::generate(), at, body });
         for document in PaymentDocument::of(&payment, &()) {
             let scanned = ScannedDocument::of(&document);
@@ -280,6 +289,22 @@ impl Snapshot for World {
     async fn wallets(&mut self, after: Option<Vec<u8>>, limit: u32) -> StoreResult<Vec<WalletRecord>> {
         let rows = self.wallets.iter().filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after));
         Ok(rows.take(limit as usize).map(|(_, row)| *row).collect())
+    }
+    async fn resources(&mut self, _: Option<Subject>, _: u32) -> StoreResult<Vec<AuditResource>> {
+        Ok(Vec::new())
+    }
+    async fn resources_of(&mut self, _: &[Subject]) -> StoreResult<Vec<AuditResource>> {
+        Ok(Vec::new())
+    }
+    async fn answers(&mut self, _: Option<([u8; 32], AccountId)>, _: u32) -> StoreResult<Vec<AnswerWrite>> {
+        Ok(Vec::new())
+    }
+    async fn customer_payments(
+        &mut self,
+        _: Option<CustomerPaymentRecord>,
+        _: u32,
+    ) -> StoreResult<Vec<CustomerPaymentRecord>> {
+        Ok(Vec::new())
     }
     async fn idempotency(
         &mut self,

@@ -58,6 +58,7 @@ impl Life {
             description: None,
             metadata: Vec::new(),
             run: None,
+            customer: None,
         };
         let instrument = (with_card && !kind.takes_from_wallet()).then(card);
         let policy = Policy::default();
@@ -65,7 +66,14 @@ impl Life {
             SubmitPayment { submission: submission.clone(), instrument, confirm, idempotency: None };
         let held = Holdings { balance_minor: balance, ..Holdings::default() };
         let facts = |_| AccountFacts::default();
-        let context = Context { now, wall: now, policy: &policy, wallet: &|_| held, account: &facts };
+        let context = Context {
+            now,
+            wall: now,
+            policy: &policy,
+            wallet: &|_| held,
+            account: &facts,
+            resource: &|_| None,
+        };
         let mut events = decide::submit(&context, &command).expect("admitted").into_iter();
         let created = Recorded::on_wall(now, events.next().expect("an event"));
         let payment = Payment::open(Arc::new(submission), created).expect("opens");
@@ -95,7 +103,7 @@ impl Life {
         account: &'a dyn Fn(AccountId) -> AccountFacts,
         wallet: &'a dyn Fn(WalletId) -> Holdings,
     ) -> Context<'a> {
-        Context { now: self.now, wall: self.wall, policy: &self.policy, wallet, account }
+        Context { now: self.now, wall: self.wall, policy: &self.policy, wallet, account, resource: &|_| None }
     }
 
     fn account(&self, id: AccountId) -> AccountFacts {

@@ -37,6 +37,7 @@ pub(super) fn opened(kind: Kind, confirmed: bool, reserved: bool) -> Payment {
         description: None,
         metadata: Vec::new(),
         run: None,
+        customer: None,
     };
     let instrument = Instrument::of_kind(kind);
     let created = Event::Created { instrument, confirmed, reserved };

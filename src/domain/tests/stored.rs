@@ -7,7 +7,7 @@ use crate::domain::credit::Credit;
 use crate::domain::currency::Currency;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
-use crate::domain::ids::{AccountId, ChargeId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, ChargeId, CustomerId, PaymentId, RefundId};
 use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
@@ -80,6 +80,7 @@ fn submission() -> impl Strategy<Value = Submission> {
         prop::option::of(".{0,40}"),
         prop::collection::vec((".{0,10}", ".{0,10}"), 0..4),
         prop::option::of("[a-z]{0,8}"),
+        prop::option::of(any::<[u8; 16]>().prop_map(CustomerId::from_bytes)),
     );
     (ids, money, any::<bool>(), any::<bool>(), any::<u64>(), text).prop_map(
         |((id, owner, kind), (amount_minor, currency), manual, bulk, draw_key, text)| Submission {
@@ -93,6 +94,7 @@ fn submission() -> impl Strategy<Value = Submission> {
             description: text.0,
             metadata: text.1,
             run: text.2,
+            customer: text.3,
         },
     )
 }
@@ -161,6 +163,7 @@ fn the_stored_bytes_are_pinned() {
             description: Some("coffee".to_owned()),
             metadata: vec![("order".to_owned(), "42".to_owned())],
             run: None,
+            customer: None,
         };
         format!("{}: {}", kind.as_str(), hex(&rmp_serde::to_vec(&submission).unwrap()))
     });

@@ -109,7 +109,7 @@ impl World {
             let command = self.command(step, &known);
             known.extend(command.iter().filter_map(|command| match command {
                 Command::Submit(submit) => Some(submit.submission.id),
-                Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) => None,
+                Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) | Command::Change(_) => None,
             }));
             commands.extend(command);
         }
@@ -187,7 +187,9 @@ impl World {
             assert!(self.idempotency.insert((record.key, record.owner), record).is_none());
         }
         assert_eq!(decided.write.journal.is_some(), remembers || !decided.changes.is_empty());
-        for entry in decided.write.journal.iter().flat_map(|body| journal::decode(body).expect("readable")) {
+        for entry in
+            decided.write.journal.iter().flat_map(|body| journal::decode(body).expect("readable").payments)
+        {
             let told = self.told.entry(entry.payment).or_default();
             assert_eq!(told.len() + 1, usize::try_from(entry.first_version).unwrap());
             told.extend(entry.events);
@@ -269,7 +271,7 @@ impl World {
         assert_eq!(self.parts, parts, "refunds and later charges have their rows, and nothing else has");
         assert_eq!(self.movements, expected, "the movements are those of the histories");
         for record in self.idempotency.values() {
-            let payment = &self.payments[&record.payment];
+            let payment = &self.payments[&record.subject.payment().expect("a payment")];
             assert!((1..=payment.version()).contains(&record.version));
         }
     }
@@ -321,6 +323,7 @@ impl World {
             description: None,
             metadata: Vec::new(),
             run: None,
+            customer: None,
         };
         let idempotency = key.map(|key| reduced(&key.to_string(), &amount_minor.to_be_bytes()));
         let instrument = card.then(visa).filter(|_| !kind.takes_from_wallet());

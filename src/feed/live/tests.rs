@@ -160,6 +160,7 @@ fn payment() -> Payment {
         description: None,
         metadata: Vec::new(),
         run: None,
+        customer: None,
     };
     let event = Event::Created { instrument: None, confirmed: false, reserved: false };
     let at = Timestamp::from_micros(2);

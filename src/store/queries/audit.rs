@@ -50,7 +50,7 @@ macro_rules! audit_queries {
                 let keys = || page.iter().map(|row| row.id.as_bytes().to_vec());
                 let due: Vec<(Vec<u8>, i64)> = due::table
                     .filter(KeyIn::new(due::subject, page.iter().map(|row| rows::due_key(row.id))))
-                    .filter(due::clock.eq(rows::WALL.to_vec()))
+                    .filter(due::clock.eq(rows::wall()))
                     .select((due::subject, due::due_at))
                     .load(conn)
                     .await?;
@@ -284,6 +284,75 @@ macro_rules! audit_queries {
                 .load(conn)
                 .await?;
             found.iter().map(rows::WalletRow::decode).collect()
+        }
+
+        async fn audit_resources(
+            conn: &mut $Conn,
+            after: Option<$crate::domain::subject::Subject>,
+            limit: u32,
+        ) -> StoreResult<Vec<AuditResource>> {
+            use schema::resource::dsl;
+            let found: Vec<rows::ResourceRow> = dsl::resource
+                .filter(dsl::subject.gt(after.map_or_else(Vec::new, |after| after.to_key().to_vec())))
+                .order(dsl::subject.asc())
+                .limit(i64::from(limit))
+                .select(rows::ResourceRow::as_select())
+                .load(conn)
+                .await?;
+            found.iter().map(rows::ResourceRow::audited).collect()
+        }
+
+        async fn audit_resources_of(
+            conn: &mut $Conn,
+            subjects: &[$crate::domain::subject::Subject],
+        ) -> StoreResult<Vec<AuditResource>> {
+            let mut resources = Vec::new();
+            for chunk in subjects.chunks(KeyIn::<()>::MAX) {
+                for row in resource_rows(conn, chunk).await? {
+                    resources.push(row.audited()?);
+                }
+            }
+            Ok(resources)
+        }
+
+        async fn audit_answers(
+            conn: &mut $Conn,
+            after: Option<([u8; 32], AccountId)>,
+            limit: u32,
+        ) -> StoreResult<Vec<AnswerWrite>> {
+            use schema::answer::dsl;
+            let (key, owner) = after.map_or_else(
+                || (Vec::new(), Vec::new()),
+                |(key, owner)| (key.to_vec(), owner.as_bytes().to_vec()),
+            );
+            let found: Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> = dsl::answer
+                .filter(dsl::k.ge(key.clone()))
+                .filter(dsl::k.gt(key).or(dsl::owner.gt(owner)))
+                .order((dsl::k.asc(), dsl::owner.asc()))
+                .limit(i64::from(limit))
+                .load(conn)
+                .await?;
+            found.into_iter().map(rows::answer).collect()
+        }
+
+        async fn audit_customer_payments(
+            conn: &mut $Conn,
+            after: Option<CustomerPaymentRecord>,
+            limit: u32,
+        ) -> StoreResult<Vec<CustomerPaymentRecord>> {
+            use schema::customer_payment::dsl;
+            let (customer, payment) = after.map_or_else(
+                || (Vec::new(), Vec::new()),
+                |after| (after.customer.as_bytes().to_vec(), after.payment.as_bytes().to_vec()),
+            );
+            let found: Vec<(Vec<u8>, Vec<u8>)> = dsl::customer_payment
+                .filter(dsl::customer.ge(customer.clone()))
+                .filter(dsl::customer.gt(customer).or(dsl::payment.gt(payment)))
+                .order((dsl::customer.asc(), dsl::payment.asc()))
+                .limit(i64::from(limit))
+                .load(conn)
+                .await?;
+            found.iter().map(|(customer, payment)| rows::customer_payment(customer, payment)).collect()
         }
 
         async fn audit_idempotency(

@@ -14,6 +14,7 @@ pub(super) mod ledger;
 pub(super) mod payments;
 pub(super) mod people;
 pub(super) mod requests;
+pub(super) mod resources;
 pub(super) mod statement;
 
 macro_rules! shared_queries {
@@ -25,19 +26,20 @@ macro_rules! shared_queries {
         use diesel_async::RunQueryDsl;
 
         use $crate::domain::ids::{
-            AccountId, ApiKeyId, BatchId, ImportId, InstanceId, PartId, PaymentId, RequestId, SessionId,
-            floor,
+            AccountId, ApiKeyId, BatchId, CustomerId, ImportId, InstanceId, PartId, PaymentId, RequestId,
+            SessionId, floor,
         };
         use $crate::domain::payment::Payment;
+        use $crate::domain::resource::Resource;
         use $crate::domain::time::Timestamp;
         use $crate::store::aside::{AsideChanges, AsideRecord, Subject};
-        use $crate::store::batch::{IdempotencyRecord, JournalRecord};
+        use $crate::store::batch::{AnswerWrite, CustomerPaymentRecord, IdempotencyRecord, JournalRecord};
         use $crate::store::multi_row::{Cell, KeyIn};
         use $crate::store::parts::{PartFilter, PartKind, PartRecord};
         use $crate::store::records::{
-            Account, AccountHead, ApiKey, AuditPayment, DetailRecord, ImportRecord, ImportRow, Lease,
-            MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, PaymentHead, Pruned,
-            RequestFilter, RequestRecord, Session, TableCounts, WalletRecord,
+            Account, AccountHead, ApiKey, AuditPayment, AuditResource, DetailRecord, ImportRecord, ImportRow,
+            Lease, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, PaymentHead,
+            Pruned, RequestFilter, RequestRecord, ResourceFilter, Session, TableCounts, WalletRecord,
         };
         use $crate::store::rows::{self, signed, unsigned};
         use $crate::store::schema;
@@ -52,6 +54,7 @@ macro_rules! shared_queries {
         $crate::store::queries::people::people_queries!($Conn);
         $crate::store::queries::requests::requests_queries!($Conn);
         $crate::store::queries::details::details_queries!($Conn);
+        $crate::store::queries::resources::resources_queries!($Conn);
         $crate::store::queries::audit::audit_queries!($Conn);
     };
 }

@@ -164,7 +164,7 @@ macro_rules! payments_queries {
         async fn payment_due(conn: &mut $Conn, now: Timestamp, limit: u32) -> StoreResult<Vec<PaymentId>> {
             use schema::due::dsl;
             let found: Vec<Vec<u8>> = dsl::due
-                .filter(dsl::clock.eq(rows::WALL.to_vec()).and(dsl::due_at.le(now.micros())))
+                .filter(dsl::clock.eq(rows::wall()).and(dsl::due_at.le(now.micros())))
                 .order(dsl::due_at.asc())
                 .limit(i64::from(limit))
                 .select(dsl::subject)
@@ -177,7 +177,7 @@ macro_rules! payments_queries {
         async fn payment_next_due(conn: &mut $Conn, after: Timestamp) -> StoreResult<Option<Timestamp>> {
             use schema::due::dsl;
             let found: Option<i64> = dsl::due
-                .filter(dsl::clock.eq(rows::WALL.to_vec()).and(dsl::due_at.gt(after.micros())))
+                .filter(dsl::clock.eq(rows::wall()).and(dsl::due_at.gt(after.micros())))
                 .order(dsl::due_at.asc())
                 .select(dsl::due_at)
                 .first(conn)
@@ -280,10 +280,26 @@ macro_rules! payments_queries {
                 page.into_iter().filter(|(_, _, at)| *at < before.micros()).map(|(key, _, _)| key).collect();
             let mut deleted = 0;
             if !old.is_empty() {
+                answers_forget(conn, &old, before).await?;
                 let gone = dsl::idempotency.filter(dsl::k.eq_any(old)).filter(dsl::at.lt(before.micros()));
                 deleted = diesel::delete(gone).execute(conn).await?;
             }
             Ok(Pruned { next, deleted: deleted.try_into().unwrap_or(u64::MAX) })
+        }
+
+        /// Deletes the answers kept for those of these keys that are about to go.
+        async fn answers_forget(conn: &mut $Conn, keys: &[Vec<u8>], before: Timestamp) -> StoreResult<()> {
+            use schema::{answer, idempotency};
+            let old = idempotency::table
+                .filter(idempotency::k.eq_any(keys.to_vec()))
+                .filter(idempotency::at.lt(before.micros()))
+                .filter(idempotency::answer.is_not_null())
+                .select((idempotency::k, idempotency::owner));
+            let old: Vec<(Vec<u8>, Vec<u8>)> = old.load(conn).await?;
+            for (key, owner) in old {
+                diesel::delete(answer::table.find((key, owner))).execute(conn).await?;
+            }
+            Ok(())
         }
 
         async fn part_get(conn: &mut $Conn, id: PartId) -> StoreResult<Option<PartRecord>> {

@@ -3,9 +3,10 @@
 
 use url::Url;
 
-use super::details::{Address, AttemptDetail, BillingDetails};
+use super::details::{AttemptDetail, BillingDetails};
 use crate::domain::instrument::Presented;
 use crate::web::error::InputError;
+use crate::web::intake::contact;
 use crate::web::params::Params;
 
 const BILLING: &str = "payment_method_data[billing_details]";
@@ -111,20 +112,13 @@ fn billing_details(params: &mut Params<'_>) -> Result<Option<BillingDetails>, In
     }
     // `billing_details=` says nothing.
     params.text(BILLING)?;
-    params.text(&format!("{BILLING}[address]"))?;
+    let address = contact::address(params, &format!("{BILLING}[address]"))?;
     let mut text = |name: &str| -> Result<Option<String>, InputError> {
         let path = format!("{BILLING}{name}");
         Ok(params.text_up_to(&path, BILLING_CHARS_MAX)?.map(String::from))
     };
     let billing = BillingDetails {
-        address: Address {
-            city: text("[address][city]")?,
-            country: text("[address][country]")?,
-            line1: text("[address][line1]")?,
-            line2: text("[address][line2]")?,
-            postal_code: text("[address][postal_code]")?,
-            state: text("[address][state]")?,
-        },
+        address,
         email: text("[email]")?,
         name: text("[name]")?,
         phone: text("[phone]")?,

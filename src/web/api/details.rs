@@ -9,27 +9,10 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::charge::Charge;
+use crate::domain::contact::Address;
 use crate::domain::ids::{PaymentId, RefundId};
 use crate::domain::payment::{Payment, Refund};
 use crate::store::{DetailRecord, Store, StoreError, StoreResult};
-
-/// A cardholder's address.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Address {
-    /// Town.
-    pub city: Option<String>,
-    /// Country, two letters.
-    pub country: Option<String>,
-    /// Street and number.
-    pub line1: Option<String>,
-    /// The rest of it.
-    pub line2: Option<String>,
-    /// Postal code.
-    pub postal_code: Option<String>,
-    /// State, county, province.
-    pub state: Option<String>,
-}
 
 /// Whom a card belongs to, as the dialect shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::customers;
 use crate::domain::card_numbers::shown;
-use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::ids::{AccountId, CustomerId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 use crate::store::PaymentFilter;
@@ -59,12 +60,8 @@ pub struct Resource {
 }
 
 /// Charges.
-pub const PAYMENT_INTENTS: Resource = Resource {
-    name: "payment_intent",
-    prefix: "pi_",
-    code: 1,
-    not_narrowed_by: &["customer", "customer_account"],
-};
+pub const PAYMENT_INTENTS: Resource =
+    Resource { name: "payment_intent", prefix: "pi_", code: 1, not_narrowed_by: &["customer_account"] };
 
 /// A list as asked for. Its cursors are checked when it is read.
 #[derive(Debug)]
@@ -73,6 +70,16 @@ pub struct Asked {
     resource: Resource,
     /// The cursor's parameter and its value as sent.
     cursor: Option<(&'static str, String)>,
+    /// Only payments of this customer.
+    customer: Option<CustomerId>,
+}
+
+impl Asked {
+    /// The same, of one customer only.
+    #[must_use]
+    pub fn of_customer(self, customer: Option<CustomerId>) -> Self {
+        Self { customer, ..self }
+    }
 }
 
 /// Reads the parameters that every list of payments has.
@@ -97,7 +104,7 @@ pub fn asked(params: &mut Params<'_>, resource: &Resource) -> Result<Asked, Inpu
     (filter.created_from, filter.created_to) = created(params)?;
     let cursor =
         before.map(|text| (STARTING_AFTER, text)).or_else(|| after.map(|text| (ENDING_BEFORE, text)));
-    Ok(Asked { filter, resource: *resource, cursor })
+    Ok(Asked { filter, resource: *resource, cursor, customer: None })
 }
 
 /// The parameter for what is older than an object.
@@ -151,11 +158,13 @@ pub async fn page(
     owner: AccountId,
     asked: Asked,
 ) -> Result<(Vec<Payment>, bool), ApiError> {
-    let Asked { mut filter, resource, cursor } = asked;
+    let Asked { mut filter, resource, cursor, customer } = asked;
     if let (Some((param, text)), Some(id)) = (cursor, filter.before.or(filter.after)) {
         let found = state.store.payment_get(&[id]).await?;
         let in_list = |payment: &Payment| {
-            payment.owner() == owner && payment.submission().kind.to_code() == resource.code
+            payment.owner() == owner
+                && payment.submission().kind.to_code() == resource.code
+                && customer.is_none_or(|customer| payment.submission().customer == Some(customer))
         };
         if !found.first().is_some_and(in_list) {
             return Err(unknown_cursor(param, resource.name, &text).into());
@@ -163,7 +172,14 @@ pub async fn page(
     }
     let limit = filter.limit;
     filter.limit = limit.saturating_add(1);
-    Ok(cut(state.store.payment_list(owner, &filter).await?, limit, filter.after.is_some()))
+    let found = match customer {
+        Some(customer) => {
+            customers::must_be_own(state, owner, customer).await?;
+            state.store.customer_payments(customer, &filter).await?
+        }
+        None => state.store.payment_list(owner, &filter).await?,
+    };
+    Ok(cut(found, limit, filter.after.is_some()))
 }
 
 /// What was found with one more than asked for, cut to a page, newest first, and whether there are more. Backwards, the page is

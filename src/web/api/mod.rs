@@ -7,12 +7,14 @@ mod attempt;
 mod balance;
 mod balance_transactions;
 mod charges;
+mod customers;
 pub mod details;
 mod events;
 mod list;
 pub mod objects;
 mod payment_intents;
 mod refunds;
+mod resources;
 mod search;
 mod submit;
 mod wallet;
@@ -51,6 +53,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/charges/{id}").get(charges::retrieve))
         .service(at("/refunds").post(refunds::create).get(refunds::list))
         .service(at("/refunds/{id}").get(refunds::retrieve))
+        .service(at("/customers").post(customers::create).get(customers::list))
+        .service(
+            at("/customers/{id}").get(customers::retrieve).post(customers::update).delete(customers::delete),
+        )
         .service(at("/topups").post(wallet::topup_create).get(wallet::topup_list))
         .service(at("/topups/{id}").get(wallet::topup_retrieve))
         .service(at("/transfers").post(wallet::transfer_create).get(wallet::transfer_list))

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::customers;
 use super::details::Attempts;
 use super::list::{self, List};
 use super::objects::{Expand, Rendered};
@@ -57,7 +58,8 @@ pub async fn retrieve(
 /// `GET /v1/payment_intents`
 pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
     let mut params = body::query(&request)?;
-    let asked = list::asked(&mut params, &list::PAYMENT_INTENTS)?;
+    let customer = customers::named(&mut params)?;
+    let asked = list::asked(&mut params, &list::PAYMENT_INTENTS)?.of_customer(customer);
     let expand = submit::expand(&mut params, "data.")?;
     submit::finish(&params)?;
     let (payments, has_more) = list::page(&state, caller.account, asked).await?;

@@ -72,7 +72,7 @@ fn read_refund(state: &WebState, request: &HttpRequest, body: Body) -> Result<Re
     let expand = expand(&mut params, "")?;
     let draft = OperationDraft::read(&mut params, Verb::Refund, "amount", &submit::context(state))?;
     submit::finish(&params)?;
-    let draft = submit::with_key(draft, request)?.asking_also(detail.asked());
+    let draft = submit::with_key(draft, request)?.asking_also(&detail.asked()).asking_also(expand.asked());
     Ok(Read { of, draft, detail, expand })
 }
 

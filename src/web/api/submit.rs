@@ -26,7 +26,6 @@ use crate::web::state::WebState;
 
 /// Parameters of the real service that cannot be kept or obeyed yet.
 const NOT_OFFERED: &[&str] = &[
-    "customer",
     "setup_future_usage",
     "receipt_email",
     "shipping",
@@ -64,7 +63,10 @@ pub fn context(state: &WebState) -> intake::Context<'_> {
 }
 
 /// The idempotency key in the request's header.
-fn key_of(request: &HttpRequest) -> Result<Option<RequestKey>, ApiError> {
+///
+/// # Errors
+/// A key that is too long or not printable.
+pub fn key_of(request: &HttpRequest) -> Result<Option<RequestKey>, ApiError> {
     let Some(value) = request.headers().get("idempotency-key") else {
         return Ok(None);
     };
@@ -171,7 +173,7 @@ fn read_draft(state: &WebState, request: &HttpRequest, body: Body, kind: KindNam
     if let Some(key) = key_of(request)? {
         draft.key = Some(key);
     }
-    Ok(Read { draft, named, expand })
+    Ok(Read { draft: draft.asking_also(expand.asked()), named, expand })
 }
 
 /// Cards are all there is, so these may say so and change nothing.
@@ -231,7 +233,7 @@ fn read_operation(
     let draft = OperationDraft::read(&mut params, verb, "amount_to_capture", &context(state))?;
     let expand = expand(&mut params, "")?;
     finish(&params)?;
-    Ok((with_key(draft, request)?, attempt, expand))
+    Ok((with_key(draft, request)?.asking_also(expand.asked()), attempt, expand))
 }
 
 /// Adds what a confirmation says beside the card. Without a new card the billing details of the one before stay.

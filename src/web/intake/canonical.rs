@@ -89,5 +89,10 @@ pub(super) fn submission(
         .optional(draw_key.map(u64::to_be_bytes))
         .optional(submission.description.as_deref())
         .optional(submission.run.as_deref());
+    // Nothing said leaves the form what it was before there was something to say.
+    let form = match submission.customer {
+        Some(customer) => form.field("customer").field(customer.as_bytes()),
+        None => form,
+    };
     metadata.into_iter().fold(form, |form, (key, value)| form.field(key).field(value)).into_bytes()
 }

@@ -4,30 +4,35 @@
 
 mod canonical;
 mod card;
+pub mod contact;
+mod customer;
 mod operation;
 mod text;
 
 pub use canonical::Canonical;
 pub use card::{Given, card_of, year_month};
+pub use customer::{CUSTOMER_UNSET, customer_patch};
 pub use operation::{OperationDraft, Verb};
 pub use text::{check_params, check_text};
 
-use super::error::InputError;
+use super::error::{InputError, SHOWN_CHARS_MAX};
 use super::params::Params;
 use crate::accounts::Email;
 use crate::domain::amounts::{self, AmountProblem};
+use crate::domain::card_numbers::shown;
 use crate::domain::command::{IdempotencyKey, SubmitPayment};
 use crate::domain::currency::Currency;
 use crate::domain::decide;
 use crate::domain::idempotency::{KeySecret, RequestKey};
-use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::ids::{AccountId, CustomerId, PaymentId};
 use crate::domain::instrument::{Instrument, Presented};
+use crate::domain::metadata::{KEYS_MAX as METADATA_KEYS_MAX, Metadata, MetadataPatch};
 use crate::domain::money::Money;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
 
-const DESCRIPTION_CHARS_MAX: usize = 1_000;
-const METADATA_KEYS_MAX: usize = 50;
+/// The most characters of a description.
+pub const DESCRIPTION_CHARS_MAX: usize = 1_000;
 const METADATA_KEY_CHARS_MAX: usize = 40;
 const METADATA_VALUE_CHARS_MAX: usize = 500;
 const RUN_CHARS_MAX: usize = 64;
@@ -129,6 +134,9 @@ pub struct Draft {
     draw_key: Option<u64>,
     description: Option<String>,
     metadata: Vec<(String, String)>,
+    customer: Option<CustomerId>,
+    /// What else belongs to the request's form.
+    extra: Vec<u8>,
     /// What the caller names the request by: read from the parameters, or set by an entrance with keys of its own.
     pub key: Option<RequestKey>,
     key_secret: KeySecret,
@@ -174,6 +182,8 @@ impl Draft {
             draw_key: params.integer("draw_key")?.map(|key| i64::cast_unsigned(key) % DRAW_KEYS),
             description: params.text_up_to("description", DESCRIPTION_CHARS_MAX)?.map(String::from),
             metadata: metadata(params)?,
+            customer: if kind == KindName::Charge { customer(params)? } else { None },
+            extra: Vec::new(),
             key: key(params)?,
             key_secret: context.rules.key_secret,
             asked_at: context.now,
@@ -195,6 +205,13 @@ impl Draft {
     /// Says what is known of the attempt beside the card.
     pub fn present(&mut self, presented: Presented) {
         self.card.card = self.card.card.map(|card| card.presented_again(presented));
+    }
+
+    /// Adds what else was asked for, so that the same key with something else is noticed.
+    #[must_use]
+    pub fn asking_also(mut self, extra: &[u8]) -> Self {
+        self.extra.extend_from_slice(extra);
+        self
     }
 
     /// What keeps it from being done now, although it may have been done before.
@@ -258,11 +275,14 @@ impl Draft {
             description: self.description,
             metadata: self.metadata,
             run: self.run,
+            customer: self.customer,
         };
         let (instrument, confirm) = (self.card.card.map(Instrument::Card), self.confirm);
         let idempotency = key.map(|key| {
             let destination = self.destination.as_ref();
-            let request = canonical::submission(&submission, self.draw_key, destination, &self.card, confirm);
+            let mut request =
+                canonical::submission(&submission, self.draw_key, destination, &self.card, confirm);
+            request.extend_from_slice(&self.extra);
             IdempotencyKey::new(&key, &request, &secret)
         });
         Ok(SubmitPayment { submission, instrument, confirm, idempotency })
@@ -332,6 +352,18 @@ fn destination(params: &mut Params<'_>) -> Result<Destination, InputError> {
     })
 }
 
+/// Reads `customer`. Whether there is such a customer is decided later.
+///
+/// # Errors
+/// What is no customer's id.
+pub fn customer(params: &mut Params<'_>) -> Result<Option<CustomerId>, InputError> {
+    let Some(text) = params.text("customer")? else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| {
+        let message = format!("No such customer: '{}'", shown(&text, SHOWN_CHARS_MAX));
+        InputError::new("customer", "resource_missing", message)
+    })
+}
+
 fn bank(params: &mut Params<'_>) -> Result<BankAccount, InputError> {
     let Some(number) = params.text("bank_account")? else {
         return Ok(BankAccount::Valid);
@@ -391,12 +423,24 @@ pub fn run(params: &mut Params<'_>) -> Result<Option<String>, InputError> {
     }
 }
 
-/// Reads `metadata`.
+/// Reads `metadata` of something new.
 ///
 /// # Errors
 /// Past the bounds.
-pub fn metadata(params: &mut Params<'_>) -> Result<Vec<(String, String)>, InputError> {
-    let mut pairs = params.map("metadata")?;
+pub fn metadata(params: &mut Params<'_>) -> Result<Metadata, InputError> {
+    let mut pairs = metadata_patch(params)?.pairs;
+    // An empty value means "no such key" in the dialect.
+    pairs.retain(|(_, value)| !value.is_empty());
+    Ok(pairs)
+}
+
+/// Reads what changes about `metadata`: an empty value removes its key, `metadata=` all of them.
+///
+/// # Errors
+/// Past the bounds.
+pub fn metadata_patch(params: &mut Params<'_>) -> Result<MetadataPatch, InputError> {
+    let clear = params.empties("metadata");
+    let pairs = params.map("metadata")?;
     let invalid = |message: String| Err(InputError::new("metadata", "metadata_invalid", message));
     if pairs.len() > METADATA_KEYS_MAX {
         return invalid(format!("Metadata can have at most {METADATA_KEYS_MAX} keys."));
@@ -407,9 +451,7 @@ pub fn metadata(params: &mut Params<'_>) -> Result<Vec<(String, String)>, InputE
     if pairs.iter().any(|(_, value)| value.chars().count() > METADATA_VALUE_CHARS_MAX) {
         return invalid(format!("Metadata values can have at most {METADATA_VALUE_CHARS_MAX} characters."));
     }
-    // An empty value means "no such key" in the dialect.
-    pairs.retain(|(_, value)| !value.is_empty());
-    Ok(pairs)
+    Ok(MetadataPatch { clear, pairs })
 }
 
 #[cfg(test)]

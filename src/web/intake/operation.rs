@@ -123,8 +123,8 @@ impl OperationDraft {
 
     /// Adds what else was asked for, so that the same key with something else is noticed.
     #[must_use]
-    pub fn asking_also(mut self, extra: Vec<u8>) -> Self {
-        self.extra = extra;
+    pub fn asking_also(mut self, extra: &[u8]) -> Self {
+        self.extra.extend_from_slice(extra);
         self
     }
 

@@ -219,7 +219,7 @@ async fn burst(state: &WebState, owner: AccountId, wait: Wait) -> Result<Burst, 
             Ok(true) => burst.answered_us.push(took),
             Ok(false) | Err(_) => burst.without += 1,
         }
-        accepted.extend(outcome.is_ok().then_some(id));
+        accepted.extend(id.filter(|_| outcome.is_ok()));
     }
     burst.answered_us.sort_unstable();
     burst.settled_us = settled(state, &accepted).await.map_err(ApiError::after_write)?;

@@ -11,6 +11,8 @@ pub enum Nav {
     NewPayment,
     /// `/payments` and one payment
     Payments,
+    /// `/customers` and one customer
+    Customers,
     /// `/wallets`
     Wallets,
     /// `/insights`
@@ -48,6 +50,7 @@ pub const NAVIGATION: &[(&str, &[NavLink])] = &[
             NavLink { nav: Nav::Home, href: "/", label: "Home" },
             NavLink { nav: Nav::NewPayment, href: "/pay", label: "New payment" },
             NavLink { nav: Nav::Payments, href: "/payments", label: "Payments" },
+            NavLink { nav: Nav::Customers, href: "/customers", label: "Customers" },
             NavLink { nav: Nav::Wallets, href: "/wallets", label: "Wallets" },
             NavLink { nav: Nav::Insights, href: "/insights", label: "Insights" },
         ],

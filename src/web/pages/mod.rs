@@ -8,6 +8,7 @@ pub mod account;
 pub mod assets;
 pub mod cardholder;
 pub mod curve;
+pub mod customers;
 pub mod error_page;
 pub mod errors;
 mod export;
@@ -78,6 +79,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/wallets").get(wallets::show))
         .service(at("/wallets/{currency}.csv").get(statement::download))
         .service(at("/wallets/{currency}").get(wallet::show))
+        .service(at("/customers").get(customers::show).post(customers::create))
+        .service(at("/customers/{id}").get(customers::show_one).post(customers::update))
+        .service(at("/customers/{id}/delete").get(customers::deleted).post(customers::delete))
         .service(at("/keys").get(keys::show).post(keys::create))
         .service(at("/keys/{id}/revoke").post(keys::revoke))
         .service(at("/how").get(how::show))

@@ -55,6 +55,7 @@ pub fn payment(n: u8, kind: Kind, amount: Money, number: &str, events: &[(i64, E
         description: (n % 2 == 1).then(|| "flat white & <cake>".to_owned()),
         metadata: vec![("order".to_owned(), "42".to_owned())],
         run: None,
+        customer: None,
     };
     let from_wallet = kind.takes_from_wallet();
     let instrument = Instrument::of_kind(kind).or_else(|| Some(card(number).into()));

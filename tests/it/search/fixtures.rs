@@ -51,6 +51,7 @@ pub fn charge(number: u64, owner: AccountId, amount_minor: i64, currency: &str) 
         description: None,
         metadata: vec![],
         run: None,
+        customer: None,
     };
     Draft { submission, created: Timestamp::from_micros(created), card: None, events: vec![] }
         .card("pm_card_visa")

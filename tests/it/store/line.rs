@@ -28,7 +28,7 @@ async fn a_large_batch_is_written_and_read_back() {
             decided.changes.iter().map(|(_, payment)| answer(payment, Outcome::Approved)).collect();
         let (seq, answered) = decide(store, &answers, at(1)).await.expect("committed");
         assert_eq!(seq, 2, "{}", test.name);
-        let ids: Vec<_> = commands.iter().map(Command::payment).collect();
+        let ids: Vec<_> = commands.iter().filter_map(Command::payment).collect();
         let mut stored = store.payment_get(&ids).await.expect("read");
         stored.sort_unstable_by_key(|payment| payment.id());
         let mut wanted: Vec<_> =
@@ -98,7 +98,7 @@ async fn time_never_goes_back_along_the_line() {
         for (own, written) in [(5, true), (3, true), (9, false), (4, true), (8, true)] {
             let mut run = |head: Head, _| {
                 walls.push((head.wall, head.settings_seq));
-                let journal = written.then(|| journal::encode(&[]).expect("encoded"));
+                let journal = written.then(|| journal::encode(&[], &[]).expect("encoded"));
                 BatchWrite { journal, at: head.wall, ..BatchWrite::default() }
             };
             let taken =
@@ -170,7 +170,9 @@ async fn duplicates_are_refused_and_the_whole_batch_is_rolled_back() {
                     paystorm::domain::command::SubmitPayment { idempotency: None, ..*submit.clone() };
                 Command::Submit(Box::new(submit))
             }
-            Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) => unreachable!("a submission"),
+            Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) | Command::Change(_) => {
+                unreachable!("a submission")
+            }
         };
         for duplicate in [same_id, keyed(owner, "known")] {
             let fresh = submit(owner, Kind::Charge, 7);
@@ -180,7 +182,7 @@ async fn duplicates_are_refused_and_the_whole_batch_is_rolled_back() {
                 "{}: {error}",
                 test.name
             );
-            let found = store.payment_get(&[fresh.payment()]).await.expect("read");
+            let found = store.payment_get(&[fresh.payment().expect("a payment")]).await.expect("read");
             assert!(found.is_empty(), "{}", test.name);
             assert_eq!(store.head().await.expect("head"), 1, "{}", test.name);
         }

@@ -113,7 +113,8 @@ async fn open_work_is_read_up_to_a_place_in_the_line() {
             after = Some(last.payment.id());
             found.extend(page.iter().map(|open| (open.seq, open.payment.id())));
         }
-        let mut wanted: Vec<_> = batch.iter().map(|command| (1, command.payment())).collect();
+        let mut wanted: Vec<_> =
+            batch.iter().map(|command| (1, command.payment().expect("a payment"))).collect();
         let earlier = store.work_open(None, 1, 10).await.expect("read");
         assert_eq!(earlier.iter().map(|open| (open.seq, open.payment.id())).collect::<Vec<_>>(), wanted);
         wanted.push((2, alone.id()));

@@ -37,7 +37,7 @@ async fn two_writers_make_one_line_and_a_raced_key_one_payment() {
     for writer in writers {
         for (seq, decided) in writer.await.expect("no panic") {
             places.extend((seq > 0).then_some(seq));
-            made.extend(decided.decisions.into_iter().map(|decision| decision.expect("admitted").payment_id));
+            made.extend(decided.decisions.into_iter().map(|decision| decision.expect("admitted").subject));
         }
     }
     places.sort_unstable();

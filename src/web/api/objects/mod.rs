@@ -7,6 +7,7 @@ mod event;
 mod method;
 mod payment_intent;
 mod refund;
+mod resource;
 mod wallet;
 
 use serde::Serialize;
@@ -22,6 +23,7 @@ pub use event::EventObject;
 pub use method::PaymentMethod;
 pub use payment_intent::{Expand, PaymentIntent, client_secret};
 pub use refund::{RefundExpand, RefundObject};
+pub use resource::ResourceObject;
 pub use wallet::{Payout, TopUp, Transfer};
 
 /// What is said of a payment that failed technically.

@@ -21,6 +21,19 @@ pub struct Expand {
     pub payment_method: bool,
 }
 
+impl Expand {
+    /// What it adds to the form of a request: how an answer is shown belongs to what was asked. Nothing if there is nothing.
+    #[must_use]
+    pub const fn asked(self) -> &'static [u8] {
+        match (self.latest_charge, self.payment_method) {
+            (false, false) => b"",
+            (true, false) => b"expand latest_charge",
+            (false, true) => b"expand payment_method",
+            (true, true) => b"expand latest_charge, payment_method",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Serialize)]
 struct Redirect {
     url: String,
@@ -126,7 +139,7 @@ impl PaymentIntent {
             confirmation_method: "automatic",
             created: payment.created_at().seconds(),
             currency: submission.amount.currency.lower(),
-            customer: None,
+            customer: submission.customer.map(|customer| customer.to_string()),
             description: submission.description.clone(),
             last_payment_error: last_payment_error(payment, billing),
             latest_charge: payment.charges().next_back().map(|charge| {

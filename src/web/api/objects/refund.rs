@@ -16,6 +16,19 @@ pub struct RefundExpand {
     pub payment_intent: bool,
 }
 
+impl RefundExpand {
+    /// What it adds to the form of a request; nothing if there is nothing.
+    #[must_use]
+    pub const fn asked(self) -> &'static [u8] {
+        match (self.charge, self.payment_intent) {
+            (false, false) => b"",
+            (true, false) => b"expand charge",
+            (false, true) => b"expand payment_intent",
+            (true, true) => b"expand charge, payment_intent",
+        }
+    }
+}
+
 /// A refund.
 #[derive(Debug, Clone, Serialize)]
 pub struct RefundObject {

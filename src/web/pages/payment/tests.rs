@@ -79,7 +79,14 @@ fn changes(payment: &Payment, now: Timestamp, form: &ActionForm) -> bool {
     let policy = Policy::default();
     let held = Holdings { balance_minor: i64::MAX, ..Holdings::default() };
     let account = |_| AccountFacts::default();
-    let context = Context { now, wall: now, policy: &policy, wallet: &|_| held, account: &account };
+    let context = Context {
+        now,
+        wall: now,
+        policy: &policy,
+        wallet: &|_| held,
+        account: &account,
+        resource: &|_| None,
+    };
     let (id, actor) = (payment.id(), payment.owner());
     operate(&context, payment, &OperatePayment { payment: id, actor, action, idempotency: None })
         .is_ok_and(|events| !events.is_empty())

@@ -1,0 +1,53 @@
+//! Free key–value pairs, and how a patch changes them.
+
+use super::refusal::Refusal;
+
+/// The most pairs that one thing has.
+pub const KEYS_MAX: usize = 50;
+
+/// Pairs in the order in which their keys were first given.
+pub type Metadata = Vec<(String, String)>;
+
+/// What a request changes. A pair with an empty value removes its key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MetadataPatch {
+    /// Everything that was there goes first.
+    pub clear: bool,
+    /// New values by key.
+    pub pairs: Metadata,
+}
+
+impl MetadataPatch {
+    /// Whether it changes nothing.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        !self.clear && self.pairs.is_empty()
+    }
+
+    /// What it makes of `metadata`.
+    ///
+    /// # Errors
+    /// More pairs than there may be.
+    pub fn applied_to(&self, metadata: &[(String, String)]) -> Result<Metadata, Refusal> {
+        let mut patched: Metadata = if self.clear { Vec::new() } else { metadata.to_vec() };
+        for (key, value) in &self.pairs {
+            match patched.iter_mut().find(|(known, _)| known == key) {
+                Some((_, old)) => old.clone_from(value),
+                None => patched.push((key.clone(), value.clone())),
+            }
+        }
+        patched.retain(|(_, value)| !value.is_empty());
+        if patched.len() > KEYS_MAX {
+            let message = format!("Metadata can have at most {KEYS_MAX} keys.");
+            return Err(Refusal::invalid("metadata", "metadata_invalid", message));
+        }
+        Ok(patched)
+    }
+}
+
+/// The bytes of its text.
+#[must_use]
+pub fn text_bytes(metadata: &[(String, String)]) -> usize {
+    let pair = std::mem::size_of::<(String, String)>();
+    metadata.iter().map(|(key, value)| pair + key.len() + value.len()).sum()
+}

@@ -1,0 +1,223 @@
+//! Plain resources: a current row with a version, changed in the ordered line and decided here. Pure.
+//!
+//! A kind of resource adds a variant to [`Body`] and to [`Patch`], and to the registry of kinds
+//! ([`SubjectKind`]). Loading, locking, versions, idempotency, the journal and lists are the same for all.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::customer::{Customer, CustomerPatch};
+use super::idempotency::IdempotencyKey;
+use super::ids::{AccountId, ClockId};
+use super::refusal::{Refusal, RefusalKind};
+use super::subject::{Subject, SubjectKind};
+use super::time::Timestamp;
+
+/// The most bytes of an answer that is kept for a key. What a resource holds is bounded where it is read, far below.
+pub const ANSWER_BYTES_MAX: usize = 512 << 10;
+
+/// What a resource is, by kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Body {
+    /// A customer.
+    #[serde(rename = "c")]
+    Customer(Customer),
+}
+
+impl Body {
+    /// Which kind it is of.
+    #[must_use]
+    pub const fn kind(&self) -> SubjectKind {
+        match self {
+            Self::Customer(_) => SubjectKind::Customer,
+        }
+    }
+
+    /// What the patch makes of it.
+    ///
+    /// # Errors
+    /// What the patch asks for cannot be.
+    fn patched(&self, patch: &Patch) -> Result<Self, Refusal> {
+        match (self, patch) {
+            (Self::Customer(customer), Patch::Customer(patch)) => customer.patched(patch).map(Self::Customer),
+        }
+    }
+
+    fn text_bytes(&self) -> usize {
+        match self {
+            Self::Customer(customer) => customer.text_bytes(),
+        }
+    }
+}
+
+/// What a request changes, by kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Patch {
+    /// Of a customer.
+    Customer(Box<CustomerPatch>),
+}
+
+/// A resource as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Which.
+    pub subject: Subject,
+    /// Whose.
+    pub owner: AccountId,
+    /// How often it was changed, its making included.
+    pub version: u32,
+    /// The clock it lives by.
+    pub clock: ClockId,
+    /// When it was made, by its clock.
+    pub created: Timestamp,
+    /// What it is; `None` once it is deleted.
+    pub body: Option<Body>,
+}
+
+impl Resource {
+    /// The clock it lives by, unless that is the wall's.
+    #[must_use]
+    pub fn lives_by(&self) -> Option<ClockId> {
+        Some(self.clock).filter(|clock| *clock != ClockId::WALL)
+    }
+
+    /// About how many bytes it holds in memory.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.body.as_ref().map_or(0, Body::text_bytes)
+    }
+}
+
+/// What is to happen to a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// It is made.
+    Create {
+        /// The clock it will live by.
+        clock: ClockId,
+        /// What it is.
+        body: Box<Body>,
+    },
+    /// It is changed.
+    Update(Patch),
+    /// It is deleted. Its row stays, empty, so that what names it finds something.
+    Delete,
+}
+
+/// How the answer to a change is written. Pure: it is written once, with the change, and repeated as it is.
+#[derive(Clone)]
+pub struct AnswerForm(Arc<Writes>);
+
+type Writes = dyn Fn(&Resource) -> Vec<u8> + Send + Sync;
+
+impl AnswerForm {
+    /// An answer written by this function.
+    pub fn new(form: impl Fn(&Resource) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(form))
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// It has more bytes than are kept.
+    pub fn write(&self, resource: &Resource) -> Result<Arc<[u8]>, Refusal> {
+        let answer = (self.0)(resource);
+        if answer.len() > ANSWER_BYTES_MAX {
+            let message = format!("This {} would hold too much.", resource.subject.kind().name());
+            return Err(Refusal::new(RefusalKind::Invalid, "resource_too_large", message));
+        }
+        Ok(answer.into())
+    }
+}
+
+impl fmt::Debug for AnswerForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnswerForm(…)")
+    }
+}
+
+/// Change a resource.
+#[derive(Debug, Clone)]
+pub struct ChangeResource {
+    /// Which.
+    pub subject: Subject,
+    /// Who asks; anyone but the owner is told that there is no such thing.
+    pub actor: AccountId,
+    /// What.
+    pub change: Change,
+    /// How the caller is answered; `None` for callers that need to know no more than that it is done.
+    pub answer: Option<AnswerForm>,
+    /// The caller's idempotency key.
+    pub idempotency: Option<IdempotencyKey>,
+}
+
+impl ChangeResource {
+    /// What it takes up beside its own size.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        match &self.change {
+            Change::Create { body, .. } => body.text_bytes(),
+            Change::Update(Patch::Customer(patch)) => size_of::<CustomerPatch>() + patch.text_bytes(),
+            Change::Delete => 0,
+        }
+    }
+}
+
+/// What a change is decided on.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation<'a> {
+    /// The time of the batch.
+    pub now: Timestamp,
+    /// Whether the actor's account is closed.
+    pub closed: bool,
+    /// The resource as it is; `None` if there is none.
+    pub current: Option<&'a Resource>,
+}
+
+/// Decides a change. `None` where there is nothing to change.
+///
+/// # Errors
+/// A [`Refusal`] if there is no such thing for the actor, or what is asked for cannot be.
+pub fn decide(on: Situation<'_>, command: &ChangeResource) -> Result<Option<Resource>, Refusal> {
+    let subject = command.subject;
+    let missing = || Refusal::not_found(subject.kind().name(), subject);
+    let own = || on.current.filter(|resource| resource.owner == command.actor).ok_or_else(missing);
+    let (resource, body) = match &command.change {
+        Change::Create { clock, body } => return create(on, command, *clock, body).map(Some),
+        Change::Update(patch) => {
+            let resource = own()?;
+            (resource, Some(resource.body.as_ref().ok_or_else(missing)?.patched(patch)?))
+        }
+        Change::Delete => (own()?, None),
+    };
+    if resource.body.is_none() {
+        return Err(missing());
+    }
+    let changed = resource.body != body;
+    Ok(changed.then(|| Resource { version: resource.version.saturating_add(1), body, ..resource.clone() }))
+}
+
+fn create(
+    on: Situation<'_>,
+    command: &ChangeResource,
+    clock: ClockId,
+    body: &Body,
+) -> Result<Resource, Refusal> {
+    if on.closed {
+        let message = format!("This account is closed: it has no {}s any more.", body.kind().name());
+        return Err(Refusal::new(RefusalKind::State, "account_closed", message));
+    }
+    if on.current.is_some() {
+        return Err(Refusal::new(RefusalKind::Conflict, "resource_already_exists", "This id is taken."));
+    }
+    Ok(Resource {
+        subject: command.subject,
+        owner: command.actor,
+        version: 1,
+        clock,
+        created: on.now,
+        body: Some(body.clone()),
+    })
+}

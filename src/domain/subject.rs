@@ -1,0 +1,134 @@
+//! What a command, a journal entry, an idempotency row or a due row is about: a payment or a plain resource. One key
+//! names any of them: a byte for the kind, then the id.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::ids::{CustomerId, PaymentId, base62_encode};
+
+/// The length of [`Subject::to_key`].
+pub const KEY_LEN: usize = 17;
+
+/// What kind of thing a subject is. The registry of kinds: what is stored, found and listed by kind asks here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum SubjectKind {
+    /// A payment of any of the four kinds: an aggregate with a history.
+    #[serde(rename = "p")]
+    Payment,
+    /// A customer of an account.
+    #[serde(rename = "c")]
+    Customer,
+}
+
+impl SubjectKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Payment, Self::Customer];
+
+    /// The byte that keys begin with. Never renumbered.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Payment => 1,
+            Self::Customer => 2,
+        }
+    }
+
+    /// The kind with this byte.
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
+    /// The name in the dialect's objects and messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Payment => "payment",
+            Self::Customer => "customer",
+        }
+    }
+
+    /// What ids of this kind begin with.
+    #[must_use]
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Payment => "pi_",
+            Self::Customer => "cus_",
+        }
+    }
+}
+
+/// One subject. Ordered as its key is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Subject {
+    kind: SubjectKind,
+    id: Uuid,
+}
+
+impl Subject {
+    /// The subject of this kind with these bits.
+    #[must_use]
+    pub const fn new(kind: SubjectKind, id: [u8; 16]) -> Self {
+        Self { kind, id: Uuid::from_bytes(id) }
+    }
+
+    /// What kind it is.
+    #[must_use]
+    pub const fn kind(&self) -> SubjectKind {
+        self.kind
+    }
+
+    /// The bits of its id.
+    #[must_use]
+    pub const fn id(&self) -> &[u8; 16] {
+        self.id.as_bytes()
+    }
+
+    /// The payment, if it is one.
+    #[must_use]
+    pub fn payment(&self) -> Option<PaymentId> {
+        (self.kind == SubjectKind::Payment).then(|| PaymentId::from_bytes(*self.id()))
+    }
+
+    /// The key under which it is stored.
+    #[must_use]
+    pub fn to_key(&self) -> [u8; KEY_LEN] {
+        let mut key = [self.kind.code(); KEY_LEN];
+        key.iter_mut().skip(1).zip(self.id()).for_each(|(slot, byte)| *slot = *byte);
+        key
+    }
+
+    /// Reads [`Self::to_key`] back.
+    #[must_use]
+    pub fn from_key(key: &[u8]) -> Option<Self> {
+        let (code, id) = key.split_first()?;
+        Some(Self::new(SubjectKind::from_code(*code)?, <[u8; 16]>::try_from(id).ok()?))
+    }
+}
+
+impl From<PaymentId> for Subject {
+    fn from(id: PaymentId) -> Self {
+        Self::new(SubjectKind::Payment, *id.as_bytes())
+    }
+}
+
+impl From<CustomerId> for Subject {
+    fn from(id: CustomerId) -> Self {
+        Self::new(SubjectKind::Customer, *id.as_bytes())
+    }
+}
+
+/// The id as the dialect shows it.
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.kind.prefix(), base62_encode(self.id.as_u128()))
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,114 @@
+//! Plain resources, and the answers kept for their changes. Part of [`super::shared_queries`].
+
+macro_rules! resources_queries {
+    ($Conn:ty) => {
+        async fn resource_list(
+            conn: &mut $Conn,
+            owner: AccountId,
+            filter: &ResourceFilter,
+        ) -> StoreResult<rows::Found<Resource>> {
+            use schema::resource::dsl;
+            let (first, last) = (vec![filter.kind.code()], vec![filter.kind.code().saturating_add(1)]);
+            let mut query = dsl::resource
+                .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
+                .filter(dsl::clock.eq(filter.clock.as_bytes().to_vec()))
+                .filter(dsl::deleted.eq(0))
+                .filter(dsl::subject.gt(filter.after.map_or(first, |after| after.to_key().to_vec())))
+                .filter(dsl::subject.lt(filter.before.map_or(last, |before| before.to_key().to_vec())))
+                .into_boxed();
+            if let Some(from) = filter.created_from {
+                query = query.filter(dsl::created_at.ge(from.micros()));
+            }
+            if let Some(to) = filter.created_to {
+                query = query.filter(dsl::created_at.lt(to.micros()));
+            }
+            if let Some((from, to)) = filter.id_bounds() {
+                query = query.filter(dsl::subject.ge(from)).filter(dsl::subject.lt(to));
+            }
+            query = match filter.after {
+                Some(_) => query.order(dsl::subject.asc()),
+                None => query.order(dsl::subject.desc()),
+            };
+            let found: Vec<rows::ResourceRow> = query
+                .limit(i64::from(filter.limit))
+                .select(rows::ResourceRow::as_select())
+                .load(conn)
+                .await?;
+            let mut resources = rows::Found::default();
+            found.iter().for_each(|row| resources.push_resource(row));
+            if filter.after.is_some() {
+                resources.rows.reverse();
+            }
+            Ok(resources)
+        }
+
+        async fn answer_get(
+            conn: &mut $Conn,
+            key: &[u8; 32],
+            owner: AccountId,
+        ) -> StoreResult<Option<Vec<u8>>> {
+            use schema::answer::dsl;
+            let place = (key.to_vec(), owner.as_bytes().to_vec());
+            Ok(dsl::answer.find(place).select(dsl::body).first(conn).await.optional()?)
+        }
+
+        /// Payments that have named this customer, the first of them in the filter's direction.
+        async fn customer_payments(
+            conn: &mut $Conn,
+            customer: CustomerId,
+            filter: &PaymentFilter,
+        ) -> StoreResult<rows::Found<Payment>> {
+            use schema::customer_payment::dsl;
+            let mut found = rows::Found::default();
+            let mut past: Option<Vec<u8>> = None;
+            for round in 0..FILLED_UP_MAX {
+                let mut query =
+                    dsl::customer_payment.filter(dsl::customer.eq(customer.as_bytes().to_vec())).into_boxed();
+                if let Some(before) = filter.before {
+                    query = query.filter(dsl::payment.lt(before.as_bytes().to_vec()));
+                }
+                if let Some(after) = filter.after {
+                    query = query.filter(dsl::payment.gt(after.as_bytes().to_vec()));
+                }
+                let (from, to) = filter.id_bounds();
+                if let Some(from) = from {
+                    query = query.filter(dsl::payment.ge(from.to_vec()));
+                }
+                if let Some(to) = to {
+                    query = query.filter(dsl::payment.lt(to.to_vec()));
+                }
+                query = match (past, filter.after) {
+                    (Some(past), Some(_)) => query.filter(dsl::payment.gt(past)),
+                    (Some(past), None) => query.filter(dsl::payment.lt(past)),
+                    (None, _) => query,
+                };
+                query = match filter.after {
+                    Some(_) => query.order(dsl::payment.asc()),
+                    None => query.order(dsl::payment.desc()),
+                };
+                let wanted = filter.rows_looked_at(still_wanted(filter.limit, found.rows.len()), round);
+                let page: Vec<Vec<u8>> = query.limit(wanted).select(dsl::payment).load(conn).await?;
+                let ids: Vec<PaymentId> = page.iter().filter_map(|id| PaymentId::from_slice(id)).collect();
+                let read = payment_get(conn, &ids).await?;
+                found.rows.extend(
+                    read.rows.into_iter().filter(|one: &Payment| filter.takes_time(one.created_at())),
+                );
+                found.damaged.extend(read.damaged);
+                past = page.last().cloned();
+                if is_last(&page, wanted) || still_wanted(filter.limit, found.rows.len()) == 0 {
+                    break;
+                }
+            }
+            found.rows.sort_unstable_by_key(Payment::id);
+            if filter.after.is_none() {
+                found.rows.reverse();
+            }
+            found.rows.truncate(usize::try_from(filter.limit).unwrap_or(usize::MAX));
+            if filter.after.is_some() {
+                found.rows.reverse();
+            }
+            Ok(found)
+        }
+    };
+}
+pub(in crate::store) use resources_queries;

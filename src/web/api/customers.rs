@@ -1,0 +1,155 @@
+//! `/v1/customers`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::objects::ResourceObject;
+use super::{resources, submit};
+use crate::domain::card_numbers::shown;
+use crate::domain::customer::Customer;
+use crate::domain::ids::{ClockId, CustomerId};
+use crate::domain::resource::{Body as Made, Change, Patch};
+use crate::domain::subject::{Subject, SubjectKind};
+use crate::web::body::{self, Body};
+use crate::web::error::{ApiError, InputError, SHOWN_CHARS_MAX};
+use crate::web::intake::{CUSTOMER_UNSET, customer_patch};
+use crate::web::params::Params;
+use crate::web::security::ApiCaller;
+use crate::web::state::WebState;
+
+const URL: &str = "/v1/customers";
+const KIND: SubjectKind = SubjectKind::Customer;
+
+/// Parameters of the real service that cannot be kept or obeyed.
+const NOT_OFFERED: &[&str] = &[
+    "balance",
+    "business_name",
+    "cash_balance",
+    "coupon",
+    "default_source",
+    "individual_name",
+    "invoice_prefix",
+    "invoice_settings",
+    "next_invoice_sequence",
+    "payment_method",
+    "preferred_locales",
+    "promotion_code",
+    "source",
+    "tax",
+    "tax_exempt",
+    "tax_id_data",
+    "validate",
+];
+
+type State = web::Data<WebState>;
+type Answer = Result<HttpResponse, ApiError>;
+
+/// `POST /v1/customers`
+pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
+    let body = body::bytes(body)?;
+    let (change, key) = {
+        let mut params = body::params_with(&request, &body, CUSTOMER_UNSET)?;
+        resources::check(&state, &params)?;
+        let key = resources::key(&state, &request, (KIND, None), &params)?;
+        let clock = test_clock(&mut params)?;
+        let patch = customer_patch(&mut params)?;
+        finish(&mut params)?;
+        let customer = Customer::default().patched(&patch)?;
+        (Change::Create { clock, body: Box::new(Made::Customer(customer)) }, key)
+    };
+    resources::change(&state, caller.account, CustomerId::generate().into(), change, key).await
+}
+
+/// `POST /v1/customers/{id}`
+pub async fn update(
+    state: State,
+    caller: ApiCaller,
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: Body,
+) -> Answer {
+    let subject = resources::subject(KIND, &id)?;
+    let body = body::bytes(body)?;
+    let (change, key) = {
+        let mut params = body::params_with(&request, &body, CUSTOMER_UNSET)?;
+        resources::check(&state, &params)?;
+        let key = resources::key(&state, &request, (KIND, Some(subject)), &params)?;
+        let patch = customer_patch(&mut params)?;
+        finish(&mut params)?;
+        (Change::Update(Patch::Customer(Box::new(patch))), key)
+    };
+    resources::change(&state, caller.account, subject, change, key).await
+}
+
+/// `DELETE /v1/customers/{id}`
+pub async fn delete(state: State, caller: ApiCaller, id: web::Path<String>) -> Answer {
+    let subject = resources::subject(KIND, &id)?;
+    resources::change(&state, caller.account, subject, Change::Delete, None).await
+}
+
+/// `GET /v1/customers/{id}`
+pub async fn retrieve(
+    state: State,
+    caller: ApiCaller,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Answer {
+    let mut params = body::query(&request)?;
+    finish(&mut params)?;
+    let customer = resources::own(&state, caller.account, resources::subject(KIND, &id)?).await?;
+    Ok(HttpResponse::Ok().json(ResourceObject::of(&customer)))
+}
+
+/// `GET /v1/customers`: those of real time, or those of one test clock.
+pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
+    let mut params = body::query(&request)?;
+    let clock = test_clock(&mut params)?;
+    let asked = resources::asked(&mut params, KIND, clock)?;
+    params.refuse(&["email"])?;
+    finish(&mut params)?;
+    Ok(resources::listed(resources::page(&state, caller.account, asked).await?, URL))
+}
+
+/// Reads `test_clock`. There are none yet, so that none is found.
+fn test_clock(params: &mut Params<'_>) -> Result<ClockId, InputError> {
+    match params.text("test_clock")? {
+        None => Ok(ClockId::WALL),
+        Some(text) => {
+            let message = format!("No such test clock: '{}'", shown(&text, SHOWN_CHARS_MAX));
+            Err(InputError::new("test_clock", "resource_missing", message))
+        }
+    }
+}
+
+/// Ends the reading. Nothing of a customer can be expanded.
+fn finish(params: &mut Params<'_>) -> Result<(), InputError> {
+    submit::expand_with(params, "", "nothing of customers", |_| false)?;
+    params.refuse(NOT_OFFERED)?;
+    params.finish()
+}
+
+/// The customer that a parameter names, to be checked by whoever uses it.
+///
+/// # Errors
+/// What is no customer's id.
+pub fn named(params: &mut Params<'_>) -> Result<Option<CustomerId>, InputError> {
+    crate::web::intake::customer(params)
+}
+
+/// Refuses a customer that is none of the account's.
+///
+/// # Errors
+/// Names the parameter; the store's.
+pub async fn must_be_own(
+    state: &WebState,
+    owner: crate::domain::ids::AccountId,
+    customer: CustomerId,
+) -> Result<(), ApiError> {
+    match resources::own(state, owner, Subject::from(customer)).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.code == Some("resource_missing") => {
+            let message = format!("No such customer: '{customer}'");
+            Err(InputError::new("customer", "resource_missing", message).into())
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,104 @@
+//! Plain resources: customers, and what is left of any that was deleted.
+
+use serde::Serialize;
+
+use super::{Metadata, Null};
+use crate::domain::contact::{Address, Shipping};
+use crate::domain::customer::Customer;
+use crate::domain::resource::{Body, Resource};
+
+/// A customer. Field names and meanings are those of docs.stripe.com/api/customers/object.
+#[derive(Debug, Clone, Serialize)]
+struct CustomerObject {
+    id: String,
+    object: &'static str,
+    address: Option<Address>,
+    balance: i64,
+    created: i64,
+    delinquent: bool,
+    description: Option<String>,
+    email: Option<String>,
+    invoice_settings: Null,
+    livemode: bool,
+    metadata: Metadata,
+    name: Option<String>,
+    next_invoice_sequence: u32,
+    phone: Option<String>,
+    preferred_locales: [&'static str; 0],
+    shipping: Option<Shipping>,
+    tax_exempt: &'static str,
+    test_clock: Option<String>,
+    #[serde(flatten)]
+    null: Null,
+}
+
+const NULL: Null = Null(&["currency", "default_source", "discount", "invoice_prefix"]);
+const INVOICE_SETTINGS: Null =
+    Null(&["custom_fields", "default_payment_method", "footer", "rendering_options"]);
+
+/// What is left of a resource that was deleted.
+#[derive(Debug, Clone, Serialize)]
+struct Deleted {
+    id: String,
+    object: &'static str,
+    deleted: bool,
+}
+
+/// A plain resource as the dialect shows it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+enum Shown {
+    Customer(Box<CustomerObject>),
+    Deleted(Deleted),
+}
+
+fn shown(resource: &Resource) -> Shown {
+    let id = resource.subject.to_string();
+    match &resource.body {
+        Some(Body::Customer(customer)) => Shown::Customer(Box::new(customer_object(id, resource, customer))),
+        None => Shown::Deleted(Deleted { id, object: resource.subject.kind().name(), deleted: true }),
+    }
+}
+
+fn customer_object(id: String, resource: &Resource, customer: &Customer) -> CustomerObject {
+    CustomerObject {
+        id,
+        object: "customer",
+        address: customer.address.clone(),
+        balance: 0,
+        created: resource.created.seconds(),
+        delinquent: false,
+        description: customer.description.clone(),
+        email: customer.email.clone(),
+        invoice_settings: INVOICE_SETTINGS,
+        livemode: false,
+        metadata: Metadata(customer.metadata.clone()),
+        name: customer.name.clone(),
+        next_invoice_sequence: 1,
+        phone: customer.phone.clone(),
+        preferred_locales: [],
+        shipping: customer.shipping.clone(),
+        tax_exempt: "none",
+        test_clock: resource.lives_by().map(|clock| clock.to_string()),
+        null: NULL,
+    }
+}
+
+/// A plain resource as a JSON value.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct ResourceObject(Shown);
+
+impl ResourceObject {
+    /// The object of this resource.
+    #[must_use]
+    pub fn of(resource: &Resource) -> Self {
+        Self(shown(resource))
+    }
+
+    /// As the bytes of an answer.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
