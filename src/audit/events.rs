@@ -14,8 +14,10 @@ use crate::store::{Snapshot, StoreError};
 
 /// Events read at once; their payments are looked up together.
 const EVENTS: u32 = 1_000;
-/// How long events are kept, in microseconds: 30 days, less a moment between a look at the clock and another.
+/// How long events are kept by their clock, in microseconds: 30 days, less a moment between a look at the clock and another.
 const KEPT_US: i64 = (30 * 24 * 3_600 - 60) * 1_000_000;
+/// And by the wall: a day, less that moment.
+const KEPT_WALL_US: i64 = (24 * 3_600 - 60) * 1_000_000;
 
 /// Greater than any other.
 const LAST: AnnouncementId =
@@ -26,8 +28,12 @@ const LAST: AnnouncementId =
 pub struct Kept {
     /// The oldest of each account that has any.
     oldest: HashMap<AccountId, Timestamp>,
-    /// Of an account without any.
+    /// The oldest of those that went by the wall: of these, what is newer is kept longer.
+    oldest_by_wall: HashMap<AccountId, Timestamp>,
+    /// What happened since then by its clock is kept.
     since: Timestamp,
+    /// And what happened since then by the wall.
+    since_wall: Timestamp,
     /// What happened from then on may not be written yet.
     until: Timestamp,
 }
@@ -43,23 +49,38 @@ impl Kept {
         now: Option<Timestamp>,
     ) -> Result<Self, StoreError> {
         let next = snapshot.journal(upto, 1).await?.into_iter().next();
-        let since = now.map_or(i64::MIN, |now| now.micros().saturating_sub(KEPT_US));
+        let since = |kept_us: i64| {
+            Timestamp::from_micros(now.map_or(i64::MIN, |now| now.micros().saturating_sub(kept_us)))
+        };
         let mut kept = Self {
             oldest: HashMap::new(),
-            since: Timestamp::from_micros(since),
+            oldest_by_wall: HashMap::new(),
+            since: since(KEPT_US),
+            since_wall: since(KEPT_WALL_US),
             until: next.map_or(Timestamp::from_micros(i64::MAX), |row| row.at),
         };
         let mut after = None;
         while let Some((owner, event)) = snapshot.events(after, 1).await?.into_iter().next() {
-            kept.oldest.insert(owner, event.at);
-            after = Some((owner, (Timestamp::from_micros(i64::MAX), LAST)));
+            let by_wall = event.at == event.wall;
+            kept.oldest.entry(owner).or_insert(event.at);
+            if by_wall {
+                kept.oldest_by_wall.insert(owner, event.at);
+            }
+            // On to the next account, or past what went by a test clock.
+            let place = if by_wall { (Timestamp::from_micros(i64::MAX), LAST) } else { (event.at, event.id) };
+            after = Some((owner, place));
         }
         Ok(kept)
     }
 
     fn must_have(&self, owner: AccountId, event: &Announcement) -> bool {
-        let since = self.oldest.get(&owner).copied().unwrap_or(self.since);
-        event.at >= since && event.at < self.until
+        let kept = if event.at == event.wall {
+            event.at >= self.oldest_by_wall.get(&owner).copied().unwrap_or(self.since)
+        } else {
+            let not_too_many = self.oldest.get(&owner).is_none_or(|oldest| event.at >= *oldest);
+            not_too_many && (event.at >= self.since || event.wall >= self.since_wall)
+        };
+        kept && event.wall < self.until
     }
 }
 

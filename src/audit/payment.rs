@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use super::report::{Name, Report};
 use crate::domain::event::Event;
+use crate::domain::ids::ClockId;
 use crate::domain::ledger::{Movement, effects};
 use crate::domain::money::Money;
 use crate::domain::payment::{Operation, OperationKind, Payment, Phase, RefundStatus, WorkKey};
 use crate::domain::submission::{CaptureMethod, Kind};
+use crate::domain::time::Timestamp;
+use crate::domain::timed::Timed;
 use crate::store::{AuditPayment, MovementRecord};
 
 /// Columns beside the history are what it folds to.
@@ -23,13 +26,22 @@ pub fn check_columns(row: &AuditPayment, payment: &Payment, head: u64, report: &
     columns.compare("amount", &row.amount_minor, &submission.amount.amount_minor);
     columns.compare("currency", &row.currency.as_str(), &submission.amount.currency.code());
     columns.compare("version", &row.version, &payment.version());
-    columns.compare("due_at", &row.due_at.map(|at| at.micros()), &payment.due_at().map(|at| at.micros()));
+    let (own, wall) = (timed(payment, payment.clock()), timed(payment, ClockId::WALL));
+    let stored = (row.due.clone(), row.busy);
+    // A payment whose clock is gone goes by the wall from its next change on.
+    columns.compare("due", &stored, if row.clock_gone && stored == wall { &wall } else { &own });
     columns.compare("open_seq set", &row.open_seq.is_some(), &payment.queued_work().next().is_some());
     if let Some(seq) = row.open_seq.filter(|seq| !(1..=head).contains(seq)) {
         let text = format!("payment {}: open_seq is {seq}, the head of the line {head}", row.id);
         columns.report.violation(Name::WrongColumn, text);
     }
     columns.compare("parked", &row.parked, &payment.is_parked().then_some(payment.owner()));
+}
+
+/// The rows by which time finds a payment that goes by this clock.
+fn timed(payment: &Payment, clock: ClockId) -> (Vec<(ClockId, Timestamp)>, Option<ClockId>) {
+    let timed = Timed::of(payment, clock);
+    (timed.rows(clock).collect(), timed.busy.then_some(clock))
 }
 
 struct Columns<'a> {

@@ -136,7 +136,7 @@ pub async fn aside(snapshot: &mut dyn Snapshot, report: &mut Report) -> Result<(
         let text = format!("{}: {}", record.subject.to_key(), record.cause);
         let row = payment(&record.subject).and_then(|id| named.get(&id));
         let sound = row.is_some_and(|row| row.folded.is_ok());
-        let goes_on = row.is_some_and(|row| row.due_at.is_some() || row.open_seq.is_some());
+        let goes_on = row.is_some_and(|row| !row.due.is_empty() || row.open_seq.is_some());
         match record.reason {
             // Something is to be done about it, and nobody can say what.
             AsideReason::Undecidable if goes_on => report.violation(Name::SetAside, text),

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use super::named::payments_named;
 use super::report::{Name, Report};
 use crate::domain::ids::AccountId;
+use crate::domain::resource::Body;
 use crate::domain::subject::Subject;
 use crate::engine::journal::{JournalBody, ResourceEntry};
 use crate::store::{AnswerWrite, AuditResource, IdempotencyRecord, JournalRecord, Snapshot, StoreError};
@@ -47,7 +48,7 @@ pub fn entry(row: &JournalRecord, entry: &ResourceEntry, known: &Known, report: 
         let text = format!("row {}: {subject} version {}, {cause}", row.seq, entry.first_version);
         report.violation(Name::WrongResource, text);
     };
-    let Some(AuditResource { resource, seq }) = known.get(&subject) else {
+    let Some(AuditResource { resource, seq, .. }) = known.get(&subject) else {
         return wrong("which does not exist");
     };
     if (entry.owner, entry.clock, entry.created) != (resource.owner, resource.clock, resource.created) {
@@ -84,7 +85,14 @@ pub async fn rows(
         let page = snapshot.resources(after, page.min(ROWS_MAX)).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.resource.subject);
-        for AuditResource { resource, seq } in &page {
+        for AuditResource { resource, seq, awake } in &page {
+            if let Some(Body::Clock(clock)) = &resource.body
+                && clock.moves()
+                && !awake
+            {
+                let text = format!("{}: its time goes on, and nobody looks after it", resource.subject);
+                report.violation(Name::WrongResource, text);
+            }
             report.counted.resources += 1;
             report.resource_versions += u64::from(resource.version);
             if begins.is_some_and(|begins| *seq >= begins) {

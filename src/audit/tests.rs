@@ -13,7 +13,7 @@ use crate::domain::command::{Action, Answer, OperatePayment, Outcome, SubmitPaym
 use crate::domain::currency::Currency;
 use crate::domain::decide::{self, Context, Events, Policy};
 use crate::domain::event::{Event, Recorded};
-use crate::domain::ids::{AccountId, BatchId, PartId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, BatchId, ClockId, PartId, PaymentId, RefundId};
 use crate::domain::ledger::{Holdings, LedgerAccount, WalletId, effects};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, WorkKey};
@@ -133,14 +133,15 @@ async fn balances_are_checked() {
 #[tokio::test]
 async fn columns_are_compared_with_the_history() {
     type Corruption = fn(&mut AuditPayment);
-    let cases: [(&str, Corruption); 9] = [
+    let cases: [(&str, Corruption); 10] = [
         ("owner is", |row| row.owner = AccountId::from_bytes([9; 16])),
         ("status is", |row| row.status += 1),
         ("kind is", |row| row.kind += 1),
         ("amount is", |row| row.amount_minor += 1),
         ("currency is", |row| row.currency = "USD".to_owned()),
         ("version is", |row| row.version += 1),
-        ("due_at is", |row| row.due_at = Some(Timestamp::from_micros(1))),
+        ("due is", |row| row.due = vec![(ClockId::WALL, Timestamp::from_micros(1))]),
+        ("due is", |row| row.busy = Some(ClockId::from_bytes([7; 16]))),
         ("open_seq set is", |row| row.open_seq = row.open_seq.is_none().then_some(1)),
         ("parked is", |row| row.parked = Some(row.owner)),
     ];

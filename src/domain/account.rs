@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ids::ClockId;
 use super::time::Timestamp;
 
 /// Microseconds of a day.
@@ -63,4 +64,6 @@ pub struct AccountFacts {
     pub closed: bool,
     /// What it was created with.
     pub terms: AccountTerms,
+    /// The clock that what it makes goes by, unless a customer says otherwise.
+    pub clock: ClockId,
 }

@@ -157,6 +157,8 @@ pub struct Announcement {
     pub id: AnnouncementId,
     /// What happened.
     pub kind: AnnouncementKind,
+    /// When, by the wall.
+    pub wall: Timestamp,
 }
 
 /// What these versions of a payment announce, in order.
@@ -179,6 +181,7 @@ pub fn announced(payment: &Payment, versions: Range<u32>) -> Vec<Announcement> {
             at: recorded.at,
             id: AnnouncementId { payment: payment.id(), version, n },
             kind,
+            wall: recorded.wall,
         }));
     }
     announced

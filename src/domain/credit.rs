@@ -25,6 +25,10 @@ pub struct Credit {
     pub repaid_minor: i64,
     /// When the rest becomes available; `None`: at once.
     pub available_at: Option<Timestamp>,
+    /// When it arrived by the clock of whoever it is credited to, where that is not the payment's: of a transfer between two clocks
+    /// each side has its own time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payee_at: Option<Timestamp>,
 }
 
 impl Credit {
@@ -56,11 +60,13 @@ pub fn settled(context: &Context<'_>, payment: &Payment, event: Event) -> Event 
     let earned = || {
         let terms = (context.account)(wallet.owner).terms;
         if payment.submission().kind != Kind::Charge {
-            return Credit { repaid_minor: repaid(gross_minor), ..Credit::default() };
+            let payee_at = (wallet.owner != payment.owner()).then(|| (context.time_of)(wallet.owner));
+            let payee_at = payee_at.filter(|at| *at != context.now);
+            return Credit { repaid_minor: repaid(gross_minor), payee_at, ..Credit::default() };
         }
         let fee_minor = terms.fee.fee_minor(gross_minor);
         let repaid_minor = repaid(gross_minor.saturating_sub(fee_minor));
-        let credit = Credit { fee_minor, repaid_minor, available_at: None };
+        let credit = Credit { fee_minor, repaid_minor, ..Credit::default() };
         let waits = credit.kept_minor(gross_minor) > 0 && !is_available_at_once(payment);
         Credit { available_at: terms.available_at(context.now).filter(|_| waits), ..credit }
     };

@@ -9,7 +9,7 @@ use super::amounts;
 use super::command::{Answer, Outcome, SubmitPayment};
 use super::decline::DeclineReason;
 use super::event::{CancelReason, Event, TechnicalError};
-use super::ids::AccountId;
+use super::ids::{AccountId, CustomerId};
 use super::instrument::Instrument;
 use super::ledger::{Holdings, WalletId};
 use super::money::Money;
@@ -49,6 +49,8 @@ pub struct Context<'a> {
     pub wallet: &'a dyn Fn(WalletId) -> Holdings,
     /// What is known of an account.
     pub account: &'a dyn Fn(AccountId) -> AccountFacts,
+    /// What time it is for an account: by its clock.
+    pub time_of: &'a dyn Fn(AccountId) -> Timestamp,
     /// The plain resource that the command names; `None` if there is none.
     pub resource: &'a dyn Fn(Subject) -> Option<&'a Resource>,
 }
@@ -90,8 +92,7 @@ pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, 
     if let Some(customer) = submission.customer
         && !context.owns(submission.owner, customer.into())
     {
-        let message = format!("No such customer: '{customer}'");
-        return Err(Refusal::invalid("customer", "resource_missing", message));
+        return Err(no_such_customer(customer));
     }
     if let Kind::Transfer { payee } = submission.kind
         && context.closed(payee)
@@ -125,6 +126,12 @@ pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, 
         events.push(Event::declined(DeclineReason::InsufficientFunds));
     }
     Ok(events)
+}
+
+/// Said of a customer that is not there, or someone else's, or went with its clock.
+#[must_use]
+pub fn no_such_customer(customer: CustomerId) -> Refusal {
+    Refusal::invalid("customer", "resource_missing", format!("No such customer: '{customer}'"))
 }
 
 /// Refuses an amount that nothing could be of.

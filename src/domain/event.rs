@@ -329,7 +329,7 @@ impl Event {
     }
 }
 
-const WHOLE: Credit = Credit { fee_minor: 0, repaid_minor: 0, available_at: None };
+const WHOLE: Credit = Credit { fee_minor: 0, repaid_minor: 0, available_at: None, payee_at: None };
 
 impl Event {
     /// The status a history that opens with this event starts in; `None` for anything but [`Event::Created`].

@@ -245,6 +245,18 @@ id!(
 impl ClockId {
     /// The wall's: real time.
     pub const WALL: Self = Self::from_bytes([0; 16]);
+
+    /// Whether it is the wall's.
+    #[must_use]
+    pub fn is_wall(&self) -> bool {
+        *self == Self::WALL
+    }
+}
+
+impl Default for ClockId {
+    fn default() -> Self {
+        Self::WALL
+    }
 }
 
 id!(

@@ -44,6 +44,7 @@ pub mod submission;
 pub mod test_cards;
 pub mod text;
 pub mod time;
+pub mod timed;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::charge::{Charge, ChargeOutcome};
 use super::decline::DeclineReason;
 use super::event::{Event, Recorded};
-use super::ids::{AccountId, ChargeId, PaymentId, RefundId};
+use super::ids::{AccountId, ChargeId, ClockId, PaymentId, RefundId};
 use super::money::Money;
 use super::status::Status;
 use super::submission::Submission;
@@ -325,6 +325,12 @@ impl Payment {
     #[must_use]
     pub fn work_of(&self, operation: &Operation) -> WorkKey {
         WorkKey { payment: self.id(), operation: operation.number, attempt: operation.attempt }
+    }
+
+    /// The clock it goes by.
+    #[must_use]
+    pub fn clock(&self) -> ClockId {
+        self.submission.clock
     }
 
     /// The next time someone must look at this payment: a retry, a settlement, an expiry, money that becomes available.

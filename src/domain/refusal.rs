@@ -15,6 +15,8 @@ pub enum RefusalKind {
     Idempotency,
     /// Something about it is still in flight.
     Conflict,
+    /// The clock it goes by is being advanced: the same can be asked again in a moment.
+    Locked,
 }
 
 /// A refused command.

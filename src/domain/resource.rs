@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::{CLOCKS_MAX, Clock, ClockPatch};
 use super::customer::{Customer, CustomerPatch};
 use super::idempotency::IdempotencyKey;
 use super::ids::{AccountId, ClockId};
@@ -20,10 +21,14 @@ pub const ANSWER_BYTES_MAX: usize = 512 << 10;
 
 /// What a resource is, by kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "most are customers, and each is held in a box or shared")]
 pub enum Body {
     /// A customer.
     #[serde(rename = "c")]
     Customer(Customer),
+    /// A test clock.
+    #[serde(rename = "t")]
+    Clock(Clock),
 }
 
 impl Body {
@@ -32,6 +37,7 @@ impl Body {
     pub const fn kind(&self) -> SubjectKind {
         match self {
             Self::Customer(_) => SubjectKind::Customer,
+            Self::Clock(_) => SubjectKind::Clock,
         }
     }
 
@@ -39,15 +45,23 @@ impl Body {
     ///
     /// # Errors
     /// What the patch asks for cannot be.
-    fn patched(&self, patch: &Patch) -> Result<Self, Refusal> {
+    fn patched(&self, on: Situation<'_>, version: u32, patch: &Patch) -> Result<Self, Refusal> {
         match (self, patch) {
             (Self::Customer(customer), Patch::Customer(patch)) => customer.patched(patch).map(Self::Customer),
+            (Self::Clock(clock), Patch::Clock(patch)) => {
+                clock.patched(on.wall, version, *patch).map(Self::Clock)
+            }
+            (Self::Customer(_) | Self::Clock(_), _) => {
+                let message = format!("This is not what a {} is changed by.", self.kind().name());
+                Err(Refusal::new(RefusalKind::Invalid, "resource_of_another_kind", message))
+            }
         }
     }
 
     fn text_bytes(&self) -> usize {
         match self {
             Self::Customer(customer) => customer.text_bytes(),
+            Self::Clock(clock) => clock.text_bytes(),
         }
     }
 }
@@ -57,6 +71,17 @@ impl Body {
 pub enum Patch {
     /// Of a customer.
     Customer(Box<CustomerPatch>),
+    /// Of a test clock.
+    Clock(ClockPatch),
+}
+
+impl Patch {
+    fn text_bytes(&self) -> usize {
+        match self {
+            Self::Customer(patch) => size_of::<CustomerPatch>() + patch.text_bytes(),
+            Self::Clock(_) => 0,
+        }
+    }
 }
 
 /// A resource as it is now.
@@ -159,7 +184,7 @@ impl ChangeResource {
     pub fn text_bytes(&self) -> usize {
         match &self.change {
             Change::Create { body, .. } => body.text_bytes(),
-            Change::Update(Patch::Customer(patch)) => size_of::<CustomerPatch>() + patch.text_bytes(),
+            Change::Update(patch) => patch.text_bytes(),
             Change::Delete => 0,
         }
     }
@@ -168,8 +193,14 @@ impl ChangeResource {
 /// What a change is decided on.
 #[derive(Debug, Clone, Copy)]
 pub struct Situation<'a> {
-    /// The time of the batch.
+    /// The time by the clock that the resource lives by.
     pub now: Timestamp,
+    /// The wall.
+    pub wall: Timestamp,
+    /// Whether the clock that the resource lives by is gone, and the resource with it.
+    pub gone: bool,
+    /// How many of its kind the actor has, where their number is bounded.
+    pub count: u32,
     /// Whether the actor's account is closed.
     pub closed: bool,
     /// The resource as it is; `None` if there is none.
@@ -183,12 +214,14 @@ pub struct Situation<'a> {
 pub fn decide(on: Situation<'_>, command: &ChangeResource) -> Result<Option<Resource>, Refusal> {
     let subject = command.subject;
     let missing = || Refusal::not_found(subject.kind().name(), subject);
-    let own = || on.current.filter(|resource| resource.owner == command.actor).ok_or_else(missing);
+    let mine = |resource: &&Resource| resource.owner == command.actor && !on.gone;
+    let own = || on.current.filter(mine).ok_or_else(missing);
     let (resource, body) = match &command.change {
         Change::Create { clock, body } => return create(on, command, *clock, body).map(Some),
         Change::Update(patch) => {
             let resource = own()?;
-            (resource, Some(resource.body.as_ref().ok_or_else(missing)?.patched(patch)?))
+            let body = resource.body.as_ref().ok_or_else(missing)?;
+            (resource, Some(body.patched(on, resource.version, patch)?))
         }
         Change::Delete => (own()?, None),
     };
@@ -208,6 +241,13 @@ fn create(
     if on.closed {
         let message = format!("This account is closed: it has no {}s any more.", body.kind().name());
         return Err(Refusal::new(RefusalKind::State, "account_closed", message));
+    }
+    if on.gone {
+        return Err(Refusal::not_found(SubjectKind::Clock.name(), clock).with_param("test_clock"));
+    }
+    if body.kind() == SubjectKind::Clock && on.count >= CLOCKS_MAX {
+        let message = format!("An account may have {CLOCKS_MAX} test clocks: delete one first.");
+        return Err(Refusal::new(RefusalKind::State, "test_clocks_exceeded", message));
     }
     if on.current.is_some() {
         return Err(Refusal::new(RefusalKind::Conflict, "resource_already_exists", "This id is taken."));

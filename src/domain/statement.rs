@@ -354,6 +354,10 @@ fn of_event(before: &Payment, version: u32, at: Timestamp, event: &Event) -> Arr
             }
             _ => (0, None),
         };
+        let at = match event {
+            Event::Succeeded { credit } if side == Side::Payee => credit.payee_at.unwrap_or(at),
+            _ => at,
+        };
         let part = match event {
             Event::RefundQueued { refund, .. } | Event::RefundFailed { refund, .. } => Some((*refund).into()),
             Event::Succeeded { .. } | Event::Captured { .. } => charged_apart(before),

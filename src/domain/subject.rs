@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::ids::{CustomerId, PaymentId, base62_encode};
+use super::ids::{ClockId, CustomerId, PaymentId, base62_encode};
 
 /// The length of [`Subject::to_key`].
 pub const KEY_LEN: usize = 17;
@@ -20,11 +20,14 @@ pub enum SubjectKind {
     /// A customer of an account.
     #[serde(rename = "c")]
     Customer,
+    /// A test clock of an account.
+    #[serde(rename = "t")]
+    Clock,
 }
 
 impl SubjectKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Payment, Self::Customer];
+    pub const ALL: [Self; 3] = [Self::Payment, Self::Customer, Self::Clock];
 
     /// The byte that keys begin with. Never renumbered.
     #[must_use]
@@ -32,6 +35,7 @@ impl SubjectKind {
         match self {
             Self::Payment => 1,
             Self::Customer => 2,
+            Self::Clock => 3,
         }
     }
 
@@ -41,12 +45,23 @@ impl SubjectKind {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 
-    /// The name in the dialect's objects and messages.
+    /// The name in messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Payment => "payment",
             Self::Customer => "customer",
+            Self::Clock => "test_clock",
+        }
+    }
+
+    /// The name in the dialect's objects.
+    #[must_use]
+    pub const fn object(self) -> &'static str {
+        match self {
+            Self::Payment => "payment_intent",
+            Self::Customer => "customer",
+            Self::Clock => "test_helpers.test_clock",
         }
     }
 
@@ -56,6 +71,7 @@ impl SubjectKind {
         match self {
             Self::Payment => "pi_",
             Self::Customer => "cus_",
+            Self::Clock => "clock_",
         }
     }
 }
@@ -92,6 +108,12 @@ impl Subject {
         (self.kind == SubjectKind::Payment).then(|| PaymentId::from_bytes(*self.id()))
     }
 
+    /// The test clock, if it is one.
+    #[must_use]
+    pub fn clock(&self) -> Option<ClockId> {
+        (self.kind == SubjectKind::Clock).then(|| ClockId::from_bytes(*self.id()))
+    }
+
     /// The key under which it is stored.
     #[must_use]
     pub fn to_key(&self) -> [u8; KEY_LEN] {
@@ -117,6 +139,12 @@ impl From<PaymentId> for Subject {
 impl From<CustomerId> for Subject {
     fn from(id: CustomerId) -> Self {
         Self::new(SubjectKind::Customer, *id.as_bytes())
+    }
+}
+
+impl From<ClockId> for Subject {
+    fn from(id: ClockId) -> Self {
+        Self::new(SubjectKind::Clock, *id.as_bytes())
     }
 }
 

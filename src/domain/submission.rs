@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{AccountId, CustomerId, PaymentId};
+use super::ids::{AccountId, ClockId, CustomerId, PaymentId};
 use super::ledger::WalletId;
 use super::money::Money;
 
@@ -154,9 +154,13 @@ pub struct Submission {
     pub metadata: Vec<(String, String)>,
     /// The load run it belongs to.
     pub run: Option<String>,
-    /// The customer it is taken from. Most have none, and their rows no byte for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The customer it is taken from.
+    #[serde(default)]
     pub customer: Option<CustomerId>,
+    /// The clock it goes by: its customer's, else its account's. Set when it is decided. Most go by the wall, and their rows have no
+    /// byte for it.
+    #[serde(default, skip_serializing_if = "ClockId::is_wall")]
+    pub clock: ClockId,
 }
 
 impl Submission {

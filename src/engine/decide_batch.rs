@@ -5,20 +5,23 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::books::Books;
+use super::clocked::{self, Clocks, Moment};
 use super::handle::EngineError;
 use super::journal::{self, JournalEntry, ResourceEntry};
 use super::resources::Resources;
-use crate::domain::command::{Command, IdempotencyKey, SubmitPayment};
+use crate::domain::clock::Clock;
+use crate::domain::command::{Command, IdempotencyKey, OperatePayment, SubmitPayment};
 use crate::domain::credit;
 use crate::domain::decide::{self, Context, Policy};
 use crate::domain::event::{Event, Recorded};
-use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::ids::{AccountId, ClockId, PaymentId};
 use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::refusal::{Refusal, RefusalKind};
-use crate::domain::resource::{ChangeResource, Situation};
+use crate::domain::resource::{Body, Change, ChangeResource, Situation};
 use crate::domain::subject::Subject;
-use crate::domain::submission::Kind;
+use crate::domain::submission::{Kind, Submission};
 use crate::domain::time::Timestamp;
+use crate::domain::timed::Timed;
 use crate::store::{
     AnswerWrite, BatchKeys, BatchWrite, Beside, CustomerPaymentRecord, IdempotencyRecord, Loaded, PartKind,
     PartRecord, ReceiptRecord,
@@ -81,7 +84,13 @@ pub fn keys_of<'a>(commands: impl Iterator<Item = &'a Command>) -> BatchKeys {
                     keys.wallets.push(submit.submission.own_wallet());
                 }
             }
-            Command::Change(change) => keys.accounts.push(change.actor),
+            Command::Change(change) => {
+                keys.accounts.push(change.actor);
+                if let Change::Create { clock, body } = &change.change {
+                    keys.clocks.push(*clock);
+                    keys.clock_owners.extend(matches!(**body, Body::Clock(_)).then_some(change.actor));
+                }
+            }
             Command::Operate(operate) => keys.payments.push(operate.payment),
             Command::Answer(answer) => keys.payments.push(answer.work.payment),
             Command::TimerDue(payment) => keys.payments.push(*payment),
@@ -102,8 +111,8 @@ struct Touched {
     fresh: bool,
     first_version: u32,
     work_before: Vec<WorkKey>,
-    /// When something was due of it, and whether an operation was parked.
-    due_before: Option<Timestamp>,
+    /// What stood of it in the rows by which time finds it, and whether an operation was parked.
+    timed_before: Timed,
     parked_before: bool,
 }
 
@@ -116,6 +125,9 @@ struct World<'a> {
     /// Payments that cannot be read. Nothing is decided about them, and everything about the others.
     damaged: HashMap<PaymentId, String>,
     resources: Resources,
+    clocks: Clocks,
+    /// How many clocks the accounts have that make one.
+    clock_counts: HashMap<AccountId, u32>,
     /// Payments in the order in which the batch first touched them.
     order: Vec<PaymentId>,
     books: Books,
@@ -135,6 +147,8 @@ pub fn decide_batch(commands: &[&Command], loaded: Loaded, policy: &Policy, wall
         touched,
         damaged: loaded.damaged,
         resources: Resources::new(loaded.resources, loaded.damaged_resources),
+        clocks: Clocks::new(loaded.clocks),
+        clock_counts: loaded.clock_counts,
         order: Vec::new(),
         books: Books::open(loaded.accounts, loaded.wallets),
         idempotency: loaded.idempotency,
@@ -149,14 +163,25 @@ pub fn decide_batch(commands: &[&Command], loaded: Loaded, policy: &Policy, wall
 
 /// Asks a rule, which may look at the books and the resources as they are now.
 fn deciding<T>(
-    (books, resources): (&Books, &Resources),
-    wall: Timestamp,
+    known: Known<'_>,
+    Moment { at, wall }: Moment,
     policy: &Policy,
     rule: impl FnOnce(&Context<'_>) -> T,
 ) -> T {
+    let Known { books, resources, clocks } = known;
     let (wallet, account) = (|id| books.wallet(id), |id| books.account(id));
-    let resource = |subject| resources.get(subject);
-    rule(&Context { now: wall, wall, policy, wallet: &wallet, account: &account, resource: &resource })
+    let clock_of = |id| clocks.get((books, resources), id, books.account(id).clock);
+    let time_of = |id| clock_of(id).map_or(wall, |clock| clock.at(wall));
+    let (time_of, resource) = (&time_of, &|subject| resources.get(subject));
+    rule(&Context { now: at, wall, policy, wallet: &wallet, account: &account, time_of, resource })
+}
+
+/// What rules may look at besides the payment.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    books: &'a Books,
+    resources: &'a Resources,
+    clocks: &'a Clocks,
 }
 
 /// What a decision refers to until the batch is complete.
@@ -186,38 +211,36 @@ impl Outcome {
 impl Touched {
     fn loaded(payment: Payment) -> Self {
         let (first_version, work_before) = (payment.version() + 1, payment.queued_work().collect());
-        let (due_before, parked_before) = (payment.due_at(), payment.is_parked());
-        Self { payment, fresh: false, first_version, work_before, due_before, parked_before }
+        let (timed_before, parked_before) = (Timed::of(&payment, payment.clock()), payment.is_parked());
+        Self { payment, fresh: false, first_version, work_before, timed_before, parked_before }
     }
 
     /// Applies an event, and books what it does to money.
     fn add(
         &mut self,
         event: Event,
-        wall: Timestamp,
+        moment: Moment,
         policy: &Policy,
         books: &mut Books,
-        resources: &Resources,
+        (resources, clocks): (&Resources, &Clocks),
     ) -> Result<(), String> {
         let settle = |context: &Context<'_>| credit::settled(context, &self.payment, event);
-        let event = deciding((books, resources), wall, policy, settle);
+        let event = deciding(Known { books, resources, clocks }, moment, policy, settle);
         let version = self.payment.version() + 1;
         books.book(&self.payment, &event, version).map_err(|error| error.to_string())?;
-        self.payment.apply(Recorded::on_wall(wall, event)).map_err(|error| error.to_string())
+        let Moment { at, wall } = moment;
+        self.payment.apply(Recorded { at, wall, event }).map_err(|error| error.to_string())
     }
 
     fn is_changed(&self) -> bool {
         self.payment.version() >= self.first_version
     }
 
-    /// Notes what becomes of the rows that stand only where there is something to say.
-    fn note_beside(&self, write: &mut BatchWrite) {
+    /// Notes what becomes of the rows that stand only where there is something to say. `clock` is the one that the payment goes by
+    /// now.
+    fn note_beside(&self, clock: ClockId, write: &mut BatchWrite) {
         let (payment, id) = (&self.payment, self.payment.id());
-        match (self.due_before, payment.due_at()) {
-            (before, Some(after)) if before != Some(after) => write.due.put.push((id, after)),
-            (Some(_), None) => write.due.remove.push(id),
-            (Some(_) | None, _) => {}
-        }
+        clocked::note(self.timed_before, payment, clock, write);
         let opened = payment.queued_work().next().is_some();
         let stays = payment.queued_work().any(|work| self.work_before.contains(&work));
         match (opened, stays) {
@@ -243,7 +266,7 @@ impl World<'_> {
             Command::Answer(answer) => {
                 return self.advance_known(answer.work.payment, |c, p| decide::answer(c, p, answer));
             }
-            Command::TimerDue(id) => return self.advance_known(*id, decide::timer_due),
+            Command::TimerDue(id) => return self.timer_due(*id),
         };
         if let Some(key) = command.idempotency()
             && let Some(record) = self.idempotency.get(&(key.key, owner))
@@ -252,9 +275,7 @@ impl World<'_> {
         }
         let outcome = match command {
             Command::Submit(submit) => self.submit(submit)?,
-            Command::Operate(operate) => {
-                self.advance(operate.payment, |context, payment| decide::operate(context, payment, operate))?
-            }
+            Command::Operate(operate) => self.operate(operate)?,
             Command::Change(change) => self.change(change)?,
             Command::Answer(_) | Command::TimerDue(_) => return Err(self.broke("an answer with a caller")),
         };
@@ -272,17 +293,70 @@ impl World<'_> {
         rule: impl FnOnce(&Context<'_>, &Payment) -> decide::Events,
     ) -> Result<Outcome, EngineError> {
         match self.touched.get(&id) {
-            Some(touched) if touched.fresh => self.apply(id, std::iter::empty()),
-            Some(_) | None => self.advance(id, |context, payment| Ok(rule(context, payment))),
+            Some(touched) if touched.fresh => self.unchanged(id),
+            Some(_) | None => {
+                let moment = self.moment_of(id);
+                self.advance(id, moment, |context, payment| Ok(rule(context, payment)))
+            }
         }
+    }
+
+    /// What a payment's time has brought.
+    fn timer_due(&mut self, id: PaymentId) -> Result<Outcome, EngineError> {
+        match self.touched.get(&id) {
+            Some(touched) if touched.fresh => self.unchanged(id),
+            Some(Touched { payment, .. }) => {
+                let moment = clocked::moment_due(self.clock_of(payment), payment, self.wall);
+                self.advance(id, moment, |context, payment| Ok(decide::timer_due(context, payment)))
+            }
+            None => self.advance(id, self.moment_of(id), |_, _| Ok(Vec::new())),
+        }
+    }
+
+    /// What a caller asks of a payment, which must wait while the payment's clock is on its way.
+    fn operate(&mut self, operate: &OperatePayment) -> Result<Outcome, EngineError> {
+        let touched = self.touched.get(&operate.payment);
+        let clock = touched.filter(|touched| touched.payment.owner() == operate.actor);
+        if let Some(clock) = clock.and_then(|touched| self.clock_of(&touched.payment)) {
+            clock.ready()?;
+        }
+        let moment = self.moment_of(operate.payment);
+        self.advance(operate.payment, moment, |context, payment| decide::operate(context, payment, operate))
+    }
+
+    /// The clock that a payment goes by, unless that is the wall.
+    fn clock_of(&self, payment: &Payment) -> Option<&Clock> {
+        self.clocks.get((&self.books, &self.resources), payment.owner(), payment.clock())
+    }
+
+    fn moment_of(&self, id: PaymentId) -> Moment {
+        let payment = self.touched.get(&id).map(|touched| &touched.payment);
+        clocked::moment(payment.and_then(|payment| self.clock_of(payment)), payment, self.wall)
     }
 
     /// Decides about a plain resource.
     fn change(&mut self, change: &ChangeResource) -> Result<Outcome, EngineError> {
         self.readable(change.subject)?;
-        let closed = self.books.account(change.actor).closed;
-        let on = Situation { now: self.wall, closed, current: None };
+        let id = match (&change.change, self.resources.get(change.subject)) {
+            (Change::Create { clock, .. }, _) => *clock,
+            (Change::Update(_) | Change::Delete, found) => found.map_or(ClockId::WALL, |found| found.clock),
+        };
+        self.readable(id.into())?;
+        let clock = self.clock_named(change.actor, id)?;
+        let on = Situation {
+            now: clocked::moment(clock, None, self.wall).at,
+            wall: self.wall,
+            gone: !id.is_wall() && clock.is_none(),
+            count: self.clock_counts.get(&change.actor).copied().unwrap_or(0),
+            closed: self.books.account(change.actor).closed,
+            current: None,
+        };
         let changed = self.resources.change(on, change)?;
+        if change.subject.clock().is_some()
+            && let Change::Create { .. } = change.change
+        {
+            *self.clock_counts.entry(change.actor).or_default() += 1;
+        }
         let answer = Answered::Resource(changed.answer);
         Ok(Outcome { subject: change.subject, version: changed.version, replayed: false, answer })
     }
@@ -305,36 +379,59 @@ impl World<'_> {
         if let Some(customer) = submit.submission.customer {
             self.readable(customer.into())?;
         }
-        let mut events = self.ask(|context| decide::submit(context, submit))?.into_iter();
+        let owner = submit.submission.owner;
+        let named = clocked::of_submission(&self.books, &self.resources, &submit.submission);
+        self.readable(named.into())?;
+        let clock = self.clock_named(owner, named)?;
+        if clock.is_none()
+            && !named.is_wall()
+            && let Some(customer) = submit.submission.customer
+        {
+            return Err(decide::no_such_customer(customer).into());
+        }
+        let moment = clocked::moment(clock, None, self.wall);
+        let clock = if clock.is_some() { named } else { ClockId::WALL };
+        let mut events = self.ask(moment, |context| decide::submit(context, submit))?.into_iter();
         let Some(created) = events.next() else {
             return Err(self.broke("a submission without events"));
         };
-        let recorded = Recorded::on_wall(self.wall, created);
-        let payment = Payment::open(Arc::new(submit.submission.clone()), recorded)
-            .map_err(|error| self.broke(error))?;
+        let recorded = Recorded { at: moment.at, wall: moment.wall, event: created };
+        let submission = Submission { clock, ..submit.submission.clone() };
+        let payment = Payment::open(Arc::new(submission), recorded).map_err(|error| self.broke(error))?;
         self.books.book(&payment, &created, 1).map_err(|error| self.broke(error))?;
         let touched = Touched {
             payment,
             fresh: true,
             first_version: 1,
             work_before: Vec::new(),
-            due_before: None,
+            timed_before: Timed::default(),
             parked_before: false,
         };
         self.touched.insert(id, touched);
         self.order.push(id);
-        self.apply(id, events)
+        self.apply(id, moment, events)
+    }
+
+    /// The clock that a caller's new or changed thing goes by; `None` for the wall, and for one that is gone.
+    ///
+    /// # Errors
+    /// While it is being advanced.
+    fn clock_named(&self, owner: AccountId, id: ClockId) -> Result<Option<&Clock>, Refusal> {
+        let clock = self.clocks.get((&self.books, &self.resources), owner, id);
+        clock.map(|clock| clock.ready().map(|()| clock)).transpose()
     }
 
     /// Asks a rule, with what the batch knows by now.
-    fn ask<T>(&self, rule: impl FnOnce(&Context<'_>) -> T) -> T {
-        deciding((&self.books, &self.resources), self.wall, self.policy, rule)
+    fn ask<T>(&self, moment: Moment, rule: impl FnOnce(&Context<'_>) -> T) -> T {
+        let Self { books, resources, clocks, .. } = self;
+        deciding(Known { books, resources, clocks }, moment, self.policy, rule)
     }
 
     /// Decides on an existing payment and applies what comes of it.
     fn advance(
         &mut self,
         id: PaymentId,
+        moment: Moment,
         rule: impl FnOnce(&Context<'_>, &Payment) -> Result<decide::Events, Refusal>,
     ) -> Result<Outcome, EngineError> {
         let events = {
@@ -345,25 +442,32 @@ impl World<'_> {
                 .touched
                 .get(&id)
                 .ok_or_else(|| Refusal::not_found("payment", id).with_param("intent"))?;
-            self.ask(|context| rule(context, &touched.payment))?
+            self.readable(touched.payment.clock().into())?;
+            self.ask(moment, |context| rule(context, &touched.payment))?
         };
         if !events.is_empty() && self.touched.get(&id).is_some_and(|touched| !touched.is_changed()) {
             self.order.push(id);
         }
-        self.apply(id, events.into_iter())
+        self.apply(id, moment, events.into_iter())
+    }
+
+    /// A command that is stale changes nothing.
+    fn unchanged(&mut self, id: PaymentId) -> Result<Outcome, EngineError> {
+        let version = self.touched.get(&id).map_or(0, |touched| touched.payment.version());
+        Ok(Outcome::payment(id, version))
     }
 
     fn apply(
         &mut self,
         id: PaymentId,
+        moment: Moment,
         mut events: impl Iterator<Item = Event>,
     ) -> Result<Outcome, EngineError> {
         let Some(touched) = self.touched.get_mut(&id) else {
             return Err(self.broke("a payment that vanished"));
         };
-        let (books, resources) = (&mut self.books, &self.resources);
-        let applied =
-            events.try_for_each(|event| touched.add(event, self.wall, self.policy, books, resources));
+        let (books, beside) = (&mut self.books, (&self.resources, &self.clocks));
+        let applied = events.try_for_each(|event| touched.add(event, moment, self.policy, books, beside));
         let version = touched.payment.version();
         applied.map_err(|cause| self.broke(cause))?;
         Ok(Outcome::payment(id, version))
@@ -429,7 +533,8 @@ impl World<'_> {
             let Some(touched) = self.touched.remove(id) else {
                 continue;
             };
-            touched.note_beside(&mut batch.write);
+            let clock = self.clock_of(&touched.payment).map_or(ClockId::WALL, |_| touched.payment.clock());
+            touched.note_beside(clock, &mut batch.write);
             let payment = Arc::new(touched.payment);
             if touched.fresh {
                 let customer = payment.submission().customer;
@@ -460,6 +565,7 @@ impl World<'_> {
         batch.write.inserts.sort_unstable_by_key(|payment| payment.id());
         batch.write.updates.sort_unstable_by_key(|payment| payment.id());
         sort(&mut batch.write.due);
+        sort(&mut batch.write.busy);
         sort(&mut batch.write.open_work);
         sort(&mut batch.write.parked);
         batch.write.parts.sort_unstable();
@@ -470,6 +576,7 @@ impl World<'_> {
         batch.write.answers = answers_of(self.answers);
         let resources: Vec<ResourceEntry>;
         (batch.write.resources, resources) = self.resources.finish(&mut keys);
+        batch.write.clocks = batch.write.resources.iter().filter_map(|one| clocked::awake(one)).collect();
         self.books.close(&mut batch.write);
         batch.write.at = self.wall;
         batch.decisions = decisions

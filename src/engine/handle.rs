@@ -171,6 +171,14 @@ impl Engine {
         Ok(reply)
     }
 
+    /// Hands in what the program itself changes of a plain resource, waiting for room, and waits for its outcome.
+    ///
+    /// # Errors
+    /// As [`Self::answer`], and whatever the writer says.
+    pub async fn change_later(&self, change: ChangeResource) -> Result<Changed, EngineError> {
+        self.answer(Command::Change(Box::new(change))).await?.told().await?.resource()
+    }
+
     /// How many more submissions the intake has room for.
     #[must_use]
     pub fn room(&self) -> usize {

@@ -19,6 +19,8 @@
 
 pub mod batcher;
 mod books;
+mod clock_steps;
+mod clocked;
 pub mod counters;
 pub mod decide_batch;
 pub mod envelope;

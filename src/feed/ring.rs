@@ -242,6 +242,7 @@ mod tests {
             metadata: vec![("note".to_owned(), "x".repeat(metadata_bytes))],
             run: None,
             customer: None,
+            clock: crate::domain::ids::ClockId::WALL,
         };
         let created = Event::Created { instrument: None, confirmed: false, reserved: false };
         let payment =

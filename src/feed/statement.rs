@@ -46,6 +46,8 @@ const CURSOR_EVERY: Duration = Duration::from_millis(500);
 
 /// How long events are kept: 30 days, in microseconds.
 pub const EVENTS_KEPT_US: i64 = 30 * 24 * 3_600 * 1_000_000;
+/// And a day by the wall, whatever their clock shows, in microseconds.
+pub const EVENTS_KEPT_WALL_US: i64 = 24 * 3_600 * 1_000_000;
 /// How often old ones are deleted, and of how many accounts at once.
 const PRUNE_EVERY: Duration = Duration::from_secs(10);
 const PRUNED: u32 = 50;
@@ -180,21 +182,24 @@ impl Statement {
         Ok(())
     }
 
-    /// What happened before it is not kept any more.
-    fn oldest(&self) -> Timestamp {
-        Timestamp::from_micros(self.wall.now().micros().saturating_sub(EVENTS_KEPT_US))
+    /// What happened before these, by its clock and by the wall, is not kept any more.
+    fn oldest(&self) -> (Timestamp, Timestamp) {
+        let wall = self.wall.now();
+        let before = |us: i64| Timestamp::from_micros(wall.micros().saturating_sub(us));
+        (before(EVENTS_KEPT_US), before(EVENTS_KEPT_WALL_US))
     }
 
     /// Deletes events of some accounts that are old or too many; the next time those of the next accounts.
     async fn prune(&mut self) -> Result<(), ReaderError> {
         let owners = self.store.event_owners(self.pruned_to, PRUNED).await?;
         self.pruned_to = owners.last().copied();
-        let oldest = self.oldest();
         for owner in owners {
             // All of one moment stay together.
-            let surplus = self.store.event_surplus(owner, self.events_max).await?;
-            let before = surplus.map_or(oldest, |at| at.next().max(oldest));
-            self.store.event_delete(owner, before).await?;
+            if let Some(surplus) = self.store.event_surplus(owner, self.events_max).await? {
+                self.store.event_delete(owner, surplus.next(), Timestamp::from_micros(i64::MAX)).await?;
+            }
+            let (oldest, wall) = self.oldest();
+            self.store.event_delete(owner, oldest, wall).await?;
         }
         Ok(())
     }

@@ -8,7 +8,8 @@ use super::page::Page;
 use super::parts::PartRecord;
 use crate::domain::account::AccountFacts;
 use crate::domain::announcement::Announcement;
-use crate::domain::ids::{AccountId, BatchId, CustomerId, PaymentId};
+use crate::domain::clock::Clock;
+use crate::domain::ids::{AccountId, BatchId, ClockId, CustomerId, PaymentId};
 use crate::domain::ledger::{Holdings, Movement, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::resource::Resource;
@@ -36,6 +37,10 @@ pub struct BatchKeys {
     pub payments: Vec<PaymentId>,
     /// Plain resources that commands change or name.
     pub resources: Vec<Subject>,
+    /// Clocks that commands name. Those of payments, customers and accounts that are loaded are added by the adapter.
+    pub clocks: Vec<ClockId>,
+    /// Accounts that make a clock, of which there is a greatest number.
+    pub clock_owners: Vec<AccountId>,
     /// Wallets of new payments that take from a wallet.
     pub wallets: Vec<WalletId>,
     /// Accounts that new payments belong to or go to. Those of payments that are loaded are added by the adapter.
@@ -113,6 +118,10 @@ pub struct Loaded {
     pub resources: HashMap<Subject, Resource>,
     /// Resources that are there and cannot be read, with the cause.
     pub damaged_resources: HashMap<Subject, String>,
+    /// The clocks found, of those named or gone by, and whose they are. One that was deleted is left out.
+    pub clocks: HashMap<ClockId, (AccountId, Arc<Clock>)>,
+    /// How many clocks those accounts have that make one.
+    pub clock_counts: HashMap<AccountId, u32>,
     /// Payments and resources that were not looked for, since the others are enough for one batch.
     pub left_out: HashSet<Subject>,
     /// What is known of the accounts that are there; one that is not is taken to be open, on the plainest terms. It stays so until the
@@ -185,8 +194,12 @@ pub struct BatchWrite {
     pub inserts: Vec<Arc<Payment>>,
     /// Changed payments.
     pub updates: Vec<Arc<Payment>>,
-    /// When something is to happen to a payment by itself.
-    pub due: Beside<(PaymentId, Timestamp)>,
+    /// When something is to happen to a payment by itself, by which clock. Rows go before others come.
+    pub due: Beside<(PaymentId, ClockId, Timestamp)>,
+    /// Payments for which their clock waits before it goes on.
+    pub busy: Beside<(PaymentId, ClockId)>,
+    /// Clocks that were made, changed or deleted, and whether they have to be looked after from now on.
+    pub clocks: Vec<(ClockId, bool)>,
     /// Payments with work in the queue, all of which was opened by this batch. The row keeps the batch's place: no work that the
     /// payment has in the queue was opened before it. It stays while any of that work stays, whatever else the payment is asked
     /// for meanwhile: a reader that redrives everything up to a place, and follows the journal from there, must find each
@@ -212,6 +225,8 @@ pub struct BatchWrite {
     pub answers: Vec<AnswerWrite>,
     /// Accounts that are closed, with those they made.
     pub closed: Vec<AccountId>,
+    /// Accounts that go by another clock from now on.
+    pub account_clocks: Vec<(AccountId, ClockId)>,
     /// The journal's body, empty if nothing happened to any payment or resource; `None` if nothing happened, and then nothing is written
     /// and no place is taken.
     pub journal: Option<Vec<u8>>,
@@ -226,6 +241,8 @@ impl BatchWrite {
         self.inserts.len()
             + self.updates.len()
             + self.due.rows()
+            + self.busy.rows()
+            + self.clocks.len()
             + self.open_work.rows()
             + self.parked.rows()
             + self.parts.len()
@@ -246,6 +263,20 @@ pub(super) fn closing(id: AccountId, head: Head, loaded: &Loaded) -> BatchWrite 
             BatchWrite { closed: vec![id], journal: Some(Vec::new()), at: head.wall, ..BatchWrite::default() }
         }
         Some(AccountFacts { closed: true, .. }) | None => BatchWrite::default(),
+    }
+}
+
+/// What has an account go by a clock, if both are there and the account is open.
+pub(super) fn setting_clock((id, clock): (AccountId, ClockId), head: Head, loaded: &Loaded) -> BatchWrite {
+    let known = clock.is_wall() || loaded.clocks.get(&clock).is_some_and(|(owner, _)| *owner == id);
+    match loaded.accounts.get(&id) {
+        Some(AccountFacts { closed: false, .. }) if known => BatchWrite {
+            account_clocks: vec![(id, clock)],
+            journal: Some(Vec::new()),
+            at: head.wall,
+            ..BatchWrite::default()
+        },
+        Some(_) | None => BatchWrite::default(),
     }
 }
 

@@ -1,19 +1,23 @@
-//! What the line remembers of accounts from one transaction to the next.
+//! What the line remembers of accounts and clocks from one transaction to the next.
 //!
-//! What a batch is decided by of an account changes in the line alone, with the place of the change in the head
+//! What a batch is decided by of an account or a clock changes in the line alone, with the place of the change in the head
 //! (`settings_seq`). So what one transaction has read holds for the next ones until that place is another. An account that is
 //! not there is not remembered: accounts are added beside the line.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use lru::LruCache;
 use parking_lot::Mutex;
 
 use crate::domain::account::AccountFacts;
-use crate::domain::ids::AccountId;
+use crate::domain::clock::Clock;
+use crate::domain::ids::{AccountId, ClockId};
 
 /// Accounts remembered at most. The ones used lately stay.
 const ACCOUNTS_MAX: usize = 1 << 17;
+/// Clocks remembered at most, some hundred bytes each.
+const CLOCKS_MAX: usize = 1 << 13;
 
 /// The facts read since the last change of any of them.
 #[derive(Debug, Default)]
@@ -23,11 +27,13 @@ pub(super) struct FactsCache(Mutex<Remembered>);
 struct Remembered {
     settings_seq: u64,
     accounts: LruCache<AccountId, AccountFacts>,
+    /// `None` for one that is not there any more.
+    clocks: LruCache<ClockId, Option<(AccountId, Arc<Clock>)>>,
 }
 
 impl Default for Remembered {
     fn default() -> Self {
-        Self { settings_seq: 0, accounts: LruCache::unbounded() }
+        Self { settings_seq: 0, accounts: LruCache::unbounded(), clocks: LruCache::unbounded() }
     }
 }
 
@@ -50,6 +56,38 @@ impl FactsCache {
             }
         }
         missing
+    }
+
+    /// The same for clocks.
+    pub(super) fn recall_clocks(
+        &self,
+        settings_seq: u64,
+        clocks: Vec<ClockId>,
+        known: &mut HashMap<ClockId, (AccountId, Arc<Clock>)>,
+    ) -> Vec<ClockId> {
+        let mut remembered = self.0.lock();
+        remembered.hold(settings_seq);
+        let mut missing = Vec::new();
+        for id in clocks {
+            match remembered.clocks.get(&id) {
+                Some(Some(clock)) => {
+                    known.insert(id, clock.clone());
+                }
+                Some(None) => {}
+                None => missing.push(id),
+            }
+        }
+        missing
+    }
+
+    /// Remembers a clock, or that it is not there any more.
+    pub(super) fn keep_clock(&self, settings_seq: u64, id: ClockId, clock: Option<(AccountId, Arc<Clock>)>) {
+        let mut remembered = self.0.lock();
+        remembered.hold(settings_seq);
+        remembered.clocks.put(id, clock);
+        if remembered.clocks.len() > CLOCKS_MAX {
+            remembered.clocks.pop_lru();
+        }
     }
 
     /// Remembers what was read in a transaction that took the head with this place.

@@ -169,11 +169,40 @@ macro_rules! implement_store {
             async fn payment_scan(&self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<Payment>> {
                 held!(self, reader, background, conn => payment_scan(conn, after, limit)).map(|found| self.aside.sort_out(found))
             }
-            async fn payment_due(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<PaymentId>> {
-                held!(self, reader, background, conn => payment_due(conn, now, limit))
+            async fn payment_due(
+                &self,
+                clock: ClockId,
+                upto: Timestamp,
+                limit: u32,
+            ) -> StoreResult<Vec<(PaymentId, Timestamp)>> {
+                held!(self, reader, background, conn => payment_due(conn, clock, upto, limit))
             }
-            async fn payment_next_due(&self, after: Timestamp) -> StoreResult<Option<Timestamp>> {
-                held!(self, reader, background, conn => payment_next_due(conn, after))
+            async fn payment_next_due(
+                &self,
+                clock: ClockId,
+                after: Timestamp,
+            ) -> StoreResult<Option<Timestamp>> {
+                held!(self, reader, background, conn => payment_next_due(conn, clock, after))
+            }
+            async fn clock_awake(
+                &self,
+                after: ClockId,
+                limit: u32,
+            ) -> StoreResult<Vec<$crate::store::AwakeClock>> {
+                held!(self, reader, background, conn => clock_awake(conn, after, limit)).map(|found| self.aside.sort_out(found))
+            }
+            async fn clock_busy(&self, clock: ClockId, limit: u32) -> StoreResult<Vec<PaymentId>> {
+                held!(self, reader, background, conn => clock_busy(conn, clock, limit))
+            }
+            async fn clock_rest(&self, clock: ClockId) -> StoreResult<bool> {
+                held!(self, writer, background, conn => clock_rest(conn, clock))
+            }
+            async fn clock_made_before(
+                &self,
+                before: Timestamp,
+                limit: u32,
+            ) -> StoreResult<Vec<$crate::domain::resource::Resource>> {
+                held!(self, reader, background, conn => clock_made_before(conn, before, limit)).map(|found| self.aside.sort_out(found))
             }
             async fn idempotency_get(
                 &self,
@@ -274,8 +303,13 @@ macro_rules! implement_store {
             ) -> StoreResult<Vec<AccountId>> {
                 held!(self, reader, background, conn => event_owners(conn, after, limit))
             }
-            async fn event_delete(&self, owner: AccountId, before: Timestamp) -> StoreResult<u64> {
-                held!(self, writer, background, conn => event_delete(conn, owner, before))
+            async fn event_delete(
+                &self,
+                owner: AccountId,
+                before: Timestamp,
+                wall_before: Timestamp,
+            ) -> StoreResult<u64> {
+                held!(self, writer, background, conn => event_delete(conn, owner, before, wall_before))
             }
             async fn event_surplus(&self, owner: AccountId, kept: u32) -> StoreResult<Option<Timestamp>> {
                 held!(self, reader, background, conn => event_surplus(conn, owner, kept))
@@ -354,6 +388,22 @@ macro_rules! implement_store {
             }
             async fn account_set_password(&self, id: AccountId, hash: &str) -> StoreResult<()> {
                 held!(self, writer, caller, conn => account_set_password(conn, id, hash))
+            }
+            async fn account_set_clock(
+                &self,
+                id: AccountId,
+                clock: ClockId,
+                now: Timestamp,
+            ) -> StoreResult<bool> {
+                let keys = BatchKeys { accounts: vec![id], clocks: vec![clock], ..BatchKeys::default() };
+                let mut set = |head: Head, loaded: Loaded| $crate::store::batch::setting_clock((id, clock), head, &loaded);
+                let setting = self.line_transaction(BatchId::generate(), now, &keys, &mut set);
+                let set = $crate::store::implement::watched(&self.outage, $crate::outage::Way::Write, setting).await;
+                match set {
+                    Ok(seq) => Ok(seq > 0),
+                    Err(StoreError::CommitUnknown { cause, .. }) => Err(StoreError::Unanswered(cause)),
+                    Err(error) => Err(error),
+                }
             }
             async fn account_close(&self, id: AccountId, now: Timestamp) -> StoreResult<bool> {
                 let closing = self.line_close(id, now);

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use crate::domain::currency::Currency;
     use crate::domain::event::{Event, Recorded};
-    use crate::domain::ids::{AccountId, ChargeId};
+    use crate::domain::ids::{AccountId, ChargeId, ClockId};
     use crate::domain::instrument::Instrument;
     use crate::domain::money::Money;
     use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
@@ -162,6 +162,7 @@ mod tests {
             metadata: Vec::new(),
             run: None,
             customer: None,
+            clock: ClockId::WALL,
         };
         let recorded = |event| Recorded::on_wall(Timestamp::from_micros(at), event);
         let created = recorded(Event::Created { instrument: None, confirmed: false, reserved: false });

@@ -67,12 +67,15 @@ pub(super) use keyed_queries;
 /// One transaction of the line in steps: take the head, load, (decide,) write. Stands beside [`keyed_queries`].
 macro_rules! line_queries {
     ($Conn:ty) => {
-        use std::collections::HashMap;
+        use std::collections::{HashMap, HashSet};
+        use std::sync::Arc;
 
         use diesel::{ExpressionMethods, OptionalExtension};
 
         use $crate::domain::account::AccountFacts;
-        use $crate::domain::ids::{AccountId, BatchId};
+        use $crate::domain::ids::{AccountId, BatchId, ClockId};
+        use $crate::domain::resource::Body;
+        use $crate::domain::subject::SubjectKind;
         use $crate::domain::time::Timestamp;
         use $crate::store::batch::{BatchKeys, BatchWrite, Head, LOADED, Loaded};
         use $crate::store::facts::FactsCache;
@@ -123,6 +126,7 @@ macro_rules! line_queries {
                 submissions().filter_map(|submission| submission.payee_wallet()).map(|wallet| wallet.owner),
             );
             load_accounts(conn, head.settings_seq, accounts, cache, &mut loaded.accounts).await?;
+            load_clocks(conn, head.settings_seq, keys, cache, &mut loaded).await?;
             wallets.sort_unstable();
             wallets.dedup();
             keys.take_wallets(head.seq, &mut wallets, &mut loaded);
@@ -215,6 +219,64 @@ macro_rules! line_queries {
             Ok(())
         }
 
+        /// Finds out what is not remembered of the clocks that anything here goes by.
+        async fn load_clocks(
+            conn: &mut $Conn,
+            settings_seq: u64,
+            keys: &BatchKeys,
+            cache: &FactsCache,
+            loaded: &mut Loaded,
+        ) -> StoreResult<()> {
+            let of_payments = loaded.payments.values().map(Payment::clock);
+            let of_resources = loaded.resources.values().map(|resource| resource.clock);
+            let of_accounts = loaded.accounts.values().map(|account| account.clock);
+            let named = keys.clocks.iter().copied().chain(of_payments).chain(of_resources).chain(of_accounts);
+            let mut clocks: Vec<ClockId> = named.filter(|clock| !clock.is_wall()).collect();
+            for owner in &keys.clock_owners {
+                use schema::resource::dsl;
+                let own = dsl::resource
+                    .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
+                    .filter(dsl::clock.eq(rows::clock_key(ClockId::WALL)))
+                    .filter(dsl::deleted.eq(0))
+                    .filter(dsl::subject.ge(vec![SubjectKind::Clock.code()]))
+                    .filter(dsl::subject.lt(vec![SubjectKind::Clock.code().saturating_add(1)]));
+                let count: i64 = own.count().first(conn).await?;
+                loaded.clock_counts.insert(*owner, u32::try_from(count).unwrap_or(u32::MAX));
+            }
+            if clocks.is_empty() {
+                return Ok(());
+            }
+            clocks.sort_unstable();
+            clocks.dedup();
+            let missing = cache.recall_clocks(settings_seq, clocks, &mut loaded.clocks);
+            for chunk in missing.chunks(KeyIn::<()>::MAX) {
+                let subjects: Vec<Subject> = chunk.iter().map(|clock| Subject::from(*clock)).collect();
+                let mut absent: HashSet<ClockId> = chunk.iter().copied().collect();
+                for row in resource_rows(conn, &subjects).await? {
+                    match (row.decode(), row.key()) {
+                        (Ok(resource), _) => {
+                            let (Some(id), Some(Body::Clock(clock))) =
+                                (resource.subject.clock(), resource.body)
+                            else {
+                                continue;
+                            };
+                            let clock = (resource.owner, Arc::new(clock));
+                            cache.keep_clock(settings_seq, id, Some(clock.clone()));
+                            loaded.clocks.insert(id, clock);
+                            absent.remove(&id);
+                        }
+                        (Err(error), Some(subject)) => {
+                            absent.retain(|id| Subject::from(*id) != subject);
+                            loaded.damaged_resources.insert(subject, error.to_string());
+                        }
+                        (Err(error), None) => return Err(error),
+                    }
+                }
+                absent.into_iter().for_each(|id| cache.keep_clock(settings_seq, id, None));
+            }
+            Ok(())
+        }
+
         /// Finds out what is not remembered of these accounts. Nobody changes it meanwhile: that takes the head.
         async fn load_accounts(
             conn: &mut $Conn,
@@ -242,15 +304,11 @@ macro_rules! line_queries {
             Ok(())
         }
 
-        /// Closes accounts and those they made, and notes in the head that what was remembered of accounts is out of date.
-        async fn close_accounts(
-            conn: &mut $Conn,
-            seq: u64,
-            accounts: &[AccountId],
-            at: Timestamp,
-        ) -> StoreResult<()> {
+        /// Closes accounts and those they made. What went by their clocks goes by the wall from now on, and somebody has to look
+        /// after it.
+        async fn close_accounts(conn: &mut $Conn, accounts: &[AccountId], at: Timestamp) -> StoreResult<()> {
             use diesel::BoolExpressionMethods;
-            use schema::{account, api_key, head, session};
+            use schema::{account, api_key, resource, session};
             for id in accounts {
                 let id = id.as_bytes().to_vec();
                 let own = account::table.filter(account::id.eq(id.clone()));
@@ -270,16 +328,34 @@ macro_rules! line_queries {
                 let family = account::table
                     .filter(account::id.eq(id.clone()).or(account::parent.eq(id)))
                     .select(account::id);
+                let members: Vec<Vec<u8>> = family.clone().load(conn).await?;
                 let keys = api_key::table
                     .filter(api_key::account.eq_any(family))
                     .filter(api_key::revoked_at.is_null());
                 diesel::update(keys).set(api_key::revoked_at.eq(at.micros())).execute(conn).await?;
-            }
-            if !accounts.is_empty() {
-                diesel::update(head::table.filter(head::shard.eq(0)))
-                    .set(head::settings_seq.eq(signed(seq)))
-                    .execute(conn)
+                let clocks: Vec<Vec<u8>> = resource::table
+                    .filter(resource::owner.eq_any(members))
+                    .filter(resource::clock.eq(rows::clock_key(ClockId::WALL)))
+                    .filter(resource::subject.ge(vec![SubjectKind::Clock.code()]))
+                    .filter(resource::subject.lt(vec![SubjectKind::Clock.code().saturating_add(1)]))
+                    .select(resource::subject)
+                    .load(conn)
                     .await?;
+                let clocks = clocks.iter().filter_map(|key| Subject::from_key(key)?.clock());
+                let cells: Vec<Cell> = clocks.map(|clock| Cell::Bytes(rows::clock_key(clock))).collect();
+                execute_rows(conn, &rows::AWAKE_UPSERT, &cells).await?;
+            }
+            Ok(())
+        }
+
+        /// Notes which clocks have to be looked after.
+        async fn watch_clocks(conn: &mut $Conn, clocks: &[(ClockId, bool)]) -> StoreResult<()> {
+            use schema::clock_awake::dsl;
+            let awake = clocks.iter().filter(|(_, awake)| *awake);
+            let cells: Vec<Cell> = awake.map(|(clock, _)| Cell::Bytes(rows::clock_key(*clock))).collect();
+            execute_rows(conn, &rows::AWAKE_UPSERT, &cells).await?;
+            for (clock, _) in clocks.iter().filter(|(_, awake)| !awake) {
+                diesel::delete(dsl::clock_awake.find(rows::clock_key(*clock))).execute(conn).await?;
             }
             Ok(())
         }
@@ -316,8 +392,23 @@ macro_rules! line_queries {
             write: &BatchWrite,
             journal: Vec<u8>,
         ) -> StoreResult<()> {
+            use schema::{account, head};
             write_rows(conn, seq, write).await?;
-            close_accounts(conn, seq, &write.closed, write.at).await?;
+            close_accounts(conn, &write.closed, write.at).await?;
+            watch_clocks(conn, &write.clocks).await?;
+            for (id, clock) in &write.account_clocks {
+                let key = (!clock.is_wall()).then(|| rows::clock_key(*clock));
+                diesel::update(account::table.find(id.as_bytes().to_vec()))
+                    .set(account::clock.eq(key))
+                    .execute(conn)
+                    .await?;
+            }
+            if !write.closed.is_empty() || !write.clocks.is_empty() || !write.account_clocks.is_empty() {
+                diesel::update(head::table.filter(head::shard.eq(0)))
+                    .set(head::settings_seq.eq(signed(seq)))
+                    .execute(conn)
+                    .await?;
+            }
             let row = [
                 Cell::Big(signed(seq)),
                 Cell::Bytes(batch.as_bytes().to_vec()),
@@ -329,15 +420,26 @@ macro_rules! line_queries {
 
         /// Writes the tables that have rows only where there is something to say of a payment.
         async fn write_beside(conn: &mut $Conn, seq: u64, write: &BatchWrite) -> StoreResult<()> {
+            for chunk in write.due.remove.chunks(KeyIn::<()>::MAX) {
+                use schema::due::dsl;
+                let keys = KeyIn::new(dsl::subject, chunk.iter().map(|payment| rows::due_key(*payment)));
+                diesel::delete(dsl::due.filter(keys)).execute(conn).await?;
+            }
             let mut cells = Vec::new();
-            for (payment, at) in &write.due.put {
+            for (payment, clock, at) in &write.due.put {
                 cells.extend([
                     Cell::Bytes(rows::due_key(*payment)),
-                    Cell::Bytes(rows::wall()),
+                    Cell::Bytes(rows::clock_key(*clock)),
                     Cell::Big(at.micros()),
                 ]);
             }
             execute_rows(conn, &rows::DUE_UPSERT, &cells).await?;
+            cells.clear();
+            for (payment, clock) in &write.busy.put {
+                cells
+                    .extend([Cell::Bytes(payment.as_bytes().to_vec()), Cell::Bytes(rows::clock_key(*clock))]);
+            }
+            execute_rows(conn, &rows::BUSY_UPSERT, &cells).await?;
             cells.clear();
             for payment in &write.open_work.put {
                 cells.extend([Cell::Bytes(payment.as_bytes().to_vec()), Cell::Big(signed(seq))]);
@@ -352,10 +454,10 @@ macro_rules! line_queries {
             }
             execute_rows(conn, &rows::PARKED_UPSERT, &cells).await?;
             let key = |payment: &PaymentId| payment.as_bytes().to_vec();
-            for chunk in write.due.remove.chunks(KeyIn::<()>::MAX) {
-                use schema::due::dsl;
-                let keys = KeyIn::new(dsl::subject, chunk.iter().map(|payment| rows::due_key(*payment)));
-                diesel::delete(dsl::due.filter(keys)).execute(conn).await?;
+            for chunk in write.busy.remove.chunks(KeyIn::<()>::MAX) {
+                use schema::clock_busy::dsl;
+                let keys = KeyIn::new(dsl::payment, chunk.iter().map(key));
+                diesel::delete(dsl::clock_busy.filter(keys)).execute(conn).await?;
             }
             for chunk in write.open_work.remove.chunks(KeyIn::<()>::MAX) {
                 use schema::open_work::dsl;

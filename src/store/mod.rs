@@ -46,10 +46,10 @@ pub use known::Known;
 pub use page::Page;
 pub use parts::{PartFilter, PartKind, PartRecord};
 pub use records::{
-    Account, AccountHead, AnnouncementPlace, ApiKey, AuditPayment, AuditResource, DetailRecord, Durability,
-    EventFilter, ImportRecord, ImportRow, ImportState, Lease, MovementRecord, NewAccount, NewApiKey,
-    NewSession, OpenWork, PaymentFilter, PaymentHead, Pruned, RequestFilter, RequestRecord, ResourceFilter,
-    RowFault, Session, StatementFilter, TableCounts, WalletRecord,
+    Account, AccountHead, AnnouncementPlace, ApiKey, AuditPayment, AuditResource, AwakeClock, DetailRecord,
+    Durability, EventFilter, ImportRecord, ImportRow, ImportState, Lease, MovementRecord, NewAccount,
+    NewApiKey, NewSession, OpenWork, PaymentFilter, PaymentHead, Pruned, RequestFilter, RequestRecord,
+    ResourceFilter, RowFault, Session, StatementFilter, TableCounts, WalletRecord,
 };
 pub use settings::{Access, StoreKind, StoreSettings};
 pub use strays::{Stray, StrayKind};
@@ -57,7 +57,8 @@ pub use trouble::StoreTrouble;
 
 use crate::domain::announcement::Announcement;
 use crate::domain::ids::{
-    AccountId, ApiKeyId, BatchId, CustomerId, ImportId, InstanceId, PartId, PaymentId, RequestId, SessionId,
+    AccountId, ApiKeyId, BatchId, ClockId, CustomerId, ImportId, InstanceId, PartId, PaymentId, RequestId,
+    SessionId,
 };
 use crate::domain::ledger::WalletId;
 use crate::domain::payment::Payment;
@@ -165,11 +166,16 @@ pub trait Store: Send + Sync + 'static {
     /// All payments by keyset on id, for rebuilding the index.
     async fn payment_scan(&self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<Payment>>;
 
-    /// Payments of which something is due at or before `now`, earliest first.
-    async fn payment_due(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<PaymentId>>;
+    /// Payments of which something is due on a clock at or before `upto`, earliest first, and when it was.
+    async fn payment_due(
+        &self,
+        clock: ClockId,
+        upto: Timestamp,
+        limit: u32,
+    ) -> StoreResult<Vec<(PaymentId, Timestamp)>>;
 
-    /// The earliest time after that one at which something is due.
-    async fn payment_next_due(&self, after: Timestamp) -> StoreResult<Option<Timestamp>>;
+    /// The earliest time after that one at which something is due on a clock.
+    async fn payment_next_due(&self, clock: ClockId, after: Timestamp) -> StoreResult<Option<Timestamp>>;
 
     /// Payments with work that belongs in the queue and was opened at or before the place `upto` in the line, by their ids,
     /// after `after`.
@@ -214,6 +220,18 @@ pub trait Store: Send + Sync + 'static {
     /// A page of an owner's resources of one kind by id, newest first unless the filter says otherwise. Those that cannot be
     /// read are left out and noted.
     async fn resource_list(&self, owner: AccountId, filter: &ResourceFilter) -> StoreResult<Vec<Resource>>;
+
+    /// Clocks that have to be looked after, in the order of their ids.
+    async fn clock_awake(&self, after: ClockId, limit: u32) -> StoreResult<Vec<AwakeClock>>;
+
+    /// Payments for which a clock waits before it goes on: their work is in the queue, or is tried again.
+    async fn clock_busy(&self, clock: ClockId, limit: u32) -> StoreResult<Vec<PaymentId>>;
+
+    /// Looks after a clock no longer that is gone, unless anything is due on it. Nothing new ever is.
+    async fn clock_rest(&self, clock: ClockId) -> StoreResult<bool>;
+
+    /// Clocks made before a time and not deleted, the oldest first.
+    async fn clock_made_before(&self, before: Timestamp, limit: u32) -> StoreResult<Vec<Resource>>;
 
     /// A page of the payments that name a customer, newest first. Kinds are not narrowed.
     async fn customer_payments(
@@ -288,8 +306,13 @@ pub trait Store: Send + Sync + 'static {
     /// Accounts that have announcements, in the order of their ids.
     async fn event_owners(&self, after: Option<AccountId>, limit: u32) -> StoreResult<Vec<AccountId>>;
 
-    /// Deletes an account's announcements of before a time; returns how many.
-    async fn event_delete(&self, owner: AccountId, before: Timestamp) -> StoreResult<u64>;
+    /// Deletes an account's announcements of before a time by their clock, and before another by the wall; returns how many.
+    async fn event_delete(
+        &self,
+        owner: AccountId,
+        before: Timestamp,
+        wall_before: Timestamp,
+    ) -> StoreResult<u64>;
 
     /// When the announcement happened that is followed by `kept` newer ones; `None` if there are not so many.
     async fn event_surplus(&self, owner: AccountId, kept: u32) -> StoreResult<Option<Timestamp>>;
@@ -346,6 +369,10 @@ pub trait Store: Send + Sync + 'static {
     /// Their rows stay. It takes a place in the line, after which no batch takes them for open. `false` if it is closed
     /// already.
     async fn account_close(&self, id: AccountId, now: Timestamp) -> StoreResult<bool>;
+
+    /// Has what an account makes go by a clock from now on, unless a customer says otherwise. `false`, and nothing is changed, if
+    /// the account is closed or the clock is not there.
+    async fn account_set_clock(&self, id: AccountId, clock: ClockId, now: Timestamp) -> StoreResult<bool>;
 
     /// Remembers something about an account by name; what is remembered already keeps its time.
     async fn mark_set(&self, account: AccountId, name: &str, now: Timestamp) -> StoreResult<()>;

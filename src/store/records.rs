@@ -45,6 +45,8 @@ pub struct Account {
     pub password_hash: Option<String>,
     /// The account that made it.
     pub parent: Option<AccountId>,
+    /// The clock that what it makes goes by.
+    pub clock: ClockId,
     /// What it was created with.
     pub terms: AccountTerms,
     /// When.
@@ -410,8 +412,12 @@ pub struct AuditPayment {
     pub currency: String,
     /// Column `version`.
     pub version: u32,
-    /// Its row of `due` on the wall.
-    pub due_at: Option<Timestamp>,
+    /// Its rows of `due`, in the order of the clocks.
+    pub due: Vec<(ClockId, Timestamp)>,
+    /// The clock of its row of `clock_busy`.
+    pub busy: Option<ClockId>,
+    /// Whether the clock that it was made to go by is gone.
+    pub clock_gone: bool,
     /// Its row of `open_work`.
     pub open_seq: Option<u64>,
     /// The owner in its row of `parked`.
@@ -425,6 +431,17 @@ pub struct AuditResource {
     pub resource: Resource,
     /// Column `seq`.
     pub seq: u64,
+    /// Whether it has a row of `clock_awake`.
+    pub awake: bool,
+}
+
+/// A clock that has to be looked after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwakeClock {
+    /// The clock, deleted or not.
+    pub resource: Resource,
+    /// Whether its account is closed, which the clock is as good as deleted by.
+    pub closed: bool,
 }
 
 /// Which of an owner's resources to list. Deleted ones are left out.

@@ -52,6 +52,20 @@ pub(super) static DUE_UPSERT: Statement = Statement {
     sqlite_tail: " ON CONFLICT(subject,clock) DO UPDATE SET due_at=excluded.due_at",
 };
 
+pub(super) static BUSY_UPSERT: Statement = Statement {
+    head: "INSERT INTO clock_busy (payment,clock) VALUES ",
+    columns: 2,
+    mysql_tail: " ON DUPLICATE KEY UPDATE clock=VALUES(clock)",
+    sqlite_tail: " ON CONFLICT(payment) DO UPDATE SET clock=excluded.clock",
+};
+
+pub(super) static AWAKE_UPSERT: Statement = Statement {
+    head: "INSERT INTO clock_awake (clock) VALUES ",
+    columns: 1,
+    mysql_tail: " ON DUPLICATE KEY UPDATE clock=VALUES(clock)",
+    sqlite_tail: " ON CONFLICT(clock) DO NOTHING",
+};
+
 pub(super) static OPEN_WORK_UPSERT: Statement = Statement {
     head: "INSERT INTO open_work (payment,seq) VALUES ",
     columns: 2,
@@ -76,9 +90,14 @@ pub(super) fn due_payment(key: &[u8]) -> Option<PaymentId> {
     domain::Subject::from_key(key).and_then(|subject| subject.payment())
 }
 
-/// The wall, among the clocks of `due`.
-pub(super) fn wall() -> Vec<u8> {
-    ClockId::WALL.as_bytes().to_vec()
+/// The key of a clock.
+pub(super) fn clock_key(clock: ClockId) -> Vec<u8> {
+    clock.as_bytes().to_vec()
+}
+
+/// A clock's key, read back.
+pub(super) fn clock_id(key: &[u8]) -> Result<ClockId, StoreError> {
+    ClockId::from_slice(key).ok_or_else(|| damaged("clock"))
 }
 
 pub(super) static PART_INSERT: Statement = Statement {
@@ -124,8 +143,8 @@ pub(super) static STATEMENT_UPSERT: Statement = Statement {
 };
 
 pub(super) static EVENT_UPSERT: Statement = Statement {
-    head: "INSERT INTO account_event (owner,at,payment,version,n,kind) VALUES ",
-    columns: 6,
+    head: "INSERT INTO account_event (owner,at,payment,version,n,kind,wall) VALUES ",
+    columns: 7,
     mysql_tail: " ON DUPLICATE KEY UPDATE kind=VALUES(kind)",
     sqlite_tail: " ON CONFLICT(owner,at,payment,version,n) DO UPDATE SET kind=excluded.kind",
 };
@@ -477,7 +496,9 @@ impl AuditRow {
             amount_minor: self.amount,
             currency: self.currency,
             version: u32::try_from(self.version).unwrap_or(0),
-            due_at: None,
+            due: Vec::new(),
+            busy: None,
+            clock_gone: false,
             open_seq: None,
             parked: None,
         })
@@ -656,7 +677,7 @@ impl LineRow {
 }
 
 /// The cells of an announcement.
-pub(super) fn event_cells((owner, event): &(AccountId, Announcement)) -> [Cell; 6] {
+pub(super) fn event_cells((owner, event): &(AccountId, Announcement)) -> [Cell; 7] {
     [
         Cell::Bytes(owner.as_bytes().to_vec()),
         Cell::Big(event.at.micros()),
@@ -664,6 +685,7 @@ pub(super) fn event_cells((owner, event): &(AccountId, Announcement)) -> [Cell; 
         Cell::Int(version_column(event.id.version)),
         Cell::Small(i16::from(event.id.n)),
         Cell::Small(event.kind.to_code()),
+        Cell::Big(event.wall.micros()),
     ]
 }
 
@@ -676,6 +698,7 @@ pub(super) struct EventRow {
     version: i32,
     n: i16,
     kind: i16,
+    wall: i64,
 }
 
 impl EventRow {
@@ -686,7 +709,8 @@ impl EventRow {
             n: u8::try_from(self.n).map_err(|_| damaged("account_event.n"))?,
         };
         let kind = AnnouncementKind::from_code(self.kind).ok_or_else(|| damaged("account_event.kind"))?;
-        Ok((account_id(&self.owner)?, Announcement { at: Timestamp::from_micros(self.at), id, kind }))
+        let (at, wall) = (Timestamp::from_micros(self.at), Timestamp::from_micros(self.wall));
+        Ok((account_id(&self.owner)?, Announcement { at, id, kind, wall }))
     }
 }
 
@@ -760,7 +784,7 @@ impl ResourceRow {
     }
 
     pub(super) fn audited(&self) -> Result<AuditResource, StoreError> {
-        Ok(AuditResource { resource: self.decode()?, seq: unsigned(self.seq) })
+        Ok(AuditResource { resource: self.decode()?, seq: unsigned(self.seq), awake: false })
     }
 }
 
@@ -815,13 +839,18 @@ impl TermsRow {
 pub(super) struct FactsRow {
     id: Vec<u8>,
     closed_at: Option<i64>,
+    clock: Option<Vec<u8>>,
     #[diesel(embed)]
     terms: TermsRow,
 }
 
 impl FactsRow {
     pub(super) fn decode(&self) -> Result<(AccountId, AccountFacts), StoreError> {
-        let facts = AccountFacts { closed: self.closed_at.is_some(), terms: self.terms.decode()? };
+        let facts = AccountFacts {
+            closed: self.closed_at.is_some(),
+            terms: self.terms.decode()?,
+            clock: self.clock.as_deref().map_or(Ok(ClockId::WALL), clock_id)?,
+        };
         Ok((account_id(&self.id)?, facts))
     }
 }
@@ -834,6 +863,7 @@ pub(super) struct AccountRow {
     name: String,
     password_hash: Option<String>,
     parent: Option<Vec<u8>>,
+    clock: Option<Vec<u8>>,
     created_at: i64,
     closed_at: Option<i64>,
     #[diesel(embed)]
@@ -848,6 +878,7 @@ impl AccountRow {
             name: self.name,
             password_hash: self.password_hash,
             parent: self.parent.as_deref().map(account_id).transpose()?,
+            clock: self.clock.as_deref().map_or(Ok(ClockId::WALL), clock_id)?,
             terms: self.terms.decode()?,
             created_at: Timestamp::from_micros(self.created_at),
             closed_at: self.closed_at.map(Timestamp::from_micros),

@@ -45,6 +45,17 @@ diesel::table! {
     }
 }
 diesel::table! {
+    clock_busy (payment) {
+        payment -> Binary,
+        clock -> Binary,
+    }
+}
+diesel::table! {
+    clock_awake (clock) {
+        clock -> Binary,
+    }
+}
+diesel::table! {
     open_work (payment) {
         payment -> Binary,
         seq -> BigInt,
@@ -142,6 +153,7 @@ diesel::table! {
         version -> Integer,
         n -> SmallInt,
         kind -> SmallInt,
+        wall -> BigInt,
     }
 }
 diesel::table! {
@@ -187,6 +199,7 @@ diesel::table! {
         name -> Text,
         password_hash -> Nullable<Text>,
         parent -> Nullable<Binary>,
+        clock -> Nullable<Binary>,
         created_at -> BigInt,
         closed_at -> Nullable<BigInt>,
         fee_basis_points -> Integer,

@@ -51,9 +51,44 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     (
         Impossible,
-        "due row of nothing there is, or on no clock",
+        "due row of nothing there is",
         "SELECT HEX(d.subject) AS stray FROM due d LEFT JOIN payment p ON p.id = SUBSTR(d.subject, 2) \
-         WHERE p.id IS NULL OR HEX(d.subject) NOT LIKE '01%' OR HEX(d.clock) <> '00000000000000000000000000000000'",
+         WHERE p.id IS NULL OR HEX(d.subject) NOT LIKE '01%'",
+    ),
+    (
+        Impossible,
+        "due row on no clock",
+        "SELECT HEX(d.subject) AS stray FROM due d \
+         LEFT JOIN (SELECT SUBSTR(subject, 2) AS id FROM resource WHERE subject >= x'03' AND subject < x'04') c \
+         ON c.id = d.clock WHERE c.id IS NULL AND d.clock <> x'00000000000000000000000000000000'",
+    ),
+    (
+        Impossible,
+        "due row on a clock that is gone and that nobody looks after",
+        "SELECT HEX(d.subject) AS stray FROM due d JOIN (SELECT SUBSTR(subject, 2) AS id FROM resource \
+         WHERE subject >= x'03' AND subject < x'04' AND deleted = 1) c ON c.id = d.clock \
+         LEFT JOIN clock_awake a ON a.clock = d.clock WHERE a.clock IS NULL",
+    ),
+    (
+        Impossible,
+        "payment that no clock waits for",
+        "SELECT HEX(b.payment) AS stray FROM clock_busy b LEFT JOIN payment p ON p.id = b.payment \
+         LEFT JOIN (SELECT SUBSTR(subject, 2) AS id FROM resource WHERE subject >= x'03' AND subject < x'04') c \
+         ON c.id = b.clock WHERE p.id IS NULL OR c.id IS NULL",
+    ),
+    (
+        Impossible,
+        "account that goes by no clock",
+        "SELECT HEX(o.id) AS stray FROM account o \
+         LEFT JOIN (SELECT SUBSTR(subject, 2) AS id FROM resource WHERE subject >= x'03' AND subject < x'04') c \
+         ON c.id = o.clock WHERE o.clock IS NOT NULL AND c.id IS NULL",
+    ),
+    (
+        Impossible,
+        "clock that is looked after and is not there",
+        "SELECT HEX(a.clock) AS stray FROM clock_awake a \
+         LEFT JOIN (SELECT SUBSTR(subject, 2) AS id FROM resource WHERE subject >= x'03' AND subject < x'04') c \
+         ON c.id = a.clock WHERE c.id IS NULL",
     ),
     (
         Impossible,

@@ -372,12 +372,14 @@ impl From<Refusal> for ApiError {
             RefusalKind::NotFound => (StatusCode::NOT_FOUND, ErrorType::InvalidRequestError),
             RefusalKind::Idempotency => (StatusCode::BAD_REQUEST, ErrorType::IdempotencyError),
             RefusalKind::Conflict => (StatusCode::CONFLICT, ErrorType::InvalidRequestError),
+            RefusalKind::Locked => (StatusCode::TOO_MANY_REQUESTS, ErrorType::InvalidRequestError),
         };
         // A key used with other parameters has no code in the dialect: its type says it.
         let code = (refusal.kind != RefusalKind::Idempotency).then_some(refusal.code);
         Self {
             param: refusal.param.map(Cow::Owned),
             code,
+            retry_after_s: (refusal.kind == RefusalKind::Locked).then_some(1),
             ..Self::new(status, kind, refusal.code, refusal.message)
         }
     }

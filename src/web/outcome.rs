@@ -227,7 +227,7 @@ mod tests {
     use crate::domain::command::{Action, Outcome as Answered};
     use crate::domain::currency::Currency;
     use crate::domain::event::{CancelReason, Recorded};
-    use crate::domain::ids::{AccountId, ChargeId};
+    use crate::domain::ids::{AccountId, ChargeId, ClockId};
     use crate::domain::instrument::Instrument;
     use crate::domain::money::Money;
     use crate::domain::status::Status;
@@ -249,6 +249,7 @@ mod tests {
             metadata: Vec::new(),
             run: None,
             customer: None,
+            clock: ClockId::WALL,
         };
         let event = Event::Created { instrument: None, confirmed: false, reserved: false };
         let mut payment =

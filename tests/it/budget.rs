@@ -12,7 +12,7 @@ use paystorm::broker::embedded::EmbeddedBroker;
 use paystorm::clock::Wall;
 use paystorm::config::Settings;
 use paystorm::domain::command::Outcome;
-use paystorm::domain::ids::{AccountId, InstanceId};
+use paystorm::domain::ids::{AccountId, ClockId, InstanceId};
 use paystorm::domain::time::Timestamp;
 use paystorm::engine::{Engine, EngineError};
 use paystorm::feed::live::LiveHub;
@@ -87,7 +87,10 @@ async fn a_card_payment_keeps_to_its_budget() {
         assert!(counters.documents.get() <= count, "{} document writes", counters.documents.get());
         let counts = test.store.snapshot().await.expect("snapshot").counts().await.expect("counts");
         assert_eq!((counts.payments, counts.movements, counts.idempotency), (count, count, count));
-        assert_eq!(test.store.payment_next_due(Timestamp::default()).await.expect("read"), None);
+        assert_eq!(
+            test.store.payment_next_due(ClockId::WALL, Timestamp::default()).await.expect("read"),
+            None
+        );
         pipeline.stop(Instant::now() + Duration::from_secs(20)).await;
         test.remove().await;
     }

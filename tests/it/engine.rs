@@ -8,7 +8,7 @@ use paystorm::domain::card::{Card, YearMonth};
 use paystorm::domain::command::{Answer, Command, IdempotencyKey, Outcome, SubmitPayment};
 use paystorm::domain::currency::Currency;
 use paystorm::domain::idempotency::{KeySecret, RequestKey};
-use paystorm::domain::ids::{AccountId, PaymentId};
+use paystorm::domain::ids::{AccountId, ClockId, PaymentId};
 use paystorm::domain::money::Money;
 use paystorm::domain::status::Status;
 use paystorm::domain::submission::{CaptureMethod, Kind, Lane, Submission};
@@ -66,6 +66,7 @@ pub fn charge(owner: AccountId, amount_minor: i64, key: Option<&str>) -> Command
             metadata: Vec::new(),
             run: None,
             customer: None,
+            clock: ClockId::WALL,
         },
         instrument: Some(card.into()),
         confirm: true,

@@ -10,15 +10,17 @@ use diesel_async::{AsyncConnection, AsyncMysqlConnection};
 use paystorm::audit::{AuditOptions, Name, Report, audit};
 use paystorm::clock::Wall;
 use paystorm::domain::account::AccountTerms;
+use paystorm::domain::clock::{Clock, ClockPatch, Rate};
 use paystorm::domain::command::{Action, Command, IdempotencyKey, OperatePayment, Outcome};
+use paystorm::domain::customer::Customer;
 use paystorm::domain::event::TechnicalError;
 use paystorm::domain::idempotency::{KeySecret, RequestKey};
 use paystorm::domain::ids::{
-    AccountId, ApiKeyId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
+    AccountId, ApiKeyId, ClockId, CustomerId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
 };
 use paystorm::domain::instrument::Presented;
 use paystorm::domain::payment::Payment;
-use paystorm::domain::resource::Change;
+use paystorm::domain::resource::{Body, Change, Patch};
 use paystorm::domain::subject;
 use paystorm::domain::submission::{CaptureMethod, Kind};
 use paystorm::domain::time::Timestamp;
@@ -87,6 +89,9 @@ const COLUMNS: &[(&str, &str, &str, Case)] = &[
     ("due", "subject", "x'01eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("due", "clock", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("due", "due_at", "due_at + 1", Named),
+    ("clock_busy", "payment", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("clock_busy", "clock", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("clock_awake", "clock", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("open_work", "payment", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("open_work", "seq", "seq + 1", Named),
     ("parked", "payment", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
@@ -130,6 +135,7 @@ const COLUMNS: &[(&str, &str, &str, Case)] = &[
     ("account_event", "version", "version + 1", Named),
     ("account_event", "n", "n + 5", Named),
     ("account_event", "kind", "kind + 1", Named),
+    ("account_event", "wall", "wall + 1", Named),
     ("idempotency", "k", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("idempotency", "owner", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("idempotency", "request", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
@@ -155,6 +161,7 @@ const COLUMNS: &[(&str, &str, &str, Case)] = &[
     ("account", "name", "'Somebody else'", Unseen(WORDS)),
     ("account", "password_hash", "'$other$'", Unseen(TOKEN)),
     ("account", "parent", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("account", "clock", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("account", "created_at", "created_at - 86400000000", Named),
     ("account", "closed_at", "created_at + 1", Named),
     ("account", "fee_basis_points", "fee_basis_points + 1", Unseen(TERMS)),
@@ -235,7 +242,9 @@ const ROWS: &[(&str, &str, Case)] = &[
     ("reader", "name='index'", Unseen("the reader begins at the first row that is kept")),
     ("payment", "id={first}", Named),
     ("due", "1=1", Named),
-    ("open_work", "1=1", Named),
+    ("clock_busy", "1=1", Named),
+    ("clock_awake", "1=1", Named),
+    ("open_work", "payment=(SELECT MIN(payment) FROM keep_open_work)", Named),
     ("parked", "1=1", Named),
     ("part", "id=(SELECT MIN(id) FROM keep_part)", Named),
     ("movement", "payment={first} AND version=3", Named),
@@ -246,7 +255,7 @@ const ROWS: &[(&str, &str, Case)] = &[
     ("idempotency", "subject={subject} AND version=1", Named),
     ("answer", "1=1", Named),
     ("resource", "subject=(SELECT MIN(subject) FROM keep_resource)", Named),
-    ("customer_payment", "1=1", Named),
+    ("customer_payment", "payment=(SELECT MIN(payment) FROM keep_customer_payment)", Named),
     ("account", "id={owner}", Named),
     ("session", "1=1", Unseen("its holder signs in again")),
     ("account_mark", "1=1", Unseen("shows a hint once more")),
@@ -335,6 +344,7 @@ async fn fill(shared: &Arc<dyn Store>) -> Filled {
     command.submission.customer = Some(ann);
     let charge = one(store, Command::Submit(Box::new(command)), at(300_004)).await;
     one(store, answer(&charge, Outcome::Approved), at(300_005)).await;
+    by_a_clock(store, owner).await;
     people(store, owner).await;
     readers(shared).await;
     import(store, owner, sent.id()).await;
@@ -364,6 +374,25 @@ async fn unfinished(store: &dyn Store, owner: AccountId) {
     held.submission.capture = CaptureMethod::Manual;
     let held = one(store, Command::Submit(Box::new(held)), at(12)).await;
     one(store, answer(&held, Outcome::Approved), at(13)).await;
+}
+
+/// A clock that runs, and a charge that it waits for.
+async fn by_a_clock(store: &dyn Store, owner: AccountId) {
+    let (clock, customer) = (ClockId::generate(), CustomerId::generate());
+    let body = Body::Clock(Clock::frozen(None, at(300_006), at(0)));
+    let made = Change::Create { clock: ClockId::WALL, body: Box::new(body) };
+    let runs = Change::Update(Patch::Clock(ClockPatch::SetRate(Rate::Times(60))));
+    let body = Body::Customer(Customer::default());
+    let whose = Change::Create { clock, body: Box::new(body) };
+    for (subject, wanted) in [(clock.into(), made), (clock.into(), runs), (customer.into(), whose)] {
+        let command = change(owner, subject, wanted, None);
+        let (_, decided) = decide(store, &[command], at(300_006)).await.expect("committed");
+        assert!(decided.decisions.iter().all(Result::is_ok), "{decided:?}");
+    }
+    let mut command = submission(owner, Kind::Charge, 1_200);
+    command.submission.customer = Some(customer);
+    let charge = one(store, Command::Submit(Box::new(command)), at(300_007)).await;
+    assert_eq!(charge.clock(), clock);
 }
 
 async fn people(store: &dyn Store, owner: AccountId) {

@@ -19,6 +19,8 @@ mod browser;
 mod budget;
 mod card_numbers;
 mod charges;
+mod clock_crash;
+mod clocks;
 mod closed;
 mod corruption;
 mod crash;

@@ -48,6 +48,7 @@ pub fn submission(owner: AccountId, kind: Kind, amount_minor: i64) -> SubmitPaym
         metadata: vec![("order".to_owned(), "42".to_owned())],
         run: None,
         customer: None,
+        clock: ClockId::WALL,
     };
     let instrument = (!kind.takes_from_wallet()).then(|| card.expect("a known token").into());
     SubmitPayment { submission, instrument, confirm: true, idempotency: None }

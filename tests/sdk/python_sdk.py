@@ -91,6 +91,26 @@ def lists():
     assert len(set(found)) == 5, found
 
 
+def clocks():
+    """A customer on a test clock: an authorization lapses once the clock has been set forward."""
+    begin, day = 1577836800, 86400
+    clock = v1.test_helpers.test_clocks.create({"frozen_time": begin, "name": "python"})
+    customer = v1.customers.create({"name": "Ann", "test_clock": clock.id})
+    assert customer.created == begin and customer.test_clock == clock.id
+    intent = charge(customer=customer.id, capture_method="manual")
+    assert (intent.status, intent.created) == ("requires_capture", begin)
+    assert v1.test_helpers.test_clocks.advance(clock.id, {"frozen_time": begin + 8 * day}).status == "advancing"
+    deadline = time.monotonic() + 60
+    while v1.test_helpers.test_clocks.retrieve(clock.id).status != "ready":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert v1.payment_intents.retrieve(intent.id).canceled_at == begin + 7 * day
+    refused(stripe.InvalidRequestError, lambda: v1.test_helpers.test_clocks.advance(clock.id, {"frozen_time": begin}), code="test_clock_backwards")
+    assert [one.id for one in v1.customers.list({"test_clock": clock.id}).data] == [customer.id]
+    assert v1.test_helpers.test_clocks.delete(clock.id).deleted
+    assert v1.customers.retrieve(customer.id).deleted
+
+
 def one_by_one():
     """The older way: a module with a key, objects with methods."""
     stripe.api_key, stripe.api_base = KEY, ADDRESS
@@ -102,5 +122,5 @@ def one_by_one():
     assert stripe.Account.retrieve().id.startswith("acct_")
 
 
-for step in [charges, errors, keys, lists, one_by_one]:
+for step in [charges, errors, keys, lists, clocks, one_by_one]:
     step()

@@ -83,6 +83,28 @@ async function pagedBothWays(resource, more = {}) {
   assert.deepEqual(backwards.reverse(), forwards.slice(0, -1));
 }
 
+test("customers go by test clocks", async () => {
+  const [begin, day] = [1_577_836_800, 86_400];
+  const clocks = stripe.testHelpers.testClocks;
+  const clock = await clocks.create({ frozen_time: begin, name: "node" });
+  const customer = await stripe.customers.create({ name: "Ann", test_clock: clock.id });
+  assert.equal(customer.created, begin);
+  const held = await stripe.paymentIntents.create({ ...CHARGE, capture_method: "manual", customer: customer.id });
+  assert.deepEqual([held.status, held.created], ["requires_capture", begin]);
+  assert.equal((await clocks.advance(clock.id, { frozen_time: begin + 8 * day })).status, "advancing");
+  const deadline = Date.now() + FOUND_WITHIN_MS;
+  while ((await clocks.retrieve(clock.id)).status !== "ready") {
+    assert.ok(Date.now() < deadline, "it does not arrive");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.equal((await stripe.paymentIntents.retrieve(held.id)).canceled_at, begin + 7 * day);
+  await assert.rejects(clocks.advance(clock.id, { frozen_time: begin }), { code: "test_clock_backwards" });
+  const changed = await stripe.customers.update(customer.id, { metadata: { plan: "gold" } });
+  assert.equal(changed.metadata.plan, "gold");
+  assert.equal((await clocks.del(clock.id)).deleted, true);
+  assert.equal((await stripe.customers.retrieve(customer.id)).deleted, true);
+});
+
 test("charges: create, confirm, capture, cancel, retrieve", async () => {
   const paid = await charge({ description: "one line", metadata: { order: "42" }, expand: ["latest_charge", "payment_method"] });
   assert.equal(paid.status, "succeeded");

@@ -48,6 +48,19 @@ CREATE TABLE due (
     KEY due_by_time (clock, due_at)
 ) ENGINE = InnoDB;
 
+-- Payments for which their clock waits before it goes on: their work is in the queue, or is tried again.
+CREATE TABLE clock_busy (
+    payment BINARY(16) NOT NULL PRIMARY KEY,
+    clock   BINARY(16) NOT NULL,
+    KEY clock_busy_by_clock (clock, payment)
+) ENGINE = InnoDB;
+
+-- Clocks that somebody has to look after: those that run or are on their way, and those that are gone while something is due on
+-- them.
+CREATE TABLE clock_awake (
+    clock BINARY(16) NOT NULL PRIMARY KEY
+) ENGINE = InnoDB;
+
 -- Payments with work that belongs in the queue, and the place in the line before which none of it was opened.
 CREATE TABLE open_work (
     payment BINARY(16) NOT NULL PRIMARY KEY,
@@ -137,6 +150,7 @@ CREATE TABLE account_event (
     version INT        NOT NULL,
     n       SMALLINT   NOT NULL,
     kind    SMALLINT   NOT NULL,
+    wall    BIGINT     NOT NULL,
     PRIMARY KEY (owner, at, payment, version, n)
 ) ENGINE = InnoDB;
 
@@ -189,6 +203,7 @@ CREATE TABLE account (
     name          VARCHAR(120) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     password_hash VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin,
     parent        BINARY(16),
+    clock         BINARY(16),
     created_at    BIGINT       NOT NULL,
     closed_at     BIGINT,
     fee_basis_points  INT      NOT NULL,
@@ -291,4 +306,4 @@ CREATE TABLE installation (
     name  VARCHAR(64)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
     value VARBINARY(255) NOT NULL
 ) ENGINE = InnoDB;
-INSERT INTO installation (name, value) VALUES ('stored_form', '6');
+INSERT INTO installation (name, value) VALUES ('stored_form', '7');

@@ -19,6 +19,8 @@ DROP TABLE detail;
 DROP TABLE receipt;
 DROP TABLE part;
 DROP TABLE parked;
+DROP TABLE clock_awake;
+DROP TABLE clock_busy;
 DROP TABLE open_work;
 DROP TABLE due;
 DROP TABLE payment;

@@ -48,6 +48,19 @@ CREATE TABLE due (
 ) WITHOUT ROWID;
 CREATE INDEX due_by_time ON due (clock, due_at);
 
+-- Payments for which their clock waits before it goes on: their work is in the queue, or is tried again.
+CREATE TABLE clock_busy (
+    payment BLOB NOT NULL PRIMARY KEY,
+    clock   BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX clock_busy_by_clock ON clock_busy (clock, payment);
+
+-- Clocks that somebody has to look after: those that run or are on their way, and those that are gone while something is due on
+-- them.
+CREATE TABLE clock_awake (
+    clock BLOB NOT NULL PRIMARY KEY
+) WITHOUT ROWID;
+
 -- Payments with work that belongs in the queue, and the place in the line before which none of it was opened.
 CREATE TABLE open_work (
     payment BLOB   NOT NULL PRIMARY KEY,
@@ -136,6 +149,7 @@ CREATE TABLE account_event (
     version INTEGER NOT NULL,
     n       INTEGER NOT NULL,
     kind    INTEGER NOT NULL,
+    wall    BIGINT  NOT NULL,
     PRIMARY KEY (owner, at, payment, version, n)
 ) WITHOUT ROWID;
 
@@ -188,6 +202,7 @@ CREATE TABLE account (
     name          TEXT   NOT NULL,
     password_hash TEXT,
     parent        BLOB,
+    clock         BLOB,
     created_at    BIGINT NOT NULL,
     closed_at     BIGINT,
     fee_basis_points  INTEGER NOT NULL,
@@ -290,4 +305,4 @@ CREATE TABLE installation (
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO installation (name, value) VALUES ('stored_form', CAST('6' AS BLOB));
+INSERT INTO installation (name, value) VALUES ('stored_form', CAST('7' AS BLOB));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Outlives;
+use super::clocks;
 use super::index::SimIndexView;
 use super::operations;
 use super::store::{Data, SimSnapshot};
@@ -39,6 +40,7 @@ pub async fn check(world: &Outlives) -> Vec<String> {
     wrong.extend(operations::check(&world.book.lock().operations, &data));
     wrong.extend(world.book.lock().customers.check(&data));
     wrong.extend(world.book.lock().wrong.iter().cloned());
+    wrong.extend(clocks::check(&data));
     wrong.extend(data.stale.iter().cloned());
     wrong.extend(never_were(world, &data));
     wrong.extend(readers(&data));

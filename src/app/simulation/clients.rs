@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use super::Sabotage;
 use super::chance::Chance;
+use super::clocks;
 use super::operations::{self, Expect, KeyedOperations};
 use super::resources::{self, Customers};
 use crate::domain::card::{Card, YearMonth};
@@ -15,7 +16,7 @@ use crate::domain::command::{Action, Command, IdempotencyKey, OperatePayment, Su
 use crate::domain::currency::Currency;
 use crate::domain::event::CancelReason;
 use crate::domain::idempotency::{KeySecret, RequestKey};
-use crate::domain::ids::{AccountId, ChargeId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, ChargeId, ClockId, PaymentId, RefundId};
 use crate::domain::instrument::Presented;
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
@@ -36,6 +37,8 @@ pub struct Book {
     pub keys: BTreeMap<u64, Keyed>,
     /// Idempotency keys of operations.
     pub operations: KeyedOperations,
+    /// Test clocks that someone made or wanted to.
+    pub clocks: Vec<ClockId>,
     /// Customers, and the keys of their changes.
     pub customers: Customers,
     /// States of payments that someone was shown.
@@ -86,6 +89,9 @@ impl Person {
     pub async fn act(self) {
         if self.chance.percent(15) {
             return resources::act(self).await;
+        }
+        if self.chance.percent(8) {
+            return clocks::act(self).await;
         }
         let (command, expect) = choose(&mut self.book.lock(), &self.chance);
         let waiter = command.payment().and_then(|id| self.hub.wait_for_rest(id));
@@ -230,6 +236,7 @@ fn submit(book: &mut Book, chance: &Chance) -> Command {
         metadata: Vec::new(),
         run: None,
         customer: book.customers.any(chance).filter(|_| kind == Kind::Charge && chance.percent(30)),
+        clock: ClockId::WALL,
     };
     let instrument = (!kind.takes_from_wallet()).then(|| card(chance).into());
     let confirm = kind != Kind::Charge || chance.percent(90);

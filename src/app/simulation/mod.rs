@@ -8,6 +8,7 @@ mod broker;
 mod chance;
 mod check;
 mod clients;
+mod clocks;
 mod index;
 mod operations;
 mod readers;
@@ -112,7 +113,7 @@ fn run(seed: u64, sabotage: Sabotage) -> Result<Summary, String> {
         queue: Arc::default(),
         documents: Arc::default(),
         book: Arc::default(),
-        now: Timestamp::from_micros(1_769_817_600_000_000),
+        now: Timestamp::from_micros(clocks::BEGIN_US),
         local: !durable || chance.percent(50),
         chance,
         sabotage,
@@ -248,7 +249,9 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
         }
     }
     let outcome = if last {
-        come_to_rest(&store, &mut people).await
+        while people.join_next().await.is_some() {}
+        clocks::run_all(&pipelines[0].engine, &store.data).await;
+        come_to_rest(&store).await
     } else {
         tokio::time::sleep(Duration::from_millis(chance.below(3_000))).await;
         Ok(())
@@ -270,8 +273,7 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
     outcome
 }
 
-async fn come_to_rest(store: &SimStore, people: &mut JoinSet<()>) -> Result<(), String> {
-    while people.join_next().await.is_some() {}
+async fn come_to_rest(store: &SimStore) -> Result<(), String> {
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(REST_MAX_S) {
         tokio::time::sleep(Duration::from_millis(500)).await;

@@ -34,7 +34,7 @@ impl Customers {
     }
 
     /// A change, with the number of its key if it has one.
-    fn choose(&mut self, chance: &Chance, id: [u8; 16]) -> (ChangeResource, Option<u64>) {
+    fn choose(&mut self, chance: &Chance, id: [u8; 16], clocks: &[ClockId]) -> (ChangeResource, Option<u64>) {
         let fresh = Subject::new(SubjectKind::Customer, id);
         if !self.keys.is_empty() && chance.percent(30) {
             let number = chance.below(self.keys.len() as u64);
@@ -56,7 +56,9 @@ impl Customers {
             (5, Some(known)) => (known.into(), Change::Delete),
             (_, _) => {
                 let body = Body::Customer(Customer { name: text, ..Customer::default() });
-                (fresh, Change::Create { clock: ClockId::WALL, body: Box::new(body) })
+                let clock =
+                    chance.pick(clocks).filter(|_| chance.percent(50)).copied().unwrap_or(ClockId::WALL);
+                (fresh, Change::Create { clock, body: Box::new(body) })
             }
         };
         let number = self.keys.len() as u64;
@@ -121,7 +123,8 @@ pub async fn act(person: Person) {
     let (request, number) = {
         let mut book = person.book.lock();
         let id = book.id(&person.chance);
-        book.customers.choose(&person.chance, id)
+        let clocks = book.clocks.clone();
+        book.customers.choose(&person.chance, id, &clocks)
     };
     let name = format!("{:?} {}", request.change, request.subject);
     let told = person.engine.change(request).await;

@@ -11,19 +11,20 @@ use super::Sabotage;
 use super::chance::Chance;
 use crate::domain::announcement::Announcement;
 use crate::domain::ids::{
-    AccountId, ApiKeyId, BatchId, CustomerId, ImportId, InstanceId, PartId, PaymentId, RequestId, SessionId,
+    AccountId, ApiKeyId, BatchId, ClockId, CustomerId, ImportId, InstanceId, PartId, PaymentId, RequestId,
+    SessionId,
 };
 use crate::domain::ledger::{Holdings, WalletId};
 use crate::domain::payment::Payment;
-use crate::domain::resource::Resource;
+use crate::domain::resource::{Body, Resource};
 use crate::domain::statement::{LinePlace, StatementLine};
 use crate::domain::subject::Subject;
 use crate::domain::time::Timestamp;
 use crate::feed::{dispatch, index, statement};
 use crate::store::{
     Account, AccountHead, AnnouncementPlace, AnswerWrite, ApiKey, AsideChanges, AsideRecord, AuditPayment,
-    AuditResource, BatchKeys, BatchWrite, CustomerPaymentRecord, DecideBatch, DetailRecord, Durability,
-    EventFilter, Head, IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease, Loaded,
+    AuditResource, AwakeClock, BatchKeys, BatchWrite, CustomerPaymentRecord, DecideBatch, DetailRecord,
+    Durability, EventFilter, Head, IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease, Loaded,
     MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PartFilter, PartKind, PartRecord,
     PaymentFilter, Projected, Pruned, ReceiptRecord, RequestFilter, RequestRecord, ResourceFilter, Session,
     SetAside, Snapshot, StatementFilter, Store, StoreError, StoreResult, TableCounts, WalletRecord,
@@ -36,7 +37,9 @@ pub struct Data {
     /// The latest time of a batch.
     pub wall: Timestamp,
     pub payments: BTreeMap<PaymentId, Payment>,
-    due: BTreeMap<PaymentId, Timestamp>,
+    due: BTreeMap<(PaymentId, ClockId), Timestamp>,
+    busy: BTreeMap<PaymentId, ClockId>,
+    awake: BTreeSet<ClockId>,
     open_work: BTreeMap<PaymentId, u64>,
     parked: BTreeMap<PaymentId, AccountId>,
     pub movements: BTreeMap<(PaymentId, u32, u8), MovementRecord>,
@@ -82,6 +85,7 @@ impl Data {
         for (resource, _) in keys.resources.iter().filter_map(|subject| self.resources.get(subject)) {
             loaded.resources.insert(resource.subject, Resource::clone(resource));
         }
+        self.load_clocks(keys, &mut loaded);
         keys.take_wallets(seq, &mut wallets, &mut loaded);
         loaded
             .wallets
@@ -89,6 +93,36 @@ impl Data {
         let known = self.idempotency.iter().filter(|((key, _), _)| keys.idempotency.contains(key));
         loaded.idempotency.extend(known.map(|(key, record)| (*key, *record)));
         loaded
+    }
+
+    fn is_gone(&self, clock: ClockId) -> bool {
+        let found = self.resources.get(&Subject::from(clock));
+        !clock.is_wall() && found.is_none_or(|(resource, _)| resource.body.is_none())
+    }
+
+    /// What is due on a clock, and when.
+    fn due_on(&self, clock: ClockId) -> impl Iterator<Item = (Timestamp, PaymentId)> {
+        self.due.iter().filter(move |((_, on), _)| *on == clock).map(|((id, _), at)| (*at, *id))
+    }
+
+    /// The clocks that anything loaded goes by.
+    fn load_clocks(&self, keys: &BatchKeys, loaded: &mut Loaded) {
+        let of_payments = loaded.payments.values().map(Payment::clock);
+        let of_resources = loaded.resources.values().map(|resource| resource.clock);
+        let named: BTreeSet<ClockId> =
+            keys.clocks.iter().copied().chain(of_payments).chain(of_resources).collect();
+        for id in named {
+            let Some((resource, _)) = self.resources.get(&Subject::from(id)) else { continue };
+            if let Some(Body::Clock(clock)) = &resource.body {
+                loaded.clocks.insert(id, (resource.owner, Arc::new(clock.clone())));
+            }
+        }
+        for owner in &keys.clock_owners {
+            let own = self.resources.values().filter(|(resource, _)| {
+                resource.owner == *owner && resource.subject.clock().is_some() && resource.body.is_some()
+            });
+            loaded.clock_counts.insert(*owner, u32::try_from(own.count()).unwrap_or(u32::MAX));
+        }
     }
 
     /// Notes what of a batch's load does not stand here.
@@ -134,8 +168,17 @@ impl Data {
                 self.open_work.entry(payment.id()).and_modify(|place| *place = seq);
             }
         }
-        self.due.retain(|id, _| !write.due.remove.contains(id));
-        self.due.extend(write.due.put.iter().copied());
+        self.due.retain(|(id, _), _| !write.due.remove.contains(id));
+        self.due.extend(write.due.put.iter().map(|(id, clock, at)| ((*id, *clock), *at)));
+        self.busy.retain(|id, _| !write.busy.remove.contains(id));
+        self.busy.extend(write.busy.put.iter().copied());
+        for (clock, awake) in &write.clocks {
+            if *awake {
+                self.awake.insert(*clock);
+            } else {
+                self.awake.remove(clock);
+            }
+        }
         self.open_work.retain(|id, _| !write.open_work.remove.contains(id));
         self.open_work.extend(write.open_work.put.iter().map(|id| (*id, seq)));
         self.parked.retain(|id, _| !write.parked.remove.contains(id));
@@ -457,18 +500,54 @@ impl Store for SimStore {
         .await
     }
 
-    async fn payment_due(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<PaymentId>> {
+    async fn payment_due(
+        &self,
+        clock: ClockId,
+        upto: Timestamp,
+        limit: u32,
+    ) -> StoreResult<Vec<(PaymentId, Timestamp)>> {
         self.read(|data| {
-            let due = data.due.iter().map(|(id, at)| (*at, *id));
-            let mut due: Vec<_> = due.filter(|(at, _)| *at <= now).collect();
+            let mut due: Vec<_> = data.due_on(clock).filter(|(at, _)| *at <= upto).collect();
             due.sort_unstable();
-            due.into_iter().map(|(_, id)| id).take(limit as usize).collect()
+            due.into_iter().map(|(at, id)| (id, at)).take(limit as usize).collect()
         })
         .await
     }
 
-    async fn payment_next_due(&self, after: Timestamp) -> StoreResult<Option<Timestamp>> {
-        self.read(|data| data.due.values().filter(|due_at| **due_at > after).min().copied()).await
+    async fn payment_next_due(&self, clock: ClockId, after: Timestamp) -> StoreResult<Option<Timestamp>> {
+        self.read(|data| data.due_on(clock).map(|(at, _)| at).filter(|at| *at > after).min()).await
+    }
+
+    async fn clock_awake(&self, after: ClockId, limit: u32) -> StoreResult<Vec<AwakeClock>> {
+        self.read(|data| {
+            let awake = data.awake.iter().filter(|clock| **clock > after);
+            let found = awake.filter_map(|clock| data.resources.get(&Subject::from(*clock)));
+            let clock = |(resource, _): &(Arc<Resource>, u64)| AwakeClock {
+                resource: Resource::clone(resource),
+                closed: false,
+            };
+            found.map(clock).take(limit as usize).collect()
+        })
+        .await
+    }
+
+    async fn clock_busy(&self, clock: ClockId, limit: u32) -> StoreResult<Vec<PaymentId>> {
+        self.read(|data| {
+            let busy = data.busy.iter().filter(|(_, on)| **on == clock);
+            busy.map(|(id, _)| *id).take(limit as usize).collect()
+        })
+        .await
+    }
+
+    async fn clock_rest(&self, clock: ClockId) -> StoreResult<bool> {
+        self.reach().await?;
+        let mut data = self.data.lock();
+        let rests = data.due_on(clock).next().is_none();
+        Ok(rests && data.awake.remove(&clock))
+    }
+
+    async fn clock_made_before(&self, _before: Timestamp, _limit: u32) -> StoreResult<Vec<Resource>> {
+        self.read(|_| Vec::new()).await
     }
 
     async fn idempotency_get(
@@ -590,11 +669,17 @@ impl Store for SimStore {
         .await
     }
 
-    async fn event_delete(&self, owner: AccountId, before: Timestamp) -> StoreResult<u64> {
+    async fn event_delete(
+        &self,
+        owner: AccountId,
+        before: Timestamp,
+        wall_before: Timestamp,
+    ) -> StoreResult<u64> {
         self.reach().await?;
         let mut data = self.data.lock();
         let kept = data.events.len();
-        data.events.retain(|(of, event)| *of != owner || event.at >= before);
+        let old = |event: &Announcement| event.at < before && event.wall < wall_before;
+        data.events.retain(|(of, event)| *of != owner || !old(event));
         Ok((kept - data.events.len()) as u64)
     }
 
@@ -723,6 +808,10 @@ impl Store for SimStore {
         not_simulated()
     }
 
+    async fn account_set_clock(&self, _id: AccountId, _clock: ClockId, _now: Timestamp) -> StoreResult<bool> {
+        not_simulated()
+    }
+
     async fn account_close(&self, _id: AccountId, _now: Timestamp) -> StoreResult<bool> {
         not_simulated()
     }
@@ -838,15 +927,25 @@ impl SimSnapshot {
             amount_minor: submission.amount.amount_minor,
             currency: submission.amount.currency.code().to_owned(),
             version: payment.version(),
-            due_at: self.0.due.get(&id).copied(),
+            due: self
+                .0
+                .due
+                .range((id, ClockId::WALL)..=(id, ClockId::from_bytes([0xff; 16])))
+                .map(|((_, clock), at)| (*clock, *at))
+                .collect(),
+            busy: self.0.busy.get(&id).copied(),
+            clock_gone: self.0.is_gone(payment.clock()),
             open_seq: self.0.open_work.get(&id).copied(),
             parked: self.0.parked.get(&id).copied(),
         }
     }
 }
 
-fn audit_resource((resource, seq): &(Arc<Resource>, u64)) -> AuditResource {
-    AuditResource { resource: Resource::clone(resource), seq: *seq }
+impl SimSnapshot {
+    fn audit_resource(&self, (resource, seq): &(Arc<Resource>, u64)) -> AuditResource {
+        let awake = resource.subject.clock().is_some_and(|clock| self.0.awake.contains(&clock));
+        AuditResource { resource: Resource::clone(resource), seq: *seq, awake }
+    }
 }
 
 #[async_trait]
@@ -938,11 +1037,15 @@ impl Snapshot for SimSnapshot {
     async fn resources(&mut self, after: Option<Subject>, limit: u32) -> StoreResult<Vec<AuditResource>> {
         let later =
             self.0.resources.iter().filter(|(subject, _)| after.is_none_or(|after| **subject > after));
-        Ok(later.map(|(_, row)| audit_resource(row)).take(limit as usize).collect())
+        Ok(later.map(|(_, row)| self.audit_resource(row)).take(limit as usize).collect())
     }
 
     async fn resources_of(&mut self, subjects: &[Subject]) -> StoreResult<Vec<AuditResource>> {
-        Ok(subjects.iter().filter_map(|subject| self.0.resources.get(subject)).map(audit_resource).collect())
+        Ok(subjects
+            .iter()
+            .filter_map(|subject| self.0.resources.get(subject))
+            .map(|row| self.audit_resource(row))
+            .collect())
     }
 
     async fn answers(

@@ -44,6 +44,7 @@ impl World {
             policy: &policy,
             wallet: &wallet,
             account: &|_| AccountFacts::default(),
+            time_of: &|_| Timestamp::from_micros(self.now_us),
             resource: &|_| None,
         })
     }
@@ -63,6 +64,7 @@ impl World {
             metadata: Vec::new(),
             run: None,
             customer: None,
+            clock: crate::domain::ids::ClockId::WALL,
         };
         let card = Card::from_token("pm_card_visa", &CARD_KEY, YearMonth { year: 2026, month: 1 }).unwrap();
         let instrument = (!kind.takes_from_wallet()).then(|| card.into());
@@ -216,7 +218,9 @@ pub fn columns(payment: &Payment, open_seq: Option<u64>) -> AuditPayment {
         amount_minor: submission.amount.amount_minor,
         currency: submission.amount.currency.code().to_owned(),
         version: payment.version(),
-        due_at: payment.due_at(),
+        due: payment.due_at().map(|at| (ClockId::WALL, at)).into_iter().collect(),
+        busy: None,
+        clock_gone: false,
         open_seq,
         parked: payment.is_parked().then_some(payment.owner()),
         folded: Ok(payment.clone()),

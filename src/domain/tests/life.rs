@@ -9,7 +9,7 @@ use crate::domain::credit;
 use crate::domain::currency::Currency;
 use crate::domain::decide::{self, Context, Policy};
 use crate::domain::event::{Event, Recorded, TechnicalError};
-use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::ids::{AccountId, ClockId, PaymentId};
 use crate::domain::instrument::Instrument;
 use crate::domain::ledger::{Holdings, WalletId};
 use crate::domain::money::Money;
@@ -59,6 +59,7 @@ impl Life {
             metadata: Vec::new(),
             run: None,
             customer: None,
+            clock: ClockId::WALL,
         };
         let instrument = (with_card && !kind.takes_from_wallet()).then(card);
         let policy = Policy::default();
@@ -72,6 +73,7 @@ impl Life {
             policy: &policy,
             wallet: &|_| held,
             account: &facts,
+            time_of: &|_| now,
             resource: &|_| None,
         };
         let mut events = decide::submit(&context, &command).expect("admitted").into_iter();
@@ -91,8 +93,8 @@ impl Life {
 
     fn apply(&mut self, events: Vec<Event>) {
         for event in events {
-            let (account, held) = (|id| self.account(id), |_| self.held);
-            let event = credit::settled(&self.context(&account, &held), &self.payment, event);
+            let (account, held, time_of) = (|id| self.account(id), |_| self.held, |_| self.now);
+            let event = credit::settled(&self.context(&account, (&held, &time_of)), &self.payment, event);
             let recorded = Recorded { at: self.now, wall: self.wall, event };
             self.payment.apply(recorded).expect("what is decided is legal");
         }
@@ -101,19 +103,20 @@ impl Life {
     fn context<'a>(
         &'a self,
         account: &'a dyn Fn(AccountId) -> AccountFacts,
-        wallet: &'a dyn Fn(WalletId) -> Holdings,
+        (wallet, time_of): (&'a dyn Fn(WalletId) -> Holdings, &'a dyn Fn(AccountId) -> Timestamp),
     ) -> Context<'a> {
-        Context { now: self.now, wall: self.wall, policy: &self.policy, wallet, account, resource: &|_| None }
+        let Self { now, wall, policy, .. } = self;
+        Context { now: *now, wall: *wall, policy, wallet, account, time_of, resource: &|_| None }
     }
 
     fn account(&self, id: AccountId) -> AccountFacts {
-        AccountFacts { closed: self.closed == Some(id), terms: self.terms }
+        AccountFacts { closed: self.closed == Some(id), terms: self.terms, clock: ClockId::WALL }
     }
 
     pub fn decide(&self, action: Action) -> Result<Vec<Event>, Refusal> {
         let account = |id| self.account(id);
-        let held = |_| self.held;
-        let context = self.context(&account, &held);
+        let (held, time_of) = (|_| self.held, |_| self.now);
+        let context = self.context(&account, (&held, &time_of));
         let (payment, actor) = (self.payment.id(), self.payment.owner());
         decide::operate(
             &context,
@@ -137,8 +140,8 @@ impl Life {
 
     pub fn answer_to(&mut self, work: WorkKey, outcome: Outcome) {
         let account = |id| self.account(id);
-        let held = |_| self.held;
-        let context = self.context(&account, &held);
+        let (held, time_of) = (|_| self.held, |_| self.now);
+        let context = self.context(&account, (&held, &time_of));
         let events =
             decide::answer(&context, &self.payment, &Answer { work, started_at: self.wall, outcome });
         self.apply(events);
@@ -154,8 +157,8 @@ impl Life {
 
     pub fn tick(&mut self) {
         let account = |id| self.account(id);
-        let held = |_| self.held;
-        let context = self.context(&account, &held);
+        let (held, time_of) = (|_| self.held, |_| self.now);
+        let context = self.context(&account, (&held, &time_of));
         let events = decide::timer_due(&context, &self.payment);
         self.apply(events);
     }

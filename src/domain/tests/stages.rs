@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::stored;
 use crate::domain::currency::Currency;
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
-use crate::domain::ids::{AccountId, ChargeId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, ChargeId, ClockId, PaymentId, RefundId};
 use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
@@ -38,6 +38,7 @@ pub(super) fn opened(kind: Kind, confirmed: bool, reserved: bool) -> Payment {
         metadata: Vec::new(),
         run: None,
         customer: None,
+        clock: ClockId::WALL,
     };
     let instrument = Instrument::of_kind(kind);
     let created = Event::Created { instrument, confirmed, reserved };

@@ -7,7 +7,7 @@ use crate::domain::credit::Credit;
 use crate::domain::currency::Currency;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
-use crate::domain::ids::{AccountId, ChargeId, CustomerId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, ChargeId, ClockId, CustomerId, PaymentId, RefundId};
 use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
@@ -46,7 +46,12 @@ pub(super) fn events(at: i64, amount_minor: i64, n: u16) -> Vec<Event> {
         Event::CaptureQueued { amount_minor },
         Event::captured(amount_minor),
         Event::Succeeded {
-            credit: Credit { fee_minor: 66, repaid_minor: amount_minor, available_at: Some(at) },
+            credit: Credit {
+                fee_minor: 66,
+                repaid_minor: amount_minor,
+                available_at: Some(at),
+                payee_at: Some(at),
+            },
         },
         Event::Declined { reason, repaid_minor: 1 },
         Event::Available {},
@@ -95,6 +100,7 @@ fn submission() -> impl Strategy<Value = Submission> {
             metadata: text.1,
             run: text.2,
             customer: text.3,
+            clock: ClockId::WALL,
         },
     )
 }
@@ -164,6 +170,7 @@ fn the_stored_bytes_are_pinned() {
             metadata: vec![("order".to_owned(), "42".to_owned())],
             run: None,
             customer: None,
+            clock: ClockId::WALL,
         };
         format!("{}: {}", kind.as_str(), hex(&rmp_serde::to_vec(&submission).unwrap()))
     });

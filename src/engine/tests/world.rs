@@ -15,7 +15,7 @@ use crate::domain::decide::Policy;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event, Recorded};
 use crate::domain::idempotency::{KeySecret, RequestKey};
-use crate::domain::ids::{AccountId, ChargeId, PartId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, ChargeId, ClockId, PartId, PaymentId, RefundId};
 use crate::domain::instrument::{Instrument, Presented};
 use crate::domain::ledger::{Holdings, LedgerAccount, Movement, WalletId, effects};
 use crate::domain::money::Money;
@@ -134,7 +134,7 @@ impl World {
         }
         let held = wallets.iter().filter_map(|wallet| Some((*wallet, *self.wallets.get(wallet)?)));
         loaded.wallets.extend(held);
-        let facts = AccountFacts { closed: false, terms: self.terms };
+        let facts = AccountFacts { closed: false, terms: self.terms, clock: ClockId::WALL };
         loaded.accounts.extend((0..10).map(|n| (account(n), facts)));
         let known = self.idempotency.iter().filter(|((key, _), _)| keys.idempotency.contains(key));
         loaded.idempotency.extend(known.map(|(key, record)| (*key, *record)));
@@ -165,7 +165,8 @@ impl World {
             assert!(self.parked.remove(id).is_some(), "removed without need");
         }
         self.open_seq.extend(decided.write.open_work.put.iter().map(|id| (*id, self.seq)));
-        for (id, at) in &decided.write.due.put {
+        for (id, clock, at) in &decided.write.due.put {
+            assert!(clock.is_wall());
             assert_ne!(self.due.insert(*id, *at), Some(*at), "written without need");
         }
         for (id, owner) in &decided.write.parked.put {
@@ -324,6 +325,7 @@ impl World {
             metadata: Vec::new(),
             run: None,
             customer: None,
+            clock: ClockId::WALL,
         };
         let idempotency = key.map(|key| reduced(&key.to_string(), &amount_minor.to_be_bytes()));
         let instrument = card.then(visa).filter(|_| !kind.takes_from_wallet());

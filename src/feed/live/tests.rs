@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::queue::{LeftOut, Queue, Step};
 use super::waiter::Waiters;
 use super::*;
-use crate::domain::ids::{ChargeId, PaymentId};
+use crate::domain::ids::{ChargeId, ClockId, PaymentId};
 use crate::domain::instrument::Instrument;
 use crate::domain::time::Timestamp;
 
@@ -161,6 +161,7 @@ fn payment() -> Payment {
         metadata: Vec::new(),
         run: None,
         customer: None,
+        clock: ClockId::WALL,
     };
     let event = Event::Created { instrument: None, confirmed: false, reserved: false };
     let at = Timestamp::from_micros(2);

@@ -47,8 +47,8 @@ impl Statement {
             }
             // What came later is in the journal still; an event that is there already stays.
             lines.retain(|line| line.place.seq <= upto);
-            let oldest = self.oldest();
-            events.retain(|(_, event)| event.at >= oldest);
+            let (oldest, wall) = self.oldest();
+            events.retain(|(_, event)| event.at >= oldest || event.wall >= wall);
             self.store.statement_put(&lines).await?;
             self.store.event_put(&events).await?;
         }
@@ -64,7 +64,9 @@ impl Statement {
             let Some(last) = owners.last() else { return Ok(()) };
             after = Some(*last);
             for owner in owners {
-                self.store.event_delete(owner, Timestamp::from_micros(i64::MAX)).await?;
+                self.store
+                    .event_delete(owner, Timestamp::from_micros(i64::MAX), Timestamp::from_micros(i64::MAX))
+                    .await?;
             }
         }
     }

@@ -45,17 +45,25 @@ macro_rules! audit_queries {
 
         /// Adds what stands of these payments in the tables that have rows only where there is something to say.
         async fn audit_beside(conn: &mut $Conn, payments: &mut [AuditPayment]) -> StoreResult<()> {
-            use schema::{due, open_work, parked};
+            use schema::{clock_busy, due, open_work, parked};
             for page in payments.chunks_mut(KeyIn::<()>::MAX) {
                 let keys = || page.iter().map(|row| row.id.as_bytes().to_vec());
-                let due: Vec<(Vec<u8>, i64)> = due::table
+                let found: Vec<(Vec<u8>, Vec<u8>, i64)> = due::table
                     .filter(KeyIn::new(due::subject, page.iter().map(|row| rows::due_key(row.id))))
-                    .filter(due::clock.eq(rows::wall()))
-                    .select((due::subject, due::due_at))
+                    .order((due::subject.asc(), due::clock.asc()))
                     .load(conn)
                     .await?;
-                let due: HashMap<_, _> =
-                    due.iter().filter_map(|(key, at)| Some((rows::due_payment(key)?, *at))).collect();
+                let mut due: HashMap<PaymentId, Vec<(ClockId, Timestamp)>> = HashMap::new();
+                for (key, clock, at) in &found {
+                    let Some(id) = rows::due_payment(key) else { continue };
+                    due.entry(id).or_default().push((rows::clock_id(clock)?, Timestamp::from_micros(*at)));
+                }
+                let busy: Vec<(Vec<u8>, Vec<u8>)> =
+                    clock_busy::table.filter(KeyIn::new(clock_busy::payment, keys())).load(conn).await?;
+                let busy: HashMap<_, _> = busy
+                    .iter()
+                    .filter_map(|(id, clock)| Some((PaymentId::from_slice(id)?, ClockId::from_slice(clock)?)))
+                    .collect();
                 let open: Vec<(Vec<u8>, i64)> =
                     open_work::table.filter(KeyIn::new(open_work::payment, keys())).load(conn).await?;
                 let open: HashMap<_, _> =
@@ -68,13 +76,54 @@ macro_rules! audit_queries {
                         Some((PaymentId::from_slice(id)?, AccountId::from_slice(owner)?))
                     })
                     .collect();
+                let gone = clocks_gone(conn, page).await?;
                 for row in page {
-                    row.due_at = due.get(&row.id).copied().map(Timestamp::from_micros);
+                    let clock = row.folded.as_ref().map_or(ClockId::WALL, Payment::clock);
+                    row.clock_gone = gone.contains(&clock);
+                    row.due = due.remove(&row.id).unwrap_or_default();
+                    row.busy = busy.get(&row.id).copied();
                     row.open_seq = open.get(&row.id).copied().map(unsigned);
                     row.parked = parked.get(&row.id).copied();
                 }
             }
             Ok(())
+        }
+
+        /// Of the clocks that these payments were made to go by, those that are gone: deleted, or their account is closed.
+        async fn clocks_gone(
+            conn: &mut $Conn,
+            payments: &[AuditPayment],
+        ) -> StoreResult<std::collections::HashSet<ClockId>> {
+            use schema::{account, resource};
+            let clocks = payments.iter().filter_map(|row| row.folded.as_ref().ok().map(Payment::clock));
+            let mut gone: std::collections::HashSet<ClockId> =
+                clocks.filter(|clock| !clock.is_wall()).collect();
+            if gone.is_empty() {
+                return Ok(gone);
+            }
+            let keys =
+                gone.iter().map(|clock| $crate::domain::subject::Subject::from(*clock).to_key().to_vec());
+            let found: Vec<(Vec<u8>, Vec<u8>)> = resource::table
+                .filter(resource::subject.eq_any(keys.collect::<Vec<_>>()))
+                .filter(resource::deleted.eq(0))
+                .select((resource::subject, resource::owner))
+                .load(conn)
+                .await?;
+            let owners: Vec<Vec<u8>> = found.iter().map(|(_, owner)| owner.clone()).collect();
+            let closed: Vec<Vec<u8>> = account::table
+                .filter(account::id.eq_any(owners))
+                .filter(account::closed_at.is_not_null())
+                .select(account::id)
+                .load(conn)
+                .await?;
+            for (subject, owner) in found {
+                let there = !closed.contains(&owner);
+                let clock = $crate::domain::subject::Subject::from_key(&subject).and_then(|one| one.clock());
+                if let Some(clock) = clock.filter(|_| there) {
+                    gone.remove(&clock);
+                }
+            }
+            Ok(gone)
         }
 
         async fn audit_payments_by_id(conn: &mut $Conn, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>> {
@@ -299,7 +348,26 @@ macro_rules! audit_queries {
                 .select(rows::ResourceRow::as_select())
                 .load(conn)
                 .await?;
-            found.iter().map(rows::ResourceRow::audited).collect()
+            let mut resources =
+                found.iter().map(rows::ResourceRow::audited).collect::<StoreResult<Vec<_>>>()?;
+            audit_awake(conn, &mut resources).await?;
+            Ok(resources)
+        }
+
+        /// Adds which of these resources are clocks that are looked after.
+        async fn audit_awake(conn: &mut $Conn, resources: &mut [AuditResource]) -> StoreResult<()> {
+            use schema::clock_awake::dsl;
+            let clocks = resources.iter().filter_map(|row| row.resource.subject.clock());
+            let keys: Vec<Vec<u8>> = clocks.map(rows::clock_key).collect();
+            if keys.is_empty() {
+                return Ok(());
+            }
+            let awake: Vec<Vec<u8>> =
+                dsl::clock_awake.filter(dsl::clock.eq_any(keys)).select(dsl::clock).load(conn).await?;
+            for row in resources {
+                row.awake = awake.iter().any(|key| key == row.resource.subject.id());
+            }
+            Ok(())
         }
 
         async fn audit_resources_of(

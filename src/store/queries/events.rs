@@ -82,11 +82,17 @@ macro_rules! events_queries {
             Ok(owners)
         }
 
-        async fn event_delete(conn: &mut $Conn, owner: AccountId, before: Timestamp) -> StoreResult<u64> {
+        async fn event_delete(
+            conn: &mut $Conn,
+            owner: AccountId,
+            before: Timestamp,
+            wall_before: Timestamp,
+        ) -> StoreResult<u64> {
             use schema::account_event::dsl;
             let old = dsl::account_event
                 .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
-                .filter(dsl::at.lt(before.micros()));
+                .filter(dsl::at.lt(before.micros()))
+                .filter(dsl::wall.lt(wall_before.micros()));
             let deleted = diesel::delete(old).execute(conn).await?;
             Ok(deleted.try_into().unwrap_or(u64::MAX))
         }

@@ -6,6 +6,7 @@
 //! settings) stays in the adapters.
 
 pub(super) mod audit;
+pub(super) mod clocks;
 pub(super) mod details;
 pub(super) mod events;
 pub(super) mod imports;
@@ -26,8 +27,8 @@ macro_rules! shared_queries {
         use diesel_async::RunQueryDsl;
 
         use $crate::domain::ids::{
-            AccountId, ApiKeyId, BatchId, CustomerId, ImportId, InstanceId, PartId, PaymentId, RequestId,
-            SessionId, floor,
+            AccountId, ApiKeyId, BatchId, ClockId, CustomerId, ImportId, InstanceId, PartId, PaymentId,
+            RequestId, SessionId, floor,
         };
         use $crate::domain::payment::Payment;
         use $crate::domain::resource::Resource;
@@ -37,9 +38,10 @@ macro_rules! shared_queries {
         use $crate::store::multi_row::{Cell, KeyIn};
         use $crate::store::parts::{PartFilter, PartKind, PartRecord};
         use $crate::store::records::{
-            Account, AccountHead, ApiKey, AuditPayment, AuditResource, DetailRecord, ImportRecord, ImportRow,
-            Lease, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PaymentFilter, PaymentHead,
-            Pruned, RequestFilter, RequestRecord, ResourceFilter, Session, TableCounts, WalletRecord,
+            Account, AccountHead, ApiKey, AuditPayment, AuditResource, AwakeClock, DetailRecord,
+            ImportRecord, ImportRow, Lease, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork,
+            PaymentFilter, PaymentHead, Pruned, RequestFilter, RequestRecord, ResourceFilter, Session,
+            TableCounts, WalletRecord,
         };
         use $crate::store::rows::{self, signed, unsigned};
         use $crate::store::schema;
@@ -55,6 +57,7 @@ macro_rules! shared_queries {
         $crate::store::queries::requests::requests_queries!($Conn);
         $crate::store::queries::details::details_queries!($Conn);
         $crate::store::queries::resources::resources_queries!($Conn);
+        $crate::store::queries::clocks::clocks_queries!($Conn);
         $crate::store::queries::audit::audit_queries!($Conn);
     };
 }

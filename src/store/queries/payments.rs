@@ -161,23 +161,34 @@ macro_rules! payments_queries {
             }
         }
 
-        async fn payment_due(conn: &mut $Conn, now: Timestamp, limit: u32) -> StoreResult<Vec<PaymentId>> {
+        async fn payment_due(
+            conn: &mut $Conn,
+            clock: ClockId,
+            upto: Timestamp,
+            limit: u32,
+        ) -> StoreResult<Vec<(PaymentId, Timestamp)>> {
             use schema::due::dsl;
-            let found: Vec<Vec<u8>> = dsl::due
-                .filter(dsl::clock.eq(rows::wall()).and(dsl::due_at.le(now.micros())))
-                .order(dsl::due_at.asc())
+            let found: Vec<(Vec<u8>, i64)> = dsl::due
+                .filter(dsl::clock.eq(rows::clock_key(clock)).and(dsl::due_at.le(upto.micros())))
+                .order((dsl::due_at.asc(), dsl::subject.asc()))
                 .limit(i64::from(limit))
-                .select(dsl::subject)
+                .select((dsl::subject, dsl::due_at))
                 .load(conn)
                 .await?;
             // Nothing can be asked for under a key that is none; `verify` names such a row.
-            Ok(found.iter().filter_map(|key| rows::due_payment(key)).collect())
+            let due =
+                |(key, at): &(Vec<u8>, i64)| Some((rows::due_payment(key)?, Timestamp::from_micros(*at)));
+            Ok(found.iter().filter_map(due).collect())
         }
 
-        async fn payment_next_due(conn: &mut $Conn, after: Timestamp) -> StoreResult<Option<Timestamp>> {
+        async fn payment_next_due(
+            conn: &mut $Conn,
+            clock: ClockId,
+            after: Timestamp,
+        ) -> StoreResult<Option<Timestamp>> {
             use schema::due::dsl;
             let found: Option<i64> = dsl::due
-                .filter(dsl::clock.eq(rows::wall()).and(dsl::due_at.gt(after.micros())))
+                .filter(dsl::clock.eq(rows::clock_key(clock)).and(dsl::due_at.gt(after.micros())))
                 .order(dsl::due_at.asc())
                 .select(dsl::due_at)
                 .first(conn)

@@ -3,10 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
+use super::customers;
 use super::list::{self, List};
 use crate::accounts::AccountError;
 use crate::domain::account::{AccountTerms, FeePlan, PAYOUT_DELAY_DAYS_MAX};
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, ClockId};
 use crate::domain::time::Timestamp;
 use crate::web::body::{self, Body};
 use crate::web::error::{ApiError, InputError};
@@ -33,6 +34,9 @@ struct AccountObject {
     livemode: bool,
     #[serde(rename = "type")]
     account_type: &'static str,
+    /// The test clock that what it makes goes by; shown with the caller's own account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_clock: Option<Option<String>>,
     /// Shown once, when one throw-away account is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret_key: Option<String>,
@@ -51,6 +55,7 @@ impl AccountObject {
             details_submitted: true,
             livemode: false,
             account_type: "standard",
+            test_clock: None,
             secret_key: None,
         }
     }
@@ -60,12 +65,35 @@ impl AccountObject {
 pub async fn own(state: State, caller: ApiCaller) -> Answer {
     let account = state.accounts.account(caller.account).await?;
     let account = account.ok_or_else(|| ApiError::not_found("account", &caller.account.to_string()))?;
-    Ok(HttpResponse::Ok().json(AccountObject::new(
-        account.id,
-        account.email,
-        account.name,
-        account.created_at,
-    )))
+    let clock = Some(account.clock).filter(|clock| !clock.is_wall()).map(|clock| clock.to_string());
+    let object = AccountObject::new(account.id, account.email, account.name, account.created_at);
+    Ok(HttpResponse::Ok().json(AccountObject { test_clock: Some(clock), ..object }))
+}
+
+/// `POST /v1/account`: the test clock that what the account makes goes by from now on, unless a customer says otherwise; empty for
+/// real time. The real service has none for whole accounts.
+pub async fn update(state: State, caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
+    let body = body::bytes(body)?;
+    let mut params = body::params_with(&request, &body, &["test_clock"])?;
+    let clock = match params.peek_text("test_clock") {
+        None => return Err(InputError::missing("test_clock").into()),
+        Some("") => {
+            params.take("test_clock");
+            ClockId::WALL
+        }
+        Some(_) => {
+            let clock = customers::test_clock(&mut params)?;
+            customers::must_have_clock(&state, caller.account, clock).await?;
+            clock
+        }
+    };
+    params.finish()?;
+    let set = state.store.account_set_clock(caller.account, clock, state.wall.now()).await?;
+    if !set {
+        let message = format!("No such test_clock: '{clock}'");
+        return Err(InputError::new("test_clock", "resource_missing", message).into());
+    }
+    own(state, caller).await
 }
 
 /// `POST /v1/test_helpers/accounts`: one account with a key of its own, or `count` of them without.

@@ -103,20 +103,38 @@ pub async fn retrieve(
 pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
     let mut params = body::query(&request)?;
     let clock = test_clock(&mut params)?;
+    must_have_clock(&state, caller.account, clock).await?;
     let asked = resources::asked(&mut params, KIND, clock)?;
     params.refuse(&["email"])?;
     finish(&mut params)?;
     Ok(resources::listed(resources::page(&state, caller.account, asked).await?, URL))
 }
 
-/// Reads `test_clock`. There are none yet, so that none is found.
-fn test_clock(params: &mut Params<'_>) -> Result<ClockId, InputError> {
-    match params.text("test_clock")? {
-        None => Ok(ClockId::WALL),
-        Some(text) => {
-            let message = format!("No such test clock: '{}'", shown(&text, SHOWN_CHARS_MAX));
-            Err(InputError::new("test_clock", "resource_missing", message))
-        }
+/// Reads `test_clock`. Whether there is such a clock is found out later.
+pub(super) fn test_clock(params: &mut Params<'_>) -> Result<ClockId, InputError> {
+    let Some(text) = params.text("test_clock")? else { return Ok(ClockId::WALL) };
+    // The wall's is no test clock's.
+    text.parse().ok().filter(|clock: &ClockId| !clock.is_wall()).ok_or_else(|| {
+        let message = format!("No such test_clock: '{}'", shown(&text, SHOWN_CHARS_MAX));
+        InputError::new("test_clock", "resource_missing", message)
+    })
+}
+
+/// Refuses a clock that is none of the account's, or was deleted.
+pub(super) async fn must_have_clock(
+    state: &WebState,
+    owner: crate::domain::ids::AccountId,
+    clock: ClockId,
+) -> Result<(), ApiError> {
+    if clock.is_wall() {
+        return Ok(());
+    }
+    let missing = |text: String| InputError::new("test_clock", "resource_missing", text);
+    match resources::own(state, owner, Subject::from(clock)).await {
+        Ok(found) if found.body.is_some() => Ok(()),
+        Ok(_) => Err(missing(format!("No such test_clock: '{clock}'")).into()),
+        Err(error) if error.code == Some("resource_missing") => Err(missing(error.message.into()).into()),
+        Err(error) => Err(error),
     }
 }
 

@@ -14,9 +14,10 @@ mod list;
 pub mod objects;
 mod payment_intents;
 mod refunds;
-mod resources;
+pub mod resources;
 mod search;
 mod submit;
+mod test_clocks;
 mod wallet;
 
 use actix_web::body::MessageBody;
@@ -68,8 +69,16 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/events/{id}").get(events::retrieve))
         .service(at("/balance_transactions").get(balance_transactions::list))
         .service(at("/balance_transactions/{id}").get(balance_transactions::retrieve))
-        .service(at("/account").get(accounts::own))
+        .service(at("/account").get(accounts::own).post(accounts::update))
         .service(at("/test_helpers/payment_intents/{id}/authenticate").post(payment_intents::authenticate))
+        .service(at("/test_helpers/test_clocks").post(test_clocks::create).get(test_clocks::list))
+        .service(
+            at("/test_helpers/test_clocks/{id}")
+                .get(test_clocks::retrieve)
+                .post(test_clocks::update)
+                .delete(test_clocks::delete),
+        )
+        .service(at("/test_helpers/test_clocks/{id}/advance").post(test_clocks::advance))
         .service(at("/test_helpers/accounts").post(accounts::create).get(accounts::list))
         .service(at("/test_helpers/accounts/{id}").delete(accounts::delete))
         .default_service(web::to(unrecognized));

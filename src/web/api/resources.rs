@@ -71,14 +71,19 @@ pub fn subject(kind: SubjectKind, text: &str) -> Result<Subject, ApiError> {
     Ok(Subject::new(kind, bits.to_be_bytes()))
 }
 
-/// The resource as its owner may see it, deleted or not.
+/// The resource as its owner may see it, deleted or not. With its clock it is deleted as well.
 ///
 /// # Errors
 /// 404 where there is none, or it is someone else's.
 pub async fn own(state: &WebState, owner: AccountId, subject: Subject) -> Result<Resource, ApiError> {
     let found = state.store.resource_get(subject).await?;
     let own = found.filter(|resource| resource.owner == owner);
-    own.ok_or_else(|| ApiError::not_found(subject.kind().name(), &subject.to_string()))
+    let own = own.ok_or_else(|| ApiError::not_found(subject.kind().name(), &subject.to_string()))?;
+    let Some(clock) = own.lives_by() else { return Ok(own) };
+    match state.store.resource_get(clock.into()).await? {
+        Some(Resource { body: Some(_), .. }) => Ok(own),
+        Some(Resource { body: None, .. }) | None => Ok(Resource { body: None, ..own }),
+    }
 }
 
 /// A list as asked for. Its cursors are checked when it is read.

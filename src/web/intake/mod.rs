@@ -4,6 +4,7 @@
 
 mod canonical;
 mod card;
+mod clock;
 pub mod contact;
 mod customer;
 mod operation;
@@ -11,6 +12,7 @@ mod text;
 
 pub use canonical::Canonical;
 pub use card::{Given, card_of, year_month};
+pub use clock::{clock_name, frozen_time, speed};
 pub use customer::{CUSTOMER_UNSET, customer_patch};
 pub use operation::{OperationDraft, Verb};
 pub use text::{check_params, check_text};
@@ -24,7 +26,7 @@ use crate::domain::command::{IdempotencyKey, SubmitPayment};
 use crate::domain::currency::Currency;
 use crate::domain::decide;
 use crate::domain::idempotency::{KeySecret, RequestKey};
-use crate::domain::ids::{AccountId, CustomerId, PaymentId};
+use crate::domain::ids::{AccountId, ClockId, CustomerId, PaymentId};
 use crate::domain::instrument::{Instrument, Presented};
 use crate::domain::metadata::{KEYS_MAX as METADATA_KEYS_MAX, Metadata, MetadataPatch};
 use crate::domain::money::Money;
@@ -276,6 +278,7 @@ impl Draft {
             metadata: self.metadata,
             run: self.run,
             customer: self.customer,
+            clock: ClockId::WALL,
         };
         let (instrument, confirm) = (self.card.card.map(Instrument::Card), self.confirm);
         let idempotency = key.map(|key| {

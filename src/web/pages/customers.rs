@@ -5,10 +5,10 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::format;
 use super::handle::{self, Fields, PageError, PageResult, names_of};
 use super::layout::{Layout, Nav, Notice, Tone};
 use super::row::PaymentRow;
+use super::{clocks, format};
 use crate::domain::contact::Address;
 use crate::domain::customer::{Customer, CustomerPatch};
 use crate::domain::ids::{AccountId, ClockId, CustomerId};
@@ -17,6 +17,7 @@ use crate::domain::subject::{Subject, SubjectKind};
 use crate::domain::time::Timestamp;
 use crate::store::{PaymentFilter, ResourceFilter};
 use crate::web::api::objects::ResourceObject;
+use crate::web::api::resources;
 use crate::web::body::Body;
 use crate::web::error::ApiError;
 use crate::web::intake::{check_params, customer_patch};
@@ -157,7 +158,7 @@ pub struct CustomerLine {
 
 impl CustomerLine {
     fn of(resource: &Resource, now: Timestamp) -> Option<Self> {
-        let Made::Customer(customer) = resource.body.as_ref()?;
+        let Made::Customer(customer) = resource.body.as_ref()? else { return None };
         let id = resource.subject.to_string();
         Some(Self {
             label: label(customer, &id),
@@ -171,7 +172,7 @@ impl CustomerLine {
 }
 
 /// What a customer is called: by name, else by address, else by id.
-fn label(customer: &Customer, id: &str) -> String {
+pub(super) fn label(customer: &Customer, id: &str) -> String {
     let named = customer.name.clone().or_else(|| customer.email.clone());
     named.unwrap_or_else(|| format::short_id(id))
 }
@@ -190,6 +191,8 @@ pub struct CustomersPage {
     pub older: Option<String>,
     /// The form for a new one.
     pub input: CustomerInput,
+    /// The test clock whose customers they are; empty for real time.
+    pub clock: String,
     /// Makes sending the form twice do it once.
     pub idempotency_key: String,
 }
@@ -222,20 +225,30 @@ pub struct CustomerPage {
 
 /// `GET /customers`.
 pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedIn) -> PageResult {
-    let before = Fields::of_query(&request).get("before").to_owned();
-    Ok(handle::ok(&list(&state, &who, &before, CustomerInput::default()).await?))
+    let query = Fields::of_query(&request);
+    let place = (query.get("before"), query.get("clock"));
+    Ok(handle::ok(&list(&state, &who, place, CustomerInput::default()).await?))
 }
 
 async fn list(
     state: &WebState,
     who: &SignedIn,
-    before: &str,
+    (before, clock): (&str, &str),
     input: CustomerInput,
 ) -> Result<CustomersPage, PageError> {
+    let (clock, shown) = match clock {
+        "" => (ClockId::WALL, None),
+        text => {
+            let subject = resources::subject(SubjectKind::Clock, text)?;
+            resources::own(state, who.account, subject).await?;
+            let clock = subject.clock().unwrap_or_default();
+            (clock, clocks::strip(state, clock).await?)
+        }
+    };
     let before = before.parse::<CustomerId>().ok().map(Subject::from);
     let filter = ResourceFilter {
         kind: SubjectKind::Customer,
-        clock: ClockId::WALL,
+        clock,
         before,
         after: None,
         created_from: None,
@@ -245,14 +258,20 @@ async fn list(
     let mut found = state.store.resource_list(who.account, &filter).await?;
     let more = found.len() > usize::try_from(PAGE).unwrap_or(usize::MAX);
     found.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
-    let now = state.wall.now();
-    let address = |resource: &Resource| format!("/customers?before={}", resource.subject);
+    let now = shown.as_ref().map_or_else(|| state.wall.now(), |(_, now)| *now);
+    let on_clock = shown.as_ref().map(|(strip, _)| strip.id.clone()).unwrap_or_default();
+    let of_clock = |start: &str| match on_clock.as_str() {
+        "" => String::new(),
+        id => format!("{start}clock={id}"),
+    };
+    let address = |resource: &Resource| format!("/customers?before={}{}", resource.subject, of_clock("&"));
     Ok(CustomersPage {
-        layout: handle::frame(state, who, "Customers", Nav::Customers),
-        newest: before.map(|_| "/customers".to_owned()),
+        layout: handle::frame(state, who, "Customers", Nav::Customers).by_clock(shown),
+        newest: before.map(|_| format!("/customers{}", of_clock("?"))),
         older: found.last().filter(|_| more).map(address),
         customers: found.iter().filter_map(|resource| CustomerLine::of(resource, now)).collect(),
         input,
+        clock: on_clock,
         idempotency_key: handle::idempotency_key()?,
     })
 }
@@ -268,7 +287,8 @@ pub async fn create(
     match created(&state, who.account, &fields).await {
         Ok(subject) => Ok(handle::see_other(&format!("/customers/{subject}"))),
         Err(error) => {
-            let page = list(&state, &who, "", CustomerInput::sent(&fields, &error)).await;
+            let page =
+                list(&state, &who, ("", fields.get("clock")), CustomerInput::sent(&fields, &error)).await;
             let mut page = page.map_err(|_| PageError(error.clone()))?;
             page.layout.notices.push(Notice::new(Tone::Error, handle::words(&error)));
             handle::keep_key(&mut page.idempotency_key, &error, &fields);
@@ -287,7 +307,11 @@ async fn created(state: &WebState, owner: AccountId, fields: &Fields) -> Result<
     let secret = &state.rules.key_secret;
     let idempotency =
         key.map(|key| crate::domain::command::IdempotencyKey::new(&key, b"customer form", secret));
-    let change = Change::Create { clock: ClockId::WALL, body: Box::new(Made::Customer(customer)) };
+    let clock = match fields.get("clock") {
+        "" => ClockId::WALL,
+        text => resources::subject(SubjectKind::Clock, text)?.clock().unwrap_or_default(),
+    };
+    let change = Change::Create { clock, body: Box::new(Made::Customer(customer)) };
     let subject = CustomerId::generate().into();
     let change = ChangeResource { subject, actor: owner, change, answer: None, idempotency };
     Ok(state.engine.change(change).await?.subject)
@@ -307,8 +331,7 @@ fn patch_of(state: &WebState, fields: &Fields) -> Result<CustomerPatch, ApiError
 async fn own(state: &WebState, owner: AccountId, id: &str) -> Result<(Resource, Customer), PageError> {
     let missing = || ApiError::not_found("customer", id);
     let id: CustomerId = id.parse().map_err(|_| missing())?;
-    let found = state.store.resource_get(id.into()).await?;
-    let resource = found.filter(|resource| resource.owner == owner).ok_or_else(missing)?;
+    let resource = resources::own(state, owner, id.into()).await?;
     let Some(Made::Customer(customer)) = resource.body.clone() else { return Err(missing().into()) };
     Ok((resource, customer))
 }
@@ -333,12 +356,13 @@ async fn one(
     let more = payments.len() > usize::try_from(PAYMENTS_MAX).unwrap_or(usize::MAX);
     payments.truncate(usize::try_from(PAYMENTS_MAX).unwrap_or(usize::MAX));
     let names = names_of(state, &payments).await?;
-    let now = state.wall.now();
+    let clock = clocks::strip(state, resource.clock).await?;
+    let now = clock.as_ref().map_or_else(|| state.wall.now(), |(_, now)| *now);
     let row = |payment| PaymentRow::of(payment, &names, who.account, now);
     let id = resource.subject.to_string();
     let label = label(customer, &id);
     Ok(CustomerPage {
-        layout: handle::frame(state, who, &label, Nav::Customers),
+        layout: handle::frame(state, who, &label, Nav::Customers).by_clock(clock),
         label,
         id,
         created_full: format::absolute(resource.created),

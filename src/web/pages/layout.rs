@@ -1,5 +1,7 @@
 //! What every page shares: head, navigation, banners, notices.
 
+use super::clocks::ClockStrip;
+use crate::domain::time::Timestamp;
 use crate::web::banners::Banner;
 
 /// A place in the navigation.
@@ -13,6 +15,8 @@ pub enum Nav {
     Payments,
     /// `/customers` and one customer
     Customers,
+    /// `/clocks` and one test clock
+    Clocks,
     /// `/wallets`
     Wallets,
     /// `/insights`
@@ -60,6 +64,7 @@ pub const NAVIGATION: &[(&str, &[NavLink])] = &[
         &[
             NavLink { nav: Nav::Keys, href: "/keys", label: "Keys" },
             NavLink { nav: Nav::Requests, href: "/requests", label: "Requests" },
+            NavLink { nav: Nav::Clocks, href: "/clocks", label: "Test clocks" },
         ],
     ),
     (
@@ -134,6 +139,8 @@ pub struct Layout {
     pub demo_badge: bool,
     /// The server's time in milliseconds, so that ages are right whatever the browser's clock says.
     pub now_ms: Option<i64>,
+    /// The test clock that what the page shows goes by.
+    pub clock: Option<ClockStrip>,
 }
 
 impl Layout {
@@ -157,7 +164,17 @@ impl Layout {
             refresh_s: None,
             demo_badge: false,
             now_ms: None,
+            clock: None,
         }
+    }
+
+    /// With the test clock that what the page shows goes by. Ages are told by its time.
+    #[must_use]
+    pub fn by_clock(mut self, clock: Option<(ClockStrip, Timestamp)>) -> Self {
+        if let Some((strip, now)) = clock {
+            (self.clock, self.now_ms) = (Some(strip), Some(now.millis()));
+        }
+        self
     }
 
     fn at(mut self, nav: Nav) -> Self {

@@ -7,6 +7,7 @@
 pub mod account;
 pub mod assets;
 pub mod cardholder;
+pub mod clocks;
 pub mod curve;
 pub mod customers;
 pub mod error_page;
@@ -82,6 +83,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/customers").get(customers::show).post(customers::create))
         .service(at("/customers/{id}").get(customers::show_one).post(customers::update))
         .service(at("/customers/{id}/delete").get(customers::deleted).post(customers::delete))
+        .service(at("/clocks").get(clocks::show).post(clocks::create))
+        .service(at("/clocks/{id}").get(clocks::show_one).post(clocks::update))
+        .service(at("/clocks/{id}/delete").get(clocks::deleted).post(clocks::delete))
         .service(at("/keys").get(keys::show).post(keys::create))
         .service(at("/keys/{id}/revoke").post(keys::revoke))
         .service(at("/how").get(how::show))

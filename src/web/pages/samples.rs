@@ -7,7 +7,7 @@ use crate::domain::card::{Card, CardDetails, YearMonth};
 use crate::domain::currency::Currency;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
-use crate::domain::ids::{AccountId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, ClockId, PaymentId, RefundId};
 use crate::domain::instrument::Instrument;
 use crate::domain::ledger::effects;
 use crate::domain::money::Money;
@@ -56,6 +56,7 @@ pub fn payment(n: u8, kind: Kind, amount: Money, number: &str, events: &[(i64, E
         metadata: vec![("order".to_owned(), "42".to_owned())],
         run: None,
         customer: None,
+        clock: ClockId::WALL,
     };
     let from_wallet = kind.takes_from_wallet();
     let instrument = Instrument::of_kind(kind).or_else(|| Some(card(number).into()));

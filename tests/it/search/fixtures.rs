@@ -5,7 +5,7 @@ use std::sync::Arc;
 use paystorm::domain::card::{Card, YearMonth};
 use paystorm::domain::decline::DeclineReason;
 use paystorm::domain::event::{CancelReason, Event, Recorded, TechnicalError};
-use paystorm::domain::ids::{AccountId, PaymentId, RefundId};
+use paystorm::domain::ids::{AccountId, ClockId, PaymentId, RefundId};
 use paystorm::domain::instrument::Instrument;
 use paystorm::domain::money::Money;
 use paystorm::domain::payment::Payment;
@@ -52,6 +52,7 @@ pub fn charge(number: u64, owner: AccountId, amount_minor: i64, currency: &str) 
         metadata: vec![],
         run: None,
         customer: None,
+        clock: ClockId::WALL,
     };
     Draft { submission, created: Timestamp::from_micros(created), card: None, events: vec![] }
         .card("pm_card_visa")

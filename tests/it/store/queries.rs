@@ -3,7 +3,7 @@
 use paystorm::domain::command::{Action, Command, Outcome};
 use paystorm::domain::decline::DeclineReason;
 use paystorm::domain::event::{CancelReason, TechnicalError};
-use paystorm::domain::ids::{AccountId, ChargeId, PartId, PaymentId, RefundId};
+use paystorm::domain::ids::{AccountId, ChargeId, ClockId, PartId, PaymentId, RefundId};
 use paystorm::domain::instrument::Presented;
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::Kind;
@@ -74,10 +74,16 @@ async fn what_is_due_comes_in_the_order_of_its_time() {
             let broken = Outcome::Broken(TechnicalError::Timeout);
             waiting.push(one(store, answer(&charge, broken), at(now)).await);
         }
-        let due = |ms, limit| store.payment_due(at(ms), limit);
-        assert_eq!(store.payment_next_due(at(0)).await.expect("read"), Some(at(2_000)), "{}", test.name);
+        let due = |ms, limit| store.payment_due(ClockId::WALL, at(ms), limit);
+        assert_eq!(
+            store.payment_next_due(ClockId::WALL, at(0)).await.expect("read"),
+            Some(at(2_000)),
+            "{}",
+            test.name
+        );
         assert!(due(1_999, 10).await.expect("read").is_empty(), "{}", test.name);
-        let order = [waiting[1].id(), waiting[2].id(), waiting[0].id()];
+        let order =
+            [(1, 2_000), (2, 3_000), (0, 4_000)].map(|(n, ms): (usize, u64)| (waiting[n].id(), at(ms)));
         assert_eq!(due(9_000, 10).await.expect("read"), order, "{}", test.name);
         assert_eq!(due(3_000, 10).await.expect("read"), order[..2], "{}", test.name);
         assert_eq!(due(9_000, 1).await.expect("read"), order[..1], "{}", test.name);
@@ -87,7 +93,7 @@ async fn what_is_due_comes_in_the_order_of_its_time() {
             // The one retry there is breaks as well.
             one(store, answer(&requeued, Outcome::Broken(TechnicalError::Timeout)), at(9_001)).await;
         }
-        assert_eq!(store.payment_next_due(at(0)).await.expect("read"), None, "{}", test.name);
+        assert_eq!(store.payment_next_due(ClockId::WALL, at(0)).await.expect("read"), None, "{}", test.name);
         let parked = store.payment_parked(owner, 2).await.expect("read");
         assert_eq!(ids(&parked), [waiting[2].id(), waiting[1].id()], "{}: newest first", test.name);
         let replayed = one(store, operate(&parked[0], Action::Replay), at(9_002)).await;

@@ -26,6 +26,7 @@ const EVERY: ResourceFilter = ResourceFilter {
 fn name(resource: &Resource) -> String {
     match &resource.body {
         Some(Body::Customer(customer)) => customer.name.clone().unwrap_or_default(),
+        Some(Body::Clock(clock)) => clock.name.clone().unwrap_or_default(),
         None => "deleted".to_owned(),
     }
 }

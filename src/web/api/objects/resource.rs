@@ -1,8 +1,9 @@
-//! Plain resources: customers, and what is left of any that was deleted.
+//! Plain resources: customers, test clocks, and what is left of any that was deleted.
 
 use serde::Serialize;
 
 use super::{Metadata, Null};
+use crate::domain::clock::{Clock, ClockStatus, KEPT_MS};
 use crate::domain::contact::{Address, Shipping};
 use crate::domain::customer::Customer;
 use crate::domain::resource::{Body, Resource};
@@ -36,6 +37,41 @@ const NULL: Null = Null(&["currency", "default_source", "discount", "invoice_pre
 const INVOICE_SETTINGS: Null =
     Null(&["custom_fields", "default_payment_method", "footer", "rendering_options"]);
 
+/// A test clock. Field names and meanings are those of docs.stripe.com/api/test_clocks/object; what it can do beyond them stands
+/// under `paystorm`.
+#[derive(Debug, Clone, Serialize)]
+struct ClockObject {
+    id: String,
+    object: &'static str,
+    created: i64,
+    deletes_after: i64,
+    frozen_time: i64,
+    livemode: bool,
+    name: Option<String>,
+    paystorm: ClockExtension,
+    status: &'static str,
+    status_details: StatusDetails,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct ClockExtension {
+    /// How many times as fast as real time it runs; zero stands still.
+    speed: u32,
+    /// Since when, by real time, in seconds. A clock that runs has shown `frozen_time` then.
+    since: i64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct StatusDetails {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advancing: Option<AdvancingDetails>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct AdvancingDetails {
+    target_frozen_time: i64,
+}
+
 /// What is left of a resource that was deleted.
 #[derive(Debug, Clone, Serialize)]
 struct Deleted {
@@ -49,6 +85,7 @@ struct Deleted {
 #[serde(untagged)]
 enum Shown {
     Customer(Box<CustomerObject>),
+    Clock(Box<ClockObject>),
     Deleted(Deleted),
 }
 
@@ -56,7 +93,29 @@ fn shown(resource: &Resource) -> Shown {
     let id = resource.subject.to_string();
     match &resource.body {
         Some(Body::Customer(customer)) => Shown::Customer(Box::new(customer_object(id, resource, customer))),
-        None => Shown::Deleted(Deleted { id, object: resource.subject.kind().name(), deleted: true }),
+        Some(Body::Clock(clock)) => Shown::Clock(Box::new(clock_object(id, resource, clock))),
+        None => Shown::Deleted(Deleted { id, object: resource.subject.kind().object(), deleted: true }),
+    }
+}
+
+fn clock_object(id: String, resource: &Resource, clock: &Clock) -> ClockObject {
+    let segment = clock.segment();
+    let (status, target) = match clock.status() {
+        ClockStatus::Ready => ("ready", None),
+        ClockStatus::Advancing { target, .. } => ("advancing", Some(target)),
+    };
+    let advancing = target.map(|target| AdvancingDetails { target_frozen_time: target.seconds() });
+    ClockObject {
+        id,
+        object: resource.subject.kind().object(),
+        created: resource.created.seconds(),
+        deletes_after: resource.created.plus_ms(KEPT_MS).seconds(),
+        frozen_time: segment.at.seconds(),
+        livemode: false,
+        name: clock.name.clone(),
+        paystorm: ClockExtension { speed: clock.rate().speed(), since: segment.wall_from.seconds() },
+        status,
+        status_details: StatusDetails { advancing },
     }
 }
 

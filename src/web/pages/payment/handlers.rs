@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::super::clocks::{self, ClockStrip};
 use super::super::handle::{self, PageError, PageResult, names_of};
 use super::super::journey::Journey;
 use super::super::layout::{Nav, Notice, Tone};
@@ -12,6 +13,7 @@ use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
+use crate::domain::time::Timestamp;
 use crate::feed::live::{Row, Viewer};
 use crate::web::api::details::Attempts;
 use crate::web::api::objects::{Expand, Rendered};
@@ -36,10 +38,24 @@ async fn visible(state: &WebState, viewer: AccountId, id: &str) -> Result<Paymen
     if payment.owner() == viewer || received { Ok(payment) } else { Err(missing().into()) }
 }
 
-async fn view(state: &WebState, viewer: AccountId, payment: &Payment) -> Result<PaymentView, PageError> {
+async fn view(
+    state: &WebState,
+    viewer: AccountId,
+    payment: &Payment,
+    clock: Option<&(ClockStrip, Timestamp)>,
+) -> Result<PaymentView, PageError> {
     let names = names_of(state, std::slice::from_ref(payment)).await?;
     let movements = state.store.movement_list(&[payment.id()]).await?;
-    let mut view = PaymentView::of(payment, &movements, &names, viewer, state.wall.now());
+    let wall = state.wall.now();
+    // What is tried again is tried again by the wall, whatever else goes by a clock.
+    let now = clock.filter(|_| payment.due_by_wall().is_none()).map_or(wall, |(_, now)| *now);
+    let mut view = PaymentView::of(payment, &movements, &names, viewer, now);
+    if clock.is_some() {
+        // A countdown would count real seconds.
+        view.open.iter_mut().for_each(|operation| operation.due_ms = None);
+        let words = view.sentence.due.take().map(|(words, _)| words);
+        view.sentence.text.extend(words);
+    }
     if view.journey.is_some() {
         view.journey = Some(Journey::of(payment, handle::indexed(state, payment).await));
     }
@@ -52,13 +68,15 @@ async fn page(
     payment: &Payment,
     notice: Option<Notice>,
 ) -> Result<PaymentPage, PageError> {
-    let view = view(state, who.account, payment).await?;
+    let own = payment.owner() == who.account;
+    let clock = if own { clocks::strip(state, payment.clock()).await? } else { None };
+    let view = view(state, who.account, payment, clock.as_ref()).await?;
     let mut layout = handle::frame(state, who, &format!("{} {}", view.kind, view.amount), Nav::Payments)
-        .with_notice(notice);
+        .with_notice(notice)
+        .by_clock(clock);
     layout.refresh_s = view.under_way.then_some(REFRESH_S);
     let kept = Attempts::of(state.store.as_ref(), &[payment]).await?;
     let object = Rendered::of(payment, Expand::default(), state.presenter(), &kept);
-    let own = payment.owner() == who.account;
     let raw_json =
         if own { serde_json::to_string_pretty(&object).unwrap_or_default() } else { String::new() };
     Ok(PaymentPage { layout, view, idempotency_key: handle::idempotency_key()?, raw_json })
@@ -75,7 +93,7 @@ pub async fn challenge(state: web::Data<WebState>, who: SignedIn, id: web::Path<
     let payment = visible(&state, who.account, &id).await?;
     let page = ChallengePage {
         layout: handle::frame(&state, &who, "3-D Secure", Nav::Payments),
-        view: view(&state, who.account, &payment).await?,
+        view: view(&state, who.account, &payment, None).await?,
         idempotency_key: handle::idempotency_key()?,
     };
     Ok(handle::ok(&page))

@@ -85,6 +85,7 @@ fn changes(payment: &Payment, now: Timestamp, form: &ActionForm) -> bool {
         policy: &policy,
         wallet: &|_| held,
         account: &account,
+        time_of: &|_| now,
         resource: &|_| None,
     };
     let (id, actor) = (payment.id(), payment.owner());

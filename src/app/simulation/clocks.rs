@@ -1,0 +1,114 @@
+//! Test clocks of the simulation: made, set forward, run, frozen and deleted by their owners and by others; customers go by them. Once
+//! everything is to rest, those that are left run.
+
+use std::time::Duration;
+
+use super::chance::Chance;
+use super::clients::{Person, account};
+use super::store::Data;
+use crate::domain::clock::{Clock, ClockPatch, ClockStatus, Rate};
+use crate::domain::event::{CancelReason, Event};
+use crate::domain::ids::ClockId;
+use crate::domain::payment::Payment;
+use crate::domain::resource::{Body, Change, ChangeResource, Patch};
+use crate::domain::subject::Subject;
+use crate::domain::time::Timestamp;
+use crate::engine::Engine;
+
+/// When all of it begins, by the wall, in microseconds.
+pub const BEGIN_US: i64 = 1_769_817_600_000_000;
+const CLOCKS_MAX: usize = 4;
+/// How often clocks are asked to run.
+const ASKED_MAX: u32 = 1_000;
+
+/// One thing that one person does to a clock now.
+pub async fn act(person: Person) {
+    let (request, name) = {
+        let mut book = person.book.lock();
+        let id = book.id(&person.chance);
+        let request = choose(&mut book.clocks, &person.chance, id);
+        let name = format!("{:?} {}", request.change, request.subject);
+        (request, name)
+    };
+    let told = person.engine.change(request).await;
+    person.book.lock().log.push(format!("{name}: {told:?}"));
+}
+
+fn choose(known: &mut Vec<ClockId>, chance: &Chance, id: [u8; 16]) -> ChangeResource {
+    let near = |spread_ms: u64| Timestamp::from_micros(BEGIN_US).plus_ms(chance.below(spread_ms));
+    let (subject, change) = match chance.pick(known) {
+        Some(&clock) if known.len() >= CLOCKS_MAX || chance.percent(70) => {
+            let patch = |patch| Change::Update(Patch::Clock(patch));
+            let change = match chance.below(10) {
+                0 => Change::Delete,
+                1 => patch(ClockPatch::SetRate(Rate::Frozen)),
+                2 => patch(ClockPatch::SetRate(Rate::Times(1))),
+                3 => patch(ClockPatch::SetRate(Rate::Times(20))),
+                _ => patch(ClockPatch::Advance(near(60_000))),
+            };
+            (clock.into(), change)
+        }
+        Some(_) | None => {
+            let clock = ClockId::from_bytes(id);
+            known.push(clock);
+            let body = Body::Clock(Clock::frozen(None, Timestamp::from_micros(BEGIN_US), near(10_000)));
+            (Subject::from(clock), Change::Create { clock: ClockId::WALL, body: Box::new(body) })
+        }
+    };
+    ChangeResource { subject, actor: account(chance.below(3)), change, answer: None, idempotency: None }
+}
+
+/// Has every clock run that is left, so that what is due on it comes.
+pub async fn run_all(engine: &Engine, data: &parking_lot::Mutex<Data>) {
+    // One that waits for ever for something is seen by what does not come to rest.
+    for _ in 0..ASKED_MAX {
+        let still: Vec<ChangeResource> = {
+            let data = data.lock();
+            let frozen = data.resources.values().filter_map(|(resource, _)| match &resource.body {
+                Some(Body::Clock(clock)) if !clock.moves() => Some((resource.subject, resource.owner, false)),
+                Some(Body::Clock(clock)) if clock.status() != ClockStatus::Ready => {
+                    Some((resource.subject, resource.owner, true))
+                }
+                _ => None,
+            });
+            let change = Change::Update(Patch::Clock(ClockPatch::SetRate(Rate::Times(20))));
+            frozen
+                .map(|(subject, actor, _)| ChangeResource {
+                    subject,
+                    actor,
+                    change: change.clone(),
+                    answer: None,
+                    idempotency: None,
+                })
+                .collect()
+        };
+        if still.is_empty() {
+            return;
+        }
+        for change in still {
+            // Refused while it is on its way.
+            let _ = engine.change(change).await;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// What goes by a clock that is there lapses at the very time, however anybody came there.
+pub fn check(data: &Data) -> Vec<String> {
+    let there = |payment: &&Payment| {
+        let clock = data.resources.get(&Subject::from(payment.clock()));
+        clock.is_some_and(|(resource, _)| resource.body.is_some())
+    };
+    let mut wrong = Vec::new();
+    for payment in data.payments.values().filter(there) {
+        for (version, recorded) in (1..).zip(payment.history()) {
+            let Event::Canceled { reason: CancelReason::Expired, .. } = recorded.event else { continue };
+            let before = payment.at_version(version - 1);
+            let deadline = before.and_then(|before| before.capture_deadline());
+            if deadline.is_none_or(|deadline| recorded.at < deadline) {
+                wrong.push(format!("{} lapsed at {:?}, not at {deadline:?}", payment.id(), recorded.at));
+            }
+        }
+    }
+    wrong
+}
