@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use super::named::payments_named;
 use super::report::{Name, Report};
 use super::statement::Scope;
-use crate::domain::announcement::{Announcement, AnnouncementId, announced};
-use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::announcement::{Announcement, announced};
+use crate::domain::ids::AccountId;
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 use crate::store::{Snapshot, StoreError};
@@ -19,16 +19,12 @@ const KEPT_US: i64 = (30 * 24 * 3_600 - 60) * 1_000_000;
 /// And by the wall: a day, less that moment.
 const KEPT_WALL_US: i64 = (24 * 3_600 - 60) * 1_000_000;
 
-/// Greater than any other.
-const LAST: AnnouncementId =
-    AnnouncementId { payment: PaymentId::from_bytes([0xff; 16]), version: u32::MAX, n: u8::MAX };
-
 /// From when on events must be there, and until when.
 #[derive(Debug, Default)]
 pub struct Kept {
-    /// The oldest of each account that has any.
+    /// The oldest of each account that has any, by the wall.
     oldest: HashMap<AccountId, Timestamp>,
-    /// The oldest of those that went by the wall: of these, what is newer is kept longer.
+    /// The oldest of those that went by the wall, of which nothing newer can be gone.
     oldest_by_wall: HashMap<AccountId, Timestamp>,
     /// What happened since then by its clock is kept.
     since: Timestamp,
@@ -60,24 +56,26 @@ impl Kept {
             until: next.map_or(Timestamp::from_micros(i64::MAX), |row| row.at),
         };
         let mut after = None;
-        while let Some((owner, event)) = snapshot.events(after, 1).await?.into_iter().next() {
-            let by_wall = event.at == event.wall;
-            kept.oldest.entry(owner).or_insert(event.at);
-            if by_wall {
-                kept.oldest_by_wall.insert(owner, event.at);
+        loop {
+            let page = snapshot.events(after, EVENTS).await?;
+            let Some((owner, last)) = page.last() else { return Ok(kept) };
+            after = Some((*owner, (last.at, last.id)));
+            for (owner, event) in &page {
+                let oldest = kept.oldest.entry(*owner).or_insert(event.wall);
+                *oldest = event.wall.min(*oldest);
+                if event.at == event.wall {
+                    let oldest = kept.oldest_by_wall.entry(*owner).or_insert(event.wall);
+                    *oldest = event.wall.min(*oldest);
+                }
             }
-            // On to the next account, or past what went by a test clock.
-            let place = if by_wall { (Timestamp::from_micros(i64::MAX), LAST) } else { (event.at, event.id) };
-            after = Some((owner, place));
         }
-        Ok(kept)
     }
 
     fn must_have(&self, owner: AccountId, event: &Announcement) -> bool {
         let kept = if event.at == event.wall {
             event.at >= self.oldest_by_wall.get(&owner).copied().unwrap_or(self.since)
         } else {
-            let not_too_many = self.oldest.get(&owner).is_none_or(|oldest| event.at >= *oldest);
+            let not_too_many = self.oldest.get(&owner).is_none_or(|oldest| event.wall >= *oldest);
             not_too_many && (event.at >= self.since || event.wall >= self.since_wall)
         };
         kept && event.wall < self.until

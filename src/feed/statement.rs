@@ -194,9 +194,9 @@ impl Statement {
         let owners = self.store.event_owners(self.pruned_to, PRUNED).await?;
         self.pruned_to = owners.last().copied();
         for owner in owners {
-            // All of one moment stay together.
+            // All of one batch stay together. By the wall: others may still happen at the same time of a test clock.
             if let Some(surplus) = self.store.event_surplus(owner, self.events_max).await? {
-                self.store.event_delete(owner, surplus.next(), Timestamp::from_micros(i64::MAX)).await?;
+                self.store.event_delete(owner, Timestamp::from_micros(i64::MAX), surplus.next()).await?;
             }
             let (oldest, wall) = self.oldest();
             self.store.event_delete(owner, oldest, wall).await?;

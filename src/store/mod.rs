@@ -314,7 +314,7 @@ pub trait Store: Send + Sync + 'static {
         wall_before: Timestamp,
     ) -> StoreResult<u64>;
 
-    /// When the announcement happened that is followed by `kept` newer ones; `None` if there are not so many.
+    /// When the announcement happened by the wall that is followed by `kept` newer ones; `None` if there are not so many.
     async fn event_surplus(&self, owner: AccountId, kept: u32) -> StoreResult<Option<Timestamp>>;
 
     // ---- imports ----

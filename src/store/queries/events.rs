@@ -105,9 +105,9 @@ macro_rules! events_queries {
             use schema::account_event::dsl;
             let found: Option<i64> = dsl::account_event
                 .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
-                .order((dsl::at.desc(), dsl::payment.desc(), dsl::version.desc(), dsl::n.desc()))
+                .order(dsl::wall.desc())
                 .offset(i64::from(kept))
-                .select(dsl::at)
+                .select(dsl::wall)
                 .first(conn)
                 .await
                 .optional()?;
