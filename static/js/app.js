@@ -20,7 +20,7 @@ const searchAgain = search();
 // What one page alone needs is not fetched by the others.
 const onPage = async (mark, module, start) => document.querySelector(mark) && start(await import(`./${module}.js`));
 onPage("[data-import]", "import", (page) => page.importPage());
-onPage(".clock-strip, .clock-shows", "clock", (page) => page.clockPage());
+onPage("[data-clock-ms]", "clock", (page) => page.clockPage());
 onPage("[data-start]", "start", (page) => page.startPage());
 // A page that shows a new secret is the answer to a form: reading it again must not send the form again.
 if (document.querySelector("[data-secret]")) history.replaceState(null, "", location.pathname);

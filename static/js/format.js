@@ -65,8 +65,25 @@ function span(seconds) {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
-export function ago(seconds) {
+// How far another machine's clock may be ahead, and from when on a day says more than an age: 30 days.
+const AHEAD_S = 60;
+const OLD_S = 30 * 86_400;
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+
+function day(ms) {
+  const at = new Date(ms);
+  return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()}`;
+}
+
+export function ago(nowMs, thenMs) {
+  const seconds = Math.trunc((nowMs - thenMs) / 1_000);
+  if (seconds <= -AHEAD_S || seconds >= OLD_S) return day(thenMs);
   return seconds < 2 ? "just now" : `${span(seconds)} ago`;
+}
+
+// To the second, as test clocks show it.
+export function toTheSecond(ms) {
+  return `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
 export function until(seconds) {

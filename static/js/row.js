@@ -57,7 +57,7 @@ export function createRow(row) {
   words.dataset.note = "";
   note.append(badges, words);
   const created = new Date(row.created_ms);
-  const time = element("time", "row-time num", ago(Math.max(0, Math.floor((serverNow() - row.created_ms) / 1_000))));
+  const time = element("time", "row-time num", ago(serverNow(), row.created_ms));
   time.dateTime = created.toISOString();
   time.title = `${created.toISOString().replace("T", " ").replace("Z", "")} UTC`;
   time.dataset.ms = row.created_ms;

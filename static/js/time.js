@@ -1,28 +1,46 @@
-// Ages and countdowns, by the server's clock.
+// Ages and countdowns, by the server's clock; ages of what goes by a test clock, by that.
 
-import { ago, until } from "./format.js";
+import { ago, toTheSecond, until } from "./format.js";
 
 // A page for nobody in particular says no time.
 const shownAt = Date.now();
 const offset = Number(document.documentElement.dataset.nowMs ?? shownAt) - shownAt;
+// When each test clock on the page came to stand there.
+const since = new WeakMap();
 
 export function serverNow() {
   return Date.now() + offset;
 }
 
+// What a test clock shows by now.
+function shownBy(clock) {
+  if (!since.has(clock)) since.set(clock, performance.now());
+  return Number(clock.dataset.clockMs) + (performance.now() - since.get(clock)) * Number(clock.dataset.clockSpeed);
+}
+
+function clocks() {
+  for (const clock of document.querySelectorAll('[data-clock-ms]:not([data-clock-speed="0"])')) {
+    clock.textContent = toTheSecond(shownBy(clock));
+  }
+}
+
 function tick() {
-  const now = serverNow();
+  clocks();
+  const own = document.querySelector(".clock-strip [data-clock-ms]");
+  const shown = own ? shownBy(own) : serverNow();
   for (const time of document.querySelectorAll("time[data-ms]")) {
-    const text = ago(Math.max(0, Math.floor((now - Number(time.dataset.ms)) / 1_000)));
+    const text = ago(shown, Number(time.dataset.ms));
     if (time.textContent !== text) time.textContent = text;
   }
   for (const due of document.querySelectorAll("[data-due-ms]")) {
-    const left = until((Number(due.dataset.dueMs) - now) / 1_000);
+    const left = until((Number(due.dataset.dueMs) - serverNow()) / 1_000);
     const text = due.textContent.replace(/(in \d+ \w+|now)$/, left);
     if (due.textContent !== text) due.textContent = text;
   }
 }
 
 export function keepTime() {
+  clocks();
+  document.addEventListener("live:replaced", clocks);
   setInterval(() => document.hidden || tick(), 1_000);
 }

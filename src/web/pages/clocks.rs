@@ -1,19 +1,21 @@
 //! `/clocks`: the test clocks of an account: a list with a form for a new one, and one of them, to be set forward, run, frozen or
-//! deleted. What goes by a clock says so in a strip above its page.
+//! deleted.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
+use super::clock_strip::ClockStrip;
 use super::format;
 use super::handle::{self, Fields, PageError, PageResult};
 use super::layout::{Layout, Nav, Notice, Tone};
 use crate::domain::clock::{CLOCKS_MAX, Clock, ClockPatch, ClockStatus, KEPT_MS, LATEST, Rate};
+use crate::domain::command::IdempotencyKey;
 use crate::domain::ids::{AccountId, ClockId};
 use crate::domain::resource::{Body as Made, Change, ChangeResource, Patch, Resource};
 use crate::domain::subject::{Subject, SubjectKind};
 use crate::domain::time::Timestamp;
-use crate::store::{ResourceFilter, StoreError};
+use crate::store::ResourceFilter;
 use crate::web::api::objects::ResourceObject;
 use crate::web::api::resources;
 use crate::web::body::Body;
@@ -29,69 +31,66 @@ const CUSTOMERS_MAX: u32 = 50;
 const REFRESH_S: u32 = 2;
 
 /// How far a button sets a clock forward: the label, and the seconds.
-const STEPS: [(&str, i64); 4] =
+const STEPS: [(&str, u64); 4] =
     [("1 hour", 3_600), ("1 day", 86_400), ("7 days", 7 * 86_400), ("30 days", 30 * 86_400)];
 /// The speeds that are offered.
 const SPEEDS: [(u32, &str); 6] = [
-    (0, "frozen"),
-    (1, "as real time"),
-    (10, "10 × real time"),
-    (60, "60 × (a minute a second)"),
-    (600, "600 × (ten minutes a second)"),
-    (1_000, "1,000 × real time"),
+    (0, "Frozen"),
+    (1, "Real time"),
+    (10, "10× real time"),
+    (60, "60× (1 minute per second)"),
+    (600, "600× (10 minutes per second)"),
+    (1_000, "1,000× real time"),
 ];
 
-/// What a page says of the clock that its subject goes by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClockStrip {
-    /// The clock's id.
-    pub id: String,
+/// What the fields of a clock's forms are filled with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClockInput {
     /// What it is called.
-    pub label: String,
-    /// What it shows.
-    pub shows: String,
-    /// How it goes on, in words.
-    pub state: String,
-    /// Whether its time goes on by itself, so that the page should look again.
-    pub moves: bool,
+    pub name: String,
+    /// The time it is to show, as browsers write it.
+    pub at: String,
+    /// The field that is wrong, and why.
+    pub error: Option<(String, String)>,
 }
 
-impl ClockStrip {
-    fn of(id: &str, clock: &Clock, wall: Timestamp) -> Self {
-        let state = match (clock.status(), clock.rate()) {
-            (ClockStatus::Advancing { target, .. }, _) => {
-                format!("advancing to {}", format::absolute(target))
-            }
-            (ClockStatus::Ready, Rate::Frozen) => "frozen".to_owned(),
-            (ClockStatus::Ready, Rate::Times(1)) => "running as real time".to_owned(),
-            (ClockStatus::Ready, Rate::Times(speed)) => {
-                format!("running {} × real time", format::grouped(speed.into()))
-            }
+impl ClockInput {
+    /// With this time, and nothing wrong.
+    fn showing(at: Timestamp) -> Self {
+        Self { at: field(at), ..Self::default() }
+    }
+
+    /// What was sent, to be shown again with what was wrong.
+    fn sent(fields: &Fields, error: &ApiError) -> Self {
+        let wrong = match error.param.as_deref() {
+            Some("frozen_time" | "at") => "at",
+            Some("name") => "name",
+            _ => "",
         };
         Self {
-            label: clock.name.clone().unwrap_or_else(|| format::short_id(id)),
-            id: id.to_owned(),
-            shows: format::absolute(clock.at(wall)),
-            state,
-            moves: clock.moves(),
+            name: fields.get("name").to_owned(),
+            at: fields.get("at").to_owned(),
+            error: Some((wrong.to_owned(), words(error))),
         }
+    }
+
+    /// What is wrong with a field; empty if nothing is.
+    #[must_use]
+    pub fn error_of(&self, field: &str) -> &str {
+        self.error.as_ref().filter(|(wrong, _)| wrong == field).map_or("", |(_, words)| words)
     }
 }
 
-/// The strip and the time of what goes by a clock; `None` for the wall, and where the clock is gone.
-///
-/// # Errors
-/// The store's.
-pub async fn strip(state: &WebState, clock: ClockId) -> Result<Option<(ClockStrip, Timestamp)>, StoreError> {
-    if clock.is_wall() {
-        return Ok(None);
+/// What an error says to people, who see a page where callers see a status.
+fn words(error: &ApiError) -> String {
+    match error.code {
+        Some("lock_timeout") => "The clock is still advancing. Try again in a moment.".to_owned(),
+        Some("test_clock_backwards") => "Choose a time after the one the clock shows.".to_owned(),
+        Some("test_clock_too_far") => {
+            "A clock advances by two years at most, and not past the year 2199.".to_owned()
+        }
+        Some(_) | None => handle::words(error),
     }
-    let found = state.store.resource_get(clock.into()).await?;
-    let wall = state.wall.now();
-    Ok(match found.and_then(|resource| resource.body) {
-        Some(Made::Clock(shown)) => Some((ClockStrip::of(&clock.to_string(), &shown, wall), shown.at(wall))),
-        Some(Made::Customer(_)) | None => None,
-    })
 }
 
 /// The page with the list.
@@ -104,12 +103,8 @@ pub struct ClocksPage {
     pub clocks: Vec<ClockStrip>,
     /// How many there may be.
     pub most: u32,
-    /// What the form is filled with: name and time.
-    pub name: String,
-    /// The time that a new one shows.
-    pub at: String,
-    /// What is wrong with the time.
-    pub wrong: String,
+    /// The form for a new one.
+    pub input: ClockInput,
     /// Makes sending the form twice do it once.
     pub idempotency_key: String,
 }
@@ -123,11 +118,13 @@ pub struct ClockPage {
     /// The clock.
     pub clock: ClockStrip,
     /// How far a button sets it forward.
-    pub steps: [(&'static str, i64); 4],
+    pub steps: [(&'static str, u64); 4],
     /// Speeds: the number, the words, whether it is this one.
-    pub speeds: Vec<(u32, &'static str, bool)>,
-    /// What it shows, as the field for a time has it.
-    pub at: String,
+    pub speeds: Vec<(u32, String, bool)>,
+    /// The form that advances it.
+    pub input: ClockInput,
+    /// Makes sending a form twice do it once.
+    pub idempotency_key: String,
     /// When it is deleted by itself.
     pub deletes_after: String,
     /// Its customers: id and what they are called.
@@ -138,15 +135,10 @@ pub struct ClockPage {
 
 /// `GET /clocks`.
 pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
-    let now = field(state.wall.now());
-    Ok(handle::ok(&list(&state, &who, (String::new(), now, String::new())).await?))
+    Ok(handle::ok(&list(&state, &who, ClockInput::showing(state.wall.now())).await?))
 }
 
-async fn list(
-    state: &WebState,
-    who: &SignedIn,
-    (name, at, wrong): (String, String, String),
-) -> Result<ClocksPage, PageError> {
+async fn list(state: &WebState, who: &SignedIn, input: ClockInput) -> Result<ClocksPage, PageError> {
     let found = state.store.resource_list(who.account, &filter(SubjectKind::Clock, ClockId::WALL)).await?;
     let wall = state.wall.now();
     let strip = |resource: &Resource| match &resource.body {
@@ -157,9 +149,7 @@ async fn list(
         layout: handle::frame(state, who, "Test clocks", Nav::Clocks),
         clocks: found.iter().filter_map(strip).collect(),
         most: CLOCKS_MAX,
-        name,
-        at,
-        wrong,
+        input,
         idempotency_key: handle::idempotency_key()?,
     })
 }
@@ -180,9 +170,8 @@ pub async fn create(
     match created(&state, who.account, &fields).await {
         Ok(subject) => Ok(handle::see_other(&format!("/clocks/{subject}"))),
         Err(error) => {
-            let input = (fields.get("name").to_owned(), fields.get("at").to_owned(), handle::words(&error));
-            let mut page = list(&state, &who, input).await?;
-            page.layout.notices.push(Notice::new(Tone::Error, handle::words(&error)));
+            let mut page = list(&state, &who, ClockInput::sent(&fields, &error)).await?;
+            page.layout.notices.push(Notice::new(Tone::Error, words(&error)));
             handle::keep_key(&mut page.idempotency_key, &error, &fields);
             Ok(handle::render(handle::answer_to(&error), &page))
         }
@@ -194,16 +183,21 @@ async fn created(state: &WebState, owner: AccountId, fields: &Fields) -> Result<
     params.add_path("name".to_owned(), fields.get("name").trim());
     check_params(&params, &state.rules)?;
     let clock = Clock::frozen(clock_name(&mut params)?, state.wall.now(), time(fields.get("at"))?);
-    let key = match fields.get("idempotency_key") {
-        "" => None,
-        key => Some(crate::web::intake::idempotency_key(key)?),
-    };
-    let secret = &state.rules.key_secret;
-    let idempotency = key.map(|key| crate::domain::command::IdempotencyKey::new(&key, b"clock form", secret));
     let change = Change::Create { clock: ClockId::WALL, body: Box::new(Made::Clock(clock)) };
     let subject = ClockId::generate().into();
+    let idempotency = once(state, fields, "new")?;
     let change = ChangeResource { subject, actor: owner, change, answer: None, idempotency };
     Ok(state.engine.change(change).await?.subject)
+}
+
+/// The key by which one of a page's forms does once what it is sent for twice. It is fresh with each page: nothing else is ever
+/// asked under it.
+fn once(state: &WebState, fields: &Fields, form: &str) -> Result<Option<IdempotencyKey>, ApiError> {
+    let key = match fields.get("idempotency_key") {
+        "" => return Ok(None),
+        key => crate::web::intake::idempotency_key(&format!("{key}-{form}"))?,
+    };
+    Ok(Some(IdempotencyKey::new(&key, b"clock form", &state.rules.key_secret)))
 }
 
 /// The time in a field of a form, which browsers send without a zone: it is UTC.
@@ -212,7 +206,7 @@ fn time(text: &str) -> Result<Timestamp, ApiError> {
     let at = read.ok().and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC).ok());
     let at = at.map(|time| Timestamp::from_micros(time.timestamp().as_microsecond()));
     at.filter(|at| (Timestamp::default()..=LATEST).contains(at))
-        .ok_or_else(|| handle::wrong("at", "Give a date and time between 1970 and 2199, in UTC."))
+        .ok_or_else(|| handle::wrong("at", "Enter a date and time between 1970 and 2199, in UTC."))
 }
 
 /// A time as the field of a form has it.
@@ -222,20 +216,26 @@ fn field(at: Timestamp) -> String {
 
 /// `GET /clocks/{id}`.
 pub async fn show_one(state: web::Data<WebState>, who: SignedIn, id: web::Path<String>) -> PageResult {
-    Ok(handle::ok(&one(&state, &who, &id, None).await?))
+    let subject = resources::subject(SubjectKind::Clock, &id)?;
+    let resource = resources::own(&state, who.account, subject).await?;
+    if resource.body.is_none() {
+        let mut page = list(&state, &who, ClockInput::showing(state.wall.now())).await?;
+        page.layout.notices.push(Notice::new(Tone::Info, "This test clock was deleted."));
+        return Ok(handle::render(HttpResponse::NotFound(), &page));
+    }
+    Ok(handle::ok(&one(&state, &who, &resource, None).await?))
 }
 
+/// The page of a clock; `input` is what was sent, where something was wrong with it.
 async fn one(
     state: &WebState,
     who: &SignedIn,
-    id: &str,
-    notice: Option<Notice>,
+    resource: &Resource,
+    input: Option<ClockInput>,
 ) -> Result<ClockPage, PageError> {
-    let missing = || ApiError::not_found(SubjectKind::Clock.name(), id);
-    let subject = resources::subject(SubjectKind::Clock, id)?;
-    let resource = resources::own(state, who.account, subject).await?;
+    let (subject, id) = (resource.subject, resource.subject.to_string());
     let (Some(Made::Clock(clock)), Some(clock_id)) = (&resource.body, subject.clock()) else {
-        return Err(missing().into());
+        return Err(ApiError::not_found(SubjectKind::Clock.name(), &id).into());
     };
     let found = state.store.resource_list(who.account, &filter(SubjectKind::Customer, clock_id)).await?;
     let customer = |resource: &Resource| match &resource.body {
@@ -246,23 +246,36 @@ async fn one(
         Some(Made::Clock(_)) | None => None,
     };
     let wall = state.wall.now();
-    let shown = ClockStrip::of(id, clock, wall);
+    let shown = ClockStrip::of(&id, clock, wall);
+    // The field stays as it is once the clock is there.
+    let arrival = match clock.status() {
+        ClockStatus::Advancing { target, .. } => target,
+        ClockStatus::Ready => clock.at(wall),
+    };
+    let error = input.as_ref().and_then(|input| input.error.as_ref());
+    let notice = error.map(|(_, words)| Notice::new(Tone::Error, words));
     let mut layout = handle::frame(state, who, &shown.label, Nav::Clocks).with_notice(notice);
-    layout.refresh_s = shown.moves.then_some(REFRESH_S);
+    layout.refresh_s = clock.moves().then_some(REFRESH_S);
     let seen = Resource { body: Some(Made::Clock(clock.clone().seen_at(wall))), ..resource.clone() };
     Ok(ClockPage {
         layout,
         steps: STEPS,
-        speeds: SPEEDS
-            .iter()
-            .map(|(speed, words)| (*speed, *words, clock.rate().speed() == *speed))
-            .collect(),
-        at: field(clock.at(wall)),
-        deletes_after: format::absolute(resource.created.plus_ms(KEPT_MS)),
+        speeds: speeds(clock.rate().speed()),
+        input: input.unwrap_or_else(|| ClockInput::showing(arrival)),
+        idempotency_key: handle::idempotency_key()?,
+        deletes_after: format::to_the_second(resource.created.plus_ms(KEPT_MS)),
         customers: found.iter().filter_map(customer).collect(),
         raw_json: serde_json::to_string_pretty(&ResourceObject::of(&seen)).unwrap_or_default(),
         clock: shown,
     })
+}
+
+/// The speeds to choose from, and that of the clock, which may be another.
+fn speeds(current: u32) -> Vec<(u32, String, bool)> {
+    let offered = SPEEDS.iter().map(|(speed, words)| (*speed, (*words).to_owned(), *speed == current));
+    let other = (!SPEEDS.iter().any(|(speed, _)| *speed == current))
+        .then(|| (current, format!("{}× real time", format::grouped(current.into())), true));
+    offered.chain(other).collect()
 }
 
 /// `POST /clocks/{id}`: sets it forward, or has it run at another speed.
@@ -274,44 +287,44 @@ pub async fn update(
     body: Body,
 ) -> PageResult {
     let fields = handle::signed_form(&state, &request, &who, body)?;
-    match changed(&state, who.account, &id, &fields).await {
-        Ok(()) => Ok(handle::see_other(&format!("/clocks/{id}"))),
+    let subject = resources::subject(SubjectKind::Clock, &id)?;
+    let found = resources::own(&state, who.account, subject).await?;
+    let Some(Made::Clock(clock)) = &found.body else {
+        return Ok(handle::see_other(&format!("/clocks/{subject}")));
+    };
+    match changed(&state, &found, clock, &fields).await {
+        Ok(()) => Ok(handle::see_other(&format!("/clocks/{subject}"))),
         Err(error) if error.status == StatusCode::NOT_FOUND => Err(error.into()),
         Err(error) => {
-            let notice = Notice::new(Tone::Error, handle::words(&error));
-            let page = one(&state, &who, &id, Some(notice)).await?;
+            let mut input = ClockInput::sent(&fields, &error);
+            if input.at.is_empty() {
+                input.at = field(clock.at(state.wall.now()));
+            }
+            let mut page = one(&state, &who, &found, Some(input)).await?;
+            handle::keep_key(&mut page.idempotency_key, &error, &fields);
             Ok(handle::render(handle::answer_to(&error), &page))
         }
     }
 }
 
-async fn changed(state: &WebState, owner: AccountId, id: &str, fields: &Fields) -> Result<(), ApiError> {
-    let subject = resources::subject(SubjectKind::Clock, id)?;
-    let patch = match (fields.get("by"), fields.get("to"), fields.get("speed")) {
-        ("", "", speed) => {
+async fn changed(state: &WebState, found: &Resource, clock: &Clock, fields: &Fields) -> Result<(), ApiError> {
+    let (subject, actor) = (found.subject, found.owner);
+    let (patch, form) = match (fields.get("by"), fields.get("speed")) {
+        ("", "") => (ClockPatch::Advance(time(fields.get("at"))?), "at"),
+        ("", speed) => {
             let rate = speed.parse().ok().and_then(Rate::of_speed);
-            ClockPatch::SetRate(rate.ok_or_else(|| handle::wrong("speed", "Choose one of the speeds."))?)
+            let rate = rate.ok_or_else(|| handle::wrong("speed", "Choose one of the speeds."))?;
+            (ClockPatch::SetRate(rate), "speed")
         }
-        ("", to, _) => ClockPatch::Advance(time(to)?),
-        (by, ..) => {
+        (by, _) => {
             let seconds: u64 = by.parse().map_err(|_| handle::wrong("by", "Choose how far."))?;
-            let resource = resources::own(state, owner, subject).await?;
-            let Some(Made::Clock(clock)) = resource.body else {
-                return Err(ApiError::not_found(SubjectKind::Clock.name(), id));
-            };
-            ClockPatch::Advance(clock.at(state.wall.now()).plus_ms(seconds.saturating_mul(1_000)))
+            let target = clock.at(state.wall.now()).plus_ms(seconds.saturating_mul(1_000));
+            (ClockPatch::Advance(target), "by")
         }
     };
-    change(state, owner, subject, Change::Update(Patch::Clock(patch))).await
-}
-
-async fn change(
-    state: &WebState,
-    actor: AccountId,
-    subject: Subject,
-    change: Change,
-) -> Result<(), ApiError> {
-    let change = ChangeResource { subject, actor, change, answer: None, idempotency: None };
+    let change = Change::Update(Patch::Clock(patch));
+    let idempotency = once(state, fields, form)?;
+    let change = ChangeResource { subject, actor, change, answer: None, idempotency };
     Ok(state.engine.change(change).await.map(drop)?)
 }
 
@@ -325,9 +338,11 @@ pub async fn delete(
 ) -> PageResult {
     handle::signed_form(&state, &request, &who, body)?;
     let subject = resources::subject(SubjectKind::Clock, &id)?;
-    match change(&state, who.account, subject, Change::Delete).await {
+    let change = Change::Delete;
+    let change = ChangeResource { subject, actor: who.account, change, answer: None, idempotency: None };
+    match state.engine.change(change).await.map_err(ApiError::from) {
         // A second click finds nothing any more, which is what was wanted.
-        Ok(()) => Ok(handle::see_other("/clocks")),
+        Ok(_) => Ok(handle::see_other("/clocks")),
         Err(error) if error.status == StatusCode::NOT_FOUND => Ok(handle::see_other("/clocks")),
         Err(error) => Err(error.into()),
     }

@@ -8,7 +8,7 @@ use askama::Template;
 use super::handle::{self, Fields, PageError, PageResult, names_of};
 use super::layout::{Layout, Nav, Notice, Tone};
 use super::row::PaymentRow;
-use super::{clocks, format};
+use super::{clock_strip, format};
 use crate::domain::contact::Address;
 use crate::domain::customer::{Customer, CustomerPatch};
 use crate::domain::ids::{AccountId, ClockId, CustomerId};
@@ -242,7 +242,10 @@ async fn list(
             let subject = resources::subject(SubjectKind::Clock, text)?;
             resources::own(state, who.account, subject).await?;
             let clock = subject.clock().unwrap_or_default();
-            (clock, clocks::strip(state, clock).await?)
+            // With a clock its customers are gone.
+            let strip = clock_strip::strip(state, clock).await?;
+            let gone = || ApiError::not_found(SubjectKind::Clock.name(), text);
+            (clock, Some(strip.ok_or_else(gone)?))
         }
     };
     let before = before.parse::<CustomerId>().ok().map(Subject::from);
@@ -266,7 +269,8 @@ async fn list(
     };
     let address = |resource: &Resource| format!("/customers?before={}{}", resource.subject, of_clock("&"));
     Ok(CustomersPage {
-        layout: handle::frame(state, who, "Customers", Nav::Customers).by_clock(shown),
+        layout: handle::frame(state, who, "Customers", Nav::Customers)
+            .by_clock(shown.map(|(strip, _)| strip)),
         newest: before.map(|_| format!("/customers{}", of_clock("?"))),
         older: found.last().filter(|_| more).map(address),
         customers: found.iter().filter_map(|resource| CustomerLine::of(resource, now)).collect(),
@@ -356,8 +360,8 @@ async fn one(
     let more = payments.len() > usize::try_from(PAYMENTS_MAX).unwrap_or(usize::MAX);
     payments.truncate(usize::try_from(PAYMENTS_MAX).unwrap_or(usize::MAX));
     let names = names_of(state, &payments).await?;
-    let clock = clocks::strip(state, resource.clock).await?;
-    let now = clock.as_ref().map_or_else(|| state.wall.now(), |(_, now)| *now);
+    let (clock, shown) = clock_strip::strip(state, resource.clock).await?.unzip();
+    let now = shown.unwrap_or_else(|| state.wall.now());
     let row = |payment| PaymentRow::of(payment, &names, who.account, now);
     let id = resource.subject.to_string();
     let label = label(customer, &id);
@@ -423,10 +427,16 @@ pub async fn delete(
 ) -> PageResult {
     handle::signed_form(&state, &request, &who, body)?;
     let id: CustomerId = id.parse().map_err(|_| ApiError::not_found("customer", &id))?;
+    let found = resources::own(&state, who.account, id.into()).await?;
+    let list = if found.clock.is_wall() {
+        "/customers".to_owned()
+    } else {
+        format!("/customers?clock={}", found.clock)
+    };
     match change(&state, who.account, id.into(), Change::Delete).await {
         // A second click finds nothing any more, which is what was wanted.
-        Ok(()) => Ok(handle::see_other("/customers")),
-        Err(error) if error.status == StatusCode::NOT_FOUND => Ok(handle::see_other("/customers")),
+        Ok(()) => Ok(handle::see_other(&list)),
+        Err(error) if error.status == StatusCode::NOT_FOUND => Ok(handle::see_other(&list)),
         Err(error) => Err(error.into()),
     }
 }

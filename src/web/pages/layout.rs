@@ -1,7 +1,6 @@
 //! What every page shares: head, navigation, banners, notices.
 
-use super::clocks::ClockStrip;
-use crate::domain::time::Timestamp;
+use super::clock_strip::ClockStrip;
 use crate::web::banners::Banner;
 
 /// A place in the navigation.
@@ -170,11 +169,8 @@ impl Layout {
 
     /// With the test clock that what the page shows goes by. Ages are told by its time.
     #[must_use]
-    pub fn by_clock(mut self, clock: Option<(ClockStrip, Timestamp)>) -> Self {
-        if let Some((strip, now)) = clock {
-            (self.clock, self.now_ms) = (Some(strip), Some(now.millis()));
-        }
-        self
+    pub fn by_clock(self, clock: Option<ClockStrip>) -> Self {
+        Self { clock, ..self }
     }
 
     fn at(mut self, nav: Nav) -> Self {

@@ -7,6 +7,7 @@
 pub mod account;
 pub mod assets;
 pub mod cardholder;
+pub mod clock_strip;
 pub mod clocks;
 pub mod curve;
 pub mod customers;

@@ -4,6 +4,8 @@
 use askama::Template;
 
 use super::account::{AccountPage, SessionLine};
+use super::clock_strip::ClockStrip;
+use super::clocks::{ClockInput, ClockPage, ClocksPage};
 use super::first::{Did, FirstSteps};
 use super::form::{FieldError, PayForm, PayFormInput};
 use super::home::HomePage;
@@ -11,7 +13,7 @@ use super::how::{Burst, Comparison, HowPage};
 use super::journey::{Indexed, Journey};
 use super::keys::{KeyLine, KeysPage};
 use super::layout::{Layout, Nav};
-use super::payment::{ChallengePage, PaymentPage, PaymentView};
+use super::payment::{ChallengePage, Now, PaymentPage, PaymentView};
 use super::payments::{BarText, Chip, ChipGroup, Histogram, PaymentsPage, QueryError, bars};
 use super::requests::{RequestLine, RequestPage, RequestsPage};
 use super::row::PaymentRow;
@@ -37,7 +39,13 @@ fn rows() -> Vec<PaymentRow> {
 }
 
 fn page_of(payment: &Payment) -> PaymentView {
-    PaymentView::of(payment, &samples::movements(payment), &names(), viewer(), START.plus_ms(2_000))
+    PaymentView::of(
+        payment,
+        &samples::movements(payment),
+        &names(),
+        viewer(),
+        Now::by_wall(START.plus_ms(2_000)),
+    )
 }
 
 fn payments(query: &str, error: Option<QueryError>, rows: Vec<PaymentRow>) -> PaymentsPage {
@@ -331,6 +339,8 @@ fn pages() -> Vec<(String, String)> {
         render("start", &start("secret")),
         render("start-spent", &start("")),
     ];
+    pages.push(render("clocks", &clocks()));
+    pages.push(render("clock", &clock()));
     for (name, payment) in samples::all() {
         let page = PaymentPage {
             layout: layout("Payment", Nav::Payments),
@@ -349,6 +359,43 @@ fn pages() -> Vec<(String, String)> {
         }
     }
     pages
+}
+
+fn clock_strip() -> ClockStrip {
+    ClockStrip {
+        id: "clock_0000000000000000000001".to_owned(),
+        label: "Renewals <cake>".to_owned(),
+        shows: "2031-01-01 09:00:00 UTC".to_owned(),
+        shows_ms: 1_925_024_400_000,
+        speed: 600,
+        advances: false,
+        state: "Running at 600× real time".to_owned(),
+    }
+}
+
+fn clocks() -> ClocksPage {
+    ClocksPage {
+        layout: layout("Test clocks", Nav::Clocks),
+        clocks: vec![clock_strip()],
+        most: 100,
+        input: ClockInput::default(),
+        idempotency_key: "key".into(),
+    }
+}
+
+fn clock() -> ClockPage {
+    let wrong = ("at".to_owned(), "Choose a time after the one the clock shows.".to_owned());
+    ClockPage {
+        layout: layout("Renewals", Nav::Clocks).by_clock(Some(clock_strip())),
+        clock: clock_strip(),
+        steps: [("1 day", 86_400); 4],
+        speeds: vec![(0, "Frozen".to_owned(), false), (600, "600×".to_owned(), true)],
+        input: ClockInput { error: Some(wrong), ..ClockInput::default() },
+        idempotency_key: "key".into(),
+        deletes_after: "2026-12-29 09:00:00 UTC".to_owned(),
+        customers: vec![("cus_1".to_owned(), "Grace <cake>".to_owned())],
+        raw_json: "{}".into(),
+    }
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::super::clocks::{self, ClockStrip};
+use super::super::clock_strip;
 use super::super::handle::{self, PageError, PageResult, names_of};
 use super::super::journey::Journey;
 use super::super::layout::{Nav, Notice, Tone};
 use super::super::submit;
-use super::{ChallengePage, PaymentPage, PaymentView};
+use super::{ChallengePage, Now, PaymentPage, PaymentView};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
@@ -42,20 +42,12 @@ async fn view(
     state: &WebState,
     viewer: AccountId,
     payment: &Payment,
-    clock: Option<&(ClockStrip, Timestamp)>,
+    clock: Option<Timestamp>,
 ) -> Result<PaymentView, PageError> {
     let names = names_of(state, std::slice::from_ref(payment)).await?;
     let movements = state.store.movement_list(&[payment.id()]).await?;
-    let wall = state.wall.now();
-    // What is tried again is tried again by the wall, whatever else goes by a clock.
-    let now = clock.filter(|_| payment.due_by_wall().is_none()).map_or(wall, |(_, now)| *now);
+    let now = Now { wall: state.wall.now(), clock };
     let mut view = PaymentView::of(payment, &movements, &names, viewer, now);
-    if clock.is_some() {
-        // A countdown would count real seconds.
-        view.open.iter_mut().for_each(|operation| operation.due_ms = None);
-        let words = view.sentence.due.take().map(|(words, _)| words);
-        view.sentence.text.extend(words);
-    }
     if view.journey.is_some() {
         view.journey = Some(Journey::of(payment, handle::indexed(state, payment).await));
     }
@@ -69,11 +61,12 @@ async fn page(
     notice: Option<Notice>,
 ) -> Result<PaymentPage, PageError> {
     let own = payment.owner() == who.account;
-    let clock = if own { clocks::strip(state, payment.clock()).await? } else { None };
-    let view = view(state, who.account, payment, clock.as_ref()).await?;
+    let clock = if own { clock_strip::strip(state, payment.clock()).await? } else { None };
+    let (strip, shown) = clock.unzip();
+    let view = view(state, who.account, payment, shown).await?;
     let mut layout = handle::frame(state, who, &format!("{} {}", view.kind, view.amount), Nav::Payments)
         .with_notice(notice)
-        .by_clock(clock);
+        .by_clock(strip);
     layout.refresh_s = view.under_way.then_some(REFRESH_S);
     let kept = Attempts::of(state.store.as_ref(), &[payment]).await?;
     let object = Rendered::of(payment, Expand::default(), state.presenter(), &kept);

@@ -53,6 +53,34 @@ pub struct Fact {
     pub copy: bool,
 }
 
+/// When a payment is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// By the wall, by which what broke is tried again.
+    pub wall: Timestamp,
+    /// By the test clock that everything else of it goes by, if there is one.
+    pub clock: Option<Timestamp>,
+}
+
+impl Now {
+    /// Of a payment that goes by the wall.
+    #[must_use]
+    pub const fn by_wall(wall: Timestamp) -> Self {
+        Self { wall, clock: None }
+    }
+
+    /// By which the payment settles and lapses.
+    #[must_use]
+    pub fn own(self) -> Timestamp {
+        self.clock.unwrap_or(self.wall)
+    }
+
+    /// The moment in milliseconds, where a page can count down to what happens then: a test clock keeps no real seconds.
+    fn countdown(self, at: Timestamp) -> Option<i64> {
+        self.clock.is_none().then(|| at.millis())
+    }
+}
+
 /// Everything below the frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentView {
@@ -80,6 +108,8 @@ pub struct PaymentView {
     pub journey: Option<Journey>,
     /// The history.
     pub timeline: Vec<TimelineItem>,
+    /// Whether that is told by a test clock, be it there still or not.
+    pub on_clock: bool,
     /// What is still open.
     pub open: Vec<OpenOperation>,
     /// Attempts to charge a card, oldest first.
@@ -106,7 +136,7 @@ impl PaymentView {
         movements: &[MovementRecord],
         names: &Names,
         viewer: AccountId,
-        now: Timestamp,
+        now: Now,
     ) -> Self {
         let own = payment.owner() == viewer;
         let submission = payment.submission();
@@ -133,12 +163,13 @@ impl PaymentView {
             sentence: sentence::sentence(payment, names, now),
             journey: own.then(|| Journey::of(payment, Indexed::No)),
             timeline: if own { timeline::timeline(payment) } else { Vec::new() },
+            on_clock: own && !payment.clock().is_wall(),
             open: if own { timeline::open_operations(payment, now) } else { Vec::new() },
             attempts: if own { attempts::attempts(payment) } else { Vec::new() },
             refunds: payment.state().refunds.iter().map(|refund| refund_line(payment, refund)).collect(),
             ledger: ledger::ledger_table(&seen, cause, names),
             facts: facts(payment, own),
-            actions: if own { actions::actions(payment, now) } else { Vec::new() },
+            actions: if own { actions::actions(payment, now.own()) } else { Vec::new() },
             under_way: !status.is_at_rest() || payment.operations().next().is_some(),
             challenge: own && status == crate::domain::status::Status::RequiresAction,
         }
@@ -175,9 +206,13 @@ fn facts(payment: &Payment, own: bool) -> Vec<Fact> {
     let (submission, state) = (payment.submission(), payment.state());
     let fact = |label, value: String| Fact { label, value, copy: false };
     let mut facts = vec![Fact { label: "Payment", value: submission.public_id(), copy: true }];
-    facts.push(fact("Made", format::absolute(payment.created_at())));
+    facts.push(fact("Created", format::absolute(payment.created_at())));
     if !own {
         return facts;
+    }
+    if !payment.clock().is_wall() {
+        facts.push(fact("Real time", format::absolute(payment.asked_at())));
+        facts.push(Fact { label: "Test clock", value: payment.clock().to_string(), copy: true });
     }
     facts.extend(submission.description.clone().map(|text| fact("Description", text)));
     facts.extend(

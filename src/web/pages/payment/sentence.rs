@@ -2,29 +2,28 @@
 
 use super::super::format;
 use super::super::row::{Names, from_label, to_label};
+use super::Now;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::CancelReason;
 use crate::domain::money::Money;
 use crate::domain::payment::{OperationKind, Payment, Phase, RefundStatus};
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
-use crate::domain::time::Timestamp;
 
 /// A sentence, perhaps with a moment in it that pages count down to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sentence {
     /// Up to the moment, or all of it.
     pub text: String,
-    /// The moment in words (`in 24 s`), and in milliseconds since the epoch.
-    pub due: Option<(String, i64)>,
+    /// The moment in words (`in 24 s`), and in milliseconds since the epoch where it can be counted down to.
+    pub due: Option<(String, Option<i64>)>,
     /// What follows the moment.
     pub rest: String,
 }
 
 impl Sentence {
-    fn with_due(text: &str, now: Timestamp, due_at: Timestamp, rest: String) -> Self {
-        let due = Some((format::until(now, due_at), due_at.millis()));
-        Self { text: text.to_owned(), due, rest }
+    fn with_due(text: &str, due: (String, Option<i64>), rest: String) -> Self {
+        Self { text: text.to_owned(), due: Some(due), rest }
     }
 }
 
@@ -37,16 +36,18 @@ impl std::fmt::Display for Sentence {
 
 /// What happened, or what it waits for, in one sentence.
 #[must_use]
-pub fn sentence(payment: &Payment, names: &Names, now: Timestamp) -> Sentence {
+pub fn sentence(payment: &Payment, names: &Names, now: Now) -> Sentence {
     let state = payment.state();
     match (state.status, state.operation.map(|operation| operation.phase)) {
         (Status::Queued, Some(Phase::Waiting { due_at })) => {
             let cause = state.technical.map_or("the last attempt broke", |cause| cause.words());
-            Sentence::with_due("Will be tried again ", now, due_at, format!(": {cause}."))
+            let due = (format::until(now.wall, due_at), Some(due_at.millis()));
+            Sentence::with_due("Will be tried again ", due, format!(": {cause}."))
         }
         (Status::Processing, Some(Phase::Pending { settles_at })) => {
             let text = "On its way: the other side accepted it and settles it ";
-            Sentence::with_due(text, now, settles_at, ".".to_owned())
+            let due = (format::until(now.own(), settles_at), now.countdown(settles_at));
+            Sentence::with_due(text, due, ".".to_owned())
         }
         (_, _) => Sentence { text: settled(payment, names), ..Sentence::default() },
     }
@@ -171,7 +172,9 @@ fn canceled(reason: Option<CancelReason>) -> String {
         Some(CancelReason::Fraudulent) => ", as fraudulent",
         Some(CancelReason::RequestedByCustomer) => ", as the customer asked",
         Some(CancelReason::Abandoned) => ", given up",
-        Some(CancelReason::Expired) => " by itself: it was not captured in time",
+        Some(CancelReason::Expired) => {
+            return "The authorization expired before it was captured. Nothing is held any more.".to_owned();
+        }
     };
     format!("It was canceled{why}. Nothing is held any more.")
 }

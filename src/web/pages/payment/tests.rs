@@ -5,13 +5,20 @@ use super::*;
 use crate::domain::account::AccountFacts;
 use crate::domain::command::{Action, OperatePayment};
 use crate::domain::decide::{Context, Policy, operate};
-use crate::domain::event::CancelReason;
-use crate::domain::ids::RefundId;
+use crate::domain::event::{CancelReason, Event, Recorded};
+use crate::domain::ids::{ClockId, RefundId};
 use crate::domain::ledger::Holdings;
+use crate::domain::submission::Submission;
 use crate::domain::tests::operations::{kinds, places};
 
 fn view(payment: &Payment) -> PaymentView {
-    PaymentView::of(payment, &samples::movements(payment), &names(), viewer(), START.plus_ms(2_000))
+    PaymentView::of(
+        payment,
+        &samples::movements(payment),
+        &names(),
+        viewer(),
+        Now::by_wall(START.plus_ms(2_000)),
+    )
 }
 
 /// The page without its markup: what there is to read.
@@ -96,7 +103,8 @@ fn changes(payment: &Payment, now: Timestamp, form: &ActionForm) -> bool {
 #[test]
 fn a_payee_sees_the_payment_but_no_actions() {
     let (_, transfer) = samples::all().into_iter().find(|(name, _)| *name == "transfer").expect("sample");
-    let view = PaymentView::of(&transfer, &samples::movements(&transfer), &names(), ada(), START);
+    let view =
+        PaymentView::of(&transfer, &samples::movements(&transfer), &names(), ada(), Now::by_wall(START));
     assert!(view.actions.is_empty() && view.timeline.is_empty() && view.journey.is_none());
     assert!(!view.facts.iter().any(|fact| matches!(fact.label, "Description" | "Metadata")));
     assert_eq!(view.ledger.expect("moved").lines.len(), 2);
@@ -106,7 +114,7 @@ fn a_payee_sees_the_payment_but_no_actions() {
 #[test]
 fn a_sentence_says_no_more_than_what_happened() {
     use crate::domain::decline::DeclineReason;
-    use crate::domain::event::{Event, TechnicalError};
+    use crate::domain::event::TechnicalError;
     let started = (512_300, Event::Started { at: samples::at_us(1_400) });
     let said = |kind: Kind, number: &str, events: &[(i64, Event)]| {
         let events: Vec<(i64, Event)> = std::iter::once(started).chain(events.iter().copied()).collect();
@@ -147,4 +155,60 @@ fn a_sentence_says_no_more_than_what_happened() {
     let payout = Kind::Payout { bank: crate::domain::submission::BankAccount::Valid };
     let (text, _) = said(payout, visa, &[(700_000, Event::failed(TechnicalError::Timeout))]);
     assert!(text.contains("The money is back in the wallet"), "{text}");
+}
+
+/// The same history on a test clock that shows these times, the last of them from then on.
+fn on_clock(payment: &Payment, shown: &[Timestamp]) -> Payment {
+    let clock = ClockId::from_bytes([5; 16]);
+    let submission = Submission { clock, ..Submission::clone(payment.submission()) };
+    let at = |n: usize| *shown.get(n).or(shown.last()).expect("a time");
+    let mut history = payment.history().iter().enumerate();
+    let mut next = || history.next().map(|(n, it)| Recorded { at: at(n), wall: it.wall, event: it.event });
+    let created = next().expect("a history");
+    let mut clocked = Payment::open(std::sync::Arc::new(submission), created).expect("opens");
+    while let Some(recorded) = next() {
+        clocked.apply(recorded).expect("legal");
+    }
+    clocked
+}
+
+/// However far the clock is from real time.
+#[test]
+fn what_goes_by_a_test_clock_is_told_by_it() {
+    let begun = samples::at_us(5 * 366 * 86_400_000_000);
+    let lapses = begun.plus_ms(7 * 86_400_000);
+    let held = Event::Authorized { amount_minor: 1_250, capture_before: lapses };
+    let expired = Event::Canceled { reason: CancelReason::Expired, repaid_minor: 0 };
+    let started = Event::Started { at: samples::at_us(1_400) };
+    let events = [(512_300, started), (512_300, held), (30_000_000, expired)];
+    let payment = samples::payment(1, Kind::Charge, samples::eur(1_250), "4242424242424242", &events);
+    let payment = on_clock(&payment, &[begun, begun, begun, lapses]);
+    let now = Now { wall: START.plus_ms(31_000), clock: Some(lapses.plus_ms(86_400_000)) };
+    let view = PaymentView::of(&payment, &[], &names(), viewer(), now);
+    let offsets: Vec<&str> = view.timeline.iter().map(|item| item.offset.as_str()).collect();
+    assert_eq!(offsets, ["+0 s", "+0 s", "+0 s", "+7 d 0 h"]);
+    assert_eq!(view.timeline[3].at_full, format::absolute(lapses));
+    let fact = |label| view.facts.iter().find(|fact| fact.label == label).map(|fact| fact.value.as_str());
+    assert_eq!(fact("Created"), Some(format::absolute(begun).as_str()));
+    assert_eq!(fact("Real time"), Some(format::absolute(payment.asked_at()).as_str()));
+}
+
+/// Nothing counts down real seconds to a time of a test clock, and what broke is tried again by real time.
+#[test]
+fn countdowns_are_by_the_wall() {
+    let sample =
+        |name: &str| samples::all().into_iter().find(|(other, _)| *other == name).expect("a sample").1;
+    let far = Timestamp::default();
+    let see = |payment: &Payment, now| {
+        let view = PaymentView::of(payment, &[], &names(), viewer(), now);
+        let (words, ms) = view.sentence.due.expect("a moment");
+        (words, ms.is_some(), view.open.first().is_some_and(|open| open.due_ms.is_some()))
+    };
+    let now = Now { wall: START.plus_ms(600), clock: Some(far) };
+    let (words, counted, open) = see(&on_clock(&sample("retrying"), &[far]), now);
+    assert!(words.ends_with(" s") && counted && open, "{words}");
+    // Due by the clock a day after it began.
+    let now = Now { wall: START.plus_ms(400 * 86_400_000), clock: Some(START) };
+    assert_eq!(see(&on_clock(&sample("payout"), &[START]), now), ("in 1 d".to_owned(), false, false));
+    assert_eq!(see(&sample("payout"), Now::by_wall(START)), ("in 1 d".to_owned(), true, true));
 }

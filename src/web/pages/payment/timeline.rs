@@ -1,8 +1,9 @@
 //! The timeline and the attempts of a payment, read off its history. Pure.
 
 use super::super::format;
+use super::Now;
 use crate::domain::decline::DeclineReason;
-use crate::domain::event::{Event, Recorded};
+use crate::domain::event::{CancelReason, Event, Recorded};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, Phase};
 use crate::domain::submission::Kind;
@@ -17,7 +18,8 @@ pub struct TimelineItem {
     pub version: usize,
     /// What happened.
     pub text: String,
-    /// Since the request: `+84 ms`. The last one before the end is what the journey calls the total.
+    /// Since the request: `+84 ms`. The last one before the end is what the journey calls the total. By its test clock, where it
+    /// has one.
     pub offset: String,
     /// The time in full.
     pub at_full: String,
@@ -45,13 +47,19 @@ pub fn timeline(payment: &Payment) -> Vec<TimelineItem> {
         let before = latest;
         latest = latest.max(happened_at(recorded));
         let at = latest;
-        // What is shown is the payment's own time; how long things took is the wall's.
-        let shown = if recorded.at == recorded.wall { at } else { recorded.at };
+        let (shown, since) = match payment.clock().is_wall() {
+            true => (at, at.micros_since(asked_at)),
+            false => (recorded.at, recorded.at.micros_since(payment.created_at())),
+        };
         TimelineItem {
             name: recorded.event.name(),
             version: n + 1,
             text: text(payment, &recorded.event),
-            offset: format!("+{}", format::duration(at.micros_since(asked_at))),
+            offset: if since == 0 && shown != at {
+                "+0 s".to_owned()
+            } else {
+                format!("+{}", format::duration(since))
+            },
             at_full: format::absolute(shown),
             step: format::duration(at.micros_since(before)),
             at_iso: format::iso(shown),
@@ -98,6 +106,7 @@ fn text(payment: &Payment, event: &Event) -> String {
         Event::Failed { cause, .. } => format!("Failed: {}; parked", cause.words()),
         Event::Replayed { .. } => "Replayed by hand; queued".to_owned(),
         Event::CancelRequested { .. } => "Cancellation asked for".to_owned(),
+        Event::Canceled { reason: CancelReason::Expired, .. } => "Authorization expired".to_owned(),
         Event::Canceled { .. } => "Canceled".to_owned(),
         Event::CaptureQueued { amount_minor } => format!("Capture of {} queued", money(amount_minor)),
         Event::Captured { amount_minor, .. } => format!("Captured {}", money(amount_minor)),
@@ -140,18 +149,22 @@ pub struct OpenOperation {
 
 /// What is still open, with the attempt it is at.
 #[must_use]
-pub fn open_operations(payment: &Payment, now: Timestamp) -> Vec<OpenOperation> {
+pub fn open_operations(payment: &Payment, now: Now) -> Vec<OpenOperation> {
     let open = |operation: &crate::domain::payment::Operation| OpenOperation {
         name: operation.kind.words(),
         number: operation.number,
         attempt: operation.attempt,
         phase: match operation.phase {
             Phase::Queued => "in the queue or with the acquirer".to_owned(),
-            Phase::Waiting { due_at } => format!("next attempt {}", format::until(now, due_at)),
-            Phase::Pending { settles_at } => format!("settles {}", format::until(now, settles_at)),
+            Phase::Waiting { due_at } => format!("next attempt {}", format::until(now.wall, due_at)),
+            Phase::Pending { settles_at } => format!("settles {}", format::until(now.own(), settles_at)),
             Phase::Parked { cause } => format!("parked: {}", cause.words()),
         },
-        due_ms: operation.due_at().map(Timestamp::millis),
+        due_ms: match operation.phase {
+            Phase::Waiting { due_at } => Some(due_at.millis()),
+            Phase::Pending { settles_at } => now.countdown(settles_at),
+            Phase::Queued | Phase::Parked { .. } => None,
+        },
     };
     payment.operations().map(open).collect()
 }

@@ -1,0 +1,71 @@
+//! What pages say of the test clock that something goes by: a strip above the page, and a line of the list of clocks.
+
+use super::format;
+use crate::domain::clock::{Clock, ClockStatus, Rate};
+use crate::domain::ids::ClockId;
+use crate::domain::resource::Body;
+use crate::domain::time::Timestamp;
+use crate::store::StoreError;
+use crate::web::state::WebState;
+
+/// What a page says of the clock that its subject goes by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClockStrip {
+    /// The clock's id.
+    pub id: String,
+    /// What it is called.
+    pub label: String,
+    /// What it shows.
+    pub shows: String,
+    /// The same in milliseconds since the epoch.
+    pub shows_ms: i64,
+    /// How many times as fast as real time it runs now; zero also while it is being advanced.
+    pub speed: u32,
+    /// Whether it is being advanced, so that the page should look again.
+    pub advances: bool,
+    /// How it goes on, in words.
+    pub state: String,
+}
+
+impl ClockStrip {
+    /// Of the clock of this id, at this moment of the wall.
+    #[must_use]
+    pub fn of(id: &str, clock: &Clock, wall: Timestamp) -> Self {
+        let state = match (clock.status(), clock.rate()) {
+            (ClockStatus::Advancing { target, .. }, _) => {
+                format!("Advancing to {}", format::to_the_second(target))
+            }
+            (ClockStatus::Ready, Rate::Frozen) => "Frozen".to_owned(),
+            (ClockStatus::Ready, Rate::Times(1)) => "Running in real time".to_owned(),
+            (ClockStatus::Ready, Rate::Times(speed)) => {
+                format!("Running at {}× real time", format::grouped(speed.into()))
+            }
+        };
+        let shows = clock.at(wall);
+        Self {
+            label: clock.name.clone().unwrap_or_else(|| format::short_id(id)),
+            id: id.to_owned(),
+            shows: format::to_the_second(shows),
+            shows_ms: shows.millis(),
+            speed: clock.segment().rate.speed(),
+            advances: matches!(clock.status(), ClockStatus::Advancing { .. }),
+            state,
+        }
+    }
+}
+
+/// The strip and the time of what goes by a clock; `None` for the wall, and where the clock is gone.
+///
+/// # Errors
+/// The store's.
+pub async fn strip(state: &WebState, clock: ClockId) -> Result<Option<(ClockStrip, Timestamp)>, StoreError> {
+    if clock.is_wall() {
+        return Ok(None);
+    }
+    let found = state.store.resource_get(clock.into()).await?;
+    let wall = state.wall.now();
+    Ok(match found.and_then(|resource| resource.body) {
+        Some(Body::Clock(shown)) => Some((ClockStrip::of(&clock.to_string(), &shown, wall), shown.at(wall))),
+        Some(Body::Customer(_)) | None => None,
+    })
+}
