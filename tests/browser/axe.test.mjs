@@ -4,14 +4,14 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { complaints, eventually, launchBrowser, startServer } from "./support.mjs";
+import { charge, complaints, eventually, launchBrowser, startServer } from "./support.mjs";
 
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const TOLERATED = new Set(["minor", null]);
 const PAGE_MAX_BYTES = 200_000;
 const PAGES = [
   "/", "/pay", "/pay?kind=transfer", "/payments", "/payments?q=status%3A%22declined%22", "/payments?q=amount%3E%3E", "/payments/import", "/wallets", "/wallets/eur",
-  "/insights", "/customers", "/keys", "/requests", "/system", "/how", "/account", "/nowhere",
+  "/insights", "/customers", "/clocks", "/keys", "/requests", "/system", "/how", "/account", "/nowhere",
 ];
 const LOOKS = [["light", 1280], ["dark", 1280], ["dark", 360], ["light", 360]];
 const OUTSIDE = ["/sign-in", "/register", "/start?t=spent", "/nowhere"];
@@ -49,9 +49,24 @@ before(async () => {
   await page.goto(`${server.origin}/how`);
   await page.getByRole("button", { name: /Send 2/ }).click();
   await page.locator("[data-verdict]").waitFor();
+  made.push(...(await onClock()));
   session = await context.storageState();
   await context.close();
 });
+
+// The pages of a test clock and of what goes by it.
+async function onClock() {
+  const key = "sk_test_anything";
+  const post = async (path, fields) => {
+    const body = new URLSearchParams(fields);
+    const answer = await fetch(server.origin + path, { method: "POST", headers: { authorization: `Bearer ${key}` }, body });
+    return (await answer.json()).id;
+  };
+  const clock = await post("/v1/test_helpers/test_clocks", { frozen_time: "1925024400", name: "Renewals" });
+  const customer = await post("/v1/customers", { name: "Grace Hopper", test_clock: clock });
+  const held = await charge(server.origin, key, 500, { customer, capture_method: "manual" });
+  return [`/clocks/${clock}`, `/customers?clock=${clock}`, `/customers/${customer}`, `/payments/${held}`];
+}
 
 // The page of an import with a mistake in it.
 async function refusedRow(page) {

@@ -1,21 +1,7 @@
 // Customers on their pages, on both stacks: one is created, found in the list, seen with a payment, changed and deleted, at the width of a
 // desk and of a phone. PAYSTORM_PICTURES names a directory for pictures.
 import assert from "node:assert/strict";
-import { apiKey, charge, onEachStack, person } from "./support.mjs";
-
-const PICTURES = process.env.PAYSTORM_PICTURES;
-
-async function fits(page, name) {
-  for (const [width, colorScheme] of [[1280, "light"], [360, "dark"]]) {
-    await page.setViewportSize({ width, height: 800 });
-    await page.emulateMedia({ colorScheme });
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-    assert.ok(wide <= width, `${name} is ${wide} px wide at ${width}`);
-    if (PICTURES) await page.screenshot({ path: `${PICTURES}/${name}-${width}.png`, fullPage: true });
-  }
-  await page.setViewportSize({ width: 1280, height: 900 });
-  await page.emulateMedia({ colorScheme: "light" });
-}
+import { apiKey, charge, fits, onEachStack, person } from "./support.mjs";
 
 async function customers(server, browser) {
   const someone = await person(browser, server.origin, "Ada Shop");

@@ -18,6 +18,7 @@ const START_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 20_000;
 // Where a page says that its numbers are the latest.
 export const LIVE = '[data-connection][data-state="live"]';
+const PICTURES = process.env.PAYSTORM_PICTURES;
 export const PASSWORD = "a long and quiet river";
 
 function needed(name) {
@@ -154,6 +155,19 @@ export function complaints(page) {
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   return errors;
+}
+
+// Fails if the page is wider than a desk's window or a phone's. PAYSTORM_PICTURES names a directory for pictures of both.
+export async function fits(page, name) {
+  for (const [width, colorScheme] of [[1280, "light"], [360, "dark"]]) {
+    await page.setViewportSize({ width, height: 800 });
+    await page.emulateMedia({ colorScheme });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(wide <= width, `${name} is ${wide} px wide at ${width}`);
+    if (PICTURES) await page.screenshot({ path: `${PICTURES}/${name}-${width}.png`, fullPage: true });
+  }
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.emulateMedia({ colorScheme: "light" });
 }
 
 // Sends the form of the sign-in page in a browser of its own, whatever comes of it.
