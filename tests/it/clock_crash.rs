@@ -4,6 +4,7 @@
 use paystorm::domain::event::Event;
 use paystorm::domain::ids::PaymentId;
 use paystorm::domain::status::Status;
+use paystorm::feed::index;
 use serde_json::{Value, json};
 
 use super::binary::{Draw, Kind, Stack, eventually, lasting_port, on};
@@ -104,8 +105,15 @@ async fn lapse_once(kind: Kind, count: usize) {
         eventually("the clock is there", async || api.get(&path).await["status"] == "ready").await;
         println!("{kind:?}: there after another {:?}", began.elapsed());
         assert_eq!(api.get(&path).await["frozen_time"], target);
-        server.stop().await;
         let store = stack.store().await;
+        // The one that was killed may have held the lease of the index for a while.
+        eventually("the index has read it all", async || {
+            let head = store.head().await.expect("a head");
+            let cursors = store.cursor_list().await.expect("cursors");
+            cursors.iter().any(|(name, upto)| name == index::NAME && *upto >= head)
+        })
+        .await;
+        server.stop().await;
         let at = (BEGIN + 7 * DAY) * 1_000_000;
         for page in ids.chunks(500) {
             for payment in store.payment_get(page).await.expect("read") {
