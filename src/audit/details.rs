@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::named::payments_named;
 use super::report::{Name, Report};
+use crate::domain::amendment::Terms;
 use crate::domain::event::Event;
 use crate::domain::ids::{PartId, PaymentId, RefundId};
 use crate::domain::payment::{Payment, Refund};
@@ -15,6 +16,9 @@ use crate::store::{AuditPayment, DetailRecord, PartKind, PartRecord, Snapshot, S
 
 /// A detail's subject and name.
 type Key = ([u8; 16], u64);
+
+/// Details read at once.
+const AT_ONCE: usize = 64;
 
 /// The details that a history names.
 #[must_use]
@@ -24,10 +28,14 @@ pub fn named_by(payment: &Payment) -> BTreeSet<Key> {
         Event::Confirmed { instrument, .. } => instrument.detail(),
         _ => None,
     });
+    let terms = (1..).zip(payment.history()).filter_map(|(version, recorded)| match recorded.event {
+        Event::Amended { terms: Some(_), .. } => Some((*payment.id().as_bytes(), version)),
+        _ => None,
+    });
     let attempts = attempts.map(|id| (*payment.id().as_bytes(), id));
     let refunds = payment.state().refunds.iter();
     let refunds = refunds.map(|refund| (*refund.id.as_bytes(), refund.detail.unwrap_or(0)));
-    attempts.chain(refunds).filter(|(_, id)| *id != 0).collect()
+    attempts.chain(refunds).chain(terms).filter(|(_, id)| *id != 0).collect()
 }
 
 /// Names the details of these payments that are gone.
@@ -46,10 +54,13 @@ pub async fn missing<'a>(
     if wanted.is_empty() {
         return Ok(());
     }
-    let subjects: BTreeSet<[u8; 16]> = wanted.keys().map(|(subject, _)| *subject).collect();
-    let subjects: Vec<[u8; 16]> = subjects.into_iter().collect();
-    for found in snapshot.details_of(&subjects).await? {
-        wanted.remove(&(found.subject, found.id));
+    let keys: BTreeSet<Key> = wanted.keys().copied().collect();
+    let keys: Vec<Key> = keys.into_iter().collect();
+    // Each may have a hundred kilobytes.
+    for chunk in keys.chunks(AT_ONCE) {
+        for found in snapshot.details_of(chunk).await? {
+            wanted.remove(&(found.subject, found.id));
+        }
     }
     let mut wanted: Vec<_> = wanted.into_iter().map(|((subject, _), payment)| (payment, subject)).collect();
     wanted.sort_unstable();
@@ -71,7 +82,7 @@ pub async fn missing<'a>(
 pub async fn all(snapshot: &mut dyn Snapshot, limit: u32, report: &mut Report) -> Result<(), StoreError> {
     let (mut after, mut left_over) = (None, 0_u64);
     loop {
-        let page = snapshot.details(after, limit).await?;
+        let page = snapshot.details(after, limit.min(64)).await?;
         let Some(last) = page.last() else { break };
         after = Some((last.subject, last.id));
         let subjects = page.iter().map(|row| PaymentId::from_bytes(row.subject));
@@ -111,7 +122,24 @@ enum Found {
 
 const ALTERED: Found = Found::Wrong(Name::AlteredDetail, "it says something else than when it was kept");
 
+/// An amendment's: written with its event, so that none is ever left over.
+fn of_amendment(row: &DetailRecord, version: u32, stored: &AuditPayment) -> Found {
+    // An illegal history is named elsewhere.
+    let Ok(payment) = &stored.folded else { return Found::LeftOver };
+    let place = usize::try_from(version).ok().and_then(|version| version.checked_sub(1));
+    match place.and_then(|place| payment.history().get(place)).map(|recorded| recorded.event) {
+        Some(Event::Amended { terms: Some(name), .. }) if name == Terms::fingerprint(&row.body) => {
+            Found::Named
+        }
+        Some(Event::Amended { terms: Some(_), .. }) => ALTERED,
+        Some(_) | None => Found::Wrong(Name::DanglingDetail, "the payment was not amended then"),
+    }
+}
+
 fn of_attempt(row: &DetailRecord, stored: &AuditPayment) -> Found {
+    if let Some(version) = row.version() {
+        return of_amendment(row, version, stored);
+    }
     if row.id != DetailRecord::name_of_attempt(&row.body) {
         return ALTERED;
     }

@@ -141,7 +141,8 @@ impl Facts {
             | Event::OperationRetryScheduled { .. }
             | Event::OperationRequeued { .. }
             | Event::OperationParked { .. }
-            | Event::OperationReplayed { .. } => self.status,
+            | Event::OperationReplayed { .. }
+            | Event::Amended { .. } => self.status,
         }
     }
 

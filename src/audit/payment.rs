@@ -133,6 +133,7 @@ fn out_of_place(before: &Payment, event: &Event) -> Option<&'static str> {
         | Event::OperationParked { operation, .. }
         | Event::OperationReplayed { operation } => before.operation(*operation).is_some(),
         Event::Created { .. }
+        | Event::Amended { .. }
         | Event::Confirmed { .. }
         | Event::ActionRequired { .. }
         | Event::ActionCompleted { .. }
@@ -159,7 +160,7 @@ fn for_each_step(payment: &Payment, mut step: impl FnMut(Option<&Payment>, u32, 
     for (version, recorded) in (1_u32..).zip(payment.history()) {
         step(before.as_ref(), version, &recorded.event);
         before = match before.take() {
-            None => Payment::open(Arc::clone(payment.submission()), *recorded).ok(),
+            None => Payment::open(Arc::clone(payment.submitted()), *recorded).ok(),
             // A payment that was folded once folds again.
             Some(mut so_far) => so_far.apply(*recorded).is_ok().then_some(so_far),
         };
@@ -202,7 +203,7 @@ pub fn part(payment: &Payment, versions: Range<u32>) -> Part {
         let caused = effects(so_far.as_ref().unwrap_or(payment), &recorded.event);
         movements.extend((0..).zip(caused).map(|(n, movement)| (version, n, movement)));
         so_far = match so_far.take() {
-            None => Payment::open(Arc::clone(payment.submission()), *recorded).ok(),
+            None => Payment::open(Arc::clone(payment.submitted()), *recorded).ok(),
             // A payment that was folded once folds again.
             Some(mut so_far) => so_far.apply(*recorded).is_ok().then_some(so_far),
         };

@@ -100,7 +100,7 @@ impl Pass<'_> {
                 report.history_events += u64::from(payment.version());
                 report.history_parts += parts_of(payment).len() as u64;
                 report.history_receipts += u64::from(received_by(payment).is_some());
-                report.history_customer_payments += u64::from(payment.submission().customer.is_some());
+                report.history_customer_payments += u64::from(payment.customer().is_some());
                 payment::check_history(payment, report);
                 payment::check_columns(row, payment, self.head, report);
                 payment::check_movements(payment, movements, report);

@@ -157,7 +157,7 @@ pub async fn customer_payments(
         let named = payments_named(snapshot, page.iter().map(|row| row.payment)).await?;
         for row in &page {
             let payment = named.get(&row.payment).and_then(|payment| payment.folded.as_ref().ok());
-            if payment.is_some_and(|payment| payment.submission().customer == Some(row.customer)) {
+            if payment.is_some_and(|payment| payment.customer() == Some(row.customer)) {
                 report.sound_customer_payments += 1;
             } else {
                 let text = format!("payment {}: it is not of {}", row.payment, row.customer);

@@ -171,7 +171,7 @@ pub fn announced(payment: &Payment, versions: Range<u32>) -> Vec<Announcement> {
     let mut announced = Vec::new();
     for (version, recorded) in (versions.start..).zip(history).take(count) {
         so_far = match so_far.take() {
-            None => Payment::open(Arc::clone(payment.submission()), *recorded).ok(),
+            None => Payment::open(Arc::clone(payment.submitted()), *recorded).ok(),
             // A payment that was folded once folds again.
             Some(mut so_far) => so_far.apply(*recorded).is_ok().then_some(so_far),
         };

@@ -123,7 +123,14 @@ impl Charge {
                 }
                 ChargeOutcome::Declined(_) | ChargeOutcome::Taken | ChargeOutcome::Released => {}
             },
-            Event::Created { .. }
+            Event::Amended { amount_minor: Some(amount_minor), .. } => {
+                // While the cardholder is asked, nothing was asked of the issuer yet.
+                if self.outcome == ChargeOutcome::Open {
+                    self.amount_minor = amount_minor;
+                }
+            }
+            Event::Amended { amount_minor: None, .. }
+            | Event::Created { .. }
             | Event::Confirmed { .. }
             | Event::Started { .. }
             | Event::Requeued {}

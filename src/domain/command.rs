@@ -1,6 +1,7 @@
 //! Commands: what the edges, the worker and the timers ask the writer to decide. Ids, fingerprints and times are made
 //! before a command is built, so that deciding it is pure.
 
+use super::amendment::{AmendPayment, PaymentPatch};
 use super::decline::DeclineReason;
 use super::event::{CancelReason, TechnicalError};
 pub use super::idempotency::IdempotencyKey;
@@ -118,6 +119,8 @@ pub enum Command {
     Answer(Answer),
     /// A payment's `due_at` has come.
     TimerDue(PaymentId),
+    /// A change of what is said of a payment.
+    Amend(Box<AmendPayment>),
     /// A change of a plain resource.
     Change(Box<ChangeResource>),
 }
@@ -131,6 +134,7 @@ impl Command {
             Self::Submit(submit) => {
                 own + std::mem::size_of::<SubmitPayment>() + submit.submission.text_bytes()
             }
+            Self::Amend(amend) => own + std::mem::size_of::<PaymentPatch>() + amend.patch.text_bytes(),
             Self::Change(change) => own + std::mem::size_of::<ChangeResource>() + change.text_bytes(),
             Self::Operate(_) | Self::Answer(_) | Self::TimerDue(_) => own,
         }
@@ -142,6 +146,7 @@ impl Command {
         match self {
             Self::Submit(submit) => submit.idempotency.as_ref(),
             Self::Operate(operate) => operate.idempotency.as_ref(),
+            Self::Amend(amend) => amend.idempotency.as_ref(),
             Self::Change(change) => change.idempotency.as_ref(),
             Self::Answer(_) | Self::TimerDue(_) => None,
         }
@@ -155,6 +160,7 @@ impl Command {
             Self::Operate(operate) => operate.payment.into(),
             Self::Answer(answer) => answer.work.payment.into(),
             Self::TimerDue(payment) => (*payment).into(),
+            Self::Amend(amend) => amend.payment.into(),
             Self::Change(change) => change.subject,
         }
     }
@@ -170,6 +176,7 @@ impl Command {
     pub fn resource(&self) -> Option<Subject> {
         match self {
             Self::Submit(submit) => submit.submission.customer.map(Subject::from),
+            Self::Amend(amend) => amend.patch.customer.map(Subject::from),
             Self::Change(change) => Some(change.subject),
             Self::Operate(_) | Self::Answer(_) | Self::TimerDue(_) => None,
         }

@@ -66,9 +66,15 @@ impl Context<'_> {
         (self.wallet)(wallet).available_minor() >= amount_minor
     }
 
-    /// Whether this resource is there and belongs to that account.
-    fn owns(&self, owner: AccountId, subject: Subject) -> bool {
-        (self.resource)(subject).is_some_and(|found| found.owner == owner && found.body.is_some())
+    /// Refuses a customer who is none of that account's, or was deleted.
+    ///
+    /// # Errors
+    /// Names the parameter.
+    pub(super) fn must_own(&self, owner: AccountId, customer: CustomerId) -> Result<&Resource, Refusal> {
+        let found = (self.resource)(customer.into());
+        found
+            .filter(|found| found.owner == owner && found.body.is_some())
+            .ok_or_else(|| no_such_customer(customer))
     }
 }
 
@@ -89,10 +95,8 @@ pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, 
         return Err(Refusal::new(RefusalKind::State, "account_closed", message));
     }
     payable(submission.amount, "amount")?;
-    if let Some(customer) = submission.customer
-        && !context.owns(submission.owner, customer.into())
-    {
-        return Err(no_such_customer(customer));
+    if let Some(customer) = submission.customer {
+        context.must_own(submission.owner, customer)?;
     }
     if let Kind::Transfer { payee } = submission.kind
         && context.closed(payee)

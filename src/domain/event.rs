@@ -290,6 +290,14 @@ pub enum Event {
         /// Which operation.
         operation: u16,
     },
+    /// The caller changed what is said of the payment, or its amount before it was confirmed.
+    #[serde(rename = "am")]
+    Amended {
+        /// The amount from now on, if it changes.
+        amount_minor: Option<i64>,
+        /// If what is said changes: names the row with this version that holds all of it, by its contents.
+        terms: Option<u64>,
+    },
 }
 
 /// Events that bring money to a wallet, as the rules decide them: what becomes of the money there is settled when they
@@ -375,6 +383,7 @@ impl Event {
             Self::RefundSucceeded { .. } => "refund_succeeded",
             Self::RefundFailed { .. } => "refund_failed",
             Self::OperationParked { .. } => "parked",
+            Self::Amended { .. } => "amended",
         }
     }
 }

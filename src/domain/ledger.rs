@@ -211,7 +211,8 @@ pub fn credited(payment: &Payment, event: &Event) -> Option<(WalletId, i64)> {
         | Event::OperationRetryScheduled { .. }
         | Event::OperationRequeued { .. }
         | Event::OperationParked { .. }
-        | Event::OperationReplayed { .. } => None,
+        | Event::OperationReplayed { .. }
+        | Event::Amended { .. } => None,
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`event::Event`]s decided by [`decide`] and applied by [`payment::Payment::apply`].
 
 pub mod account;
+pub mod amendment;
 pub mod amounts;
 pub mod announcement;
 pub mod card;

@@ -1,13 +1,15 @@
-//! The payment aggregate: an immutable submission, a bounded history, and the state folded from it.
+//! The payment aggregate: an immutable submission, a bounded history, and the state folded from it. What callers change later
+//! are amendments: events that name what is said from then on. Whoever reads a payment reads what is said by now.
 //!
 //! `apply` is the only way state changes. Nothing here decides; see [`super::decide`].
 
 use std::sync::Arc;
 
+use super::amendment::Terms;
 use super::charge::{Charge, ChargeOutcome};
 use super::decline::DeclineReason;
 use super::event::{Event, Recorded};
-use super::ids::{AccountId, ChargeId, ClockId, PaymentId, RefundId};
+use super::ids::{AccountId, ChargeId, ClockId, CustomerId, PaymentId, RefundId};
 use super::money::Money;
 use super::status::Status;
 use super::submission::Submission;
@@ -43,7 +45,14 @@ pub struct IllegalEvent {
 /// A payment: submission, history, state. Cheap to clone behind an [`Arc`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
+    submitted: Arc<Submission>,
+    /// As it is by now; the same one where nothing was amended.
     submission: Arc<Submission>,
+    amendments: u16,
+    /// The version whose amendment says what is said by now; `None` for the submission itself.
+    terms_version: Option<u32>,
+    /// What that amendment says, with its version; `None` where it has not been read.
+    terms: Option<(u32, Arc<Terms>)>,
     history: Vec<Recorded>,
     state: State,
 }
@@ -72,6 +81,7 @@ impl Payment {
             reserved,
             capture_before: None,
             cancel_wish: None,
+            canceled_at: None,
             canceled: None,
             decline: None,
             technical: None,
@@ -90,7 +100,15 @@ impl Payment {
             let charge = ChargeId::of_payment(submission.id);
             state.open_charge(charge, submission.amount.amount_minor, created.at);
         }
-        Ok(Self { submission, history: vec![created], state })
+        Ok(Self {
+            submitted: Arc::clone(&submission),
+            submission,
+            amendments: 0,
+            terms_version: None,
+            terms: None,
+            history: vec![created],
+            state,
+        })
     }
 
     /// Folds a whole history.
@@ -111,7 +129,73 @@ impl Payment {
     #[must_use]
     pub fn at_version(&self, version: u32) -> Option<Self> {
         let count = usize::try_from(version).ok()?;
-        Self::fold(Arc::clone(&self.submission), self.history.get(..count)?).ok()
+        let then = Self::fold(Arc::clone(&self.submitted), self.history.get(..count)?).ok()?;
+        Some(then.with_terms_of(self))
+    }
+
+    /// Folded anew from the submission and the history.
+    ///
+    /// # Errors
+    /// As [`Self::fold`].
+    pub fn folded_anew(&self) -> Result<Self, IllegalEvent> {
+        Ok(Self::fold(Arc::clone(&self.submitted), &self.history)?.with_terms_of(self))
+    }
+
+    /// With what the other has read, where both are of the same amendment.
+    fn with_terms_of(self, other: &Self) -> Self {
+        match &other.terms {
+            Some((version, terms)) => self.with_terms(*version, Arc::clone(terms)),
+            None => self,
+        }
+    }
+
+    /// With what the amendment of this version says, if that is the one wanted.
+    #[must_use]
+    pub fn with_terms(mut self, version: u32, terms: Arc<Terms>) -> Self {
+        self.read_terms(version, terms);
+        self
+    }
+
+    /// Takes in what the amendment of this version says, if that is the one wanted.
+    pub fn read_terms(&mut self, version: u32, terms: Arc<Terms>) {
+        if self.terms_version == Some(version) {
+            let submission = Arc::make_mut(&mut self.submission);
+            submission.description.clone_from(&terms.description);
+            submission.metadata.clone_from(&terms.metadata);
+            submission.customer = terms.customer;
+            self.terms = Some((version, terms));
+        }
+    }
+
+    /// The version of the amendment that has yet to be read before it can be said what is said of this payment, and the name
+    /// of what it says.
+    #[must_use]
+    pub fn unread_terms(&self) -> Option<(u32, u64)> {
+        let version =
+            self.terms_version.filter(|wanted| self.terms.as_ref().is_none_or(|(read, _)| read != wanted))?;
+        let at = usize::try_from(version).ok()?.checked_sub(1)?;
+        match self.history.get(at).map(|recorded| recorded.event) {
+            Some(Event::Amended { terms: Some(name), .. }) => Some((version, name)),
+            Some(_) | None => None,
+        }
+    }
+
+    /// What is said of it by now.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        self.amended().cloned().unwrap_or_else(|| Terms::of(&self.submission))
+    }
+
+    /// The same where it was amended.
+    #[must_use]
+    pub fn amended(&self) -> Option<&Terms> {
+        self.terms.as_ref().map(|(_, terms)| terms.as_ref())
+    }
+
+    /// How often it was amended.
+    #[must_use]
+    pub fn amendments(&self) -> usize {
+        usize::from(self.amendments)
     }
 
     /// The version at the end of the batch that brought `version`. What lies between the ends of batches was never
@@ -132,7 +216,7 @@ impl Payment {
         let mut then = self.at_version(self.end_of_batch(version))?;
         loop {
             if fits(&then) {
-                return Some(then);
+                return Some(then.with_terms_of(self));
             }
             let next = self.end_of_batch(then.version().saturating_add(1));
             let from = then.history.len();
@@ -188,6 +272,9 @@ impl Payment {
         let from = self.state.status;
         let illegal = IllegalEvent { event: event.name(), status: from.as_str() };
         let status = from.after(&event).ok_or(illegal)?;
+        if let Event::Amended { amount_minor, terms } = event {
+            self.amend(amount_minor, terms.is_some());
+        }
         self.state.apply(&recorded, self.submission.amount.amount_minor);
         self.state.status = status;
         self.state.updated_at = recorded.at;
@@ -198,22 +285,70 @@ impl Payment {
         Ok(())
     }
 
+    fn amend(&mut self, amount_minor: Option<i64>, terms: bool) {
+        self.amendments = self.amendments.saturating_add(1);
+        if let Some(amount_minor) = amount_minor {
+            Arc::make_mut(&mut self.submission).amount.amount_minor = amount_minor;
+        }
+        if terms {
+            self.terms_version = Some(self.version().saturating_add(1));
+        }
+    }
+
     /// About how many bytes it holds in memory, for bounds on what holds payments.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let state = &self.state;
         size_of::<Self>()
-            + self.submission.memory_bytes()
+            + self.submitted.memory_bytes()
+            + self.amended_bytes()
             + self.history.capacity() * size_of::<Recorded>()
             + state.refunds.capacity() * size_of::<Refund>()
             + state.charges.capacity() * size_of::<Charge>()
             + state.refund_operations.capacity() * size_of::<Operation>()
     }
 
-    /// What was asked for.
+    /// Of that, what amendments added.
+    fn amended_bytes(&self) -> usize {
+        let same = Arc::ptr_eq(&self.submitted, &self.submission);
+        let own = if same { 0 } else { self.submission.memory_bytes() };
+        own + self.terms.as_ref().map_or(0, |(_, terms)| size_of::<Terms>() + terms.text_bytes())
+    }
+
+    /// What is asked for by now: what was submitted, with everything that was amended since.
     #[must_use]
     pub const fn submission(&self) -> &Arc<Submission> {
         &self.submission
+    }
+
+    /// What was asked for at first, as it is stored. For those who store and audit it.
+    #[must_use]
+    pub const fn submitted(&self) -> &Arc<Submission> {
+        &self.submitted
+    }
+
+    /// The amount by now.
+    #[must_use]
+    pub fn amount(&self) -> Money {
+        self.submission.amount
+    }
+
+    /// The description by now.
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.submission.description.as_deref()
+    }
+
+    /// The metadata by now.
+    #[must_use]
+    pub fn metadata(&self) -> &[(String, String)] {
+        &self.submission.metadata
+    }
+
+    /// The customer by now.
+    #[must_use]
+    pub fn customer(&self) -> Option<CustomerId> {
+        self.submission.customer
     }
 
     /// The id.

@@ -11,7 +11,7 @@ use super::status::Status;
 #[must_use]
 pub(super) fn admits(context: &Context<'_>, payment: &Payment, events: &Events) -> bool {
     let retries = context.policy.retry_delays_ms.len();
-    let before = payment.history().len().saturating_add(kept(payment, retries));
+    let before = moving(payment).saturating_add(kept(payment, retries));
     // Far from the end, which is where nearly every payment stays, nothing has to be tried out.
     if before.saturating_add(opening_max(retries)) <= HISTORY_MAX {
         return true;
@@ -23,7 +23,12 @@ pub(super) fn admits(context: &Context<'_>, payment: &Payment, events: &Events) 
             return true;
         }
     }
-    after.history().len().saturating_add(kept(&after, retries)) <= HISTORY_MAX.max(before)
+    moving(&after).saturating_add(kept(&after, retries)) <= HISTORY_MAX.max(before)
+}
+
+/// How many events moved the payment. Amendments are bounded by themselves.
+fn moving(payment: &Payment) -> usize {
+    payment.history().len().saturating_sub(payment.amendments())
 }
 
 /// How many events finishing everything that is open, and ending the payment, may still take.

@@ -200,7 +200,8 @@ impl Walk {
             | Event::OperationRetryScheduled { .. }
             | Event::OperationRequeued { .. }
             | Event::OperationParked { .. }
-            | Event::OperationReplayed { .. } => None,
+            | Event::OperationReplayed { .. }
+            | Event::Amended { .. } => None,
         }
     }
 

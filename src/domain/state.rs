@@ -77,6 +77,8 @@ pub struct State {
     pub capture_before: Option<Timestamp>,
     /// The wish to cancel, while the outcome is open.
     pub cancel_wish: Option<CancelReason>,
+    /// When it was called off.
+    pub canceled_at: Option<Timestamp>,
     /// Why it was called off.
     pub canceled: Option<CancelReason>,
     /// The last decline of the payment itself.
@@ -183,7 +185,8 @@ impl State {
             charge.apply(&by.event, whole_minor);
         }
         match by.event {
-            Event::Created { .. } => {}
+            // What an amendment changes is not part of the state.
+            Event::Created { .. } | Event::Amended { .. } => {}
             Event::Confirmed { instrument, charge } => {
                 self.instrument = Some(instrument);
                 self.authenticated = false;
@@ -239,6 +242,7 @@ impl State {
                 self.close();
                 self.reserved = false;
                 self.canceled = Some(reason);
+                self.canceled_at = Some(at);
             }
             Event::CaptureQueued { amount_minor } => {
                 // What an earlier capture was declined for says nothing of this one.
@@ -265,6 +269,7 @@ impl State {
                 self.operation = Some(self.open_operation(OperationKind::Void, wall));
             }
             Event::Voided {} => {
+                self.canceled_at = Some(at);
                 self.close();
                 self.rest(by);
             }

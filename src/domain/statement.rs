@@ -325,7 +325,7 @@ pub fn drafts(payment: &Payment, versions: Range<u32>) -> Vec<Draft> {
         let state = before.as_ref().unwrap_or(payment);
         drafts.extend(of_event(state, version, recorded.at, &recorded.event));
         before = match before.take() {
-            None => Payment::open(Arc::clone(payment.submission()), *recorded).ok(),
+            None => Payment::open(Arc::clone(payment.submitted()), *recorded).ok(),
             // A payment that was folded once folds again.
             Some(mut so_far) => so_far.apply(*recorded).is_ok().then_some(so_far),
         };

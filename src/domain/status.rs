@@ -343,6 +343,8 @@ impl Status {
                 | Failed
                 | Canceled => None,
             },
+            // Whether an amendment is admitted depends on what it changes; it moves nothing.
+            Event::Amended { .. } => Some(self),
             // Retries and parking of an operation on a payment that itself rests.
             Event::OperationRetryScheduled { .. }
             | Event::OperationRequeued { .. }

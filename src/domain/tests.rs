@@ -1,6 +1,7 @@
 //! Tests of the domain that need several of its modules. Sequences of commands are tested with the batch that decides
 //! them, in `engine::tests`.
 
+mod amendments;
 mod card_numbers;
 mod cards;
 mod charges;
@@ -11,6 +12,7 @@ mod keys;
 pub(crate) mod life;
 mod money;
 pub(crate) mod operations;
+mod resources;
 mod room;
 mod stages;
 mod status;

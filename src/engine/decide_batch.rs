@@ -9,6 +9,7 @@ use super::clocked::{self, Clocks, Moment};
 use super::handle::EngineError;
 use super::journal::{self, JournalEntry, ResourceEntry};
 use super::resources::Resources;
+use crate::domain::amendment::{self, AmendPayment};
 use crate::domain::clock::Clock;
 use crate::domain::command::{Command, IdempotencyKey, OperatePayment, SubmitPayment};
 use crate::domain::credit;
@@ -23,8 +24,8 @@ use crate::domain::submission::{Kind, Submission};
 use crate::domain::time::Timestamp;
 use crate::domain::timed::Timed;
 use crate::store::{
-    AnswerWrite, BatchKeys, BatchWrite, Beside, CustomerPaymentRecord, IdempotencyRecord, Loaded, PartKind,
-    PartRecord, ReceiptRecord,
+    AnswerWrite, BatchKeys, BatchWrite, Beside, CustomerPaymentRecord, DetailRecord, IdempotencyRecord,
+    Loaded, PartKind, PartRecord, ReceiptRecord,
 };
 
 /// What one admitted command came to.
@@ -91,6 +92,7 @@ pub fn keys_of<'a>(commands: impl Iterator<Item = &'a Command>) -> BatchKeys {
                     keys.clock_owners.extend(matches!(**body, Body::Clock(_)).then_some(change.actor));
                 }
             }
+            Command::Amend(amend) => keys.payments.push(amend.payment),
             Command::Operate(operate) => keys.payments.push(operate.payment),
             Command::Answer(answer) => keys.payments.push(answer.work.payment),
             Command::TimerDue(payment) => keys.payments.push(*payment),
@@ -134,6 +136,10 @@ struct World<'a> {
     idempotency: HashMap<([u8; 32], AccountId), IdempotencyRecord>,
     fresh_idempotency: Vec<IdempotencyRecord>,
     answers: HashMap<([u8; 32], AccountId), Arc<[u8]>>,
+    /// What amendments say.
+    details: Vec<DetailRecord>,
+    /// Payments that have been given a customer.
+    customer_payments: Vec<CustomerPaymentRecord>,
     defect: Option<String>,
 }
 
@@ -154,6 +160,8 @@ pub fn decide_batch(commands: &[&Command], loaded: Loaded, policy: &Policy, wall
         idempotency: loaded.idempotency,
         fresh_idempotency: Vec::new(),
         answers: HashMap::new(),
+        details: Vec::new(),
+        customer_payments: Vec::new(),
         defect: None,
     };
     let decisions: Vec<Result<Outcome, EngineError>> =
@@ -263,6 +271,7 @@ impl World<'_> {
             Command::Submit(submit) => submit.submission.owner,
             Command::Operate(operate) => operate.actor,
             Command::Change(change) => change.actor,
+            Command::Amend(amend) => amend.actor,
             Command::Answer(answer) => {
                 return self.advance_known(answer.work.payment, |c, p| decide::answer(c, p, answer));
             }
@@ -277,6 +286,7 @@ impl World<'_> {
             Command::Submit(submit) => self.submit(submit)?,
             Command::Operate(operate) => self.operate(operate)?,
             Command::Change(change) => self.change(change)?,
+            Command::Amend(amend) => self.amend(amend)?,
             Command::Answer(_) | Command::TimerDue(_) => return Err(self.broke("an answer with a caller")),
         };
         if let Some(key) = command.idempotency() {
@@ -315,13 +325,15 @@ impl World<'_> {
 
     /// What a caller asks of a payment, which must wait while the payment's clock is on its way.
     fn operate(&mut self, operate: &OperatePayment) -> Result<Outcome, EngineError> {
-        let touched = self.touched.get(&operate.payment);
-        let clock = touched.filter(|touched| touched.payment.owner() == operate.actor);
-        if let Some(clock) = clock.and_then(|touched| self.clock_of(&touched.payment)) {
-            clock.ready()?;
-        }
+        self.clock_ready(operate.payment, operate.actor)?;
         let moment = self.moment_of(operate.payment);
         self.advance(operate.payment, moment, |context, payment| decide::operate(context, payment, operate))
+    }
+
+    /// Refuses what its owner asks of a payment while its clock is on its way.
+    fn clock_ready(&self, id: PaymentId, actor: AccountId) -> Result<(), Refusal> {
+        let touched = self.touched.get(&id).filter(|touched| touched.payment.owner() == actor);
+        touched.and_then(|touched| self.clock_of(&touched.payment)).map_or(Ok(()), Clock::ready)
     }
 
     /// The clock that a payment goes by, unless that is the wall.
@@ -332,6 +344,36 @@ impl World<'_> {
     fn moment_of(&self, id: PaymentId) -> Moment {
         let payment = self.touched.get(&id).map(|touched| &touched.payment);
         clocked::moment(payment.and_then(|payment| self.clock_of(payment)), payment, self.wall)
+    }
+
+    /// Decides what is said of a payment from now on.
+    fn amend(&mut self, amend: &AmendPayment) -> Result<Outcome, EngineError> {
+        let id = amend.payment;
+        if let Some(customer) = amend.patch.customer {
+            self.readable(customer.into())?;
+        }
+        self.clock_ready(id, amend.actor)?;
+        let moment = self.moment_of(id);
+        let (mut terms, customer) =
+            (None, self.touched.get(&id).and_then(|touched| touched.payment.customer()));
+        let outcome = self.advance(id, moment, |context, payment| {
+            let amendment = amendment::amend(context, payment, amend)?;
+            terms = amendment.as_ref().and_then(|amendment| amendment.terms.clone());
+            Ok(amendment.into_iter().map(|amendment| amendment.event).collect())
+        })?;
+        let Some(terms) = terms else { return Ok(outcome) };
+        self.details.push(DetailRecord {
+            subject: *id.as_bytes(),
+            id: u64::from(outcome.version),
+            body: terms.to_bytes(),
+        });
+        if let Some(named) = terms.customer.filter(|named| Some(*named) != customer) {
+            self.customer_payments.push(CustomerPaymentRecord { customer: named, payment: id });
+        }
+        if let Some(touched) = self.touched.get_mut(&id) {
+            touched.payment.read_terms(outcome.version, Arc::new(terms));
+        }
+        Ok(outcome)
     }
 
     /// Decides about a plain resource.
@@ -537,9 +579,9 @@ impl World<'_> {
             touched.note_beside(clock, &mut batch.write);
             let payment = Arc::new(touched.payment);
             if touched.fresh {
-                let customer = payment.submission().customer;
+                let customer = payment.submitted().customer;
                 let of = |customer| CustomerPaymentRecord { customer, payment: *id };
-                batch.write.customer_payments.extend(customer.map(of));
+                self.customer_payments.extend(customer.map(of));
                 batch.write.inserts.push(Arc::clone(&payment));
             } else {
                 batch.write.updates.push(Arc::clone(&payment));
@@ -570,7 +612,10 @@ impl World<'_> {
         sort(&mut batch.write.parked);
         batch.write.parts.sort_unstable();
         batch.write.receipts.sort_unstable();
-        batch.write.customer_payments.sort_unstable();
+        self.customer_payments.sort_unstable();
+        batch.write.customer_payments = self.customer_payments;
+        self.details.sort_unstable_by_key(|detail| (detail.subject, detail.id));
+        batch.write.details = self.details;
         self.fresh_idempotency.sort_unstable_by_key(|record| (record.key, record.owner));
         batch.write.idempotency = self.fresh_idempotency;
         batch.write.answers = answers_of(self.answers);

@@ -48,6 +48,7 @@ impl Gate {
             }
             Command::Submit(_)
             | Command::Operate(_)
+            | Command::Amend(_)
             | Command::Change(_)
             | Command::Answer(_)
             | Command::TimerDue(_) => true,

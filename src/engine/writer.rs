@@ -143,7 +143,12 @@ impl Writer {
             }
             match self.attempt(&batch).await {
                 Outcome::Committed(seq, attempt) => {
-                    let next = self.complete(seq, *attempt, batch);
+                    let all = batch.len();
+                    let mut next = self.complete(seq, *attempt, batch);
+                    if next.len() == all && all > 1 {
+                        // Each waits for something that was left out for the others' sake: fewer at once need less.
+                        stack.push((next.split_off(all / 2), Instant::now() + TRY_FOR, 0));
+                    }
                     stack.push((next, Instant::now() + TRY_FOR, 0));
                 }
                 Outcome::Refused(error) if batch.len() > 1 => {
@@ -334,7 +339,11 @@ impl Writer {
 fn decided_at(batch: &[Envelope], now: Timestamp) -> Timestamp {
     let made = batch.iter().filter_map(|envelope| match &envelope.command {
         Command::Submit(submit) => submit.submission.id.generated_at(),
-        Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) | Command::Change(_) => None,
+        Command::Operate(_)
+        | Command::Amend(_)
+        | Command::Answer(_)
+        | Command::TimerDue(_)
+        | Command::Change(_) => None,
     });
     made.fold(now, Timestamp::max)
 }

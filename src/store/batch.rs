@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::known::Known;
 use super::page::Page;
 use super::parts::PartRecord;
+use super::records::DetailRecord;
 use crate::domain::account::AccountFacts;
 use crate::domain::announcement::Announcement;
 use crate::domain::clock::Clock;
@@ -215,6 +216,8 @@ pub struct BatchWrite {
     pub resources: Vec<Arc<Resource>>,
     /// New payments of customers.
     pub customer_payments: Vec<CustomerPaymentRecord>,
+    /// What amendments of payments say.
+    pub details: Vec<DetailRecord>,
     /// Movements.
     pub movements: Vec<MovementWrite>,
     /// What the wallets touched hold now.
@@ -249,6 +252,7 @@ impl BatchWrite {
             + self.receipts.len()
             + self.resources.len()
             + self.customer_payments.len()
+            + self.details.len()
             + self.answers.len()
             + self.movements.len()
             + self.wallets.len()

@@ -487,9 +487,9 @@ macro_rules! implement_store {
             }
             async fn detail_get(
                 &self,
-                subjects: &[[u8; 16]],
+                keys: &[([u8; 16], u64)],
             ) -> StoreResult<Vec<$crate::store::DetailRecord>> {
-                held!(self, reader, caller, conn => detail_get(conn, subjects))
+                held!(self, reader, caller, conn => detail_get(conn, keys))
             }
             async fn installation_get(&self, name: &str) -> StoreResult<Option<Vec<u8>>> {
                 held!(self, reader, caller, conn => installation_get(conn, name))
@@ -562,9 +562,9 @@ macro_rules! implement_store {
             }
             async fn details_of(
                 &mut self,
-                subjects: &[[u8; 16]],
+                keys: &[([u8; 16], u64)],
             ) -> StoreResult<Vec<$crate::store::DetailRecord>> {
-                detail_get(&mut self.conn, subjects).await
+                detail_get(&mut self.conn, keys).await
             }
             async fn resources(
                 &mut self,

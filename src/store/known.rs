@@ -128,6 +128,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::amendment::Terms;
     use crate::domain::currency::Currency;
     use crate::domain::event::{Event, Recorded};
     use crate::domain::ids::{AccountId, ChargeId, ClockId};
@@ -148,7 +149,7 @@ mod tests {
         Holdings { balance_minor, owed_minor: balance_minor % 7, pending_minor: 0 }
     }
 
-    /// A payment as a batch at this time left it, with or without work in the queue.
+    /// A payment as a batch at this time left it, with or without work in the queue, amended if the time is odd.
     fn payment(number: u8, at: i64, queued: bool, note_bytes: usize) -> Arc<Payment> {
         let submission = Submission {
             id: id(number),
@@ -175,6 +176,12 @@ mod tests {
                 }))
                 .unwrap();
         }
+        if at % 2 != 0 {
+            let terms = Terms { description: Some(at.to_string()), ..payment.terms() };
+            let name = Some(Terms::fingerprint(&terms.to_bytes()));
+            payment.apply(recorded(Event::Amended { amount_minor: Some(100 + at), terms: name })).unwrap();
+            payment.read_terms(payment.version(), Arc::new(terms));
+        }
         Arc::new(payment)
     }
 
@@ -200,7 +207,9 @@ mod tests {
             keys.take_wallets(self.head + 1, &mut wallets, &mut loaded);
             for (id, payment) in &loaded.payments {
                 let stored = &self.payments[id];
-                assert_eq!(payment.history(), stored.history());
+                // With what is said of it, which stands in another row.
+                assert_eq!(payment, stored.as_ref());
+                assert_eq!(payment.unread_terms(), None);
             }
             for (wallet, held) in &loaded.wallets {
                 assert_eq!(self.wallets.get(wallet), Some(held));

@@ -8,7 +8,7 @@
 macro_rules! keyed_queries {
     ($Conn:ty, $($dsl:ident)::+, $rows_max:ident) => {
         use $($dsl)::+ as _;
-        use diesel::{QueryDsl, SelectableHelper};
+        use diesel::{BoolExpressionMethods as _, ExpressionMethods, QueryDsl, SelectableHelper};
 
         use $crate::domain::ids::PaymentId;
         use $crate::domain::payment::Payment;
@@ -44,7 +44,56 @@ macro_rules! keyed_queries {
                     .await?;
                 found.iter().for_each(|row| payments.push(row, std::convert::identity));
             }
-            Ok(payments)
+            read_terms(conn, &mut payments.rows).await?;
+            Ok(payments.without_unread())
+        }
+
+        /// Details asked for in one statement: each may have a hundred kilobytes.
+        const DETAILS_AT_ONCE: usize = 32;
+
+        /// The details with these subjects and names, in no particular order; unknown ones are left out.
+        pub(super) async fn detail_get(
+            conn: &mut $Conn,
+            keys: &[([u8; 16], u64)],
+        ) -> StoreResult<Vec<$crate::store::DetailRecord>> {
+            use schema::detail::dsl;
+            let mut details = Vec::with_capacity(keys.len());
+            for chunk in keys.chunks(DETAILS_AT_ONCE) {
+                let mut query = dsl::detail.into_boxed();
+                for (subject, id) in chunk {
+                    query = query.or_filter(dsl::subject.eq(subject.to_vec()).and(dsl::id.eq(id.cast_signed())));
+                }
+                let found: Vec<rows::DetailRow> = query.load(conn).await?;
+                for row in found {
+                    details.push(rows::detail(row)?);
+                }
+            }
+            Ok(details)
+        }
+
+        /// Reads what the amended ones of these payments say by now. Costs nothing where none is.
+        pub(super) async fn read_terms<T: rows::OfPayment + Send>(conn: &mut $Conn, found: &mut [T]) -> StoreResult<()> {
+            let unread = |row: &mut T| {
+                let payment = row.payment()?;
+                payment.unread_terms().map(|(version, _)| (*payment.id().as_bytes(), u64::from(version)))
+            };
+            let wanted: Vec<([u8; 16], u64)> = found.iter_mut().filter_map(unread).collect();
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            let mut read = std::collections::HashMap::new();
+            for record in detail_get(conn, &wanted).await? {
+                let terms = record.terms().map(std::sync::Arc::new);
+                read.extend(terms.map(|terms| ((record.subject, record.id), terms)));
+            }
+            for payment in found.iter_mut().filter_map(rows::OfPayment::payment) {
+                let key = payment.unread_terms().map(|(version, _)| (version, *payment.id().as_bytes()));
+                let terms = key.and_then(|(version, id)| read.get(&(id, u64::from(version))));
+                if let (Some((version, _)), Some(terms)) = (key, terms) {
+                    payment.read_terms(version, terms.clone());
+                }
+            }
+            Ok(())
         }
 
         /// The rows of these resources. Keys must not be more than one statement takes.
@@ -70,7 +119,7 @@ macro_rules! line_queries {
         use std::collections::{HashMap, HashSet};
         use std::sync::Arc;
 
-        use diesel::{ExpressionMethods, OptionalExtension};
+        use diesel::OptionalExtension;
 
         use $crate::domain::account::AccountFacts;
         use $crate::domain::ids::{AccountId, BatchId, ClockId};
@@ -508,6 +557,9 @@ macro_rules! line_queries {
                 rows::push_resource(&mut cells, resource, seq)?;
             }
             execute_rows(conn, &rows::RESOURCE_UPSERT, &cells).await?;
+            cells.clear();
+            write.details.iter().for_each(|detail| rows::push_detail(&mut cells, detail));
+            execute_rows(conn, &rows::DETAIL_INSERT, &cells).await?;
             cells.clear();
             write.answers.iter().for_each(|answer| rows::push_answer(&mut cells, answer));
             execute_rows(conn, &rows::ANSWER_INSERT, &cells).await?;

@@ -255,8 +255,8 @@ pub trait Store: Send + Sync + 'static {
     /// there already stays.
     async fn detail_put(&self, subject: [u8; 16], id: u64, body: &[u8]) -> StoreResult<()>;
 
-    /// What is kept of these payments and refunds, in no particular order.
-    async fn detail_get(&self, subjects: &[[u8; 16]]) -> StoreResult<Vec<DetailRecord>>;
+    /// The details of payments and refunds with these names, in no particular order.
+    async fn detail_get(&self, keys: &[([u8; 16], u64)]) -> StoreResult<Vec<DetailRecord>>;
 
     // ---- the ledger ----
 
@@ -504,8 +504,8 @@ pub trait Snapshot: Send {
     ) -> StoreResult<Vec<DetailRecord>> {
         Ok(Vec::new())
     }
-    /// The details of these payments and refunds.
-    async fn details_of(&mut self, _subjects: &[[u8; 16]]) -> StoreResult<Vec<DetailRecord>> {
+    /// The details of payments and refunds with these names.
+    async fn details_of(&mut self, _keys: &[([u8; 16], u64)]) -> StoreResult<Vec<DetailRecord>> {
         Ok(Vec::new())
     }
     /// Plain resources by subject.

@@ -1,6 +1,7 @@
 //! Records of the store beside payments: people, keys, leases, and what the auditor reads.
 
 use crate::domain::account::AccountTerms;
+use crate::domain::amendment::Terms;
 use crate::domain::announcement::{AnnouncementId, AnnouncementKind};
 use crate::domain::ids::{
     AccountId, ApiKeyId, ClockId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId, floor,
@@ -561,6 +562,18 @@ pub struct DetailRecord {
 }
 
 impl DetailRecord {
+    /// What an amendment says, where it is that and can be read.
+    #[must_use]
+    pub fn terms(&self) -> Option<Terms> {
+        Terms::from_bytes(&self.body)
+    }
+
+    /// The version of the payment that it belongs to, where it goes by that and not by its contents.
+    #[must_use]
+    pub fn version(&self) -> Option<u32> {
+        u32::try_from(self.id).ok()
+    }
+
     /// The name of what is kept of an attempt: made from its contents, so that a request sent again finds its own. Zero
     /// names nothing.
     #[must_use]
@@ -576,6 +589,9 @@ impl DetailRecord {
     }
 }
 
+/// Set in every name that is made from contents, so that none is a version.
+const BY_CONTENTS: u64 = 1 << 63;
+
 fn name(hash: &blake3::Hash) -> u64 {
-    hash.as_bytes().iter().take(8).fold(0, |id: u64, byte| (id << 8) | u64::from(*byte)).max(1)
+    hash.as_bytes().iter().take(8).fold(0, |id: u64, byte| (id << 8) | u64::from(*byte)) | BY_CONTENTS
 }

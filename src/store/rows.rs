@@ -13,7 +13,7 @@ use super::multi_row::{Cell, Statement};
 use super::parts::{PartKind, PartRecord};
 use super::records::{
     Account, ApiKey, AuditPayment, AuditResource, DetailRecord, ImportRecord, ImportRow, ImportState,
-    MovementRecord, NewAccount, RequestRecord, Session, WalletRecord,
+    MovementRecord, NewAccount, OpenWork, RequestRecord, Session, WalletRecord,
 };
 use super::schema;
 use crate::domain::account::{AccountFacts, AccountTerms, FeePlan};
@@ -41,8 +41,8 @@ pub(super) static PAYMENT_INSERT: Statement = Statement {
 pub(super) static PAYMENT_UPDATE: Statement = Statement {
     head: "INSERT INTO payment (id,owner,kind,status,amount,currency,version,submission,history) VALUES ",
     columns: 9,
-    mysql_tail: " ON DUPLICATE KEY UPDATE status=VALUES(status),version=VALUES(version),history=VALUES(history)",
-    sqlite_tail: " ON CONFLICT(id) DO UPDATE SET status=excluded.status,version=excluded.version,history=excluded.history",
+    mysql_tail: " ON DUPLICATE KEY UPDATE status=VALUES(status),amount=VALUES(amount),version=VALUES(version),history=VALUES(history)",
+    sqlite_tail: " ON CONFLICT(id) DO UPDATE SET status=excluded.status,amount=excluded.amount,version=excluded.version,history=excluded.history",
 };
 
 pub(super) static DUE_UPSERT: Statement = Statement {
@@ -156,6 +156,13 @@ pub(super) static IDEMPOTENCY_INSERT: Statement = Statement {
     sqlite_tail: "",
 };
 
+pub(super) static DETAIL_INSERT: Statement = Statement {
+    head: "INSERT INTO detail (subject,id,body) VALUES ",
+    columns: 3,
+    mysql_tail: "",
+    sqlite_tail: "",
+};
+
 pub(super) static ANSWER_INSERT: Statement = Statement {
     head: "INSERT INTO answer (k,owner,body) VALUES ",
     columns: 3,
@@ -247,7 +254,7 @@ pub(super) fn push_payment(cells: &mut Vec<Cell>, payment: &Payment, fresh: bool
         Cell::Big(submission.amount.amount_minor),
         Cell::Text(submission.amount.currency.code().to_owned()),
         Cell::Int(version_column(payment.version())),
-        Cell::Bytes(if fresh { encode(submission.as_ref())? } else { Vec::new() }),
+        Cell::Bytes(if fresh { encode(payment.submitted().as_ref())? } else { Vec::new() }),
         Cell::Bytes(encode(&payment.history())?),
     ]);
     Ok(())
@@ -348,6 +355,14 @@ pub(super) fn push_answer(cells: &mut Vec<Cell>, answer: &AnswerWrite) {
     ]);
 }
 
+pub(super) fn push_detail(cells: &mut Vec<Cell>, detail: &DetailRecord) {
+    cells.extend([
+        Cell::Bytes(detail.subject.to_vec()),
+        Cell::Big(detail.id.cast_signed()),
+        Cell::Bytes(detail.body.clone()),
+    ]);
+}
+
 pub(super) fn push_resource(cells: &mut Vec<Cell>, resource: &Resource, seq: u64) -> Result<(), StoreError> {
     cells.extend([
         Cell::Bytes(resource.subject.to_key().to_vec()),
@@ -418,6 +433,47 @@ impl<T> Found<T> {
         if self.damaged.len() < ASIDE_MAX {
             self.damaged.push((subject, cause));
         }
+    }
+}
+
+/// A row that holds a payment.
+pub(super) trait OfPayment {
+    /// The payment; `None` where it is not legal.
+    fn payment(&mut self) -> Option<&mut Payment>;
+}
+
+impl OfPayment for Payment {
+    fn payment(&mut self) -> Option<&mut Payment> {
+        Some(self)
+    }
+}
+
+impl OfPayment for OpenWork {
+    fn payment(&mut self) -> Option<&mut Payment> {
+        Some(&mut self.payment)
+    }
+}
+
+impl OfPayment for AuditPayment {
+    fn payment(&mut self) -> Option<&mut Payment> {
+        self.folded.as_mut().ok()
+    }
+}
+
+impl<T: OfPayment> Found<T> {
+    /// Takes out payments whose amendments are gone or cannot be read: nobody is told what was said before them.
+    pub(super) fn without_unread(mut self) -> Self {
+        let mut unread = Vec::new();
+        self.rows.retain_mut(|row| {
+            let found = row.payment().filter(|payment| payment.unread_terms().is_some());
+            unread.extend(found.as_ref().map(|payment| payment.id()));
+            found.is_none()
+        });
+        for id in unread {
+            let cause = format!("payment {id}: what it was amended to is gone, or cannot be read");
+            self.damage(Subject::Payment(id), cause);
+        }
+        self
     }
 }
 

@@ -39,7 +39,7 @@ mod line {
 mod keyed {
     super::super::line::keyed_queries!(super::Conn, diesel_async::RunQueryDsl, ROWS_MAX_SQLITE);
 }
-use keyed::{execute_rows, payment_get, resource_rows};
+use keyed::{detail_get, execute_rows, payment_get, read_terms, resource_rows};
 super::queries::shared_queries!(Conn);
 super::form::form_queries!(Conn);
 

@@ -31,6 +31,7 @@ mod projected;
 pub mod replays;
 pub mod requests;
 pub mod routes;
+mod said;
 pub mod security;
 pub mod settings;
 pub mod state;

@@ -9,6 +9,7 @@ use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 
 use super::error::{ApiError, ErrorType};
+use super::said;
 use super::state::WebState;
 use crate::domain::command::Command;
 use crate::domain::event::Event;
@@ -78,10 +79,11 @@ pub async fn execute(state: &WebState, command: Command, wait: Wait) -> Result<O
     let done = state.engine.execute(command).await?;
     let handed = Handed { id: done.payment.id(), version: done.version, replayed: done.replayed };
     if let Some(payment) = first_settled(&done.payment, done.version) {
-        return Ok(handed.outcome(payment, true));
+        return Ok(handed.outcome(as_said(state, payment).await?, true));
     }
     let Wait::UpTo(time) = wait else {
-        return Ok(handed.outcome(as_committed(&done.payment, done.version), false));
+        let committed = as_committed(&done.payment, done.version);
+        return Ok(handed.outcome(as_said(state, committed).await?, false));
     };
     // From here on it may take long, and others wait as well: nothing large is held meanwhile.
     drop(done);
@@ -91,10 +93,24 @@ pub async fn execute(state: &WebState, command: Command, wait: Wait) -> Result<O
     };
     let latest = wait_or_look(state, handed, waiter, time).await.map_err(ApiError::after_write)?;
     match first_settled(&latest, handed.version) {
-        Some(payment) => Ok(handed.outcome(payment, true)),
+        Some(payment) => Ok(handed.outcome(as_said(state, payment).await?, true)),
         None if handed.replayed => Err(in_progress()),
-        None => Ok(handed.outcome(as_committed(&latest, handed.version), false)),
+        None => {
+            let committed = as_committed(&latest, handed.version);
+            Ok(handed.outcome(as_said(state, committed).await?, false))
+        }
     }
+}
+
+/// The payment with what was said of it then, which an amendment since may have replaced.
+async fn as_said(state: &WebState, payment: Arc<Payment>) -> Result<Arc<Payment>, ApiError> {
+    if payment.unread_terms().is_none() {
+        return Ok(payment);
+    }
+    let mut then = Payment::clone(&payment);
+    let read = said::read(state.store.as_ref(), [&mut then]).await;
+    read.map_err(|error| ApiError::from(error).after_write())?;
+    Ok(Arc::new(then))
 }
 
 /// A command that was admitted.
@@ -188,6 +204,12 @@ fn refunding_at(payment: &Payment, version: u32) -> Option<u16> {
 pub(crate) fn is_settled(payment: &Payment, version: u32) -> bool {
     if payment.version() < version {
         return false;
+    }
+    let at = usize::try_from(version).ok().and_then(|version| version.checked_sub(1));
+    let event = at.and_then(|at| payment.history().get(at)).map(|recorded| recorded.event);
+    // An amendment is done once it is committed, whatever else is under way.
+    if matches!(event, Some(Event::Amended { .. })) {
+        return true;
     }
     let under_way = |operation: &Operation| match operation.phase {
         // What is pending outside may take days; it is told as it stands.

@@ -10,6 +10,7 @@ use diesel_async::{AsyncConnection, AsyncMysqlConnection};
 use paystorm::audit::{AuditOptions, Name, Report, audit};
 use paystorm::clock::Wall;
 use paystorm::domain::account::AccountTerms;
+use paystorm::domain::amendment::{AmendPayment, PaymentPatch};
 use paystorm::domain::clock::{Clock, ClockPatch, Rate};
 use paystorm::domain::command::{Action, Command, IdempotencyKey, OperatePayment, Outcome};
 use paystorm::domain::customer::Customer;
@@ -344,6 +345,12 @@ async fn fill(shared: &Arc<dyn Store>) -> Filled {
     command.submission.customer = Some(ann);
     let charge = one(store, Command::Submit(Box::new(command)), at(300_004)).await;
     one(store, answer(&charge, Outcome::Approved), at(300_005)).await;
+    // What is said of it changes, twice.
+    for (n, text) in [(6, "first"), (7, "second")] {
+        let patch = PaymentPatch { description: Some(Some(text.to_owned())), ..PaymentPatch::default() };
+        let amend = AmendPayment { payment: charge.id(), actor: owner, patch, idempotency: None };
+        one(store, Command::Amend(Box::new(amend)), at(300_000 + n)).await;
+    }
     by_a_clock(store, owner).await;
     people(store, owner).await;
     readers(shared).await;
@@ -606,6 +613,9 @@ fn exchanges(filled: &Filled) -> Vec<(Name, String)> {
         (Name::DanglingPart, format!("UPDATE part SET owner={payee}")),
         (Name::DanglingReceipt, format!("UPDATE receipt SET payee={}", hex(filled.owner.as_bytes()))),
         (Name::DanglingKey, format!("UPDATE idempotency SET owner={payee}")),
+        (Name::AlteredDetail, "UPDATE detail SET body=x'97c090c0c0c0c0c0' WHERE id BETWEEN 1 AND 1000".to_owned()),
+        (Name::MissingDetail, "DELETE FROM detail WHERE id BETWEEN 1 AND 1000".to_owned()),
+        (Name::DanglingDetail, "UPDATE detail SET id=1 WHERE id=(SELECT MAX(k.id) FROM keep_detail k)".to_owned()),
         (Name::WrongResource, "UPDATE resource SET version=version-1".to_owned()),
         (Name::WrongAnswer, format!("UPDATE answer SET owner={payee}")),
         (Name::WrongCustomerPayment, format!("UPDATE customer_payment SET payment={first}")),

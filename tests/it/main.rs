@@ -8,6 +8,7 @@
 )]
 
 mod account;
+mod amendments;
 mod api;
 mod arrows;
 mod aside;

@@ -173,6 +173,56 @@ async fn requests_at_the_limit_stop_nobody_else() {
     .await;
 }
 
+/// Updates a payment with metadata at the limit, one request after another, until it may be updated no more.
+async fn amended(url: &str, secret: &str) -> (usize, usize) {
+    let caller = Caller::new(secret);
+    let made = caller.pay(url, "amended".to_owned(), "&capture_method=manual").await;
+    let made: serde_json::Value = serde_json::from_str(&made.text).expect("JSON");
+    let path = format!("{url}/v1/payment_intents/{}", made["id"].as_str().expect("an id"));
+    let limit = at_the_limit();
+    let metadata = limit.find("&metadata").map_or("", |at| &limit[at..]);
+    let (mut taken, mut refused) = (0, 0);
+    for n in 0..101 {
+        let body = format!("description={n}{metadata}");
+        let request = caller.http.post(&path).bearer_auth(secret);
+        let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
+        match request.send().await.expect("an answer").status().as_u16() {
+            200 => taken += 1,
+            400 => refused += 1,
+            other => panic!("update {n}: {other}"),
+        }
+    }
+    (taken, refused)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_updated_a_hundred_times_at_the_limit_stops_nobody_else() {
+    let seconds = number("PAYSTORM_TEST_PRESSURE_S", 5);
+    on_services(Services::shared(), async |stack| {
+        stack.set("server.body_max_bytes", 1 << 20);
+        stack.set("requests.log", false);
+        let server = stack.serve().await;
+        let secret = stack.api_key().await;
+        let urls = || vec![server.url.clone()];
+        let without = Callers::start(urls(), &secret, RATE, "without", String::new());
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let without = without.finish().await;
+        let with = Callers::start(urls(), &secret, RATE, "with", String::new());
+        let (taken, refused) = amended(&server.url, &secret).await;
+        let with = with.finish().await;
+        assert_eq!((taken, refused), (100, 1));
+        for (what, told) in [("without", &without), ("beside updates", &with)] {
+            let told: Vec<&Told> = told.iter().collect();
+            figures(what, &told);
+            assert!(told.iter().all(|told| told.status == Some(202)), "{what}");
+        }
+        eventually("all come to rest", async || stack.unfinished().await == 0).await;
+        println!("{}", stack.verify(&[], false).await);
+        server.stop().await;
+    })
+    .await;
+}
+
 /// What happens to MySQL.
 #[derive(Debug, Clone, Copy)]
 enum Blow {

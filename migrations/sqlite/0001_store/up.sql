@@ -305,4 +305,4 @@ CREATE TABLE installation (
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO installation (name, value) VALUES ('stored_form', CAST('7' AS BLOB));
+INSERT INTO installation (name, value) VALUES ('stored_form', CAST('8' AS BLOB));

@@ -11,6 +11,7 @@ use super::chance::Chance;
 use super::clocks;
 use super::operations::{self, Expect, KeyedOperations};
 use super::resources::{self, Customers};
+use crate::domain::amendment::{AmendPayment, PaymentPatch};
 use crate::domain::card::{Card, YearMonth};
 use crate::domain::command::{Action, Command, IdempotencyKey, OperatePayment, SubmitPayment};
 use crate::domain::currency::Currency;
@@ -18,6 +19,7 @@ use crate::domain::event::CancelReason;
 use crate::domain::idempotency::{KeySecret, RequestKey};
 use crate::domain::ids::{AccountId, ChargeId, ClockId, PaymentId, RefundId};
 use crate::domain::instrument::Presented;
+use crate::domain::metadata::MetadataPatch;
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
@@ -142,7 +144,8 @@ pub async fn cancel(
 fn choose(book: &mut Book, chance: &Chance) -> (Command, Expect) {
     let known: Vec<PaymentId> = book.acked.keys().copied().collect();
     let command = match (chance.below(12), chance.pick(&known)) {
-        (0..4, Some(payment)) => operate(book, chance, *payment),
+        (0, Some(payment)) => amend(book, chance, *payment),
+        (1..4, Some(payment)) => operate(book, chance, *payment),
         (4, _) if !book.keys.is_empty() => again(book, chance),
         (5..7, _) if !book.operations.is_empty() => {
             let (request, expect) = operations::again(book, chance);
@@ -185,11 +188,16 @@ impl Book {
             Command::Submit(submit) => {
                 self.keys.values_mut().find(|keyed| keyed.ids.contains(&submit.submission.id))
             }
-            Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) | Command::Change(_) => None,
+            Command::Operate(_)
+            | Command::Answer(_)
+            | Command::TimerDue(_)
+            | Command::Change(_)
+            | Command::Amend(_) => None,
         };
         let name = match command {
             Command::Submit(submit) => format!("{:?} {}", submit.submission.kind, submit.submission.id),
             Command::Operate(operate) => format!("{:?} {}", operate.action, operate.payment),
+            Command::Amend(amend) => format!("{:?} {}", amend.patch, amend.payment),
             Command::Answer(_) | Command::TimerDue(_) | Command::Change(_) => String::new(),
         };
         self.log.push(format!("{name}: {told:?}"));
@@ -265,6 +273,19 @@ fn again(book: &mut Book, chance: &Chance) -> Command {
 pub fn key(name: &str, request: u64) -> IdempotencyKey {
     let name = RequestKey::Text(name.to_owned());
     IdempotencyKey::new(&name, &request.to_be_bytes(), &KeySecret::derive(&[7; 32]))
+}
+
+fn amend(book: &Book, chance: &Chance, payment: PaymentId) -> Command {
+    let pairs = vec![(format!("k{}", chance.below(3)), format!("{}", chance.below(3)))];
+    let patch = PaymentPatch {
+        amount_minor: chance.percent(20).then(|| 1 + i64::try_from(chance.below(300)).expect("small")),
+        description: chance.percent(50).then(|| Some(format!("text {}", chance.below(100)))),
+        metadata: MetadataPatch { clear: chance.percent(10), pairs },
+        customer: book.customers.any(chance).filter(|_| chance.percent(20)),
+        ..PaymentPatch::default()
+    };
+    let actor = account(chance.below(3));
+    Command::Amend(Box::new(AmendPayment { payment, actor, patch, idempotency: None }))
 }
 
 fn operate(book: &mut Book, chance: &Chance, payment: PaymentId) -> Command {

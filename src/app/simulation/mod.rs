@@ -56,6 +56,8 @@ pub enum Sabotage {
     LostUpdate,
     /// A changed resource is not written.
     LostChange,
+    /// What an amendment says is not written.
+    LostAmendment,
     /// What is kept as the answer to a change is not what was answered.
     AlteredAnswer,
     /// A journal row vanishes.
@@ -339,6 +341,7 @@ fn planted_defects_are_seen() {
         Sabotage::LostUpdate,
         Sabotage::LostChange,
         Sabotage::AlteredAnswer,
+        Sabotage::LostAmendment,
         Sabotage::JournalHole,
         Sabotage::MovedPlace,
         Sabotage::LostDocument,

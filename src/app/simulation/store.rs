@@ -51,6 +51,7 @@ pub struct Data {
     /// With the place in the line of the last change.
     pub resources: BTreeMap<Subject, (Arc<Resource>, u64)>,
     pub customer_payments: BTreeSet<CustomerPaymentRecord>,
+    pub details: BTreeMap<([u8; 16], u64), Vec<u8>>,
     pub journal: BTreeMap<u64, JournalRecord>,
     pub lines: BTreeMap<(WalletId, LinePlace), StatementLine>,
     pub events: BTreeSet<(AccountId, Announcement)>,
@@ -156,6 +157,7 @@ impl Data {
             || write.parts.iter().any(|row| self.parts.contains_key(&row.id))
             || write.receipts.iter().any(|row| self.receipts.contains(row))
             || write.customer_payments.iter().any(|row| self.customer_payments.contains(row))
+            || write.details.iter().any(|row| self.details.contains_key(&(row.subject, row.id)))
             || write.answers.iter().any(|row| self.answers.contains_key(&(row.key, row.owner)))
             || write.idempotency.iter().any(|row| self.idempotency.contains_key(&(row.key, row.owner)));
         if taken {
@@ -201,6 +203,8 @@ impl Data {
         let resource = |resource: &Arc<Resource>| (resource.subject, (Arc::clone(resource), seq));
         self.resources.extend(write.resources.iter().map(resource));
         self.customer_payments.extend(write.customer_payments.iter().copied());
+        let detail = |detail: &DetailRecord| ((detail.subject, detail.id), detail.body.clone());
+        self.details.extend(write.details.iter().map(detail));
         let answer = |answer: &AnswerWrite| ((answer.key, answer.owner), Arc::clone(&answer.body));
         self.answers.extend(write.answers.iter().map(answer));
         self.head = seq;
@@ -246,6 +250,14 @@ impl Data {
             lines.truncate(limit);
         }
         lines
+    }
+
+    fn details_of(&self, keys: &[([u8; 16], u64)]) -> Vec<DetailRecord> {
+        let record = |key: &([u8; 16], u64)| {
+            let body = self.details.get(key)?.clone();
+            Some(DetailRecord { subject: key.0, id: key.1, body })
+        };
+        keys.iter().filter_map(record).collect()
     }
 
     /// Payments with work in the queue and their owners, the latest opened first.
@@ -310,6 +322,7 @@ impl SimStore {
             Sabotage::ForgottenKey => write.idempotency.clear(),
             Sabotage::LostUpdate => drop(write.updates.pop()),
             Sabotage::LostChange => drop(write.resources.pop()),
+            Sabotage::LostAmendment => drop(write.details.pop()),
             Sabotage::AlteredAnswer => {
                 write.answers.iter_mut().for_each(|answer| answer.body = Arc::from([]))
             }
@@ -876,8 +889,8 @@ impl Store for SimStore {
         not_simulated()
     }
 
-    async fn detail_get(&self, _subjects: &[[u8; 16]]) -> StoreResult<Vec<DetailRecord>> {
-        not_simulated()
+    async fn detail_get(&self, keys: &[([u8; 16], u64)]) -> StoreResult<Vec<DetailRecord>> {
+        self.read(|data| data.details_of(keys)).await
     }
 
     async fn installation_get(&self, name: &str) -> StoreResult<Option<Vec<u8>>> {
@@ -919,8 +932,7 @@ impl SimSnapshot {
         let (submission, id) = (payment.submission(), payment.id());
         AuditPayment {
             id,
-            folded: Payment::fold(Arc::clone(submission), payment.history())
-                .map_err(|error| error.to_string()),
+            folded: payment.folded_anew().map_err(|error| error.to_string()),
             owner: payment.owner(),
             status: payment.state().status.to_code(),
             kind: submission.kind.to_code(),
@@ -986,6 +998,24 @@ impl Snapshot for SimSnapshot {
 
     async fn accounts(&mut self, _after: Option<AccountId>, _limit: u32) -> StoreResult<Vec<AccountHead>> {
         not_simulated()
+    }
+
+    async fn details(
+        &mut self,
+        after: Option<([u8; 16], u64)>,
+        limit: u32,
+    ) -> StoreResult<Vec<DetailRecord>> {
+        let later = self.0.details.iter().filter(|(key, _)| after.is_none_or(|after| **key > after));
+        let record = |((subject, id), body): (&([u8; 16], u64), &Vec<u8>)| DetailRecord {
+            subject: *subject,
+            id: *id,
+            body: body.clone(),
+        };
+        Ok(later.map(record).take(limit as usize).collect())
+    }
+
+    async fn details_of(&mut self, keys: &[([u8; 16], u64)]) -> StoreResult<Vec<DetailRecord>> {
+        Ok(self.0.details_of(keys))
     }
 
     async fn movements(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::account::{AccountFacts, AccountTerms};
+use crate::domain::amendment::{self, AmendPayment, PaymentPatch};
 use crate::domain::card::{Card, YearMonth};
 use crate::domain::command::{Action, Answer, OperatePayment, Outcome, SubmitPayment};
 use crate::domain::credit;
@@ -129,6 +130,22 @@ impl Life {
         let events = self.decide(action)?;
         self.apply(events);
         Ok(())
+    }
+
+    /// What the owner changes. `Ok(false)` where nothing changes.
+    pub fn amend(&mut self, patch: PaymentPatch) -> Result<bool, Refusal> {
+        let account = |id| self.account(id);
+        let (held, time_of) = (|_| self.held, |_| self.now);
+        let context = self.context(&account, (&held, &time_of));
+        let (payment, actor) = (self.payment.id(), self.payment.owner());
+        let command = AmendPayment { payment, actor, patch, idempotency: None };
+        let Some(amendment) = amendment::amend(&context, &self.payment, &command)? else { return Ok(false) };
+        self.apply(vec![amendment.event]);
+        if let Some(terms) = amendment.terms {
+            let version = self.payment.version();
+            self.payment.read_terms(version, Arc::new(terms));
+        }
+        Ok(true)
     }
 
     /// The acquirer's answer to the first operation in the queue, if there is one.

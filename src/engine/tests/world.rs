@@ -109,7 +109,11 @@ impl World {
             let command = self.command(step, &known);
             known.extend(command.iter().filter_map(|command| match command {
                 Command::Submit(submit) => Some(submit.submission.id),
-                Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) | Command::Change(_) => None,
+                Command::Operate(_)
+                | Command::Answer(_)
+                | Command::TimerDue(_)
+                | Command::Change(_)
+                | Command::Amend(_) => None,
             }));
             commands.extend(command);
         }
@@ -257,7 +261,7 @@ impl World {
     pub fn check(&self) {
         let mut expected = BTreeMap::new();
         for payment in self.payments() {
-            let folded = Payment::fold(Arc::clone(payment.submission()), payment.history());
+            let folded = payment.folded_anew();
             assert_eq!(folded.as_ref(), Ok(payment), "folding the history gives the payment");
             assert_eq!(self.told[&payment.id()], payment.history(), "the journal tells the history");
             assert!(payment.refundable_minor() >= 0, "more was refunded than received");
@@ -425,7 +429,7 @@ fn visa() -> Instrument {
 fn movements_of(payment: &Payment) -> Vec<((PaymentId, u32, u8), Movement)> {
     let (first, rest) = payment.history().split_first().expect("a history has a beginning");
     let mut before =
-        Payment::open(Arc::clone(payment.submission()), *first).expect("a history begins with its creation");
+        Payment::open(Arc::clone(payment.submitted()), *first).expect("a history begins with its creation");
     let of = |before: &Payment, version, event| {
         let numbered = (0..).zip(effects(before, event));
         numbered.map(|(n, movement)| ((payment.id(), version, n), movement)).collect::<Vec<_>>()

@@ -58,7 +58,8 @@ impl Counts {
             | Event::OperationRetryScheduled { .. }
             | Event::OperationRequeued { .. }
             | Event::OperationParked { .. }
-            | Event::OperationReplayed { .. } => {}
+            | Event::OperationReplayed { .. }
+            | Event::Amended { .. } => {}
         }
     }
 

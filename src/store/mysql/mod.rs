@@ -28,7 +28,7 @@ mod line {
     keyed_queries!(super::Conn, diesel_async::RunQueryDsl, ROWS_MAX_MYSQL);
     line_queries!(super::Conn);
 }
-use line::{execute_rows, payment_get, resource_rows};
+use line::{detail_get, execute_rows, payment_get, read_terms, resource_rows};
 super::queries::shared_queries!(Conn);
 super::form::form_queries!(Conn);
 

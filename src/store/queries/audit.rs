@@ -4,6 +4,15 @@ macro_rules! audit_queries {
     ($Conn:ty) => {
         use std::collections::HashMap;
 
+        /// Payments with what amendments say; those whose amendment is gone stay unread.
+        async fn audited(conn: &mut $Conn, found: Vec<rows::AuditRow>) -> StoreResult<Vec<AuditPayment>> {
+            let decoded: StoreResult<Vec<AuditPayment>> =
+                found.into_iter().map(rows::AuditRow::decode).collect();
+            let mut payments = decoded?;
+            read_terms(conn, &mut payments).await?;
+            Ok(payments)
+        }
+
         async fn counts(conn: &mut $Conn) -> StoreResult<TableCounts> {
             let payments: i64 = schema::payment::table.count().get_result(conn).await?;
             let parts: i64 = schema::part::table.count().get_result(conn).await?;
@@ -35,10 +44,7 @@ macro_rules! audit_queries {
                 .select(rows::AuditRow::as_select())
                 .load(conn)
                 .await?;
-            let mut payments = Vec::with_capacity(found.len());
-            for row in found {
-                payments.push(row.decode()?);
-            }
+            let mut payments = audited(conn, found).await?;
             audit_beside(conn, &mut payments).await?;
             Ok(payments)
         }
@@ -135,9 +141,7 @@ macro_rules! audit_queries {
                     .select(rows::AuditRow::as_select())
                     .load(conn)
                     .await?;
-                for row in found {
-                    payments.push(row.decode()?);
-                }
+                payments.extend(audited(conn, found).await?);
             }
             audit_beside(conn, &mut payments).await?;
             Ok(payments)

@@ -14,21 +14,6 @@ macro_rules! details_queries {
                 .await?;
             Ok(())
         }
-
-        async fn detail_get(conn: &mut $Conn, subjects: &[[u8; 16]]) -> StoreResult<Vec<DetailRecord>> {
-            use schema::detail::dsl;
-            let mut details = Vec::new();
-            for chunk in subjects.chunks(KeyIn::<()>::MAX) {
-                let found: Vec<rows::DetailRow> = dsl::detail
-                    .filter(KeyIn::new(dsl::subject, chunk.iter().map(|subject| subject.to_vec())))
-                    .load(conn)
-                    .await?;
-                for row in found {
-                    details.push(rows::detail(row)?);
-                }
-            }
-            Ok(details)
-        }
     };
 }
 pub(in crate::store) use details_queries;

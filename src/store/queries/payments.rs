@@ -71,6 +71,8 @@ macro_rules! payments_queries {
                     query.limit(wanted).select(rows::PaymentRow::as_select()).load(conn).await?;
                 page.iter().for_each(|row| found.push(row, std::convert::identity));
                 found.rows.retain(|payment| filter.takes_time(payment.created_at()));
+                read_terms(conn, &mut found.rows).await?;
+                found = found.without_unread();
                 past = page.last().map(|row| row.id.clone());
                 if is_last(&page, wanted) || still_wanted(filter.limit, found.rows.len()) == 0 {
                     break;
@@ -154,6 +156,8 @@ macro_rules! payments_queries {
                     .load(conn)
                     .await?;
                 page.iter().for_each(|row| found.push(row, std::convert::identity));
+                read_terms(conn, &mut found.rows).await?;
+                found = found.without_unread();
                 match page.last() {
                     Some(last) if found.rows.is_empty() => after = last.id.clone(),
                     Some(_) | None => return Ok(found),
@@ -221,6 +225,8 @@ macro_rules! payments_queries {
                     let seq = unsigned(*seq);
                     found.push(row, |payment| OpenWork { seq, payment });
                 }
+                read_terms(conn, &mut found.rows).await?;
+                found = found.without_unread();
                 match page.last() {
                     Some((_, row)) if found.rows.is_empty() => after = row.id.clone(),
                     Some(_) | None => return Ok(found),
@@ -249,7 +255,8 @@ macro_rules! payments_queries {
                 .await?;
             let mut payments = rows::Found::default();
             found.iter().for_each(|row| payments.push(row, std::convert::identity));
-            Ok(payments)
+            read_terms(conn, &mut payments.rows).await?;
+            Ok(payments.without_unread())
         }
 
         async fn idempotency_get(

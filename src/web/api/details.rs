@@ -4,7 +4,7 @@
 //! A detail is written before the command that names it, under a name made from its contents, so that what was answered
 //! is there and a request sent again finds its own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -102,16 +102,18 @@ impl Attempts {
     /// # Errors
     /// The store's.
     pub async fn of(store: &dyn Store, payments: &[&Payment]) -> StoreResult<Self> {
-        let charges = |payment: &Payment| {
-            payment.state().charges.iter().any(|charge| charge.instrument.detail().is_some())
+        let of = |payment: &&Payment| {
+            let charges = payment.state().charges.iter().filter_map(|charge| charge.instrument.detail());
+            let names: BTreeSet<u64> = charges.chain(name_of(payment)).collect();
+            let id = *payment.id().as_bytes();
+            names.into_iter().map(move |name| (id, name))
         };
-        let has = |payment: &&&Payment| name_of(payment).is_some() || charges(payment);
-        let subjects: Vec<[u8; 16]> =
-            payments.iter().filter(has).map(|payment| *payment.id().as_bytes()).collect();
-        if subjects.is_empty() {
+        let keys: BTreeSet<([u8; 16], u64)> = payments.iter().flat_map(of).collect();
+        let keys: Vec<([u8; 16], u64)> = keys.into_iter().collect();
+        if keys.is_empty() {
             return Ok(Self::default());
         }
-        let found = store.detail_get(&subjects).await?;
+        let found = store.detail_get(&keys).await?;
         let details = found.iter().map(|record| {
             Ok(((PaymentId::from_bytes(record.subject), record.id), read::<AttemptDetail>(record)?))
         });
@@ -152,9 +154,8 @@ pub async fn of_refunds(
     if names.is_empty() {
         return Ok(HashMap::new());
     }
-    let subjects: Vec<[u8; 16]> = names.keys().copied().collect();
-    let mut found = store.detail_get(&subjects).await?;
-    found.retain(|record| names.get(&record.subject) == Some(&record.id));
+    let keys: Vec<([u8; 16], u64)> = names.into_iter().collect();
+    let found = store.detail_get(&keys).await?;
     found.iter().map(|record| Ok((RefundId::from_bytes(record.subject), read(record)?))).collect()
 }
 

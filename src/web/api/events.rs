@@ -17,6 +17,7 @@ use crate::web::body;
 use crate::web::error::{ApiError, InputError};
 use crate::web::params::Params;
 use crate::web::projected;
+use crate::web::said;
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
@@ -144,6 +145,8 @@ async fn objects(state: &WebState, found: &[Announcement]) -> Result<Vec<EventOb
         let before = payment.at_version(one.id.version.saturating_sub(1));
         then.extend(payment.at_version(one.id.version).map(|after| (*one, before, after)));
     }
+    said::read(store, then.iter_mut().flat_map(|(_, before, after)| before.iter_mut().chain([after])))
+        .await?;
     let all: Vec<&Payment> =
         then.iter().flat_map(|(_, before, after)| before.iter().chain([after])).collect();
     let attempts = Attempts::of(store, &all).await?;

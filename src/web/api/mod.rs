@@ -46,7 +46,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .wrap(from_fn(capture::record))
         .service(at("/payment_intents").post(payment_intents::create).get(payment_intents::list))
         .service(at("/payment_intents/search").get(search::search))
-        .service(at("/payment_intents/{id}").get(payment_intents::retrieve))
+        .service(at("/payment_intents/{id}").get(payment_intents::retrieve).post(payment_intents::update))
         .service(at("/payment_intents/{id}/confirm").post(payment_intents::confirm))
         .service(at("/payment_intents/{id}/capture").post(payment_intents::capture))
         .service(at("/payment_intents/{id}/cancel").post(payment_intents::cancel))

@@ -94,6 +94,17 @@ pub async fn authenticate(
     submit::operate(&state, caller, &request, body, &id, Verb::CompleteAction).await
 }
 
+/// `POST /v1/payment_intents/{id}`
+pub async fn update(
+    state: State,
+    caller: ApiCaller,
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: Body,
+) -> Answer {
+    submit::amend(&state, caller, &request, body, &id).await
+}
+
 /// `POST /v1/payment_intents/{id}/confirm`
 pub async fn confirm(
     state: State,

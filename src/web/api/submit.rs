@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::attempt::Attempt;
 use super::details::{self, Attempts, Named};
 use super::objects::{Expand, RETRIES_SPENT, Rendered, resource_name};
-use crate::domain::command::Command;
+use crate::domain::amendment::AmendPayment;
+use crate::domain::command::{Command, IdempotencyKey};
 use crate::domain::decline::DeclineReason;
 use crate::domain::idempotency::RequestKey;
 use crate::domain::ids::PaymentId;
@@ -17,7 +18,7 @@ use crate::domain::status::Status;
 use crate::domain::submission::Kind;
 use crate::web::body::{self, Body};
 use crate::web::error::{ApiError, ErrorType, InputError};
-use crate::web::intake::{self, Draft, KindName, OperationDraft, Verb};
+use crate::web::intake::{self, AMENDMENT_UNSET, Canonical, Draft, KindName, OperationDraft, Verb};
 use crate::web::outcome::{self, Outcome, Wait};
 use crate::web::params::Params;
 use crate::web::replays;
@@ -214,6 +215,52 @@ pub async fn operate(
     let wait = Wait::of(request, state);
     let outcome = outcome::execute(state, command, wait).await?;
     render(state, &outcome, Some(verb), expand, wait).await.map_err(ApiError::after_write)
+}
+
+/// Parameters of an update that cannot be kept or obeyed here.
+const NOT_AMENDED: &[&str] =
+    &["currency", "payment_method", "payment_method_data", "payment_method_types", "capture_method"];
+
+/// Changes what is said of a payment.
+///
+/// # Errors
+/// Whatever the dialect answers for it.
+pub async fn amend(
+    state: &WebState,
+    caller: ApiCaller,
+    request: &HttpRequest,
+    body: Body,
+    id: &str,
+) -> Result<HttpResponse, ApiError> {
+    let payment = payment_id(id, "payment_intent", &["pi_"])?;
+    let (command, expand) = read_amendment(state, caller, request, body, payment)?;
+    let wait = Wait::of(request, state);
+    let outcome = outcome::execute(state, Command::Amend(Box::new(command)), wait).await?;
+    let kept = Attempts::of(state.store.as_ref(), &[&outcome.payment]).await;
+    let kept = kept.map_err(|error| ApiError::from(error).after_write())?;
+    let object = Rendered::of(&outcome.payment, expand, state.presenter(), &kept);
+    Ok(answer(&outcome, wait).json(object))
+}
+
+/// Reads an update; as [`read_draft`], it keeps nothing of the body.
+fn read_amendment(
+    state: &WebState,
+    caller: ApiCaller,
+    request: &HttpRequest,
+    body: Body,
+    payment: PaymentId,
+) -> Result<(AmendPayment, Expand), ApiError> {
+    let body = body::bytes(body)?;
+    let mut params = body::params_with(request, &body, AMENDMENT_UNSET)?;
+    // The form of the request is all that it says; how the answer is to be shown belongs to it.
+    let form = Canonical::default().field("amend").field(payment.as_bytes()).field(params.form());
+    let patch = intake::payment_patch(&mut params, &context(state))?;
+    let expand = expand(&mut params, "")?;
+    params.refuse(NOT_AMENDED)?;
+    finish(&params)?;
+    let secret = &state.rules.key_secret;
+    let idempotency = key_of(request)?.map(|key| IdempotencyKey::new(&key, &form.into_bytes(), secret));
+    Ok((AmendPayment { payment, actor: caller.account, patch, idempotency }, expand))
 }
 
 /// Reads an operation; as [`read_draft`], it keeps nothing of the body.

@@ -2,6 +2,7 @@
 //!
 //! Pure but for the clock handed in. A card number lives from the parameters to [`Card::reduce`](crate::domain::card::Card::reduce), and nowhere after.
 
+mod amendment;
 mod canonical;
 mod card;
 mod clock;
@@ -10,6 +11,7 @@ mod customer;
 mod operation;
 mod text;
 
+pub use amendment::{AMENDMENT_UNSET, payment_patch};
 pub use canonical::Canonical;
 pub use card::{Given, card_of, year_month};
 pub use clock::{clock_name, frozen_time, speed};

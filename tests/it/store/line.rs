@@ -170,7 +170,11 @@ async fn duplicates_are_refused_and_the_whole_batch_is_rolled_back() {
                     paystorm::domain::command::SubmitPayment { idempotency: None, ..*submit.clone() };
                 Command::Submit(Box::new(submit))
             }
-            Command::Operate(_) | Command::Answer(_) | Command::TimerDue(_) | Command::Change(_) => {
+            Command::Operate(_)
+            | Command::Answer(_)
+            | Command::TimerDue(_)
+            | Command::Change(_)
+            | Command::Amend(_) => {
                 unreachable!("a submission")
             }
         };

@@ -6,6 +6,7 @@ use super::method::{ChargedCard, method_id};
 use super::{Expand, Expandable, Metadata, Null, PaymentIntent, Presenter, RETRIES_SPENT};
 use crate::domain::card::Card;
 use crate::domain::charge::{Charge, ChargeOutcome};
+use crate::domain::contact::Shipping;
 use crate::domain::decline::DeclineReason;
 use crate::domain::payment::Payment;
 use crate::domain::test_cards::Behaviour;
@@ -103,7 +104,11 @@ pub struct ChargeObject {
     payment_intent: Expandable<PaymentIntent>,
     payment_method: Option<String>,
     payment_method_details: Option<MethodDetails>,
+    receipt_email: Option<String>,
     refunded: bool,
+    shipping: Option<Shipping>,
+    statement_descriptor: Option<String>,
+    statement_descriptor_suffix: Option<String>,
     status: &'static str,
     #[serde(flatten)]
     null: Null,
@@ -117,15 +122,11 @@ const NULL: Null = Null(&[
     "calculated_statement_descriptor",
     "failure_balance_transaction",
     "on_behalf_of",
-    "receipt_email",
     "receipt_number",
     "receipt_url",
     "review",
-    "shipping",
     "source",
     "source_transfer",
-    "statement_descriptor",
-    "statement_descriptor_suffix",
     "transfer_data",
     "transfer_group",
 ]);
@@ -140,7 +141,7 @@ impl ChargeObject {
         expand: ChargeExpand,
         presenter: Presenter<'_>,
     ) -> Self {
-        let submission = payment.submission();
+        let (submission, terms) = (payment.submission(), payment.amended());
         let billing = attempts.of_charge(payment, charge).and_then(|detail| detail.billing.clone());
         let taken = charge.outcome == ChargeOutcome::Taken;
         let (failure_code, failure_message) = failure(charge.outcome).unzip();
@@ -171,6 +172,10 @@ impl ChargeObject {
             payment_method: card.map(|card| method_id(payment, card)),
             payment_method_details: card
                 .map(|card| MethodDetails { method_type: "card", card: ChargedCard::of(charge, &card.card) }),
+            receipt_email: terms.and_then(|terms| terms.receipt_email.clone()),
+            shipping: terms.and_then(|terms| terms.shipping.clone()),
+            statement_descriptor: terms.and_then(|terms| terms.statement_descriptor.clone()),
+            statement_descriptor_suffix: terms.and_then(|terms| terms.statement_descriptor_suffix.clone()),
             refunded: refunded_minor > 0 && payment.refundable_minor() == 0,
             status: status(charge.outcome),
             null: NULL,

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::charge::{ChargeExpand, ChargeObject};
 use super::method::{PaymentMethod, method_id};
 use super::{Expandable, Extension, Metadata, Null, Presenter, RETRIES_SPENT};
+use crate::domain::contact::Shipping;
 use crate::domain::ids::base62_encode;
 use crate::domain::instrument::PresentedCard;
 use crate::domain::payment::Payment;
@@ -88,8 +89,9 @@ pub struct PaymentIntent {
     processing: Option<String>,
     receipt_email: Option<String>,
     setup_future_usage: Option<String>,
-    shipping: Option<String>,
+    shipping: Option<Shipping>,
     statement_descriptor: Option<String>,
+    statement_descriptor_suffix: Option<String>,
     status: &'static str,
     #[serde(flatten)]
     null: Null,
@@ -106,7 +108,6 @@ const NULL: Null = Null(&[
     "payment_method_options",
     "review",
     "source",
-    "statement_descriptor_suffix",
     "transfer_data",
     "transfer_group",
 ]);
@@ -118,7 +119,7 @@ impl PaymentIntent {
         presenter: Presenter<'_>,
         attempts: &Attempts,
     ) -> Self {
-        let (submission, state) = (payment.submission(), payment.state());
+        let (submission, state, terms) = (payment.submission(), payment.state(), payment.amended());
         let id = submission.public_id();
         let canceled = state.status == Status::Canceled;
         let detail = attempts.get(payment);
@@ -129,7 +130,7 @@ impl PaymentIntent {
             amount: submission.amount.amount_minor,
             amount_capturable: if capturable { state.authorized_minor } else { 0 },
             amount_received: state.received_minor,
-            canceled_at: canceled.then(|| state.updated_at.seconds()),
+            canceled_at: state.canceled_at.filter(|_| canceled).map(|at| at.seconds()),
             cancellation_reason: state.canceled.filter(|_| canceled).and_then(|reason| reason.dialect()),
             capture_method: match submission.capture {
                 CaptureMethod::Automatic => "automatic",
@@ -163,10 +164,11 @@ impl PaymentIntent {
             }),
             payment_method_types: ["card"],
             processing: None,
-            receipt_email: None,
+            receipt_email: terms.and_then(|terms| terms.receipt_email.clone()),
             setup_future_usage: None,
-            shipping: None,
-            statement_descriptor: None,
+            shipping: terms.and_then(|terms| terms.shipping.clone()),
+            statement_descriptor: terms.and_then(|terms| terms.statement_descriptor.clone()),
+            statement_descriptor_suffix: terms.and_then(|terms| terms.statement_descriptor_suffix.clone()),
             status: state.status.dialect(),
             null: NULL,
             paystorm: Extension::of(payment),

@@ -215,6 +215,12 @@ fn facts(payment: &Payment, own: bool) -> Vec<Fact> {
         facts.push(Fact { label: "Test clock", value: payment.clock().to_string(), copy: true });
     }
     facts.extend(submission.description.clone().map(|text| fact("Description", text)));
+    facts.extend(submission.customer.map(|customer| fact("Customer", customer.to_string())));
+    if let Some(terms) = payment.amended() {
+        facts.extend(terms.receipt_email.clone().map(|text| fact("Receipt to", text)));
+        facts.extend(terms.statement_descriptor.clone().map(|text| fact("On the statement", text)));
+        facts.extend(terms.shipping.as_ref().map(|shipping| fact("Ships to", shipping.name.clone())));
+    }
     facts.extend(
         state
             .card()

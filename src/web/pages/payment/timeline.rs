@@ -129,6 +129,10 @@ fn text(payment: &Payment, event: &Event) -> String {
             format!("Operation {operation} parked: {}", cause.words())
         }
         Event::OperationReplayed { operation } => format!("Operation {operation} replayed by hand"),
+        Event::Amended { amount_minor: Some(minor), .. } => {
+            format!("Updated; the amount is {}", money(minor))
+        }
+        Event::Amended { amount_minor: None, .. } => "Updated".to_owned(),
     }
 }
 

@@ -1,0 +1,262 @@
+//! Amendments: what a caller changes about a payment after it was submitted. Pure.
+//!
+//! The event is small; what is text stands in a row beside the payment, whole, as it is from then on. So any version is
+//! read with the submission or with one row.
+
+use serde::{Deserialize, Serialize};
+
+use super::amounts;
+use super::contact::Shipping;
+use super::customer::Field;
+use super::decide::{Context, payable};
+use super::event::Event;
+use super::idempotency::IdempotencyKey;
+use super::ids::{AccountId, CustomerId, PaymentId};
+use super::metadata::{self, Metadata, MetadataPatch};
+use super::money::Money;
+use super::payment::Payment;
+use super::refusal::{Refusal, RefusalKind};
+use super::status::Status;
+use super::submission::{Kind, Submission};
+
+/// The most amendments of one payment. They are counted apart from the events that move it, so that they never stand in the
+/// way of a refund or a cancellation.
+pub const AMENDMENTS_MAX: usize = 100;
+
+/// What can be said of a payment in words, as it is after an amendment. Serialised as an array: new fields go to the end with a
+/// default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Free text.
+    pub description: Option<String>,
+    /// Free pairs.
+    pub metadata: Metadata,
+    /// The customer.
+    pub customer: Option<CustomerId>,
+    /// Where a receipt goes.
+    pub receipt_email: Option<String>,
+    /// Where the goods go.
+    pub shipping: Option<Shipping>,
+    /// What the cardholder reads on a statement.
+    pub statement_descriptor: Option<String>,
+    /// What follows the account's own name there.
+    pub statement_descriptor_suffix: Option<String>,
+}
+
+impl Terms {
+    /// Those of a submission that was never amended.
+    #[must_use]
+    pub fn of(submission: &Submission) -> Self {
+        Self {
+            description: submission.description.clone(),
+            metadata: submission.metadata.clone(),
+            customer: submission.customer,
+            ..Self::default()
+        }
+    }
+
+    /// The stored form.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Nothing in it can fail to be written.
+        rmp_serde::to_vec(self).unwrap_or_default()
+    }
+
+    /// Reads [`Self::to_bytes`] back.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        rmp_serde::from_slice(bytes).ok()
+    }
+
+    /// A short hash of the stored form, by which the event vouches for the row.
+    #[must_use]
+    pub fn fingerprint(bytes: &[u8]) -> u64 {
+        blake3::hash(bytes)
+            .as_bytes()
+            .iter()
+            .take(8)
+            .fold(0, |name: u64, byte| (name << 8) | u64::from(*byte))
+    }
+
+    /// The bytes of its text.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        let texts = [
+            &self.description,
+            &self.receipt_email,
+            &self.statement_descriptor,
+            &self.statement_descriptor_suffix,
+        ];
+        texts.into_iter().flatten().map(String::len).sum::<usize>()
+            + metadata::text_bytes(&self.metadata)
+            + self.shipping.as_ref().map_or(0, Shipping::text_bytes)
+    }
+}
+
+/// What a caller changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PaymentPatch {
+    /// The amount, before it is confirmed.
+    pub amount_minor: Option<i64>,
+    /// The description.
+    pub description: Field<String>,
+    /// The pairs.
+    pub metadata: MetadataPatch,
+    /// The customer; one that is set stays.
+    pub customer: Option<CustomerId>,
+    /// Where a receipt goes.
+    pub receipt_email: Field<String>,
+    /// Where the goods go.
+    pub shipping: Field<Shipping>,
+    /// What the cardholder reads on a statement.
+    pub statement_descriptor: Field<String>,
+    /// What follows the account's own name there.
+    pub statement_descriptor_suffix: Field<String>,
+}
+
+impl PaymentPatch {
+    /// The bytes of its text, near enough.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        let texts = [
+            &self.description,
+            &self.receipt_email,
+            &self.statement_descriptor,
+            &self.statement_descriptor_suffix,
+        ];
+        texts.into_iter().flatten().flatten().map(String::len).sum::<usize>()
+            + metadata::text_bytes(&self.metadata.pairs)
+            + self.shipping.iter().flatten().map(Shipping::text_bytes).sum::<usize>()
+    }
+
+    fn applied_to(&self, terms: &Terms) -> Result<Terms, Refusal> {
+        let text = |field: &Field<String>, now: &Option<String>| field.clone().unwrap_or_else(|| now.clone());
+        Ok(Terms {
+            description: text(&self.description, &terms.description),
+            metadata: self.metadata.applied_to(&terms.metadata)?,
+            customer: self.customer.or(terms.customer),
+            receipt_email: text(&self.receipt_email, &terms.receipt_email),
+            shipping: self.shipping.clone().unwrap_or_else(|| terms.shipping.clone()),
+            statement_descriptor: text(&self.statement_descriptor, &terms.statement_descriptor),
+            statement_descriptor_suffix: text(
+                &self.statement_descriptor_suffix,
+                &terms.statement_descriptor_suffix,
+            ),
+        })
+    }
+}
+
+/// Change what is said of a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AmendPayment {
+    /// Which.
+    pub payment: PaymentId,
+    /// Who asks; anyone but the owner is told that there is no such payment.
+    pub actor: AccountId,
+    /// What changes.
+    pub patch: PaymentPatch,
+    /// The caller's idempotency key.
+    pub idempotency: Option<IdempotencyKey>,
+}
+
+/// An amendment as decided: the event, and what it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Amendment {
+    /// The fact.
+    pub event: Event,
+    /// What is said of the payment from then on, if that changes.
+    pub terms: Option<Terms>,
+}
+
+/// Decides an amendment. `None` where there is nothing to change.
+///
+/// # Errors
+/// A [`Refusal`] if the payment is not the actor's, or is in a state in which this cannot be changed any more.
+pub fn amend(
+    context: &Context<'_>,
+    payment: &Payment,
+    command: &AmendPayment,
+) -> Result<Option<Amendment>, Refusal> {
+    let (patch, submission) = (&command.patch, payment.submission());
+    let charge = match submission.kind {
+        Kind::Charge => true,
+        Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. } => false,
+    };
+    if payment.owner() != command.actor || !charge {
+        return Err(Refusal::not_found("payment_intent", submission.public_id()).with_param("intent"));
+    }
+    let before = payment.terms();
+    let terms = patch.applied_to(&before)?;
+    let amount =
+        Money::new(patch.amount_minor.unwrap_or(payment.amount().amount_minor), payment.amount().currency);
+    let changed = [
+        ("amount", amount != payment.amount()),
+        ("customer", terms.customer != before.customer),
+        ("statement_descriptor", terms.statement_descriptor != before.statement_descriptor),
+        (
+            "statement_descriptor_suffix",
+            terms.statement_descriptor_suffix != before.statement_descriptor_suffix,
+        ),
+    ];
+    if let Some((param, _)) = changed.into_iter().find(|(_, changed)| *changed)
+        && !before_confirmation(payment.state().status)
+    {
+        return Err(too_late(payment, param));
+    }
+    if amount != payment.amount() {
+        payable(amount, "amount")?;
+        let wrong =
+            |problem: amounts::AmountProblem| Refusal::invalid("amount", problem.code(), problem.to_string());
+        amounts::check_charge(amount).map_err(wrong)?;
+    }
+    if let Some(customer) = patch.customer {
+        if before.customer.is_some_and(|set| set != customer) {
+            let message = "This payment has a customer already, who cannot be exchanged for another.";
+            return Err(Refusal::invalid("customer", "payment_intent_unexpected_state", message));
+        }
+        // A payment's clock is named once, when it is created.
+        if context.must_own(payment.owner(), customer)?.clock != payment.clock() {
+            let message = "This customer goes by another test clock than the payment.";
+            return Err(Refusal::invalid("customer", "payment_intent_unexpected_state", message));
+        }
+    }
+    let event = Event::Amended {
+        amount_minor: (amount != payment.amount()).then_some(amount.amount_minor),
+        terms: (terms != before).then(|| Terms::fingerprint(&terms.to_bytes())),
+    };
+    if amount == payment.amount() && terms == before {
+        return Ok(None);
+    }
+    if payment.amendments() >= AMENDMENTS_MAX {
+        let message = format!(
+            "This payment has been updated {AMENDMENTS_MAX} times, the most that is allowed. It can still be captured, canceled and refunded."
+        );
+        return Err(Refusal::new(RefusalKind::State, "payment_intent_update_limit", message));
+    }
+    Ok(Some(Amendment { event, terms: (terms != before).then_some(terms) }))
+}
+
+/// Whether nothing has been taken or held yet, so that what is asked for can still change.
+const fn before_confirmation(status: Status) -> bool {
+    match status {
+        Status::RequiresPaymentMethod
+        | Status::RequiresConfirmation
+        | Status::RequiresAction
+        | Status::Declined => true,
+        Status::Queued
+        | Status::Processing
+        | Status::RequiresCapture
+        | Status::Succeeded
+        | Status::Failed
+        | Status::Canceled => false,
+    }
+}
+
+fn too_late(payment: &Payment, param: &str) -> Refusal {
+    let status = payment.state().status.dialect();
+    let message = format!(
+        "This PaymentIntent's {param} could not be updated because it has a status of {status}. You may only update the {param} of a \
+         PaymentIntent with one of the following statuses: requires_payment_method, requires_confirmation, requires_action."
+    );
+    Refusal::new(RefusalKind::State, "payment_intent_unexpected_state", message).with_param(param)
+}
