@@ -151,7 +151,8 @@ test("errors have the classes of the SDK", async () => {
   assert.ok(declined.charge.startsWith("ch_"));
   await refused("StripeInvalidRequestError", () => charge({ amount: -1 }), { param: "amount", statusCode: 400 });
   await refused("StripeInvalidRequestError", () => stripe.paymentIntents.retrieve("pi_nope"), { code: "resource_missing", statusCode: 404 });
-  await refused("StripeInvalidRequestError", () => charge({ customer: "cus_1" }), { code: "parameter_not_offered" });
+  await refused("StripeInvalidRequestError", () => charge({ on_behalf_of: "acct_1" }), { code: "parameter_not_offered" });
+  await refused("StripeInvalidRequestError", () => charge({ customer: "cus_1" }), { code: "resource_missing", param: "customer" });
   await refused("StripeAuthenticationError", () => client("sk_test_wrong").balance.retrieve(), { statusCode: 401 });
 });
 
