@@ -32,8 +32,8 @@ impl Clocks {
         Self(loaded)
     }
 
-    /// The clock as the batch has left it. `None` for the wall's, and for one that is gone: it was deleted, or the account closed; or it never was the owner's.
-    /// What went by it goes by the wall from then on.
+    /// The clock as the batch has left it. `None` for the wall's, for one that never was the owner's, and for one that is gone: it was
+    /// deleted, or the account closed, and what went by it goes by the wall from then on.
     pub fn get<'a>(
         &'a self,
         (books, resources): (&Books, &'a Resources),

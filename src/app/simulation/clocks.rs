@@ -1,6 +1,7 @@
 //! Test clocks of the simulation: made, set forward, run, frozen and deleted by their owners and by others; customers go by them. Once
 //! everything is to rest, those that are left run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::chance::Chance;
@@ -10,7 +11,7 @@ use crate::domain::clock::{Clock, ClockPatch, ClockStatus, Rate};
 use crate::domain::event::{CancelReason, Event};
 use crate::domain::ids::ClockId;
 use crate::domain::payment::Payment;
-use crate::domain::resource::{Body, Change, ChangeResource, Patch};
+use crate::domain::resource::{Body, Change, ChangeResource, Patch, Resource};
 use crate::domain::subject::Subject;
 use crate::domain::time::Timestamp;
 use crate::engine::Engine;
@@ -64,23 +65,19 @@ pub async fn run_all(engine: &Engine, data: &parking_lot::Mutex<Data>) {
     for _ in 0..ASKED_MAX {
         let still: Vec<ChangeResource> = {
             let data = data.lock();
-            let frozen = data.resources.values().filter_map(|(resource, _)| match &resource.body {
-                Some(Body::Clock(clock)) if !clock.moves() => Some((resource.subject, resource.owner, false)),
-                Some(Body::Clock(clock)) if clock.status() != ClockStatus::Ready => {
-                    Some((resource.subject, resource.owner, true))
-                }
-                _ => None,
-            });
-            let change = Change::Update(Patch::Clock(ClockPatch::SetRate(Rate::Times(20))));
-            frozen
-                .map(|(subject, actor, _)| ChangeResource {
-                    subject,
-                    actor,
-                    change: change.clone(),
-                    answer: None,
-                    idempotency: None,
-                })
-                .collect()
+            let stands = |clock: &Clock| !clock.moves() || clock.status() != ClockStatus::Ready;
+            let clocks = data
+                .resources
+                .values()
+                .filter(|(resource, _)| matches!(&resource.body, Some(Body::Clock(clock)) if stands(clock)));
+            let runs = |(resource, _): &(Arc<Resource>, u64)| ChangeResource {
+                subject: resource.subject,
+                actor: resource.owner,
+                change: Change::Update(Patch::Clock(ClockPatch::SetRate(Rate::Times(20)))),
+                answer: None,
+                idempotency: None,
+            };
+            clocks.map(runs).collect()
         };
         if still.is_empty() {
             return;

@@ -1,5 +1,52 @@
 //! Payments: by id, in lists, and what of them is due, open or parked. Part of [`super::shared_queries`].
 
+/// A page of the payments that the rows of a table beside them name, as the filter asks, and not in order.
+macro_rules! payments_beside {
+    ($conn:ident, $filter:ident, $rows:expr, $payment:expr) => {{
+        let mut found = rows::Found::default();
+        let mut past: Option<Vec<u8>> = None;
+        for round in 0..FILLED_UP_MAX {
+            let mut query = $rows.clone().into_boxed();
+            if let Some(before) = $filter.before {
+                query = query.filter($payment.lt(before.as_bytes().to_vec()));
+            }
+            if let Some(after) = $filter.after {
+                query = query.filter($payment.gt(after.as_bytes().to_vec()));
+            }
+            let (from, to) = $filter.id_bounds();
+            if let Some(from) = from {
+                query = query.filter($payment.ge(from.to_vec()));
+            }
+            if let Some(to) = to {
+                query = query.filter($payment.lt(to.to_vec()));
+            }
+            query = match (past, $filter.after) {
+                (Some(past), Some(_)) => query.filter($payment.gt(past)),
+                (Some(past), None) => query.filter($payment.lt(past)),
+                (None, _) => query,
+            };
+            query = match $filter.after {
+                Some(_) => query.order($payment.asc()),
+                None => query.order($payment.desc()),
+            };
+            let wanted = $filter.rows_looked_at(still_wanted($filter.limit, found.rows.len()), round);
+            let page: Vec<Vec<u8>> = query.limit(wanted).select($payment).load($conn).await?;
+            let ids: Vec<PaymentId> = page.iter().filter_map(|id| PaymentId::from_slice(id)).collect();
+            let read = payment_get($conn, &ids).await?;
+            found
+                .rows
+                .extend(read.rows.into_iter().filter(|one: &Payment| $filter.takes_time(one.created_at())));
+            found.damaged.extend(read.damaged);
+            past = page.last().cloned();
+            if is_last(&page, wanted) || still_wanted($filter.limit, found.rows.len()) == 0 {
+                break;
+            }
+        }
+        found
+    }};
+}
+pub(in crate::store) use payments_beside;
+
 macro_rules! payments_queries {
     ($Conn:ty) => {
         async fn payment_list(
@@ -96,46 +143,8 @@ macro_rules! payments_queries {
             filter: &PaymentFilter,
         ) -> StoreResult<rows::Found<Payment>> {
             use schema::receipt::dsl;
-            let mut found = rows::Found::default();
-            let mut past: Option<Vec<u8>> = None;
-            for round in 0..FILLED_UP_MAX {
-                let mut query = dsl::receipt.filter(dsl::payee.eq(payee.as_bytes().to_vec())).into_boxed();
-                if let Some(before) = filter.before {
-                    query = query.filter(dsl::payment.lt(before.as_bytes().to_vec()));
-                }
-                if let Some(after) = filter.after {
-                    query = query.filter(dsl::payment.gt(after.as_bytes().to_vec()));
-                }
-                let (from, to) = filter.id_bounds();
-                if let Some(from) = from {
-                    query = query.filter(dsl::payment.ge(from.to_vec()));
-                }
-                if let Some(to) = to {
-                    query = query.filter(dsl::payment.lt(to.to_vec()));
-                }
-                query = match (past, filter.after) {
-                    (Some(past), Some(_)) => query.filter(dsl::payment.gt(past)),
-                    (Some(past), None) => query.filter(dsl::payment.lt(past)),
-                    (None, _) => query,
-                };
-                query = match filter.after {
-                    Some(_) => query.order(dsl::payment.asc()),
-                    None => query.order(dsl::payment.desc()),
-                };
-                let wanted = filter.rows_looked_at(still_wanted(filter.limit, found.rows.len()), round);
-                let page: Vec<Vec<u8>> = query.limit(wanted).select(dsl::payment).load(conn).await?;
-                let ids: Vec<PaymentId> = page.iter().filter_map(|id| PaymentId::from_slice(id)).collect();
-                let read = payment_get(conn, &ids).await?;
-                found.rows.extend(
-                    read.rows.into_iter().filter(|one: &Payment| filter.takes_time(one.created_at())),
-                );
-                found.damaged.extend(read.damaged);
-                past = page.last().cloned();
-                if is_last(&page, wanted) || still_wanted(filter.limit, found.rows.len()) == 0 {
-                    break;
-                }
-            }
-            Ok(found)
+            let own = dsl::receipt.filter(dsl::payee.eq(payee.as_bytes().to_vec()));
+            Ok($crate::store::queries::payments::payments_beside!(conn, filter, own, dsl::payment))
         }
 
         /// A page that is empty is the end: rows that cannot be read are passed over until there is one that can.

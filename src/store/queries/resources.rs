@@ -59,46 +59,9 @@ macro_rules! resources_queries {
             filter: &PaymentFilter,
         ) -> StoreResult<rows::Found<Payment>> {
             use schema::customer_payment::dsl;
-            let mut found = rows::Found::default();
-            let mut past: Option<Vec<u8>> = None;
-            for round in 0..FILLED_UP_MAX {
-                let mut query =
-                    dsl::customer_payment.filter(dsl::customer.eq(customer.as_bytes().to_vec())).into_boxed();
-                if let Some(before) = filter.before {
-                    query = query.filter(dsl::payment.lt(before.as_bytes().to_vec()));
-                }
-                if let Some(after) = filter.after {
-                    query = query.filter(dsl::payment.gt(after.as_bytes().to_vec()));
-                }
-                let (from, to) = filter.id_bounds();
-                if let Some(from) = from {
-                    query = query.filter(dsl::payment.ge(from.to_vec()));
-                }
-                if let Some(to) = to {
-                    query = query.filter(dsl::payment.lt(to.to_vec()));
-                }
-                query = match (past, filter.after) {
-                    (Some(past), Some(_)) => query.filter(dsl::payment.gt(past)),
-                    (Some(past), None) => query.filter(dsl::payment.lt(past)),
-                    (None, _) => query,
-                };
-                query = match filter.after {
-                    Some(_) => query.order(dsl::payment.asc()),
-                    None => query.order(dsl::payment.desc()),
-                };
-                let wanted = filter.rows_looked_at(still_wanted(filter.limit, found.rows.len()), round);
-                let page: Vec<Vec<u8>> = query.limit(wanted).select(dsl::payment).load(conn).await?;
-                let ids: Vec<PaymentId> = page.iter().filter_map(|id| PaymentId::from_slice(id)).collect();
-                let read = payment_get(conn, &ids).await?;
-                found.rows.extend(
-                    read.rows.into_iter().filter(|one: &Payment| filter.takes_time(one.created_at())),
-                );
-                found.damaged.extend(read.damaged);
-                past = page.last().cloned();
-                if is_last(&page, wanted) || still_wanted(filter.limit, found.rows.len()) == 0 {
-                    break;
-                }
-            }
+            let own = dsl::customer_payment.filter(dsl::customer.eq(customer.as_bytes().to_vec()));
+            let mut found =
+                $crate::store::queries::payments::payments_beside!(conn, filter, own, dsl::payment);
             found.rows.sort_unstable_by_key(Payment::id);
             if filter.after.is_none() {
                 found.rows.reverse();

@@ -10,9 +10,8 @@ use super::format;
 use super::handle::{self, Fields, PageError, PageResult};
 use super::layout::{Layout, Nav, Notice, Tone};
 use crate::domain::clock::{CLOCKS_MAX, Clock, ClockPatch, ClockStatus, KEPT_MS, LATEST, Rate};
-use crate::domain::command::IdempotencyKey;
 use crate::domain::ids::{AccountId, ClockId};
-use crate::domain::resource::{Body as Made, Change, ChangeResource, Patch, Resource};
+use crate::domain::resource::{Body as Made, Change, Patch, Resource};
 use crate::domain::subject::{Subject, SubjectKind};
 use crate::domain::time::Timestamp;
 use crate::store::ResourceFilter;
@@ -185,19 +184,7 @@ async fn created(state: &WebState, owner: AccountId, fields: &Fields) -> Result<
     let clock = Clock::frozen(clock_name(&mut params)?, state.wall.now(), time(fields.get("at"))?);
     let change = Change::Create { clock: ClockId::WALL, body: Box::new(Made::Clock(clock)) };
     let subject = ClockId::generate().into();
-    let idempotency = once(state, fields, "new")?;
-    let change = ChangeResource { subject, actor: owner, change, answer: None, idempotency };
-    Ok(state.engine.change(change).await?.subject)
-}
-
-/// The key by which one of a page's forms does once what it is sent for twice. It is fresh with each page: nothing else is ever
-/// asked under it.
-fn once(state: &WebState, fields: &Fields, form: &str) -> Result<Option<IdempotencyKey>, ApiError> {
-    let key = match fields.get("idempotency_key") {
-        "" => return Ok(None),
-        key => crate::web::intake::idempotency_key(&format!("{key}-{form}"))?,
-    };
-    Ok(Some(IdempotencyKey::new(&key, b"clock form", &state.rules.key_secret)))
+    handle::change(state, owner, subject, change, handle::once(state, fields, "clock")?).await
 }
 
 /// The time in a field of a form, which browsers send without a zone: it is UTC.
@@ -323,9 +310,7 @@ async fn changed(state: &WebState, found: &Resource, clock: &Clock, fields: &Fie
         }
     };
     let change = Change::Update(Patch::Clock(patch));
-    let idempotency = once(state, fields, form)?;
-    let change = ChangeResource { subject, actor, change, answer: None, idempotency };
-    Ok(state.engine.change(change).await.map(drop)?)
+    handle::change(state, actor, subject, change, handle::once(state, fields, form)?).await.map(drop)
 }
 
 /// `POST /clocks/{id}/delete`.
@@ -338,9 +323,7 @@ pub async fn delete(
 ) -> PageResult {
     handle::signed_form(&state, &request, &who, body)?;
     let subject = resources::subject(SubjectKind::Clock, &id)?;
-    let change = Change::Delete;
-    let change = ChangeResource { subject, actor: who.account, change, answer: None, idempotency: None };
-    match state.engine.change(change).await.map_err(ApiError::from) {
+    match handle::change(&state, who.account, subject, Change::Delete, None).await {
         // A second click finds nothing any more, which is what was wanted.
         Ok(_) => Ok(handle::see_other("/clocks")),
         Err(error) if error.status == StatusCode::NOT_FOUND => Ok(handle::see_other("/clocks")),

@@ -12,7 +12,7 @@ use super::{clock_strip, format};
 use crate::domain::contact::Address;
 use crate::domain::customer::{Customer, CustomerPatch};
 use crate::domain::ids::{AccountId, ClockId, CustomerId};
-use crate::domain::resource::{Body as Made, Change, ChangeResource, Patch, Resource};
+use crate::domain::resource::{Body as Made, Change, Patch, Resource};
 use crate::domain::subject::{Subject, SubjectKind};
 use crate::domain::time::Timestamp;
 use crate::store::{PaymentFilter, ResourceFilter};
@@ -303,22 +303,13 @@ pub async fn create(
 
 async fn created(state: &WebState, owner: AccountId, fields: &Fields) -> Result<Subject, ApiError> {
     let customer = Customer::default().patched(&patch_of(state, fields)?)?;
-    let key = match fields.get("idempotency_key") {
-        "" => None,
-        key => Some(crate::web::intake::idempotency_key(key)?),
-    };
-    // The form's key is fresh with each page: nothing else is ever asked under it.
-    let secret = &state.rules.key_secret;
-    let idempotency =
-        key.map(|key| crate::domain::command::IdempotencyKey::new(&key, b"customer form", secret));
     let clock = match fields.get("clock") {
         "" => ClockId::WALL,
         text => resources::subject(SubjectKind::Clock, text)?.clock().unwrap_or_default(),
     };
     let change = Change::Create { clock, body: Box::new(Made::Customer(customer)) };
     let subject = CustomerId::generate().into();
-    let change = ChangeResource { subject, actor: owner, change, answer: None, idempotency };
-    Ok(state.engine.change(change).await?.subject)
+    handle::change(state, owner, subject, change, handle::once(state, fields, "customer")?).await
 }
 
 /// What a form says of a customer: an empty field unsets what was there.
@@ -402,10 +393,10 @@ pub async fn update(
     let (resource, customer) = own(&state, who.account, &id).await?;
     let patched = async {
         let patch = Patch::Customer(Box::new(patch_of(&state, &fields)?));
-        change(&state, who.account, resource.subject, Change::Update(patch)).await
+        handle::change(&state, who.account, resource.subject, Change::Update(patch), None).await
     };
     match patched.await {
-        Ok(()) => Ok(handle::see_other(&format!("/customers/{}", resource.subject))),
+        Ok(_) => Ok(handle::see_other(&format!("/customers/{}", resource.subject))),
         Err(error) if error.status == StatusCode::NOT_FOUND => Err(error.into()),
         Err(error) => {
             let input = CustomerInput::sent(&fields, &error);
@@ -433,22 +424,12 @@ pub async fn delete(
     } else {
         format!("/customers?clock={}", found.clock)
     };
-    match change(&state, who.account, id.into(), Change::Delete).await {
+    match handle::change(&state, who.account, id.into(), Change::Delete, None).await {
         // A second click finds nothing any more, which is what was wanted.
-        Ok(()) => Ok(handle::see_other(&list)),
+        Ok(_) => Ok(handle::see_other(&list)),
         Err(error) if error.status == StatusCode::NOT_FOUND => Ok(handle::see_other(&list)),
         Err(error) => Err(error.into()),
     }
-}
-
-async fn change(
-    state: &WebState,
-    actor: AccountId,
-    subject: Subject,
-    change: Change,
-) -> Result<(), ApiError> {
-    let change = ChangeResource { subject, actor, change, answer: None, idempotency: None };
-    Ok(state.engine.change(change).await.map(drop)?)
 }
 
 /// `GET /customers/{id}/delete`: where a form's address is opened again.

@@ -14,9 +14,12 @@ use super::journey::Indexed;
 use super::layout::{Layout, Nav};
 use super::row::{Names, accounts_of};
 use crate::accounts::AccountError;
+use crate::domain::command::IdempotencyKey;
 use crate::domain::ids::AccountId;
 use crate::domain::payment::Payment;
+use crate::domain::resource::{Change, ChangeResource};
 use crate::domain::stages::Stages;
+use crate::domain::subject::Subject;
 use crate::search::{Query, SearchHealth, SearchRequest};
 use crate::store::StoreError;
 use crate::web::addresses;
@@ -215,6 +218,34 @@ pub async fn names_of(state: &WebState, payments: &[Payment]) -> Result<Names, S
 pub fn idempotency_key() -> Result<String, AccountError> {
     let bytes = crate::accounts::token::random_bytes::<16>()?;
     Ok(crate::domain::ids::base62_encode(u128::from_be_bytes(bytes)))
+}
+
+/// The key by which one of a page's forms does once what it is sent for twice. It is fresh with each page: nothing else is ever
+/// asked under it. `form` tells the page's forms apart.
+///
+/// # Errors
+/// A key that is too long or not printable.
+pub fn once(state: &WebState, fields: &Fields, form: &str) -> Result<Option<IdempotencyKey>, ApiError> {
+    let key = match fields.get("idempotency_key") {
+        "" => return Ok(None),
+        key => crate::web::intake::idempotency_key(&format!("{key}-{form}"))?,
+    };
+    Ok(Some(IdempotencyKey::new(&key, form.as_bytes(), &state.rules.key_secret)))
+}
+
+/// Changes a plain resource and returns which it was; for a form that is sent again, the first one.
+///
+/// # Errors
+/// Whatever the line says.
+pub async fn change(
+    state: &WebState,
+    actor: AccountId,
+    subject: Subject,
+    change: Change,
+    idempotency: Option<IdempotencyKey>,
+) -> Result<Subject, ApiError> {
+    let change = ChangeResource { subject, actor, change, answer: None, idempotency };
+    Ok(state.engine.change(change).await?.subject)
 }
 
 /// Leaves a form the key that it was sent with where that may have been enough: sent again, it does nothing twice.
