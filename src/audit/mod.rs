@@ -38,7 +38,8 @@ mod people;
 pub mod report;
 mod resources;
 mod rows;
-pub mod span;
+pub mod sources;
+mod span;
 mod statement;
 mod work;
 
@@ -299,6 +300,7 @@ impl End<'_> {
         if let Some(scope) = statement {
             std::mem::take(&mut ledger.lines).check(snapshot, scope, report).await?;
             std::mem::take(&mut ledger.events).check(snapshot, kept, scope, report).await?;
+            sources::check(snapshot, scope, report).await?;
         }
         ledger.check(snapshot, people, options.page, report).await?;
         rows::none_missing(report);

@@ -7,6 +7,7 @@ use super::event::{CancelReason, TechnicalError};
 pub use super::idempotency::IdempotencyKey;
 use super::ids::{AccountId, ChargeId, PaymentId, RefundId};
 use super::instrument::{Instrument, Presented};
+use super::origin::Origin;
 use super::payment::WorkKey;
 use super::resource::ChangeResource;
 use super::subject::Subject;
@@ -125,7 +126,43 @@ pub enum Command {
     Change(Box<ChangeResource>),
 }
 
+/// A command, and the request of the API that asked for it, where one did and its account is told of that.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The command.
+    pub command: Command,
+    /// The request. In a box: most commands have none.
+    pub origin: Option<Box<Origin>>,
+}
+
+impl Asked {
+    /// What it takes up in memory, near enough, and in the rows that come of it.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let origin = self.origin.as_ref().map_or(0, |origin| size_of::<Origin>() + origin.text_bytes());
+        self.command.bytes() + origin
+    }
+}
+
+impl From<Command> for Asked {
+    fn from(command: Command) -> Self {
+        Self { command, origin: None }
+    }
+}
+
+impl From<ChangeResource> for Asked {
+    fn from(change: ChangeResource) -> Self {
+        Command::Change(Box::new(change)).into()
+    }
+}
+
 impl Command {
+    /// The same, asked for by this request.
+    #[must_use]
+    pub const fn asked_by(self, origin: Option<Box<Origin>>) -> Asked {
+        Asked { command: self, origin }
+    }
+
     /// What it takes up in memory, near enough, and in the rows that come of it.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -28,6 +28,21 @@ pub fn count(text: &str) -> usize {
     text.chars().filter(|c| digit(*c).is_some()).count()
 }
 
+/// How many digits at most stand in a row, whatever but letters stands between them.
+#[must_use]
+pub fn longest_run(text: &str) -> usize {
+    let (mut run, mut longest) = (0, 0);
+    for c in text.chars() {
+        if digit(c).is_some() {
+            run += 1;
+            longest = run.max(longest);
+        } else if c.is_alphabetic() {
+            run = 0;
+        }
+    }
+    longest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +58,19 @@ mod tests {
             assert_eq!(digit(c), None, "{c:?}");
         }
         assert_eq!(count("a1b２c٣"), 3);
+    }
+
+    #[test]
+    fn letters_alone_end_a_run_of_digits() {
+        for (text, run) in [
+            ("", 0),
+            ("abc", 0),
+            ("12 34-56", 6),
+            ("12a345", 3),
+            ("1２_٣", 3),
+            ("677a3112-fbad-4804-ba61", 4),
+        ] {
+            assert_eq!(longest_run(text), run, "{text}");
+        }
     }
 }

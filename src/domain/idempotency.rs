@@ -71,6 +71,18 @@ impl RequestKey {
         }
     }
 
+    /// The key as its sender is told it again: `None` if it could hold a card number, which has 13 digits in a row at least, be
+    /// they apart by whatever is no letter. Most UUIDs have fewer.
+    #[must_use]
+    pub fn told(&self) -> Option<&str> {
+        match self {
+            Self::Text(name) => {
+                Some(name.as_str()).filter(|name| digits::longest_run(name) < *LENGTHS.start())
+            }
+            Self::Row { .. } | Self::Step(_) => None,
+        }
+    }
+
     /// Whether its own name has too few digits for a card number.
     fn is_harmless(&self) -> bool {
         let (Self::Text(name) | Self::Row { key: name, .. } | Self::Step(name)) = self;

@@ -32,6 +32,7 @@ pub mod metadata;
 pub mod money;
 pub mod operate;
 pub mod operation;
+pub mod origin;
 pub mod payment;
 pub mod refusal;
 pub mod resource;

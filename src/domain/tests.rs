@@ -12,6 +12,7 @@ mod keys;
 pub(crate) mod life;
 mod money;
 pub(crate) mod operations;
+mod origin;
 mod resources;
 mod room;
 mod stages;

@@ -63,7 +63,7 @@ impl Lanes {
 
 impl Batch {
     fn add(&mut self, envelope: Envelope) {
-        self.bytes += envelope.command.bytes();
+        self.bytes += envelope.asked.bytes();
         self.envelopes.push(envelope);
     }
 

@@ -11,11 +11,12 @@ use super::journal::{self, JournalEntry, ResourceEntry};
 use super::resources::Resources;
 use crate::domain::amendment::{self, AmendPayment};
 use crate::domain::clock::Clock;
-use crate::domain::command::{Command, IdempotencyKey, OperatePayment, SubmitPayment};
+use crate::domain::command::{Asked, Command, IdempotencyKey, OperatePayment, SubmitPayment};
 use crate::domain::credit;
 use crate::domain::decide::{self, Context, Policy};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{AccountId, ClockId, PaymentId};
+use crate::domain::origin::Origin;
 use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::refusal::{Refusal, RefusalKind};
 use crate::domain::resource::{Body, Change, ChangeResource, Situation};
@@ -24,8 +25,8 @@ use crate::domain::submission::{Kind, Submission};
 use crate::domain::time::Timestamp;
 use crate::domain::timed::Timed;
 use crate::store::{
-    AnswerWrite, BatchKeys, BatchWrite, Beside, CustomerPaymentRecord, DetailRecord, IdempotencyRecord,
-    Loaded, PartKind, PartRecord, ReceiptRecord,
+    AnswerWrite, BatchKeys, BatchWrite, Beside, CustomerPaymentRecord, DetailRecord, EventSource,
+    IdempotencyRecord, Loaded, PartKind, PartRecord, ReceiptRecord,
 };
 
 /// What one admitted command came to.
@@ -140,12 +141,14 @@ struct World<'a> {
     details: Vec<DetailRecord>,
     /// Payments that have been given a customer.
     customer_payments: Vec<CustomerPaymentRecord>,
+    /// Which requests asked for what.
+    sources: Vec<EventSource>,
     defect: Option<String>,
 }
 
 /// Decides `commands` in order.
 #[must_use]
-pub fn decide_batch(commands: &[&Command], loaded: Loaded, policy: &Policy, wall: Timestamp) -> DecidedBatch {
+pub fn decide_batch(commands: &[&Asked], loaded: Loaded, policy: &Policy, wall: Timestamp) -> DecidedBatch {
     let touched = loaded.payments.into_iter().map(|(id, payment)| (id, Touched::loaded(payment))).collect();
     let mut world = World {
         policy,
@@ -162,6 +165,7 @@ pub fn decide_batch(commands: &[&Command], loaded: Loaded, policy: &Policy, wall
         answers: HashMap::new(),
         details: Vec::new(),
         customer_payments: Vec::new(),
+        sources: Vec::new(),
         defect: None,
     };
     let decisions: Vec<Result<Outcome, EngineError>> =
@@ -240,6 +244,10 @@ impl Touched {
         self.payment.apply(Recorded { at, wall, event }).map_err(|error| error.to_string())
     }
 
+    fn version(&self) -> u32 {
+        self.payment.version()
+    }
+
     fn is_changed(&self) -> bool {
         self.payment.version() >= self.first_version
     }
@@ -266,7 +274,8 @@ impl Touched {
 }
 
 impl World<'_> {
-    fn decide(&mut self, command: &Command) -> Result<Outcome, EngineError> {
+    fn decide(&mut self, asked: &Asked) -> Result<Outcome, EngineError> {
+        let command = &asked.command;
         let owner = match command {
             Command::Submit(submit) => submit.submission.owner,
             Command::Operate(operate) => operate.actor,
@@ -282,6 +291,8 @@ impl World<'_> {
         {
             return self.replay(key, record);
         }
+        let before = asked.origin.as_ref().and_then(|_| self.touched.get(&command.payment()?));
+        let before = before.map_or(0, Touched::version);
         let outcome = match command {
             Command::Submit(submit) => self.submit(submit)?,
             Command::Operate(operate) => self.operate(operate)?,
@@ -292,7 +303,28 @@ impl World<'_> {
         if let Some(key) = command.idempotency() {
             self.remember(key, owner, &outcome);
         }
+        if let Some(origin) = &asked.origin {
+            self.note_source(owner, origin, &outcome, before.saturating_add(1));
+        }
         Ok(outcome)
+    }
+
+    /// Notes which request asked for the events of a payment from this version on, if there are any and its account is told
+    /// of events.
+    fn note_source(&mut self, owner: AccountId, origin: &Origin, outcome: &Outcome, first_version: u32) {
+        let Some(touched) = outcome.subject.payment().and_then(|id| self.touched.get(&id)) else { return };
+        let place = usize::try_from(first_version.saturating_sub(1)).unwrap_or(usize::MAX);
+        let Some(first) = touched.payment.history().get(place) else { return };
+        if !self.books.account(owner).terms.lean {
+            self.sources.push(EventSource {
+                owner,
+                at: first.at,
+                subject: outcome.subject,
+                version: first_version,
+                wall: first.wall,
+                origin: origin.clone(),
+            });
+        }
     }
 
     /// What the outside or the time says of a payment. Nobody was asked yet about one of this very batch, and its wallets are
@@ -616,6 +648,8 @@ impl World<'_> {
         batch.write.customer_payments = self.customer_payments;
         self.details.sort_unstable_by_key(|detail| (detail.subject, detail.id));
         batch.write.details = self.details;
+        self.sources.sort_unstable_by_key(EventSource::place);
+        batch.write.sources = self.sources;
         self.fresh_idempotency.sort_unstable_by_key(|record| (record.key, record.owner));
         batch.write.idempotency = self.fresh_idempotency;
         batch.write.answers = answers_of(self.answers);

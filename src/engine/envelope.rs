@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::handle::{Done, EngineError, Outcome};
-use crate::domain::command::Command;
+use crate::domain::command::Asked;
 
 /// Nobody has decided it.
 const WAITING: u8 = 0;
@@ -47,7 +47,7 @@ impl Patience {
 #[derive(Debug)]
 pub struct Envelope {
     /// What to decide.
-    pub command: Command,
+    pub asked: Asked,
     answer: oneshot::Sender<Result<Outcome, EngineError>>,
     state: Arc<AtomicU8>,
     patience: Patience,
@@ -65,15 +65,11 @@ pub struct Reply {
 
 /// Both ends for a command.
 #[must_use]
-pub fn envelope(
-    command: Command,
-    patience: Patience,
-    room: Option<OwnedSemaphorePermit>,
-) -> (Envelope, Reply) {
+pub fn envelope(asked: Asked, patience: Patience, room: Option<OwnedSemaphorePermit>) -> (Envelope, Reply) {
     let (sender, receiver) = oneshot::channel();
     let state = Arc::new(AtomicU8::new(WAITING));
     let reply = Reply { answer: receiver, state: Arc::clone(&state), patience };
-    (Envelope { command, answer: sender, state, patience, _room: room }, reply)
+    (Envelope { asked, answer: sender, state, patience, _room: room }, reply)
 }
 
 impl Envelope {

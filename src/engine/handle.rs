@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::envelope::{Envelope, Patience, Reply, envelope};
 use super::gate::Gate;
 use super::settings::EngineSettings;
-use crate::domain::command::Command;
+use crate::domain::command::Asked;
 use crate::domain::payment::Payment;
 use crate::domain::refusal::Refusal;
 use crate::domain::resource::ChangeResource;
@@ -131,13 +131,14 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::Busy`] past a bound of the intake, [`EngineError::Stopping`] on the way down.
-    pub fn submit(&self, command: Command) -> Result<Reply, EngineError> {
-        if self.gate.as_ref().is_some_and(|gate| !gate.admits(&command)) {
+    pub fn submit(&self, asked: impl Into<Asked>) -> Result<Reply, EngineError> {
+        let asked = asked.into();
+        if self.gate.as_ref().is_some_and(|gate| !gate.admits(&asked.command)) {
             return Err(EngineError::Busy);
         }
-        let bytes = u32::try_from(command.bytes()).unwrap_or(u32::MAX);
+        let bytes = u32::try_from(asked.bytes()).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).try_acquire_many_owned(bytes).map_err(|_| EngineError::Busy)?;
-        let (envelope, reply) = envelope(command, Patience::of_caller(self.answer_within), Some(room));
+        let (envelope, reply) = envelope(asked, Patience::of_caller(self.answer_within), Some(room));
         match self.submissions.try_send(envelope) {
             Ok(()) => Ok(reply),
             Err(mpsc::error::TrySendError::Full(_)) => Err(EngineError::Busy),
@@ -149,24 +150,24 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Self::submit`], and whatever the writer says.
-    pub async fn execute(&self, command: Command) -> Result<Done, EngineError> {
-        self.submit(command)?.outcome().await
+    pub async fn execute(&self, asked: impl Into<Asked>) -> Result<Done, EngineError> {
+        self.submit(asked)?.outcome().await
     }
 
     /// Hands a change of a plain resource in and waits for its outcome.
     ///
     /// # Errors
     /// As [`Self::submit`], and whatever the writer says.
-    pub async fn change(&self, change: ChangeResource) -> Result<Changed, EngineError> {
-        self.submit(Command::Change(Box::new(change)))?.told().await?.resource()
+    pub async fn change(&self, change: impl Into<Asked>) -> Result<Changed, EngineError> {
+        self.submit(change)?.told().await?.resource()
     }
 
     /// Hands an answer or a timer in, waiting for room: what is already under way is never refused.
     ///
     /// # Errors
     /// [`EngineError::Stopping`] once the engine has stopped.
-    pub async fn answer(&self, command: Command) -> Result<Reply, EngineError> {
-        let (envelope, reply) = envelope(command, Patience::Endless, None);
+    pub async fn answer(&self, asked: impl Into<Asked>) -> Result<Reply, EngineError> {
+        let (envelope, reply) = envelope(asked.into(), Patience::Endless, None);
         self.answers.send(envelope).await.map_err(|_| EngineError::Stopping)?;
         Ok(reply)
     }
@@ -176,7 +177,7 @@ impl Engine {
     /// # Errors
     /// As [`Self::answer`], and whatever the writer says.
     pub async fn change_later(&self, change: ChangeResource) -> Result<Changed, EngineError> {
-        self.answer(Command::Change(Box::new(change))).await?.told().await?.resource()
+        self.answer(change).await?.told().await?.resource()
     }
 
     /// How many more submissions the intake has room for.

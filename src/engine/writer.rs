@@ -18,7 +18,7 @@ use super::journal::JournalEntry;
 use super::replays::Replays;
 use super::vitals::{self, Vital, Vitals};
 use crate::clock::Wall;
-use crate::domain::command::Command;
+use crate::domain::command::{Asked, Command};
 use crate::domain::decide::Policy;
 use crate::domain::ids::BatchId;
 use crate::domain::ledger::{Holdings, WalletId};
@@ -184,7 +184,7 @@ impl Writer {
         let id = BatchId::generate();
         // Whatever does not come to a good end leaves in doubt what stands in the store: then nothing is known any more.
         let known = std::mem::take(&mut self.known);
-        let mut keys = decide_batch::keys_of(batch.iter().map(|envelope| &envelope.command));
+        let mut keys = decide_batch::keys_of(batch.iter().map(|envelope| &envelope.asked.command));
         keys.known = Some(Arc::clone(&known));
         let mut attempt = Attempt::default();
         let mut decide = |head: Head, loaded| {
@@ -240,7 +240,7 @@ impl Writer {
     /// until the command at fault stands alone.
     fn decide(&self, batch: &[Envelope], now: Timestamp, loaded: Loaded) -> Attempt {
         let fate = |envelope: &Envelope| {
-            if is_left_out(&envelope.command, &loaded) {
+            if is_left_out(&envelope.asked.command, &loaded) {
                 Fate::Next
             } else if envelope.take() {
                 Fate::Taken
@@ -250,7 +250,7 @@ impl Writer {
         };
         let fates: Vec<Fate> = batch.iter().map(fate).collect();
         let wanted = batch.iter().zip(&fates).filter(|(_, fate)| **fate == Fate::Taken);
-        let commands: Vec<&Command> = wanted.map(|(envelope, _)| &envelope.command).collect();
+        let commands: Vec<&Asked> = wanted.map(|(envelope, _)| &envelope.asked).collect();
         let decide = || decide_batch::decide_batch(&commands, loaded, &self.policy, now);
         let decided = catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|panic| {
             let defect = Some(format!("deciding a batch: {}", vitals::words(panic.as_ref())));
@@ -337,7 +337,7 @@ impl Writer {
 
 /// The wall of a batch as this process would have it: never before the ids that it admits, which lists narrow down by.
 fn decided_at(batch: &[Envelope], now: Timestamp) -> Timestamp {
-    let made = batch.iter().filter_map(|envelope| match &envelope.command {
+    let made = batch.iter().filter_map(|envelope| match &envelope.asked.command {
         Command::Submit(submit) => submit.submission.id.generated_at(),
         Command::Operate(_)
         | Command::Amend(_)

@@ -7,6 +7,7 @@ use super::known::Known;
 use super::page::Page;
 use super::parts::PartRecord;
 use super::records::DetailRecord;
+use super::sources::EventSource;
 use crate::domain::account::AccountFacts;
 use crate::domain::announcement::Announcement;
 use crate::domain::clock::Clock;
@@ -218,6 +219,8 @@ pub struct BatchWrite {
     pub customer_payments: Vec<CustomerPaymentRecord>,
     /// What amendments of payments say.
     pub details: Vec<DetailRecord>,
+    /// Which requests asked for what full accounts are told of.
+    pub sources: Vec<EventSource>,
     /// Movements.
     pub movements: Vec<MovementWrite>,
     /// What the wallets touched hold now.
@@ -253,6 +256,7 @@ impl BatchWrite {
             + self.resources.len()
             + self.customer_payments.len()
             + self.details.len()
+            + self.sources.len()
             + self.answers.len()
             + self.movements.len()
             + self.wallets.len()

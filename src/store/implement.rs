@@ -314,6 +314,17 @@ macro_rules! implement_store {
             async fn event_surplus(&self, owner: AccountId, kept: u32) -> StoreResult<Option<Timestamp>> {
                 held!(self, reader, background, conn => event_surplus(conn, owner, kept))
             }
+            async fn source_get(&self, places: &[SourcePlace]) -> StoreResult<Vec<EventSource>> {
+                held!(self, reader, caller, conn => source_get(conn, places))
+            }
+            async fn source_delete(
+                &self,
+                owner: AccountId,
+                before: Timestamp,
+                wall_before: Timestamp,
+            ) -> StoreResult<u64> {
+                held!(self, writer, background, conn => source_delete(conn, owner, before, wall_before))
+            }
             async fn project(
                 &self,
                 reader: &str,
@@ -642,6 +653,13 @@ macro_rules! implement_store {
                 limit: u32,
             ) -> StoreResult<Vec<(AccountId, Announcement)>> {
                 audit_events(&mut self.conn, after, limit).await
+            }
+            async fn sources(
+                &mut self,
+                after: Option<SourcePlace>,
+                limit: u32,
+            ) -> StoreResult<Vec<EventSource>> {
+                audit_sources(&mut self.conn, after, limit).await
             }
             async fn wallets(
                 &mut self,

@@ -26,6 +26,7 @@ mod records;
 mod rows;
 mod schema;
 mod settings;
+mod sources;
 pub mod sqlite;
 mod stall;
 mod strays;
@@ -52,6 +53,7 @@ pub use records::{
     ResourceFilter, RowFault, Session, StatementFilter, TableCounts, WalletRecord,
 };
 pub use settings::{Access, StoreKind, StoreSettings};
+pub use sources::{EventSource, SourcePlace};
 pub use strays::{Stray, StrayKind};
 pub use trouble::StoreTrouble;
 
@@ -317,6 +319,17 @@ pub trait Store: Send + Sync + 'static {
     /// When the announcement happened by the wall that is followed by `kept` newer ones; `None` if there are not so many.
     async fn event_surplus(&self, owner: AccountId, kept: u32) -> StoreResult<Option<Timestamp>>;
 
+    /// The sources at these places, in no particular order; where there is none it is left out.
+    async fn source_get(&self, places: &[SourcePlace]) -> StoreResult<Vec<EventSource>>;
+
+    /// Deletes an account's sources, as [`Store::event_delete`] does events; returns how many.
+    async fn source_delete(
+        &self,
+        owner: AccountId,
+        before: Timestamp,
+        wall_before: Timestamp,
+    ) -> StoreResult<u64>;
+
     // ---- imports ----
 
     /// Adds an import. `false` if its id is taken.
@@ -571,6 +584,10 @@ pub trait Snapshot: Send {
         _after: Option<(AccountId, AnnouncementPlace)>,
         _limit: u32,
     ) -> StoreResult<Vec<(AccountId, Announcement)>> {
+        Ok(Vec::new())
+    }
+    /// Sources of events by place.
+    async fn sources(&mut self, _after: Option<SourcePlace>, _limit: u32) -> StoreResult<Vec<EventSource>> {
         Ok(Vec::new())
     }
     /// Balances by key.

@@ -16,6 +16,7 @@ use super::records::{
     MovementRecord, NewAccount, OpenWork, RequestRecord, Session, WalletRecord,
 };
 use super::schema;
+use super::sources::EventSource;
 use crate::domain::account::{AccountFacts, AccountTerms, FeePlan};
 use crate::domain::announcement::{Announcement, AnnouncementId, AnnouncementKind};
 use crate::domain::currency::Currency;
@@ -24,6 +25,7 @@ use crate::domain::ids::{
     AccountId, ApiKeyId, BatchId, ClockId, CustomerId, ImportId, PartId, PaymentId, RequestId, SessionId,
 };
 use crate::domain::ledger::{Holdings, LedgerAccount, Movement, WalletId};
+use crate::domain::origin::Origin;
 use crate::domain::payment::Payment;
 use crate::domain::resource::{Body, Resource};
 use crate::domain::statement::{LineId, LineKind, LinePlace, Side, StatementLine};
@@ -147,6 +149,13 @@ pub(super) static EVENT_UPSERT: Statement = Statement {
     columns: 7,
     mysql_tail: " ON DUPLICATE KEY UPDATE kind=VALUES(kind)",
     sqlite_tail: " ON CONFLICT(owner,at,payment,version,n) DO UPDATE SET kind=excluded.kind",
+};
+
+pub(super) static SOURCE_INSERT: Statement = Statement {
+    head: "INSERT INTO event_source (owner,at,subject,version,wall,request,idempotency_key) VALUES ",
+    columns: 7,
+    mysql_tail: "",
+    sqlite_tail: "",
 };
 
 pub(super) static IDEMPOTENCY_INSERT: Statement = Statement {
@@ -767,6 +776,46 @@ impl EventRow {
         let kind = AnnouncementKind::from_code(self.kind).ok_or_else(|| damaged("account_event.kind"))?;
         let (at, wall) = (Timestamp::from_micros(self.at), Timestamp::from_micros(self.wall));
         Ok((account_id(&self.owner)?, Announcement { at, id, kind, wall }))
+    }
+}
+
+/// The cells of a source.
+pub(super) fn push_source(cells: &mut Vec<Cell>, source: &EventSource) {
+    cells.extend([
+        Cell::Bytes(source.owner.as_bytes().to_vec()),
+        Cell::Big(source.at.micros()),
+        Cell::Bytes(source.subject.to_key().to_vec()),
+        Cell::Int(version_column(source.version)),
+        Cell::Big(source.wall.micros()),
+        Cell::Bytes(source.origin.request.as_bytes().to_vec()),
+        Cell::MaybeText(source.origin.key.as_ref().map(ToString::to_string)),
+    ]);
+}
+
+#[derive(Queryable, Selectable, Debug)]
+#[diesel(table_name = schema::event_source)]
+pub(super) struct SourceRow {
+    owner: Vec<u8>,
+    at: i64,
+    subject: Vec<u8>,
+    version: i32,
+    wall: i64,
+    request: Vec<u8>,
+    idempotency_key: Option<String>,
+}
+
+impl SourceRow {
+    pub(super) fn decode(self) -> Result<EventSource, StoreError> {
+        let request = RequestId::from_slice(&self.request).ok_or_else(|| damaged("event_source.request"))?;
+        let subject = domain::Subject::from_key(&self.subject);
+        Ok(EventSource {
+            owner: account_id(&self.owner)?,
+            at: Timestamp::from_micros(self.at),
+            subject: subject.ok_or_else(|| damaged("event_source.subject"))?,
+            version: u32::try_from(self.version).unwrap_or(0),
+            wall: Timestamp::from_micros(self.wall),
+            origin: Origin { request, key: self.idempotency_key.map(String::into_boxed_str) },
+        })
     }
 }
 

@@ -157,6 +157,17 @@ diesel::table! {
     }
 }
 diesel::table! {
+    event_source (owner, at, subject, version) {
+        owner -> Binary,
+        at -> BigInt,
+        subject -> Binary,
+        version -> Integer,
+        wall -> BigInt,
+        request -> Binary,
+        idempotency_key -> Nullable<Text>,
+    }
+}
+diesel::table! {
     idempotency (k, owner) {
         k -> Binary,
         owner -> Binary,

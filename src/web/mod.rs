@@ -23,6 +23,7 @@ pub mod health;
 mod import;
 pub mod intake;
 pub mod listen;
+mod origin;
 pub mod outcome;
 pub mod pages;
 pub mod params;

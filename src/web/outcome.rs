@@ -11,7 +11,7 @@ use actix_web::http::StatusCode;
 use super::error::{ApiError, ErrorType};
 use super::said;
 use super::state::WebState;
-use crate::domain::command::Command;
+use crate::domain::command::Asked;
 use crate::domain::event::Event;
 use crate::domain::ids::{PaymentId, RefundId};
 use crate::domain::payment::{Operation, Payment, Phase};
@@ -69,14 +69,15 @@ impl Outcome {
 ///
 /// # Errors
 /// What the engine said; 409 for a replayed key whose original has no outcome yet.
-pub async fn execute(state: &WebState, command: Command, wait: Wait) -> Result<Outcome, ApiError> {
-    let id = command.payment();
+pub async fn execute(state: &WebState, asked: impl Into<Asked>, wait: Wait) -> Result<Outcome, ApiError> {
+    let asked = asked.into();
+    let id = asked.command.payment();
     let waiter = match wait {
         Wait::No => None,
         // A replayed submission has another id; it is waited for below.
         Wait::UpTo(_) => id.and_then(|id| state.hub.wait_for_rest(id)),
     };
-    let done = state.engine.execute(command).await?;
+    let done = state.engine.execute(asked).await?;
     let handed = Handed { id: done.payment.id(), version: done.version, replayed: done.replayed };
     if let Some(payment) = first_settled(&done.payment, done.version) {
         return Ok(handed.outcome(as_said(state, payment).await?, true));

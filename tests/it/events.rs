@@ -17,6 +17,8 @@ on_both_stacks!(
     events_are_narrowed_and_paged,
     lean_accounts_have_no_events,
     events_are_made_anew_the_same,
+    events_name_the_requests_that_they_came_from,
+    what_happens_by_itself_was_asked_by_nobody,
 );
 
 const CHARGE: &str = "currency=eur&confirm=true&payment_method=pm_card_visa";
@@ -162,12 +164,15 @@ async fn events_are_narrowed_and_paged(server: Arc<Server>) {
 }
 
 async fn lean_accounts_have_no_events(server: Arc<Server>) {
+    let store = server.test.store.as_ref();
     let made = post(&server, "/v1/test_helpers/accounts", "name=Lean&lean=true").await;
     let key = made["secret_key"].as_str().expect("a key");
     let charge = format!("amount=1000&{CHARGE}");
     assert_eq!(server.send_as(key, "POST", "/v1/payment_intents", &charge, &[]).await.status, 200);
     let events = server.send_as(key, "GET", "/v1/events", "", &[]).await;
     assert_eq!(events.body["data"], json!([]), "{events:?}");
+    let mut kept = store.snapshot().await.expect("a view");
+    assert_eq!(kept.sources(None, 10).await.expect("sources"), [], "nor are their requests kept");
 }
 
 async fn stored(store: &dyn Store) -> Vec<(AccountId, Announcement)> {
@@ -181,7 +186,7 @@ async fn events_are_made_anew_the_same(server: Arc<Server>) {
         let id = charge["id"].as_str().expect("id");
         post(&server, "/v1/refunds", &format!("payment_intent={id}&amount=100")).await;
     }
-    list(&server, "").await;
+    let shown = list(&server, "?limit=100").await;
     let store = server.test.store.as_ref();
     let before = stored(store).await;
     assert_eq!(before.len(), 8 * 6);
@@ -197,4 +202,95 @@ async fn events_are_made_anew_the_same(server: Arc<Server>) {
     let after = stored(store).await;
     assert_eq!(after.len(), before.len() + 2);
     assert!(before.iter().all(|event| after.contains(event)));
+    // With the same requests.
+    assert_eq!(list(&server, "?limit=100").await[2..], shown);
+}
+
+/// Each event's type, with the request and the key that it came from.
+fn asked(events: &[Value]) -> Vec<(&str, Option<&str>, Option<&str>)> {
+    assert!(
+        events.iter().all(|event| event.pointer("/request/idempotency_key").is_some()),
+        "both members are always there"
+    );
+    events
+        .iter()
+        .map(|event| {
+            let of = |name: &str| event["request"][name].as_str();
+            (event["type"].as_str().unwrap_or_default(), of("id"), of("idempotency_key"))
+        })
+        .collect()
+}
+
+async fn events_name_the_requests_that_they_came_from(server: Arc<Server>) {
+    let key = "stripe-node-retry-677a3112-fbad-4804-ba61-cef1cc13d155";
+    let form = format!("amount=1250&{CHARGE}");
+    let charged = server.send("POST", "/v1/payment_intents", &form, &[("idempotency-key", key)]).await;
+    assert_eq!(charged.status, 200, "{charged:?}");
+    let id = charged.text("/id");
+    let by = |answer: &'_ crate::server::Answer, key: Option<&'static str>| (answer.request.clone(), key);
+    let refund = format!("payment_intent={id}&amount=250");
+    // Sent again it does nothing, and is not what any event came from.
+    let again = server.send("POST", "/v1/payment_intents", &form, &[("idempotency-key", key)]).await;
+    assert!(again.replayed && again.request != charged.request);
+    let card = [("idempotency-key", "refund of 4242424242424242")];
+    let refunded = server.send("POST", "/v1/refunds", &refund, &card).await;
+    assert_eq!(refunded.status, 200, "{refunded:?}");
+    let (charged, refunded) = (by(&charged, Some(key)), by(&refunded, None));
+    let wanted = |kind: &'static str, of: &'_ (String, Option<&'static str>)| (kind, of.0.clone(), of.1);
+    let events = list(&server, "").await;
+    let found: Vec<_> = asked(&events)
+        .into_iter()
+        .map(|(kind, request, key)| {
+            (kind.to_owned(), request.unwrap_or_default().to_owned(), key.map(str::to_owned))
+        })
+        .collect();
+    let wanted = [
+        wanted("refund.updated", &refunded),
+        wanted("refund.created", &refunded),
+        wanted("charge.refunded", &refunded),
+        wanted("payment_intent.succeeded", &charged),
+        wanted("charge.succeeded", &charged),
+        wanted("payment_intent.created", &charged),
+    ];
+    let wanted = wanted.map(|(kind, request, key)| (kind.to_owned(), request, key.map(str::to_owned)));
+    assert_eq!(found, wanted);
+    // One by its id has the same.
+    let one =
+        server.send("GET", &format!("/v1/events/{}", events[0]["id"].as_str().expect("id")), "", &[]).await;
+    assert_eq!(one.body["request"], events[0]["request"]);
+    // Each request for itself.
+    let held = server
+        .send("POST", "/v1/payment_intents", &format!("amount=900&capture_method=manual&{CHARGE}"), &[])
+        .await;
+    let captured =
+        server.send("POST", &format!("/v1/payment_intents/{}/capture", held.text("/id")), "", &[]).await;
+    let requests: Vec<String> = asked(&list(&server, "?limit=5").await)
+        .into_iter()
+        .map(|(_, request, _)| request.unwrap_or_default().to_owned())
+        .collect();
+    let (held, captured) = (held.request, captured.request);
+    assert_eq!(requests, [captured.clone(), captured, held.clone(), held.clone(), held]);
+    let raw = server.test.store.snapshot().await.expect("a view").sources(None, 100).await.expect("sources");
+    assert_eq!(raw.len(), 4);
+}
+
+async fn what_happens_by_itself_was_asked_by_nobody(server: Arc<Server>) {
+    let clock = server.send("POST", "/v1/test_helpers/test_clocks", "frozen_time=1900000000", &[]).await;
+    let whose = format!("test_clock={}", clock.text("/id"));
+    let customer = server.send("POST", "/v1/customers", &whose, &[]).await;
+    let form = format!("amount=900&capture_method=manual&customer={}&{CHARGE}", customer.text("/id"));
+    let held = server.send("POST", "/v1/payment_intents", &form, &[]).await;
+    assert_eq!(held.text("/status"), "requires_capture", "{held:?}");
+    let advance = format!("/v1/test_helpers/test_clocks/{}/advance", clock.text("/id"));
+    let advanced = server.send("POST", &advance, "frozen_time=1900700000", &[]).await;
+    assert_eq!(advanced.status, 200, "{advanced:?}");
+    eventually("the authorization has lapsed", async || {
+        let intent = server.send("GET", &format!("/v1/payment_intents/{}", held.text("/id")), "", &[]).await;
+        intent.text("/status") == "canceled"
+    })
+    .await;
+    let events = list(&server, "?types[]=charge.expired&types[]=payment_intent.canceled").await;
+    assert_eq!(asked(&events), [("payment_intent.canceled", None, None), ("charge.expired", None, None)]);
+    let events = list(&server, "?types[]=charge.succeeded").await;
+    assert_eq!(asked(&events), [("charge.succeeded", Some(held.request.as_str()), None)]);
 }

@@ -20,6 +20,7 @@ use paystorm::domain::ids::{
     AccountId, ApiKeyId, ClockId, CustomerId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId,
 };
 use paystorm::domain::instrument::Presented;
+use paystorm::domain::origin::Origin;
 use paystorm::domain::payment::Payment;
 use paystorm::domain::resource::{Body, Change, Patch};
 use paystorm::domain::subject;
@@ -34,7 +35,9 @@ use paystorm::store::{
 };
 
 use crate::corruption::sql;
-use crate::making::{answer, at, change, customer, decide, one, operate, renamed, submission, submit};
+use crate::making::{
+    answer, at, change, customer, decide, decide_asked, one, operate, renamed, submission, submit,
+};
 use crate::stores::{TestStore, both};
 
 const SECRET: &str = "fingerprint_key";
@@ -56,6 +59,7 @@ const TOKEN: &str = "a hash of a secret that only its holder has";
 const WORDS: &str = "a person's own words, kept once";
 const LOG: &str = "a log of calls, kept once and for a while";
 const TERMS: &str = "what is decided from now on goes by it, and what was decided is in the histories";
+const REQUEST: &str = "told with an event, kept once; nothing is decided by it";
 const NO_TRACE: &str = "kept once; nothing else tells of it";
 
 /// Every column there is, by table and name, and what to put there. A statement may say more than one thing: `{row}` stands for
@@ -137,6 +141,13 @@ const COLUMNS: &[(&str, &str, &str, Case)] = &[
     ("account_event", "n", "n + 5", Named),
     ("account_event", "kind", "kind + 1", Named),
     ("account_event", "wall", "wall + 1", Named),
+    ("event_source", "owner", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("event_source", "at", "at + 1", Named),
+    ("event_source", "subject", "(SELECT MAX(subject) FROM keep_idempotency)", Named),
+    ("event_source", "version", "version + 1", Named),
+    ("event_source", "wall", "wall + 1", Named),
+    ("event_source", "request", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Unseen(REQUEST)),
+    ("event_source", "idempotency_key", "'other'", Unseen(REQUEST)),
     ("idempotency", "k", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("idempotency", "owner", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("idempotency", "request", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
@@ -253,6 +264,7 @@ const ROWS: &[(&str, &str, Case)] = &[
     ("wallet", "id=(SELECT MIN(id) FROM keep_wallet)", Named),
     ("statement_line", "payment={first} AND version=3", Named),
     ("account_event", "payment={first} AND version=3 AND n=0", Named),
+    ("event_source", "1=1", Unseen("the event is told without the request that it came from")),
     ("idempotency", "subject={subject} AND version=1", Named),
     ("answer", "1=1", Named),
     ("resource", "subject=(SELECT MIN(subject) FROM keep_resource)", Named),
@@ -314,7 +326,10 @@ async fn fill(shared: &Arc<dyn Store>) -> Filled {
     command.instrument =
         command.instrument.map(|card| card.presented_again(Presented::default().naming(name)));
     command.idempotency = key("order-1");
-    approve(one(store, Command::Submit(Box::new(command)), at(0)).await).await;
+    let origin = Origin { request: RequestId::generate(), key: Some("order-1".into()) };
+    let asked = Command::Submit(Box::new(command)).asked_by(Some(Box::new(origin)));
+    let (_, decided) = decide_asked(store, &[asked], at(0)).await.expect("committed");
+    approve(Payment::clone(&decided.changes[0].1)).await;
     // A refund with a reason, and one without.
     let refund = RefundId::generate();
     let body = br#"{"reason":"duplicate"}"#.to_vec();

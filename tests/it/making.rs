@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use paystorm::domain::account::AccountTerms;
 use paystorm::domain::card::{Card, YearMonth};
 use paystorm::domain::command::{
-    Action, Answer, Command, IdempotencyKey, OperatePayment, Outcome, SubmitPayment,
+    Action, Answer, Asked, Command, IdempotencyKey, OperatePayment, Outcome, SubmitPayment,
 };
 use paystorm::domain::currency::Currency;
 use paystorm::domain::customer::{Customer, CustomerPatch};
@@ -84,15 +84,25 @@ pub async fn decide(
     commands: &[Command],
     now: Timestamp,
 ) -> StoreResult<(u64, DecidedBatch)> {
-    let commands: Vec<&Command> = commands.iter().collect();
-    let keys = keys_of(commands.iter().copied());
+    let asked: Vec<Asked> = commands.iter().cloned().map(Asked::from).collect();
+    decide_asked(store, &asked, now).await
+}
+
+/// The same, asked for by requests.
+pub async fn decide_asked(
+    store: &dyn Store,
+    asked: &[Asked],
+    now: Timestamp,
+) -> StoreResult<(u64, DecidedBatch)> {
+    let asked: Vec<&Asked> = asked.iter().collect();
+    let keys = keys_of(asked.iter().map(|asked| &asked.command));
     let policy = Policy { retry_delays_ms: vec![1_000], ..Policy::default() };
     let mut decided = DecidedBatch::default();
     let mut run = |_head: Head, loaded: Loaded| {
         // As along the line: after what happened to these payments before.
         let before = loaded.payments.values().map(|payment: &Payment| payment.wall().next());
         let wall = before.fold(now, Timestamp::max);
-        decided = decide_batch(&commands, loaded, &policy, wall);
+        decided = decide_batch(&asked, loaded, &policy, wall);
         std::mem::take(&mut decided.write)
     };
     let seq = store.line_execute(BatchId::generate(), now, &keys, &mut run).await?;

@@ -191,6 +191,8 @@ pub struct Answer {
     pub replayed: bool,
     /// Whether what was read may miss the newest.
     pub behind: bool,
+    /// `Request-Id`.
+    pub request: String,
 }
 
 impl Answer {
@@ -227,10 +229,11 @@ impl Server {
         }
         let response = request.send().await.expect("an answer");
         let status = response.status().as_u16();
-        assert!(response.headers().contains_key("request-id"));
+        let request = response.headers().get("request-id").and_then(|id| id.to_str().ok());
+        let request = request.expect("every answer has one").to_owned();
         let replayed = response.headers().contains_key("idempotent-replayed");
         let behind = response.headers().contains_key("paystorm-behind");
-        Answer { status, replayed, behind, body: response.json().await.unwrap_or(Value::Null) }
+        Answer { status, replayed, behind, request, body: response.json().await.unwrap_or(Value::Null) }
     }
 
     /// Sends a request as shop@example.org.

@@ -9,5 +9,6 @@ mod queries;
 mod readers;
 mod requests;
 mod resources;
+mod sources;
 mod together;
 mod wallets;

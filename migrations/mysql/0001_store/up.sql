@@ -154,6 +154,19 @@ CREATE TABLE account_event (
     PRIMARY KEY (owner, at, payment, version, n)
 ) ENGINE = InnoDB;
 
+-- Which requests of the API asked for what full accounts are told of: written in the line under the first version that came of
+-- it, and kept for as long as events of then are. `subject` is a byte for the kind, then the id.
+CREATE TABLE event_source (
+    owner           BINARY(16)    NOT NULL,
+    at              BIGINT        NOT NULL,
+    subject         BINARY(17)    NOT NULL,
+    version         INT           NOT NULL,
+    wall            BIGINT        NOT NULL,
+    request         BINARY(16)    NOT NULL,
+    idempotency_key VARCHAR(255),
+    PRIMARY KEY (owner, at, subject, version)
+) ENGINE = InnoDB;
+
 -- Plain resources of every kind: a current row, changed in the ordered line. `seq` is the place in the line of its last
 -- change. A deleted one keeps its row, without a body.
 CREATE TABLE resource (
@@ -306,4 +319,4 @@ CREATE TABLE installation (
     name  VARCHAR(64)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
     value VARBINARY(255) NOT NULL
 ) ENGINE = InnoDB;
-INSERT INTO installation (name, value) VALUES ('stored_form', '8');
+INSERT INTO installation (name, value) VALUES ('stored_form', '9');

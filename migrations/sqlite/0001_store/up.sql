@@ -153,6 +153,19 @@ CREATE TABLE account_event (
     PRIMARY KEY (owner, at, payment, version, n)
 ) WITHOUT ROWID;
 
+-- Which requests of the API asked for what full accounts are told of: written in the line under the first version that came of
+-- it, and kept for as long as events of then are. `subject` is a byte for the kind, then the id.
+CREATE TABLE event_source (
+    owner           BLOB    NOT NULL,
+    at              BIGINT  NOT NULL,
+    subject         BLOB    NOT NULL,
+    version         INTEGER NOT NULL,
+    wall            BIGINT  NOT NULL,
+    request         BLOB    NOT NULL,
+    idempotency_key TEXT,
+    PRIMARY KEY (owner, at, subject, version)
+) WITHOUT ROWID;
+
 -- Plain resources of every kind: a current row, changed in the ordered line. `seq` is the place in the line of its last
 -- change. A deleted one keeps its row, without a body.
 CREATE TABLE resource (
@@ -305,4 +318,4 @@ CREATE TABLE installation (
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO installation (name, value) VALUES ('stored_form', CAST('8' AS BLOB));
+INSERT INTO installation (name, value) VALUES ('stored_form', CAST('9' AS BLOB));

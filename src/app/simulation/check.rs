@@ -11,6 +11,7 @@ use super::store::{Data, SimSnapshot};
 use crate::audit::index::Current;
 use crate::audit::{AuditError, AuditOptions, IndexSide, audit};
 use crate::domain::announcement::announced;
+use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::PaymentId;
 use crate::domain::ledger::{Holdings, WalletId};
 use crate::domain::payment::{Payment, RefundStatus};
@@ -37,6 +38,7 @@ pub async fn check(world: &Outlives) -> Vec<String> {
     wrong.extend(wallets(&data));
     wrong.extend(statements(&data));
     wrong.extend(events(&data));
+    wrong.extend(sources(&data));
     wrong.extend(operations::check(&world.book.lock().operations, &data));
     wrong.extend(world.book.lock().customers.check(&data));
     wrong.extend(world.book.lock().wrong.iter().cloned());
@@ -168,6 +170,39 @@ fn events(data: &Data) -> Vec<String> {
         .collect();
     let differs = wanted.symmetric_difference(&data.events);
     differs.map(|event| format!("{event:?} is announced or should be, not both")).collect()
+}
+
+/// Each request brought about something once, however often its batch was tried, and nothing that comes with time.
+fn sources(data: &Data) -> Vec<String> {
+    let mut requests = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for source in data.sources.values() {
+        if !requests.insert(source.origin.request) {
+            wrong.push(format!("{} brought about two things", source.origin.request));
+        }
+        let payment = source.subject.payment().and_then(|id| data.payments.get(&id));
+        let first = payment.and_then(|payment| payment.history().get(source.version as usize - 1));
+        let by_caller = |recorded: &&Recorded| match recorded.event {
+            Event::Created { .. }
+            | Event::Confirmed { .. }
+            | Event::ActionCompleted {}
+            | Event::Replayed { .. }
+            | Event::CancelRequested { .. }
+            | Event::CaptureQueued { .. }
+            | Event::VoidQueued { .. }
+            | Event::RefundQueued { .. }
+            | Event::OperationReplayed { .. }
+            | Event::Amended { .. } => true,
+            // A challenge that was failed, a payment that was called off at once.
+            Event::Declined { .. } | Event::Canceled { .. } => true,
+            _ => false,
+        };
+        let placed = |recorded: &&Recorded| (recorded.at, recorded.wall) == (source.at, source.wall);
+        if !first.is_some_and(|first| placed(&first) && by_caller(&first)) {
+            wrong.push(format!("{source:?} stands beside {first:?}"));
+        }
+    }
+    wrong
 }
 
 /// Every reader has come to the head.

@@ -17,10 +17,11 @@ use crate::domain::command::{Action, Command, IdempotencyKey, OperatePayment, Su
 use crate::domain::currency::Currency;
 use crate::domain::event::CancelReason;
 use crate::domain::idempotency::{KeySecret, RequestKey};
-use crate::domain::ids::{AccountId, ChargeId, ClockId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, ChargeId, ClockId, PaymentId, RefundId, RequestId};
 use crate::domain::instrument::Presented;
 use crate::domain::metadata::MetadataPatch;
 use crate::domain::money::Money;
+use crate::domain::origin::Origin;
 use crate::domain::payment::Payment;
 use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
 use crate::engine::{Engine, EngineError};
@@ -97,7 +98,8 @@ impl Person {
         }
         let (command, expect) = choose(&mut self.book.lock(), &self.chance);
         let waiter = command.payment().and_then(|id| self.hub.wait_for_rest(id));
-        let told = self.engine.execute(command.clone()).await;
+        let origin = self.chance.percent(50).then(|| self.book.lock().origin(&self.chance));
+        let told = self.engine.execute(command.clone().asked_by(origin)).await;
         let done = told.as_ref().ok().map(|done| (Arc::clone(&done.payment), done.version));
         self.book.lock().note(&command, expect, told.map(|done| (done.payment.id(), done.version)));
         let (Some((payment, version)), Some(waiter)) = (done, waiter) else { return };
@@ -165,6 +167,12 @@ impl Book {
     pub fn id(&mut self, chance: &Chance) -> [u8; 16] {
         self.made += 1;
         ((u128::from(self.made) << 64) | u128::from(chance.next())).to_be_bytes()
+    }
+
+    /// A request, no two alike.
+    fn origin(&mut self, chance: &Chance) -> Box<Origin> {
+        let key = chance.percent(50).then(|| format!("key {}", self.made).into_boxed_str());
+        Box::new(Origin { request: RequestId::from_bytes(self.id(chance)), key })
     }
 
     fn note(&mut self, command: &Command, expect: Expect, told: Result<(PaymentId, u32), EngineError>) {

@@ -24,10 +24,11 @@ use crate::feed::{dispatch, index, statement};
 use crate::store::{
     Account, AccountHead, AnnouncementPlace, AnswerWrite, ApiKey, AsideChanges, AsideRecord, AuditPayment,
     AuditResource, AwakeClock, BatchKeys, BatchWrite, CustomerPaymentRecord, DecideBatch, DetailRecord,
-    Durability, EventFilter, Head, IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, Lease, Loaded,
-    MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PartFilter, PartKind, PartRecord,
-    PaymentFilter, Projected, Pruned, ReceiptRecord, RequestFilter, RequestRecord, ResourceFilter, Session,
-    SetAside, Snapshot, StatementFilter, Store, StoreError, StoreResult, TableCounts, WalletRecord,
+    Durability, EventFilter, EventSource, Head, IdempotencyRecord, ImportRecord, ImportRow, JournalRecord,
+    Lease, Loaded, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PartFilter, PartKind,
+    PartRecord, PaymentFilter, Projected, Pruned, ReceiptRecord, RequestFilter, RequestRecord,
+    ResourceFilter, Session, SetAside, Snapshot, SourcePlace, StatementFilter, Store, StoreError,
+    StoreResult, TableCounts, WalletRecord,
 };
 
 /// What is on the disk.
@@ -55,6 +56,7 @@ pub struct Data {
     pub journal: BTreeMap<u64, JournalRecord>,
     pub lines: BTreeMap<(WalletId, LinePlace), StatementLine>,
     pub events: BTreeSet<(AccountId, Announcement)>,
+    pub sources: BTreeMap<SourcePlace, EventSource>,
     pub readers: BTreeMap<String, Reader>,
     pub installation: BTreeMap<String, Vec<u8>>,
     /// The versions that payments had at the ends of batches: what anyone may ever have seen.
@@ -158,6 +160,7 @@ impl Data {
             || write.receipts.iter().any(|row| self.receipts.contains(row))
             || write.customer_payments.iter().any(|row| self.customer_payments.contains(row))
             || write.details.iter().any(|row| self.details.contains_key(&(row.subject, row.id)))
+            || write.sources.iter().any(|row| self.sources.contains_key(&row.place()))
             || write.answers.iter().any(|row| self.answers.contains_key(&(row.key, row.owner)))
             || write.idempotency.iter().any(|row| self.idempotency.contains_key(&(row.key, row.owner)));
         if taken {
@@ -205,6 +208,7 @@ impl Data {
         self.customer_payments.extend(write.customer_payments.iter().copied());
         let detail = |detail: &DetailRecord| ((detail.subject, detail.id), detail.body.clone());
         self.details.extend(write.details.iter().map(detail));
+        self.sources.extend(write.sources.iter().map(|source| (source.place(), source.clone())));
         let answer = |answer: &AnswerWrite| ((answer.key, answer.owner), Arc::clone(&answer.body));
         self.answers.extend(write.answers.iter().map(answer));
         self.head = seq;
@@ -700,6 +704,24 @@ impl Store for SimStore {
         Ok(None)
     }
 
+    async fn source_get(&self, _places: &[SourcePlace]) -> StoreResult<Vec<EventSource>> {
+        not_simulated()
+    }
+
+    async fn source_delete(
+        &self,
+        owner: AccountId,
+        before: Timestamp,
+        wall_before: Timestamp,
+    ) -> StoreResult<u64> {
+        self.reach().await?;
+        let mut data = self.data.lock();
+        let kept = data.sources.len();
+        let old = |source: &EventSource| source.at < before && source.wall < wall_before;
+        data.sources.retain(|(of, ..), source| *of != owner || !old(source));
+        Ok((kept - data.sources.len()) as u64)
+    }
+
     async fn project(
         &self,
         reader: &str,
@@ -1039,6 +1061,11 @@ impl Snapshot for SimSnapshot {
         let place = |(owner, event): &(AccountId, Announcement)| (*owner, (event.at, event.id));
         let later = self.0.events.iter().filter(|one| after.is_none_or(|after| place(one) > after));
         Ok(later.copied().take(limit as usize).collect())
+    }
+
+    async fn sources(&mut self, after: Option<SourcePlace>, limit: u32) -> StoreResult<Vec<EventSource>> {
+        let later = self.0.sources.iter().filter(|(place, _)| after.is_none_or(|after| **place > after));
+        Ok(later.map(|(_, source)| source.clone()).take(limit as usize).collect())
     }
 
     async fn statement(

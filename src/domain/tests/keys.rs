@@ -94,3 +94,35 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_key_is_told_again_unless_it_could_hold_a_card_number() {
+    for key in [
+        "order-1",
+        "stripe-node-retry-677a3112-fbad-4804-ba61-cef1cc13d155",
+        "123456789012",
+        "a1b2c3d4e5f6g7h8",
+    ] {
+        assert_eq!(text(key).told(), Some(key));
+    }
+    for key in [
+        "4242424242424242",
+        "4242 4242 4242 4242",
+        "4242_4242.4242/4242",
+        "order 4242-4242-4242-4242",
+        "４２４２４２４２４２４２４２４２",
+        "20261129115231",
+        "00004111-1111-1111-1111-abcdefabcdef",
+    ] {
+        assert_eq!(text(key).told(), None, "{key}");
+    }
+    assert_eq!(row("import", "order-1").told(), None, "an import has rows, and no request of the API");
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_is_told_again_holds_a_card_number(key in "[0-9a-c٠-٩ _.-]{1,40}") {
+        let key = text(&key);
+        prop_assert!(key.told().is_none_or(|told| !crate::domain::card_numbers::holds_card_number(told)));
+    }
+}

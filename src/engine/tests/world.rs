@@ -8,7 +8,7 @@ use crate::domain::account::{AccountFacts, AccountTerms};
 use crate::domain::card::{Card, YearMonth};
 use crate::domain::charge::ChargeOutcome;
 use crate::domain::command::{
-    Action, Answer, Command, IdempotencyKey, OperatePayment, Outcome, SubmitPayment,
+    Action, Answer, Asked, Command, IdempotencyKey, OperatePayment, Outcome, SubmitPayment,
 };
 use crate::domain::currency::Currency;
 use crate::domain::decide::Policy;
@@ -119,7 +119,9 @@ impl World {
         }
         let commands: Vec<&Command> = commands.iter().collect();
         let loaded = self.load(&commands);
-        let decided = decide_batch(&commands, loaded, &policy(), self.now());
+        let asked: Vec<Asked> = commands.iter().map(|command| Asked::from((*command).clone())).collect();
+        let asked: Vec<&Asked> = asked.iter().collect();
+        let decided = decide_batch(&asked, loaded, &policy(), self.now());
         assert_eq!(decided.defect, None);
         assert_eq!(decided.decisions.len(), commands.len());
         self.keep(decided);

@@ -4,6 +4,7 @@ macro_rules! events_queries {
     ($Conn:ty) => {
         use $crate::domain::announcement::Announcement;
         use $crate::store::records::{AnnouncementPlace, EventFilter};
+        use $crate::store::{EventSource, SourcePlace};
 
         async fn event_put(conn: &mut $Conn, events: &[(AccountId, Announcement)]) -> StoreResult<()> {
             let cells: Vec<Cell> = events.iter().flat_map(rows::event_cells).collect();
@@ -112,6 +113,73 @@ macro_rules! events_queries {
                 .await
                 .optional()?;
             Ok(found.map(Timestamp::from_micros))
+        }
+
+        /// Sources asked for in one statement.
+        const SOURCES_AT_ONCE: usize = 64;
+
+        async fn source_get(conn: &mut $Conn, places: &[SourcePlace]) -> StoreResult<Vec<EventSource>> {
+            use schema::event_source::dsl;
+            let mut sources = Vec::new();
+            for chunk in places.chunks(SOURCES_AT_ONCE) {
+                let mut query = dsl::event_source.into_boxed();
+                for (owner, at, subject, version) in chunk {
+                    let place = dsl::owner
+                        .eq(owner.as_bytes().to_vec())
+                        .and(dsl::at.eq(at.micros()))
+                        .and(dsl::subject.eq(subject.to_key().to_vec()))
+                        .and(dsl::version.eq(rows::version_column(*version)));
+                    query = query.or_filter(place);
+                }
+                let found: Vec<rows::SourceRow> =
+                    query.select(rows::SourceRow::as_select()).load(conn).await?;
+                for row in found {
+                    sources.push(row.decode()?);
+                }
+            }
+            Ok(sources)
+        }
+
+        async fn source_delete(
+            conn: &mut $Conn,
+            owner: AccountId,
+            before: Timestamp,
+            wall_before: Timestamp,
+        ) -> StoreResult<u64> {
+            use schema::event_source::dsl;
+            let old = dsl::event_source
+                .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
+                .filter(dsl::at.lt(before.micros()))
+                .filter(dsl::wall.lt(wall_before.micros()));
+            let deleted = diesel::delete(old).execute(conn).await?;
+            Ok(deleted.try_into().unwrap_or(u64::MAX))
+        }
+
+        async fn audit_sources(
+            conn: &mut $Conn,
+            after: Option<SourcePlace>,
+            limit: u32,
+        ) -> StoreResult<Vec<EventSource>> {
+            use schema::event_source::dsl;
+            let (owner, at, subject, version) = after.map_or_else(
+                || (Vec::new(), 0, Vec::new(), 0),
+                |(owner, at, subject, version)| {
+                    let subject = subject.to_key().to_vec();
+                    (owner.as_bytes().to_vec(), at.micros(), subject, rows::version_column(version))
+                },
+            );
+            let within =
+                dsl::subject.gt(subject.clone()).or(dsl::subject.eq(subject).and(dsl::version.gt(version)));
+            let within = dsl::at.gt(at).or(dsl::at.eq(at).and(within));
+            let found: Vec<rows::SourceRow> = dsl::event_source
+                .filter(dsl::owner.ge(owner.clone()))
+                .filter(dsl::owner.gt(owner).or(within))
+                .order((dsl::owner.asc(), dsl::at.asc(), dsl::subject.asc(), dsl::version.asc()))
+                .limit(i64::from(limit))
+                .select(rows::SourceRow::as_select())
+                .load(conn)
+                .await?;
+            found.into_iter().map(rows::SourceRow::decode).collect()
         }
 
         async fn audit_events(

@@ -1,6 +1,6 @@
 //! `/v1/events`: what an account was told of its payments, newest first. Each shows its object as it was when it happened.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -10,9 +10,11 @@ use super::objects::{ChargeExpand, ChargeObject, EventObject, Presenter, RefundO
 use super::submit;
 use crate::domain::announcement::{Announcement, AnnouncementId, AnnouncementKind, refund_of};
 use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::origin::{Origin, causes};
 use crate::domain::payment::{Payment, Refund};
 use crate::domain::statement;
-use crate::store::EventFilter;
+use crate::domain::subject::Subject;
+use crate::store::{EventFilter, SourcePlace, Store};
 use crate::web::body;
 use crate::web::error::{ApiError, InputError};
 use crate::web::params::Params;
@@ -150,8 +152,35 @@ async fn objects(state: &WebState, found: &[Announcement]) -> Result<Vec<EventOb
     let all: Vec<&Payment> =
         then.iter().flat_map(|(_, before, after)| before.iter().chain([after])).collect();
     let attempts = Attempts::of(store, &all).await?;
-    let shown = Shown { presenter: state.presenter(), attempts: &attempts, refunds: &refunds };
+    let origins = origins(store, then.iter().map(|(one, _, after)| (one, after))).await?;
+    let shown = Shown { presenter: state.presenter(), attempts: &attempts, refunds: &refunds, origins };
     Ok(then.iter().map(|(one, before, after)| shown.event(one, before.as_ref(), after)).collect())
+}
+
+/// The requests that events came from, by the version of the payment that each is about.
+type Origins = HashMap<(PaymentId, u32), Origin>;
+
+/// Finds the requests that these events came from, each with its payment as it was then.
+async fn origins<'a>(
+    store: &dyn Store,
+    events: impl Iterator<Item = (&'a Announcement, &'a Payment)>,
+) -> Result<Origins, ApiError> {
+    let (mut wanted, mut places) = (HashMap::new(), BTreeSet::new());
+    for (one, then) in events {
+        let (id, owner) = (then.id(), then.owner());
+        let place = |version: u32| {
+            let at = then.history().get(usize::try_from(version.checked_sub(1)?).ok()?)?.at;
+            Some((owner, at, Subject::from(id), version))
+        };
+        let causes: Vec<SourcePlace> = causes(then, one.id.version).into_iter().filter_map(place).collect();
+        places.extend(causes.iter().copied());
+        wanted.insert((id, one.id.version), causes);
+    }
+    let found = store.source_get(&places.into_iter().collect::<Vec<_>>()).await?;
+    let found: HashMap<SourcePlace, Origin> =
+        found.into_iter().map(|source| (source.place(), source.origin)).collect();
+    let origin = |causes: Vec<SourcePlace>| causes.iter().find_map(|place| found.get(place)).cloned();
+    Ok(wanted.into_iter().filter_map(|(version, causes)| Some((version, origin(causes)?))).collect())
 }
 
 /// What rendering needs.
@@ -159,6 +188,7 @@ struct Shown<'a> {
     presenter: Presenter<'a>,
     attempts: &'a Attempts,
     refunds: &'a HashMap<crate::domain::ids::RefundId, details::RefundDetail>,
+    origins: Origins,
 }
 
 impl Shown<'_> {
@@ -172,7 +202,7 @@ impl Shown<'_> {
                 | AnnouncementKind::PayoutUpdated
         );
         let previous = before.filter(|_| changes).and_then(|before| self.object(one, before));
-        EventObject::of(one, object, previous.as_ref())
+        EventObject::of(one, object, previous.as_ref(), self.origins.get(&(after.id(), one.id.version)))
     }
 
     /// What an event is about, as it was with this version of the payment.

@@ -16,6 +16,7 @@ use crate::store::{PartFilter, PartKind};
 use crate::web::body::{self, Body};
 use crate::web::error::{ApiError, InputError};
 use crate::web::intake::{self, OperationDraft, Verb};
+use crate::web::origin;
 use crate::web::outcome::{self, Wait};
 use crate::web::params::Params;
 use crate::web::security::ApiCaller;
@@ -38,9 +39,10 @@ pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body:
         draft.name_detail(named.0);
         details::keep(state.store.as_ref(), *made.as_bytes(), Some(&named)).await?;
     }
+    let origin = origin::of(&state, &request, caller.account, draft.key.as_ref());
     let command = Command::Operate(draft.into_command(payment, caller.account));
     let wait = Wait::of(&request, &state);
-    let outcome = outcome::execute(&state, command, wait).await?;
+    let outcome = outcome::execute(&state, command.asked_by(origin), wait).await?;
     let id = outcome.refund().ok_or_else(ApiError::internal)?;
     let refund = outcome.payment.refund(id).ok_or_else(ApiError::internal)?;
     let kept = match expand == RefundExpand::default() {

@@ -19,6 +19,7 @@ use crate::domain::submission::Kind;
 use crate::web::body::{self, Body};
 use crate::web::error::{ApiError, ErrorType, InputError};
 use crate::web::intake::{self, AMENDMENT_UNSET, Canonical, Draft, KindName, OperationDraft, Verb};
+use crate::web::origin;
 use crate::web::outcome::{self, Outcome, Wait};
 use crate::web::params::Params;
 use crate::web::replays;
@@ -136,11 +137,12 @@ pub async fn create(
     kind: KindName,
 ) -> Result<HttpResponse, ApiError> {
     let Read { draft, named, expand } = read_draft(state, request, body, kind)?;
+    let origin = origin::of(state, request, caller.account, draft.key.as_ref());
     let command = replays::submission(state, draft, caller.account).await?;
     details::keep(state.store.as_ref(), *command.submission.id.as_bytes(), named.as_ref()).await?;
     drop(named);
     let wait = Wait::of(request, state);
-    let outcome = outcome::execute(state, Command::Submit(Box::new(command)), wait).await?;
+    let outcome = outcome::execute(state, Command::Submit(Box::new(command)).asked_by(origin), wait).await?;
     render(state, &outcome, None, expand, wait).await.map_err(ApiError::after_write)
 }
 
@@ -211,9 +213,10 @@ pub async fn operate(
     if attempt != Attempt::default() {
         present(state, caller, (payment, id), attempt, &mut draft).await?;
     }
+    let origin = origin::of(state, request, caller.account, draft.key.as_ref());
     let command = Command::Operate(replays::operation(state, draft, payment, caller.account).await?);
     let wait = Wait::of(request, state);
-    let outcome = outcome::execute(state, command, wait).await?;
+    let outcome = outcome::execute(state, command.asked_by(origin), wait).await?;
     render(state, &outcome, Some(verb), expand, wait).await.map_err(ApiError::after_write)
 }
 
@@ -234,8 +237,9 @@ pub async fn amend(
 ) -> Result<HttpResponse, ApiError> {
     let payment = payment_id(id, "payment_intent", &["pi_"])?;
     let (command, expand) = read_amendment(state, caller, request, body, payment)?;
+    let origin = origin::of(state, request, caller.account, key_of(request)?.as_ref());
     let wait = Wait::of(request, state);
-    let outcome = outcome::execute(state, Command::Amend(Box::new(command)), wait).await?;
+    let outcome = outcome::execute(state, Command::Amend(Box::new(command)).asked_by(origin), wait).await?;
     let kept = Attempts::of(state.store.as_ref(), &[&outcome.payment]).await;
     let kept = kept.map_err(|error| ApiError::from(error).after_write())?;
     let object = Rendered::of(&outcome.payment, expand, state.presenter(), &kept);

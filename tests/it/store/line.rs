@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use paystorm::domain::command::{Command, Outcome};
+use paystorm::domain::command::{Asked, Command, Outcome};
 use paystorm::domain::ids::{AccountId, BatchId};
 use paystorm::domain::ledger::{Holdings, WalletId};
 use paystorm::domain::submission::Kind;
@@ -149,10 +149,11 @@ async fn what_is_known_holds_right_after_its_batch_and_at_no_other_place() {
 /// Decides `fresh` and `again` as if the store knew neither, which only a lost lookup could bring about.
 async fn force(store: &dyn Store, first: &Command, second: &Command) -> Result<u64, StoreError> {
     let policy = paystorm::domain::decide::Policy::default();
-    let commands = [first, second];
+    let asked = [first, second].map(|command| Asked::from(command.clone()));
+    let asked: Vec<&Asked> = asked.iter().collect();
     let mut run = |_head: Head, _loaded| {
         let loaded = paystorm::store::Loaded::default();
-        paystorm::engine::decide_batch::decide_batch(&commands, loaded, &policy, at(9)).write
+        paystorm::engine::decide_batch::decide_batch(&asked, loaded, &policy, at(9)).write
     };
     store.line_execute(BatchId::generate(), at(9), &BatchKeys::default(), &mut run).await
 }

@@ -4,8 +4,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::domain::announcement::Announcement;
+use crate::domain::origin::Origin;
 
-/// Who asked for what happened. Not kept yet.
+/// Which request asked for what happened; none for what happened by itself.
 #[derive(Debug, Clone, Serialize)]
 struct Asked {
     id: Option<String>,
@@ -36,9 +37,10 @@ pub struct EventObject {
 }
 
 impl EventObject {
-    /// The object of an event about `object`, which was `before` until it happened, where that is told.
+    /// The object of an event about `object`, which was `before` until it happened, where that is told. `origin` is the request
+    /// that asked for it.
     #[must_use]
-    pub fn of(one: &Announcement, object: Value, before: Option<&Value>) -> Self {
+    pub fn of(one: &Announcement, object: Value, before: Option<&Value>, origin: Option<&Origin>) -> Self {
         let previous_attributes = before.and_then(|before| changed(before, &object));
         Self {
             id: one.id.to_string(),
@@ -48,7 +50,10 @@ impl EventObject {
             data: Data { object, previous_attributes },
             livemode: false,
             pending_webhooks: 0,
-            request: Asked { id: None, idempotency_key: None },
+            request: Asked {
+                id: origin.map(|origin| origin.request.to_string()),
+                idempotency_key: origin.and_then(|origin| origin.key.as_deref().map(str::to_owned)),
+            },
             event_type: one.kind.dialect(),
         }
     }

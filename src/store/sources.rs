@@ -1,0 +1,34 @@
+//! Which request asked for what an account is told of: kept beside histories and events, written once in the line.
+
+use crate::domain::ids::AccountId;
+use crate::domain::origin::Origin;
+use crate::domain::subject::Subject;
+use crate::domain::time::Timestamp;
+
+/// Where a source stands: whose it is, when that happened by its clock, to what, and the first version that came of it.
+pub type SourcePlace = (AccountId, Timestamp, Subject, u32);
+
+/// A request, and what it brought about. Kept as long as events of then are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventSource {
+    /// Whose it is.
+    pub owner: AccountId,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What it happened to.
+    pub subject: Subject,
+    /// The first version that came of it.
+    pub version: u32,
+    /// When it happened by the wall.
+    pub wall: Timestamp,
+    /// The request that asked for it.
+    pub origin: Origin,
+}
+
+impl EventSource {
+    /// Where it stands.
+    #[must_use]
+    pub const fn place(&self) -> SourcePlace {
+        (self.owner, self.at, self.subject, self.version)
+    }
+}
