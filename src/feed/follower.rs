@@ -203,14 +203,21 @@ impl Follower {
         head: u64,
     ) -> Result<Option<u64>, ReaderError> {
         let name = reader.name();
-        let mut begun = reader.begin(stored, head);
+        // Both go on side by side. The reader may hold the store's one connection for writing, or be next in line for it: to wait
+        // for the lease without letting the reader go on would be to wait for oneself.
+        tokio::select! {
+            biased;
+            read = reader.begin(stored, head) => read.map(Some),
+            lost = self.hold_until_lost(name), if self.is_leased() => lost.map(|()| None),
+        }
+    }
+
+    /// Renews the lease for as long as it can be had.
+    async fn hold_until_lost(&self, name: &str) -> Result<(), ReaderError> {
         loop {
-            tokio::select! {
-                biased;
-                read = &mut begun => return read.map(Some),
-                () = tokio::time::sleep(LEASE_RENEW), if self.is_leased() => if !self.hold(name).await? {
-                    return Ok(None);
-                },
+            tokio::time::sleep(LEASE_RENEW).await;
+            if !self.hold(name).await? {
+                return Ok(());
             }
         }
     }

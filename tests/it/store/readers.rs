@@ -1,10 +1,19 @@
 //! Cursors and leases.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
+use paystorm::clock::Wall;
 use paystorm::domain::ids::InstanceId;
-use paystorm::store::Lease;
+use paystorm::feed::Batch;
+use paystorm::feed::follower::{Follower, Reader, ReaderError};
+use paystorm::feed::ring::Ring;
+use paystorm::store::{Lease, Store};
+use tokio_util::sync::CancellationToken;
 
+use crate::binary::eventually;
 use crate::making::at;
 use crate::stores::both;
 
@@ -87,6 +96,63 @@ async fn a_lease_that_was_taken_while_a_clock_was_ahead_is_not_waited_for() {
         assert!(matches!(take(two, 10_000).await.expect("taken"), Lease::Held { .. }), "{}", test.name);
         // Clocks that differ by less than a lease lasts are no reason.
         assert!(matches!(take(one, 9_000).await.expect("asked"), Lease::Taken { .. }), "{}", test.name);
+        test.remove().await;
+    }
+}
+
+/// A reader that writes without a pause while it begins, as one does that makes everything anew.
+struct Busy {
+    store: Arc<dyn Store>,
+    began: Arc<AtomicU32>,
+    ready: Arc<AtomicU32>,
+}
+
+/// Longer than a lease is left alone.
+const BEGINS_FOR: Duration = Duration::from_secs(5);
+
+#[async_trait]
+impl Reader for Busy {
+    fn name(&self) -> &'static str {
+        "index"
+    }
+
+    async fn begin(&mut self, stored: u64, _head: u64) -> Result<u64, ReaderError> {
+        self.began.fetch_add(1, Ordering::Relaxed);
+        let began = Instant::now();
+        while began.elapsed() < BEGINS_FOR {
+            self.store.cursor_reset("another", 1).await?;
+        }
+        self.ready.fetch_add(1, Ordering::Relaxed);
+        Ok(stored)
+    }
+
+    async fn apply(&mut self, _batches: &[Arc<Batch>]) -> Result<(), ReaderError> {
+        Ok(())
+    }
+
+    fn safe(&self) -> u64 {
+        0
+    }
+}
+
+/// An embedded store has one connection for writing. A reader that waits for it, or has it, while its lease is renewed on the same
+/// connection must go on meanwhile, or the two wait for each other, and the line for both.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_is_renewed_while_its_reader_begins_without_stopping_it() {
+    for test in both().await {
+        let (began, ready) = (Arc::<AtomicU32>::default(), Arc::<AtomicU32>::default());
+        let reader = Busy { store: Arc::clone(&test.store), began: began.clone(), ready: ready.clone() };
+        let ring = Arc::new(Ring::new(1 << 10, 0));
+        let (one, two) = (InstanceId::generate(), InstanceId::generate());
+        let follower = Follower::leased(Arc::clone(&test.store), ring, Wall::system(), one);
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(follower.run(Box::new(reader), stop.clone()));
+        eventually("it has begun", async || ready.load(Ordering::Relaxed) > 0).await;
+        assert_eq!(began.load(Ordering::Relaxed), 1, "{}: at the first attempt", test.name);
+        let taken = test.store.lease_take("index", two, Wall::system().now(), TTL).await.expect("asked");
+        assert!(matches!(taken, Lease::Taken { holder, .. } if holder == one), "{}: {taken:?}", test.name);
+        stop.cancel();
+        running.await.expect("it ends");
         test.remove().await;
     }
 }
