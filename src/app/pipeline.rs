@@ -276,7 +276,7 @@ impl Start<'_> {
         let (instance, ring) = (self.instance, Arc::clone(self.ring));
         group.spawn("timers", move |stop| {
             let wall = wall.clone();
-            Timers::new(Arc::clone(&timed), asked.clone(), wall, instance, ring.earliest_due()).run(stop)
+            Timers::new(Arc::clone(&timed), asked.clone(), wall, instance, ring.for_timers()).run(stop)
         });
         let (wall, ring, engine) = (self.wall.clone(), Arc::clone(self.ring), engine.clone());
         let (simulator, worker) = (self.settings.simulator.clone(), self.settings.worker.clone());

@@ -22,27 +22,74 @@ const PAGE: u32 = 256;
 const SWEEP_MS: u64 = 10 * 60 * 1_000;
 /// How many steps a clock may take before the others have their turn.
 const STEPS_MAX: u32 = 64;
+/// The longest that a clock is left alone that waits for something under way. What ends in this process is heard of at once.
+const BUSY_MAX: Duration = Duration::from_millis(250);
+
+/// The clocks that have to be looked after, as they were read.
+pub(super) struct Watched {
+    /// How often clocks may have changed by then.
+    changes: u64,
+    clocks: Vec<AwakeClock>,
+}
+
+/// What came of looking after a clock.
+enum Turned {
+    /// It need not be looked at for so long.
+    Wait(Duration),
+    /// As nobody has heard that it changed, though it may have: it is to be read again.
+    Doubtful,
+    /// It need not be looked after any more.
+    AtRest,
+}
 
 impl Timers {
     /// Looks after every clock that needs it. Returns how long none will.
     pub(super) async fn turn_clocks(&mut self, now: Timestamp) -> StoreResult<Duration> {
         self.sweep(now).await?;
-        let (mut wait, mut after) = (POLL_MAX, ClockId::WALL);
-        loop {
-            let page = self.store.clock_awake(after, PAGE).await?;
-            for clock in &page {
-                if let Some(id) = clock.resource.subject.clock() {
-                    wait = wait.min(self.turn_clock(id, clock).await?);
-                    after = after.max(id);
-                }
-            }
-            if page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
-                return Ok(wait);
-            }
+        // Before they are read: what changes meanwhile is read at the next turn.
+        let changes = *self.news.borrow();
+        if let Some(known) = self.watched.take().filter(|known| known.changes == changes) {
+            let (wait, still) = self.turn_page(known).await?;
+            self.watched = still;
+            return Ok(wait);
         }
+        let (mut wait, mut after) = (POLL_MAX, ClockId::WALL);
+        // All of them, while they are few.
+        let mut known = Some(Watched { changes, clocks: Vec::new() });
+        loop {
+            let clocks = self.store.clock_awake(after, PAGE).await?;
+            // One that cannot be read makes a page shorter, so that only an empty one is the last.
+            let Some(last) = clocks.iter().filter_map(|clock| clock.resource.subject.clock()).max() else {
+                break;
+            };
+            let (next, still) = self.turn_page(Watched { changes, clocks }).await?;
+            wait = wait.min(next);
+            known = if after.is_wall() { still } else { None };
+            after = last;
+        }
+        self.watched = known;
+        Ok(wait)
     }
 
-    async fn turn_clock(&mut self, id: ClockId, found: &AwakeClock) -> StoreResult<Duration> {
+    /// Looks after these clocks. Returns how long none of them will need it, and those that will need it again, unless they are to be
+    /// read again first.
+    async fn turn_page(&mut self, mut page: Watched) -> StoreResult<(Duration, Option<Watched>)> {
+        let (mut wait, mut sure) = (POLL_MAX, true);
+        let mut left = Vec::with_capacity(page.clocks.len());
+        for clock in page.clocks {
+            let Some(id) = clock.resource.subject.clock() else { continue };
+            match self.turn_clock(id, &clock).await? {
+                Turned::Wait(next) => wait = wait.min(next),
+                Turned::Doubtful => (wait, sure) = (wait.min(POLL_MIN), false),
+                Turned::AtRest => continue,
+            }
+            left.push(clock);
+        }
+        page.clocks = left;
+        Ok((wait, sure.then_some(page)))
+    }
+
+    async fn turn_clock(&mut self, id: ClockId, found: &AwakeClock) -> StoreResult<Turned> {
         match &found.resource.body {
             Some(Body::Clock(clock)) if !found.closed => match clock.status() {
                 ClockStatus::Advancing { target, .. } => {
@@ -55,28 +102,25 @@ impl Timers {
     }
 
     /// Fires what is due on a clock that runs.
-    async fn run_clock(&mut self, id: ClockId, clock: &Clock) -> StoreResult<Duration> {
+    async fn run_clock(&mut self, id: ClockId, clock: &Clock) -> StoreResult<Turned> {
         let shown = clock.at(self.wall.now());
         match self.fire_due(id, shown).await? {
             Fired::All => {}
-            Fired::Page => return Ok(Duration::ZERO),
-            Fired::InVain => return Ok(POLL_MAX),
+            Fired::Page => return Ok(Turned::Wait(Duration::ZERO)),
+            Fired::InVain => return Ok(Turned::Wait(POLL_MAX)),
         }
         let next = self.store.payment_next_due(id, shown).await?;
         let then = next.and_then(|due| clock.segment().wall_of(due));
         let wait_us = then.map_or(u64::MAX, |wall| wall.micros_since(self.wall.now()));
-        Ok(Duration::from_micros(wait_us).clamp(POLL_MIN, POLL_MAX))
+        Ok(Turned::Wait(Duration::from_micros(wait_us).clamp(POLL_MIN, POLL_MAX)))
     }
 
     /// Fires by the wall what is due on a clock that is gone, and looks after it no longer once nothing is.
-    async fn wind_up(&mut self, id: ClockId) -> StoreResult<Duration> {
+    async fn wind_up(&mut self, id: ClockId) -> StoreResult<Turned> {
         match self.fire_due(id, self.wall.now()).await? {
-            Fired::Page => Ok(Duration::ZERO),
-            Fired::All => {
-                self.store.clock_rest(id).await?;
-                Ok(POLL_MAX)
-            }
-            Fired::InVain => Ok(POLL_MAX),
+            Fired::Page => Ok(Turned::Wait(Duration::ZERO)),
+            Fired::All if self.store.clock_rest(id).await? => Ok(Turned::AtRest),
+            Fired::All | Fired::InVain => Ok(Turned::Wait(POLL_MAX)),
         }
     }
 
@@ -87,11 +131,13 @@ impl Timers {
         resource: &Resource,
         mut clock: Clock,
         target: Timestamp,
-    ) -> StoreResult<Duration> {
+    ) -> StoreResult<Turned> {
         let mut version = resource.version;
         for _ in 0..STEPS_MAX {
             if self.is_busy(id).await? {
-                return Ok(POLL_MIN);
+                // As long again as it has waited by now.
+                let waited = self.wall.now().micros_since(clock.segment().wall_from);
+                return Ok(Turned::Wait(Duration::from_micros(waited).clamp(POLL_MIN, BUSY_MAX)));
             }
             let due = self.due_page(id, target).await?;
             let shown = clock.segment().at;
@@ -99,23 +145,23 @@ impl Timers {
             if let Some(now) = due.get(..overdue).filter(|now| !now.is_empty()) {
                 match self.fire(id, now).await? {
                     Fired::All | Fired::Page => continue,
-                    Fired::InVain => return Ok(POLL_MAX),
+                    Fired::InVain => return Ok(Turned::Wait(POLL_MAX)),
                 }
             }
             let step = ClockPatch::Step { version, next_due: due.first().map(|(_, at)| *at) };
             let change = Change::Update(Patch::Clock(step));
             match self.take_step(resource, change).await {
                 Some(next) if next > version => version = next,
-                // Somebody else has changed it, or the line is away: the next turn reads it again.
-                Some(_) | None => return Ok(POLL_MIN),
+                // Somebody else has changed it, or the line is away.
+                Some(_) | None => return Ok(Turned::Doubtful),
             }
             // As the line has just done.
             clock.step(self.wall.now(), due.first().map(|(_, at)| *at));
             if clock.status() == ClockStatus::Ready {
-                return Ok(Duration::ZERO);
+                break;
             }
         }
-        Ok(Duration::ZERO)
+        Ok(Turned::Wait(Duration::ZERO))
     }
 
     /// Whether anything of a clock is under way. What is set aside is nobody's to wait for.

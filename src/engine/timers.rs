@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::clock_steps::Watched;
 use super::handle::{Engine, EngineError};
 use crate::clock::Wall;
 use crate::domain::command::Command;
@@ -37,8 +38,10 @@ pub struct Timers {
     pub(super) engine: Engine,
     pub(super) wall: Wall,
     instance: InstanceId,
-    /// The earliest `due_at` that this process has committed lately, in microseconds.
-    earliest: watch::Receiver<i64>,
+    /// Tells of what this process has committed and concerns timers; the number moves whenever clocks may have changed.
+    pub(super) news: watch::Receiver<u64>,
+    /// The clocks that have to be looked after, as long as that is known to be so.
+    pub(super) watched: Option<Watched>,
     /// Until when the lease is ours.
     lease_until: Timestamp,
     trouble: Outage,
@@ -49,21 +52,23 @@ pub struct Timers {
 }
 
 impl Timers {
-    /// Timers for this store. `earliest` is told of new due times, so that a short one is not slept over.
+    /// Timers for this store. `news` wakes them where something has become due, so that a short time is not slept over, and where
+    /// something has happened that a clock may have waited for; its number counts how often clocks may have changed.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
         engine: Engine,
         wall: Wall,
         instance: InstanceId,
-        earliest: watch::Receiver<i64>,
+        news: watch::Receiver<u64>,
     ) -> Self {
         Self {
             store,
             engine,
             wall,
             instance,
-            earliest,
+            news,
+            watched: None,
             lease_until: Timestamp::default(),
             trouble: Outage::new("the timers"),
             fired: HashMap::new(),
@@ -93,7 +98,7 @@ impl Timers {
                 biased;
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(sleep) => {}
-                changed = self.earliest.changed() => if changed.is_err() { return },
+                changed = self.news.changed() => if changed.is_err() { return },
             }
         }
         if let Err(error) = self.store.lease_release(LEASE, self.instance).await {
@@ -109,7 +114,10 @@ impl Timers {
         if left_us < u128::from(LEASE_RENEW_MS) * 1_000 || left_us > LEASE_TTL.as_micros() {
             match self.store.lease_take(LEASE, self.instance, now, LEASE_TTL).await? {
                 Lease::Held { until } => self.lease_until = until,
-                Lease::Taken { .. } => return Ok(POLL_MAX),
+                Lease::Taken { .. } => {
+                    self.watched = None;
+                    return Ok(POLL_MAX);
+                }
             }
         }
         let of_wall = self.fire_due(ClockId::WALL, now).await?;

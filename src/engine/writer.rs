@@ -45,6 +45,8 @@ pub struct Committed {
     pub committed_at: Timestamp,
     /// The payments touched.
     pub changes: Vec<(JournalEntry, Arc<Payment>)>,
+    /// Whether anything changed of what batches are decided by besides payments: a clock, or an account.
+    pub settings_changed: bool,
 }
 
 /// Hears of each commit of this process, in order. Must not block.
@@ -87,6 +89,7 @@ struct Attempt {
     /// What wallets hold after it.
     wallets: Vec<(WalletId, Holdings)>,
     rows: usize,
+    settings_changed: bool,
 }
 
 /// What became of a batch.
@@ -257,7 +260,8 @@ impl Writer {
             DecidedBatch { defect, ..DecidedBatch::default() }
         });
         let (wallets, rows) = (decided.write.wallets.clone(), decided.write.rows());
-        Attempt { fates, decided, wallets, rows }
+        let settings_changed = decided.write.changes_settings();
+        Attempt { fates, decided, wallets, rows, settings_changed }
     }
 
     /// Keeps what a committed batch has written.
@@ -301,14 +305,15 @@ impl Writer {
 
     /// Answers a batch's callers. Returns what was left for the next one.
     fn complete(&self, seq: u64, attempt: Attempt, batch: Vec<Envelope>) -> Vec<Envelope> {
-        let Attempt { fates, decided, .. } = attempt;
+        let Attempt { fates, decided, settings_changed, .. } = attempt;
         if seq > 0 {
             self.store.aside().take_back(decided.changes.iter().map(|(entry, _)| entry.payment));
             let fresh = |(entry, _): &&(JournalEntry, Arc<Payment>)| entry.first_version == 1;
             self.counters.payments.add(decided.changes.iter().filter(fresh).count());
             let changes = decided.changes;
             let at = changes.first().map_or_else(|| self.wall.now(), |(_, payment)| payment.wall());
-            self.listener.committed(Committed { seq, at, committed_at: self.wall.now(), changes });
+            let committed_at = self.wall.now();
+            self.listener.committed(Committed { seq, at, committed_at, changes, settings_changed });
         }
         let mut decisions = decided.decisions.into_iter();
         let (mut missing, mut next) = (Vec::new(), Vec::new());

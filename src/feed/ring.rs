@@ -15,7 +15,6 @@ use tokio::sync::{Notify, watch};
 use super::batch::{Batch, Entry};
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::{Payment, WorkKey};
-use crate::domain::time::Timestamp;
 use crate::engine::OpenPayments;
 use crate::engine::journal::JournalEntry;
 use crate::engine::writer::{CommitListener, Committed};
@@ -29,8 +28,9 @@ pub struct Ring {
     head: AtomicU64,
     /// Wakes those who wait for the head, in the order in which they came: a simulation can repeat that.
     head_moved: Notify,
-    /// The earliest `due_at` committed since the timers last looked, in microseconds.
-    earliest_due: watch::Sender<i64>,
+    /// Wakes the timers where this process has committed something that concerns them. How often what batches are decided by besides
+    /// payments may have changed.
+    for_timers: watch::Sender<u64>,
 }
 
 struct Recent {
@@ -63,7 +63,7 @@ impl Ring {
             recent: Mutex::new(recent),
             head: AtomicU64::new(head),
             head_moved: Notify::new(),
-            earliest_due: watch::Sender::new(i64::MAX),
+            for_timers: watch::Sender::new(0),
         }
     }
 
@@ -96,10 +96,11 @@ impl Ring {
         }
     }
 
-    /// The earliest `due_at` committed lately, for the timers.
+    /// What the timers hear: they are woken where something of what this process has committed is due or goes by a test clock, and
+    /// the number moves wherever clocks and accounts may have changed, be it that others have written.
     #[must_use]
-    pub fn earliest_due(&self) -> watch::Receiver<i64> {
-        self.earliest_due.subscribe()
+    pub fn for_timers(&self) -> watch::Receiver<u64> {
+        self.for_timers.subscribe()
     }
 
     /// A batch was read from the journal: another process may have committed it, and then what is known here of its payments
@@ -121,11 +122,25 @@ impl Ring {
         (recent.bytes, recent.open.bytes)
     }
 
-    /// Another process has committed up to `seq`.
+    /// Another process has committed up to `seq`, as far as is known here.
     pub fn note_head(&self, seq: u64) {
+        if self.head() < seq {
+            self.tell_timers(true, false);
+            self.move_head(seq);
+        }
+    }
+
+    fn move_head(&self, seq: u64) {
         if self.head.fetch_max(seq, Ordering::AcqRel) < seq {
             self.head_moved.notify_waiters();
         }
+    }
+
+    fn tell_timers(&self, may_have_changed: bool, wakes: bool) {
+        self.for_timers.send_if_modified(|changes| {
+            *changes += u64::from(may_have_changed);
+            wakes
+        });
     }
 }
 
@@ -137,13 +152,15 @@ impl OpenPayments for Ring {
 
 impl CommitListener for Ring {
     fn committed(&self, batch: Committed) {
-        let seq = batch.seq;
-        let earliest = batch.changes.iter().filter_map(|(_, payment)| payment.due_at()).min();
+        let (seq, settings_changed) = (batch.seq, batch.settings_changed);
+        // The timers look for themselves what is due first, and what a clock waits for.
+        let concerns = |payment: &Payment| payment.due_at().is_some() || !payment.clock().is_wall();
+        let wakes = settings_changed || batch.changes.iter().any(|(_, payment)| concerns(payment));
         self.recent.lock().push(Arc::new(Batch::from(batch)));
-        self.note_head(seq);
-        if let Some(earliest) = earliest.map(Timestamp::micros) {
-            // Told every time: the timers look for themselves what is due first.
-            self.earliest_due.send_replace(earliest);
+        let follows = self.head().checked_add(1) == Some(seq);
+        self.move_head(seq);
+        if wakes || !follows {
+            self.tell_timers(settings_changed || !follows, wakes);
         }
     }
 }
@@ -221,15 +238,20 @@ mod tests {
     use super::*;
     use crate::domain::currency::Currency;
     use crate::domain::event::{Event, Recorded};
-    use crate::domain::ids::{AccountId, ChargeId};
+    use crate::domain::ids::{AccountId, ChargeId, ClockId};
     use crate::domain::instrument::Instrument;
     use crate::domain::money::Money;
     use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
+    use crate::domain::time::Timestamp;
 
     const METADATA_BYTES: usize = 25_000;
 
     /// A payment with an open authorisation, and what its journal entry tells.
     fn queued(number: u64, metadata_bytes: usize) -> (JournalEntry, Arc<Payment>) {
+        queued_on(ClockId::WALL, number, metadata_bytes)
+    }
+
+    fn queued_on(clock: ClockId, number: u64, metadata_bytes: usize) -> (JournalEntry, Arc<Payment>) {
         let submission = Submission {
             id: PaymentId::from_bytes(u128::from(number).to_be_bytes()),
             owner: AccountId::from_bytes([1; 16]),
@@ -242,7 +264,7 @@ mod tests {
             metadata: vec![("note".to_owned(), "x".repeat(metadata_bytes))],
             run: None,
             customer: None,
-            clock: crate::domain::ids::ClockId::WALL,
+            clock,
         };
         let created = Event::Created { instrument: None, confirmed: false, reserved: false };
         let payment =
@@ -268,7 +290,7 @@ mod tests {
 
     fn commit(ring: &Ring, seq: u64, changes: Vec<(JournalEntry, Arc<Payment>)>) {
         let at = Timestamp::from_micros(3);
-        ring.committed(Committed { seq, at, committed_at: at, changes });
+        ring.committed(Committed { seq, at, committed_at: at, changes, settings_changed: false });
     }
 
     #[test]
@@ -321,5 +343,38 @@ mod tests {
         let (_, open) = ring.memory_bytes();
         (1..=1_000).for_each(|number| ring.recent.lock().open.remove(id(number)));
         assert!(open > 0 && ring.memory_bytes().1 == 0, "what is counted is what is there");
+    }
+
+    #[test]
+    fn timers_hear_of_each_change_of_settings_and_wake_for_what_concerns_them() {
+        let ring = Ring::new(1 << 20, 4);
+        let mut heard = ring.for_timers();
+        let at = Timestamp::from_micros(3);
+        let mut hear = || {
+            let woken = heard.has_changed().unwrap();
+            (*heard.borrow_and_update(), woken)
+        };
+        let commit = |seq, settings_changed| {
+            ring.committed(Committed { seq, at, committed_at: at, changes: Vec::new(), settings_changed });
+        };
+        commit(5, false);
+        assert_eq!(hear(), (0, false), "nothing that concerns them");
+        commit(6, true);
+        assert_eq!(hear(), (1, true));
+        // Another process wrote, and may have written anything; it is heard of before this one writes or by what it writes itself.
+        ring.note_head(8);
+        ring.note_head(8);
+        assert_eq!(hear(), (2, false));
+        commit(10, false);
+        assert_eq!(hear(), (3, false));
+        commit(11, false);
+        assert_eq!(hear(), (3, false));
+        let mut change = |seq, clock| {
+            let changes = vec![queued_on(clock, seq, 10)];
+            ring.committed(Committed { seq, at, committed_at: at, changes, settings_changed: false });
+            hear()
+        };
+        assert_eq!(change(12, ClockId::WALL), (3, false), "nothing of it is due");
+        assert_eq!(change(13, ClockId::from_bytes([2; 16])), (3, true), "its clock may wait for it");
     }
 }

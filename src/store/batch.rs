@@ -262,6 +262,12 @@ impl BatchWrite {
             + self.wallets.len()
             + self.idempotency.len()
     }
+
+    /// Whether it changes anything that batches are decided by besides payments: then nobody may go by what was remembered of it.
+    #[must_use]
+    pub fn changes_settings(&self) -> bool {
+        !self.closed.is_empty() || !self.clocks.is_empty() || !self.account_clocks.is_empty()
+    }
 }
 
 /// What closes an account, if it is there and open.

@@ -452,7 +452,7 @@ macro_rules! line_queries {
                     .execute(conn)
                     .await?;
             }
-            if !write.closed.is_empty() || !write.clocks.is_empty() || !write.account_clocks.is_empty() {
+            if write.changes_settings() {
                 diesel::update(head::table.filter(head::shard.eq(0)))
                     .set(head::settings_seq.eq(signed(seq)))
                     .execute(conn)

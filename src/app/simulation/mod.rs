@@ -9,6 +9,7 @@ mod chance;
 mod check;
 mod clients;
 mod clocks;
+mod idle;
 mod index;
 mod operations;
 mod readers;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -288,11 +289,17 @@ pub struct SimStore {
     sabotage: Sabotage,
     line: tokio::sync::Mutex<()>,
     aside: SetAside,
+    /// How often it was asked which clocks have to be looked after.
+    pub asked_awake: AtomicU64,
+    /// How often it was asked what a clock waits for.
+    pub asked_busy: AtomicU64,
 }
 
 impl SimStore {
     pub fn new(data: Arc<Mutex<Data>>, chance: Chance, sabotage: Sabotage) -> Self {
-        Self { data, chance, sabotage, line: tokio::sync::Mutex::new(()), aside: SetAside::default() }
+        let (line, aside) = (tokio::sync::Mutex::new(()), SetAside::default());
+        let (asked_awake, asked_busy) = (AtomicU64::default(), AtomicU64::default());
+        Self { data, chance, sabotage, line, aside, asked_awake, asked_busy }
     }
 
     /// Time passes, and perhaps the store is away.
@@ -536,6 +543,7 @@ impl Store for SimStore {
     }
 
     async fn clock_awake(&self, after: ClockId, limit: u32) -> StoreResult<Vec<AwakeClock>> {
+        self.asked_awake.fetch_add(1, Ordering::Relaxed);
         self.read(|data| {
             let awake = data.awake.iter().filter(|clock| **clock > after);
             let found = awake.filter_map(|clock| data.resources.get(&Subject::from(*clock)));
@@ -549,6 +557,7 @@ impl Store for SimStore {
     }
 
     async fn clock_busy(&self, clock: ClockId, limit: u32) -> StoreResult<Vec<PaymentId>> {
+        self.asked_busy.fetch_add(1, Ordering::Relaxed);
         self.read(|data| {
             let busy = data.busy.iter().filter(|(_, on)| **on == clock);
             busy.map(|(id, _)| *id).take(limit as usize).collect()
