@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrayvec::ArrayVec;
 
 use super::event::Event;
-use super::ids::{ChargeId, PartId, PaymentId};
+use super::ids::{ChargeId, PartId, PaymentId, RefundId};
 use super::ledger::{self, LedgerAccount, Movement, WalletId};
 use super::payment::Payment;
 use super::submission::Kind;
@@ -292,6 +292,32 @@ impl Draft {
     #[must_use]
     pub const fn at(&self, place: LinePlace) -> StatementLine {
         StatementLine { place, ..self.line }
+    }
+}
+
+impl LineId {
+    /// The line by which a charge's money came in; `None` until it has.
+    #[must_use]
+    pub fn of_charge(payment: &Payment) -> Option<Self> {
+        Self::of_last(payment, |event| matches!(event, Event::Succeeded { .. } | Event::Captured { .. }))
+    }
+
+    /// The line by which a refund went out.
+    #[must_use]
+    pub fn of_refund(payment: &Payment, id: RefundId) -> Option<Self> {
+        Self::of_last(payment, |event| matches!(event, Event::RefundQueued { refund, .. } if *refund == id))
+    }
+
+    /// The line by which a refund that failed came back; `None` unless it did.
+    #[must_use]
+    pub fn of_failed_refund(payment: &Payment, id: RefundId) -> Option<Self> {
+        Self::of_last(payment, |event| matches!(event, Event::RefundFailed { refund, .. } if *refund == id))
+    }
+
+    /// The line in its submitter's wallet of the last of these events.
+    fn of_last(payment: &Payment, fits: impl Fn(&Event) -> bool) -> Option<Self> {
+        let found = (1..).zip(payment.history()).filter(|(_, recorded)| fits(&recorded.event)).last();
+        found.map(|(version, _)| Self { payment: payment.id(), version, side: Side::Submitter })
     }
 }
 

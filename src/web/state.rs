@@ -144,7 +144,11 @@ impl WebState {
     /// What rendering the dialect's objects needs to know.
     #[must_use]
     pub fn presenter(&self) -> Presenter<'_> {
-        Presenter { secret_key: &self.rules.fingerprint_key, base_url: &self.base_url }
+        Presenter {
+            secret_key: &self.rules.fingerprint_key,
+            base_url: &self.base_url,
+            directory: self.accounts.directory(),
+        }
     }
 
     /// Whether the broker can be used, as last seen.

@@ -184,8 +184,8 @@ async fn errors_and_objects_have_what_programs_look_at(server: Arc<Server>) {
     let payout = made(&server, "/v1/payouts", "amount=100&currency=eur").await;
     for (object, members) in [
         (&intent, &["customer", "automatic_payment_methods", "review", "transfer_group"][..]),
-        (&intent["latest_charge"], &["balance_transaction", "receipt_url", "customer", "shipping"]),
-        (&refund, &["balance_transaction", "receipt_number", "reason"]),
+        (&intent["latest_charge"], &["failure_balance_transaction", "receipt_url", "customer", "shipping"]),
+        (&refund, &["receipt_number", "reason"]),
         (&topup, &["balance_transaction", "statement_descriptor", "failure_code"]),
         (&payout, &["balance_transaction", "statement_descriptor", "reversed_by"]),
     ] {

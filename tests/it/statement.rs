@@ -118,6 +118,27 @@ async fn a_statement_has_a_line_for_every_way_in_which_money_moves(server: Arc<S
     });
     assert_eq!(line, &wanted);
     assert_eq!((&lines[0]["source"], &lines[1]["source"]), (&refund["id"], &sent["id"]));
+    // Charges and refunds name their lines, by which each line is found; what has brought no money has none.
+    let shown = async |path: &str| {
+        server.send_as(&key, "GET", path, "", &[]).await.body["balance_transaction"].clone()
+    };
+    let charged = charge["latest_charge"].as_str().expect("a charge");
+    let refunded = refund["id"].as_str().expect("id");
+    assert_eq!(refund["balance_transaction"], lines[0]["id"]);
+    for (path, line) in [(format!("/v1/charges/{charged}"), 3), (format!("/v1/refunds/{refunded}"), 0)] {
+        assert_eq!(shown(&path).await, lines[line]["id"], "{path}");
+    }
+    for (source, line) in [(charged, 3), (refunded, 0)] {
+        assert_eq!(
+            list(&server, &key, &format!("?source={source}")).await,
+            [lines[line].clone()],
+            "{source}"
+        );
+    }
+    let waiting = format!("amount=2000&capture_method=manual&{CHARGE}");
+    let waiting = post(&server, &key, "/v1/payment_intents", &waiting).await;
+    let waiting = waiting["latest_charge"].as_str().expect("a charge");
+    assert_eq!(shown(&format!("/v1/charges/{waiting}")).await, json!(null));
     // The payee's side of the transfer is another line, without the sender's words.
     let theirs = list(&server, &payees_key, "").await;
     assert_eq!(theirs.len(), 1, "{theirs:?}");
@@ -181,7 +202,9 @@ async fn lists_are_narrowed_and_paged(server: Arc<Server>) {
 
 async fn lean_accounts_have_no_statement(server: Arc<Server>) {
     let (payee, key) = account(&server, "name=Lean&lean=true").await;
-    post(&server, &key, "/v1/payment_intents", &format!("amount=1000&{CHARGE}")).await;
+    let charge = post(&server, &key, "/v1/payment_intents", &format!("amount=1000&{CHARGE}")).await;
+    let charge = format!("/v1/charges/{}", charge["latest_charge"].as_str().expect("a charge"));
+    assert_eq!(server.send_as(&key, "GET", &charge, "", &[]).await.body["balance_transaction"], json!(null));
     assert!(list(&server, &key, "").await.is_empty());
     let (_, full) = account(&server, "name=Full").await;
     post(&server, &full, "/v1/payment_intents", &format!("amount=1000&{CHARGE}")).await;

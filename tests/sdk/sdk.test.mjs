@@ -111,7 +111,8 @@ test("charges: create, confirm, capture, cancel, retrieve", async () => {
   assert.equal(paid.description, "one line");
   assert.equal(paid.metadata.order, "42");
   assert.equal(paid.latest_charge.payment_method_details.card.last4, "4242");
-  assert.equal(paid.latest_charge.balance_transaction, null);
+  const line = await stripe.balanceTransactions.retrieve(paid.latest_charge.balance_transaction);
+  assert.deepEqual([line.source, line.amount, line.type], [paid.latest_charge.id, 2000, "charge"]);
   assert.equal(paid.payment_method.card.brand, "visa");
   assert.ok(paid.lastResponse.requestId.startsWith("req_"));
   const open = await stripe.paymentIntents.create({ amount: 1000, currency: "eur", payment_method_types: ["card"] });

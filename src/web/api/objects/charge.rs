@@ -9,6 +9,7 @@ use crate::domain::charge::{Charge, ChargeOutcome};
 use crate::domain::contact::Shipping;
 use crate::domain::decline::DeclineReason;
 use crate::domain::payment::Payment;
+use crate::domain::statement::LineId;
 use crate::domain::test_cards::Behaviour;
 use crate::web::api::details::{Attempts, BillingDetails};
 
@@ -88,6 +89,7 @@ pub struct ChargeObject {
     amount: i64,
     amount_captured: i64,
     amount_refunded: i64,
+    balance_transaction: Option<String>,
     billing_details: BillingDetails,
     captured: bool,
     created: i64,
@@ -118,7 +120,6 @@ const NULL: Null = Null(&[
     "application",
     "application_fee",
     "application_fee_amount",
-    "balance_transaction",
     "calculated_statement_descriptor",
     "failure_balance_transaction",
     "on_behalf_of",
@@ -153,6 +154,9 @@ impl ChargeObject {
             amount: charge.amount_minor,
             amount_captured: charge.captured_minor,
             amount_refunded: refunded_minor,
+            balance_transaction: taken
+                .then(|| presenter.line(payment.owner(), LineId::of_charge(payment)))
+                .flatten(),
             billing_details: billing.unwrap_or_default(),
             captured: taken,
             created: charge.created_at.seconds(),

@@ -14,8 +14,11 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::details::Attempts;
+use crate::accounts::Directory;
 use crate::domain::event::Recorded;
+use crate::domain::ids::AccountId;
 use crate::domain::payment::Payment;
+use crate::domain::statement::LineId;
 use crate::domain::submission::Kind;
 pub use balance_transaction::BalanceTransaction;
 pub use charge::{ChargeExpand, ChargeObject};
@@ -37,6 +40,16 @@ pub struct Presenter<'a> {
     pub secret_key: &'a [u8; 32],
     /// The address under which browsers reach the server, without a slash at its end.
     pub base_url: &'a str,
+    /// Who accounts are.
+    pub directory: &'a Directory,
+}
+
+impl Presenter<'_> {
+    /// A line of an account's statement by its id. A lean one has no statement.
+    fn line(self, owner: AccountId, line: Option<LineId>) -> Option<String> {
+        let lean = || self.directory.cached(owner).is_some_and(|profile| profile.lean);
+        line.filter(|_| !lean()).map(|line| line.to_string())
+    }
 }
 
 /// An id, or the object itself.

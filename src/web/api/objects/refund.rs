@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::charge::{ChargeExpand, ChargeObject};
 use super::{Expand, Expandable, Metadata, Null, PaymentIntent, Presenter};
 use crate::domain::payment::{Payment, Refund, RefundStatus};
+use crate::domain::statement::LineId;
 use crate::web::api::details::{Attempts, RefundDetail};
 
 /// What of a refund is to be shown whole instead of by id.
@@ -35,9 +36,12 @@ pub struct RefundObject {
     id: String,
     object: &'static str,
     amount: i64,
+    balance_transaction: Option<String>,
     charge: Option<Expandable<ChargeObject>>,
     created: i64,
     currency: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_balance_transaction: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure_reason: Option<&'static str>,
     metadata: Metadata,
@@ -48,8 +52,7 @@ pub struct RefundObject {
     null: Null,
 }
 
-const NULL: Null =
-    Null(&["balance_transaction", "receipt_number", "source_transfer_reversal", "transfer_reversal"]);
+const NULL: Null = Null(&["receipt_number", "source_transfer_reversal", "transfer_reversal"]);
 
 impl RefundObject {
     /// The object of this refund of that payment, whose attempts have details of their own.
@@ -66,6 +69,7 @@ impl RefundObject {
             id: refund.id.to_string(),
             object: "refund",
             amount: refund.amount_minor,
+            balance_transaction: presenter.line(payment.owner(), LineId::of_refund(payment, refund.id)),
             charge: payment.charge_taken().map(|charge| {
                 Expandable::new(expand.charge, charge.id.to_string(), || {
                     ChargeObject::of(payment, charge, attempts, ChargeExpand::default(), presenter)
@@ -73,6 +77,8 @@ impl RefundObject {
             }),
             created: refund.created_at.seconds(),
             currency: payment.submission().amount.currency.lower(),
+            failure_balance_transaction: presenter
+                .line(payment.owner(), LineId::of_failed_refund(payment, refund.id)),
             failure_reason: match refund.status {
                 RefundStatus::Failed(_) => Some("expired_or_canceled_card"),
                 RefundStatus::Pending | RefundStatus::Succeeded => None,
