@@ -271,7 +271,7 @@ async fn look(shared: &Shared, connection: &Connection, blocked: bool) -> Option
     }
 }
 
-/// Sends what [`super::feed::FeedOut`] holds; returns why it could not.
+/// Sends what waits in the [feed](super::feed::Feed::outgoing); returns why it could not.
 async fn send_feed(shared: &Shared, channel: &Channel) -> String {
     let mut queue = shared.feed.outgoing().await;
     let exchange = shared.names.feed_exchange();
