@@ -243,7 +243,8 @@ fn create(
         return Err(Refusal::new(RefusalKind::State, "account_closed", message));
     }
     if on.gone {
-        return Err(Refusal::not_found(SubjectKind::Clock.name(), clock).with_param("test_clock"));
+        let message = format!("No such {}: '{clock}'", SubjectKind::Clock.name());
+        return Err(Refusal::invalid("test_clock", "resource_missing", message));
     }
     if body.kind() == SubjectKind::Clock && on.count >= CLOCKS_MAX {
         let message = format!("An account may have {CLOCKS_MAX} test clocks: delete one first.");

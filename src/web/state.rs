@@ -188,4 +188,18 @@ impl WebState {
         let found = self.store.payment_one(id).await?;
         found.filter(|payment| payment.owner() == owner).ok_or_else(|| ApiError::not_found(resource, shown))
     }
+
+    /// The owner's payment intent that a parameter of this name names.
+    ///
+    /// # Errors
+    /// 404 if there is none.
+    pub async fn named_intent(
+        &self,
+        owner: AccountId,
+        id: PaymentId,
+        param: &'static str,
+    ) -> Result<crate::domain::payment::Payment, ApiError> {
+        let found = self.store.payment_one(id).await?.filter(|payment| payment.owner() == owner);
+        found.ok_or_else(|| ApiError::not_found("payment_intent", &id.to_string()).with_param(param))
+    }
 }

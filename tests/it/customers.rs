@@ -90,6 +90,11 @@ async fn what_is_wrong_with_a_customer_is_named(server: Arc<Server>) {
         ("shipping[name]=Ada", "parameter_missing", "shipping[address]"),
         ("shipping[address][city]=Berlin", "parameter_missing", "shipping[name]"),
         ("test_clock=clock_1", "resource_missing", "test_clock"),
+        ("test_clock=clock_0000000000000000000000", "resource_missing", "test_clock"),
+        ("address=Berlin", "parameter_invalid_string", "address"),
+        ("address=Berlin&address[city]=Berlin", "parameter_invalid_string", "address"),
+        ("shipping=Berlin", "parameter_invalid_string", "shipping"),
+        ("shipping[name]=Ada&shipping[address]=Berlin", "parameter_invalid_string", "shipping[address]"),
         ("tax_exempt=none", "parameter_not_offered", "tax_exempt"),
         ("colour=red", "parameter_unknown", "colour"),
         ("expand[]=default_source", "property_not_expandable", "expand"),
@@ -97,6 +102,13 @@ async fn what_is_wrong_with_a_customer_is_named(server: Arc<Server>) {
         let answer = send(&server, "POST", "/v1/customers", form).await;
         assert_eq!(answer.error(), (400, "invalid_request_error", code, param), "{form}");
     }
+    // What cannot be understood unsets nothing.
+    let there = made(&server, "address[city]=Berlin&shipping[name]=Ada&shipping[address][city]=Berlin").await;
+    for (form, param) in [("address=Potsdam", "address"), ("shipping=Potsdam", "shipping")] {
+        let answer = send(&server, "POST", &path(&there), form).await;
+        assert_eq!(answer.error(), (400, "invalid_request_error", "parameter_invalid_string", param));
+    }
+    assert_eq!(server.get(&path(&there)).await.1, there);
     // As many keys as there may be stay as many.
     let full: String = (0..50).map(|n| format!("metadata[k{n}]=v&")).collect();
     let full = made(&server, &full).await;
@@ -214,6 +226,13 @@ async fn pages_of_customers(server: Arc<Server>) {
         places.push(answer.headers()["location"].to_str().expect("text").to_owned());
     }
     assert_eq!(places[0], places[1]);
+    // Who goes back and writes something else is not led to what was written before.
+    let other = [("name", "Eve"), ("idempotency_key", "once")];
+    let again = post("/customers", &other).await;
+    assert_eq!(again.status(), 400);
+    let page = again.text().await.expect("text");
+    assert!(page.contains("already been sent") && page.contains(r#"value="Eve""#), "{page}");
+    assert!(!page.contains(r#"value="once""#), "with a key of its own");
     let (status, page) = server.page(&places[0], &session).await;
     assert!(status == 200 && page.contains("Ada &#60;b&#62;") && page.contains("Berlin"), "{page}");
     let id = places[0].strip_prefix("/customers/").expect("the place of a customer");

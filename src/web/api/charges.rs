@@ -56,7 +56,7 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     let payment = match &intent {
         Some(text) => {
             let id = submit::payment_id(text, "payment_intent", &["pi_"])?;
-            Some(Arc::new(state.own_payment(caller.account, id, "payment_intent", text).await?))
+            Some(Arc::new(state.named_intent(caller.account, id, "payment_intent").await?))
         }
         None => None,
     };

@@ -152,7 +152,7 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     let found: Vec<(RefundId, PaymentId)> = match payment {
         Some(_) if none => Vec::new(),
         Some(id) => {
-            let payment = state.own_payment(caller.account, id, "payment_intent", &id.to_string()).await?;
+            let payment = state.named_intent(caller.account, id, "payment_intent").await?;
             let refunds = payment.state().refunds.iter();
             let within = refunds.filter(|refund| filter.takes(refund.id.into(), refund.created_at));
             let mut refunds: Vec<_> = within.map(|refund| (refund.id, id)).collect();

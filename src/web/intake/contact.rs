@@ -17,8 +17,7 @@ pub const PHONE_CHARS_MAX: usize = 40;
 /// # Errors
 /// A line that is too long.
 pub fn address(params: &mut Params<'_>, path: &str) -> Result<Address, InputError> {
-    // The path alone, empty, says nothing.
-    params.text(path)?;
+    empty(params, path)?;
     let mut line = |name: &str| -> Result<Option<String>, InputError> {
         Ok(params.text_up_to(&format!("{path}[{name}]"), LINE_CHARS_MAX)?.map(String::from))
     };
@@ -30,6 +29,17 @@ pub fn address(params: &mut Params<'_>, path: &str) -> Result<Address, InputErro
         postal_code: line("postal_code")?,
         state: line("state")?,
     })
+}
+
+/// Takes the path alone, which says something only where it is empty: that what lies below it is unset.
+fn empty(params: &mut Params<'_>, path: &str) -> Result<(), InputError> {
+    match params.text(path)? {
+        None => Ok(()),
+        Some(_) => {
+            let message = "Invalid hash: keys and plain values were expected.";
+            Err(InputError::new(path, "parameter_invalid_string", message))
+        }
+    }
 }
 
 /// Reads an address that may be changed or, by an empty value, unset.
@@ -53,7 +63,7 @@ pub fn shipping_field(params: &mut Params<'_>) -> Result<Field<Shipping>, InputE
     if !params.has(path) {
         return Ok(None);
     }
-    params.text(path)?;
+    empty(params, path)?;
     if !params.has(path) {
         return Ok(Some(None));
     }

@@ -25,7 +25,7 @@ use crate::store::StoreError;
 use crate::web::addresses;
 use crate::web::banners::banners;
 use crate::web::body::{self, Body};
-use crate::web::error::{ApiError, InputError};
+use crate::web::error::{ApiError, ErrorType, InputError};
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
 
@@ -119,6 +119,18 @@ pub fn lead_to(to: &str) -> HttpResponseBuilder {
 pub struct Fields(HashMap<String, String>);
 
 impl Fields {
+    /// Adds what was filled in, in one order, each part with its length.
+    fn add_to(&self, request: &mut Vec<u8>) {
+        let mut filled_in: Vec<(&str, &str)> =
+            self.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        filled_in.retain(|(name, _)| !["csrf", "idempotency_key"].contains(name));
+        filled_in.sort_unstable();
+        for part in filled_in.into_iter().flat_map(|(name, value)| [name, value]) {
+            request.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            request.extend_from_slice(part.as_bytes());
+        }
+    }
+
     /// From the query string.
     #[must_use]
     pub fn of_query(request: &HttpRequest) -> Self {
@@ -220,8 +232,8 @@ pub fn idempotency_key() -> Result<String, AccountError> {
     Ok(crate::domain::ids::base62_encode(u128::from_be_bytes(bytes)))
 }
 
-/// The key by which one of a page's forms does once what it is sent for twice. It is fresh with each page: nothing else is ever
-/// asked under it. `form` tells the page's forms apart.
+/// The key by which one of a page's forms does once what it is sent for twice. It is fresh with each page; who goes back, writes
+/// something else and sends that is told. `form` tells the page's forms apart.
 ///
 /// # Errors
 /// A key that is too long or not printable.
@@ -230,7 +242,9 @@ pub fn once(state: &WebState, fields: &Fields, form: &str) -> Result<Option<Idem
         "" => return Ok(None),
         key => crate::web::intake::idempotency_key(&format!("{key}-{form}"))?,
     };
-    Ok(Some(IdempotencyKey::new(&key, form.as_bytes(), &state.rules.key_secret)))
+    let mut request = form.as_bytes().to_vec();
+    fields.add_to(&mut request);
+    Ok(Some(IdempotencyKey::new(&key, &request, &state.rules.key_secret)))
 }
 
 /// Changes a plain resource and returns which it was; for a form that is sent again, the first one.
@@ -259,6 +273,10 @@ pub fn keep_key(key: &mut String, error: &ApiError, fields: &Fields) {
 /// What an error says to people, who see no idempotency key.
 #[must_use]
 pub fn words(error: &ApiError) -> String {
+    if matches!(error.kind, ErrorType::IdempotencyError) {
+        let words = "This form has already been sent, with something else in it. Nothing was changed: send it again to do this too.";
+        return words.to_owned();
+    }
     match error.maybe_done {
         Some(true) => {
             "The store went away before it answered: this may or may not have been done. Send it again as it \
