@@ -260,11 +260,9 @@ impl Start<'_> {
 
     /// Watches how far statements are behind.
     fn gate(&self, group: &Group, gate: Arc<Gate>) {
-        let (store, wall) = (Arc::clone(&self.parts.store), self.wall.clone());
+        let store = Arc::clone(&self.parts.store);
         let lag_max = Duration::from_secs(self.settings.engine.statement_lag_max_s);
-        group.spawn("gate", move |stop| {
-            Arc::clone(&gate).watch(Arc::clone(&store), wall.clone(), lag_max, stop)
-        });
+        group.spawn("gate", move |stop| Arc::clone(&gate).watch(Arc::clone(&store), lag_max, stop));
     }
 
     fn workers(&self, group: &Group, engine: &Engine) {

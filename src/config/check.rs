@@ -11,6 +11,8 @@ use crate::store::StoreKind;
 
 /// With more retries than this, a payment's history could not hold a few operations.
 const RETRIES_MAX: usize = 100;
+/// An hour: where the line was at each look is kept for that long.
+const STATEMENT_LAG_MAX_S: u64 = 3_600;
 
 /// Checks settings that are well-formed one by one.
 ///
@@ -61,6 +63,11 @@ impl Checker<'_> {
         self.at_least("engine.answer_capacity", engine.answer_capacity as u64, 1)?;
         self.at_least("engine.events_per_account_max", engine.events_per_account_max.into(), 100)?;
         self.at_least("engine.statement_lag_max_s", engine.statement_lag_max_s, 1)?;
+        if engine.statement_lag_max_s > STATEMENT_LAG_MAX_S {
+            let problem =
+                format!("must be at most {STATEMENT_LAG_MAX_S}, not {}", engine.statement_lag_max_s);
+            return self.refuse("engine.statement_lag_max_s", problem);
+        }
         self.at_least("engine.batch_max", engine.batch_max as u64, 1)?;
         self.at_least("engine.authorization_ttl_s", engine.authorization_ttl_s, 1)?;
         // What callers may rely on.

@@ -1,6 +1,10 @@
-//! Keeps full accounts from submitting faster than their statements are written: past a published lag they are refused (429)
-//! until it is made up. Lean accounts have nothing written for them, and go on.
+//! Keeps full accounts from submitting faster than their statements are written: while the reader does not keep up they are refused (429).
+//! Lean accounts have nothing written for them, and go on.
+//!
+//! What counts is what the reader gets done, not how old its next batch is: after an outage or a restart the oldest may be of
+//! yesterday, and be made up in a moment.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,14 +12,15 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Wall;
 use crate::domain::command::Command;
 use crate::domain::ids::AccountId;
 use crate::domain::statement::READER;
 use crate::store::{Store, StoreResult};
 
-/// How often the reader's lag is looked at.
+/// How often the reader is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// So many batches are made up in a moment, once the reader gets to them.
+const FEW_BATCHES: u64 = 32;
 
 /// Whether an account is known to be lean.
 pub type IsLean = Arc<dyn Fn(AccountId) -> bool + Send + Sync>;
@@ -55,24 +60,19 @@ impl Gate {
         }
     }
 
-    /// Looks at the lag now and then, and shuts while it is longer than that.
-    pub async fn watch(
-        self: Arc<Self>,
-        store: Arc<dyn Store>,
-        wall: Wall,
-        lag_max: Duration,
-        stop: CancellationToken,
-    ) {
+    /// Looks at the reader now and then, and shuts while it needs longer than that for what there is to do.
+    pub async fn watch(self: Arc<Self>, store: Arc<dyn Store>, lag_max: Duration, stop: CancellationToken) {
+        let mut backlog = Backlog::new(lag_max);
         while !stop.is_cancelled() {
-            match lag(store.as_ref(), &wall).await {
-                Ok(lag) => {
-                    let shut = lag > lag_max;
+            match places(store.as_ref()).await {
+                Ok((cursor, head)) => {
+                    let shut = backlog.look(cursor, head);
                     if self.shut.swap(shut, Ordering::Relaxed) != shut {
-                        let lag_ms = lag.as_millis();
-                        tracing::warn!(lag_ms, shut, "statements are behind, or have caught up");
+                        let batches = head.saturating_sub(cursor);
+                        tracing::warn!(batches, shut, "statements are behind, or have caught up");
                     }
                 }
-                // While the store is away nothing comes in anyway.
+                // While the store is away nothing comes in anyway, and the reader can do nothing.
                 Err(error) => tracing::debug!(error = %error, "the lag of statements could not be told"),
             }
             tokio::select! {
@@ -84,14 +84,41 @@ impl Gate {
     }
 }
 
-/// How old the first batch is that the reader has not taken yet.
-async fn lag(store: &dyn Store, wall: &Wall) -> StoreResult<Duration> {
+/// Where the reader is, and the line.
+async fn places(store: &dyn Store) -> StoreResult<(u64, u64)> {
     let cursor = store.cursor_get(READER).await?;
-    if cursor >= store.head().await? {
-        return Ok(Duration::ZERO);
+    Ok((cursor, store.head().await?))
+}
+
+/// What the reader has had to do, look by look. Time is counted in looks that the store answered, so that what it could not do
+/// while the store was away is not held against it.
+struct Backlog {
+    /// How many looks it may take over what there is to do.
+    looks_max: usize,
+    /// Where the line was at the last looks, the oldest first.
+    heads: VecDeque<u64>,
+    cursor: u64,
+}
+
+impl Backlog {
+    fn new(lag_max: Duration) -> Self {
+        let looks = lag_max.as_millis() / LOOK_EVERY.as_millis();
+        let looks_max = usize::try_from(looks).unwrap_or(usize::MAX).max(1);
+        Self { looks_max, heads: VecDeque::new(), cursor: 0 }
     }
-    let since = store.journal_time(cursor).await?;
-    Ok(since.map_or(Duration::ZERO, |since| Duration::from_micros(wall.now().micros_since(since))))
+
+    /// Notes where the reader and the line are. Whether the reader does not keep up: what there was to do so long ago is not done
+    /// yet, and it is more than a little.
+    fn look(&mut self, cursor: u64, head: u64) -> bool {
+        if cursor < self.cursor {
+            // It makes everything anew.
+            self.heads.clear();
+        }
+        self.cursor = cursor;
+        let due = if self.heads.len() < self.looks_max { None } else { self.heads.pop_front() };
+        self.heads.push_back(head);
+        head.saturating_sub(cursor) > FEW_BATCHES && due.is_some_and(|due| cursor < due)
+    }
 }
 
 #[cfg(test)]
@@ -115,5 +142,48 @@ mod tests {
             assert_eq!(gate.admits(&submit), lean);
             assert!(gate.admits(&Command::TimerDue(PaymentId::generate())));
         }
+    }
+
+    /// Two seconds, which are four looks.
+    const LAG_MAX: Duration = Duration::from_secs(2);
+
+    #[test]
+    fn few_batches_are_never_too_many_however_old() {
+        let mut backlog = Backlog::new(LAG_MAX);
+        for _ in 0..1_000 {
+            assert!(!backlog.look(5, 5 + FEW_BATCHES));
+        }
+    }
+
+    #[test]
+    fn a_reader_has_its_time_for_whatever_piled_up() {
+        let mut backlog = Backlog::new(LAG_MAX);
+        // After a restart, or when it makes everything anew.
+        for cursor in [0, 90_000, 180_000, 270_000] {
+            assert!(!backlog.look(cursor, 300_000));
+        }
+        assert!(backlog.look(299_000, 310_000), "that was not enough");
+        assert!(!backlog.look(300_000, 310_000), "what there was is done, and the rest has its time");
+        for head in [320_000, 330_000, 340_000, 350_000] {
+            assert!(!backlog.look(head - 15_000, head), "it is behind, and keeps up");
+        }
+        assert!(!backlog.look(0, 350_000), "it begins anew");
+    }
+
+    #[test]
+    fn a_reader_that_falls_behind_is_noticed_and_so_is_one_that_stands_still() {
+        let mut backlog = Backlog::new(LAG_MAX);
+        let shut: Vec<bool> = (0..40_u64).map(|look| backlog.look(look * 60, look * 100)).collect();
+        // Two thirds as fast as the line: after twelve looks it is four looks behind.
+        let first = shut.iter().position(|shut| *shut).unwrap();
+        assert!((6..=12).contains(&first), "{first}");
+        assert!(shut.iter().skip(first).all(|shut| *shut));
+        let mut backlog = Backlog::new(LAG_MAX);
+        let shut: Vec<bool> = (0..20_u64).map(|look| backlog.look(0, look * 20)).collect();
+        assert_eq!(
+            shut.iter().position(|shut| *shut),
+            Some(5),
+            "what there was at the second look, and ever since"
+        );
     }
 }

@@ -27,7 +27,8 @@ pub struct EngineSettings {
     /// How many bytes of committed batches, and of payments with open work, are kept in memory for this process's own
     /// readers and workers: half for each.
     pub feed_memory_bytes: usize,
-    /// How far statements and events may be behind before new payments of full accounts are refused (429), in seconds.
+    /// How long writing statements and events may take for what there is to write before new payments of full accounts are refused
+    /// (429), in seconds.
     pub statement_lag_max_s: u64,
     /// Events that are kept of one account; of more than that the oldest are deleted.
     pub events_per_account_max: u32,

@@ -36,6 +36,7 @@ mod engine;
 mod events;
 mod every_column;
 mod faults;
+mod gate;
 mod health;
 mod index_fields;
 mod instances;
