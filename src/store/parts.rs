@@ -91,6 +91,12 @@ impl PartFilter {
             && self.is_in_time(created)
     }
 
+    /// Whether there are bounds of time.
+    #[must_use]
+    pub const fn is_in_times(&self) -> bool {
+        self.created_from.is_some() || self.created_to.is_some()
+    }
+
     /// Whether something created then is within the bounds of time.
     #[must_use]
     pub fn is_in_time(&self, created: Timestamp) -> bool {

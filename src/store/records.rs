@@ -200,6 +200,8 @@ pub struct PaymentFilter {
     pub created_to: Option<Timestamp>,
     /// Also transfers that the owner received from others.
     pub received: bool,
+    /// Only payments that go by test clocks. Bounds of time say nothing of their ids.
+    pub by_test_clocks: bool,
     /// At most so many.
     pub limit: u32,
 }
@@ -207,28 +209,40 @@ pub struct PaymentFilter {
 /// How long after its id a payment may be created, in milliseconds: waiting for the line takes that long at most.
 const DECIDED_WITHIN_MS: i64 = 2 * 60 * 1_000;
 /// The most payments looked at together for those that were created within bounds.
-const LOOKED_AT_MAX: i64 = 1_000;
+pub(super) const LOOKED_AT_MAX: i64 = 1_000;
 
 impl PaymentFilter {
     /// Between which ids the payments are: bounds of time on the wall are bounds of ids, which are made before the payment is
-    /// created, and not long before. Each payment's own time is looked at as well ([`Self::takes_time`]).
+    /// created, and not long before. Each payment's own time is looked at as well ([`Self::takes`]).
     #[must_use]
     pub fn id_bounds(&self) -> (Option<[u8; 16]>, Option<[u8; 16]>) {
+        if self.by_test_clocks {
+            return (None, None);
+        }
         let moved = |at: Timestamp, ms: i64| Timestamp::from_micros(at.micros().saturating_add(ms * 1_000));
         let from = self.created_from.map(|from| floor(moved(from, -DECIDED_WITHIN_MS)));
         (from, self.created_to.map(|to| floor(moved(to, 1))))
     }
 
-    /// Whether a payment created then is one of them.
+    /// Whether a payment was created within the bounds, and goes by a test clock where only those are asked for.
     #[must_use]
-    pub fn takes_time(&self, created: Timestamp) -> bool {
-        self.created_from.is_none_or(|from| created >= from) && self.created_to.is_none_or(|to| created < to)
+    pub fn takes(&self, payment: &Payment) -> bool {
+        let created = payment.created_at();
+        self.created_from.is_none_or(|from| created >= from)
+            && self.created_to.is_none_or(|to| created < to)
+            && !(self.by_test_clocks && payment.clock().is_wall())
+    }
+
+    /// Whether there are bounds of time.
+    #[must_use]
+    pub const fn is_in_times(&self) -> bool {
+        self.created_from.is_some() || self.created_to.is_some()
     }
 
     /// How many rows to look at for so many that are wanted: more each time, where some of them may be of another time.
     #[must_use]
     pub fn rows_looked_at(&self, wanted: i64, round: usize) -> i64 {
-        if self.created_from.is_none() && self.created_to.is_none() {
+        if !self.is_in_times() {
             return wanted;
         }
         let doubled =

@@ -430,6 +430,13 @@ impl<T> Default for Found<T> {
 }
 
 impl<T> Found<T> {
+    /// Adds what else was found.
+    pub(super) fn add(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        self.damaged.extend(other.damaged);
+        self.damaged.truncate(ASIDE_MAX);
+    }
+
     /// Adds what `made` makes of this row, if it can be read.
     pub(super) fn push(&mut self, row: &PaymentRow, made: impl FnOnce(Payment) -> T) {
         match row.decode() {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server, on_both_stacks};
+use crate::server::{self, Answer, Server, Stack, on_both_stacks};
 
 on_both_stacks!(
     clocks_are_made_set_forward_and_deleted,
@@ -18,6 +18,7 @@ on_both_stacks!(
     changes_of_clocks_are_repeated_byte_for_byte,
     a_transfer_between_two_clocks_has_a_time_on_each_side,
     what_a_closed_account_had_on_a_clock_goes_by_the_wall,
+    lists_within_bounds_of_time_find_what_goes_by_a_clock,
 );
 
 const CLOCKS: &str = "/v1/test_helpers/test_clocks";
@@ -151,7 +152,8 @@ async fn what_is_wrong_with_a_clock_is_named(server: Arc<Server>) {
     }
     let form = format!("test_clock={}", id(&clock));
     let foreign = server.send_as(&server.other_key, "POST", "/v1/customers", &form, &[]).await;
-    assert_eq!(foreign.error().2, "resource_missing", "it is somebody else's");
+    let missing = (400, "invalid_request_error", "resource_missing", "test_clock");
+    assert_eq!(foreign.error(), missing, "it is somebody else's");
 }
 
 async fn what_goes_by_a_clock_lapses_by_it(server: Arc<Server>) {
@@ -295,7 +297,8 @@ async fn a_transfer_between_two_clocks_has_a_time_on_each_side(server: Arc<Serve
     let clock = clock_at(&server, BEGIN).await;
     let other = server.send_as(&server.other_key, "POST", CLOCKS, &format!("frozen_time={late}"), &[]).await;
     let foreign = set_clock(&server, &server.key, id(&other.body)).await;
-    assert_eq!(foreign.error().2, "resource_missing", "it is somebody else's");
+    let missing = (400, "invalid_request_error", "resource_missing", "test_clock");
+    assert_eq!(foreign.error(), missing, "it is somebody else's");
     let set = set_clock(&server, &server.key, id(&clock)).await;
     assert_eq!((set.status, set.text("/test_clock")), (200, id(&clock)), "{set:?}");
     assert_eq!(set_clock(&server, &server.other_key, id(&other.body)).await.status, 200);
@@ -351,4 +354,121 @@ async fn what_a_closed_account_had_on_a_clock_goes_by_the_wall(server: Arc<Serve
         assert!(Instant::now() < deadline, "{found:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// 2040-01-01.
+const LATER: i64 = 2_208_988_800;
+
+/// The ids on a page of a list, which are all there are.
+async fn listed(server: &Server, path: &str, query: &str) -> Vec<String> {
+    let (status, list) = server.get(&format!("{path}?{query}")).await;
+    assert_eq!((status, &list["has_more"]), (200, &json!(false)), "{path}?{query}: {list}");
+    list["data"].as_array().expect("a list").iter().map(|one| id(one).to_owned()).collect()
+}
+
+async fn lists_within_bounds_of_time_find_what_goes_by_a_clock(server: Arc<Server>) {
+    let form = "amount=500&currency=eur&confirm=true&payment_method=pm_card_visa";
+    // Intents, charges and refunds: by the wall, by a clock long ago, by one far ahead, and by the wall again.
+    let mut made: [Vec<String>; 3] = Default::default();
+    let mut customers = Vec::new();
+    for begin in [None, Some(BEGIN), Some(LATER), None] {
+        let customer = match begin {
+            Some(begin) => Some(customer(&server, &clock_at(&server, begin).await).await),
+            None => None,
+        };
+        let of = customer.as_ref().map_or_else(String::new, |customer| format!("&customer={}", id(customer)));
+        let intent = post(&server, "/v1/payment_intents", &format!("{form}{of}")).await;
+        assert_eq!(intent["status"], "succeeded", "{intent}");
+        let refund = post(&server, "/v1/refunds", &format!("payment_intent={}", id(&intent))).await;
+        for (made, id) in made.iter_mut().zip([&intent["id"], &intent["latest_charge"], &refund["id"]]) {
+            made.push(id.as_str().expect("an id").to_owned());
+        }
+        customers.extend(customer);
+    }
+    for (path, made) in ["/v1/payment_intents", "/v1/charges", "/v1/refunds"].into_iter().zip(made) {
+        let these = |which: &[usize]| which.iter().map(|n| made[*n].clone()).collect::<Vec<_>>();
+        for (query, which) in [
+            (format!("created={BEGIN}"), these(&[1])),
+            (format!("created[lte]={BEGIN}"), these(&[1])),
+            (format!("created[lt]={BEGIN}"), these(&[])),
+            (format!("created[gte]={LATER}"), these(&[2])),
+            (format!("created[gt]={LATER}"), these(&[])),
+            (format!("created[gt]={BEGIN}&created[lt]={LATER}"), these(&[3, 0])),
+            (format!("created[gt]={BEGIN}"), these(&[3, 2, 0])),
+            (format!("created[lt]={LATER}"), these(&[3, 1, 0])),
+            ("created[gte]=0".to_owned(), these(&[3, 2, 1, 0])),
+            (format!("created[lt]={LATER}&starting_after={}", made[3]), these(&[1, 0])),
+            (format!("created[gte]={BEGIN}&ending_before={}", made[1]), these(&[3, 2])),
+        ] {
+            assert_eq!(listed(&server, path, &query).await, which, "{path}?{query}");
+        }
+        // Page by page it is the same.
+        let (mut paged, mut after) = (Vec::new(), String::new());
+        loop {
+            let (_, page) = server.get(&format!("{path}?created[gte]=0&limit=1{after}")).await;
+            let Some(one) = page["data"].get(0) else { break };
+            paged.push(id(one).to_owned());
+            after = format!("&starting_after={}", id(one));
+        }
+        assert_eq!(paged, these(&[3, 2, 1, 0]), "{path}");
+    }
+    for (customer, begin) in customers.iter().zip([BEGIN, LATER]) {
+        let query = format!("customer={}&created={begin}", id(customer));
+        assert_eq!(listed(&server, "/v1/payment_intents", &query).await.len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn embedded_updates_wait_for_a_clock_on_its_way() {
+    server::with(Stack::Embedded, |settings| settings.engine.retry_delays_ms = vec![3_600_000], updates_wait)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn real_updates_wait_for_a_clock_on_its_way() {
+    server::with(Stack::Real, |settings| settings.engine.retry_delays_ms = vec![3_600_000], updates_wait)
+        .await;
+}
+
+/// What waits for an hour keeps its clock on the way, and callers from what goes by it; nothing of what they asked for is done.
+async fn updates_wait(server: Arc<Server>) {
+    let clock = clock_at(&server, BEGIN).await;
+    let ann = customer(&server, &clock).await;
+    let charge = held(&server, &ann).await;
+    let draft =
+        post(&server, "/v1/payment_intents", &format!("amount=700&currency=eur&customer={}", id(&ann))).await;
+    let form = "amount=1250&currency=eur&confirm=true&payment_method=pm_card_paystorm_technicalErrorTwice";
+    let form = format!("{form}&customer={}", id(&ann));
+    let sent = server.send("POST", "/v1/payment_intents", &form, &[("prefer", "respond-async")]).await;
+    let open = format!("/v1/payment_intents/{}", sent.text("/id"));
+    let advancing =
+        post(&server, &format!("{}/advance", path(&clock)), &format!("frozen_time={}", BEGIN + DAY)).await;
+    assert_eq!(advancing["status"], "advancing", "{advancing}");
+    let customer_path = format!("/v1/customers/{}", id(&ann));
+    let before =
+        (payment(&server, &charge).await, payment(&server, &draft).await, server.get(&customer_path).await.1);
+    for (at, (path, form)) in [
+        (format!("/v1/payment_intents/{}", id(&charge)), "description=later&metadata[a]=1"),
+        (format!("/v1/payment_intents/{}", id(&draft)), "amount=900&statement_descriptor=COFFEE"),
+        (open.clone(), "metadata[a]=1"),
+        (customer_path.clone(), "name=Anna"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for _ in 0..2 {
+            let key = format!("waits-{at}");
+            let refused = server.send("POST", &path, form, &[("idempotency-key", &key)]).await;
+            assert_eq!(refused.error(), (429, "invalid_request_error", "lock_timeout", ""), "{refused:?}");
+            assert!(!refused.replayed, "{path}: a refusal is not kept under the key");
+        }
+    }
+    let after =
+        (payment(&server, &charge).await, payment(&server, &draft).await, server.get(&customer_path).await.1);
+    assert_eq!(before, after);
+    // What goes by the wall is nobody's to wait for.
+    let plain = post(&server, "/v1/payment_intents", "amount=700&currency=eur").await;
+    let updated = post(&server, &format!("/v1/payment_intents/{}", id(&plain)), "description=now").await;
+    assert_eq!(updated["description"], "now");
+    assert_eq!(server.get(&path(&clock)).await.1["status"], "advancing");
 }

@@ -33,9 +33,7 @@ macro_rules! payments_beside {
             let page: Vec<Vec<u8>> = query.limit(wanted).select($payment).load($conn).await?;
             let ids: Vec<PaymentId> = page.iter().filter_map(|id| PaymentId::from_slice(id)).collect();
             let read = payment_get($conn, &ids).await?;
-            found
-                .rows
-                .extend(read.rows.into_iter().filter(|one: &Payment| $filter.takes_time(one.created_at())));
+            found.rows.extend(read.rows.into_iter().filter(|one: &Payment| $filter.takes(one)));
             found.damaged.extend(read.damaged);
             past = page.last().cloned();
             if is_last(&page, wanted) || still_wanted($filter.limit, found.rows.len()) == 0 {
@@ -54,23 +52,53 @@ macro_rules! payments_queries {
             owner: AccountId,
             filter: &PaymentFilter,
         ) -> StoreResult<rows::Found<Payment>> {
-            let backwards = filter.after.is_some();
             let mut found = payment_own(conn, owner, filter).await?;
+            if filter.is_in_times() && has_test_clocks(conn, owner).await? {
+                // Those that went by one are found by looking through all, as far as that goes.
+                let by_test_clocks = PaymentFilter { by_test_clocks: true, ..filter.clone() };
+                found.add(payment_own(conn, owner, &by_test_clocks).await?);
+            }
             let transfers = $crate::domain::submission::TRANSFER_CODE;
             if filter.received && (filter.kinds.is_empty() || filter.kinds.contains(&transfers)) {
-                let received = payment_received(conn, owner, filter).await?;
-                found.damaged.extend(received.damaged);
-                found.rows.extend(received.rows);
-                found.rows.sort_unstable_by_key(|payment| payment.id());
-                if !backwards {
-                    found.rows.reverse();
+                found.add(payment_received(conn, owner, filter).await?);
+            }
+            in_page(&mut found.rows, filter.limit, filter.after.is_some(), Payment::id);
+            Ok(found)
+        }
+
+        /// Leaves a page of these, newest first: the oldest of them, or the newest.
+        fn in_page<T, K: Ord>(found: &mut Vec<T>, limit: u32, oldest: bool, key: impl Fn(&T) -> K) {
+            found.sort_unstable_by_key(|one| key(one));
+            found.dedup_by_key(|one| key(one));
+            let limit = limit.try_into().unwrap_or(usize::MAX);
+            if oldest {
+                found.truncate(limit);
+            } else {
+                found.drain(..found.len().saturating_sub(limit));
+            }
+            found.reverse();
+        }
+
+        /// Whether the owner has, or had, a test clock.
+        async fn has_test_clocks(conn: &mut $Conn, owner: AccountId) -> StoreResult<bool> {
+            use schema::resource::dsl;
+            let clock = $crate::domain::subject::SubjectKind::Clock.code();
+            for deleted in [0, 1] {
+                let first: Option<Vec<u8>> = dsl::resource
+                    .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
+                    .filter(dsl::clock.eq(rows::clock_key(ClockId::WALL)))
+                    .filter(dsl::deleted.eq(deleted))
+                    .filter(dsl::subject.ge(vec![clock]))
+                    .filter(dsl::subject.lt(vec![clock.saturating_add(1)]))
+                    .select(dsl::subject)
+                    .first(conn)
+                    .await
+                    .optional()?;
+                if first.is_some() {
+                    return Ok(true);
                 }
             }
-            found.rows.truncate(filter.limit.try_into().unwrap_or(usize::MAX));
-            if backwards {
-                found.rows.reverse();
-            }
-            Ok(found)
+            Ok(false)
         }
 
         /// How often a page is filled up in place of rows that cannot be read, or were created at another time.
@@ -117,7 +145,7 @@ macro_rules! payments_queries {
                 let page: Vec<rows::PaymentRow> =
                     query.limit(wanted).select(rows::PaymentRow::as_select()).load(conn).await?;
                 page.iter().for_each(|row| found.push(row, std::convert::identity));
-                found.rows.retain(|payment| filter.takes_time(payment.created_at()));
+                found.rows.retain(|payment| filter.takes(payment));
                 read_terms(conn, &mut found.rows).await?;
                 found = found.without_unread();
                 past = page.last().map(|row| row.id.clone());
@@ -346,36 +374,66 @@ macro_rules! payments_queries {
             kind: PartKind,
             filter: &PartFilter,
         ) -> StoreResult<Vec<PartRecord>> {
+            let mut found = part_rows(conn, owner, kind, filter, false).await?;
+            if filter.is_in_times() && has_test_clocks(conn, owner).await? {
+                found.extend(part_rows(conn, owner, kind, filter, true).await?);
+            }
+            in_page(&mut found, filter.limit, filter.after.is_some(), |part| part.id);
+            Ok(found)
+        }
+
+        /// Parts of an owner, the first of them in the filter's direction. Ids are nearly in the order of time by the wall, so that bounds
+        /// of them spare reading most of what is not asked for. By test clocks times say nothing of ids: then all are looked through,
+        /// as far as that goes.
+        async fn part_rows(
+            conn: &mut $Conn,
+            owner: AccountId,
+            kind: PartKind,
+            filter: &PartFilter,
+            by_test_clocks: bool,
+        ) -> StoreResult<Vec<PartRecord>> {
             use schema::part::dsl;
-            let mut query = dsl::part
-                .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
-                .filter(dsl::kind.eq(kind.to_code()))
-                .into_boxed();
-            if let Some(before) = filter.before {
-                query = query.filter(dsl::id.lt(before.as_bytes().to_vec()));
+            let looked_at = $crate::store::records::LOOKED_AT_MAX;
+            let limit = if by_test_clocks { looked_at } else { i64::from(filter.limit) };
+            let (mut found, mut past): (Vec<PartRecord>, Option<Vec<u8>>) = (Vec::new(), None);
+            for _ in 0..FILLED_UP_MAX {
+                let mut query = dsl::part
+                    .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
+                    .filter(dsl::kind.eq(kind.to_code()))
+                    .into_boxed();
+                if let Some(before) = filter.before {
+                    query = query.filter(dsl::id.lt(before.as_bytes().to_vec()));
+                }
+                if let Some(after) = filter.after {
+                    query = query.filter(dsl::id.gt(after.as_bytes().to_vec()));
+                }
+                if let Some(from) = filter.created_from.filter(|_| !by_test_clocks) {
+                    let least = floor(from.minus_ms(PartFilter::ID_TOLERANCE_MS));
+                    query = query.filter(dsl::id.ge(least.to_vec())).filter(dsl::created.ge(from.micros()));
+                }
+                if let Some(to) = filter.created_to.filter(|_| !by_test_clocks) {
+                    let least = floor(to.plus_ms(PartFilter::ID_TOLERANCE_MS));
+                    query = query.filter(dsl::id.lt(least.to_vec())).filter(dsl::created.lt(to.micros()));
+                }
+                query = match (past, filter.after) {
+                    (Some(past), Some(_)) => query.filter(dsl::id.gt(past)),
+                    (Some(past), None) => query.filter(dsl::id.lt(past)),
+                    (None, _) => query,
+                };
+                query = match filter.after {
+                    Some(_) => query.order(dsl::id.asc()),
+                    None => query.order(dsl::id.desc()),
+                };
+                let page: Vec<rows::PartRow> =
+                    query.limit(limit).select(rows::PartRow::as_select()).load(conn).await?;
+                let read = page.iter().map(rows::PartRow::decode).collect::<StoreResult<Vec<_>>>()?;
+                past = read.last().map(|part| part.id.as_bytes().to_vec());
+                found.extend(read.into_iter().filter(|part| filter.is_in_time(part.created)));
+                if is_last(&page, limit) || still_wanted(filter.limit, found.len()) == 0 {
+                    break;
+                }
             }
-            if let Some(after) = filter.after {
-                query = query.filter(dsl::id.gt(after.as_bytes().to_vec()));
-            }
-            // Ids are nearly in the order of time: bounds of them spare reading most of what is not asked for.
-            if let Some(from) = filter.created_from {
-                let least = floor(from.minus_ms(PartFilter::ID_TOLERANCE_MS));
-                query = query.filter(dsl::id.ge(least.to_vec())).filter(dsl::created.ge(from.micros()));
-            }
-            if let Some(to) = filter.created_to {
-                let least = floor(to.plus_ms(PartFilter::ID_TOLERANCE_MS));
-                query = query.filter(dsl::id.lt(least.to_vec())).filter(dsl::created.lt(to.micros()));
-            }
-            query = match filter.after {
-                Some(_) => query.order(dsl::id.asc()),
-                None => query.order(dsl::id.desc()),
-            };
-            let mut found: Vec<rows::PartRow> =
-                query.limit(i64::from(filter.limit)).select(rows::PartRow::as_select()).load(conn).await?;
-            if filter.after.is_some() {
-                found.reverse();
-            }
-            found.iter().map(rows::PartRow::decode).collect()
+            Ok(found)
         }
 
         async fn aside_list(conn: &mut $Conn, limit: u32) -> StoreResult<Vec<AsideRecord>> {

@@ -62,14 +62,16 @@ macro_rules! resources_queries {
             let own = dsl::customer_payment.filter(dsl::customer.eq(customer.as_bytes().to_vec()));
             let mut found =
                 $crate::store::queries::payments::payments_beside!(conn, filter, own, dsl::payment);
-            found.rows.sort_unstable_by_key(Payment::id);
-            if filter.after.is_none() {
-                found.rows.reverse();
+            if filter.is_in_times() {
+                let by_test_clocks = PaymentFilter { by_test_clocks: true, ..filter.clone() };
+                found.add($crate::store::queries::payments::payments_beside!(
+                    conn,
+                    by_test_clocks,
+                    own,
+                    dsl::payment
+                ));
             }
-            found.rows.truncate(usize::try_from(filter.limit).unwrap_or(usize::MAX));
-            if filter.after.is_some() {
-                found.rows.reverse();
-            }
+            in_page(&mut found.rows, filter.limit, filter.after.is_some(), Payment::id);
             Ok(found)
         }
     };
