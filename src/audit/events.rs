@@ -71,7 +71,8 @@ impl Kept {
         }
     }
 
-    fn must_have(&self, owner: AccountId, event: &Announcement) -> bool {
+    /// Whether an event is to be kept still.
+    pub fn must_have(&self, owner: AccountId, event: &Announcement) -> bool {
         let kept = if event.at == event.wall {
             event.at >= self.oldest_by_wall.get(&owner).copied().unwrap_or(self.since)
         } else {
@@ -124,10 +125,19 @@ impl Wanted {
             let page = snapshot.events(after, EVENTS).await?;
             let Some((owner, last)) = page.last() else { break };
             after = Some((*owner, (last.at, last.id)));
-            let payments = payments_named(snapshot, page.iter().map(|(_, event)| event.id.payment)).await?;
+            let payments = page.iter().filter_map(|(_, event)| event.id.subject.payment());
+            let payments = payments_named(snapshot, payments).await?;
             for (owner, event) in &page {
                 report.counted.events += 1;
-                let payment = payments.get(&event.id.payment);
+                let Some(payment) = event.id.subject.payment() else {
+                    // What it shows is kept beside it, and told of nowhere else.
+                    if kept.must_have(*owner, event) {
+                        report.resource_events =
+                            report.resource_events.wrapping_add(fingerprint(*owner, event));
+                    }
+                    continue;
+                };
+                let payment = payments.get(&payment);
                 let payment = payment.map(|stored| stored.folded.as_ref().ok());
                 let announces = |payment: &Payment| {
                     let version = event.id.version;
@@ -163,4 +173,16 @@ impl Wanted {
         }
         Ok(())
     }
+}
+
+/// A short hash of an event of a plain resource.
+pub fn fingerprint(owner: AccountId, event: &Announcement) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher
+        .update(owner.as_bytes())
+        .update(&event.id.subject.to_key())
+        .update(&event.id.version.to_le_bytes());
+    hasher.update(&[event.id.n]).update(&event.kind.to_code().to_le_bytes());
+    hasher.update(&event.at.micros().to_le_bytes()).update(&event.wall.micros().to_le_bytes());
+    hasher.finalize().as_bytes().iter().take(8).fold(0, |short: u64, byte| (short << 8) | u64::from(*byte))
 }

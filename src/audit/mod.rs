@@ -300,7 +300,7 @@ impl End<'_> {
         if let Some(scope) = statement {
             std::mem::take(&mut ledger.lines).check(snapshot, scope, report).await?;
             std::mem::take(&mut ledger.events).check(snapshot, kept, scope, report).await?;
-            sources::check(snapshot, scope, report).await?;
+            sources::check(snapshot, kept, scope, report).await?;
         }
         ledger.check(snapshot, people, options.page, report).await?;
         rows::none_missing(report);

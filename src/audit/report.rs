@@ -248,6 +248,9 @@ pub struct Report {
     pub counted: Counted,
     /// Events in all histories together.
     pub(super) history_events: u64,
+    /// Fingerprints of events of resources, and of what is kept beside them, each added up.
+    pub(super) resource_events: u64,
+    pub(super) resource_sources: u64,
     /// Parts in all histories together.
     pub(super) history_parts: u64,
     /// Transfers that have arrived at others.
@@ -305,6 +308,8 @@ impl Report {
         self.notes.extend(other.notes);
         self.counted.add(&other.counted);
         self.history_events += other.history_events;
+        self.resource_events = self.resource_events.wrapping_add(other.resource_events);
+        self.resource_sources = self.resource_sources.wrapping_add(other.resource_sources);
         self.history_parts += other.history_parts;
         self.history_receipts += other.history_receipts;
         self.sound_parts += other.sound_parts;

@@ -1,5 +1,6 @@
-//! What an account is told of its payments: the dialect's events. Pure: they follow from the history, so they can be written
-//! down anew at any time, and what each shows is folded from the history when it is read.
+//! What an account is told: the dialect's events. Pure. Those of payments follow from the history, so they can be written down
+//! anew at any time, and what each shows is folded from the history when it is read. Those of plain resources, which have no
+//! history, are written with the change, beside what the resource was before and after it ([`super::resource::States`]).
 
 use std::fmt;
 use std::ops::Range;
@@ -8,20 +9,23 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
+use super::clock::ClockStatus;
 use super::event::{CancelReason, Event};
-use super::ids::{PaymentId, RefundId, TEXT_LEN};
+use super::ids::{RefundId, TEXT_LEN, base62_decode};
 use super::payment::Payment;
+use super::resource::Body;
+use super::subject::{Subject, SubjectKind};
 use super::submission::Kind;
 use super::time::Timestamp;
 
 /// The most that one event of a history announces.
 pub const ANNOUNCED_MAX: usize = 3;
 
-/// What an announcement is called: which of what a version of a payment announces. Shown as `evt_…`.
+/// What an announcement is called: which of what a version of a payment or resource announces. Shown as `evt_…`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AnnouncementId {
-    /// The payment.
-    pub payment: PaymentId,
+    /// What it happened to.
+    pub subject: Subject,
     /// The version that the event made.
     pub version: u32,
     /// Which of what it announces, from 0.
@@ -32,7 +36,8 @@ const PREFIX: &str = "evt_";
 
 impl fmt::Display for AnnouncementId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}n{}", self.payment.with_prefix(PREFIX), self.version, self.n)
+        let (subject, letter) = (self.subject.with_prefix(PREFIX), self.subject.kind().letter());
+        write!(f, "{subject}{}{}n{}", letter.map(String::from).unwrap_or_default(), self.version, self.n)
     }
 }
 
@@ -46,10 +51,13 @@ impl FromStr for AnnouncementId {
 
     fn from_str(text: &str) -> Result<Self, NoAnnouncement> {
         let read = || {
-            let (payment, rest) = text.strip_prefix(PREFIX)?.split_at_checked(TEXT_LEN)?;
+            let (bits, rest) = text.strip_prefix(PREFIX)?.split_at_checked(TEXT_LEN)?;
+            let letter = rest.chars().next().filter(char::is_ascii_lowercase);
+            let kind = SubjectKind::ALL.into_iter().find(|kind| kind.letter() == letter)?;
+            let rest = letter.map_or(rest, |letter| rest.trim_start_matches(letter));
             let (version, n) = rest.split_once('n')?;
             let id = Self {
-                payment: format!("pi_{payment}").parse().ok()?,
+                subject: Subject::new(kind, base62_decode(bits)?.to_be_bytes()),
                 version: version.parse().ok()?,
                 n: n.parse().ok()?,
             };
@@ -138,6 +146,20 @@ kinds! {
     PayoutFailed = 24, "payout.failed";
     /// It was called off.
     PayoutCanceled = 25, "payout.canceled";
+    /// A customer was created.
+    CustomerCreated = 26, "customer.created";
+    /// They changed.
+    CustomerUpdated = 27, "customer.updated";
+    /// They were deleted.
+    CustomerDeleted = 28, "customer.deleted";
+    /// A test clock was created.
+    ClockCreated = 29, "test_helpers.test_clock.created";
+    /// It is on its way to another time.
+    ClockAdvancing = 30, "test_helpers.test_clock.advancing";
+    /// It has arrived.
+    ClockReady = 31, "test_helpers.test_clock.ready";
+    /// It was deleted.
+    ClockDeleted = 32, "test_helpers.test_clock.deleted";
 }
 
 impl AnnouncementKind {
@@ -179,7 +201,7 @@ pub fn announced(payment: &Payment, versions: Range<u32>) -> Vec<Announcement> {
         let kinds = kinds_of(after, &recorded.event);
         announced.extend((0..).zip(kinds).map(|(n, kind)| Announcement {
             at: recorded.at,
-            id: AnnouncementId { payment: payment.id(), version, n },
+            id: AnnouncementId { subject: payment.id().into(), version, n },
             kind,
             wall: recorded.wall,
         }));
@@ -251,5 +273,25 @@ const fn of_payout(event: &Event) -> Option<AnnouncementKind> {
         Event::Declined { .. } | Event::Failed { .. } => Some(AnnouncementKind::PayoutFailed),
         Event::Canceled { .. } => Some(AnnouncementKind::PayoutCanceled),
         _ => None,
+    }
+}
+
+/// What a change of a plain resource announces. The steps of a clock on its way, and how fast it runs, are no news.
+#[must_use]
+pub const fn of_change(before: Option<&Body>, after: Option<&Body>) -> Option<AnnouncementKind> {
+    use AnnouncementKind as It;
+    match (before, after) {
+        (None, Some(Body::Customer(_))) => Some(It::CustomerCreated),
+        (Some(Body::Customer(_)), Some(_)) => Some(It::CustomerUpdated),
+        (Some(Body::Customer(_)), None) => Some(It::CustomerDeleted),
+        (None, Some(Body::Clock(_))) => Some(It::ClockCreated),
+        (Some(Body::Clock(before)), Some(Body::Clock(after))) => match (before.status(), after.status()) {
+            (ClockStatus::Ready, ClockStatus::Advancing { .. }) => Some(It::ClockAdvancing),
+            (ClockStatus::Advancing { .. }, ClockStatus::Ready) => Some(It::ClockReady),
+            (ClockStatus::Ready, ClockStatus::Ready)
+            | (ClockStatus::Advancing { .. }, ClockStatus::Advancing { .. }) => None,
+        },
+        (Some(Body::Clock(_)), None) => Some(It::ClockDeleted),
+        (Some(Body::Clock(_)), Some(Body::Customer(_))) | (None, None) => None,
     }
 }

@@ -115,6 +115,35 @@ impl Resource {
     }
 }
 
+/// A resource before and after a change: what an event of it shows. Serialised as an array: new fields go to the end with a
+/// default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct States {
+    /// The clock it lives by.
+    pub clock: ClockId,
+    /// When it was made, by its clock.
+    pub created: Timestamp,
+    /// What it was; `None` for one that is new.
+    pub before: Option<Body>,
+    /// What it is from then on; `None` once it is deleted.
+    pub after: Option<Body>,
+}
+
+impl States {
+    /// The stored form.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Nothing in it can fail to be written.
+        rmp_serde::to_vec(self).unwrap_or_default()
+    }
+
+    /// Reads [`Self::to_bytes`] back.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        rmp_serde::from_slice(bytes).ok()
+    }
+}
+
 /// What is to happen to a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {

@@ -65,6 +65,16 @@ impl SubjectKind {
         }
     }
 
+    /// The letter that tells the kind where an id of another thing is made of a subject's; none for payments.
+    #[must_use]
+    pub const fn letter(self) -> Option<char> {
+        match self {
+            Self::Payment => None,
+            Self::Customer => Some('c'),
+            Self::Clock => Some('t'),
+        }
+    }
+
     /// What ids of this kind begin with.
     #[must_use]
     pub const fn prefix(self) -> &'static str {
@@ -100,6 +110,12 @@ impl Subject {
     #[must_use]
     pub const fn id(&self) -> &[u8; 16] {
         self.id.as_bytes()
+    }
+
+    /// Its id with another prefix.
+    #[must_use]
+    pub fn with_prefix(&self, prefix: &str) -> String {
+        format!("{prefix}{}", base62_encode(self.id.as_u128()))
     }
 
     /// The payment, if it is one.
@@ -151,7 +167,7 @@ impl From<ClockId> for Subject {
 /// The id as the dialect shows it.
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.kind.prefix(), base62_encode(self.id.as_u128()))
+        f.write_str(&self.with_prefix(self.kind.prefix()))
     }
 }
 

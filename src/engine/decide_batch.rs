@@ -10,6 +10,7 @@ use super::handle::EngineError;
 use super::journal::{self, JournalEntry, ResourceEntry};
 use super::resources::Resources;
 use crate::domain::amendment::{self, AmendPayment};
+use crate::domain::announcement::{self, Announcement, AnnouncementId};
 use crate::domain::clock::Clock;
 use crate::domain::command::{Asked, Command, IdempotencyKey, OperatePayment, SubmitPayment};
 use crate::domain::credit;
@@ -19,7 +20,7 @@ use crate::domain::ids::{AccountId, ClockId, PaymentId};
 use crate::domain::origin::Origin;
 use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::refusal::{Refusal, RefusalKind};
-use crate::domain::resource::{Body, Change, ChangeResource, Situation};
+use crate::domain::resource::{Body, Change, ChangeResource, Situation, States};
 use crate::domain::subject::Subject;
 use crate::domain::submission::{Kind, Submission};
 use crate::domain::time::Timestamp;
@@ -141,8 +142,10 @@ struct World<'a> {
     details: Vec<DetailRecord>,
     /// Payments that have been given a customer.
     customer_payments: Vec<CustomerPaymentRecord>,
-    /// Which requests asked for what.
+    /// Which requests asked for what, and what resources were.
     sources: Vec<EventSource>,
+    /// What is announced of resources.
+    events: Vec<(AccountId, Announcement)>,
     defect: Option<String>,
 }
 
@@ -166,6 +169,7 @@ pub fn decide_batch(commands: &[&Asked], loaded: Loaded, policy: &Policy, wall: 
         details: Vec::new(),
         customer_payments: Vec::new(),
         sources: Vec::new(),
+        events: Vec::new(),
         defect: None,
     };
     let decisions: Vec<Result<Outcome, EngineError>> =
@@ -296,7 +300,7 @@ impl World<'_> {
         let outcome = match command {
             Command::Submit(submit) => self.submit(submit)?,
             Command::Operate(operate) => self.operate(operate)?,
-            Command::Change(change) => self.change(change)?,
+            Command::Change(change) => self.change(change, asked.origin.as_deref())?,
             Command::Amend(amend) => self.amend(amend)?,
             Command::Answer(_) | Command::TimerDue(_) => return Err(self.broke("an answer with a caller")),
         };
@@ -322,7 +326,8 @@ impl World<'_> {
                 subject: outcome.subject,
                 version: first_version,
                 wall: first.wall,
-                origin: origin.clone(),
+                origin: Some(origin.clone()),
+                states: None,
             });
         }
     }
@@ -409,7 +414,7 @@ impl World<'_> {
     }
 
     /// Decides about a plain resource.
-    fn change(&mut self, change: &ChangeResource) -> Result<Outcome, EngineError> {
+    fn change(&mut self, change: &ChangeResource, origin: Option<&Origin>) -> Result<Outcome, EngineError> {
         self.readable(change.subject)?;
         let id = match (&change.change, self.resources.get(change.subject)) {
             (Change::Create { clock, .. }, _) => *clock,
@@ -425,7 +430,11 @@ impl World<'_> {
             closed: self.books.account(change.actor).closed,
             current: None,
         };
+        let at = on.now;
         let changed = self.resources.change(on, change)?;
+        if let Some(states) = changed.states {
+            self.announce(change, (at, changed.version), states, origin);
+        }
         if change.subject.clock().is_some()
             && let Change::Create { .. } = change.change
         {
@@ -433,6 +442,25 @@ impl World<'_> {
         }
         let answer = Answered::Resource(changed.answer);
         Ok(Outcome { subject: change.subject, version: changed.version, replayed: false, answer })
+    }
+
+    /// Notes what a change tells the resource's owner, and what is kept beside it: nothing else tells of it afterwards. Lean and
+    /// closed accounts are told of nothing.
+    fn announce(
+        &mut self,
+        change: &ChangeResource,
+        (at, version): (Timestamp, u32),
+        states: States,
+        origin: Option<&Origin>,
+    ) {
+        let (owner, subject, wall) = (change.actor, change.subject, self.wall);
+        let facts = self.books.account(owner);
+        let kind = announcement::of_change(states.before.as_ref(), states.after.as_ref());
+        let Some(kind) = kind.filter(|_| !facts.closed && !facts.terms.lean) else { return };
+        let id = AnnouncementId { subject, version, n: 0 };
+        self.events.push((owner, Announcement { at, id, kind, wall }));
+        let (origin, states) = (origin.cloned(), Some(states));
+        self.sources.push(EventSource { owner, at, subject, version, wall, origin, states });
     }
 
     /// Nothing is decided on a resource that cannot be read.
@@ -650,6 +678,8 @@ impl World<'_> {
         batch.write.details = self.details;
         self.sources.sort_unstable_by_key(EventSource::place);
         batch.write.sources = self.sources;
+        self.events.sort_unstable();
+        batch.write.events = self.events;
         self.fresh_idempotency.sort_unstable_by_key(|record| (record.key, record.owner));
         batch.write.idempotency = self.fresh_idempotency;
         batch.write.answers = answers_of(self.answers);

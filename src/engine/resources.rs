@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::journal::ResourceEntry;
 use crate::domain::refusal::Refusal;
-use crate::domain::resource::{self, Body, ChangeResource, Resource, Situation};
+use crate::domain::resource::{self, Body, ChangeResource, Resource, Situation, States};
 use crate::domain::subject::Subject;
 
 /// A resource during the batch.
@@ -31,6 +31,8 @@ pub(super) struct Changed {
     pub version: u32,
     /// What the caller is told; `None` if it asked for nothing.
     pub answer: Option<Arc<[u8]>>,
+    /// The resource before and after; `None` where nothing changed.
+    pub states: Option<States>,
 }
 
 impl Resources {
@@ -57,6 +59,7 @@ impl Resources {
     pub fn change(&mut self, on: Situation<'_>, command: &ChangeResource) -> Result<Changed, Refusal> {
         let current = self.touched.get(&command.subject).map(|touched| Arc::clone(&touched.now));
         let next = resource::decide(Situation { current: current.as_deref(), ..on }, command)?;
+        let before = current.as_ref().and_then(|current| current.body.clone());
         let (now, changed) = match (next, current) {
             (Some(next), _) => (Arc::new(next), true),
             (None, Some(current)) => (current, false),
@@ -64,8 +67,11 @@ impl Resources {
         };
         let answer = command.answer.as_ref().map(|form| form.write(&now)).transpose()?;
         let version = now.version;
+        let mut states = None;
         if changed {
             let body = now.body.clone();
+            let (clock, created) = (now.clock, now.created);
+            states = Some(States { clock, created, before, after: body.clone() });
             let touched = self.touched.entry(command.subject).or_insert_with(|| Touched {
                 before: None,
                 now: Arc::clone(&now),
@@ -74,7 +80,7 @@ impl Resources {
             touched.now = now;
             touched.states.push(body);
         }
-        Ok(Changed { version, answer })
+        Ok(Changed { version, answer, states })
     }
 
     /// What is written, and the journal's entries, both in the order of the keys. `keys` are the fingerprints of the

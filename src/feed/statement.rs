@@ -204,15 +204,15 @@ impl Statement {
         Ok(())
     }
 
-    /// Deletes an account's events of before then. Their sources go first: who has none of either is not looked at again.
+    /// Deletes an account's events of before then, and after them what is kept beside them: no event that is there lacks it.
     async fn forget(
         &self,
         owner: AccountId,
         before: Timestamp,
         wall_before: Timestamp,
     ) -> Result<(), ReaderError> {
-        self.store.source_delete(owner, before, wall_before).await?;
         self.store.event_delete(owner, before, wall_before).await?;
+        self.store.source_delete(owner, before, wall_before).await?;
         Ok(())
     }
 }

@@ -219,7 +219,9 @@ pub struct BatchWrite {
     pub customer_payments: Vec<CustomerPaymentRecord>,
     /// What amendments of payments say.
     pub details: Vec<DetailRecord>,
-    /// Which requests asked for what full accounts are told of.
+    /// What full accounts are told of their resources, each with the account that it is for.
+    pub events: Vec<(AccountId, Announcement)>,
+    /// What nothing else tells of what full accounts are told of.
     pub sources: Vec<EventSource>,
     /// Movements.
     pub movements: Vec<MovementWrite>,
@@ -256,6 +258,7 @@ impl BatchWrite {
             + self.resources.len()
             + self.customer_payments.len()
             + self.details.len()
+            + self.events.len()
             + self.sources.len()
             + self.answers.len()
             + self.movements.len()

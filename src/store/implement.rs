@@ -311,6 +311,9 @@ macro_rules! implement_store {
             ) -> StoreResult<u64> {
                 held!(self, writer, background, conn => event_delete(conn, owner, before, wall_before))
             }
+            async fn event_clear(&self, owner: AccountId) -> StoreResult<u64> {
+                held!(self, writer, background, conn => event_clear(conn, owner))
+            }
             async fn event_surplus(&self, owner: AccountId, kept: u32) -> StoreResult<Option<Timestamp>> {
                 held!(self, reader, background, conn => event_surplus(conn, owner, kept))
             }

@@ -561,6 +561,9 @@ macro_rules! line_queries {
             write.details.iter().for_each(|detail| rows::push_detail(&mut cells, detail));
             execute_rows(conn, &rows::DETAIL_INSERT, &cells).await?;
             cells.clear();
+            cells.extend(write.events.iter().flat_map(rows::event_cells));
+            execute_rows(conn, &rows::EVENT_UPSERT, &cells).await?;
+            cells.clear();
             write.sources.iter().for_each(|source| rows::push_source(&mut cells, source));
             execute_rows(conn, &rows::SOURCE_INSERT, &cells).await?;
             cells.clear();

@@ -316,6 +316,9 @@ pub trait Store: Send + Sync + 'static {
         wall_before: Timestamp,
     ) -> StoreResult<u64>;
 
+    /// Deletes an account's announcements of payments, which follow from their histories; returns how many.
+    async fn event_clear(&self, owner: AccountId) -> StoreResult<u64>;
+
     /// When the announcement happened by the wall that is followed by `kept` newer ones; `None` if there are not so many.
     async fn event_surplus(&self, owner: AccountId, kept: u32) -> StoreResult<Option<Timestamp>>;
 

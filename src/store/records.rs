@@ -304,6 +304,8 @@ pub struct EventFilter {
     pub before: Option<AnnouncementPlace>,
     /// Only those after this place; the page is then the oldest of those, still newest first.
     pub after: Option<AnnouncementPlace>,
+    /// Only the one with this id.
+    pub of: Option<AnnouncementId>,
     /// Only these kinds; all if there is no list.
     pub kinds: Option<Vec<AnnouncementKind>>,
     /// Happened at or after.

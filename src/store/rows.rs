@@ -27,7 +27,7 @@ use crate::domain::ids::{
 use crate::domain::ledger::{Holdings, LedgerAccount, Movement, WalletId};
 use crate::domain::origin::Origin;
 use crate::domain::payment::Payment;
-use crate::domain::resource::{Body, Resource};
+use crate::domain::resource::{Body, Resource, States};
 use crate::domain::statement::{LineId, LineKind, LinePlace, Side, StatementLine};
 use crate::domain::subject as domain;
 use crate::domain::submission::Submission;
@@ -145,15 +145,15 @@ pub(super) static STATEMENT_UPSERT: Statement = Statement {
 };
 
 pub(super) static EVENT_UPSERT: Statement = Statement {
-    head: "INSERT INTO account_event (owner,at,payment,version,n,kind,wall) VALUES ",
+    head: "INSERT INTO account_event (owner,at,subject,version,n,kind,wall) VALUES ",
     columns: 7,
     mysql_tail: " ON DUPLICATE KEY UPDATE kind=VALUES(kind)",
-    sqlite_tail: " ON CONFLICT(owner,at,payment,version,n) DO UPDATE SET kind=excluded.kind",
+    sqlite_tail: " ON CONFLICT(owner,at,subject,version,n) DO UPDATE SET kind=excluded.kind",
 };
 
 pub(super) static SOURCE_INSERT: Statement = Statement {
-    head: "INSERT INTO event_source (owner,at,subject,version,wall,request,idempotency_key) VALUES ",
-    columns: 7,
+    head: "INSERT INTO event_source (owner,at,subject,version,wall,request,idempotency_key,states) VALUES ",
+    columns: 8,
     mysql_tail: "",
     sqlite_tail: "",
 };
@@ -753,7 +753,7 @@ pub(super) fn event_cells((owner, event): &(AccountId, Announcement)) -> [Cell; 
     [
         Cell::Bytes(owner.as_bytes().to_vec()),
         Cell::Big(event.at.micros()),
-        Cell::Bytes(event.id.payment.as_bytes().to_vec()),
+        Cell::Bytes(event.id.subject.to_key().to_vec()),
         Cell::Int(version_column(event.id.version)),
         Cell::Small(i16::from(event.id.n)),
         Cell::Small(event.kind.to_code()),
@@ -766,7 +766,7 @@ pub(super) fn event_cells((owner, event): &(AccountId, Announcement)) -> [Cell; 
 pub(super) struct EventRow {
     owner: Vec<u8>,
     at: i64,
-    payment: Vec<u8>,
+    subject: Vec<u8>,
     version: i32,
     n: i16,
     kind: i16,
@@ -776,7 +776,8 @@ pub(super) struct EventRow {
 impl EventRow {
     pub(super) fn decode(&self) -> Result<(AccountId, Announcement), StoreError> {
         let id = AnnouncementId {
-            payment: PaymentId::from_slice(&self.payment).ok_or_else(|| damaged("account_event.payment"))?,
+            subject: domain::Subject::from_key(&self.subject)
+                .ok_or_else(|| damaged("account_event.subject"))?,
             version: u32::try_from(self.version).unwrap_or(0),
             n: u8::try_from(self.n).map_err(|_| damaged("account_event.n"))?,
         };
@@ -788,14 +789,17 @@ impl EventRow {
 
 /// The cells of a source.
 pub(super) fn push_source(cells: &mut Vec<Cell>, source: &EventSource) {
+    let origin = source.origin.as_ref();
+    let key = origin.and_then(|origin| origin.key.as_ref());
     cells.extend([
         Cell::Bytes(source.owner.as_bytes().to_vec()),
         Cell::Big(source.at.micros()),
         Cell::Bytes(source.subject.to_key().to_vec()),
         Cell::Int(version_column(source.version)),
         Cell::Big(source.wall.micros()),
-        Cell::Bytes(source.origin.request.as_bytes().to_vec()),
-        Cell::MaybeText(source.origin.key.as_ref().map(ToString::to_string)),
+        Cell::MaybeBytes(origin.map(|origin| origin.request.as_bytes().to_vec())),
+        Cell::MaybeText(key.map(ToString::to_string)),
+        Cell::MaybeBytes(source.states.as_ref().map(States::to_bytes)),
     ]);
 }
 
@@ -807,21 +811,27 @@ pub(super) struct SourceRow {
     subject: Vec<u8>,
     version: i32,
     wall: i64,
-    request: Vec<u8>,
+    request: Option<Vec<u8>>,
     idempotency_key: Option<String>,
+    states: Option<Vec<u8>>,
 }
 
 impl SourceRow {
     pub(super) fn decode(self) -> Result<EventSource, StoreError> {
-        let request = RequestId::from_slice(&self.request).ok_or_else(|| damaged("event_source.request"))?;
+        let request =
+            |bytes: Vec<u8>| RequestId::from_slice(&bytes).ok_or_else(|| damaged("event_source.request"));
+        let states =
+            |bytes: Vec<u8>| States::from_bytes(&bytes).ok_or_else(|| damaged("event_source.states"));
         let subject = domain::Subject::from_key(&self.subject);
+        let key = self.idempotency_key.map(String::into_boxed_str);
         Ok(EventSource {
             owner: account_id(&self.owner)?,
             at: Timestamp::from_micros(self.at),
             subject: subject.ok_or_else(|| damaged("event_source.subject"))?,
             version: u32::try_from(self.version).unwrap_or(0),
             wall: Timestamp::from_micros(self.wall),
-            origin: Origin { request, key: self.idempotency_key.map(String::into_boxed_str) },
+            origin: self.request.map(request).transpose()?.map(|request| Origin { request, key }),
+            states: self.states.map(states).transpose()?,
         })
     }
 }

@@ -146,10 +146,10 @@ diesel::table! {
     }
 }
 diesel::table! {
-    account_event (owner, at, payment, version, n) {
+    account_event (owner, at, subject, version, n) {
         owner -> Binary,
         at -> BigInt,
-        payment -> Binary,
+        subject -> Binary,
         version -> Integer,
         n -> SmallInt,
         kind -> SmallInt,
@@ -163,8 +163,9 @@ diesel::table! {
         subject -> Binary,
         version -> Integer,
         wall -> BigInt,
-        request -> Binary,
+        request -> Nullable<Binary>,
         idempotency_key -> Nullable<Text>,
+        states -> Nullable<Binary>,
     }
 }
 diesel::table! {

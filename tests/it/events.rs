@@ -19,6 +19,8 @@ on_both_stacks!(
     events_are_made_anew_the_same,
     events_name_the_requests_that_they_came_from,
     what_happens_by_itself_was_asked_by_nobody,
+    changes_of_customers_and_clocks_are_told,
+    events_of_resources_outlive_what_is_made_anew,
 );
 
 const CHARGE: &str = "currency=eur&confirm=true&payment_method=pm_card_visa";
@@ -149,7 +151,7 @@ async fn events_are_narrowed_and_paged(server: Arc<Server>) {
     assert_eq!(list(&server, "?type=charge.succeeded").await.len(), 4);
     assert_eq!(list(&server, "?type=charge.*").await.len(), 4);
     assert_eq!(list(&server, "?types[]=charge.succeeded&types[]=payment_intent.created").await.len(), 8);
-    assert!(list(&server, "?type=customer.created").await.is_empty());
+    assert!(list(&server, "?type=customer.created").await.is_empty(), "there is no customer");
     let created = all[0]["created"].as_i64().expect("created");
     assert!(list(&server, &format!("?created[gt]={created}")).await.is_empty());
     for (query, param) in [
@@ -293,4 +295,101 @@ async fn what_happens_by_itself_was_asked_by_nobody(server: Arc<Server>) {
     assert_eq!(asked(&events), [("payment_intent.canceled", None, None), ("charge.expired", None, None)]);
     let events = list(&server, "?types[]=charge.succeeded").await;
     assert_eq!(asked(&events), [("charge.succeeded", Some(held.request.as_str()), None)]);
+}
+
+async fn changes_of_customers_and_clocks_are_told(server: Arc<Server>) {
+    let key = [("idempotency-key", "customer-1")];
+    let made = server.send("POST", "/v1/customers", "name=Ada&metadata[plan]=free", &key).await;
+    let again = server.send("POST", "/v1/customers", "name=Ada&metadata[plan]=free", &key).await;
+    assert!(again.replayed);
+    let path = format!("/v1/customers/{}", made.text("/id"));
+    let changed = server.send("POST", &path, "name=Ada L.", &[]).await;
+    assert_eq!(server.send("POST", &path, "name=Ada L.", &[]).await.status, 200, "it changes nothing");
+    let deleted = server.send("DELETE", &path, "", &[]).await;
+    let events = list(&server, "?type=customer.*").await;
+    let requests = [&deleted, &changed, &made].map(|answer| answer.request.as_str());
+    assert_eq!(
+        asked(&events),
+        [
+            ("customer.deleted", Some(requests[0]), None),
+            ("customer.updated", Some(requests[1]), None),
+            ("customer.created", Some(requests[2]), Some("customer-1")),
+        ]
+    );
+    assert_eq!(events[2]["data"], json!({"object": made.body}));
+    let updated = json!({"object": changed.body, "previous_attributes": {"name": "Ada"}});
+    assert_eq!(events[1]["data"], updated);
+    assert_eq!(events[0]["data"], json!({"object": changed.body}), "it is shown as it was");
+    for event in &events {
+        let id = event["id"].as_str().expect("id");
+        let one = server.send("GET", &format!("/v1/events/{id}"), "", &[]).await;
+        assert_eq!(&one.body, event);
+        let foreign = server.send_as(&server.other_key, "GET", &format!("/v1/events/{id}"), "", &[]).await;
+        assert_eq!(foreign.error().0, 404, "{foreign:?}");
+    }
+    // Between payments, in the order of time.
+    post(&server, "/v1/payment_intents", &format!("amount=1250&{CHARGE}")).await;
+    post(&server, "/v1/customers", "name=Ben").await;
+    let all = list(&server, "?limit=3").await;
+    assert_eq!(types(&all), ["customer.created", "payment_intent.succeeded", "charge.succeeded"]);
+    let after = format!("?limit=1&starting_after={}", all[0]["id"].as_str().expect("id"));
+    assert_eq!(list(&server, &after).await, all[1..2]);
+    // A clock's way is told at its beginning, by whoever sent it there, and at its end, which comes by itself.
+    let clock = server.send("POST", "/v1/test_helpers/test_clocks", "frozen_time=1900000000", &[]).await;
+    let path = format!("/v1/test_helpers/test_clocks/{}", clock.text("/id"));
+    server.send("POST", &path, "speed=0", &[]).await;
+    let advanced = server.send("POST", &format!("{path}/advance"), "frozen_time=1900000100", &[]).await;
+    eventually("it has arrived", async || {
+        server.send("GET", &path, "", &[]).await.text("/status") == "ready"
+    })
+    .await;
+    let gone = server.send("DELETE", &path, "", &[]).await;
+    let events = list(&server, "?type=test_helpers.test_clock.*").await;
+    assert_eq!(
+        asked(&events),
+        [
+            ("test_helpers.test_clock.deleted", Some(gone.request.as_str()), None),
+            ("test_helpers.test_clock.ready", None, None),
+            ("test_helpers.test_clock.advancing", Some(advanced.request.as_str()), None),
+            ("test_helpers.test_clock.created", Some(clock.request.as_str()), None),
+        ]
+    );
+    let of = |event: &Value| {
+        let object = &event["data"]["object"];
+        (object["object"].clone(), object["status"].clone(), object["frozen_time"].clone())
+    };
+    let shown = |status: &str, time: i64| (json!("test_helpers.test_clock"), json!(status), json!(time));
+    assert_eq!(of(&events[0]), shown("ready", 1_900_000_100));
+    assert_eq!(of(&events[1]), shown("ready", 1_900_000_100));
+    assert_eq!(of(&events[2]), shown("advancing", 1_900_000_000));
+    assert_eq!(of(&events[3]), shown("ready", 1_900_000_000));
+    // Lean accounts are told of nothing.
+    let lean = post(&server, "/v1/test_helpers/accounts", "name=Lean&lean=true").await;
+    let lean = lean["secret_key"].as_str().expect("a key");
+    assert_eq!(server.send_as(lean, "POST", "/v1/customers", "name=Cleo", &[]).await.status, 200);
+    assert_eq!(server.send_as(lean, "GET", "/v1/events", "", &[]).await.body["data"], json!([]));
+}
+
+async fn events_of_resources_outlive_what_is_made_anew(server: Arc<Server>) {
+    let made = post(&server, "/v1/customers", "name=Ada").await;
+    post(&server, &format!("/v1/customers/{}", made["id"].as_str().expect("id")), "name=Ben").await;
+    post(&server, "/v1/payment_intents", &format!("amount=1250&{CHARGE}")).await;
+    let before = list(&server, "").await;
+    assert_eq!(before.len(), 5);
+    let store = server.test.store.as_ref();
+    let head = store.head().await.expect("head");
+    assert!(store.journal_prune(head, Timestamp::now().plus_ms(60_000)).await.expect("pruned") > 0);
+    store.cursor_reset(READER, 0).await.expect("reset");
+    post(&server, "/v1/customers", "name=Cleo").await;
+    eventually("the reader has come to the head", async || {
+        let head = store.head().await.expect("head");
+        store.cursor_get(READER).await.is_ok_and(|cursor| cursor >= head)
+    })
+    .await;
+    assert_eq!(list(&server, "").await[1..], before);
+    // What is old goes with what is kept beside it, whatever it is about.
+    let owner = stored(store).await[0].0;
+    let later = Timestamp::from_micros(i64::MAX);
+    assert!(store.source_delete(owner, later, later).await.expect("deleted") >= 4);
+    assert_eq!(store.event_delete(owner, later, later).await.expect("deleted"), 6);
 }

@@ -126,6 +126,23 @@ test("charges: create, confirm, capture, cancel, retrieve", async () => {
   assert.equal((await stripe.paymentIntents.retrieve(other.id)).status, "canceled");
 });
 
+test("events say which request they came from", async () => {
+  const idempotencyKey = "events-1";
+  const customer = await stripe.customers.create({ name: "Ada" }, { idempotencyKey });
+  const paid = await charge({ customer: customer.id });
+  const changed = await stripe.customers.update(customer.id, { name: "Ada L." });
+  const { data } = await stripe.events.list({ types: ["customer.created", "customer.updated", "payment_intent.succeeded"], limit: 3 });
+  const wanted = [
+    ["customer.updated", changed.lastResponse.requestId],
+    ["payment_intent.succeeded", paid.lastResponse.requestId],
+    ["customer.created", customer.lastResponse.requestId],
+  ];
+  assert.deepEqual(data.map((event) => [event.type, event.request.id]), wanted);
+  assert.equal(data[2].request.idempotency_key, idempotencyKey);
+  assert.deepEqual(data[0].data.previous_attributes, { name: "Ada" });
+  assert.equal((await stripe.events.retrieve(data[0].id)).data.object.name, "Ada L.");
+});
+
 test("a second attempt is a second charge", async () => {
   const { payment_intent: declined } = await refused("StripeCardError", () => charge({ payment_method: "pm_card_visa_chargeDeclined" }));
   assert.equal(declined.payment_method, null);

@@ -142,28 +142,30 @@ CREATE TABLE statement_line (
     PRIMARY KEY (wallet, seq, place)
 ) ENGINE = InnoDB;
 
--- What full accounts were told of their payments, written by the same reader. Each shows its object as the history has it.
+-- What full accounts were told: of their payments, written by the same reader, each showing its object as the history has it; of
+-- plain resources, written in the line, with what they show in `event_source`. `subject` is a byte for the kind, then the id.
 CREATE TABLE account_event (
     owner   BINARY(16) NOT NULL,
     at      BIGINT     NOT NULL,
-    payment BINARY(16) NOT NULL,
+    subject BINARY(17) NOT NULL,
     version INT        NOT NULL,
     n       SMALLINT   NOT NULL,
     kind    SMALLINT   NOT NULL,
     wall    BIGINT     NOT NULL,
-    PRIMARY KEY (owner, at, payment, version, n)
+    PRIMARY KEY (owner, at, subject, version, n)
 ) ENGINE = InnoDB;
 
--- Which requests of the API asked for what full accounts are told of: written in the line under the first version that came of
--- it, and kept for as long as events of then are. `subject` is a byte for the kind, then the id.
+-- What nothing else tells of what full accounts are told of, written in the line and kept for as long as events of then are:
+-- which request of the API asked for it, under the first version that came of it, and what a plain resource was before and after.
 CREATE TABLE event_source (
     owner           BINARY(16)    NOT NULL,
     at              BIGINT        NOT NULL,
     subject         BINARY(17)    NOT NULL,
     version         INT           NOT NULL,
     wall            BIGINT        NOT NULL,
-    request         BINARY(16)    NOT NULL,
+    request         BINARY(16),
     idempotency_key VARCHAR(255),
+    states          MEDIUMBLOB,
     PRIMARY KEY (owner, at, subject, version)
 ) ENGINE = InnoDB;
 
@@ -319,4 +321,4 @@ CREATE TABLE installation (
     name  VARCHAR(64)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
     value VARBINARY(255) NOT NULL
 ) ENGINE = InnoDB;
-INSERT INTO installation (name, value) VALUES ('stored_form', '9');
+INSERT INTO installation (name, value) VALUES ('stored_form', '10');

@@ -141,28 +141,30 @@ CREATE TABLE statement_line (
     PRIMARY KEY (wallet, seq, place)
 ) WITHOUT ROWID;
 
--- What full accounts were told of their payments, written by the same reader. Each shows its object as the history has it.
+-- What full accounts were told: of their payments, written by the same reader, each showing its object as the history has it; of
+-- plain resources, written in the line, with what they show in `event_source`. `subject` is a byte for the kind, then the id.
 CREATE TABLE account_event (
     owner   BLOB    NOT NULL,
     at      BIGINT  NOT NULL,
-    payment BLOB    NOT NULL,
+    subject BLOB    NOT NULL,
     version INTEGER NOT NULL,
     n       INTEGER NOT NULL,
     kind    INTEGER NOT NULL,
     wall    BIGINT  NOT NULL,
-    PRIMARY KEY (owner, at, payment, version, n)
+    PRIMARY KEY (owner, at, subject, version, n)
 ) WITHOUT ROWID;
 
--- Which requests of the API asked for what full accounts are told of: written in the line under the first version that came of
--- it, and kept for as long as events of then are. `subject` is a byte for the kind, then the id.
+-- What nothing else tells of what full accounts are told of, written in the line and kept for as long as events of then are:
+-- which request of the API asked for it, under the first version that came of it, and what a plain resource was before and after.
 CREATE TABLE event_source (
     owner           BLOB    NOT NULL,
     at              BIGINT  NOT NULL,
     subject         BLOB    NOT NULL,
     version         INTEGER NOT NULL,
     wall            BIGINT  NOT NULL,
-    request         BLOB    NOT NULL,
+    request         BLOB,
     idempotency_key TEXT,
+    states          BLOB,
     PRIMARY KEY (owner, at, subject, version)
 ) WITHOUT ROWID;
 
@@ -318,4 +320,4 @@ CREATE TABLE installation (
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO installation (name, value) VALUES ('stored_form', CAST('9' AS BLOB));
+INSERT INTO installation (name, value) VALUES ('stored_form', CAST('10' AS BLOB));

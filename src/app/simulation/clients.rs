@@ -170,7 +170,7 @@ impl Book {
     }
 
     /// A request, no two alike.
-    fn origin(&mut self, chance: &Chance) -> Box<Origin> {
+    pub fn origin(&mut self, chance: &Chance) -> Box<Origin> {
         let key = chance.percent(50).then(|| format!("key {}", self.made).into_boxed_str());
         Box::new(Origin { request: RequestId::from_bytes(self.id(chance)), key })
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::chance::Chance;
 use super::clients::{Person, account, key};
 use super::store::Data;
+use crate::domain::command::Command;
 use crate::domain::customer::{Customer, CustomerPatch};
 use crate::domain::ids::{ClockId, CustomerId};
 use crate::domain::metadata::MetadataPatch;
@@ -127,7 +128,8 @@ pub async fn act(person: Person) {
         book.customers.choose(&person.chance, id, &clocks)
     };
     let name = format!("{:?} {}", request.change, request.subject);
-    let told = person.engine.change(request).await;
+    let origin = person.chance.percent(50).then(|| person.book.lock().origin(&person.chance));
+    let told = person.engine.change(Command::Change(Box::new(request)).asked_by(origin)).await;
     let mut book = person.book.lock();
     let wrong = book.customers.note(number, &told);
     book.wrong.extend(wrong);

@@ -209,6 +209,7 @@ impl Data {
         self.customer_payments.extend(write.customer_payments.iter().copied());
         let detail = |detail: &DetailRecord| ((detail.subject, detail.id), detail.body.clone());
         self.details.extend(write.details.iter().map(detail));
+        self.events.extend(write.events.iter().copied());
         self.sources.extend(write.sources.iter().map(|source| (source.place(), source.clone())));
         let answer = |answer: &AnswerWrite| ((answer.key, answer.owner), Arc::clone(&answer.body));
         self.answers.extend(write.answers.iter().map(answer));
@@ -706,6 +707,14 @@ impl Store for SimStore {
         let kept = data.events.len();
         let old = |event: &Announcement| event.at < before && event.wall < wall_before;
         data.events.retain(|(of, event)| *of != owner || !old(event));
+        Ok((kept - data.events.len()) as u64)
+    }
+
+    async fn event_clear(&self, owner: AccountId) -> StoreResult<u64> {
+        self.reach().await?;
+        let mut data = self.data.lock();
+        let kept = data.events.len();
+        data.events.retain(|(of, event)| *of != owner || event.id.subject.payment().is_none());
         Ok((kept - data.events.len()) as u64)
     }
 

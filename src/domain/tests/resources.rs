@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use crate::domain::announcement::AnnouncementId;
 use crate::domain::customer::{Customer, CustomerPatch};
 use crate::domain::ids::{AccountId, ClockId, CustomerId, PaymentId};
 use crate::domain::metadata::MetadataPatch;
@@ -103,4 +104,19 @@ fn answers_are_bounded() {
     let answer = |bytes: usize| AnswerForm::new(move |_| vec![b'x'; bytes]).write(&resource);
     assert_eq!(answer(ANSWER_BYTES_MAX).expect("kept").len(), ANSWER_BYTES_MAX);
     assert_eq!(answer(ANSWER_BYTES_MAX + 1).expect_err("too large").code, "resource_too_large");
+}
+
+#[test]
+fn events_of_resources_have_names_of_their_own() {
+    for kind in SubjectKind::ALL {
+        let id = AnnouncementId { subject: Subject::new(kind, [9; 16]), version: 12, n: 1 };
+        assert_eq!(id.to_string().parse(), Ok(id));
+    }
+    let id = AnnouncementId { subject: subject(), version: 3, n: 0 }.to_string();
+    assert!(id.starts_with("evt_") && id.ends_with("c3n0"), "{id}");
+    for wrong in
+        [id.replace("c3", "cc3"), id.replace("c3", "x3"), id.replace("c3", "c03"), id.replace("evt_", "cus_")]
+    {
+        assert!(wrong.parse::<AnnouncementId>().is_err(), "{wrong}");
+    }
 }

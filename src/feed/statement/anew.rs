@@ -7,7 +7,6 @@ use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::ledger::WalletId;
 use crate::domain::payment::Payment;
 use crate::domain::statement::LinePlace;
-use crate::domain::time::Timestamp;
 use crate::store::{Projected, StatementFilter};
 
 /// Payments looked through at once while statements are made anew.
@@ -56,7 +55,7 @@ impl Statement {
         self.write(upto, &Projected::default()).await
     }
 
-    /// Deletes all events.
+    /// Deletes all events of payments. Those of resources are kept nowhere else.
     async fn clear_events(&self) -> Result<(), ReaderError> {
         let mut after = None;
         loop {
@@ -64,9 +63,7 @@ impl Statement {
             let Some(last) = owners.last() else { return Ok(()) };
             after = Some(*last);
             for owner in owners {
-                self.store
-                    .event_delete(owner, Timestamp::from_micros(i64::MAX), Timestamp::from_micros(i64::MAX))
-                    .await?;
+                self.store.event_clear(owner).await?;
             }
         }
     }

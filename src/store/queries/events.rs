@@ -1,8 +1,9 @@
-//! What accounts were told of their payments. Part of [`super::shared_queries`].
+//! What accounts were told. Part of [`super::shared_queries`].
 
 macro_rules! events_queries {
     ($Conn:ty) => {
         use $crate::domain::announcement::Announcement;
+        use $crate::domain::subject::SubjectKind;
         use $crate::store::records::{AnnouncementPlace, EventFilter};
         use $crate::store::{EventSource, SourcePlace};
 
@@ -20,22 +21,28 @@ macro_rules! events_queries {
             let backwards = filter.after.is_some();
             let mut query = dsl::account_event.filter(dsl::owner.eq(owner.as_bytes().to_vec())).into_boxed();
             if let Some((at, id)) = filter.before {
-                let (at, payment) = (at.micros(), id.payment.as_bytes().to_vec());
+                let (at, subject) = (at.micros(), id.subject.to_key().to_vec());
                 let (version, n) = (rows::version_column(id.version), i16::from(id.n));
                 let within = dsl::version.lt(version).or(dsl::version.eq(version).and(dsl::n.lt(n)));
-                let within = dsl::payment.lt(payment.clone()).or(dsl::payment.eq(payment).and(within));
+                let within = dsl::subject.lt(subject.clone()).or(dsl::subject.eq(subject).and(within));
                 query = query.filter(dsl::at.le(at)).filter(dsl::at.lt(at).or(within));
             }
             if let Some((at, id)) = filter.after {
-                let (at, payment) = (at.micros(), id.payment.as_bytes().to_vec());
+                let (at, subject) = (at.micros(), id.subject.to_key().to_vec());
                 let (version, n) = (rows::version_column(id.version), i16::from(id.n));
                 let within = dsl::version.gt(version).or(dsl::version.eq(version).and(dsl::n.gt(n)));
-                let within = dsl::payment.gt(payment.clone()).or(dsl::payment.eq(payment).and(within));
+                let within = dsl::subject.gt(subject.clone()).or(dsl::subject.eq(subject).and(within));
                 query = query.filter(dsl::at.ge(at)).filter(dsl::at.gt(at).or(within));
             }
             if let Some(kinds) = &filter.kinds {
                 let codes: Vec<i16> = kinds.iter().map(|kind| kind.to_code()).collect();
                 query = query.filter(dsl::kind.eq_any(codes));
+            }
+            if let Some(id) = filter.of {
+                let subject = id.subject.to_key().to_vec();
+                let (version, n) = (rows::version_column(id.version), i16::from(id.n));
+                query =
+                    query.filter(dsl::subject.eq(subject).and(dsl::version.eq(version)).and(dsl::n.eq(n)));
             }
             if let Some(from) = filter.created_from {
                 query = query.filter(dsl::at.ge(from.micros()));
@@ -44,9 +51,9 @@ macro_rules! events_queries {
                 query = query.filter(dsl::at.lt(to.micros()));
             }
             let query = match backwards {
-                true => query.order((dsl::at.asc(), dsl::payment.asc(), dsl::version.asc(), dsl::n.asc())),
+                true => query.order((dsl::at.asc(), dsl::subject.asc(), dsl::version.asc(), dsl::n.asc())),
                 false => {
-                    query.order((dsl::at.desc(), dsl::payment.desc(), dsl::version.desc(), dsl::n.desc()))
+                    query.order((dsl::at.desc(), dsl::subject.desc(), dsl::version.desc(), dsl::n.desc()))
                 }
             };
             let found: Vec<rows::EventRow> =
@@ -95,6 +102,16 @@ macro_rules! events_queries {
                 .filter(dsl::at.lt(before.micros()))
                 .filter(dsl::wall.lt(wall_before.micros()));
             let deleted = diesel::delete(old).execute(conn).await?;
+            Ok(deleted.try_into().unwrap_or(u64::MAX))
+        }
+
+        async fn event_clear(conn: &mut $Conn, owner: AccountId) -> StoreResult<u64> {
+            use schema::account_event::dsl;
+            let others = vec![SubjectKind::Payment.code().saturating_add(1)];
+            let derived = dsl::account_event
+                .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
+                .filter(dsl::subject.lt(others));
+            let deleted = diesel::delete(derived).execute(conn).await?;
             Ok(deleted.try_into().unwrap_or(u64::MAX))
         }
 
@@ -188,16 +205,16 @@ macro_rules! events_queries {
             limit: u32,
         ) -> StoreResult<Vec<(AccountId, Announcement)>> {
             use schema::account_event::dsl;
-            let (owner, at, payment, version, n) = after.map_or_else(
+            let (owner, at, subject, version, n) = after.map_or_else(
                 || (Vec::new(), 0, Vec::new(), 0, 0),
                 |(owner, (at, id))| {
                     let (version, n) = (rows::version_column(id.version), i16::from(id.n));
-                    let payment = id.payment.as_bytes().to_vec();
-                    (owner.as_bytes().to_vec(), at.micros(), payment, version, n)
+                    let subject = id.subject.to_key().to_vec();
+                    (owner.as_bytes().to_vec(), at.micros(), subject, version, n)
                 },
             );
             let within = dsl::version.gt(version).or(dsl::version.eq(version).and(dsl::n.gt(n)));
-            let within = dsl::payment.gt(payment.clone()).or(dsl::payment.eq(payment).and(within));
+            let within = dsl::subject.gt(subject.clone()).or(dsl::subject.eq(subject).and(within));
             let within = dsl::at.gt(at).or(dsl::at.eq(at).and(within));
             let found: Vec<rows::EventRow> = dsl::account_event
                 .filter(dsl::owner.ge(owner.clone()))
@@ -205,7 +222,7 @@ macro_rules! events_queries {
                 .order((
                     dsl::owner.asc(),
                     dsl::at.asc(),
-                    dsl::payment.asc(),
+                    dsl::subject.asc(),
                     dsl::version.asc(),
                     dsl::n.asc(),
                 ))

@@ -56,7 +56,8 @@ pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body:
         let customer = Customer::default().patched(&patch)?;
         (Change::Create { clock, body: Box::new(Made::Customer(customer)) }, key)
     };
-    resources::change(&state, caller.account, CustomerId::generate().into(), change, key).await
+    let subject = CustomerId::generate().into();
+    resources::change(&state, &request, (caller.account, subject), change, key).await
 }
 
 /// `POST /v1/customers/{id}`
@@ -77,13 +78,13 @@ pub async fn update(
         finish(&mut params)?;
         (Change::Update(Patch::Customer(Box::new(patch))), key)
     };
-    resources::change(&state, caller.account, subject, change, key).await
+    resources::change(&state, &request, (caller.account, subject), change, key).await
 }
 
 /// `DELETE /v1/customers/{id}`
-pub async fn delete(state: State, caller: ApiCaller, id: web::Path<String>) -> Answer {
+pub async fn delete(state: State, caller: ApiCaller, request: HttpRequest, id: web::Path<String>) -> Answer {
     let subject = resources::subject(KIND, &id)?;
-    resources::change(&state, caller.account, subject, Change::Delete, None).await
+    resources::change(&state, &request, (caller.account, subject), Change::Delete, None).await
 }
 
 /// `GET /v1/customers/{id}`

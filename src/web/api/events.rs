@@ -1,4 +1,4 @@
-//! `/v1/events`: what an account was told of its payments, newest first. Each shows its object as it was when it happened.
+//! `/v1/events`: what an account was told, newest first. Each shows its object as it was when it happened.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,15 +6,18 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::details::{self, Attempts};
 use super::list::{self, List};
-use super::objects::{ChargeExpand, ChargeObject, EventObject, Presenter, RefundObject, Rendered};
+use super::objects::{
+    ChargeExpand, ChargeObject, EventObject, Presenter, RefundObject, Rendered, ResourceObject,
+};
 use super::submit;
 use crate::domain::announcement::{Announcement, AnnouncementId, AnnouncementKind, refund_of};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::origin::{Origin, causes};
 use crate::domain::payment::{Payment, Refund};
+use crate::domain::resource::{Body, Resource, States};
 use crate::domain::statement;
 use crate::domain::subject::Subject;
-use crate::store::{EventFilter, SourcePlace, Store};
+use crate::store::{EventFilter, EventSource, SourcePlace, Store};
 use crate::web::body;
 use crate::web::error::{ApiError, InputError};
 use crate::web::params::Params;
@@ -44,7 +47,7 @@ pub async fn retrieve(
     let wanted: AnnouncementId = id.parse().map_err(|_| missing())?;
     let freshness = projected::caught_up(state.store.as_ref(), statement::READER).await?;
     let found = find(&state, caller.account, wanted).await?.ok_or_else(missing)?;
-    let object = objects(&state, &[found]).await?.pop().ok_or_else(missing)?;
+    let object = objects(&state, caller.account, &[found]).await?.pop().ok_or_else(missing)?;
     let mut response = HttpResponse::Ok();
     freshness.tell(&mut response);
     Ok(response.json(object))
@@ -62,6 +65,7 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     let filter = EventFilter {
         before: cursor(&state, caller.account, list::STARTING_AFTER, before).await?,
         after: cursor(&state, caller.account, list::ENDING_BEFORE, after).await?,
+        of: None,
         kinds,
         created_from,
         created_to,
@@ -72,7 +76,7 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     let (found, has_more) = list::cut(found, limit, filter.after.is_some());
     let mut response = HttpResponse::Ok();
     freshness.tell(&mut response);
-    Ok(response.json(List::new(objects(&state, &found).await?, has_more, URL)))
+    Ok(response.json(List::new(objects(&state, caller.account, &found).await?, has_more, URL)))
 }
 
 /// Reads `type` and `types[]`, of which one can be given; a name may end in `*`. `None`: all.
@@ -104,14 +108,24 @@ async fn find(
     owner: AccountId,
     id: AnnouncementId,
 ) -> Result<Option<Announcement>, ApiError> {
-    let payment = state.store.payment_one(id.payment).await?;
-    let Some(payment) = payment.filter(|payment| payment.owner() == owner) else { return Ok(None) };
-    let place = usize::try_from(id.version.saturating_sub(1)).unwrap_or(usize::MAX);
-    let Some(at) = payment.history().get(place).map(|recorded| recorded.at) else { return Ok(None) };
-    let next = AnnouncementId { n: id.n.saturating_add(1), ..id };
-    let filter = EventFilter { before: Some((at, next)), limit: 1, ..EventFilter::default() };
-    let found = state.store.event_list(owner, &filter).await?;
-    Ok(found.into_iter().find(|found| found.id == id))
+    let filter = EventFilter { of: Some(id), limit: 1, ..EventFilter::default() };
+    let filter = match id.subject.payment() {
+        Some(payment) => {
+            let payment = state.store.payment_one(payment).await?;
+            let Some(payment) = payment.filter(|payment| payment.owner() == owner) else { return Ok(None) };
+            let place = usize::try_from(id.version.saturating_sub(1)).unwrap_or(usize::MAX);
+            let Some(at) = payment.history().get(place).map(|recorded| recorded.at) else { return Ok(None) };
+            EventFilter { created_from: Some(at), created_to: Some(at.next()), ..filter }
+        }
+        // When each change was made is kept with its event alone: it is looked for from the making on.
+        None => match state.store.resource_get(id.subject).await? {
+            Some(resource) if resource.owner == owner => {
+                EventFilter { created_from: Some(resource.created), ..filter }
+            }
+            Some(_) | None => return Ok(None),
+        },
+    };
+    Ok(state.store.event_list(owner, &filter).await?.pop())
 }
 
 /// The place of the event that a cursor names, if one is given.
@@ -128,9 +142,23 @@ async fn cursor(
     Ok(Some((found.at, found.id)))
 }
 
-/// What these events look like, in the same order.
-async fn objects(state: &WebState, found: &[Announcement]) -> Result<Vec<EventObject>, ApiError> {
-    let mut ids: Vec<PaymentId> = found.iter().map(|one| one.id.payment).collect();
+/// What these events look like, in the same order. One whose object is gone is left out.
+async fn objects(
+    state: &WebState,
+    owner: AccountId,
+    found: &[Announcement],
+) -> Result<Vec<EventObject>, ApiError> {
+    let mut shown = of_payments(state, found).await?;
+    shown.extend(of_resources(state, owner, found).await?);
+    Ok(found.iter().filter_map(|one| shown.remove(&one.id)).collect())
+}
+
+/// Events by their ids.
+type ById = HashMap<AnnouncementId, EventObject>;
+
+/// Those that are about payments.
+async fn of_payments(state: &WebState, found: &[Announcement]) -> Result<ById, ApiError> {
+    let mut ids: Vec<PaymentId> = found.iter().filter_map(|one| one.id.subject.payment()).collect();
     ids.sort_unstable();
     ids.dedup();
     let store = state.store.as_ref();
@@ -143,7 +171,8 @@ async fn objects(state: &WebState, found: &[Announcement]) -> Result<Vec<EventOb
     // Of each version as it was: another attempt may have had another detail.
     let mut then = Vec::with_capacity(found.len());
     for one in found {
-        let Some(payment) = payments.get(&one.id.payment) else { continue };
+        let payment = one.id.subject.payment().and_then(|id| payments.get(&id));
+        let Some(payment) = payment else { continue };
         let before = payment.at_version(one.id.version.saturating_sub(1));
         then.extend(payment.at_version(one.id.version).map(|after| (*one, before, after)));
     }
@@ -154,7 +183,33 @@ async fn objects(state: &WebState, found: &[Announcement]) -> Result<Vec<EventOb
     let attempts = Attempts::of(store, &all).await?;
     let origins = origins(store, then.iter().map(|(one, _, after)| (one, after))).await?;
     let shown = Shown { presenter: state.presenter(), attempts: &attempts, refunds: &refunds, origins };
-    Ok(then.iter().map(|(one, before, after)| shown.event(one, before.as_ref(), after)).collect())
+    Ok(then.iter().map(|(one, before, after)| (one.id, shown.event(one, before.as_ref(), after))).collect())
+}
+
+/// Those that are about plain resources: what they were then is kept beside the event.
+async fn of_resources(state: &WebState, owner: AccountId, found: &[Announcement]) -> Result<ById, ApiError> {
+    let place = |one: &Announcement| (owner, one.at, one.id.subject, one.id.version);
+    let found: Vec<&Announcement> = found.iter().filter(|one| one.id.subject.payment().is_none()).collect();
+    let sources = state.store.source_get(&found.iter().map(|one| place(one)).collect::<Vec<_>>()).await?;
+    let sources: HashMap<SourcePlace, EventSource> =
+        sources.into_iter().map(|source| (source.place(), source)).collect();
+    let mut shown = ById::new();
+    for one in found {
+        let Some(source) = sources.get(&place(one)) else { continue };
+        let Some(States { clock, created, before, after }) = &source.states else { continue };
+        let object = |version: u32, body: &Option<Body>| {
+            let (subject, body) = (one.id.subject, body.clone());
+            let resource = Resource { subject, owner, version, clock: *clock, created: *created, body };
+            serde_json::to_value(ResourceObject::of(&resource)).unwrap_or_default()
+        };
+        let version = one.id.version;
+        // One that was deleted is shown as it was.
+        let now = object(version, if after.is_some() { after } else { before });
+        let updated = one.kind == AnnouncementKind::CustomerUpdated;
+        let previous = updated.then(|| object(version.saturating_sub(1), before));
+        shown.insert(one.id, EventObject::of(one, now, previous.as_ref(), source.origin.as_ref()));
+    }
+    Ok(shown)
 }
 
 /// The requests that events came from, by the version of the payment that each is about.
@@ -178,7 +233,7 @@ async fn origins<'a>(
     }
     let found = store.source_get(&places.into_iter().collect::<Vec<_>>()).await?;
     let found: HashMap<SourcePlace, Origin> =
-        found.into_iter().map(|source| (source.place(), source.origin)).collect();
+        found.into_iter().filter_map(|source| Some((source.place(), source.origin?))).collect();
     let origin = |causes: Vec<SourcePlace>| causes.iter().find_map(|place| found.get(place)).cloned();
     Ok(wanted.into_iter().filter_map(|(version, causes)| Some((version, origin(causes)?))).collect())
 }
@@ -209,6 +264,13 @@ impl Shown<'_> {
     fn object(&self, one: &Announcement, payment: &Payment) -> Option<serde_json::Value> {
         use AnnouncementKind as It;
         let rendered = match one.kind {
+            It::CustomerCreated
+            | It::CustomerUpdated
+            | It::CustomerDeleted
+            | It::ClockCreated
+            | It::ClockAdvancing
+            | It::ClockReady
+            | It::ClockDeleted => return None,
             It::ChargeSucceeded
             | It::ChargeFailed
             | It::ChargeCaptured

@@ -7,12 +7,14 @@ use actix_web::http::header::{ContentType, HeaderName, HeaderValue};
 use super::list::{self, List};
 use super::objects::ResourceObject;
 use super::submit;
+use crate::domain::command::Command;
 use crate::domain::ids::{AccountId, ClockId};
 use crate::domain::resource::{AnswerForm, Change, ChangeResource, Resource};
 use crate::domain::subject::{Subject, SubjectKind};
 use crate::store::ResourceFilter;
 use crate::web::error::{ApiError, InputError};
 use crate::web::intake::{self, Canonical};
+use crate::web::origin;
 use crate::web::params::Params;
 use crate::web::state::WebState;
 
@@ -43,13 +45,17 @@ pub fn key(
 /// Whatever the dialect answers for it.
 pub async fn change(
     state: &WebState,
-    actor: AccountId,
-    subject: Subject,
+    request: &HttpRequest,
+    (actor, subject): (AccountId, Subject),
     change: Change,
     idempotency: Option<crate::domain::command::IdempotencyKey>,
 ) -> Result<HttpResponse, ApiError> {
     let answer = Some(AnswerForm::new(|resource| ResourceObject::of(resource).to_bytes()));
-    let changed = state.engine.change(ChangeResource { subject, actor, change, answer, idempotency }).await?;
+    // A deletion takes no key.
+    let key = if idempotency.is_some() { submit::key_of(request)? } else { None };
+    let origin = origin::of(state, request, actor, key.as_ref());
+    let change = ChangeResource { subject, actor, change, answer, idempotency };
+    let changed = state.engine.change(Command::Change(Box::new(change)).asked_by(origin)).await?;
     let mut response = HttpResponse::Ok();
     if changed.replayed {
         response.insert_header((

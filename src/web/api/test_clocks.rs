@@ -33,7 +33,8 @@ pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body:
         let clock = Clock::frozen(name, state.wall.now(), at);
         (Change::Create { clock: ClockId::WALL, body: Box::new(Made::Clock(clock)) }, key)
     };
-    resources::change(&state, caller.account, ClockId::generate().into(), change, key).await
+    let subject = ClockId::generate().into();
+    resources::change(&state, &request, (caller.account, subject), change, key).await
 }
 
 /// `POST /v1/test_helpers/test_clocks/{id}/advance`
@@ -76,13 +77,13 @@ async fn change(
         finish(&mut params)?;
         (Change::Update(Patch::Clock(patch)), key)
     };
-    resources::change(state, caller.account, subject, change, key).await
+    resources::change(state, request, (caller.account, subject), change, key).await
 }
 
 /// `DELETE /v1/test_helpers/test_clocks/{id}`: its customers go with it.
-pub async fn delete(state: State, caller: ApiCaller, id: web::Path<String>) -> Answer {
+pub async fn delete(state: State, caller: ApiCaller, request: HttpRequest, id: web::Path<String>) -> Answer {
     let subject = resources::subject(KIND, &id)?;
-    resources::change(&state, caller.account, subject, Change::Delete, None).await
+    resources::change(&state, &request, (caller.account, subject), Change::Delete, None).await
 }
 
 /// `GET /v1/test_helpers/test_clocks/{id}`
