@@ -28,9 +28,10 @@ use crate::feed::follower::{self, Follower, Reader};
 use crate::feed::index::{Index, IndexListener, Indexed};
 use crate::feed::live::LiveHub;
 use crate::feed::live_reader::LiveReader;
+use crate::feed::open_work::OpenWork;
 use crate::feed::ring::Ring;
 use crate::feed::statement::Statement;
-use crate::feed::{dispatch, index, statement};
+use crate::feed::{CURSORS, dispatch, index, open_work, statement};
 use crate::search::{Names, SearchIndex};
 use crate::simulator::{Simulator, SimulatorSettings};
 use crate::store::{Store, aside};
@@ -226,6 +227,10 @@ impl Start<'_> {
             };
             self.reader(group, name, true, move || Box::new(dispatch()));
         }
+        let (kept, instance) = (Arc::clone(&store), self.instance);
+        self.reader(group, open_work::NAME, true, move || {
+            Box::new(OpenWork::new(Arc::clone(&kept), instance))
+        });
         if self.settings.roles.indexer {
             let names = Arc::new(DirectoryNames(directory));
             let listener = Arc::new(HubListener(hub));
@@ -389,14 +394,13 @@ async fn hear_others(ring: Arc<Ring>, broker: Arc<dyn Broker>, stop: Cancellatio
 }
 
 async fn prune(store: Arc<dyn Store>, wall: Wall, retention_s: u64, stop: CancellationToken) {
-    let readers: Vec<&str> = dispatch::NAMES.into_iter().chain([index::NAME, statement::NAME]).collect();
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(PRUNE_EVERY) => {}
         }
-        match follower::prune(store.as_ref(), &readers, wall.now(), retention_s).await {
+        match follower::prune(store.as_ref(), &CURSORS, wall.now(), retention_s).await {
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "journal rows past retention were deleted"),
             Err(error) if error.is_transient() => {

@@ -23,7 +23,7 @@ use crate::config::Settings;
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
-use crate::feed::{dispatch, index, statement};
+use crate::feed::{CURSORS, index};
 use crate::store::{Access, Snapshot, Store, TableCounts};
 use crate::web::state::FINGERPRINT_KEY_NAME;
 
@@ -61,11 +61,7 @@ pub async fn run(settings: &Settings, args: VerifyArgs) -> anyhow::Result<ExitCo
     let options = AuditOptions {
         at_rest: args.at_rest,
         index_lag: INDEX_LAG,
-        journal_readers: dispatch::NAMES
-            .iter()
-            .chain([&index::NAME, &statement::NAME])
-            .map(|name| (*name).to_owned())
-            .collect(),
+        journal_readers: CURSORS.map(str::to_owned).to_vec(),
         accounts: true,
         secret: Some(FINGERPRINT_KEY_NAME.to_owned()),
         now: Some(wall.now()),

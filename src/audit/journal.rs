@@ -6,13 +6,14 @@ use std::collections::HashMap;
 use super::keys::Balance;
 use super::lines::{Stretch, WithinBatch};
 use super::named::payments_named;
-use super::payment::{Part, part};
+use super::open;
+use super::payment::part;
 use super::report::{Name, Report};
 use super::span::{Job, Queue, Span};
 use super::{AuditOptions, Progress, Table, resources};
 use crate::domain::ids::PaymentId;
 use crate::domain::ledger::{LedgerAccount, Movement, WalletId};
-use crate::domain::payment::Payment;
+use crate::domain::payment::{Payment, WorkKey};
 use crate::engine::journal::{JournalBody, JournalEntry, decode};
 use crate::store::{AuditPayment, JournalRecord, MovementRecord, Snapshot, StoreError};
 
@@ -20,8 +21,6 @@ use crate::store::{AuditPayment, JournalRecord, MovementRecord, Snapshot, StoreE
 const ROWS_MAX: u32 = 32;
 /// Entries whose payments are looked up together, about: neighbouring rows often tell of the same payments.
 const ENTRIES_MAX: usize = 2_000;
-/// Places of open work read at once.
-const OPEN_PAGE: u32 = 8_192;
 
 /// A row that could be read.
 type Row = (JournalRecord, JournalBody);
@@ -32,6 +31,7 @@ type Known = HashMap<PaymentId, Option<AuditPayment>>;
 pub(super) struct Walk<'a> {
     pub(super) snapshot: &'a mut dyn Snapshot,
     pub(super) balance: &'a Balance,
+    pub(super) open: open::Scope,
     pub(super) options: &'a AuditOptions,
     pub(super) progress: &'a dyn Progress,
     pub(super) report: &'a mut Report,
@@ -67,7 +67,6 @@ impl Walk<'_> {
                 expected = row.seq.saturating_add(1);
             }
             stretch.rows = Some((begins, last));
-            self.open_work(&rows).await?;
             self.rows(rows, &mut stretch).await?;
             self.progress.passed(Table::Journal, count);
             if ended {
@@ -164,47 +163,17 @@ impl Walk<'_> {
         }
         stretch.versions(seq, entry.payment, entry.first_version..end, payment.version());
         order.payment(entry.payment, &part.movements, self.report);
-        self.place_of_work(row.seq, entry, stored, &part);
-    }
-
-    /// No work in the queue was opened before the place kept as `open_seq`, and since then there was always some: it is the
-    /// last row with which everything queued was opened.
-    fn place_of_work(&mut self, seq: u64, entry: &JournalEntry, stored: &AuditPayment, part: &Part) {
-        let (Ok(payment), Some(open_seq)) = (&stored.folded, stored.open_seq) else { return };
-        let cause = if is_still_open(payment, entry) && open_seq > seq {
-            "work that is still open was opened with row"
-        } else if part.opened_all() && open_seq < seq {
-            "everything that was still queued was opened with row"
-        } else {
-            return;
-        };
-        let text = format!("payment {}: open_seq is {open_seq}, {cause} {seq}", entry.payment);
-        self.report.violation(Name::WrongColumn, text);
-    }
-
-    /// Payments whose open work has its place in one of these rows: the row must have opened work of theirs.
-    async fn open_work(&mut self, rows: &[JournalRecord]) -> Result<(), StoreError> {
-        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(()) };
-        let mut after = (first.seq.saturating_sub(1), Some(PaymentId::from_bytes([0xff; 16])));
-        let mut decoded: Option<(u64, HashMap<PaymentId, JournalEntry>)> = None;
-        loop {
-            let page = self.snapshot.work_open(after, last.seq, OPEN_PAGE).await?;
-            let Some((seq, id)) = page.last() else { return Ok(()) };
-            after = (*seq, Some(*id));
-            for (seq, id) in page {
-                if decoded.as_ref().is_none_or(|(of, _)| *of != seq) {
-                    let body = rows.iter().find(|row| row.seq == seq).map(|row| row.body.as_slice());
-                    // A row that is gone or damaged is named by itself.
-                    let Some(body) = body.and_then(|body| decode(body).ok()) else { continue };
-                    let entries = body.payments.into_iter();
-                    decoded = Some((seq, entries.map(|entry| (entry.payment, entry)).collect()));
-                }
-                let entry = decoded.as_ref().and_then(|(_, entries)| entries.get(&id));
-                if entry.is_none_or(|entry| entry.work.is_empty()) {
-                    let text = format!("payment {id}: open_seq is {seq}, a row that opened nothing of it");
-                    self.report.violation(Name::WrongColumn, text);
-                }
-            }
+        if part.open() != entry.open {
+            let text = format!("row {seq}: payment {}, whether anything is left in the queue", entry.payment);
+            self.report.violation(Name::WrongJournalEntry, text);
+        }
+        if seq > self.open.cursor {
+            let key = |(operation, attempt)| WorkKey { payment: entry.payment, operation, attempt };
+            let told: Vec<WorkKey> = entry.work.iter().copied().map(key).collect();
+            payment
+                .queued_work()
+                .filter(|work| told.contains(work))
+                .for_each(|work| stretch.queued.add(&work));
         }
     }
 }
@@ -260,11 +229,6 @@ impl Order<'_> {
         }
         changes
     }
-}
-
-/// Whether this batch opened work of the payment that is still in the queue.
-fn is_still_open(payment: &Payment, entry: &JournalEntry) -> bool {
-    payment.queued_work().any(|work| entry.work.contains(&(work.operation, work.attempt)))
 }
 
 fn is_part(payment: &Payment, entry: &JournalEntry) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::open::Sum;
 use super::people::People;
 use super::report::{Name, Report};
 use super::statement::Wanted;
@@ -20,6 +21,8 @@ pub struct Ledger {
     pub lines: Wanted,
     /// How many events accounts must have.
     pub events: events::Wanted,
+    /// What is in the queue since beyond the cursor of open work.
+    pub queued: Sum,
     in_transit: BTreeMap<Currency, i128>,
     reserved: BTreeMap<Currency, i128>,
 }
@@ -60,6 +63,7 @@ impl Ledger {
         }
         self.lines.join(other.lines);
         self.events.join(other.events);
+        self.queued.join(other.queued);
         for (sums, others) in [(&mut self.in_transit, other.in_transit), (&mut self.reserved, other.reserved)]
         {
             for (currency, sum) in others {

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use super::open::Sum;
 use super::report::{Name, Report};
 use crate::domain::ids::PaymentId;
 use crate::domain::ledger::{LedgerAccount, WalletId};
@@ -22,6 +23,8 @@ const DISORDER_MAX: usize = 10_000;
 pub struct Stretch {
     /// Its first and its last row.
     pub rows: Option<(u64, u64)>,
+    /// What it says was put into the queue beyond the cursor of open work, and is there still.
+    pub queued: Sum,
     /// The next version of those that have more to come.
     open: HashMap<PaymentId, u32>,
     /// The first version here of those that began before, and where.
@@ -122,6 +125,7 @@ impl Stretch {
         }
         self.disorder.extend(later.disorder);
         self.overflow |= later.overflow;
+        self.queued.join(later.queued);
     }
 
     /// Nothing follows any more. `balance` is what a wallet has now by its movements.

@@ -9,8 +9,8 @@
 //! - `payments`: the pass over payments; `payment`: one of them against its columns and its movements.
 //! - `ledger`: sums per wallet, money in transit.
 //! - `journal`: the line without holes, its entries against histories; `lines`: what its order shows.
-//! - `keys`: idempotency rows. `rows`: rows of parts and receipts. `details`: what is kept beside attempts and refunds. `resources`:
-//!   plain resources against the journal. `named`: the payments that rows name.
+//! - `open`: open work. `keys`: idempotency rows. `rows`: rows of parts and receipts. `details`: what is kept beside attempts and
+//!   refunds. `resources`: plain resources against the journal. `named`: the payments that rows name.
 //! - `people`: accounts, what else is kept of people and of the installation, what is set aside.
 //! - `index`: documents against payments, looked at again until the lag bound; `faults`: what is wrong with them; `document`:
 //!   what they must be, from `facts`.
@@ -18,7 +18,7 @@
 //! - `report`: violations by name, and what was counted.
 //!
 //! Journal rows that were pruned can vouch for nothing any more: what only they show (the order of versions, keys that are
-//! gone, where open work was opened, balances in between) is checked from the first row that is kept.
+//! gone, balances in between) is checked from the first row that is kept.
 
 pub mod acks;
 mod details;
@@ -32,6 +32,7 @@ mod keys;
 pub mod ledger;
 mod lines;
 mod named;
+mod open;
 pub mod payment;
 mod payments;
 mod people;
@@ -95,7 +96,9 @@ impl Default for AuditOptions {
             page: 1_000,
             index_lag: Duration::from_secs(15),
             index_reader: "index".to_owned(),
-            journal_readers: ["dispatch_interactive", "dispatch_bulk", "index"].map(str::to_owned).to_vec(),
+            journal_readers: [crate::engine::open::READER, "dispatch_interactive", "dispatch_bulk", "index"]
+                .map(str::to_owned)
+                .to_vec(),
             accounts: false,
             secret: None,
             now: None,
@@ -190,6 +193,10 @@ pub async fn audit_at_once(
         (Some(first), Some(scope)) => Kept::read(&mut **first, scope.upto, options.now).await?,
         (_, _) => Kept::default(),
     };
+    let open = match snapshots.first_mut() {
+        Some(first) => open::Scope::read(&mut **first).await?,
+        None => return Ok(report),
+    };
     let work = Work {
         queue: Queue::new(vec![
             Job::People,
@@ -210,7 +217,7 @@ pub async fn audit_at_once(
         balance,
         statement,
         kept,
-        head: report.counted.head,
+        open,
         begins,
         options,
         progress,
@@ -296,6 +303,7 @@ impl End<'_> {
         }
         journal::ends(snapshot, &line, options, report).await?;
         let whole = line.rows.is_some_and(|(first, _)| first == 1);
+        ledger.queued.compare(line.queued, report);
         line.end(|wallet| ledger.balance(wallet), report);
         if let Some(scope) = statement {
             std::mem::take(&mut ledger.lines).check(snapshot, scope, report).await?;

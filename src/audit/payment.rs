@@ -16,7 +16,7 @@ use crate::domain::timed::Timed;
 use crate::store::{AuditPayment, MovementRecord};
 
 /// Columns beside the history are what it folds to.
-pub fn check_columns(row: &AuditPayment, payment: &Payment, head: u64, report: &mut Report) {
+pub fn check_columns(row: &AuditPayment, payment: &Payment, report: &mut Report) {
     let submission = payment.submission();
     let mut columns = Columns { row, report };
     columns.compare("id", &row.id, &payment.id());
@@ -30,11 +30,6 @@ pub fn check_columns(row: &AuditPayment, payment: &Payment, head: u64, report: &
     let stored = (row.due.clone(), row.busy);
     // A payment whose clock is gone goes by the wall from its next change on.
     columns.compare("due", &stored, if row.clock_gone && stored == wall { &wall } else { &own });
-    columns.compare("open_seq set", &row.open_seq.is_some(), &payment.queued_work().next().is_some());
-    if let Some(seq) = row.open_seq.filter(|seq| !(1..=head).contains(seq)) {
-        let text = format!("payment {}: open_seq is {seq}, the head of the line {head}", row.id);
-        columns.report.violation(Name::WrongColumn, text);
-    }
     columns.compare("parked", &row.parked, &payment.is_parked().then_some(payment.owner()));
 }
 
@@ -183,10 +178,11 @@ impl Part {
         self.after.iter().filter(|work| !self.before.contains(work))
     }
 
-    /// Whether something is queued at the end, and all of it was put there now.
+    /// Whether anything is queued at the end, where that changed.
     #[must_use]
-    pub fn opened_all(&self) -> bool {
-        !self.after.is_empty() && self.after.iter().all(|work| !self.before.contains(work))
+    pub fn open(&self) -> Option<bool> {
+        let open = !self.after.is_empty();
+        (self.before.is_empty() == open).then_some(open)
     }
 }
 

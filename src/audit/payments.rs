@@ -6,6 +6,7 @@ use super::details;
 use super::events::Kept;
 use super::index::{Beside, IndexView, Suspects};
 use super::ledger::Ledger;
+use super::open;
 use super::payment;
 use super::people::{self, People};
 use super::report::{Name, Report};
@@ -26,7 +27,8 @@ pub struct Pass<'a> {
     pub secret: Option<&'a [u8; 32]>,
     pub options: &'a AuditOptions,
     pub progress: &'a dyn Progress,
-    pub head: u64,
+    /// Where rows of open work stand.
+    pub open: open::Scope,
     /// Whose statements there are, if they are looked at.
     pub statement: Option<Scope<'a>>,
     /// Which events must be there.
@@ -102,7 +104,8 @@ impl Pass<'_> {
                 report.history_receipts += u64::from(received_by(payment).is_some());
                 report.history_customer_payments += u64::from(payment.customer().is_some());
                 payment::check_history(payment, report);
-                payment::check_columns(row, payment, self.head, report);
+                payment::check_columns(row, payment, report);
+                ledger.queued.join(self.open.check(row, payment, report));
                 payment::check_movements(payment, movements, report);
                 if self.options.at_rest {
                     payment::check_at_rest(payment, report);

@@ -9,7 +9,7 @@ use super::report::{Name, Report};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::search::Names;
-use crate::store::{AsideReason, Snapshot, StoreError, StrayKind, Subject};
+use crate::store::{AsideReason, AuditPayment, Snapshot, StoreError, StrayKind, Subject};
 
 /// How far the clock of an id may be ahead of the time beside it, in microseconds. Behind it may be as far as it likes: the ids of
 /// the demo's people are kept before the people are, and a crash may come in between.
@@ -136,7 +136,9 @@ pub async fn aside(snapshot: &mut dyn Snapshot, report: &mut Report) -> Result<(
         let text = format!("{}: {}", record.subject.to_key(), record.cause);
         let row = payment(&record.subject).and_then(|id| named.get(&id));
         let sound = row.is_some_and(|row| row.folded.is_ok());
-        let goes_on = row.is_some_and(|row| !row.due.is_empty() || row.open_seq.is_some());
+        let queued =
+            |row: &AuditPayment| row.folded.iter().any(|payment| payment.queued_work().next().is_some());
+        let goes_on = row.is_some_and(|row| !row.due.is_empty() || row.has_open_work || queued(row));
         match record.reason {
             // Something is to be done about it, and nobody can say what.
             AsideReason::Undecidable if goes_on => report.violation(Name::SetAside, text),

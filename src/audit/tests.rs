@@ -142,7 +142,7 @@ async fn columns_are_compared_with_the_history() {
         ("version is", |row| row.version += 1),
         ("due is", |row| row.due = vec![(ClockId::WALL, Timestamp::from_micros(1))]),
         ("due is", |row| row.busy = Some(ClockId::from_bytes([7; 16]))),
-        ("open_seq set is", |row| row.open_seq = row.open_seq.is_none().then_some(1)),
+        ("row of open work", |row| row.has_open_work = !row.has_open_work),
         ("parked is", |row| row.parked = Some(row.owner)),
     ];
     for (words, corrupt) in cases {

@@ -12,7 +12,8 @@ use super::report::Report;
 use super::span::{Job, Queue};
 use super::statement::Scope;
 use super::{
-    AuditError, AuditOptions, Progress, details, journal, keys, payments, resources, rows, unless_unreadable,
+    AuditError, AuditOptions, Progress, details, journal, keys, open, payments, resources, rows,
+    unless_unreadable,
 };
 use crate::store::Snapshot;
 
@@ -25,7 +26,7 @@ pub struct Work<'a> {
     pub balance: Balance,
     pub statement: Option<Scope<'a>>,
     pub kept: Kept,
-    pub head: u64,
+    pub open: open::Scope,
     /// The first row of the journal.
     pub begins: Option<u64>,
     pub options: &'a AuditOptions,
@@ -112,7 +113,7 @@ impl Work<'_> {
                     secret: self.secret.as_ref(),
                     options,
                     progress,
-                    head: self.head,
+                    open: self.open,
                     statement: self.statement,
                     kept: &self.kept,
                     report,
@@ -125,7 +126,8 @@ impl Work<'_> {
                 }
             }
             Job::Journal(span) => {
-                let mut walk = journal::Walk { snapshot, balance, options, progress, report };
+                let mut walk =
+                    journal::Walk { snapshot, balance, open: self.open, options, progress, report };
                 let stretch = walk.walk(span, queue).await?;
                 let begins = span.after.map_or(0, u64::from_be_bytes);
                 self.found.lock().stretches.push((begins, stretch));

@@ -261,14 +261,6 @@ impl Touched {
     fn note_beside(&self, clock: ClockId, write: &mut BatchWrite) {
         let (payment, id) = (&self.payment, self.payment.id());
         clocked::note(self.timed_before, payment, clock, write);
-        let opened = payment.queued_work().next().is_some();
-        let stays = payment.queued_work().any(|work| self.work_before.contains(&work));
-        match (opened, stays) {
-            (true, true) => {}
-            (true, false) => write.open_work.put.push(id),
-            (false, _) if !self.work_before.is_empty() => write.open_work.remove.push(id),
-            (false, _) => {}
-        }
         match (self.parked_before, payment.is_parked()) {
             (false, true) => write.parked.put.push((id, payment.owner())),
             (true, false) => write.parked.remove.push(id),
@@ -668,7 +660,6 @@ impl World<'_> {
         batch.write.updates.sort_unstable_by_key(|payment| payment.id());
         sort(&mut batch.write.due);
         sort(&mut batch.write.busy);
-        sort(&mut batch.write.open_work);
         sort(&mut batch.write.parked);
         batch.write.parts.sort_unstable();
         batch.write.receipts.sort_unstable();
@@ -716,6 +707,7 @@ fn entry_of(payment: &Payment, first_version: u32, work_before: &[WorkKey]) -> J
     let submission = payment.submission();
     let skip = usize::try_from(first_version.saturating_sub(1)).unwrap_or(usize::MAX);
     let fresh = |work: &WorkKey| !work_before.contains(work);
+    let is_open = payment.queued_work().next().is_some();
     JournalEntry {
         payment: submission.id,
         owner: submission.owner,
@@ -726,6 +718,7 @@ fn entry_of(payment: &Payment, first_version: u32, work_before: &[WorkKey]) -> J
         events: payment.history().iter().skip(skip).copied().collect(),
         work: payment.queued_work().filter(fresh).map(|work| (work.operation, work.attempt)).collect(),
         keys: Vec::new(),
+        open: (work_before.is_empty() == is_open).then_some(is_open),
     }
 }
 

@@ -39,6 +39,9 @@ pub struct JournalEntry {
     /// Fingerprints of the idempotency rows that this batch wrote for the payment, by which the auditor misses one that is gone or was changed.
     #[serde(default)]
     pub keys: Vec<u64>,
+    /// Whether the payment has anything in the queue, where this batch changed that.
+    #[serde(default)]
+    pub open: Option<bool>,
 }
 
 /// A plain resource's part of a batch. Serialised as an array; new fields go to the end with a default.

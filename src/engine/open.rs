@@ -5,6 +5,9 @@ use std::sync::Arc;
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;
 
+/// The reader of the journal that writes down what stays open.
+pub const READER: &str = "open_work";
+
 /// A memory of payments with open work.
 pub trait OpenPayments: Send + Sync + 'static {
     /// The payment, if it is at hand. It may be older than what the store has.

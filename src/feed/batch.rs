@@ -27,6 +27,8 @@ pub struct Entry {
     pub events: Vec<Recorded>,
     /// The work that this batch put into the queue.
     pub work: Vec<WorkKey>,
+    /// Whether the payment has anything in the queue, where this batch changed that.
+    pub open: Option<bool>,
     /// The payment after the batch, if this process committed it; otherwise a reader that needs it reads the store.
     pub payment: Option<Arc<Payment>>,
 }

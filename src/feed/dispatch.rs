@@ -15,21 +15,21 @@ use tokio::sync::watch;
 
 use super::batch::Batch;
 use super::follower::{Reader, ReaderError};
+use super::open_work::end_of;
+use super::open_work::search::Search;
 use crate::broker::{Broker, BrokerError, BrokerHealth, LossKeeper, WorkMessage};
 use crate::clock::Wall;
 use crate::domain::ids::BatchId;
-use crate::domain::payment::{Operation, Payment, WorkKey};
+use crate::domain::payment::WorkKey;
 use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
 use crate::engine::Counters;
-use crate::store::{Page, Store, StoreResult};
+use crate::store::{Store, StoreResult};
 
 /// The names of the cursors and leases, one reader per lane: a full queue in one must not hold up the other.
 pub const NAMES: [&str; 2] = ["dispatch_interactive", "dispatch_bulk"];
 /// Messages per publish; a barrier follows each.
 const PUBLISH_MAX: usize = 512;
-/// Payments read at once by a redrive, and about how many bytes they may hold.
-const REDRIVE_PAGE: Page = Page { rows_max: 512, bytes_max: 4 << 20 };
 /// Work dispatched so long before the last message delivered, and still open, has been lost on the way.
 const BELT_AFTER: Duration = Duration::from_secs(60);
 /// How often the belt looks.
@@ -127,25 +127,15 @@ impl Dispatch {
         WorkMessage { key, lane: self.lane, dispatched_at: self.wall.now(), traceparent: None }
     }
 
-    /// Publishes all open work that was opened at or before `upto` and fits `wanted`; of what was opened later, the journal
-    /// tells. By keyset, so bounded in memory.
-    async fn redrive(&self, upto: u64, wanted: impl Fn(&Operation) -> bool) -> Result<usize, ReaderError> {
-        let mut after = None;
+    /// Publishes all that came into the queue before a moment; of what came later, the journal tells. Bounded in memory.
+    async fn redrive(&self, before: Timestamp) -> Result<usize, ReaderError> {
+        let store = self.store.as_ref();
+        let mut search = Search::begin(store, self.lane, before).await?;
         let mut count = 0;
-        let mut rows = REDRIVE_PAGE.first();
-        loop {
-            let page = self.store.work_open(after, upto, rows).await?;
-            rows = REDRIVE_PAGE.next(page.iter().map(|open| open.payment.memory_bytes()));
-            let Some(last) = page.last() else {
-                break;
-            };
-            after = Some(last.payment.id());
-            let messages: Vec<WorkMessage> = page
-                .iter()
-                .filter(|open| open.lane() == self.lane)
-                .filter(|open| !self.store.aside().holds(open.payment.id()))
-                .flat_map(|open| self.messages(&open.payment, &wanted))
-                .collect();
+        while let Some(found) = search.next(store).await? {
+            let sound = found.iter().filter(|found| !store.aside().holds(found.payment));
+            let messages: Vec<WorkMessage> =
+                sound.flat_map(|found| found.work.iter().map(|key| self.message(*key))).collect();
             count += messages.len();
             self.publish(&messages).await?;
         }
@@ -155,16 +145,10 @@ impl Dispatch {
         Ok(count)
     }
 
-    /// Messages for those of a payment's queued operations that fit `wanted`.
-    fn messages(
-        &self,
-        payment: &Payment,
-        wanted: impl Fn(&Operation) -> bool,
-    ) -> impl Iterator<Item = WorkMessage> {
-        payment
-            .queued_operations()
-            .filter(move |operation| wanted(operation))
-            .map(|operation| self.message(payment.work_of(operation)))
+    /// Publishes all that was opened at or before a place.
+    async fn redrive_upto(&self, place: u64) -> Result<(), ReaderError> {
+        let before = end_of(self.store.as_ref(), place).await?;
+        self.redrive(before).await.map(drop)
     }
 
     /// Leaves word in the store of losses that this process has found.
@@ -186,7 +170,7 @@ impl Dispatch {
             if word == self.made_good {
                 return Ok(());
             }
-            self.redrive(self.position, |_| true).await?;
+            self.redrive_upto(self.position).await?;
             if let Some(word) = &word {
                 self.store.installation_set(made_good, word).await?;
             }
@@ -212,10 +196,12 @@ impl Dispatch {
         let Some(passed) = (if self.is_drained().await { Some(now) } else { mark }) else {
             return Ok(());
         };
-        let belt_us = u64::try_from(BELT_AFTER.as_micros()).unwrap_or(u64::MAX);
-        // Since when this attempt waits, not since when the payment was last touched: it may be touched for ever.
-        let lost = |operation: &Operation| passed.micros_since(operation.queued_at) > belt_us;
-        self.counters.belted.add(self.redrive(self.position, lost).await?);
+        let belt_us = i64::try_from(BELT_AFTER.as_micros()).unwrap_or(i64::MAX);
+        // Since when this attempt waits, not since when the payment was last touched: it may be touched for ever. What the
+        // journal is still to tell is not lost.
+        let lost = Timestamp::from_micros(passed.micros().saturating_sub(belt_us));
+        let told = end_of(self.store.as_ref(), self.position).await?;
+        self.counters.belted.add(self.redrive(lost.min(told)).await?);
         Ok(())
     }
 
@@ -263,7 +249,7 @@ impl Reader for Dispatch {
             self.make_losses_good().await?;
         } else if !self.redriven {
             // The queue of the last process is gone; the store knows what was in it.
-            self.redrive(head, |_| true).await?;
+            self.redrive_upto(head).await?;
             (self.redriven, self.position) = (true, head);
         }
         Ok(self.position)
@@ -281,13 +267,13 @@ impl Reader for Dispatch {
         let whole = (before + 1..).zip(batches).all(|(seq, batch)| batch.seq == seq);
         if !whole {
             // A row of the journal could not be read; what it opened stands with the payments.
-            self.redrive(self.position, |_| true).await.inspect_err(|_| self.position = before)?;
+            self.redrive_upto(self.position).await.inspect_err(|_| self.position = before)?;
         }
         Ok(())
     }
 
     async fn pass_over(&mut self, upto: u64) -> Result<(), ReaderError> {
-        self.redrive(upto, |_| true).await?;
+        self.redrive_upto(upto).await?;
         self.position = upto;
         Ok(())
     }

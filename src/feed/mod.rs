@@ -1,4 +1,4 @@
-//! Readers of the journal: dispatch (→ broker), index (→ search), live (→ browsers).
+//! Readers of the journal: dispatch (→ broker), index (→ search), live (→ browsers), statement and open work (→ store).
 //!
 //! May depend on `engine`, `domain` and the ports. Must not know the web.
 //!
@@ -13,9 +13,14 @@ pub mod index;
 pub mod live;
 pub mod live_reader;
 mod mirror;
+pub mod open_work;
 mod rebuild;
 pub mod ring;
 pub mod statement;
 pub mod system;
 
 pub use batch::{Batch, Entry};
+
+/// The readers whose cursors are kept in the store. The journal is kept for as long as one of them has not passed it.
+pub const CURSORS: [&str; 5] =
+    [dispatch::NAMES[0], dispatch::NAMES[1], index::NAME, open_work::NAME, statement::NAME];

@@ -226,10 +226,11 @@ impl Entry {
             events,
             work,
             keys: _,
+            open,
         } = entry;
         let key = |(operation, attempt)| WorkKey { payment: payment_id, operation, attempt };
         let work = work.into_iter().map(key).collect();
-        Self { payment_id, owner, payee, lane, run, first_version, events, work, payment }
+        Self { payment_id, owner, payee, lane, run, first_version, events, work, open, payment }
     }
 }
 
@@ -284,6 +285,7 @@ mod tests {
             events: payment.history().to_vec(),
             work: vec![(1, 1)],
             keys: Vec::new(),
+            open: Some(true),
         };
         (entry, Arc::new(payment))
     }

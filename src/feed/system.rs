@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::live::LiveHub;
-use super::{dispatch, index, statement};
+use super::{CURSORS, open_work};
 use crate::broker::{Broker, BrokerHealth};
 use crate::clock::Wall;
 use crate::domain::time::Timestamp;
@@ -118,16 +118,13 @@ pub struct SystemSample {
 /// The store's. A broker that is away is no error.
 pub async fn sample(store: &dyn Store, broker: &dyn Broker, now: Timestamp) -> StoreResult<SystemSample> {
     let depth = broker.depth().await.ok();
-    // Ids are in the order of time.
-    let oldest = store.work_open(None, u64::MAX, 1).await?;
-    let waiting =
-        oldest.first().and_then(|open| open.payment.queued_operations().map(|one| one.queued_at).min());
+    let open = open_work::count(store).await?;
     let queue = QueueSample {
         interactive: depth.map(|depth| depth.interactive),
         bulk: depth.map(|depth| depth.bulk),
         in_flight: depth.map(|depth| depth.in_flight),
-        open: store.work_open_count().await?,
-        oldest_us: waiting.map_or(0, |since| now.micros_since(since)),
+        open: open.payments,
+        oldest_us: open.oldest.map_or(0, |since| now.micros_since(since)),
     };
     // The cursors first: a head that is read later is never behind them.
     let cursors = store.cursor_list().await?;
@@ -135,8 +132,8 @@ pub async fn sample(store: &dyn Store, broker: &dyn Broker, now: Timestamp) -> S
     let mut readers = BTreeMap::new();
     for (name, cursor) in cursors {
         // The other rows are leases, whose holders read nothing.
-        let known = dispatch::NAMES.into_iter().chain([index::NAME, statement::NAME]);
-        if !known.into_iter().any(|reader| reader == name) {
+        // That of open work stands before whatever is open: it is not behind.
+        if !CURSORS.contains(&name.as_str()) || name == open_work::NAME {
             continue;
         }
         let batches = head.saturating_sub(cursor);

@@ -136,7 +136,7 @@ pub struct Loaded {
 }
 
 /// Changes of a table that has rows only for payments of which there is something to say.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Beside<T> {
     /// Rows that are new or other than before.
     pub put: Vec<T>,
@@ -153,6 +153,12 @@ impl<T> Default for Beside<T> {
 impl<T> Beside<T> {
     fn rows(&self) -> usize {
         self.put.len() + self.remove.len()
+    }
+
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows() == 0
     }
 }
 
@@ -202,11 +208,6 @@ pub struct BatchWrite {
     pub busy: Beside<(PaymentId, ClockId)>,
     /// Clocks that were made, changed or deleted, and whether they have to be looked after from now on.
     pub clocks: Vec<(ClockId, bool)>,
-    /// Payments with work in the queue, all of which was opened by this batch. The row keeps the batch's place: no work that the
-    /// payment has in the queue was opened before it. It stays while any of that work stays, whatever else the payment is asked
-    /// for meanwhile: a reader that redrives everything up to a place, and follows the journal from there, must find each
-    /// operation in one of the two.
-    pub open_work: Beside<PaymentId>,
     /// Payments with an operation that waits for a person, and their owners.
     pub parked: Beside<(PaymentId, AccountId)>,
     /// New parts of payments.
@@ -251,7 +252,6 @@ impl BatchWrite {
             + self.due.rows()
             + self.busy.rows()
             + self.clocks.len()
-            + self.open_work.rows()
             + self.parked.rows()
             + self.parts.len()
             + self.receipts.len()
@@ -304,13 +304,15 @@ pub struct Projected {
     pub lines: Vec<StatementLine>,
     /// Announcements, each with the account that it is for.
     pub events: Vec<(AccountId, Announcement)>,
+    /// Payments with work that has been in the queue for long, and those that have none any more.
+    pub open_work: Beside<PaymentId>,
 }
 
 impl Projected {
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.events.is_empty()
+        self.lines.is_empty() && self.events.is_empty() && self.open_work.is_empty()
     }
 }
 

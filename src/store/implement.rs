@@ -252,13 +252,8 @@ macro_rules! implement_store {
             async fn aside_save(&self, changes: &AsideChanges) -> StoreResult<()> {
                 held!(self, writer, background, conn => aside_save(conn, changes))
             }
-            async fn work_open(
-                &self,
-                after: Option<PaymentId>,
-                upto: u64,
-                limit: u32,
-            ) -> StoreResult<Vec<OpenWork>> {
-                held!(self, reader, background, conn => work_open(conn, after, upto, limit)).map(|found| self.aside.sort_out(found))
+            async fn work_open(&self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<Payment>> {
+                held!(self, reader, background, conn => work_open(conn, after, limit)).map(|found| self.aside.sort_out(found))
             }
             async fn work_open_count(&self) -> StoreResult<u64> {
                 held!(self, reader, background, conn => work_open_count(conn))
@@ -551,14 +546,6 @@ macro_rules! implement_store {
             }
             async fn payment_heads(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<PaymentHead>> {
                 audit_payment_heads(&mut self.conn, ids).await
-            }
-            async fn work_open(
-                &mut self,
-                after: (u64, Option<PaymentId>),
-                upto: u64,
-                limit: u32,
-            ) -> StoreResult<Vec<(u64, PaymentId)>> {
-                audit_work_open(&mut self.conn, after, upto, limit).await
             }
             async fn accounts(
                 &mut self,

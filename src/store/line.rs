@@ -429,8 +429,23 @@ macro_rules! line_queries {
                 execute_rows(conn, &rows::STATEMENT_UPSERT, &cells).await?;
                 let cells: Vec<Cell> = made.events.iter().flat_map(rows::event_cells).collect();
                 execute_rows(conn, &rows::EVENT_UPSERT, &cells).await?;
+                write_open_work(conn, &made.open_work).await?;
             }
             Ok(moved == 1)
+        }
+
+        async fn write_open_work(
+            conn: &mut $Conn,
+            changes: &$crate::store::Beside<PaymentId>,
+        ) -> StoreResult<()> {
+            use schema::open_work::dsl;
+            let key = |payment: &PaymentId| payment.as_bytes().to_vec();
+            for chunk in changes.remove.chunks(KeyIn::<()>::MAX) {
+                let keys = KeyIn::new(dsl::payment, chunk.iter().map(key));
+                diesel::delete(dsl::open_work.filter(keys)).execute(conn).await?;
+            }
+            let cells: Vec<Cell> = changes.put.iter().map(|payment| Cell::Bytes(key(payment))).collect();
+            execute_rows(conn, &rows::OPEN_WORK_UPSERT, &cells).await
         }
 
         /// Writes the batch's rows and its journal row.
@@ -468,7 +483,7 @@ macro_rules! line_queries {
         }
 
         /// Writes the tables that have rows only where there is something to say of a payment.
-        async fn write_beside(conn: &mut $Conn, seq: u64, write: &BatchWrite) -> StoreResult<()> {
+        async fn write_beside(conn: &mut $Conn, write: &BatchWrite) -> StoreResult<()> {
             for chunk in write.due.remove.chunks(KeyIn::<()>::MAX) {
                 use schema::due::dsl;
                 let keys = KeyIn::new(dsl::subject, chunk.iter().map(|payment| rows::due_key(*payment)));
@@ -490,11 +505,6 @@ macro_rules! line_queries {
             }
             execute_rows(conn, &rows::BUSY_UPSERT, &cells).await?;
             cells.clear();
-            for payment in &write.open_work.put {
-                cells.extend([Cell::Bytes(payment.as_bytes().to_vec()), Cell::Big(signed(seq))]);
-            }
-            execute_rows(conn, &rows::OPEN_WORK_UPSERT, &cells).await?;
-            cells.clear();
             for (payment, owner) in &write.parked.put {
                 cells.extend([
                     Cell::Bytes(payment.as_bytes().to_vec()),
@@ -507,11 +517,6 @@ macro_rules! line_queries {
                 use schema::clock_busy::dsl;
                 let keys = KeyIn::new(dsl::payment, chunk.iter().map(key));
                 diesel::delete(dsl::clock_busy.filter(keys)).execute(conn).await?;
-            }
-            for chunk in write.open_work.remove.chunks(KeyIn::<()>::MAX) {
-                use schema::open_work::dsl;
-                let keys = KeyIn::new(dsl::payment, chunk.iter().map(key));
-                diesel::delete(dsl::open_work.filter(keys)).execute(conn).await?;
             }
             for chunk in write.parked.remove.chunks(KeyIn::<()>::MAX) {
                 use schema::parked::dsl;
@@ -532,7 +537,7 @@ macro_rules! line_queries {
                 rows::push_payment(&mut cells, payment, false)?;
             }
             execute_rows(conn, &rows::PAYMENT_UPDATE, &cells).await?;
-            write_beside(conn, seq, write).await?;
+            write_beside(conn, write).await?;
             cells.clear();
             write.parts.iter().for_each(|part| rows::push_part(&mut cells, part));
             execute_rows(conn, &rows::PART_INSERT, &cells).await?;

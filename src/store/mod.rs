@@ -49,8 +49,8 @@ pub use parts::{PartFilter, PartKind, PartRecord};
 pub use records::{
     Account, AccountHead, AnnouncementPlace, ApiKey, AuditPayment, AuditResource, AwakeClock, DetailRecord,
     Durability, EventFilter, ImportRecord, ImportRow, ImportState, Lease, MovementRecord, NewAccount,
-    NewApiKey, NewSession, OpenWork, PaymentFilter, PaymentHead, Pruned, RequestFilter, RequestRecord,
-    ResourceFilter, RowFault, Session, StatementFilter, TableCounts, WalletRecord,
+    NewApiKey, NewSession, PaymentFilter, PaymentHead, Pruned, RequestFilter, RequestRecord, ResourceFilter,
+    RowFault, Session, StatementFilter, TableCounts, WalletRecord,
 };
 pub use settings::{Access, StoreKind, StoreSettings};
 pub use sources::{EventSource, SourcePlace};
@@ -179,11 +179,11 @@ pub trait Store: Send + Sync + 'static {
     /// The earliest time after that one at which something is due on a clock.
     async fn payment_next_due(&self, clock: ClockId, after: Timestamp) -> StoreResult<Option<Timestamp>>;
 
-    /// Payments with work that belongs in the queue and was opened at or before the place `upto` in the line, by their ids,
-    /// after `after`.
-    async fn work_open(&self, after: Option<PaymentId>, upto: u64, limit: u32) -> StoreResult<Vec<OpenWork>>;
+    /// Payments whose open work has a row, by their ids, after `after`. Of others the journal tells,
+    /// beyond the cursor of whoever writes these rows.
+    async fn work_open(&self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<Payment>>;
 
-    /// How many payments have work that belongs in the queue.
+    /// How many payments have such a row.
     async fn work_open_count(&self) -> StoreResult<u64>;
 
     /// Payments of an owner with a parked operation, newest first.
@@ -503,13 +503,6 @@ pub trait Snapshot: Send {
         let head = |row: AuditPayment| PaymentHead { id: row.id, owner: row.owner, version: row.version };
         Ok(self.payments_by_id(ids).await?.into_iter().map(head).collect())
     }
-    /// Payments with open work and its places in the line, by (place, id), up to a place.
-    async fn work_open(
-        &mut self,
-        after: (u64, Option<PaymentId>),
-        upto: u64,
-        limit: u32,
-    ) -> StoreResult<Vec<(u64, PaymentId)>>;
     /// Accounts by id.
     async fn accounts(&mut self, after: Option<AccountId>, limit: u32) -> StoreResult<Vec<AccountHead>>;
     /// Details by (subject, id).

@@ -11,7 +11,6 @@ use crate::domain::payment::Payment;
 use crate::domain::resource::Resource;
 use crate::domain::statement::{LineKind, LinePlace};
 use crate::domain::subject::{Subject, SubjectKind};
-use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
 
 /// An account to add.
@@ -251,23 +250,6 @@ impl PaymentFilter {
     }
 }
 
-/// A payment with work that belongs in the queue.
-#[derive(Debug, Clone)]
-pub struct OpenWork {
-    /// The place in the line at which it was opened.
-    pub seq: u64,
-    /// The payment.
-    pub payment: Payment,
-}
-
-impl OpenWork {
-    /// The queue it belongs in.
-    #[must_use]
-    pub fn lane(&self) -> Lane {
-        self.payment.submission().lane
-    }
-}
-
 /// A wallet as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WalletRecord {
@@ -435,8 +417,8 @@ pub struct AuditPayment {
     pub busy: Option<ClockId>,
     /// Whether the clock that it was made to go by is gone.
     pub clock_gone: bool,
-    /// Its row of `open_work`.
-    pub open_seq: Option<u64>,
+    /// Whether it has a row of `open_work`.
+    pub has_open_work: bool,
     /// The owner in its row of `parked`.
     pub parked: Option<AccountId>,
 }

@@ -13,7 +13,7 @@ use super::multi_row::{Cell, Statement};
 use super::parts::{PartKind, PartRecord};
 use super::records::{
     Account, ApiKey, AuditPayment, AuditResource, DetailRecord, ImportRecord, ImportRow, ImportState,
-    MovementRecord, NewAccount, OpenWork, RequestRecord, Session, WalletRecord,
+    MovementRecord, NewAccount, RequestRecord, Session, WalletRecord,
 };
 use super::schema;
 use super::sources::EventSource;
@@ -69,10 +69,10 @@ pub(super) static AWAKE_UPSERT: Statement = Statement {
 };
 
 pub(super) static OPEN_WORK_UPSERT: Statement = Statement {
-    head: "INSERT INTO open_work (payment,seq) VALUES ",
-    columns: 2,
-    mysql_tail: " ON DUPLICATE KEY UPDATE seq=VALUES(seq)",
-    sqlite_tail: " ON CONFLICT(payment) DO UPDATE SET seq=excluded.seq",
+    head: "INSERT INTO open_work (payment) VALUES ",
+    columns: 1,
+    mysql_tail: " ON DUPLICATE KEY UPDATE payment=VALUES(payment)",
+    sqlite_tail: " ON CONFLICT(payment) DO NOTHING",
 };
 
 pub(super) static PARKED_UPSERT: Statement = Statement {
@@ -464,12 +464,6 @@ impl OfPayment for Payment {
     }
 }
 
-impl OfPayment for OpenWork {
-    fn payment(&mut self) -> Option<&mut Payment> {
-        Some(&mut self.payment)
-    }
-}
-
 impl OfPayment for AuditPayment {
     fn payment(&mut self) -> Option<&mut Payment> {
         self.folded.as_mut().ok()
@@ -571,7 +565,7 @@ impl AuditRow {
             due: Vec::new(),
             busy: None,
             clock_gone: false,
-            open_seq: None,
+            has_open_work: false,
             parked: None,
         })
     }

@@ -58,7 +58,6 @@ diesel::table! {
 diesel::table! {
     open_work (payment) {
         payment -> Binary,
-        seq -> BigInt,
     }
 }
 diesel::table! {

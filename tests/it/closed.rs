@@ -12,6 +12,7 @@ use paystorm::domain::payment::Payment;
 use paystorm::domain::status::Status;
 use paystorm::domain::submission::Kind;
 use paystorm::engine::EngineError;
+use paystorm::feed::open_work;
 use paystorm::store::{NewAccount, Store};
 use serde_json::Value;
 
@@ -162,8 +163,10 @@ async fn what_is_sent_to_an_account_that_closes_comes_back(server: Arc<Server>) 
     assert_eq!(server.send("DELETE", &path, "", &[]).await.status, 200);
     turn("/system/resume").await;
     eventually("the money is back", async || wallet().await == 1_000).await;
-    eventually("nothing is under way", async || store.work_open_count().await.is_ok_and(|open| open == 0))
-        .await;
+    eventually("nothing is under way", async || {
+        open_work::count(store).await.is_ok_and(|open| open.payments == 0)
+    })
+    .await;
     assert_eq!(balance(store, child.parse().expect("an id")).await, 0);
     let sent = store.payment_one(sent.text("/id").parse().expect("an id")).await.expect("read");
     assert_eq!(sent.expect("it is there").state().decline, Some(DeclineReason::AccountClosed));

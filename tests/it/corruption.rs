@@ -13,12 +13,12 @@ use paystorm::domain::ids::{AccountId, InstanceId, RefundId};
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::Kind;
 use paystorm::domain::time::Timestamp;
-use paystorm::feed::{dispatch, index};
+use paystorm::feed::{dispatch, index, open_work};
 use paystorm::search::embedded::EmbeddedIndex;
 use paystorm::search::{PaymentDocument, SearchIndex, SearchSettings};
 use paystorm::store::{Store, StoreKind};
 
-use crate::making::{self, answer, at, keyed, one, operate, submit};
+use crate::making::{self, answer, at, keyed, one, operate, submit, write_down_open_work};
 use crate::stores::{TestStore, both};
 
 const TABLES: [&str; 12] = [
@@ -138,8 +138,8 @@ fn corruptions(payments: &[Payment]) -> Vec<(Name, String)> {
             Name::ImpossibleRow,
             format!("INSERT INTO due (subject,clock,due_at) SELECT {due}, x'{}', 1", "01".repeat(16)),
         ),
-        (Name::WrongColumn, format!("INSERT INTO open_work (payment,seq) VALUES ({topup},1)")),
-        (Name::ImpossibleRow, format!("INSERT INTO open_work (payment,seq) VALUES ({nobody},1)")),
+        (Name::WrongColumn, format!("INSERT INTO open_work (payment) VALUES ({topup})")),
+        (Name::ImpossibleRow, format!("INSERT INTO open_work (payment) VALUES ({nobody})")),
         (Name::WrongColumn, format!("INSERT INTO parked (payment,owner) VALUES ({topup},{nobody})")),
         (Name::ImpossibleRow, format!("INSERT INTO parked (payment,owner) VALUES ({nobody},{nobody})")),
         (Name::MissingPart, "DELETE FROM part".to_owned()),
@@ -198,32 +198,41 @@ async fn each_corruption_of_the_store_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn open_work_under_the_wrong_place_is_named() {
+async fn open_work_that_is_written_down_wrongly_is_named() {
     for test in both().await {
         let payments = fill(test.store.as_ref()).await;
-        let open = one(test.store.as_ref(), submit(payments[0].owner(), Kind::TopUp, 5), at(9)).await;
-        one(test.store.as_ref(), submit(payments[0].owner(), Kind::TopUp, 6), at(10)).await;
+        let (rests, owner) = (hex(payments[0].id().as_bytes()), payments[0].owner());
+        let open = one(test.store.as_ref(), submit(owner, Kind::TopUp, 5), at(9)).await;
         let look = async || {
             let mut snapshot = test.store.snapshot().await.expect("snapshot");
             let audited = audit(snapshot.as_mut(), None, None, &AuditOptions::default()).await;
             audited.expect("an audit comes to its end")
         };
-        let sound = look().await;
-        assert!(sound.passed(), "{}: {sound}", test.name);
-        for change in ["seq+1", "seq-1", "seq+100"] {
-            let id = hex(open.id().as_bytes());
-            sql(&test, &format!("UPDATE open_work SET seq={change} WHERE payment=x'{id}'")).await;
+        // The journal tells of it, then its row does, and then of another one the journal again.
+        assert!(look().await.passed(), "{}: {}", test.name, look().await);
+        write_down_open_work(&test.store).await;
+        assert!(look().await.passed(), "{}: {}", test.name, look().await);
+        let later = one(test.store.as_ref(), submit(owner, Kind::TopUp, 6), at(10)).await;
+        assert!(look().await.passed(), "{}: {}", test.name, look().await);
+        let [open, later] = [open, later].map(|payment| hex(payment.id().as_bytes()));
+        let row = |id: &str| format!("INSERT INTO open_work (payment) VALUES (x'{id}')");
+        let gone = |id: &str| format!("DELETE FROM open_work WHERE payment=x'{id}'");
+        let cursor = |by: &str| format!("UPDATE reader SET position=position{by} WHERE name='open_work'");
+        for (change, back, words) in [
+            (gone(&open), row(&open), "has no row of open work"),
+            (row(&rests), gone(&rests), "nothing waited at row"),
+            (row(&later), gone(&later), "nothing waited at row"),
+            (cursor("+1"), cursor("-1"), "has no row of open work"),
+            (cursor("-1"), cursor("+1"), "nothing waited at row"),
+        ] {
+            sql(&test, &change).await;
             let report = look().await;
-            assert_eq!(
-                report.counts().keys().collect::<Vec<_>>(),
-                [&Name::WrongColumn],
-                "{}: {report}",
-                test.name
-            );
-            assert!(report.to_string().contains("open_seq is "), "{report}");
-            let back = change.replace('+', "*").replace('-', "+").replace('*', "-");
-            sql(&test, &format!("UPDATE open_work SET seq={back} WHERE payment=x'{id}'")).await;
+            let names: Vec<_> = report.counts().keys().collect();
+            assert_eq!(names, [&Name::WrongColumn], "{}: {change}: {report}", test.name);
+            assert!(report.to_string().contains(words), "{change}: {report}");
+            sql(&test, &back).await;
         }
+        assert!(look().await.passed(), "{}: {}", test.name, look().await);
         test.remove().await;
     }
 }
@@ -233,7 +242,7 @@ async fn a_pruned_journal_is_sound_whatever_leases_were_taken() {
     for test in both().await {
         fill(test.store.as_ref()).await;
         let (store, head) = (&test.store, test.store.head().await.expect("a head"));
-        for reader in dispatch::NAMES.into_iter().chain([index::NAME]) {
+        for reader in dispatch::NAMES.into_iter().chain([index::NAME, open_work::NAME]) {
             store.cursor_reset(reader, head).await.expect("moved");
         }
         // Their rows stand beside those of readers, and stand nowhere in the line.

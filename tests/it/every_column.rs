@@ -37,6 +37,7 @@ use paystorm::store::{
 use crate::corruption::sql;
 use crate::making::{
     answer, at, change, customer, decide, decide_asked, one, operate, renamed, submission, submit,
+    write_down_open_work,
 };
 use crate::stores::{TestStore, both};
 
@@ -98,7 +99,6 @@ const COLUMNS: &[(&str, &str, &str, Case)] = &[
     ("clock_busy", "clock", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("clock_awake", "clock", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("open_work", "payment", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
-    ("open_work", "seq", "seq + 1", Named),
     ("parked", "payment", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("parked", "owner", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     ("part", "id", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
@@ -468,6 +468,7 @@ async fn readers(store: &Arc<dyn Store>) {
     for reader in dispatch::NAMES.into_iter().chain([index::NAME]) {
         store.cursor_reset(reader, head).await.expect("moved");
     }
+    write_down_open_work(store).await;
     let ttl = std::time::Duration::from_secs(60);
     store.lease_take(index::NAME, InstanceId::generate(), Timestamp::now(), ttl).await.expect("taken");
     let instance = InstanceId::generate();

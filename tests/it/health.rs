@@ -264,8 +264,7 @@ async fn a_store_that_refuses_everybody_is_told_and_nobody_is_at_fault() {
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         mysql.batch_execute("RENAME TABLE journal_elsewhere TO journal").await.expect("renamed");
         eventually("its end is told", async || ready(&server).await.0 == 200).await;
-        eventually("all come to rest", async || stack.mysql_number("SELECT COUNT(*) FROM open_work") == 0)
-            .await;
+        eventually("all come to rest", async || stack.unfinished().await == 0).await;
         assert_eq!(stack.mysql_number("SELECT COUNT(*) FROM set_aside"), 0);
         server.stop().await;
         stack.verify(&[], true).await;

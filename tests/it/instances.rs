@@ -60,7 +60,10 @@ async fn work_waits_in_the_queue_for_an_instance_that_works() {
         paying.ask(json!({"type": "payment.submit_batch", "id": 1, "payments": payments})).await;
         // The server's own counts are some seconds old.
         eventually("RabbitMQ counts them", async || stack.messages().await == PAYMENTS).await;
-        assert_eq!(stack.mysql_number("SELECT COUNT(*) FROM open_work"), PAYMENTS);
+        eventually("they are written down", async || {
+            stack.mysql_number("SELECT COUNT(*) FROM open_work") == PAYMENTS
+        })
+        .await;
 
         stack.set("roles.worker", true);
         let back = stack.serve().await;

@@ -46,6 +46,7 @@ mod making;
 mod maybe_done;
 mod memory;
 mod not_there;
+mod open_work;
 mod outage;
 mod outage_log;
 mod past;

@@ -1,7 +1,10 @@
 //! Commands, made up, and a way to decide them on a store without an engine around it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use paystorm::clock::Wall;
 use paystorm::domain::account::AccountTerms;
 use paystorm::domain::card::{Card, YearMonth};
 use paystorm::domain::command::{
@@ -11,7 +14,7 @@ use paystorm::domain::currency::Currency;
 use paystorm::domain::customer::{Customer, CustomerPatch};
 use paystorm::domain::decide::Policy;
 use paystorm::domain::idempotency::{KeySecret, RequestKey};
-use paystorm::domain::ids::{AccountId, BatchId, ClockId, CustomerId, PaymentId};
+use paystorm::domain::ids::{AccountId, BatchId, ClockId, CustomerId, InstanceId, PaymentId};
 use paystorm::domain::money::Money;
 use paystorm::domain::payment::Payment;
 use paystorm::domain::resource::{AnswerForm, Body, Change, ChangeResource, Patch};
@@ -19,7 +22,12 @@ use paystorm::domain::subject::Subject;
 use paystorm::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use paystorm::domain::time::Timestamp;
 use paystorm::engine::decide_batch::{DecidedBatch, Told, decide_batch, keys_of};
+use paystorm::feed::follower::Follower;
+use paystorm::feed::open_work::{self, OpenWork};
+use paystorm::feed::ring::Ring;
 use paystorm::store::{Head, Loaded, NewAccount, Store, StoreResult};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// How many were made up in this process: their ids are of the time at which the first of them can be decided.
 static MADE: AtomicU64 = AtomicU64::new(0);
@@ -107,6 +115,26 @@ pub async fn decide_asked(
     };
     let seq = store.line_execute(BatchId::generate(), now, &keys, &mut run).await?;
     Ok((seq, decided))
+}
+
+/// The reader of open work as a process runs it, and what stops it.
+pub async fn follow_open_work(store: &Arc<dyn Store>) -> (CancellationToken, JoinHandle<()>) {
+    let (instance, stop) = (InstanceId::generate(), CancellationToken::new());
+    let ring = Arc::new(Ring::new(1, store.head().await.expect("a head")));
+    let follower = Follower::leased(Arc::clone(store), ring, Wall::system(), instance);
+    let reader = Box::new(OpenWork::new(Arc::clone(store), instance));
+    (stop.clone(), tokio::spawn(follower.run(reader, stop)))
+}
+
+/// Writes down what is open, as its reader does when its process stops.
+pub async fn write_down_open_work(store: &Arc<dyn Store>) {
+    let (stop, task) = follow_open_work(store).await;
+    while store.lease_end(open_work::NAME).await.expect("read") == Timestamp::default() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    stop.cancel();
+    task.await.expect("it stops");
+    assert_eq!(store.cursor_get(open_work::NAME).await.expect("read"), store.head().await.expect("a head"));
 }
 
 /// Decides one command that must be admitted; returns the payment after it.

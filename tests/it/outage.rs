@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use paystorm::feed::open_work;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -180,7 +181,7 @@ async fn nothing_is_refused_while_search_and_queue_are_away() {
         let mut load = begin().await;
         away(&services, &server, &mut load, "rabbitmq", "broker").await;
         // What is with the acquirer at this rate, and no more.
-        let open = async || store.work_open_count().await.expect("a count");
+        let open = async || open_work::count(store.as_ref()).await.expect("a count").payments;
         let caught_up = eventually("the queue is worked off", async || open().await <= u64::from(RATE)).await;
         println!("the queue was worked off after {caught_up:?}");
         let (report, second_acks) = load.finish_clean().await;

@@ -61,10 +61,10 @@ CREATE TABLE clock_awake (
     clock BINARY(16) NOT NULL PRIMARY KEY
 ) ENGINE = InnoDB;
 
--- Payments with work that belongs in the queue, and the place in the line before which none of it was opened.
+-- Payments with work in the queue that has been there for long: of others the journal beyond the cursor of the reader `open_work`
+-- tells, which writes these rows.
 CREATE TABLE open_work (
-    payment BINARY(16) NOT NULL PRIMARY KEY,
-    seq     BIGINT     NOT NULL
+    payment BINARY(16) NOT NULL PRIMARY KEY
 ) ENGINE = InnoDB;
 
 -- Payments with an operation that waits for a person.

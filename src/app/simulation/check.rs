@@ -18,7 +18,8 @@ use crate::domain::payment::{Payment, RefundStatus};
 use crate::domain::statement::{LinePlace, drafts};
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
-use crate::feed::{dispatch, index, statement};
+use crate::engine::journal;
+use crate::feed::{CURSORS, open_work};
 
 /// The payments as they are.
 struct Now<'a>(&'a Data);
@@ -237,10 +238,27 @@ fn sources(data: &Data) -> Vec<String> {
     wrong
 }
 
+/// At any moment, whatever was lost with the process: the table and the journal beyond the cursor tell what is open, no less and no
+/// more.
+pub fn open_work(data: &Data) -> Option<String> {
+    let cursor = data.readers.get(open_work::NAME).map_or(0, |reader| reader.position);
+    let mut told = data.open_work.clone();
+    for row in data.journal.range(cursor + 1..).map(|(_, row)| row) {
+        for entry in journal::decode_changes(&row.body).expect("readable") {
+            match entry.open {
+                Some(true) => told.insert(entry.payment),
+                Some(false) => told.remove(&entry.payment),
+                None => true,
+            };
+        }
+    }
+    let open: BTreeSet<PaymentId> = data.open_payments().map(|(payment, _)| payment).collect();
+    (told != open).then(|| format!("beyond {cursor} {told:?} are told to be open, and {open:?} are"))
+}
+
 /// Every reader has come to the head.
 fn readers(data: &Data) -> Vec<String> {
-    let names = dispatch::NAMES.into_iter().chain([index::NAME, statement::NAME]);
     let cursor = |name: &str| data.readers.get(name).map_or(0, |reader| reader.position);
-    let behind = names.filter(|name| cursor(name) != data.head);
+    let behind = CURSORS.into_iter().filter(|name| cursor(name) != data.head);
     behind.map(|name| format!("{name} is at {}, the head at {}", cursor(name), data.head)).collect()
 }

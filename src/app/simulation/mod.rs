@@ -31,7 +31,7 @@ use crate::config::Settings;
 use crate::domain::ids::InstanceId;
 use crate::domain::time::Timestamp;
 use crate::feed::live::LiveHub;
-use crate::feed::{dispatch, follower};
+use crate::feed::{CURSORS, follower};
 use crate::store::Store;
 use broker::{Queue, SimBroker};
 use chance::Chance;
@@ -65,8 +65,8 @@ pub enum Sabotage {
     JournalHole,
     /// The broker loses what it confirmed. The belt makes it good, so this one must not be seen.
     LostMessage,
-    /// Touching a payment moves the place of its open work.
-    MovedPlace,
+    /// What stays open is not written down, though the cursor passes it.
+    ForgottenWork,
     /// The index loses what it took.
     LostDocument,
     /// The key of an operation that changes nothing is not kept.
@@ -123,7 +123,7 @@ fn run(seed: u64, sabotage: Sabotage) -> Result<Summary, String> {
         durable,
     };
     let lives = 1 + world.chance.below(LIVES_MAX);
-    let mut outcome = Ok(());
+    let (mut outcome, mut missed) = (Ok(()), Vec::new());
     for life in 0..=lives {
         let last = life == lives;
         if last {
@@ -141,8 +141,11 @@ fn run(seed: u64, sabotage: Sabotage) -> Result<Summary, String> {
         world.queue.lock().crash(world.durable);
         world.documents.lock().crash(world.local);
         world.now = world.now.plus_ms(world.chance.below(10_000));
+        if sabotage == Sabotage::None {
+            missed.extend(check::open_work(&world.data.lock()).map(|wrong| format!("life {life}: {wrong}")));
+        }
     }
-    let mut wrong: Vec<String> = outcome.err().into_iter().collect();
+    let mut wrong: Vec<String> = outcome.err().into_iter().chain(missed).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     wrong.extend(runtime.block_on(check::check(&world)));
     let (data, book) = (world.data.lock(), world.book.lock());
@@ -243,12 +246,8 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
             people.spawn(broker.clone().block(Duration::from_millis(chance.below(3_000))));
         }
         if chance.breaks(50) {
-            let readers: Vec<&str> = dispatch::NAMES
-                .into_iter()
-                .chain([crate::feed::index::NAME, crate::feed::statement::NAME])
-                .collect();
             // The store may be away; then it is done some other time.
-            let _ = follower::prune(store.as_ref(), &readers, wall.now(), 0).await;
+            let _ = follower::prune(store.as_ref(), &CURSORS, wall.now(), 0).await;
         }
     }
     let outcome = if last {
@@ -344,17 +343,17 @@ fn planted_defects_are_seen() {
         Sabotage::AlteredAnswer,
         Sabotage::LostAmendment,
         Sabotage::JournalHole,
-        Sabotage::MovedPlace,
+        Sabotage::ForgottenWork,
         Sabotage::LostDocument,
         Sabotage::ForgottenOperation,
         Sabotage::MiddleVersion,
         Sabotage::UnsettledCommit,
         Sabotage::StaleMemory,
     ] {
-        // A place must move just while a redrive passes it, what happens within a batch must end what someone waits for, a second
+        // What stays open must be open still at a crash, what happens within a batch must end what someone waits for, a second
         // wish to cancel must be alone in its batch, and two processes must write in turn about the same.
         let worlds = match sabotage {
-            Sabotage::MovedPlace
+            Sabotage::ForgottenWork
             | Sabotage::MiddleVersion
             | Sabotage::ForgottenOperation
             | Sabotage::StaleMemory => 1_000,

@@ -46,6 +46,7 @@ fn record(seq: u64) -> JournalRecord {
         events: vec![Recorded::on_wall(at, event)],
         work: Vec::new(),
         keys: Vec::new(),
+        open: None,
     };
     let body = journal::encode(&[&entry], &[]).expect("encoded");
     JournalRecord { seq, batch: BatchId::from_bytes(u128::from(seq).to_be_bytes()), at, body }

@@ -21,15 +21,15 @@ use crate::domain::resource::{Body, Resource};
 use crate::domain::statement::{LinePlace, StatementLine};
 use crate::domain::subject::Subject;
 use crate::domain::time::Timestamp;
-use crate::feed::{dispatch, index, statement};
+use crate::feed::CURSORS;
 use crate::store::{
     Account, AccountHead, AnnouncementPlace, AnswerWrite, ApiKey, AsideChanges, AsideRecord, AuditPayment,
     AuditResource, AwakeClock, BatchKeys, BatchWrite, CustomerPaymentRecord, DecideBatch, DetailRecord,
     Durability, EventFilter, EventSource, Head, IdempotencyRecord, ImportRecord, ImportRow, JournalRecord,
-    Lease, Loaded, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork, PartFilter, PartKind,
-    PartRecord, PaymentFilter, Projected, Pruned, ReceiptRecord, RequestFilter, RequestRecord,
-    ResourceFilter, Session, SetAside, Snapshot, SourcePlace, StatementFilter, Store, StoreError,
-    StoreResult, TableCounts, WalletRecord,
+    Lease, Loaded, MovementRecord, NewAccount, NewApiKey, NewSession, PartFilter, PartKind, PartRecord,
+    PaymentFilter, Projected, Pruned, ReceiptRecord, RequestFilter, RequestRecord, ResourceFilter, Session,
+    SetAside, Snapshot, SourcePlace, StatementFilter, Store, StoreError, StoreResult, TableCounts,
+    WalletRecord,
 };
 
 /// What is on the disk.
@@ -42,7 +42,7 @@ pub struct Data {
     due: BTreeMap<(PaymentId, ClockId), Timestamp>,
     busy: BTreeMap<PaymentId, ClockId>,
     awake: BTreeSet<ClockId>,
-    open_work: BTreeMap<PaymentId, u64>,
+    pub open_work: BTreeSet<PaymentId>,
     parked: BTreeMap<PaymentId, AccountId>,
     pub movements: BTreeMap<(PaymentId, u32, u8), MovementRecord>,
     pub wallets: BTreeMap<WalletId, Holdings>,
@@ -144,14 +144,7 @@ impl Data {
     }
 
     /// All of a batch, or nothing of it.
-    fn keep(
-        &mut self,
-        seq: u64,
-        batch: BatchId,
-        write: &BatchWrite,
-        body: Vec<u8>,
-        sabotage: Sabotage,
-    ) -> StoreResult<()> {
+    fn keep(&mut self, seq: u64, batch: BatchId, write: &BatchWrite, body: Vec<u8>) -> StoreResult<()> {
         let taken = write.inserts.iter().any(|insert| self.payments.contains_key(&insert.id()))
             || write
                 .movements
@@ -170,9 +163,6 @@ impl Data {
         for payment in write.inserts.iter().chain(&write.updates) {
             self.ends.insert((payment.id(), payment.version()));
             self.payments.insert(payment.id(), Payment::clone(payment));
-            if sabotage == Sabotage::MovedPlace {
-                self.open_work.entry(payment.id()).and_modify(|place| *place = seq);
-            }
         }
         self.due.retain(|(id, _), _| !write.due.remove.contains(id));
         self.due.extend(write.due.put.iter().map(|(id, clock, at)| ((*id, *clock), *at)));
@@ -185,8 +175,6 @@ impl Data {
                 self.awake.remove(clock);
             }
         }
-        self.open_work.retain(|id, _| !write.open_work.remove.contains(id));
-        self.open_work.extend(write.open_work.put.iter().map(|id| (*id, seq)));
         self.parked.retain(|id, _| !write.parked.remove.contains(id));
         self.parked.extend(write.parked.put.iter().copied());
         self.movements.extend(write.movements.iter().map(|row| {
@@ -237,6 +225,8 @@ impl Data {
         reader.position = upto;
         self.lines.extend(made.lines.iter().map(|line| ((line.wallet, line.place), *line)));
         self.events.extend(made.events.iter().copied());
+        self.open_work.retain(|id| !made.open_work.remove.contains(id));
+        self.open_work.extend(&made.open_work.put);
         true
     }
 
@@ -268,10 +258,11 @@ impl Data {
 
     /// Payments with work in the queue and their owners, the latest opened first.
     pub fn open_payments(&self) -> impl Iterator<Item = (PaymentId, AccountId)> + use<> {
+        let oldest = |payment: &Payment| payment.queued_operations().map(|open| open.queued_at).min();
         let open = self
-            .open_work
-            .iter()
-            .filter_map(|(id, place)| Some((*place, *id, self.payments.get(id)?.owner())));
+            .payments
+            .values()
+            .filter_map(|payment| Some((oldest(payment)?, payment.id(), payment.owner())));
         let mut open: Vec<_> = open.collect();
         open.sort_unstable();
         open.into_iter().rev().map(|(_, payment, owner)| (payment, owner))
@@ -279,7 +270,7 @@ impl Data {
 
     /// Whether nothing is queued and nothing is due.
     pub fn is_at_rest(&self) -> bool {
-        self.open_work.is_empty() && self.due.is_empty()
+        self.open_payments().next().is_none() && self.due.is_empty()
     }
 }
 
@@ -342,7 +333,7 @@ impl SimStore {
             | Sabotage::AckBeforeCommit
             | Sabotage::JournalHole
             | Sabotage::LostMessage
-            | Sabotage::MovedPlace
+            | Sabotage::ForgottenWork
             | Sabotage::LostDocument
             | Sabotage::ForgottenOperation
             | Sabotage::MiddleVersion
@@ -404,7 +395,7 @@ impl Store for SimStore {
         };
         if happens {
             let mut data = self.data.lock();
-            data.keep(seq, batch, &write, body, self.sabotage)?;
+            data.keep(seq, batch, &write, body)?;
             if self.sabotage == Sabotage::JournalHole && self.chance.percent(20) {
                 data.journal.remove(&seq);
             }
@@ -441,8 +432,8 @@ impl Store for SimStore {
         .await
     }
 
-    async fn journal_time(&self, _after: u64) -> StoreResult<Option<Timestamp>> {
-        not_simulated()
+    async fn journal_time(&self, after: u64) -> StoreResult<Option<Timestamp>> {
+        self.read(|data| data.journal.range(after + 1..).next().map(|(_, row)| row.at)).await
     }
 
     async fn journal_prune(&self, seq: u64, before: Timestamp) -> StoreResult<u64> {
@@ -633,17 +624,11 @@ impl Store for SimStore {
         Ok(())
     }
 
-    async fn work_open(&self, after: Option<PaymentId>, upto: u64, limit: u32) -> StoreResult<Vec<OpenWork>> {
+    async fn work_open(&self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<Payment>> {
         let limit = limit.min(1 + u32::try_from(self.chance.below(6)).unwrap_or(0));
         self.read(|data| {
-            let later = data
-                .open_work
-                .iter()
-                .filter(|(id, seq)| after.is_none_or(|after| **id > after) && **seq <= upto);
-            let work = |(id, seq): (&PaymentId, &u64)| {
-                Some(OpenWork { seq: *seq, payment: data.payments.get(id)?.clone() })
-            };
-            later.filter_map(work).take(limit as usize).collect()
+            let later = data.open_work.iter().filter(|id| after.is_none_or(|after| **id > after));
+            later.filter_map(|id| data.payments.get(id).cloned()).take(limit as usize).collect()
         })
         .await
     }
@@ -753,7 +738,11 @@ impl Store for SimStore {
         if unknown && self.chance.percent(50) {
             return Err(StoreError::Unavailable("simulated".to_owned()));
         }
-        let kept = self.data.lock().append(reader, holder, (from, upto), made);
+        let mut made = made.clone();
+        if self.sabotage == Sabotage::ForgottenWork {
+            made.open_work.put.clear();
+        }
+        let kept = self.data.lock().append(reader, holder, (from, upto), &made);
         // Written, and nobody was told.
         if unknown { Err(StoreError::Unavailable("simulated".to_owned())) } else { Ok(kept) }
     }
@@ -987,7 +976,7 @@ impl SimSnapshot {
                 .collect(),
             busy: self.0.busy.get(&id).copied(),
             clock_gone: self.0.is_gone(payment.clock()),
-            open_seq: self.0.open_work.get(&id).copied(),
+            has_open_work: self.0.open_work.contains(&id),
             parked: self.0.parked.get(&id).copied(),
         }
     }
@@ -1021,19 +1010,6 @@ impl Snapshot for SimSnapshot {
             .filter_map(|id| self.0.payments.get(id))
             .map(|payment| self.audit_row(payment))
             .collect())
-    }
-
-    async fn work_open(
-        &mut self,
-        after: (u64, Option<PaymentId>),
-        upto: u64,
-        limit: u32,
-    ) -> StoreResult<Vec<(u64, PaymentId)>> {
-        let places = self.0.open_work.iter().map(|(id, seq)| (*seq, *id));
-        let mut open: Vec<_> = places.filter(|(seq, id)| (*seq, Some(*id)) > after && *seq <= upto).collect();
-        open.sort_unstable();
-        open.truncate(limit as usize);
-        Ok(open)
     }
 
     async fn accounts(&mut self, _after: Option<AccountId>, _limit: u32) -> StoreResult<Vec<AccountHead>> {
@@ -1170,8 +1146,7 @@ impl Snapshot for SimSnapshot {
     }
 
     async fn cursors(&mut self) -> StoreResult<Vec<(String, u64)>> {
-        let names = dispatch::NAMES.into_iter().chain([index::NAME, statement::NAME]);
         let cursor = |name: &str| Some((name.to_owned(), self.0.readers.get(name)?.position));
-        Ok(names.filter_map(cursor).collect())
+        Ok(CURSORS.into_iter().filter_map(cursor).collect())
     }
 }

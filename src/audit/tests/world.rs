@@ -118,7 +118,6 @@ impl World {
             .get(&id)
             .map(|row| row.folded.as_ref().unwrap().queued_work().collect())
             .unwrap_or_default();
-        let open_before = self.payments.get(&id).and_then(|row| row.open_seq);
         let at = Timestamp::from_micros(self.now_us);
         let mut payment = self.payments.get(&id).map(|row| row.folded.clone().unwrap());
         let first_version = payment.as_ref().map_or(1, |payment| payment.version() + 1);
@@ -143,6 +142,7 @@ impl World {
         }
         self.parts.extend(super::rows::parts_of(&payment).into_iter().map(|part| (part.id, part)));
         self.head += 1;
+        let is_open = payment.queued_work().next().is_some();
         let entry = JournalEntry {
             payment: id,
             owner: payment.owner(),
@@ -157,6 +157,7 @@ impl World {
                 .map(|work| (work.operation, work.attempt))
                 .collect(),
             keys,
+            open: (work_before.is_empty() == is_open).then_some(is_open),
         };
         let body = encode(&[&entry], &[]).unwrap();
         self.journal.push(JournalRecord { seq: self.head, batch: BatchId::generate(), at, body });
@@ -164,10 +165,7 @@ impl World {
             let scanned = ScannedDocument::of(&document);
             self.documents.insert(document.key, scanned);
         }
-        // Where the oldest work that is still open was opened.
-        let still = payment.queued_work().any(|work| work_before.contains(&work));
-        let open_seq = if still { open_before } else { payment.queued_work().next().map(|_| self.head) };
-        self.payments.insert(id, columns(&payment, open_seq));
+        self.payments.insert(id, columns(&payment));
     }
 
     pub fn book(&mut self, record: MovementRecord) {
@@ -208,7 +206,8 @@ impl World {
     }
 }
 
-pub fn columns(payment: &Payment, open_seq: Option<u64>) -> AuditPayment {
+/// As everything is where the cursors stand at the head.
+pub fn columns(payment: &Payment) -> AuditPayment {
     let submission = payment.submission();
     AuditPayment {
         id: payment.id(),
@@ -221,7 +220,7 @@ pub fn columns(payment: &Payment, open_seq: Option<u64>) -> AuditPayment {
         due: payment.due_at().map(|at| (ClockId::WALL, at)).into_iter().collect(),
         busy: None,
         clock_gone: false,
-        open_seq,
+        has_open_work: payment.queued_work().next().is_some(),
         parked: payment.is_parked().then_some(payment.owner()),
         folded: Ok(payment.clone()),
     }
@@ -241,18 +240,6 @@ impl Snapshot for World {
     }
     async fn payments_by_id(&mut self, ids: &[PaymentId]) -> StoreResult<Vec<AuditPayment>> {
         Ok(ids.iter().filter_map(|id| self.payments.get(id)).cloned().collect())
-    }
-    async fn work_open(
-        &mut self,
-        after: (u64, Option<PaymentId>),
-        upto: u64,
-        limit: u32,
-    ) -> StoreResult<Vec<(u64, PaymentId)>> {
-        let places = self.payments.values().filter_map(|row| Some((row.open_seq?, row.id)));
-        let mut rows: Vec<_> = places.filter(|(seq, id)| (*seq, Some(*id)) > after && *seq <= upto).collect();
-        rows.sort_unstable();
-        rows.truncate(limit as usize);
-        Ok(rows)
     }
     async fn accounts(&mut self, after: Option<AccountId>, limit: u32) -> StoreResult<Vec<AccountHead>> {
         let later = self.accounts.iter().filter(|id| after.is_none_or(|after| **id > after));

@@ -1,6 +1,6 @@
 //! A store as simple as can be, for batches decided one after another, and everything that must hold of it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::sequences::{Act, Batch, Step};
@@ -46,14 +46,10 @@ pub struct World {
     parts: BTreeMap<PartId, PartRecord>,
     /// What the journal says of each payment.
     told: HashMap<PaymentId, Vec<Recorded>>,
-    /// The last place taken in the line.
-    seq: u64,
-    /// The place kept with each payment, as a store keeps it.
-    open_seq: HashMap<PaymentId, u64>,
+    /// Payments with work in the queue, as a reader of the journal follows them.
+    open: HashSet<PaymentId>,
     due: HashMap<PaymentId, Timestamp>,
     parked: HashMap<PaymentId, AccountId>,
-    /// Where the journal says that each unit of work was opened.
-    opened: HashMap<WorkKey, u64>,
 }
 
 fn account(n: u8) -> AccountId {
@@ -65,9 +61,9 @@ fn policy() -> Policy {
 }
 
 impl World {
-    /// The place kept for the payment made as the `number`th.
-    pub fn open_seq(&self, number: u128) -> Option<u64> {
-        self.open_seq.get(&PaymentId::from_bytes(number.to_be_bytes())).copied()
+    /// Whether the journal says that the payment made as the `number`th has work in the queue.
+    pub fn is_open(&self, number: u128) -> bool {
+        self.open.contains(&PaymentId::from_bytes(number.to_be_bytes()))
     }
 
     /// An empty world whose accounts were created with these terms.
@@ -160,17 +156,12 @@ impl World {
             assert_eq!(payment.end_of_batch(before), before, "the batch before still ends where it ended");
             assert!((before + 1..=ends).all(|version| payment.end_of_batch(version) == ends), "{payment:?}");
         }
-        self.seq += 1;
-        for id in &decided.write.open_work.remove {
-            assert!(self.open_seq.remove(id).is_some(), "removed without need");
-        }
         for id in &decided.write.due.remove {
             assert!(self.due.remove(id).is_some(), "removed without need");
         }
         for id in &decided.write.parked.remove {
             assert!(self.parked.remove(id).is_some(), "removed without need");
         }
-        self.open_seq.extend(decided.write.open_work.put.iter().map(|id| (*id, self.seq)));
         for (id, clock, at) in &decided.write.due.put {
             assert!(clock.is_wall());
             assert_ne!(self.due.insert(*id, *at), Some(*at), "written without need");
@@ -202,7 +193,12 @@ impl World {
             told.extend(entry.events);
             let work: Vec<_> = self.payments[&entry.payment].queued_work().collect();
             let key = |(operation, attempt)| WorkKey { payment: entry.payment, operation, attempt };
-            self.opened.extend(entry.work.iter().map(|fresh| (key(*fresh), self.seq)));
+            let changed = match entry.open {
+                Some(true) => self.open.insert(entry.payment),
+                Some(false) => self.open.remove(&entry.payment),
+                None => true,
+            };
+            assert!(changed, "told where nothing changed");
             assert!(
                 entry.work.into_iter().all(|fresh| work.contains(&key(fresh))),
                 "dispatches what is open"
@@ -210,24 +206,15 @@ impl World {
         }
     }
 
-    /// Holds after every batch: no open work is missed by a redrive up to its place, and no payment is found without any. What is
-    /// due and what is parked stands beside the payments, and nothing else does.
+    /// Holds after every batch: the journal alone tells which payments have work in the queue. What is due and what is parked stands
+    /// beside the payments, and nothing else does.
     fn check_beside(&self) {
         let due = self.payments().filter_map(|payment| Some((payment.id(), payment.due_at()?)));
         assert_eq!(self.due, due.collect());
         let parked = self.payments().filter(|payment| payment.is_parked());
         assert_eq!(self.parked, parked.map(|payment| (payment.id(), payment.owner())).collect());
-        for payment in self.payments() {
-            let kept = self.open_seq.get(&payment.id()).copied();
-            let places: Vec<u64> = payment.queued_work().map(|work| self.opened[&work]).collect();
-            assert_eq!(kept.is_some(), !places.is_empty(), "{payment:?}");
-            assert!(places.iter().all(|place| kept <= Some(*place)), "{kept:?} {places:?} {payment:?}");
-            if let [place] = places.as_slice()
-                && payment.state().refunds.len() < 2
-            {
-                assert_eq!(kept, Some(*place), "{payment:?}");
-            }
-        }
+        let open = self.payments().filter(|payment| payment.queued_work().next().is_some());
+        assert_eq!(self.open, open.map(Payment::id).collect());
     }
 
     /// Holds after every batch.

@@ -2,7 +2,7 @@
 
 macro_rules! audit_queries {
     ($Conn:ty) => {
-        use std::collections::HashMap;
+        use std::collections::{HashMap, HashSet};
 
         /// Payments with what amendments say; those whose amendment is gone stay unread.
         async fn audited(conn: &mut $Conn, found: Vec<rows::AuditRow>) -> StoreResult<Vec<AuditPayment>> {
@@ -70,10 +70,12 @@ macro_rules! audit_queries {
                     .iter()
                     .filter_map(|(id, clock)| Some((PaymentId::from_slice(id)?, ClockId::from_slice(clock)?)))
                     .collect();
-                let open: Vec<(Vec<u8>, i64)> =
-                    open_work::table.filter(KeyIn::new(open_work::payment, keys())).load(conn).await?;
-                let open: HashMap<_, _> =
-                    open.iter().filter_map(|(id, seq)| Some((PaymentId::from_slice(id)?, *seq))).collect();
+                let open: Vec<Vec<u8>> = open_work::table
+                    .filter(KeyIn::new(open_work::payment, keys()))
+                    .select(open_work::payment)
+                    .load(conn)
+                    .await?;
+                let open: HashSet<_> = open.iter().filter_map(|id| PaymentId::from_slice(id)).collect();
                 let parked: Vec<(Vec<u8>, Vec<u8>)> =
                     parked::table.filter(KeyIn::new(parked::payment, keys())).load(conn).await?;
                 let parked: HashMap<_, _> = parked
@@ -88,7 +90,7 @@ macro_rules! audit_queries {
                     row.clock_gone = gone.contains(&clock);
                     row.due = due.remove(&row.id).unwrap_or_default();
                     row.busy = busy.get(&row.id).copied();
-                    row.open_seq = open.get(&row.id).copied().map(unsigned);
+                    row.has_open_work = open.contains(&row.id);
                     row.parked = parked.get(&row.id).copied();
                 }
             }
@@ -165,31 +167,6 @@ macro_rules! audit_queries {
                 }
             }
             Ok(heads)
-        }
-
-        async fn audit_work_open(
-            conn: &mut $Conn,
-            after: (u64, Option<PaymentId>),
-            upto: u64,
-            limit: u32,
-        ) -> StoreResult<Vec<(u64, PaymentId)>> {
-            use schema::open_work::dsl;
-            let (seq, id) = (signed(after.0), after.1.map_or_else(Vec::new, |id| id.as_bytes().to_vec()));
-            let found: Vec<(Vec<u8>, i64)> = dsl::open_work
-                .filter(dsl::seq.ge(seq))
-                .filter(dsl::seq.le(signed(upto)))
-                .filter(dsl::seq.gt(seq).or(dsl::payment.gt(id)))
-                .order((dsl::seq.asc(), dsl::payment.asc()))
-                .limit(i64::from(limit))
-                .load(conn)
-                .await?;
-            let place = |(id, seq): (Vec<u8>, i64)| {
-                Ok((
-                    unsigned(seq),
-                    PaymentId::from_slice(&id).ok_or_else(|| rows::damaged("open_work.payment"))?,
-                ))
-            };
-            found.into_iter().map(place).collect()
         }
 
         async fn audit_accounts(

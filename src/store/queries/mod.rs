@@ -39,9 +39,9 @@ macro_rules! shared_queries {
         use $crate::store::parts::{PartFilter, PartKind, PartRecord};
         use $crate::store::records::{
             Account, AccountHead, ApiKey, AuditPayment, AuditResource, AwakeClock, DetailRecord,
-            ImportRecord, ImportRow, Lease, MovementRecord, NewAccount, NewApiKey, NewSession, OpenWork,
-            PaymentFilter, PaymentHead, Pruned, RequestFilter, RequestRecord, ResourceFilter, Session,
-            TableCounts, WalletRecord,
+            ImportRecord, ImportRow, Lease, MovementRecord, NewAccount, NewApiKey, NewSession, PaymentFilter,
+            PaymentHead, Pruned, RequestFilter, RequestRecord, ResourceFilter, Session, TableCounts,
+            WalletRecord,
         };
         use $crate::store::rows::{self, signed, unsigned};
         use $crate::store::schema;

@@ -242,30 +242,25 @@ macro_rules! payments_queries {
         async fn work_open(
             conn: &mut $Conn,
             after: Option<PaymentId>,
-            upto: u64,
             limit: u32,
-        ) -> StoreResult<rows::Found<OpenWork>> {
+        ) -> StoreResult<rows::Found<Payment>> {
             use schema::{open_work, payment};
             let mut found = rows::Found::default();
             let mut after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
             loop {
-                let page: Vec<(i64, rows::PaymentRow)> = open_work::table
+                let page: Vec<rows::PaymentRow> = open_work::table
                     .inner_join(payment::table.on(payment::id.eq(open_work::payment)))
                     .filter(open_work::payment.gt(after))
-                    .filter(open_work::seq.le(signed(upto)))
                     .order(open_work::payment.asc())
                     .limit(i64::from(limit))
-                    .select((open_work::seq, rows::PaymentRow::as_select()))
+                    .select(rows::PaymentRow::as_select())
                     .load(conn)
                     .await?;
-                for (seq, row) in &page {
-                    let seq = unsigned(*seq);
-                    found.push(row, |payment| OpenWork { seq, payment });
-                }
+                page.iter().for_each(|row| found.push(row, std::convert::identity));
                 read_terms(conn, &mut found.rows).await?;
                 found = found.without_unread();
                 match page.last() {
-                    Some((_, row)) if found.rows.is_empty() => after = row.id.clone(),
+                    Some(last) if found.rows.is_empty() => after = last.id.clone(),
                     Some(_) | None => return Ok(found),
                 }
             }

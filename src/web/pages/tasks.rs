@@ -40,6 +40,7 @@ fn task(name: &str) -> Task {
         "statement" => {
             ("Writing statements and events", "Statements and events miss what has happened since")
         }
+        "open_work" => ("Noting what stays open", "The journal is kept, and a start takes longer"),
         "gate" => ("Watching how far statements are", "Nobody is refused while statements are behind"),
         "live" => ("Updating open pages", "Open pages stand still; loading them again helps"),
         "monitor" => ("Watching the parts", "What this page says of the parts may be old"),
@@ -126,8 +127,7 @@ mod tests {
         ];
         let mut names: Vec<String> =
             sources.iter().flat_map(|text| starts.iter().flat_map(|before| named(text, before))).collect();
-        names.extend(crate::feed::dispatch::NAMES.map(str::to_owned));
-        names.extend([crate::feed::index::NAME, crate::feed::statement::NAME].map(str::to_owned));
+        names.extend(crate::feed::CURSORS.map(str::to_owned));
         assert!(names.len() > 10, "{names:?}");
         for name in names {
             assert_ne!(task(&name).does, "A background task", "{name}");

@@ -1,14 +1,16 @@
 //! Lists by keyset, what is due, what is open, and a snapshot that stands still.
 
+use std::time::Duration;
+
 use paystorm::domain::command::{Action, Command, Outcome};
 use paystorm::domain::decline::DeclineReason;
-use paystorm::domain::event::{CancelReason, TechnicalError};
-use paystorm::domain::ids::{AccountId, ChargeId, ClockId, PartId, PaymentId, RefundId};
+use paystorm::domain::event::TechnicalError;
+use paystorm::domain::ids::{AccountId, ChargeId, ClockId, InstanceId, PartId, PaymentId, RefundId};
 use paystorm::domain::instrument::Presented;
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::Kind;
 use paystorm::domain::time::Timestamp;
-use paystorm::store::{PartFilter, PartKind, PartRecord, PaymentFilter, charge_list};
+use paystorm::store::{Beside, PartFilter, PartKind, PartRecord, PaymentFilter, Projected, charge_list};
 
 use crate::making::{answer, at, decide, one, operate, submission, submit};
 use crate::stores::both;
@@ -104,65 +106,43 @@ async fn what_is_due_comes_in_the_order_of_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn open_work_is_read_up_to_a_place_in_the_line() {
+async fn rows_of_open_work_are_written_with_their_cursor_or_not_at_all() {
     for test in both().await {
         let store = test.store.as_ref();
         let owner = AccountId::generate();
-        let batch: Vec<_> = (0..3).map(|_| submit(owner, Kind::Charge, 5)).collect();
+        let batch: Vec<_> = (0..5).map(|_| submit(owner, Kind::Charge, 5)).collect();
         crate::making::decide(store, &batch, at(0)).await.expect("committed");
-        let alone = one(store, submit(owner, Kind::Charge, 6), at(1)).await;
-        let mut found = Vec::new();
-        let mut after = None;
-        loop {
-            let page = store.work_open(after, u64::MAX, 2).await.expect("read");
-            let Some(last) = page.last() else { break };
-            after = Some(last.payment.id());
-            found.extend(page.iter().map(|open| (open.seq, open.payment.id())));
-        }
-        let mut wanted: Vec<_> =
-            batch.iter().map(|command| (1, command.payment().expect("a payment"))).collect();
-        let earlier = store.work_open(None, 1, 10).await.expect("read");
-        assert_eq!(earlier.iter().map(|open| (open.seq, open.payment.id())).collect::<Vec<_>>(), wanted);
-        wanted.push((2, alone.id()));
-        assert_eq!(found, wanted, "{}", test.name);
-        assert_eq!(store.work_open_count().await.expect("counted"), 4, "{}", test.name);
-        one(store, answer(&alone, Outcome::Approved), at(2)).await;
-        assert_eq!(store.work_open_count().await.expect("counted"), 3, "{}", test.name);
-        test.remove().await;
-    }
-}
-
-/// What is merely touched stays where it was opened: a redrive up to a place, and the journal from there, miss nothing.
-#[tokio::test(flavor = "multi_thread")]
-async fn open_work_keeps_its_place_whatever_else_the_payment_is_asked_for() {
-    for test in both().await {
-        let store = test.store.as_ref();
-        let owner = AccountId::generate();
-        let place = async || {
-            let open = store.work_open(None, u64::MAX, 10).await.expect("read");
-            open.iter().map(|open| open.seq).collect::<Vec<u64>>()
+        let ids: Vec<PaymentId> = batch.iter().filter_map(Command::payment).collect();
+        let (ours, other) = (InstanceId::generate(), InstanceId::generate());
+        let ttl = Duration::from_secs(60);
+        store.lease_take("open_work", ours, at(0), ttl).await.expect("taken");
+        let project = async |holder, from, upto, put: &[PaymentId], remove: &[PaymentId]| {
+            let open_work = Beside { put: put.to_vec(), remove: remove.to_vec() };
+            let made = Projected { open_work, ..Projected::default() };
+            store.project("open_work", holder, from, upto, &made).await.expect("asked")
         };
-        let charge = one(store, submit(owner, Kind::Charge, 50), at(0)).await;
-        let reason = CancelReason::RequestedByCustomer;
-        let canceled = one(store, operate(&charge, Action::Cancel { reason }), at(1)).await;
-        assert_eq!((canceled.version(), place().await), (2, vec![1]), "{}: a wish opens nothing", test.name);
-        one(store, answer(&canceled, Outcome::Approved), at(2)).await;
-        assert_eq!(place().await, [3], "{}: the void was opened by the answer", test.name);
-        let voiding = store.payment_get(&[charge.id()]).await.expect("read").remove(0);
-        one(store, answer(&voiding, Outcome::Approved), at(3)).await;
-        assert_eq!(place().await, [0_u64; 0], "{}", test.name);
-
-        let charge = one(store, submit(owner, Kind::Charge, 50), at(4)).await;
-        let mut charge = one(store, answer(&charge, Outcome::Approved), at(5)).await;
-        for n in 0..3 {
-            let refund = Action::Refund { refund: RefundId::generate(), amount_minor: Some(5), detail: None };
-            charge = one(store, operate(&charge, refund), at(6 + n)).await;
-            assert_eq!(place().await, [7], "{}: the first refund is still open", test.name);
-        }
-        for n in 0..3 {
-            charge = one(store, answer(&charge, Outcome::Approved), at(9 + n)).await;
-        }
-        assert_eq!(place().await, [0_u64; 0], "{}", test.name);
+        let rows = async || {
+            let (mut after, mut found) = (None, Vec::new());
+            loop {
+                let page = store.work_open(after, 2).await.expect("read");
+                let Some(last) = page.last() else { break };
+                after = Some(last.id());
+                found.extend(page.iter().map(Payment::id));
+            }
+            assert_eq!(store.work_open_count().await.expect("counted"), found.len() as u64);
+            found
+        };
+        assert!(!project(other, 0, 1, &ids, &[]).await, "{}: another has the lease", test.name);
+        assert!(!project(ours, 1, 2, &ids, &[]).await, "{}: the cursor stands elsewhere", test.name);
+        assert!(rows().await.is_empty(), "{}", test.name);
+        assert!(project(ours, 0, 1, &ids[..4], &[]).await, "{}", test.name);
+        assert_eq!(rows().await, ids[..4], "{}", test.name);
+        // Where the cursor stays, and what is there or gone already.
+        assert!(project(ours, 1, 1, &ids[3..], &ids[..1]).await, "{}", test.name);
+        assert_eq!(rows().await, ids[1..], "{}", test.name);
+        assert!(project(ours, 1, 2, &[], &ids).await, "{}", test.name);
+        assert!(rows().await.is_empty(), "{}", test.name);
+        assert_eq!(store.cursor_get("open_work").await.expect("read"), 2, "{}", test.name);
         test.remove().await;
     }
 }

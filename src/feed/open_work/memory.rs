@@ -1,0 +1,83 @@
+//! What is open beyond the cursor, by the places of the line at which it was opened.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::ids::PaymentId;
+
+/// Payments with work in the queue.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// Since which place there was always something.
+    payments: HashMap<PaymentId, u64>,
+    places: BTreeMap<u64, Place>,
+}
+
+/// A place at which payments were opened that are open still.
+#[derive(Debug)]
+struct Place {
+    payments: usize,
+    since: Instant,
+}
+
+impl Memory {
+    pub fn len(&self) -> usize {
+        self.payments.len()
+    }
+
+    /// Notes that something was put into the queue where nothing was.
+    pub fn open(&mut self, payment: PaymentId, seq: u64) {
+        self.close(payment);
+        self.payments.insert(payment, seq);
+        let place = self.places.entry(seq);
+        place.or_insert_with(|| Place { payments: 0, since: Instant::now() }).payments += 1;
+    }
+
+    /// Notes that nothing is left; `false` if nothing was known of it.
+    pub fn close(&mut self, payment: PaymentId) -> bool {
+        let Some(seq) = self.payments.remove(&payment) else { return false };
+        if let Some(place) = self.places.get_mut(&seq) {
+            place.payments -= 1;
+            if place.payments == 0 {
+                self.places.remove(&seq);
+            }
+        }
+        true
+    }
+
+    /// The first place at which something was opened that is open still.
+    pub fn first_place(&self) -> Option<u64> {
+        self.places.first_key_value().map(|(seq, _)| *seq)
+    }
+
+    /// The last place that is so old.
+    pub fn opened_before(&self, age: Duration) -> Option<u64> {
+        let old = self.places.iter().take_while(|(_, place)| place.since.elapsed() >= age);
+        old.last().map(|(seq, _)| *seq)
+    }
+
+    /// A place up to which about `rows` payments are open, no further than `upto`; `None` if there are none.
+    pub fn cut(&self, upto: u64, rows: usize) -> Option<u64> {
+        let mut sum = 0;
+        let mut cut = None;
+        for (seq, place) in self.places.range(..=upto) {
+            sum += place.payments;
+            cut = Some(*seq);
+            if sum >= rows {
+                break;
+            }
+        }
+        cut
+    }
+
+    /// Forgets what was opened up to a place, and returns it in order.
+    pub fn take(&mut self, upto: u64) -> Vec<PaymentId> {
+        self.places = self.places.split_off(&upto.saturating_add(1));
+        let mut taken: Vec<PaymentId> =
+            self.payments.extract_if(|_, seq| *seq <= upto).map(|(payment, _)| payment).collect();
+        taken.sort_unstable();
+        taken
+    }
+}
