@@ -194,7 +194,8 @@ async fn the_story_survives_a_crash_and_is_told_once() {
         server.stop().await;
 
         let server = stack.serve().await;
-        assert!(server.printed().contains("/start?t="), "{}", server.printed());
+        binary::eventually("the invitation is printed", async || server.printed().contains("/start?t="))
+            .await;
         look(&server.url).await;
         tokio::time::sleep(Duration::from_secs(2)).await;
         server.stop().await;
