@@ -33,6 +33,7 @@ pub mod ledger;
 mod lines;
 mod named;
 mod open;
+mod owners;
 pub mod payment;
 mod payments;
 mod people;
@@ -197,11 +198,16 @@ pub async fn audit_at_once(
         Some(first) => open::Scope::read(&mut **first).await?,
         None => return Ok(report),
     };
+    let listed_below = match snapshots.first_mut() {
+        Some(first) => first.owner_payments_below().await?,
+        None => None,
+    };
     let work = Work {
         queue: Queue::new(vec![
             Job::People,
             Job::Details,
             Job::Resources,
+            Job::Owners,
             Job::Receipts,
             Job::Parts,
             Job::Keys(Span::ALL),
@@ -218,6 +224,7 @@ pub async fn audit_at_once(
         statement,
         kept,
         open,
+        listed_below,
         begins,
         options,
         progress,
@@ -312,6 +319,7 @@ impl End<'_> {
         }
         ledger.check(snapshot, people, options.page, report).await?;
         rows::none_missing(report);
+        owners::settle(report);
         resources::settle(whole, report);
         resources::none_missing(report);
         balance.settle(snapshot, report).await?;

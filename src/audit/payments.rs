@@ -6,7 +6,6 @@ use super::details;
 use super::events::Kept;
 use super::index::{Beside, IndexView, Suspects};
 use super::ledger::Ledger;
-use super::open;
 use super::payment;
 use super::people::{self, People};
 use super::report::{Name, Report};
@@ -14,6 +13,7 @@ use super::rows::{parts_of, received_by};
 use super::span::{Job, Queue, Span};
 use super::statement::Scope;
 use super::{AuditError, AuditOptions, Progress, Table};
+use super::{open, owners};
 use crate::domain::ids::PaymentId;
 use crate::store::{AuditPayment, MovementRecord, Snapshot, StoreError};
 
@@ -29,6 +29,8 @@ pub struct Pass<'a> {
     pub progress: &'a dyn Progress,
     /// Where rows of open work stand.
     pub open: open::Scope,
+    /// The mark below which every payment is in its owner's list.
+    pub listed_below: Option<PaymentId>,
     /// Whose statements there are, if they are looked at.
     pub statement: Option<Scope<'a>>,
     /// Which events must be there.
@@ -95,6 +97,7 @@ impl Pass<'_> {
         let report = &mut *self.report;
         report.counted.payments += 1;
         report.counted.movements += movements.len() as u64;
+        owners::expect(row, self.listed_below, report);
         movements.iter().for_each(|movement| ledger.add(movement));
         match &row.folded {
             Err(cause) => report.violation(Name::IllegalHistory, format!("payment {}: {cause}", row.id)),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::owners::Tally;
+
 /// How many violations of each name are listed; the rest are counted.
 pub(super) const LISTED_MAX: usize = 20;
 
@@ -95,6 +97,8 @@ pub enum Name {
     WrongAnswer,
     /// A payment that is not listed for its customer, or is for another.
     WrongCustomerPayment,
+    /// A payment that is not in its owner's list, or stands in it as another.
+    WrongOwnerPayment,
     /// A detail under a refund that does not name it, or of nothing and not what its name says.
     DanglingDetail,
     /// Payments, and no index at all.
@@ -165,6 +169,7 @@ impl Name {
             Self::WrongResource => "wrong resource",
             Self::WrongAnswer => "wrong kept answer",
             Self::WrongCustomerPayment => "wrong list of a customer's payments",
+            Self::WrongOwnerPayment => "wrong list of an owner's payments",
             Self::DanglingDetail => "dangling detail",
             Self::MissingIndex => "missing search index",
             Self::MissingDocument => "missing document",
@@ -263,6 +268,10 @@ pub struct Report {
     pub(super) history_customer_payments: u64,
     /// Rows that list them.
     pub(super) sound_customer_payments: u64,
+    /// Payments that must be in their owners' lists.
+    pub(super) to_list: Tally,
+    /// What is in the lists.
+    pub(super) listed_payments: Tally,
     /// Changes of resources that the journal tells of.
     pub(super) resource_changes: u64,
     /// Versions of all resources together.
@@ -316,6 +325,8 @@ impl Report {
         self.sound_receipts += other.sound_receipts;
         self.history_customer_payments += other.history_customer_payments;
         self.sound_customer_payments += other.sound_customer_payments;
+        self.to_list.join(other.to_list);
+        self.listed_payments.join(other.listed_payments);
         self.resource_changes += other.resource_changes;
         self.resource_versions += other.resource_versions;
         self.later_resources += other.later_resources;

@@ -57,6 +57,8 @@ pub enum Job {
     Keys(Span<32>),
     /// Rows of parts, all of them.
     Parts,
+    /// Lists of payments by owner.
+    Owners,
     /// Receipts, all of them.
     Receipts,
     /// Plain resources, answers kept for their changes, and lists of customers' payments, all of them.

@@ -12,9 +12,10 @@ use super::report::Report;
 use super::span::{Job, Queue};
 use super::statement::Scope;
 use super::{
-    AuditError, AuditOptions, Progress, details, journal, keys, open, payments, resources, rows,
+    AuditError, AuditOptions, Progress, details, journal, keys, open, owners, payments, resources, rows,
     unless_unreadable,
 };
+use crate::domain::ids::PaymentId;
 use crate::store::Snapshot;
 
 /// What all readers share.
@@ -27,6 +28,8 @@ pub struct Work<'a> {
     pub statement: Option<Scope<'a>>,
     pub kept: Kept,
     pub open: open::Scope,
+    /// The mark below which every payment is in its owner's list.
+    pub listed_below: Option<PaymentId>,
     /// The first row of the journal.
     pub begins: Option<u64>,
     pub options: &'a AuditOptions,
@@ -114,6 +117,7 @@ impl Work<'_> {
                     options,
                     progress,
                     open: self.open,
+                    listed_below: self.listed_below,
                     statement: self.statement,
                     kept: &self.kept,
                     report,
@@ -136,6 +140,7 @@ impl Work<'_> {
                 keys::walk(snapshot, span, balance, queue, options, progress, report).await?;
             }
             Job::Parts => rows::parts(snapshot, page, report).await?,
+            Job::Owners => owners::walk(snapshot, self.listed_below, page, report).await?,
             Job::Receipts => rows::receipts(snapshot, page, report).await?,
             Job::Resources => {
                 resources::rows(snapshot, self.begins, page, report).await?;

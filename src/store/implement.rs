@@ -164,7 +164,8 @@ macro_rules! implement_store {
                 owner: AccountId,
                 filter: &PaymentFilter,
             ) -> StoreResult<Vec<Payment>> {
-                held!(self, reader, caller, conn => payment_list(conn, owner, filter)).map(|found| self.aside.sort_out(found))
+                let unlisted = self.unlisted(owner).await?;
+                held!(self, reader, caller, conn => payment_list(conn, owner, filter, &unlisted)).map(|found| self.aside.sort_out(found))
             }
             async fn payment_scan(&self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<Payment>> {
                 held!(self, reader, background, conn => payment_scan(conn, after, limit)).map(|found| self.aside.sort_out(found))
@@ -593,6 +594,16 @@ macro_rules! implement_store {
                 limit: u32,
             ) -> StoreResult<Vec<$crate::store::CustomerPaymentRecord>> {
                 audit_customer_payments(&mut self.conn, after, limit).await
+            }
+            async fn owner_payments_below(&mut self) -> StoreResult<Option<PaymentId>> {
+                self.listed_below().await
+            }
+            async fn owner_payments(
+                &mut self,
+                after: Option<(AccountId, PaymentId)>,
+                limit: u32,
+            ) -> StoreResult<Vec<$crate::store::OwnerPayment>> {
+                self.listed(after, limit).await
             }
             async fn aside(&mut self) -> StoreResult<Vec<AsideRecord>> {
                 aside_list(&mut self.conn, rows::SMALL_MAX).await

@@ -49,8 +49,8 @@ pub use parts::{PartFilter, PartKind, PartRecord};
 pub use records::{
     Account, AccountHead, AnnouncementPlace, ApiKey, AuditPayment, AuditResource, AwakeClock, DetailRecord,
     Durability, EventFilter, ImportRecord, ImportRow, ImportState, Lease, MovementRecord, NewAccount,
-    NewApiKey, NewSession, PaymentFilter, PaymentHead, Pruned, RequestFilter, RequestRecord, ResourceFilter,
-    RowFault, Session, StatementFilter, TableCounts, WalletRecord,
+    NewApiKey, NewSession, OwnerPayment, PaymentFilter, PaymentHead, Pruned, RequestFilter, RequestRecord,
+    ResourceFilter, RowFault, Session, StatementFilter, TableCounts, WalletRecord,
 };
 pub use settings::{Access, StoreKind, StoreSettings};
 pub use sources::{EventSource, SourcePlace};
@@ -537,6 +537,19 @@ pub trait Snapshot: Send {
         after: Option<CustomerPaymentRecord>,
         limit: u32,
     ) -> StoreResult<Vec<CustomerPaymentRecord>>;
+    /// The mark below which every payment is in its owner's list; `None` where there is none, or nothing to audit because the
+    /// database keeps such lists by itself.
+    async fn owner_payments_below(&mut self) -> StoreResult<Option<PaymentId>> {
+        Ok(None)
+    }
+    /// Rows of those lists by (owner, payment).
+    async fn owner_payments(
+        &mut self,
+        _after: Option<(AccountId, PaymentId)>,
+        _limit: u32,
+    ) -> StoreResult<Vec<OwnerPayment>> {
+        Ok(Vec::new())
+    }
     /// What is set aside.
     async fn aside(&mut self) -> StoreResult<Vec<AsideRecord>> {
         Ok(Vec::new())

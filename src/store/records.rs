@@ -250,6 +250,17 @@ impl PaymentFilter {
     }
 }
 
+/// A payment in its owner's list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OwnerPayment {
+    /// Whose.
+    pub owner: AccountId,
+    /// The payment.
+    pub payment: PaymentId,
+    /// The code of its kind.
+    pub kind: i16,
+}
+
 /// A wallet as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WalletRecord {

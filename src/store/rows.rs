@@ -193,6 +193,14 @@ pub(super) static CUSTOMER_PAYMENT_INSERT: Statement = Statement {
     sqlite_tail: "",
 };
 
+/// Only SQLite has this table. A row that is there already says the same.
+pub(super) static OWNER_PAYMENT_INSERT: Statement = Statement {
+    head: "INSERT INTO owner_payment (owner,payment,kind) VALUES ",
+    columns: 3,
+    mysql_tail: "",
+    sqlite_tail: " ON CONFLICT DO NOTHING",
+};
+
 pub(super) static JOURNAL_INSERT: Statement = Statement {
     head: "INSERT INTO journal (seq,batch_id,at,body) VALUES ",
     columns: 4,

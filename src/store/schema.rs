@@ -38,6 +38,13 @@ diesel::table! {
     }
 }
 diesel::table! {
+    owner_payment (owner, payment) {
+        owner -> Binary,
+        payment -> Binary,
+        kind -> SmallInt,
+    }
+}
+diesel::table! {
     due (subject, clock) {
         subject -> Binary,
         clock -> Binary,

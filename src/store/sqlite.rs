@@ -2,7 +2,11 @@
 //!
 //! One connection writes, behind a fair lock; a small pool reads. The line's transactions run on the thread that asks for
 //! them, all others on threads that may block. Nothing else may open the file for writing while the
-//! process runs (the instance lease sees to it).
+//! process runs (the instance lease sees to it). Lists of payments by owner are written later than the payments
+//! (`unlisted`, `owner_payments`).
+
+mod owner_payments;
+mod unlisted;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +18,7 @@ use diesel_async::SimpleAsyncConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use self::unlisted::Unlisted;
 use super::at_once::at_once;
 use super::connect::{Conn, connect};
 use super::facts::FactsCache;
@@ -24,7 +29,7 @@ use super::place::Place;
 use super::readers::{ReadPool, Reader, connect_reader, until_free};
 use super::settings::{Access, StoreSettings};
 use super::stall::Stall;
-use super::{BatchKeys, BatchWrite, DecideBatch, Head, Loaded, Projected, batch, trouble};
+use super::{BatchKeys, BatchWrite, DecideBatch, Head, Loaded, OwnerPayment, Projected, batch, trouble};
 use crate::outage::Outage;
 
 /// The queries of the line, run where they stand.
@@ -39,6 +44,8 @@ mod line {
 mod keyed {
     super::super::line::keyed_queries!(super::Conn, diesel_async::RunQueryDsl, ROWS_MAX_SQLITE);
 }
+/// Where an owner's payments stand in their order, as far as they are written.
+use super::schema::owner_payment as by_owner;
 use keyed::{detail_get, execute_rows, payment_get, read_terms, resource_rows};
 super::queries::shared_queries!(Conn);
 super::form::form_queries!(Conn);
@@ -62,6 +69,7 @@ pub struct SqliteStore {
     readers: Arc<ReadPool>,
     files: Files,
     facts: Arc<FactsCache>,
+    unlisted: Arc<Unlisted>,
     limits: Limits,
     outage: Outage,
     stall: Stall,
@@ -71,6 +79,20 @@ pub struct SqliteStore {
 /// A consistent view for the auditor.
 pub struct SqliteSnapshot {
     conn: Conn,
+}
+
+impl SqliteSnapshot {
+    async fn listed_below(&mut self) -> StoreResult<Option<PaymentId>> {
+        step(&mut self.conn, owner_payments::mark).await
+    }
+
+    async fn listed(
+        &mut self,
+        after: Option<(AccountId, PaymentId)>,
+        limit: u32,
+    ) -> StoreResult<Vec<OwnerPayment>> {
+        step(&mut self.conn, move |conn| owner_payments::listed(conn, after, limit)).await
+    }
 }
 
 impl SqliteStore {
@@ -145,8 +167,8 @@ impl SqliteStore {
         let outage = Outage::new("the store").with_advice(trouble::advice(path));
         let aside = super::SetAside::default();
         let (writer, stall, files) = (Arc::new(Mutex::new(conn)), Stall::default(), Files::of(path));
-        let (readers, facts) = (Arc::new(readers), Arc::default());
-        Ok(Self { url, writer, place, readers, files, facts, limits, outage, stall, aside })
+        let (readers, facts, unlisted) = (Arc::new(readers), Arc::default(), Arc::default());
+        Ok(Self { url, writer, place, readers, files, facts, unlisted, limits, outage, stall, aside })
     }
 
     async fn reader(&self) -> StoreResult<Reader> {
@@ -171,19 +193,19 @@ impl SqliteStore {
         let _busy = self.stall.begin();
         let mut conn = self.writer.lock().await;
         let _here = self.place.stay();
-        let (keys, facts) = (keys.clone(), Arc::clone(&self.facts));
+        let (keys, facts, unlisted) = (keys.clone(), Arc::clone(&self.facts), Arc::clone(&self.unlisted));
         let (head, loaded) = step(&mut conn, move |conn| begin(conn, wall, &keys, &facts)).await?;
         let write = decide(head, loaded);
-        step(&mut conn, move |conn| finish(conn, head.seq, batch, write)).await
+        step(&mut conn, move |conn| finish(conn, head.seq, batch, write, &unlisted)).await
     }
 
     /// Closes an account in one step, on a thread that may block.
     async fn line_close(&self, id: AccountId, now: Timestamp) -> StoreResult<u64> {
         let keys = BatchKeys { accounts: vec![id], ..BatchKeys::default() };
-        let facts = Arc::clone(&self.facts);
+        let (facts, unlisted) = (Arc::clone(&self.facts), Arc::clone(&self.unlisted));
         let close = move |conn: &mut SqliteConnection| {
             let (head, loaded) = begin(conn, now, &keys, &facts)?;
-            finish(conn, head.seq, BatchId::generate(), batch::closing(id, head, &loaded))
+            finish(conn, head.seq, BatchId::generate(), batch::closing(id, head, &loaded), &unlisted)
         };
         held!(self, writer, caller, conn => step(conn, close))
     }
@@ -215,7 +237,21 @@ impl SqliteStore {
     /// Nothing is in flight once the writer is free: SQLite ends a transaction before it says so.
     async fn line_settle(&self, seq: u64, batch: BatchId) -> StoreResult<bool> {
         drop(self.writer.lock().await);
-        held!(self, reader, caller, conn => batch_committed(conn, seq, batch))
+        let committed = held!(self, reader, caller, conn => batch_committed(conn, seq, batch))?;
+        self.unlisted.settle(committed);
+        Ok(committed)
+    }
+
+    /// What is in no list yet of an owner's payments: the first in the filter's direction past one of them, so many at most.
+    async fn unlisted<'a>(
+        &'a self,
+        owner: AccountId,
+    ) -> StoreResult<impl Fn(&PaymentFilter, Option<PaymentId>, usize) -> Vec<PaymentId> + Sync + 'a> {
+        if !self.unlisted.is_known() {
+            let unlisted = Arc::clone(&self.unlisted);
+            held!(self, writer, background, conn => step(conn, move |conn| look_through(conn, &unlisted)))?;
+        }
+        Ok(move |filter: &PaymentFilter, past, limit| self.unlisted.page(owner, filter, past, limit))
     }
 
     async fn run_migrations(&self) -> StoreResult<Vec<String>> {
@@ -377,16 +413,40 @@ fn begin(
     })
 }
 
+/// Finds out what is in no list yet, unless that is known.
+fn look_through(conn: &mut SqliteConnection, unlisted: &Unlisted) -> StoreResult<()> {
+    if !unlisted.is_known() {
+        let (mark, found) = owner_payments::unlisted(conn)?;
+        unlisted.begin(mark, found);
+    }
+    Ok(())
+}
+
 /// Writes and commits, or rolls back where there is nothing to write (and then no place is taken: zero).
-fn finish(conn: &mut SqliteConnection, seq: u64, batch: BatchId, mut write: BatchWrite) -> StoreResult<u64> {
+fn finish(
+    conn: &mut SqliteConnection,
+    seq: u64,
+    batch: BatchId,
+    mut write: BatchWrite,
+    unlisted: &Unlisted,
+) -> StoreResult<u64> {
     let Some(journal) = write.journal.take() else {
         roll_back(conn);
         return Ok(0);
     };
+    look_through(conn, unlisted)?;
     at_once(line::write(conn, seq, batch, &write, journal))?;
+    let listing = unlisted.step(&write.inserts);
+    owner_payments::write(conn, &listing)?;
     match conn.batch_execute("COMMIT") {
-        Ok(()) => Ok(seq),
-        Err(error) => Err(StoreError::CommitUnknown { seq, cause: error.to_string() }),
+        Ok(()) => {
+            unlisted.committed(listing);
+            Ok(seq)
+        }
+        Err(error) => {
+            unlisted.in_doubt(listing);
+            Err(StoreError::CommitUnknown { seq, cause: error.to_string() })
+        }
     }
 }
 

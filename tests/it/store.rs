@@ -4,6 +4,7 @@ mod details;
 mod errors;
 mod imports;
 mod line;
+mod owners;
 mod people;
 mod queries;
 mod readers;

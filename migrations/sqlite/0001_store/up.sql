@@ -36,7 +36,15 @@ CREATE TABLE payment (
     submission BLOB     NOT NULL,
     history    BLOB     NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX payment_by_owner ON payment (owner, id);
+
+-- Payments by owner, written later than the payments and many of an owner's together: every payment whose id is below the value
+-- `owner_payments_below` of `installation` stands here, and some of the others.
+CREATE TABLE owner_payment (
+    owner   BLOB     NOT NULL,
+    payment BLOB     NOT NULL,
+    kind    SMALLINT NOT NULL,
+    PRIMARY KEY (owner, payment)
+) WITHOUT ROWID;
 
 -- When something is to happen to a subject by itself, on its clock (all zero is the wall). Rows stand only where something is
 -- due: for most payments nothing ever is. `subject` is a byte for the kind (1: a payment), then the id.
@@ -320,4 +328,4 @@ CREATE TABLE installation (
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO installation (name, value) VALUES ('stored_form', CAST('10' AS BLOB));
+INSERT INTO installation (name, value) VALUES ('stored_form', CAST('11' AS BLOB));

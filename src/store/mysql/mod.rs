@@ -18,7 +18,7 @@ use self::session::Line;
 use super::form::Found;
 use super::implement::{Limits, held};
 use super::settings::{Access, StoreSettings};
-use super::{BatchKeys, DecideBatch, Head, Loaded, Projected, batch};
+use super::{BatchKeys, DecideBatch, Head, Loaded, OwnerPayment, Projected, batch};
 use crate::outage::Outage;
 
 type Conn = AsyncMysqlConnection;
@@ -29,6 +29,10 @@ mod line {
     line_queries!(super::Conn);
 }
 use line::{detail_get, execute_rows, payment_get, read_terms, resource_rows};
+/// Where an owner's payments stand in their order: the server keeps an index of them.
+mod by_owner {
+    pub(super) use super::super::schema::payment::{id as payment, kind, owner, table};
+}
 super::queries::shared_queries!(Conn);
 super::form::form_queries!(Conn);
 
@@ -57,6 +61,21 @@ pub struct MySqlStore {
 /// A consistent view for the auditor.
 pub struct MySqlSnapshot {
     conn: Conn,
+}
+
+impl MySqlSnapshot {
+    /// The server keeps lists of payments by owner itself.
+    async fn listed_below(&mut self) -> StoreResult<Option<PaymentId>> {
+        Ok(None)
+    }
+
+    async fn listed(
+        &mut self,
+        _after: Option<(AccountId, PaymentId)>,
+        _limit: u32,
+    ) -> StoreResult<Vec<OwnerPayment>> {
+        Ok(Vec::new())
+    }
 }
 
 impl MySqlStore {
@@ -151,6 +170,14 @@ impl MySqlStore {
 
     async fn line_settle(&self, seq: u64, batch: BatchId) -> StoreResult<bool> {
         self.line.settle(seq, batch).await
+    }
+
+    /// Every payment is in its owner's list at once.
+    async fn unlisted(
+        &self,
+        _owner: AccountId,
+    ) -> StoreResult<impl Fn(&PaymentFilter, Option<PaymentId>, usize) -> Vec<PaymentId> + Sync + use<>> {
+        Ok(|_: &PaymentFilter, _, _| Vec::new())
     }
 
     async fn run_migrations(&self) -> StoreResult<Vec<String>> {

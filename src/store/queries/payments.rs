@@ -1,12 +1,23 @@
 //! Payments: by id, in lists, and what of them is due, open or parked. Part of [`super::shared_queries`].
 
-/// A page of the payments that the rows of a table beside them name, as the filter asks, and not in order.
+/// A page of the payments that the rows of a table beside them name, as the filter asks, and not in order. `$rows` is a query of
+/// all of those rows, boxed. Where not all payments are in the table yet, `$unlisted` gives the others.
 macro_rules! payments_beside {
-    ($conn:ident, $filter:ident, $rows:expr, $payment:expr) => {{
+    ($conn:ident, $filter:ident, $rows:expr, $payment:expr) => {
+        $crate::store::queries::payments::payments_beside!($conn, $filter, $rows, $payment, |_, _, _| {
+            Vec::new()
+        })
+    };
+    ($conn:ident, $filter:ident, $rows:expr, $payment:expr, $unlisted:expr) => {{
         let mut found = rows::Found::default();
         let mut past: Option<Vec<u8>> = None;
         for round in 0..FILLED_UP_MAX {
-            let mut query = $rows.clone().into_boxed();
+            let wanted = $filter.rows_looked_at(still_wanted($filter.limit, found.rows.len()), round);
+            // Before the table: what is written meanwhile is then in either.
+            let place = past.as_deref().and_then(PaymentId::from_slice);
+            let further: Vec<PaymentId> =
+                $unlisted(&$filter, place, usize::try_from(wanted).unwrap_or(usize::MAX));
+            let mut query = $rows;
             if let Some(before) = $filter.before {
                 query = query.filter($payment.lt(before.as_bytes().to_vec()));
             }
@@ -29,8 +40,8 @@ macro_rules! payments_beside {
                 Some(_) => query.order($payment.asc()),
                 None => query.order($payment.desc()),
             };
-            let wanted = $filter.rows_looked_at(still_wanted($filter.limit, found.rows.len()), round);
-            let page: Vec<Vec<u8>> = query.limit(wanted).select($payment).load($conn).await?;
+            let mut page: Vec<Vec<u8>> = query.limit(wanted).select($payment).load($conn).await?;
+            merge(&mut page, further, $filter.after.is_some(), wanted);
             let ids: Vec<PaymentId> = page.iter().filter_map(|id| PaymentId::from_slice(id)).collect();
             let read = payment_get($conn, &ids).await?;
             found.rows.extend(read.rows.into_iter().filter(|one: &Payment| $filter.takes(one)));
@@ -51,12 +62,13 @@ macro_rules! payments_queries {
             conn: &mut $Conn,
             owner: AccountId,
             filter: &PaymentFilter,
+            unlisted: &(dyn Fn(&PaymentFilter, Option<PaymentId>, usize) -> Vec<PaymentId> + Sync),
         ) -> StoreResult<rows::Found<Payment>> {
-            let mut found = payment_own(conn, owner, filter).await?;
+            let mut found = payment_own(conn, owner, filter, unlisted).await?;
             if filter.is_in_times() && has_test_clocks(conn, owner).await? {
                 // Those that went by one are found by looking through all, as far as that goes.
                 let by_test_clocks = PaymentFilter { by_test_clocks: true, ..filter.clone() };
-                found.add(payment_own(conn, owner, &by_test_clocks).await?);
+                found.add(payment_own(conn, owner, &by_test_clocks, unlisted).await?);
             }
             let transfers = $crate::domain::submission::TRANSFER_CODE;
             if filter.received && (filter.kinds.is_empty() || filter.kinds.contains(&transfers)) {
@@ -104,56 +116,42 @@ macro_rules! payments_queries {
         /// How often a page is filled up in place of rows that cannot be read, or were created at another time.
         const FILLED_UP_MAX: usize = 16;
 
-        /// Payments of the owner's own, the first of them in the filter's direction. Rows that cannot be read do not make the
-        /// page shorter, or whoever pages would take it for the last one.
+        /// Payments of the owner's own, the first of them in the filter's direction, and not in order. Rows that cannot be read do
+        /// not make the page shorter, or whoever pages would take it for the last one.
         async fn payment_own(
             conn: &mut $Conn,
             owner: AccountId,
             filter: &PaymentFilter,
+            unlisted: &(dyn Fn(&PaymentFilter, Option<PaymentId>, usize) -> Vec<PaymentId> + Sync),
         ) -> StoreResult<rows::Found<Payment>> {
-            use schema::payment::dsl;
-            let mut found = rows::Found::default();
-            let mut past: Option<Vec<u8>> = None;
-            for round in 0..FILLED_UP_MAX {
-                let mut query = dsl::payment.filter(dsl::owner.eq(owner.as_bytes().to_vec())).into_boxed();
-                if !filter.kinds.is_empty() {
-                    query = query.filter(dsl::kind.eq_any(filter.kinds.clone()));
+            let own = || {
+                let own = by_owner::table.filter(by_owner::owner.eq(owner.as_bytes().to_vec())).into_boxed();
+                match filter.kinds.is_empty() {
+                    true => own,
+                    false => own.filter(by_owner::kind.eq_any(filter.kinds.clone())),
                 }
-                if let Some(before) = filter.before {
-                    query = query.filter(dsl::id.lt(before.as_bytes().to_vec()));
-                }
-                if let Some(after) = filter.after {
-                    query = query.filter(dsl::id.gt(after.as_bytes().to_vec()));
-                }
-                let (from, to) = filter.id_bounds();
-                if let Some(from) = from {
-                    query = query.filter(dsl::id.ge(from.to_vec()));
-                }
-                if let Some(to) = to {
-                    query = query.filter(dsl::id.lt(to.to_vec()));
-                }
-                query = match (past, filter.after) {
-                    (Some(past), Some(_)) => query.filter(dsl::id.gt(past)),
-                    (Some(past), None) => query.filter(dsl::id.lt(past)),
-                    (None, _) => query,
-                };
-                query = match filter.after {
-                    Some(_) => query.order(dsl::id.asc()),
-                    None => query.order(dsl::id.desc()),
-                };
-                let wanted = filter.rows_looked_at(still_wanted(filter.limit, found.rows.len()), round);
-                let page: Vec<rows::PaymentRow> =
-                    query.limit(wanted).select(rows::PaymentRow::as_select()).load(conn).await?;
-                page.iter().for_each(|row| found.push(row, std::convert::identity));
-                found.rows.retain(|payment| filter.takes(payment));
-                read_terms(conn, &mut found.rows).await?;
-                found = found.without_unread();
-                past = page.last().map(|row| row.id.clone());
-                if is_last(&page, wanted) || still_wanted(filter.limit, found.rows.len()) == 0 {
-                    break;
-                }
+            };
+            Ok($crate::store::queries::payments::payments_beside!(
+                conn,
+                filter,
+                own(),
+                by_owner::payment,
+                unlisted
+            ))
+        }
+
+        /// Puts what is in no list yet where it belongs on a page of the list.
+        fn merge(page: &mut Vec<Vec<u8>>, further: Vec<PaymentId>, forwards: bool, limit: i64) {
+            if further.is_empty() {
+                return;
             }
-            Ok(found)
+            page.extend(further.iter().map(|id| id.as_bytes().to_vec()));
+            page.sort_unstable();
+            page.dedup();
+            if !forwards {
+                page.reverse();
+            }
+            page.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         }
 
         fn still_wanted(limit: u32, found: usize) -> i64 {
@@ -171,8 +169,8 @@ macro_rules! payments_queries {
             filter: &PaymentFilter,
         ) -> StoreResult<rows::Found<Payment>> {
             use schema::receipt::dsl;
-            let own = dsl::receipt.filter(dsl::payee.eq(payee.as_bytes().to_vec()));
-            Ok($crate::store::queries::payments::payments_beside!(conn, filter, own, dsl::payment))
+            let own = || dsl::receipt.filter(dsl::payee.eq(payee.as_bytes().to_vec())).into_boxed();
+            Ok($crate::store::queries::payments::payments_beside!(conn, filter, own(), dsl::payment))
         }
 
         /// A page that is empty is the end: rows that cannot be read are passed over until there is one that can.

@@ -59,15 +59,16 @@ macro_rules! resources_queries {
             filter: &PaymentFilter,
         ) -> StoreResult<rows::Found<Payment>> {
             use schema::customer_payment::dsl;
-            let own = dsl::customer_payment.filter(dsl::customer.eq(customer.as_bytes().to_vec()));
+            let own =
+                || dsl::customer_payment.filter(dsl::customer.eq(customer.as_bytes().to_vec())).into_boxed();
             let mut found =
-                $crate::store::queries::payments::payments_beside!(conn, filter, own, dsl::payment);
+                $crate::store::queries::payments::payments_beside!(conn, filter, own(), dsl::payment);
             if filter.is_in_times() {
                 let by_test_clocks = PaymentFilter { by_test_clocks: true, ..filter.clone() };
                 found.add($crate::store::queries::payments::payments_beside!(
                     conn,
                     by_test_clocks,
-                    own,
+                    own(),
                     dsl::payment
                 ));
             }
