@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::broker::settings::{BrokerKind, BrokerSettings};
 use crate::domain::account::{AccountTerms, FeePlan};
+use crate::domain::country::Country;
+use crate::domain::currency::Currency;
 use crate::engine::EngineSettings;
 use crate::search::{SearchKind, SearchSettings};
 use crate::simulator::SimulatorSettings;
@@ -220,6 +222,10 @@ pub struct AccountSettings {
     pub session_hours: u32,
     /// Failed sign-ins per account and address in 15 minutes before further ones are refused.
     pub login_attempts: u32,
+    /// The country of an account created from now on, two capital letters of ISO 3166-1.
+    pub country: Country,
+    /// Its default currency, three letters of ISO 4217.
+    pub default_currency: Currency,
     /// What is kept back of each charge of an account created from now on, in hundredths of a percent of the charge …
     pub fee_basis_points: u16,
     /// … and in minor units of its currency.
@@ -236,6 +242,8 @@ impl Default for AccountSettings {
             registration: true,
             session_hours: 336,
             login_attempts: 5,
+            country: AccountTerms::default().country,
+            default_currency: AccountTerms::default().currency,
             fee_basis_points: 0,
             fee_fixed_minor: 0,
             payout_delay_days: 0,
@@ -249,7 +257,13 @@ impl AccountSettings {
     #[must_use]
     pub fn terms(&self) -> AccountTerms {
         let fee = FeePlan { basis_points: self.fee_basis_points, fixed_minor: self.fee_fixed_minor };
-        AccountTerms { fee, payout_delay_days: self.payout_delay_days, lean: false }
+        AccountTerms {
+            country: self.country,
+            currency: self.default_currency,
+            fee,
+            payout_delay_days: self.payout_delay_days,
+            lean: false,
+        }
     }
 }
 

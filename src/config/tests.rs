@@ -293,6 +293,14 @@ const BAD_FILES: &[(&str, &str)] = &[
         "[engine]\nretry_delays_ms = 5",
         "my.toml:2: engine.retry_delays_ms: expected a list, not a whole number",
     ),
+    (
+        "[accounts]\ncountry = \"Ireland\"",
+        "my.toml:2: accounts.country: invalid value: string \"Ireland\", expected two capital letters of ISO 3166-1, such as IE",
+    ),
+    (
+        "[accounts]\ndefault_currency = \"euro\"",
+        "my.toml:2: accounts.default_currency: Invalid currency: euro. Use a three-letter ISO 4217 code such as eur",
+    ),
     ("[engine]\nbatch_max = 0", "my.toml:2: engine.batch_max: must be at least 1, not 0"),
     (
         "[simulator]\ntechnical_error_rate = 1.5",

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::country::Country;
+use super::currency::Currency;
 use super::ids::ClockId;
 use super::time::Timestamp;
 
@@ -38,14 +40,31 @@ impl FeePlan {
 pub const PAYOUT_DELAY_DAYS_MAX: u16 = 365;
 
 /// What an account is created with, and keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountTerms {
+    /// Where it is at home.
+    pub country: Country,
+    /// The currency of what is said of it without one.
+    pub currency: Currency,
     /// What is kept back of its charges.
     pub fee: FeePlan,
     /// How many days its charges take to become available; zero: at once.
     pub payout_delay_days: u16,
     /// A load run's own account: it has no statement and no events.
     pub lean: bool,
+}
+
+impl Default for AccountTerms {
+    /// The plainest: in the euro area, nothing is kept back, everything is available at once.
+    fn default() -> Self {
+        Self {
+            country: Country::in_table("IE"),
+            currency: Currency::EUR,
+            fee: FeePlan::default(),
+            payout_delay_days: 0,
+            lean: false,
+        }
+    }
 }
 
 impl AccountTerms {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A country.
@@ -53,8 +54,22 @@ impl Serialize for Country {
 
 impl<'de> Deserialize<'de> for Country {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <&str>::deserialize(deserializer)?;
-        Self::parse(text).ok_or_else(|| serde::de::Error::custom("not a country"))
+        deserializer.deserialize_str(Letters)
+    }
+}
+
+/// Reads a country, from settings as well, which are not borrowed.
+struct Letters;
+
+impl Visitor<'_> for Letters {
+    type Value = Country;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("two capital letters of ISO 3166-1, such as IE")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Country, E> {
+        Country::parse(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 

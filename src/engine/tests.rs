@@ -32,7 +32,7 @@ fn terms() -> impl Strategy<Value = AccountTerms> {
     (0..2_000_u16, fixed, 0..3_u16).prop_map(|(basis_points, fixed_minor, payout_delay_days)| AccountTerms {
         fee: FeePlan { basis_points, fixed_minor },
         payout_delay_days,
-        lean: false,
+        ..AccountTerms::default()
     })
 }
 
@@ -85,7 +85,7 @@ fn owed_is_repaid_first_on_the_running_balance_of_the_batch() {
 #[test]
 fn payouts_are_bounded_by_what_is_available() {
     let fee = FeePlan { basis_points: 290, fixed_minor: 30 };
-    let terms = AccountTerms { fee, payout_delay_days: 2, lean: false };
+    let terms = AccountTerms { fee, payout_delay_days: 2, ..AccountTerms::default() };
     let mut world = World::on(terms);
     let approve = |payment| Step::Answer { payment, operation: 0, stale: false, outcome: Outcome::Approved };
     let payout = |amount_minor| Step::Submit {

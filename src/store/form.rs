@@ -5,7 +5,7 @@ use super::{StoreError, StoreResult};
 
 /// The form that this program reads and writes. Every change of what is stored, or of how, raises it, here and in both
 /// migrations, which write it.
-pub const FORM: u32 = 11;
+pub const FORM: u32 = 12;
 
 /// Its name in the table `installation`.
 pub(super) const NAME: &str = "stored_form";

@@ -19,6 +19,7 @@ use super::schema;
 use super::sources::EventSource;
 use crate::domain::account::{AccountFacts, AccountTerms, FeePlan};
 use crate::domain::announcement::{Announcement, AnnouncementId, AnnouncementKind};
+use crate::domain::country::Country;
 use crate::domain::currency::Currency;
 use crate::domain::event::Recorded;
 use crate::domain::ids::{
@@ -209,8 +210,8 @@ pub(super) static JOURNAL_INSERT: Statement = Statement {
 };
 
 pub(super) static ACCOUNT_INSERT: Statement = Statement {
-    head: "INSERT INTO account (id,email,name,password_hash,parent,created_at,fee_basis_points,fee_fixed,payout_delay_days,lean) VALUES ",
-    columns: 10,
+    head: "INSERT INTO account (id,email,name,password_hash,parent,created_at,country,currency,fee_basis_points,fee_fixed,payout_delay_days,lean) VALUES ",
+    columns: 12,
     mysql_tail: "",
     sqlite_tail: "",
 };
@@ -936,6 +937,8 @@ impl JournalRow {
 #[derive(Queryable, Selectable, Debug)]
 #[diesel(table_name = schema::account)]
 pub(super) struct TermsRow {
+    country: String,
+    currency: String,
     fee_basis_points: i32,
     fee_fixed: i64,
     payout_delay_days: i32,
@@ -945,6 +948,8 @@ pub(super) struct TermsRow {
 impl TermsRow {
     fn decode(&self) -> Result<AccountTerms, StoreError> {
         Ok(AccountTerms {
+            country: Country::parse(&self.country).ok_or_else(|| damaged("account.country"))?,
+            currency: self.currency.parse().map_err(|_| damaged("account.currency"))?,
             fee: FeePlan {
                 basis_points: u16::try_from(self.fee_basis_points)
                     .map_err(|_| damaged("account.fee_basis_points"))?,
@@ -1154,7 +1159,7 @@ impl RequestRow {
 }
 
 /// The cells of an account's row.
-pub(super) fn account_cells(account: &NewAccount) -> [Cell; 10] {
+pub(super) fn account_cells(account: &NewAccount) -> [Cell; 12] {
     [
         Cell::Bytes(account.id.as_bytes().to_vec()),
         Cell::MaybeText(account.email.clone()),
@@ -1162,6 +1167,8 @@ pub(super) fn account_cells(account: &NewAccount) -> [Cell; 10] {
         Cell::MaybeText(account.password_hash.clone()),
         Cell::MaybeBytes(account.parent.map(|parent| parent.as_bytes().to_vec())),
         Cell::Big(account.created_at.micros()),
+        Cell::Text(account.terms.country.to_string()),
+        Cell::Text(account.terms.currency.code().to_owned()),
         Cell::Int(i32::from(account.terms.fee.basis_points)),
         Cell::Big(account.terms.fee.fixed_minor),
         Cell::Int(i32::from(account.terms.payout_delay_days)),

@@ -220,6 +220,8 @@ diesel::table! {
         clock -> Nullable<Binary>,
         created_at -> BigInt,
         closed_at -> Nullable<BigInt>,
+        country -> Text,
+        currency -> Text,
         fee_basis_points -> Integer,
         fee_fixed -> BigInt,
         payout_delay_days -> Integer,

@@ -137,6 +137,13 @@ async fn throw_away_accounts_are_made_and_thrown_away(server: Arc<Server>) {
     let made = server.send("POST", "/v1/test_helpers/accounts", "name=Till", &[]).await;
     let (id, key) = (made.text("/id").to_owned(), made.text("/secret_key").to_owned());
     assert_eq!(server.send_as(&key, "GET", "/v1/account", "", &[]).await.text("/display_name"), "Till");
+    assert_eq!((made.text("/country"), made.text("/default_currency")), ("IE", "eur"));
+    let home = "name=Boutique&country=FR&default_currency=chf";
+    let abroad = server.send("POST", "/v1/test_helpers/accounts", home, &[]).await;
+    let shown = server.send_as(abroad.text("/secret_key"), "GET", "/v1/account", "", &[]).await;
+    assert_eq!((shown.text("/country"), shown.text("/default_currency")), ("FR", "chf"));
+    let path = format!("/v1/test_helpers/accounts/{}", abroad.text("/id"));
+    assert_eq!(server.send("DELETE", &path, "", &[]).await.status, 200);
     let as_it = [("stripe-account", id.as_str())];
     let charge = "amount=1250&currency=eur&payment_method=pm_card_visa&confirm=true";
     assert_eq!(server.send("POST", "/v1/payment_intents", charge, &as_it).await.status, 200);

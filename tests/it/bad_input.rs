@@ -172,6 +172,18 @@ const BAD_INPUT: &[Case] = &[
         (400, "invalid_request_error", "card_number_in_text", "name"),
     ),
     (
+        "A country in words",
+        "POST /v1/test_helpers/accounts",
+        "country=France",
+        (400, "invalid_request_error", "parameter_invalid_string", "country"),
+    ),
+    (
+        "A default currency that is none",
+        "POST /v1/test_helpers/accounts",
+        "default_currency=euro",
+        (400, "invalid_request_error", "parameter_invalid_currency", "default_currency"),
+    ),
+    (
         "A NUL in a description",
         "POST /v1/payment_intents",
         "amount=100&currency=eur&description=a%00b",

@@ -187,6 +187,8 @@ const COLUMNS: &[(&str, &str, &str, Case)] = &[
     ("account", "closed_at", "created_at + 1", Named),
     ("account", "fee_basis_points", "fee_basis_points + 1", Unseen(TERMS)),
     ("account", "fee_fixed", "fee_fixed + 1", Unseen(TERMS)),
+    ("account", "country", "'FR'", Unseen(TERMS)),
+    ("account", "currency", "'USD'", Unseen(TERMS)),
     ("account", "payout_delay_days", "payout_delay_days + 1", Unseen(TERMS)),
     ("account", "lean", "1 - lean", Named),
     ("session", "id", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Unseen("only a name to end it by")),

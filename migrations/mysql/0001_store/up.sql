@@ -221,6 +221,8 @@ CREATE TABLE account (
     clock         BINARY(16),
     created_at    BIGINT       NOT NULL,
     closed_at     BIGINT,
+    country           CHAR(2)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    currency          CHAR(3)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     fee_basis_points  INT      NOT NULL,
     fee_fixed         BIGINT   NOT NULL,
     payout_delay_days INT      NOT NULL,
@@ -321,4 +323,4 @@ CREATE TABLE installation (
     name  VARCHAR(64)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
     value VARBINARY(255) NOT NULL
 ) ENGINE = InnoDB;
-INSERT INTO installation (name, value) VALUES ('stored_form', '11');
+INSERT INTO installation (name, value) VALUES ('stored_form', '12');

@@ -228,6 +228,8 @@ CREATE TABLE account (
     clock         BLOB,
     created_at    BIGINT NOT NULL,
     closed_at     BIGINT,
+    country           TEXT     NOT NULL,
+    currency          TEXT     NOT NULL,
     fee_basis_points  INTEGER NOT NULL,
     fee_fixed         BIGINT  NOT NULL,
     payout_delay_days INTEGER NOT NULL,
@@ -328,4 +330,4 @@ CREATE TABLE installation (
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO installation (name, value) VALUES ('stored_form', CAST('11' AS BLOB));
+INSERT INTO installation (name, value) VALUES ('stored_form', CAST('12' AS BLOB));

@@ -44,7 +44,7 @@ proptest! {
         payout_delay_days in 0..3_u16,
     ) {
         let mut life = Life::new(kind, CaptureMethod::Automatic, true, true, i64::MAX);
-        life.terms = AccountTerms { fee: fee(basis_points, fixed_minor), payout_delay_days, lean: false };
+        life.terms = AccountTerms { fee: fee(basis_points, fixed_minor), payout_delay_days, ..AccountTerms::default() };
         life.held = Holdings { owed_minor, ..Holdings::default() };
         let before = life.payment.clone();
         life.answer(Outcome::Approved);

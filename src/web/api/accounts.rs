@@ -7,6 +7,8 @@ use super::customers;
 use super::list::{self, List};
 use crate::accounts::AccountError;
 use crate::domain::account::{AccountTerms, FeePlan, PAYOUT_DELAY_DAYS_MAX};
+use crate::domain::country::Country;
+use crate::domain::currency::CurrencyError;
 use crate::domain::ids::{AccountId, ClockId};
 use crate::domain::time::Timestamp;
 use crate::web::body::{self, Body};
@@ -26,6 +28,8 @@ struct AccountObject {
     id: String,
     object: &'static str,
     email: Option<String>,
+    country: Country,
+    default_currency: String,
     display_name: String,
     created: i64,
     charges_enabled: bool,
@@ -43,11 +47,19 @@ struct AccountObject {
 }
 
 impl AccountObject {
-    fn new(id: AccountId, email: Option<String>, name: String, created_at: Timestamp) -> Self {
+    fn new(
+        id: AccountId,
+        email: Option<String>,
+        name: String,
+        terms: &AccountTerms,
+        created_at: Timestamp,
+    ) -> Self {
         Self {
             id: id.to_string(),
             object: "account",
             email,
+            country: terms.country,
+            default_currency: terms.currency.lower(),
             display_name: name,
             created: created_at.seconds(),
             charges_enabled: true,
@@ -66,7 +78,8 @@ pub async fn own(state: State, caller: ApiCaller) -> Answer {
     let account = state.accounts.account(caller.account).await?;
     let account = account.ok_or_else(|| ApiError::not_found("account", &caller.account.to_string()))?;
     let clock = Some(account.clock).filter(|clock| !clock.is_wall()).map(|clock| clock.to_string());
-    let object = AccountObject::new(account.id, account.email, account.name, account.created_at);
+    let object =
+        AccountObject::new(account.id, account.email, account.name, &account.terms, account.created_at);
     Ok(HttpResponse::Ok().json(AccountObject { test_clock: Some(clock), ..object }))
 }
 
@@ -107,7 +120,7 @@ pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body:
     let count = usize::try_from(count).unwrap_or(0);
     let made = state.accounts.children_create(caller.key_account, count, &name, terms).await?;
     let object = |account: &crate::store::NewAccount| {
-        AccountObject::new(account.id, None, account.name.clone(), account.created_at)
+        AccountObject::new(account.id, None, account.name.clone(), &account.terms, account.created_at)
     };
     match made.as_slice() {
         [one] => {
@@ -134,7 +147,23 @@ fn terms(params: &mut Params<'_>, default: AccountTerms) -> Result<AccountTerms,
     let basis_points = number("fee_basis_points", share_max, share)?;
     let fixed_minor = number("fee_fixed", FeePlan::FIXED_MINOR_MAX, default.fee.fixed_minor)?;
     let days = number("payout_delay_days", PAYOUT_DELAY_DAYS_MAX.into(), default.payout_delay_days.into())?;
+    let country = match params.text("country")? {
+        None => default.country,
+        Some(text) => Country::parse(&text).ok_or_else(|| {
+            let message =
+                format!("Invalid country: '{text}' is not a code of two capital letters, such as IE.");
+            InputError::new("country", "parameter_invalid_string", message)
+        })?,
+    };
+    let currency = match params.text("default_currency")? {
+        None => default.currency,
+        Some(text) => text.parse().map_err(|error: CurrencyError| {
+            InputError::new("default_currency", "parameter_invalid_currency", error.to_string())
+        })?,
+    };
     Ok(AccountTerms {
+        country,
+        currency,
         fee: FeePlan { basis_points: u16::try_from(basis_points).unwrap_or(u16::MAX), fixed_minor },
         payout_delay_days: u16::try_from(days).unwrap_or(u16::MAX),
         lean: params.boolean("lean")?.unwrap_or(default.lean),
@@ -162,7 +191,7 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     let has_more = children.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     children.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let object = |account: crate::store::Account| {
-        AccountObject::new(account.id, account.email, account.name, account.created_at)
+        AccountObject::new(account.id, account.email, account.name, &account.terms, account.created_at)
     };
     Ok(HttpResponse::Ok().json(List::new(children.into_iter().map(object).collect(), has_more, URL)))
 }
