@@ -17,7 +17,7 @@ const MARK: &str = "owner_payments_below";
 const UNLISTED_MAX: i64 = 1 << 20;
 
 /// The mark, and what is not below it: everything where there is none that can be read. A row whose ids cannot be read is in
-/// nobody's list. `verify` names either.
+/// nobody's list; `verify` names it.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] if so much is not listed that the mark cannot be the one that was written.
