@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::domain::card::Card;
 use crate::domain::decline::DeclineReason;
-use crate::domain::ids::{AccountId, ChargeId, PaymentId, RefundId, base62_decode};
+use crate::domain::ids::{AccountId, ChargeId, PaymentId, RefundId, base62_decode, base62_encode};
 use crate::domain::instrument::Instrument;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
@@ -38,6 +38,23 @@ impl fmt::Display for DocKey {
             Some(payee) => write!(f, ":{}", payee.with_prefix("")),
             None => Ok(()),
         }
+    }
+}
+
+impl DocKey {
+    /// The bits of the payment, and of the payee where it is a receipt. In the order of the keys as well.
+    #[must_use]
+    pub fn to_bytes(self) -> Vec<u8> {
+        let payee = self.receipt_of.as_ref().map_or(&[][..], |payee| payee.as_bytes());
+        [self.payment.as_bytes(), payee].concat()
+    }
+
+    /// Reads [`Self::to_bytes`] back.
+    #[must_use]
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        let (payment, payee) = bytes.split_at_checked(16)?;
+        let receipt_of = if payee.is_empty() { None } else { Some(AccountId::from_slice(payee)?) };
+        Some(Self { payment: PaymentId::from_slice(payment)?, receipt_of })
     }
 }
 
@@ -71,6 +88,10 @@ impl Names for () {
 pub trait FieldSink {
     /// An exact value, already folded where its field is.
     fn term(&mut self, field: TermField, value: &str);
+    /// An id, where its field holds ids ([`TermField::is_id`]): as text, it is a term without a prefix.
+    fn id(&mut self, field: TermField, bits: &[u8; 16]) {
+        self.term(field, &base62_encode(u128::from_be_bytes(*bits)));
+    }
     /// A number.
     fn number(&mut self, field: NumberField, value: i64);
     /// One free text, as words separated by single spaces.
@@ -165,8 +186,8 @@ impl PaymentDocument {
     /// Hands every indexed value to `sink`.
     pub fn visit(&self, sink: &mut impl FieldSink) {
         let submission = &self.submission;
-        sink.term(TermField::Owner, &self.owner.with_prefix(""));
-        sink.term(TermField::Payment, &submission.id.with_prefix(""));
+        sink.id(TermField::Owner, self.owner.as_bytes());
+        sink.id(TermField::Payment, submission.id.as_bytes());
         sink.term(TermField::Status, self.status.as_str());
         sink.term(TermField::Kind, submission.kind.as_str());
         sink.term(TermField::Currency, &submission.amount.currency.lower());
@@ -187,13 +208,13 @@ impl PaymentDocument {
             }
         }
         if let Kind::Transfer { payee } = submission.kind {
-            sink.term(TermField::Payee, &payee.with_prefix(""));
+            sink.id(TermField::Payee, payee.as_bytes());
         }
         for refund in &self.refunds {
-            sink.term(TermField::Refund, &refund.with_prefix(""));
+            sink.id(TermField::Refund, refund.as_bytes());
         }
         for charge in &self.charges {
-            sink.term(TermField::Charge, &charge.with_prefix(""));
+            sink.id(TermField::Charge, charge.as_bytes());
         }
         self.visit_card(sink);
         self.visit_texts(sink);
@@ -299,5 +320,37 @@ fn words(text: &str, sink: &mut impl FieldSink) {
     append_words(text, &mut joined);
     if !joined.is_empty() {
         sink.words(&joined);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key() -> impl Strategy<Value = DocKey> {
+        // Few payments, so that some have several receipts.
+        (0_u8..4, prop::option::of(prop::array::uniform16(0_u8..))).prop_map(|(payment, payee)| DocKey {
+            payment: PaymentId::from_bytes([payment; 16]),
+            receipt_of: payee.map(AccountId::from_bytes),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn keys_come_back_from_text_and_bytes_which_are_in_their_order(one in key(), other in key()) {
+            prop_assert_eq!(one.to_string().parse(), Ok(one));
+            prop_assert_eq!(DocKey::from_slice(&one.to_bytes()), Some(one));
+            prop_assert_eq!(one.to_bytes().cmp(&other.to_bytes()), one.cmp(&other));
+            prop_assert_eq!(one.to_string().cmp(&other.to_string()), one.cmp(&other));
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_none() {
+        for bytes in [&[0; 0][..], &[0; 15], &[0; 17], &[0; 33]] {
+            assert_eq!(DocKey::from_slice(bytes), None, "{bytes:?}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use paystorm::audit::index::IndexView;
 use paystorm::audit::{AuditOptions, IndexSide, Name, Report, audit};
 use paystorm::domain::command::{Action, Command, Outcome, SubmitPayment};
 use paystorm::domain::decline::DeclineReason;
-use paystorm::domain::ids::{AccountId, ChargeId, RefundId};
+use paystorm::domain::ids::{AccountId, ChargeId, RefundId, base62_decode};
 use paystorm::domain::instrument::Presented;
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::{Kind, Submission};
@@ -24,6 +24,7 @@ use paystorm::search::query::{NumberField, TermField};
 use paystorm::search::{DocKey, Names, PaymentDocument, ScannedDocument, SearchIndex};
 use paystorm::store::Store;
 use serde_json::json;
+use tantivy::schema::FieldType;
 use tantivy::{Index, TantivyDocument, Term};
 
 use crate::making::{self, answer, at, one, operate, submission, submit};
@@ -99,7 +100,14 @@ fn altered(written: &Written) -> Vec<(&'static str, Written)> {
     for at in 0..written.terms.len() {
         let field = written.terms[at].0;
         let mut other = written.clone();
-        other.terms[at].1.push('x');
+        let value = &mut other.terms[at].1;
+        if base62_decode(value).is_some() {
+            // Another id.
+            let last = value.pop();
+            value.push(if last == Some('0') { '1' } else { '0' });
+        } else {
+            value.push('x');
+        }
         all.push((field, other));
         let mut without = written.clone();
         without.terms.remove(at);
@@ -157,7 +165,7 @@ fn plant(index: &Index, key: DocKey, columns: [u64; 3], written: &Written) {
     let schema = index.schema();
     let field = |name: &str| schema.get_field(name).expect("a field");
     let mut document = TantivyDocument::new();
-    document.add_text(field("key"), key.to_string());
+    document.add_bytes(field("key"), &key.to_bytes());
     for (name, value) in ["id_high", "id_low", "version"].into_iter().zip(columns) {
         document.add_u64(field(name), value);
     }
@@ -165,14 +173,23 @@ fn plant(index: &Index, key: DocKey, columns: [u64; 3], written: &Written) {
     for (name, value) in
         written.terms.iter().filter(|(name, _)| *name != "payment" || key.receipt_of.is_some())
     {
-        document.add_text(field(name), value);
+        let field = field(name);
+        match schema.get_field_entry(field).field_type() {
+            FieldType::Bytes(_) => document.add_bytes(field, &bits(value)),
+            _ => document.add_text(field, value),
+        }
     }
     written.numbers.iter().for_each(|(name, value)| document.add_i64(field(name), *value));
     written.words.iter().for_each(|words| document.add_text(field("text"), words));
     let mut writer = index.writer_with_num_threads::<TantivyDocument>(1, 15_000_000).expect("a writer");
-    writer.delete_term(Term::from_field_text(field("key"), &key.to_string()));
+    writer.delete_term(Term::from_field_bytes(field("key"), &key.to_bytes()));
     writer.add_document(document).expect("added");
     writer.commit().expect("committed");
+}
+
+/// An id as the index keeps it; what is none, as it is.
+fn bits(id: &str) -> Vec<u8> {
+    base62_decode(id).map_or_else(|| id.as_bytes().to_vec(), |bits| bits.to_be_bytes().to_vec())
 }
 
 fn halves(document: &PaymentDocument) -> [u64; 3] {

@@ -6,6 +6,8 @@ use tantivy::Term;
 use tantivy::query::{AllQuery, BooleanQuery, EmptyQuery, Occur, PhraseQuery, Query, RangeQuery, TermQuery};
 use tantivy::schema::IndexRecordOption;
 
+use crate::domain::ids::{PaymentId, base62_decode};
+use crate::search::document::DocKey;
 use crate::search::query::{Filter, TermField};
 
 use super::contains::ContainsQuery;
@@ -22,11 +24,15 @@ pub(super) fn compile(filter: &Filter, fields: &Fields) -> Box<dyn Query> {
         }
         Filter::Not(_) => all(std::slice::from_ref(filter), fields),
         // Submitters' documents are found by their key, receipts by the field.
-        Filter::Term { field: TermField::Payment, value } => Box::new(BooleanQuery::new(vec![
-            (Occur::Should, exact(fields.key_term(value))),
-            (Occur::Should, exact(Term::from_field_text(fields.term(TermField::Payment), value))),
-        ])),
-        Filter::Term { field, value } => exact(Term::from_field_text(fields.term(*field), value)),
+        Filter::Term { field: TermField::Payment, value } => {
+            let payment = base62_decode(value).map(|bits| PaymentId::from_bytes(bits.to_be_bytes()));
+            let own = payment.map(|payment| fields.key_term(DocKey { payment, receipt_of: None }));
+            let terms = own.into_iter().chain(fields.exact(TermField::Payment, value));
+            Box::new(BooleanQuery::new(terms.map(|term| (Occur::Should, exact(term))).collect()))
+        }
+        Filter::Term { field, value } => {
+            fields.exact(*field, value).map_or_else(|| Box::new(EmptyQuery) as Box<dyn Query>, exact)
+        }
         Filter::Range { field, from, until } => {
             let field = fields.number(*field);
             let from =

@@ -16,7 +16,7 @@ use crate::search::contents::{TEXT, Value, hashed, hashed_number};
 use crate::search::document::DocKey;
 use crate::search::query::{NumberField, TermField};
 
-use super::schema::{Fields, ID_HIGH, ID_LOW, VERSION, join_id};
+use super::schema::{Fields, ID_HIGH, ID_LOW, VERSION, join_id, text_of};
 
 /// The sums of each segment that was looked at, 16 bytes a document. A segment never changes.
 #[derive(Default)]
@@ -59,7 +59,7 @@ impl SegmentSums {
         };
         for field in TermField::ALL {
             each_term(segment, fields.term(field), |term, doc| {
-                let part = hashed(field.name(), term);
+                let part = hashed(field.name(), text_of(field, term).as_bytes());
                 add(&mut sums.fields, doc, part);
                 if field.is_counted() {
                     // Equal where the column says the same, and then nothing is left of the two.
@@ -148,7 +148,7 @@ pub(super) fn scan(
     limit: usize,
 ) -> tantivy::Result<Vec<ScannedDocument>> {
     sums.keep(searcher);
-    let after = after.map(|key| key.to_string()).unwrap_or_default();
+    let after = after.map(DocKey::to_bytes).unwrap_or_default();
     let mut found = Vec::new();
     for segment in searcher.segment_readers() {
         let sums = sums.of(fields, segment)?;
@@ -156,14 +156,13 @@ pub(super) fn scan(
         let column =
             |name: &str| Ok::<_, TantivyError>(segment.fast_fields().u64(name)?.first_or_default_col(0));
         let (versions, high, low) = (column(VERSION)?, column(ID_HIGH)?, column(ID_LOW)?);
-        let mut terms = index.terms().range().gt(after.as_bytes()).into_stream()?;
+        let mut terms = index.terms().range().gt(&after).into_stream()?;
         let mut taken = 0_usize;
         while taken < limit && terms.advance() {
-            let key = String::from_utf8_lossy(terms.key());
-            let strange = |()| {
+            let key = DocKey::from_slice(terms.key()).ok_or_else(|| {
+                let key = terms.key();
                 TantivyError::InternalError(format!("a document is kept under {key:?}, which is no key"))
-            };
-            let key = key.parse().map_err(strange)?;
+            })?;
             let mut postings =
                 index.read_block_postings_from_terminfo(terms.value(), IndexRecordOption::Basic)?;
             while !postings.docs().is_empty() {
@@ -192,7 +191,7 @@ pub(super) fn values(
         let mut wanted: HashMap<DocId, DocKey> = HashMap::new();
         let index = segment.inverted_index(fields.key)?;
         for key in keys {
-            let Some(info) = index.get_term_info(&fields.key_term(&key.to_string()))? else { continue };
+            let Some(info) = index.get_term_info(&fields.key_term(*key))? else { continue };
             let mut postings = index.read_block_postings_from_terminfo(&info, IndexRecordOption::Basic)?;
             while !postings.docs().is_empty() {
                 let live = postings.docs().iter().filter(|doc| !segment.is_deleted(**doc));
@@ -210,7 +209,9 @@ pub(super) fn values(
         };
         let text = |term: &[u8]| String::from_utf8_lossy(term).into_owned();
         for field in TermField::ALL {
-            each_term(segment, fields.term(field), |term, doc| take(field.name(), text(term), doc))?;
+            each_term(segment, fields.term(field), |term, doc| {
+                take(field.name(), text_of(field, term).into_owned(), doc);
+            })?;
             if let Some(column) = counted(segment, field)? {
                 each_column_value(segment, &column, |value, doc| take(field.name(), value.to_owned(), doc))?;
             }

@@ -1,12 +1,15 @@
 //! The tantivy schema: the same fields, under the same names, as the Elasticsearch mapping. Nothing is stored: hits are
-//! read from columns.
+//! read from columns. Ids are terms of 16 bytes, whose dictionaries cost less than those of 22 digits.
+
+use std::borrow::Cow;
 
 use tantivy::schema::{
-    FAST, Field, IndexRecordOption, Schema, SchemaBuilder, TextFieldIndexing, TextOptions,
+    BytesOptions, FAST, Field, IndexRecordOption, Schema, SchemaBuilder, TextFieldIndexing, TextOptions,
 };
 use tantivy::{TantivyDocument, Term};
 
-use crate::search::document::{FieldSink, PaymentDocument};
+use crate::domain::ids::{base62_decode, base62_encode};
+use crate::search::document::{DocKey, FieldSink, PaymentDocument};
 use crate::search::query::{NumberField, TermField};
 
 /// Column names that no query names.
@@ -30,7 +33,7 @@ pub(super) struct Fields {
 pub(super) fn schema() -> (Schema, Fields) {
     let mut builder = Schema::builder();
     let fields = Fields {
-        key: builder.add_text_field("key", exact()),
+        key: builder.add_bytes_field("key", BytesOptions::default().set_indexed()),
         text: builder.add_text_field("text", words()),
         id_high: builder.add_u64_field(ID_HIGH, FAST),
         id_low: builder.add_u64_field(ID_LOW, FAST),
@@ -42,6 +45,9 @@ pub(super) fn schema() -> (Schema, Fields) {
 }
 
 fn add_term(builder: &mut SchemaBuilder, field: TermField) -> Field {
+    if field.is_id() {
+        return builder.add_bytes_field(field.name(), BytesOptions::default().set_indexed());
+    }
     let options = if field.is_counted() { exact().set_fast("raw") } else { exact() };
     builder.add_text_field(field.name(), options)
 }
@@ -69,21 +75,38 @@ impl Fields {
         at.and_then(|at| self.numbers.get(at)).copied().unwrap_or(self.key)
     }
 
-    pub(super) fn key_term(&self, key: &str) -> Term {
-        Term::from_field_text(self.key, key)
+    pub(super) fn key_term(&self, key: DocKey) -> Term {
+        Term::from_field_bytes(self.key, &key.to_bytes())
+    }
+
+    /// The term of a value that a query names; `None` where an id is asked for and this is none, which nothing has.
+    pub(super) fn exact(&self, field: TermField, value: &str) -> Option<Term> {
+        if field.is_id() {
+            let bits = base62_decode(value)?;
+            return Some(Term::from_field_bytes(self.term(field), &bits.to_be_bytes()));
+        }
+        Some(Term::from_field_text(self.term(field), value))
     }
 
     /// A payment as tantivy takes it.
-    pub(super) fn document(&self, payment: &PaymentDocument, key: &str) -> TantivyDocument {
+    pub(super) fn document(&self, payment: &PaymentDocument) -> TantivyDocument {
         let (high, low) = split_id(u128::from_be_bytes(*payment.key.payment.as_bytes()));
         let mut document = TantivyDocument::new();
-        document.add_text(self.key, key);
+        document.add_bytes(self.key, &payment.key.to_bytes());
         document.add_u64(self.id_high, high);
         document.add_u64(self.id_low, low);
         document.add_u64(self.version, payment.version);
         let mut sink = DocumentSink { fields: self, document, receipt: payment.key.receipt_of.is_some() };
         payment.visit(&mut sink);
         sink.document
+    }
+}
+
+/// A term as a query would name it.
+pub(super) fn text_of(field: TermField, term: &[u8]) -> Cow<'_, str> {
+    match <[u8; 16]>::try_from(term) {
+        Ok(bits) if field.is_id() => Cow::Owned(base62_encode(u128::from_be_bytes(bits))),
+        Ok(_) | Err(_) => String::from_utf8_lossy(term),
     }
 }
 
@@ -108,11 +131,15 @@ struct DocumentSink<'a> {
 
 impl FieldSink for DocumentSink<'_> {
     fn term(&mut self, field: TermField, value: &str) {
+        self.document.add_text(self.fields.term(field), value);
+    }
+
+    fn id(&mut self, field: TermField, bits: &[u8; 16]) {
         // A submitter's document has the payment's id as its key already; unique terms are what merging costs most.
         if field == TermField::Payment && !self.receipt {
             return;
         }
-        self.document.add_text(self.fields.term(field), value);
+        self.document.add_bytes(self.fields.term(field), bits);
     }
 
     fn number(&mut self, field: NumberField, value: i64) {

@@ -1,7 +1,6 @@
 //! The one thread that writes a generation. Documents come in through a bounded channel and are merged by version with
 //! what is indexed; a commit makes them durable and searchable together with the reader's position.
 
-use std::collections::HashMap;
 
 use tantivy::columnar::Column;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
@@ -9,6 +8,7 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, Index, IndexReader, IndexWriter, Searcher, TERMINATED};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::domain::ids::IdMap;
 use crate::search::document::{DocKey, PaymentDocument};
 use crate::search::{Applied, Mirrored, SearchError};
 
@@ -70,7 +70,7 @@ pub(super) fn spawn(
     let payload = Payload::read(index)?;
     let (sender, receiver) = mpsc::channel(CALLS_MAX);
     let searchable = Searchable::now(&reader)?;
-    let thread = Writer { writer, reader, searchable, fields, payload, uncommitted: HashMap::new() };
+    let thread = Writer { writer, reader, searchable, fields, payload, uncommitted: IdMap::default() };
     let handle =
         std::thread::Builder::new().name("search-writer".to_owned()).spawn(move || thread.run(receiver))?;
     Ok((sender, handle))
@@ -92,7 +92,7 @@ struct Writer {
     searchable: Searchable,
     fields: Fields,
     payload: Payload,
-    uncommitted: HashMap<DocKey, u64>,
+    uncommitted: IdMap<DocKey, u64>,
 }
 
 impl Writer {
@@ -126,19 +126,18 @@ impl Writer {
     fn apply(&mut self, documents: &[PaymentDocument]) -> tantivy::Result<Applied> {
         let mut applied = Applied::default();
         for document in documents {
-            let key = document.key.to_string();
             let known = match self.uncommitted.get(&document.key) {
                 Some(version) => Some(*version),
-                None => self.searchable.version(&self.fields, document.key, &key)?,
+                None => self.searchable.version(&self.fields, document.key)?,
             };
             if known.is_some_and(|known| known >= document.version) {
                 applied.stale += 1;
                 continue;
             }
             if known.is_some() {
-                self.writer.delete_term(self.fields.key_term(&key));
+                self.writer.delete_term(self.fields.key_term(document.key));
             }
-            self.writer.add_document(self.fields.document(document, &key))?;
+            self.writer.add_document(self.fields.document(document))?;
             self.uncommitted.insert(document.key, document.version);
             applied.changed += 1;
         }
@@ -207,12 +206,12 @@ impl Searchable {
     }
 
     /// The version under which a key is searchable.
-    fn version(&self, fields: &Fields, key: DocKey, text: &str) -> tantivy::Result<Option<u64>> {
+    fn version(&self, fields: &Fields, key: DocKey) -> tantivy::Result<Option<u64>> {
         let (high, _) = split_id(u128::from_be_bytes(*key.payment.as_bytes()));
         let segments = self.searcher.segment_readers().iter().zip(&self.segments);
         for (segment, span) in segments.filter(|(_, span)| (span.first..=span.last).contains(&high)) {
             let index = segment.inverted_index(fields.key)?;
-            let Some(mut postings) = index.read_postings(&fields.key_term(text), IndexRecordOption::Basic)?
+            let Some(mut postings) = index.read_postings(&fields.key_term(key), IndexRecordOption::Basic)?
             else {
                 continue;
             };

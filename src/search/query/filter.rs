@@ -156,6 +156,12 @@ impl TermField {
         }
     }
 
+    /// Whether its values are ids: 22 digits for 128 bits.
+    #[must_use]
+    pub const fn is_id(self) -> bool {
+        matches!(self, Self::Owner | Self::Payment | Self::Refund | Self::Charge | Self::Payee)
+    }
+
     /// Whether results are counted by it, which needs a column of its values.
     #[must_use]
     pub const fn is_counted(self) -> bool {
