@@ -1,23 +1,24 @@
 //! A small bounded cache in two generations: what was used lately stays, the rest falls out. No timers, no tasks.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
 use std::hash::Hash;
 
 use parking_lot::Mutex;
+
+use crate::domain::ids::IdMap;
 
 /// A cache of at most `2 × half` entries.
 #[derive(Debug)]
 pub struct Generations<K, V> {
     half: usize,
-    inner: Mutex<(HashMap<K, V>, HashMap<K, V>)>,
+    inner: Mutex<(IdMap<K, V>, IdMap<K, V>)>,
 }
 
 impl<K: Eq + Hash, V: Clone> Generations<K, V> {
     /// An empty cache for at most `bound` entries.
     #[must_use]
     pub fn new(bound: usize) -> Self {
-        Self { half: (bound / 2).max(1), inner: Mutex::new((HashMap::new(), HashMap::new())) }
+        Self { half: (bound / 2).max(1), inner: Mutex::new((IdMap::default(), IdMap::default())) }
     }
 
     /// The value under `key`; being read keeps it.
@@ -69,7 +70,7 @@ impl<K: Eq + Hash, V: Clone> Generations<K, V> {
         result
     }
 
-    fn put(&self, inner: &mut (HashMap<K, V>, HashMap<K, V>), key: K, value: V) {
+    fn put(&self, inner: &mut (IdMap<K, V>, IdMap<K, V>), key: K, value: V) {
         if inner.0.len() >= self.half && !inner.0.contains_key(&key) {
             inner.1 = std::mem::take(&mut inner.0);
         }

@@ -107,7 +107,7 @@ impl Ledger {
         loop {
             let page = snapshot.wallets(after.take(), limit).await?;
             let Some(last) = page.last() else { break };
-            after = Some(last.wallet.to_key());
+            after = Some(last.wallet.to_key().to_vec());
             for row in &page {
                 report.counted.wallets += 1;
                 self.wallet(row.wallet, row.holdings, report);

@@ -2,6 +2,7 @@
 //! dialect: `pi_…`, `re_…`, `acct_…`. The text form is 22 base-62 digits whose ASCII order is the order of the bits,
 //! so that sorting ids as text sorts them by time.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{LazyLock, Mutex};
@@ -13,6 +14,10 @@ use super::time::Timestamp;
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 pub(super) const TEXT_LEN: usize = 22;
+
+/// A map by ids, or by other keys that are as good as random bits. Whoever sends them sees nothing of their hashes, which differ in
+/// each process; std's hash costs several times as much, for keys that are looked up a dozen times for each payment.
+pub type IdMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// Ten digits fit a `u64`, whose division is one instruction; that of a `u128` is a call.
 const CHUNK_LEN: usize = 10;
@@ -45,7 +50,8 @@ fn with_base62(prefix: &str, mut value: u128) -> String {
     }
     let mut text = String::with_capacity(prefix.len() + TEXT_LEN);
     text.push_str(prefix);
-    text.extend(digits.iter().map(|byte| char::from(*byte)));
+    // Digits are ASCII.
+    text.push_str(std::str::from_utf8(&digits).unwrap_or_default());
     text
 }
 

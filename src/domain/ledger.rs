@@ -25,11 +25,22 @@ pub struct WalletId {
     pub currency: Currency,
 }
 
+/// The store's key of a wallet or another account, where it stands: a payment has several.
+pub type LedgerKey = ArrayVec<u8, LEDGER_KEY_LEN>;
+
+/// A receivable's, which is the longest: a letter, 16 bytes of owner, 3 letters of currency.
+const LEDGER_KEY_LEN: usize = 20;
+
+/// These one after another; none of them is longer together than the longest key.
+fn joined<const N: usize>(parts: [&[u8]; N]) -> LedgerKey {
+    parts.into_iter().flatten().copied().take(LEDGER_KEY_LEN).collect()
+}
+
 impl WalletId {
     /// The store's key: 16 bytes of owner, 3 letters of currency. One column, so that an `IN` list stays cheap.
     #[must_use]
-    pub fn to_key(self) -> Vec<u8> {
-        [self.owner.as_bytes().as_slice(), self.currency.as_bytes().as_slice()].concat()
+    pub fn to_key(self) -> LedgerKey {
+        joined([self.owner.as_bytes(), self.currency.as_bytes()])
     }
 
     /// Reads [`Self::to_key`] back.
@@ -61,14 +72,14 @@ pub enum LedgerAccount {
 impl LedgerAccount {
     /// The store's key: readable words for the outside, 19 bytes for a wallet, 20 for a receivable.
     #[must_use]
-    pub fn to_key(self) -> Vec<u8> {
+    pub fn to_key(self) -> LedgerKey {
         match self {
             Self::Wallet(wallet) => wallet.to_key(),
-            Self::Receivable(wallet) => [b"r".as_slice(), wallet.to_key().as_slice()].concat(),
-            Self::InTransit => b"in_transit".to_vec(),
-            Self::Acquirer => b"acquirer".to_vec(),
-            Self::Bank => b"bank".to_vec(),
-            Self::Fees => b"fees".to_vec(),
+            Self::Receivable(wallet) => joined([b"r", wallet.to_key().as_slice()]),
+            Self::InTransit => joined([b"in_transit"]),
+            Self::Acquirer => joined([b"acquirer"]),
+            Self::Bank => joined([b"bank"]),
+            Self::Fees => joined([b"fees"]),
         }
     }
 

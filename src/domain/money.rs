@@ -83,31 +83,31 @@ impl Money {
     /// The plain decimal form, without the currency: `12.50`, `1250`, `1.250`.
     #[must_use]
     pub fn decimal(&self) -> String {
-        let width = usize::try_from(self.currency.decimals()).unwrap_or(0);
-        if width == 0 {
-            return self.amount_minor.to_string();
-        }
-        let sign = if self.amount_minor < 0 { "-" } else { "" };
-        let digits = format!("{:0>pad$}", self.amount_minor.unsigned_abs(), pad = width + 1);
-        let (whole, fraction) = digits.split_at(digits.len() - width);
-        format!("{sign}{whole}.{fraction}")
+        self.written(false)
     }
 
     /// The decimal form as people read it, without the currency: `12,500.00`; four digits need no help (`1250`).
     #[must_use]
     pub fn grouped(&self) -> String {
-        let plain = self.decimal();
-        let whole = plain.find('.').unwrap_or(plain.len());
-        let sign = usize::from(plain.starts_with('-'));
-        if whole - sign < 5 {
-            return plain;
+        self.written(true)
+    }
+
+    fn written(&self, grouped: bool) -> String {
+        let decimals = usize::try_from(self.currency.decimals()).unwrap_or(0);
+        let digits = self.amount_minor.unsigned_abs().to_string();
+        let zeros = (decimals + 1).saturating_sub(digits.len());
+        let whole = zeros + digits.len() - decimals;
+        let mut text = String::with_capacity(digits.len() * 2 + decimals + 2);
+        if self.amount_minor < 0 {
+            text.push('-');
         }
-        let mut text = String::with_capacity(plain.len() + plain.len() / 3);
-        for (at, c) in plain.char_indices() {
-            if at > sign && at < whole && (whole - at).is_multiple_of(3) {
+        for (at, digit) in std::iter::repeat_n('0', zeros).chain(digits.chars()).enumerate() {
+            if at == whole {
+                text.push('.');
+            } else if grouped && whole >= 5 && at > 0 && at < whole && (whole - at).is_multiple_of(3) {
                 text.push(',');
             }
-            text.push(c);
+            text.push(digit);
         }
         text
     }

@@ -1,10 +1,10 @@
 //! The books while a batch is decided: what wallets hold at each moment of it, and the movements so far. Pure.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use crate::domain::account::AccountFacts;
 use crate::domain::event::Event;
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, IdMap};
 use crate::domain::ledger::{self, Holdings, LedgerAccount, WalletId};
 use crate::domain::payment::Payment;
 use crate::store::{BatchWrite, MovementWrite};
@@ -17,8 +17,8 @@ pub struct TooLarge;
 /// Accounts and wallets as they were loaded, and what the batch has done to wallets since.
 #[derive(Debug, Default)]
 pub struct Books {
-    accounts: HashMap<AccountId, AccountFacts>,
-    wallets: HashMap<WalletId, Holdings>,
+    accounts: IdMap<AccountId, AccountFacts>,
+    wallets: IdMap<WalletId, Holdings>,
     changed: BTreeSet<WalletId>,
     movements: Vec<MovementWrite>,
 }
@@ -26,7 +26,7 @@ pub struct Books {
 impl Books {
     /// The books before anything was decided.
     #[must_use]
-    pub fn open(accounts: HashMap<AccountId, AccountFacts>, wallets: HashMap<WalletId, Holdings>) -> Self {
+    pub fn open(accounts: IdMap<AccountId, AccountFacts>, wallets: IdMap<WalletId, Holdings>) -> Self {
         Self { accounts, wallets, ..Self::default() }
     }
 

@@ -16,7 +16,7 @@ use crate::domain::command::{Asked, Command, IdempotencyKey, OperatePayment, Sub
 use crate::domain::credit;
 use crate::domain::decide::{self, Context, Policy};
 use crate::domain::event::{Event, Recorded};
-use crate::domain::ids::{AccountId, ClockId, PaymentId};
+use crate::domain::ids::{AccountId, ClockId, IdMap, PaymentId};
 use crate::domain::origin::Origin;
 use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::refusal::{Refusal, RefusalKind};
@@ -109,9 +109,9 @@ pub fn keys_of<'a>(commands: impl Iterator<Item = &'a Command>) -> BatchKeys {
     keys
 }
 
-/// A payment during the batch.
+/// A payment during the batch. It is shared with those who know it from before until the first change.
 struct Touched {
-    payment: Payment,
+    payment: Arc<Payment>,
     fresh: bool,
     first_version: u32,
     work_before: Vec<WorkKey>,
@@ -125,7 +125,7 @@ struct World<'a> {
     policy: &'a Policy,
     /// When it is decided.
     wall: Timestamp,
-    touched: HashMap<PaymentId, Touched>,
+    touched: IdMap<PaymentId, Touched>,
     /// Payments that cannot be read. Nothing is decided about them, and everything about the others.
     damaged: HashMap<PaymentId, String>,
     resources: Resources,
@@ -135,7 +135,7 @@ struct World<'a> {
     /// Payments in the order in which the batch first touched them.
     order: Vec<PaymentId>,
     books: Books,
-    idempotency: HashMap<([u8; 32], AccountId), IdempotencyRecord>,
+    idempotency: IdMap<([u8; 32], AccountId), IdempotencyRecord>,
     fresh_idempotency: Vec<IdempotencyRecord>,
     answers: HashMap<([u8; 32], AccountId), Arc<[u8]>>,
     /// What amendments say.
@@ -152,7 +152,11 @@ struct World<'a> {
 /// Decides `commands` in order.
 #[must_use]
 pub fn decide_batch(commands: &[&Asked], loaded: Loaded, policy: &Policy, wall: Timestamp) -> DecidedBatch {
-    let touched = loaded.payments.into_iter().map(|(id, payment)| (id, Touched::loaded(payment))).collect();
+    let mut touched: IdMap<PaymentId, Touched> = IdMap::default();
+    touched.reserve(loaded.payments.len() + commands.len());
+    touched.extend(loaded.payments.into_iter().map(|(id, payment)| (id, Touched::loaded(payment))));
+    let mut idempotency = loaded.idempotency;
+    idempotency.reserve(commands.len());
     let mut world = World {
         policy,
         wall,
@@ -161,10 +165,10 @@ pub fn decide_batch(commands: &[&Asked], loaded: Loaded, policy: &Policy, wall: 
         resources: Resources::new(loaded.resources, loaded.damaged_resources),
         clocks: Clocks::new(loaded.clocks),
         clock_counts: loaded.clock_counts,
-        order: Vec::new(),
+        order: Vec::with_capacity(commands.len()),
         books: Books::open(loaded.accounts, loaded.wallets),
-        idempotency: loaded.idempotency,
-        fresh_idempotency: Vec::new(),
+        idempotency,
+        fresh_idempotency: Vec::with_capacity(commands.len()),
         answers: HashMap::new(),
         details: Vec::new(),
         customer_payments: Vec::new(),
@@ -225,7 +229,7 @@ impl Outcome {
 }
 
 impl Touched {
-    fn loaded(payment: Payment) -> Self {
+    fn loaded(payment: Arc<Payment>) -> Self {
         let (first_version, work_before) = (payment.version() + 1, payment.queued_work().collect());
         let (timed_before, parked_before) = (Timed::of(&payment, payment.clock()), payment.is_parked());
         Self { payment, fresh: false, first_version, work_before, timed_before, parked_before }
@@ -245,7 +249,7 @@ impl Touched {
         let version = self.payment.version() + 1;
         books.book(&self.payment, &event, version).map_err(|error| error.to_string())?;
         let Moment { at, wall } = moment;
-        self.payment.apply(Recorded { at, wall, event }).map_err(|error| error.to_string())
+        Arc::make_mut(&mut self.payment).apply(Recorded { at, wall, event }).map_err(|error| error.to_string())
     }
 
     fn version(&self) -> u32 {
@@ -371,7 +375,7 @@ impl World<'_> {
     }
 
     fn moment_of(&self, id: PaymentId) -> Moment {
-        let payment = self.touched.get(&id).map(|touched| &touched.payment);
+        let payment = self.touched.get(&id).map(|touched| touched.payment.as_ref());
         clocked::moment(payment.and_then(|payment| self.clock_of(payment)), payment, self.wall)
     }
 
@@ -400,7 +404,7 @@ impl World<'_> {
             self.customer_payments.push(CustomerPaymentRecord { customer: named, payment: id });
         }
         if let Some(touched) = self.touched.get_mut(&id) {
-            touched.payment.read_terms(outcome.version, Arc::new(terms));
+            Arc::make_mut(&mut touched.payment).read_terms(outcome.version, Arc::new(terms));
         }
         Ok(outcome)
     }
@@ -494,7 +498,7 @@ impl World<'_> {
         let payment = Payment::open(Arc::new(submission), recorded).map_err(|error| self.broke(error))?;
         self.books.book(&payment, &created, 1).map_err(|error| self.broke(error))?;
         let touched = Touched {
-            payment,
+            payment: Arc::new(payment),
             fresh: true,
             first_version: 1,
             work_before: Vec::new(),
@@ -611,8 +615,9 @@ impl World<'_> {
     }
 
     /// Of the idempotency rows that are written, by subject.
-    fn fingerprints(&self) -> HashMap<Subject, Vec<u64>> {
-        let mut keys: HashMap<Subject, Vec<u64>> = HashMap::new();
+    fn fingerprints(&self) -> IdMap<Subject, Vec<u64>> {
+        let mut keys: IdMap<Subject, Vec<u64>> = IdMap::default();
+        keys.reserve(self.fresh_idempotency.len());
         for record in &self.fresh_idempotency {
             keys.entry(record.subject).or_default().push(record.fingerprint());
         }
@@ -621,7 +626,8 @@ impl World<'_> {
 
     fn finish(mut self, decisions: Vec<Result<Outcome, EngineError>>) -> DecidedBatch {
         let mut batch = DecidedBatch { defect: self.defect.take(), ..DecidedBatch::default() };
-        let mut payments: HashMap<PaymentId, Arc<Payment>> = HashMap::with_capacity(self.touched.len());
+        let mut payments: IdMap<PaymentId, Arc<Payment>> = IdMap::default();
+        payments.reserve(self.touched.len());
         let mut keys = self.fingerprints();
         for id in &self.order {
             let Some(touched) = self.touched.remove(id) else {
@@ -629,7 +635,7 @@ impl World<'_> {
             };
             let clock = self.clock_of(&touched.payment).map_or(ClockId::WALL, |_| touched.payment.clock());
             touched.note_beside(clock, &mut batch.write);
-            let payment = Arc::new(touched.payment);
+            let payment = touched.payment;
             if touched.fresh {
                 let customer = payment.submitted().customer;
                 let of = |customer| CustomerPaymentRecord { customer, payment: *id };
@@ -652,7 +658,7 @@ impl World<'_> {
                 let entry = entry_of(&touched.payment, touched.first_version, &touched.work_before);
                 remembered.push(JournalEntry { keys, ..entry });
             }
-            payments.insert(id, Arc::new(touched.payment));
+            payments.insert(id, touched.payment);
         }
         remembered.sort_unstable_by_key(|entry| entry.payment);
         // In the order of the keys: neighbours share pages.
@@ -752,7 +758,7 @@ fn answers_of(answers: HashMap<([u8; 32], AccountId), Arc<[u8]>>) -> Vec<AnswerW
 }
 
 impl Outcome {
-    fn decided(self, payments: &HashMap<PaymentId, Arc<Payment>>) -> Decided {
+    fn decided(self, payments: &IdMap<PaymentId, Arc<Payment>>) -> Decided {
         let told = match self.answer {
             Answered::Payment(id) => match payments.get(&id) {
                 Some(payment) => Told::Payment(Arc::clone(payment)),

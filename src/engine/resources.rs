@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::journal::ResourceEntry;
+use crate::domain::ids::IdMap;
 use crate::domain::refusal::Refusal;
 use crate::domain::resource::{self, Body, ChangeResource, Resource, Situation, States};
 use crate::domain::subject::Subject;
@@ -85,7 +86,7 @@ impl Resources {
 
     /// What is written, and the journal's entries, both in the order of the keys. `keys` are the fingerprints of the
     /// idempotency rows that the batch writes.
-    pub fn finish(self, keys: &mut HashMap<Subject, Vec<u64>>) -> (Vec<Arc<Resource>>, Vec<ResourceEntry>) {
+    pub fn finish(self, keys: &mut IdMap<Subject, Vec<u64>>) -> (Vec<Arc<Resource>>, Vec<ResourceEntry>) {
         let (mut writes, mut entries) = (Vec::new(), Vec::new());
         for (subject, Touched { before, now, states }) in self.touched {
             let keys = keys.remove(&subject).unwrap_or_default();

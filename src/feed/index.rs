@@ -3,7 +3,6 @@
 //! A payment that is under way is held back for a moment: most come to rest within it, and then one document is written
 //! instead of two. What is still open after the moment is written as it stands.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use super::follower::{Reader, ReaderError};
 use super::gap::Gap;
 use super::mirror::{self, Mirror};
 use crate::domain::card_numbers::masked;
-use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::ids::{AccountId, IdMap, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::stages::Stages;
 use crate::domain::submission::Kind;
@@ -93,7 +92,7 @@ pub struct Index {
     names: Arc<dyn Names + Send + Sync>,
     listener: Arc<dyn IndexListener>,
     counters: Arc<Counters>,
-    pending: HashMap<PaymentId, Pending>,
+    pending: IdMap<PaymentId, Pending>,
     /// What the payments among them hold.
     held_bytes: usize,
     /// How many are made into documents next.
@@ -137,7 +136,7 @@ impl Index {
             names,
             listener,
             counters,
-            pending: HashMap::new(),
+            pending: IdMap::default(),
             held_bytes: 0,
             apply_rows: APPLY.first(),
             ready: Vec::new(),

@@ -11,7 +11,7 @@ use super::sources::EventSource;
 use crate::domain::account::AccountFacts;
 use crate::domain::announcement::Announcement;
 use crate::domain::clock::Clock;
-use crate::domain::ids::{AccountId, BatchId, ClockId, CustomerId, PaymentId};
+use crate::domain::ids::{AccountId, BatchId, ClockId, CustomerId, IdMap, PaymentId};
 use crate::domain::ledger::{Holdings, Movement, WalletId};
 use crate::domain::payment::Payment;
 use crate::domain::resource::Resource;
@@ -113,7 +113,7 @@ impl AnswerWrite {
 #[derive(Debug, Default)]
 pub struct Loaded {
     /// The payments found.
-    pub payments: HashMap<PaymentId, Payment>,
+    pub payments: IdMap<PaymentId, Arc<Payment>>,
     /// Payments that are there and cannot be read, with the cause.
     pub damaged: HashMap<PaymentId, String>,
     /// The resources found.
@@ -128,11 +128,11 @@ pub struct Loaded {
     pub left_out: HashSet<Subject>,
     /// What is known of the accounts that are there; one that is not is taken to be open, on the plainest terms. It stays so until the
     /// batch is committed.
-    pub accounts: HashMap<AccountId, AccountFacts>,
+    pub accounts: IdMap<AccountId, AccountFacts>,
     /// What wallets hold; absent means nothing and no row yet.
-    pub wallets: HashMap<WalletId, Holdings>,
+    pub wallets: IdMap<WalletId, Holdings>,
     /// Keys found, by key and owner.
-    pub idempotency: HashMap<([u8; 32], AccountId), IdempotencyRecord>,
+    pub idempotency: IdMap<([u8; 32], AccountId), IdempotencyRecord>,
 }
 
 /// Changes of a table that has rows only for payments of which there is something to say.

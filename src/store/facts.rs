@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::domain::account::AccountFacts;
 use crate::domain::clock::Clock;
-use crate::domain::ids::{AccountId, ClockId};
+use crate::domain::ids::{AccountId, ClockId, IdMap};
 
 /// Accounts remembered at most. The ones used lately stay.
 const ACCOUNTS_MAX: usize = 1 << 17;
@@ -43,7 +43,7 @@ impl FactsCache {
         &self,
         settings_seq: u64,
         accounts: Vec<AccountId>,
-        known: &mut HashMap<AccountId, AccountFacts>,
+        known: &mut IdMap<AccountId, AccountFacts>,
     ) -> Vec<AccountId> {
         let mut remembered = self.0.lock();
         remembered.hold(settings_seq);
@@ -127,7 +127,7 @@ mod tests {
         let open = AccountFacts::default();
         let closed = AccountFacts { closed: true, ..open };
         cache.keep(3, account(1), open);
-        let mut known = HashMap::new();
+        let mut known = IdMap::default();
         let missing = cache.recall(3, vec![account(1), account(2)], &mut known);
         assert_eq!((missing, known.get(&account(1))), (vec![account(2)], Some(&open)));
         known.clear();
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn it_is_bounded_and_keeps_what_is_used() {
         let cache = FactsCache::default();
-        let mut known = HashMap::new();
+        let mut known = IdMap::default();
         let count = u32::try_from(3 * ACCOUNTS_MAX).unwrap();
         for n in 0..count {
             cache.keep(0, account(n), AccountFacts::default());

@@ -96,11 +96,12 @@ impl BatchKeys {
     pub(crate) fn take_payments(&self, seq: u64, loaded: &mut Loaded) -> (Vec<PaymentId>, usize) {
         let Some(known) = self.known_at(seq) else { return (self.payments.clone(), 0) };
         let (mut rest, mut bytes) = (Vec::new(), 0);
+        loaded.payments.reserve(self.payments.len());
         for id in &self.payments {
             match known.payments.peek(id).filter(|_| bytes < LOADED.bytes_max) {
                 Some(payment) => {
                     bytes += payment.memory_bytes();
-                    loaded.payments.insert(*id, Payment::clone(payment));
+                    loaded.payments.insert(*id, Arc::clone(payment));
                 }
                 None => rest.push(*id),
             }
@@ -208,7 +209,7 @@ mod tests {
             for (id, payment) in &loaded.payments {
                 let stored = &self.payments[id];
                 // With what is said of it, which stands in another row.
-                assert_eq!(payment, stored.as_ref());
+                assert_eq!(payment, stored);
                 assert_eq!(payment.unread_terms(), None);
             }
             for (wallet, held) in &loaded.wallets {

@@ -116,13 +116,13 @@ pub(super) use keyed_queries;
 /// One transaction of the line in steps: take the head, load, (decide,) write. Stands beside [`keyed_queries`].
 macro_rules! line_queries {
     ($Conn:ty) => {
-        use std::collections::{HashMap, HashSet};
+        use std::collections::HashSet;
         use std::sync::Arc;
 
         use diesel::OptionalExtension;
 
         use $crate::domain::account::AccountFacts;
-        use $crate::domain::ids::{AccountId, BatchId, ClockId};
+        use $crate::domain::ids::{AccountId, BatchId, ClockId, IdMap};
         use $crate::domain::resource::Body;
         use $crate::domain::subject::SubjectKind;
         use $crate::domain::time::Timestamp;
@@ -165,7 +165,7 @@ macro_rules! line_queries {
             let (unknown, bytes) = keys.take_payments(head.seq, &mut loaded);
             load_payments(conn, &unknown, bytes, &mut loaded).await?;
             load_resources(conn, &keys.resources, &mut loaded).await?;
-            let submissions = || loaded.payments.values().map(Payment::submission);
+            let submissions = || loaded.payments.values().map(|payment| payment.submission());
             let mut wallets = keys.wallets.clone();
             wallets.extend(submissions().map(|submission| submission.own_wallet()));
             wallets.extend(submissions().filter_map(|submission| submission.payee_wallet()));
@@ -182,7 +182,7 @@ macro_rules! line_queries {
             for chunk in wallets.chunks(KeyIn::<()>::MAX) {
                 use schema::wallet::dsl;
                 let found: Vec<rows::WalletRow> = dsl::wallet
-                    .filter(KeyIn::new(dsl::id, chunk.iter().map(|wallet| wallet.to_key())))
+                    .filter(KeyIn::new(dsl::id, chunk.iter().map(|wallet| wallet.to_key().to_vec())))
                     .select(rows::WalletRow::as_select())
                     .load(conn)
                     .await?;
@@ -228,7 +228,7 @@ macro_rules! line_queries {
                     rows = LOADED.next(found.rows.iter().map(Payment::memory_bytes));
                 }
                 bytes += found.rows.iter().map(Payment::memory_bytes).sum::<usize>();
-                loaded.payments.extend(found.rows.into_iter().map(|payment| (payment.id(), payment)));
+                loaded.payments.extend(found.rows.into_iter().map(|payment| (payment.id(), Arc::new(payment))));
             }
             loaded.left_out.extend(rest.iter().map(|id| Subject::from(*id)));
             Ok(())
@@ -276,7 +276,7 @@ macro_rules! line_queries {
             cache: &FactsCache,
             loaded: &mut Loaded,
         ) -> StoreResult<()> {
-            let of_payments = loaded.payments.values().map(Payment::clock);
+            let of_payments = loaded.payments.values().map(|payment| payment.clock());
             let of_resources = loaded.resources.values().map(|resource| resource.clock);
             let of_accounts = loaded.accounts.values().map(|account| account.clock);
             let named = keys.clocks.iter().copied().chain(of_payments).chain(of_resources).chain(of_accounts);
@@ -332,7 +332,7 @@ macro_rules! line_queries {
             settings_seq: u64,
             mut accounts: Vec<AccountId>,
             cache: &FactsCache,
-            known: &mut HashMap<AccountId, AccountFacts>,
+            known: &mut IdMap<AccountId, AccountFacts>,
         ) -> StoreResult<()> {
             use schema::account::dsl;
             accounts.sort_unstable();

@@ -4,6 +4,7 @@
 //! Why not diesel's own: its multi-row inserts and `IN` lists are excluded from the statement cache, batch inserts do
 //! not compile for SQLite through diesel-async, and MySQL has no `excluded()` (diesel 2.3).
 
+use arrayvec::ArrayVec;
 use diesel::backend::Backend;
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
 use diesel::mysql::Mysql;
@@ -28,6 +29,12 @@ pub const ROWS_MAX_SQLITE: usize = 64;
 /// unless it was lowered) however large its rows are.
 const STATEMENT_BYTES_MAX: usize = 1 << 20;
 
+/// What a statement begins with.
+pub const INSERT: &str = "INSERT INTO ";
+/// The same on SQLite for new rows in a transaction of the line. Where several rows fail as one, SQLite copies each page before the
+/// statement touches it; that can be spared where what fails takes the whole transaction with it anyway.
+pub const IN_THE_LINE: &str = "INSERT OR ROLLBACK INTO ";
+
 /// One value of a row.
 #[derive(Debug, Clone)]
 pub enum Cell {
@@ -41,6 +48,8 @@ pub enum Cell {
     Small(i16),
     /// Bytes.
     Bytes(Vec<u8>),
+    /// Bytes that are few: ids and other keys.
+    Key(Key),
     /// Bytes, nullable.
     MaybeBytes(Option<Vec<u8>>),
     /// Text.
@@ -49,10 +58,17 @@ pub enum Cell {
     MaybeText(Option<String>),
 }
 
+/// The bytes of a key, of which there are a dozen to a payment, where they stand.
+pub type Key = ArrayVec<u8, KEY_BYTES_MAX>;
+/// A hash is the longest.
+const KEY_BYTES_MAX: usize = 32;
+
 /// A statement over many rows: what stands before the values and what after, per dialect.
 #[derive(Debug)]
 pub struct Statement {
-    /// `INSERT INTO t (a, b, …) VALUES `.
+    /// What it begins with on SQLite: [`INSERT`] or [`IN_THE_LINE`].
+    pub sqlite_verb: &'static str,
+    /// `t (a, b, …) VALUES `.
     pub head: &'static str,
     /// Number of columns.
     pub columns: usize,
@@ -70,11 +86,17 @@ pub struct MultiRow<'a> {
 }
 
 impl Cell {
+    /// A key. One that is longer than any key stands as bytes.
+    pub fn key(key: &[u8]) -> Self {
+        Key::try_from(key).map_or_else(|_| Self::Bytes(key.to_vec()), Self::Key)
+    }
+
     /// What it takes up in a statement, near enough.
     fn bytes(&self) -> usize {
         match self {
             Self::Big(_) | Self::MaybeBig(_) | Self::Int(_) | Self::Small(_) => 8,
             Self::Bytes(value) => value.len(),
+            Self::Key(value) => value.len(),
             Self::MaybeBytes(value) => value.as_ref().map_or(0, Vec::len),
             Self::Text(value) => value.len(),
             Self::MaybeText(value) => value.as_ref().map_or(0, String::len),
@@ -127,6 +149,7 @@ where
     i32: ToSql<Integer, DB>,
     i16: ToSql<SmallInt, DB>,
     Vec<u8>: ToSql<Binary, DB>,
+    [u8]: ToSql<Binary, DB>,
     String: ToSql<Text, DB>,
     Option<i64>: ToSql<Nullable<BigInt>, DB>,
     Option<Vec<u8>>: ToSql<Nullable<Binary>, DB>,
@@ -138,6 +161,7 @@ where
         Cell::Int(value) => out.push_bind_param::<Integer, _>(value),
         Cell::Small(value) => out.push_bind_param::<SmallInt, _>(value),
         Cell::Bytes(value) => out.push_bind_param::<Binary, _>(value),
+        Cell::Key(value) => out.push_bind_param::<Binary, [u8]>(value.as_slice()),
         Cell::MaybeBytes(value) => out.push_bind_param::<Nullable<Binary>, _>(value),
         Cell::Text(value) => out.push_bind_param::<Text, _>(value),
         Cell::MaybeText(value) => out.push_bind_param::<Nullable<Text>, _>(value),
@@ -145,9 +169,11 @@ where
 }
 
 macro_rules! multi_row_for {
-    ($db:ty, $tail:ident) => {
+    ($db:ty, $verb:expr, $tail:ident) => {
         impl QueryFragment<$db> for MultiRow<'_> {
             fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, $db>) -> QueryResult<()> {
+                let verb: fn(&Statement) -> &'static str = $verb;
+                out.push_sql(verb(self.statement));
                 out.push_sql(self.statement.head);
                 for (index, row) in self.cells.chunks(self.statement.columns).enumerate() {
                     out.push_sql(if index == 0 { "(" } else { ",(" });
@@ -165,8 +191,8 @@ macro_rules! multi_row_for {
         }
     };
 }
-multi_row_for!(Mysql, mysql_tail);
-multi_row_for!(Sqlite, sqlite_tail);
+multi_row_for!(Mysql, |_| INSERT, mysql_tail);
+multi_row_for!(Sqlite, |statement| statement.sqlite_verb, sqlite_tail);
 
 impl QueryId for MultiRow<'_> {
     type QueryId = ();

@@ -9,7 +9,7 @@ use super::batch::{
     AnswerWrite, CustomerPaymentRecord, IdempotencyRecord, JournalRecord, MovementWrite, ReceiptRecord,
 };
 use super::error::StoreError;
-use super::multi_row::{Cell, Statement};
+use super::multi_row::{Cell, IN_THE_LINE, INSERT, Statement};
 use super::parts::{PartKind, PartRecord};
 use super::records::{
     Account, ApiKey, AuditPayment, AuditResource, DetailRecord, ImportRecord, ImportRow, ImportState,
@@ -35,49 +35,56 @@ use crate::domain::submission::Submission;
 use crate::domain::time::Timestamp;
 
 pub(super) static PAYMENT_INSERT: Statement = Statement {
-    head: "INSERT INTO payment (id,owner,kind,status,amount,currency,version,submission,history) VALUES ",
+    sqlite_verb: IN_THE_LINE,
+    head: "payment (id,owner,kind,status,amount,currency,version,submission,history) VALUES ",
     columns: 9,
     mysql_tail: "",
     sqlite_tail: "",
 };
 
 pub(super) static PAYMENT_UPDATE: Statement = Statement {
-    head: "INSERT INTO payment (id,owner,kind,status,amount,currency,version,submission,history) VALUES ",
+    sqlite_verb: INSERT,
+    head: "payment (id,owner,kind,status,amount,currency,version,submission,history) VALUES ",
     columns: 9,
     mysql_tail: " ON DUPLICATE KEY UPDATE status=VALUES(status),amount=VALUES(amount),version=VALUES(version),history=VALUES(history)",
     sqlite_tail: " ON CONFLICT(id) DO UPDATE SET status=excluded.status,amount=excluded.amount,version=excluded.version,history=excluded.history",
 };
 
 pub(super) static DUE_UPSERT: Statement = Statement {
-    head: "INSERT INTO due (subject,clock,due_at) VALUES ",
+    sqlite_verb: INSERT,
+    head: "due (subject,clock,due_at) VALUES ",
     columns: 3,
     mysql_tail: " ON DUPLICATE KEY UPDATE due_at=VALUES(due_at)",
     sqlite_tail: " ON CONFLICT(subject,clock) DO UPDATE SET due_at=excluded.due_at",
 };
 
 pub(super) static BUSY_UPSERT: Statement = Statement {
-    head: "INSERT INTO clock_busy (payment,clock) VALUES ",
+    sqlite_verb: INSERT,
+    head: "clock_busy (payment,clock) VALUES ",
     columns: 2,
     mysql_tail: " ON DUPLICATE KEY UPDATE clock=VALUES(clock)",
     sqlite_tail: " ON CONFLICT(payment) DO UPDATE SET clock=excluded.clock",
 };
 
 pub(super) static AWAKE_UPSERT: Statement = Statement {
-    head: "INSERT INTO clock_awake (clock) VALUES ",
+    sqlite_verb: INSERT,
+    head: "clock_awake (clock) VALUES ",
     columns: 1,
     mysql_tail: " ON DUPLICATE KEY UPDATE clock=VALUES(clock)",
     sqlite_tail: " ON CONFLICT(clock) DO NOTHING",
 };
 
 pub(super) static OPEN_WORK_UPSERT: Statement = Statement {
-    head: "INSERT INTO open_work (payment) VALUES ",
+    sqlite_verb: INSERT,
+    head: "open_work (payment) VALUES ",
     columns: 1,
     mysql_tail: " ON DUPLICATE KEY UPDATE payment=VALUES(payment)",
     sqlite_tail: " ON CONFLICT(payment) DO NOTHING",
 };
 
 pub(super) static PARKED_UPSERT: Statement = Statement {
-    head: "INSERT INTO parked (payment,owner) VALUES ",
+    sqlite_verb: INSERT,
+    head: "parked (payment,owner) VALUES ",
     columns: 2,
     mysql_tail: " ON DUPLICATE KEY UPDATE owner=VALUES(owner)",
     sqlite_tail: " ON CONFLICT(payment) DO UPDATE SET owner=excluded.owner",
@@ -104,91 +111,104 @@ pub(super) fn clock_id(key: &[u8]) -> Result<ClockId, StoreError> {
 }
 
 pub(super) static PART_INSERT: Statement = Statement {
-    head: "INSERT INTO part (id,owner,created,payment,kind) VALUES ",
+    sqlite_verb: IN_THE_LINE,
+    head: "part (id,owner,created,payment,kind) VALUES ",
     columns: 5,
     mysql_tail: "",
     sqlite_tail: "",
 };
 
 pub(super) static RECEIPT_INSERT: Statement = Statement {
-    head: "INSERT INTO receipt (payee,payment) VALUES ",
+    sqlite_verb: IN_THE_LINE,
+    head: "receipt (payee,payment) VALUES ",
     columns: 2,
     mysql_tail: "",
     sqlite_tail: "",
 };
 
 pub(super) static IMPORT_ROW_INSERT: Statement = Statement {
-    head: "INSERT INTO import_row (import,line,row_key,payment,column_name,message) VALUES ",
+    sqlite_verb: INSERT,
+    head: "import_row (import,line,row_key,payment,column_name,message) VALUES ",
     columns: 6,
     mysql_tail: "",
     sqlite_tail: "",
 };
 
 pub(super) static MOVEMENT_INSERT: Statement = Statement {
-    head: "INSERT INTO movement (payment,version,n,debit,credit,amount,currency,seq,place) VALUES ",
+    sqlite_verb: IN_THE_LINE,
+    head: "movement (payment,version,n,debit,credit,amount,currency,seq,place) VALUES ",
     columns: 9,
     mysql_tail: "",
     sqlite_tail: "",
 };
 
 pub(super) static WALLET_UPSERT: Statement = Statement {
-    head: "INSERT INTO wallet (id,balance,owed,pending) VALUES ",
+    sqlite_verb: INSERT,
+    head: "wallet (id,balance,owed,pending) VALUES ",
     columns: 4,
     mysql_tail: " ON DUPLICATE KEY UPDATE balance=VALUES(balance),owed=VALUES(owed),pending=VALUES(pending)",
     sqlite_tail: " ON CONFLICT(id) DO UPDATE SET balance=excluded.balance,owed=excluded.owed,pending=excluded.pending",
 };
 
 pub(super) static STATEMENT_UPSERT: Statement = Statement {
-    head: "INSERT INTO statement_line (wallet,seq,place,payment,version,side,kind,gross,fee,balance,at,available_at,part) VALUES ",
+    sqlite_verb: INSERT,
+    head: "statement_line (wallet,seq,place,payment,version,side,kind,gross,fee,balance,at,available_at,part) VALUES ",
     columns: 13,
     mysql_tail: " ON DUPLICATE KEY UPDATE balance=VALUES(balance)",
     sqlite_tail: " ON CONFLICT(wallet,seq,place) DO UPDATE SET balance=excluded.balance",
 };
 
 pub(super) static EVENT_UPSERT: Statement = Statement {
-    head: "INSERT INTO account_event (owner,at,subject,version,n,kind,wall) VALUES ",
+    sqlite_verb: INSERT,
+    head: "account_event (owner,at,subject,version,n,kind,wall) VALUES ",
     columns: 7,
     mysql_tail: " ON DUPLICATE KEY UPDATE kind=VALUES(kind)",
     sqlite_tail: " ON CONFLICT(owner,at,subject,version,n) DO UPDATE SET kind=excluded.kind",
 };
 
 pub(super) static SOURCE_INSERT: Statement = Statement {
-    head: "INSERT INTO event_source (owner,at,subject,version,wall,request,idempotency_key,states) VALUES ",
+    sqlite_verb: IN_THE_LINE,
+    head: "event_source (owner,at,subject,version,wall,request,idempotency_key,states) VALUES ",
     columns: 8,
     mysql_tail: "",
     sqlite_tail: "",
 };
 
 pub(super) static IDEMPOTENCY_INSERT: Statement = Statement {
-    head: "INSERT INTO idempotency (k,owner,request,subject,version,answer,at) VALUES ",
+    sqlite_verb: IN_THE_LINE,
+    head: "idempotency (k,owner,request,subject,version,answer,at) VALUES ",
     columns: 7,
     mysql_tail: "",
     sqlite_tail: "",
 };
 
 pub(super) static DETAIL_INSERT: Statement = Statement {
-    head: "INSERT INTO detail (subject,id,body) VALUES ",
+    sqlite_verb: IN_THE_LINE,
+    head: "detail (subject,id,body) VALUES ",
     columns: 3,
     mysql_tail: "",
     sqlite_tail: "",
 };
 
 pub(super) static ANSWER_INSERT: Statement = Statement {
-    head: "INSERT INTO answer (k,owner,body) VALUES ",
+    sqlite_verb: IN_THE_LINE,
+    head: "answer (k,owner,body) VALUES ",
     columns: 3,
     mysql_tail: "",
     sqlite_tail: "",
 };
 
 pub(super) static RESOURCE_UPSERT: Statement = Statement {
-    head: "INSERT INTO resource (subject,owner,clock,created_at,version,deleted,seq,body) VALUES ",
+    sqlite_verb: INSERT,
+    head: "resource (subject,owner,clock,created_at,version,deleted,seq,body) VALUES ",
     columns: 8,
     mysql_tail: " ON DUPLICATE KEY UPDATE version=VALUES(version),deleted=VALUES(deleted),seq=VALUES(seq),body=VALUES(body)",
     sqlite_tail: " ON CONFLICT(subject) DO UPDATE SET version=excluded.version,deleted=excluded.deleted,seq=excluded.seq,body=excluded.body",
 };
 
 pub(super) static CUSTOMER_PAYMENT_INSERT: Statement = Statement {
-    head: "INSERT INTO customer_payment (customer,payment) VALUES ",
+    sqlite_verb: IN_THE_LINE,
+    head: "customer_payment (customer,payment) VALUES ",
     columns: 2,
     mysql_tail: "",
     sqlite_tail: "",
@@ -196,50 +216,61 @@ pub(super) static CUSTOMER_PAYMENT_INSERT: Statement = Statement {
 
 /// Only SQLite has this table. A row that is there already says the same.
 pub(super) static OWNER_PAYMENT_INSERT: Statement = Statement {
-    head: "INSERT INTO owner_payment (owner,payment,kind) VALUES ",
+    sqlite_verb: INSERT,
+    head: "owner_payment (owner,payment,kind) VALUES ",
     columns: 3,
     mysql_tail: "",
     sqlite_tail: " ON CONFLICT DO NOTHING",
 };
 
 pub(super) static JOURNAL_INSERT: Statement = Statement {
-    head: "INSERT INTO journal (seq,batch_id,at,body) VALUES ",
+    sqlite_verb: IN_THE_LINE,
+    head: "journal (seq,batch_id,at,body) VALUES ",
     columns: 4,
     mysql_tail: "",
     sqlite_tail: "",
 };
 
 pub(super) static ACCOUNT_INSERT: Statement = Statement {
-    head: "INSERT INTO account (id,email,name,password_hash,parent,created_at,country,currency,fee_basis_points,fee_fixed,payout_delay_days,lean) VALUES ",
+    sqlite_verb: INSERT,
+    head: "account (id,email,name,password_hash,parent,created_at,country,currency,fee_basis_points,fee_fixed,payout_delay_days,lean) VALUES ",
     columns: 12,
     mysql_tail: "",
     sqlite_tail: "",
 };
 
 pub(super) static INSTALLATION_UPSERT: Statement = Statement {
-    head: "INSERT INTO installation (name,value) VALUES ",
+    sqlite_verb: INSERT,
+    head: "installation (name,value) VALUES ",
     columns: 2,
     mysql_tail: " ON DUPLICATE KEY UPDATE value=VALUES(value)",
     sqlite_tail: " ON CONFLICT(name) DO UPDATE SET value=excluded.value",
 };
 
 pub(super) static SET_ASIDE_UPSERT: Statement = Statement {
-    head: "INSERT INTO set_aside (subject,reason,cause,first_at,last_at) VALUES ",
+    sqlite_verb: INSERT,
+    head: "set_aside (subject,reason,cause,first_at,last_at) VALUES ",
     columns: 5,
     mysql_tail: " ON DUPLICATE KEY UPDATE reason=VALUES(reason),cause=VALUES(cause),last_at=VALUES(last_at)",
     sqlite_tail: " ON CONFLICT(subject) DO UPDATE SET reason=excluded.reason,cause=excluded.cause,last_at=excluded.last_at",
 };
 
 pub(super) static REQUEST_INSERT: Statement = Statement {
-    head: "INSERT INTO request_log (id,account,api_key,at,method,path,status,latency_us,missed,request,response) VALUES ",
+    sqlite_verb: INSERT,
+    head: "request_log (id,account,api_key,at,method,path,status,latency_us,missed,request,response) VALUES ",
     columns: 11,
     mysql_tail: "",
     sqlite_tail: "",
 };
 
+/// What most of them take, so that none has to move while it is written.
+const ENCODED_BYTES: usize = 384;
+
 /// Encodes a submission or a history: MessagePack with structs as arrays.
 pub(super) fn encode<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
-    rmp_serde::to_vec(value).map_err(|error| StoreError::Refused(error.to_string()))
+    let mut bytes = Vec::with_capacity(ENCODED_BYTES);
+    rmp_serde::encode::write(&mut bytes, value).map_err(|error| StoreError::Refused(error.to_string()))?;
+    Ok(bytes)
 }
 
 fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StoreError> {
@@ -265,8 +296,8 @@ pub(super) fn push_payment(cells: &mut Vec<Cell>, payment: &Payment, fresh: bool
     let submission = payment.submission();
     let state = payment.state();
     cells.extend([
-        Cell::Bytes(submission.id.as_bytes().to_vec()),
-        Cell::Bytes(submission.owner.as_bytes().to_vec()),
+        Cell::key(submission.id.as_bytes()),
+        Cell::key(submission.owner.as_bytes()),
         Cell::Small(submission.kind.to_code()),
         Cell::Small(state.status.to_code()),
         Cell::Big(submission.amount.amount_minor),
@@ -280,18 +311,18 @@ pub(super) fn push_payment(cells: &mut Vec<Cell>, payment: &Payment, fresh: bool
 
 pub(super) fn push_part(cells: &mut Vec<Cell>, part: &PartRecord) {
     cells.extend([
-        Cell::Bytes(part.id.as_bytes().to_vec()),
-        Cell::Bytes(part.owner.as_bytes().to_vec()),
+        Cell::key(part.id.as_bytes()),
+        Cell::key(part.owner.as_bytes()),
         Cell::Big(part.created.micros()),
-        Cell::Bytes(part.payment.as_bytes().to_vec()),
+        Cell::key(part.payment.as_bytes()),
         Cell::Small(part.kind.to_code()),
     ]);
 }
 
 pub(super) fn push_receipt(cells: &mut Vec<Cell>, receipt: &ReceiptRecord) {
     cells.extend([
-        Cell::Bytes(receipt.payee.as_bytes().to_vec()),
-        Cell::Bytes(receipt.payment.as_bytes().to_vec()),
+        Cell::key(receipt.payee.as_bytes()),
+        Cell::key(receipt.payment.as_bytes()),
     ]);
 }
 
@@ -319,7 +350,7 @@ pub(super) fn push_import_row(cells: &mut Vec<Cell>, import: ImportId, row: &Imp
         Err(fault) => (None, Some(fault)),
     };
     cells.extend([
-        Cell::Bytes(import.as_bytes().to_vec()),
+        Cell::key(import.as_bytes()),
         Cell::Big(signed(row.line)),
         Cell::Text(row.key.clone()),
         Cell::MaybeBytes(payment),
@@ -332,11 +363,11 @@ pub(super) fn push_import_row(cells: &mut Vec<Cell>, import: ImportId, row: &Imp
 pub(super) fn push_movement(cells: &mut Vec<Cell>, write: &MovementWrite, seq: u64) {
     let movement = &write.movement;
     cells.extend([
-        Cell::Bytes(write.payment.as_bytes().to_vec()),
+        Cell::key(write.payment.as_bytes()),
         Cell::Int(version_column(write.version)),
         Cell::Small(i16::from(write.n)),
-        Cell::Bytes(movement.debit.to_key()),
-        Cell::Bytes(movement.credit.to_key()),
+        Cell::key(&movement.debit.to_key()),
+        Cell::key(&movement.credit.to_key()),
         Cell::Big(movement.amount_minor),
         Cell::Text(movement.currency.code().to_owned()),
         Cell::Big(signed(seq)),
@@ -346,7 +377,7 @@ pub(super) fn push_movement(cells: &mut Vec<Cell>, write: &MovementWrite, seq: u
 
 pub(super) fn push_wallet(cells: &mut Vec<Cell>, wallet: WalletId, held: Holdings) {
     cells.extend([
-        Cell::Bytes(wallet.to_key()),
+        Cell::key(&wallet.to_key()),
         Cell::Big(held.balance_minor),
         Cell::Big(held.owed_minor),
         Cell::Big(held.pending_minor),
@@ -355,10 +386,10 @@ pub(super) fn push_wallet(cells: &mut Vec<Cell>, wallet: WalletId, held: Holding
 
 pub(super) fn push_idempotency(cells: &mut Vec<Cell>, record: &IdempotencyRecord) {
     cells.extend([
-        Cell::Bytes(record.key.to_vec()),
-        Cell::Bytes(record.owner.as_bytes().to_vec()),
-        Cell::Bytes(record.request.to_vec()),
-        Cell::Bytes(record.subject.to_key().to_vec()),
+        Cell::key(&record.key),
+        Cell::key(record.owner.as_bytes()),
+        Cell::key(&record.request),
+        Cell::key(&record.subject.to_key()),
         Cell::Int(version_column(record.version)),
         Cell::MaybeBig(record.answer.map(u64::cast_signed)),
         Cell::Big(record.at.micros()),
@@ -367,15 +398,15 @@ pub(super) fn push_idempotency(cells: &mut Vec<Cell>, record: &IdempotencyRecord
 
 pub(super) fn push_answer(cells: &mut Vec<Cell>, answer: &AnswerWrite) {
     cells.extend([
-        Cell::Bytes(answer.key.to_vec()),
-        Cell::Bytes(answer.owner.as_bytes().to_vec()),
+        Cell::key(&answer.key),
+        Cell::key(answer.owner.as_bytes()),
         Cell::Bytes(answer.body.to_vec()),
     ]);
 }
 
 pub(super) fn push_detail(cells: &mut Vec<Cell>, detail: &DetailRecord) {
     cells.extend([
-        Cell::Bytes(detail.subject.to_vec()),
+        Cell::key(&detail.subject),
         Cell::Big(detail.id.cast_signed()),
         Cell::Bytes(detail.body.clone()),
     ]);
@@ -383,9 +414,9 @@ pub(super) fn push_detail(cells: &mut Vec<Cell>, detail: &DetailRecord) {
 
 pub(super) fn push_resource(cells: &mut Vec<Cell>, resource: &Resource, seq: u64) -> Result<(), StoreError> {
     cells.extend([
-        Cell::Bytes(resource.subject.to_key().to_vec()),
-        Cell::Bytes(resource.owner.as_bytes().to_vec()),
-        Cell::Bytes(resource.clock.as_bytes().to_vec()),
+        Cell::key(&resource.subject.to_key()),
+        Cell::key(resource.owner.as_bytes()),
+        Cell::key(resource.clock.as_bytes()),
         Cell::Big(resource.created.micros()),
         Cell::Int(version_column(resource.version)),
         Cell::Small(i16::from(resource.body.is_none())),
@@ -397,8 +428,8 @@ pub(super) fn push_resource(cells: &mut Vec<Cell>, resource: &Resource, seq: u64
 
 pub(super) fn push_customer_payment(cells: &mut Vec<Cell>, record: &CustomerPaymentRecord) {
     cells.extend([
-        Cell::Bytes(record.customer.as_bytes().to_vec()),
-        Cell::Bytes(record.payment.as_bytes().to_vec()),
+        Cell::key(record.customer.as_bytes()),
+        Cell::key(record.payment.as_bytes()),
     ]);
 }
 
@@ -691,10 +722,10 @@ pub(super) fn wallet_id(bytes: &[u8]) -> Result<WalletId, StoreError> {
 /// The cells of a statement's line.
 pub(super) fn line_cells(line: &StatementLine) -> [Cell; 13] {
     [
-        Cell::Bytes(line.wallet.to_key()),
+        Cell::key(&line.wallet.to_key()),
         Cell::Big(signed(line.place.seq)),
         Cell::Int(version_column(line.place.place)),
-        Cell::Bytes(line.id.payment.as_bytes().to_vec()),
+        Cell::key(line.id.payment.as_bytes()),
         Cell::Int(version_column(line.id.version)),
         Cell::Small(line.id.side.to_code()),
         Cell::Small(line.kind.to_code()),
@@ -754,9 +785,9 @@ impl LineRow {
 /// The cells of an announcement.
 pub(super) fn event_cells((owner, event): &(AccountId, Announcement)) -> [Cell; 7] {
     [
-        Cell::Bytes(owner.as_bytes().to_vec()),
+        Cell::key(owner.as_bytes()),
         Cell::Big(event.at.micros()),
-        Cell::Bytes(event.id.subject.to_key().to_vec()),
+        Cell::key(&event.id.subject.to_key()),
         Cell::Int(version_column(event.id.version)),
         Cell::Small(i16::from(event.id.n)),
         Cell::Small(event.kind.to_code()),
@@ -795,9 +826,9 @@ pub(super) fn push_source(cells: &mut Vec<Cell>, source: &EventSource) {
     let origin = source.origin.as_ref();
     let key = origin.and_then(|origin| origin.key.as_ref());
     cells.extend([
-        Cell::Bytes(source.owner.as_bytes().to_vec()),
+        Cell::key(source.owner.as_bytes()),
         Cell::Big(source.at.micros()),
-        Cell::Bytes(source.subject.to_key().to_vec()),
+        Cell::key(&source.subject.to_key()),
         Cell::Int(version_column(source.version)),
         Cell::Big(source.wall.micros()),
         Cell::MaybeBytes(origin.map(|origin| origin.request.as_bytes().to_vec())),
@@ -1161,7 +1192,7 @@ impl RequestRow {
 /// The cells of an account's row.
 pub(super) fn account_cells(account: &NewAccount) -> [Cell; 12] {
     [
-        Cell::Bytes(account.id.as_bytes().to_vec()),
+        Cell::key(account.id.as_bytes()),
         Cell::MaybeText(account.email.clone()),
         Cell::Text(account.name.clone()),
         Cell::MaybeText(account.password_hash.clone()),
@@ -1179,8 +1210,8 @@ pub(super) fn account_cells(account: &NewAccount) -> [Cell; 12] {
 /// The cells of a call's row.
 pub(super) fn request_cells(record: &RequestRecord) -> [Cell; 11] {
     [
-        Cell::Bytes(record.id.as_bytes().to_vec()),
-        Cell::Bytes(record.account.as_bytes().to_vec()),
+        Cell::key(record.id.as_bytes()),
+        Cell::key(record.account.as_bytes()),
         Cell::MaybeBytes(record.key.map(|key| key.as_bytes().to_vec())),
         Cell::Big(record.at.micros()),
         Cell::Text(record.method.clone()),

@@ -1,9 +1,8 @@
 //! Finds the payments that messages name: from memory where this process queued them, else from the store in one query.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::domain::ids::PaymentId;
+use crate::domain::ids::{IdMap, PaymentId};
 use crate::domain::payment::{Payment, Phase, WorkKey};
 use crate::engine::OpenPayments;
 use crate::store::{Store, StoreResult};
@@ -35,8 +34,9 @@ impl PaymentLookup {
     pub async fn get(
         &self,
         work: impl Iterator<Item = WorkKey>,
-    ) -> StoreResult<HashMap<PaymentId, Arc<Payment>>> {
-        let mut found: HashMap<PaymentId, Arc<Payment>> = HashMap::with_capacity(work.size_hint().0);
+    ) -> StoreResult<IdMap<PaymentId, Arc<Payment>>> {
+        let mut found: IdMap<PaymentId, Arc<Payment>> = IdMap::default();
+        found.reserve(work.size_hint().0);
         let mut missing = Vec::new();
         for key in work {
             match self.recent.open_payment(key.payment).filter(|payment| is_queued(payment, key)) {

@@ -7,7 +7,6 @@
 mod lookup;
 mod settings;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -23,7 +22,7 @@ pub use settings::WorkerSettings;
 use crate::broker::{Broker, BrokerError, Delivery};
 use crate::clock::Wall;
 use crate::domain::command::{Answer, Command, Outcome};
-use crate::domain::ids::PaymentId;
+use crate::domain::ids::{IdMap, PaymentId};
 use crate::domain::payment::Payment;
 use crate::engine::{Engine, EngineError};
 use crate::outage::{Outage, Way};
@@ -157,7 +156,7 @@ impl Worker {
     fn ask_all(
         &self,
         deliveries: impl Iterator<Item = Delivery>,
-        payments: &HashMap<PaymentId, Arc<Payment>>,
+        payments: &IdMap<PaymentId, Arc<Payment>>,
         waiting: &mut DelayQueue<Asked>,
     ) -> Vec<Asked> {
         let mut ready = Vec::new();

@@ -108,7 +108,7 @@ pub async fn decide_asked(
     let mut decided = DecidedBatch::default();
     let mut run = |_head: Head, loaded: Loaded| {
         // As along the line: after what happened to these payments before.
-        let before = loaded.payments.values().map(|payment: &Payment| payment.wall().next());
+        let before = loaded.payments.values().map(|payment| payment.wall().next());
         let wall = before.fold(now, Timestamp::max);
         decided = decide_batch(&asked, loaded, &policy, wall);
         std::mem::take(&mut decided.write)

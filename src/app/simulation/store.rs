@@ -79,7 +79,7 @@ impl Data {
     fn load(&self, seq: u64, keys: &BatchKeys) -> Loaded {
         let mut loaded = Loaded::default();
         let (unknown, _) = keys.take_payments(seq, &mut loaded);
-        let found = unknown.iter().filter_map(|id| self.payments.get(id)).cloned();
+        let found = unknown.iter().filter_map(|id| self.payments.get(id)).cloned().map(Arc::new);
         loaded.payments.extend(found.map(|payment| (payment.id(), payment)));
         let mut wallets = keys.wallets.clone();
         for payment in loaded.payments.values() {
@@ -111,7 +111,7 @@ impl Data {
 
     /// The clocks that anything loaded goes by.
     fn load_clocks(&self, keys: &BatchKeys, loaded: &mut Loaded) {
-        let of_payments = loaded.payments.values().map(Payment::clock);
+        let of_payments = loaded.payments.values().map(|payment| payment.clock());
         let of_resources = loaded.resources.values().map(|resource| resource.clock);
         let named: BTreeSet<ClockId> =
             keys.clocks.iter().copied().chain(of_payments).chain(of_resources).collect();
@@ -1124,7 +1124,7 @@ impl Snapshot for SimSnapshot {
 
     async fn wallets(&mut self, after: Option<Vec<u8>>, limit: u32) -> StoreResult<Vec<WalletRecord>> {
         let after = after.unwrap_or_default();
-        let later = self.0.wallets.iter().filter(|(wallet, _)| wallet.to_key() > after);
+        let later = self.0.wallets.iter().filter(|(wallet, _)| wallet.to_key().as_slice() > after.as_slice());
         let record = |(wallet, holdings): (&WalletId, &Holdings)| WalletRecord {
             wallet: *wallet,
             holdings: *holdings,

@@ -27,7 +27,7 @@ impl World {
     }
 
     pub fn held(&self, wallet: WalletId) -> Holdings {
-        self.wallets.get(&wallet.to_key()).map_or_else(Holdings::default, |row| row.holdings)
+        self.wallets.get(wallet.to_key().as_slice()).map_or_else(Holdings::default, |row| row.holdings)
     }
 
     pub fn payment(&self, id: PaymentId) -> Payment {
@@ -174,7 +174,7 @@ impl World {
         for account in [movement.debit, movement.credit] {
             if let LedgerAccount::Wallet(wallet) | LedgerAccount::Receivable(wallet) = account {
                 let row = WalletRecord { wallet, holdings: Holdings::default() };
-                let held = &mut self.wallets.entry(wallet.to_key()).or_insert(row).holdings;
+                let held = &mut self.wallets.entry(wallet.to_key().to_vec()).or_insert(row).holdings;
                 *held = held.moved(account, movement.change_of(account)).unwrap();
             }
         }

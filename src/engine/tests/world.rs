@@ -132,7 +132,7 @@ impl World {
         for payment in keys.payments.iter().filter_map(|id| self.payments.get(id)) {
             wallets.push(payment.submission().own_wallet());
             wallets.extend(payment.submission().payee_wallet());
-            loaded.payments.insert(payment.id(), payment.clone());
+            loaded.payments.insert(payment.id(), Arc::new(payment.clone()));
         }
         let held = wallets.iter().filter_map(|wallet| Some((*wallet, *self.wallets.get(wallet)?)));
         loaded.wallets.extend(held);

@@ -154,11 +154,8 @@ impl LiveHub {
 
     fn is_watched(&self, entry: &Entry) -> bool {
         let topics = self.topics.read();
-        !topics.is_empty() && self.is_watched_in(&topics, entry)
-    }
-
-    fn is_watched_in(&self, topics: &Topics, entry: &Entry) -> bool {
-        viewers(entry).any(|(account, _)| self.watchers(topics, entry, account).next().is_some())
+        !topics.is_empty()
+            && viewers(entry).any(|(account, _)| self.watchers(&topics, entry, account).next().is_some())
     }
 
     /// Brings the names that the rows of this batch will show into memory. Without it, rows show ids.
@@ -166,19 +163,16 @@ impl LiveHub {
     /// # Errors
     /// The store's; publishing without names is the better choice then.
     pub async fn prepare(&self, batch: &Batch) -> crate::store::StoreResult<()> {
-        // Whose child an account is decides who watches its runs, so those are loaded first.
-        let in_runs: Vec<AccountId> = {
-            let topics = self.topics.read();
-            let in_run = |entry: &&Entry| entry.run.as_ref().is_some_and(|run| topics.has_run(run));
-            batch.entries.iter().filter(in_run).map(|entry| entry.owner).collect()
-        };
-        self.directory.load(in_runs).await?;
         let shown: Vec<AccountId> = {
             let topics = self.topics.read();
             if topics.is_empty() {
                 return Ok(());
             }
-            let shown = batch.entries.iter().filter(|entry| self.is_watched_in(&topics, entry));
+            // Whose child an account is decides who watches its runs, which is not known of all of them yet.
+            let shown = batch.entries.iter().filter(|entry| {
+                entry.run.as_ref().is_some_and(|run| topics.has_run(run))
+                    || viewers(entry).any(|(account, _)| topics.of(entry, account, &|_| None).next().is_some())
+            });
             shown.flat_map(|entry| [Some(entry.owner), entry.payee]).flatten().collect()
         };
         self.directory.load(shown).await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Topic;
 use super::reader::{Shared, SubscriptionId};
-use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::ids::{AccountId, IdMap, PaymentId};
 use crate::feed::batch::Entry;
 
 pub(super) type Watchers = Vec<(Arc<Shared>, SubscriptionId)>;
@@ -13,14 +13,14 @@ pub(super) type Watchers = Vec<(Arc<Shared>, SubscriptionId)>;
 /// The watchers of payments, by topic. One that nobody watches any more is not kept.
 #[derive(Default)]
 pub(super) struct Topics {
-    accounts: HashMap<AccountId, Watchers>,
-    payments: HashMap<(AccountId, PaymentId), Watchers>,
-    runs: HashMap<String, HashMap<AccountId, Watchers>>,
+    accounts: IdMap<AccountId, Watchers>,
+    payments: IdMap<(AccountId, PaymentId), Watchers>,
+    runs: HashMap<String, IdMap<AccountId, Watchers>>,
 }
 
 impl Topics {
     pub(super) fn len(&self) -> usize {
-        self.accounts.len() + self.payments.len() + self.runs.values().map(HashMap::len).sum::<usize>()
+        self.accounts.len() + self.payments.len() + self.runs.values().map(IdMap::len).sum::<usize>()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -65,7 +65,7 @@ impl Topics {
 
     /// Everybody.
     pub(super) fn all(&self) -> impl Iterator<Item = &(Arc<Shared>, SubscriptionId)> {
-        let runs = self.runs.values().flat_map(HashMap::values);
+        let runs = self.runs.values().flat_map(IdMap::values);
         self.accounts.values().chain(self.payments.values()).chain(runs).flatten()
     }
 
@@ -104,7 +104,7 @@ impl Topics {
 }
 
 fn retain<K: Eq + std::hash::Hash>(
-    watched: &mut HashMap<K, Watchers>,
+    watched: &mut IdMap<K, Watchers>,
     key: &K,
     stays: impl Fn(&(Arc<Shared>, SubscriptionId)) -> bool,
 ) {

@@ -1,17 +1,17 @@
 //! What is open beyond the cursor, by the places of the line at which it was opened.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::ids::PaymentId;
+use crate::domain::ids::{IdMap, PaymentId};
 
 /// Payments with work in the queue.
 #[derive(Debug, Default)]
 pub struct Memory {
     /// Since which place there was always something.
-    payments: HashMap<PaymentId, u64>,
+    payments: IdMap<PaymentId, u64>,
     places: BTreeMap<u64, Place>,
 }
 

@@ -18,7 +18,7 @@ macro_rules! statement_queries {
         ) -> StoreResult<Vec<StatementLine>> {
             use schema::statement_line::dsl;
             let backwards = filter.after.is_some();
-            let mut query = dsl::statement_line.filter(dsl::wallet.eq(wallet.to_key())).into_boxed();
+            let mut query = dsl::statement_line.filter(dsl::wallet.eq(wallet.to_key().to_vec())).into_boxed();
             if let Some(LinePlace { seq, place }) = filter.before {
                 let (seq, place) = (signed(seq), rows::version_column(place));
                 query = query.filter(dsl::seq.le(seq)).filter(dsl::seq.lt(seq).or(dsl::place.lt(place)));
@@ -56,7 +56,7 @@ macro_rules! statement_queries {
         ) -> StoreResult<Vec<WalletId>> {
             use schema::statement_line::dsl;
             let mut wallets = Vec::new();
-            let mut after = after.map_or_else(Vec::new, WalletId::to_key);
+            let mut after = after.map_or_else(Vec::new, |wallet| wallet.to_key().to_vec());
             while wallets.len() < usize::try_from(limit).unwrap_or(usize::MAX) {
                 // One step of the key for each wallet, however many lines it has.
                 let next: Option<Vec<u8>> = dsl::statement_line
@@ -76,7 +76,7 @@ macro_rules! statement_queries {
         async fn statement_delete(conn: &mut $Conn, wallet: WalletId, upto: u64) -> StoreResult<u64> {
             use schema::statement_line::dsl;
             let lines =
-                dsl::statement_line.filter(dsl::wallet.eq(wallet.to_key())).filter(dsl::seq.le(signed(upto)));
+                dsl::statement_line.filter(dsl::wallet.eq(wallet.to_key().to_vec())).filter(dsl::seq.le(signed(upto)));
             let deleted = diesel::delete(lines).execute(conn).await?;
             Ok(deleted.try_into().unwrap_or(u64::MAX))
         }
@@ -89,7 +89,7 @@ macro_rules! statement_queries {
             use schema::statement_line::dsl;
             let (wallet, seq, place) = after.map_or_else(
                 || (Vec::new(), 0, 0),
-                |(wallet, at)| (wallet.to_key(), signed(at.seq), rows::version_column(at.place)),
+                |(wallet, at)| (wallet.to_key().to_vec(), signed(at.seq), rows::version_column(at.place)),
             );
             let further = dsl::seq.gt(seq).or(dsl::seq.eq(seq).and(dsl::place.gt(place)));
             let found: Vec<rows::LineRow> = dsl::statement_line
