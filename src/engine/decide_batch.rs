@@ -249,7 +249,9 @@ impl Touched {
         let version = self.payment.version() + 1;
         books.book(&self.payment, &event, version).map_err(|error| error.to_string())?;
         let Moment { at, wall } = moment;
-        Arc::make_mut(&mut self.payment).apply(Recorded { at, wall, event }).map_err(|error| error.to_string())
+        Arc::make_mut(&mut self.payment)
+            .apply(Recorded { at, wall, event })
+            .map_err(|error| error.to_string())
     }
 
     fn version(&self) -> u32 {

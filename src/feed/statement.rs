@@ -196,23 +196,11 @@ impl Statement {
         for owner in owners {
             // All of one batch stay together. By the wall: others may still happen at the same time of a test clock.
             if let Some(surplus) = self.store.event_surplus(owner, self.events_max).await? {
-                self.forget(owner, Timestamp::from_micros(i64::MAX), surplus.next()).await?;
+                self.store.event_delete(owner, Timestamp::from_micros(i64::MAX), surplus.next()).await?;
             }
             let (oldest, wall) = self.oldest();
-            self.forget(owner, oldest, wall).await?;
+            self.store.event_delete(owner, oldest, wall).await?;
         }
-        Ok(())
-    }
-
-    /// Deletes an account's events of before then, and after them what is kept beside them: no event that is there lacks it.
-    async fn forget(
-        &self,
-        owner: AccountId,
-        before: Timestamp,
-        wall_before: Timestamp,
-    ) -> Result<(), ReaderError> {
-        self.store.event_delete(owner, before, wall_before).await?;
-        self.store.source_delete(owner, before, wall_before).await?;
         Ok(())
     }
 }

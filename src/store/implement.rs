@@ -316,14 +316,6 @@ macro_rules! implement_store {
             async fn source_get(&self, places: &[SourcePlace]) -> StoreResult<Vec<EventSource>> {
                 held!(self, reader, caller, conn => source_get(conn, places))
             }
-            async fn source_delete(
-                &self,
-                owner: AccountId,
-                before: Timestamp,
-                wall_before: Timestamp,
-            ) -> StoreResult<u64> {
-                held!(self, writer, background, conn => source_delete(conn, owner, before, wall_before))
-            }
             async fn project(
                 &self,
                 reader: &str,

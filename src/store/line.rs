@@ -228,7 +228,9 @@ macro_rules! line_queries {
                     rows = LOADED.next(found.rows.iter().map(Payment::memory_bytes));
                 }
                 bytes += found.rows.iter().map(Payment::memory_bytes).sum::<usize>();
-                loaded.payments.extend(found.rows.into_iter().map(|payment| (payment.id(), Arc::new(payment))));
+                loaded
+                    .payments
+                    .extend(found.rows.into_iter().map(|payment| (payment.id(), Arc::new(payment))));
             }
             loaded.left_out.extend(rest.iter().map(|id| Subject::from(*id)));
             Ok(())

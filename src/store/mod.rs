@@ -308,7 +308,8 @@ pub trait Store: Send + Sync + 'static {
     /// Accounts that have announcements, in the order of their ids.
     async fn event_owners(&self, after: Option<AccountId>, limit: u32) -> StoreResult<Vec<AccountId>>;
 
-    /// Deletes an account's announcements of before a time by their clock, and before another by the wall; returns how many.
+    /// Deletes an account's announcements of before a time by their clock, and before another by the wall, and after them what is kept
+    /// beside them: no announcement that is there lacks it. Returns how many rows it were.
     async fn event_delete(
         &self,
         owner: AccountId,
@@ -324,14 +325,6 @@ pub trait Store: Send + Sync + 'static {
 
     /// The sources at these places, in no particular order; where there is none it is left out.
     async fn source_get(&self, places: &[SourcePlace]) -> StoreResult<Vec<EventSource>>;
-
-    /// Deletes an account's sources, as [`Store::event_delete`] does events; returns how many.
-    async fn source_delete(
-        &self,
-        owner: AccountId,
-        before: Timestamp,
-        wall_before: Timestamp,
-    ) -> StoreResult<u64>;
 
     // ---- imports ----
 

@@ -320,10 +320,7 @@ pub(super) fn push_part(cells: &mut Vec<Cell>, part: &PartRecord) {
 }
 
 pub(super) fn push_receipt(cells: &mut Vec<Cell>, receipt: &ReceiptRecord) {
-    cells.extend([
-        Cell::key(receipt.payee.as_bytes()),
-        Cell::key(receipt.payment.as_bytes()),
-    ]);
+    cells.extend([Cell::key(receipt.payee.as_bytes()), Cell::key(receipt.payment.as_bytes())]);
 }
 
 pub(super) fn customer_payment(customer: &[u8], payment: &[u8]) -> Result<CustomerPaymentRecord, StoreError> {
@@ -427,10 +424,7 @@ pub(super) fn push_resource(cells: &mut Vec<Cell>, resource: &Resource, seq: u64
 }
 
 pub(super) fn push_customer_payment(cells: &mut Vec<Cell>, record: &CustomerPaymentRecord) {
-    cells.extend([
-        Cell::key(record.customer.as_bytes()),
-        Cell::key(record.payment.as_bytes()),
-    ]);
+    cells.extend([Cell::key(record.customer.as_bytes()), Cell::key(record.payment.as_bytes())]);
 }
 
 /// The columns that make a payment.

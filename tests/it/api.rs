@@ -321,6 +321,13 @@ async fn nobody_reaches_what_is_not_theirs(server: Arc<Server>) {
             "{method} {path}: {answer:?}"
         );
     }
+    let charge = format!("charge={}", paid.replace("pi_", "ch_"));
+    for (method, path, form) in
+        [("GET", format!("/v1/refunds?{charge}"), String::new()), ("POST", "/v1/refunds".to_owned(), charge)]
+    {
+        let answer = eve(method, path, form, None).await;
+        assert_eq!((answer.status, answer.text("/error/param")), (404, "charge"), "{answer:?}");
+    }
     for path in ["payment_intents", "refunds", "topups", "transfers", "payouts", "test_helpers/accounts"] {
         let list = eve("GET", format!("/v1/{path}"), String::new(), None).await;
         assert_eq!((list.status, &list.body["data"]), (200, &json!([])), "{path}");

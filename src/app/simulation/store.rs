@@ -689,10 +689,11 @@ impl Store for SimStore {
     ) -> StoreResult<u64> {
         self.reach().await?;
         let mut data = self.data.lock();
-        let kept = data.events.len();
-        let old = |event: &Announcement| event.at < before && event.wall < wall_before;
-        data.events.retain(|(of, event)| *of != owner || !old(event));
-        Ok((kept - data.events.len()) as u64)
+        let kept = data.events.len() + data.sources.len();
+        let old = |at, wall| at < before && wall < wall_before;
+        data.events.retain(|(of, event)| *of != owner || !old(event.at, event.wall));
+        data.sources.retain(|(of, ..), source| *of != owner || !old(source.at, source.wall));
+        Ok((kept - data.events.len() - data.sources.len()) as u64)
     }
 
     async fn event_clear(&self, owner: AccountId) -> StoreResult<u64> {
@@ -709,20 +710,6 @@ impl Store for SimStore {
 
     async fn source_get(&self, _places: &[SourcePlace]) -> StoreResult<Vec<EventSource>> {
         not_simulated()
-    }
-
-    async fn source_delete(
-        &self,
-        owner: AccountId,
-        before: Timestamp,
-        wall_before: Timestamp,
-    ) -> StoreResult<u64> {
-        self.reach().await?;
-        let mut data = self.data.lock();
-        let kept = data.sources.len();
-        let old = |source: &EventSource| source.at < before && source.wall < wall_before;
-        data.sources.retain(|(of, ..), source| *of != owner || !old(source));
-        Ok((kept - data.sources.len()) as u64)
     }
 
     async fn project(

@@ -171,7 +171,8 @@ impl LiveHub {
             // Whose child an account is decides who watches its runs, which is not known of all of them yet.
             let shown = batch.entries.iter().filter(|entry| {
                 entry.run.as_ref().is_some_and(|run| topics.has_run(run))
-                    || viewers(entry).any(|(account, _)| topics.of(entry, account, &|_| None).next().is_some())
+                    || viewers(entry)
+                        .any(|(account, _)| topics.of(entry, account, &|_| None).next().is_some())
             });
             shown.flat_map(|entry| [Some(entry.owner), entry.payee]).flatten().collect()
         };

@@ -1,7 +1,6 @@
 //! The one thread that writes a generation. Documents come in through a bounded channel and are merged by version with
 //! what is indexed; a commit makes them durable and searchable together with the reader's position.
 
-
 use tantivy::columnar::Column;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::schema::IndexRecordOption;

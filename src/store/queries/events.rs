@@ -96,12 +96,18 @@ macro_rules! events_queries {
             before: Timestamp,
             wall_before: Timestamp,
         ) -> StoreResult<u64> {
-            use schema::account_event::dsl;
-            let old = dsl::account_event
-                .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
-                .filter(dsl::at.lt(before.micros()))
-                .filter(dsl::wall.lt(wall_before.micros()));
+            use schema::{account_event, event_source};
+            let (before, wall_before) = (before.micros(), wall_before.micros());
+            let old = account_event::table
+                .filter(account_event::owner.eq(owner.as_bytes().to_vec()))
+                .filter(account_event::at.lt(before))
+                .filter(account_event::wall.lt(wall_before));
             let deleted = diesel::delete(old).execute(conn).await?;
+            let beside = event_source::table
+                .filter(event_source::owner.eq(owner.as_bytes().to_vec()))
+                .filter(event_source::at.lt(before))
+                .filter(event_source::wall.lt(wall_before));
+            let deleted = deleted + diesel::delete(beside).execute(conn).await?;
             Ok(deleted.try_into().unwrap_or(u64::MAX))
         }
 
@@ -155,21 +161,6 @@ macro_rules! events_queries {
                 }
             }
             Ok(sources)
-        }
-
-        async fn source_delete(
-            conn: &mut $Conn,
-            owner: AccountId,
-            before: Timestamp,
-            wall_before: Timestamp,
-        ) -> StoreResult<u64> {
-            use schema::event_source::dsl;
-            let old = dsl::event_source
-                .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
-                .filter(dsl::at.lt(before.micros()))
-                .filter(dsl::wall.lt(wall_before.micros()));
-            let deleted = diesel::delete(old).execute(conn).await?;
-            Ok(deleted.try_into().unwrap_or(u64::MAX))
         }
 
         async fn audit_sources(

@@ -75,8 +75,9 @@ macro_rules! statement_queries {
 
         async fn statement_delete(conn: &mut $Conn, wallet: WalletId, upto: u64) -> StoreResult<u64> {
             use schema::statement_line::dsl;
-            let lines =
-                dsl::statement_line.filter(dsl::wallet.eq(wallet.to_key().to_vec())).filter(dsl::seq.le(signed(upto)));
+            let lines = dsl::statement_line
+                .filter(dsl::wallet.eq(wallet.to_key().to_vec()))
+                .filter(dsl::seq.le(signed(upto)));
             let deleted = diesel::delete(lines).execute(conn).await?;
             Ok(deleted.try_into().unwrap_or(u64::MAX))
         }

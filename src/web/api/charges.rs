@@ -38,7 +38,7 @@ pub async fn retrieve(
     let mut params = body::query(&request)?;
     let expand = expand(&mut params, "")?;
     params.finish()?;
-    let found = find(&state, caller.account, &id).await?;
+    let found = find(&state, caller.account, &id, "id").await?;
     let object = objects(&state, &[found], expand).await?.into_iter().next();
     Ok(HttpResponse::Ok().json(object.ok_or_else(|| ApiError::not_found("charge", &id))?))
 }
@@ -76,12 +76,17 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     Ok(HttpResponse::Ok().json(List::new(objects(&state, &page, expand).await?, has_more, URL)))
 }
 
-/// The owner's charge with this id.
+/// The owner's charge with this id, which a parameter names.
 ///
 /// # Errors
 /// 404 if there is none; the store's.
-pub async fn find(state: &WebState, owner: AccountId, text: &str) -> Result<Charged, ApiError> {
-    let missing = || ApiError::not_found("charge", text);
+pub async fn find(
+    state: &WebState,
+    owner: AccountId,
+    text: &str,
+    param: &'static str,
+) -> Result<Charged, ApiError> {
+    let missing = || ApiError::not_found("charge", text).with_param(param);
     let charge: ChargeId = text.parse().map_err(|_| missing())?;
     let first = PaymentId::from_bytes(*charge.as_bytes());
     let payment = match state.store.payment_one(first).await? {
@@ -109,7 +114,7 @@ async fn cursor(
     text: Option<String>,
 ) -> Result<Option<PartId>, ApiError> {
     let Some(text) = text else { return Ok(None) };
-    match find(state, owner, &text).await {
+    match find(state, owner, &text, param).await {
         Ok(found) if within.is_none_or(|id| id == found.payment.id()) => Ok(Some(found.charge.into())),
         Err(error) if error.status.is_server_error() => Err(error),
         Ok(_) | Err(_) => Err(list::unknown_cursor(param, "charge", &text).into()),

@@ -137,7 +137,7 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
         None => (None, false),
         Some(Of::Payment(payment)) => (Some(payment), false),
         Some(Of::Charge(text)) => {
-            let found = charges::find(&state, caller.account, &text).await?;
+            let found = charges::find(&state, caller.account, &text, "charge").await?;
             let taken = found.payment.charge_taken().map(|charge| charge.id);
             (Some(found.payment.id()), taken != Some(found.charge))
         }
@@ -242,7 +242,7 @@ impl Of {
 
 /// The payment that this charge took the money of. Another of its charges has nothing to give back.
 async fn charged_by(state: &WebState, owner: AccountId, text: &str) -> Result<PaymentId, ApiError> {
-    let found = charges::find(state, owner, text).await?;
+    let found = charges::find(state, owner, text, "charge").await?;
     match found.payment.charge_taken() {
         Some(taken) if taken.id != found.charge => {
             let message = format!("Charge {} took no money: nothing of it can be refunded.", found.charge);

@@ -46,14 +46,9 @@ async fn requests_are_kept_under_the_first_version_that_came_of_them() {
         assert_eq!(read, found, "{}", test.name);
         // Old by the wall and by its clock.
         let later = Timestamp::from_micros(i64::MAX);
-        assert_eq!(store.source_delete(AccountId::generate(), later, later).await.expect("none"), 0);
-        assert_eq!(
-            store.source_delete(owner, found[1].at, later).await.expect("deleted"),
-            1,
-            "{}",
-            test.name
-        );
-        assert_eq!(store.source_delete(owner, later, found[1].wall).await.expect("deleted"), 0);
+        assert_eq!(store.event_delete(AccountId::generate(), later, later).await.expect("none"), 0);
+        assert_eq!(store.event_delete(owner, found[1].at, later).await.expect("deleted"), 1, "{}", test.name);
+        assert_eq!(store.event_delete(owner, later, found[1].wall).await.expect("deleted"), 0);
         assert_eq!(all(store).await, found[1..], "{}", test.name);
         test.remove().await;
     }
