@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::event::Recorded;
+use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::submission::Lane;
@@ -63,6 +63,13 @@ impl Entry {
     pub fn last_version(&self) -> u32 {
         let further = u32::try_from(self.events.len().saturating_sub(1)).unwrap_or(u32::MAX);
         self.first_version.saturating_add(further)
+    }
+
+    /// Whether all that happened is that something else is said of the payment.
+    #[must_use]
+    pub fn only_amends(&self) -> bool {
+        !self.events.is_empty()
+            && self.events.iter().all(|recorded| matches!(recorded.event, Event::Amended { .. }))
     }
 
     fn memory_bytes(&self) -> usize {

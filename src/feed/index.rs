@@ -1,7 +1,8 @@
 //! The index reader: mirrors payments into the search index, one write per payment where it can.
 //!
 //! A payment that is under way is held back for a moment: most come to rest within it, and then one document is written
-//! instead of two. What is still open after the moment is written as it stands.
+//! instead of two. So is one that was amended, since whoever amends often does so again. What is still open after the moment
+//! is written as it stands.
 
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ pub use super::rebuild::{catch_up, rebuild};
 
 /// The name of the cursor and the lease.
 pub const NAME: &str = "index";
-/// How long an open payment is held back.
+/// How long a payment that is open, or was amended, is held back.
 const SETTLE_WINDOW: Duration = Duration::from_millis(1_000);
 const COMMIT_EVERY: Duration = Duration::from_millis(300);
 /// With so much written since, a commit may wait longer: fewer, larger segments cost less to merge.
@@ -161,7 +162,8 @@ impl Index {
             self.held_bytes -= bytes_of(pending.payment.as_ref());
             self.held_bytes += bytes_of(entry.payment.as_ref());
             pending.payment.clone_from(&entry.payment);
-            if entry.payment.as_ref().is_none_or(|payment| payment.operations().next().is_none()) {
+            let rests = entry.payment.as_ref().is_none_or(|payment| payment.operations().next().is_none());
+            if rests && !entry.only_amends() {
                 self.ready.push(entry.payment_id);
             }
         }

@@ -39,6 +39,7 @@ mod faults;
 mod gate;
 mod health;
 mod index_fields;
+mod index_often;
 mod instances;
 mod load_run;
 mod losses;
