@@ -119,8 +119,6 @@ macro_rules! line_queries {
         use std::collections::HashSet;
         use std::sync::Arc;
 
-        use diesel::OptionalExtension;
-
         use $crate::domain::account::AccountFacts;
         use $crate::domain::ids::{AccountId, BatchId, ClockId, IdMap};
         use $crate::domain::resource::Body;
@@ -133,20 +131,15 @@ macro_rules! line_queries {
         /// Takes the head lock; everything until the end of the transaction is ordered after it.
         pub(super) async fn head_take(conn: &mut $Conn, wall: Timestamp) -> StoreResult<Head> {
             use schema::head::dsl;
-            // Never that of the batch before: batches are told apart by it.
-            let later =
-                diesel::dsl::case_when(dsl::wall.ge(wall.micros()), dsl::wall + 1).otherwise(wall.micros());
-            diesel::update(dsl::head.filter(dsl::shard.eq(0)))
-                .set((dsl::seq.eq(dsl::seq + 1), dsl::wall.eq(later)))
-                .execute(conn)
-                .await?;
-            let taken: Option<(i64, i64, i64)> = dsl::head
+            $crate::store::head::HeadTake { wall: wall.micros() }.execute(conn).await?;
+            // Without a limit: SQLite prepares a statement anew whenever its limit is bound.
+            let taken: Vec<(i64, i64, i64)> = dsl::head
                 .filter(dsl::shard.eq(0))
                 .select((dsl::seq, dsl::wall, dsl::settings_seq))
-                .first(conn)
-                .await
-                .optional()?;
-            let (seq, wall, settings_seq) = taken.ok_or_else(|| rows::damaged("head.seq"))?;
+                .load(conn)
+                .await?;
+            let (seq, wall, settings_seq) =
+                taken.into_iter().next().ok_or_else(|| rows::damaged("head.seq"))?;
             Ok(Head {
                 seq: unsigned(seq),
                 wall: Timestamp::from_micros(wall),

@@ -12,6 +12,7 @@ mod error;
 mod facts;
 mod files;
 pub mod form;
+mod head;
 mod implement;
 mod known;
 mod line;

@@ -1,10 +1,10 @@
-//! The one thread that writes a generation. Documents come in through a bounded channel and are merged by version with
+//! The one thread that writes a generation, and those that it has tantivy start; they give way to all others. Documents come in through a bounded channel and are merged by version with
 //! what is indexed; a commit makes them durable and searchable together with the reader's position.
 
 use tantivy::columnar::Column;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::schema::IndexRecordOption;
-use tantivy::{DocSet, Index, IndexReader, IndexWriter, Searcher, TERMINATED};
+use tantivy::{DocSet, Index, IndexReader, IndexWriter, Searcher, TERMINATED, TantivyError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::ids::IdMap;
@@ -17,6 +17,10 @@ use super::schema::{Fields, ID_HIGH, VERSION, split_id};
 const CALLS_MAX: usize = 16;
 /// How many changes may be uncommitted before the thread commits by itself, the position unmoved.
 const UNCOMMITTED_MAX: usize = 100_000;
+/// How far the thread gives way, as `nice` counts: it works in bursts, and who waits for an answer meanwhile should not wait for
+/// those.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
 /// Segments of about one size that are merged at once. More of them cost a search a little and spare much merging.
 const MERGE_SEGMENTS_MIN: usize = 16;
 
@@ -56,23 +60,33 @@ pub(super) fn spawn(
     fields: Fields,
     memory_bytes: usize,
 ) -> tantivy::Result<(mpsc::Sender<Call>, std::thread::JoinHandle<()>)> {
-    let options = IndexWriterOptions::builder()
-        .num_worker_threads(1)
-        .num_merge_threads(1)
-        .memory_budget_per_thread(memory_bytes)
-        .build();
-    let writer: IndexWriter = index.writer_with_options(options)?;
-    remove_leavings(&writer);
-    let mut merging = LogMergePolicy::default();
-    merging.set_min_num_segments(MERGE_SEGMENTS_MIN);
-    writer.set_merge_policy(Box::new(merging));
-    let payload = Payload::read(index)?;
     let (sender, receiver) = mpsc::channel(CALLS_MAX);
-    let searchable = Searchable::now(&reader)?;
-    let thread = Writer { writer, reader, searchable, fields, payload, uncommitted: IdMap::default() };
-    let handle =
-        std::thread::Builder::new().name("search-writer".to_owned()).spawn(move || thread.run(receiver))?;
-    Ok((sender, handle))
+    let (opened, outcome) = std::sync::mpsc::sync_channel(1);
+    let index = index.clone();
+    let run = move || {
+        give_way();
+        match Writer::open(&index, reader, fields, memory_bytes) {
+            Ok(writer) => {
+                drop(opened.send(Ok(())));
+                writer.run(receiver);
+            }
+            Err(error) => drop(opened.send(Err(error))),
+        }
+    };
+    let handle = std::thread::Builder::new().name("search-writer".to_owned()).spawn(run)?;
+    match outcome.recv() {
+        Ok(opened) => opened.map(|()| (sender, handle)),
+        Err(_) => Err(TantivyError::ErrorInThread("the writer ended before it began".to_owned())),
+    }
+}
+
+/// Has this thread go after others wherever they want the same processor, and with it the threads that it starts. Elsewhere than
+/// on Linux priorities are those of whole processes.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(error = %error, "search.priority_kept");
+    }
 }
 
 /// Removes files of a commit or a merge that was cut off by a crash or a full disk. Files of deletions are named after a count that goes
@@ -95,6 +109,27 @@ struct Writer {
 }
 
 impl Writer {
+    fn open(
+        index: &Index,
+        reader: IndexReader,
+        fields: Fields,
+        memory_bytes: usize,
+    ) -> tantivy::Result<Self> {
+        let options = IndexWriterOptions::builder()
+            .num_worker_threads(1)
+            .num_merge_threads(1)
+            .memory_budget_per_thread(memory_bytes)
+            .build();
+        let writer: IndexWriter = index.writer_with_options(options)?;
+        remove_leavings(&writer);
+        let mut merging = LogMergePolicy::default();
+        merging.set_min_num_segments(MERGE_SEGMENTS_MIN);
+        writer.set_merge_policy(Box::new(merging));
+        let payload = Payload::read(index)?;
+        let searchable = Searchable::now(&reader)?;
+        Ok(Self { writer, reader, searchable, fields, payload, uncommitted: IdMap::default() })
+    }
+
     fn run(mut self, mut calls: mpsc::Receiver<Call>) {
         while let Some(call) = calls.blocking_recv() {
             // A caller that no longer waits needs no answer.
