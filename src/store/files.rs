@@ -40,6 +40,11 @@ impl Files {
         &self.database
     }
 
+    /// How long the log is. It never gets shorter while the database is open.
+    pub(super) fn log_bytes(&self) -> u64 {
+        std::fs::metadata(&self.log).map_or(0, |log| log.len())
+    }
+
     /// Looks whether they are the same.
     ///
     /// # Errors

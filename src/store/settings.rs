@@ -36,7 +36,7 @@ pub struct StoreSettings {
     /// How long a query that a caller waits for may take in all, in milliseconds; past that the caller is told that the store is
     /// not available.
     pub answer_within_ms: u64,
-    /// SQLite: pages in the write-ahead log before a checkpoint.
+    /// SQLite: pages in the write-ahead log that make a checkpoint due. It is made beside the commits, and at twice as many within one.
     pub checkpoint_pages: u32,
 }
 

@@ -5,6 +5,7 @@
 //! process runs (the instance lease sees to it). Lists of payments by owner are written later than the payments
 //! (`unlisted`, `owner_payments`).
 
+mod checkpoint;
 mod owner_payments;
 mod unlisted;
 
@@ -18,6 +19,7 @@ use diesel_async::SimpleAsyncConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use self::checkpoint::Checkpoints;
 use self::unlisted::Unlisted;
 use super::at_once::at_once;
 use super::connect::{Conn, connect};
@@ -56,6 +58,8 @@ const CHECKED_BYTES_MAX: u64 = 256 << 20;
 
 /// The file in the data directory.
 const FILE: &str = "paystorm.sqlite3";
+/// The size of its pages, and of those in its log.
+const PAGE_BYTES: i64 = 8_192;
 /// How often views of one moment are tried for while others commit.
 const ONE_MOMENT_ATTEMPTS: usize = 200;
 
@@ -67,7 +71,9 @@ pub struct SqliteStore {
     /// The writer's.
     place: Place,
     readers: Arc<ReadPool>,
-    files: Files,
+    files: Arc<Files>,
+    /// Where this process writes.
+    checkpoints: Option<Checkpoints>,
     facts: Arc<FactsCache>,
     unlisted: Arc<Unlisted>,
     limits: Limits,
@@ -149,11 +155,12 @@ impl SqliteStore {
         settings: &StoreSettings,
         access: Access,
     ) -> StoreResult<Self> {
-        let pages = settings.checkpoint_pages;
+        // Within a commit only where it could not be done outside.
+        let pages = i32::try_from(settings.checkpoint_pages.saturating_mul(2)).unwrap_or(i32::MAX);
         let pragmas = match access {
         // The page size only takes effect on a file that is still empty, before the log is switched on.
             Access::ReadWrite => format!(
-                "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint={pages};
+                "PRAGMA page_size={PAGE_BYTES}; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint={pages};
                  PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;
                  PRAGMA cell_size_check=ON;"
             ),
@@ -166,9 +173,25 @@ impl SqliteStore {
         let limits = Limits::new(settings.answer_within_ms);
         let outage = Outage::new("the store").with_advice(trouble::advice(path));
         let aside = super::SetAside::default();
-        let (writer, stall, files) = (Arc::new(Mutex::new(conn)), Stall::default(), Files::of(path));
+        let (writer, stall, files) =
+            (Arc::new(Mutex::new(conn)), Stall::default(), Arc::new(Files::of(path)));
+        let checkpoints = (access == Access::ReadWrite)
+            .then(|| Checkpoints::begin(&writer, Arc::clone(&files), settings.checkpoint_pages));
         let (readers, facts, unlisted) = (Arc::new(readers), Arc::default(), Arc::default());
-        Ok(Self { url, writer, place, readers, files, facts, unlisted, limits, outage, stall, aside })
+        Ok(Self {
+            url,
+            writer,
+            place,
+            readers,
+            files,
+            checkpoints,
+            facts,
+            unlisted,
+            limits,
+            outage,
+            stall,
+            aside,
+        })
     }
 
     async fn reader(&self) -> StoreResult<Reader> {
@@ -177,8 +200,17 @@ impl SqliteStore {
         self.readers.acquire().await
     }
 
-    async fn writer(&self) -> StoreResult<OwnedMutexGuard<Conn>> {
+    /// Whether the files are those that were opened. Something is about to be written, which the log is looked after for.
+    fn may_write(&self) -> StoreResult<()> {
         self.files.check()?;
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.stir();
+        }
+        Ok(())
+    }
+
+    async fn writer(&self) -> StoreResult<OwnedMutexGuard<Conn>> {
+        self.may_write()?;
         Ok(Arc::clone(&self.writer).lock_owned().await)
     }
 
@@ -189,7 +221,7 @@ impl SqliteStore {
         keys: &BatchKeys,
         decide: DecideBatch<'_>,
     ) -> StoreResult<u64> {
-        self.files.check()?;
+        self.may_write()?;
         let _busy = self.stall.begin();
         let mut conn = self.writer.lock().await;
         let _here = self.place.stay();
@@ -217,7 +249,7 @@ impl SqliteStore {
         places: (u64, u64),
         made: &Projected,
     ) -> StoreResult<bool> {
-        self.files.check()?;
+        self.may_write()?;
         let mut conn = self.writer.lock().await;
         let (reader, made) = (reader.to_owned(), made.clone());
         step(&mut conn, move |conn| {

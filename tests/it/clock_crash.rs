@@ -72,6 +72,7 @@ async fn lapse_once(kind: Kind, count: usize) {
     let mut draw = Draw::new("clock");
     on(kind, async |stack| {
         stack.set("simulator.latency_median_ms", 0);
+        stack.set("store.checkpoint_pages", 200);
         let port = lasting_port(&mut draw);
         let mut server = stack.serve_at(port).await;
         let key = stack.api_key().await;

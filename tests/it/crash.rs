@@ -15,6 +15,8 @@ async fn killed_and_started_again(kind: Kind, rounds: u32) {
     let mut draw = Draw::new("crash");
     on(kind, async |stack| {
         stack.set("simulator.latency_median_ms", LATENCY_MS);
+        // Some are on their way whenever it is killed.
+        stack.set("store.checkpoint_pages", 200);
         let port = lasting_port(&mut draw);
         let mut server = stack.serve_at(port).await;
         let key = stack.api_key().await;
