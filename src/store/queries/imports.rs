@@ -57,7 +57,7 @@ macro_rules! imports_queries {
                 .find(id.as_bytes().to_vec())
                 .filter(dsl::owner.eq(owner.as_bytes().to_vec()))
                 .select(rows::ImportTableRow::as_select())
-                .first(conn)
+                .get_result(conn)
                 .await
                 .optional()?;
             found.map(rows::ImportTableRow::decode).transpose()

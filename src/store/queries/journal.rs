@@ -6,21 +6,21 @@ macro_rules! journal_queries {
         async fn head(conn: &mut $Conn) -> StoreResult<u64> {
             use schema::head::dsl;
             let seq: Option<i64> =
-                dsl::head.filter(dsl::shard.eq(0)).select(dsl::seq).first(conn).await.optional()?;
+                dsl::head.filter(dsl::shard.eq(0)).select(dsl::seq).get_result(conn).await.optional()?;
             seq.map(unsigned).ok_or_else(|| rows::damaged("head.seq"))
         }
 
         async fn head_wall(conn: &mut $Conn) -> StoreResult<Timestamp> {
             use schema::head::dsl;
             let wall: Option<i64> =
-                dsl::head.filter(dsl::shard.eq(0)).select(dsl::wall).first(conn).await.optional()?;
+                dsl::head.filter(dsl::shard.eq(0)).select(dsl::wall).get_result(conn).await.optional()?;
             wall.map(Timestamp::from_micros).ok_or_else(|| rows::damaged("head.wall"))
         }
 
         async fn batch_committed(conn: &mut $Conn, seq: u64, batch: BatchId) -> StoreResult<bool> {
             use schema::journal::dsl;
             let found: Option<Vec<u8>> =
-                dsl::journal.find(signed(seq)).select(dsl::batch_id).first(conn).await.optional()?;
+                dsl::journal.find(signed(seq)).select(dsl::batch_id).get_result(conn).await.optional()?;
             Ok(found.is_some_and(|bytes| bytes == batch.as_bytes()))
         }
 
@@ -61,7 +61,7 @@ macro_rules! journal_queries {
         async fn cursor_get(conn: &mut $Conn, name: &str) -> StoreResult<u64> {
             use schema::reader::dsl;
             let found: Option<i64> =
-                dsl::reader.find(name).select(dsl::position).first(conn).await.optional()?;
+                dsl::reader.find(name).select(dsl::position).get_result(conn).await.optional()?;
             Ok(unsigned(found.unwrap_or(0)))
         }
 
@@ -121,7 +121,7 @@ macro_rules! journal_queries {
                 return Ok(Lease::Held { until });
             }
             let (other, until): (Option<Vec<u8>>, i64) =
-                dsl::reader.find(name).select((dsl::holder, dsl::lease_until)).first(conn).await?;
+                dsl::reader.find(name).select((dsl::holder, dsl::lease_until)).get_result(conn).await?;
             let holder = other.as_deref().and_then(InstanceId::from_slice).unwrap_or(holder);
             Ok(Lease::Taken { holder, until: Timestamp::from_micros(until) })
         }
@@ -129,7 +129,7 @@ macro_rules! journal_queries {
         async fn lease_end(conn: &mut $Conn, name: &str) -> StoreResult<Timestamp> {
             use schema::reader::dsl;
             let found: Option<i64> =
-                dsl::reader.find(name).select(dsl::lease_until).first(conn).await.optional()?;
+                dsl::reader.find(name).select(dsl::lease_until).get_result(conn).await.optional()?;
             Ok(Timestamp::from_micros(found.unwrap_or(0)))
         }
 

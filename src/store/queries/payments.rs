@@ -298,7 +298,7 @@ macro_rules! payments_queries {
             let found: Option<rows::IdempotencyRow> = dsl::idempotency
                 .find((key.to_vec(), owner.as_bytes().to_vec()))
                 .select(rows::IdempotencyRow::as_select())
-                .first(conn)
+                .get_result(conn)
                 .await
                 .optional()?;
             found.map(|row| row.decode()).transpose()
@@ -355,7 +355,7 @@ macro_rules! payments_queries {
             let found: Option<rows::PartRow> = dsl::part
                 .find(id.as_bytes().to_vec())
                 .select(rows::PartRow::as_select())
-                .first(conn)
+                .get_result(conn)
                 .await
                 .optional()?;
             found.map(|row| row.decode()).transpose()

@@ -20,7 +20,7 @@ macro_rules! people_queries {
             let found: Option<rows::AccountRow> = dsl::account
                 .filter(dsl::email.eq(email))
                 .select(rows::AccountRow::as_select())
-                .first(conn)
+                .get_result(conn)
                 .await
                 .optional()?;
             found.map(rows::AccountRow::decode).transpose()
@@ -134,7 +134,7 @@ macro_rules! people_queries {
                 .filter(dsl::token_hash.eq(token_hash.to_vec()))
                 .filter(dsl::expires_at.gt(now.micros()))
                 .select(rows::SessionRow::as_select())
-                .first(conn)
+                .get_result(conn)
                 .await
                 .optional()?;
             found.map(rows::SessionRow::decode).transpose()
@@ -189,7 +189,7 @@ macro_rules! people_queries {
             let found: Option<rows::ApiKeyRow> = dsl::api_key
                 .filter(dsl::secret_hash.eq(secret_hash.to_vec()))
                 .select(rows::ApiKeyRow::as_select())
-                .first(conn)
+                .get_result(conn)
                 .await
                 .optional()?;
             found.map(rows::ApiKeyRow::decode).transpose()

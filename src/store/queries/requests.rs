@@ -52,7 +52,7 @@ macro_rules! requests_queries {
                 .filter(dsl::id.eq(id.as_bytes().to_vec()))
                 .filter(dsl::account.eq(account.as_bytes().to_vec()))
                 .select((rows::RequestRow::as_select(), dsl::request, dsl::response))
-                .first(conn)
+                .get_result(conn)
                 .await
                 .optional()?;
             found.map(|(row, request, response)| row.decode(request, response)).transpose()
@@ -98,7 +98,7 @@ macro_rules! requests_queries {
 
         async fn installation_get(conn: &mut $Conn, name: &str) -> StoreResult<Option<Vec<u8>>> {
             use schema::installation::dsl;
-            Ok(dsl::installation.find(name).select(dsl::value).first(conn).await.optional()?)
+            Ok(dsl::installation.find(name).select(dsl::value).get_result(conn).await.optional()?)
         }
 
         async fn installation_set_once(conn: &mut $Conn, name: &str, value: &[u8]) -> StoreResult<Vec<u8>> {
@@ -107,7 +107,7 @@ macro_rules! requests_queries {
                 .values((dsl::name.eq(name), dsl::value.eq(value.to_vec())))
                 .execute(conn)
                 .await?;
-            Ok(dsl::installation.find(name).select(dsl::value).first(conn).await?)
+            Ok(dsl::installation.find(name).select(dsl::value).get_result(conn).await?)
         }
 
         async fn installation_set(conn: &mut $Conn, name: &str, value: &[u8]) -> StoreResult<()> {

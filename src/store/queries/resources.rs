@@ -49,7 +49,7 @@ macro_rules! resources_queries {
         ) -> StoreResult<Option<Vec<u8>>> {
             use schema::answer::dsl;
             let place = (key.to_vec(), owner.as_bytes().to_vec());
-            Ok(dsl::answer.find(place).select(dsl::body).first(conn).await.optional()?)
+            Ok(dsl::answer.find(place).select(dsl::body).get_result(conn).await.optional()?)
         }
 
         /// Payments that have named this customer, the first of them in the filter's direction.

@@ -45,7 +45,8 @@ pub fn unlisted(conn: &mut SqliteConnection) -> StoreResult<(Option<PaymentId>, 
 /// The mark, if there is one that can be read.
 pub fn mark(conn: &mut SqliteConnection) -> StoreResult<Option<PaymentId>> {
     use schema::installation::dsl;
-    let value: Option<Vec<u8>> = dsl::installation.find(MARK).select(dsl::value).first(conn).optional()?;
+    let value: Option<Vec<u8>> =
+        dsl::installation.find(MARK).select(dsl::value).get_result(conn).optional()?;
     Ok(value.and_then(|value| PaymentId::from_slice(&value)))
 }
 
