@@ -1,8 +1,23 @@
 //! What can go wrong with accounts.
 
 use super::email::EmailError;
-use super::password::PasswordError;
 use crate::store::StoreError;
+
+/// Why a new password is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// Too short or too long.
+    #[error("A password needs 12 to 128 characters.")]
+    Length,
+    /// Something that no password may hold by RFC 8265: control characters, what shows nothing, what Unicode has not assigned.
+    #[error(
+        "This holds a character that cannot be typed everywhere. Letters, digits, punctuation, symbols and spaces can be."
+    )]
+    Characters,
+    /// One of those that everybody tries first.
+    #[error("This password is too common. Choose one that nobody would guess.")]
+    Common,
+}
 
 /// A failed use case of accounts.
 #[derive(Debug, thiserror::Error)]

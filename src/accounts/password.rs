@@ -12,7 +12,7 @@ use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
 use precis_profiles::precis_core::{DerivedPropertyValue, FreeformClass, StringClass as _};
 use tokio::sync::Semaphore;
 
-use super::error::AccountError;
+use super::error::{AccountError, PasswordError};
 use super::token::random_bytes;
 use crate::domain::text::{composed, fold};
 
@@ -27,22 +27,6 @@ pub const LENGTH_MAX: usize = 128;
 
 /// Passwords of sufficient length that everybody tries first, one a line, in lower case.
 const COMMON: &str = include_str!("common_passwords.txt");
-
-/// Why a new password is not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PasswordError {
-    /// Too short or too long.
-    #[error("A password needs 12 to 128 characters.")]
-    Length,
-    /// Something that no password may hold by RFC 8265: control characters, what shows nothing, what Unicode has not assigned.
-    #[error(
-        "This holds a character that cannot be typed everywhere. Letters, digits, punctuation, symbols and spaces can be."
-    )]
-    Characters,
-    /// One of those that everybody tries first.
-    #[error("This password is too common. Choose one that nobody would guess.")]
-    Common,
-}
 
 /// A new password that meets the rules. Held until it is hashed; never shown.
 pub struct NewPassword(String);

@@ -22,7 +22,7 @@ use crate::config::{self, Settings};
 use crate::domain::ids::InstanceId;
 use crate::domain::text::fold;
 use crate::feed::live::LiveHub;
-use crate::feed::system::Monitor;
+use crate::feed::monitor::Monitor;
 use crate::outage::{Outage, Way};
 use crate::store::{Lease, Store, StoreKind, StoreResult};
 use crate::telemetry;
@@ -30,7 +30,7 @@ use crate::web::demo::Demo;
 use crate::web::intake::Rules;
 use crate::web::requests::{self, RequestLog};
 use crate::web::state::{self, Operators, WebMetrics, WebState};
-use crate::web::ws::Budget;
+use crate::web::ws::budget::Budget;
 use crate::web::{base_url, listen, origins, own_addresses};
 
 /// Under which an embedded store keeps the name of its one instance.

@@ -8,10 +8,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::named::payments_named;
 use super::report::{Name, Report};
-use crate::domain::amendment::Terms;
 use crate::domain::event::Event;
 use crate::domain::ids::{PartId, PaymentId, RefundId};
 use crate::domain::payment::{Payment, Refund};
+use crate::domain::terms::Terms;
 use crate::store::{AuditPayment, DetailRecord, PartKind, PartRecord, Snapshot, StoreError};
 
 /// A detail's subject and name.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::document::{self, Expected, expected};
-use super::index::IndexView;
+use super::index_view::IndexView;
 use super::report::{LISTED_MAX, Name};
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;

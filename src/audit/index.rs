@@ -4,7 +4,7 @@
 //! again, against the payment as it is by then, until it is gone or the lag bound is reached. What the journal still
 //! holds for the index's reader is behind, not wrong.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,13 @@ use async_trait::async_trait;
 
 use super::document::{Expected, expected};
 use super::faults::{Fault, Faults, faults, say_what_differs};
+use super::index_view::IndexView;
 use super::report::{Name, Report};
 use super::{AuditError, AuditOptions, IndexSide};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::engine::journal::decode_changes;
-use crate::search::contents::Value;
-use crate::search::{DocKey, Names, ScannedDocument, SearchIndex};
+use crate::search::{DocKey, Names, ScannedDocument};
 use crate::store::{Snapshot, Store};
 
 /// Payments under suspicion at once; with more, the index is beyond looking at each again.
@@ -29,45 +29,6 @@ const LOOKUP_MAX: usize = 500;
 const PAUSE: Duration = Duration::from_millis(250);
 /// More documents than one payment can have: its submitter's and one receipt.
 const PER_PAYMENT_MAX: usize = 8;
-
-/// What the audit reads of an index.
-#[async_trait]
-pub trait IndexView: Send + Sync {
-    /// Documents in the order of their keys, those after `after`.
-    ///
-    /// # Errors
-    /// In words.
-    async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String>;
-
-    /// The values of the documents under these keys.
-    ///
-    /// # Errors
-    /// In words.
-    async fn values(&self, _keys: &[DocKey]) -> Result<BTreeMap<DocKey, BTreeSet<Value>>, String> {
-        Ok(BTreeMap::new())
-    }
-
-    /// Makes visible what was taken.
-    ///
-    /// # Errors
-    /// In words.
-    async fn refresh(&self) -> Result<(), String>;
-}
-
-#[async_trait]
-impl IndexView for Arc<dyn SearchIndex> {
-    async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String> {
-        SearchIndex::scan(self.as_ref(), after, limit).await.map_err(|error| error.to_string())
-    }
-
-    async fn values(&self, keys: &[DocKey]) -> Result<BTreeMap<DocKey, BTreeSet<Value>>, String> {
-        SearchIndex::values(self.as_ref(), keys).await.map_err(|error| error.to_string())
-    }
-
-    async fn refresh(&self) -> Result<(), String> {
-        SearchIndex::refresh(self.as_ref()).await.map_err(|error| error.to_string())
-    }
-}
 
 /// The payments as they are now.
 #[async_trait]

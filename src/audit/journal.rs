@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::keys::Balance;
-use super::lines::{Stretch, WithinBatch};
+use super::lines::{Stretch, WithinBatch, hole};
 use super::named::payments_named;
 use super::open;
 use super::payment::part;
@@ -12,8 +12,9 @@ use super::report::{Name, Report};
 use super::span::{Job, Queue, Span};
 use super::{AuditOptions, Progress, Table, resources};
 use crate::domain::ids::PaymentId;
-use crate::domain::ledger::{LedgerAccount, Movement, WalletId};
+use crate::domain::ledger::{LedgerAccount, Movement};
 use crate::domain::payment::{Payment, WorkKey};
+use crate::domain::wallet::WalletId;
 use crate::engine::journal::{JournalBody, JournalEntry, decode};
 use crate::store::{AuditPayment, JournalRecord, MovementRecord, Snapshot, StoreError};
 
@@ -242,15 +243,6 @@ fn is_part(payment: &Payment, entry: &JournalEntry) -> bool {
         && entry.lane == submission.lane
         && entry.run == submission.run
         && payment.history().get(start..end) == Some(entry.events.as_slice())
-}
-
-/// Names the rows missing between two.
-pub fn hole(expected: u64, found: u64, report: &mut Report) {
-    match found.saturating_sub(expected) {
-        0 => {}
-        1 => report.violation(Name::JournalHole, format!("row {expected} is missing")),
-        _ => report.violation(Name::JournalHole, format!("rows {expected} to {} are missing", found - 1)),
-    }
 }
 
 /// The journal ends at the head, and no reader is past it or was cut off. Called with what all stretches say together.

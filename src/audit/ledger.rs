@@ -8,9 +8,10 @@ use super::report::{Name, Report};
 use super::statement::Wanted;
 use super::{AuditError, events};
 use crate::domain::currency::Currency;
-use crate::domain::ledger::{Holdings, LedgerAccount, WalletId};
+use crate::domain::ledger::{Holdings, LedgerAccount};
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
+use crate::domain::wallet::WalletId;
 use crate::store::{MovementRecord, Snapshot};
 
 /// The sums so far. One entry per wallet that ever moved, and one per currency.

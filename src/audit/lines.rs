@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use super::open::Sum;
 use super::report::{Name, Report};
 use crate::domain::ids::PaymentId;
-use crate::domain::ledger::{LedgerAccount, WalletId};
+use crate::domain::ledger::LedgerAccount;
 use crate::domain::money::Money;
+use crate::domain::wallet::WalletId;
 
 /// Payments under way at one place of the line that are followed; past it their order is not checked, and that is said.
 const FOLLOWED_MAX: usize = 2_000_000;
@@ -100,7 +101,7 @@ impl Stretch {
     pub fn follow_up(&mut self, later: Self, report: &mut Report) {
         match (self.rows, later.rows) {
             (Some((first, last)), Some((next, end))) => {
-                super::journal::hole(last.saturating_add(1), next, report);
+                hole(last.saturating_add(1), next, report);
                 self.rows = Some((first, end));
             }
             (None, rows) => self.rows = rows,
@@ -174,5 +175,14 @@ impl Stretch {
                 format!("row {seq}: payment {payment} goes on with version {found}, {wanted} comes first");
             self.disorder.push(text);
         }
+    }
+}
+
+/// Names the rows missing between two.
+pub fn hole(expected: u64, found: u64, report: &mut Report) {
+    match found.saturating_sub(expected) {
+        0 => {}
+        1 => report.violation(Name::JournalHole, format!("row {expected} is missing")),
+        _ => report.violation(Name::JournalHole, format!("rows {expected} to {} are missing", found - 1)),
     }
 }

@@ -29,6 +29,7 @@ mod events;
 mod facts;
 mod faults;
 pub mod index;
+pub mod index_view;
 pub mod journal;
 mod keys;
 pub mod ledger;
@@ -45,6 +46,7 @@ mod rows;
 pub mod sources;
 mod span;
 mod statement;
+mod tally;
 mod work;
 
 #[cfg(test)]
@@ -59,7 +61,8 @@ use crate::domain::time::Timestamp;
 use crate::store::{Snapshot, StoreError};
 use acks::AckFile;
 use events::Kept;
-use index::{Current, IndexView};
+use index::Current;
+use index_view::IndexView;
 use keys::Balance;
 use ledger::Ledger;
 use lines::Stretch;

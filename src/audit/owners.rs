@@ -1,35 +1,10 @@
 //! Lists of payments by owner, where the store writes them later than the payments themselves: below its mark every payment is
 //! listed once, as it is; above it some are. May depend on the store's port. Must not repair anything.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use super::named::payments_named;
 use super::report::{Name, Report};
 use crate::domain::ids::PaymentId;
 use crate::store::{AuditPayment, OwnerPayment, Snapshot, StoreError};
-
-/// How many rows there are, and a sum over what they say: lists are in another order than payments, so neither has to be kept
-/// until the other is read.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Tally {
-    rows: u64,
-    sum: u64,
-}
-
-impl Tally {
-    fn count(&mut self, row: OwnerPayment) {
-        let mut hasher = DefaultHasher::new();
-        row.hash(&mut hasher);
-        self.rows += 1;
-        self.sum = self.sum.wrapping_add(hasher.finish());
-    }
-
-    /// Adds another look's.
-    pub fn join(&mut self, other: Self) {
-        self.rows += other.rows;
-        self.sum = self.sum.wrapping_add(other.sum);
-    }
-}
 
 /// Counts a payment that must be listed.
 pub fn expect(row: &AuditPayment, below: Option<PaymentId>, report: &mut Report) {

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use super::details;
 use super::events::Kept;
-use super::index::{Beside, IndexView, Suspects};
+use super::index::{Beside, Suspects};
+use super::index_view::IndexView;
 use super::ledger::Ledger;
 use super::payment;
 use super::people::{self, People};

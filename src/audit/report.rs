@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::owners::Tally;
+use super::tally::Tally;
 
 /// How many violations of each name are listed; the rest are counted.
 pub(super) const LISTED_MAX: usize = 20;

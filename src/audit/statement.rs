@@ -7,9 +7,9 @@ use super::named::payments_named;
 use super::people::People;
 use super::report::{Name, Report};
 use crate::domain::ids::PaymentId;
-use crate::domain::ledger::WalletId;
 use crate::domain::payment::Payment;
 use crate::domain::statement::{self, LinePlace, StatementLine};
+use crate::domain::wallet::WalletId;
 use crate::store::{AuditPayment, MovementRecord, Snapshot, StoreError};
 
 /// Lines read at once; their payments are looked up together.

@@ -5,21 +5,24 @@ use std::io::Write as _;
 
 use async_trait::async_trait;
 
-use super::index::{Current, IndexView};
+use super::index::Current;
+use super::index_view::IndexView;
 use super::*;
 use crate::domain::account::AccountFacts;
 use crate::domain::card::{Card, YearMonth};
 use crate::domain::command::{Action, Answer, OperatePayment, Outcome, SubmitPayment};
+use crate::domain::context::{Context, Events, Policy};
 use crate::domain::currency::Currency;
-use crate::domain::decide::{self, Context, Events, Policy};
+use crate::domain::decide;
 use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{AccountId, BatchId, ClockId, PartId, PaymentId, RefundId};
-use crate::domain::ledger::{Holdings, LedgerAccount, WalletId, effects};
+use crate::domain::ledger::{Holdings, LedgerAccount, effects};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::subject::Subject;
 use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
+use crate::domain::wallet::WalletId;
 use crate::engine::journal::{JournalEntry, encode};
 use crate::search::{DocKey, PaymentDocument, ScannedDocument};
 use crate::store::{

@@ -3,7 +3,8 @@
 use parking_lot::Mutex;
 
 use super::events::Kept;
-use super::index::{IndexView, Suspects};
+use super::index::Suspects;
+use super::index_view::IndexView;
 use super::keys::Balance;
 use super::ledger::Ledger;
 use super::lines::Stretch;

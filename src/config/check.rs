@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::layers::Origins;
+use super::origins::Origins;
 use super::{ConfigError, Settings};
 use crate::broker::settings::BrokerKind;
 use crate::domain::account::{FeePlan, PAYOUT_DELAY_DAYS_MAX};

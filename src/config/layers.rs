@@ -6,6 +6,7 @@ use serde::Deserialize as _;
 use toml::{Table, Value};
 
 use super::check;
+use super::origins::Origins;
 use super::source::{self, Setting};
 use super::{ConfigError, Settings};
 
@@ -16,24 +17,6 @@ pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 pub const OPTIONAL: &[&str] = &["search.username", "search.password"];
 
 const PREFIX: &str = "PAYSTORM__";
-
-/// Where each value came from, by key.
-#[derive(Debug, Default)]
-pub struct Origins(BTreeMap<String, String>);
-
-impl Origins {
-    /// Whether anyone set this key.
-    #[must_use]
-    pub fn is_set(&self, key: &str) -> bool {
-        self.0.contains_key(key)
-    }
-
-    /// The origin of this key's value.
-    #[must_use]
-    pub fn of(&self, key: &str) -> &str {
-        self.0.get(key).map_or("built-in defaults", String::as_str)
-    }
-}
 
 /// Settings under construction.
 pub struct Layers {
@@ -134,7 +117,7 @@ impl Layers {
         Settings::deserialize(self.table.clone()).map_err(|error| {
             ConfigError::new(key.as_str(), origin.as_str(), error.message().trim().to_owned())
         })?;
-        self.origins.0.insert(key, origin);
+        self.origins.set(key, origin);
         Ok(())
     }
 

@@ -13,6 +13,7 @@
 pub mod check;
 mod error;
 pub mod layers;
+mod origins;
 pub mod settings;
 pub mod show;
 mod source;

@@ -6,14 +6,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::card::Card;
-use super::decide::Context;
-use super::event::Event;
-use super::instrument::Instrument;
-use super::ledger;
-use super::payment::Payment;
-use super::submission::Kind;
-use super::test_cards::{Behaviour, Later};
 use super::time::Timestamp;
 
 /// How a credit was split. The default: all of it is in the wallet, and available.
@@ -49,43 +41,4 @@ impl Credit {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
 pub(super) const fn is_zero(minor: &i64) -> bool {
     *minor == 0
-}
-
-/// The event with what becomes of the money that it brings to a wallet, given the payment before it.
-#[must_use]
-pub fn settled(context: &Context<'_>, payment: &Payment, event: Event) -> Event {
-    let Some((wallet, gross_minor)) = ledger::credited(payment, &event) else { return event };
-    let owed_minor = (context.wallet)(wallet).owed_minor;
-    let repaid = |left_minor: i64| owed_minor.clamp(0, left_minor.max(0));
-    let earned = || {
-        let terms = (context.account)(wallet.owner).terms;
-        if payment.submission().kind != Kind::Charge {
-            let payee_at = (wallet.owner != payment.owner()).then(|| (context.time_of)(wallet.owner));
-            let payee_at = payee_at.filter(|at| *at != context.now);
-            return Credit { repaid_minor: repaid(gross_minor), payee_at, ..Credit::default() };
-        }
-        let fee_minor = terms.fee.fee_minor(gross_minor);
-        let repaid_minor = repaid(gross_minor.saturating_sub(fee_minor));
-        let credit = Credit { fee_minor, repaid_minor, ..Credit::default() };
-        let waits = credit.kept_minor(gross_minor) > 0 && !is_available_at_once(payment);
-        Credit { available_at: terms.available_at(context.now).filter(|_| waits), ..credit }
-    };
-    match event {
-        Event::Succeeded { .. } => Event::Succeeded { credit: earned() },
-        Event::Captured { amount_minor, .. } => Event::Captured { amount_minor, credit: earned() },
-        Event::Declined { reason, .. } => Event::Declined { reason, repaid_minor: repaid(gross_minor) },
-        Event::Failed { cause, .. } => Event::Failed { cause, repaid_minor: repaid(gross_minor) },
-        Event::Canceled { reason, .. } => Event::Canceled { reason, repaid_minor: repaid(gross_minor) },
-        Event::RefundFailed { refund, reason, .. } => {
-            Event::RefundFailed { refund, reason, repaid_minor: repaid(gross_minor) }
-        }
-        other => other,
-    }
-}
-
-/// Whether the card is the one whose money needs no time to settle.
-fn is_available_at_once(payment: &Payment) -> bool {
-    let card = payment.state().instrument.as_ref().and_then(Instrument::card);
-    let behaviour = card.and_then(Card::test_card).map(|card| card.behaviour);
-    behaviour == Some(Behaviour::SucceedThen(Later::InstantFunds))
 }

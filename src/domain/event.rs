@@ -301,7 +301,7 @@ pub enum Event {
 }
 
 /// Events that bring money to a wallet, as the rules decide them: what becomes of the money there is settled when they
-/// are applied ([`super::credit::settled`]).
+/// are applied ([`super::settlement::settled`]).
 impl Event {
     /// The money has arrived.
     pub const SUCCEEDED: Self = Self::Succeeded { credit: WHOLE };

@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bank_account::BankAccount;
 use super::card::Card;
 use super::ids::MethodId;
-use super::submission::{BankAccount, Kind};
 
 /// What came with a card when it was presented, beside its number and security code. Stored only where there is something
 /// to say.
@@ -129,16 +129,6 @@ pub enum Instrument {
 }
 
 impl Instrument {
-    /// That of a kind of payment which leaves no choice; `None` where the caller brings one.
-    #[must_use]
-    pub const fn of_kind(kind: Kind) -> Option<Self> {
-        match kind {
-            Kind::Charge | Kind::TopUp => None,
-            Kind::Transfer { .. } => Some(Self::Wallet),
-            Kind::Payout { bank } => Some(Self::Bank(bank)),
-        }
-    }
-
     /// The card as it was presented, if it is one.
     #[must_use]
     pub const fn presented_card(&self) -> Option<&PresentedCard> {

@@ -7,50 +7,13 @@
 use std::fmt;
 
 use arrayvec::ArrayVec;
-use serde::{Deserialize, Serialize};
 
 use super::credit::Credit;
 use super::currency::Currency;
 use super::event::Event;
-use super::ids::AccountId;
 use super::payment::Payment;
 use super::submission::Kind;
-
-/// A user's wallet in one currency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct WalletId {
-    /// Whose it is.
-    pub owner: AccountId,
-    /// What it holds.
-    pub currency: Currency,
-}
-
-/// The store's key of a wallet or another account, where it stands: a payment has several.
-pub type LedgerKey = ArrayVec<u8, LEDGER_KEY_LEN>;
-
-/// A receivable's, which is the longest: a letter, 16 bytes of owner, 3 letters of currency.
-const LEDGER_KEY_LEN: usize = 20;
-
-/// These one after another; none of them is longer together than the longest key.
-fn joined<const N: usize>(parts: [&[u8]; N]) -> LedgerKey {
-    parts.into_iter().flatten().copied().take(LEDGER_KEY_LEN).collect()
-}
-
-impl WalletId {
-    /// The store's key: 16 bytes of owner, 3 letters of currency. One column, so that an `IN` list stays cheap.
-    #[must_use]
-    pub fn to_key(self) -> LedgerKey {
-        joined([self.owner.as_bytes(), self.currency.as_bytes()])
-    }
-
-    /// Reads [`Self::to_key`] back.
-    #[must_use]
-    pub fn from_key(key: &[u8]) -> Option<Self> {
-        let (owner, currency) = key.split_at_checked(16)?;
-        let currency = std::str::from_utf8(currency).ok()?.parse().ok()?;
-        Some(Self { owner: AccountId::from_slice(owner)?, currency })
-    }
-}
+use super::wallet::{LedgerKey, WalletId, joined};
 
 /// An account of the ledger. Only wallets and receivables have a stored balance: two columns of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

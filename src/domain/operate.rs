@@ -2,7 +2,7 @@
 //! each refusal says why.
 
 use super::command::{Action, OperatePayment};
-use super::decide::{Context, Events, lapsed, payable};
+use super::context::{Context, Events, lapsed, payable};
 use super::decline::DeclineReason;
 use super::event::{CancelReason, Event};
 use super::instrument::Instrument;

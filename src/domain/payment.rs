@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use super::amendment::Terms;
 use super::charge::{Charge, ChargeOutcome};
 use super::decline::DeclineReason;
 use super::event::{Event, Recorded};
@@ -13,6 +12,7 @@ use super::ids::{AccountId, ChargeId, ClockId, CustomerId, PaymentId, RefundId};
 use super::money::Money;
 use super::status::Status;
 use super::submission::Submission;
+use super::terms::Terms;
 use super::time::Timestamp;
 
 pub use super::operation::{Operation, OperationKind, Phase};

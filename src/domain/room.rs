@@ -1,7 +1,7 @@
 //! Room in a history: a payment's history is bounded, so whatever opens an operation leaves room for finishing everything
 //! that is open then, and for ending the payment itself. Answers and timers therefore never meet a full history.
 
-use super::decide::{Context, Events};
+use super::context::{Context, Events};
 use super::event::Recorded;
 use super::payment::{HISTORY_MAX, Operation, OperationKind, Payment, Phase};
 use super::status::Status;

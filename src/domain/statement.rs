@@ -12,10 +12,11 @@ use arrayvec::ArrayVec;
 
 use super::event::Event;
 use super::ids::{ChargeId, PartId, PaymentId, RefundId};
-use super::ledger::{self, LedgerAccount, Movement, WalletId};
+use super::ledger::{self, LedgerAccount, Movement};
 use super::payment::Payment;
 use super::submission::Kind;
 use super::time::Timestamp;
+use super::wallet::WalletId;
 
 /// Whose wallet a line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,42 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bank_account::BankAccount;
 use super::ids::{AccountId, ClockId, CustomerId, PaymentId};
-use super::ledger::WalletId;
+use super::instrument::Instrument;
 use super::money::Money;
-
-/// A test bank account that payouts can go to. The list is closed, like that of the cards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BankAccount {
-    /// `000123456789`: credited.
-    #[serde(rename = "ok")]
-    Valid,
-    /// `000111111113`: the account is closed; the payout is returned.
-    #[serde(rename = "closed")]
-    Closed,
-}
-
-impl BankAccount {
-    /// Every account with its number.
-    pub const ALL: [(Self, &'static str); 2] =
-        [(Self::Valid, "000123456789"), (Self::Closed, "000111111113")];
-
-    /// The account with this number.
-    #[must_use]
-    pub fn by_number(number: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(_, known)| *known == number).map(|(account, _)| account)
-    }
-
-    /// The last four digits, which is all that is shown.
-    #[must_use]
-    pub const fn last4(self) -> &'static str {
-        match self {
-            Self::Valid => "6789",
-            Self::Closed => "1113",
-        }
-    }
-}
+use super::wallet::WalletId;
 
 /// The four kinds of payment. One code path serves them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -66,6 +35,16 @@ pub enum Kind {
 pub const TRANSFER_CODE: i16 = 3;
 
 impl Kind {
+    /// The instrument of a kind that leaves no choice; `None` where the caller brings one.
+    #[must_use]
+    pub const fn instrument(self) -> Option<Instrument> {
+        match self {
+            Self::Charge | Self::TopUp => None,
+            Self::Transfer { .. } => Some(Instrument::Wallet),
+            Self::Payout { bank } => Some(Instrument::Bank(bank)),
+        }
+    }
+
     /// The name in queries, documents and live updates.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {

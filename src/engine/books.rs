@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use crate::domain::account::AccountFacts;
 use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, IdMap};
-use crate::domain::ledger::{self, Holdings, LedgerAccount, WalletId};
+use crate::domain::ledger::{self, Holdings, LedgerAccount};
 use crate::domain::payment::Payment;
+use crate::domain::wallet::WalletId;
 use crate::store::{BatchWrite, MovementWrite};
 
 /// What a wallet holds would be more than can be counted.

@@ -4,17 +4,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::answer::EngineError;
 use super::books::Books;
 use super::clocked::{self, Clocks, Moment};
-use super::handle::EngineError;
 use super::journal::{self, JournalEntry, ResourceEntry};
 use super::resources::Resources;
 use crate::domain::amendment::{self, AmendPayment};
 use crate::domain::announcement::{self, Announcement, AnnouncementId};
 use crate::domain::clock::Clock;
 use crate::domain::command::{Asked, Command, IdempotencyKey, OperatePayment, SubmitPayment};
-use crate::domain::credit;
-use crate::domain::decide::{self, Context, Policy};
+use crate::domain::context::{Context, Events, Policy, no_such_customer};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{AccountId, ClockId, IdMap, PaymentId};
 use crate::domain::origin::Origin;
@@ -25,6 +24,7 @@ use crate::domain::subject::Subject;
 use crate::domain::submission::{Kind, Submission};
 use crate::domain::time::Timestamp;
 use crate::domain::timed::Timed;
+use crate::domain::{decide, operate, settlement};
 use crate::store::{
     AnswerWrite, BatchKeys, BatchWrite, Beside, CustomerPaymentRecord, DetailRecord, EventSource,
     IdempotencyRecord, Loaded, PartKind, PartRecord, ReceiptRecord,
@@ -244,7 +244,7 @@ impl Touched {
         books: &mut Books,
         (resources, clocks): (&Resources, &Clocks),
     ) -> Result<(), String> {
-        let settle = |context: &Context<'_>| credit::settled(context, &self.payment, event);
+        let settle = |context: &Context<'_>| settlement::settled(context, &self.payment, event);
         let event = deciding(Known { books, resources, clocks }, moment, policy, settle);
         let version = self.payment.version() + 1;
         books.book(&self.payment, &event, version).map_err(|error| error.to_string())?;
@@ -335,7 +335,7 @@ impl World<'_> {
     fn advance_known(
         &mut self,
         id: PaymentId,
-        rule: impl FnOnce(&Context<'_>, &Payment) -> decide::Events,
+        rule: impl FnOnce(&Context<'_>, &Payment) -> Events,
     ) -> Result<Outcome, EngineError> {
         match self.touched.get(&id) {
             Some(touched) if touched.fresh => self.unchanged(id),
@@ -362,7 +362,7 @@ impl World<'_> {
     fn operate(&mut self, operate: &OperatePayment) -> Result<Outcome, EngineError> {
         self.clock_ready(operate.payment, operate.actor)?;
         let moment = self.moment_of(operate.payment);
-        self.advance(operate.payment, moment, |context, payment| decide::operate(context, payment, operate))
+        self.advance(operate.payment, moment, |context, payment| operate::operate(context, payment, operate))
     }
 
     /// Refuses what its owner asks of a payment while its clock is on its way.
@@ -487,7 +487,7 @@ impl World<'_> {
             && !named.is_wall()
             && let Some(customer) = submit.submission.customer
         {
-            return Err(decide::no_such_customer(customer).into());
+            return Err(no_such_customer(customer).into());
         }
         let moment = clocked::moment(clock, None, self.wall);
         let clock = if clock.is_some() { named } else { ClockId::WALL };
@@ -532,7 +532,7 @@ impl World<'_> {
         &mut self,
         id: PaymentId,
         moment: Moment,
-        rule: impl FnOnce(&Context<'_>, &Payment) -> Result<decide::Events, Refusal>,
+        rule: impl FnOnce(&Context<'_>, &Payment) -> Result<Events, Refusal>,
     ) -> Result<Outcome, EngineError> {
         let events = {
             if let Some(cause) = self.damaged.get(&id) {

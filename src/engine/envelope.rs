@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-use super::handle::{Done, EngineError, Outcome};
+use super::answer::{Done, EngineError, Outcome};
 use crate::domain::command::Asked;
 
 /// Nobody has decided it.

@@ -17,9 +17,9 @@
 //! - [`timers`]: turns `due_at` into commands.
 //! - [`vitals`]: whether the tasks of this process are alive.
 
+pub mod answer;
 pub mod batcher;
 mod books;
-mod clock_steps;
 mod clocked;
 pub mod counters;
 pub mod decide_batch;
@@ -40,9 +40,10 @@ pub mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use answer::{Changed, Done, EngineError};
 pub use counters::Counters;
 pub use envelope::Reply;
-pub use handle::{Changed, Done, Engine, EngineError};
+pub use handle::Engine;
 pub use open::OpenPayments;
 pub use settings::EngineSettings;
 pub use switch::{WorkSwitch, Workers};

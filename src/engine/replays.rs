@@ -7,10 +7,9 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use super::answer::{Changed, Done, EngineError, Outcome as Answer};
 use super::decide_batch::{Decided, Told};
 use super::envelope::Envelope;
-use super::handle::EngineError;
-use super::writer::done;
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;
 use crate::store::{Page, Store, StoreError};
@@ -93,4 +92,14 @@ async fn answer_payments(store: &dyn Store, mut replays: Vec<(Envelope, Decided,
 fn unread<T: Default>(error: StoreError) -> T {
     tracing::debug!(error = %error, "what recognised keys refer to could not be read");
     T::default()
+}
+
+/// What a caller hears; `None` where the store has to be asked once more.
+pub(super) fn done(decided: &Decided, told: Told, seq: u64) -> Option<Answer> {
+    let Decided { subject, version, replayed, .. } = *decided;
+    match told {
+        Told::Payment(payment) => Some(Answer::Payment(Done { payment, version, replayed, seq })),
+        Told::Resource(answer) => Some(Answer::Resource(Changed { subject, version, answer, replayed, seq })),
+        Told::StoredPayment(_) | Told::StoredAnswer(..) => None,
+    }
 }

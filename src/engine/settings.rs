@@ -56,8 +56,8 @@ impl Default for EngineSettings {
 impl EngineSettings {
     /// The part that decisions depend on.
     #[must_use]
-    pub fn policy(&self) -> crate::domain::decide::Policy {
-        crate::domain::decide::Policy {
+    pub fn policy(&self) -> crate::domain::context::Policy {
+        crate::domain::context::Policy {
             retry_delays_ms: self.retry_delays_ms.clone(),
             authorization_ttl_ms: self.authorization_ttl_s.saturating_mul(1_000),
         }

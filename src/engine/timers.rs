@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::clock_steps::Watched;
-use super::handle::{Engine, EngineError};
+use super::answer::EngineError;
+use super::handle::Engine;
 use crate::clock::Wall;
 use crate::domain::command::Command;
 use crate::domain::ids::{ClockId, InstanceId, PaymentId};
@@ -20,35 +20,39 @@ use crate::domain::time::Timestamp;
 use crate::outage::{Outage, Way};
 use crate::store::{AsideReason, Lease, Store, StoreResult};
 
+mod clock_steps;
+
+use clock_steps::Watched;
+
 /// The name of the lease.
 const LEASE: &str = "timers";
 const LEASE_TTL: Duration = Duration::from_secs(6);
 /// Renewed when less than this is left.
 const LEASE_RENEW_MS: u64 = 3_000;
 /// The longest sleep: other instances may bring earlier times that this one does not hear of.
-pub(super) const POLL_MAX: Duration = Duration::from_millis(500);
-pub(super) const POLL_MIN: Duration = Duration::from_millis(5);
+const POLL_MAX: Duration = Duration::from_millis(500);
+const POLL_MIN: Duration = Duration::from_millis(5);
 const PAGE: u32 = 512;
 /// How often in a row a payment may be fired without changing. Once can be a race with another instance.
 const IN_VAIN_MAX: u8 = 3;
 
 /// Turns due times into commands.
 pub struct Timers {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) engine: Engine,
-    pub(super) wall: Wall,
+    store: Arc<dyn Store>,
+    engine: Engine,
+    wall: Wall,
     instance: InstanceId,
     /// Tells of what this process has committed and concerns timers; the number moves whenever clocks may have changed.
-    pub(super) news: watch::Receiver<u64>,
+    news: watch::Receiver<u64>,
     /// The clocks that have to be looked after, as long as that is known to be so.
-    pub(super) watched: Option<Watched>,
+    watched: Option<Watched>,
     /// Until when the lease is ours.
     lease_until: Timestamp,
     trouble: Outage,
     /// The payments fired last on each clock, with their versions and how often that changed nothing.
     fired: HashMap<ClockId, HashMap<PaymentId, (u32, u8)>>,
     /// When clocks that are too old were last looked for.
-    pub(super) swept: Timestamp,
+    swept: Timestamp,
 }
 
 impl Timers {
@@ -134,11 +138,7 @@ impl Timers {
     }
 
     /// What is due on a clock at or before a time, earliest first, at most a page; what is set aside is left out.
-    pub(super) async fn due_page(
-        &self,
-        clock: ClockId,
-        upto: Timestamp,
-    ) -> StoreResult<Vec<(PaymentId, Timestamp)>> {
+    async fn due_page(&self, clock: ClockId, upto: Timestamp) -> StoreResult<Vec<(PaymentId, Timestamp)>> {
         let aside = self.store.aside();
         // Room for those set aside, which are the first ones due.
         let limit = PAGE.saturating_add(u32::try_from(aside.len()).unwrap_or(0));
@@ -152,7 +152,7 @@ impl Timers {
     ///
     /// # Errors
     /// Whatever the store says.
-    pub(super) async fn fire_due(&mut self, clock: ClockId, now: Timestamp) -> StoreResult<Fired> {
+    async fn fire_due(&mut self, clock: ClockId, now: Timestamp) -> StoreResult<Fired> {
         let due = self.due_page(clock, now).await?;
         self.fire(clock, &due).await
     }
@@ -161,11 +161,7 @@ impl Timers {
     ///
     /// # Errors
     /// Whatever the store says.
-    pub(super) async fn fire(
-        &mut self,
-        clock: ClockId,
-        due: &[(PaymentId, Timestamp)],
-    ) -> StoreResult<Fired> {
+    async fn fire(&mut self, clock: ClockId, due: &[(PaymentId, Timestamp)]) -> StoreResult<Fired> {
         let mut replies = Vec::with_capacity(due.len());
         for (id, _) in due {
             match self.engine.answer(Command::TimerDue(*id)).await {
@@ -228,7 +224,7 @@ impl Timers {
 
 /// What came of a page of due payments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fired {
+enum Fired {
     /// Nothing else is due.
     All,
     /// There may be more.

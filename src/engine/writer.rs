@@ -10,20 +10,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::answer::EngineError;
 use super::counters::Counters;
-use super::decide_batch::{self, Decided, DecidedBatch, Told};
+use super::decide_batch::{self, DecidedBatch};
 use super::envelope::Envelope;
-use super::handle::{Changed, Done, EngineError, Outcome as Answer};
 use super::journal::JournalEntry;
-use super::replays::Replays;
+use super::replays::{Replays, done};
 use super::vitals::{self, Vital, Vitals};
 use crate::clock::Wall;
 use crate::domain::command::{Asked, Command};
-use crate::domain::decide::Policy;
+use crate::domain::context::Policy;
 use crate::domain::ids::BatchId;
-use crate::domain::ledger::{Holdings, WalletId};
+use crate::domain::ledger::Holdings;
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
+use crate::domain::wallet::WalletId;
 use crate::store::{BatchWrite, Head, Known, Loaded, Store, StoreError};
 
 /// Pauses between attempts while the store is away, the last one again and again.
@@ -373,16 +374,6 @@ fn give_up(batch: Vec<Envelope>, error: Option<StoreError>) {
             | None => EngineError::Unavailable { maybe_done: envelope.is_taken() },
         };
         envelope.answer(Err(told));
-    }
-}
-
-/// What a caller hears; `None` where the store has to be asked once more.
-pub(super) fn done(decided: &Decided, told: Told, seq: u64) -> Option<Answer> {
-    let Decided { subject, version, replayed, .. } = *decided;
-    match told {
-        Told::Payment(payment) => Some(Answer::Payment(Done { payment, version, replayed, seq })),
-        Told::Resource(answer) => Some(Answer::Resource(Changed { subject, version, answer, replayed, seq })),
-        Told::StoredPayment(_) | Told::StoredAnswer(..) => None,
     }
 }
 

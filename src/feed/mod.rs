@@ -13,6 +13,7 @@ pub mod index;
 pub mod live;
 pub mod live_reader;
 mod mirror;
+pub mod monitor;
 pub mod open_work;
 mod rebuild;
 pub mod ring;

@@ -20,10 +20,10 @@ use super::follower::{Reader, ReaderError};
 use crate::clock::Wall;
 use crate::domain::announcement::{Announcement, announced};
 use crate::domain::ids::{AccountId, InstanceId, PaymentId};
-use crate::domain::ledger::WalletId;
 use crate::domain::payment::Payment;
 use crate::domain::statement::{self, LinePlace, StatementLine};
 use crate::domain::time::Timestamp;
+use crate::domain::wallet::WalletId;
 use crate::store::{MovementRecord, Projected, StatementFilter, Store};
 
 mod anew;

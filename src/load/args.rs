@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use url::Url;
 
+use super::duration::parse_duration;
 use super::threshold::Threshold;
 
 /// Flags of `load`.
@@ -177,24 +178,6 @@ fn parse_target(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).ok().filter(|url| url.has_host() && !url.cannot_be_a_base());
     let url = url.ok_or_else(|| "the target is an address such as http://127.0.0.1:8080".to_owned())?;
     if url.scheme() == "http" { Ok(url) } else { Err("only http:// targets can be loaded so far".to_owned()) }
-}
-
-/// Reads `250ms`, `30s`, `5m`, `1h`; a bare number is refused, since its unit would be a guess.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(at);
-    let scale = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3_600.0,
-        _ => f64::NAN,
-    };
-    let seconds = number.parse::<f64>().ok().map(|number| number * scale);
-    let valid = |seconds: &f64| (0.0..=604_800.0).contains(seconds);
-    seconds.filter(valid).map(Duration::from_secs_f64).ok_or_else(|| {
-        "a duration is a number with ms, s, m or h, such as 30s, and at most a week".to_owned()
-    })
 }
 
 fn parse_run(text: &str) -> Result<String, String> {

@@ -10,6 +10,7 @@
 //! - `runner`: a run from end to end.
 
 mod args;
+mod duration;
 mod http;
 mod plan;
 mod report;

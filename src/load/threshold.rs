@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::args::parse_duration;
+use super::duration::parse_duration;
 use super::report::Report;
 
 /// A condition under which a run counts as failed.

@@ -2,6 +2,7 @@
 
 use super::draw::{DrawKey, Draws, Slot};
 use super::*;
+use crate::domain::bank_account::BankAccount;
 use crate::domain::card::{Card, CardDetails, YearMonth};
 use crate::domain::command::Outcome;
 use crate::domain::currency::Currency;
@@ -11,7 +12,6 @@ use crate::domain::ids::{AccountId, RefundId};
 use crate::domain::instrument::{Instrument, Presented};
 use crate::domain::money::Money;
 use crate::domain::payment::OperationKind;
-use crate::domain::submission::BankAccount;
 use crate::domain::test_cards::TestCard;
 
 const DRAWS: u64 = 1_000_000;

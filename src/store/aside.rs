@@ -164,14 +164,6 @@ impl SetAside {
         self.note(Subject::Payment(payment), reason, cause);
     }
 
-    /// Sets aside what could not be read, and hands out the rest.
-    pub(super) fn sort_out<T>(&self, found: super::rows::Found<T>) -> Vec<T> {
-        for (subject, cause) in found.damaged {
-            self.note(subject, AsideReason::Unreadable, &cause);
-        }
-        found.rows
-    }
-
     /// How many items there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -12,12 +12,13 @@ use crate::domain::account::AccountFacts;
 use crate::domain::announcement::Announcement;
 use crate::domain::clock::Clock;
 use crate::domain::ids::{AccountId, BatchId, ClockId, CustomerId, IdMap, PaymentId};
-use crate::domain::ledger::{Holdings, Movement, WalletId};
+use crate::domain::ledger::{Holdings, Movement};
 use crate::domain::payment::Payment;
 use crate::domain::resource::Resource;
 use crate::domain::statement::StatementLine;
 use crate::domain::subject::Subject;
 use crate::domain::time::Timestamp;
+use crate::domain::wallet::WalletId;
 
 /// The end of the line as a batch took it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,43 @@ pub struct BatchKeys {
 /// The payments that are loaded together, and about how many bytes one batch loads: one may hold a hundred times what another
 /// does, and commands about them weigh next to nothing.
 pub(super) const LOADED: Page = Page { rows_max: 256, bytes_max: 4 << 20 };
+
+impl BatchKeys {
+    /// What is known without asking by the batch at `seq`.
+    fn known_at(&self, seq: u64) -> Option<&Known> {
+        self.known.as_deref().filter(|known| known.holds_for(seq))
+    }
+
+    /// Puts the payments that are known into `loaded`, as many as one batch may hold; returns those to be looked for, and the
+    /// bytes of the others.
+    pub(crate) fn take_payments(&self, seq: u64, loaded: &mut Loaded) -> (Vec<PaymentId>, usize) {
+        let Some(known) = self.known_at(seq) else { return (self.payments.clone(), 0) };
+        let (mut rest, mut bytes) = (Vec::new(), 0);
+        loaded.payments.reserve(self.payments.len());
+        for id in &self.payments {
+            match known.payment(*id).filter(|_| bytes < LOADED.bytes_max) {
+                Some(payment) => {
+                    bytes += payment.memory_bytes();
+                    loaded.payments.insert(*id, Arc::clone(payment));
+                }
+                None => rest.push(*id),
+            }
+        }
+        (rest, bytes)
+    }
+
+    /// Puts what is known of wallets into `loaded`, and leaves those to be looked for in `wallets`.
+    pub(crate) fn take_wallets(&self, seq: u64, wallets: &mut Vec<WalletId>, loaded: &mut Loaded) {
+        let Some(known) = self.known_at(seq) else { return };
+        wallets.retain(|wallet| match known.wallet(*wallet) {
+            Some(held) => {
+                loaded.wallets.insert(*wallet, held);
+                false
+            }
+            None => true,
+        });
+    }
+}
 
 /// A remembered idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

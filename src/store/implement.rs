@@ -157,7 +157,7 @@ macro_rules! implement_store {
                 held!(self, writer, background, conn => lease_release(conn, name, holder))
             }
             async fn payment_get(&self, ids: &[PaymentId]) -> StoreResult<Vec<Payment>> {
-                held!(self, reader, caller, conn => payment_get(conn, ids)).map(|found| self.aside.sort_out(found))
+                held!(self, reader, caller, conn => payment_get(conn, ids)).map(|found| found.sort_out(&self.aside))
             }
             async fn payment_list(
                 &self,
@@ -165,10 +165,10 @@ macro_rules! implement_store {
                 filter: &PaymentFilter,
             ) -> StoreResult<Vec<Payment>> {
                 let unlisted = self.unlisted(owner).await?;
-                held!(self, reader, caller, conn => payment_list(conn, owner, filter, &unlisted)).map(|found| self.aside.sort_out(found))
+                held!(self, reader, caller, conn => payment_list(conn, owner, filter, &unlisted)).map(|found| found.sort_out(&self.aside))
             }
             async fn payment_scan(&self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<Payment>> {
-                held!(self, reader, background, conn => payment_scan(conn, after, limit)).map(|found| self.aside.sort_out(found))
+                held!(self, reader, background, conn => payment_scan(conn, after, limit)).map(|found| found.sort_out(&self.aside))
             }
             async fn payment_due(
                 &self,
@@ -190,7 +190,7 @@ macro_rules! implement_store {
                 after: ClockId,
                 limit: u32,
             ) -> StoreResult<Vec<$crate::store::AwakeClock>> {
-                held!(self, reader, background, conn => clock_awake(conn, after, limit)).map(|found| self.aside.sort_out(found))
+                held!(self, reader, background, conn => clock_awake(conn, after, limit)).map(|found| found.sort_out(&self.aside))
             }
             async fn clock_busy(&self, clock: ClockId, limit: u32) -> StoreResult<Vec<PaymentId>> {
                 held!(self, reader, background, conn => clock_busy(conn, clock, limit))
@@ -203,7 +203,7 @@ macro_rules! implement_store {
                 before: Timestamp,
                 limit: u32,
             ) -> StoreResult<Vec<$crate::domain::resource::Resource>> {
-                held!(self, reader, background, conn => clock_made_before(conn, before, limit)).map(|found| self.aside.sort_out(found))
+                held!(self, reader, background, conn => clock_made_before(conn, before, limit)).map(|found| found.sort_out(&self.aside))
             }
             async fn idempotency_get(
                 &self,
@@ -227,14 +227,14 @@ macro_rules! implement_store {
                 owner: AccountId,
                 filter: &$crate::store::ResourceFilter,
             ) -> StoreResult<Vec<$crate::domain::resource::Resource>> {
-                held!(self, reader, caller, conn => resource_list(conn, owner, filter)).map(|found| self.aside.sort_out(found))
+                held!(self, reader, caller, conn => resource_list(conn, owner, filter)).map(|found| found.sort_out(&self.aside))
             }
             async fn customer_payments(
                 &self,
                 customer: $crate::domain::ids::CustomerId,
                 filter: &PaymentFilter,
             ) -> StoreResult<Vec<Payment>> {
-                held!(self, reader, caller, conn => customer_payments(conn, customer, filter)).map(|found| self.aside.sort_out(found))
+                held!(self, reader, caller, conn => customer_payments(conn, customer, filter)).map(|found| found.sort_out(&self.aside))
             }
             async fn idempotency_prune(
                 &self,
@@ -254,13 +254,13 @@ macro_rules! implement_store {
                 held!(self, writer, background, conn => aside_save(conn, changes))
             }
             async fn work_open(&self, after: Option<PaymentId>, limit: u32) -> StoreResult<Vec<Payment>> {
-                held!(self, reader, background, conn => work_open(conn, after, limit)).map(|found| self.aside.sort_out(found))
+                held!(self, reader, background, conn => work_open(conn, after, limit)).map(|found| found.sort_out(&self.aside))
             }
             async fn work_open_count(&self) -> StoreResult<u64> {
                 held!(self, reader, background, conn => work_open_count(conn))
             }
             async fn payment_parked(&self, owner: AccountId, limit: u32) -> StoreResult<Vec<Payment>> {
-                held!(self, reader, caller, conn => payment_parked(conn, owner, limit)).map(|found| self.aside.sort_out(found))
+                held!(self, reader, caller, conn => payment_parked(conn, owner, limit)).map(|found| found.sort_out(&self.aside))
             }
             async fn part_get(&self, id: PartId) -> StoreResult<Option<PartRecord>> {
                 held!(self, reader, caller, conn => part_get(conn, id))

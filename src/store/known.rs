@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use lru::LruCache;
 
-use super::batch::{BatchKeys, LOADED, Loaded};
 use crate::domain::ids::PaymentId;
-use crate::domain::ledger::{Holdings, WalletId};
+use crate::domain::ledger::Holdings;
 use crate::domain::payment::Payment;
+use crate::domain::wallet::WalletId;
 
 /// What the payments may hold. Most are shared with the batches that are kept for this process's readers.
 const PAYMENTS_BYTES_MAX: usize = 16 << 20;
@@ -69,6 +69,21 @@ impl Known {
         }
     }
 
+    /// Whether it holds for the batch at `seq`.
+    pub(super) const fn holds_for(&self, seq: u64) -> bool {
+        self.after != 0 && self.after + 1 == seq
+    }
+
+    /// A payment as it stands.
+    pub(super) fn payment(&self, id: PaymentId) -> Option<&Arc<Payment>> {
+        self.payments.peek(&id)
+    }
+
+    /// What a wallet holds.
+    pub(super) fn wallet(&self, wallet: WalletId) -> Option<Holdings> {
+        self.wallets.peek(&wallet).copied()
+    }
+
     fn put(&mut self, payment: &Arc<Payment>) {
         let before = if payment.queued_work().next().is_some() {
             self.bytes += payment.memory_bytes();
@@ -85,57 +100,21 @@ impl Known {
     }
 }
 
-impl BatchKeys {
-    /// What is known without asking by the batch at `seq`.
-    fn known_at(&self, seq: u64) -> Option<&Known> {
-        self.known.as_deref().filter(|known| known.after != 0 && known.after + 1 == seq)
-    }
-
-    /// Puts the payments that are known into `loaded`, as many as one batch may hold; returns those to be looked for, and the
-    /// bytes of the others.
-    pub(crate) fn take_payments(&self, seq: u64, loaded: &mut Loaded) -> (Vec<PaymentId>, usize) {
-        let Some(known) = self.known_at(seq) else { return (self.payments.clone(), 0) };
-        let (mut rest, mut bytes) = (Vec::new(), 0);
-        loaded.payments.reserve(self.payments.len());
-        for id in &self.payments {
-            match known.payments.peek(id).filter(|_| bytes < LOADED.bytes_max) {
-                Some(payment) => {
-                    bytes += payment.memory_bytes();
-                    loaded.payments.insert(*id, Arc::clone(payment));
-                }
-                None => rest.push(*id),
-            }
-        }
-        (rest, bytes)
-    }
-
-    /// Puts what is known of wallets into `loaded`, and leaves those to be looked for in `wallets`.
-    pub(crate) fn take_wallets(&self, seq: u64, wallets: &mut Vec<WalletId>, loaded: &mut Loaded) {
-        let Some(known) = self.known_at(seq) else { return };
-        wallets.retain(|wallet| match known.wallets.peek(wallet) {
-            Some(held) => {
-                loaded.wallets.insert(*wallet, *held);
-                false
-            }
-            None => true,
-        });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
+    use super::super::batch::{BatchKeys, LOADED, Loaded};
     use super::*;
-    use crate::domain::amendment::Terms;
     use crate::domain::currency::Currency;
     use crate::domain::event::{Event, Recorded};
     use crate::domain::ids::{AccountId, ChargeId, ClockId};
     use crate::domain::instrument::Instrument;
     use crate::domain::money::Money;
     use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
+    use crate::domain::terms::Terms;
     use crate::domain::time::Timestamp;
 
     fn id(number: u8) -> PaymentId {

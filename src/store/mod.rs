@@ -63,12 +63,12 @@ use crate::domain::ids::{
     AccountId, ApiKeyId, BatchId, ClockId, CustomerId, ImportId, InstanceId, PartId, PaymentId, RequestId,
     SessionId,
 };
-use crate::domain::ledger::WalletId;
 use crate::domain::payment::Payment;
 use crate::domain::resource::Resource;
 use crate::domain::statement::{LinePlace, StatementLine};
 use crate::domain::subject::Subject as DomainSubject;
 use crate::domain::time::Timestamp;
+use crate::domain::wallet::WalletId;
 
 /// The result of every store call.
 pub type StoreResult<T> = Result<T, StoreError>;

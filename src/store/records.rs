@@ -1,17 +1,18 @@
 //! Records of the store beside payments: people, keys, leases, and what the auditor reads.
 
 use crate::domain::account::AccountTerms;
-use crate::domain::amendment::Terms;
 use crate::domain::announcement::{AnnouncementId, AnnouncementKind};
 use crate::domain::ids::{
     AccountId, ApiKeyId, ClockId, ImportId, InstanceId, PaymentId, RefundId, RequestId, SessionId, floor,
 };
-use crate::domain::ledger::{Holdings, Movement, WalletId};
+use crate::domain::ledger::{Holdings, Movement};
 use crate::domain::payment::Payment;
 use crate::domain::resource::Resource;
 use crate::domain::statement::{LineKind, LinePlace};
 use crate::domain::subject::{Subject, SubjectKind};
+use crate::domain::terms::Terms;
 use crate::domain::time::Timestamp;
+use crate::domain::wallet::WalletId;
 
 /// An account to add.
 #[derive(Debug, Clone)]

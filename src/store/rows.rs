@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 
-use super::aside::{ASIDE_MAX, AsideReason, AsideRecord, Subject};
+use super::aside::{ASIDE_MAX, AsideReason, AsideRecord, SetAside, Subject};
 use super::batch::{
     AnswerWrite, CustomerPaymentRecord, IdempotencyRecord, JournalRecord, MovementWrite, ReceiptRecord,
 };
@@ -25,7 +25,7 @@ use crate::domain::event::Recorded;
 use crate::domain::ids::{
     AccountId, ApiKeyId, BatchId, ClockId, CustomerId, ImportId, PartId, PaymentId, RequestId, SessionId,
 };
-use crate::domain::ledger::{Holdings, LedgerAccount, Movement, WalletId};
+use crate::domain::ledger::{Holdings, LedgerAccount, Movement};
 use crate::domain::origin::Origin;
 use crate::domain::payment::Payment;
 use crate::domain::resource::{Body, Resource, States};
@@ -33,6 +33,7 @@ use crate::domain::statement::{LineId, LineKind, LinePlace, Side, StatementLine}
 use crate::domain::subject as domain;
 use crate::domain::submission::Submission;
 use crate::domain::time::Timestamp;
+use crate::domain::wallet::WalletId;
 
 pub(super) static PAYMENT_INSERT: Statement = Statement {
     sqlite_verb: IN_THE_LINE,
@@ -477,6 +478,14 @@ impl<T> Found<T> {
             Ok(payment) => self.rows.push(made(payment)),
             Err(error) => self.damage(row.subject(), error.to_string()),
         }
+    }
+
+    /// Sets aside what could not be read, and hands out the rest.
+    pub(super) fn sort_out(self, aside: &SetAside) -> Vec<T> {
+        for (subject, cause) in self.damaged {
+            aside.note(subject, AsideReason::Unreadable, &cause);
+        }
+        self.rows
     }
 
     pub(super) fn damage(&mut self, subject: Subject, cause: String) {

@@ -17,7 +17,7 @@ use percent_encoding::percent_decode_str;
 use super::arriving::{self, Handle};
 use super::connection::{Ours, Turns};
 use super::error::ApiError;
-use super::pages::handle::PageError;
+use super::pages::error_page::PageError;
 use super::state::WebState;
 use crate::domain::card_numbers::shown;
 use crate::domain::ids::RequestId;

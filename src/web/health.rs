@@ -9,7 +9,7 @@ use super::state::WebState;
 use super::{demo, security};
 use crate::broker::BrokerHealth;
 use crate::config::MetricsFor;
-use crate::feed::system;
+use crate::feed::monitor;
 use crate::search::SearchHealth;
 use crate::store::StoreTrouble;
 
@@ -76,7 +76,7 @@ const fn search_words(filling: bool, answers: bool) -> &'static str {
 /// `GET /readyz`: the store answers, its last writes went well, and no task of this process has died. A broker or an index
 /// that is away delays payments or search, and is only told.
 pub async fn readyz(state: web::Data<WebState>) -> HttpResponse {
-    let trouble = system::store_trouble(state.store.as_ref()).await;
+    let trouble = monitor::store_trouble(state.store.as_ref()).await;
     let (store, stopping) = (trouble.is_none(), state.shutdown.is_cancelled());
     let filling = state.search.filling().borrow().is_some();
     let (search, answers) = match *state.search.health().borrow() {

@@ -11,7 +11,7 @@ use super::demo::Demo;
 use super::error::ApiError;
 use super::intake::Rules;
 use super::requests::RequestLog;
-use super::ws::Budget;
+use super::ws::budget::Budget;
 use crate::accounts::Accounts;
 use crate::broker::{Broker, BrokerHealth};
 use crate::clock::Wall;

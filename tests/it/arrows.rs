@@ -1,9 +1,12 @@
-//! The arrows between modules, read from the `use` lines: a wrong one fails here, with the file that draws it.
+//! Who may use whom: rules about the modules that each file names. A wrong arrow fails here, with the file that draws it.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What each top-level module may use of the others.
+use self::source::{Module, Source, code, named};
+
+mod source;
+
+/// What each top-level module may use of the others. `app` puts the process together and may use all of them.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("outage", &[]),
@@ -21,22 +24,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &["domain", "store", "broker", "search", "engine", "worker", "simulator"]),
     ("telemetry", &["config", "engine"]),
     ("cli", &["config", "load"]),
-    (
-        "web",
-        &[
-            "domain",
-            "clock",
-            "store",
-            "broker",
-            "search",
-            "engine",
-            "feed",
-            "accounts",
-            "config",
-            "simulator",
-        ],
-    ),
+    ("web", &["domain", "clock", "store", "broker", "search", "engine", "feed", "accounts", "config"]),
+    ("app", ANY),
 ];
+const ANY: &[&str] = &["*"];
 
 /// Adapters: only `app` may name them.
 const ADAPTERS: &[&str] = &[
@@ -48,25 +39,136 @@ const ADAPTERS: &[&str] = &[
     "search::elasticsearch",
 ];
 
+/// The modules of other rooms that a file names, each with what is wrong about it, if anything.
+fn arrows(source: &Source, text: &str) -> Vec<(String, Option<String>)> {
+    let Some(room) = source.module.first() else { return Vec::new() };
+    let allowed = ALLOWED.iter().find(|(name, _)| name == room).map_or(&[][..], |(_, allowed)| allowed);
+    let others = named(code(text), &source.module)
+        .into_iter()
+        .filter(|path| path.first().is_some_and(|first| first != room));
+    let judge = |path: Module| {
+        let (target, whole) = (path.first().cloned().unwrap_or_default(), path.join("::"));
+        let file = source.path.display();
+        let adapter = ADAPTERS.iter().any(|adapter| whole.starts_with(adapter));
+        let wrong = match allowed {
+            ANY => None,
+            _ if !allowed.contains(&target.as_str()) => Some(format!("{file}: {room} may not use {whole}")),
+            _ if adapter => Some(format!("{file}: only app may name the adapter {whole}")),
+            _ => None,
+        };
+        (target, wrong)
+    };
+    others.map(judge).collect()
+}
+
+fn listed(wrong: &BTreeSet<String>) -> String {
+    wrong.iter().cloned().collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn every_arrow_points_the_right_way() {
-    let mut wrong = BTreeSet::new();
-    for (module, allowed) in ALLOWED {
-        for file in files_of(module) {
-            let text = std::fs::read_to_string(&file).expect("a readable source file");
-            for (line, used) in uses(&text) {
-                let target = used.split("::").next().unwrap_or_default();
-                if target != *module && !allowed.contains(&target) {
-                    wrong.insert(format!("{}:{line}: {module} may not use {used}", file.display()));
-                }
-                let adapter = ADAPTERS.iter().any(|adapter| used.starts_with(adapter));
-                if adapter && target != *module {
-                    wrong.insert(format!("{}:{line}: only app may name the adapter {used}", file.display()));
-                }
+    let sources = source::all();
+    let drawn = sources.values().flat_map(|source| arrows(source, &source.text));
+    let wrong: BTreeSet<String> = drawn.filter_map(|(_, wrong)| wrong).collect();
+    assert!(wrong.is_empty(), "wrong arrows:\n{}", listed(&wrong));
+}
+
+#[test]
+fn every_room_has_rules_and_uses_what_they_allow() {
+    let sources = source::all();
+    let mut drawn: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for source in sources.values() {
+        let Some(room) = source.module.first() else { continue };
+        let targets = arrows(source, &source.text).into_iter().map(|(target, _)| target);
+        drawn.entry(room.clone()).or_default().extend(targets);
+    }
+    let mut wrong: BTreeSet<String> = drawn
+        .keys()
+        .filter(|room| !ALLOWED.iter().any(|(name, _)| name == room))
+        .map(|room| format!("{room} has no rules"))
+        .collect();
+    for (room, allowed) in ALLOWED.iter().filter(|(_, allowed)| *allowed != ANY) {
+        let used = drawn.get(*room).cloned().unwrap_or_default();
+        let unused = allowed.iter().filter(|target| !used.contains(**target));
+        wrong.extend(unused.map(|target| format!("{room} may use {target}, and does not")));
+    }
+    assert!(wrong.is_empty(), "{}", listed(&wrong));
+}
+
+#[test]
+fn a_wrong_arrow_is_seen_in_every_file() {
+    let mut unseen = BTreeSet::new();
+    for source in source::all().values() {
+        let Some(room) = source.module.first().filter(|room| *room != "app") else { continue };
+        // Nothing may use `app`, and no other room an adapter.
+        let adapter = ADAPTERS.iter().find(|adapter| !adapter.starts_with(room.as_str())).expect("another's");
+        for planted in ["app::Planted", adapter] {
+            let text = format!("{}\nuse crate::{planted};", source.text);
+            if arrows(source, &text).iter().all(|(_, wrong)| wrong.is_none()) {
+                unseen.insert(format!("{}: {planted}", source.path.display()));
             }
         }
     }
-    assert!(wrong.is_empty(), "wrong arrows:\n{}", wrong.into_iter().collect::<Vec<_>>().join("\n"));
+    assert!(unseen.is_empty(), "{}", listed(&unseen));
+}
+
+/// The files that each file names, but for those above and below it: a folder's own file and what is in it belong together.
+fn edges(sources: &BTreeMap<Module, Source>) -> BTreeMap<&Module, BTreeSet<&Module>> {
+    let file_of = |path: &Module| (0..=path.len()).rev().find_map(|end| sources.get_key_value(&path[..end]));
+    let beside = |from: &Module, to: &Module| !from.starts_with(to) && !to.starts_with(from);
+    sources
+        .values()
+        .map(|source| {
+            let paths = named(code(&source.text), &source.module);
+            let files = paths.iter().filter_map(|path| Some(file_of(path)?.0));
+            (&source.module, files.filter(|file| beside(&source.module, file)).collect())
+        })
+        .collect()
+}
+
+/// Where one can get from a file.
+fn reachable<'a>(
+    from: &'a Module,
+    edges: &BTreeMap<&'a Module, BTreeSet<&'a Module>>,
+) -> BTreeSet<&'a Module> {
+    let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
+    while let Some(file) = next.pop() {
+        for target in edges.get(file).into_iter().flatten() {
+            if seen.insert(*target) {
+                next.push(target);
+            }
+        }
+    }
+    seen
+}
+
+/// The files from which one gets back to where one began, circle by circle.
+fn circles(sources: &BTreeMap<Module, Source>) -> BTreeSet<String> {
+    let edges = edges(sources);
+    let reach: BTreeMap<&Module, BTreeSet<&Module>> =
+        edges.keys().map(|file| (*file, reachable(file, &edges))).collect();
+    let circle = |(file, reached): (&&Module, &BTreeSet<&Module>)| {
+        let back = |other: &&&Module| reach.get(**other).is_some_and(|from| from.contains(*file));
+        let files: Vec<String> = reached.iter().filter(back).map(|module| module.join("::")).collect();
+        files.join(", ")
+    };
+    reach.iter().filter(|(file, reached)| reached.contains(*file)).map(circle).collect()
+}
+
+#[test]
+fn no_files_use_each_other_in_a_circle() {
+    let mut sources = source::all();
+    let found = circles(&sources);
+    assert!(found.is_empty(), "circles:\n{}", listed(&found));
+    let planted =
+        sources.get_mut(&["domain".to_owned(), "ids".to_owned()][..]).expect("a file that most use");
+    planted.text.push_str("\nuse super::payment::Payment;");
+    let found = circles(&sources);
+    assert!(
+        found.iter().any(|circle| circle.contains("domain::ids, ")),
+        "a planted circle: {}",
+        listed(&found)
+    );
 }
 
 /// What asks the system for the time. Everything but `clock` is told it.
@@ -76,80 +178,30 @@ const ID: &str = "uuid::Timestamp::now(&*ORDER)";
 /// Who may take the system's clock for the wall: those that put a process together.
 const SYSTEM_WALL: (&str, &[&str]) = ("Wall::system", &["app", "load"]);
 
+/// What a file of a room asks of the system's clock.
+fn asks_the_time(room: &str, text: &str) -> Vec<&'static str> {
+    let (system, processes) = SYSTEM_WALL;
+    if room == "clock" {
+        return Vec::new();
+    }
+    let code: String = code(text).to_string().split_whitespace().collect();
+    let code = code.replace(ID, "");
+    let chosen = Some(system).filter(|_| !processes.contains(&room));
+    TIME.iter().copied().chain(chosen).filter(|call| code.contains(call)).collect()
+}
+
 #[test]
 fn only_the_clock_asks_what_time_it_is() {
-    let mut wrong = BTreeSet::new();
-    let (system, processes) = SYSTEM_WALL;
-    for (module, _) in ALLOWED.iter().chain(&[("app", &[] as &[&str])]) {
-        for file in files_of(module) {
-            let text = std::fs::read_to_string(&file).expect("a readable source file");
-            let tests = file.iter().any(|part| part == "tests" || part == "tests.rs" || part == "simulation");
-            for (index, line) in text.lines().enumerate() {
-                if tests || line.trim_start().starts_with("#[cfg(test)]") {
-                    break;
-                }
-                let code = line.split("//").next().unwrap_or_default().replace(ID, "");
-                let asks = *module != "clock" && TIME.iter().any(|call| code.contains(call));
-                let chooses = *module != "clock" && code.contains(system) && !processes.contains(module);
-                if asks || chooses {
-                    wrong.insert(format!("{}:{}: ask the wall: {}", file.display(), index + 1, code.trim()));
-                }
-            }
+    let (mut wrong, mut unseen) = (BTreeSet::new(), BTreeSet::new());
+    for source in source::all().values() {
+        let Some(room) = source.module.first() else { continue };
+        let asked = asks_the_time(room, &source.text);
+        wrong.extend(asked.iter().map(|call| format!("{}: {call}", source.path.display())));
+        let planted = format!("{}\nfn planted() {{ SystemTime::now(); }}", source.text);
+        if room != "clock" && asks_the_time(room, &planted).is_empty() {
+            unseen.insert(source.path.display().to_string());
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "the time from elsewhere:\n{}",
-        wrong.into_iter().collect::<Vec<_>>().join("\n")
-    );
-}
-
-#[test]
-fn the_reader_of_arrows_sees_a_wrong_one() {
-    let text = "use crate::web::error;\n    let x = crate::store::mysql::MySqlStore::open();\n// crate::app is only named here\n";
-    assert_eq!(
-        uses(text),
-        [(1, "web::error;".to_owned()), (2, "store::mysql::MySqlStore::open(".to_owned())]
-    );
-}
-
-fn files_of(module: &str) -> Vec<PathBuf> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let file = source.join(format!("{module}.rs"));
-    if file.exists() {
-        return vec![file];
-    }
-    let mut folders = vec![source.join(module)];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("a module's folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
-                files.push(path);
-            }
-        }
-    }
-    assert!(!files.is_empty(), "the module {module} has no files");
-    files
-}
-
-/// Every `crate::…` outside comments and tests, with its line.
-fn uses(text: &str) -> Vec<(usize, String)> {
-    let mut found = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        if line.trim_start().starts_with("#[cfg(test)]") {
-            break;
-        }
-        let code = line.split("//").next().unwrap_or_default();
-        let mut rest = code;
-        while let Some(at) = rest.find("crate::") {
-            rest = &rest[at + "crate::".len()..];
-            let end =
-                rest.find(|c: char| c.is_whitespace() || matches!(c, ')' | '>' | ',')).unwrap_or(rest.len());
-            found.push((index + 1, rest[..end].to_owned()));
-        }
-    }
-    found
+    assert!(wrong.is_empty(), "the time from elsewhere:\n{}", listed(&wrong));
+    assert!(unseen.is_empty(), "not seen in:\n{}", listed(&unseen));
 }

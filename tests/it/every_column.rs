@@ -691,7 +691,7 @@ fn exchanges(filled: &Filled) -> Vec<(Name, String)> {
         (
             Name::WrongBalance,
             format!("INSERT INTO wallet (id,balance,owed,pending) SELECT {},0,0,0", {
-                let wallet = paystorm::domain::ledger::WalletId {
+                let wallet = paystorm::domain::wallet::WalletId {
                     owner: filled.owner,
                     currency: "USD".parse().expect("a currency"),
                 };

@@ -179,7 +179,7 @@ async fn a_line_that_stands_still_is_told_and_so_is_its_end() {
     let (engine, lanes) = paystorm::engine::batcher::lanes(&paystorm::engine::EngineSettings::default());
     let writer = paystorm::engine::writer::Writer::new(
         std::sync::Arc::clone(&store),
-        paystorm::domain::decide::Policy::default(),
+        paystorm::domain::context::Policy::default(),
         paystorm::clock::Wall::system(),
         std::sync::Arc::new(super::engine::Seen::default()),
         std::sync::Arc::default(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use paystorm::audit::index::IndexView;
+use paystorm::audit::index_view::IndexView;
 use paystorm::audit::{AuditOptions, IndexSide, Name, Report, audit};
 use paystorm::domain::command::{Action, Command, Outcome, SubmitPayment};
 use paystorm::domain::decline::DeclineReason;

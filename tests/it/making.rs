@@ -10,9 +10,9 @@ use paystorm::domain::card::{Card, YearMonth};
 use paystorm::domain::command::{
     Action, Answer, Asked, Command, IdempotencyKey, OperatePayment, Outcome, SubmitPayment,
 };
+use paystorm::domain::context::Policy;
 use paystorm::domain::currency::Currency;
 use paystorm::domain::customer::{Customer, CustomerPatch};
-use paystorm::domain::decide::Policy;
 use paystorm::domain::idempotency::{KeySecret, RequestKey};
 use paystorm::domain::ids::{AccountId, BatchId, ClockId, CustomerId, InstanceId, PaymentId};
 use paystorm::domain::money::Money;

@@ -13,11 +13,12 @@ use crate::audit::{AuditError, AuditOptions, IndexSide, audit};
 use crate::domain::announcement::{AnnouncementKind as It, announced};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::PaymentId;
-use crate::domain::ledger::{Holdings, WalletId};
+use crate::domain::ledger::Holdings;
 use crate::domain::payment::{Payment, RefundStatus};
 use crate::domain::statement::{LinePlace, drafts};
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
+use crate::domain::wallet::WalletId;
 use crate::engine::journal;
 use crate::feed::{CURSORS, open_work};
 

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::Sabotage;
 use super::chance::Chance;
-use crate::audit::index::IndexView;
+use crate::audit::index_view::IndexView;
 use crate::search::{
     Applied, DocKey, Generation, PaymentDocument, ScannedDocument, SearchError, SearchHealth, SearchIndex,
     SearchPage, SearchRequest,

@@ -15,12 +15,13 @@ use crate::domain::ids::{
     AccountId, ApiKeyId, BatchId, ClockId, CustomerId, ImportId, InstanceId, PartId, PaymentId, RequestId,
     SessionId,
 };
-use crate::domain::ledger::{Holdings, WalletId};
+use crate::domain::ledger::Holdings;
 use crate::domain::payment::Payment;
 use crate::domain::resource::{Body, Resource};
 use crate::domain::statement::{LinePlace, StatementLine};
 use crate::domain::subject::Subject;
 use crate::domain::time::Timestamp;
+use crate::domain::wallet::WalletId;
 use crate::feed::CURSORS;
 use crate::store::{
     Account, AccountHead, AnnouncementPlace, AnswerWrite, ApiKey, AsideChanges, AsideRecord, AuditPayment,

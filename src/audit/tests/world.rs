@@ -103,7 +103,8 @@ impl World {
         let refund = RefundId::generate();
         let action = Action::Refund { refund, amount_minor: Some(amount_minor), detail: None };
         let command = OperatePayment { payment, actor: state.owner(), action, idempotency: None };
-        let events = self.decide(|context| decide::operate(context, &state, &command)).unwrap();
+        let events =
+            self.decide(|context| crate::domain::operate::operate(context, &state, &command)).unwrap();
         self.record(payment, None, &events);
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::life::{AMOUNT_MINOR, Life, card};
-use crate::domain::amendment::{AMENDMENTS_MAX, PaymentPatch, Terms};
+use crate::domain::amendment::{AMENDMENTS_MAX, PaymentPatch};
 use crate::domain::command::{Action, Outcome};
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::CancelReason;
@@ -15,6 +15,7 @@ use crate::domain::metadata::MetadataPatch;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 use crate::domain::submission::{CaptureMethod, Kind};
+use crate::domain::terms::Terms;
 
 fn described(text: &str) -> PaymentPatch {
     PaymentPatch { description: Some(Some(text.to_owned())), ..PaymentPatch::default() }

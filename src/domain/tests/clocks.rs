@@ -4,13 +4,14 @@
 use proptest::prelude::*;
 
 use super::life::Life;
+use crate::domain::bank_account::BankAccount;
 use crate::domain::clock::{Clock, ClockStatus, LATEST, Rate, SPEED_MAX, Step};
 use crate::domain::command::{Action, Outcome};
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
 use crate::domain::ids::AccountId;
 use crate::domain::payment::{Payment, Phase};
 use crate::domain::status::Status;
-use crate::domain::submission::{BankAccount, CaptureMethod, Kind};
+use crate::domain::submission::{CaptureMethod, Kind};
 use crate::domain::time::Timestamp;
 
 const BROKEN: Outcome = Outcome::Broken(TechnicalError::Timeout);

@@ -1,14 +1,16 @@
 //! No money of anybody else's reaches an account that is closed, whatever was under way for it.
 
 use super::life::{AMOUNT_MINOR, Life};
+use crate::domain::bank_account::BankAccount;
 use crate::domain::command::{Action, Outcome};
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, TechnicalError};
 use crate::domain::ids::AccountId;
-use crate::domain::ledger::{LedgerAccount, WalletId, effects};
+use crate::domain::ledger::{LedgerAccount, effects};
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
-use crate::domain::submission::{BankAccount, CaptureMethod, Kind};
+use crate::domain::submission::{CaptureMethod, Kind};
+use crate::domain::wallet::WalletId;
 
 const PAYEE: AccountId = AccountId::from_bytes([9; 16]);
 

@@ -4,12 +4,13 @@ use proptest::prelude::*;
 
 use super::life::{AMOUNT_MINOR, Life};
 use crate::domain::account::{AccountTerms, FeePlan};
+use crate::domain::bank_account::BankAccount;
 use crate::domain::command::Outcome;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::Event;
 use crate::domain::ids::AccountId;
 use crate::domain::ledger::{Holdings, LedgerAccount, effects};
-use crate::domain::submission::{BankAccount, CaptureMethod, Kind};
+use crate::domain::submission::{CaptureMethod, Kind};
 
 const PAYEE: AccountId = AccountId::from_bytes([9; 16]);
 

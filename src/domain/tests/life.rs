@@ -6,18 +6,19 @@ use crate::domain::account::{AccountFacts, AccountTerms};
 use crate::domain::amendment::{self, AmendPayment, PaymentPatch};
 use crate::domain::card::{Card, YearMonth};
 use crate::domain::command::{Action, Answer, OperatePayment, Outcome, SubmitPayment};
-use crate::domain::credit;
+use crate::domain::context::{Context, Policy};
 use crate::domain::currency::Currency;
-use crate::domain::decide::{self, Context, Policy};
 use crate::domain::event::{Event, Recorded, TechnicalError};
 use crate::domain::ids::{AccountId, ClockId, PaymentId};
 use crate::domain::instrument::Instrument;
-use crate::domain::ledger::{Holdings, WalletId};
+use crate::domain::ledger::Holdings;
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::refusal::Refusal;
 use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
+use crate::domain::wallet::WalletId;
+use crate::domain::{decide, operate, settlement};
 
 pub const AMOUNT_MINOR: i64 = 1_000;
 
@@ -95,7 +96,7 @@ impl Life {
     fn apply(&mut self, events: Vec<Event>) {
         for event in events {
             let (account, held, time_of) = (|id| self.account(id), |_| self.held, |_| self.now);
-            let event = credit::settled(&self.context(&account, (&held, &time_of)), &self.payment, event);
+            let event = settlement::settled(&self.context(&account, (&held, &time_of)), &self.payment, event);
             let recorded = Recorded { at: self.now, wall: self.wall, event };
             self.payment.apply(recorded).expect("what is decided is legal");
         }
@@ -119,7 +120,7 @@ impl Life {
         let (held, time_of) = (|_| self.held, |_| self.now);
         let context = self.context(&account, (&held, &time_of));
         let (payment, actor) = (self.payment.id(), self.payment.owner());
-        decide::operate(
+        operate::operate(
             &context,
             &self.payment,
             &OperatePayment { payment, actor, action, idempotency: None },

@@ -3,11 +3,12 @@
 use proptest::prelude::*;
 
 use super::stages::{at, events, opened, started};
+use crate::domain::bank_account::BankAccount;
 use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{AccountId, RefundId};
 use crate::domain::ledger::{LedgerAccount, effects};
 use crate::domain::payment::{Payment, RefundStatus};
-use crate::domain::submission::{BankAccount, Kind};
+use crate::domain::submission::Kind;
 
 /// What an event adds to what is in transit.
 fn moved(payment: &Payment, event: &Event) -> i64 {

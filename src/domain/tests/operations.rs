@@ -2,6 +2,7 @@
 //! by hand. What is final stays final.
 
 use super::life::{AMOUNT_MINOR, Life, card};
+use crate::domain::bank_account::BankAccount;
 use crate::domain::command::{Action, Outcome};
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event};
@@ -9,7 +10,7 @@ use crate::domain::ids::{AccountId, ChargeId, RefundId};
 use crate::domain::instrument::Presented;
 use crate::domain::payment::{OperationKind, Phase, RefundStatus};
 use crate::domain::status::Status;
-use crate::domain::submission::{BankAccount, CaptureMethod, Kind};
+use crate::domain::submission::{CaptureMethod, Kind};
 use crate::domain::time::Timestamp;
 
 const CHARGE: Kind = Kind::Charge;

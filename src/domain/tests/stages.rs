@@ -40,7 +40,7 @@ pub(super) fn opened(kind: Kind, confirmed: bool, reserved: bool) -> Payment {
         customer: None,
         clock: ClockId::WALL,
     };
-    let instrument = Instrument::of_kind(kind);
+    let instrument = kind.instrument();
     let created = Event::Created { instrument, confirmed, reserved };
     Payment::open(Arc::new(submission), Recorded::on_wall(at(900), created)).unwrap()
 }

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use crate::domain::bank_account::BankAccount;
 use crate::domain::card::{Card, YearMonth};
 use crate::domain::credit::Credit;
 use crate::domain::currency::Currency;
@@ -10,7 +11,7 @@ use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
 use crate::domain::ids::{AccountId, ChargeId, ClockId, CustomerId, PaymentId, RefundId};
 use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
-use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
+use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
 
 fn card() -> Instrument {

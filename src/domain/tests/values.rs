@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use crate::domain::amounts::{self, AmountProblem};
 use crate::domain::currency::Currency;
 use crate::domain::ids::{AccountId, PaymentId, base62_decode, base62_encode};
-use crate::domain::ledger::{LedgerAccount, WalletId};
+use crate::domain::ledger::LedgerAccount;
 use crate::domain::money::{AmountError, Money};
+use crate::domain::wallet::WalletId;
 
 fn currency() -> impl Strategy<Value = Currency> {
     prop::sample::select(Currency::all())

@@ -5,23 +5,25 @@ use std::sync::Arc;
 
 use super::sequences::{Act, Batch, Step};
 use crate::domain::account::{AccountFacts, AccountTerms};
+use crate::domain::bank_account::BankAccount;
 use crate::domain::card::{Card, YearMonth};
 use crate::domain::charge::ChargeOutcome;
 use crate::domain::command::{
     Action, Answer, Asked, Command, IdempotencyKey, OperatePayment, Outcome, SubmitPayment,
 };
+use crate::domain::context::Policy;
 use crate::domain::currency::Currency;
-use crate::domain::decide::Policy;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event, Recorded};
 use crate::domain::idempotency::{KeySecret, RequestKey};
 use crate::domain::ids::{AccountId, ChargeId, ClockId, PartId, PaymentId, RefundId};
 use crate::domain::instrument::{Instrument, Presented};
-use crate::domain::ledger::{Holdings, LedgerAccount, Movement, WalletId, effects};
+use crate::domain::ledger::{Holdings, LedgerAccount, Movement, effects};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, RefundStatus, WorkKey};
-use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
+use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
+use crate::domain::wallet::WalletId;
 use crate::engine::decide_batch::{DecidedBatch, decide_batch, keys_of};
 use crate::engine::journal;
 use crate::store::{IdempotencyRecord, Loaded, PartKind, PartRecord};

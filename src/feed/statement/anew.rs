@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{ReaderError, Statement, WALLETS, placed, told};
 use crate::domain::ids::{AccountId, PaymentId};
-use crate::domain::ledger::WalletId;
 use crate::domain::payment::Payment;
 use crate::domain::statement::LinePlace;
+use crate::domain::wallet::WalletId;
 use crate::store::{Projected, StatementFilter};
 
 /// Payments looked through at once while statements are made anew.

@@ -1,7 +1,7 @@
 //! Amounts as pages show them and people write them: `12.50`, `€1,234.50`, `12,50 €`, `5000 XOF`. Pure.
 
-use super::check::range;
 use super::filter::{Filter, NumberField, TermField};
+use super::range::range;
 use super::syntax::Operator;
 use crate::domain::currency::Currency;
 

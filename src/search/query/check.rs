@@ -1,7 +1,5 @@
 //! Syntax tree → filter: looks fields up, reads their values, and refuses what makes no sense.
 
-use std::ops::Range;
-
 use crate::domain::card::Brand;
 use crate::domain::card_numbers;
 use crate::domain::currency::Currency;
@@ -11,7 +9,8 @@ use crate::domain::text::composed;
 use crate::search::text::{fold, words};
 
 use super::fields::{FieldSpec, METADATA_SEPARATOR, Shape, find, has, suggestions};
-use super::filter::{Filter, NumberField, TermField};
+use super::filter::{Filter, TermField};
+use super::range::range;
 use super::syntax::{FieldName, Junction, Operator, Syntax, Term, Value};
 use super::{
     QueryError, Reading, SUBSTRING_MAX_CHARS, SUBSTRING_MIN_CHARS, VALUE_MAX_CHARS, half_typed, shown, times,
@@ -219,18 +218,6 @@ fn comparison(
         }
         Shape::Flag(name) => flag(name, value),
     }
-}
-
-/// Compares with a value that stands for a half-open stretch: "above" starts behind it, "at most" ends with it.
-pub(super) fn range(field: NumberField, operator: Operator, value: Range<i64>) -> Filter {
-    let (from, until) = match operator {
-        Operator::Above => (Some(value.end), None),
-        Operator::AtLeast => (Some(value.start), None),
-        Operator::Below => (None, Some(value.start)),
-        Operator::AtMost => (None, Some(value.end)),
-        Operator::Is | Operator::Contains => (Some(value.start), Some(value.end)),
-    };
-    Filter::Range { field, from, until }
 }
 
 fn status(value: &Value) -> Result<Filter, QueryError> {

@@ -10,6 +10,7 @@ mod filter;
 mod half_typed;
 mod lexer;
 mod parser;
+mod range;
 mod shown;
 mod syntax;
 mod times;

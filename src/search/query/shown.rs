@@ -205,7 +205,7 @@ pub(super) fn condition(shape: Shape, operator: Operator, value: &str) -> Option
 
 #[cfg(test)]
 mod tests {
-    use super::super::check::range;
+    use super::super::range::range;
     use super::*;
     use crate::search::Query;
 

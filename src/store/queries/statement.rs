@@ -2,8 +2,8 @@
 
 macro_rules! statement_queries {
     ($Conn:ty) => {
-        use $crate::domain::ledger::WalletId;
         use $crate::domain::statement::{LinePlace, StatementLine};
+        use $crate::domain::wallet::WalletId;
         use $crate::store::records::StatementFilter;
 
         async fn statement_put(conn: &mut $Conn, lines: &[StatementLine]) -> StoreResult<()> {

@@ -13,6 +13,7 @@ mod events;
 mod list;
 pub mod objects;
 mod payment_intents;
+mod payment_list;
 mod refunds;
 pub mod resources;
 mod search;

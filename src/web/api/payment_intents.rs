@@ -4,8 +4,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::customers;
 use super::details::Attempts;
-use super::list::{self, List};
+use super::list::List;
 use super::objects::{Expand, Rendered};
+use super::payment_list;
 use super::submit;
 use crate::domain::payment::Payment;
 use crate::domain::submission::Kind;
@@ -59,10 +60,10 @@ pub async fn retrieve(
 pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
     let mut params = body::query(&request)?;
     let customer = customers::named(&mut params)?;
-    let asked = list::asked(&mut params, &list::PAYMENT_INTENTS)?.of_customer(customer);
+    let asked = payment_list::asked(&mut params, &payment_list::PAYMENT_INTENTS)?.of_customer(customer);
     let expand = submit::expand(&mut params, "data.")?;
     submit::finish(&params)?;
-    let (payments, has_more) = list::page(&state, caller.account, asked).await?;
+    let (payments, has_more) = payment_list::page(&state, caller.account, asked).await?;
     let data = rendered(&state, &payments, expand).await?;
     Ok(HttpResponse::Ok().json(List::new(data, has_more, "/v1/payment_intents")))
 }

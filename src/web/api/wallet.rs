@@ -3,8 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::details::Attempts;
-use super::list::{self, List, Resource};
+use super::list::List;
 use super::objects::{Expand, Rendered};
+use super::payment_list::{self, Resource};
 use super::submit;
 use crate::domain::payment::Payment;
 use crate::web::body::{self, Body};
@@ -101,10 +102,10 @@ async fn list(
     url: &'static str,
 ) -> Answer {
     let mut params = body::query(request)?;
-    let asked = list::asked(&mut params, resource)?;
+    let asked = payment_list::asked(&mut params, resource)?;
     nothing_to_expand(&mut params)?;
     submit::finish(&params)?;
-    let (payments, has_more) = list::page(state, caller.account, asked).await?;
+    let (payments, has_more) = payment_list::page(state, caller.account, asked).await?;
     let data = payments.iter().map(|payment| object(state, payment)).collect();
     Ok(HttpResponse::Ok().json(List::new(data, has_more, url)))
 }
@@ -139,14 +140,15 @@ fn object(state: &WebState, payment: &Payment) -> Rendered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::submission::{BankAccount, Kind};
+    use crate::domain::bank_account::BankAccount;
+    use crate::domain::submission::Kind;
     use crate::web::api::objects::resource_name;
 
     #[test]
     fn codes_are_those_of_the_domain() {
         let payee = crate::domain::ids::AccountId::generate();
         for (kind, resource) in [
-            (Kind::Charge, list::PAYMENT_INTENTS),
+            (Kind::Charge, payment_list::PAYMENT_INTENTS),
             (Kind::TopUp, TOPUP),
             (Kind::Transfer { payee }, TRANSFER),
             (Kind::Payout { bank: BankAccount::Valid }, PAYOUT),

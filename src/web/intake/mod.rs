@@ -23,16 +23,17 @@ use super::error::{InputError, SHOWN_CHARS_MAX};
 use super::params::Params;
 use crate::accounts::Email;
 use crate::domain::amounts::{self, AmountProblem};
+use crate::domain::bank_account::BankAccount;
 use crate::domain::card_numbers::shown;
 use crate::domain::command::{IdempotencyKey, SubmitPayment};
+use crate::domain::context::NO_SUCH_PAYEE;
 use crate::domain::currency::Currency;
-use crate::domain::decide;
 use crate::domain::idempotency::{KeySecret, RequestKey};
 use crate::domain::ids::{AccountId, ClockId, CustomerId, PaymentId};
 use crate::domain::instrument::{Instrument, Presented};
 use crate::domain::metadata::{KEYS_MAX as METADATA_KEYS_MAX, Metadata, MetadataPatch};
 use crate::domain::money::Money;
-use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
+use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
 
 /// The most characters of a description.
@@ -297,7 +298,7 @@ impl Draft {
 /// The answer where a transfer's destination is nobody.
 #[must_use]
 pub fn unknown_destination() -> InputError {
-    InputError::new("destination", "resource_missing", decide::NO_SUCH_PAYEE)
+    InputError::new("destination", "resource_missing", NO_SUCH_PAYEE)
 }
 
 /// Checks a raw idempotency key from a header.

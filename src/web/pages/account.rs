@@ -3,8 +3,9 @@
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
+use super::error_page::{PageError, answer_to, render};
 use super::form::FieldError;
-use super::handle::{self, Fields, PageError, PageResult};
+use super::handle::{self, Fields, PageResult};
 use super::layout::{Layout, Nav, Notice, Tone};
 use super::{first, format, wallets};
 use crate::accounts::AccountError;
@@ -166,7 +167,7 @@ async fn refused(state: &WebState, who: &SignedIn, form: &'static str, error: Ac
         error = error.with_param("current_password");
     }
     let page = page(state, who, Some((form, handle::field_error(&error)))).await?;
-    Ok(handle::render(handle::answer_to(&error), &page))
+    Ok(render(answer_to(&error), &page))
 }
 
 async fn page(

@@ -9,7 +9,8 @@ use actix_web::web;
 use askama::Template;
 use url::Url;
 
-use super::handle::{self, Fields, PageError, PageResult};
+use super::error_page::PageError;
+use super::handle::{self, Fields, PageResult};
 use super::layout::Layout;
 use super::status;
 use crate::domain::command::Command;

@@ -6,8 +6,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::clock_strip::ClockStrip;
+use super::error_page::{PageError, answer_to, render};
 use super::format;
-use super::handle::{self, Fields, PageError, PageResult};
+use super::handle::{self, Fields, PageResult};
 use super::layout::{Layout, Nav, Notice, Tone};
 use crate::domain::clock::{CLOCKS_MAX, Clock, ClockPatch, ClockStatus, KEPT_MS, LATEST, Rate};
 use crate::domain::ids::{AccountId, ClockId};
@@ -172,7 +173,7 @@ pub async fn create(
             let mut page = list(&state, &who, ClockInput::sent(&fields, &error)).await?;
             page.layout.notices.push(Notice::new(Tone::Error, words(&error)));
             handle::keep_key(&mut page.idempotency_key, &error, &fields);
-            Ok(handle::render(handle::answer_to(&error), &page))
+            Ok(render(answer_to(&error), &page))
         }
     }
 }
@@ -208,7 +209,7 @@ pub async fn show_one(state: web::Data<WebState>, who: SignedIn, id: web::Path<S
     if resource.body.is_none() {
         let mut page = list(&state, &who, ClockInput::showing(state.wall.now())).await?;
         page.layout.notices.push(Notice::new(Tone::Info, "This test clock was deleted."));
-        return Ok(handle::render(HttpResponse::NotFound(), &page));
+        return Ok(render(HttpResponse::NotFound(), &page));
     }
     Ok(handle::ok(&one(&state, &who, &resource, None).await?))
 }
@@ -289,7 +290,7 @@ pub async fn update(
             }
             let mut page = one(&state, &who, &found, Some(input)).await?;
             handle::keep_key(&mut page.idempotency_key, &error, &fields);
-            Ok(handle::render(handle::answer_to(&error), &page))
+            Ok(render(answer_to(&error), &page))
         }
     }
 }

@@ -5,7 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::handle::{self, Fields, PageError, PageResult, names_of};
+use super::error_page::{PageError, answer_to, render};
+use super::handle::{self, Fields, PageResult, names_of};
 use super::layout::{Layout, Nav, Notice, Tone};
 use super::row::PaymentRow;
 use super::{clock_strip, format};
@@ -296,7 +297,7 @@ pub async fn create(
             let mut page = page.map_err(|_| PageError(error.clone()))?;
             page.layout.notices.push(Notice::new(Tone::Error, handle::words(&error)));
             handle::keep_key(&mut page.idempotency_key, &error, &fields);
-            Ok(handle::render(handle::answer_to(&error), &page))
+            Ok(render(answer_to(&error), &page))
         }
     }
 }
@@ -403,7 +404,7 @@ pub async fn update(
             let page = one(&state, &who, &resource, &customer, input).await;
             let mut page = page.map_err(|_| PageError(error.clone()))?;
             page.layout.notices.push(Notice::new(Tone::Error, handle::words(&error)));
-            Ok(handle::render(handle::answer_to(&error), &page))
+            Ok(render(answer_to(&error), &page))
         }
     }
 }

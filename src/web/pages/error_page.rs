@@ -1,9 +1,13 @@
 //! What people see instead of a page: 403, 404, 500, 503.
 
-use actix_web::http::StatusCode;
+use std::fmt;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use askama::Template;
 
 use super::layout::Layout;
+use crate::web::error::ApiError;
 
 /// The page.
 #[derive(Template)]
@@ -25,6 +29,62 @@ impl ErrorPage {
     pub fn new(layout: Layout, status: StatusCode, advice: Option<String>) -> Self {
         let (headline, usual) = words(status);
         Self { layout, code: status.as_u16(), headline, advice: advice.unwrap_or_else(|| usual.to_owned()) }
+    }
+}
+
+/// An error as a page.
+#[derive(Debug)]
+pub struct PageError(pub ApiError);
+
+impl PageError {
+    /// The page in this frame.
+    #[must_use]
+    pub fn page(&self, layout: Layout) -> HttpResponse {
+        let status = self.0.status;
+        // The words of an API's 404 name a parameter; those of the page are better.
+        let advice = (!matches!(status.as_u16(), 404 | 500)).then(|| self.0.message.to_string());
+        render(answer_to(&self.0), &ErrorPage::new(layout, status, advice))
+    }
+}
+
+impl fmt::Display for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl ResponseError for PageError {
+    fn status_code(&self) -> actix_web::http::StatusCode {
+        self.0.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.page(Layout::signed_out("Error", ""))
+    }
+}
+
+impl<E: Into<ApiError>> From<E> for PageError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+/// Begins the answer that an error gets.
+#[must_use]
+pub fn answer_to(error: &ApiError) -> HttpResponseBuilder {
+    error.begin()
+}
+
+/// Finishes an answer with a page. Pages show one person's money: nothing on the way may keep them.
+#[must_use]
+pub fn render(mut response: HttpResponseBuilder, page: &impl Template) -> HttpResponse {
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    match page.render() {
+        Ok(html) => response.content_type("text/html; charset=utf-8").body(html),
+        Err(error) => {
+            tracing::error!(error.cause = %error, "page could not be rendered");
+            HttpResponse::InternalServerError().body("The page could not be rendered.")
+        }
     }
 }
 

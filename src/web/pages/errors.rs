@@ -6,7 +6,8 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
 
-use super::handle::{self, PageError};
+use super::error_page::PageError;
+use super::handle;
 use super::layout::Nav;
 use crate::web::security::{self, SignedIn};
 

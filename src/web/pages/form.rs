@@ -1,8 +1,8 @@
 //! The form that makes a payment: four verbs, test cards in groups. Pure; it submits over the socket where there is
 //! JavaScript, and as a plain form where there is none.
 
+use crate::domain::bank_account::BankAccount;
 use crate::domain::card::{Check, Funding, Risk};
-use crate::domain::submission::BankAccount;
 use crate::domain::test_cards::{Behaviour, Later, SetUp, TestCard};
 
 /// A group of test cards.

@@ -1,14 +1,13 @@
 //! What the handlers of pages share: forms, names, banners, and errors as pages.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use askama::Template;
 
-use super::error_page::ErrorPage;
+use super::error_page::{PageError, render};
 use super::form::FieldError;
 use super::journey::Indexed;
 use super::layout::{Layout, Nav};
@@ -29,64 +28,8 @@ use crate::web::error::{ApiError, ErrorType, InputError};
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
 
-/// An error as a page.
-#[derive(Debug)]
-pub struct PageError(pub ApiError);
-
-impl PageError {
-    /// The page in this frame.
-    #[must_use]
-    pub fn page(&self, layout: Layout) -> HttpResponse {
-        let status = self.0.status;
-        // The words of an API's 404 name a parameter; those of the page are better.
-        let advice = (!matches!(status.as_u16(), 404 | 500)).then(|| self.0.message.to_string());
-        render(answer_to(&self.0), &ErrorPage::new(layout, status, advice))
-    }
-}
-
-impl fmt::Display for PageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl ResponseError for PageError {
-    fn status_code(&self) -> actix_web::http::StatusCode {
-        self.0.status
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        self.page(Layout::signed_out("Error", ""))
-    }
-}
-
-impl<E: Into<ApiError>> From<E> for PageError {
-    fn from(error: E) -> Self {
-        Self(error.into())
-    }
-}
-
-/// Begins the answer that an error gets.
-#[must_use]
-pub fn answer_to(error: &ApiError) -> HttpResponseBuilder {
-    error.begin()
-}
-
 /// The result of every page's handler.
 pub type PageResult = Result<HttpResponse, PageError>;
-
-/// Finishes an answer with a page. Pages show one person's money: nothing on the way may keep them.
-#[must_use]
-pub fn render(mut response: HttpResponseBuilder, page: &impl Template) -> HttpResponse {
-    response.insert_header((header::CACHE_CONTROL, "no-store"));
-    match page.render() {
-        Ok(html) => response.content_type("text/html; charset=utf-8").body(html),
-        Err(error) => {
-            tracing::error!(error.cause = %error, "page could not be rendered");
-            HttpResponse::InternalServerError().body("The page could not be rendered.")
-        }
-    }
-}
 
 /// A page with status 200.
 #[must_use]

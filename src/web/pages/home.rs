@@ -3,9 +3,10 @@
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
+use super::error_page::{PageError, answer_to, render};
 use super::first::{self, FirstSteps};
 use super::form::{FieldError, PayForm, PayFormInput};
-use super::handle::{self, Fields, PageError, PageResult};
+use super::handle::{self, Fields, PageResult};
 use super::journey::Journey;
 use super::layout::{Layout, Nav, Notice, Tone};
 use super::row::PaymentRow;
@@ -84,7 +85,7 @@ pub async fn pay(state: web::Data<WebState>, request: HttpRequest, who: SignedIn
             let page = page(&state, &who, submit::input_of(&fields), fault).await;
             let mut page = page.map_err(|_| PageError(error.clone()))?;
             handle::keep_key(&mut page.form.idempotency_key, &error, &fields);
-            Ok(handle::render(handle::answer_to(&error), &page))
+            Ok(render(answer_to(&error), &page))
         }
     }
 }

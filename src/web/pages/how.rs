@@ -7,6 +7,7 @@ use askama::Template;
 use futures_util::future::join_all;
 
 use super::curve::{self, Chart};
+use super::error_page::render;
 use super::format;
 use super::handle::{self, PageResult};
 use super::layout::{Layout, Nav, Notice, Tone};
@@ -192,7 +193,7 @@ pub async fn compare(
     let Ok(_alone) = state.comparing.try_acquire() else {
         let text = "Someone is comparing just now. Try again in a moment.";
         page.layout.notices.push(Notice::new(Tone::Warning, text));
-        return Ok(handle::render(actix_web::HttpResponse::TooManyRequests(), &page));
+        return Ok(render(actix_web::HttpResponse::TooManyRequests(), &page));
     };
     let wait = Wait::UpTo(Duration::from_millis(state.settings.outcome_wait_ms));
     let at_end = burst(&state, who.account, wait).await?;

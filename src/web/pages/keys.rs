@@ -3,8 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
+use super::error_page::{PageError, render};
 use super::format;
-use super::handle::{self, PageError, PageResult};
+use super::handle::{self, PageResult};
 use super::layout::{Layout, Nav, Notice, Tone};
 use crate::accounts::AccountError;
 use crate::domain::ids::ApiKeyId;
@@ -84,7 +85,7 @@ pub async fn create(
         Err(error @ (AccountError::Name | AccountError::CardNumber(_))) => {
             let mut page = page(&state, &request, &who, None).await?;
             page.layout.notices.push(Notice::new(Tone::Error, error.to_string()));
-            Ok(handle::render(HttpResponse::BadRequest(), &page))
+            Ok(render(HttpResponse::BadRequest(), &page))
         }
         Err(error) => Err(error.into()),
     }

@@ -25,6 +25,7 @@ pub mod insights;
 pub mod journey;
 pub mod keys;
 pub mod layout;
+pub mod movement_line;
 pub mod pay;
 pub mod payment;
 pub mod payments;
@@ -50,12 +51,13 @@ mod samples;
 
 use actix_web::web::{self, ServiceConfig};
 
-use handle::{PageError, PageResult};
+use handle::PageResult;
 use import::handlers as imports;
 use payment::handlers as one;
 
 use super::at::at;
 use super::error::ApiError;
+use error_page::PageError;
 
 /// Adds the pages, and the fallback for unknown paths.
 pub fn configure(config: &mut ServiceConfig) {

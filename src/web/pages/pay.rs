@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
+use super::error_page::{answer_to, render};
 use super::form::{PayForm, PayFormInput};
 use super::handle::{self, Fields, PageResult};
 use super::journey::Journey;
@@ -57,5 +58,5 @@ pub async fn pay(state: web::Data<WebState>, request: HttpRequest, who: SignedIn
         journey: Journey::empty(),
     };
     handle::keep_key(&mut page.form.idempotency_key, &error, &fields);
-    Ok(handle::render(handle::answer_to(&error), &page))
+    Ok(render(answer_to(&error), &page))
 }

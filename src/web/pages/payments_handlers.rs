@@ -2,8 +2,9 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::error_page::{PageError, render};
 use super::first;
-use super::handle::{self, Fields, PageError, PageResult};
+use super::handle::{self, Fields, PageResult};
 use super::layout::{Layout, Nav};
 use super::payments::{PaymentsPage, QueryError, address, export_address};
 use super::row::PaymentRow;
@@ -33,7 +34,7 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
         Ok(query) => query,
         Err(error) => {
             page.error = Some(error_of(text, &error));
-            return Ok(handle::render(HttpResponse::BadRequest(), &page));
+            return Ok(render(HttpResponse::BadRequest(), &page));
         }
     };
     let everything = query.is_everything();

@@ -194,7 +194,7 @@ fn pages() -> Vec<(String, String)> {
         other: None,
     };
     let wallet = |code: &str, balance_minor, owed_minor, pending_minor| crate::store::WalletRecord {
-        wallet: crate::domain::ledger::WalletId {
+        wallet: crate::domain::wallet::WalletId {
             owner: viewer(),
             currency: code.parse().expect("a currency"),
         },

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use super::row::Names;
+use crate::domain::bank_account::BankAccount;
 use crate::domain::card::{Card, CardDetails, YearMonth};
 use crate::domain::currency::Currency;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
 use crate::domain::ids::{AccountId, ClockId, PaymentId, RefundId};
-use crate::domain::instrument::Instrument;
 use crate::domain::ledger::effects;
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
-use crate::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
+use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
 use crate::store::MovementRecord;
 
@@ -59,7 +59,7 @@ pub fn payment(n: u8, kind: Kind, amount: Money, number: &str, events: &[(i64, E
         clock: ClockId::WALL,
     };
     let from_wallet = kind.takes_from_wallet();
-    let instrument = Instrument::of_kind(kind).or_else(|| Some(card(number).into()));
+    let instrument = kind.instrument().or_else(|| Some(card(number).into()));
     let created = Event::Created { instrument, confirmed: true, reserved: from_wallet };
     let mut payment =
         Payment::open(Arc::new(submission), Recorded::on_wall(at_us(900), created)).expect("opens");

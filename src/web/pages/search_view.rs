@@ -254,8 +254,9 @@ mod tests {
 
     #[test]
     fn the_words_for_kinds_are_understood() {
+        use crate::domain::bank_account::BankAccount;
         use crate::domain::ids::AccountId;
-        use crate::domain::submission::{BankAccount, Kind};
+        use crate::domain::submission::Kind;
         let payee = AccountId::from_bytes([1; 16]);
         for kind in
             [Kind::Charge, Kind::TopUp, Kind::Transfer { payee }, Kind::Payout { bank: BankAccount::Valid }]

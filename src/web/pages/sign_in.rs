@@ -4,8 +4,9 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
+use super::error_page::{PageError, answer_to, render};
 use super::form::FieldError;
-use super::handle::{self, Fields, PageError, PageResult};
+use super::handle::{self, Fields, PageResult};
 use super::layout::{Layout, Notice, Tone};
 use crate::accounts::{AccountError, Begun, Credentials};
 use crate::web::addresses;
@@ -146,7 +147,7 @@ async fn submit(state: &WebState, request: &HttpRequest, body: Body, register: b
         Err(error) => {
             let error = ApiError::from(error);
             let page = page(state, register, &next, &fields, Some(handle::field_error(&error)));
-            Ok(handle::render(handle::answer_to(&error), &page))
+            Ok(render(answer_to(&error), &page))
         }
     }
 }

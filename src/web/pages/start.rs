@@ -8,7 +8,8 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::handle::{self, Fields, PageError, PageResult};
+use super::error_page::{PageError, render};
+use super::handle::{self, Fields, PageResult};
 use super::layout::Layout;
 use crate::domain::ids::AccountId;
 use crate::web::addresses;
@@ -52,7 +53,7 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest) -> PageResul
         other: signed_in.map(|who| who.name.to_string()),
     };
     // A spent address was no lie, only too late.
-    Ok(handle::render(HttpResponse::build(if opens { StatusCode::OK } else { StatusCode::GONE }), &page))
+    Ok(render(HttpResponse::build(if opens { StatusCode::OK } else { StatusCode::GONE }), &page))
 }
 
 /// `POST /start`.

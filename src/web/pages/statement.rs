@@ -9,15 +9,15 @@ use futures_util::stream;
 
 use super::format;
 use super::handle::{self, PageResult};
+use super::movement_line::MovementLine;
 use super::row::{Names, from_label, to_label};
-use super::wallet::MovementLine;
 use crate::domain::currency::Currency;
 use crate::domain::ids::PaymentId;
-use crate::domain::ledger::WalletId;
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
 use crate::domain::statement::{self, LineKind, LinePlace, Side, StatementLine};
 use crate::domain::time::Timestamp;
+use crate::domain::wallet::WalletId;
 use crate::store::StatementFilter;
 use crate::web::api::objects::BalanceTransaction;
 use crate::web::csv;

@@ -3,9 +3,10 @@
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
+use super::error_page::PageError;
 use super::first;
 use super::format;
-use super::handle::{self, PageError, PageResult};
+use super::handle::{self, PageResult};
 use super::layout::{Layout, Nav};
 use super::row::{Names, PaymentRow};
 use super::tasks::{TaskLine, task_lines};
@@ -13,7 +14,8 @@ use crate::domain::ids::AccountId;
 use crate::domain::payment::{Payment, Phase};
 use crate::domain::time::Timestamp;
 use crate::feed::live::Counts;
-use crate::feed::system::{self, QueueSample, SystemSample, SystemState};
+use crate::feed::monitor;
+use crate::feed::system::{QueueSample, ReaderSample, SystemSample, SystemState};
 use crate::store::{AsideReason, AsideRecord, StoreTrouble, Subject};
 use crate::web::addresses;
 use crate::web::body::Body;
@@ -121,7 +123,7 @@ pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
     let now = state.wall.now();
     let parked = state.store.payment_parked(who.account, PARKED_MAX).await?;
     let names = handle::names_of(&state, &parked).await?;
-    let sample = system::sample(state.store.as_ref(), state.broker.as_ref(), now).await?;
+    let sample = monitor::sample(state.store.as_ref(), state.broker.as_ref(), now).await?;
     let aside = state.store.aside_list(ASIDE_SHOWN_MAX).await?;
     let parts = *state.hub.system().borrow();
     let page = SystemPage {
@@ -263,7 +265,7 @@ pub fn part_lines(state: &SystemState) -> Vec<PartLine> {
 /// The readers, as lines.
 #[must_use]
 pub fn reader_lines(sample: &SystemSample) -> Vec<ReaderLine> {
-    let line = |(key, reader): (&String, &system::ReaderSample)| ReaderLine {
+    let line = |(key, reader): (&String, &ReaderSample)| ReaderLine {
         key: key.clone(),
         name: match key.as_str() {
             "dispatch_interactive" => "Dispatch, interactive lane",

@@ -7,16 +7,18 @@ use askama::Template;
 use super::format;
 use super::handle::{self, Fields, PageResult};
 use super::layout::{Layout, Nav};
+use super::movement_line::MovementLine;
 use super::row::{Names, from_label, to_label};
 use super::statement;
 use crate::domain::currency::Currency;
 use crate::domain::event::Event;
 use crate::domain::ids::PaymentId;
-use crate::domain::ledger::{Holdings, LedgerAccount, WalletId};
+use crate::domain::ledger::{Holdings, LedgerAccount};
 use crate::domain::money::Money;
 use crate::domain::payment::Payment;
 use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
+use crate::domain::wallet::WalletId;
 use crate::store::{MovementRecord, PaymentFilter, StoreResult};
 use crate::web::error::ApiError;
 use crate::web::security::SignedIn;
@@ -26,37 +28,6 @@ use crate::web::state::WebState;
 const ROWS: u32 = 50;
 /// How often a page looks further when none of them moved money in this wallet.
 const LOOKS_MAX: usize = 40;
-
-/// One movement as the owner of the wallet sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MovementLine {
-    /// When, for machines.
-    pub at_iso: String,
-    /// When, in full.
-    pub at_full: String,
-    /// When, as an age.
-    pub at_ago: String,
-    /// When, in milliseconds since the epoch.
-    pub at_ms: i64,
-    /// Why the money moved.
-    pub cause: &'static str,
-    /// Where it came from.
-    pub from: String,
-    /// Where it went.
-    pub to: String,
-    /// The payment behind it.
-    pub href: String,
-    /// What came in; empty if it went out.
-    pub money_in: String,
-    /// What went out; empty if it came in.
-    pub money_out: String,
-    /// What was kept back of it; empty if nothing.
-    pub fee: String,
-    /// When it can be paid out; empty if it can.
-    pub available: String,
-    /// What the owner has after it; empty where there is no statement.
-    pub balance: String,
-}
 
 /// The lines of one payment's movements in this wallet, the newest first.
 #[must_use]

@@ -10,11 +10,12 @@ use tokio_tungstenite::tungstenite::error::{Error as Fault, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::connection::WRITE_DEADLINE;
 use super::heads::Wrong;
 use super::transport::{Socket, Wire};
 use crate::web::state::WebState;
 
+/// How long a write may make no progress.
+pub(super) const WRITE_DEADLINE: Duration = Duration::from_secs(5);
 /// How long one that was too slow may take to read what is on its way, the close frame last.
 const SLOW_CLOSE_DEADLINE: Duration = Duration::from_secs(120);
 

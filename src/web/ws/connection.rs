@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
 
-use super::closing::{self, End};
+use super::closing::{self, End, WRITE_DEADLINE};
 use super::message::{BATCH, Message, Unread};
 use super::submit;
 use super::transport::{Socket, Wire};
@@ -26,8 +26,6 @@ use crate::feed::system::SystemState;
 use crate::web::error::{ApiError, InputError};
 use crate::web::state::WebState;
 
-/// How long a write may make no progress.
-pub(super) const WRITE_DEADLINE: Duration = Duration::from_secs(5);
 const STATS_EVERY: Duration = Duration::from_millis(250);
 /// How often it is told that rows were left out where no other row tells it.
 const LEFT_OUT_EVERY: Duration = Duration::from_secs(1);

@@ -5,6 +5,7 @@
 //! - `closing`: how sockets end. - `transport`: frames over the connection. - `heads`: what a frame's head shows to be wrong.
 
 mod answer;
+pub mod budget;
 mod closing;
 mod connection;
 mod heads;
@@ -12,8 +13,6 @@ mod message;
 mod submit;
 mod transport;
 mod waiting;
-
-pub use waiting::Budget;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};

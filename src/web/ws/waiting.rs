@@ -1,57 +1,17 @@
 //! Commands of one socket that wait for their outcome: bounded in number and in bytes, and in bytes over all sockets.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::web::error::ApiError;
+use super::budget::Room;
 
 /// Messages of one socket that may wait at once.
 const MESSAGES_MAX: usize = 64;
 /// What they may take up in memory before nothing more is read from their socket, in bytes; the last one may pass it.
 const BYTES_MAX: usize = 1 << 20;
-/// What waiting for one result takes up besides what was sent, and its row in the answer, in bytes, near enough.
-const RESULT_BYTES: usize = 1 << 10;
-
-/// Memory that everything together may take up that waits on sockets.
-#[derive(Debug, Clone)]
-pub struct Budget(Arc<Semaphore>);
-
-impl Budget {
-    /// So many bytes.
-    #[must_use]
-    pub fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))))
-    }
-
-    /// Room for a message of so many bytes that asks for so many results.
-    ///
-    /// # Errors
-    /// 429 if there is none left.
-    pub(super) fn room(&self, bytes: usize, results: usize) -> Result<Room, ApiError> {
-        let bytes = bytes.saturating_add(results.max(1).saturating_mul(RESULT_BYTES));
-        let taken =
-            Arc::clone(&self.0).try_acquire_many_owned(u32::try_from(bytes).unwrap_or(u32::MAX)).map_err(
-                |_| {
-                    ApiError::busy(
-                        "Too much waits for its outcome on WebSockets. Try again in a moment; nothing was changed.",
-                    )
-                },
-            )?;
-        Ok(Room { bytes, _taken: taken })
-    }
-}
-
-/// Room that a message has until its answer is written.
-#[derive(Debug)]
-pub(super) struct Room {
-    bytes: usize,
-    _taken: OwnedSemaphorePermit,
-}
 
 /// What a message is answered with, and its room.
 #[derive(Debug)]
@@ -81,7 +41,7 @@ impl Waiting {
 
     /// Waits for this as well.
     pub(super) fn add(&mut self, frame: impl Future<Output = String> + 'static, room: Room) {
-        self.bytes += room.bytes;
+        self.bytes += room.bytes();
         self.undecided.push(Box::pin(async move { Answer { frame: frame.await, room } }));
     }
 
@@ -108,13 +68,14 @@ impl Waiting {
 
     /// An answer is written.
     pub(super) fn written(&mut self, room: Room) {
-        self.bytes = self.bytes.saturating_sub(room.bytes);
+        self.bytes = self.bytes.saturating_sub(room.bytes());
         drop(room);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::budget::Budget;
     use super::*;
 
     #[tokio::test]

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use paystorm::domain::bank_account::BankAccount;
 use paystorm::domain::card::{Card, YearMonth};
 use paystorm::domain::decline::DeclineReason;
 use paystorm::domain::event::{CancelReason, Event, Recorded, TechnicalError};
 use paystorm::domain::ids::{AccountId, ClockId, PaymentId, RefundId};
-use paystorm::domain::instrument::Instrument;
 use paystorm::domain::money::Money;
 use paystorm::domain::payment::Payment;
-use paystorm::domain::submission::{BankAccount, CaptureMethod, Kind, Lane, Submission};
+use paystorm::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use paystorm::domain::time::Timestamp;
 
 /// 2026-01-31T00:00:00Z in microseconds.
@@ -161,7 +161,7 @@ impl Draft {
     pub fn build(&self) -> Payment {
         let start = self.created;
         let reserved = self.submission.kind.takes_from_wallet();
-        let instrument = Instrument::of_kind(self.submission.kind).or(self.card.map(Into::into));
+        let instrument = self.submission.kind.instrument().or(self.card.map(Into::into));
         let created = Event::Created { instrument, confirmed: true, reserved };
         let events = std::iter::once(created).chain(self.events.iter().copied());
         let history: Vec<Recorded> = events

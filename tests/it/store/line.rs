@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use paystorm::domain::command::{Asked, Command, Outcome};
 use paystorm::domain::ids::{AccountId, BatchId};
-use paystorm::domain::ledger::{Holdings, WalletId};
+use paystorm::domain::ledger::Holdings;
 use paystorm::domain::submission::Kind;
+use paystorm::domain::wallet::WalletId;
 use paystorm::engine::journal;
 use paystorm::store::{BatchKeys, BatchWrite, Head, Known, Loaded, Store, StoreError};
 
@@ -148,7 +149,7 @@ async fn what_is_known_holds_right_after_its_batch_and_at_no_other_place() {
 
 /// Decides `fresh` and `again` as if the store knew neither, which only a lost lookup could bring about.
 async fn force(store: &dyn Store, first: &Command, second: &Command) -> Result<u64, StoreError> {
-    let policy = paystorm::domain::decide::Policy::default();
+    let policy = paystorm::domain::context::Policy::default();
     let asked = [first, second].map(|command| Asked::from(command.clone()));
     let asked: Vec<&Asked> = asked.iter().collect();
     let mut run = |_head: Head, _loaded| {

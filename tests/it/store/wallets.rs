@@ -1,11 +1,13 @@
 //! Movements of a wallet, and transfers as those see them who received them.
 
+use paystorm::domain::bank_account::BankAccount;
 use paystorm::domain::command::Outcome;
 use paystorm::domain::currency::Currency;
 use paystorm::domain::ids::{AccountId, PaymentId};
-use paystorm::domain::ledger::{LedgerAccount, WalletId};
+use paystorm::domain::ledger::LedgerAccount;
 use paystorm::domain::payment::Payment;
-use paystorm::domain::submission::{BankAccount, Kind};
+use paystorm::domain::submission::Kind;
+use paystorm::domain::wallet::WalletId;
 use paystorm::store::{PaymentFilter, Store};
 
 use crate::making::{answer, at, one, submit};

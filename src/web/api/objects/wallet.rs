@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::{Extension, Metadata, Null, RETRIES_SPENT};
+use crate::domain::bank_account::BankAccount;
 use crate::domain::ids::AccountId;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
-use crate::domain::submission::{BankAccount, Kind};
+use crate::domain::submission::Kind;
 
 /// The fields that all three share.
 #[derive(Debug, Clone, Serialize)]

@@ -7,7 +7,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::stream;
 
-use super::super::handle::{self, Fields, PageError, PageResult};
+use super::super::error_page::{PageError, answer_to, render};
+use super::super::handle::{self, Fields, PageResult};
 use super::super::layout::Nav;
 use super::{ImportLine, ImportOnePage, ImportPage, upload};
 use crate::domain::ids::{ImportId, PaymentId};
@@ -65,7 +66,7 @@ pub async fn upload(
         Err(error) => {
             let page = page(&state, &who, Some(error.message.to_string())).await;
             let page = page.map_err(|_| PageError(error.clone()))?;
-            Ok(handle::render(handle::answer_to(&error), &page))
+            Ok(render(answer_to(&error), &page))
         }
     }
 }

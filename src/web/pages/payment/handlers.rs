@@ -4,7 +4,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::super::clock_strip;
-use super::super::handle::{self, PageError, PageResult, names_of};
+use super::super::error_page::{PageError, answer_to, render};
+use super::super::handle::{self, PageResult, names_of};
 use super::super::journey::Journey;
 use super::super::layout::{Nav, Notice, Tone};
 use super::super::submit;
@@ -113,7 +114,7 @@ pub async fn operate(
             let page = page(&state, &who, &payment, Some(notice)).await;
             let mut page = page.map_err(|_| PageError(error.clone()))?;
             handle::keep_key(&mut page.idempotency_key, &error, &fields);
-            Ok(handle::render(handle::answer_to(&error), &page))
+            Ok(render(answer_to(&error), &page))
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use super::super::format;
 use super::super::row::Names;
-use crate::domain::ledger::{LedgerAccount, WalletId};
+use crate::domain::ledger::LedgerAccount;
 use crate::domain::money::Money;
 use crate::domain::time::Timestamp;
+use crate::domain::wallet::WalletId;
 use crate::store::MovementRecord;
 
 /// One side of one movement.

@@ -22,10 +22,11 @@ use super::row::{Names, badges, from_label, to_label};
 use super::status::StatusBadge;
 use crate::domain::decline::DeclineReason;
 use crate::domain::ids::AccountId;
-use crate::domain::ledger::{LedgerAccount, WalletId};
+use crate::domain::ledger::LedgerAccount;
 use crate::domain::payment::Payment;
 use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
+use crate::domain::wallet::WalletId;
 use crate::store::MovementRecord;
 use crate::web::api::objects;
 

@@ -4,10 +4,11 @@ use super::super::samples::{self, START, ada, names, viewer};
 use super::*;
 use crate::domain::account::AccountFacts;
 use crate::domain::command::{Action, OperatePayment};
-use crate::domain::decide::{Context, Policy, operate};
+use crate::domain::context::{Context, Policy};
 use crate::domain::event::{CancelReason, Event, Recorded};
 use crate::domain::ids::{ClockId, RefundId};
 use crate::domain::ledger::Holdings;
+use crate::domain::operate::operate;
 use crate::domain::submission::Submission;
 use crate::domain::tests::operations::{kinds, places};
 
@@ -152,7 +153,7 @@ fn a_sentence_says_no_more_than_what_happened() {
     let by_the_bank = said(Kind::Charge, "4000000000000119", &[declined(DeclineReason::ProcessingError)]);
     assert_eq!(by_the_bank.0, "The bank declined: processing error.");
     // What failed technically gives back what it had taken.
-    let payout = Kind::Payout { bank: crate::domain::submission::BankAccount::Valid };
+    let payout = Kind::Payout { bank: crate::domain::bank_account::BankAccount::Valid };
     let (text, _) = said(payout, visa, &[(700_000, Event::failed(TechnicalError::Timeout))]);
     assert!(text.contains("The money is back in the wallet"), "{text}");
 }

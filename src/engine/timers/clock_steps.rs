@@ -8,12 +8,12 @@
 
 use std::time::Duration;
 
-use super::handle::EngineError;
-use super::timers::{Fired, POLL_MAX, POLL_MIN, Timers};
+use super::{Fired, POLL_MAX, POLL_MIN, Timers};
 use crate::domain::clock::{Clock, ClockPatch, ClockStatus, KEPT_MS};
 use crate::domain::ids::ClockId;
 use crate::domain::resource::{Body, Change, ChangeResource, Patch, Resource};
 use crate::domain::time::Timestamp;
+use crate::engine::answer::EngineError;
 use crate::store::{AwakeClock, StoreResult};
 
 /// Clocks looked at together.

@@ -1,0 +1,97 @@
+//! What every decision may look at besides the payment, and the checks that several of them make.
+
+use super::account::AccountFacts;
+use super::amounts;
+use super::event::{CancelReason, Event};
+use super::ids::{AccountId, CustomerId};
+use super::ledger::Holdings;
+use super::money::Money;
+use super::payment::{OperationKind, Payment};
+use super::refusal::Refusal;
+use super::resource::Resource;
+use super::subject::Subject;
+use super::time::Timestamp;
+use super::wallet::WalletId;
+
+/// The settings that decisions depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Delay before each retry of a technical error, in milliseconds; their number is the number of retries.
+    pub retry_delays_ms: Vec<u64>,
+    /// How long an authorisation may wait for its capture, in milliseconds.
+    pub authorization_ttl_ms: u64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { retry_delays_ms: vec![1_000, 5_000, 25_000], authorization_ttl_ms: 7 * 24 * 3_600 * 1_000 }
+    }
+}
+
+/// What a decision may look at besides the payment.
+pub struct Context<'a> {
+    /// The time of the payment's clock: what happens to money happens at this time.
+    pub now: Timestamp,
+    /// The wall: what is tried again is tried again by it, or a clock that stands still would never try again.
+    pub wall: Timestamp,
+    /// The settings.
+    pub policy: &'a Policy,
+    /// What a wallet holds; nothing for one that does not exist yet.
+    pub wallet: &'a dyn Fn(WalletId) -> Holdings,
+    /// What is known of an account.
+    pub account: &'a dyn Fn(AccountId) -> AccountFacts,
+    /// What time it is for an account: by its clock.
+    pub time_of: &'a dyn Fn(AccountId) -> Timestamp,
+    /// The plain resource that the command names; `None` if there is none.
+    pub resource: &'a dyn Fn(Subject) -> Option<&'a Resource>,
+}
+
+impl Context<'_> {
+    /// Whether an account is closed.
+    pub(super) fn closed(&self, account: AccountId) -> bool {
+        (self.account)(account).closed
+    }
+
+    /// Whether the submitter's wallet can pay for this much of what leaves it.
+    pub(super) fn affordable(&self, wallet: WalletId, amount_minor: i64) -> bool {
+        (self.wallet)(wallet).available_minor() >= amount_minor
+    }
+
+    /// Refuses a customer who is none of that account's, or was deleted.
+    ///
+    /// # Errors
+    /// Names the parameter.
+    pub(super) fn must_own(&self, owner: AccountId, customer: CustomerId) -> Result<&Resource, Refusal> {
+        let found = (self.resource)(customer.into());
+        found
+            .filter(|found| found.owner == owner && found.body.is_some())
+            .ok_or_else(|| no_such_customer(customer))
+    }
+}
+
+/// Said where a transfer would go to an account that does not exist, or is closed.
+pub const NO_SUCH_PAYEE: &str = "There is no account with this e-mail address or id.";
+
+/// A list of events; a decision has one to three.
+pub type Events = Vec<Event>;
+
+/// Said of a customer that is not there, or someone else's, or went with its clock.
+#[must_use]
+pub fn no_such_customer(customer: CustomerId) -> Refusal {
+    Refusal::invalid("customer", "resource_missing", format!("No such customer: '{customer}'"))
+}
+
+/// Refuses an amount that nothing could be of.
+pub(super) fn payable(amount: Money, param: &str) -> Result<(), Refusal> {
+    amounts::check(amount).map_err(|problem| Refusal::invalid(param, problem.code(), problem.to_string()))
+}
+
+/// The end of an authorization whose deadline has passed, whatever is under way about it: an issuer holds nothing beyond
+/// it, so a capture counts only if its approval is decided before. Nothing for any other payment.
+pub(super) fn lapsed(payment: &Payment, now: Timestamp) -> Option<Event> {
+    let state = payment.state();
+    payment.capture_deadline().filter(|deadline| *deadline <= now)?;
+    let releasing = state.operation.is_some_and(|operation| operation.kind == OperationKind::Void);
+    let reason = state.canceled.filter(|_| releasing).unwrap_or(CancelReason::Expired);
+    Some(Event::canceled(reason))
+}
