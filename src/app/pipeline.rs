@@ -126,7 +126,7 @@ impl Pipeline {
         instance: InstanceId,
         wall: Wall,
     ) -> anyhow::Result<Self> {
-        let counters = Arc::new(Counters::default());
+        let counters = Arc::new(Counters::new()?);
         let vitals = Vitals::new(wall.clone());
         let broker = Arc::clone(&parts.broker);
         let workers = Arc::new(BrokerWorkers { broker, employed: settings.roles.worker });

@@ -25,7 +25,6 @@ use crate::feed::live::LiveHub;
 use crate::feed::monitor::Monitor;
 use crate::outage::{Outage, Way};
 use crate::store::{Lease, Store, StoreKind, StoreResult};
-use crate::telemetry;
 use crate::web::demo::Demo;
 use crate::web::intake::Rules;
 use crate::web::requests::{self, RequestLog};
@@ -238,7 +237,7 @@ async fn web_state(
     address: SocketAddr,
 ) -> anyhow::Result<WebState> {
     let registry = Registry::new();
-    telemetry::register_counters(&registry, &pipeline.counters)?;
+    pipeline.counters.register(&registry)?;
     let account_rules = AccountRules {
         registration: settings.accounts.registration,
         session_ttl: Duration::from_secs(u64::from(settings.accounts.session_hours) * 3_600),

@@ -1,40 +1,55 @@
-//! What the line and its readers have done since the start: plain counters, read by the metrics page and by tests that
-//! hold the design's budgets (rows, messages and documents per payment).
+//! What the line and its readers have done since the start: Prometheus counters, which `/metrics` shows and tests read to hold the
+//! design's budgets (rows, messages and documents per payment).
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use prometheus::{IntCounter, Registry};
 
-/// A counter that only grows.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
+macro_rules! counters {
+    ($($(#[$doc:meta])* $field:ident = $name:literal, $help:literal;)+) => {
+        /// The counters of one process.
+        #[derive(Debug, Clone)]
+        pub struct Counters {
+            $($(#[$doc])* pub $field: IntCounter,)+
+        }
 
-impl Counter {
-    /// Adds to it.
-    pub fn add(&self, count: usize) {
-        self.0.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
+        impl Counters {
+            /// All of them at zero.
+            ///
+            /// # Errors
+            /// A name that Prometheus does not take.
+            pub fn new() -> Result<Self, prometheus::Error> {
+                Ok(Self { $($field: IntCounter::new($name, $help)?,)+ })
+            }
 
-    /// Its value.
-    #[must_use]
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
+            /// Shows them in a registry.
+            ///
+            /// # Errors
+            /// They are registered there already.
+            pub fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+                $(registry.register(Box::new(self.$field.clone()))?;)+
+                Ok(())
+            }
+        }
+    };
 }
 
-/// The counters of one process.
-#[derive(Debug, Default)]
-pub struct Counters {
+counters! {
     /// Transactions of the line that wrote something.
-    pub commits: Counter,
+    commits = "paystorm_commits_total", "Transactions of the ordered line.";
     /// Commands decided in them.
-    pub commands: Counter,
+    commands = "paystorm_commands_total", "Commands decided.";
     /// New payments committed.
-    pub payments: Counter,
+    payments = "paystorm_payments_total", "New payments committed.";
     /// Rows inserted or updated by the line, the journal's own left out.
-    pub rows: Counter,
+    rows = "paystorm_rows_written_total", "Rows written by the ordered line.";
     /// Messages put into the work queue.
-    pub messages: Counter,
+    messages = "paystorm_work_published_total", "Messages put into the work queue.";
     /// Operations that the belt put into the work queue once more: any but few mean that messages get lost.
-    pub belted: Counter,
+    belted = "paystorm_work_sent_again_total", "Operations that had been lost on their way to a worker.";
     /// Documents written to the search index.
-    pub documents: Counter,
+    documents = "paystorm_documents_written_total", "Documents written to the search index.";
+}
+
+/// Adds so many to a counter.
+pub fn add(counter: &IntCounter, count: usize) {
+    counter.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::answer::EngineError;
-use super::counters::Counters;
+use super::counters::{Counters, add};
 use super::decide_batch::{self, DecidedBatch};
 use super::envelope::Envelope;
 use super::journal::JournalEntry;
@@ -280,10 +280,10 @@ impl Writer {
     }
 
     fn count(&self, seq: u64, attempt: &Attempt) {
-        self.counters.commands.add(attempt.decided.decisions.len());
+        add(&self.counters.commands, attempt.decided.decisions.len());
         if seq > 0 {
-            self.counters.commits.add(1);
-            self.counters.rows.add(attempt.rows);
+            self.counters.commits.inc();
+            add(&self.counters.rows, attempt.rows);
         }
     }
 
@@ -310,7 +310,7 @@ impl Writer {
         if seq > 0 {
             self.store.aside().take_back(decided.changes.iter().map(|(entry, _)| entry.payment));
             let fresh = |(entry, _): &&(JournalEntry, Arc<Payment>)| entry.first_version == 1;
-            self.counters.payments.add(decided.changes.iter().filter(fresh).count());
+            add(&self.counters.payments, decided.changes.iter().filter(fresh).count());
             let changes = decided.changes;
             let at = changes.first().map_or_else(|| self.wall.now(), |(_, payment)| payment.wall());
             let committed_at = self.wall.now();

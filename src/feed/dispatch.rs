@@ -23,7 +23,7 @@ use crate::domain::ids::BatchId;
 use crate::domain::payment::WorkKey;
 use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
-use crate::engine::Counters;
+use crate::engine::counters::{Counters, add};
 use crate::store::{Store, StoreResult};
 
 /// The names of the cursors and leases, one reader per lane: a full queue in one must not hold up the other.
@@ -118,7 +118,7 @@ impl Dispatch {
     async fn publish(&self, messages: &[WorkMessage]) -> Result<(), ReaderError> {
         for chunk in messages.chunks(PUBLISH_MAX) {
             self.broker.publish(chunk).await?;
-            self.counters.messages.add(chunk.len());
+            add(&self.counters.messages, chunk.len());
         }
         Ok(())
     }
@@ -201,7 +201,7 @@ impl Dispatch {
         // journal is still to tell is not lost.
         let lost = Timestamp::from_micros(passed.micros().saturating_sub(belt_us));
         let told = end_of(self.store.as_ref(), self.position).await?;
-        self.counters.belted.add(self.redrive(lost.min(told)).await?);
+        add(&self.counters.belted, self.redrive(lost.min(told)).await?);
         Ok(())
     }
 

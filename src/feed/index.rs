@@ -21,7 +21,7 @@ use crate::domain::payment::Payment;
 use crate::domain::stages::Stages;
 use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
-use crate::engine::Counters;
+use crate::engine::counters::{Counters, add};
 use crate::search::{Filling, Names, PaymentDocument, SearchError, SearchIndex};
 use crate::store::{Page, Store};
 
@@ -246,7 +246,7 @@ impl Index {
         let documents: Vec<PaymentDocument> =
             payments.iter().flat_map(|payment| PaymentDocument::of(payment, self.names.as_ref())).collect();
         match self.search.apply(&documents).await {
-            Ok(_) => self.counters.documents.add(documents.len()),
+            Ok(_) => add(&self.counters.documents, documents.len()),
             // The others were taken, and these never will be: `verify` and the log name them.
             Err(SearchError::Rejected(rejected)) => {
                 for document in rejected {

@@ -458,6 +458,11 @@ async fn health(server: Arc<Server>) {
     assert!(value("paystorm_rows_written_total") <= 5.0 + 2.0, "five rows and two of the journal at most");
     assert!(value(r#"paystorm_http_requests_total{class="2xx"}"#) >= 3.0);
     assert_eq!(value("paystorm_websockets"), 0.0);
+    let totals = metrics.lines().filter(|line| line.starts_with("# TYPE ") && line.contains("_total "));
+    assert!(
+        totals.clone().count() >= 8 && totals.clone().all(|line| line.ends_with(" counter")),
+        "{metrics}"
+    );
     for secret in [&server.key, "4242424242424242"] {
         assert!(!metrics.contains(secret));
     }

@@ -22,7 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("audit", &["domain", "store", "search", "engine"]),
     ("load", &["domain", "clock"]),
     ("config", &["domain", "store", "broker", "search", "engine", "worker", "simulator"]),
-    ("telemetry", &["config", "engine"]),
+    ("telemetry", &["config"]),
     ("cli", &["config", "load"]),
     ("web", &["domain", "clock", "store", "broker", "search", "engine", "feed", "accounts", "config"]),
     ("app", ANY),

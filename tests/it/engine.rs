@@ -19,6 +19,8 @@ use paystorm::store::Store;
 
 use crate::stores;
 
+use super::making::counters;
+
 /// Remembers the place of every commit.
 #[derive(Default)]
 pub struct Seen(Mutex<Vec<u64>>);
@@ -46,7 +48,7 @@ fn engine_by(store: &Arc<dyn Store>, wall: Wall) -> (Engine, Arc<Seen>, tokio::t
     let settings = EngineSettings { answer_within_ms: 60_000, ..EngineSettings::default() };
     let (engine, lanes) = batcher::lanes(&settings);
     let seen = Arc::new(Seen::default());
-    let writer = Writer::new(Arc::clone(store), settings.policy(), wall, seen.clone(), Arc::default());
+    let writer = Writer::new(Arc::clone(store), settings.policy(), wall, seen.clone(), counters());
     (engine, seen, tokio::spawn(batcher::run(lanes, writer, settings.batch_max)))
 }
 
@@ -197,8 +199,7 @@ async fn answers_about_large_payments_are_decided_a_few_at_a_time() {
         let (engine, lanes) = batcher::lanes(&settings);
         let held = Arc::new(Held::default());
         let clock = Wall::system();
-        let writer =
-            Writer::new(Arc::clone(&test.store), settings.policy(), clock, held.clone(), Arc::default());
+        let writer = Writer::new(Arc::clone(&test.store), settings.policy(), clock, held.clone(), counters());
         // All of them are there when the line begins.
         let mut replies = Vec::new();
         for answer in answers {

@@ -22,6 +22,8 @@ use crate::engine::{Seen, engine_on};
 use crate::making::{submission, submit};
 use crate::stores::{both, mysql, sqlite};
 
+use super::making::counters;
+
 /// Far longer than anything here takes, on the busiest machine.
 const GUARD: Duration = Duration::from_secs(60);
 
@@ -38,7 +40,7 @@ fn line_of(
 ) -> Engine {
     let settings = EngineSettings::default();
     let (engine, lanes) = batcher::lanes(&settings);
-    let writer = Writer::new(Arc::clone(store), settings.policy(), clock, listener, Arc::default());
+    let writer = Writer::new(Arc::clone(store), settings.policy(), clock, listener, counters());
     tokio::spawn(batcher::run(lanes, writer.watched(vitals), settings.batch_max));
     engine
 }
@@ -154,7 +156,7 @@ async fn a_command_that_waited_too_long_is_refused_and_never_decided() {
         settings.policy(),
         Wall::system(),
         Arc::new(Seen::default()),
-        Arc::default(),
+        counters(),
     );
     drop(engine);
     batcher::run(lanes, writer, settings.batch_max).await;

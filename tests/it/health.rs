@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::binary::{Kind, Server, Stack, eventually, on};
 use super::engine::{charge, engine_on};
+use super::making::counters;
 use super::stores;
 
 /// A small disk of its own; gone when dropped.
@@ -182,7 +183,7 @@ async fn a_line_that_stands_still_is_told_and_so_is_its_end() {
         paystorm::domain::context::Policy::default(),
         paystorm::clock::Wall::system(),
         std::sync::Arc::new(super::engine::Seen::default()),
-        std::sync::Arc::default(),
+        counters(),
     );
     let line = tokio::task::spawn_blocking(move || {
         let run = paystorm::engine::batcher::run(lanes, writer, 16);

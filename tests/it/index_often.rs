@@ -9,13 +9,13 @@ use paystorm::domain::event::{Event, Recorded};
 use paystorm::domain::ids::AccountId;
 use paystorm::domain::submission::Lane;
 use paystorm::domain::time::Timestamp;
-use paystorm::engine::Counters;
 use paystorm::feed::batch::{Batch, Entry};
 use paystorm::feed::follower::Reader as _;
 use paystorm::feed::index::{Index, IndexListener, Indexed};
 use paystorm::search::{Query, SearchRequest};
 
 use super::engine::{charge, engine_on};
+use super::making::counters;
 use super::search::subject::Subject;
 use super::stores;
 
@@ -30,7 +30,7 @@ async fn amendments_in_a_row_are_written_together() {
     let (subject, test, owner) = (Subject::embedded().await, stores::sqlite().await, AccountId::generate());
     let (engine, _, line) = engine_on(&test.store);
     let payment = engine.execute(charge(owner, 100, None)).await.expect("admitted").payment.id();
-    let counters = Arc::new(Counters::default());
+    let counters = counters();
     let mut reader = Index::new(
         Arc::clone(&test.store),
         Arc::clone(&subject.index),

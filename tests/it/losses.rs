@@ -16,7 +16,6 @@ use paystorm::broker::{
 use paystorm::clock::Wall;
 use paystorm::domain::ids::{AccountId, InstanceId};
 use paystorm::domain::submission::Lane;
-use paystorm::engine::Counters;
 use paystorm::feed::dispatch::{Dispatch, NotedLosses};
 use paystorm::feed::follower::Reader;
 use paystorm::store::Store;
@@ -24,6 +23,7 @@ use tokio::sync::watch;
 
 use super::broker::rig::{Adapter, Rig, take, wait_until_up};
 use super::engine::{charge, engine_on};
+use super::making::counters;
 use super::stores;
 
 /// A durable broker that takes everything, counts it, and loses its queue when told to.
@@ -123,7 +123,7 @@ async fn with_open_work() -> stores::TestStore {
 /// Dispatch of a process with this broker, before it has the lease.
 fn without_lease(store: &Arc<dyn Store>, broker: &Arc<Losing>) -> Dispatch {
     let (store, broker) = (Arc::clone(store), Arc::clone(broker) as Arc<dyn Broker>);
-    Dispatch::new(Lane::Interactive, store, broker, Wall::system(), Arc::default())
+    Dispatch::new(Lane::Interactive, store, broker, Wall::system(), counters())
 }
 
 /// Dispatch of a process with this broker, which has published everything there is.
@@ -234,7 +234,7 @@ async fn a_kill_right_after_a_queue_was_made_anew_is_made_good_by_the_next_proce
         wait_until_up(&*next).await;
         assert_eq!(*next.topology_lost().borrow(), 0, "it finds the queue there");
         let (store, broker) = (Arc::clone(&test.store), Arc::clone(&next) as Arc<dyn Broker>);
-        let (clock, counters) = (Wall::system(), Arc::<Counters>::default());
+        let (clock, counters) = (Wall::system(), counters());
         let mut dispatch = Dispatch::new(Lane::Interactive, store, broker, clock, Arc::clone(&counters));
         let head = test.store.head().await.expect("a head");
         dispatch.begin(head, head).await.expect("begins");

@@ -21,6 +21,7 @@ use paystorm::domain::resource::{AnswerForm, Body, Change, ChangeResource, Patch
 use paystorm::domain::subject::Subject;
 use paystorm::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use paystorm::domain::time::Timestamp;
+use paystorm::engine::Counters;
 use paystorm::engine::decide_batch::{DecidedBatch, Told, decide_batch, keys_of};
 use paystorm::feed::follower::Follower;
 use paystorm::feed::open_work::{self, OpenWork};
@@ -31,6 +32,11 @@ use tokio_util::sync::CancellationToken;
 
 /// How many were made up in this process: their ids are of the time at which the first of them can be decided.
 static MADE: AtomicU64 = AtomicU64::new(0);
+
+/// Counters of a process, all at zero.
+pub fn counters() -> Arc<Counters> {
+    Arc::new(Counters::new().expect("names that Prometheus takes"))
+}
 
 pub fn at(ms: u64) -> Timestamp {
     Timestamp::from_micros(1_769_817_600_000_000).plus_ms(ms)

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use paystorm::clock::Wall;
 use paystorm::domain::ids::{AccountId, InstanceId, PaymentId};
-use paystorm::engine::Counters;
 use paystorm::feed::follower::{Follower, Reader};
 use paystorm::feed::index::{Index, IndexListener, Indexed};
 use paystorm::feed::ring::Ring;
@@ -18,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::binary::eventually;
 use super::corruption::sql;
 use super::engine::{charge, engine_on};
+use super::making::counters;
 use super::search::subject::Subject;
 use super::stores;
 
@@ -43,7 +43,7 @@ async fn pay(store: &Arc<dyn Store>, owner: AccountId) -> PaymentId {
 
 /// The index's reader begins, reads what is there, and ends in good order.
 async fn read(store: &Arc<dyn Store>, index: &Arc<dyn SearchIndex>, stored: u64) {
-    let counters = Arc::new(Counters::default());
+    let counters = counters();
     let mut reader =
         Index::new(Arc::clone(store), Arc::clone(index), Arc::new(()), Arc::new(Nobody), counters);
     let head = store.head().await.expect("a head");
@@ -138,7 +138,7 @@ async fn what_torn_rows_of_the_journal_changed_is_found_without_a_rebuild() {
             Arc::clone(&index),
             Arc::new(()),
             Arc::new(Nobody),
-            Arc::new(Counters::default()),
+            counters(),
         );
         test.store.cursor_reset("index", 2).await.expect("put back");
         let stop = CancellationToken::new();

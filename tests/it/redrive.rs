@@ -24,6 +24,8 @@ use crate::making::{answer, at, decide, one, operate, submit};
 use crate::socket::Socket;
 use crate::stores::both;
 
+use super::making::counters;
+
 /// A guard against hanging, not a measure.
 const GUARD: Duration = Duration::from_secs(60);
 /// More than a redrive reads at once, and more than the queue holds.
@@ -41,8 +43,7 @@ impl Dispatching {
         let settings = BrokerSettings { queue_capacity, ..BrokerSettings::default() };
         let broker = Arc::new(EmbeddedBroker::new(&settings).expect("a queue"));
         let clock = Wall::system();
-        let dispatch =
-            Dispatch::new(Lane::Bulk, store.clone(), broker.clone(), clock.clone(), Arc::default());
+        let dispatch = Dispatch::new(Lane::Bulk, store.clone(), broker.clone(), clock.clone(), counters());
         let ring = Arc::new(Ring::new(1, store.head().await.expect("the head")));
         let follower = Follower::leased(store.clone(), ring, clock, InstanceId::generate());
         let stop = CancellationToken::new();
