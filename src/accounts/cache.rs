@@ -9,12 +9,12 @@ use crate::domain::ids::IdMap;
 
 /// A cache of at most `2 × half` entries.
 #[derive(Debug)]
-pub struct Generations<K, V> {
+pub struct TwoGenerationCache<K, V> {
     half: usize,
     inner: Mutex<(IdMap<K, V>, IdMap<K, V>)>,
 }
 
-impl<K: Eq + Hash, V: Clone> Generations<K, V> {
+impl<K: Eq + Hash, V: Clone> TwoGenerationCache<K, V> {
     /// An empty cache for at most `bound` entries.
     #[must_use]
     pub fn new(bound: usize) -> Self {
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn it_is_bounded_and_keeps_what_is_used() {
-        let cache = Generations::new(8);
+        let cache = TwoGenerationCache::new(8);
         cache.insert(0, 0);
         for n in 1..1_000 {
             cache.insert(n, n);

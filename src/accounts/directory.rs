@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::cache::Generations;
+use super::cache::TwoGenerationCache;
 use super::email::Email;
 use crate::domain::ids::AccountId;
 use crate::store::{Account, Store, StoreResult};
@@ -33,8 +33,8 @@ pub struct Profile {
 /// entries do not expire; whether an account was closed is asked again after a while where it matters.
 pub struct Directory {
     store: Arc<dyn Store>,
-    profiles: Generations<AccountId, (Arc<Profile>, Instant)>,
-    by_email: Generations<String, AccountId>,
+    profiles: TwoGenerationCache<AccountId, (Arc<Profile>, Instant)>,
+    by_email: TwoGenerationCache<String, AccountId>,
 }
 
 impl std::fmt::Debug for Directory {
@@ -47,7 +47,11 @@ impl Directory {
     /// An empty directory over this store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, profiles: Generations::new(PROFILES_MAX), by_email: Generations::new(PROFILES_MAX) }
+        Self {
+            store,
+            profiles: TwoGenerationCache::new(PROFILES_MAX),
+            by_email: TwoGenerationCache::new(PROFILES_MAX),
+        }
     }
 
     /// The profile, if it is in memory.

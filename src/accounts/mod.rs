@@ -9,7 +9,7 @@ pub mod directory;
 pub mod email;
 pub mod error;
 mod keys;
-mod leaving;
+mod lifecycle;
 pub mod password;
 pub mod throttle;
 pub mod token;
@@ -26,7 +26,7 @@ use crate::domain::ids::{AccountId, SessionId};
 use crate::domain::text::{fold, misleads};
 use crate::domain::time::Timestamp;
 use crate::store::{Account, NewAccount, NewSession, Session, Store, StoreResult};
-use cache::Generations;
+use cache::TwoGenerationCache;
 pub use directory::{Directory, Profile};
 pub use email::Email;
 pub use error::AccountError;
@@ -100,8 +100,8 @@ pub struct Accounts {
     rules: AccountRules,
     passwords: Passwords,
     throttle: Throttle,
-    keys: Generations<[u8; 32], CachedKey>,
-    sessions: Generations<[u8; 32], (Session, Instant)>,
+    keys: TwoGenerationCache<[u8; 32], CachedKey>,
+    sessions: TwoGenerationCache<[u8; 32], (Session, Instant)>,
     /// Changes whenever a session ended or a key was revoked here; sockets look again at their own then.
     endings: watch::Sender<u64>,
 }
@@ -138,8 +138,8 @@ impl Accounts {
             rules,
             passwords: Passwords::new()?,
             throttle: Throttle::new(rules.login_attempts),
-            keys: Generations::new(KEYS_CACHED_MAX),
-            sessions: Generations::new(SESSIONS_CACHED_MAX),
+            keys: TwoGenerationCache::new(KEYS_CACHED_MAX),
+            sessions: TwoGenerationCache::new(SESSIONS_CACHED_MAX),
             endings: watch::Sender::new(0),
             store,
         })

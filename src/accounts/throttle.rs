@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::cache::Generations;
+use super::cache::TwoGenerationCache;
 
 const WINDOW: Duration = Duration::from_secs(15 * 60);
 /// Pairs remembered at once. Past it the least recently tried fall out first.
@@ -18,7 +18,7 @@ struct Attempts {
 /// Counts attempts, so that guessing is slow. In memory: each instance counts for itself.
 #[derive(Debug)]
 pub struct Throttle {
-    pairs: Generations<[u8; 16], Attempts>,
+    pairs: TwoGenerationCache<[u8; 16], Attempts>,
     attempts_max: u32,
 }
 
@@ -26,7 +26,7 @@ impl Throttle {
     /// Allows so many attempts in a quarter of an hour.
     #[must_use]
     pub fn new(attempts_max: u32) -> Self {
-        Self { pairs: Generations::new(PAIRS_MAX), attempts_max }
+        Self { pairs: TwoGenerationCache::new(PAIRS_MAX), attempts_max }
     }
 
     /// Counts an attempt before it is made, so that simultaneous ones count too.

@@ -7,8 +7,8 @@ use std::time::Instant;
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
+use super::adapters;
 use super::demo::Invitation;
-use super::parts;
 use super::serve::App;
 use super::verify;
 use crate::accounts::Accounts;
@@ -89,7 +89,7 @@ fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
 }
 
 async fn migrate(settings: &Settings) -> anyhow::Result<ExitCode> {
-    parts::store(settings).await?;
+    adapters::store(settings).await?;
     println!("the store is up to date");
     Ok(ExitCode::SUCCESS)
 }
@@ -110,14 +110,14 @@ async fn user_add(settings: &Settings, email: &str) -> anyhow::Result<ExitCode> 
     let password = password.trim_end_matches(['\r', '\n']);
     // Before a store is made for someone who is not let in.
     NewPassword::parse(password)?;
-    let accounts = Accounts::new(parts::store(settings).await?, Wall::system())?;
+    let accounts = Accounts::new(adapters::store(settings).await?, Wall::system())?;
     let id = accounts.register(email.as_str(), password, email.local()).await?;
     println!("{id}");
     Ok(ExitCode::SUCCESS)
 }
 
 async fn user_api_key(settings: &Settings, email: &str) -> anyhow::Result<ExitCode> {
-    let found = parts::existing_store(settings, Access::ReadWrite).await?;
+    let found = adapters::existing_store(settings, Access::ReadWrite).await?;
     let store = found.with_context(|| format!("there is no user {email}"))?;
     let accounts = Accounts::new(store, Wall::system())?;
     let account = accounts.account_by_email(email).await?;
@@ -132,19 +132,19 @@ async fn user_api_key(settings: &Settings, email: &str) -> anyhow::Result<ExitCo
 async fn reindex(settings: &Settings) -> anyhow::Result<ExitCode> {
     telemetry::start_logging(&settings.telemetry)?;
     // Before anything is locked or made.
-    let store = parts::existing_store(settings, Access::ReadWrite).await??;
+    let store = adapters::existing_store(settings, Access::ReadWrite).await??;
     let _lock = match settings.search.kind {
-        SearchKind::Embedded => match parts::lock_directory(&settings.data_dir) {
+        SearchKind::Embedded => match adapters::lock_directory(&settings.data_dir) {
             Ok(lock) => Some(lock),
             Err(_) => {
-                parts::rebuild_by_server(settings).await?;
+                adapters::rebuild_by_server(settings).await?;
                 println!("the running server has built its index anew");
                 return Ok(ExitCode::SUCCESS);
             }
         },
         SearchKind::Elasticsearch => None,
     };
-    let search = parts::search(settings, &Wall::system()).await?;
+    let search = adapters::search(settings, &Wall::system()).await?;
     let began = Instant::now();
     let (documents, position) = index::rebuild(store.as_ref(), search.as_ref(), &()).await?;
     index::catch_up(store.as_ref(), search.as_ref(), &(), position).await?;

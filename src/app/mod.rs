@@ -1,14 +1,14 @@
 //! The composition root: the only place that names an adapter, starts tasks, and stops them in order.
 //!
-//! - [`parts`]: opens the store, broker and index that the settings choose.
+//! - [`adapters`]: opens the store, broker and index that the settings choose.
 //! - [`pipeline`]: the ordered line, its readers, timers and workers.
 //! - [`serve`]: a whole server, from settings to an address, and its shutdown.
 //! - [`demo`]: the account that is there from the start, and its first payments.
 //! - [`commands`]: the other subcommands; [`verify`]: the longest of them.
 
+pub mod adapters;
 pub mod commands;
 pub mod demo;
-pub mod parts;
 pub mod pipeline;
 pub mod serve;
 pub mod verify;

@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::adapters::{self, DirectoryLock};
 use super::demo::{self, Invitation, Prepared};
-use super::parts::{self, DirectoryLock};
 use super::pipeline::{Parts, Pipeline};
 use crate::accounts::{AccountRules, Accounts, Directory};
 use crate::clock::Wall;
@@ -78,20 +78,20 @@ impl App {
     /// # Errors
     /// As [`Self::build`].
     pub async fn build_at(settings: Settings, wall: Wall) -> anyhow::Result<Self> {
-        let lock = match parts::any_embedded(&settings) {
-            true => Some(parts::lock_directory(&settings.data_dir)?),
+        let lock = match adapters::any_embedded(&settings) {
+            true => Some(adapters::lock_directory(&settings.data_dir)?),
             false => None,
         };
         let stopping = CancellationToken::new();
-        let store = parts::store(&settings).await?;
+        let store = adapters::store(&settings).await?;
         let instance = instance(&settings, store.as_ref()).await?;
         let lease = hold_instance_lease(&settings, &store, instance, &wall, &stopping).await?;
         let demo = demo::prepare(&settings, &store, &wall).await?;
         let directory = Arc::new(Directory::new(Arc::clone(&store)));
         let parts = Parts {
             worlds: demo.as_ref().map(|demo| demo.worlds(&settings)).unwrap_or_default(),
-            broker: parts::broker(&settings, instance, &store, &wall)?,
-            search: parts::search(&settings, &wall).await?,
+            broker: adapters::broker(&settings, instance, &store, &wall)?,
+            search: adapters::search(&settings, &wall).await?,
             hub: LiveHub::new(Arc::clone(&directory), wall.clone()),
             directory,
             store,
@@ -305,7 +305,7 @@ async fn hold_instance_lease(
     wall: &Wall,
     stopping: &CancellationToken,
 ) -> anyhow::Result<Option<JoinHandle<()>>> {
-    if settings.store.kind == StoreKind::Embedded || !parts::any_embedded(settings) {
+    if settings.store.kind == StoreKind::Embedded || !adapters::any_embedded(settings) {
         return Ok(None);
     }
     let lease = store.lease_take(INSTANCE_LEASE, instance, wall.now(), INSTANCE_LEASE_TTL).await?;

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use parking_lot::Mutex;
 
-use super::parts;
+use super::adapters;
 use crate::audit::acks::AckFile;
 use crate::audit::index::Current;
 use crate::audit::{self, AuditError, AuditOptions, IndexSide, Name, Progress, Table};
@@ -51,8 +51,8 @@ pub async fn run(settings: &Settings, args: VerifyArgs) -> anyhow::Result<ExitCo
         Some(path) => Some(AckFile::open(path).with_context(|| format!("cannot read {}", path.display()))?),
         None => None,
     };
-    let store = parts::existing_store(settings, Access::ReadOnly).await??;
-    let mut view = parts::index_view(settings).await?;
+    let store = adapters::existing_store(settings, Access::ReadOnly).await??;
+    let mut view = adapters::index_view(settings).await?;
     let mut snapshots = store.snapshots(readers()).await?;
     let progress = match snapshots.first_mut() {
         Some(first) => Shown::new(first.counts().await?),
@@ -68,7 +68,7 @@ pub async fn run(settings: &Settings, args: VerifyArgs) -> anyhow::Result<ExitCo
         keys_since: Timestamp::from_micros(wall.now().micros().saturating_sub(KEYS_KEPT_US)),
         ..AuditOptions::default()
     };
-    let now = Now { store, wall, owned: parts::any_embedded(settings).then(|| settings.data_dir.clone()) };
+    let now = Now { store, wall, owned: adapters::any_embedded(settings).then(|| settings.data_dir.clone()) };
     let side = view.as_mut().map(|view| IndexSide { view: view.as_mut(), current: &now });
     let views = snapshots.iter_mut().map(|view| &mut **view as &mut dyn Snapshot).collect();
     let mut report = audit::audit_at_once(views, side, acks, &options, &progress).await?;
@@ -102,7 +102,7 @@ impl Current for Now {
 
     async fn index_is_followed(&self) -> Result<bool, AuditError> {
         if let Some(dir) = &self.owned {
-            return Ok(parts::directory_is_owned(dir));
+            return Ok(adapters::directory_is_owned(dir));
         }
         // A lease that has only just ended may be taken up by another server.
         let until = self.store.lease_end(index::NAME).await?.plus_ms(LEASE_GRACE_MS);

@@ -146,7 +146,7 @@ pub struct Depth {
 }
 
 /// The `dispatched_at` of the youngest message delivered for the first time, per lane. Queues are first in, first out, so what was
-/// dispatched well before it and is still open has been lost on the way: the redrive belt sends it again.
+/// dispatched well before it and is still open has been lost on the way: the redrive sweep sends it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LastDelivered {
     /// On the interactive lane; `None` until something was delivered.

@@ -13,7 +13,7 @@ use super::ids::{AccountId, CustomerId, PaymentId};
 use super::metadata::{self, MetadataPatch};
 use super::money::Money;
 use super::payment::Payment;
-use super::refusal::{Refusal, RefusalKind};
+use super::rejection::{Rejection, RejectionKind};
 use super::status::Status;
 use super::submission::Kind;
 use super::terms::Terms;
@@ -58,7 +58,7 @@ impl PaymentPatch {
             + self.shipping.iter().flatten().map(Shipping::text_bytes).sum::<usize>()
     }
 
-    fn applied_to(&self, terms: &Terms) -> Result<Terms, Refusal> {
+    fn applied_to(&self, terms: &Terms) -> Result<Terms, Rejection> {
         let text = |field: &Field<String>, now: &Option<String>| field.clone().unwrap_or_else(|| now.clone());
         Ok(Terms {
             description: text(&self.description, &terms.description),
@@ -100,19 +100,19 @@ pub struct Amendment {
 /// Decides an amendment. `None` where there is nothing to change.
 ///
 /// # Errors
-/// A [`Refusal`] if the payment is not the actor's, or is in a state in which this cannot be changed any more.
+/// A [`Rejection`] if the payment is not the actor's, or is in a state in which this cannot be changed any more.
 pub fn amend(
     context: &Context<'_>,
     payment: &Payment,
     command: &AmendPayment,
-) -> Result<Option<Amendment>, Refusal> {
+) -> Result<Option<Amendment>, Rejection> {
     let (patch, submission) = (&command.patch, payment.submission());
     let charge = match submission.kind {
         Kind::Charge => true,
         Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. } => false,
     };
     if payment.owner() != command.actor || !charge {
-        return Err(Refusal::not_found("payment_intent", submission.public_id()).with_param("intent"));
+        return Err(Rejection::not_found("payment_intent", submission.public_id()).with_param("intent"));
     }
     let before = payment.terms();
     let terms = patch.applied_to(&before)?;
@@ -134,19 +134,20 @@ pub fn amend(
     }
     if amount != payment.amount() {
         payable(amount, "amount")?;
-        let wrong =
-            |problem: amounts::AmountProblem| Refusal::invalid("amount", problem.code(), problem.to_string());
+        let wrong = |problem: amounts::AmountProblem| {
+            Rejection::invalid("amount", problem.code(), problem.to_string())
+        };
         amounts::check_charge(amount).map_err(wrong)?;
     }
     if let Some(customer) = patch.customer {
         if before.customer.is_some_and(|set| set != customer) {
             let message = "This payment has a customer already, who cannot be exchanged for another.";
-            return Err(Refusal::invalid("customer", "payment_intent_unexpected_state", message));
+            return Err(Rejection::invalid("customer", "payment_intent_unexpected_state", message));
         }
         // A payment's clock is named once, when it is created.
         if context.must_own(payment.owner(), customer)?.clock != payment.clock() {
             let message = "This customer goes by another test clock than the payment.";
-            return Err(Refusal::invalid("customer", "payment_intent_unexpected_state", message));
+            return Err(Rejection::invalid("customer", "payment_intent_unexpected_state", message));
         }
     }
     let event = Event::Amended {
@@ -160,7 +161,7 @@ pub fn amend(
         let message = format!(
             "This payment has been updated {AMENDMENTS_MAX} times, the most that is allowed. It can still be captured, canceled and refunded."
         );
-        return Err(Refusal::new(RefusalKind::State, "payment_intent_update_limit", message));
+        return Err(Rejection::new(RejectionKind::State, "payment_intent_update_limit", message));
     }
     Ok(Some(Amendment { event, terms: (terms != before).then_some(terms) }))
 }
@@ -181,11 +182,11 @@ const fn before_confirmation(status: Status) -> bool {
     }
 }
 
-fn too_late(payment: &Payment, param: &str) -> Refusal {
+fn too_late(payment: &Payment, param: &str) -> Rejection {
     let status = payment.state().status.dialect();
     let message = format!(
         "This PaymentIntent's {param} could not be updated because it has a status of {status}. You may only update the {param} of a \
          PaymentIntent with one of the following statuses: requires_payment_method, requires_confirmation, requires_action."
     );
-    Refusal::new(RefusalKind::State, "payment_intent_unexpected_state", message).with_param(param)
+    Rejection::new(RejectionKind::State, "payment_intent_unexpected_state", message).with_param(param)
 }

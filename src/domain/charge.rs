@@ -22,7 +22,7 @@ pub enum ChargeOutcome {
     /// The issuer said no, or was not to be asked.
     Declined(DeclineReason),
     /// Its retries are spent.
-    Broken(TechnicalError),
+    TechnicalFailure(TechnicalError),
     /// Called off; nothing is held any more.
     Released,
 }
@@ -110,7 +110,7 @@ impl Charge {
             Event::Pending { .. } | Event::RetryScheduled { .. } => self.asked = true,
             Event::Failed { cause, .. } => {
                 self.asked = true;
-                self.outcome = ChargeOutcome::Broken(cause);
+                self.outcome = ChargeOutcome::TechnicalFailure(cause);
             }
             Event::Replayed { .. } => self.outcome = ChargeOutcome::Open,
             Event::Captured { amount_minor, .. } => {
@@ -118,7 +118,7 @@ impl Charge {
                 self.captured_minor = amount_minor;
             }
             Event::Canceled { .. } | Event::Voided {} => match self.outcome {
-                ChargeOutcome::Open | ChargeOutcome::Held | ChargeOutcome::Broken(_) => {
+                ChargeOutcome::Open | ChargeOutcome::Held | ChargeOutcome::TechnicalFailure(_) => {
                     self.outcome = ChargeOutcome::Released;
                 }
                 ChargeOutcome::Declined(_) | ChargeOutcome::Taken | ChargeOutcome::Released => {}

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::refusal::{Refusal, RefusalKind};
+use super::rejection::{Rejection, RejectionKind};
 use super::time::Timestamp;
 
 /// The fastest a clock may run, as a multiple of the wall: a day in about a minute and a half.
@@ -146,7 +146,7 @@ impl Clock {
     ///
     /// # Errors
     /// While it is being advanced, and to a time that it has passed already or that is too far away.
-    pub fn patched(&self, wall: Timestamp, version: u32, patch: ClockPatch) -> Result<Self, Refusal> {
+    pub fn patched(&self, wall: Timestamp, version: u32, patch: ClockPatch) -> Result<Self, Rejection> {
         let mut clock = self.clone();
         match patch {
             ClockPatch::Advance(target) => clock.advance(wall, target)?,
@@ -212,7 +212,7 @@ impl Clock {
     ///
     /// # Errors
     /// While it is being advanced.
-    pub fn set_rate(&mut self, wall: Timestamp, rate: Rate) -> Result<(), Refusal> {
+    pub fn set_rate(&mut self, wall: Timestamp, rate: Rate) -> Result<(), Rejection> {
         self.ready()?;
         self.segment = Segment { wall_from: wall, at: self.at(wall), rate };
         Ok(())
@@ -222,16 +222,16 @@ impl Clock {
     ///
     /// # Errors
     /// While it is being advanced, and to a time that it has passed already or that is too far away.
-    pub fn advance(&mut self, wall: Timestamp, target: Timestamp) -> Result<(), Refusal> {
+    pub fn advance(&mut self, wall: Timestamp, target: Timestamp) -> Result<(), Rejection> {
         self.ready()?;
         let at = self.at(wall);
         if target <= at {
             let message = "A clock can only be advanced to a time after the one it shows.";
-            return Err(Refusal::invalid("frozen_time", "test_clock_backwards", message));
+            return Err(Rejection::invalid("frozen_time", "test_clock_backwards", message));
         }
         if target > at.plus_ms(ADVANCE_MAX_MS) || target > LATEST {
             let message = "A clock can be advanced by two years at most, and not beyond the year 2199.";
-            return Err(Refusal::invalid("frozen_time", "test_clock_too_far", message));
+            return Err(Rejection::invalid("frozen_time", "test_clock_too_far", message));
         }
         let then = self.segment.rate;
         self.segment = Segment { wall_from: wall, at, rate: Rate::Frozen };
@@ -263,11 +263,11 @@ impl Clock {
     ///
     /// # Errors
     /// While it is.
-    pub fn ready(&self) -> Result<(), Refusal> {
+    pub fn ready(&self) -> Result<(), Rejection> {
         match self.status {
             ClockStatus::Ready => Ok(()),
-            ClockStatus::Advancing { .. } => Err(Refusal::new(
-                RefusalKind::Locked,
+            ClockStatus::Advancing { .. } => Err(Rejection::new(
+                RejectionKind::Locked,
                 "lock_timeout",
                 "The test clock is being advanced: try again once its status is ready.",
             )),

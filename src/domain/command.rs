@@ -95,7 +95,7 @@ pub enum Outcome {
         settles_after_ms: u64,
     },
     /// No usable answer.
-    Broken(TechnicalError),
+    TechnicalFailure(TechnicalError),
 }
 
 /// The acquirer's answer to one attempt of one operation.

@@ -7,7 +7,7 @@ use super::ids::{AccountId, CustomerId};
 use super::ledger::Holdings;
 use super::money::Money;
 use super::payment::{OperationKind, Payment};
-use super::refusal::Refusal;
+use super::rejection::Rejection;
 use super::resource::Resource;
 use super::subject::Subject;
 use super::time::Timestamp;
@@ -61,7 +61,7 @@ impl Context<'_> {
     ///
     /// # Errors
     /// Names the parameter.
-    pub(super) fn must_own(&self, owner: AccountId, customer: CustomerId) -> Result<&Resource, Refusal> {
+    pub(super) fn must_own(&self, owner: AccountId, customer: CustomerId) -> Result<&Resource, Rejection> {
         let found = (self.resource)(customer.into());
         found
             .filter(|found| found.owner == owner && found.body.is_some())
@@ -77,13 +77,13 @@ pub type Events = Vec<Event>;
 
 /// Said of a customer that is not there, or someone else's, or went with its clock.
 #[must_use]
-pub fn no_such_customer(customer: CustomerId) -> Refusal {
-    Refusal::invalid("customer", "resource_missing", format!("No such customer: '{customer}'"))
+pub fn no_such_customer(customer: CustomerId) -> Rejection {
+    Rejection::invalid("customer", "resource_missing", format!("No such customer: '{customer}'"))
 }
 
 /// Refuses an amount that nothing could be of.
-pub(super) fn payable(amount: Money, param: &str) -> Result<(), Refusal> {
-    amounts::check(amount).map_err(|problem| Refusal::invalid(param, problem.code(), problem.to_string()))
+pub(super) fn payable(amount: Money, param: &str) -> Result<(), Rejection> {
+    amounts::check(amount).map_err(|problem| Rejection::invalid(param, problem.code(), problem.to_string()))
 }
 
 /// The end of an authorization whose deadline has passed, whatever is under way about it: an issuer holds nothing beyond

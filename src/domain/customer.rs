@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::contact::{Address, Shipping};
 use super::metadata::{self, Metadata, MetadataPatch};
-use super::refusal::Refusal;
+use super::rejection::Rejection;
 
 /// What is known of a customer. Serialised as an array: new fields go to the end with a default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ impl Customer {
     ///
     /// # Errors
     /// More metadata than there may be.
-    pub fn patched(&self, patch: &CustomerPatch) -> Result<Self, Refusal> {
+    pub fn patched(&self, patch: &CustomerPatch) -> Result<Self, Rejection> {
         Ok(Self {
             name: field(&patch.name, &self.name),
             email: field(&patch.email, &self.email),

@@ -1,7 +1,7 @@
 //! The rules: pure `decide(state, command, now) → events`. Nothing here changes anything.
 //!
 //! Each function returns the events to apply, in order; an empty list means that the command is stale and changes
-//! nothing (an old message, a timer that fired twice). Preconditions that the caller must know about are refusals. What a
+//! nothing (an old message, a timer that fired twice). Preconditions that the caller must know about are rejections. What a
 //! caller may ask of an existing payment is in [`super::operate`].
 
 use super::command::{Answer, Outcome, SubmitPayment};
@@ -9,19 +9,19 @@ use super::context::{Context, Events, NO_SUCH_PAYEE, lapsed, payable};
 use super::decline::DeclineReason;
 use super::event::{CancelReason, Event, TechnicalError};
 use super::payment::{Operation, OperationKind, Payment, Phase};
-use super::refusal::{Refusal, RefusalKind};
+use super::rejection::{Rejection, RejectionKind};
 use super::submission::{CaptureMethod, Kind};
 use super::time::Timestamp;
 
 /// Decides a new payment.
 ///
 /// # Errors
-/// A [`Refusal`] that names the parameter at fault; nothing is created then.
-pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, Refusal> {
+/// A [`Rejection`] that names the parameter at fault; nothing is created then.
+pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, Rejection> {
     let submission = &command.submission;
     if context.closed(submission.owner) {
         let message = "This account is closed: it makes no payments any more.";
-        return Err(Refusal::new(RefusalKind::State, "account_closed", message));
+        return Err(Rejection::new(RejectionKind::State, "account_closed", message));
     }
     payable(submission.amount, "amount")?;
     if let Some(customer) = submission.customer {
@@ -30,12 +30,12 @@ pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, 
     if let Kind::Transfer { payee } = submission.kind
         && context.closed(payee)
     {
-        return Err(Refusal::invalid("destination", "resource_missing", NO_SUCH_PAYEE));
+        return Err(Rejection::invalid("destination", "resource_missing", NO_SUCH_PAYEE));
     }
     if let Kind::Transfer { payee } = submission.kind
         && payee == submission.owner
     {
-        return Err(Refusal::invalid(
+        return Err(Rejection::invalid(
             "destination",
             "transfer_to_self",
             "You cannot send money to yourself.",
@@ -45,12 +45,12 @@ pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, 
     if takes_from_wallet && !command.confirm {
         // The amount is reserved on admission, and nowhere later.
         let message = "Only a charge can be created without being confirmed.";
-        return Err(Refusal::invalid("confirm", "parameter_invalid_boolean", message));
+        return Err(Rejection::invalid("confirm", "parameter_invalid_boolean", message));
     }
     let instrument = submission.kind.instrument().or(command.instrument);
     if command.confirm && instrument.is_none() {
         let message = "You cannot confirm this payment because it is missing a payment method.";
-        return Err(Refusal::invalid("payment_method", "payment_intent_unexpected_state", message));
+        return Err(Rejection::invalid("payment_method", "payment_intent_unexpected_state", message));
     }
     let affordable = context.affordable(submission.own_wallet(), submission.amount.amount_minor);
     let reserved = takes_from_wallet && affordable;
@@ -89,7 +89,7 @@ fn authorization_answer(
 ) -> Events {
     let started = Event::Started { at: answer.started_at };
     let submission = payment.submission();
-    let wish = payment.state().cancel_wish.or_else(|| given_up(context, payment));
+    let wish = payment.state().cancel_requested.or_else(|| given_up(context, payment));
     let outcome = match (answer.outcome, wish) {
         (Outcome::Approved, Some(reason)) if submission.kind.takes_from_wallet() => Event::canceled(reason),
         // An approval that still comes is voided.
@@ -108,7 +108,7 @@ fn authorization_answer(
         (Outcome::Pending { settles_after_ms }, None) => {
             Event::Pending { settles_at: context.now.plus_ms(settles_after_ms) }
         }
-        (Outcome::Broken(cause), None) => match next_retry(context, operation) {
+        (Outcome::TechnicalFailure(cause), None) => match next_retry(context, operation) {
             Some(due_at) => Event::RetryScheduled { due_at, cause },
             None => Event::failed(cause),
         },
@@ -152,7 +152,7 @@ fn later_answer(context: &Context<'_>, payment: &Payment, operation: &Operation,
             return vec![approved_later(context, payment, operation.kind)];
         }
         Outcome::Declined(reason) => return vec![declined(payment, operation.kind, reason)],
-        Outcome::Broken(cause) => cause,
+        Outcome::TechnicalFailure(cause) => cause,
         // No acquirer asks for a challenge here; treat it as an answer that makes no sense.
         Outcome::ActionRequired => TechnicalError::Malformed,
     };

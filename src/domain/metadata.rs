@@ -1,6 +1,6 @@
 //! Free key–value pairs, and how a patch changes them.
 
-use super::refusal::Refusal;
+use super::rejection::Rejection;
 
 /// The most pairs that one thing has.
 pub const KEYS_MAX: usize = 50;
@@ -28,7 +28,7 @@ impl MetadataPatch {
     ///
     /// # Errors
     /// More pairs than there may be.
-    pub fn applied_to(&self, metadata: &[(String, String)]) -> Result<Metadata, Refusal> {
+    pub fn applied_to(&self, metadata: &[(String, String)]) -> Result<Metadata, Rejection> {
         let mut patched: Metadata = if self.clear { Vec::new() } else { metadata.to_vec() };
         for (key, value) in &self.pairs {
             match patched.iter_mut().find(|(known, _)| known == key) {
@@ -39,7 +39,7 @@ impl MetadataPatch {
         patched.retain(|(_, value)| !value.is_empty());
         if patched.len() > KEYS_MAX {
             let message = format!("Metadata can have at most {KEYS_MAX} keys.");
-            return Err(Refusal::invalid("metadata", "metadata_invalid", message));
+            return Err(Rejection::invalid("metadata", "metadata_invalid", message));
         }
         Ok(patched)
     }

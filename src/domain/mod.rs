@@ -36,7 +36,7 @@ pub mod operate;
 pub mod operation;
 pub mod origin;
 pub mod payment;
-pub mod refusal;
+pub mod rejection;
 pub mod resource;
 mod room;
 pub mod settlement;

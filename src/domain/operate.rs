@@ -1,5 +1,5 @@
 //! The rules for what a caller asks of an existing payment: pure, like [`super::decide`]. What is final stays final, and
-//! each refusal says why.
+//! each rejection says why.
 
 use super::command::{Action, OperatePayment};
 use super::context::{Context, Events, lapsed, payable};
@@ -8,7 +8,7 @@ use super::event::{CancelReason, Event};
 use super::instrument::Instrument;
 use super::money::Money;
 use super::payment::{HISTORY_MAX, Operation, OperationKind, Payment, Phase};
-use super::refusal::{Refusal, RefusalKind};
+use super::rejection::{Rejection, RejectionKind};
 use super::room;
 use super::status::Status;
 use super::submission::Kind;
@@ -16,14 +16,14 @@ use super::submission::Kind;
 /// Decides an operation on an existing payment.
 ///
 /// # Errors
-/// A [`Refusal`] if the payment is not the actor's, or is in a state in which this cannot be done.
+/// A [`Rejection`] if the payment is not the actor's, or is in a state in which this cannot be done.
 pub fn operate(
     context: &Context<'_>,
     payment: &Payment,
     command: &OperatePayment,
-) -> Result<Events, Refusal> {
+) -> Result<Events, Rejection> {
     if payment.owner() != command.actor {
-        return Err(Refusal::not_found("payment", payment.submission().public_id()).with_param("intent"));
+        return Err(Rejection::not_found("payment", payment.submission().public_id()).with_param("intent"));
     }
     let events = match command.action {
         Action::Confirm { instrument, presented, charge } => {
@@ -43,42 +43,42 @@ pub fn operate(
     if room::admits(context, payment, &events) { Ok(events) } else { Err(history_full(payment)) }
 }
 
-fn history_full(payment: &Payment) -> Refusal {
+fn history_full(payment: &Payment) -> Rejection {
     let wait = if payment.operations().next().is_some() {
         " Room is kept for what is still under way; try again once that has finished."
     } else {
         ""
     };
     let message = format!("This payment has reached its limit of {HISTORY_MAX} events.{wait}");
-    Refusal::new(RefusalKind::State, "history_full", message)
+    Rejection::new(RejectionKind::State, "history_full", message)
 }
 
-fn unexpected_state(payment: &Payment, verb: &str, why: &str) -> Refusal {
+fn unexpected_state(payment: &Payment, verb: &str, why: &str) -> Rejection {
     let status = payment.state().status;
     let message =
         format!("This payment could not be {verb} because it has a status of {}. {why}", status.as_str());
-    Refusal::new(RefusalKind::State, "payment_intent_unexpected_state", message)
+    Rejection::new(RejectionKind::State, "payment_intent_unexpected_state", message)
 }
 
-/// A refusal for something that is under way, or parked, about what is held.
-fn operation_open(operation: &Operation) -> Refusal {
+/// A rejection for something that is under way, or parked, about what is held.
+fn operation_open(operation: &Operation) -> Rejection {
     let (kind, code, what) = match operation.phase {
         Phase::Parked { .. } => {
-            (RefusalKind::State, "operation_parked", "is parked. Replay it, or cancel the payment.")
+            (RejectionKind::State, "operation_parked", "is parked. Replay it, or cancel the payment.")
         }
         Phase::Queued | Phase::Waiting { .. } | Phase::Pending { .. } => {
-            (RefusalKind::Conflict, "lock_timeout", "is still in progress. Try again once it has finished.")
+            (RejectionKind::Conflict, "lock_timeout", "is still in progress. Try again once it has finished.")
         }
     };
-    Refusal::new(kind, code, format!("The {} of this payment {what}", operation.kind.words()))
+    Rejection::new(kind, code, format!("The {} of this payment {what}", operation.kind.words()))
 }
 
 /// What a confirmed attempt goes through: what it brings, or what is known from before. After a decline it brings another.
-fn confirm(payment: &Payment, brought: Option<Instrument>) -> Result<Instrument, Refusal> {
+fn confirm(payment: &Payment, brought: Option<Instrument>) -> Result<Instrument, Rejection> {
     let from_card = !payment.submission().kind.takes_from_wallet();
     let missing = || {
         let message = "You cannot confirm this payment because it is missing a payment method.";
-        Refusal::invalid("payment_method", "payment_intent_unexpected_state", message)
+        Rejection::invalid("payment_method", "payment_intent_unexpected_state", message)
     };
     match payment.state().status {
         Status::RequiresConfirmation => brought.or(payment.state().instrument).ok_or_else(missing),
@@ -116,15 +116,15 @@ fn came_to_nothing(payment: &Payment) -> &'static str {
     }
 }
 
-fn expired(context: &Context<'_>, payment: &Payment) -> Result<(), Refusal> {
+fn expired(context: &Context<'_>, payment: &Payment) -> Result<(), Rejection> {
     let message = "This payment can no longer be captured: its authorization has expired.";
     match lapsed(payment, context.now) {
         None => Ok(()),
-        Some(_) => Err(Refusal::new(RefusalKind::State, "charge_expired_for_capture", message)),
+        Some(_) => Err(Rejection::new(RejectionKind::State, "charge_expired_for_capture", message)),
     }
 }
 
-fn capture(context: &Context<'_>, payment: &Payment, amount_minor: Option<i64>) -> Result<Events, Refusal> {
+fn capture(context: &Context<'_>, payment: &Payment, amount_minor: Option<i64>) -> Result<Events, Rejection> {
     let state = payment.state();
     if state.status != Status::RequiresCapture {
         let wanted = "Only a payment with a status of requires_capture can be captured.";
@@ -138,7 +138,7 @@ fn capture(context: &Context<'_>, payment: &Payment, amount_minor: Option<i64>) 
     let amount_minor = amount_minor.unwrap_or(whole.amount_minor);
     if !(1..=whole.amount_minor).contains(&amount_minor) {
         let message = format!("The amount to capture must be between 1 and the {whole} that was authorised.");
-        return Err(Refusal::invalid("amount_to_capture", "amount_too_large", message));
+        return Err(Rejection::invalid("amount_to_capture", "amount_too_large", message));
     }
     if amount_minor != whole.amount_minor {
         payable(Money::new(amount_minor, whole.currency), "amount_to_capture")?;
@@ -146,7 +146,7 @@ fn capture(context: &Context<'_>, payment: &Payment, amount_minor: Option<i64>) 
     Ok(vec![Event::CaptureQueued { amount_minor }])
 }
 
-fn cancel(context: &Context<'_>, payment: &Payment, reason: CancelReason) -> Result<Events, Refusal> {
+fn cancel(context: &Context<'_>, payment: &Payment, reason: CancelReason) -> Result<Events, Rejection> {
     let state = payment.state();
     let kind = payment.submission().kind;
     let refused = |why| Err(unexpected_state(payment, "canceled", why));
@@ -158,7 +158,7 @@ fn cancel(context: &Context<'_>, payment: &Payment, reason: CancelReason) -> Res
         (Status::Queued, Some(Operation { phase: Phase::Waiting { .. }, .. })) => {
             Ok(vec![Event::canceled(reason)])
         }
-        (Status::Queued, _) if state.cancel_wish.is_some() => Ok(Vec::new()),
+        (Status::Queued, _) if state.cancel_requested.is_some() => Ok(Vec::new()),
         (Status::Queued, _) => Ok(vec![Event::CancelRequested { reason }]),
         (Status::RequiresCapture, operation) => cancel_held(context, payment, operation.as_ref(), reason),
         (Status::Processing, _) => refused("The other side has accepted it already."),
@@ -176,7 +176,7 @@ fn cancel_held(
     payment: &Payment,
     operation: Option<&Operation>,
     reason: CancelReason,
-) -> Result<Events, Refusal> {
+) -> Result<Events, Rejection> {
     if lapsed(payment, context.now).is_some() {
         // Nothing is held any more that could be released.
         return Ok(vec![Event::canceled(reason)]);
@@ -194,7 +194,7 @@ fn refunded_minor(
     context: &Context<'_>,
     payment: &Payment,
     amount_minor: Option<i64>,
-) -> Result<i64, Refusal> {
+) -> Result<i64, Rejection> {
     if payment.state().status != Status::Succeeded || payment.submission().kind != Kind::Charge {
         let wanted = "Only a charge that has succeeded can be refunded.";
         return Err(unexpected_state(payment, "refunded", wanted));
@@ -203,29 +203,29 @@ fn refunded_minor(
     let currency = payment.submission().amount.currency;
     if left_minor == 0 {
         let message = "This charge has already been refunded.";
-        return Err(Refusal::new(RefusalKind::State, "charge_already_refunded", message));
+        return Err(Rejection::new(RejectionKind::State, "charge_already_refunded", message));
     }
     let amount_minor = amount_minor.unwrap_or(left_minor);
     if amount_minor < 1 {
         let message = "This value must be greater than or equal to 1.";
-        return Err(Refusal::invalid("amount", "parameter_invalid_integer", message));
+        return Err(Rejection::invalid("amount", "parameter_invalid_integer", message));
     }
     if amount_minor > left_minor {
         let (asked, left) = (Money::new(amount_minor, currency), Money::new(left_minor, currency));
         let message = format!("Refund amount ({asked}) is greater than unrefunded amount on charge ({left})");
-        return Err(Refusal::invalid("amount", "amount_too_large", message));
+        return Err(Rejection::invalid("amount", "amount_too_large", message));
     }
     if amount_minor != left_minor {
         payable(Money::new(amount_minor, currency), "amount")?;
     }
     if (context.wallet)(payment.submission().own_wallet()).balance_minor < amount_minor {
         let message = format!("Your {currency} wallet cannot cover this refund. Add money first.");
-        return Err(Refusal::new(RefusalKind::Funds, "balance_insufficient", message));
+        return Err(Rejection::new(RejectionKind::Funds, "balance_insufficient", message));
     }
     Ok(amount_minor)
 }
 
-fn complete_action(payment: &Payment, passed: bool) -> Result<Events, Refusal> {
+fn complete_action(payment: &Payment, passed: bool) -> Result<Events, Rejection> {
     match (payment.state().status, passed) {
         (Status::RequiresAction, true) => Ok(vec![Event::ActionCompleted {}]),
         (Status::RequiresAction, false) => Ok(vec![Event::declined(DeclineReason::AuthenticationFailure)]),
@@ -233,11 +233,11 @@ fn complete_action(payment: &Payment, passed: bool) -> Result<Events, Refusal> {
     }
 }
 
-fn replay(context: &Context<'_>, payment: &Payment) -> Result<Events, Refusal> {
+fn replay(context: &Context<'_>, payment: &Payment) -> Result<Events, Rejection> {
     let parked = payment.operations().find(|operation| matches!(operation.phase, Phase::Parked { .. }));
     let Some(operation) = parked else {
         let message = "No operation of this payment is parked.";
-        return Err(Refusal::new(RefusalKind::State, "nothing_parked", message));
+        return Err(Rejection::new(RejectionKind::State, "nothing_parked", message));
     };
     match operation.kind {
         OperationKind::Authorize => {}
@@ -254,7 +254,7 @@ fn replay(context: &Context<'_>, payment: &Payment) -> Result<Events, Refusal> {
     if reserved && !context.affordable(submission.own_wallet(), submission.amount.amount_minor) {
         let message =
             format!("Your {} wallet cannot cover this payment any more.", submission.amount.currency);
-        return Err(Refusal::new(RefusalKind::Funds, "balance_insufficient", message));
+        return Err(Rejection::new(RejectionKind::Funds, "balance_insufficient", message));
     }
     Ok(vec![Event::Replayed { reserved }])
 }

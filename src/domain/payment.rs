@@ -80,7 +80,7 @@ impl Payment {
             received_minor: 0,
             reserved,
             capture_before: None,
-            cancel_wish: None,
+            cancel_requested: None,
             canceled_at: None,
             canceled: None,
             decline: None,

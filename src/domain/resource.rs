@@ -12,7 +12,7 @@ use super::clock::{CLOCKS_MAX, Clock, ClockPatch};
 use super::customer::{Customer, CustomerPatch};
 use super::idempotency::IdempotencyKey;
 use super::ids::{AccountId, ClockId};
-use super::refusal::{Refusal, RefusalKind};
+use super::rejection::{Rejection, RejectionKind};
 use super::subject::{Subject, SubjectKind};
 use super::time::Timestamp;
 
@@ -45,7 +45,7 @@ impl Body {
     ///
     /// # Errors
     /// What the patch asks for cannot be.
-    fn patched(&self, on: Situation<'_>, version: u32, patch: &Patch) -> Result<Self, Refusal> {
+    fn patched(&self, on: Situation<'_>, version: u32, patch: &Patch) -> Result<Self, Rejection> {
         match (self, patch) {
             (Self::Customer(customer), Patch::Customer(patch)) => customer.patched(patch).map(Self::Customer),
             (Self::Clock(clock), Patch::Clock(patch)) => {
@@ -53,7 +53,7 @@ impl Body {
             }
             (Self::Customer(_) | Self::Clock(_), _) => {
                 let message = format!("This is not what a {} is changed by.", self.kind().name());
-                Err(Refusal::new(RefusalKind::Invalid, "resource_of_another_kind", message))
+                Err(Rejection::new(RejectionKind::Invalid, "resource_of_another_kind", message))
             }
         }
     }
@@ -176,11 +176,11 @@ impl AnswerForm {
     ///
     /// # Errors
     /// It has more bytes than are kept.
-    pub fn write(&self, resource: &Resource) -> Result<Arc<[u8]>, Refusal> {
+    pub fn write(&self, resource: &Resource) -> Result<Arc<[u8]>, Rejection> {
         let answer = (self.0)(resource);
         if answer.len() > ANSWER_BYTES_MAX {
             let message = format!("This {} would hold too much.", resource.subject.kind().name());
-            return Err(Refusal::new(RefusalKind::Invalid, "resource_too_large", message));
+            return Err(Rejection::new(RejectionKind::Invalid, "resource_too_large", message));
         }
         Ok(answer.into())
     }
@@ -239,10 +239,10 @@ pub struct Situation<'a> {
 /// Decides a change. `None` where there is nothing to change.
 ///
 /// # Errors
-/// A [`Refusal`] if there is no such thing for the actor, or what is asked for cannot be.
-pub fn decide(on: Situation<'_>, command: &ChangeResource) -> Result<Option<Resource>, Refusal> {
+/// A [`Rejection`] if there is no such thing for the actor, or what is asked for cannot be.
+pub fn decide(on: Situation<'_>, command: &ChangeResource) -> Result<Option<Resource>, Rejection> {
     let subject = command.subject;
-    let missing = || Refusal::not_found(subject.kind().name(), subject);
+    let missing = || Rejection::not_found(subject.kind().name(), subject);
     let mine = |resource: &&Resource| resource.owner == command.actor && !on.gone;
     let own = || on.current.filter(mine).ok_or_else(missing);
     let (resource, body) = match &command.change {
@@ -266,21 +266,21 @@ fn create(
     command: &ChangeResource,
     clock: ClockId,
     body: &Body,
-) -> Result<Resource, Refusal> {
+) -> Result<Resource, Rejection> {
     if on.closed {
         let message = format!("This account is closed: it has no {}s any more.", body.kind().name());
-        return Err(Refusal::new(RefusalKind::State, "account_closed", message));
+        return Err(Rejection::new(RejectionKind::State, "account_closed", message));
     }
     if on.gone {
         let message = format!("No such {}: '{clock}'", SubjectKind::Clock.name());
-        return Err(Refusal::invalid("test_clock", "resource_missing", message));
+        return Err(Rejection::invalid("test_clock", "resource_missing", message));
     }
     if body.kind() == SubjectKind::Clock && on.count >= CLOCKS_MAX {
         let message = format!("An account may have {CLOCKS_MAX} test clocks: delete one first.");
-        return Err(Refusal::new(RefusalKind::State, "test_clocks_exceeded", message));
+        return Err(Rejection::new(RejectionKind::State, "test_clocks_exceeded", message));
     }
     if on.current.is_some() {
-        return Err(Refusal::new(RefusalKind::Conflict, "resource_already_exists", "This id is taken."));
+        return Err(Rejection::new(RejectionKind::Conflict, "resource_already_exists", "This id is taken."));
     }
     Ok(Resource {
         subject: command.subject,

@@ -93,7 +93,7 @@ fn ending(payment: &Payment, retries: usize) -> usize {
     // The release of what is held, and the deadline if that is parked.
     let release = 1 + asking(OperationKind::Void, retries) + 1;
     match state.status {
-        Status::Queued | Status::Processing => usize::from(state.cancel_wish.is_none()) + release,
+        Status::Queued | Status::Processing => usize::from(state.cancel_requested.is_none()) + release,
         Status::RequiresCapture => match state.operation.map(|operation| operation.kind) {
             Some(OperationKind::Void) => 1,
             Some(OperationKind::Authorize | OperationKind::Capture { .. } | OperationKind::Refund { .. })

@@ -76,7 +76,7 @@ pub struct State {
     /// When an open authorisation lapses.
     pub capture_before: Option<Timestamp>,
     /// The wish to cancel, while the outcome is open.
-    pub cancel_wish: Option<CancelReason>,
+    pub cancel_requested: Option<CancelReason>,
     /// When it was called off.
     pub canceled_at: Option<Timestamp>,
     /// Why it was called off.
@@ -151,7 +151,7 @@ impl State {
 
     fn close(&mut self) {
         self.operation = None;
-        self.cancel_wish = None;
+        self.cancel_requested = None;
     }
 
     fn any_operation(&mut self, number: u16) -> Option<&mut Operation> {
@@ -237,7 +237,7 @@ impl State {
                 self.unrest();
                 self.operation.iter_mut().for_each(|operation| operation.replay(wall));
             }
-            Event::CancelRequested { reason } => self.cancel_wish = Some(reason),
+            Event::CancelRequested { reason } => self.cancel_requested = Some(reason),
             Event::Canceled { reason, .. } => {
                 self.close();
                 self.reserved = false;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::payment::Payment;
-use crate::domain::refusal::Refusal;
+use crate::domain::rejection::Rejection;
 use crate::domain::subject::Subject;
 
 /// The outcome of an admitted command, told after its commit.
@@ -70,7 +70,7 @@ impl Outcome {
 pub enum EngineError {
     /// The rules said no; nothing changed.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] Rejection),
     /// The intake is full: try again after a moment. Nothing changed.
     #[error("the intake is full, try again in a moment")]
     Busy,

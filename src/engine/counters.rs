@@ -43,8 +43,8 @@ counters! {
     rows = "paystorm_rows_written_total", "Rows written by the ordered line.";
     /// Messages put into the work queue.
     messages = "paystorm_work_published_total", "Messages put into the work queue.";
-    /// Operations that the belt put into the work queue once more: any but few mean that messages get lost.
-    belted = "paystorm_work_sent_again_total", "Operations that had been lost on their way to a worker.";
+    /// Operations that the redrive sweep put into the work queue once more: any but few mean that messages get lost.
+    redriven = "paystorm_work_sent_again_total", "Operations that had been lost on their way to a worker.";
     /// Documents written to the search index.
     documents = "paystorm_documents_written_total", "Documents written to the search index.";
 }

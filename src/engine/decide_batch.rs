@@ -18,7 +18,7 @@ use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::{AccountId, ClockId, IdMap, PaymentId};
 use crate::domain::origin::Origin;
 use crate::domain::payment::{Payment, WorkKey};
-use crate::domain::refusal::{Refusal, RefusalKind};
+use crate::domain::rejection::{Rejection, RejectionKind};
 use crate::domain::resource::{Body, Change, ChangeResource, Situation, States};
 use crate::domain::subject::Subject;
 use crate::domain::submission::{Kind, Submission};
@@ -366,7 +366,7 @@ impl World<'_> {
     }
 
     /// Refuses what its owner asks of a payment while its clock is on its way.
-    fn clock_ready(&self, id: PaymentId, actor: AccountId) -> Result<(), Refusal> {
+    fn clock_ready(&self, id: PaymentId, actor: AccountId) -> Result<(), Rejection> {
         let touched = self.touched.get(&id).filter(|touched| touched.payment.owner() == actor);
         touched.and_then(|touched| self.clock_of(&touched.payment)).map_or(Ok(()), Clock::ready)
     }
@@ -472,9 +472,12 @@ impl World<'_> {
     fn submit(&mut self, submit: &SubmitPayment) -> Result<Outcome, EngineError> {
         let id = submit.submission.id;
         if self.touched.contains_key(&id) {
-            return Err(
-                Refusal::new(RefusalKind::Conflict, "resource_already_exists", "This id is taken.").into()
-            );
+            return Err(Rejection::new(
+                RejectionKind::Conflict,
+                "resource_already_exists",
+                "This id is taken.",
+            )
+            .into());
         }
         if let Some(customer) = submit.submission.customer {
             self.readable(customer.into())?;
@@ -516,7 +519,7 @@ impl World<'_> {
     ///
     /// # Errors
     /// While it is being advanced.
-    fn clock_named(&self, owner: AccountId, id: ClockId) -> Result<Option<&Clock>, Refusal> {
+    fn clock_named(&self, owner: AccountId, id: ClockId) -> Result<Option<&Clock>, Rejection> {
         let clock = self.clocks.get((&self.books, &self.resources), owner, id);
         clock.map(|clock| clock.ready().map(|()| clock)).transpose()
     }
@@ -532,7 +535,7 @@ impl World<'_> {
         &mut self,
         id: PaymentId,
         moment: Moment,
-        rule: impl FnOnce(&Context<'_>, &Payment) -> Result<Events, Refusal>,
+        rule: impl FnOnce(&Context<'_>, &Payment) -> Result<Events, Rejection>,
     ) -> Result<Outcome, EngineError> {
         let events = {
             if let Some(cause) = self.damaged.get(&id) {
@@ -541,7 +544,7 @@ impl World<'_> {
             let touched = self
                 .touched
                 .get(&id)
-                .ok_or_else(|| Refusal::not_found("payment", id).with_param("intent"))?;
+                .ok_or_else(|| Rejection::not_found("payment", id).with_param("intent"))?;
             self.readable(touched.payment.clock().into())?;
             self.ask(moment, |context| rule(context, &touched.payment))?
         };
@@ -604,7 +607,7 @@ impl World<'_> {
     fn replay(&self, key: &IdempotencyKey, record: &IdempotencyRecord) -> Result<Outcome, EngineError> {
         if record.request != key.request {
             let message = "Keys for idempotent requests can only be used with the same parameters they were first used with.";
-            return Err(Refusal::new(RefusalKind::Idempotency, "idempotency_key_reused", message).into());
+            return Err(Rejection::new(RejectionKind::Idempotency, "idempotency_key_reused", message).into());
         }
         let place = (record.key, record.owner);
         let answer = match (record.subject.payment(), record.answer, self.answers.get(&place)) {

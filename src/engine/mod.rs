@@ -13,7 +13,7 @@
 //! - [`open`]: payments with open work, for the worker.
 //! - `resources`: the plain resources of a batch.
 //! - `replays`: answers to callers whose key was recognised.
-//! - [`switch`]: pauses and resumes the workers of all processes.
+//! - [`worker_pause`]: pauses and resumes the workers of all processes.
 //! - [`timers`]: turns `due_at` into commands.
 //! - [`vitals`]: whether the tasks of this process are alive.
 
@@ -32,9 +32,9 @@ pub mod open;
 mod replays;
 mod resources;
 pub mod settings;
-pub mod switch;
 pub mod timers;
 pub mod vitals;
+pub mod worker_pause;
 pub mod writer;
 
 #[cfg(test)]
@@ -46,5 +46,5 @@ pub use envelope::Reply;
 pub use handle::Engine;
 pub use open::OpenPayments;
 pub use settings::EngineSettings;
-pub use switch::{WorkSwitch, Workers};
 pub use vitals::Vitals;
+pub use worker_pause::{WorkSwitch, Workers};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::journal::ResourceEntry;
 use crate::domain::ids::IdMap;
-use crate::domain::refusal::Refusal;
+use crate::domain::rejection::Rejection;
 use crate::domain::resource::{self, Body, ChangeResource, Resource, Situation, States};
 use crate::domain::subject::Subject;
 
@@ -57,14 +57,14 @@ impl Resources {
     }
 
     /// Decides a change and applies what comes of it.
-    pub fn change(&mut self, on: Situation<'_>, command: &ChangeResource) -> Result<Changed, Refusal> {
+    pub fn change(&mut self, on: Situation<'_>, command: &ChangeResource) -> Result<Changed, Rejection> {
         let current = self.touched.get(&command.subject).map(|touched| Arc::clone(&touched.now));
         let next = resource::decide(Situation { current: current.as_deref(), ..on }, command)?;
         let before = current.as_ref().and_then(|current| current.body.clone());
         let (now, changed) = match (next, current) {
             (Some(next), _) => (Arc::new(next), true),
             (None, Some(current)) => (current, false),
-            (None, None) => return Err(Refusal::not_found(command.subject.kind().name(), command.subject)),
+            (None, None) => return Err(Rejection::not_found(command.subject.kind().name(), command.subject)),
         };
         let answer = command.answer.as_ref().map(|form| form.write(&now)).transpose()?;
         let version = now.version;

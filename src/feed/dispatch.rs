@@ -32,7 +32,7 @@ pub const NAMES: [&str; 2] = ["dispatch_interactive", "dispatch_bulk"];
 const PUBLISH_MAX: usize = 512;
 /// Work dispatched so long before the last message delivered, and still open, has been lost on the way.
 const BELT_AFTER: Duration = Duration::from_secs(60);
-/// How often the belt looks.
+/// How often the redrive sweep looks.
 const BELT_EVERY: Duration = Duration::from_secs(30);
 
 /// Keeps the losses of work queues in the store, where whoever dispatches finds them.
@@ -180,7 +180,7 @@ impl Dispatch {
 
     /// Sends again what is still open though it was opened well before the last message that was delivered, or though the
     /// queue has nothing any more: a queue may be lost, and then the process that should have filled it again.
-    async fn belt(&mut self) -> Result<(), ReaderError> {
+    async fn sweep(&mut self) -> Result<(), ReaderError> {
         let now = self.wall.now();
         let every = u64::try_from(BELT_EVERY.as_micros()).unwrap_or(u64::MAX);
         // A clock that was put back must not keep it from looking until it is again as late as it was.
@@ -201,7 +201,7 @@ impl Dispatch {
         // journal is still to tell is not lost.
         let lost = Timestamp::from_micros(passed.micros().saturating_sub(belt_us));
         let told = end_of(self.store.as_ref(), self.position).await?;
-        add(&self.counters.belted, self.redrive(lost.min(told)).await?);
+        add(&self.counters.redriven, self.redrive(lost.min(told)).await?);
         Ok(())
     }
 
@@ -282,7 +282,7 @@ impl Reader for Dispatch {
         if self.broker.is_durable() {
             self.make_losses_good().await?;
         }
-        self.belt().await
+        self.sweep().await
     }
 
     async fn stand_by(&mut self) -> Result<(), ReaderError> {

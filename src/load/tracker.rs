@@ -163,7 +163,7 @@ impl Tracker {
         self.state.lock().ack_failed.take()
     }
 
-    /// The first refusal in words.
+    /// The first rejection in words.
     #[must_use]
     pub fn first_error(&self) -> Option<String> {
         self.state.lock().first_error.clone()

@@ -1,6 +1,6 @@
 //! One acquirer: asked a question, gives an outcome and the time it takes.
 
-use super::cards::{Verdict, verdict};
+use super::cards::{CardDecision, card_decision};
 use super::draw::{Draw, DrawKey, Draws, Slot};
 use super::latency::Latency;
 use super::question::Question;
@@ -24,11 +24,11 @@ pub struct Acquirer {
     draws: Draws,
     latency: Latency,
     fault_rate: f64,
-    nature: Nature,
+    kind: AcquirerKind,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Nature {
+enum AcquirerKind {
     /// Magic cards first, then approval.
     Cards,
     /// Approves.
@@ -41,20 +41,26 @@ impl Acquirer {
     /// A card acquirer whose attempts break technically at `fault_rate` (0 to 1) unless the card decides by itself.
     #[must_use]
     pub fn cards(name: &str, draws: Draws, latency: Latency, fault_rate: f64) -> Self {
-        Self { name: name.to_owned(), draws, latency, fault_rate, nature: Nature::Cards }
+        Self { name: name.to_owned(), draws, latency, fault_rate, kind: AcquirerKind::Cards }
     }
 
     /// The acquirer of transfers inside the house. Never breaks.
     #[must_use]
     pub fn internal(name: &str, draws: Draws, latency: Latency) -> Self {
-        Self { name: name.to_owned(), draws, latency, fault_rate: 0.0, nature: Nature::Internal }
+        Self { name: name.to_owned(), draws, latency, fault_rate: 0.0, kind: AcquirerKind::Internal }
     }
 
     /// A bank that accepts payouts and settles them after `settles_after_ms`; what it settles to is its account's
     /// matter when the time comes.
     #[must_use]
     pub fn bank(name: &str, draws: Draws, latency: Latency, fault_rate: f64, settles_after_ms: u64) -> Self {
-        Self { name: name.to_owned(), draws, latency, fault_rate, nature: Nature::Bank { settles_after_ms } }
+        Self {
+            name: name.to_owned(),
+            draws,
+            latency,
+            fault_rate,
+            kind: AcquirerKind::Bank { settles_after_ms },
+        }
     }
 
     /// Its name: part of what seeds its draws.
@@ -73,14 +79,14 @@ impl Acquirer {
             number: question.number,
             attempt: question.attempt,
         });
-        let said = match self.nature {
-            Nature::Cards => verdict(question),
-            Nature::Internal | Nature::Bank { .. } => Verdict::Open,
+        let said = match self.kind {
+            AcquirerKind::Cards => card_decision(question),
+            AcquirerKind::Internal | AcquirerKind::Bank { .. } => CardDecision::Undecided,
         };
         match said {
-            Verdict::AtOnce(outcome) => Reply { latency_us: 0, outcome },
-            Verdict::Says(outcome) => Reply { latency_us: self.latency.draw_us(&draw), outcome },
-            Verdict::Open => {
+            CardDecision::Immediate(outcome) => Reply { latency_us: 0, outcome },
+            CardDecision::Fixed(outcome) => Reply { latency_us: self.latency.draw_us(&draw), outcome },
+            CardDecision::Undecided => {
                 Reply { latency_us: self.latency.draw_us(&draw), outcome: self.drawn(question, &draw) }
             }
         }
@@ -88,13 +94,15 @@ impl Acquirer {
 
     fn drawn(&self, question: &Question, draw: &Draw) -> Outcome {
         if draw.happens(Slot::Fault, self.fault_rate) {
-            return Outcome::Broken(fault_kind(draw.uniform(Slot::FaultKind)));
+            return Outcome::TechnicalFailure(fault_kind(draw.uniform(Slot::FaultKind)));
         }
-        match (self.nature, question.operation) {
-            (Nature::Bank { settles_after_ms }, OperationKind::Authorize) => {
+        match (self.kind, question.operation) {
+            (AcquirerKind::Bank { settles_after_ms }, OperationKind::Authorize) => {
                 Outcome::Pending { settles_after_ms }
             }
-            (Nature::Bank { .. } | Nature::Cards | Nature::Internal, _) => Outcome::Approved,
+            (AcquirerKind::Bank { .. } | AcquirerKind::Cards | AcquirerKind::Internal, _) => {
+                Outcome::Approved
+            }
         }
     }
 }

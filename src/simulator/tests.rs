@@ -122,7 +122,7 @@ fn technical_errors_come_at_the_rate_set_and_one_point_off_is_seen() {
         let sim = simulator(|s| s.technical_error_rate = rate);
         let broken = |i: &u64| {
             let reply = sim.ask(&Question { draw_key: *i, ..question("pm_card_visa") });
-            matches!(reply.outcome, Outcome::Broken(_))
+            matches!(reply.outcome, Outcome::TechnicalFailure(_))
         };
         let hits = (0..DRAWS).filter(broken).count() as u64;
         assert!(chi_squared(hits, DRAWS, rate) < CHI_SQUARED_BOUND, "{hits} at {rate}");
@@ -137,7 +137,7 @@ fn rates_of_nothing_and_everything_are_exact() {
     for i in 0..10_000 {
         let asked = Question { draw_key: i, ..question("pm_card_visa") };
         assert_eq!(never.ask(&asked).outcome, Outcome::Approved);
-        assert!(matches!(always.ask(&asked).outcome, Outcome::Broken(_)));
+        assert!(matches!(always.ask(&asked).outcome, Outcome::TechnicalFailure(_)));
     }
 }
 
@@ -296,7 +296,7 @@ fn cards_with_a_second_answer_give_it() {
     assert_eq!(sim.ask(&without_cvc).outcome, Outcome::Approved);
 
     let attempt = |token, attempt| sim.ask(&Question { attempt, ..question(token) }).outcome;
-    let timeout = Outcome::Broken(TechnicalError::Timeout);
+    let timeout = Outcome::TechnicalFailure(TechnicalError::Timeout);
     assert_eq!(attempt("pm_card_paystorm_technicalErrorTwice", 1), timeout);
     assert_eq!(attempt("pm_card_paystorm_technicalErrorTwice", 2), timeout);
     assert_eq!(attempt("pm_card_paystorm_technicalErrorTwice", 3), Outcome::Approved);

@@ -16,7 +16,7 @@ use super::api::objects::Rendered;
 use crate::accounts::AccountError;
 use crate::domain::card::CardError;
 use crate::domain::card_numbers::{masked, shown};
-use crate::domain::refusal::{Refusal, RefusalKind};
+use crate::domain::rejection::{Rejection, RejectionKind};
 use crate::engine::EngineError;
 use crate::search::{QueryError, SearchError};
 use crate::store::StoreError;
@@ -363,24 +363,24 @@ impl From<InputError> for ApiError {
     }
 }
 
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
-        let (status, kind) = match refusal.kind {
-            RefusalKind::Invalid | RefusalKind::State | RefusalKind::Funds => {
+impl From<Rejection> for ApiError {
+    fn from(rejection: Rejection) -> Self {
+        let (status, kind) = match rejection.kind {
+            RejectionKind::Invalid | RejectionKind::State | RejectionKind::Funds => {
                 (StatusCode::BAD_REQUEST, ErrorType::InvalidRequestError)
             }
-            RefusalKind::NotFound => (StatusCode::NOT_FOUND, ErrorType::InvalidRequestError),
-            RefusalKind::Idempotency => (StatusCode::BAD_REQUEST, ErrorType::IdempotencyError),
-            RefusalKind::Conflict => (StatusCode::CONFLICT, ErrorType::InvalidRequestError),
-            RefusalKind::Locked => (StatusCode::TOO_MANY_REQUESTS, ErrorType::InvalidRequestError),
+            RejectionKind::NotFound => (StatusCode::NOT_FOUND, ErrorType::InvalidRequestError),
+            RejectionKind::Idempotency => (StatusCode::BAD_REQUEST, ErrorType::IdempotencyError),
+            RejectionKind::Conflict => (StatusCode::CONFLICT, ErrorType::InvalidRequestError),
+            RejectionKind::Locked => (StatusCode::TOO_MANY_REQUESTS, ErrorType::InvalidRequestError),
         };
         // A key used with other parameters has no code in the dialect: its type says it.
-        let code = (refusal.kind != RefusalKind::Idempotency).then_some(refusal.code);
+        let code = (rejection.kind != RejectionKind::Idempotency).then_some(rejection.code);
         Self {
-            param: refusal.param.map(Cow::Owned),
+            param: rejection.param.map(Cow::Owned),
             code,
-            retry_after_s: (refusal.kind == RefusalKind::Locked).then_some(1),
-            ..Self::new(status, kind, refusal.code, refusal.message)
+            retry_after_s: (rejection.kind == RejectionKind::Locked).then_some(1),
+            ..Self::new(status, kind, rejection.code, rejection.message)
         }
     }
 }
@@ -388,7 +388,7 @@ impl From<Refusal> for ApiError {
 impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
         match error {
-            EngineError::Refused(refusal) => refusal.into(),
+            EngineError::Refused(rejection) => rejection.into(),
             EngineError::Busy => {
                 Self::busy("Too many payments at once. Try again in a moment; nothing was changed.")
             }

@@ -51,7 +51,7 @@ pub fn serve(listener: TcpListener, state: Data<WebState>) -> io::Result<Server>
         let head_within = Duration::from_millis(state.settings.head_wait_ms);
         let app = App::new()
             .app_data(state.clone())
-            .wrap(from_fn(pages::errors::with_navigation))
+            .wrap(from_fn(pages::error_middleware::with_navigation))
             .wrap(from_fn(edge::edge))
             .configure(routes::configure)
             .into_factory()

@@ -206,7 +206,7 @@ impl Worker {
         }
         let mut handed = Vec::with_capacity(ready.len());
         for asked in ready {
-            if let Outcome::Broken(cause) = asked.answer.outcome {
+            if let Outcome::TechnicalFailure(cause) = asked.answer.outcome {
                 tracing::debug!(payment.id = %asked.answer.work.payment, cause = cause.words(), "the acquirer broke");
             }
             match self.engine.answer(Command::Answer(asked.answer)).await {

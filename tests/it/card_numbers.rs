@@ -1,5 +1,5 @@
 //! A card number is sent through every entrance, then everything that the program keeps is looked through byte by byte: its
-//! files and logs, or the tables and documents of its real services. With the refusal of such text switched off, the
+//! files and logs, or the tables and documents of its real services. With the rejection of such text switched off, the
 //! same search finds what it should, and nothing else.
 
 use std::collections::{BTreeSet, HashSet};

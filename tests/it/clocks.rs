@@ -460,7 +460,7 @@ async fn updates_wait(server: Arc<Server>) {
             let key = format!("waits-{at}");
             let refused = server.send("POST", &path, form, &[("idempotency-key", &key)]).await;
             assert_eq!(refused.error(), (429, "invalid_request_error", "lock_timeout", ""), "{refused:?}");
-            assert!(!refused.replayed, "{path}: a refusal is not kept under the key");
+            assert!(!refused.replayed, "{path}: a rejection is not kept under the key");
         }
     }
     let after =

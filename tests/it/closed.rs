@@ -73,7 +73,7 @@ async fn the_line_pays_no_account_that_is_closed() {
             .iter()
             .map(|decision| match decision {
                 Ok(_) => "admitted",
-                Err(EngineError::Refused(refusal)) => refusal.code,
+                Err(EngineError::Refused(rejection)) => rejection.code,
                 Err(error) => panic!("{error}"),
             })
             .collect();

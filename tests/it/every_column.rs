@@ -400,7 +400,7 @@ async fn fill(shared: &Arc<dyn Store>) -> Filled {
 /// A payment with work in the queue, one that waits for a person, and one that will lapse.
 async fn unfinished(store: &dyn Store, owner: AccountId) {
     one(store, submit(owner, Kind::TopUp, 60), at(9)).await;
-    let broken = Outcome::Broken(TechnicalError::Timeout);
+    let broken = Outcome::TechnicalFailure(TechnicalError::Timeout);
     let mut parked = one(store, submit(owner, Kind::TopUp, 61), at(10)).await;
     while !parked.is_parked() {
         parked = one(store, answer(&parked, broken), parked.due_at().unwrap_or(at(11))).await;

@@ -36,7 +36,7 @@ async fn calls_are_logged_masked_for_their_owner(server: Arc<Server>) {
     let form = "amount=1250&currency=eur&confirm=true&card[number]=4242424242424242&card[exp_month]=12\
                 &card[exp_year]=2040&card[cvc]=987";
     let charge = request_id(&server, "/v1/payment_intents", &server.key, form).await;
-    // Text with a card number is refused, and the refusal is logged without it.
+    // Text with a card number is refused, and the rejection is logged without it.
     let told = "amount=1250&currency=eur&description=my+card+4242+4242+4242+4242";
     let refused = request_id(&server, "/v1/payment_intents", &server.key, told).await;
     assert!(charge.starts_with("req_") && charge.len() == 26, "{charge}");

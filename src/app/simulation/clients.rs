@@ -178,16 +178,16 @@ impl Book {
 
     fn note(&mut self, command: &Command, expect: Expect, told: Result<(PaymentId, u32), EngineError>) {
         if let Command::Operate(operate) = command
-            && expect != Expect::Refusal
+            && expect != Expect::Rejection
             && let (Ok(answer), Some(story)) = (&told, operations::story(&mut self.operations, operate))
         {
             story.answers.push(*answer);
         }
         match (expect, &told) {
-            (Expect::TheSame, Err(EngineError::Refused(refusal))) => {
-                self.wrong.push(format!("{command:?} was done under its key, and then refused: {refusal}"));
+            (Expect::TheSame, Err(EngineError::Refused(rejection))) => {
+                self.wrong.push(format!("{command:?} was done under its key, and then refused: {rejection}"));
             }
-            (Expect::Refusal, Ok(answer)) => {
+            (Expect::Rejection, Ok(answer)) => {
                 self.wrong
                     .push(format!("{command:?} took another request's key and was answered {answer:?}"));
             }

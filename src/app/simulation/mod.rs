@@ -63,7 +63,7 @@ pub enum Sabotage {
     AlteredAnswer,
     /// A journal row vanishes.
     JournalHole,
-    /// The broker loses what it confirmed. The belt makes it good, so this one must not be seen.
+    /// The broker loses what it confirmed. The redrive sweep makes it good, so this one must not be seen.
     LostMessage,
     /// What stays open is not written down, though the cursor passes it.
     ForgottenWork,
@@ -258,11 +258,13 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
         tokio::time::sleep(Duration::from_millis(chance.below(3_000))).await;
         Ok(())
     };
-    // Nothing that outlives no process can be lost while it lives, so the belt has nothing to find there.
+    // Nothing that outlives no process can be lost while it lives, so the redrive sweep has nothing to find there.
     let lossless = !world.durable && world.sabotage != Sabotage::LostMessage;
-    let belted: u64 = pipelines.iter().map(|pipeline| pipeline.counters.belted.get()).sum();
-    let outcome = match (outcome, belted) {
-        (Ok(()), 1..) if lossless => Err(format!("the belt found {belted} operations that nobody lost")),
+    let redriven: u64 = pipelines.iter().map(|pipeline| pipeline.counters.redriven.get()).sum();
+    let outcome = match (outcome, redriven) {
+        (Ok(()), 1..) if lossless => {
+            Err(format!("the redrive sweep found {redriven} operations that nobody lost"))
+        }
         (outcome, _) => outcome,
     };
     if last || chance.percent(20) {

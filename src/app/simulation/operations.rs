@@ -16,7 +16,7 @@ pub enum Expect {
     /// It was done before under this key: the answer is what it was.
     TheSame,
     /// The key was used for something else.
-    Refusal,
+    Rejection,
 }
 
 /// The story of one operation's key.
@@ -72,7 +72,7 @@ pub fn again(book: &mut Book, chance: &Chance) -> (OperatePayment, Expect) {
         true => (request, Expect::Anything),
         false if chance.percent(30) => {
             request.idempotency = Some(key_of(number, number + 1_000_000));
-            (request, Expect::Refusal)
+            (request, Expect::Rejection)
         }
         false => (request, Expect::TheSame),
     }

@@ -80,10 +80,10 @@ impl Customers {
         let keyed = number.and_then(|number| self.keys.get_mut(&number));
         let changed = match told {
             Ok(changed) => changed,
-            Err(EngineError::Refused(refusal)) => {
+            Err(EngineError::Refused(rejection)) => {
                 let done = keyed.is_some_and(|keyed| !keyed.answers.is_empty());
                 return done
-                    .then(|| format!("customer key {number:?} was done, and then refused: {refusal}"));
+                    .then(|| format!("customer key {number:?} was done, and then refused: {rejection}"));
             }
             Err(_) => return None,
         };

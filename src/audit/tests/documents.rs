@@ -7,7 +7,7 @@ async fn documents_are_worked_out_from_the_events_alone() {
     let (mut world, _) = World::sound();
     let parked = world.submit(2, Kind::Charge, 500);
     let ends: Vec<Outcome> = vec![
-        Outcome::Broken(crate::domain::event::TechnicalError::Timeout);
+        Outcome::TechnicalFailure(crate::domain::event::TechnicalError::Timeout);
         Policy::default().retry_delays_ms.len() + 1
     ];
     for end in ends {

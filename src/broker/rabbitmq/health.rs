@@ -72,25 +72,25 @@ struct Parts {
     publish: LinkState,
     consume: LinkState,
     /// Of each lane, for one may be full while the other goes on.
-    refusals: Vec<(Lane, Refusal)>,
+    rejections: Vec<(Lane, Rejection)>,
 }
 
 /// Batches of one lane that were not accepted, one after another.
 #[derive(Debug)]
-struct Refusal {
+struct Rejection {
     first: Timestamp,
     last: Timestamp,
     cause: String,
 }
 
 impl Parts {
-    fn take_refusal(&mut self, lane: Lane) -> Option<Refusal> {
-        let at = self.refusals.iter().position(|(of, _)| *of == lane)?;
-        Some(self.refusals.swap_remove(at).1)
+    fn take_refusal(&mut self, lane: Lane) -> Option<Rejection> {
+        let at = self.rejections.iter().position(|(of, _)| *of == lane)?;
+        Some(self.rejections.swap_remove(at).1)
     }
 }
 
-impl Refusal {
+impl Rejection {
     fn is_lasting(&self) -> bool {
         u128::from(self.last.micros_since(self.first)) >= REFUSED_FOR.as_micros()
     }
@@ -101,7 +101,7 @@ impl HealthBoard {
     pub(super) fn new(now: Timestamp) -> Self {
         let sender = watch::Sender::new(BrokerHealth::Down { since: now, cause: STARTING.to_owned() });
         let parts =
-            Parts { publish: LinkState::Starting, consume: LinkState::Starting, refusals: Vec::new() };
+            Parts { publish: LinkState::Starting, consume: LinkState::Starting, rejections: Vec::new() };
         Self { parts: Mutex::new(parts), sender, outage: Outage::new("RabbitMQ") }
     }
 
@@ -132,7 +132,7 @@ impl HealthBoard {
     /// Notes that a batch was accepted.
     pub(super) fn accepted(&self, lane: Lane, now: Timestamp) {
         let mut parts = self.parts.lock();
-        if parts.take_refusal(lane).is_some_and(|refusal| refusal.is_lasting()) {
+        if parts.take_refusal(lane).is_some_and(|rejection| rejection.is_lasting()) {
             self.tell(&parts, now);
         }
     }
@@ -141,22 +141,22 @@ impl HealthBoard {
     pub(super) fn refused(&self, lane: Lane, cause: String, now: Timestamp) {
         let mut parts = self.parts.lock();
         let before = parts.take_refusal(lane);
-        let refusal = Refusal { first: before.map_or(now, |before| before.first), last: now, cause };
-        if refusal.is_lasting() {
-            self.outage.failed(Way::Write, &refusal.cause);
+        let rejection = Rejection { first: before.map_or(now, |before| before.first), last: now, cause };
+        if rejection.is_lasting() {
+            self.outage.failed(Way::Write, &rejection.cause);
         }
-        parts.refusals.push((lane, refusal));
+        parts.rejections.push((lane, rejection));
         self.tell(&parts, now);
     }
 
-    /// Called now and then: forgets a refusal that nobody has met again.
+    /// Called now and then: forgets a rejection that nobody has met again.
     pub(super) fn forget_refusals(&self, now: Timestamp) {
         let mut parts = self.parts.lock();
-        let before = parts.refusals.len();
-        parts
-            .refusals
-            .retain(|(_, refusal)| u128::from(now.micros_since(refusal.last)) < REFUSAL_STANDS.as_micros());
-        if parts.refusals.len() < before {
+        let before = parts.rejections.len();
+        parts.rejections.retain(|(_, rejection)| {
+            u128::from(now.micros_since(rejection.last)) < REFUSAL_STANDS.as_micros()
+        });
+        if parts.rejections.len() < before {
             self.tell(&parts, now);
         }
     }
@@ -164,8 +164,8 @@ impl HealthBoard {
     fn tell(&self, parts: &Parts, now: Timestamp) {
         let next = match (&parts.publish, &parts.consume) {
             (LinkState::Up, LinkState::Up) => {
-                let lasting = parts.refusals.iter().find(|(_, refusal)| refusal.is_lasting());
-                lasting.map(|(_, refusal)| (false, refusal.cause.clone()))
+                let lasting = parts.rejections.iter().find(|(_, rejection)| rejection.is_lasting());
+                lasting.map(|(_, rejection)| (false, rejection.cause.clone()))
             }
             (LinkState::Down(cause), _) | (_, LinkState::Down(cause)) => Some((true, cause.clone())),
             (LinkState::Starting, _) | (_, LinkState::Starting) => Some((true, STARTING.to_owned())),

@@ -1,30 +1,37 @@
 //! Cards that succeed and are followed by something, and cards on which the acquirer breaks.
 
 use super::Behaviour::{SucceedThen, TechnicalErrors};
-use super::Later;
+use super::FollowUp;
 use super::{TestCard, card};
 use crate::domain::card_features::Brand::{Mastercard, Visa};
 
 /// Disputes, refunds, funds; then Paystorm's own.
 pub(super) const CARDS: &[TestCard] = &[
-    card(40, "4000000000000259", &["createDispute"], Visa, "US", SucceedThen(Later::DisputeFraudulent)),
+    card(40, "4000000000000259", &["createDispute"], Visa, "US", SucceedThen(FollowUp::DisputeFraudulent)),
     card(
         41,
         "4000000000002685",
         &["createDisputeProductNotReceived"],
         Visa,
         "US",
-        SucceedThen(Later::DisputeNotReceived),
+        SucceedThen(FollowUp::DisputeNotReceived),
     ),
-    card(42, "4000000000001976", &["createDisputeInquiry"], Visa, "US", SucceedThen(Later::Inquiry)),
-    card(43, "4000000000005423", &["createIssuerFraudRecord"], Visa, "US", SucceedThen(Later::FraudWarning)),
+    card(42, "4000000000001976", &["createDisputeInquiry"], Visa, "US", SucceedThen(FollowUp::Inquiry)),
+    card(
+        43,
+        "4000000000005423",
+        &["createIssuerFraudRecord"],
+        Visa,
+        "US",
+        SucceedThen(FollowUp::FraudWarning),
+    ),
     card(
         350,
         "4000000404000079",
         &["createMultipleDisputes"],
         Visa,
         "US",
-        SucceedThen(Later::MultipleDisputes),
+        SucceedThen(FollowUp::MultipleDisputes),
     ),
     card(
         351,
@@ -32,7 +39,7 @@ pub(super) const CARDS: &[TestCard] = &[
         &["createCe3EligibleDispute"],
         Visa,
         "US",
-        SucceedThen(Later::CompellingEvidenceDispute),
+        SucceedThen(FollowUp::CompellingEvidenceDispute),
     ),
     card(
         352,
@@ -40,7 +47,7 @@ pub(super) const CARDS: &[TestCard] = &[
         &["createComplianceDispute"],
         Visa,
         "US",
-        SucceedThen(Later::ComplianceDispute),
+        SucceedThen(FollowUp::ComplianceDispute),
     ),
     card(
         353,
@@ -48,7 +55,7 @@ pub(super) const CARDS: &[TestCard] = &[
         &["createMastercardComplianceDispute"],
         Mastercard,
         "US",
-        SucceedThen(Later::ComplianceDispute),
+        SucceedThen(FollowUp::ComplianceDispute),
     ),
     card(
         354,
@@ -56,7 +63,7 @@ pub(super) const CARDS: &[TestCard] = &[
         &["createAutoRepresentmentEligibleDispute"],
         Visa,
         "US",
-        SucceedThen(Later::SmartDispute),
+        SucceedThen(FollowUp::SmartDispute),
     ),
     card(
         355,
@@ -64,7 +71,7 @@ pub(super) const CARDS: &[TestCard] = &[
         &["createRapidDisputeResolutionDispute"],
         Visa,
         "US",
-        SucceedThen(Later::DisputePrevented),
+        SucceedThen(FollowUp::DisputePrevented),
     ),
     card(
         356,
@@ -72,7 +79,7 @@ pub(super) const CARDS: &[TestCard] = &[
         &["createCe3BlockDispute"],
         Visa,
         "US",
-        SucceedThen(Later::DisputePrevented),
+        SucceedThen(FollowUp::DisputePrevented),
     ),
     card(
         357,
@@ -80,18 +87,18 @@ pub(super) const CARDS: &[TestCard] = &[
         &["createEthocaAlert"],
         Mastercard,
         "US",
-        SucceedThen(Later::DisputePrevented),
+        SucceedThen(FollowUp::DisputePrevented),
     ),
-    card(44, "4000000000007726", &["pendingRefund"], Visa, "US", SucceedThen(Later::RefundPending)),
-    card(45, "4000000000005126", &["refundFail"], Visa, "US", SucceedThen(Later::RefundFails)),
-    card(46, "4000000000000077", &["bypassPending"], Visa, "US", SucceedThen(Later::InstantFunds)),
+    card(44, "4000000000007726", &["pendingRefund"], Visa, "US", SucceedThen(FollowUp::RefundPending)),
+    card(45, "4000000000005126", &["refundFail"], Visa, "US", SucceedThen(FollowUp::RefundFails)),
+    card(46, "4000000000000077", &["bypassPending"], Visa, "US", SucceedThen(FollowUp::InstantFunds)),
     card(
         358,
         "4000003720000278",
         &["bypassPendingInternational"],
         Visa,
         "IE",
-        SucceedThen(Later::InstantFunds),
+        SucceedThen(FollowUp::InstantFunds),
     ),
     card(60, "", &["paystorm_technicalErrorTwice"], Visa, "US", TechnicalErrors(2)),
     card(61, "", &["paystorm_technicalError"], Visa, "US", TechnicalErrors(u16::MAX)),

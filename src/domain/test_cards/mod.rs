@@ -17,7 +17,7 @@ use super::decline::DeclineReason;
 
 /// What follows a charge that succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Later {
+pub enum FollowUp {
     /// A dispute with reason `fraudulent`.
     DisputeFraudulent,
     /// A dispute with reason `product_not_received`.
@@ -85,7 +85,7 @@ pub enum Behaviour {
     /// 3-D Secure without a challenge: nobody is asked.
     Frictionless,
     /// Succeeds; something follows.
-    SucceedThen(Later),
+    SucceedThen(FollowUp),
     /// The acquirer breaks technically on this many first attempts, then succeeds. Paystorm's own.
     TechnicalErrors(u16),
 }

@@ -62,10 +62,10 @@ fn descriptions_change_at_any_time_and_amounts_before_confirmation() {
         assert_eq!((life.payment.description(), life.payment.state().status), (Some("new"), status));
         match life.amend(amount(777)) {
             Ok(changed) => assert!(may && changed && life.payment.amount().amount_minor == 777, "{status:?}"),
-            Err(refusal) => {
+            Err(rejection) => {
                 assert!(!may, "{status:?}");
-                assert_eq!(refusal.code, "payment_intent_unexpected_state");
-                assert_eq!(refusal.param.as_deref(), Some("amount"));
+                assert_eq!(rejection.code, "payment_intent_unexpected_state");
+                assert_eq!(rejection.param.as_deref(), Some("amount"));
             }
         }
         assert_eq!(life.payment.folded_anew().as_ref(), Ok(&life.payment), "{status:?}");
@@ -121,9 +121,9 @@ fn the_hundred_and_first_is_refused_and_the_payment_goes_on() {
     for n in 0..AMENDMENTS_MAX {
         assert_eq!(life.amend(pair("n", &n.to_string())), Ok(true));
     }
-    let refusal = life.amend(pair("n", "one more")).expect_err("too many");
-    assert_eq!(refusal.code, "payment_intent_update_limit");
-    assert!(refusal.message.contains("100 times"), "{refusal}");
+    let rejection = life.amend(pair("n", "one more")).expect_err("too many");
+    assert_eq!(rejection.code, "payment_intent_update_limit");
+    assert!(rejection.message.contains("100 times"), "{rejection}");
     assert_eq!(life.amend(pair("n", "99")), Ok(false), "what changes nothing is none");
     let mut other = life.clone();
     other.act(Action::Cancel { reason: CancelReason::Abandoned }).expect("canceled");

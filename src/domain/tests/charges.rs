@@ -45,11 +45,11 @@ fn a_second_attempt_is_a_second_charge() {
 #[test]
 fn a_technical_retry_keeps_its_charge() {
     let mut life = Life::charge(CaptureMethod::Automatic);
-    life.answer(Outcome::Broken(TechnicalError::Timeout));
+    life.answer(Outcome::TechnicalFailure(TechnicalError::Timeout));
     assert_eq!(outcomes(&life), [(first(&life), ChargeOutcome::Open)]);
     life.wait();
     life.park();
-    assert_eq!(outcomes(&life), [(first(&life), ChargeOutcome::Broken(TechnicalError::Timeout))]);
+    assert_eq!(outcomes(&life), [(first(&life), ChargeOutcome::TechnicalFailure(TechnicalError::Timeout))]);
     life.act(Action::Replay).expect("admitted");
     assert_eq!(outcomes(&life), [(first(&life), ChargeOutcome::Open)]);
     life.answer(Outcome::Approved);

@@ -14,7 +14,7 @@ use crate::domain::status::Status;
 use crate::domain::submission::{CaptureMethod, Kind};
 use crate::domain::time::Timestamp;
 
-const BROKEN: Outcome = Outcome::Broken(TechnicalError::Timeout);
+const BROKEN: Outcome = Outcome::TechnicalFailure(TechnicalError::Timeout);
 
 /// The wall goes on, the clock stands still.
 fn wall_passes(life: &mut Life, ms: u64) {

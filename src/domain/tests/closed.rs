@@ -55,7 +55,8 @@ fn a_transfer_whose_payee_has_gone_comes_back() {
 #[test]
 fn what_would_fill_the_wallet_of_an_account_that_has_gone_is_called_off() {
     for kind in [Kind::Charge, Kind::TopUp] {
-        for outcome in [Outcome::Approved, Outcome::ActionRequired, Outcome::Broken(TechnicalError::Timeout)]
+        for outcome in
+            [Outcome::Approved, Outcome::ActionRequired, Outcome::TechnicalFailure(TechnicalError::Timeout)]
         {
             let mut life = Life::new(kind, CaptureMethod::Automatic, true, true, 0);
             life.closed = Some(life.payment.owner());

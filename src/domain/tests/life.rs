@@ -14,7 +14,7 @@ use crate::domain::instrument::Instrument;
 use crate::domain::ledger::Holdings;
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, WorkKey};
-use crate::domain::refusal::Refusal;
+use crate::domain::rejection::Rejection;
 use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
 use crate::domain::wallet::WalletId;
@@ -115,7 +115,7 @@ impl Life {
         AccountFacts { closed: self.closed == Some(id), terms: self.terms, clock: ClockId::WALL }
     }
 
-    pub fn decide(&self, action: Action) -> Result<Vec<Event>, Refusal> {
+    pub fn decide(&self, action: Action) -> Result<Vec<Event>, Rejection> {
         let account = |id| self.account(id);
         let (held, time_of) = (|_| self.held, |_| self.now);
         let context = self.context(&account, (&held, &time_of));
@@ -127,14 +127,14 @@ impl Life {
         )
     }
 
-    pub fn act(&mut self, action: Action) -> Result<(), Refusal> {
+    pub fn act(&mut self, action: Action) -> Result<(), Rejection> {
         let events = self.decide(action)?;
         self.apply(events);
         Ok(())
     }
 
     /// What the owner changes. `Ok(false)` where nothing changes.
-    pub fn amend(&mut self, patch: PaymentPatch) -> Result<bool, Refusal> {
+    pub fn amend(&mut self, patch: PaymentPatch) -> Result<bool, Rejection> {
         let account = |id| self.account(id);
         let (held, time_of) = (|_| self.held, |_| self.now);
         let context = self.context(&account, (&held, &time_of));
@@ -184,7 +184,10 @@ impl Life {
     /// Lets the operation in the queue break until its retries are spent.
     pub fn park(&mut self) {
         for _ in 0..=self.policy.retry_delays_ms.len() {
-            assert!(self.answer(Outcome::Broken(TechnicalError::Timeout)), "something is in the queue");
+            assert!(
+                self.answer(Outcome::TechnicalFailure(TechnicalError::Timeout)),
+                "something is in the queue"
+            );
             if self.payment.is_parked() {
                 return;
             }

@@ -96,7 +96,7 @@ pub fn places(kind: Kind) -> Vec<(&'static str, Life)> {
     let wished = canceled.clone();
     canceled.answer(Outcome::Declined(REASON));
     let mut waiting = confirmed(kind);
-    waiting.answer(Outcome::Broken(crate::domain::event::TechnicalError::Timeout));
+    waiting.answer(Outcome::TechnicalFailure(crate::domain::event::TechnicalError::Timeout));
     let mut places = vec![
         ("queued", confirmed(kind)),
         ("queued, cancel asked for", wished),

@@ -18,7 +18,7 @@ fn of(life: &Life, fits: impl Fn(&Event) -> bool) -> Vec<u32> {
 fn an_answer_is_caused_by_whoever_asked_for_what_it_answers() {
     let mut life = Life::charge(CaptureMethod::Manual);
     // However often it was tried.
-    life.answer(Outcome::Broken(crate::domain::event::TechnicalError::Timeout));
+    life.answer(Outcome::TechnicalFailure(crate::domain::event::TechnicalError::Timeout));
     assert!(life.wait());
     life.answer(Outcome::Approved);
     let authorized = life.payment.version();

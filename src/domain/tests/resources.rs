@@ -6,7 +6,7 @@ use crate::domain::announcement::AnnouncementId;
 use crate::domain::customer::{Customer, CustomerPatch};
 use crate::domain::ids::{AccountId, ClockId, CustomerId, PaymentId};
 use crate::domain::metadata::MetadataPatch;
-use crate::domain::refusal::RefusalKind;
+use crate::domain::rejection::RejectionKind;
 use crate::domain::resource::{
     ANSWER_BYTES_MAX, AnswerForm, Body, Change, ChangeResource, Patch, Resource, Situation, decide,
 };
@@ -53,14 +53,14 @@ proptest! {
             let current_now = current.as_ref();
             let on = Situation { now, wall: now, gone: false, count: 0, closed, current: current_now };
             match decide(on, &command) {
-                Err(refusal) => {
+                Err(rejection) => {
                     let own = current.as_ref().is_some_and(|resource| resource.owner == command.actor);
                     let alive = current.as_ref().is_some_and(|resource| resource.body.is_some());
                     match change {
                         Change::Create { .. } => prop_assert!(closed || current.is_some()),
                         Change::Update(_) | Change::Delete => {
                             prop_assert!(!own || !alive);
-                            prop_assert_eq!(refusal.kind, RefusalKind::NotFound);
+                            prop_assert_eq!(rejection.kind, RejectionKind::NotFound);
                         }
                     }
                 }

@@ -21,7 +21,7 @@ enum Step {
 
 fn outcome() -> impl Strategy<Value = Outcome> {
     let declined = Outcome::Declined(DeclineReason::LostCard);
-    let broken = Outcome::Broken(TechnicalError::Timeout);
+    let broken = Outcome::TechnicalFailure(TechnicalError::Timeout);
     let pending = Outcome::Pending { settles_after_ms: 10 };
     prop_oneof![
         2 => Just(Outcome::Approved),
@@ -68,7 +68,7 @@ fn run(life: &mut Life, step: Step) {
 
 /// Lets everything that is open break until it is parked, then ends the payment.
 fn finish(life: &mut Life) {
-    while life.answer(Outcome::Broken(TechnicalError::Malformed))
+    while life.answer(Outcome::TechnicalFailure(TechnicalError::Malformed))
         || life.payment.operations().any(|operation| operation.due_at().is_some())
     {
         if life.payment.queued_work().next().is_none() {
@@ -77,7 +77,7 @@ fn finish(life: &mut Life) {
         assert!(life.payment.history().len() <= HISTORY_MAX);
     }
     if life.act(Action::Cancel { reason: CancelReason::Abandoned }).is_ok() {
-        while life.answer(Outcome::Broken(TechnicalError::Malformed)) {
+        while life.answer(Outcome::TechnicalFailure(TechnicalError::Malformed)) {
             life.wait();
         }
     }

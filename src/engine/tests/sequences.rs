@@ -118,7 +118,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         2 => prop::sample::select(DeclineReason::ALL).prop_map(Outcome::Declined),
         1 => Just(Outcome::ActionRequired),
         1 => (0..3_000_u64).prop_map(|settles_after_ms| Outcome::Pending { settles_after_ms }),
-        3 => cause.prop_map(Outcome::Broken),
+        3 => cause.prop_map(Outcome::TechnicalFailure),
     ]
 }
 

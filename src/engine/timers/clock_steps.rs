@@ -178,8 +178,8 @@ impl Timers {
         let command = ChangeResource { subject, actor, change, answer: None, idempotency: None };
         match self.engine.change_later(command).await {
             Ok(changed) => Some(changed.version),
-            Err(EngineError::Refused(refusal)) => {
-                tracing::debug!(clock.id = %subject, error = %refusal, "a clock took no step");
+            Err(EngineError::Refused(rejection)) => {
+                tracing::debug!(clock.id = %subject, error = %rejection, "a clock took no step");
                 None
             }
             Err(EngineError::Damaged(cause)) => {

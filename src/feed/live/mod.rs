@@ -25,7 +25,7 @@ use super::batch::{Batch, Entry};
 use super::index::Indexed;
 use super::system::{SystemSample, SystemState};
 use crate::accounts::Directory;
-use crate::accounts::cache::Generations;
+use crate::accounts::cache::TwoGenerationCache;
 use crate::clock::Wall;
 use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, PaymentId};
@@ -71,7 +71,7 @@ pub struct LiveHub {
     stats: Stats,
     stats_text: Mutex<(Option<Instant>, Arc<str>)>,
     /// How long it took until search found the payments indexed lately, in microseconds.
-    indexed: Generations<PaymentId, u64>,
+    indexed: TwoGenerationCache<PaymentId, u64>,
     /// How many subscriptions to the statistics there are.
     stats_watchers: watch::Sender<usize>,
     sample: Mutex<SystemSample>,
@@ -95,7 +95,7 @@ impl LiveHub {
             waiters: Arc::new(Waiters::default()),
             stats: Stats::default(),
             stats_text: Mutex::new((None, Arc::from(""))),
-            indexed: Generations::new(INDEXED_MAX),
+            indexed: TwoGenerationCache::new(INDEXED_MAX),
             stats_watchers: watch::Sender::new(0),
             sample: Mutex::default(),
             system: watch::Sender::new(SystemState::default()),

@@ -57,7 +57,7 @@ impl Parser {
         Ok(Syntax { junction: junction.unwrap_or(Junction::And), clauses })
     }
 
-    /// The refusal of clauses that are joined one way after others that are joined the other way.
+    /// The rejection of clauses that are joined one way after others that are joined the other way.
     fn mixed(&mut self, span: std::ops::Range<usize>, written: Option<Junction>) -> QueryError {
         let message = "AND and OR cannot be mixed; a space means AND.";
         let last = self.tokens.next_if(|token| token.span == span);

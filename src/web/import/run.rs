@@ -163,8 +163,8 @@ async fn outcome(state: &WebState, handed: Handed) -> Became {
     };
     match settle(state, command, reply).await {
         Ok(done) => Became::Row(row(Ok::<PaymentId, _>(done.payment.id())), done.replayed),
-        Err(EngineError::Refused(refusal)) => {
-            let error = ApiError::from(refusal);
+        Err(EngineError::Refused(rejection)) => {
+            let error = ApiError::from(rejection);
             let column = match error.param.as_deref() {
                 None | Some("idempotency_key") => "key",
                 Some(param) => param,

@@ -4,10 +4,10 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::error_page::{PageError, answer_to, render};
-use super::form::FieldError;
 use super::handle::{self, Fields, PageResult};
 use super::layout::{Layout, Nav, Notice, Tone};
-use super::{first, format, wallets};
+use super::pay_form::FieldError;
+use super::{format, onboarding, wallets};
 use crate::accounts::AccountError;
 use crate::domain::ids::SessionId;
 use crate::domain::time::Timestamp;
@@ -193,7 +193,7 @@ async fn page(
         has_password: account.password_hash.is_some(),
         sessions: sessions.iter().map(|session| SessionLine::of(session, who.session.id, now)).collect(),
         balances: wallets.into_iter().map(|wallet| wallet.balance).collect(),
-        first_hidden: marks.iter().any(|(mark, _)| mark == first::HIDDEN),
+        first_hidden: marks.iter().any(|(mark, _)| mark == onboarding::HIDDEN),
         error,
     })
 }

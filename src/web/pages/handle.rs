@@ -8,9 +8,9 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use askama::Template;
 
 use super::error_page::{PageError, render};
-use super::form::FieldError;
 use super::journey::Indexed;
 use super::layout::{Layout, Nav};
+use super::pay_form::FieldError;
 use super::row::{Names, accounts_of};
 use crate::accounts::AccountError;
 use crate::domain::command::IdempotencyKey;
@@ -275,6 +275,6 @@ mod tests {
         assert_eq!(key_after(certain.clone().after_write()), "first");
         assert_eq!(words(&certain), "The store is not available. Nothing was changed.");
         assert!(words(&certain.after_write()).contains("will not be done twice"));
-        assert_eq!(key_after(ApiError::invalid("x", "no").after_write()), "fresh", "a refusal is certain");
+        assert_eq!(key_after(ApiError::invalid("x", "no").after_write()), "fresh", "a rejection is certain");
     }
 }

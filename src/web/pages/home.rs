@@ -4,11 +4,11 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::error_page::{PageError, answer_to, render};
-use super::first::{self, FirstSteps};
-use super::form::{FieldError, PayForm, PayFormInput};
 use super::handle::{self, Fields, PageResult};
 use super::journey::Journey;
 use super::layout::{Layout, Nav, Notice, Tone};
+use super::onboarding::{self, FirstSteps};
+use super::pay_form::{FieldError, PayForm, PayFormInput};
 use super::row::PaymentRow;
 use super::{submit, wallets};
 use crate::store::{PaymentFilter, StoreResult};
@@ -71,7 +71,7 @@ pub async fn show_live(state: web::Data<WebState>, who: SignedIn) -> PageResult 
         layout: handle::frame(&state, &who, "Home", Nav::Home),
         once: handle::idempotency_key()?,
         balances: balances(&state, &who).await?,
-        first: first::load(&state, &who).await?,
+        first: onboarding::load(&state, &who).await?,
     }))
 }
 
@@ -106,7 +106,7 @@ async fn page(
     };
     Ok(HomePage {
         layout: handle::frame(state, who, "Home", Nav::Home),
-        first: first::load(state, who).await?,
+        first: onboarding::load(state, who).await?,
         form: PayForm::new(input, handle::idempotency_key()?, error),
         journey,
         balances: balances(state, who).await?,

@@ -11,22 +11,22 @@ pub mod clock_strip;
 pub mod clocks;
 pub mod curve;
 pub mod customers;
+pub mod error_middleware;
 pub mod error_page;
-pub mod errors;
 mod export;
-pub mod first;
-pub mod form;
 pub mod format;
 pub mod handle;
 pub mod home;
-pub mod how;
+pub mod how_it_works;
 pub mod import;
 pub mod insights;
 pub mod journey;
 pub mod keys;
 pub mod layout;
 pub mod movement_line;
+pub mod onboarding;
 pub mod pay;
+pub mod pay_form;
 pub mod payment;
 pub mod payments;
 mod payments_handlers;
@@ -91,8 +91,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/clocks/{id}/delete").get(clocks::deleted).post(clocks::delete))
         .service(at("/keys").get(keys::show).post(keys::create))
         .service(at("/keys/{id}/revoke").post(keys::revoke))
-        .service(at("/how").get(how::show))
-        .service(at("/how/compare").post(how::compare))
+        .service(at("/how").get(how_it_works::show))
+        .service(at("/how/compare").post(how_it_works::compare))
         .service(at("/requests").get(requests::list))
         .service(at("/requests/{id}").get(requests::show))
         .service(at("/system").get(system::show))
@@ -102,9 +102,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/account/password").post(account::change_password))
         .service(at("/account/sessions/end").post(account::end_sessions))
         .service(at("/account/close").post(account::close))
-        .service(at("/first/hide").post(first::hide))
-        .service(at("/first/show").post(first::show))
-        .service(at("/first/thousand").post(first::send_thousand))
+        .service(at("/first/hide").post(onboarding::hide))
+        .service(at("/first/show").post(onboarding::show))
+        .service(at("/first/thousand").post(onboarding::send_thousand))
         .service(at("/start").get(start::show).post(start::sign_in))
         .service(at("/demo/hide").post(start::hide_badge))
         .service(at("/sign-in").get(sign_in::show_sign_in).post(sign_in::sign_in))

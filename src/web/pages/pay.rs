@@ -4,10 +4,10 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::error_page::{answer_to, render};
-use super::form::{PayForm, PayFormInput};
 use super::handle::{self, Fields, PageResult};
 use super::journey::Journey;
 use super::layout::{Layout, Nav};
+use super::pay_form::{PayForm, PayFormInput};
 use super::submit;
 use crate::web::body::Body;
 use crate::web::security::SignedIn;

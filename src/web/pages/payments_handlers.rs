@@ -3,9 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::error_page::{PageError, render};
-use super::first;
 use super::handle::{self, Fields, PageResult};
 use super::layout::{Layout, Nav};
+use super::onboarding;
 use super::payments::{PaymentsPage, QueryError, address, export_address};
 use super::row::PaymentRow;
 use super::search_view;
@@ -52,7 +52,7 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
         }
     };
     if found.is_ok() && !everything && !request.headers().contains_key(RENEWAL) {
-        first::note(&state, who.account, first::Did::Searched).await;
+        onboarding::note(&state, who.account, onboarding::Step::Searched).await;
     }
     if let Ok((found, _)) = &found {
         page.total = Some(search_view::total_words(found.total));

@@ -6,13 +6,13 @@ use askama::Template;
 use super::account::{AccountPage, SessionLine};
 use super::clock_strip::ClockStrip;
 use super::clocks::{ClockInput, ClockPage, ClocksPage};
-use super::first::{Did, FirstSteps};
-use super::form::{FieldError, PayForm, PayFormInput};
 use super::home::HomePage;
-use super::how::{Burst, Comparison, HowPage};
+use super::how_it_works::{Burst, Comparison, HowPage};
 use super::journey::{Indexed, Journey};
 use super::keys::{KeyLine, KeysPage};
 use super::layout::{Layout, Nav};
+use super::onboarding::{FirstSteps, Step};
+use super::pay_form::{FieldError, PayForm, PayFormInput};
 use super::payment::{ChallengePage, Now, PaymentPage, PaymentView};
 use super::payments::{BarText, Chip, ChipGroup, Histogram, PaymentsPage, QueryError, bars};
 use super::requests::{RequestLine, RequestPage, RequestsPage};
@@ -102,7 +102,7 @@ fn pages() -> Vec<(String, String)> {
         layout: layout("Home", Nav::Home),
         form: form.clone(),
         journey,
-        first: Some(FirstSteps::new(&[Did::Paid, Did::Searched], Some("pi_1".to_owned()), true)),
+        first: Some(FirstSteps::new(&[Step::Paid, Step::Searched], Some("pi_1".to_owned()), true)),
         balances: vec!["€12.50 EUR".to_owned(), "¥1250 JPY".to_owned()],
         rows: rows(),
     };

@@ -5,9 +5,9 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::error_page::{PageError, answer_to, render};
-use super::form::FieldError;
 use super::handle::{self, Fields, PageResult};
 use super::layout::{Layout, Notice, Tone};
+use super::pay_form::FieldError;
 use crate::accounts::{AccountError, Begun, Credentials};
 use crate::web::addresses;
 use crate::web::body::Body;

@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::form::PayFormInput;
 use super::handle::{Fields, wrong};
+use super::pay_form::PayFormInput;
 use crate::domain::command::Command;
 use crate::domain::currency::Currency;
 use crate::domain::ids::{AccountId, PaymentId};

@@ -4,10 +4,10 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::error_page::PageError;
-use super::first;
 use super::format;
 use super::handle::{self, PageResult};
 use super::layout::{Layout, Nav};
+use super::onboarding;
 use super::row::{Names, PaymentRow};
 use super::tasks::{TaskLine, task_lines};
 use crate::domain::ids::AccountId;
@@ -186,7 +186,12 @@ async fn turn(
     // The page that comes next shall know already.
     let paused_since = *state.switch.watch().borrow();
     state.hub.system_change(|system| system.paused_since = paused_since);
-    first::note(state, who.account, if pause { first::Did::Paused } else { first::Did::Resumed }).await;
+    onboarding::note(
+        state,
+        who.account,
+        if pause { onboarding::Step::Paused } else { onboarding::Step::Resumed },
+    )
+    .await;
     Ok(handle::see_other(&addresses::referring(state, request).unwrap_or_else(|| "/system".to_owned())))
 }
 

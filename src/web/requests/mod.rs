@@ -3,10 +3,10 @@
 //! Calls are offered to one task through a bounded channel; it masks them and writes them together. It never holds a call
 //! up: what is too many in a second, or finds the channel full, is counted instead, and the log says so.
 //!
-//! - [`capture`]: the middleware around `/v1`. - [`mask`]: what may be kept.
+//! - [`capture`]: the middleware around `/v1`. - [`redact`]: what may be kept.
 
 pub mod capture;
-pub mod mask;
+pub mod redact;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -84,7 +84,7 @@ impl Body {
     #[must_use]
     pub fn of(bytes: &Bytes) -> Self {
         match bytes.len() {
-            0..=mask::READ_MAX_BYTES => Self::Whole(bytes.clone()),
+            0..=redact::READ_MAX_BYTES => Self::Whole(bytes.clone()),
             length => Self::TooLong(length),
         }
     }
@@ -103,8 +103,8 @@ impl Body {
 
     fn masked(&self, media_type: &str) -> String {
         match self {
-            Self::Whole(bytes) => mask::body(media_type, bytes),
-            Self::TooLong(length) => mask::too_long(*length),
+            Self::Whole(bytes) => redact::body(media_type, bytes),
+            Self::TooLong(length) => redact::too_long(*length),
         }
     }
 }
@@ -119,7 +119,7 @@ impl Call {
     /// The call as it is kept.
     #[must_use]
     pub fn masked(self) -> RequestRecord {
-        let query = if self.query.is_empty() { None } else { Some(mask::form(&self.query)) };
+        let query = if self.query.is_empty() { None } else { Some(redact::form(&self.query)) };
         let sent = self.request.filter(|(_, body)| !body.is_empty());
         let body = sent.map(|(media_type, body)| body.masked(&media_type));
         let answered = self.response.filter(|body| !body.is_empty());
@@ -128,8 +128,8 @@ impl Call {
             account: self.account,
             key: self.key,
             at: self.at,
-            method: mask::line(&self.method).chars().filter(char::is_ascii).take(16).collect(),
-            path: mask::path(&self.path).chars().filter(|c| !c.is_control()).take(255).collect(),
+            method: redact::line(&self.method).chars().filter(char::is_ascii).take(16).collect(),
+            path: redact::path(&self.path).chars().filter(|c| !c.is_control()).take(255).collect(),
             status: self.status,
             latency_us: self.latency_us,
             missed: 0,
@@ -366,8 +366,8 @@ mod tests {
         // Large bodies fill it before they are many, and what nobody would look at takes no room.
         let (log, _calls) = RequestLog::new(&RequestSettings::default(), Wall::system());
         let body = |bytes: usize| Some(Body::of(&Bytes::from(vec![b'x'; bytes])));
-        (0..200).for_each(|n| log.offer(Call { response: body(mask::READ_MAX_BYTES), ..call(n) }));
-        let kept = (CHANNEL_BYTES_MAX / mask::READ_MAX_BYTES) as u64;
+        (0..200).for_each(|n| log.offer(Call { response: body(redact::READ_MAX_BYTES), ..call(n) }));
+        let kept = (CHANNEL_BYTES_MAX / redact::READ_MAX_BYTES) as u64;
         assert_eq!(log.take_missed()[0].missed, 200 - kept);
         (0..200).for_each(|n| log.offer(Call { response: body(1 << 20), ..call(n) }));
         assert!(log.take_missed().is_empty());

@@ -307,7 +307,7 @@ async fn a_reader_that_is_too_slow_is_told_once_it_reads() {
 async fn too_slow(server: Arc<Server>) {
     let mut line = open(&server).await;
     socket2::SockRef::from(&line).set_recv_buffer_size(64 << 10).expect("a socket");
-    // Little to send, much to read: a hundred times a thousand refusals.
+    // Little to send, much to read: a hundred times a thousand rejections.
     let batch = frame(
         TEXT,
         json!({"type": "payment.submit_batch", "payments": vec![json!({}); 1_000]}).to_string().as_bytes(),

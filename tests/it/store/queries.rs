@@ -73,7 +73,7 @@ async fn what_is_due_comes_in_the_order_of_its_time() {
         let mut waiting = Vec::new();
         for now in [3_000, 1_000, 2_000] {
             let charge = one(store, submit(owner, Kind::Charge, 5), at(0)).await;
-            let broken = Outcome::Broken(TechnicalError::Timeout);
+            let broken = Outcome::TechnicalFailure(TechnicalError::Timeout);
             waiting.push(one(store, answer(&charge, broken), at(now)).await);
         }
         let due = |ms, limit| store.payment_due(ClockId::WALL, at(ms), limit);
@@ -93,7 +93,8 @@ async fn what_is_due_comes_in_the_order_of_its_time() {
             let requeued =
                 one(store, paystorm::domain::command::Command::TimerDue(payment.id()), at(9_000)).await;
             // The one retry there is breaks as well.
-            one(store, answer(&requeued, Outcome::Broken(TechnicalError::Timeout)), at(9_001)).await;
+            one(store, answer(&requeued, Outcome::TechnicalFailure(TechnicalError::Timeout)), at(9_001))
+                .await;
         }
         assert_eq!(store.payment_next_due(ClockId::WALL, at(0)).await.expect("read"), None, "{}", test.name);
         let parked = store.payment_parked(owner, 2).await.expect("read");

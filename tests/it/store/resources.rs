@@ -149,8 +149,8 @@ async fn payments_name_customers_of_their_owner() {
         let (_, decided) = decide(store, &batch, at(0)).await.expect("committed");
         let refused: Vec<bool> = decided.decisions.iter().map(Result::is_err).collect();
         assert_eq!(refused, [false, false, false, true, true, false], "{}: {decided:?}", test.name);
-        let Err(EngineError::Refused(refusal)) = &decided.decisions[3] else { panic!("{decided:?}") };
-        assert_eq!((refusal.code, refusal.param.as_deref()), ("resource_missing", Some("customer")));
+        let Err(EngineError::Refused(rejection)) = &decided.decisions[3] else { panic!("{decided:?}") };
+        assert_eq!((rejection.code, rejection.param.as_deref()), ("resource_missing", Some("customer")));
         let filter = PaymentFilter { limit: 1, ..PaymentFilter::default() };
         let newest = store.customer_payments(ann, &filter).await.expect("listed");
         let older = PaymentFilter { before: Some(newest[0].id()), ..filter.clone() };

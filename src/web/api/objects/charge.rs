@@ -51,7 +51,7 @@ impl OutcomeObject {
                 let message = "The issuer did not accept the charge.";
                 ("issuer_declined", "declined_by_network", Some(reason.decline_code()), message)
             }
-            ChargeOutcome::Broken(_) => ("invalid", "not_sent_to_network", None, RETRIES_SPENT),
+            ChargeOutcome::TechnicalFailure(_) => ("invalid", "not_sent_to_network", None, RETRIES_SPENT),
         };
         let network_decline_code = match charge.outcome {
             ChargeOutcome::Declined(reason) if outcome_type == "issuer_declined" => reason.network_code(),
@@ -59,7 +59,7 @@ impl OutcomeObject {
             | ChargeOutcome::Held
             | ChargeOutcome::Taken
             | ChargeOutcome::Declined(_)
-            | ChargeOutcome::Broken(_)
+            | ChargeOutcome::TechnicalFailure(_)
             | ChargeOutcome::Released => None,
         };
         Some(Self {
@@ -191,7 +191,7 @@ const fn status(outcome: ChargeOutcome) -> &'static str {
     match outcome {
         ChargeOutcome::Open => "pending",
         ChargeOutcome::Held | ChargeOutcome::Taken => "succeeded",
-        ChargeOutcome::Declined(_) | ChargeOutcome::Broken(_) | ChargeOutcome::Released => "failed",
+        ChargeOutcome::Declined(_) | ChargeOutcome::TechnicalFailure(_) | ChargeOutcome::Released => "failed",
     }
 }
 
@@ -199,7 +199,7 @@ const fn status(outcome: ChargeOutcome) -> &'static str {
 fn failure(outcome: ChargeOutcome) -> Option<(&'static str, &'static str)> {
     match outcome {
         ChargeOutcome::Declined(reason) => Some((reason.code(), reason.message())),
-        ChargeOutcome::Broken(_) => Some((DeclineReason::ProcessingError.code(), RETRIES_SPENT)),
+        ChargeOutcome::TechnicalFailure(_) => Some((DeclineReason::ProcessingError.code(), RETRIES_SPENT)),
         ChargeOutcome::Open | ChargeOutcome::Held | ChargeOutcome::Taken | ChargeOutcome::Released => None,
     }
 }

@@ -121,7 +121,7 @@ fn cancel_reason(payment: &Payment, now: Timestamp) -> Option<String> {
             Some(_) => "it is over: the money is back in your wallet".to_owned(),
             None => "it is over: nothing left your wallet".to_owned(),
         }),
-        (Status::Queued, _) if state.cancel_wish.is_some() => Some("already asked for".to_owned()),
+        (Status::Queued, _) if state.cancel_requested.is_some() => Some("already asked for".to_owned()),
         (
             Status::RequiresPaymentMethod
             | Status::RequiresConfirmation

@@ -43,7 +43,7 @@ fn outcome(payment: &Payment, charge: &Charge) -> String {
         // Nobody declined it.
         ChargeOutcome::Declined(reason @ DeclineReason::AuthenticationFailure) => reason.words().to_owned(),
         ChargeOutcome::Declined(reason) => format!("declined: {}", reason.words()),
-        ChargeOutcome::Broken(cause) => format!("failed: {}", cause.words()),
+        ChargeOutcome::TechnicalFailure(cause) => format!("failed: {}", cause.words()),
         ChargeOutcome::Released => "canceled".to_owned(),
     }
 }

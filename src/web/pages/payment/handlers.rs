@@ -119,7 +119,7 @@ pub async fn operate(
     }
 }
 
-/// `GET /payments/{id}/{operation}`: where a form's address is opened again, as after a refusal without JavaScript.
+/// `GET /payments/{id}/{operation}`: where a form's address is opened again, as after a rejection without JavaScript.
 pub async fn operated(_who: SignedIn, path: web::Path<(String, String)>) -> PageResult {
     let (id, operation) = path.into_inner();
     let _: PaymentId = id.parse().map_err(|_| ApiError::not_found("payment", &id))?;

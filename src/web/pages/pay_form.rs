@@ -3,7 +3,7 @@
 
 use crate::domain::bank_account::BankAccount;
 use crate::domain::card::{Check, Funding, Risk};
-use crate::domain::test_cards::{Behaviour, Later, SetUp, TestCard};
+use crate::domain::test_cards::{Behaviour, FollowUp, SetUp, TestCard};
 
 /// A group of test cards.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +94,7 @@ pub struct PayForm {
     pub currencies: Vec<(String, String, bool)>,
     /// Test bank accounts: number, what it does, chosen.
     pub banks: Vec<(&'static str, &'static str, bool)>,
-    /// The field at fault and what is wrong, after a refusal.
+    /// The field at fault and what is wrong, after a rejection.
     pub error: Option<FieldError>,
     /// Whether it has a page of its own: verbs as tabs, cards laid out.
     pub whole_page: bool,
@@ -295,20 +295,20 @@ fn risk_words(card: &TestCard) -> String {
     if words.is_empty() { "asks nothing here, succeeds".to_owned() } else { words.join(", ") }
 }
 
-const fn later_words(then: Later) -> &'static str {
+const fn later_words(then: FollowUp) -> &'static str {
     match then {
-        Later::DisputeFraudulent => "disputed as fraudulent",
-        Later::DisputeNotReceived => "disputed: not received",
-        Later::MultipleDisputes => "disputed several times",
-        Later::CompellingEvidenceDispute => "disputed, Compelling Evidence 3.0",
-        Later::ComplianceDispute => "disputed: compliance",
-        Later::SmartDispute => "disputed, answered automatically",
-        Later::DisputePrevented => "dispute prevented",
-        Later::Inquiry => "inquiry follows",
-        Later::FraudWarning => "early fraud warning",
-        Later::RefundPending => "refunds arrive late",
-        Later::RefundFails => "refunds fail later",
-        Later::InstantFunds => "funds at once",
+        FollowUp::DisputeFraudulent => "disputed as fraudulent",
+        FollowUp::DisputeNotReceived => "disputed: not received",
+        FollowUp::MultipleDisputes => "disputed several times",
+        FollowUp::CompellingEvidenceDispute => "disputed, Compelling Evidence 3.0",
+        FollowUp::ComplianceDispute => "disputed: compliance",
+        FollowUp::SmartDispute => "disputed, answered automatically",
+        FollowUp::DisputePrevented => "dispute prevented",
+        FollowUp::Inquiry => "inquiry follows",
+        FollowUp::FraudWarning => "early fraud warning",
+        FollowUp::RefundPending => "refunds arrive late",
+        FollowUp::RefundFails => "refunds fail later",
+        FollowUp::InstantFunds => "funds at once",
     }
 }
 

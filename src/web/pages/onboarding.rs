@@ -33,11 +33,11 @@ const LOOK_SHORTLY: u32 = 20;
 /// The same once a run of a thousand is among them.
 const LOOK_FAR_BACK: u32 = 1_500;
 /// What payments tell by themselves.
-const TOLD_BY_PAYMENTS: [Did; 4] = [Did::Paid, Did::Declined, Did::Refunded, Did::Thousand];
+const TOLD_BY_PAYMENTS: [Step; 4] = [Step::Paid, Step::Declined, Step::Refunded, Step::Thousand];
 
 /// Something to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Did {
+pub enum Step {
     /// A payment succeeded.
     Paid,
     /// An issuer said no.
@@ -54,7 +54,7 @@ pub enum Did {
     Searched,
 }
 
-impl Did {
+impl Step {
     const fn mark(self) -> &'static str {
         match self {
             Self::Paid => "first.paid",
@@ -70,7 +70,7 @@ impl Did {
 
 /// How a step is begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DoIt {
+pub enum StepAction {
     /// A page, or Home with the form filled in.
     Link {
         /// Its address.
@@ -98,7 +98,7 @@ pub struct StepView {
     /// The words of the link or button.
     pub action: &'static str,
     /// What they do.
-    pub do_it: DoIt,
+    pub control: StepAction,
 }
 
 /// The steps.
@@ -112,19 +112,19 @@ impl FirstSteps {
     /// The steps, with those that were done ticked; `refundable` is a payment whose money can be given back. Who may not
     /// pause the workers is not asked to.
     #[must_use]
-    pub fn new(did: &[Did], refundable: Option<String>, may_pause: bool) -> Self {
-        let done = |what: &[Did]| what.iter().all(|one| did.contains(one));
-        let fill = |query: &str| DoIt::Link { href: format!("/?{query}#pay"), fills: true };
-        let link = |href: String| DoIt::Link { href, fills: false };
-        let step = |key, title, hint, what: &[Did], action, do_it| StepView {
+    pub fn new(did: &[Step], refundable: Option<String>, may_pause: bool) -> Self {
+        let done = |what: &[Step]| what.iter().all(|one| did.contains(one));
+        let fill = |query: &str| StepAction::Link { href: format!("/?{query}#pay"), fills: true };
+        let link = |href: String| StepAction::Link { href, fills: false };
+        let step = |key, title, hint, what: &[Step], action, control| StepView {
             key,
             title,
             hint,
             done: done(what),
             action,
-            do_it,
+            control,
         };
-        let refund = refundable.map_or(DoIt::NotYet("after a payment has succeeded"), |id| {
+        let refund = refundable.map_or(StepAction::NotYet("after a payment has succeeded"), |id| {
             link(format!("/payments/{id}#h-actions"))
         });
         let mut steps = vec![
@@ -132,7 +132,7 @@ impl FirstSteps {
                 "pay",
                 "Pay",
                 "Charge a test card and watch the payment travel.",
-                &[Did::Paid],
+                &[Step::Paid],
                 "Fill in",
                 fill("kind=charge&amount=12.50&currency=eur&payment_method=pm_card_visa"),
             ),
@@ -140,7 +140,7 @@ impl FirstSteps {
                 "decline",
                 "Be declined",
                 "A card with insufficient funds: the bank says no, nothing moves.",
-                &[Did::Declined],
+                &[Step::Declined],
                 "Fill in",
                 fill(
                     "kind=charge&amount=9.50&currency=eur&payment_method=pm_card_chargeDeclinedInsufficientFunds",
@@ -150,7 +150,7 @@ impl FirstSteps {
                 "refund",
                 "Refund",
                 "Give some of it back; the ledger's columns stay equal.",
-                &[Did::Refunded],
+                &[Step::Refunded],
                 "Open a payment",
                 refund,
             ),
@@ -158,15 +158,15 @@ impl FirstSteps {
                 "thousand",
                 "Send 1,000",
                 "All at once, on the bulk queue; you stay first in line.",
-                &[Did::Thousand],
+                &[Step::Thousand],
                 "Send 1,000",
-                DoIt::Thousand,
+                StepAction::Thousand,
             ),
             step(
                 "pause",
                 "Pause the workers",
                 "Pay meanwhile: the queue grows, paying stays fast. Then resume.",
-                &[Did::Paused, Did::Resumed],
+                &[Step::Paused, Step::Resumed],
                 "Open System",
                 link("/system".to_owned()),
             ),
@@ -174,7 +174,7 @@ impl FirstSteps {
                 "search",
                 "Search",
                 "The whole history, by status, amount, words.",
-                &[Did::Searched],
+                &[Step::Searched],
                 "Find declined ones",
                 link("/payments?q=status%3A%22declined%22".to_owned()),
             ),
@@ -196,7 +196,7 @@ impl FirstSteps {
 }
 
 /// Notes that something was done. Losing such a note is no reason to fail a request.
-pub async fn note(state: &WebState, account: AccountId, did: Did) {
+pub async fn note(state: &WebState, account: AccountId, did: Step) {
     if let Err(error) = state.store.mark_set(account, did.mark(), state.wall.now()).await {
         tracing::debug!(error = %error, "a first step was not noted");
     }
@@ -213,9 +213,16 @@ pub async fn load(state: &WebState, who: &SignedIn) -> StoreResult<Option<FirstS
     if has(HIDDEN) {
         return Ok(None);
     }
-    let all =
-        [Did::Paid, Did::Declined, Did::Refunded, Did::Thousand, Did::Paused, Did::Resumed, Did::Searched];
-    let mut did: Vec<Did> = all.into_iter().filter(|one| has(one.mark())).collect();
+    let all = [
+        Step::Paid,
+        Step::Declined,
+        Step::Refunded,
+        Step::Thousand,
+        Step::Paused,
+        Step::Resumed,
+        Step::Searched,
+    ];
+    let mut did: Vec<Step> = all.into_iter().filter(|one| has(one.mark())).collect();
     let recent = recent(state, account, &did).await?;
     for seen in seen_in(&recent) {
         if !did.contains(&seen) {
@@ -226,7 +233,7 @@ pub async fn load(state: &WebState, who: &SignedIn) -> StoreResult<Option<FirstS
     Ok(Some(FirstSteps::new(&did, refundable(&recent), who.operator)))
 }
 
-async fn recent(state: &WebState, account: AccountId, did: &[Did]) -> StoreResult<Vec<Payment>> {
+async fn recent(state: &WebState, account: AccountId, did: &[Step]) -> StoreResult<Vec<Payment>> {
     let list = async |limit| {
         state.store.payment_list(account, &PaymentFilter { limit, ..PaymentFilter::default() }).await
     };
@@ -234,7 +241,7 @@ async fn recent(state: &WebState, account: AccountId, did: &[Did]) -> StoreResul
         return list(LOOK_SHORTLY).await;
     }
     let recent = list(LOOK_BACK).await?;
-    if !did.contains(&Did::Thousand) && recent.iter().any(|payment| run_of(payment).is_some()) {
+    if !did.contains(&Step::Thousand) && recent.iter().any(|payment| run_of(payment).is_some()) {
         return list(LOOK_FAR_BACK).await;
     }
     Ok(recent)
@@ -250,7 +257,7 @@ fn is_story(payment: &Payment) -> bool {
 
 /// What these payments tell. Those that the demo made by itself tell nothing, and the one refund among them neither; a
 /// thousand at once tells of itself alone.
-fn seen_in(payments: &[Payment]) -> Vec<Did> {
+fn seen_in(payments: &[Payment]) -> Vec<Step> {
     let own = |payment: &&Payment| !is_story(payment) && run_of(payment).is_none();
     let any = |status| payments.iter().filter(own).any(|payment| payment.state().status == status);
     let refunds = |story: bool| -> usize {
@@ -259,10 +266,10 @@ fn seen_in(payments: &[Payment]) -> Vec<Did> {
     };
     let thousand = payments.iter().filter(|payment| run_of(payment).is_some()).count() >= THOUSAND;
     [
-        (Did::Paid, any(Status::Succeeded)),
-        (Did::Declined, any(Status::Declined)),
-        (Did::Refunded, refunds(false) > 0 || refunds(true) > 1),
-        (Did::Thousand, thousand),
+        (Step::Paid, any(Status::Succeeded)),
+        (Step::Declined, any(Status::Declined)),
+        (Step::Refunded, refunds(false) > 0 || refunds(true) > 1),
+        (Step::Thousand, thousand),
     ]
     .into_iter()
     .filter_map(|(did, seen)| seen.then_some(did))
@@ -348,22 +355,22 @@ mod tests {
     fn payments_tick_what_they_are() {
         let all: Vec<Payment> = samples::all().into_iter().map(|(_, payment)| payment).collect();
         assert_eq!(seen_in(&[]), []);
-        assert_eq!(seen_in(&all), [Did::Paid, Did::Declined, Did::Refunded]);
+        assert_eq!(seen_in(&all), [Step::Paid, Step::Declined, Step::Refunded]);
         let succeeded = all.iter().find(|one| one.state().status == Status::Succeeded).expect("one");
-        assert_eq!(seen_in(std::slice::from_ref(succeeded))[0], Did::Paid);
+        assert_eq!(seen_in(std::slice::from_ref(succeeded))[0], Step::Paid);
     }
 
     #[test]
     fn a_pause_is_done_once_it_was_resumed() {
-        let done = |did: &[Did]| {
+        let done = |did: &[Step]| {
             let steps = FirstSteps::new(did, None, true);
             let keys: Vec<&str> = steps.steps.iter().filter(|step| step.done).map(|step| step.key).collect();
             (keys.join(","), steps.progress())
         };
         assert_eq!(FirstSteps::new(&[], None, false).progress(), "0 of 5");
-        assert_eq!(done(&[Did::Paused]), (String::new(), "0 of 6".to_owned()));
+        assert_eq!(done(&[Step::Paused]), (String::new(), "0 of 6".to_owned()));
         assert_eq!(
-            done(&[Did::Paused, Did::Resumed, Did::Paid]),
+            done(&[Step::Paused, Step::Resumed, Step::Paid]),
             ("pay,pause".to_owned(), "2 of 6".to_owned())
         );
     }

@@ -1,8 +1,8 @@
-//! Why a command was not admitted. A refusal changes nothing and is told to the caller in the dialect's error shape.
+//! Why a command was not admitted. A rejection changes nothing and is told to the caller in the dialect's error shape.
 
-/// The class of a refusal; the web layer maps each to one HTTP status.
+/// The class of a rejection; the web layer maps each to one HTTP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RefusalKind {
+pub enum RejectionKind {
     /// The request itself is wrong.
     Invalid,
     /// There is no such thing, or it is someone else's.
@@ -22,9 +22,9 @@ pub enum RefusalKind {
 /// A refused command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct Refusal {
+pub struct Rejection {
     /// Its class.
-    pub kind: RefusalKind,
+    pub kind: RejectionKind,
     /// The dialect's error code.
     pub code: &'static str,
     /// A sentence that names what was wrong.
@@ -33,23 +33,23 @@ pub struct Refusal {
     pub param: Option<String>,
 }
 
-impl Refusal {
-    /// A refusal of this class.
+impl Rejection {
+    /// A rejection of this class.
     #[must_use]
-    pub fn new(kind: RefusalKind, code: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(kind: RejectionKind, code: &'static str, message: impl Into<String>) -> Self {
         Self { kind, code, message: message.into(), param: None }
     }
 
     /// A parameter that is wrong.
     #[must_use]
     pub fn invalid(param: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(RefusalKind::Invalid, code, message).with_param(param)
+        Self::new(RejectionKind::Invalid, code, message).with_param(param)
     }
 
     /// No such thing.
     #[must_use]
     pub fn not_found(resource: &str, id: impl std::fmt::Display) -> Self {
-        Self::new(RefusalKind::NotFound, "resource_missing", format!("No such {resource}: '{id}'"))
+        Self::new(RejectionKind::NotFound, "resource_missing", format!("No such {resource}: '{id}'"))
             .with_param("id")
     }
 
