@@ -9,13 +9,13 @@
 //! - `payments`: the pass over payments; `payment`: one of them against its columns and its movements.
 //! - `ledger`: sums per wallet, money in transit.
 //! - `journal`: the line without holes, its entries against histories; `lines`: what its order shows.
-//! - `open`: open work. `keys`: idempotency rows. `rows`: rows of parts and receipts. `owners`: lists of payments by owner.
+//! - `open`: open work. `keys`: idempotency rows. `rows`: rows of parts and receipts. `owners`: lists of payments by owner, compared by `tally`.
 //!   `details`: what is kept beside attempts and refunds. `resources`: plain resources against the journal. `named`: the
 //!   payments that rows name.
 //! - `statement`: lines of statements. `events`: what accounts were told; `sources`: the requests that events came from.
 //! - `people`: accounts, what else is kept of people and of the installation, what is set aside.
 //! - `index`: documents against payments, looked at again until the lag bound; `faults`: what is wrong with them; `document`:
-//!   what they must be, from `facts`.
+//!   what they must be, from `facts`; [`index_view`]: what is read of an index.
 //! - `acks`: acknowledged payments exist, are what was sent, and came to what was said.
 //! - `report`: violations by name, and what was counted.
 //!

@@ -6,7 +6,7 @@
 //! key, where it was set, and what is expected.
 //!
 //! - [`settings`]: the structs.
-//! - [`layers`]: merging, with the origin of every value kept.
+//! - [`layers`]: merging; `origins`: where each value came from.
 //! - [`check`]: what the types cannot say, contradictions among them.
 //! - [`show`]: the effective settings with secrets masked.
 

@@ -6,7 +6,7 @@ use prometheus::{IntCounter, Registry};
 macro_rules! counters {
     ($($(#[$doc:meta])* $field:ident = $name:literal, $help:literal;)+) => {
         /// The counters of one process.
-        #[derive(Debug, Clone)]
+        #[derive(Debug)]
         pub struct Counters {
             $($(#[$doc])* pub $field: IntCounter,)+
         }

@@ -3,6 +3,7 @@
 //! May depend on `domain` and the store's port. Must not know who asks (web, worker, timers) or who reads the journal.
 //!
 //! - [`handle`]: what callers hold: bounded lanes in, answers out.
+//! - [`answer`]: what they are answered.
 //! - [`envelope`]: a command and its answer on their way.
 //! - [`batcher`]: collects what arrives while the previous commit is in flight.
 //! - [`writer`]: one transaction per batch; unknown commits, bisection.

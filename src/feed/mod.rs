@@ -1,5 +1,7 @@
 //! Readers of the journal: dispatch (→ broker), index (→ search), live (→ browsers), statement and open work (→ store).
 //!
+//! Besides: how the installation is ([`system`]), which [`monitor`] keeps up to date.
+//!
 //! May depend on `engine`, `domain` and the ports. Must not know the web.
 //!
 //! Each reader is a step function over [`Batch`]es in strict order. A batch committed by this process comes from

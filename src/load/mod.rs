@@ -7,7 +7,7 @@
 //! - `plan`: what each arrival is, drawn from seed and index.
 //! - `shared`, `ws`, `http`: connections that send what is due, and send again what was lost.
 //! - `tracker`: what became of it. `report`: what that amounts to. `threshold`: whether it is good enough.
-//! - `runner`: a run from end to end.
+//! - `duration`: durations as people write them. `runner`: a run from end to end.
 
 mod args;
 mod duration;

@@ -1,6 +1,6 @@
 //! The port of the store: what the engine, the readers and the pages need kept, in the domain's words.
 //!
-//! Adapters are `sqlite.rs` and `mysql.rs`; only `app` names them. Depends on the domain alone. The contract that both
+//! Adapters are `sqlite` and `mysql`; only `app` names them. Depends on the domain alone. The contract that both
 //! adapters meet is one test suite in `tests/it/store.rs`.
 
 pub mod aside;

@@ -171,14 +171,18 @@ mod tests {
             checkpoint(&mut *self.writer.lock().await, "NOOP").await.expect("looked")
         }
 
-        async fn copied(&self) {
-            let copied = async {
-                while self.log().await.to_copy() > 0 {
+        async fn until(&self, reached: impl Fn(Log) -> bool) {
+            let looked = async {
+                while !reached(self.log().await) {
                     self.checkpoints.stir();
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
             };
-            tokio::time::timeout(HANG, copied).await.expect("copied");
+            tokio::time::timeout(HANG, looked).await.expect("copied so far");
+        }
+
+        async fn copied(&self) {
+            self.until(|log| log.to_copy() == 0).await;
         }
     }
 
@@ -217,15 +221,10 @@ mod tests {
         assert_eq!(rows(&mut view).await, 10);
         let seen = database.log().await.log;
         database.write(2 * DUE).await;
-        let reached = async {
-            while database.log().await.checkpointed < seen {
-                database.checkpoints.stir();
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(HANG, reached).await.expect("copied as far as the view goes");
+        // As far as the view goes …
+        database.until(|log| log.checkpointed >= seen).await;
         tokio::time::sleep(LOOK_EVERY * 2).await;
-        assert_eq!(database.log().await.checkpointed, seen, "and no further");
+        assert_eq!(database.log().await.checkpointed, seen, "… and no further");
         assert_eq!(rows(&mut view).await, 10);
         view.batch_execute("ROLLBACK").await.expect("ended");
         database.copied().await;

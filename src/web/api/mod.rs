@@ -1,6 +1,6 @@
 //! `/v1`: the dialect that payments developers' SDKs speak.
 //!
-//! One file per resource; `list` and `submit` hold what they share, [`objects`] what they show.
+//! One file per resource; `list`, `payment_list` and `submit` hold what they share, [`objects`] what they show.
 
 mod accounts;
 mod attempt;

@@ -1,7 +1,7 @@
 //! `/ws`: the protocol of docs/websocket.md.
 //!
 //! - [`open`]: who is let in. - `connection`: one task per socket. - `message`: what clients send.
-//! - `submit`: commands from messages. - `waiting`: those that wait for their outcome. - `answer`: what clients are told.
+//! - `submit`: commands from messages. - `waiting`: those that wait for their outcome; [`budget`]: the memory they may take. - `answer`: what clients are told.
 //! - `closing`: how sockets end. - `transport`: frames over the connection. - `heads`: what a frame's head shows to be wrong.
 
 mod answer;
