@@ -1,4 +1,4 @@
-// The figures of a stack: payments a second, latencies, memory, with a page open. Medians over rounds, each on fresh data and
+// Measures a stack: payments a second, latencies and memory, with a page open. Medians over rounds, each on fresh data and
 // ended by `paystorm verify`.
 //
 //   node benches/figures.mjs embedded|real [SECONDS=30] [ROUNDS=3]
@@ -22,7 +22,7 @@ const RUNS = [
   { name: "lone payments, 20/s", load: ["--rate", "20", "--wallets", "0", "--mix", "charge=100"], seconds: 10 },
 ];
 
-// Beside the browser: the page must go on while the load runs.
+// In a child process: the page must go on while the load runs.
 function load(words) {
   return new Promise((resolve, reject) => {
     const child = spawn(BINARY, ["load", "--no-progress", ...words], { stdio: ["ignore", "ignore", "inherit"] });

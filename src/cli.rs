@@ -1,4 +1,4 @@
-//! The command line: parsing only. What each command does is the business of `app`.
+//! The command line: parsing only. `app` runs the commands.
 
 use std::path::PathBuf;
 
@@ -95,7 +95,7 @@ impl Cli {
     /// Reads these arguments, the name of the program first.
     ///
     /// # Errors
-    /// What clap has to say about them.
+    /// What clap reports about them.
     pub fn read_from<I, T>(arguments: I) -> Result<Self, clap::Error>
     where
         I: IntoIterator<Item = T>,

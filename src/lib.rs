@@ -1,20 +1,24 @@
 //! Paystorm: an asynchronous payment simulator in one binary.
 //!
-//! The shape and its invariants are in `docs/ARCHITECTURE.md`. The arrows between modules are checked by a test.
+//! The structure and its invariants are in `docs/ARCHITECTURE.md`. A test checks the dependencies between modules.
 
 pub mod accounts;
 pub mod app;
 pub mod audit;
+pub mod background;
 pub mod broker;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod engine;
-pub mod feed;
+pub mod intake;
+pub mod lease;
 pub mod load;
 pub mod outage;
+pub mod readers;
 pub mod search;
+pub mod setting;
 pub mod simulator;
 pub mod store;
 pub mod telemetry;

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    paystorm::app::run(paystorm::cli::Cli::read()).await
+fn main() -> ExitCode {
+    paystorm::app::run(paystorm::cli::Cli::read())
 }

@@ -1,8 +1,8 @@
 //! Logs an outage of the store, the broker or the search index: a line when it begins, one a minute with the count, one
 //! when it ends.
 //!
-//! Depends on nothing. Each adapter holds one [`Outage`] and tells it how its operations end, so that callers need not
-//! log what they are answered while a part is away: however many of them there are, the log says it once.
+//! Depends on nothing. Each adapter holds one [`Outage`] and reports to it how its operations end, so that callers need not
+//! log their errors while a part is unavailable: however many callers there are, the log says it once.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 /// How often an outage that lasts is logged.
 const REMIND_EVERY: Duration = Duration::from_secs(60);
-/// Without a failure for so long, success means that it is over. One that comes and goes is a single outage.
+/// After this long without a failure, success means that it is over. One that comes and goes is a single outage.
 const QUIET_FOR: Duration = Duration::from_secs(2);
 
 /// A way of using a part. A part whose disk is full can still be read, so that reading says nothing about writing.
@@ -32,7 +32,7 @@ pub struct Outage {
     /// The ways that fail; looked at without a lock, since nearly always there are none.
     failing: AtomicU8,
     ongoing: Mutex<Option<Ongoing>>,
-    /// What to say of damage, and whether it was met. No success makes up for it.
+    /// What to advise on damage, and whether it was met. No success clears it.
     advice: String,
     damaged: AtomicBool,
 }
@@ -109,7 +109,7 @@ impl Outage {
         ongoing.failed.get(way.place()).copied().flatten().map(|_| ongoing.cause.clone())
     }
 
-    /// An operation failed because the part is away.
+    /// An operation failed because the part is unavailable.
     pub fn failed(&self, way: Way, cause: &dyn fmt::Display) {
         let part = self.part;
         let line = self.note_failure(way, Instant::now());
@@ -137,7 +137,7 @@ impl Outage {
         self.log_end(ended);
     }
 
-    /// It is known to be over, however short a while ago something failed.
+    /// It is known to be over, however recently something failed.
     pub fn over(&self) {
         if self.failing.load(Ordering::Relaxed) != 0 {
             let ended = self.end(&mut self.ongoing.lock(), Instant::now());
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn why_it_fails_is_told_for_the_way_that_fails() {
+    fn why_it_fails_is_said_for_the_way_that_fails() {
         let outage = Outage::new("the store");
         assert_eq!(outage.failing(Way::Write), None);
         outage.failed(Way::Write, &"the disk is full");

@@ -26,8 +26,8 @@ pub fn start_logging(settings: &TelemetrySettings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is logged. The HTTP library calls it an error when a client sends what is no HTTP; what concerns us is told by our own
-/// code, so the library is heard only where the settings name it.
+/// What is logged. The HTTP library logs an error when a client sends something other than HTTP. Our own code logs what concerns us,
+/// so the library is silent unless the settings name it.
 fn filter(level: &str) -> anyhow::Result<EnvFilter> {
     let filter = EnvFilter::try_new(level)?;
     Ok(if level.contains(HTTP) { filter } else { filter.add_directive(format!("{HTTP}=off").parse()?) })

@@ -1,4 +1,4 @@
-//! A small bounded cache in two generations: what was used lately stays, the rest falls out. No timers, no tasks.
+//! A small bounded cache in two generations: what was used recently stays, the rest falls out. No timers, no tasks.
 
 use std::borrow::Borrow;
 use std::hash::Hash;

@@ -1,4 +1,5 @@
-//! Who an account is, from memory where possible: names for rows, parents for "may act for", existence for transfers.
+//! Looks up who an account is, from memory where possible: names for rows, parents for "may act for", existence for
+//! transfers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,12 +7,12 @@ use std::time::{Duration, Instant};
 use super::cache::TwoGenerationCache;
 use super::email::Email;
 use crate::domain::ids::AccountId;
-use crate::store::{Account, Store, StoreResult};
+use crate::store::{Account, PipelineStore, StoreResult};
 
 /// Accounts remembered at once; some 200 bytes each.
 const PROFILES_MAX: usize = 100_000;
-/// How long a profile is believed where it matters that the account still exists. For so long someone who pays an account that was
-/// closed on another instance may be refused by the line only, which asks the store.
+/// How long a profile is trusted where it matters that the account still exists. For that long, a payment to an account
+/// closed on another instance may get as far as the sequencer, which asks the store and refuses it.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 
 /// What others may know of an account.
@@ -32,7 +33,7 @@ pub struct Profile {
 /// A bounded cache of profiles in front of the store. Names and parents never change and rows are never deleted, so
 /// entries do not expire; whether an account was closed is asked again after a while where it matters.
 pub struct Directory {
-    store: Arc<dyn Store>,
+    store: Arc<dyn PipelineStore>,
     profiles: TwoGenerationCache<AccountId, (Arc<Profile>, Instant)>,
     by_email: TwoGenerationCache<String, AccountId>,
 }
@@ -46,7 +47,7 @@ impl std::fmt::Debug for Directory {
 impl Directory {
     /// An empty directory over this store.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>) -> Self {
+    pub fn new(store: Arc<dyn PipelineStore>) -> Self {
         Self {
             store,
             profiles: TwoGenerationCache::new(PROFILES_MAX),
@@ -66,7 +67,7 @@ impl Directory {
         self.cached(id).map_or_else(|| Arc::from(id.to_string()), |profile| Arc::clone(&profile.name))
     }
 
-    /// Brings the profiles of these accounts into memory, with at most one query.
+    /// Loads the profiles of these accounts into memory, with at most one query per thousand.
     ///
     /// # Errors
     /// The store's.
@@ -74,7 +75,7 @@ impl Directory {
         self.fetch(ids.into_iter().filter(|id| self.cached(*id).is_none()).collect()).await
     }
 
-    /// The same, and asks again about those that were read too long ago to tell whether they are closed.
+    /// The same, and asks again about those that were read too long ago to know whether they are closed.
     ///
     /// # Errors
     /// The store's.
@@ -114,7 +115,7 @@ impl Directory {
         Ok(self.cached(id).filter(|profile| !profile.closed))
     }
 
-    /// The account with this address, which a closed one has no more.
+    /// The account with this address; a closed account has given up its own.
     ///
     /// # Errors
     /// The store's.
@@ -168,7 +169,7 @@ impl Directory {
     }
 }
 
-impl crate::search::Names for Directory {
+impl crate::search::AccountNames for Directory {
     fn name_of(&self, account: AccountId) -> Option<Arc<str>> {
         self.cached(account).map(|profile| Arc::clone(&profile.name))
     }

@@ -4,11 +4,12 @@ use std::fmt;
 
 use crate::domain::text::{fold, misleads};
 
-/// A plausible e-mail address, folded: however it is typed, it is the same. Whether it exists is never tested: nothing is ever sent.
+/// A plausible e-mail address, folded, so that it is the same however it is typed. Whether it exists is never tested: no
+/// mail is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Email {
     folded: String,
-    /// How it was kept before addresses were folded, where that is another text: accounts from then are found by it.
+    /// How it was stored before addresses were folded, if that differs: accounts from then are found by it.
     former: Option<String>,
 }
 
@@ -27,7 +28,7 @@ impl Email {
     /// [`EmailError`] if it is not one.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let text = text.trim();
-        // Folding can make it three times as long; more would only be refused below.
+        // Folding can make it three times as long; a longer text would be refused below anyway.
         let folded = if text.len() <= LENGTH_MAX { fold(text) } else { return Err(EmailError) };
         let (local, host) = folded.rsplit_once('@').ok_or(EmailError)?;
         let plain =
@@ -54,7 +55,7 @@ impl Email {
         &self.folded
     }
 
-    /// The texts under which an account may have it, the folded one first.
+    /// The forms in which an account may have it, the folded one first.
     pub fn spellings(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.as_str()).chain(self.former.as_deref())
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with accounts.
+//! The errors of the use cases of accounts.
 
 use super::email::EmailError;
 use crate::store::StoreError;
@@ -9,7 +9,7 @@ pub enum PasswordError {
     /// Too short or too long.
     #[error("A password needs 12 to 128 characters.")]
     Length,
-    /// Something that no password may hold by RFC 8265: control characters, what shows nothing, what Unicode has not assigned.
+    /// A character that no password may hold by RFC 8265: control, invisible, or not assigned by Unicode.
     #[error(
         "This holds a character that cannot be typed everywhere. Letters, digits, punctuation, symbols and spaces can be."
     )]
@@ -34,10 +34,10 @@ pub enum AccountError {
         "That did not work. Check the e-mail address and the password; if you already have an account, sign in."
     )]
     Credentials,
-    /// The settings let nobody register.
+    /// Registration is off in the settings.
     #[error("Nobody can register here. Ask whoever runs this server for an account.")]
     RegistrationClosed,
-    /// The password that was asked for again is not theirs.
+    /// The password that was asked for again is wrong.
     #[error("This is not your password.")]
     WrongPassword,
     /// Too many attempts.
@@ -46,10 +46,10 @@ pub enum AccountError {
         /// Seconds until the next attempt.
         retry_after_s: u64,
     },
-    /// A name that is empty, too long, or has characters that nobody sees.
+    /// A name that is empty, too long, or has invisible characters.
     #[error("A name needs 1 to 100 characters, none of them invisible.")]
     Name,
-    /// Text in which a card number stands, by the name of its field.
+    /// Text that holds a card number, with the name of its field.
     #[error(
         "A card number seems to stand here. Card numbers are taken as a card only and kept nowhere: leave it out."
     )]
@@ -63,7 +63,7 @@ pub enum AccountError {
     /// A count out of bounds.
     #[error("count must be between 1 and {max}.")]
     Count {
-        /// The most at once.
+        /// The most accounts at once.
         max: usize,
     },
     /// The system has no randomness to give.
@@ -72,7 +72,7 @@ pub enum AccountError {
     /// Hashing broke.
     #[error("the password could not be hashed")]
     Hashing,
-    /// The store.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

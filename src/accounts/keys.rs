@@ -8,12 +8,12 @@ use crate::domain::account::AccountTerms;
 use crate::domain::ids::{AccountId, ApiKeyId};
 use crate::store::{Account, ApiKey, NewAccount, NewApiKey, StoreResult};
 
-/// How long a key is believed without asking the store; the longest a revocation on another instance goes unnoticed.
+/// How long a key is trusted without asking the store; the longest a revocation on another instance goes unnoticed.
 const KEY_CACHE_TTL: Duration = Duration::from_secs(3);
-/// Throw-away accounts made by one call.
+/// Throw-away accounts created by one call.
 pub const CHILDREN_MAX: usize = 10_000;
 
-/// Whose key it is.
+/// A living key, and whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyHolder {
     /// The key's row.
@@ -27,13 +27,13 @@ pub struct KeyHolder {
 pub enum KeyState {
     /// It is a living key.
     Held(KeyHolder),
-    /// It was one once: it opens nothing any more, whatever unknown ones may open.
+    /// It was one once: it opens nothing any more, even where unknown keys do.
     Revoked,
     /// It was never one of ours.
     Unknown,
 }
 
-/// A key just made. The secret is shown once.
+/// A new key. The secret is shown once.
 pub struct NewKey {
     /// The secret.
     pub secret: String,
@@ -61,7 +61,7 @@ impl CachedKey {
 }
 
 impl Accounts {
-    /// Makes an API key.
+    /// Creates an API key.
     ///
     /// # Errors
     /// [`AccountError::Name`], [`AccountError::CardNumber`], or the store.
@@ -126,7 +126,7 @@ impl Accounts {
         Ok(KeyState::Held(holder))
     }
 
-    /// Checks that `caller` may act for `target`: itself, or an account it made.
+    /// Checks that `caller` may act for `target`: itself, or an account it created.
     ///
     /// # Errors
     /// [`AccountError::NotYours`], also where there is no such account.
@@ -141,7 +141,7 @@ impl Accounts {
         }
     }
 
-    /// Makes throw-away accounts: without e-mail address or password, owned by `parent`.
+    /// Creates throw-away accounts: without e-mail address or password, owned by `parent`.
     ///
     /// # Errors
     /// [`AccountError::Count`] unless `count` is 1 to [`CHILDREN_MAX`]; [`AccountError::Name`]; [`AccountError::CardNumber`]; the store.

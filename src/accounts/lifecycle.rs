@@ -1,4 +1,4 @@
-//! What an account's holder does with the account itself: another password, and closing it.
+//! Changes an account itself, for its holder: a new password, and closing it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,7 +24,7 @@ impl Accounts {
         let new = NewPassword::parse(new)?;
         self.confirm_password(session.account, address, old).await?;
         self.set_password(session.account, new).await?;
-        // The password is another one from here on.
+        // The password has changed from here on.
         self.session_end_others(session.account, Some(session.id)).await.map_err(AccountError::after_write)
     }
 

@@ -1,7 +1,7 @@
 //! Accounts: registration, sign-in, sessions, API keys, throw-away accounts, and who may act for whom.
 //!
 //! May depend on the store's port and on `domain`. Must not know HTTP. Secrets leave this module once, when they are
-//! made; only their hashes are stored. Writes run in tasks of their own, so that a client that goes away cannot leave
+//! created; only their hashes are stored. Writes run in tasks of their own, so that a client that goes away cannot leave
 //! one half done.
 
 pub mod cache;
@@ -44,7 +44,7 @@ pub struct AccountRules {
     pub session_ttl: Duration,
     /// Failed sign-ins per account and address in a quarter of an hour.
     pub login_attempts: u32,
-    /// What accounts are created with, unless that is said.
+    /// The terms of new accounts, unless others are given.
     pub terms: AccountTerms,
     /// Whether names and addresses that hold a card number are refused.
     pub refuse_card_numbers: bool,
@@ -66,9 +66,9 @@ impl Default for AccountRules {
 const KEYS_CACHED_MAX: usize = 50_000;
 /// Sessions remembered at once.
 const SESSIONS_CACHED_MAX: usize = 50_000;
-/// How long a session is believed without asking the store; the longest a sign-out on another instance goes unnoticed.
+/// How long a session is trusted without asking the store; the longest a sign-out on another instance goes unnoticed.
 const SESSION_CACHE_TTL: Duration = Duration::from_secs(3);
-/// How exact the time is at which a session was last used.
+/// How often a session's last use is noted, in microseconds.
 const SEEN_EVERY_US: u64 = 60_000_000;
 const NAME_MAX: usize = 100;
 const USER_AGENT_MAX: usize = 200;
@@ -79,7 +79,7 @@ pub struct Begun {
     pub token: String,
     /// The session's row.
     pub session: SessionId,
-    /// Whose it is.
+    /// The account that is signed in.
     pub account: AccountId,
 }
 
@@ -102,7 +102,7 @@ pub struct Accounts {
     throttle: Throttle,
     keys: TwoGenerationCache<[u8; 32], CachedKey>,
     sessions: TwoGenerationCache<[u8; 32], (Session, Instant)>,
-    /// Changes whenever a session ended or a key was revoked here; sockets look again at their own then.
+    /// Changes whenever a session ended or a key was revoked here; sockets then check their own again.
     endings: watch::Sender<u64>,
 }
 
@@ -118,7 +118,7 @@ impl Accounts {
     /// # Errors
     /// If the machine cannot hash passwords.
     pub fn new(store: Arc<dyn Store>, wall: Wall) -> Result<Self, AccountError> {
-        let directory = Arc::new(Directory::new(Arc::clone(&store)));
+        let directory = Arc::new(Directory::new(store.clone()));
         Self::with_rules(store, directory, AccountRules::default(), wall)
     }
 
@@ -145,13 +145,13 @@ impl Accounts {
         })
     }
 
-    /// Who accounts are, cached.
+    /// The directory of accounts, which caches.
     #[must_use]
     pub const fn directory(&self) -> &Arc<Directory> {
         &self.directory
     }
 
-    /// What the settings say.
+    /// The rules from the settings.
     #[must_use]
     pub const fn rules(&self) -> &AccountRules {
         &self.rules
@@ -167,10 +167,11 @@ impl Accounts {
         self.endings.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// Registers a person. `name` may be empty; then it is what stands before the `@`.
+    /// Registers a person. If `name` is empty, the part of the address before the `@` is taken.
     ///
     /// # Errors
-    /// [`AccountError::Credentials`] if the address is taken, after just as long; the rules of e-mail, password and name.
+    /// [`AccountError::Credentials`] if the address is taken, after as long as a success takes; the rules of e-mail,
+    /// password and name.
     pub async fn register(&self, email: &str, password: &str, name: &str) -> Result<AccountId, AccountError> {
         let email = Email::parse(email)?;
         self.check_text("email", email.as_str())?;
@@ -178,7 +179,7 @@ impl Accounts {
         let name = if name.trim().is_empty() { email.local() } else { name };
         let name = self.display_name(name)?;
         let hash = self.passwords.hash(password).await?;
-        // Two people at once are told apart by the store; one from before addresses were folded, here.
+        // The store refuses the second of two at once; an account from before addresses were folded is found here.
         if self.directory.account_by_email(&email).await?.is_some() {
             return Err(AccountError::Credentials);
         }
@@ -268,8 +269,8 @@ impl Accounts {
     pub async fn session(&self, token: &str) -> StoreResult<Option<Session>> {
         let hash = token::secret_hash(token);
         let now = self.wall.now();
-        if let Some((session, believed_until)) = self.sessions.get(&hash)
-            && believed_until > Instant::now()
+        if let Some((session, trusted_until)) = self.sessions.get(&hash)
+            && trusted_until > Instant::now()
             && session.expires_at > now
         {
             return Ok(Some(session));
@@ -337,7 +338,7 @@ impl Accounts {
         for session in self.session_list(account).await? {
             if Some(session.id) != keep {
                 match self.session_end(account, session.id).await {
-                    // Someone else may have ended it meanwhile.
+                    // Another call may have ended it first.
                     Ok(()) | Err(AccountError::NotFound(_)) => ended = true,
                     Err(error) if ended => return Err(error.after_write()),
                     Err(error) => return Err(error),
@@ -391,14 +392,14 @@ impl Accounts {
     }
 }
 
-/// What a sign-in form brings.
+/// What a sign-in form holds.
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {
     /// The address as typed.
     pub email: &'a str,
     /// The password as typed.
     pub password: &'a str,
-    /// Where from (an IP address).
+    /// The IP address it came from.
     pub address: &'a str,
     /// The browser, as it names itself.
     pub user_agent: &'a str,

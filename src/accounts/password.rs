@@ -63,20 +63,21 @@ fn prepared(text: &str) -> String {
     composed(&start).into_owned()
 }
 
-/// Whether a text holds only what may stand in a password (RFC 8264, 4.3, FreeformClass). The library knows what Unicode 6.3 had
-/// assigned, as the registry of the RFC does, which has stood still since 2013. What came later is taken by its category.
+/// Whether a text holds only what a password may hold (RFC 8264, 4.3, FreeformClass). The library knows what Unicode 6.3
+/// had assigned, like the RFC's registry, which has not changed since 2013. Later characters are accepted by their
+/// category.
 fn is_typed(text: &str) -> bool {
     let class = FreeformClass::default();
     let newer = |c: char| {
         let unknown = matches!(class.get_value_from_char(c), DerivedPropertyValue::Unassigned);
         unknown && SEEN.contains(CodePointMapData::<GeneralCategory>::new().get(c))
     };
-    // Rules about what stands beside what go by characters that have been there for long.
+    // Rules about neighbouring characters only concern old ones, so a stand-in may replace newer ones.
     let known: String = text.chars().map(|c| if newer(c) { STAND_IN } else { c }).collect();
     class.allows(known).is_ok()
 }
 
-/// What is seen when it is typed.
+/// The categories that are visible when typed.
 const SEEN: GeneralCategoryGroup = GeneralCategoryGroup::Letter
     .union(GeneralCategoryGroup::Mark)
     .union(GeneralCategoryGroup::Number)
@@ -121,7 +122,7 @@ impl Passwords {
         self.blocking(move || hash_now(&password.0)).await?
     }
 
-    /// Whether `password` is the one behind `stored`. Without a stored hash it works just as long and says no.
+    /// Whether `password` is the one behind `stored`. Without a stored hash it works just as long and returns `false`.
     ///
     /// # Errors
     /// [`AccountError::Hashing`] if the blocking pool is gone.
@@ -131,7 +132,7 @@ impl Passwords {
         // Longer ones cannot be anybody's, and hashing megabytes would be a gift to an attacker.
         let short = |text: &str| text.chars().take(LENGTH_MAX + 1).collect::<String>();
         let (candidate, as_typed) = (short(&prepared(password)), short(password));
-        // A hash from before passwords were prepared is one of what was typed.
+        // A hash from before passwords were prepared was made of the text as typed.
         let differs = candidate != as_typed;
         let matches = self
             .blocking(move || verify_now(&candidate, &stored) || (differs && verify_now(&as_typed, &stored)));

@@ -1,4 +1,4 @@
-//! Bounds on sign-in attempts: so many per quarter of an hour for a pair of account and address, with backoff before that.
+//! Bounds sign-in attempts per quarter of an hour for each pair of account and address, with backoff before that.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// Allows so many attempts in a quarter of an hour.
+    /// Allows `attempts_max` attempts in a quarter of an hour.
     #[must_use]
     pub fn new(attempts_max: u32) -> Self {
         Self { pairs: TwoGenerationCache::new(PAIRS_MAX), attempts_max }
@@ -61,7 +61,7 @@ impl Throttle {
 
 /// Hashed, so that long inputs take no more room than short ones.
 fn pair(account: &str, address: &str) -> [u8; 16] {
-    // With its length before it, so that no other pair is written alike.
+    // With its length before it, so that no two pairs hash the same bytes.
     let length = (account.len() as u64).to_be_bytes();
     let mut hasher = blake3::Hasher::new();
     let hash = hasher.update(&length).update(account.as_bytes()).update(address.as_bytes()).finalize();

@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use async_trait::async_trait;
 
 use crate::audit::index_view::IndexView;
+use crate::background::Tasks;
 use crate::broker::Broker;
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::rabbitmq::RabbitMqBroker;
@@ -17,7 +18,7 @@ use crate::broker::settings::BrokerKind;
 use crate::clock::Wall;
 use crate::config::Settings;
 use crate::domain::ids::InstanceId;
-use crate::feed::dispatch::NotedLosses;
+use crate::readers::dispatch::NotedLosses;
 use crate::search::contents::Value;
 use crate::search::elasticsearch::ElasticsearchIndex;
 use crate::search::embedded::{self, EmbeddedIndex, EmbeddedView};
@@ -26,15 +27,15 @@ use crate::store::mysql::MySqlStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Access, Store, StoreKind};
 
-/// The file that is locked.
+/// The lock file in the data directory.
 const LOCK: &str = "paystorm.lock";
-/// How often, and with what pauses, it is tried to lock: someone may be looking whether it is.
+/// How often, and with what pauses, locking is tried again: another process may be checking the lock.
 const LOCK_ATTEMPTS: u32 = 3;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
-/// How often it is looked whether the server has built its index.
+/// How often to check whether the server has built its index.
 const REBUILD_POLL: Duration = Duration::from_millis(200);
 
-/// Held while this process owns the data directory; the system lets go of it however the process ends.
+/// Held while this process owns the data directory; the system releases it however the process ends.
 #[derive(Debug)]
 pub struct DirectoryLock {
     _file: File,
@@ -43,9 +44,20 @@ pub struct DirectoryLock {
 /// Whether any part keeps its state in this process or its data directory.
 #[must_use]
 pub fn any_embedded(settings: &Settings) -> bool {
-    settings.store.kind == StoreKind::Embedded
-        || settings.broker.kind == BrokerKind::Embedded
-        || settings.search.kind == SearchKind::Embedded
+    settings.store.kind.is_embedded()
+        || settings.broker.kind.is_embedded()
+        || settings.search.kind.is_embedded()
+}
+
+/// Makes this process the only one to write the index, where the index is in the data directory.
+///
+/// # Errors
+/// A server runs on that directory; it rebuilds its index itself.
+pub fn lock_for_rebuild(settings: &Settings) -> anyhow::Result<Option<DirectoryLock>> {
+    match settings.search.kind.is_embedded() {
+        true => lock_directory(&settings.data_dir).map(Some),
+        false => Ok(None),
+    }
 }
 
 /// Creates the data directory and makes this process its only owner.
@@ -101,7 +113,7 @@ pub async fn store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
     Ok(store)
 }
 
-/// Opens the store that is there, for a command that makes none; the error says so if there is none.
+/// Opens an existing store, for a command that creates none; the inner error says that there is none.
 ///
 /// # Errors
 /// If it cannot be opened, or another version of the program wrote it.
@@ -128,14 +140,14 @@ pub async fn existing_store(
     Ok(Ok(store))
 }
 
-/// There is no store where the settings say, and the command makes none.
+/// There is no store where the settings say, and the command creates none.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no store {place}: `paystorm serve` makes one, and so does `paystorm migrate`")]
 pub struct NoStore {
     place: String,
 }
 
-/// Brings the store's tables up to date and says what its durability rests on.
+/// Brings the store's tables up to date and logs what its durability rests on.
 async fn prepare(store: &Arc<dyn Store>) -> anyhow::Result<()> {
     for migration in store.migrate().await.context("cannot migrate the store")? {
         tracing::info!(migration, "the store was migrated");
@@ -148,7 +160,7 @@ async fn prepare(store: &Arc<dyn Store>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens the broker. What it loses is noted in the store.
+/// Opens the broker. The queues it loses are noted in the store, and its tasks are listed.
 ///
 /// # Errors
 /// If its settings cannot work. A broker that is away is no error: the pipeline waits for it.
@@ -157,15 +169,16 @@ pub fn broker(
     instance: InstanceId,
     store: &Arc<dyn Store>,
     wall: &Wall,
+    tasks: &Tasks,
 ) -> anyhow::Result<Arc<dyn Broker>> {
     Ok(match settings.broker.kind {
         BrokerKind::Embedded => {
             Arc::new(EmbeddedBroker::new(&settings.broker).context("cannot open the broker")?)
         }
         BrokerKind::RabbitMq => {
-            let keeper = Arc::new(NotedLosses(Arc::clone(store)));
-            let broker =
-                RabbitMqBroker::start_kept(settings.broker.clone(), instance, wall.clone(), Some(keeper));
+            let keeper = Arc::new(NotedLosses(store.clone()));
+            let (settings, wall) = (settings.broker.clone(), wall.clone());
+            let broker = RabbitMqBroker::start_kept(settings, instance, wall, Some(keeper), tasks);
             Arc::new(broker.context("cannot open the broker")?)
         }
     })
@@ -197,22 +210,23 @@ pub async fn search(settings: &Settings, wall: &Wall) -> anyhow::Result<Arc<dyn 
 /// Whether a process owns the data directory. Changes nothing in it.
 #[must_use]
 pub fn directory_is_owned(dir: &Path) -> bool {
-    // For a moment only, and shared: a server that starts meanwhile tries again.
+    // Only for a moment, and shared: a server that starts just then tries again.
     File::open(dir.join(LOCK))
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-/// Asks the server that runs on the data directory to build its embedded index anew, and waits until it has.
+/// Asks the server that runs on the data directory to rebuild its embedded index, and waits until it has.
 ///
 /// # Errors
-/// If the directory cannot be written, or the server stopped meanwhile; it builds the index when it starts again.
+/// If the directory cannot be written, or the server stopped before it was done; it builds the index when it starts
+/// again.
 pub async fn rebuild_by_server(settings: &Settings) -> anyhow::Result<()> {
     let path = in_data_dir(settings).path;
     embedded::request_rebuild(&path).with_context(|| format!("cannot write in {}", path.display()))?;
     while embedded::rebuild_requested(&path) {
         tokio::time::sleep(REBUILD_POLL).await;
         if lock_directory(&settings.data_dir).is_ok() && embedded::rebuild_requested(&path) {
-            bail!("the server has stopped; it builds the index anew when it starts");
+            bail!("the server has stopped; it rebuilds the index when it starts");
         }
     }
     Ok(())

@@ -16,20 +16,33 @@ use crate::accounts::email::Email;
 use crate::accounts::password::NewPassword;
 use crate::cli::{Cli, Command, UserCommand};
 use crate::clock::Wall;
-use crate::config::{self, Settings};
-use crate::feed::index;
-use crate::search::SearchKind;
+use crate::config::{self, Loaded, Origins, Settings};
+use crate::readers::index;
 use crate::store::Access;
 use crate::telemetry;
 
 /// The longest line read as a password.
 const PASSWORD_MAX_BYTES: usize = 1_024;
 
-/// Does what the command line says. The exit code is 0 if it did, 1 if it found something wrong, 2 if it could not.
-pub async fn run(cli: Cli) -> ExitCode {
+/// Runs a command line on a runtime of its own. The exit code is 0 if it succeeded, 1 if it found something wrong, 2 if
+/// it could not run.
+///
+/// Not `async`, so that all asynchronous code is compiled with the library, in parallel, and not again with the binary.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(dispatch(cli)),
+        Err(error) => {
+            eprintln!("paystorm: the runtime cannot be started: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> ExitCode {
     let (flags, command) = cli.into_parts();
-    let settings = match config::load(&flags) {
-        Ok(settings) => settings,
+    let Loaded { settings, origins } = match config::load(&flags) {
+        Ok(loaded) => loaded,
         Err(error) => {
             eprintln!("paystorm: {error}");
             return ExitCode::from(2);
@@ -43,7 +56,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Verify(args) => verify::run(&settings, args).await,
         Command::User { command: UserCommand::Add { email } } => user_add(&settings, &email).await,
         Command::User { command: UserCommand::ApiKey { email } } => user_api_key(&settings, &email).await,
-        Command::Config => show_config(&settings),
+        Command::Config => show_config(&settings, &origins),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("paystorm: {error:#}");
@@ -61,7 +74,10 @@ async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         None => println!("Paystorm is working (the web role is off)"),
     }
     if let Some(Invitation { sign_in, curl }) = app.invitation() {
-        println!("\nSign in to the demo account; this address works once, on this machine:\n  {sign_in}");
+        println!(
+            "\nSign in to the demo account; this address works once, on this machine:\n  {}",
+            sign_in.expose()
+        );
         println!("Pay from a program; any sk_test_… key does here:\n  {curl}\n");
     }
     app.run_until(stop).await?;
@@ -94,8 +110,8 @@ async fn migrate(settings: &Settings) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn show_config(settings: &Settings) -> anyhow::Result<ExitCode> {
-    print!("{}", config::show::to_toml(settings)?);
+fn show_config(settings: &Settings, origins: &Origins) -> anyhow::Result<ExitCode> {
+    print!("{}", config::show::to_toml_with_origins(settings, origins)?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -108,7 +124,7 @@ async fn user_add(settings: &Settings, email: &str) -> anyhow::Result<ExitCode> 
     anyhow::ensure!(password.len() <= PASSWORD_MAX_BYTES, "the password on standard input is too long");
     let email = Email::parse(email)?;
     let password = password.trim_end_matches(['\r', '\n']);
-    // Before a store is made for someone who is not let in.
+    // Before a store is created for someone whose password is refused.
     NewPassword::parse(password)?;
     let accounts = Accounts::new(adapters::store(settings).await?, Wall::system())?;
     let id = accounts.register(email.as_str(), password, email.local()).await?;
@@ -127,22 +143,16 @@ async fn user_api_key(settings: &Settings, email: &str) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the index anew beside the one that serves, then applies what was committed meanwhile. An embedded index belongs
-/// to the server on its directory: where one runs, that does it.
+/// Rebuilds the index beside the one that serves, then applies what was committed in between. An embedded index belongs
+/// to the server on its directory: if one runs, it does the rebuild.
 async fn reindex(settings: &Settings) -> anyhow::Result<ExitCode> {
     telemetry::start_logging(&settings.telemetry)?;
-    // Before anything is locked or made.
+    // Before anything is locked or created.
     let store = adapters::existing_store(settings, Access::ReadWrite).await??;
-    let _lock = match settings.search.kind {
-        SearchKind::Embedded => match adapters::lock_directory(&settings.data_dir) {
-            Ok(lock) => Some(lock),
-            Err(_) => {
-                adapters::rebuild_by_server(settings).await?;
-                println!("the running server has built its index anew");
-                return Ok(ExitCode::SUCCESS);
-            }
-        },
-        SearchKind::Elasticsearch => None,
+    let Ok(_lock) = adapters::lock_for_rebuild(settings) else {
+        adapters::rebuild_by_server(settings).await?;
+        println!("the running server has built its index anew");
+        return Ok(ExitCode::SUCCESS);
     };
     let search = adapters::search(settings, &Wall::system()).await?;
     let began = Instant::now();

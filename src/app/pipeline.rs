@@ -1,49 +1,49 @@
-//! The pipeline: the ordered line, its readers, the timers and the workers, started together and stopped in order.
+//! The pipeline: the sequencer, its readers, the timers and the workers, started together and stopped in order.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::accounts::Directory;
-use crate::broker::{Broker, FeedEvent};
+use crate::background::{Group, Tasks};
+use crate::broker::Broker;
 use crate::clock::Wall;
 use crate::config::Settings;
 use crate::domain::ids::{AccountId, InstanceId};
 use crate::domain::payment::Payment;
 use crate::domain::submission::Lane;
-use crate::engine::gate::Gate;
-use crate::engine::keys::KeyPruner;
-use crate::engine::timers::Timers;
+use crate::engine::gate::{self, Gate, GateWatch};
+use crate::engine::keys::{self, KeyPruner};
+use crate::engine::set_aside::{self, AsideKeeper};
+use crate::engine::timers::{self, Timers};
+use crate::engine::worker_pause::{self, SwitchFollower};
 use crate::engine::writer::Writer;
-use crate::engine::{Counters, Engine, Vitals, WorkSwitch, Workers, batcher};
-use crate::feed::dispatch::Dispatch;
-use crate::feed::follower::{self, Follower, Reader};
-use crate::feed::index::{Index, IndexListener, Indexed};
-use crate::feed::live::LiveHub;
-use crate::feed::live_reader::LiveReader;
-use crate::feed::open_work::OpenWork;
-use crate::feed::ring::Ring;
-use crate::feed::statement::Statement;
-use crate::feed::{CURSORS, dispatch, index, open_work, statement};
-use crate::search::{Names, SearchIndex};
+use crate::engine::{Counters, Engine, WorkSwitch, Workers, batcher};
+use crate::readers::broadcast::{self, HeadPublisher};
+use crate::readers::dispatch::Dispatch;
+use crate::readers::follower::{Follower, Reader};
+use crate::readers::index::{Index, IndexListener, Indexed};
+use crate::readers::live::LiveHub;
+use crate::readers::live_reader::LiveReader;
+use crate::readers::open_work::OpenWork;
+use crate::readers::prune::{self, JournalPruner};
+use crate::readers::ring::Ring;
+use crate::readers::statement::Statement;
+use crate::readers::{dispatch, index, open_work, statement};
+use crate::search::{AccountNames, SearchIndex};
 use crate::simulator::{Simulator, SimulatorSettings};
-use crate::store::{Store, aside};
+use crate::store::PipelineStore;
 use crate::worker::{PaymentLookup, ProgressListener, Worker};
-
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
 /// The open parts that a pipeline runs on.
 #[derive(Clone)]
 pub struct Parts {
     /// Where everything is kept.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn PipelineStore>,
     /// The work queue.
     pub broker: Arc<dyn Broker>,
     /// The search index.
@@ -52,7 +52,7 @@ pub struct Parts {
     pub directory: Arc<Directory>,
     /// Live updates.
     pub hub: Arc<LiveHub>,
-    /// Accounts whose outside world differs from that of the settings.
+    /// Accounts whose simulator settings differ from the configured ones.
     pub worlds: Vec<(AccountId, SimulatorSettings)>,
 }
 
@@ -64,59 +64,26 @@ pub struct Pipeline {
     pub counters: Arc<Counters>,
     /// Pauses and resumes the workers.
     pub switch: Arc<WorkSwitch>,
-    /// Whether its tasks are alive.
-    pub vitals: Vitals,
+    /// Its background tasks and their state.
+    pub tasks: Tasks,
     parts: Parts,
-    line: JoinHandle<()>,
+    sequencer: JoinHandle<()>,
     workers: Group,
     readers: Group,
     ring: Arc<Ring>,
-}
-
-/// Tasks that stop together.
-struct Group {
-    stop: CancellationToken,
-    tasks: TaskTracker,
-    vitals: Vitals,
-}
-
-impl Group {
-    fn new(vitals: &Vitals) -> Self {
-        Self { stop: CancellationToken::new(), tasks: TaskTracker::new(), vitals: vitals.clone() }
-    }
-
-    /// Starts a task, and starts it again whenever it panics.
-    fn spawn<Task>(
-        &self,
-        name: &'static str,
-        mut task: impl FnMut(CancellationToken) -> Task + Send + 'static,
-    ) where
-        Task: Future<Output = ()> + Send + 'static,
-    {
-        let stop = self.stop.clone();
-        let kept = self.vitals.task(name).keep(self.stop.clone(), move || task(stop.clone()));
-        self.tasks.spawn(kept);
-    }
-
-    async fn stop(&self, name: &str, deadline: Duration) {
-        self.stop.cancel();
-        self.tasks.close();
-        if tokio::time::timeout(deadline, self.tasks.wait()).await.is_err() {
-            tracing::warn!(group = name, "did not stop in time; what it had is picked up at the next start");
-        }
-    }
 }
 
 impl Pipeline {
     /// Starts everything the roles ask for.
     ///
     /// # Errors
-    /// If the store cannot be asked where the line stands.
+    /// If the store cannot be asked for the journal's head.
     pub async fn start(settings: &Settings, parts: Parts, instance: InstanceId) -> anyhow::Result<Self> {
-        Self::start_at(settings, parts, instance, Wall::system()).await
+        let wall = Wall::system();
+        Self::start_at(settings, parts, instance, wall.clone(), Tasks::new(wall)).await
     }
 
-    /// The same by another wall clock.
+    /// The same on another wall clock, with its tasks listed in `tasks`.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -125,13 +92,13 @@ impl Pipeline {
         parts: Parts,
         instance: InstanceId,
         wall: Wall,
+        tasks: Tasks,
     ) -> anyhow::Result<Self> {
         let counters = Arc::new(Counters::new()?);
-        let vitals = Vitals::new(wall.clone());
         let broker = Arc::clone(&parts.broker);
         let workers = Arc::new(BrokerWorkers { broker, employed: settings.roles.worker });
         if !settings.roles.worker {
-            // Or the broker would hand work to a process in which nobody takes it up.
+            // Otherwise the broker would deliver work to a process without workers.
             workers.pause().await;
         }
         let switch = WorkSwitch::open(Arc::clone(&parts.store), workers).await?;
@@ -148,21 +115,21 @@ impl Pipeline {
             ring.clone(),
             Arc::clone(&counters),
         )
-        .watched(&vitals);
-        let dies = writer.vital().clone();
-        let line = batcher::run(lanes, writer, settings.engine.batch_max);
-        let line = spawn_line(dies.watch(line), &*parts.store);
-        let (workers, readers) = (Group::new(&vitals), Group::new(&vitals));
+        .listed(&tasks);
+        let task = writer.task().clone();
+        let sequencer = batcher::run(lanes, writer, settings.engine.batch_max);
+        let sequencer = spawn_sequencer(task.watch(sequencer), &*parts.store);
+        let (workers, readers) = (Group::new(&tasks), Group::new(&tasks));
         let start = Start { settings, parts: &parts, wall, instance, counters: &counters, ring: &ring };
         start.readers(&readers);
         start.gate(&readers, gate);
         start.workers(&workers, &engine);
         let followed = Arc::clone(&switch);
-        workers.spawn("switch", move |stop| Arc::clone(&followed).follow(stop));
-        Ok(Self { engine, counters, switch, vitals, parts, line, workers, readers, ring })
+        workers.repeat("switch", worker_pause::SCHEDULE, move || SwitchFollower(Arc::clone(&followed)));
+        Ok(Self { engine, counters, switch, tasks, parts, sequencer, workers, readers, ring })
     }
 
-    /// The head of the line as far as this process knows it.
+    /// The journal's head as far as this process knows it.
     #[must_use]
     pub fn head(&self) -> u64 {
         self.ring.head()
@@ -174,15 +141,15 @@ impl Pipeline {
         &self.parts.hub
     }
 
-    /// Stops in order: workers and timers, then the line once every caller has its answer, then the readers once they
-    /// have read what the line wrote, then the parts. What does not stop in time is picked up at the next start.
+    /// Stops in order: workers and timers, then the sequencer once every caller has its answer, then the readers once
+    /// they have read what it wrote, then the parts. What does not stop in time is picked up at the next start.
     pub async fn stop(self, deadline: Instant) {
         // Each may take its share of what is left, so that one that hangs leaves time for those after it.
         let share = |parts_left: u32| deadline.saturating_duration_since(Instant::now()) / parts_left;
         self.workers.stop("workers", share(5)).await;
         drop(self.engine);
-        if tokio::time::timeout(share(4), self.line).await.is_err() {
-            tracing::warn!("the line did not stop in time");
+        if tokio::time::timeout(share(4), self.sequencer).await.is_err() {
+            tracing::warn!("the sequencer did not stop in time");
         }
         self.readers.stop("readers", share(2)).await;
         self.parts.broker.close(share(2)).await;
@@ -192,13 +159,16 @@ impl Pipeline {
     }
 }
 
-/// Starts the line, on a thread of its own where the store wants that.
-fn spawn_line(line: impl Future<Output = ()> + Send + 'static, store: &dyn Store) -> JoinHandle<()> {
-    if store.line_blocks() {
+/// Starts the sequencer, on a thread of its own if the store blocks its caller.
+fn spawn_sequencer(
+    sequencer: impl Future<Output = ()> + Send + 'static,
+    store: &dyn PipelineStore,
+) -> JoinHandle<()> {
+    if store.blocks_caller() {
         let runtime = Handle::current();
-        tokio::task::spawn_blocking(move || runtime.block_on(line))
+        tokio::task::spawn_blocking(move || runtime.block_on(sequencer))
     } else {
-        tokio::spawn(line)
+        tokio::spawn(sequencer)
     }
 }
 
@@ -247,27 +217,44 @@ impl Start<'_> {
             });
         }
         if broker.is_durable() {
-            let (ring, told) = (Arc::clone(self.ring), Arc::clone(&broker));
-            group.spawn("tell", move |stop| tell_others(Arc::clone(&ring), Arc::clone(&told), stop));
+            let (ring, to) = (Arc::clone(self.ring), Arc::clone(&broker));
+            group.repeat("head_publisher", broadcast::SCHEDULE, move || {
+                HeadPublisher::new(Arc::clone(&ring), Arc::clone(&to))
+            });
             let ring = Arc::clone(self.ring);
-            group.spawn("hear", move |stop| hear_others(Arc::clone(&ring), Arc::clone(&broker), stop));
+            group.spawn("head_follower", move |running| {
+                broadcast::follow_heads(Arc::clone(&ring), Arc::clone(&broker), running.stop)
+            });
         }
-        let (kept, wall) = (Arc::clone(&store), self.wall.clone());
-        group.spawn("aside", move |stop| aside::keep(Arc::clone(&kept), wall.clone(), stop));
-        let (pruned, wall, instance) = (Arc::clone(&store), self.wall.clone(), self.instance);
+        self.housekeeping(group);
+    }
+
+    /// Starts the tasks that keep the store tidy.
+    fn housekeeping(&self, group: &Group) {
+        let (store, wall) = (Arc::clone(&self.parts.store), self.wall.clone());
+        group
+            .repeat("aside", set_aside::SCHEDULE, move || AsideKeeper::new(Arc::clone(&store), wall.clone()));
+        let (store, wall, instance) = (Arc::clone(&self.parts.store), self.wall.clone(), self.instance);
         let retention_s = self.settings.engine.idempotency_retention_s;
-        group.spawn("keys", move |stop| {
-            KeyPruner::new(Arc::clone(&pruned), wall.clone(), instance, retention_s).run(stop)
+        group.repeat("keys", keys::SCHEDULE, move || {
+            KeyPruner::new(Arc::clone(&store), wall.clone(), instance, retention_s)
         });
-        let (wall, retention_s) = (self.wall.clone(), self.settings.engine.journal_retention_s);
-        group.spawn("prune", move |stop| prune(Arc::clone(&store), wall.clone(), retention_s, stop));
+        let (store, wall) = (Arc::clone(&self.parts.store), self.wall.clone());
+        let retention_s = self.settings.engine.journal_retention_s;
+        group.repeat("prune", prune::SCHEDULE, move || JournalPruner {
+            store: Arc::clone(&store),
+            wall: wall.clone(),
+            retention_s,
+        });
     }
 
     /// Watches how far statements are behind.
     fn gate(&self, group: &Group, gate: Arc<Gate>) {
         let store = Arc::clone(&self.parts.store);
         let lag_max = Duration::from_secs(self.settings.engine.statement_lag_max_s);
-        group.spawn("gate", move |stop| Arc::clone(&gate).watch(Arc::clone(&store), lag_max, stop));
+        group.repeat("gate", gate::SCHEDULE, move || {
+            GateWatch::new(Arc::clone(&gate), Arc::clone(&store), lag_max)
+        });
     }
 
     fn workers(&self, group: &Group, engine: &Engine) {
@@ -277,13 +264,12 @@ impl Start<'_> {
         let Parts { store, broker, hub, worlds, .. } = self.parts.clone();
         let (timed, asked, wall) = (Arc::clone(&store), engine.clone(), self.wall.clone());
         let (instance, ring) = (self.instance, Arc::clone(self.ring));
-        group.spawn("timers", move |stop| {
-            let wall = wall.clone();
-            Timers::new(Arc::clone(&timed), asked.clone(), wall, instance, ring.for_timers()).run(stop)
+        group.repeat("timers", timers::SCHEDULE, move || {
+            Timers::new(Arc::clone(&timed), asked.clone(), wall.clone(), instance, ring.for_timers())
         });
         let (wall, ring, engine) = (self.wall.clone(), Arc::clone(self.ring), engine.clone());
         let (simulator, worker) = (self.settings.simulator.clone(), self.settings.worker.clone());
-        group.spawn("worker", move |stop| {
+        group.spawn("worker", move |running| {
             let worker = Worker::new(
                 Arc::clone(&broker),
                 PaymentLookup::new(Arc::clone(&store), ring.clone()),
@@ -293,11 +279,11 @@ impl Start<'_> {
                 wall.clone(),
                 worker.clone(),
             );
-            worker.run(stop)
+            worker.run(running.stop)
         });
     }
 
-    /// Starts a reader of the journal, and another one of its kind whenever it panics.
+    /// Starts a reader of the journal, and a new one whenever it panics.
     fn reader(
         &self,
         group: &Group,
@@ -307,17 +293,17 @@ impl Start<'_> {
     ) {
         let (store, ring, wall) = (Arc::clone(&self.parts.store), Arc::clone(self.ring), self.wall.clone());
         let (instance, make) = (self.instance, if leased { Follower::leased } else { Follower::private });
-        group.spawn(name, move |stop| {
+        group.spawn(name, move |running| {
             let follower = make(Arc::clone(&store), Arc::clone(&ring), wall.clone(), instance);
-            follower.run(reader(), stop)
+            follower.reporting_to(running.task).run(reader(), running.stop)
         });
     }
 }
 
-/// The workers of this process, as the switch moves them: what they take is what the broker hands out.
+/// The workers of this process, as the switch controls them: they take what the broker hands out.
 struct BrokerWorkers {
     broker: Arc<dyn Broker>,
-    /// Whether there are any.
+    /// Whether this process has workers.
     employed: bool,
 }
 
@@ -352,61 +338,8 @@ impl IndexListener for HubListener {
 /// Names of accounts for the index, as far as they are in memory.
 struct DirectoryNames(Arc<Directory>);
 
-impl Names for DirectoryNames {
+impl AccountNames for DirectoryNames {
     fn name_of(&self, account: AccountId) -> Option<Arc<str>> {
         self.0.name_of(account)
-    }
-}
-
-/// Tells the other instances how far the line has come: one message per commit, or fewer when commits outrun it.
-async fn tell_others(ring: Arc<Ring>, broker: Arc<dyn Broker>, stop: CancellationToken) {
-    let mut told = ring.head();
-    loop {
-        let seq = tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            seq = ring.head_past(told) => seq,
-        };
-        told = seq;
-        broker.feed_publish(Bytes::copy_from_slice(&seq.to_be_bytes())).await;
-    }
-}
-
-/// Hears how far the line has come elsewhere. After a gap nothing is lost: readers ask the store for the head as well.
-async fn hear_others(ring: Arc<Ring>, broker: Arc<dyn Broker>, stop: CancellationToken) {
-    let mut feed = broker.feed_subscribe();
-    loop {
-        let event = tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            event = feed.recv() => event,
-        };
-        match event {
-            Some(FeedEvent::Message { body, .. }) => {
-                if let Ok(seq) = <[u8; 8]>::try_from(body.as_ref()) {
-                    ring.note_head(u64::from_be_bytes(seq));
-                }
-            }
-            Some(FeedEvent::Gap) => {}
-            None => return,
-        }
-    }
-}
-
-async fn prune(store: Arc<dyn Store>, wall: Wall, retention_s: u64, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(PRUNE_EVERY) => {}
-        }
-        match follower::prune(store.as_ref(), &CURSORS, wall.now(), retention_s).await {
-            Ok(0) => {}
-            Ok(rows) => tracing::info!(rows, "journal rows past retention were deleted"),
-            Err(error) if error.is_transient() => {
-                tracing::debug!(error = %error, "the journal could not be pruned")
-            }
-            Err(error) => tracing::warn!(error = %error, "the journal could not be pruned"),
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! `verify`: opens what is there, for reading only, has it audited by several readers, and shows how far they are.
+//! `verify`: opens the store and the index for reading only, audits them with several readers, and shows their progress.
 
 use std::io::IsTerminal as _;
 use std::num::NonZero;
@@ -23,24 +23,24 @@ use crate::config::Settings;
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
-use crate::feed::{CURSORS, index};
+use crate::intake::FINGERPRINT_KEY_NAME;
+use crate::readers::{CURSORS, index};
 use crate::store::{Access, Snapshot, Store, TableCounts};
-use crate::web::state::FINGERPRINT_KEY_NAME;
 
 /// How long a document may be behind its payment before that is a violation.
 const INDEX_LAG: Duration = Duration::from_secs(15);
-/// How long a server may take to take up the lease of one that has died.
+/// How long a server may take to take over the lease of one that has died.
 const LEASE_GRACE_MS: u64 = 3_000;
 /// How long idempotency rows are kept at least, in microseconds: a day.
 const KEYS_KEPT_US: i64 = 24 * 3_600 * 1_000_000;
-/// More readers than this wait for the store.
+/// More readers than this only wait for the store.
 const READERS_MAX: usize = 8;
-/// Nothing is shown of an audit that takes no longer.
+/// An audit shorter than this shows no progress.
 const SHOWN_AFTER: Duration = Duration::from_secs(1);
 /// How often a line is written where there is no terminal to draw on.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Audits. The exit code is 1 if anything does not hold.
+/// Runs an audit. The exit code is 1 if anything does not hold.
 ///
 /// # Errors
 /// If there is nothing to audit, or it cannot be read.
@@ -81,7 +81,7 @@ pub async fn run(settings: &Settings, args: VerifyArgs) -> anyhow::Result<ExitCo
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// How many read at once: as many as work at once, within reason.
+/// How many readers run at once: one per core, within bounds.
 fn readers() -> usize {
     std::thread::available_parallelism().map_or(2, NonZero::get).clamp(2, READERS_MAX)
 }
@@ -118,7 +118,7 @@ struct Shown {
     payments: AtomicU64,
     journal: AtomicU64,
     keys: AtomicU64,
-    said: Mutex<Instant>,
+    printed_at: Mutex<Instant>,
 }
 
 impl Shown {
@@ -130,8 +130,16 @@ impl Shown {
             bar.set_style(style);
         }
         let none = || AtomicU64::new(0);
-        let said = Mutex::new(Instant::now());
-        Self { begun: Instant::now(), bar, totals, payments: none(), journal: none(), keys: none(), said }
+        let printed_at = Mutex::new(Instant::now());
+        Self {
+            begun: Instant::now(),
+            bar,
+            totals,
+            payments: none(),
+            journal: none(),
+            keys: none(),
+            printed_at,
+        }
     }
 }
 
@@ -163,9 +171,9 @@ impl Progress for Shown {
             self.bar.set_message(text());
             return;
         }
-        let mut said = self.said.lock();
-        if said.elapsed() >= LINE_EVERY {
-            *said = Instant::now();
+        let mut printed_at = self.printed_at.lock();
+        if printed_at.elapsed() >= LINE_EVERY {
+            *printed_at = Instant::now();
             eprintln!("verify: {}", text());
         }
     }

@@ -1,5 +1,5 @@
-//! Acknowledged payments: what a client was told, kept outside the server, must be there, be what was sent, and have come to
-//! what the client was told.
+//! Checks acknowledged payments: each that a client has recorded outside the server must exist, be what was sent, and have the
+//! outcome that the client received.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Take};
@@ -18,11 +18,11 @@ use crate::store::Snapshot;
 
 /// Lines looked up at once.
 const LOOKUP_MAX: usize = 500;
-/// What a refund of a payment is called where payments are called by their kinds.
+/// The word for a refund, where payments are called by their kinds.
 const REFUND: &str = "refund";
 
-/// A line of the file: `pi_… charge 1250 eur`, and once more with the outcome when the client was told that as well. A line
-/// of nothing but an id says only that it was acknowledged.
+/// A line of the file: `pi_… charge 1250 eur`, and once more with the outcome when the client has received that as well. A line of
+/// nothing but an id says only that it was acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Ack {
     id: PaymentId,
@@ -65,8 +65,8 @@ impl FromStr for Ack {
     }
 }
 
-/// A file with an acknowledgement a line, as it was when it was opened: what is appended later is not read, because the
-/// snapshot that it is compared with may be older.
+/// A file with one acknowledgement per line, as it was when it was opened: what is appended later is not read, because the snapshot
+/// that it is compared with may be older.
 #[derive(Debug)]
 pub struct AckFile {
     reader: BufReader<Take<File>>,
@@ -83,7 +83,7 @@ impl AckFile {
         Ok(Self { reader: BufReader::new(file.take(length)) })
     }
 
-    /// Each exists, rests, is what was sent and came to what was told.
+    /// Checks that each exists, is at rest, is what was sent and has the outcome that was acknowledged.
     ///
     /// # Errors
     /// If the file or the store cannot be read.
@@ -124,7 +124,7 @@ async fn check_all(
         match named.get(&ack.id).map(|row| &row.folded) {
             None => report.violation(Name::LostAcknowledged, ack.id.to_string()),
             Some(Ok(payment)) => compare(&ack, payment, report),
-            // An illegal history is named elsewhere.
+            // An illegal history is reported elsewhere.
             Some(Err(_)) => {}
         }
     }
@@ -161,7 +161,7 @@ fn compare(ack: &Ack, payment: &Payment, report: &mut Report) {
     }
 }
 
-/// Whether the payment is so now or, where that is not the end of it, was at some version.
+/// Whether the payment has this status now or, unless the status is final, had it at some version.
 fn has_been(payment: &Payment, status: Status) -> bool {
     let is_final = matches!(status, Status::Succeeded | Status::Canceled);
     payment.state().status == status

@@ -1,8 +1,8 @@
-//! Details of attempts and refunds: those that histories name are there, say what they said, and no refund shows one that it
+//! Checks details of attempts and refunds: those that histories name exist, say what they said, and no refund shows one that it
 //! does not name.
 //!
-//! A detail is written before the command that names it, and a request that is sent again or refused leaves one that nothing
-//! names. Nothing shows such a row, so it is counted and is no violation, as long as it is what its name says.
+//! A detail is written before the command that names it, and a request that is sent again or refused leaves one that nothing names.
+//! Nothing shows such a row, so it is counted and is no violation, as long as it matches its name.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -38,7 +38,7 @@ pub fn named_by(payment: &Payment) -> BTreeSet<Key> {
     attempts.chain(refunds).chain(terms).filter(|(_, id)| *id != 0).collect()
 }
 
-/// Names the details of these payments that are gone.
+/// Reports the details of these payments that are gone.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -56,7 +56,7 @@ pub async fn missing<'a>(
     }
     let keys: BTreeSet<Key> = wanted.keys().copied().collect();
     let keys: Vec<Key> = keys.into_iter().collect();
-    // Each may have a hundred kilobytes.
+    // Each may be a hundred kilobytes.
     for chunk in keys.chunks(AT_ONCE) {
         for found in snapshot.details_of(chunk).await? {
             wanted.remove(&(found.subject, found.id));
@@ -75,7 +75,7 @@ pub async fn missing<'a>(
     Ok(())
 }
 
-/// Goes through all that are kept.
+/// Checks all that are stored.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -122,9 +122,9 @@ enum Found {
 
 const ALTERED: Found = Found::Wrong(Name::AlteredDetail, "it says something else than when it was kept");
 
-/// An amendment's: written with its event, so that none is ever left over.
+/// A detail of an amendment: written with its event, so none is ever left over.
 fn of_amendment(row: &DetailRecord, version: u32, stored: &AuditPayment) -> Found {
-    // An illegal history is named elsewhere.
+    // An illegal history is reported elsewhere.
     let Ok(payment) = &stored.folded else { return Found::LeftOver };
     let place = usize::try_from(version).ok().and_then(|version| version.checked_sub(1));
     match place.and_then(|place| payment.history().get(place)).map(|recorded| recorded.event) {
@@ -143,7 +143,7 @@ fn of_attempt(row: &DetailRecord, stored: &AuditPayment) -> Found {
     if row.id != DetailRecord::name_of_attempt(&row.body) {
         return ALTERED;
     }
-    // An illegal history is named elsewhere.
+    // An illegal history is reported elsewhere.
     let is_named = |payment: &Payment| named_by(payment).contains(&(row.subject, row.id));
     if stored.folded.as_ref().is_ok_and(is_named) { Found::Named } else { Found::LeftOver }
 }
@@ -165,7 +165,7 @@ async fn of_refund(
 ) -> Result<Found, StoreError> {
     let payments = payments_named(snapshot, std::iter::once(record.payment)).await?;
     let payment = payments.get(&record.payment).and_then(|stored| stored.folded.as_ref().ok());
-    // A row of a refund that no history tells of is named elsewhere.
+    // A row of a refund that is in no history is reported elsewhere.
     let Some(refund) =
         payment.and_then(|payment| payment.refund(RefundId::from_bytes(*record.id.as_bytes())))
     else {

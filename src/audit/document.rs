@@ -16,14 +16,14 @@ use crate::search::contents::{Contents, Listed, Value};
 use crate::search::document::FieldSink;
 use crate::search::query::{CARD_PRESENT, METADATA_SEPARATOR, NumberField, TermField, has};
 use crate::search::text::{append_words, fold};
-use crate::search::{DocKey, Names, ScannedDocument};
+use crate::search::{AccountNames, DocKey, ScannedDocument};
 
 /// A document as an index must have it.
 #[derive(Debug, Clone)]
 pub struct Expected {
     /// Without the words of the other person's name.
     pub document: ScannedDocument,
-    /// Over all words, where the other person's name is known. A server writes those that it has in memory at that moment.
+    /// The sum over all words, if the other person's name is known. A server writes the names that it has in memory at that moment.
     named_words: Option<u64>,
 }
 
@@ -38,7 +38,7 @@ impl Expected {
 
 /// The payment's documents as an index must have them: its submitter's, and the payee's once a transfer has arrived.
 #[must_use]
-pub fn expected(payment: &Payment, names: &dyn Names) -> Vec<Expected> {
+pub fn expected(payment: &Payment, names: &dyn AccountNames) -> Vec<Expected> {
     let facts = Facts::of(payment);
     let version = payment.history().len() as u64;
     let document = |receipt_of| {
@@ -56,9 +56,9 @@ pub fn expected(payment: &Payment, names: &dyn Names) -> Vec<Expected> {
     readers(payment, &facts).map(document).collect()
 }
 
-/// The values of one of them, the other person's name included, to say what is wrong with it.
+/// The values of one of the documents, the other person's name included, to say what is wrong with it.
 #[must_use]
-pub fn values(payment: &Payment, receipt_of: Option<AccountId>, names: &dyn Names) -> BTreeSet<Value> {
+pub fn values(payment: &Payment, receipt_of: Option<AccountId>, names: &dyn AccountNames) -> BTreeSet<Value> {
     let mut listed = Listed::default();
     visit(payment, &Facts::of(payment), receipt_of, &mut listed);
     if let Some(name) = other_name(payment, receipt_of, names) {
@@ -68,7 +68,11 @@ pub fn values(payment: &Payment, receipt_of: Option<AccountId>, names: &dyn Name
 }
 
 /// The name by which the reader of a transfer's document finds it.
-fn other_name(payment: &Payment, receipt_of: Option<AccountId>, names: &dyn Names) -> Option<Arc<str>> {
+fn other_name(
+    payment: &Payment,
+    receipt_of: Option<AccountId>,
+    names: &dyn AccountNames,
+) -> Option<Arc<str>> {
     match (payment.submission().kind, receipt_of) {
         (Kind::Transfer { .. }, Some(_)) => names.name_of(payment.owner()),
         (Kind::Transfer { payee }, None) => names.name_of(payee),

@@ -1,5 +1,5 @@
-//! Events of accounts: each is what its payment's history announces, to the payment's owner, whose account is full; and from the
-//! oldest that is kept of an account none is missing, up to where the reader stands.
+//! Checks events of accounts: each is what its payment's history announces, to the payment's owner, whose account is full; and from
+//! the oldest that an account still has, none is missing up to the reader's position.
 
 use std::collections::HashMap;
 
@@ -14,28 +14,28 @@ use crate::store::{Snapshot, StoreError};
 
 /// Events read at once; their payments are looked up together.
 const EVENTS: u32 = 1_000;
-/// How long events are kept by their clock, in microseconds: 30 days, less a moment between a look at the clock and another.
+/// How long events are kept by their clock, in microseconds: 30 days, less a minute between one reading of the clock and another.
 const KEPT_US: i64 = (30 * 24 * 3_600 - 60) * 1_000_000;
-/// And by the wall: a day, less that moment.
+/// And by the wall clock: a day, less that minute.
 const KEPT_WALL_US: i64 = (24 * 3_600 - 60) * 1_000_000;
 
 /// From when on events must be there, and until when.
 #[derive(Debug, Default)]
 pub struct Kept {
-    /// The oldest of each account that has any, by the wall.
+    /// The oldest of each account that has any, by the wall clock.
     oldest: HashMap<AccountId, Timestamp>,
-    /// The oldest of those that went by the wall, of which nothing newer can be gone.
+    /// The oldest of those on the wall clock, since which none can be gone.
     oldest_by_wall: HashMap<AccountId, Timestamp>,
     /// What happened since then by its clock is kept.
     since: Timestamp,
-    /// And what happened since then by the wall.
+    /// And what happened since then by the wall clock.
     since_wall: Timestamp,
     /// What happened from then on may not be written yet.
     until: Timestamp,
 }
 
 impl Kept {
-    /// Looks at the oldest of each account.
+    /// Reads the oldest of each account.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -71,7 +71,7 @@ impl Kept {
         }
     }
 
-    /// Whether an event is to be kept still.
+    /// Whether an event must still be there.
     pub fn must_have(&self, owner: AccountId, event: &Announcement) -> bool {
         let kept = if event.at == event.wall {
             event.at >= self.oldest_by_wall.get(&owner).copied().unwrap_or(self.since)
@@ -108,7 +108,7 @@ impl Wanted {
         }
     }
 
-    /// Looks at every event.
+    /// Checks every event.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -130,7 +130,7 @@ impl Wanted {
             for (owner, event) in &page {
                 report.counted.events += 1;
                 let Some(payment) = event.id.subject.payment() else {
-                    // What it shows is kept beside it, and told of nowhere else.
+                    // What it shows is stored beside it, and nowhere else.
                     if kept.must_have(*owner, event) {
                         report.resource_events =
                             report.resource_events.wrapping_add(fingerprint(*owner, event));
@@ -145,7 +145,7 @@ impl Wanted {
                         && scope.people.is_full(*owner)
                         && announced(payment, version..version.saturating_add(1)).contains(event)
                 };
-                // A history that is not legal is named elsewhere.
+                // A history that is not legal is reported elsewhere.
                 let sound = payment.is_some_and(|payment| payment.is_none_or(announces));
                 if !sound {
                     let text = format!(

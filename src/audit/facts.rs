@@ -1,4 +1,4 @@
-//! What a history says, of that which is indexed: from the events alone, without the state that everything else is folded to.
+//! Works out the indexed facts of a payment from its events alone, without the state that everything else folds them to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::domain::status::Status;
 use crate::domain::test_cards::Behaviour;
 use crate::domain::time::Timestamp;
 
-/// What a history says, of that which is indexed.
+/// The indexed facts of a payment.
 pub struct Facts {
     pub status: Status,
     pub card: Option<Card>,
@@ -21,9 +21,9 @@ pub struct Facts {
     settled_wall: Option<Timestamp>,
     pub received_minor: i64,
     pub reserved: bool,
-    /// Amount, and whether it is under way; those that failed are left out of sums.
+    /// The amount of each refund in minor units, and where it is; those that failed are left out of sums.
     pub refunds: Vec<(RefundId, i64, Leg)>,
-    /// The charges of confirmed attempts, and whether an issuer was asked for money: then there is one.
+    /// The charges of confirmed attempts, and whether an issuer was asked for money: only then is there a charge.
     pub charges: Vec<(ChargeId, bool)>,
     pub operations: Operations,
 }
@@ -58,7 +58,7 @@ impl Operations {
 }
 
 impl Facts {
-    /// Of this payment, from its events alone.
+    /// Goes through a payment's events.
     pub fn of(payment: &Payment) -> Self {
         let whole_minor = payment.submission().amount.amount_minor;
         let mut facts = Self {
@@ -102,7 +102,7 @@ impl Facts {
         facts
     }
 
-    /// From the making of its id to its rest, by the wall.
+    /// From the making of its id until it came to rest, by the wall clock.
     pub fn took_us(&self, payment: &Payment) -> i64 {
         let decided = payment.history().first().map_or(0, |created| created.wall.micros());
         let asked = payment.id().generated_at().map_or(decided, |made| made.micros().min(decided));

@@ -1,4 +1,4 @@
-//! What is wrong with the documents of a payment, and in which of their fields.
+//! Finds what is wrong with the documents of a payment, and in which of their fields.
 
 use std::collections::BTreeSet;
 
@@ -8,20 +8,20 @@ use super::report::{LISTED_MAX, Name};
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::Payment;
 use crate::search::contents::Value;
-use crate::search::{DocKey, Names, ScannedDocument};
+use crate::search::{AccountNames, DocKey, ScannedDocument};
 
 /// What is wrong with the documents of one payment.
 pub type Faults = Vec<Fault>;
 
 /// What is wrong with one document.
 pub struct Fault {
-    /// What it is called.
+    /// The violation that it is reported as.
     pub name: Name,
-    /// Which document.
+    /// The document.
     pub key: DocKey,
-    /// What is wrong.
+    /// What is wrong, in words.
     pub text: String,
-    /// Of a document that is of the right version and says something else: what it ought to say.
+    /// The values that a document of the right version should have.
     wanted: Option<BTreeSet<Value>>,
 }
 
@@ -36,13 +36,13 @@ impl Fault {
     }
 }
 
-/// What is wrong with these documents, read between the two states of their payment.
+/// Finds what is wrong with these documents, read between the two states of their payment.
 pub fn faults(
     id: PaymentId,
     before: Option<&Payment>,
     after: Option<&Payment>,
     documents: &[ScannedDocument],
-    names: &dyn Names,
+    names: &dyn AccountNames,
 ) -> Faults {
     let named = |key: DocKey| match key.receipt_of {
         Some(payee) => format!("payment {id}, receipt of {payee}"),

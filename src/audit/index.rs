@@ -1,8 +1,8 @@
-//! The index: every payment has its documents, each equal to it, and there are no others.
+//! Checks the index: every payment has its documents, each equal to it, and there are no others.
 //!
-//! The index is read while it moves, a moment after the snapshot. So a difference is only a suspicion: it is looked at
-//! again, against the payment as it is by then, until it is gone or the lag bound is reached. What the journal still
-//! holds for the index's reader is behind, not wrong.
+//! The index is read while it changes, a moment after the snapshot. So a difference is only a suspicion: it is checked again,
+//! against the payment as it is by then, until it is gone or the lag bound is reached. What the journal still holds for the index's
+//! reader is behind, not wrong.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use super::{AuditError, AuditOptions, IndexSide};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::engine::journal::decode_changes;
-use crate::search::{DocKey, Names, ScannedDocument};
+use crate::search::{AccountNames, DocKey, ScannedDocument};
 use crate::store::{Snapshot, Store};
 
-/// Payments under suspicion at once; with more, the index is beyond looking at each again.
+/// The most payments under suspicion; with more, there is no point in checking each again.
 const SUSPECTS_MAX: usize = 50_000;
-/// Payments looked at again at once.
+/// Payments checked again at once.
 const LOOKUP_MAX: usize = 500;
-/// The pause before looking again.
+/// The pause before checking again.
 const PAUSE: Duration = Duration::from_millis(250);
 /// More documents than one payment can have: its submitter's and one receipt.
 const PER_PAYMENT_MAX: usize = 8;
@@ -39,7 +39,7 @@ pub trait Current: Sync {
     /// If the store cannot be read.
     async fn payments(&self, ids: &[PaymentId]) -> Result<Vec<Payment>, AuditError>;
 
-    /// Whether anything keeps the index up with the journal; without, nothing comes of waiting.
+    /// Whether anything keeps the index up with the journal; if not, there is no point in waiting.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -58,7 +58,7 @@ impl Current for Arc<dyn Store> {
 /// The documents of a stretch of payments, read in step with them.
 pub struct Beside<'a> {
     view: &'a dyn IndexView,
-    names: &'a dyn Names,
+    names: &'a dyn AccountNames,
     page: usize,
     after: Option<DocKey>,
     buffer: VecDeque<ScannedDocument>,
@@ -75,10 +75,10 @@ pub struct Suspects {
 }
 
 impl<'a> Beside<'a> {
-    /// From the first document of a payment after this one.
+    /// Begins at the first document of a payment after this one.
     pub(super) fn new(
         view: &'a dyn IndexView,
-        names: &'a dyn Names,
+        names: &'a dyn AccountNames,
         page: u32,
         after: Option<PaymentId>,
     ) -> Self {
@@ -90,7 +90,7 @@ impl<'a> Beside<'a> {
     async fn peek(&mut self) -> Result<Option<ScannedDocument>, String> {
         if self.buffer.is_empty() && !self.ended {
             let mut page = self.view.scan(self.after, self.page).await?;
-            // An index whose order is broken must not be read for ever.
+            // An index whose order is broken must not be read endlessly.
             page.retain(|document| self.after.is_none_or(|after| document.key > after));
             self.ended = page.is_empty();
             self.after = page.last().map(|last| last.key).or(self.after);
@@ -126,7 +126,7 @@ impl<'a> Beside<'a> {
         Ok(())
     }
 
-    /// What is left up to here is of payments that the snapshot does not have.
+    /// Takes in the documents that are left up to `upto`: they are of payments that the snapshot does not have.
     pub(super) async fn rest(mut self, upto: PaymentId) -> Result<Suspects, String> {
         while let Some(document) = self.peek().await?
             && document.key.payment <= upto
@@ -155,12 +155,12 @@ impl Suspects {
         other.payments.into_iter().for_each(|payment| self.suspect(payment));
     }
 
-    /// Looks at what differed again, until nothing does or the lag bound is reached.
+    /// Checks again what differed, until nothing does or the lag bound is reached.
     pub(super) async fn finish(
         mut self,
         side: IndexSide<'_>,
         snapshot: &mut dyn Snapshot,
-        names: &dyn Names,
+        names: &dyn AccountNames,
         options: &AuditOptions,
         report: &mut Report,
     ) -> Result<(), AuditError> {
@@ -209,7 +209,7 @@ impl Suspects {
         &self,
         view: &dyn IndexView,
         current: &dyn Current,
-        names: &dyn Names,
+        names: &dyn AccountNames,
     ) -> Result<HashMap<PaymentId, Faults>, AuditError> {
         let suspects: Vec<PaymentId> = self.payments.iter().copied().collect();
         let mut found = HashMap::new();
@@ -249,7 +249,7 @@ async fn documents_of(payment: PaymentId, view: &dyn IndexView) -> Result<Vec<Sc
     Ok(documents)
 }
 
-/// Those of these payments that stand in the journal beyond the cursor of the index's reader.
+/// Those of these payments that are in the journal beyond the cursor of the index's reader.
 async fn not_yet_read(
     snapshot: &mut dyn Snapshot,
     reader: &str,
@@ -262,7 +262,7 @@ async fn not_yet_read(
         let rows = snapshot.journal(after, 32).await?;
         let Some(last) = rows.last() else { return Ok(behind) };
         after = last.seq;
-        // A body that cannot be read is named by the check of the journal.
+        // A body that cannot be read is reported by the check of the journal.
         let entries = rows.iter().filter_map(|row| decode_changes(&row.body).ok()).flatten();
         behind.extend(entries.map(|entry| entry.payment).filter(|payment| found.contains_key(payment)));
     }

@@ -1,4 +1,4 @@
-//! What the audit reads of a search index.
+//! The audit's view of a search index.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,21 +14,21 @@ pub trait IndexView: Send + Sync {
     /// Documents in the order of their keys, those after `after`.
     ///
     /// # Errors
-    /// In words.
+    /// In words, if the index cannot be read.
     async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, String>;
 
     /// The values of the documents under these keys.
     ///
     /// # Errors
-    /// In words.
+    /// In words, if the index cannot be read.
     async fn values(&self, _keys: &[DocKey]) -> Result<BTreeMap<DocKey, BTreeSet<Value>>, String> {
         Ok(BTreeMap::new())
     }
 
-    /// Makes visible what was taken.
+    /// Makes everything that was written visible.
     ///
     /// # Errors
-    /// In words.
+    /// In words, if the index cannot be refreshed.
     async fn refresh(&self) -> Result<(), String>;
 }
 

@@ -1,12 +1,12 @@
-//! The journal: no place in the line without its row, every entry a part of its payment's history, and what the line's order
-//! alone shows (see `lines`).
+//! Checks the journal: every position has its row, every entry is part of its payment's history, and the order of the rows is right
+//! (see `order`).
 
 use std::collections::HashMap;
 
 use super::keys::Balance;
-use super::lines::{Stretch, WithinBatch, hole};
 use super::named::payments_named;
 use super::open;
+use super::order::{Stretch, WithinBatch, hole};
 use super::payment::part;
 use super::report::{Name, Report};
 use super::span::{Job, Queue, Span};
@@ -20,12 +20,12 @@ use crate::store::{AuditPayment, JournalRecord, MovementRecord, Snapshot, StoreE
 
 /// Journal rows read at once: each may hold a thousand entries.
 const ROWS_MAX: u32 = 32;
-/// Entries whose payments are looked up together, about: neighbouring rows often tell of the same payments.
+/// About how many entries' payments are looked up together: neighbouring rows often name the same payments.
 const ENTRIES_MAX: usize = 2_000;
 
 /// A row that could be read.
 type Row = (JournalRecord, JournalBody);
-/// Payments that entries tell of; `None` where the history is not legal, which is named elsewhere.
+/// Payments that entries name; `None` if the history is not legal, which is reported elsewhere.
 type Known = HashMap<PaymentId, Option<AuditPayment>>;
 
 /// Walks a stretch of the journal.
@@ -39,7 +39,7 @@ pub(super) struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// From the first row to the last, giving work away to whoever waits for it.
+    /// From the first row to the last, giving work away to readers that wait for it.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -99,7 +99,7 @@ impl Walk<'_> {
     }
 
     async fn readable(&mut self, rows: &[Row], stretch: &mut Stretch) -> Result<(), StoreError> {
-        let resources = resources::told_of(self.snapshot, rows.iter().map(|(_, body)| body)).await?;
+        let resources = resources::named_in(self.snapshot, rows.iter().map(|(_, body)| body)).await?;
         let ids = rows.iter().flat_map(|(_, body)| &body.payments).map(|entry| entry.payment);
         let named = payments_named(self.snapshot, ids).await?;
         let known: Known =
@@ -170,10 +170,10 @@ impl Walk<'_> {
         }
         if seq > self.open.cursor {
             let key = |(operation, attempt)| WorkKey { payment: entry.payment, operation, attempt };
-            let told: Vec<WorkKey> = entry.work.iter().copied().map(key).collect();
+            let opened: Vec<WorkKey> = entry.work.iter().copied().map(key).collect();
             payment
                 .queued_work()
-                .filter(|work| told.contains(work))
+                .filter(|work| opened.contains(work))
                 .for_each(|work| stretch.queued.add(&work));
         }
     }
@@ -190,12 +190,12 @@ struct Order<'a> {
 }
 
 impl Order<'_> {
-    /// Adds what the batch did of a payment.
+    /// Adds what the batch did to a payment.
     fn payment(&mut self, id: PaymentId, movements: &[(u32, u8, Movement)], report: &mut Report) {
         let mut before = None;
         for (version, n, movement) in movements {
             let Some(stored) = self.stored.get(&(id, *version, *n)) else {
-                // It is lost, which is named elsewhere.
+                // It is lost, which is reported elsewhere.
                 self.unknown = true;
                 self.made.push((u32::MAX, *movement));
                 continue;
@@ -245,7 +245,7 @@ fn is_part(payment: &Payment, entry: &JournalEntry) -> bool {
         && payment.history().get(start..end) == Some(entry.events.as_slice())
 }
 
-/// The journal ends at the head, and no reader is past it or was cut off. Called with what all stretches say together.
+/// Checks that the journal ends at the head, and that no reader is past it or was cut off. Called with all stretches joined.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -263,16 +263,16 @@ pub(super) async fn ends(
         report.violation(Name::JournalHole, text);
     }
     cursors(snapshot, options, first, head, report).await?;
-    // Anything of these would only be said twice.
-    let said = [Name::IllegalHistory, Name::JournalHole, Name::DamagedJournal];
-    if first == 1 && !said.iter().any(|name| report.counts().contains_key(name)) {
+    // After any of these, a difference would only be reported twice.
+    let reported = [Name::IllegalHistory, Name::JournalHole, Name::DamagedJournal];
+    if first == 1 && !reported.iter().any(|name| report.counts().contains_key(name)) {
         complete(report);
     }
     Ok(())
 }
 
-/// With the whole journal at hand, it holds as many events as the histories together. Each of its entries is found in
-/// a history, so the two can only differ by entries that are lost or doubled.
+/// Checks that the whole journal holds as many events as the histories together. Each of its entries is found in a history, so the
+/// two can only differ by entries that are lost or doubled.
 fn complete(report: &mut Report) {
     let (journal, histories) = (report.counted.journal_events, report.history_events);
     if journal != histories {
@@ -294,7 +294,7 @@ async fn cursors(
         let text = format!("reader {reader} stands nowhere, the journal begins only at {first}");
         report.violation(Name::WrongCursor, text);
     }
-    // Other rows are of leases, which stand nowhere.
+    // Other rows are leases, which have no position.
     for (reader, cursor) in cursors.into_iter().filter(|(name, _)| options.journal_readers.contains(name)) {
         if cursor > head {
             let text = format!("reader {reader} is at {cursor}, the head of the line at {head}");

@@ -1,10 +1,9 @@
-//! Idempotency rows: each points at a payment or resource of its owner that has had the version it remembers, and each that the
-//! journal vouches for is there, unchanged.
+//! Checks idempotency rows: each points at a payment or resource of its owner that has had the version it remembers, and each that
+//! the journal vouches for is there, unchanged.
 //!
-//! A batch's journal row keeps a fingerprint of each idempotency row that it wrote. Both sides are summed up in buckets of
-//! fixed number; only where sums differ the rows themselves are compared. Rows of batches that are pruned from the
-//! journal, or older than keys are kept, are vouched for by nobody any more: of these the time is compared with that of the
-//! version they remember.
+//! A batch's journal row keeps a fingerprint of each idempotency row that it wrote. Both sides are summed up in a fixed number of
+//! buckets; only where sums differ are the rows themselves compared. Nothing vouches any more for rows of batches that are pruned
+//! from the journal, or older than keys are kept: their time is compared with that of the version they remember.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,13 +34,13 @@ pub struct Balance {
     sums: Vec<AtomicU64>,
     /// Rows written earlier are left out on both sides.
     since: Timestamp,
-    /// Rows written from then on are vouched for, whatever the clocks of those who wrote the first rows of the journal.
+    /// Rows written from then on are vouched for, even if the clocks of the processes that wrote the journal's first rows were off.
     all_since: Timestamp,
 }
 
 impl Balance {
-    /// Nothing so far. `begins` is the place and time of the first journal row: what was written before it is vouched for by
-    /// nobody. Rows older than `kept` may have been deleted.
+    /// Nothing so far. `begins` is the position and time of the first journal row: nothing vouches for what was written before it.
+    /// Rows older than `kept` may have been deleted.
     pub fn new(begins: Option<(u64, Timestamp)>, kept: Timestamp) -> Self {
         let never = Timestamp::from_micros(i64::MAX);
         let since = begins.map_or(never, |(_, at)| at.max(kept));
@@ -76,7 +75,7 @@ impl Balance {
         }
     }
 
-    /// Names what is missing and what is too much, where sums differ.
+    /// Reports what is missing and what is too much, where sums differ.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -137,7 +136,7 @@ fn bucket(mark: u64) -> usize {
     usize::try_from(mark % (BUCKETS as u64)).unwrap_or(0)
 }
 
-/// A row's fingerprint together with its time, which is that of its batch.
+/// A row's fingerprint together with its time, which is its batch's.
 fn mark(fingerprint: u64, at: Timestamp) -> u64 {
     // An odd factor, so that neighbouring times are far apart.
     fingerprint ^ at.micros().cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -147,8 +146,8 @@ fn mark_of(record: &IdempotencyRecord) -> u64 {
     mark(record.fingerprint(), record.at)
 }
 
-/// Names those of these rows, for which no batch vouches, that remember what a batch did: it would vouch for them. Journals from
-/// before every key was vouched for have none of those that changed nothing.
+/// Reports those of these rows, which no batch vouches for, that remember what a batch did: it would vouch for them. Journals from
+/// before every key was vouched for lack the keys that changed nothing.
 async fn unexplained(
     snapshot: &mut dyn Snapshot,
     rows: &[IdempotencyRecord],
@@ -160,7 +159,7 @@ async fn unexplained(
         let payment = payment.and_then(|stored| stored.folded.as_ref().ok());
         let happened = payment.and_then(|payment| time_of(payment, row.version));
         // Every key of a resource was vouched for, since there are resources.
-        let of_resource = row.subject.payment().is_none();
+        let of_resource = row.subject.kind().is_resource();
         if of_resource || happened == Some(row.at) {
             let text = format!("{}: no batch wrote it as it is", words(row));
             report.violation(Name::ExtraKey, text);
@@ -174,7 +173,7 @@ fn time_of(payment: &Payment, version: u32) -> Option<Timestamp> {
     payment.history().get(place).map(|recorded| recorded.wall)
 }
 
-/// Names those of these rows that were written at a time when their payment did not have the version they remember.
+/// Reports those of these rows that were written at a time when their payment did not have the version they remember.
 async fn out_of_time(
     snapshot: &mut dyn Snapshot,
     rows: &[&IdempotencyRecord],
@@ -187,7 +186,7 @@ async fn out_of_time(
         let Some(payment) = payment.filter(|payment| payment.owner() == row.owner) else { continue };
         let Some(made) = time_of(payment, row.version) else { continue };
         let ended = time_of(payment, row.version.saturating_add(1));
-        // A row that changed nothing may be of another process than the versions before and after.
+        // A row that changed nothing may come from another process than the versions before and after.
         let early = made > row.at.plus_ms(CLOCKS_APART_MS);
         if early || ended.is_some_and(|ended| ended.plus_ms(CLOCKS_APART_MS) < row.at) {
             let text =
@@ -287,7 +286,7 @@ async fn heads(
     let head = |head: PaymentHead| (head.id.into(), Head { owner: head.owner, version: head.version });
     let mut heads: HashMap<Subject, Head> = payments.into_iter().map(head).collect();
     let mut subjects: Vec<Subject> =
-        page.iter().map(|row| row.subject).filter(|subject| subject.payment().is_none()).collect();
+        page.iter().map(|row| row.subject).filter(|subject| subject.kind().is_resource()).collect();
     subjects.sort_unstable();
     subjects.dedup();
     for chunk in subjects.chunks(RESOURCES_MAX) {

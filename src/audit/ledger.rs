@@ -1,4 +1,4 @@
-//! Sums: every stored balance is the sum of its movements, and money in transit is what open payments hold there.
+//! Checks sums: every stored balance is the sum of its movements, and money in transit is what open payments hold there.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,7 +22,7 @@ pub struct Ledger {
     pub lines: Wanted,
     /// How many events accounts must have.
     pub events: events::Wanted,
-    /// What is in the queue since beyond the cursor of open work.
+    /// Work that was queued beyond the cursor of open work.
     pub queued: Sum,
     in_transit: BTreeMap<Currency, i128>,
     reserved: BTreeMap<Currency, i128>,

@@ -1,26 +1,26 @@
-//! What `verify` proves: that histories, columns, parts, details, ledger, journal, idempotency rows, accounts, index and a
-//! list of acknowledged payments agree.
+//! The audit behind `verify`: proves that histories, columns, parts, details, ledger, journal, idempotency rows, accounts, index
+//! and a list of acknowledged payments agree.
 //!
 //! May depend on `domain`, the ports and the journal's encoding; changes nothing anywhere. All store checks read views of one
-//! moment by keyset pages, at once where there are several. Memory is bounded by the number of *accounts and wallets*, never by
+//! moment by keyset pages, in parallel if there are several. Memory is bounded by the number of *accounts and wallets*, never by
 //! the number of payments, movements or journal rows; lists of violations and of documents to look at again are capped.
 //!
 //! - `work`: what readers do; `span`: how it is shared among them.
 //! - `payments`: the pass over payments; `payment`: one of them against its columns and its movements.
 //! - `ledger`: sums per wallet, money in transit.
-//! - `journal`: the line without holes, its entries against histories; `lines`: what its order shows.
-//! - `open`: open work. `keys`: idempotency rows. `rows`: rows of parts and receipts. `owners`: lists of payments by owner, compared by `tally`.
-//!   `details`: what is kept beside attempts and refunds. `resources`: plain resources against the journal. `named`: the
-//!   payments that rows name.
-//! - `statement`: lines of statements. `events`: what accounts were told; `sources`: the requests that events came from.
-//! - `people`: accounts, what else is kept of people and of the installation, what is set aside.
-//! - `index`: documents against payments, looked at again until the lag bound; `faults`: what is wrong with them; `document`:
-//!   what they must be, from `facts`; [`index_view`]: what is read of an index.
-//! - `acks`: acknowledged payments exist, are what was sent, and came to what was said.
+//! - `journal`: its rows without holes, its entries against histories; `order`: what its order shows.
+//! - `open`: open work. `keys`: idempotency rows. `rows`: rows of parts and receipts. `owners`: lists of payments by owner,
+//!   compared by `tally`. `details`: what is stored beside attempts and refunds. `resources`: plain resources against the journal.
+//!   `named`: the payments that rows name.
+//! - `statement`: lines of statements. `events`: what accounts were notified of; `sources`: the requests that events came from.
+//! - `people`: accounts, what else is stored about people and the installation, what is set aside.
+//! - `index`: documents against payments, checked again until the lag bound; `faults`: what is wrong with them; `document`: what
+//!   they must be, from `facts`; [`index_view`]: what is read of an index.
+//! - `acks`: acknowledged payments exist, are what was sent, and have the outcome that was acknowledged.
 //! - `report`: violations by name, and what was counted.
 //!
-//! Journal rows that were pruned can vouch for nothing any more: what only they show (the order of versions, keys that are
-//! gone, balances in between) is checked from the first row that is kept.
+//! Journal rows that were pruned can no longer vouch for anything: what only they show (the order of versions, keys that are gone,
+//! balances in between) is checked from the first row that is kept.
 
 pub mod acks;
 mod details;
@@ -33,9 +33,9 @@ pub mod index_view;
 pub mod journal;
 mod keys;
 pub mod ledger;
-mod lines;
 mod named;
 mod open;
+mod order;
 mod owners;
 pub mod payment;
 mod payments;
@@ -65,7 +65,7 @@ use index::Current;
 use index_view::IndexView;
 use keys::Balance;
 use ledger::Ledger;
-use lines::Stretch;
+use order::Stretch;
 use people::People;
 pub use report::{Counted, Name, Report};
 use span::{Job, Queue, Span};
@@ -81,13 +81,13 @@ pub struct AuditOptions {
     pub page: u32,
     /// How long the index may take to catch up with a payment before a difference is a violation.
     pub index_lag: Duration,
-    /// The name of the reader of the journal that feeds the index.
+    /// The name of the journal's reader that writes the index.
     pub index_reader: String,
-    /// The names of the readers whose cursors are kept. Other names are of leases, which stand nowhere.
+    /// The names of the readers whose cursors are kept. Other names are leases, which have no position.
     pub journal_readers: Vec<String>,
     /// Whether everybody who owns or receives something must have an account.
     pub accounts: bool,
-    /// The name of the installation's secret; `None` if it is not looked at.
+    /// The name of the installation's secret; `None` if it is not checked.
     pub secret: Option<String>,
     /// The time that leases are compared with; `None` if they are not.
     pub now: Option<Timestamp>,
@@ -102,9 +102,14 @@ impl Default for AuditOptions {
             page: 1_000,
             index_lag: Duration::from_secs(15),
             index_reader: "index".to_owned(),
-            journal_readers: [crate::engine::open::READER, "dispatch_interactive", "dispatch_bulk", "index"]
-                .map(str::to_owned)
-                .to_vec(),
+            journal_readers: [
+                crate::engine::open_payments::READER,
+                "dispatch_interactive",
+                "dispatch_bulk",
+                "index",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             accounts: false,
             secret: None,
             now: None,
@@ -113,7 +118,7 @@ impl Default for AuditOptions {
     }
 }
 
-/// What keeps an audit from being finished. Violations are no errors: they are in the [`Report`].
+/// What keeps an audit from being finished. Violations are not errors: they are in the [`Report`].
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     /// The store could not be read.
@@ -130,7 +135,7 @@ pub enum AuditError {
     Acks(#[from] std::io::Error),
 }
 
-/// The index, and the payments as they are now: what a difference is looked at again with.
+/// The index, and the payments as they are now: what a difference is checked against again.
 pub struct IndexSide<'a> {
     /// The index.
     pub view: &'a mut dyn IndexView,
@@ -149,13 +154,13 @@ pub enum Table {
     Keys,
 }
 
-/// Hears how far an audit has come. Called from several threads.
+/// Receives an audit's progress. Called from several threads.
 pub trait Progress: Sync {
-    /// So many rows more were looked at.
+    /// `rows` more rows of `table` were checked.
     fn passed(&self, table: Table, rows: u64);
 }
 
-/// Nobody wants to know.
+/// Ignores progress.
 impl Progress for () {
     fn passed(&self, _: Table, _: u64) {}
 }
@@ -174,7 +179,7 @@ pub async fn audit(
     audit_at_once(vec![snapshot], index, acks, options, &()).await
 }
 
-/// The same with several views of one moment, a thread for each. More than one needs a runtime of many threads.
+/// The same with several views of one moment, a thread for each. More than one needs a multi-threaded runtime.
 ///
 /// # Errors
 /// [`AuditError`] if something could not be read to its end.
@@ -216,7 +221,7 @@ pub async fn audit_at_once(
             Job::Receipts,
             Job::Parts,
             Job::Keys(Span::ALL),
-            // What stands beyond the head and beyond the last payment should not be there.
+            // What is beyond the head and beyond the last payment should not exist.
             Job::Journal(Span { after: Some(head), ..Span::ALL }),
             Job::Journal(Span { after: None, upto: head }),
             Job::Payments(Span { after: Some(last), ..Span::ALL }),
@@ -252,7 +257,7 @@ struct Begun {
     balance: Balance,
     /// The first row of the journal.
     begins: Option<u64>,
-    /// About the last payment.
+    /// The last payment, or an id just after it.
     last: [u8; 16],
 }
 
@@ -271,7 +276,7 @@ async fn begin(
     Ok(Begun { people, secret, balance, begins, last: last_payment(snapshot).await? })
 }
 
-/// A row that cannot be read is a violation like others; what was to be read after it is not looked at, and that is said.
+/// A row that cannot be read is a violation like others; what would be read after it is not checked, and a note says so.
 fn unless_unreadable<T>(result: Result<T, AuditError>, report: &mut Report) -> Result<Option<T>, AuditError> {
     match result {
         Err(AuditError::Store(StoreError::Damaged(cause))) => {
@@ -298,7 +303,7 @@ struct End<'a> {
 }
 
 impl End<'_> {
-    /// What can be said only then.
+    /// Checks what needs everything to have been read.
     async fn settle(
         self,
         snapshot: &mut dyn Snapshot,
@@ -309,14 +314,14 @@ impl End<'_> {
         let Self { found, balance, statement, kept, people, options } = self;
         let Found { mut ledger, suspects, mut stretches, .. } = found;
         stretches.sort_unstable_by_key(|(begins, _)| *begins);
-        let mut line = Stretch::default();
+        let mut joined = Stretch::default();
         for (_, stretch) in stretches {
-            line.follow_up(stretch, report);
+            joined.follow_up(stretch, report);
         }
-        journal::ends(snapshot, &line, options, report).await?;
-        let whole = line.rows.is_some_and(|(first, _)| first == 1);
-        ledger.queued.compare(line.queued, report);
-        line.end(|wallet| ledger.balance(wallet), report);
+        journal::ends(snapshot, &joined, options, report).await?;
+        let whole = joined.rows.is_some_and(|(first, _)| first == 1);
+        ledger.queued.compare(joined.queued, report);
+        joined.end(|wallet| ledger.balance(wallet), report);
         if let Some(scope) = statement {
             std::mem::take(&mut ledger.lines).check(snapshot, scope, report).await?;
             std::mem::take(&mut ledger.events).check(snapshot, kept, scope, report).await?;

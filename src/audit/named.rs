@@ -1,11 +1,11 @@
-//! The payments that rows of other kinds name, looked up together.
+//! Looks up the payments that rows of other kinds name, together.
 
 use std::collections::HashMap;
 
 use crate::domain::ids::PaymentId;
 use crate::store::{AuditPayment, Snapshot, StoreError};
 
-/// The payments with these ids; unknown ones are left out. An id may stand there more than once.
+/// The payments with these ids; unknown ones are left out. An id may be given more than once.
 ///
 /// # Errors
 /// The store's.

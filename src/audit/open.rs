@@ -1,27 +1,27 @@
-//! Open work: what the histories have in the queue is what the table and the journal beyond its reader's cursor tell.
+//! Checks open work: what the histories have in the queue is what the table and the journal beyond its reader's cursor say.
 //!
-//! What came into the queue up to the cursor's place must have a row, and a row must be of a payment that had something in the
-//! queue there. What came later must be told by the journal: both sides are summed up, since neither is in the other's order.
+//! What was queued up to the cursor must have a row, and a row must be of a payment that had something in the queue there. What was
+//! queued later must be in the journal: both sides are summed up, since neither is in the other's order.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::report::{Name, Report};
 use crate::domain::payment::{Payment, WorkKey};
 use crate::domain::time::Timestamp;
-use crate::engine::open::READER;
+use crate::engine::open_payments::READER;
 use crate::store::{AuditPayment, Snapshot, StoreError};
 
-/// Where the rows stand.
+/// How far the rows of open work reach.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope {
-    /// The cursor.
+    /// The cursor of the reader that writes them.
     pub cursor: u64,
     /// When the first batch beyond it was decided; `None` if there is none.
     beyond: Option<Timestamp>,
 }
 
 impl Scope {
-    /// Reads where the cursor stands.
+    /// Reads the cursor.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -36,13 +36,13 @@ impl Scope {
         self.beyond.is_some_and(|beyond| wall >= beyond)
     }
 
-    /// Compares a payment with its row; returns what of it the journal must tell of.
+    /// Compares a payment with its row; returns the work that must be in the journal.
     pub fn check(&self, row: &AuditPayment, payment: &Payment, report: &mut Report) -> Sum {
-        let mut told = Sum::default();
+        let mut in_journal = Sum::default();
         let mut wanted = false;
         for operation in payment.queued_operations() {
             if self.is_beyond(operation.queued_at) {
-                told.add(&payment.work_of(operation));
+                in_journal.add(&payment.work_of(operation));
             } else {
                 wanted = true;
             }
@@ -55,10 +55,10 @@ impl Scope {
             true if !self.was_open(payment) => {
                 format!("it has a row of open work, though nothing waited at row {cursor}")
             }
-            true | false => return told,
+            true | false => return in_journal,
         };
         report.violation(Name::WrongColumn, format!("payment {}: {wrong}", row.id));
-        told
+        in_journal
     }
 
     /// Whether something of the payment was in the queue at the cursor's place.
@@ -90,16 +90,16 @@ impl Sum {
         self.hashes = self.hashes.wrapping_add(other.hashes);
     }
 
-    /// Compares what the histories have beyond the cursor with what the journal tells there.
-    pub fn compare(self, told: Self, report: &mut Report) {
-        // With rows that are lost or cannot be read it would only be said twice.
-        let said = [Name::IllegalHistory, Name::JournalHole, Name::DamagedJournal];
-        if self != told && !said.iter().any(|name| report.counts().contains_key(name)) {
+    /// Compares what the histories have beyond the cursor with what the journal has there.
+    pub fn compare(self, journal: Self, report: &mut Report) {
+        // After rows that are lost or cannot be read it would only be reported twice.
+        let reported = [Name::IllegalHistory, Name::JournalHole, Name::DamagedJournal];
+        if self != journal && !reported.iter().any(|name| report.counts().contains_key(name)) {
             let text = format!(
                 "the journal beyond the cursor of open work tells of {} operations in the queue, the histories of {}{}",
-                told.count,
+                journal.count,
                 self.count,
-                if self.count == told.count { " others" } else { "" }
+                if self.count == journal.count { " others" } else { "" }
             );
             report.violation(Name::WrongJournalEntry, text);
         }

@@ -1,4 +1,4 @@
-//! Lists of payments by owner, where the store writes them later than the payments themselves: below its mark every payment is
+//! Checks lists of payments by owner, if the store writes them later than the payments themselves: below its mark every payment is
 //! listed once, as it is; above it some are. May depend on the store's port. Must not repair anything.
 
 use super::named::payments_named;
@@ -42,7 +42,7 @@ pub async fn walk(
     }
 }
 
-/// Called with what all looks say together.
+/// Compares the sums over all readers' reports.
 pub fn settle(report: &mut Report) {
     let (listed, expected) = (report.listed_payments, report.to_list);
     if listed != expected {

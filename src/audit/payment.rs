@@ -1,4 +1,4 @@
-//! One payment: its history, its columns, and the movements it must have caused.
+//! Checks one payment: its history, its columns, and the movements it must have caused.
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -9,31 +9,31 @@ use crate::domain::event::Event;
 use crate::domain::ids::ClockId;
 use crate::domain::ledger::{Movement, effects};
 use crate::domain::money::Money;
-use crate::domain::payment::{Operation, OperationKind, Payment, Phase, RefundStatus, WorkKey};
+use crate::domain::payment::{FollowUp, Operation, OperationKind, Payment, Phase, RefundStatus, WorkKey};
 use crate::domain::submission::{CaptureMethod, Kind};
 use crate::domain::time::Timestamp;
 use crate::domain::timed::Timed;
 use crate::store::{AuditPayment, MovementRecord};
 
-/// Columns beside the history are what it folds to.
+/// Checks that the columns beside the history are what it folds to.
 pub fn check_columns(row: &AuditPayment, payment: &Payment, report: &mut Report) {
     let submission = payment.submission();
     let mut columns = Columns { row, report };
     columns.compare("id", &row.id, &payment.id());
     columns.compare("owner", &row.owner, &payment.owner());
     columns.compare("status", &row.status, &payment.state().status.to_code());
-    columns.compare("kind", &row.kind, &submission.kind.to_code());
+    columns.compare("kind", &row.kind, &submission.kind.payment_kind().to_code());
     columns.compare("amount", &row.amount_minor, &submission.amount.amount_minor);
     columns.compare("currency", &row.currency.as_str(), &submission.amount.currency.code());
     columns.compare("version", &row.version, &payment.version());
     let (own, wall) = (timed(payment, payment.clock()), timed(payment, ClockId::WALL));
     let stored = (row.due.clone(), row.busy);
-    // A payment whose clock is gone goes by the wall from its next change on.
+    // A payment whose clock is gone follows the wall clock from its next change on.
     columns.compare("due", &stored, if row.clock_gone && stored == wall { &wall } else { &own });
     columns.compare("parked", &row.parked, &payment.is_parked().then_some(payment.owner()));
 }
 
-/// The rows by which time finds a payment that goes by this clock.
+/// The rows by which timers find a payment on this clock.
 fn timed(payment: &Payment, clock: ClockId) -> (Vec<(ClockId, Timestamp)>, Option<ClockId>) {
     let timed = Timed::of(payment, clock);
     (timed.rows(clock).collect(), timed.busy.then_some(clock))
@@ -54,7 +54,7 @@ impl Columns<'_> {
     }
 }
 
-/// What folding by status alone does not see: each answer belongs to an operation that was open.
+/// Checks what folding by status alone does not: that each answer belongs to an operation that was open.
 pub fn check_history(payment: &Payment, report: &mut Report) {
     for_each_step(payment, |before, version, event| {
         if let Some(cause) = before.and_then(|before| out_of_place(before, event)) {
@@ -76,10 +76,10 @@ fn is_captured_later(payment: &Payment) -> bool {
 
 /// How long a draft may wait before it is decided: a row of an import, while the store is away.
 const DRAFT_WAITS_US: u64 = 10 * 60 * 1_000_000;
-/// How exactly an id tells its time.
+/// How exact the time in an id is.
 const ID_EXACT_US: i64 = 2;
 
-/// A payment was decided after its id was made, and nothing happened long before what it follows.
+/// Checks that a payment was decided after its id was made, and that no event happened before what it follows.
 fn check_times(payment: &Payment, report: &mut Report) {
     let id = payment.id();
     if let (Some(made), Some(created)) = (id.generated_at(), payment.history().first()) {
@@ -102,8 +102,8 @@ fn check_times(payment: &Payment, report: &mut Report) {
 
 fn out_of_place(before: &Payment, event: &Event) -> Option<&'static str> {
     let state = before.state();
-    let open =
-        |kind: fn(&OperationKind) -> bool| state.operation.as_ref().is_some_and(|open| kind(&open.kind));
+    let open = |kind| state.operation.is_some_and(|open| open.kind == kind);
+    let capturing = |follow_up| matches!(follow_up, FollowUp::Capture { .. });
     let fits = match event {
         Event::RefundSucceeded { refund } | Event::RefundFailed { refund, .. } => {
             return match before.refund(*refund).map(|refund| refund.status) {
@@ -115,11 +115,13 @@ fn out_of_place(before: &Payment, event: &Event) -> Option<&'static str> {
             };
         }
         Event::Captured { amount_minor, .. } => {
-            matches!(state.operation, Some(Operation { kind: OperationKind::Capture { amount_minor: asked }, .. }) if asked == *amount_minor)
+            open(OperationKind::FollowUp(FollowUp::Capture { amount_minor: *amount_minor }))
         }
-        Event::CaptureDeclined { .. } => open(|kind| matches!(kind, OperationKind::Capture { .. })),
-        Event::Voided { .. } => open(|kind| matches!(kind, OperationKind::Void)),
-        Event::Started { .. } => open(|kind| matches!(kind, OperationKind::Authorize)),
+        Event::CaptureDeclined { .. } => {
+            state.operation.and_then(|open| open.kind.follow_up()).is_some_and(capturing)
+        }
+        Event::Voided { .. } => open(OperationKind::FollowUp(FollowUp::Void)),
+        Event::Started { .. } => open(OperationKind::Authorization),
         // What is captured later succeeds with its capture.
         Event::Succeeded { .. } => !is_captured_later(before),
         Event::Available {} => before.settles_at().is_some(),
@@ -162,7 +164,7 @@ fn for_each_step(payment: &Payment, mut step: impl FnMut(Option<&Payment>, u32, 
     }
 }
 
-/// What some versions of a payment brought.
+/// What some versions of a payment changed.
 pub struct Part {
     /// Movements of money, each with the version whose event caused it and its number among that event's.
     pub movements: Vec<(u32, u8, Movement)>,
@@ -173,7 +175,7 @@ pub struct Part {
 }
 
 impl Part {
-    /// What was put into the queue, and is there at the end.
+    /// Work that was queued, and still is at the end.
     pub fn opened(&self) -> impl Iterator<Item = &WorkKey> {
         self.after.iter().filter(|work| !self.before.contains(work))
     }
@@ -186,7 +188,7 @@ impl Part {
     }
 }
 
-/// What these versions of a payment brought.
+/// What these versions of a payment changed.
 #[must_use]
 pub fn part(payment: &Payment, versions: Range<u32>) -> Part {
     let start = versions.start.saturating_sub(1);
@@ -220,7 +222,7 @@ pub fn expected_movements(payment: &Payment) -> Vec<(u32, u8, Movement)> {
     expected
 }
 
-/// The movements of a payment are exactly those that its history demands.
+/// Checks that the movements of a payment are exactly those that its history demands.
 pub fn check_movements(payment: &Payment, stored: &[MovementRecord], report: &mut Report) {
     let expected = expected_movements(payment);
     let id = payment.id();
@@ -280,7 +282,7 @@ pub fn movement_words(stored: &MovementRecord) -> String {
     words(&stored.movement)
 }
 
-/// Nothing waits for anything but a person.
+/// Checks that nothing waits for anything but a person.
 pub fn check_at_rest(payment: &Payment, report: &mut Report) {
     let waits = |operation: &&Operation| !matches!(operation.phase, Phase::Parked { .. });
     for operation in payment.operations().filter(waits) {

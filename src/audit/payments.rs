@@ -18,21 +18,21 @@ use super::{open, owners};
 use crate::domain::ids::PaymentId;
 use crate::store::{AuditPayment, MovementRecord, Snapshot, StoreError};
 
-/// One pass.
+/// A pass over one stretch.
 pub struct Pass<'a> {
     pub snapshot: &'a mut dyn Snapshot,
     pub view: Option<&'a dyn IndexView>,
-    /// Every account; `None` if they are not looked at.
+    /// Every account; `None` if they are not checked.
     pub people: Option<&'a People>,
-    /// The installation's secret, where it is looked at.
+    /// The installation's secret, if it is checked.
     pub secret: Option<&'a [u8; 32]>,
     pub options: &'a AuditOptions,
     pub progress: &'a dyn Progress,
-    /// Where rows of open work stand.
+    /// How far the rows of open work reach.
     pub open: open::Scope,
     /// The mark below which every payment is in its owner's list.
     pub listed_below: Option<PaymentId>,
-    /// Whose statements there are, if they are looked at.
+    /// Whose statements there are, if they are checked.
     pub statement: Option<Scope<'a>>,
     /// Which events must be there.
     pub kept: &'a Kept,
@@ -40,7 +40,7 @@ pub struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Over this stretch, giving work away to whoever waits for it.
+    /// Checks this stretch, giving work away to readers that wait for it.
     ///
     /// # Errors
     /// [`AuditError`] if the store or the index cannot be read.

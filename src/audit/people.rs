@@ -1,4 +1,4 @@
-//! Accounts, and what is kept of people and of the installation beside payments.
+//! Checks accounts, and what is stored about people and the installation beside payments.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use super::named::payments_named;
 use super::report::{Name, Report};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
-use crate::search::Names;
+use crate::search::AccountNames;
 use crate::store::{AsideReason, AuditPayment, Snapshot, StoreError, StrayKind, Subject};
 
-/// How far the clock of an id may be ahead of the time beside it, in microseconds. Behind it may be as far as it likes: the ids of
-/// the demo's people are kept before the people are, and a crash may come in between.
+/// How far the time in an id may be ahead of the time beside it, in microseconds. It may be behind by any amount: the ids of the
+/// demo's people are stored before the people are, and a crash may come in between.
 const CLOCKS_APART_US: u64 = 60 * 1_000_000;
 /// No lease is taken for longer than this; its holder renews it.
 const LEASE_MAX_MS: u64 = 3_600_000;
@@ -37,7 +37,7 @@ impl People {
         !self.lean.contains(&id)
     }
 
-    /// Reads all; those that others were made by are looked at here.
+    /// Reads all accounts, and checks that those that created others exist.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -72,7 +72,7 @@ impl People {
         Ok(Self { names: all, lean })
     }
 
-    /// Names whoever owns or receives a payment and has no account.
+    /// Reports owners and payees of a payment that have no account.
     pub fn check(&self, payment: &Payment, report: &mut Report) {
         let payee = payment.submission().payee_wallet().map(|wallet| wallet.owner);
         for (account, what) in [(Some(payment.owner()), "owner"), (payee, "payee")] {
@@ -84,21 +84,21 @@ impl People {
     }
 }
 
-impl Names for People {
+impl AccountNames for People {
     fn name_of(&self, account: AccountId) -> Option<Arc<str>> {
         self.names.get(&account).cloned()
     }
 }
 
-/// Their names, or none where accounts are not looked at.
-pub fn names(people: Option<&People>) -> &dyn Names {
+/// Their names, or none if accounts are not checked.
+pub fn names(people: Option<&People>) -> &dyn AccountNames {
     match people {
         Some(people) => people,
         None => &(),
     }
 }
 
-/// Rows that contradict one another.
+/// Reports rows that contradict one another.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -119,8 +119,8 @@ pub async fn strays(snapshot: &mut dyn Snapshot, report: &mut Report) -> Result<
     Ok(())
 }
 
-/// What nobody works with until it is repaired. What cannot be read is named by itself, so that a row of `set_aside` that is only
-/// about to be taken back is no violation.
+/// Reports what is set aside until it is repaired. What cannot be read is reported by itself, so that a row of `set_aside` that is
+/// only about to be taken back is no violation.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -151,7 +151,7 @@ pub async fn aside(snapshot: &mut dyn Snapshot, report: &mut Report) -> Result<(
     Ok(())
 }
 
-/// No lease keeps others out for longer than leases last.
+/// Checks that no lease keeps others out for longer than leases last.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -171,7 +171,7 @@ pub async fn leases(
     Ok(())
 }
 
-/// The secret under which cards and keys are hashed, where it is looked at.
+/// The secret under which cards and keys are hashed, if it is checked.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -190,7 +190,7 @@ pub async fn secret(
     Ok(secret)
 }
 
-/// Every card of a payment was reduced with the installation's secret.
+/// Checks that every card of a payment was reduced with the installation's secret.
 pub fn check_cards(payment: &Payment, secret: &[u8; 32], report: &mut Report) {
     if payment.state().card().is_some_and(|card| card.is_under(secret) == Some(false)) {
         let text =

@@ -25,7 +25,7 @@ pub enum Name {
     AlteredMovement,
     /// An event before what it follows, a payment at another time than its id.
     AlteredTime,
-    /// A movement at another place in the line than its event.
+    /// A movement at another position in the journal than its event.
     AlteredPlace,
     /// A movement that nothing in the history demands.
     UnexplainedMovement,
@@ -51,7 +51,7 @@ pub enum Name {
     MissingWallet,
     /// Money in transit that is not what open payments and refunds hold there.
     WrongInTransit,
-    /// A place in the line without its row.
+    /// A position in the journal without its row.
     JournalHole,
     /// A journal row that cannot be read.
     DamagedJournal,
@@ -59,11 +59,11 @@ pub enum Name {
     WrongJournalEntry,
     /// Versions of a payment that do not follow one another in the journal.
     OutOfOrder,
-    /// The journal was pruned past a reader, or a reader is ahead of the line.
+    /// The journal was pruned past a reader, or a reader is ahead of it.
     WrongCursor,
     /// A refund or a later charge in a history without its row.
     MissingPart,
-    /// A row of a part that no history tells, or tells otherwise.
+    /// A row of a part that no history has, or has otherwise.
     DanglingPart,
     /// A transfer that has arrived, without the row by which its payee finds it.
     MissingReceipt,
@@ -85,9 +85,9 @@ pub enum Name {
     WrongLease,
     /// The installation's secret is gone, or is not the one that cards were reduced with.
     WrongSecret,
-    /// What nobody works with, because it can be neither done nor refused.
+    /// Work that is set aside, because it can be neither done nor refused.
     SetAside,
-    /// What a history says was kept of an attempt or a refund is gone.
+    /// A detail of an attempt or a refund that a history names is gone.
     MissingDetail,
     /// A detail that says something else than when it was kept.
     AlteredDetail,
@@ -97,7 +97,7 @@ pub enum Name {
     WrongAnswer,
     /// A payment that is not listed for its customer, or is for another.
     WrongCustomerPayment,
-    /// A payment that is not in its owner's list, or stands in it as another.
+    /// A payment that is not in its owner's list, or is in it as another.
     WrongOwnerPayment,
     /// A detail under a refund that does not name it, or of nothing and not what its name says.
     DanglingDetail,
@@ -111,9 +111,9 @@ pub enum Name {
     ExtraDocument,
     /// An acknowledged payment that does not exist.
     LostAcknowledged,
-    /// An acknowledged payment that does not rest.
+    /// An acknowledged payment that is not at rest.
     UnfinishedAcknowledged,
-    /// An acknowledged payment that is not what was sent, or came to something else than the client was told.
+    /// An acknowledged payment that is not what was sent, or never had the outcome that the client received.
     AlteredAcknowledged,
     /// A line in the file of acknowledgements that cannot be read.
     UnreadableAck,
@@ -122,7 +122,7 @@ pub enum Name {
 }
 
 impl Name {
-    /// In words.
+    /// The name in words, as `verify` prints it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -184,10 +184,10 @@ impl Name {
     }
 }
 
-/// What was looked at.
+/// What was checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counted {
-    /// The head of the line.
+    /// The last position taken in the journal.
     pub head: u64,
     /// Payments.
     pub payments: u64,
@@ -211,9 +211,9 @@ pub struct Counted {
     pub resources: u64,
     /// Details of attempts and refunds.
     pub details: u64,
-    /// Accounts; zero if they were not looked at.
+    /// Accounts; zero if they were not checked.
     pub accounts: u64,
-    /// Documents; `None` if the index was not looked at.
+    /// Documents; `None` if the index was not checked.
     pub documents: Option<u64>,
     /// Documents that are behind and will be caught up with from the journal.
     pub documents_behind: u64,
@@ -222,45 +222,64 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Adds what was looked at elsewhere; the head is of all of them.
+    /// Adds another reader's counts; the head is common to all.
     fn add(&mut self, other: &Self) {
+        // Without `..`, so that a new field cannot be forgotten.
+        let Self {
+            head: _,
+            payments,
+            parts,
+            movements,
+            lines,
+            events,
+            wallets,
+            journal,
+            journal_events,
+            idempotency,
+            resources,
+            details,
+            accounts,
+            documents,
+            documents_behind,
+            acks,
+        } = other;
         let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
             (None, None) => None,
             (one, other) => Some(one.unwrap_or(0) + other.unwrap_or(0)),
         };
-        self.payments += other.payments;
-        self.parts += other.parts;
-        self.movements += other.movements;
-        self.lines += other.lines;
-        self.events += other.events;
-        self.wallets += other.wallets;
-        self.journal += other.journal;
-        self.journal_events += other.journal_events;
-        self.idempotency += other.idempotency;
-        self.resources += other.resources;
-        self.details += other.details;
-        self.accounts += other.accounts;
-        self.documents = sum(self.documents, other.documents);
-        self.documents_behind += other.documents_behind;
-        self.acks = sum(self.acks, other.acks);
+        self.payments += *payments;
+        self.parts += *parts;
+        self.movements += *movements;
+        self.lines += *lines;
+        self.events += *events;
+        self.wallets += *wallets;
+        self.journal += *journal;
+        self.journal_events += *journal_events;
+        self.idempotency += *idempotency;
+        self.resources += *resources;
+        self.details += *details;
+        self.accounts += *accounts;
+        self.documents = sum(self.documents, *documents);
+        self.documents_behind += *documents_behind;
+        self.acks = sum(self.acks, *acks);
     }
 }
 
 /// The outcome of an audit.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
-    /// What was looked at.
+    /// What was checked.
     pub counted: Counted,
     /// Events in all histories together.
     pub(super) history_events: u64,
-    /// Fingerprints of events of resources, and of what is kept beside them, each added up.
+    /// Fingerprints of events of resources, and of their sources, each added up.
     pub(super) resource_events: u64,
     pub(super) resource_sources: u64,
     /// Parts in all histories together.
     pub(super) history_parts: u64,
     /// Transfers that have arrived at others.
     pub(super) history_receipts: u64,
-    /// Rows of parts that a history tells of.
+    /// Rows of parts that a history has.
     pub(super) sound_parts: u64,
     /// Receipts of transfers that arrived.
     pub(super) sound_receipts: u64,
@@ -272,7 +291,7 @@ pub struct Report {
     pub(super) to_list: Tally,
     /// What is in the lists.
     pub(super) listed_payments: Tally,
-    /// Changes of resources that the journal tells of.
+    /// Changes of resources that the journal has.
     pub(super) resource_changes: u64,
     /// Versions of all resources together.
     pub(super) resource_versions: u64,
@@ -299,40 +318,64 @@ impl Report {
         }
     }
 
-    /// Notes something that was not looked at.
+    /// Notes something that was not checked.
     pub(super) fn note(&mut self, text: String) {
         self.notes.push(text);
     }
 
-    /// Adds what another look has found.
+    /// Adds another reader's report.
     pub(super) fn add(&mut self, other: Self) {
-        for (name, count) in other.counts {
+        // Without `..`, so that a new field cannot be forgotten.
+        let Self {
+            counts,
+            listed,
+            notes,
+            counted,
+            history_events,
+            resource_events,
+            resource_sources,
+            history_parts,
+            history_receipts,
+            sound_parts,
+            sound_receipts,
+            history_customer_payments,
+            sound_customer_payments,
+            to_list,
+            listed_payments,
+            resource_changes,
+            resource_versions,
+            later_resources,
+            vouched_resources,
+            keys_with_answers,
+            sound_answers,
+        } = other;
+        for (name, count) in counts {
             *self.counts.entry(name).or_default() += count;
         }
-        for (name, texts) in other.listed {
+        for (name, texts) in listed {
             let listed = self.listed.entry(name).or_default();
             let room = LISTED_MAX.saturating_sub(listed.len());
             listed.extend(texts.into_iter().take(room));
         }
-        self.notes.extend(other.notes);
-        self.counted.add(&other.counted);
-        self.history_events += other.history_events;
-        self.resource_events = self.resource_events.wrapping_add(other.resource_events);
-        self.resource_sources = self.resource_sources.wrapping_add(other.resource_sources);
-        self.history_parts += other.history_parts;
-        self.history_receipts += other.history_receipts;
-        self.sound_parts += other.sound_parts;
-        self.sound_receipts += other.sound_receipts;
-        self.history_customer_payments += other.history_customer_payments;
-        self.sound_customer_payments += other.sound_customer_payments;
-        self.to_list.join(other.to_list);
-        self.listed_payments.join(other.listed_payments);
-        self.resource_changes += other.resource_changes;
-        self.resource_versions += other.resource_versions;
-        self.later_resources += other.later_resources;
-        self.vouched_resources += other.vouched_resources;
-        self.keys_with_answers += other.keys_with_answers;
-        self.sound_answers += other.sound_answers;
+        self.notes.extend(notes);
+        self.counted.add(&counted);
+        self.history_events += history_events;
+        self.resource_events = self.resource_events.wrapping_add(resource_events);
+        self.resource_sources = self.resource_sources.wrapping_add(resource_sources);
+        self.history_parts += history_parts;
+        self.history_receipts += history_receipts;
+        self.sound_parts += sound_parts;
+        self.sound_receipts += sound_receipts;
+        self.history_customer_payments += history_customer_payments;
+        self.sound_customer_payments += sound_customer_payments;
+        self.to_list.join(to_list);
+        self.listed_payments.join(listed_payments);
+        self.resource_changes += resource_changes;
+        self.resource_versions += resource_versions;
+        self.later_resources += later_resources;
+        self.vouched_resources += vouched_resources;
+        self.keys_with_answers += keys_with_answers;
+        self.sound_answers += sound_answers;
     }
 
     /// How many violations there are of each name.

@@ -1,9 +1,9 @@
-//! Plain resources: each row is what the journal last said of it; each kept answer is the one that its key names; each payment of
-//! a customer is listed under them.
+//! Checks plain resources: each row is what the journal last said of it; each stored answer is the one that its key names; each
+//! payment of a customer is listed under them.
 //!
 //! Resources have no histories. What changed is in the journal, with the state after each change: the entry with a row's
-//! version must say what the row says and stand at the place that the row names. Rows whose last change was pruned from the
-//! journal are vouched for by nobody any more.
+//! version must say what the row says and be at the position that the row names. Nothing vouches any more for rows whose last
+//! change was pruned from the journal.
 
 use std::collections::HashMap;
 
@@ -15,17 +15,17 @@ use crate::domain::subject::Subject;
 use crate::engine::journal::{JournalBody, ResourceEntry};
 use crate::store::{AnswerWrite, AuditResource, IdempotencyRecord, JournalRecord, Snapshot, StoreError};
 
-/// Resources and answers read at once: each may hold a hundred kilobytes.
+/// Resources and answers read at once: each may be a hundred kilobytes.
 const ROWS_MAX: u32 = 64;
 
-/// Resources by what names them.
+/// Resources by subject.
 pub type Known = HashMap<Subject, AuditResource>;
 
-/// The resources that these bodies of the journal tell of.
+/// The resources that these bodies of the journal name.
 ///
 /// # Errors
 /// The store's.
-pub async fn told_of(
+pub async fn named_in(
     snapshot: &mut dyn Snapshot,
     bodies: impl Iterator<Item = &JournalBody>,
 ) -> Result<Known, StoreError> {
@@ -40,7 +40,7 @@ pub async fn told_of(
     Ok(found.into_iter().map(|row| (row.resource.subject, row)).collect())
 }
 
-/// Compares an entry of the journal with the resource it tells of.
+/// Compares an entry of the journal with the resource it names.
 pub fn entry(row: &JournalRecord, entry: &ResourceEntry, known: &Known, report: &mut Report) {
     report.resource_changes += entry.states.len() as u64;
     let subject = entry.subject;
@@ -102,7 +102,7 @@ pub async fn rows(
     }
 }
 
-/// Goes through all answers that are kept: each is named by its key.
+/// Checks that every stored answer is named by its key.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -140,7 +140,7 @@ async fn key_of(
     Ok(next.filter(|record| (record.key, record.owner) == (answer.key, answer.owner)))
 }
 
-/// Goes through what lists the payments of customers: each names the customer that it stands under.
+/// Checks that every payment listed for a customer names that customer.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -167,9 +167,9 @@ pub async fn customer_payments(
     }
 }
 
-/// Called with what all looks say together. `whole` tells that the journal was never pruned.
+/// Compares the sums over all readers' reports. `whole` says that the journal was never pruned.
 pub fn settle(whole: bool, report: &mut Report) {
-    // What the journal cannot say any more is said otherwise.
+    // What the journal can no longer show was reported already.
     let torn = [Name::JournalHole, Name::DamagedJournal, Name::WrongResource];
     if torn.iter().any(|name| report.counts().contains_key(name)) {
         return;

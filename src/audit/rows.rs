@@ -1,4 +1,4 @@
-//! Rows that are there to be listed by: refunds and later charges by their ids, transfers by those who received them.
+//! Checks the rows that things are listed by: refunds and later charges by their ids, transfers by those who received them.
 
 use std::collections::HashSet;
 
@@ -23,8 +23,8 @@ pub fn parts_of(payment: &Payment) -> Vec<PartRecord> {
     refunds.chain(later).collect()
 }
 
-/// Every row is of a part that its payment tells of, and every part that is told of has its row: ids are unique, so equal
-/// counts prove the second.
+/// Checks that every row is of a part that its payment has, and that every such part has its row: ids are unique, so equal counts
+/// prove the second.
 pub async fn parts(snapshot: &mut dyn Snapshot, limit: u32, report: &mut Report) -> Result<(), StoreError> {
     let (mut after, mut sound) = (None, 0_u64);
     loop {
@@ -33,10 +33,10 @@ pub async fn parts(snapshot: &mut dyn Snapshot, limit: u32, report: &mut Report)
         after = Some(last.id);
         let named = payments_named(snapshot, page.iter().map(|row| row.payment)).await?;
         let folded = named.values().filter_map(|payment| payment.folded.as_ref().ok());
-        let told: HashSet<PartRecord> = folded.flat_map(parts_of).collect();
+        let known: HashSet<PartRecord> = folded.flat_map(parts_of).collect();
         for row in &page {
             report.counted.parts += 1;
-            if told.contains(row) {
+            if known.contains(row) {
                 sound += 1;
             } else {
                 let id = row.id.with_prefix(row.kind.id_prefix());
@@ -58,7 +58,7 @@ pub fn received_by(payment: &Payment) -> Option<AccountId> {
     (payment.state().status == Status::Succeeded && payee != payment.owner()).then_some(payee)
 }
 
-/// Every receipt is of a transfer that its payee received, and every such transfer has one: as with refunds.
+/// Checks that every receipt is of a transfer that its payee received, and that every such transfer has one, by counts again.
 pub async fn receipts(
     snapshot: &mut dyn Snapshot,
     limit: u32,
@@ -84,7 +84,7 @@ pub async fn receipts(
     Ok(())
 }
 
-/// Called with what all looks say together.
+/// Compares the sums over all readers' reports.
 pub fn none_missing(report: &mut Report) {
     if let Some(missing @ 1..) = report.history_parts.checked_sub(report.sound_parts) {
         let text = format!("{missing} refunds and charges of payments have no row of their own");

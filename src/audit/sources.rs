@@ -1,5 +1,5 @@
-//! Sources of events: each stands where its account's history has what came of it, or beside the event of a resource that it
-//! shows. Which request it was is kept nowhere else.
+//! Checks sources of events: each has the time and version of a change in its payment's history, or of the event of the resource
+//! that it shows. Which request it was is stored nowhere else.
 
 use super::events::{Kept, fingerprint};
 use super::named::payments_named;
@@ -14,7 +14,7 @@ use crate::store::{EventSource, Snapshot, StoreError};
 /// Sources read at once: each may hold a resource twice. What they are about is looked up together.
 const SOURCES: u32 = 100;
 
-/// Goes through all of them, after the events.
+/// Checks all of them, after the events.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -32,12 +32,12 @@ pub async fn check(
         let payments = page.iter().filter_map(|source| source.subject.payment());
         let payments = payments_named(snapshot, payments).await?;
         let resources = page.iter().map(|source| source.subject);
-        let resources: Vec<_> = resources.filter(|subject| subject.payment().is_none()).collect();
+        let resources: Vec<_> = resources.filter(|subject| subject.kind().is_resource()).collect();
         let found = if resources.is_empty() { Vec::new() } else { snapshot.resources_of(&resources).await? };
         let resources: Known = found.into_iter().map(|row| (row.resource.subject, row)).collect();
         for source in &page {
             let sound = match (source.subject.payment(), &source.states) {
-                // A history that is not legal is named elsewhere.
+                // A history that is not legal is reported elsewhere.
                 (Some(id), None) => payments
                     .get(&id)
                     .is_some_and(|stored| stored.folded.as_ref().map_or(true, |it| began(it, source))),

@@ -1,4 +1,4 @@
-//! Stretches of keys, cut in two wherever a reader has nothing to do: how one audit is shared among readers.
+//! Shares one audit among readers: stretches of keys are cut in two whenever a reader has nothing to do.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -46,12 +46,12 @@ pub fn middle<const N: usize>(low: [u8; N], high: [u8; N]) -> [u8; N] {
     half
 }
 
-/// A stretch of one of the tables that are long.
+/// A stretch of a long table, or all of some short ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Job {
     /// Payments with their movements and documents, by id.
     Payments(Span<16>),
-    /// The journal, by place.
+    /// The journal, by position.
     Journal(Span<8>),
     /// Idempotency rows, by key.
     Keys(Span<32>),
@@ -65,7 +65,7 @@ pub enum Job {
     Resources,
     /// Details, all of them.
     Details,
-    /// What is kept of people and of the installation.
+    /// What is stored about people and the installation.
     People,
 }
 
@@ -127,7 +127,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Something cannot be read: nobody need go on.
+    /// Ends the queue for all readers, since something cannot be read.
     pub fn give_up(&self) {
         self.state.lock().given_up = true;
         self.changed.notify_all();

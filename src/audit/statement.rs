@@ -1,5 +1,5 @@
-//! Statements: every line is what the payment's history and the place of its movement say, in a full account's wallet; each
-//! balance continues the one before; and none is missing up to where the reader stands.
+//! Checks statements: every line is what the payment's history and the place of its movement say, in a full account's wallet; each
+//! balance continues the one before; and none is missing up to the reader's position.
 
 use std::collections::HashMap;
 
@@ -15,16 +15,16 @@ use crate::store::{AuditPayment, MovementRecord, Snapshot, StoreError};
 /// Lines read at once; their payments are looked up together.
 const LINES: u32 = 1_000;
 
-/// Up to which place statements and events are looked at, and whose there are.
+/// Up to which position statements and events are checked, and whose there are.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
-    /// Where the reader that writes them stands.
+    /// The position of the reader that writes them.
     pub upto: u64,
     /// Every account.
     pub people: &'a People,
 }
 
-/// Where the reader stands, if there is one and accounts are looked at.
+/// The reader's position, if there is one and accounts are checked.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -61,7 +61,7 @@ impl Wanted {
         }
     }
 
-    /// Looks at every line.
+    /// Checks every line.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -153,7 +153,7 @@ fn wrong(
     let Some(stored) = payments.get(&line.id.payment) else {
         return Some("its payment does not exist".to_owned());
     };
-    // A history that is not legal is named elsewhere.
+    // A history that is not legal is reported elsewhere.
     let payment = stored.folded.as_ref().ok()?;
     let version = line.id.version;
     let draft = statement::drafts(payment, version..version.saturating_add(1))

@@ -21,7 +21,7 @@ impl Tally {
         self.sum = self.sum.wrapping_add(hasher.finish());
     }
 
-    /// Adds another look's.
+    /// Adds another reader's.
     pub fn join(&mut self, other: Self) {
         self.rows += other.rows;
         self.sum = self.sum.wrapping_add(other.sum);

@@ -10,7 +10,10 @@ use super::index_view::IndexView;
 use super::*;
 use crate::domain::account::AccountFacts;
 use crate::domain::card::{Card, YearMonth};
-use crate::domain::command::{Action, Answer, OperatePayment, Outcome, SubmitPayment};
+use crate::domain::command::{
+    Action, AuthorizationAnswer, AuthorizationResponse as Response, FollowUpAnswer, OperatePayment,
+    SubmitPayment,
+};
 use crate::domain::context::{Context, Events, Policy};
 use crate::domain::currency::Currency;
 use crate::domain::decide;
@@ -32,7 +35,7 @@ use crate::store::{
 use world::{World, audit_world, only, options, planted};
 
 mod documents;
-mod line;
+mod order;
 mod world;
 
 #[tokio::test]
@@ -271,7 +274,7 @@ async fn what_is_owed_and_what_is_pending_is_checked() {
 }
 
 #[tokio::test]
-async fn whoever_owns_or_receives_has_an_account() {
+async fn owners_and_payees_have_accounts() {
     let (counts, text) =
         planted(|world, _| assert!(world.accounts.remove(&AccountId::from_bytes([2; 16])))).await;
     // It received a transfer, and has a wallet.
@@ -288,8 +291,8 @@ async fn open_operations_are_forbidden_at_rest_only() {
     let at_rest = AuditOptions { at_rest: true, ..options() };
     let report = audit_world(&world, &at_rest, None).await;
     assert_eq!(report.counts(), &BTreeMap::from([(Name::OpenOperation, 2)]), "{report}");
-    world.answer(open, Outcome::Approved);
-    world.answer(charge, Outcome::Approved);
+    world.answer(open, Response::Approved);
+    world.answer(charge, Response::Approved);
     world.cursors[0].1 = world.head;
     assert!(audit_world(&world, &at_rest, None).await.passed());
 }
@@ -309,10 +312,10 @@ async fn acknowledged_payments_exist_and_rest() {
     let report = audit_world(&world, &options(), Some(file(&good))).await;
     assert!(report.passed(), "{report}");
     assert!(report.summary().ends_with("3 acknowledged"), "{report}");
-    let told = format!(
+    let complete = format!(
         "{charge} charge 1000 eur\n{charge} charge 1000 eur succeeded\n{charge} refund 200 eur\n{declined} topup 70 eur declined\n"
     );
-    let report = audit_world(&world, &options(), Some(file(&told))).await;
+    let report = audit_world(&world, &options(), Some(file(&complete))).await;
     assert!(report.passed(), "{report}");
     assert!(report.summary().ends_with("1 acknowledged"), "{report}");
     for altered in [

@@ -7,7 +7,7 @@ use super::index::Suspects;
 use super::index_view::IndexView;
 use super::keys::Balance;
 use super::ledger::Ledger;
-use super::lines::Stretch;
+use super::order::Stretch;
 use super::people::{self, People};
 use super::report::Report;
 use super::span::{Job, Queue};
@@ -43,11 +43,11 @@ pub struct Found {
     pub report: Report,
     pub ledger: Ledger,
     pub suspects: Option<Suspects>,
-    /// With the place after which each begins.
+    /// Each with the position after which it begins.
     pub stretches: Vec<(u64, Stretch)>,
 }
 
-/// Reads everything that is long: with one view here, with more on a thread each.
+/// Does all jobs: with one view on this thread, with more on a thread each.
 ///
 /// # Errors
 /// [`AuditError`] if something could not be read to its end.
@@ -67,7 +67,7 @@ pub async fn read_all(work: &Work<'_>, snapshots: &mut [&mut dyn Snapshot]) -> R
     })
 }
 
-/// Lets the others end where one panics.
+/// Makes the other readers end if one panics.
 struct Watch<'a>(&'a Queue);
 
 impl Drop for Watch<'_> {

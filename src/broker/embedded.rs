@@ -1,4 +1,4 @@
-//! The broker without a broker: a bounded queue in this process. It may depend on the port and the domain; it does no I/O and
+//! The embedded broker: a bounded queue in this process. It may depend on the port and the domain; it does no I/O and
 //! starts no tasks. Nothing survives the process, so the application redrives open operations from the store at start.
 
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::lanes::LaneQueue;
 use super::settings::BrokerSettings;
 use super::{
-    AckSink, Broker, BrokerError, BrokerHealth, Delivery, DeliveryMarks, Depth, FeedEvent, FeedReceiver,
-    Held, LastDelivered, Outcome, WorkMessage,
+    AckSink, BroadcastEvent, BroadcastReceiver, Broker, BrokerError, BrokerHealth, Delivery, DeliveryMarks,
+    Depth, Held, LastDelivered, Settlement, WorkMessage,
 };
 use crate::domain::submission::Lane;
 
@@ -29,14 +29,14 @@ struct Waiting {
 struct Queue(LaneQueue<Waiting>);
 
 impl AckSink for Queue {
-    fn settle(&self, _tag: u64, message: &WorkMessage, outcome: Outcome) {
+    fn settle(&self, _tag: u64, message: &WorkMessage, outcome: Settlement) {
         match outcome {
             // Room or not: the message was in the queue before, and as many as are in flight can come back.
-            Outcome::Requeue => {
+            Settlement::Requeue => {
                 let waiting = Waiting { message: message.clone(), redelivered: true };
                 self.0.push_now(message.lane, [waiting]);
             }
-            Outcome::Ack | Outcome::Reject => {}
+            Settlement::Ack | Settlement::Reject => {}
         }
     }
 }
@@ -47,7 +47,7 @@ pub struct EmbeddedBroker {
     queue: Arc<Queue>,
     held: Held,
     marks: DeliveryMarks,
-    feed: broadcast::Sender<FeedEvent>,
+    broadcast: broadcast::Sender<BroadcastEvent>,
     health: watch::Sender<BrokerHealth>,
     lost: watch::Sender<u64>,
     closed: CancellationToken,
@@ -59,12 +59,12 @@ impl EmbeddedBroker {
     /// # Errors
     /// [`BrokerError::Settings`].
     pub fn new(settings: &BrokerSettings) -> Result<Self, BrokerError> {
-        settings.validate()?;
+        settings.validate().map_err(BrokerError::Settings)?;
         Ok(Self {
             queue: Arc::new(Queue(LaneQueue::new(settings.queue_capacity))),
             held: Held::default(),
             marks: DeliveryMarks::default(),
-            feed: broadcast::Sender::new(1),
+            broadcast: broadcast::Sender::new(1),
             health: watch::Sender::new(BrokerHealth::Up),
             lost: watch::Sender::new(0),
             closed: CancellationToken::new(),
@@ -114,11 +114,11 @@ impl Broker for EmbeddedBroker {
         Ok(Depth { interactive: count(interactive), bulk: count(bulk), in_flight: self.held.count() })
     }
 
-    /// There is no other instance to tell.
-    async fn feed_publish(&self, _body: Bytes) {}
+    /// There is no other instance to notify.
+    async fn broadcast_publish(&self, _body: Bytes) {}
 
-    fn feed_subscribe(&self) -> FeedReceiver {
-        FeedReceiver::new(self.feed.subscribe(), self.closed.clone())
+    fn broadcast_subscribe(&self) -> BroadcastReceiver {
+        BroadcastReceiver::new(self.broadcast.subscribe(), self.closed.clone())
     }
 
     fn health(&self) -> watch::Receiver<BrokerHealth> {

@@ -1,4 +1,4 @@
-//! A queue with two lanes, shared by both adapters: the embedded broker's queue, and the place where RabbitMQ's deliveries wait for
+//! A queue with two lanes, shared by both adapters: the embedded broker's queue, and the one in which RabbitMQ's deliveries wait for
 //! a worker. It knows nothing of brokers and starts no tasks.
 
 use std::collections::VecDeque;
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::domain::submission::Lane;
 
-/// Of so many items taken while both lanes have some, one comes from the bulk lane.
+/// Of this many items taken while both lanes have some, one comes from the bulk lane.
 const BULK_TURN: u32 = 4;
 
 /// Two first-in-first-out lanes behind one lock that is never held across an await.
@@ -88,7 +88,7 @@ impl<T> LaneQueue<T> {
                 if queue.len() < self.capacity {
                     queue.extend(item.take());
                     self.arrived.notify_one();
-                    // One permit stands for any amount of room, so whoever used it passes it on.
+                    // One permit stands for any amount of room, so its user passes it on.
                     room.notify_one();
                     return Ok(());
                 }

@@ -1,4 +1,4 @@
-//! The work queue between dispatch and the workers, and the feed between instances: the port.
+//! The work queue between dispatch and the workers, and the broadcast between instances: the port.
 //!
 //! It may depend on the domain only. Adapters live in [`embedded`] and [`rabbitmq`]; nothing but the composition root
 //! names them. A message carries ids, never amounts, names or card data: what it means is read from the store.
@@ -10,10 +10,10 @@
 //! - **Nothing is acknowledged twice, or by accident.** [`Delivery::ack`] consumes the delivery; one that is dropped unsettled
 //!   goes back to the queue.
 //! - **Two lanes.** A flood on [`Lane::Bulk`] never holds up [`Lane::Interactive`], nor the other way round.
-//! - **Bounded.** Queues, prefetch, feed and buffers all have a limit.
+//! - **Bounded.** Queues, prefetch, broadcast and buffers all have a limit.
 
+mod broadcast;
 pub mod embedded;
-mod feed;
 mod lanes;
 pub mod rabbitmq;
 pub mod settings;
@@ -30,8 +30,9 @@ use tokio::sync::watch;
 use crate::domain::payment::WorkKey;
 use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
+use crate::setting::InvalidSetting;
 
-pub use feed::{FeedEvent, FeedReceiver};
+pub use broadcast::{BroadcastEvent, BroadcastReceiver};
 
 /// One unit of work on the wire: ids only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,25 +43,25 @@ pub struct WorkMessage {
     pub lane: Lane,
     /// When dispatch handed it to the broker.
     pub dispatched_at: Timestamp,
-    /// W3C trace context of whoever caused it; travels in the headers.
+    /// W3C trace context of the request that caused it; travels in the headers.
     pub traceparent: Option<String>,
 }
 
 /// What becomes of a delivered message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum Settlement {
     /// Done: the queue forgets it.
     Ack,
     /// Not done: the queue delivers it again.
     Requeue,
-    /// It can never be done: off to the dead-letter queue.
+    /// It can never be done: it goes to the dead-letter queue.
     Reject,
 }
 
-/// Where an adapter takes back what a worker says about a delivery. Must not block.
+/// Receives a worker's outcome for a delivery, on behalf of an adapter. Must not block.
 pub(crate) trait AckSink: Send + Sync {
     /// Notes the outcome of the delivery with this tag; a tag that is no longer known is ignored.
-    fn settle(&self, tag: u64, message: &WorkMessage, outcome: Outcome);
+    fn settle(&self, tag: u64, message: &WorkMessage, outcome: Settlement);
 }
 
 /// A message in the hands of this process. Dropping it without [`Delivery::ack`] gives it back to the queue, so that a worker
@@ -89,15 +90,15 @@ impl Delivery {
 
     /// Done with it. Never blocks; after a reconnect it does nothing, because the broker has already taken the message back.
     pub fn ack(mut self) {
-        self.settle(Outcome::Ack);
+        self.settle(Settlement::Ack);
     }
 
     /// Gives it back, to be delivered again, and soon: this is no way to wait for something. Never blocks.
     pub fn requeue(mut self) {
-        self.settle(Outcome::Requeue);
+        self.settle(Settlement::Requeue);
     }
 
-    fn settle(&mut self, outcome: Outcome) {
+    fn settle(&mut self, outcome: Settlement) {
         if let Some(sink) = self.sink.take() {
             sink.settle(self.tag, &self.message, outcome);
         }
@@ -110,7 +111,7 @@ impl Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        self.settle(Outcome::Requeue);
+        self.settle(Settlement::Requeue);
         self.held.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -186,7 +187,7 @@ pub enum BrokerError {
     /// The broker is short of memory or disk and takes no messages.
     #[error("the broker takes no messages: {0}")]
     Blocked(String),
-    /// Messages had no queue to go to, or the broker refused them; the queues are being looked after.
+    /// Messages had no queue to go to, or the broker refused them; the queues are being checked.
     #[error("the broker did not take {count} of {total} messages")]
     NotAccepted {
         /// How many, at least.
@@ -201,27 +202,27 @@ pub enum BrokerError {
     #[error("the broker is closed")]
     Closed,
     /// The settings cannot work, whatever the broker does.
-    #[error("broker settings: {0}")]
-    Settings(String),
+    #[error("broker.{0}")]
+    Settings(InvalidSetting),
 }
 
-/// Keeps in mind that what a work queue held is lost, for longer than this process lives.
+/// Records durably that the contents of a work queue were lost.
 #[async_trait]
 pub trait LossKeeper: fmt::Debug + Send + Sync + 'static {
-    /// A work queue is missing and is about to be made. Until this has returned `Ok`, it is not: whoever finds an empty queue can
-    /// then rely on it that its loss was noted, though the one who made it was killed a moment later.
+    /// A work queue is missing; it is created only once this has returned `Ok`. Anyone who finds an empty queue can therefore rely
+    /// on its loss being recorded, even if the process that created it was killed a moment later.
     ///
     /// # Errors
-    /// Why it could not be noted, in words for the log; it is asked again soon.
+    /// Why it could not be recorded, for the log; it is called again soon.
     async fn queue_missing(&self) -> Result<(), String>;
 }
 
 /// The port.
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {
-    /// Hands over all messages. They are delivered roughly in this order, but not exactly. `Ok` only when every one is durably accepted. Waits for room
-    /// (embedded) or for confirms (RabbitMQ), and errs at once while the broker is down or blocked. Not to be cancelled without need:
-    /// that leaves the fate of the messages unknown, and RabbitMQ's connection has to be made anew.
+    /// Hands over all messages; they are delivered roughly, but not exactly, in this order. `Ok` only when every one is durably
+    /// accepted. Waits for room (embedded) or for confirms (RabbitMQ), and fails at once while the broker is down or blocked.
+    /// Do not cancel it without need: that leaves the fate of the messages unknown, and RabbitMQ has to reconnect.
     ///
     /// # Errors
     /// Any [`BrokerError`]; the caller sends the whole batch again.
@@ -237,7 +238,7 @@ pub trait Broker: Send + Sync + 'static {
     /// Whether the queue survives this process. If not, the application redrives open operations from the store at start.
     fn is_durable(&self) -> bool;
 
-    /// Stops taking deliveries; returns when it has given the messages that no worker holds back to the queue, where they are seen waiting
+    /// Stops taking deliveries; returns once the messages that no worker holds are back in the queue, where they count as waiting
     /// and others can take them. What workers hold stays theirs to settle.
     async fn pause(&self);
 
@@ -251,16 +252,16 @@ pub trait Broker: Send + Sync + 'static {
     async fn depth(&self) -> Result<Depth, BrokerError>;
 
     /// Sends one transient message to every instance, this one included. Best effort: dropped while the broker is down or slow.
-    /// Every receiver that misses a message learns it with [`FeedEvent::Gap`] when the next one comes.
-    async fn feed_publish(&self, body: Bytes);
+    /// A receiver that misses a message gets [`BroadcastEvent::Gap`] when the next one comes.
+    async fn broadcast_publish(&self, body: Bytes);
 
-    /// A new reader of the feed, from now on. Bounded: one that falls behind gets [`FeedEvent::Gap`].
-    fn feed_subscribe(&self) -> FeedReceiver;
+    /// A new reader of the broadcast, from now on. Bounded: one that falls behind gets [`BroadcastEvent::Gap`].
+    fn broadcast_subscribe(&self) -> BroadcastReceiver;
 
     /// Whether the broker can be used, now and in future.
     fn health(&self) -> watch::Receiver<BrokerHealth>;
 
-    /// Counts how often a work queue was found missing and was created empty without a [`LossKeeper`] having been told. Each change
+    /// Counts how often a work queue was found missing and was created empty without a [`LossKeeper`] recording it. Each change
     /// asks the application to redrive open operations from the store. Creating the queues for the first time counts too.
     fn topology_lost(&self) -> watch::Receiver<u64>;
 

@@ -1,13 +1,12 @@
 //! Settings of the broker: plain data, read by the configuration, handed to the adapters. No I/O.
 
-use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use super::BrokerError;
+use crate::setting::{InvalidSetting, SecretUrl, at_least, between};
 
-/// Which adapter.
+/// The broker's adapters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BrokerKind {
@@ -18,44 +17,14 @@ pub enum BrokerKind {
     RabbitMq,
 }
 
-/// An address that may hold a password: shown and serialised without it.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct BrokerUrl(String);
-
-impl BrokerUrl {
-    /// The address as it was set, password included. Not for logs.
+impl BrokerKind {
+    /// Whether it lives in this process and its data directory, which no other process shares.
     #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for BrokerUrl {
-    fn from(url: String) -> Self {
-        Self(url)
-    }
-}
-
-impl fmt::Display for BrokerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ok(mut url) = url::Url::parse(&self.0) else { return f.write_str("(not an address)") };
-        if url.password().is_some() && url.set_password(Some("***")).is_err() {
-            return f.write_str("(hidden)");
+    pub const fn is_embedded(self) -> bool {
+        match self {
+            Self::Embedded => true,
+            Self::RabbitMq => false,
         }
-        f.write_str(url.as_str())
-    }
-}
-
-impl fmt::Debug for BrokerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Serialize for BrokerUrl {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 
@@ -68,7 +37,7 @@ pub struct BrokerSettings {
     /// Embedded: messages that may wait in each lane before publishing has to wait.
     pub queue_capacity: usize,
     /// RabbitMQ: its address, `amqp://user:password@host:5672/%2f` or `amqps://…`; `%2f` is the virtual host `/`.
-    pub url: BrokerUrl,
+    pub url: SecretUrl,
     /// RabbitMQ: every exchange and queue is named `<prefix>.<name>`, so that two systems can share a virtual host.
     pub prefix: String,
     /// RabbitMQ: messages that may be in flight per lane. At least rate × latency, or the acquirer's latency limits the rate.
@@ -93,7 +62,7 @@ pub struct BrokerSettings {
     pub ack_delay_ms: u64,
     /// RabbitMQ: a settled message held up behind an unsettled one is acknowledged by itself after so many milliseconds.
     pub ack_straggler_ms: u64,
-    /// RabbitMQ: messages an instance's feed queue and its readers may hold; older ones are dropped and show as a gap.
+    /// RabbitMQ: messages an instance's broadcast queue and its readers may hold; older ones are dropped and show as a gap.
     pub feed_capacity: u32,
 }
 
@@ -102,7 +71,7 @@ impl Default for BrokerSettings {
         Self {
             kind: BrokerKind::default(),
             queue_capacity: 65_536,
-            url: BrokerUrl("amqp://guest:guest@127.0.0.1:5672/%2f".to_owned()),
+            url: "amqp://guest:guest@127.0.0.1:5672/%2f".into(),
             prefix: "paystorm".to_owned(),
             prefetch: 4_096,
             channels: 4,
@@ -124,35 +93,39 @@ impl BrokerSettings {
     /// Checks what the types cannot.
     ///
     /// # Errors
-    /// [`BrokerError::Settings`] with the name of the setting and what is wrong with it.
-    pub fn validate(&self) -> Result<(), BrokerError> {
-        let refuse = |text: &str| Err(BrokerError::Settings(text.to_owned()));
-        if self.queue_capacity == 0 {
-            return refuse("queue_capacity must be at least 1");
+    /// The first setting that cannot be used.
+    pub fn validate(&self) -> Result<(), InvalidSetting> {
+        at_least("queue_capacity", self.queue_capacity, 1)?;
+        match self.kind {
+            BrokerKind::Embedded => Ok(()),
+            BrokerKind::RabbitMq => self.validate_rabbitmq(),
         }
-        if self.kind == BrokerKind::Embedded {
-            return Ok(());
+    }
+
+    fn validate_rabbitmq(&self) -> Result<(), InvalidSetting> {
+        let url = self.url.parse();
+        if !url.is_some_and(|url| matches!(url.scheme(), "amqp" | "amqps") && url.has_host()) {
+            return Err(InvalidSetting::new("url", "expected amqp://user:password@host:port/vhost"));
         }
         if self.prefix.is_empty() || self.prefix.len() > 60 || !self.prefix.is_ascii() {
-            return refuse("prefix must be 1 to 60 ASCII characters");
+            return Err(InvalidSetting::new("prefix", "must be 1 to 60 ASCII characters"));
         }
-        if self.channels == 0 || self.channels > 64 {
-            return refuse("channels must be between 1 and 64");
-        }
+        between("channels", self.channels, 1, 64)?;
         if self.prefetch < u32::from(self.channels) || self.prefetch_per_channel() == u16::MAX {
-            return refuse("prefetch must be at least `channels` and less than 65535 per channel");
+            let problem = "must be at least broker.channels, and less than 65535 per channel";
+            return Err(InvalidSetting::new("prefetch", problem));
         }
-        if self.backoff_min_ms == 0 || self.backoff_max_ms < self.backoff_min_ms {
-            return refuse("backoff_min_ms must be at least 1 and not above backoff_max_ms");
+        at_least("backoff_min_ms", self.backoff_min_ms, 1)?;
+        if self.backoff_max_ms < self.backoff_min_ms {
+            return Err(InvalidSetting::new("backoff_max_ms", "must not be below broker.backoff_min_ms"));
         }
-        let positive =
-            [self.confirm_timeout_ms, self.connect_timeout_ms, self.watchdog_ms, self.ack_delay_ms];
-        if positive.contains(&0) || self.ack_batch == 0 || self.feed_capacity == 0 || self.heartbeat_s == 0 {
-            return refuse(
-                "timeouts, heartbeat, ack_batch, ack_delay_ms and feed_capacity must be at least 1",
-            );
-        }
-        Ok(())
+        at_least("confirm_timeout_ms", self.confirm_timeout_ms, 1)?;
+        at_least("heartbeat_s", self.heartbeat_s, 1)?;
+        at_least("connect_timeout_ms", self.connect_timeout_ms, 1)?;
+        at_least("watchdog_ms", self.watchdog_ms, 1)?;
+        at_least("ack_batch", self.ack_batch, 1)?;
+        at_least("ack_delay_ms", self.ack_delay_ms, 1)?;
+        at_least("feed_capacity", self.feed_capacity, 1)
     }
 
     /// The share of the prefetch that one channel gets; `u16::MAX` stands for too much.
@@ -193,25 +166,26 @@ mod tests {
 
     #[test]
     fn the_password_is_never_shown() {
-        let settings =
-            BrokerSettings { url: "amqp://me:hush@host:1/%2f".to_owned().into(), ..Default::default() };
+        let settings = BrokerSettings { url: "amqp://me:hush@host:1/%2f".into(), ..Default::default() };
         let shown = format!("{settings:?} {}", toml::to_string(&settings).unwrap());
         assert!(!shown.contains("hush") && shown.contains("***"), "{shown}");
         assert_eq!(settings.url.expose(), "amqp://me:hush@host:1/%2f");
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn nonsense_is_refused_by_name() {
         let base = BrokerSettings { kind: BrokerKind::RabbitMq, ..Default::default() };
-        for bad in [
-            BrokerSettings { channels: 0, ..base.clone() },
-            BrokerSettings { prefetch: 2, ..base.clone() },
-            BrokerSettings { prefetch: 10_000_000, ..base.clone() },
-            BrokerSettings { prefix: String::new(), ..base.clone() },
-            BrokerSettings { backoff_max_ms: 1, ..base.clone() },
-            BrokerSettings { confirm_timeout_ms: 0, ..base },
+        for (key, bad) in [
+            ("url", BrokerSettings { url: "http://host".into(), ..base.clone() }),
+            ("channels", BrokerSettings { channels: 0, ..base.clone() }),
+            ("prefetch", BrokerSettings { prefetch: 2, ..base.clone() }),
+            ("prefetch", BrokerSettings { prefetch: 10_000_000, ..base.clone() }),
+            ("prefix", BrokerSettings { prefix: String::new(), ..base.clone() }),
+            ("backoff_max_ms", BrokerSettings { backoff_max_ms: 1, ..base.clone() }),
+            ("heartbeat_s", BrokerSettings { heartbeat_s: 0, ..base.clone() }),
+            ("confirm_timeout_ms", BrokerSettings { confirm_timeout_ms: 0, ..base }),
         ] {
-            assert!(matches!(bad.validate(), Err(BrokerError::Settings(_))), "{bad:?}");
+            assert_eq!(bad.validate().unwrap_err().key, key, "{bad:?}");
         }
     }
 }

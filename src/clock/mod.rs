@@ -1,4 +1,4 @@
-//! The wall: what time it is for this process. The only place that asks the system for the time; everything else is handed a
+//! The wall clock of this process. The only place that asks the system for the time; everything else is given a
 //! [`Wall`] or a time. `domain` and `simulator` know times only as arguments.
 //!
 //! May depend on `domain` alone.
@@ -19,13 +19,13 @@ impl Wall {
         Self::new(Timestamp::now)
     }
 
-    /// The system's clock, so many microseconds early or late: that of a machine whose clock is wrong.
+    /// The system's clock, off by this many microseconds, as on a machine whose clock is wrong.
     #[must_use]
     pub fn off_by(micros: i64) -> Self {
         Self::new(move || Timestamp::from_micros(Timestamp::now().micros().saturating_add(micros)))
     }
 
-    /// A clock that is told what time it is.
+    /// A clock that shows what `read` returns.
     #[must_use]
     pub fn new(read: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(read))

@@ -1,19 +1,28 @@
-//! What is wrong with the settings.
+//! What is wrong with the settings, and who set it.
+
+use crate::setting::InvalidSetting;
 
 /// A setting that cannot be used. Shown as `origin: key: problem`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     /// The key, with dots; empty where no single key is at fault.
     pub key: String,
-    /// Where it was set: `file:line`, the environment variable, the flag, or `built-in defaults`.
-    pub origin: String,
     /// What is wrong and what is expected.
     pub problem: String,
+    /// Where it was set: `file:line`, the environment variable, the flag, or `built-in defaults`.
+    pub origin: String,
 }
 
 impl ConfigError {
-    pub(super) fn new(key: impl Into<String>, origin: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { key: key.into(), origin: origin.into(), problem: problem.into() }
+    /// An error about a source as a whole, such as a file that cannot be read.
+    pub(super) fn of_source(origin: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { key: String::new(), problem: problem.into(), origin: origin.into() }
+    }
+
+    /// An error about one setting.
+    pub(super) fn of_setting(invalid: InvalidSetting, origin: impl Into<String>) -> Self {
+        let InvalidSetting { key, problem } = invalid;
+        Self { key, problem, origin: origin.into() }
     }
 }
 

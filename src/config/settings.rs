@@ -1,20 +1,25 @@
-//! The settings themselves. Every key stands in `config/default.toml` with the same value and a comment; a test
-//! compares the two.
+//! The settings structs. Every key is in `config/default.toml` with the same value and a comment; a test compares the
+//! two.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use tracing_subscriber::filter::Targets;
 
-use crate::broker::settings::{BrokerKind, BrokerSettings};
-use crate::domain::account::{AccountTerms, FeePlan};
+use super::server::ServerSettings;
+use crate::broker::settings::BrokerSettings;
+use crate::domain::account::{AccountTerms, FeePlan, PAYOUT_DELAY_DAYS_MAX};
 use crate::domain::country::Country;
 use crate::domain::currency::Currency;
 use crate::engine::EngineSettings;
-use crate::search::{SearchKind, SearchSettings};
+use crate::search::SearchSettings;
+use crate::setting::{InvalidSetting, Secret, at_least, at_most, between};
 use crate::simulator::SimulatorSettings;
-use crate::store::{StoreKind, StoreSettings};
+use crate::store::StoreSettings;
 use crate::worker::WorkerSettings;
+
+/// The longest token for `/metrics`.
+const METRICS_TOKEN_MAX_BYTES: usize = 256;
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,74 +76,6 @@ impl Default for Settings {
     }
 }
 
-/// Section `[server]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ServerSettings {
-    /// `ADDRESS:PORT` to listen on; port 0 takes a free one.
-    pub bind: String,
-    /// The address people type, if it is not `bind` (behind a proxy); no path.
-    pub public_url: String,
-    /// Mark cookies `Secure`, and name them so that only this host can set them. Needs TLS in front.
-    pub secure_cookies: bool,
-    /// Addresses of proxies whose `Forwarded` and `X-Forwarded-For` are believed.
-    pub trusted_proxies: Vec<IpAddr>,
-    /// Further origins whose pages may open the WebSocket and send forms.
-    pub allowed_origins: Vec<String>,
-    /// Threads that serve connections; 0 takes one per core.
-    pub threads: usize,
-    /// Connections that may be open at once.
-    pub connections_max: usize,
-    /// How long the head of a request may keep the server waiting, from the beginning of the connection or the end of the answer
-    /// before it, in milliseconds.
-    pub head_wait_ms: u64,
-    /// Largest request body, in bytes.
-    pub body_max_bytes: usize,
-    /// How long the body of a request may keep the server waiting in all, in milliseconds, besides a second for each 32 KiB.
-    pub body_wait_ms: u64,
-    /// Largest WebSocket frame other than a batch, in bytes.
-    pub frame_max_bytes: usize,
-    /// Largest `payment.submit_batch` frame, in bytes.
-    pub batch_frame_max_bytes: usize,
-    /// What may wait for its outcome on WebSockets, all of them together, in bytes.
-    pub socket_memory_bytes: usize,
-    /// Refuse text in which a card number stands.
-    pub refuse_card_numbers: bool,
-    /// How often the server pings a WebSocket, in milliseconds.
-    pub ping_ms: u64,
-    /// A WebSocket from which nothing was heard for so long is closed, in milliseconds.
-    pub silence_ms: u64,
-    /// How long `/v1` waits for a payment's outcome before it answers `processing`, in milliseconds.
-    pub outcome_wait_ms: u64,
-    /// How long a stop may take before what is left is dropped (and picked up at the next start), in milliseconds.
-    pub shutdown_ms: u64,
-}
-
-impl Default for ServerSettings {
-    fn default() -> Self {
-        Self {
-            bind: "127.0.0.1:8080".to_owned(),
-            public_url: String::new(),
-            secure_cookies: false,
-            trusted_proxies: Vec::new(),
-            allowed_origins: Vec::new(),
-            threads: 0,
-            connections_max: 10_000,
-            head_wait_ms: 10_000,
-            body_max_bytes: 1_048_576,
-            body_wait_ms: 30_000,
-            frame_max_bytes: 16_384,
-            batch_frame_max_bytes: 1_048_576,
-            socket_memory_bytes: 64 << 20,
-            refuse_card_numbers: true,
-            ping_ms: 20_000,
-            silence_ms: 60_000,
-            outcome_wait_ms: 10_000,
-            shutdown_ms: 10_000,
-        }
-    }
-}
-
 impl Settings {
     /// Whether the demo account is offered.
     #[must_use]
@@ -146,7 +83,7 @@ impl Settings {
         self.demo.enabled && self.roles.web && self.demo_obstacle().is_none()
     }
 
-    /// Why there can be no demo account, in words that follow its name: whoever can reach it can use it, so only this
+    /// Why there can be no demo account, in words that follow its name: anyone who can reach it can use it, so only this
     /// machine may, and a proxy in front would make strangers look like this machine.
     pub(super) fn demo_obstacle(&self) -> Option<String> {
         let server = &self.server;
@@ -157,38 +94,12 @@ impl Settings {
             return Some(format!("is for this machine only, but server.{key} is set"));
         }
         let real = [
-            ("store", self.store.kind != StoreKind::Embedded),
-            ("broker", self.broker.kind != BrokerKind::Embedded),
-            ("search", self.search.kind != SearchKind::Embedded),
+            ("store", !self.store.kind.is_embedded()),
+            ("broker", !self.broker.kind.is_embedded()),
+            ("search", !self.search.kind.is_embedded()),
         ];
         let (part, _) = real.into_iter().find(|(_, real)| *real)?;
         Some(format!("needs embedded parts, but {part}.kind is not"))
-    }
-}
-
-impl ServerSettings {
-    /// The first setting that only makes sense with a proxy in front, if any is set: then a peer on loopback may be
-    /// anyone.
-    #[must_use]
-    pub fn sign_of_proxy(&self) -> Option<&'static str> {
-        let signs = [
-            ("public_url", !self.public_url.is_empty()),
-            ("trusted_proxies", !self.trusted_proxies.is_empty()),
-            ("allowed_origins", !self.allowed_origins.is_empty()),
-            ("secure_cookies", self.secure_cookies),
-        ];
-        signs.into_iter().find_map(|(key, set)| set.then_some(key))
-    }
-
-    /// The socket address to listen on; `None` unless `bind` is an IP address (or `localhost`) and a port.
-    #[must_use]
-    pub fn bind_address(&self) -> Option<SocketAddr> {
-        match self.bind.strip_prefix("localhost:") {
-            Some(port) => {
-                port.parse().ok().map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
-            }
-            None => self.bind.parse().ok(),
-        }
     }
 }
 
@@ -198,17 +109,36 @@ impl ServerSettings {
 pub struct RoleSettings {
     /// Pages, API and WebSocket.
     pub web: bool,
-    /// Asks acquirers.
+    /// Takes work from the queue and asks acquirers.
     pub worker: bool,
     /// Keeps the search index up to date.
     pub indexer: bool,
-    /// Delivers webhooks.
+    /// Delivers webhooks. There are none yet, so this role does nothing.
     pub webhooks: bool,
 }
 
 impl Default for RoleSettings {
     fn default() -> Self {
         Self { web: true, worker: true, indexer: true, webhooks: true }
+    }
+}
+
+impl RoleSettings {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// If this process would have nothing to do.
+    pub fn validate(self) -> Result<(), InvalidSetting> {
+        let Self { web, worker, indexer, webhooks } = self;
+        if web || worker || indexer {
+            return Ok(());
+        }
+        let problem = if webhooks {
+            "every role but roles.webhooks is off, and there are no webhooks to deliver yet; this process would do nothing"
+        } else {
+            "every role is off; this process would do nothing"
+        };
+        Err(InvalidSetting::new("web", problem))
     }
 }
 
@@ -226,7 +156,7 @@ pub struct AccountSettings {
     pub country: Country,
     /// Its default currency, three letters of ISO 4217.
     pub default_currency: Currency,
-    /// What is kept back of each charge of an account created from now on, in hundredths of a percent of the charge …
+    /// The fee on each charge of an account created from now on, in hundredths of a percent of the charge …
     pub fee_basis_points: u16,
     /// … and in minor units of its currency.
     pub fee_fixed_minor: i64,
@@ -253,6 +183,18 @@ impl Default for AccountSettings {
 }
 
 impl AccountSettings {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used.
+    pub fn validate(&self) -> Result<(), InvalidSetting> {
+        at_least("session_hours", self.session_hours, 1)?;
+        at_least("login_attempts", self.login_attempts, 1)?;
+        at_most("fee_basis_points", self.fee_basis_points, FeePlan::BASIS_POINTS_MAX)?;
+        between("fee_fixed_minor", self.fee_fixed_minor, 0, FeePlan::FIXED_MINOR_MAX)?;
+        at_most("payout_delay_days", self.payout_delay_days, PAYOUT_DELAY_DAYS_MAX)
+    }
+
     /// What accounts are created with.
     #[must_use]
     pub fn terms(&self) -> AccountTerms {
@@ -271,10 +213,10 @@ impl AccountSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DemoSettings {
-    /// Makes a ready-made account, prints an address that signs in to it once, and lets any `sk_test_…` key act for it.
+    /// Creates a ready-made account, prints an address that signs in to it once, and lets any `sk_test_…` key act for it.
     /// Only where [`Settings::demo_is_on`].
     pub enabled: bool,
-    /// Lets the first look at it make some thirty payments, where the store is empty.
+    /// Makes some thirty payments once someone first looks, if the store is empty.
     pub payments: bool,
     /// Half of the answers to the demo's payments come faster than this, in milliseconds.
     pub latency_median_ms: f64,
@@ -286,15 +228,25 @@ impl Default for DemoSettings {
     }
 }
 
+impl DemoSettings {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used.
+    pub fn validate(&self) -> Result<(), InvalidSetting> {
+        between("latency_median_ms", self.latency_median_ms, 0.0, 600_000.0)
+    }
+}
+
 /// Section `[requests]`: the log of calls to the API that people see on the Requests page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestSettings {
     /// Whether calls are logged.
     pub log: bool,
-    /// Calls logged in a second at most, whoever makes them; the rest are counted.
+    /// Calls logged per second at most, from all accounts together; the rest are counted.
     pub per_second: u32,
-    /// The newest calls that are kept of each account.
+    /// How many of the newest calls are kept per account.
     pub keep: u32,
     /// How long calls are kept, in days.
     pub keep_days: u32,
@@ -303,6 +255,18 @@ pub struct RequestSettings {
 impl Default for RequestSettings {
     fn default() -> Self {
         Self { log: true, per_second: 50, keep: 5_000, keep_days: 7 }
+    }
+}
+
+impl RequestSettings {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used.
+    pub fn validate(&self) -> Result<(), InvalidSetting> {
+        at_least("per_second", self.per_second, 1)?;
+        at_least("keep", self.keep, 1)?;
+        at_least("keep_days", self.keep_days, 1)
     }
 }
 
@@ -330,14 +294,14 @@ pub struct TelemetrySettings {
     /// Who may read `/metrics`.
     pub metrics_for: MetricsFor,
     /// What readers of `/metrics` must send as `Authorization: Bearer …`; empty asks for nothing.
-    pub metrics_token: String,
+    pub metrics_token: Secret,
 }
 
 /// Who may read `/metrics`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MetricsFor {
-    /// Whoever reaches the server.
+    /// Anyone who reaches the server.
     Everyone,
     /// This machine alone, and not through a proxy on it.
     Loopback,
@@ -350,7 +314,30 @@ impl Default for TelemetrySettings {
             log_level: "info,lapin=off".to_owned(),
             metrics: true,
             metrics_for: MetricsFor::Everyone,
-            metrics_token: String::new(),
+            metrics_token: Secret::default(),
         }
+    }
+}
+
+impl TelemetrySettings {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used.
+    pub fn validate(&self) -> Result<(), InvalidSetting> {
+        let level = &self.log_level;
+        if level.trim().is_empty() || level.parse::<Targets>().is_err() {
+            let problem =
+                format!("expected error, warn, info, debug or trace, or levels by module, not {level:?}");
+            return Err(InvalidSetting::new("log_level", problem));
+        }
+        let token = self.metrics_token.expose();
+        if !token.chars().all(|c| c.is_ascii_graphic()) || token.len() > METRICS_TOKEN_MAX_BYTES {
+            let problem = format!(
+                "expected at most {METRICS_TOKEN_MAX_BYTES} printable ASCII characters without spaces"
+            );
+            return Err(InvalidSetting::new("metrics_token", problem));
+        }
+        Ok(())
     }
 }

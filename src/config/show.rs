@@ -1,49 +1,47 @@
-//! The effective settings as TOML, for people: secrets are masked, passwords inside addresses too.
+//! The effective settings as TOML, for people. Secrets mask themselves when they are serialized.
+
+use std::fmt::Write as _;
 
 use toml::{Table, Value};
-use url::Url;
 
 use super::Settings;
-
-const MASK: &str = "***";
+use super::origins::Origins;
+use super::schema::{OPTIONAL, join};
 
 /// The effective settings as TOML, without any secret.
 ///
 /// # Errors
-/// The words of the serialiser, if a value has no place in TOML.
+/// The serializer's, if a value has no place in TOML.
 pub fn to_toml(settings: &Settings) -> Result<String, toml::ser::Error> {
-    let mut table = Table::try_from(settings)?;
-    mask(&mut table);
-    toml::to_string(&table)
+    toml::to_string(settings)
 }
 
-fn mask(table: &mut Table) {
-    for (key, value) in table.iter_mut() {
-        match value {
-            Value::Table(inner) => mask(inner),
-            Value::String(text) if is_secret(key) && !text.is_empty() => MASK.clone_into(text),
-            Value::String(text) => {
-                if let Some(masked) = without_password(text) {
-                    *text = masked;
-                }
-            }
-            Value::Integer(_)
-            | Value::Float(_)
-            | Value::Boolean(_)
-            | Value::Datetime(_)
-            | Value::Array(_) => {}
-        }
+/// The same, with a comment after each value that says where it was set.
+///
+/// # Errors
+/// The serializer's, if a value has no place in TOML.
+pub fn to_toml_with_origins(settings: &Settings, origins: &Origins) -> Result<String, toml::ser::Error> {
+    let mut text = String::new();
+    write_section(&mut text, "", &Table::try_from(settings)?, origins);
+    Ok(text)
+}
+
+fn write_section(text: &mut String, section: &str, table: &Table, origins: &Origins) {
+    // Writing to a `String` cannot fail.
+    for (name, value) in table.iter().filter(|(_, value)| !value.is_table()) {
+        let origin = origins.set_by(&join(section, name)).unwrap_or("built-in default");
+        // A comment ends at the end of its line, and may hold no other control characters.
+        let origin = origin.replace(char::is_control, "?");
+        let _ = writeln!(text, "{name} = {value}  # {origin}");
     }
-}
-
-fn is_secret(key: &str) -> bool {
-    ["password", "secret", "token", "api_key"].iter().any(|word| key.contains(word))
-}
-
-/// The same address with its password masked, if it has one.
-fn without_password(text: &str) -> Option<String> {
-    let mut url = Url::parse(text).ok()?;
-    url.password()?;
-    // Cannot fail for an address that has a password; but if it did, nothing may be shown.
-    Some(if url.set_password(Some(MASK)).is_ok() { url.to_string() } else { MASK.to_owned() })
+    let unset = OPTIONAL.iter().filter_map(|key| key.split_once('.'));
+    for (_, name) in unset.filter(|(within, name)| *within == section && !table.contains_key(*name)) {
+        let _ = writeln!(text, "# {name} is not set");
+    }
+    for (name, value) in table {
+        let Value::Table(inner) = value else { continue };
+        let inner_section = join(section, name);
+        let _ = writeln!(text, "\n[{inner_section}]");
+        write_section(text, &inner_section, inner, origins);
+    }
 }

@@ -1,4 +1,4 @@
-//! What decisions look at of an account: what it was created with, and whether it is closed.
+//! The facts of an account that decisions depend on: what it was created with, and whether it is closed.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,16 +7,15 @@ use super::currency::Currency;
 use super::ids::ClockId;
 use super::time::Timestamp;
 
-/// Microseconds of a day.
 const DAY_US: i64 = 24 * 3_600 * 1_000_000;
 
-/// What is kept back of each charge: a share of it, and a fixed amount in minor units of its currency.
+/// The fee kept back from each charge: a share of it, and a fixed amount in minor units of its currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FeePlan {
-    /// The share, in hundredths of a percent.
+    /// The share, in hundredths of a percent; at most [`Self::BASIS_POINTS_MAX`].
     pub basis_points: u16,
-    /// The fixed amount.
+    /// The fixed amount; at most [`Self::FIXED_MINOR_MAX`].
     pub fixed_minor: i64,
 }
 
@@ -39,23 +38,23 @@ impl FeePlan {
 /// The longest that charges may take to become available, in days.
 pub const PAYOUT_DELAY_DAYS_MAX: u16 = 365;
 
-/// What an account is created with, and keeps.
+/// What an account is created with; never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountTerms {
-    /// Where it is at home.
+    /// Its home country.
     pub country: Country,
-    /// The currency of what is said of it without one.
+    /// Its default currency, where none is given.
     pub currency: Currency,
-    /// What is kept back of its charges.
+    /// The fee on its charges.
     pub fee: FeePlan,
-    /// How many days its charges take to become available; zero: at once.
+    /// The days its charges take to become available; zero means at once.
     pub payout_delay_days: u16,
-    /// A load run's own account: it has no statement and no events.
+    /// Whether it is a load run's own account, which has no statement and no events.
     pub lean: bool,
 }
 
 impl Default for AccountTerms {
-    /// The plainest: in the euro area, nothing is kept back, everything is available at once.
+    /// The plainest account: in the euro area, without fees, everything available at once.
     fn default() -> Self {
         Self {
             country: Country::in_table("IE"),
@@ -68,7 +67,7 @@ impl Default for AccountTerms {
 }
 
 impl AccountTerms {
-    /// When a charge that succeeds at this time becomes available: at the beginning of a day (UTC). `None`: at once.
+    /// When a charge that succeeds at this time becomes available: at the beginning of a day (UTC). `None` means at once.
     #[must_use]
     pub fn available_at(&self, at: Timestamp) -> Option<Timestamp> {
         let day = at.micros().div_euclid(DAY_US).saturating_add(i64::from(self.payout_delay_days));
@@ -76,13 +75,13 @@ impl AccountTerms {
     }
 }
 
-/// What the line knows of an account while it decides.
+/// What the sequencer knows about an account while it decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AccountFacts {
-    /// Whether it is closed: no money of anybody else's reaches it any more.
+    /// Whether it is closed: it no longer receives anyone else's money.
     pub closed: bool,
     /// What it was created with.
     pub terms: AccountTerms,
-    /// The clock that what it makes goes by, unless a customer says otherwise.
+    /// The clock that its new payments and resources run on, unless a customer has another.
     pub clock: ClockId,
 }

@@ -1,7 +1,7 @@
 //! Amendments: what a caller changes about a payment after it was submitted. Pure.
 //!
-//! The event is small; what is text stands in a row beside the payment, whole, as it is from then on. So any version is
-//! read with the submission or with one row.
+//! The event is small; all text is stored in a row beside the payment, complete as of that version. So any version needs
+//! only the submission or one row.
 
 use super::amounts;
 use super::contact::Shipping;
@@ -18,33 +18,33 @@ use super::status::Status;
 use super::submission::Kind;
 use super::terms::Terms;
 
-/// The most amendments of one payment. They are counted apart from the events that move it, so that they never stand in the
-/// way of a refund or a cancellation.
+/// The most amendments of one payment. They are counted separately from other events, so that they never prevent a refund
+/// or a cancellation.
 pub const AMENDMENTS_MAX: usize = 100;
 
-/// What a caller changes.
+/// A caller's changes to a payment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PaymentPatch {
-    /// The amount, before it is confirmed.
+    /// The new amount in minor units; refused once the payment is confirmed.
     pub amount_minor: Option<i64>,
-    /// The description.
+    /// Free text.
     pub description: Field<String>,
-    /// The pairs.
+    /// Pairs to set or remove.
     pub metadata: MetadataPatch,
-    /// The customer; one that is set stays.
+    /// The customer; cannot be replaced once set.
     pub customer: Option<CustomerId>,
-    /// Where a receipt goes.
+    /// The address for a receipt.
     pub receipt_email: Field<String>,
-    /// Where the goods go.
+    /// Where the goods are sent.
     pub shipping: Field<Shipping>,
-    /// What the cardholder reads on a statement.
+    /// The text on the cardholder's statement.
     pub statement_descriptor: Field<String>,
-    /// What follows the account's own name there.
+    /// The text after the account's own name there.
     pub statement_descriptor_suffix: Field<String>,
 }
 
 impl PaymentPatch {
-    /// The bytes of its text, near enough.
+    /// Approximate bytes of its text.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
         let texts = [
@@ -75,29 +75,29 @@ impl PaymentPatch {
     }
 }
 
-/// Change what is said of a payment.
+/// Amend a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AmendPayment {
-    /// Which.
+    /// The payment to amend.
     pub payment: PaymentId,
-    /// Who asks; anyone but the owner is told that there is no such payment.
+    /// Who asks; anyone but the owner gets "no such payment".
     pub actor: AccountId,
-    /// What changes.
+    /// The changes.
     pub patch: PaymentPatch,
     /// The caller's idempotency key.
     pub idempotency: Option<IdempotencyKey>,
 }
 
-/// An amendment as decided: the event, and what it names.
+/// An amendment as decided: the event, and the terms it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Amendment {
-    /// The fact.
+    /// The event that records it.
     pub event: Event,
-    /// What is said of the payment from then on, if that changes.
+    /// The payment's terms from then on, if they change.
     pub terms: Option<Terms>,
 }
 
-/// Decides an amendment. `None` where there is nothing to change.
+/// Decides an amendment. `None` if nothing changes.
 ///
 /// # Errors
 /// A [`Rejection`] if the payment is not the actor's, or is in a state in which this cannot be changed any more.
@@ -144,7 +144,7 @@ pub fn amend(
             let message = "This payment has a customer already, who cannot be exchanged for another.";
             return Err(Rejection::invalid("customer", "payment_intent_unexpected_state", message));
         }
-        // A payment's clock is named once, when it is created.
+        // A payment's clock is fixed when it is created.
         if context.must_own(payment.owner(), customer)?.clock != payment.clock() {
             let message = "This customer goes by another test clock than the payment.";
             return Err(Rejection::invalid("customer", "payment_intent_unexpected_state", message));
@@ -166,7 +166,7 @@ pub fn amend(
     Ok(Some(Amendment { event, terms: (terms != before).then_some(terms) }))
 }
 
-/// Whether nothing has been taken or held yet, so that what is asked for can still change.
+/// Whether nothing has been taken or held yet, so that the amount can still change.
 const fn before_confirmation(status: Status) -> bool {
     match status {
         Status::RequiresPaymentMethod

@@ -1,25 +1,24 @@
-//! Which amounts can be paid: bounds and steps of each currency, as the dialect publishes them (docs.stripe.com/currencies).
+//! The amounts that can be paid: bounds and steps of each currency, as the dialect publishes them (docs.stripe.com/currencies).
 //!
-//! [`check`] holds for every payment and every part of one. [`check_charge`] and [`check_payout`] add what holds where
-//! money is taken from a card or sent to a bank; a wallet can hold any amount, so that a balance never gets stuck.
+//! [`check`] applies to every payment and every part of one. [`check_charge`] and [`check_payout`] add the rules for taking
+//! money from a card and sending it to a bank; a wallet can hold any amount, so that a balance never gets stuck.
 
 use super::currency::Currency;
 use super::money::Money;
 
-/// The most digits an amount may have in currencies that are not in [`MORE_DIGITS`].
+/// The most digits of an amount in currencies that are not in [`MORE_DIGITS`].
 const DIGITS_MAX: u32 = 8;
 
-/// Currencies whose units are so small that eight digits are little, and the digits an amount in them may have.
+/// Currencies with units so small that eight digits are too few, with the most digits of an amount.
 const MORE_DIGITS: &[(&str, u32)] = &[("COP", 10), ("IDR", 12), ("INR", 9)];
 
-/// Currencies of two decimals that are not divided any more: the decimals are always zero.
+/// Currencies written with two decimals that are always zero.
 const WHOLE_UNITS: &[&str] = &["ISK", "UGX"];
 
-/// Currencies that banks are sent in whole units only, although cards can be charged in parts.
+/// Currencies paid out in whole units only, although cards can be charged fractions.
 const WHOLE_UNITS_IN_PAYOUTS: &[&str] = &["HUF", "TWD"];
 
-/// The smallest charge in minor units. Others than these have no minimum here: the dialect's would depend on rates of
-/// exchange.
+/// The smallest charge in minor units. Other currencies have no minimum here: the dialect's would depend on exchange rates.
 const MINIMUM: &[(&str, i64)] = &[
     ("AED", 200),
     ("ARS", 50),
@@ -60,13 +59,13 @@ pub enum AmountProblem {
     /// Zero or less.
     #[error("Invalid positive integer: this value must be greater than or equal to 1.")]
     NotPositive,
-    /// Less than the smallest charge, which is told.
+    /// Less than the smallest charge, which this carries.
     #[error("Amount must be at least {0}.")]
     TooSmall(Money),
-    /// More than the largest amount, which is told.
+    /// More than the largest amount, which this carries.
     #[error("Amount must be no more than {0}.")]
     TooLarge(Money),
-    /// The currency has no such fraction; the step is told.
+    /// The currency has no such fraction; this carries the step.
     #[error("Invalid amount: in {currency}, amounts are multiples of {step} in the smallest unit.", currency = .0.currency, step = .0.amount_minor)]
     Fraction(Money),
 }

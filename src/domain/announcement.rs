@@ -1,6 +1,8 @@
-//! What an account is told: the dialect's events. Pure. Those of payments follow from the history, so they can be written down
-//! anew at any time, and what each shows is folded from the history when it is read. Those of plain resources, which have no
-//! history, are written with the change, beside what the resource was before and after it ([`super::resource::States`]).
+//! Announcements: the dialect's events, of which an account is notified. Pure.
+//!
+//! Those of payments follow from the history: they can be rebuilt at any time, and what each shows is folded from the history
+//! when it is read. Plain resources have no history, so theirs are written with the change, together with the resource before
+//! and after it ([`super::resource::States`]).
 
 use std::fmt;
 use std::ops::Range;
@@ -21,14 +23,14 @@ use super::time::Timestamp;
 /// The most that one event of a history announces.
 pub const ANNOUNCED_MAX: usize = 3;
 
-/// What an announcement is called: which of what a version of a payment or resource announces. Shown as `evt_…`.
+/// The id of an announcement: the version that announces it, and its number among that version's. Shown as `evt_…`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AnnouncementId {
-    /// What it happened to.
+    /// The payment or resource it happened to.
     pub subject: Subject,
     /// The version that the event made.
     pub version: u32,
-    /// Which of what it announces, from 0.
+    /// Its number among the version's announcements, from 0.
     pub n: u8,
 }
 
@@ -41,7 +43,7 @@ impl fmt::Display for AnnouncementId {
     }
 }
 
-/// What is not the name of an announcement.
+/// Text that is not an announcement's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the id of an event")]
 pub struct NoAnnouncement;
@@ -61,7 +63,7 @@ impl FromStr for AnnouncementId {
                 version: version.parse().ok()?,
                 n: n.parse().ok()?,
             };
-            // Only as it is written: an object has one id.
+            // Only the canonical form: an object has one id.
             (id.to_string() == text).then_some(id)
         };
         read().ok_or(NoAnnouncement)
@@ -70,7 +72,7 @@ impl FromStr for AnnouncementId {
 
 macro_rules! kinds {
     ($($(#[$meta:meta])* $name:ident = $code:literal, $dialect:literal;)+) => {
-        /// The kinds of announcements, in the dialect's words.
+        /// The kinds of announcements: the event types of the dialect.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum AnnouncementKind {
             $($(#[$meta])* $name,)+
@@ -98,9 +100,9 @@ macro_rules! kinds {
 kinds! {
     /// A charge was created.
     IntentCreated = 1, "payment_intent.created";
-    /// It was accepted outside, and settles later.
+    /// The charge was accepted outside and settles later.
     IntentProcessing = 2, "payment_intent.processing";
-    /// The cardholder has to prove themselves.
+    /// The cardholder has to authenticate.
     IntentRequiresAction = 3, "payment_intent.requires_action";
     /// The amount is held.
     IntentCapturable = 4, "payment_intent.amount_capturable_updated";
@@ -108,57 +110,57 @@ kinds! {
     IntentSucceeded = 5, "payment_intent.succeeded";
     /// An attempt failed.
     IntentFailed = 6, "payment_intent.payment_failed";
-    /// It was called off.
+    /// The charge was canceled.
     IntentCanceled = 7, "payment_intent.canceled";
-    /// The issuer said yes.
+    /// The issuer approved.
     ChargeSucceeded = 8, "charge.succeeded";
-    /// The issuer said no, or could not be asked.
+    /// The issuer declined, or could not be asked.
     ChargeFailed = 9, "charge.failed";
-    /// What was held was captured.
+    /// The amount held was captured.
     ChargeCaptured = 10, "charge.captured";
-    /// What was held lapsed.
+    /// The authorization lapsed.
     ChargeExpired = 11, "charge.expired";
     /// A refund began.
     ChargeRefunded = 12, "charge.refunded";
     /// A refund was created.
     RefundCreated = 13, "refund.created";
-    /// It changed.
+    /// A refund changed.
     RefundUpdated = 14, "refund.updated";
-    /// It could not be made.
+    /// A refund could not be made.
     RefundFailed = 15, "refund.failed";
     /// Adding money began.
     TopUpCreated = 16, "topup.created";
-    /// It has arrived.
+    /// The added money has arrived.
     TopUpSucceeded = 17, "topup.succeeded";
-    /// It did not arrive.
+    /// The added money did not arrive.
     TopUpFailed = 18, "topup.failed";
-    /// It was called off.
+    /// Adding money was canceled.
     TopUpCanceled = 19, "topup.canceled";
     /// A transfer was created.
     TransferCreated = 20, "transfer.created";
     /// A payout was created.
     PayoutCreated = 21, "payout.created";
-    /// The bank has it.
+    /// The bank accepted the payout.
     PayoutUpdated = 22, "payout.updated";
-    /// It has arrived.
+    /// The payout has arrived.
     PayoutPaid = 23, "payout.paid";
-    /// It came back.
+    /// The payout came back.
     PayoutFailed = 24, "payout.failed";
-    /// It was called off.
+    /// The payout was canceled.
     PayoutCanceled = 25, "payout.canceled";
     /// A customer was created.
     CustomerCreated = 26, "customer.created";
-    /// They changed.
+    /// A customer changed.
     CustomerUpdated = 27, "customer.updated";
-    /// They were deleted.
+    /// A customer was deleted.
     CustomerDeleted = 28, "customer.deleted";
     /// A test clock was created.
     ClockCreated = 29, "test_helpers.test_clock.created";
-    /// It is on its way to another time.
+    /// A test clock is being advanced.
     ClockAdvancing = 30, "test_helpers.test_clock.advancing";
-    /// It has arrived.
+    /// A test clock has been advanced.
     ClockReady = 31, "test_helpers.test_clock.ready";
-    /// It was deleted.
+    /// A test clock was deleted.
     ClockDeleted = 32, "test_helpers.test_clock.deleted";
 }
 
@@ -170,20 +172,20 @@ impl AnnouncementKind {
     }
 }
 
-/// What is announced.
+/// One announcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Announcement {
-    /// When it happened.
+    /// When it happened, by the subject's clock.
     pub at: Timestamp,
-    /// What it is called.
+    /// Derived from subject and version, so it never changes.
     pub id: AnnouncementId,
-    /// What happened.
+    /// The event type shown.
     pub kind: AnnouncementKind,
-    /// When, by the wall.
+    /// When it happened, by the wall clock.
     pub wall: Timestamp,
 }
 
-/// What these versions of a payment announce, in order.
+/// The announcements of these versions of a payment, in order.
 #[must_use]
 pub fn announced(payment: &Payment, versions: Range<u32>) -> Vec<Announcement> {
     let skip = versions.start.saturating_sub(1);
@@ -194,7 +196,7 @@ pub fn announced(payment: &Payment, versions: Range<u32>) -> Vec<Announcement> {
     for (version, recorded) in (versions.start..).zip(history).take(count) {
         so_far = match so_far.take() {
             None => Payment::open(Arc::clone(payment.submitted()), *recorded).ok(),
-            // A payment that was folded once folds again.
+            // The history has been folded before, so every event applies.
             Some(mut so_far) => so_far.apply(*recorded).is_ok().then_some(so_far),
         };
         let Some(after) = &so_far else { break };
@@ -209,7 +211,7 @@ pub fn announced(payment: &Payment, versions: Range<u32>) -> Vec<Announcement> {
     announced
 }
 
-/// The refund that the event of this version is about.
+/// The refund that the event is about.
 #[must_use]
 pub fn refund_of(event: &Event) -> Option<RefundId> {
     match event {
@@ -220,7 +222,7 @@ pub fn refund_of(event: &Event) -> Option<RefundId> {
     }
 }
 
-/// What an event announces; `after` is the payment with it.
+/// The announcements of an event; `after` is the payment with it applied.
 fn kinds_of(after: &Payment, event: &Event) -> ArrayVec<AnnouncementKind, ANNOUNCED_MAX> {
     match after.submission().kind {
         Kind::Charge => of_charge(after, event),
@@ -242,7 +244,7 @@ fn of_charge(after: &Payment, event: &Event) -> ArrayVec<AnnouncementKind, ANNOU
         Event::Authorized { .. } => &[It::ChargeSucceeded, It::IntentCapturable],
         Event::Succeeded { .. } => &[It::ChargeSucceeded, It::IntentSucceeded],
         Event::Captured { .. } => &[It::ChargeCaptured, It::IntentSucceeded],
-        // No issuer was asked for money, so that there is no charge.
+        // No issuer was asked for money, so there is no charge.
         Event::Declined { .. } if after.ended_at_authentication() => &[It::IntentFailed],
         Event::Declined { .. } | Event::Failed { .. } => &[It::ChargeFailed, It::IntentFailed],
         Event::Canceled { reason: CancelReason::Expired, .. } => &[It::ChargeExpired, It::IntentCanceled],
@@ -276,7 +278,7 @@ const fn of_payout(event: &Event) -> Option<AnnouncementKind> {
     }
 }
 
-/// What a change of a plain resource announces. The steps of a clock on its way, and how fast it runs, are no news.
+/// The announcement of a change to a plain resource. Steps of an advance and changes of a clock's rate are not announced.
 #[must_use]
 pub const fn of_change(before: Option<&Body>, after: Option<&Body>) -> Option<AnnouncementKind> {
     use AnnouncementKind as It;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A test bank account that payouts can go to. The list is closed, like that of the cards.
+/// A test bank account that payouts can go to. The list is closed, like the list of test cards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BankAccount {
@@ -25,7 +25,7 @@ impl BankAccount {
         Self::ALL.into_iter().find(|(_, known)| *known == number).map(|(account, _)| account)
     }
 
-    /// The last four digits, which is all that is shown.
+    /// The last four digits; no more is ever shown.
     #[must_use]
     pub const fn last4(self) -> &'static str {
         match self {

@@ -1,8 +1,8 @@
-//! Cards: the reduction of what a client sends to what may be kept, which is what the card is (network, first six and last
-//! four digits, expiry, funding, country, checks, a keyed fingerprint).
+//! Cards: reduces what a client sends to what may be stored (network, first six and last four digits, expiry, funding,
+//! country, checks, a keyed fingerprint).
 //!
-//! What a card does is told by the list of test cards, [`super::test_cards`], alone. The security code and the address are
-//! looked at once, here and at the edge, and never kept with the card.
+//! A card's behaviour comes from the list of test cards alone ([`super::test_cards`]). The security code and the address are
+//! looked at once, here and at the edge, and never stored with the card.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,17 +11,17 @@ use super::test_cards::TestCard;
 
 pub use super::card_features::{Brand, Check, CheckResults, Checks, Funding, Risk};
 
-/// A card as it may be kept: enough to recognise it, not enough to use it. It says what the card is; what it does is told
-/// by the published list, under its number there.
+/// A card as it may be stored: enough to recognise it, not enough to use it. Its behaviour is looked up in the list of test
+/// cards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Card {
-    /// Its entry in the list of test cards.
+    /// Its code in the list of test cards.
     pub listed: u16,
     /// The network.
     pub brand: Brand,
     /// The first six digits of its number.
     first6: u32,
-    /// The last four.
+    /// The last four digits.
     last4: u16,
     /// Month of expiry, 1–12.
     pub exp_month: u8,
@@ -31,28 +31,28 @@ pub struct Card {
     pub funding: Funding,
     /// Where it was issued.
     pub country: Country,
-    /// What the issuer says of what was sent with it. The security code itself is gone.
+    /// The issuer's verdicts on the details sent with it. The details themselves are not kept.
     pub checks: CheckResults,
     /// Keyed hash of the number: equal for equal cards on one installation, useless elsewhere.
     pub fingerprint: u64,
 }
 
-/// The first six digits shown for cards that exist as tokens only.
+/// The first six digits of cards that exist as tokens only.
 const FIRST6_OF_ALIASES: u32 = 400_000;
 
 /// Card details as a client sends them. Held in memory only until [`Card::reduce`].
 pub struct CardDetails<'a> {
     /// The number, with or without spaces or hyphens.
     pub number: &'a str,
-    /// Month of expiry.
+    /// Month of expiry, unchecked.
     pub exp_month: i64,
-    /// Year of expiry.
+    /// Year of expiry, unchecked.
     pub exp_year: i64,
     /// The security code, if one was sent.
     pub cvc: Option<&'a str>,
 }
 
-/// Why card details were not accepted. Nothing about the number is repeated.
+/// Why card details were refused. Never repeats any of the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CardError {
     /// The check digit is wrong.
@@ -114,8 +114,8 @@ pub struct YearMonth {
 }
 
 impl Card {
-    /// Checks what a client sent and keeps what may be kept. `key` is the installation's fingerprint key, `today` the
-    /// current month.
+    /// Checks what a client sent and keeps what may be stored. `key` is the installation's fingerprint key, `today` the current
+    /// month.
     ///
     /// # Errors
     /// [`CardError`] names the field; nothing is kept.
@@ -136,7 +136,7 @@ impl Card {
         Ok(Self::listed(card, exp_month, exp_year, checks, fingerprint(&number, key)))
     }
 
-    /// The card a `pm_card_…` or `tok_…` alias stands for, valid for the next years.
+    /// The card that a `pm_card_…` or `tok_…` alias stands for. It expires in December of the year after next.
     ///
     /// # Errors
     /// [`CardError::UnknownToken`] if there is no such alias.
@@ -144,7 +144,7 @@ impl Card {
         let card = TestCard::by_token(token).ok_or(CardError::UnknownToken)?;
         let exp_year =
             u16::try_from(today.year.saturating_add(2)).map_err(|_| CardError::InvalidExpiryYear)?;
-        // An alias stands for a card with its security code, and with the address where the card is about that.
+        // An alias stands for a card with its security code, and with an address if the card tests address checks.
         let about = |check| Some(check).filter(|check| *check != Check::Pass);
         let checks = CheckResults {
             cvc: Some(card.checks.cvc),
@@ -154,7 +154,7 @@ impl Card {
         Ok(Self::listed(card, 12, exp_year, checks, fingerprint(card.named(), key)))
     }
 
-    /// What an entry of the list is.
+    /// The card of an entry in the list.
     fn listed(card: &TestCard, exp_month: u8, exp_year: u16, checks: CheckResults, fingerprint: u64) -> Self {
         let digits = |digits: Option<&str>| digits.and_then(|digits| digits.parse().ok());
         let last4 = card.number.len().checked_sub(4).and_then(|at| card.number.get(at..));
@@ -172,26 +172,26 @@ impl Card {
         }
     }
 
-    /// The card once these parts of its holder's address were sent with it, too.
+    /// The card after these parts of its holder's address were sent with it as well.
     #[must_use]
     pub fn with_address(self, postal: bool, line1: bool) -> Self {
         let known = self.test_card().map(|card| card.checks);
-        let said = |sent: bool, check: Option<Check>| check.filter(|_| sent);
+        let result = |sent: bool, check: Option<Check>| check.filter(|_| sent);
         let checks = CheckResults {
-            postal: said(postal, known.map(|known| known.postal)).or(self.checks.postal),
-            line1: said(line1, known.map(|known| known.line1)).or(self.checks.line1),
+            postal: result(postal, known.map(|known| known.postal)).or(self.checks.postal),
+            line1: result(line1, known.map(|known| known.line1)).or(self.checks.line1),
             ..self.checks
         };
         Self { checks, ..self }
     }
 
-    /// The entry of the list, if this version of the program still has it.
+    /// Its entry in the list; `None` if this version of the program no longer has it.
     #[must_use]
     pub fn test_card(&self) -> Option<&'static TestCard> {
         TestCard::by_code(self.listed)
     }
 
-    /// Whether it was reduced with this key; `None` if this version of the program does not have it in its list.
+    /// Whether its fingerprint was made with this key; `None` if it is no longer in the list.
     #[must_use]
     pub fn is_under(&self, key: &[u8; 32]) -> Option<bool> {
         self.test_card().map(|card| fingerprint(card.named(), key) == self.fingerprint)

@@ -1,4 +1,4 @@
-//! What a card is, in the dialect's words: its network, how it is funded, what its issuer checks, how risky it looks.
+//! Features of a card in the dialect's words: its network, its funding, its issuer's checks, its risk.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,7 @@ pub enum Brand {
     /// China UnionPay.
     #[serde(rename = "u")]
     UnionPay,
-    /// Carnet, which the dialect has no word for.
+    /// Carnet, for which the dialect has no name.
     #[serde(rename = "c")]
     Carnet,
 }
@@ -59,7 +59,7 @@ impl Brand {
         }
     }
 
-    /// The dialect's name of the network where it is to be displayed, which for some is another.
+    /// The dialect's name of the network for display, which differs for some.
     #[must_use]
     pub const fn displayed(self) -> &'static str {
         match self {
@@ -87,7 +87,7 @@ impl Brand {
     }
 }
 
-/// How a card is funded.
+/// The funding of a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Funding {
     /// Paid back later.
@@ -96,7 +96,7 @@ pub enum Funding {
     /// Taken from an account at once.
     #[serde(rename = "d")]
     Debit,
-    /// Paid in before.
+    /// Loaded in advance.
     #[serde(rename = "p")]
     Prepaid,
 }
@@ -113,14 +113,14 @@ impl Funding {
     }
 }
 
-/// What an issuer says of a detail it was sent.
+/// An issuer's verdict on a detail it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Check {
-    /// It is right.
+    /// The detail is right.
     Pass,
-    /// It is wrong.
+    /// The detail is wrong.
     Fail,
-    /// The issuer does not look.
+    /// The issuer does not check it.
     Unavailable,
 }
 
@@ -136,7 +136,7 @@ impl Check {
     }
 }
 
-/// What an issuer would say of each detail, were it sent with a card.
+/// An issuer's verdict on each detail, were it sent with a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checks {
     /// The security code.
@@ -152,7 +152,7 @@ impl Checks {
     pub const PASS: Self = Self { cvc: Check::Pass, line1: Check::Pass, postal: Check::Pass };
 }
 
-/// What an issuer said of the details sent with a card; `None` for what was not sent. Stored in one byte.
+/// An issuer's verdicts on the details sent with a card; `None` for what was not sent. Stored in one byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(from = "u8", into = "u8")]
 pub struct CheckResults {
@@ -188,14 +188,14 @@ impl From<u8> for CheckResults {
     }
 }
 
-/// How risky a charge looks before the issuer is asked.
+/// The risk of a charge, assessed before the issuer is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Risk {
-    /// Like most.
+    /// Like most charges.
     Normal,
-    /// Worth a look.
+    /// Worth a review; charged all the same.
     Elevated,
-    /// Most likely fraud.
+    /// Most likely fraud; blocked.
     Highest,
 }
 

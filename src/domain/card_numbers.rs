@@ -1,9 +1,10 @@
-//! Card numbers in text: whether there is one, and the text without it. Pure; used wherever text that people or programs
-//! send is kept, shown again or logged.
+//! Card numbers in text: detects and masks them. Pure; used wherever text that people or programs send is stored, shown again
+//! or logged.
 //!
-//! A number of the published list is seen wherever its digits stand, even within longer ones. Any other is seen where whole
-//! groups of digits, next to each other or apart by spaces or dashes, have a network's prefix and length and the right check
-//! digit: an order number, a time or half of an id is no card because some of its digits could be. Digits of any script count.
+//! A number of the published list is detected wherever its digits stand, even within longer numbers. Any other is detected where
+//! whole groups of digits, adjacent or separated by spaces or dashes, have a network's prefix and length and the right check
+//! digit. An order number, a time or half of an id is no card just because some of its digits could be. Digits of any script
+//! count.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,30 +15,30 @@ use super::test_cards::TestCard;
 use super::text::misleads;
 use super::{iban, ids};
 
-/// What stands for a number that was taken out.
+/// Replaces a card number.
 pub const MASK: &str = "***";
-/// The lengths that card numbers have here.
+/// The lengths of card numbers considered.
 pub const LENGTHS: std::ops::RangeInclusive<usize> = 13..=19;
-/// What is shown instead of many digits.
+/// Shown instead of text with too many digits.
 pub const HIDDEN: &str = "(digits)";
-/// So many digits are not repeated.
+/// Text with this many digits is not repeated.
 const HIDDEN_MIN: usize = 12;
-/// What a number may take up with all that stands between its digits.
+/// The most characters of a number, separators included.
 const SHOWN_MARGIN: usize = 4 * *LENGTHS.end();
-/// So many other characters between two groups still make one number of them.
+/// The most other characters between two groups that still form one number.
 const SEPARATORS_MAX: usize = 3;
-/// A word of at least so many hexadecimal digits is a checksum or a key.
+/// A word of at least this many hexadecimal digits is a checksum or a key.
 const HEX_MIN: usize = 32;
 /// The most digits of a telephone number in international form (E.164).
 const PHONE_MAX: usize = 15;
-/// The groups of a UUID.
+/// The lengths of a UUID's groups.
 const UUID_GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
 
-/// A network's numbers: their first four digits, from and to, and how long they are.
+/// A network's numbers: the range of their first four digits, and their lengths.
 type Network = (u32, u32, &'static [usize]);
 
-/// Prefixes and lengths of the networks on the published list (ISO/IEC 7812; the networks' own tables). Maestro is not among
-/// them: it is being withdrawn, and its prefixes and lengths would take every second long number for a card.
+/// Prefixes and lengths of the networks on the published list (ISO/IEC 7812; the networks' own tables). Maestro is left out:
+/// it is being withdrawn, and its prefixes and lengths would match every second long number.
 const NETWORKS: [Network; 15] = [
     // Visa
     (4000, 4999, &[13, 16, 19]),
@@ -64,7 +65,7 @@ const NETWORKS: [Network; 15] = [
     (8100, 8199, &[16, 17, 18, 19]),
 ];
 
-/// Whether a card number stands in the text.
+/// Whether the text contains a card number.
 #[must_use]
 pub fn holds_card_number(text: &str) -> bool {
     !spans(text).is_empty()
@@ -76,12 +77,12 @@ pub fn masked(text: &str) -> Cow<'_, str> {
     without(text, spans(text))
 }
 
-/// What was sent, as it may be repeated in an error, on a page or in a log: so many characters at most, none that acts on a
-/// terminal, and [`HIDDEN`] instead of what has as many digits as a card number. Whether they are one does not matter: a slip of
-/// the finger gives most of the number away. Ids of ours may have as many.
+/// What was sent, as it may be repeated in an error, on a page or in a log: at most `chars_max` characters, none that acts on a
+/// terminal, and [`HIDDEN`] instead of text with about as many digits as a card number. Whether they are one does not matter: a
+/// mistyped number still gives most of the number away. Our own ids may have as many digits.
 #[must_use]
 pub fn shown(text: &str, chars_max: usize) -> String {
-    // What begins within the bound may end behind it.
+    // A number that begins within the bound may end beyond it.
     let start: String = text.chars().filter(|c| !misleads(*c)).take(chars_max + SHOWN_MARGIN).collect();
     if digits::count(&start) >= HIDDEN_MIN {
         let words = start.split(|c: char| !c.is_alphanumeric() && c != '_');
@@ -119,7 +120,7 @@ fn without(text: &str, spans: Vec<Range<usize>>) -> Cow<'_, str> {
     Cow::Owned(masked)
 }
 
-/// Whether digits, and nothing else, are a card number by their network, length and check digit.
+/// Whether the digits, all of them, are a card number by network, length and check digit.
 #[must_use]
 pub fn is_card_number(digits: &str) -> bool {
     let head = digits.bytes().take(4).fold(0, |value, byte| value * 10 + u32::from(byte.wrapping_sub(b'0')));
@@ -131,29 +132,29 @@ pub fn is_card_number(digits: &str) -> bool {
 /// How a group follows the one before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Follows {
-    /// Something else stands between.
+    /// Something else is between them.
     Not,
-    /// A few characters that are no letters do.
+    /// Only a few characters other than letters are.
     Loosely,
-    /// Only spaces or dashes do.
+    /// Only spaces or dashes are.
     Closely,
 }
 
-/// Digits that stand together.
+/// A run of adjacent digits.
 #[derive(Debug)]
 struct Group {
-    /// Their bytes in the text.
+    /// Their byte range in the text.
     text: Range<usize>,
-    /// Their places among all digits of the text.
+    /// Their range among all digits of the text.
     digits: Range<usize>,
     follows: Follows,
-    /// Whether they are part of something with a form of its own: a UUID, a bank account, a telephone number.
+    /// Whether they are part of a UUID, a bank account or a telephone number.
     of_id: bool,
 }
 
-/// Where card numbers stand, in bytes, by their beginning. Costs next to nothing for text with few digits.
+/// The byte ranges of card numbers, ordered by start. Costs next to nothing for text with few digits.
 fn spans(text: &str) -> Vec<Range<usize>> {
-    // Every digit takes a byte at least, and most texts are ASCII with few of them.
+    // Every digit takes at least a byte, and most texts are ASCII with few digits.
     if text.len() < *LENGTHS.start()
         || (text.is_ascii() && text.bytes().filter(u8::is_ascii_digit).count() < *LENGTHS.start())
     {
@@ -190,11 +191,11 @@ fn published(digits: &str, groups: &[Group]) -> Vec<Range<usize>> {
     for run in groups.chunk_by(|_, next| next.follows != Follows::Not) {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
         for start in first.digits.start..last.digits.end {
-            let found = LENGTHS.map(|length| start..start + length).find(|number| {
+            let number = LENGTHS.map(|length| start..start + length).find(|number| {
                 let known = |number: &str| is_card_number(number) && TestCard::by_number(number).is_some();
                 number.end <= last.digits.end && digits.get(number.clone()).is_some_and(known)
             });
-            let Some(number) = found else { continue };
+            let Some(number) = number else { continue };
             let touched =
                 run.iter().filter(|group| group.digits.start < number.end && number.start < group.digits.end);
             let (from, to) = touched.fold((usize::MAX, 0), |(from, to), group| {
@@ -206,7 +207,7 @@ fn published(digits: &str, groups: &[Group]) -> Vec<Range<usize>> {
     spans
 }
 
-/// The digits of a text in ASCII, and where they stand together.
+/// The digits of a text in ASCII, and their groups.
 fn groups(text: &str) -> (String, Vec<Group>) {
     let (mut digits, mut groups) = (String::new(), Vec::<Group>::new());
     let (mut apart, mut follows, mut word, mut id_end) = (0, Follows::Not, false, 0);
@@ -243,7 +244,7 @@ fn groups(text: &str) -> (String, Vec<Group>) {
     (digits, groups)
 }
 
-/// Marks what a plus stands before and is short enough for a telephone number.
+/// Marks groups that follow a plus sign and are short enough for a telephone number.
 fn mark_phones(text: &str, groups: &mut [Group]) {
     for run in groups.chunk_by_mut(|_, next| next.follows == Follows::Closely) {
         let start = run.first().map_or(0, |group| group.text.start);
@@ -254,7 +255,7 @@ fn mark_phones(text: &str, groups: &mut [Group]) {
     }
 }
 
-/// Spaces and dashes of any kind, and what shows nothing.
+/// Spaces and dashes of any kind, and invisible characters.
 fn is_space_or_dash(c: char) -> bool {
     c.is_whitespace()
         || matches!(
@@ -264,7 +265,7 @@ fn is_space_or_dash(c: char) -> bool {
         )
 }
 
-/// The length of the UUID or the long hexadecimal word with which these bytes begin; 0 if it is neither.
+/// The length of the UUID or long hexadecimal word at the start of these bytes; 0 if there is neither.
 fn id_length(bytes: &[u8]) -> usize {
     let hex = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let ends = |at: usize| bytes.get(at).is_none_or(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric());

@@ -1,7 +1,7 @@
-//! Charges: what each attempt of a payment asked an issuer for, and what came of it.
+//! Charges: what each attempt of a payment asked an issuer for, and the outcome.
 //!
-//! One attempt has one charge, however often it is tried again for technical reasons. Until an issuer was asked for money
-//! there is none: a challenge that nobody answered leaves no charge.
+//! One attempt has one charge, however often it is retried for technical reasons. The charge exists only once an issuer was
+//! asked for money: an unanswered challenge leaves none.
 
 use super::decline::DeclineReason;
 use super::event::{Event, TechnicalError};
@@ -10,41 +10,41 @@ use super::instrument::Instrument;
 use super::test_cards::Behaviour;
 use super::time::Timestamp;
 
-/// What came of a charge.
+/// The outcome of a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ChargeOutcome {
     /// Nothing final yet.
     Open,
     /// The issuer holds the amount.
     Held,
-    /// All of it, or a part, was taken.
+    /// The amount, or a part of it, was captured.
     Taken,
-    /// The issuer said no, or was not to be asked.
+    /// Declined by the issuer, or blocked before it was asked.
     Declined(DeclineReason),
-    /// Its retries are spent.
+    /// Failed technically, with all retries spent.
     TechnicalFailure(TechnicalError),
-    /// Called off; nothing is held any more.
+    /// Canceled; nothing is held any more.
     Released,
 }
 
 /// The charge of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Charge {
-    /// Its id.
+    /// For the first attempt, the payment's own bits; see [`ChargeId::of_payment`].
     pub id: ChargeId,
-    /// What the attempt goes through.
+    /// The attempt's instrument; always a card.
     pub instrument: Instrument,
-    /// What is held, or was asked for, in minor units.
+    /// The amount held or asked for, in minor units.
     pub amount_minor: i64,
     /// When the attempt was opened.
     pub created_at: Timestamp,
     /// Whether the cardholder completed 3-D Secure.
     pub authenticated: bool,
-    /// When what is held lapses, where it waits for a capture.
+    /// When the authorization lapses; `None` if nothing was held for a capture.
     pub capture_before: Option<Timestamp>,
-    /// What was taken, in minor units.
+    /// The amount captured, in minor units; zero until then.
     pub captured_minor: i64,
-    /// What came of it.
+    /// Where the charge stands.
     pub outcome: ChargeOutcome,
     /// Whether an issuer was asked for money.
     asked: bool,
@@ -70,13 +70,13 @@ impl Charge {
         }
     }
 
-    /// Whether there is a charge: an issuer was asked for money.
+    /// Whether the attempt came to a charge: an issuer was asked for money.
     #[must_use]
     pub const fn exists(&self) -> bool {
         self.asked
     }
 
-    /// Whether the card's lookup for 3-D Secure broke, so that no issuer was asked.
+    /// Whether the card's 3-D Secure lookup failed, so that no issuer was asked.
     #[must_use]
     pub fn broke_at_lookup(&self) -> bool {
         let behaviour = self.instrument.card().and_then(|card| card.test_card()).map(|card| card.behaviour);
@@ -87,7 +87,7 @@ impl Charge {
         breaks && self.outcome == ChargeOutcome::Declined(DeclineReason::ProcessingError)
     }
 
-    /// The effect of an event of the payment on the charge of its last attempt.
+    /// Applies an event of the payment to the charge of its last attempt.
     pub(super) fn apply(&mut self, event: &Event, whole_minor: i64) {
         match *event {
             Event::ActionRequired {} => self.asked = false,
@@ -124,7 +124,7 @@ impl Charge {
                 ChargeOutcome::Declined(_) | ChargeOutcome::Taken | ChargeOutcome::Released => {}
             },
             Event::Amended { amount_minor: Some(amount_minor), .. } => {
-                // While the cardholder is asked, nothing was asked of the issuer yet.
+                // While the cardholder is challenged, the issuer has not been asked yet.
                 if self.outcome == ChargeOutcome::Open {
                     self.amount_minor = amount_minor;
                 }

@@ -1,38 +1,39 @@
-//! A test clock: the time that customers and payments of an account go by, instead of the wall. It may stand still, run at another
-//! speed, and be set forward; it never goes back, whatever is done to it. A plain resource.
+//! Test clocks: the time that customers and payments run on instead of the wall clock. A clock may stand still, run at another
+//! speed, or be advanced; it never goes back. A plain resource.
 //!
-//! Only its current segment is kept: from a moment of the wall on it shows a time and runs at a rate. While it is being
-//! advanced it stands still at each time at which something is due, until that is done (see [`Clock::step`]), so that a jump
+//! Only the current segment is kept: since when, by the wall clock, it has shown which time at which rate. While it is being
+//! advanced it stops at each time at which something is due, until that is done (see [`Clock::step`]), so that a jump
 //! leaves the same histories as waiting.
 
 use serde::{Deserialize, Serialize};
 
+use super::ids::{AccountId, ClockId};
 use super::rejection::{Rejection, RejectionKind};
 use super::time::Timestamp;
 
-/// The fastest a clock may run, as a multiple of the wall: a day in about a minute and a half.
+/// The fastest a clock may run, as a multiple of real time: a day in about a minute and a half.
 pub const SPEED_MAX: u32 = 1_000;
-/// The furthest that one advance may go, in milliseconds: two years, as docs.stripe.com/api/test_clocks/advance has it for clocks
-/// without subscriptions.
+/// The furthest that one advance may go, in milliseconds: two years, the limit in docs.stripe.com/api/test_clocks/advance for
+/// clocks without subscriptions.
 pub const ADVANCE_MAX_MS: u64 = 2 * 366 * 24 * 3_600 * 1_000;
-/// How long a clock is kept after it was made, in milliseconds, by docs.stripe.com/billing/testing/test-clocks: 30 days.
+/// How long a clock is kept after its creation, in milliseconds: 30 days (docs.stripe.com/billing/testing/test-clocks).
 pub const KEPT_MS: u64 = 30 * 24 * 3_600 * 1_000;
-/// Clocks an account may have at once.
+/// The most clocks that an account may have at once.
 pub const CLOCKS_MAX: u32 = 100;
-/// The latest time that a clock may be made to show: the beginning of the year 2200. A clock that runs may come further by itself.
+/// The latest time that a clock may be advanced to: the beginning of the year 2200. A running clock may go further by itself.
 pub const LATEST: Timestamp = Timestamp::from_micros(7_258_118_400_000_000);
 
-/// How a clock runs.
+/// The rate at which a clock runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rate {
-    /// It stands still until it is set forward.
+    /// It stands still until it is advanced.
     Frozen,
-    /// So many times as fast as the wall, at most [`SPEED_MAX`].
+    /// This many times as fast as real time, at most [`SPEED_MAX`].
     Times(u32),
 }
 
 impl Rate {
-    /// The rate of this speed; zero stands still. `None` past the bound.
+    /// The rate for this speed; zero stands still. `None` above [`SPEED_MAX`].
     #[must_use]
     pub fn of_speed(speed: u32) -> Option<Self> {
         match speed {
@@ -42,7 +43,7 @@ impl Rate {
         }
     }
 
-    /// How many times as fast as the wall it is.
+    /// How many times as fast as real time; zero if it stands still.
     #[must_use]
     pub const fn speed(self) -> u32 {
         match self {
@@ -52,19 +53,19 @@ impl Rate {
     }
 }
 
-/// From a moment of the wall on, what a clock shows.
+/// What a clock shows from a moment of wall-clock time on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
-    /// Since when, by the wall.
+    /// When the segment began, by the wall clock.
     pub wall_from: Timestamp,
-    /// What it showed then.
+    /// What the clock showed then.
     pub at: Timestamp,
-    /// How it has run since.
+    /// How fast it has run since.
     pub rate: Rate,
 }
 
 impl Segment {
-    /// What it shows at this moment of the wall. A wall from before it began shows its beginning.
+    /// What it shows at this wall-clock time. A time before the segment began shows its beginning.
     #[must_use]
     pub fn at(&self, wall: Timestamp) -> Timestamp {
         let passed = i128::from(wall.micros_since(self.wall_from)) * i128::from(self.rate.speed());
@@ -72,7 +73,7 @@ impl Segment {
         Timestamp::from_micros(i64::try_from(shown).unwrap_or(i64::MAX))
     }
 
-    /// The first moment of the wall at which it shows this time or a later one; `None` if it never does by itself.
+    /// The first wall-clock time at which it shows this time or a later one; `None` if it never does by itself.
     #[must_use]
     pub fn wall_of(&self, at: Timestamp) -> Option<Timestamp> {
         let ahead = at.micros_since(self.at);
@@ -86,80 +87,94 @@ impl Segment {
     }
 }
 
-/// What a clock is doing.
+/// The status of a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClockStatus {
     /// It shows its segment's time.
     Ready,
-    /// It is on its way, from one time at which something is due to the next.
+    /// It is being advanced, from one time at which something is due to the next.
     Advancing {
-        /// Where to.
+        /// The time it is advanced to.
         target: Timestamp,
-        /// How it goes on from there.
+        /// The rate at which it runs from there.
         then: Rate,
     },
 }
 
-/// A clock as it is kept. Serialised as an array: new fields go to the end with a default.
+/// A clock as it is stored. Serialised as an array: new fields go to the end with a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clock {
-    /// What its owner calls it.
+    /// The owner's name for it.
     pub name: Option<String>,
     segment: Segment,
     status: ClockStatus,
 }
 
-/// What is done to a clock.
+/// An owner's change to a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockPatch {
-    /// Its owner sets it forward to this time.
+    /// Advances it to this time.
     Advance(Timestamp),
-    /// Its owner has it run at another rate.
+    /// Sets the rate at which it runs.
     SetRate(Rate),
-    /// Whoever drives it has found nothing under way on it, and has it take its next step.
+}
+
+/// A step or deletion of a clock that the system decides by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DriveClock {
+    /// The clock to drive.
+    pub clock: ClockId,
+    /// The account that it belongs to.
+    pub owner: AccountId,
+    /// What to do.
+    pub action: ClockAction,
+}
+
+/// The system's own changes to a clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockAction {
+    /// Takes the next step of an advance. Nothing was under way on the clock when this was asked for.
     Step {
-        /// The version of the clock when that was found: at any other, something has happened since, and nothing is done.
+        /// The version of the clock then. At any other version something has changed, and the step is dropped.
         version: u32,
         /// The earliest time at which anything on it is due.
         next_due: Option<Timestamp>,
     },
+    /// Deletes it, as its time is up.
+    Delete,
 }
 
-/// What to do next about a clock that is being advanced.
+/// The result of a step of an advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// It stands at this time; what is due by then is to be decided.
+    /// The clock stands at this time; whatever is due by then must be decided before the next step.
     At(Timestamp),
     /// It has arrived.
     Arrived,
 }
 
 impl Clock {
-    /// A new clock that stands still at this time, be it past or future.
+    /// A new clock that stands still at this time, past or future.
     #[must_use]
     pub const fn frozen(name: Option<String>, wall: Timestamp, at: Timestamp) -> Self {
         let segment = Segment { wall_from: wall, at, rate: Rate::Frozen };
         Self { name, segment, status: ClockStatus::Ready }
     }
 
-    /// The clock as the patch leaves it at this moment of the wall. `version` is the one it has.
+    /// The clock after the patch, applied at this wall-clock time.
     ///
     /// # Errors
     /// While it is being advanced, and to a time that it has passed already or that is too far away.
-    pub fn patched(&self, wall: Timestamp, version: u32, patch: ClockPatch) -> Result<Self, Rejection> {
+    pub fn patched(&self, wall: Timestamp, patch: ClockPatch) -> Result<Self, Rejection> {
         let mut clock = self.clone();
         match patch {
             ClockPatch::Advance(target) => clock.advance(wall, target)?,
             ClockPatch::SetRate(rate) => clock.set_rate(wall, rate)?,
-            ClockPatch::Step { version: seen, next_due } if seen == version => {
-                clock.step(wall, next_due);
-            }
-            ClockPatch::Step { .. } => {}
         }
         Ok(clock)
     }
 
-    /// Whether its time goes on without anything being asked of it: it runs, or is on its way.
+    /// Whether its time changes by itself: it runs, or is being advanced.
     #[must_use]
     pub fn moves(&self) -> bool {
         match self.status {
@@ -183,32 +198,32 @@ impl Clock {
         self.name.as_ref().map_or(0, String::len)
     }
 
-    /// What it shows at this moment of the wall.
+    /// What it shows at this wall-clock time.
     #[must_use]
     pub fn at(&self, wall: Timestamp) -> Timestamp {
         self.segment.at(wall)
     }
 
-    /// The same clock with a segment that begins at this moment of the wall: for whoever is shown what it shows now.
+    /// The same clock with a segment that begins at this wall-clock time, for showing what it shows now.
     #[must_use]
     pub fn seen_at(self, wall: Timestamp) -> Self {
         let segment = Segment { wall_from: wall, at: self.at(wall), ..self.segment };
         Self { segment, ..self }
     }
 
-    /// Its current segment.
+    /// The current segment.
     #[must_use]
     pub const fn segment(&self) -> Segment {
         self.segment
     }
 
-    /// What it is doing.
+    /// Whether it is being advanced.
     #[must_use]
     pub const fn status(&self) -> ClockStatus {
         self.status
     }
 
-    /// Lets it run at another rate from now on.
+    /// Runs it at another rate from now on.
     ///
     /// # Errors
     /// While it is being advanced.
@@ -218,7 +233,7 @@ impl Clock {
         Ok(())
     }
 
-    /// Sets it forward. It stands still until [`Self::step`] has taken it there, and then runs as it did.
+    /// Starts an advance. The clock stands still until [`Self::step`] has taken it there, then runs at its previous rate.
     ///
     /// # Errors
     /// While it is being advanced, and to a time that it has passed already or that is too far away.
@@ -239,12 +254,12 @@ impl Clock {
         Ok(())
     }
 
-    /// Takes the next step of an advance, which is to be called while nothing is under way on this clock. `next_due` is the
-    /// earliest time at which anything on it is due.
+    /// Takes the next step of an advance. Call it only while nothing is under way on this clock. `next_due` is the earliest time at
+    /// which anything on it is due.
     pub fn step(&mut self, wall: Timestamp, next_due: Option<Timestamp>) -> Step {
         let ClockStatus::Advancing { target, then } = self.status else { return Step::Arrived };
         let due = next_due.filter(|due| *due <= target);
-        // What is overdue is decided where the clock stands.
+        // Anything overdue is decided at the clock's present time.
         let at = due.unwrap_or(target).max(self.segment.at);
         match due {
             Some(_) => {
@@ -259,10 +274,10 @@ impl Clock {
         }
     }
 
-    /// Refuses whatever callers want of a clock, or of what goes by it, while it is being advanced.
+    /// Refuses callers' commands on a clock, and on anything that runs on it, while it is being advanced.
     ///
     /// # Errors
-    /// While it is.
+    /// While it is being advanced.
     pub fn ready(&self) -> Result<(), Rejection> {
         match self.status {
             ClockStatus::Ready => Ok(()),

@@ -1,7 +1,11 @@
-//! Commands: what the edges, the worker and the timers ask the writer to decide. Ids, fingerprints and times are made
-//! before a command is built, so that deciding it is pure.
+//! Commands: what callers ask for, and what the system itself reports (acquirers' answers, timers, steps of test clocks).
+//! Ids, fingerprints and times are made before a command is built, so that deciding it is pure.
+//!
+//! A caller's command has an actor, may carry an idempotency key, and is a [`PaymentCommand`] or a [`ChangeResource`]. The
+//! system's commands are [`SystemCommand`]s. Each of the three is decided separately.
 
 use super::amendment::{AmendPayment, PaymentPatch};
+use super::clock::DriveClock;
 use super::decline::DeclineReason;
 use super::event::{CancelReason, TechnicalError};
 pub use super::idempotency::IdempotencyKey;
@@ -17,45 +21,45 @@ use super::time::Timestamp;
 /// Submit a new payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubmitPayment {
-    /// What is asked for.
+    /// The payment as requested.
     pub submission: Submission,
-    /// The card, for charges and added money; the other kinds leave no choice.
+    /// The card, for charges and added money; `None` for the other kinds, which determine their instrument.
     pub instrument: Option<Instrument>,
-    /// Whether it goes at once.
+    /// Whether the first attempt is queued immediately.
     pub confirm: bool,
     /// The caller's idempotency key.
     pub idempotency: Option<IdempotencyKey>,
 }
 
-/// What can be done to an existing payment.
+/// An operation on an existing payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Give the word to go, perhaps with another card.
+    /// Confirm it, perhaps with another card.
     Confirm {
         /// The instrument to use from now on, if it changes.
         instrument: Option<Instrument>,
-        /// What is said of this attempt, with whichever card.
+        /// What came with this attempt, whichever card it uses.
         presented: Presented,
-        /// The charge of this attempt.
+        /// The id of this attempt's charge.
         charge: ChargeId,
     },
-    /// Take what was authorised.
+    /// Take what was authorized.
     Capture {
-        /// How much; all of it by default.
+        /// In minor units; `None` takes all of it.
         amount_minor: Option<i64>,
     },
-    /// Call it off.
+    /// Cancel it.
     Cancel {
-        /// Why.
+        /// The caller's reason, or [`CancelReason::NotGiven`].
         reason: CancelReason,
     },
     /// Give money back.
     Refund {
         /// The new refund's id.
         refund: RefundId,
-        /// How much; what is left by default.
+        /// In minor units; `None` refunds whatever is left.
         amount_minor: Option<i64>,
-        /// Names what is kept beside it; see [`super::event::Event::RefundQueued`].
+        /// Names the row stored beside it; see [`super::event::Event::RefundQueued`].
         detail: Option<u64>,
     },
     /// The cardholder answered the 3-D Secure challenge.
@@ -70,110 +74,179 @@ pub enum Action {
 /// Operate on a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OperatePayment {
-    /// Which.
+    /// The payment to operate on.
     pub payment: PaymentId,
-    /// Who asks; anyone but the owner is told that there is no such payment.
+    /// Who asks; anyone but the owner gets "no such payment".
     pub actor: AccountId,
-    /// What.
+    /// What to do.
     pub action: Action,
     /// The caller's idempotency key.
     pub idempotency: Option<IdempotencyKey>,
 }
 
-/// What the outside said.
+/// An acquirer's response to an authorization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Yes.
+pub enum AuthorizationResponse {
+    /// Approved; final.
     Approved,
-    /// No.
+    /// Declined; final.
     Declined(DeclineReason),
-    /// The cardholder has to prove themselves first.
+    /// The cardholder has to authenticate first.
     ActionRequired,
     /// Accepted; settles after this many milliseconds of the account's time.
     Pending {
-        /// How long it takes.
+        /// The delay, in milliseconds.
         settles_after_ms: u64,
     },
     /// No usable answer.
     TechnicalFailure(TechnicalError),
 }
 
-/// The acquirer's answer to one attempt of one operation.
+/// An acquirer's response to a capture, void or refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answer {
-    /// Which attempt this answers.
+pub enum FollowUpResponse {
+    /// Approved; final.
+    Approved,
+    /// Declined; final.
+    Declined(DeclineReason),
+    /// No usable answer.
+    TechnicalFailure(TechnicalError),
+}
+
+/// The acquirer's answer to one attempt of an authorization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuthorizationAnswer {
+    /// The attempt that this answers.
     pub work: WorkKey,
     /// When the worker took it up.
     pub started_at: Timestamp,
-    /// The answer.
-    pub outcome: Outcome,
+    /// The outcome.
+    pub response: AuthorizationResponse,
 }
 
-/// Everything the writer accepts.
+/// The acquirer's answer to one attempt of a capture, void or refund.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FollowUpAnswer {
+    /// The attempt that this answers.
+    pub work: WorkKey,
+    /// The outcome.
+    pub response: FollowUpResponse,
+}
+
+/// A caller's request about a payment.
 #[derive(Debug, Clone)]
-pub enum Command {
+pub enum PaymentCommand {
     /// A new payment.
     Submit(Box<SubmitPayment>),
     /// An operation on a payment.
     Operate(OperatePayment),
-    /// An acquirer's answer.
-    Answer(Answer),
-    /// A payment's `due_at` has come.
-    TimerDue(PaymentId),
-    /// A change of what is said of a payment.
+    /// A change of a payment's terms or amount.
     Amend(Box<AmendPayment>),
-    /// A change of a plain resource.
-    Change(Box<ChangeResource>),
 }
 
-/// A command, and the request of the API that asked for it, where one did and its account is told of that.
+/// What the system reports or does by itself. Never rejected: a stale command changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SystemCommand {
+    /// An acquirer has answered an authorization.
+    AuthorizationAnswered(AuthorizationAnswer),
+    /// An acquirer has answered a capture, void or refund.
+    FollowUpAnswered(FollowUpAnswer),
+    /// A payment's `due_at` has come.
+    TimerDue(PaymentId),
+    /// The next step of a test clock.
+    DriveClock(DriveClock),
+}
+
+/// A caller's command with the API request that asked for it, where one did and the account's events show it.
 #[derive(Debug, Clone)]
-pub struct Asked {
-    /// The command.
-    pub command: Command,
-    /// The request. In a box: most commands have none.
+pub struct Asked<C = PaymentCommand> {
+    /// What the caller asks for.
+    pub command: C,
+    /// The request. Boxed, as most commands have none.
     pub origin: Option<Box<Origin>>,
 }
 
-impl Asked {
-    /// What it takes up in memory, near enough, and in the rows that come of it.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        let origin = self.origin.as_ref().map_or(0, |origin| size_of::<Origin>() + origin.text_bytes());
-        self.command.bytes() + origin
+impl<C> Asked<C> {
+    fn origin_bytes(&self) -> usize {
+        self.origin.as_ref().map_or(0, |origin| size_of::<Origin>() + origin.text_bytes())
     }
 }
 
-impl From<Command> for Asked {
-    fn from(command: Command) -> Self {
+impl<C> From<C> for Asked<C> {
+    fn from(command: C) -> Self {
         Self { command, origin: None }
     }
 }
 
-impl From<ChangeResource> for Asked {
-    fn from(change: ChangeResource) -> Self {
-        Command::Change(Box::new(change)).into()
+/// Approximate bytes of the rows that a command without text leads to.
+const ROW_BYTES: usize = 256;
+
+impl Asked<PaymentCommand> {
+    /// Approximate bytes in memory and in the rows it leads to.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of::<PaymentCommand>() + ROW_BYTES + self.command.text_bytes() + self.origin_bytes()
     }
 }
 
-impl Command {
-    /// The same, asked for by this request.
+impl Asked<ChangeResource> {
+    /// Approximate bytes in memory and in the rows it leads to.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of::<ChangeResource>() + ROW_BYTES + self.command.text_bytes() + self.origin_bytes()
+    }
+}
+
+impl From<AuthorizationAnswer> for SystemCommand {
+    fn from(answer: AuthorizationAnswer) -> Self {
+        Self::AuthorizationAnswered(answer)
+    }
+}
+
+impl From<FollowUpAnswer> for SystemCommand {
+    fn from(answer: FollowUpAnswer) -> Self {
+        Self::FollowUpAnswered(answer)
+    }
+}
+
+impl SystemCommand {
+    /// Approximate bytes in memory and in the rows it leads to.
+    pub const BYTES: usize = size_of::<Self>() + ROW_BYTES;
+
+    /// The payment or clock it is about.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        match self {
+            Self::AuthorizationAnswered(answer) => answer.work.payment.into(),
+            Self::FollowUpAnswered(answer) => answer.work.payment.into(),
+            Self::TimerDue(payment) => (*payment).into(),
+            Self::DriveClock(drive) => drive.clock.into(),
+        }
+    }
+}
+
+impl PaymentCommand {
+    /// This command, asked for by this request.
     #[must_use]
     pub const fn asked_by(self, origin: Option<Box<Origin>>) -> Asked {
         Asked { command: self, origin }
     }
 
-    /// What it takes up in memory, near enough, and in the rows that come of it.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        let own = std::mem::size_of::<Self>() + 256;
+    fn text_bytes(&self) -> usize {
         match self {
-            Self::Submit(submit) => {
-                own + std::mem::size_of::<SubmitPayment>() + submit.submission.text_bytes()
-            }
-            Self::Amend(amend) => own + std::mem::size_of::<PaymentPatch>() + amend.patch.text_bytes(),
-            Self::Change(change) => own + std::mem::size_of::<ChangeResource>() + change.text_bytes(),
-            Self::Operate(_) | Self::Answer(_) | Self::TimerDue(_) => own,
+            Self::Submit(submit) => size_of::<SubmitPayment>() + submit.submission.text_bytes(),
+            Self::Amend(amend) => size_of::<PaymentPatch>() + amend.patch.text_bytes(),
+            Self::Operate(_) => 0,
+        }
+    }
+
+    /// The account that asks.
+    #[must_use]
+    pub fn actor(&self) -> AccountId {
+        match self {
+            Self::Submit(submit) => submit.submission.owner,
+            Self::Operate(operate) => operate.actor,
+            Self::Amend(amend) => amend.actor,
         }
     }
 
@@ -184,38 +257,26 @@ impl Command {
             Self::Submit(submit) => submit.idempotency.as_ref(),
             Self::Operate(operate) => operate.idempotency.as_ref(),
             Self::Amend(amend) => amend.idempotency.as_ref(),
-            Self::Change(change) => change.idempotency.as_ref(),
-            Self::Answer(_) | Self::TimerDue(_) => None,
-        }
-    }
-
-    /// What it is about: of several things that it touches, the first.
-    #[must_use]
-    pub fn subject(&self) -> Subject {
-        match self {
-            Self::Submit(submit) => submit.submission.id.into(),
-            Self::Operate(operate) => operate.payment.into(),
-            Self::Answer(answer) => answer.work.payment.into(),
-            Self::TimerDue(payment) => (*payment).into(),
-            Self::Amend(amend) => amend.payment.into(),
-            Self::Change(change) => change.subject,
         }
     }
 
     /// The payment that it is about.
     #[must_use]
-    pub fn payment(&self) -> Option<PaymentId> {
-        self.subject().payment()
+    pub fn payment(&self) -> PaymentId {
+        match self {
+            Self::Submit(submit) => submit.submission.id,
+            Self::Operate(operate) => operate.payment,
+            Self::Amend(amend) => amend.payment,
+        }
     }
 
-    /// The plain resource that it changes or names, which must be there when it is decided.
+    /// The plain resource that it names, which must be loaded when it is decided.
     #[must_use]
     pub fn resource(&self) -> Option<Subject> {
         match self {
             Self::Submit(submit) => submit.submission.customer.map(Subject::from),
             Self::Amend(amend) => amend.patch.customer.map(Subject::from),
-            Self::Change(change) => Some(change.subject),
-            Self::Operate(_) | Self::Answer(_) | Self::TimerDue(_) => None,
+            Self::Operate(_) => None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where people are reached: addresses, and where something is sent to.
+//! Postal addresses and shipping details.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 pub struct Address {
     /// Town.
     pub city: Option<String>,
-    /// Country, two letters.
+    /// Country code, two letters.
     pub country: Option<String>,
     /// Street and number.
     pub line1: Option<String>,
-    /// The rest of it.
+    /// Further address details, such as the apartment.
     pub line2: Option<String>,
     /// Postal code.
     pub postal_code: Option<String>,
@@ -29,12 +29,12 @@ impl Address {
     }
 }
 
-/// Whom something is sent to, and where.
+/// The recipient of a delivery, and the address.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shipping {
-    /// Where.
+    /// Where it is sent.
     pub address: Address,
-    /// Whom.
+    /// The recipient's name.
     pub name: String,
     /// Their telephone number.
     pub phone: Option<String>,

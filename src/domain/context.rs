@@ -1,4 +1,4 @@
-//! What every decision may look at besides the payment, and the checks that several of them make.
+//! The context of a decision: everything it may look at besides the payment, and the checks that several decisions share.
 
 use super::account::AccountFacts;
 use super::amounts;
@@ -6,7 +6,7 @@ use super::event::{CancelReason, Event};
 use super::ids::{AccountId, CustomerId};
 use super::ledger::Holdings;
 use super::money::Money;
-use super::payment::{OperationKind, Payment};
+use super::payment::{FollowUp, Payment};
 use super::rejection::Rejection;
 use super::resource::Resource;
 use super::subject::Subject;
@@ -18,7 +18,7 @@ use super::wallet::WalletId;
 pub struct Policy {
     /// Delay before each retry of a technical error, in milliseconds; their number is the number of retries.
     pub retry_delays_ms: Vec<u64>,
-    /// How long an authorisation may wait for its capture, in milliseconds.
+    /// How long an authorization may wait for its capture, in milliseconds.
     pub authorization_ttl_ms: u64,
 }
 
@@ -28,19 +28,19 @@ impl Default for Policy {
     }
 }
 
-/// What a decision may look at besides the payment.
+/// Everything a decision may look at besides the payment.
 pub struct Context<'a> {
-    /// The time of the payment's clock: what happens to money happens at this time.
+    /// The time of the payment's clock: money moves at this time.
     pub now: Timestamp,
-    /// The wall: what is tried again is tried again by it, or a clock that stands still would never try again.
+    /// Wall-clock time. Retries follow it, or a payment on a clock that stands still would never be retried.
     pub wall: Timestamp,
     /// The settings.
     pub policy: &'a Policy,
     /// What a wallet holds; nothing for one that does not exist yet.
     pub wallet: &'a dyn Fn(WalletId) -> Holdings,
-    /// What is known of an account.
+    /// The facts of an account.
     pub account: &'a dyn Fn(AccountId) -> AccountFacts,
-    /// What time it is for an account: by its clock.
+    /// The time of an account's own clock.
     pub time_of: &'a dyn Fn(AccountId) -> Timestamp,
     /// The plain resource that the command names; `None` if there is none.
     pub resource: &'a dyn Fn(Subject) -> Option<&'a Resource>,
@@ -52,46 +52,47 @@ impl Context<'_> {
         (self.account)(account).closed
     }
 
-    /// Whether the submitter's wallet can pay for this much of what leaves it.
+    /// Whether this amount can leave the wallet.
     pub(super) fn affordable(&self, wallet: WalletId, amount_minor: i64) -> bool {
         (self.wallet)(wallet).available_minor() >= amount_minor
     }
 
-    /// Refuses a customer who is none of that account's, or was deleted.
+    /// Refuses a customer who is not the account's, or was deleted.
     ///
     /// # Errors
-    /// Names the parameter.
+    /// A [`Rejection`] that names the parameter.
     pub(super) fn must_own(&self, owner: AccountId, customer: CustomerId) -> Result<&Resource, Rejection> {
-        let found = (self.resource)(customer.into());
-        found
-            .filter(|found| found.owner == owner && found.body.is_some())
+        let resource = (self.resource)(customer.into());
+        resource
+            .filter(|resource| resource.owner == owner && resource.body.is_some())
             .ok_or_else(|| no_such_customer(customer))
     }
 }
 
-/// Said where a transfer would go to an account that does not exist, or is closed.
+/// The message for a transfer to an account that does not exist or is closed.
 pub const NO_SUCH_PAYEE: &str = "There is no account with this e-mail address or id.";
 
 /// A list of events; a decision has one to three.
 pub type Events = Vec<Event>;
 
-/// Said of a customer that is not there, or someone else's, or went with its clock.
+/// The rejection for a customer who does not exist, is someone else's, or was deleted with its clock.
 #[must_use]
 pub fn no_such_customer(customer: CustomerId) -> Rejection {
     Rejection::invalid("customer", "resource_missing", format!("No such customer: '{customer}'"))
 }
 
-/// Refuses an amount that nothing could be of.
+/// Refuses an amount that no payment could have.
 pub(super) fn payable(amount: Money, param: &str) -> Result<(), Rejection> {
     amounts::check(amount).map_err(|problem| Rejection::invalid(param, problem.code(), problem.to_string()))
 }
 
-/// The end of an authorization whose deadline has passed, whatever is under way about it: an issuer holds nothing beyond
-/// it, so a capture counts only if its approval is decided before. Nothing for any other payment.
+/// The end of an authorization whose deadline has passed, even while a capture or release is under way: an issuer holds
+/// nothing beyond it, so a capture counts only if its approval is decided before. `None` for any other payment.
 pub(super) fn lapsed(payment: &Payment, now: Timestamp) -> Option<Event> {
     let state = payment.state();
     payment.capture_deadline().filter(|deadline| *deadline <= now)?;
-    let releasing = state.operation.is_some_and(|operation| operation.kind == OperationKind::Void);
+    let releasing =
+        state.operation.is_some_and(|operation| operation.kind.follow_up() == Some(FollowUp::Void));
     let reason = state.canceled.filter(|_| releasing).unwrap_or(CancelReason::Expired);
     Some(Event::canceled(reason))
 }

@@ -17,7 +17,7 @@ impl Country {
         letters.iter().all(u8::is_ascii_uppercase).then_some(Self(letters))
     }
 
-    /// A country named in a table of this program; `ZZ`, which is nobody's, for what is none.
+    /// A country named in a table of this program; the unassigned `ZZ` for anything but two letters.
     #[must_use]
     pub const fn in_table(text: &'static str) -> Self {
         match text.as_bytes() {
@@ -29,7 +29,7 @@ impl Country {
     /// The two letters.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Only capital letters get in.
+        // Only capital letters are accepted.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
@@ -58,7 +58,7 @@ impl<'de> Deserialize<'de> for Country {
     }
 }
 
-/// Reads a country, from settings as well, which are not borrowed.
+/// Reads a country; accepts owned strings too, as settings are not borrowed.
 struct Letters;
 
 impl Visitor<'_> for Letters {

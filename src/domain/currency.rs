@@ -1,7 +1,7 @@
-//! ISO 4217 currencies and the number of decimals each is written with.
+//! ISO 4217 currencies and the number of decimals of each.
 //!
-//! The decimals are those of the dialect (docs.stripe.com/currencies), which for three currencies are not ISO's: ISK and
-//! UGX are written with two decimals that are always zero, MGA with none.
+//! The decimals are the dialect's (docs.stripe.com/currencies), which differ from ISO's for three currencies: ISK and UGX
+//! are written with two decimals that are always zero, MGA with none.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Customers: whom an account takes money from. A plain resource.
+//! Customers: the people from whom an account takes money. A plain resource.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::contact::{Address, Shipping};
 use super::metadata::{self, Metadata, MetadataPatch};
 use super::rejection::Rejection;
 
-/// What is known of a customer. Serialised as an array: new fields go to the end with a default.
+/// A customer's details. Serialised as an array: new fields go to the end with a default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Customer {
     /// Their name.
@@ -19,39 +19,39 @@ pub struct Customer {
     pub phone: Option<String>,
     /// Where they live.
     pub address: Option<Address>,
-    /// Where things are sent to.
+    /// Where goods are sent.
     pub shipping: Option<Shipping>,
-    /// Free pairs.
+    /// Free key–value pairs.
     pub metadata: Metadata,
 }
 
-/// What a request changes about one field: nothing, or to this, or to nothing.
+/// A change to one field: `None` leaves it, `Some(None)` clears it, `Some(Some(_))` sets it.
 pub type Field<T> = Option<Option<T>>;
 
-/// What a request changes about a customer.
+/// A request's changes to a customer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CustomerPatch {
-    /// The name.
+    /// Their name.
     pub name: Field<String>,
-    /// The e-mail address.
+    /// Their e-mail address.
     pub email: Field<String>,
-    /// The description.
+    /// Free text.
     pub description: Field<String>,
-    /// The telephone number.
+    /// Their telephone number.
     pub phone: Field<String>,
-    /// The address, as a whole.
+    /// Replaces the whole address.
     pub address: Field<Address>,
-    /// Where things are sent to, as a whole.
+    /// Replaces the whole shipping details.
     pub shipping: Field<Shipping>,
-    /// The pairs.
+    /// Pairs to set or remove.
     pub metadata: MetadataPatch,
 }
 
 impl Customer {
-    /// The customer as the patch leaves them.
+    /// The customer with the patch applied.
     ///
     /// # Errors
-    /// More metadata than there may be.
+    /// There would be more pairs of metadata than allowed.
     pub fn patched(&self, patch: &CustomerPatch) -> Result<Self, Rejection> {
         Ok(Self {
             name: field(&patch.name, &self.name),
@@ -77,7 +77,7 @@ impl Customer {
 }
 
 impl CustomerPatch {
-    /// The bytes of its text, near enough.
+    /// Approximate bytes of its text.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
         let Self { name, email, description, phone, address, shipping, metadata } = self;

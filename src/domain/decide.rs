@@ -1,23 +1,34 @@
-//! The rules: pure `decide(state, command, now) → events`. Nothing here changes anything.
+//! The rules, as pure functions `decide(state, command, now) → events`. Nothing here changes anything.
 //!
 //! Each function returns the events to apply, in order; an empty list means that the command is stale and changes
 //! nothing (an old message, a timer that fired twice). Preconditions that the caller must know about are rejections. What a
-//! caller may ask of an existing payment is in [`super::operate`].
+//! caller may ask of an existing payment is decided in [`super::operate`].
 
-use super::command::{Answer, Outcome, SubmitPayment};
+use super::command::{
+    AuthorizationAnswer, AuthorizationResponse, FollowUpAnswer, FollowUpResponse, SubmitPayment,
+};
 use super::context::{Context, Events, NO_SUCH_PAYEE, lapsed, payable};
 use super::decline::DeclineReason;
-use super::event::{CancelReason, Event, TechnicalError};
-use super::payment::{Operation, OperationKind, Payment, Phase};
+use super::event::{CancelReason, Event};
+use super::payment::{FollowUp, Operation, OperationKind, Payment, Phase, WorkKey};
 use super::rejection::{Rejection, RejectionKind};
 use super::submission::{CaptureMethod, Kind};
 use super::time::Timestamp;
+
+/// The events of a new payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opening {
+    /// [`Event::Created`].
+    pub created: Event,
+    /// The decline that follows at once, where the wallet it is to leave cannot cover it.
+    pub declined: Option<Event>,
+}
 
 /// Decides a new payment.
 ///
 /// # Errors
 /// A [`Rejection`] that names the parameter at fault; nothing is created then.
-pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, Rejection> {
+pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Opening, Rejection> {
     let submission = &command.submission;
     if context.closed(submission.owner) {
         let message = "This account is closed: it makes no payments any more.";
@@ -54,61 +65,44 @@ pub fn submit(context: &Context<'_>, command: &SubmitPayment) -> Result<Events, 
     }
     let affordable = context.affordable(submission.own_wallet(), submission.amount.amount_minor);
     let reserved = takes_from_wallet && affordable;
-    let mut events = vec![Event::Created { instrument, confirmed: command.confirm, reserved }];
-    if takes_from_wallet && !affordable {
-        events.push(Event::declined(DeclineReason::InsufficientFunds));
-    }
-    Ok(events)
+    Ok(Opening {
+        created: Event::Created { instrument, confirmed: command.confirm, reserved },
+        declined: (takes_from_wallet && !affordable)
+            .then_some(Event::declined(DeclineReason::InsufficientFunds)),
+    })
 }
 
-/// Decides an acquirer's answer. Empty for an answer to anything but the attempt that is in flight.
+/// Decides an acquirer's answer to an authorization. Empty unless it answers the attempt in flight.
 #[must_use]
-pub fn answer(context: &Context<'_>, payment: &Payment, answer: &Answer) -> Events {
-    let Some(operation) = payment.operation(answer.work.operation) else {
+pub fn authorization_answered(
+    context: &Context<'_>,
+    payment: &Payment,
+    answer: &AuthorizationAnswer,
+) -> Events {
+    let in_flight = in_flight(payment, answer.work);
+    let Some(operation) = in_flight.filter(|operation| operation.kind == OperationKind::Authorization) else {
         return Vec::new();
     };
-    if operation.attempt != answer.work.attempt || operation.phase != Phase::Queued {
-        return Vec::new();
-    }
     if let Some(lapsed) = lapsed(payment, context.now) {
         return vec![lapsed];
     }
-    match operation.kind {
-        OperationKind::Authorize => authorization_answer(context, payment, operation, answer),
-        OperationKind::Capture { .. } | OperationKind::Void | OperationKind::Refund { .. } => {
-            later_answer(context, payment, operation, answer.outcome)
-        }
-    }
-}
-
-fn authorization_answer(
-    context: &Context<'_>,
-    payment: &Payment,
-    operation: &Operation,
-    answer: &Answer,
-) -> Events {
     let started = Event::Started { at: answer.started_at };
-    let submission = payment.submission();
-    let wish = payment.state().cancel_requested.or_else(|| given_up(context, payment));
-    let outcome = match (answer.outcome, wish) {
-        (Outcome::Approved, Some(reason)) if submission.kind.takes_from_wallet() => Event::canceled(reason),
-        // An approval that still comes is voided.
-        (Outcome::Approved, Some(reason)) => {
+    let canceled = payment.state().cancel_requested.or_else(|| given_up(context, payment));
+    let from_wallet = payment.submission().kind.takes_from_wallet();
+    let outcome = match (answer.response, canceled) {
+        (AuthorizationResponse::Approved, Some(reason)) if from_wallet => Event::canceled(reason),
+        // An approval that arrives after all is voided.
+        (AuthorizationResponse::Approved, Some(reason)) => {
             return vec![started, authorized(context, payment), Event::VoidQueued { reason }];
         }
         (_, Some(reason)) => Event::canceled(reason),
-        (Outcome::Approved, None) => match (submission.kind, submission.capture) {
-            (Kind::Charge, CaptureMethod::Manual) => authorized(context, payment),
-            (Kind::Transfer { payee }, _) if context.closed(payee) => undeliverable(),
-            (Kind::Charge, CaptureMethod::Automatic)
-            | (Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. }, _) => Event::SUCCEEDED,
-        },
-        (Outcome::Declined(reason), None) => Event::declined(reason),
-        (Outcome::ActionRequired, None) => Event::ActionRequired {},
-        (Outcome::Pending { settles_after_ms }, None) => {
+        (AuthorizationResponse::Approved, None) => approved(context, payment),
+        (AuthorizationResponse::Declined(reason), None) => Event::declined(reason),
+        (AuthorizationResponse::ActionRequired, None) => Event::ActionRequired {},
+        (AuthorizationResponse::Pending { settles_after_ms }, None) => {
             Event::Pending { settles_at: context.now.plus_ms(settles_after_ms) }
         }
-        (Outcome::TechnicalFailure(cause), None) => match next_retry(context, operation) {
+        (AuthorizationResponse::TechnicalFailure(cause), None) => match next_retry(context, operation) {
             Some(due_at) => Event::RetryScheduled { due_at, cause },
             None => Event::failed(cause),
         },
@@ -116,8 +110,48 @@ fn authorization_answer(
     vec![started, outcome]
 }
 
-/// Why a payment that would fill the wallet of an account closed meanwhile ends without it: nobody is there any more whose
-/// it could be, so that it is called off as if its owner had asked for that.
+/// Decides an acquirer's answer to a capture, void or refund. Empty unless it answers the attempt in flight.
+#[must_use]
+pub fn follow_up_answered(context: &Context<'_>, payment: &Payment, answer: &FollowUpAnswer) -> Events {
+    let in_flight = in_flight(payment, answer.work);
+    let Some((operation, follow_up)) =
+        in_flight.and_then(|operation| Some((operation, operation.kind.follow_up()?)))
+    else {
+        return Vec::new();
+    };
+    if let Some(lapsed) = lapsed(payment, context.now) {
+        return vec![lapsed];
+    }
+    let number = operation.number;
+    vec![match answer.response {
+        FollowUpResponse::Approved => follow_up_approved(context, payment, follow_up),
+        FollowUpResponse::Declined(reason) => follow_up_declined(follow_up, reason),
+        FollowUpResponse::TechnicalFailure(cause) => match next_retry(context, operation) {
+            Some(due_at) => Event::OperationRetryScheduled { operation: number, due_at, cause },
+            None => Event::OperationParked { operation: number, cause },
+        },
+    }]
+}
+
+/// The operation whose current attempt is this one, if it is with the acquirer.
+fn in_flight(payment: &Payment, work: WorkKey) -> Option<&Operation> {
+    let operation = payment.operation(work.operation)?;
+    (operation.attempt == work.attempt && operation.phase == Phase::Queued).then_some(operation)
+}
+
+/// The event for an approved authorization that nobody wants canceled.
+fn approved(context: &Context<'_>, payment: &Payment) -> Event {
+    let submission = payment.submission();
+    match (submission.kind, submission.capture) {
+        (Kind::Charge, CaptureMethod::Manual) => authorized(context, payment),
+        (Kind::Transfer { payee }, _) if context.closed(payee) => undeliverable(),
+        (Kind::Charge, CaptureMethod::Automatic)
+        | (Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. }, _) => Event::SUCCEEDED,
+    }
+}
+
+/// Why a payment that would fill the wallet of a closed account ends: the money would have no owner, so the payment is
+/// canceled as if the owner had asked for that.
 fn given_up(context: &Context<'_>, payment: &Payment) -> Option<CancelReason> {
     let fills_wallet = match payment.submission().kind {
         Kind::Charge | Kind::TopUp => true,
@@ -139,57 +173,33 @@ fn authorized(context: &Context<'_>, payment: &Payment) -> Event {
     }
 }
 
-/// When the next attempt is due by the wall, or `None` when the retries are spent.
+/// When the next attempt is due, by the wall clock; `None` when the retries are spent.
 fn next_retry(context: &Context<'_>, operation: &Operation) -> Option<Timestamp> {
     let used = usize::from(operation.retries_used());
     context.policy.retry_delays_ms.get(used).map(|delay_ms| context.wall.plus_ms(*delay_ms))
 }
 
-fn later_answer(context: &Context<'_>, payment: &Payment, operation: &Operation, outcome: Outcome) -> Events {
-    let number = operation.number;
-    let cause = match outcome {
-        Outcome::Approved | Outcome::Pending { .. } => {
-            return vec![approved_later(context, payment, operation.kind)];
+/// The event for an approved follow-up. A capture for a closed account releases what was held.
+fn follow_up_approved(context: &Context<'_>, payment: &Payment, follow_up: FollowUp) -> Event {
+    match follow_up {
+        FollowUp::Capture { amount_minor } => {
+            given_up(context, payment).map_or_else(|| Event::captured(amount_minor), Event::canceled)
         }
-        Outcome::Declined(reason) => return vec![declined(payment, operation.kind, reason)],
-        Outcome::TechnicalFailure(cause) => cause,
-        // No acquirer asks for a challenge here; treat it as an answer that makes no sense.
-        Outcome::ActionRequired => TechnicalError::Malformed,
-    };
-    vec![match next_retry(context, operation) {
-        Some(due_at) => Event::OperationRetryScheduled { operation: number, due_at, cause },
-        None => Event::OperationParked { operation: number, cause },
-    }]
-}
-
-/// What the approval of a capture, void or refund comes to. A capture for an account that is closed releases what was held.
-fn approved_later(context: &Context<'_>, payment: &Payment, kind: OperationKind) -> Event {
-    match (kind, given_up(context, payment)) {
-        (OperationKind::Capture { .. }, Some(reason)) => Event::canceled(reason),
-        (_, _) => approved(payment, kind),
+        FollowUp::Refund { refund, .. } => Event::RefundSucceeded { refund },
+        FollowUp::Void => Event::Voided {},
     }
 }
 
-fn approved(payment: &Payment, kind: OperationKind) -> Event {
-    match kind {
-        OperationKind::Capture { amount_minor } => Event::captured(amount_minor),
-        OperationKind::Refund { refund, .. } => Event::RefundSucceeded { refund },
-        OperationKind::Void => Event::Voided {},
-        // Not reached: authorisations are decided apart. Harmless, since it is what approval means.
-        OperationKind::Authorize => Event::captured(payment.authorized().amount_minor),
-    }
-}
-
-fn declined(payment: &Payment, kind: OperationKind, reason: DeclineReason) -> Event {
-    match kind {
-        OperationKind::Refund { refund, .. } => Event::refund_failed(refund, reason),
+const fn follow_up_declined(follow_up: FollowUp, reason: DeclineReason) -> Event {
+    match follow_up {
+        FollowUp::Capture { .. } => Event::CaptureDeclined { reason },
+        FollowUp::Refund { refund, .. } => Event::refund_failed(refund, reason),
         // An issuer that refuses to release has nothing left to hold.
-        OperationKind::Void => approved(payment, kind),
-        OperationKind::Capture { .. } | OperationKind::Authorize => Event::CaptureDeclined { reason },
+        FollowUp::Void => Event::Voided {},
     }
 }
 
-/// Decides what the clock brings: retries, settlements, expiries, money that becomes available by now. Empty if nothing is due.
+/// Decides whatever is due now: retries, settlements, expiries, money that becomes available. Empty if nothing is.
 #[must_use]
 pub fn timer_due(context: &Context<'_>, payment: &Payment) -> Events {
     if let Some(lapsed) = lapsed(payment, context.now) {
@@ -213,14 +223,12 @@ pub fn timer_due(context: &Context<'_>, payment: &Payment) -> Events {
 fn main_operation_due(context: &Context<'_>, payment: &Payment, operation: &Operation) -> Option<Event> {
     match operation.phase {
         Phase::Waiting { due_at } if due_at <= context.wall => Some(match operation.kind {
-            OperationKind::Authorize => Event::Requeued {},
-            OperationKind::Capture { .. } | OperationKind::Void | OperationKind::Refund { .. } => {
-                Event::OperationRequeued { operation: operation.number }
-            }
+            OperationKind::Authorization => Event::Requeued {},
+            OperationKind::FollowUp(_) => Event::OperationRequeued { operation: operation.number },
         }),
         Phase::Pending { settles_at } if settles_at <= context.now => Some(match payment.submission().kind {
             Kind::Transfer { payee } if context.closed(payee) => undeliverable(),
-            // The bank's last word on an account that is closed comes when it tries to credit it.
+            // The bank notices that an account is closed only when it tries to credit it.
             Kind::Payout { bank: super::bank_account::BankAccount::Closed } => {
                 Event::declined(DeclineReason::AccountClosed)
             }

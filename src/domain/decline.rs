@@ -1,8 +1,8 @@
-//! Why an issuer, a bank or the ledger said no.
+//! Decline reasons of issuers, banks and the ledger.
 //!
-//! One reason may be told of a card, a wallet or a bank account, and then has other codes and sentences.
+//! A reason can apply to a card, a wallet or a bank account, each with codes and messages of its own.
 //!
-//! Codes and decline codes as the dialect publishes them (docs.stripe.com/declines/codes); network codes are those of
+//! Codes and decline codes are those the dialect publishes (docs.stripe.com/declines/codes); network codes are those of
 //! ISO 8583 field 39.
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub enum DeclineReason {
     /// The issuer gave no reason.
     GenericDecline,
-    /// Not enough money on the card, the account or in the wallet.
+    /// Not enough money on the card, in the account or in the wallet.
     InsufficientFunds,
     /// The card was reported lost.
     LostCard,
@@ -92,19 +92,19 @@ impl DeclineReason {
         }
     }
 
-    /// Whether an error shows the `decline_code` beside its code: where the code does not say it all.
+    /// Whether an error shows the `decline_code` beside its code, because the code alone is not specific.
     #[must_use]
     pub fn shows_decline_code(self) -> bool {
         matches!(self.code(), "card_declined" | "authentication_required")
     }
 
-    /// Whether the dialect calls it an error of the card; a cardholder who was not authenticated is none.
+    /// Whether the dialect calls it a card error; a failed authentication is not one.
     #[must_use]
     pub const fn blames_card(self) -> bool {
         !matches!(self, Self::AuthenticationFailure)
     }
 
-    /// The code of a payment out of a wallet, where no card is involved: the dialect's failure codes of payouts.
+    /// The code for payments out of a wallet, where no card is involved: the dialect's failure codes of payouts.
     #[must_use]
     pub const fn wallet_code(self) -> &'static str {
         match self {
@@ -123,7 +123,7 @@ impl DeclineReason {
         }
     }
 
-    /// The sentence for a payment out of a wallet; to a bank account, or to another user.
+    /// The message for a payment out of a wallet, to a bank account or to another user.
     #[must_use]
     pub const fn wallet_message(self, to_bank: bool) -> &'static str {
         match self {
@@ -159,7 +159,7 @@ impl DeclineReason {
         }
     }
 
-    /// A sentence for the person who pays.
+    /// The message for the person who pays.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -191,7 +191,7 @@ impl DeclineReason {
         Self::ALL.iter().copied().find(|reason| reason.decline_code() == code)
     }
 
-    /// A few plain words for pages: what the issuer said.
+    /// A few plain words for pages.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
-//! Decimal digits of any script (Unicode's category Nd): people write numbers in their own.
+//! Decimal digits of any script (Unicode category Nd): people write numbers in their own script.
 
-/// The zero of each script; its other nine digits follow it (Unicode 14 and everything before).
+/// The zero of each script, followed by its other nine digits (Unicode 14 and earlier).
 const ZEROS: [u32; 66] = [
     0x30, 0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50,
     0xed0, 0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40,
@@ -22,13 +22,13 @@ pub fn digit(c: char) -> Option<u8> {
     u8::try_from(value).ok().filter(|value| *value < 10)
 }
 
-/// How many digits a text has, wherever they stand.
+/// How many digits a text has.
 #[must_use]
 pub fn count(text: &str) -> usize {
     text.chars().filter(|c| digit(*c).is_some()).count()
 }
 
-/// How many digits at most stand in a row, whatever but letters stands between them.
+/// The length of the longest run of digits, which only letters interrupt.
 #[must_use]
 pub fn longest_run(text: &str) -> usize {
     let (mut run, mut longest) = (0, 0);

@@ -1,6 +1,6 @@
 //! Events: immutable facts about one payment. Its history is the list of them, and everything else is folded from it.
 //!
-//! They are stored. A variant is never changed or removed; new fields go to the end of a variant with
+//! Events are stored. A variant is never changed or removed; new fields go to the end of a variant with
 //! `#[serde(default)]`, and the one-letter names are the stored form.
 
 use std::fmt;
@@ -15,7 +15,7 @@ use super::instrument::Instrument;
 use super::status::Status;
 use super::time::Timestamp;
 
-/// How an operation broke technically.
+/// How an operation failed technically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TechnicalError {
@@ -39,26 +39,26 @@ impl TechnicalError {
     }
 }
 
-/// Why a payment was called off.
+/// Why a payment was canceled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
     /// Submitted twice by mistake.
     Duplicate,
-    /// Looked fraudulent.
+    /// Suspected of fraud.
     Fraudulent,
     /// The customer asked for it.
     RequestedByCustomer,
-    /// Given up.
+    /// Abandoned by the caller, or by the system because the account is closed.
     Abandoned,
-    /// The authorisation was not captured in time.
+    /// The authorization was not captured in time.
     Expired,
-    /// Nobody said why.
+    /// No reason was given.
     NotGiven,
 }
 
 impl CancelReason {
-    /// Its name; the dialect's where it has one.
+    /// The reason's name; the dialect's where the dialect has one.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -84,7 +84,7 @@ impl CancelReason {
         }
     }
 
-    /// Reads what a caller may ask for; expiry is ours alone.
+    /// Reads a reason that a caller may give; only the system cancels for expiry.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Duplicate, Self::Fraudulent, Self::RequestedByCustomer, Self::Abandoned]
@@ -96,23 +96,23 @@ impl CancelReason {
 /// A fact about a payment. `operation` numbers count the operations of one payment from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    /// The payment exists. `confirmed` queues its authorisation as operation 1; `reserved` moved the amount out of the
+    /// The payment exists. `confirmed` queues its authorization as operation 1; `reserved` moved the amount out of the
     /// submitter's wallet.
     #[serde(rename = "new")]
     Created {
-        /// What the first attempt goes through, where that is known.
+        /// The first attempt's instrument, where it is known.
         instrument: Option<Instrument>,
-        /// Whether it goes at once.
+        /// Whether the first attempt is queued immediately.
         confirmed: bool,
         /// Whether the amount left the wallet into transit.
         reserved: bool,
     },
-    /// The word to go. Queues a new authorisation.
+    /// The payment was confirmed, which queues a new authorization.
     #[serde(rename = "go")]
     Confirmed {
-        /// What this attempt goes through.
+        /// This attempt's instrument.
         instrument: Instrument,
-        /// Its charge.
+        /// This attempt's charge.
         charge: ChargeId,
     },
     /// A worker asked the acquirer at `at`; written together with the answer.
@@ -121,114 +121,114 @@ pub enum Event {
         /// When the worker took it up.
         at: Timestamp,
     },
-    /// The cardholder has to prove themselves.
+    /// The cardholder has to authenticate.
     #[serde(rename = "act")]
     ActionRequired {},
-    /// They did. The authorisation is asked again, as a new operation.
+    /// The cardholder authenticated. The authorization is requested again, as a new operation.
     #[serde(rename = "acd")]
     ActionCompleted {},
     /// The issuer holds an amount until `capture_before`.
     #[serde(rename = "aut")]
     Authorized {
-        /// How much it holds.
+        /// The amount held, in minor units.
         amount_minor: i64,
-        /// When the authorisation lapses.
+        /// When the authorization lapses.
         capture_before: Timestamp,
     },
     /// The money has arrived.
     #[serde(rename = "ok")]
     Succeeded {
-        /// What became of it in the wallet that it reached.
+        /// How it was split in the wallet that it reached.
         #[serde(default, skip_serializing_if = "Credit::is_whole")]
         credit: Credit,
     },
-    /// The issuer, the bank or the wallet said no.
+    /// The issuer, the bank or the wallet declined.
     #[serde(rename = "no")]
     Declined {
-        /// Why.
+        /// The reason.
         reason: DeclineReason,
-        /// Of what comes back to the wallet, what was taken to repay what is owed.
+        /// The part of the returned money that repaid the owner's debt.
         #[serde(default, skip_serializing_if = "is_zero")]
         repaid_minor: i64,
     },
-    /// The outside accepted and will settle later.
+    /// Accepted outside; settles later.
     #[serde(rename = "pen")]
     Pending {
-        /// When it settles.
+        /// When it settles, by the payment's clock.
         settles_at: Timestamp,
     },
-    /// The authorisation broke; another attempt follows.
+    /// The authorization failed technically; another attempt follows.
     #[serde(rename = "rt")]
     RetryScheduled {
-        /// When.
+        /// When the next attempt is due, by the wall clock.
         due_at: Timestamp,
-        /// What broke.
+        /// How the last attempt failed.
         cause: TechnicalError,
     },
-    /// The time of the next attempt came.
+    /// The next attempt is due and back in the queue.
     #[serde(rename = "rq")]
     Requeued {},
-    /// The authorisation broke and its retries are spent. The operation is parked and can be replayed.
+    /// The authorization failed technically and its retries are spent. The operation is parked and can be replayed.
     #[serde(rename = "ko")]
     Failed {
-        /// What broke last.
+        /// How the last attempt failed.
         cause: TechnicalError,
-        /// Of what comes back to the wallet, what was taken to repay what is owed.
+        /// The part of the returned money that repaid the owner's debt.
         #[serde(default, skip_serializing_if = "is_zero")]
         repaid_minor: i64,
     },
-    /// Someone replayed the parked authorisation.
+    /// Someone replayed the parked authorization.
     #[serde(rename = "rp")]
     Replayed {
         /// Whether the amount left the wallet again.
         reserved: bool,
     },
-    /// A cancellation was asked for while the outcome is open.
+    /// A cancellation was requested while the outcome is open.
     #[serde(rename = "cr")]
     CancelRequested {
-        /// Why.
+        /// The reason.
         reason: CancelReason,
     },
-    /// Called off; nothing is held any more.
+    /// Canceled; nothing is held any more.
     #[serde(rename = "ca")]
     Canceled {
-        /// Why.
+        /// The reason.
         reason: CancelReason,
-        /// Of what comes back to the wallet, what was taken to repay what is owed.
+        /// The part of the returned money that repaid the owner's debt.
         #[serde(default, skip_serializing_if = "is_zero")]
         repaid_minor: i64,
     },
-    /// A capture was asked for.
+    /// A capture was requested.
     #[serde(rename = "cq")]
     CaptureQueued {
-        /// How much, at most the amount authorised.
+        /// In minor units; at most the amount authorized.
         amount_minor: i64,
     },
     /// The amount was captured.
     #[serde(rename = "cap")]
     Captured {
-        /// How much.
+        /// The amount, in minor units.
         amount_minor: i64,
-        /// What became of it in the wallet that it reached.
+        /// How it was split in the wallet that it reached.
         #[serde(default, skip_serializing_if = "Credit::is_whole")]
         credit: Credit,
     },
     /// The money has settled: what the wallet kept of it can be paid out.
     #[serde(rename = "av")]
     Available {},
-    /// The capture was declined; the authorisation stands.
+    /// The capture was declined; the authorization stands.
     #[serde(rename = "cd")]
     CaptureDeclined {
-        /// Why.
+        /// The reason.
         reason: DeclineReason,
     },
-    /// Releasing the authorisation was asked for.
+    /// The release of the authorization was requested.
     #[serde(rename = "vq")]
     VoidQueued {
-        /// Why.
+        /// The reason.
         reason: CancelReason,
     },
-    /// The authorisation was released.
+    /// The authorization was released.
     #[serde(rename = "vo")]
     Voided {},
     /// A refund was admitted; its amount left the wallet into transit.
@@ -236,101 +236,101 @@ pub enum Event {
     RefundQueued {
         /// The refund's id.
         refund: RefundId,
-        /// How much.
+        /// The amount, in minor units.
         amount_minor: i64,
-        /// Names what is kept beside the refund (its reason, its metadata); zero if there is nothing, `None` where that was
-        /// not said yet.
+        /// Names the row stored beside the refund (its reason and metadata); zero if there is none, `None` in histories older
+        /// than this field.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<u64>,
     },
     /// The refund reached the card.
     #[serde(rename = "fo")]
     RefundSucceeded {
-        /// Which.
+        /// The id of the refund.
         refund: RefundId,
     },
     /// The refund could not be made; its amount is back in the wallet.
     #[serde(rename = "ff")]
     RefundFailed {
-        /// Which.
+        /// The id of the refund.
         refund: RefundId,
-        /// Why.
+        /// The reason.
         reason: DeclineReason,
-        /// Of what comes back to the wallet, what was taken to repay what is owed.
+        /// The part of the returned money that repaid the owner's debt.
         #[serde(default, skip_serializing_if = "is_zero")]
         repaid_minor: i64,
     },
-    /// A capture, void or refund broke; another attempt follows.
+    /// A capture, void or refund failed technically; another attempt follows.
     #[serde(rename = "or")]
     OperationRetryScheduled {
-        /// Which operation.
+        /// The operation's number.
         operation: u16,
-        /// When.
+        /// When the next attempt is due, by the wall clock.
         due_at: Timestamp,
-        /// What broke.
+        /// How the last attempt failed.
         cause: TechnicalError,
     },
-    /// The time of its next attempt came.
+    /// The operation's next attempt is due and back in the queue.
     #[serde(rename = "oq")]
     OperationRequeued {
-        /// Which operation.
+        /// The operation's number.
         operation: u16,
     },
-    /// Its retries are spent; it is parked and can be replayed.
+    /// The operation's retries are spent; it is parked and can be replayed.
     #[serde(rename = "op")]
     OperationParked {
-        /// Which operation.
+        /// The operation's number.
         operation: u16,
-        /// What broke last.
+        /// How the last attempt failed.
         cause: TechnicalError,
     },
-    /// Someone replayed it.
+    /// Someone replayed the parked operation.
     #[serde(rename = "oy")]
     OperationReplayed {
-        /// Which operation.
+        /// The operation's number.
         operation: u16,
     },
-    /// The caller changed what is said of the payment, or its amount before it was confirmed.
+    /// The caller changed the payment's terms, or its amount before it was confirmed.
     #[serde(rename = "am")]
     Amended {
-        /// The amount from now on, if it changes.
+        /// The new amount in minor units, if it changes.
         amount_minor: Option<i64>,
-        /// If what is said changes: names the row with this version that holds all of it, by its contents.
+        /// If the terms change: the hash of the row with this version, which holds all of them.
         terms: Option<u64>,
     },
 }
 
-/// Events that bring money to a wallet, as the rules decide them: what becomes of the money there is settled when they
-/// are applied ([`super::settlement::settled`]).
+/// Events that bring money to a wallet, as the rules decide them. How the money is split there is decided when they are
+/// applied ([`super::settlement::settled`]).
 impl Event {
-    /// The money has arrived.
+    /// The money has arrived, not yet split.
     pub const SUCCEEDED: Self = Self::Succeeded { credit: WHOLE };
 
-    /// This much was captured.
+    /// A capture of this amount in minor units, not yet split.
     #[must_use]
     pub const fn captured(amount_minor: i64) -> Self {
         Self::Captured { amount_minor, credit: WHOLE }
     }
 
-    /// The issuer, the bank or the wallet said no.
+    /// A decline that repays nothing yet.
     #[must_use]
     pub const fn declined(reason: DeclineReason) -> Self {
         Self::Declined { reason, repaid_minor: 0 }
     }
 
-    /// The authorization broke and its retries are spent.
+    /// The authorization failed technically and its retries are spent; repays nothing yet.
     #[must_use]
     pub const fn failed(cause: TechnicalError) -> Self {
         Self::Failed { cause, repaid_minor: 0 }
     }
 
-    /// Called off.
+    /// A cancellation that repays nothing yet.
     #[must_use]
     pub const fn canceled(reason: CancelReason) -> Self {
         Self::Canceled { reason, repaid_minor: 0 }
     }
 
-    /// The refund could not be made.
+    /// A failed refund that repays nothing yet.
     #[must_use]
     pub const fn refund_failed(refund: RefundId, reason: DeclineReason) -> Self {
         Self::RefundFailed { refund, reason, repaid_minor: 0 }
@@ -390,20 +390,21 @@ impl Event {
 
 /// An event and when it was recorded. Its version is its position in the history, counted from 1.
 ///
-/// Stored as an array of time and fact, and of the wall where that is another: on the wall's own clock nothing is added.
+/// Stored as an array of time and event, with the wall-clock time added only where it differs: nothing is added for payments
+/// that run on the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recorded {
     /// The time of the payment's clock. It may stand still: many batches can have one time.
     pub at: Timestamp,
-    /// When the batch that carries it was decided. All events that a batch adds to a payment have the same wall, and
-    /// those of its next batch a later one: a history tells by itself where its batches end.
+    /// When the batch that carries it was decided, by the wall clock. All events that a batch adds to a payment share this time,
+    /// and the next batch has a later one, so a history shows where its batches end.
     pub wall: Timestamp,
-    /// The fact.
+    /// The fact itself.
     pub event: Event,
 }
 
 impl Recorded {
-    /// A fact on the wall's own clock.
+    /// An event of a payment that runs on the wall clock.
     #[must_use]
     pub const fn on_wall(at: Timestamp, event: Event) -> Self {
         Self { at, wall: at, event }

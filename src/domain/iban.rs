@@ -1,17 +1,17 @@
-//! International bank account numbers (ISO 13616), recognised by their country's length and their check digits. They are not money
-//! here; text that holds one is not taken for text that holds a card number.
+//! International bank account numbers (ISO 13616), recognised by their country's length and their check digits. Used only so
+//! that they are not mistaken for card numbers in text.
 
-/// Countries with the length of their numbers, from the registry of the standard.
+/// Countries with the length of their numbers, from the standard's registry.
 const COUNTRIES: &str = "\
     AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 ES24 \
     FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 \
     LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29 RO24 \
     RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 ";
-/// What an entry of [`COUNTRIES`] takes up.
+/// Bytes of an entry of [`COUNTRIES`].
 const ENTRY: usize = 5;
 
-/// How many bytes of the text's beginning are such a number, in one word or in groups with a space between them; 0 if it begins
-/// with none.
+/// The length in bytes of the IBAN with which the text begins, in one word or in groups with single spaces; 0 if it begins with
+/// none.
 #[must_use]
 pub fn length(text: &[u8]) -> usize {
     let Some((country, rest)) = text.split_first_chunk::<2>() else { return 0 };
@@ -23,7 +23,7 @@ pub fn length(text: &[u8]) -> usize {
     while number.len() < length {
         match text.get(at) {
             Some(byte) if byte.is_ascii_alphanumeric() => number.push(byte.to_ascii_uppercase()),
-            // One between groups, none before the check digits.
+            // A single space between groups, none before the check digits.
             Some(b' ') if number.len() >= 4 && text.get(at - 1) != Some(&b' ') => {}
             Some(_) | None => return 0,
         }
@@ -33,15 +33,15 @@ pub fn length(text: &[u8]) -> usize {
     if ends && is_right(&number) { at } else { 0 }
 }
 
-/// How long the numbers of a country are.
+/// The length of a country's numbers.
 fn length_in(country: &[u8]) -> Option<usize> {
     let mut entries = COUNTRIES.as_bytes().chunks_exact(ENTRY);
     let digits = entries.find_map(|entry| entry.strip_prefix(country))?;
     std::str::from_utf8(digits).ok()?.trim_end().parse().ok()
 }
 
-/// Whether the check digits are right: with the first four characters behind the rest, and letters as two digits, it leaves 1 when
-/// divided by 97.
+/// Whether the check digits are right: with the first four characters moved to the end, and letters as two digits, the number
+/// leaves 1 when divided by 97.
 fn is_right(number: &[u8]) -> bool {
     let Some((head, rest)) = number.split_at_checked(4) else { return false };
     let left = rest.iter().chain(head).fold(0_u32, |left, byte| match byte {
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_of_banks_are_told_from_others() {
+    fn ibans_are_recognised_and_nothing_else_is() {
         assert_eq!(COUNTRIES.len() % ENTRY, 0);
         assert!(
             COUNTRIES.split_whitespace().is_sorted()

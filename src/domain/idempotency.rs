@@ -1,17 +1,17 @@
-//! Idempotency keys: what a caller names a request by, and what of it is stored.
+//! Idempotency keys: the name that a caller gives a request, and the part of it that is stored.
 //!
-//! A key is data of its sender and may be anything, a card number included. So what is stored is a hash under the
-//! installation's secret; beside it the end of the key as it is, where it cannot be part of a card number: keys that count
-//! up are then stored in their order and touch few pages.
+//! A key is arbitrary data, which may include a card number. So it is stored as a hash under the installation's secret. The end
+//! of the key is stored in clear beside it, unless it could be part of a card number: keys that count up then keep their order
+//! and touch few pages.
 
 use std::fmt;
 
 use super::card_numbers::LENGTHS;
 use super::digits;
 
-/// How many bytes of a key's end are stored as they are.
+/// Bytes of a key's end that are stored in clear.
 const TAIL: usize = 12;
-/// How many bytes of the hash of what stands before them are.
+/// Bytes stored of the hash of everything before the tail.
 const HEAD: usize = 4;
 
 /// The installation's secret under which keys and requests are hashed.
@@ -19,13 +19,13 @@ const HEAD: usize = 4;
 pub struct KeySecret([u8; 32]);
 
 impl KeySecret {
-    /// Derives it from a secret of the installation that serves other purposes too.
+    /// Derives it from an installation secret that serves other purposes too.
     #[must_use]
     pub fn derive(installation: &[u8; 32]) -> Self {
         Self(blake3::derive_key("paystorm 2026-11-29 idempotency keys", installation))
     }
 
-    /// Hashes fields, each with its length, so that no two lists of them are alike.
+    /// Hashes fields, each with its length, so that no two lists of fields collide.
     fn hash<'f>(&self, fields: impl IntoIterator<Item = &'f [u8]>) -> [u8; 32] {
         update(blake3::Hasher::new_keyed(&self.0), fields)
     }
@@ -45,14 +45,14 @@ fn update<'f>(mut hasher: blake3::Hasher, fields: impl IntoIterator<Item = &'f [
     *hasher.finalize().as_bytes()
 }
 
-/// What a caller names a request by. Texts, rows and steps never meet, whatever stands in them.
+/// The name that a caller gives a request. Texts, rows and steps never collide, whatever they contain.
 #[derive(Clone, PartialEq, Eq)]
 pub enum RequestKey {
-    /// What a program or a form sent.
+    /// A key that a program or a form sent.
     Text(String),
     /// A row of an import.
     Row {
-        /// The import's name.
+        /// The name of the import, shared by its rows.
         import: String,
         /// The row's own key.
         key: String,
@@ -62,7 +62,7 @@ pub enum RequestKey {
 }
 
 impl RequestKey {
-    /// What sort it is, what it belongs to, and its own name there.
+    /// Its sort, the group it belongs to, and its own name there.
     fn fields(&self) -> [&[u8]; 3] {
         match self {
             Self::Text(text) => [b"text", b"", text.as_bytes()],
@@ -71,10 +71,10 @@ impl RequestKey {
         }
     }
 
-    /// The key as its sender is told it again: `None` if it could hold a card number, which has 13 digits in a row at least, be
-    /// they apart by whatever is no letter. Most UUIDs have fewer.
+    /// The key as it is repeated to its sender. `None` if it could hold a card number: a run of at least 13 digits, with anything
+    /// but letters between them. Most UUIDs have fewer.
     #[must_use]
-    pub fn told(&self) -> Option<&str> {
+    pub fn repeatable(&self) -> Option<&str> {
         match self {
             Self::Text(name) => {
                 Some(name.as_str()).filter(|name| digits::longest_run(name) < *LENGTHS.start())
@@ -83,14 +83,14 @@ impl RequestKey {
         }
     }
 
-    /// Whether its own name has too few digits for a card number.
+    /// Whether its own name has too few digits to hold a card number.
     fn is_harmless(&self) -> bool {
         let (Self::Text(name) | Self::Row { key: name, .. } | Self::Step(name)) = self;
         digits::count(name) < *LENGTHS.start()
     }
 
-    /// The seed of a payment's draws, so that a script that is run again draws the same, also on another installation. A
-    /// key that might be a card number draws anew there, for its hash needs the secret.
+    /// The seed of a payment's draws, so that a script draws the same when it is run again, even on another installation. A key
+    /// that might be a card number draws differently there, as its hash needs the secret.
     #[must_use]
     pub fn draw_key(&self, secret: &KeySecret) -> u64 {
         let hash = match self {
@@ -102,7 +102,7 @@ impl RequestKey {
     }
 }
 
-/// The text itself may be a card number.
+/// Omits the text, which may be a card number.
 impl fmt::Debug for RequestKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -116,8 +116,8 @@ impl fmt::Debug for RequestKey {
 /// An idempotency key, reduced to what is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdempotencyKey {
-    /// With fewer than 13 digits in the key: four bytes of the hash of all but its end, the end's twelve bytes, sixteen of
-    /// the hash of the whole. Otherwise nothing but the hash of the whole.
+    /// If the key has fewer than 13 digits: four bytes of the hash of everything before its tail, twelve bytes of tail, sixteen
+    /// bytes of the hash of the whole. Otherwise only the hash of the whole.
     pub key: [u8; 32],
     /// Hash of the request's parameters.
     pub request: [u8; 16],

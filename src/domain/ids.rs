@@ -15,18 +15,18 @@ use super::time::Timestamp;
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 pub(super) const TEXT_LEN: usize = 22;
 
-/// A map by ids, or by other keys that are as good as random bits. Whoever sends them sees nothing of their hashes, which differ in
-/// each process; std's hash costs several times as much, for keys that are looked up a dozen times for each payment.
+/// A map keyed by ids, or by other keys as good as random bits. Senders cannot observe the hashes, which differ in each process.
+/// std's hasher costs several times as much, and keys are looked up a dozen times for each payment.
 pub type IdMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
-/// Ten digits fit a `u64`, whose division is one instruction; that of a `u128` is a call.
+/// Ten digits fit a `u64`, which divides in one instruction; dividing a `u128` is a call.
 const CHUNK_LEN: usize = 10;
 const CHUNK: u128 = 62_u128.pow(10);
 
-/// Parts of a millisecond that an id tells apart.
+/// Parts of a millisecond that an id distinguishes.
 const FRACTIONS: u128 = 1 << 12;
 
-/// Keeps the ids of this process in the order in which they were made, whatever the clock does.
+/// Keeps the ids of this process in the order of their creation, whatever the clock does.
 static ORDER: LazyLock<Mutex<ContextV7>> =
     LazyLock::new(|| Mutex::new(ContextV7::new().with_additional_precision()));
 
@@ -36,7 +36,7 @@ pub fn base62_encode(value: u128) -> String {
     with_base62("", value)
 }
 
-/// The digits of `value` behind `prefix`.
+/// `prefix` followed by the digits of `value`.
 fn with_base62(prefix: &str, mut value: u128) -> String {
     let mut digits = [b'0'; TEXT_LEN];
     for part in digits.rchunks_mut(CHUNK_LEN) {
@@ -114,7 +114,7 @@ macro_rules! id {
                 Self(uuid::Uuid::new_v7(uuid::Timestamp::now(&*ORDER)))
             }
 
-            /// A new time-ordered id, made at this time by the wall. Never before the one that this process made last.
+            /// A new time-ordered id, made at this wall-clock time. Never before the one that this process made last.
             #[must_use]
             pub fn generate_at(wall: Timestamp) -> Self {
                 let seconds = u64::try_from(wall.seconds()).unwrap_or(0);
@@ -122,7 +122,7 @@ macro_rules! id {
                 Self(uuid::Uuid::new_v7(uuid::Timestamp::from_unix(&*ORDER, seconds, nanos)))
             }
 
-            /// An id made at this time, the `number`th of its moment: for tests, which want the same one each time.
+            /// The id with this `number` among those made at this time: for tests, which need the same one each time.
             #[must_use]
             pub fn numbered(at: Timestamp, number: u64) -> Self {
                 let millis = u128::from(u64::try_from(at.millis()).unwrap_or(0));
@@ -132,7 +132,7 @@ macro_rules! id {
                 Self(uuid::Uuid::from_u128(head | u128::from(number & (u64::MAX >> 2))))
             }
 
-            /// When it was made, to the microsecond or so: milliseconds, and the fraction of one behind the version.
+            /// When it was made, to about a microsecond: the milliseconds, and the fraction of one after the version.
             #[must_use]
             pub fn made_at(&self) -> Timestamp {
                 let bits = self.0.as_u128();
@@ -141,7 +141,7 @@ macro_rules! id {
                 Timestamp::from_micros(i64::try_from(micros).unwrap_or(0))
             }
 
-            /// When [`Self::generate`] made it; `None` if it is of another kind.
+            /// When [`Self::generate`] made it; `None` if it is not a version 7 UUID.
             #[must_use]
             pub fn generated_at(&self) -> Option<Timestamp> {
                 (self.0.get_version_num() == 7).then(|| self.made_at())
@@ -208,7 +208,7 @@ id!(
     RefundId, "re_"
 );
 id!(
-    /// What belongs to a payment and has an id of its own; shown under the prefix of its kind.
+    /// A charge or refund of a payment; shown under the prefix of its kind.
     PartId, "ch_", "re_"
 );
 id!(
@@ -228,7 +228,7 @@ id!(
     InstanceId, "inst_"
 );
 id!(
-    /// A store and everything in it; made with it, and never again.
+    /// A store and everything in it; made once, with the store.
     InstallationId, "installation_"
 );
 id!(
@@ -236,7 +236,7 @@ id!(
     ImportId, "imp_"
 );
 id!(
-    /// A test clock. That of no bits at all is the wall's.
+    /// A test clock. All bits zero means the wall clock.
     ClockId, "clock_"
 );
 id!(
@@ -249,10 +249,10 @@ id!(
 );
 
 impl ClockId {
-    /// The wall's: real time.
+    /// The wall clock: real time.
     pub const WALL: Self = Self::from_bytes([0; 16]);
 
-    /// Whether it is the wall's.
+    /// Whether it is the wall clock.
     #[must_use]
     pub fn is_wall(&self) -> bool {
         *self == Self::WALL
@@ -271,7 +271,7 @@ id!(
 );
 
 impl ChargeId {
-    /// The charge of the attempt that the creating command opened: it has the payment's bits, and needs no row.
+    /// The charge of the attempt that the creating command opened: it has the payment's bits and needs no row.
     #[must_use]
     pub const fn of_payment(payment: PaymentId) -> Self {
         Self(payment.0)

@@ -1,5 +1,5 @@
-//! Instruments: what an attempt takes the money from, or sends it to, as it was at that moment. An attempt names its own
-//! and keeps it, whatever becomes of the method it came from.
+//! Instruments: what an attempt takes the money from or sends it to, as it was at that moment. An attempt keeps its own
+//! copy, whatever later happens to the payment method it came from.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,15 +7,13 @@ use super::bank_account::BankAccount;
 use super::card::Card;
 use super::ids::MethodId;
 
-/// What came with a card when it was presented, beside its number and security code. Stored only where there is something
-/// to say.
+/// What came with a card when it was presented, beside its number and security code. Stored only if not empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Presented {
     flags: u8,
-    /// Names what belongs to this attempt and is kept in the store, such as billing details and the address to return to;
-    /// zero if there is nothing.
+    /// Names the stored row that belongs to this attempt, such as billing details and the return URL; zero if there is none.
     pub detail: u64,
-    /// The payment method it is; `None` for the one that came with the payment itself.
+    /// Its payment method; `None` for the one that came with the payment itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<MethodId>,
 }
@@ -27,9 +25,9 @@ impl Presented {
     pub const LINE1: Self = Self::flag(2);
     /// The cardholder is not there (`off_session`).
     pub const OFF_SESSION: Self = Self::flag(4);
-    /// The charge is to fail where the cardholder would have to be asked (`error_on_requires_action`).
+    /// The charge must fail where the cardholder would have to be challenged (`error_on_requires_action`).
     pub const NO_ACTION: Self = Self::flag(8);
-    /// The merchant requests 3-D Secure where the card leaves it open.
+    /// The merchant requests 3-D Secure where the card does not require it.
     pub const REQUEST_3DS: Self = Self::flag(16);
 
     const fn flag(flags: u8) -> Self {
@@ -42,37 +40,37 @@ impl Presented {
         self.flags == 0 && self.detail == 0 && self.method.is_none()
     }
 
-    /// Whether all that `other` flags came.
+    /// Whether all flags of `other` are set.
     #[must_use]
     pub const fn has(self, other: Self) -> bool {
         self.flags & other.flags == other.flags
     }
 
-    /// This and what `other` flags.
+    /// This with the flags of `other` added.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
         Self { flags: self.flags | other.flags, ..self }
     }
 
-    /// This, with the name of its detail.
+    /// This with the name of its detail.
     #[must_use]
     pub const fn naming(self, detail: u64) -> Self {
         Self { detail, ..self }
     }
 
-    /// This, as the payment method with this id.
+    /// This as the payment method with this id.
     #[must_use]
     pub const fn with_method(self, method: MethodId) -> Self {
         Self { method: Some(method), ..self }
     }
 
-    /// `other` if it came.
+    /// `other` if `came`, else nothing.
     #[must_use]
     pub const fn when(came: bool, other: Self) -> Self {
         if came { other } else { Self::flag(0) }
     }
 
-    /// What was said of it, in the form over which a request's hash is taken.
+    /// Flags and detail in the form that goes into a request's hash.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 9] {
         let mut bytes = [self.flags; 9];
@@ -86,7 +84,7 @@ impl Presented {
 /// A card as it was presented for an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PresentedCard {
-    /// The card.
+    /// The card itself.
     pub card: Card,
     /// What came with it.
     #[serde(default, skip_serializing_if = "Presented::is_empty")]
@@ -94,8 +92,8 @@ pub struct PresentedCard {
 }
 
 impl PresentedCard {
-    /// The card as it is presented for another attempt: an address that came with it before still counts, whether its
-    /// holder is there is said anew.
+    /// The card as presented for another attempt. An address that came with it before still counts; whether its holder is
+    /// present is stated again.
     #[must_use]
     pub fn presented_again(self, presented: Presented) -> Self {
         let detail = if presented.detail == 0 { self.presented.detail } else { presented.detail };
@@ -114,16 +112,16 @@ impl From<Card> for PresentedCard {
     }
 }
 
-/// What an attempt goes through.
+/// What an attempt takes the money from or sends it to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Instrument {
-    /// A card.
+    /// A card, with what came with it.
     #[serde(rename = "c")]
     Card(PresentedCard),
-    /// A bank account.
+    /// A bank account that receives a payout.
     #[serde(rename = "b")]
     Bank(BankAccount),
-    /// The wallet itself.
+    /// The submitter's wallet, for transfers.
     #[serde(rename = "w")]
     Wallet,
 }
@@ -144,19 +142,19 @@ impl Instrument {
         self.presented_card().map(|presented| &presented.card)
     }
 
-    /// The payment method it is; `None` for the one that came with the payment itself.
+    /// Its payment method; `None` for the one that came with the payment itself.
     #[must_use]
     pub fn method(&self) -> Option<MethodId> {
         self.presented_card().and_then(|card| card.presented.method)
     }
 
-    /// Names what is kept beside the attempt; `None` if there is nothing.
+    /// Names the row stored beside the attempt; `None` if there is none.
     #[must_use]
     pub fn detail(&self) -> Option<u64> {
         self.presented_card().map(|card| card.presented.detail).filter(|detail| *detail != 0)
     }
 
-    /// As it is presented for another attempt; nothing is said of anything but cards.
+    /// As presented for another attempt; only cards carry anything.
     #[must_use]
     pub fn presented_again(self, presented: Presented) -> Self {
         match self {
@@ -165,7 +163,7 @@ impl Instrument {
         }
     }
 
-    /// As this payment method, where it is none yet. Only cards are kept as methods.
+    /// As this payment method, unless it is one already. Only cards become payment methods.
     #[must_use]
     pub fn as_method(self, method: MethodId) -> Self {
         match self {
@@ -177,7 +175,7 @@ impl Instrument {
         }
     }
 
-    /// What it is called on pages.
+    /// Its name on pages.
     #[must_use]
     pub fn label(&self) -> String {
         match self {

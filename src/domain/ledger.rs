@@ -1,8 +1,8 @@
-//! The double-entry ledger: accounts, movements and the effect each event has.
+//! The double-entry ledger: accounts, movements, and the effects of each event.
 //!
 //! One movement per row, `(debit, credit, amount)`, so the books balance by construction. Wallets are what Paystorm owes
-//! their users, so a credit raises a wallet and a debit lowers it. The effects of an event are a pure function of the
-//! payment before it and the event itself: the auditor recomputes the ledger from the histories with the same function.
+//! their users, so a credit raises a wallet and a debit lowers it. The effects of an event are a pure function of the event
+//! and the payment before it; the auditor recomputes the ledger from the histories with the same function.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ pub enum LedgerAccount {
     Wallet(WalletId),
     /// What a user owes after a dispute or late failure that the wallet could not cover.
     Receivable(WalletId),
-    /// Left a wallet, not yet arrived outside.
+    /// Money that has left a wallet and not yet arrived.
     InTransit,
     /// The card acquirers.
     Acquirer,
@@ -33,7 +33,7 @@ pub enum LedgerAccount {
 }
 
 impl LedgerAccount {
-    /// The store's key: readable words for the outside, 19 bytes for a wallet, 20 for a receivable.
+    /// The store's key: 19 bytes for a wallet, 20 for a receivable, a readable word for the others.
     #[must_use]
     pub fn to_key(self) -> LedgerKey {
         match self {
@@ -80,7 +80,7 @@ pub struct Movement {
     pub debit: LedgerAccount,
     /// The account credited: a wallet gets richer.
     pub credit: LedgerAccount,
-    /// How much, in minor units; always positive.
+    /// In minor units; always positive.
     pub amount_minor: i64,
     /// The currency of both sides.
     pub currency: Currency,
@@ -96,31 +96,31 @@ impl Movement {
     }
 }
 
-/// What is in a wallet, and beside it.
+/// A wallet's balance, and what its owner owes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Holdings {
-    /// What is there, in minor units; never negative.
+    /// The balance, in minor units; never negative.
     pub balance_minor: i64,
-    /// What a dispute or late failure could not take; repaid first from any credit.
+    /// What a dispute or late failure could not take, in minor units; repaid first from any credit.
     pub owed_minor: i64,
-    /// What of the balance has not settled yet.
+    /// The part of the balance that has not settled yet, in minor units.
     pub pending_minor: i64,
 }
 
 impl Holdings {
-    /// What can be paid out. Negative where a refund took more than has settled.
+    /// What can be paid out, in minor units. Negative where a refund took more than has settled.
     #[must_use]
     pub const fn available_minor(&self) -> i64 {
         self.balance_minor.saturating_sub(self.pending_minor)
     }
 
-    /// What the owner has, all in all: negative where they owe more than is there.
+    /// The balance less what is owed; negative where the owner owes more than the balance.
     #[must_use]
     pub const fn net_minor(&self) -> i64 {
         self.balance_minor.saturating_sub(self.owed_minor)
     }
 
-    /// With a change of the ledger account that is this wallet, or its owner's debt; `None` if it is too large.
+    /// After a change of this wallet's account or of its owner's debt; `None` on overflow.
     #[must_use]
     pub fn moved(self, account: LedgerAccount, change_minor: i64) -> Option<Self> {
         match account {
@@ -145,8 +145,7 @@ pub const EFFECTS_MAX: usize = 3;
 /// The movements that one event causes, in order.
 pub type Effects = ArrayVec<Movement, EFFECTS_MAX>;
 
-/// The wallet that `event` brings money to, and how much before anything is taken of it. `payment` is as it is *before* the
-/// event.
+/// The wallet that `event` brings money to, and the gross amount. `payment` is as it is *before* the event.
 #[must_use]
 pub fn credited(payment: &Payment, event: &Event) -> Option<(WalletId, i64)> {
     let submission = payment.submission();
@@ -190,7 +189,7 @@ pub fn credited(payment: &Payment, event: &Event) -> Option<(WalletId, i64)> {
     }
 }
 
-/// How the event says that the money it brings was split.
+/// How the money that the event brings was split.
 fn split(event: &Event) -> Credit {
     match *event {
         Event::Succeeded { credit } | Event::Captured { credit, .. } => credit,
@@ -226,7 +225,7 @@ pub fn effects(payment: &Payment, event: &Event) -> Effects {
         Event::Created { reserved: true, .. } | Event::Replayed { reserved: true } => {
             movement(own, LedgerAccount::InTransit, whole);
         }
-        // Any other that has arrived brought its money to a wallet.
+        // Only a payout: all other kinds bring their money to a wallet.
         Event::Succeeded { .. } => movement(LedgerAccount::InTransit, LedgerAccount::Bank, whole),
         Event::RefundQueued { amount_minor, .. } => movement(own, LedgerAccount::InTransit, *amount_minor),
         Event::RefundSucceeded { refund } => {
@@ -238,7 +237,7 @@ pub fn effects(payment: &Payment, event: &Event) -> Effects {
     effects
 }
 
-/// Where money that reaches a wallet comes from: what a card paid from its acquirer, anything else from transit.
+/// Where money that reaches a wallet comes from: card payments from the acquirer, anything else from transit.
 fn source(payment: &Payment, event: &Event) -> LedgerAccount {
     let paid_by_card = matches!(payment.submission().kind, Kind::Charge | Kind::TopUp);
     match event {
@@ -248,7 +247,7 @@ fn source(payment: &Payment, event: &Event) -> LedgerAccount {
     }
 }
 
-/// By how much `event` changes what has not settled yet in the submitter's wallet.
+/// By how much `event` changes the unsettled part of the submitter's wallet.
 #[must_use]
 pub fn pending_change(payment: &Payment, event: &Event) -> i64 {
     match event {

@@ -2,32 +2,32 @@
 
 use super::rejection::Rejection;
 
-/// The most pairs that one thing has.
+/// The most pairs that one resource may have.
 pub const KEYS_MAX: usize = 50;
 
-/// Pairs in the order in which their keys were first given.
+/// Pairs, in the order in which their keys were first given.
 pub type Metadata = Vec<(String, String)>;
 
-/// What a request changes. A pair with an empty value removes its key.
+/// A request's changes to metadata. A pair with an empty value removes its key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MetadataPatch {
-    /// Everything that was there goes first.
+    /// Whether all existing pairs are removed first.
     pub clear: bool,
     /// New values by key.
     pub pairs: Metadata,
 }
 
 impl MetadataPatch {
-    /// Whether it changes nothing.
+    /// Whether the patch changes nothing.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         !self.clear && self.pairs.is_empty()
     }
 
-    /// What it makes of `metadata`.
+    /// `metadata` with the patch applied.
     ///
     /// # Errors
-    /// More pairs than there may be.
+    /// There would be more than [`KEYS_MAX`] pairs.
     pub fn applied_to(&self, metadata: &[(String, String)]) -> Result<Metadata, Rejection> {
         let mut patched: Metadata = if self.clear { Vec::new() } else { metadata.to_vec() };
         for (key, value) in &self.pairs {
@@ -45,7 +45,7 @@ impl MetadataPatch {
     }
 }
 
-/// The bytes of its text.
+/// Bytes of the pairs and their text.
 #[must_use]
 pub fn text_bytes(metadata: &[(String, String)]) -> usize {
     let pair = std::mem::size_of::<(String, String)>();

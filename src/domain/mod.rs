@@ -36,6 +36,7 @@ pub mod operate;
 pub mod operation;
 pub mod origin;
 pub mod payment;
+pub mod payment_kind;
 pub mod rejection;
 pub mod resource;
 mod room;

@@ -1,4 +1,4 @@
-//! Amounts of money as integers of the currency's smallest unit. No floating point anywhere.
+//! Amounts of money as integers in the currency's smallest unit. No floating point anywhere.
 
 use std::fmt;
 
@@ -11,11 +11,11 @@ use super::currency::Currency;
 pub struct Money {
     /// Minor units: cents, yen, fils.
     pub amount_minor: i64,
-    /// The currency.
+    /// Determines the unit and the decimals.
     pub currency: Currency,
 }
 
-/// A decimal amount that a person typed and that is not an amount of that currency.
+/// Why a typed decimal amount is not an amount of the currency.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
     /// Not digits with at most one decimal point.
@@ -24,7 +24,7 @@ pub enum AmountError {
         /// A well-formed amount of the same currency.
         example: String,
     },
-    /// A comma before three digits groups thousands for some and begins the decimals for others.
+    /// A comma before three digits: it groups thousands for some people and begins the decimals for others.
     #[error("a comma before three digits can be read in two ways: write it like {example}")]
     Ambiguous {
         /// A well-formed amount of the same currency.
@@ -38,7 +38,7 @@ pub enum AmountError {
         /// How many decimals it has.
         decimals: u32,
     },
-    /// Larger than anything that could be paid.
+    /// Larger than the integer type can hold.
     #[error("the amount is too large")]
     TooLarge,
 }
@@ -50,8 +50,8 @@ impl Money {
         Self { amount_minor, currency }
     }
 
-    /// Reads what a person types: `12.50`, `12,50`, `1250` for yen. Signs, exponents and group separators are refused, and
-    /// so is a comma before three digits, which groups thousands for some and begins the decimals for others.
+    /// Reads what a person types: `12.50`, `12,50`, `1250` for yen. Signs, exponents and group separators are refused, and so
+    /// is a comma before three digits, which is ambiguous.
     ///
     /// # Errors
     /// [`AmountError`] says what is wrong with it.
@@ -86,7 +86,7 @@ impl Money {
         self.written(false)
     }
 
-    /// The decimal form as people read it, without the currency: `12,500.00`; four digits need no help (`1250`).
+    /// The decimal form as people read it, without the currency: `12,500.00`; four digits are not grouped (`1250`).
     #[must_use]
     pub fn grouped(&self) -> String {
         self.written(true)

@@ -1,4 +1,4 @@
-//! The rules for what a caller asks of an existing payment: pure, like [`super::decide`]. What is final stays final, and
+//! The rules for a caller's operations on an existing payment: pure, like [`super::decide`]. What is final stays final, and
 //! each rejection says why.
 
 use super::command::{Action, OperatePayment};
@@ -7,7 +7,7 @@ use super::decline::DeclineReason;
 use super::event::{CancelReason, Event};
 use super::instrument::Instrument;
 use super::money::Money;
-use super::payment::{HISTORY_MAX, Operation, OperationKind, Payment, Phase};
+use super::payment::{FollowUp, HISTORY_MAX, Operation, OperationKind, Payment, Phase};
 use super::rejection::{Rejection, RejectionKind};
 use super::room;
 use super::status::Status;
@@ -27,7 +27,7 @@ pub fn operate(
     }
     let events = match command.action {
         Action::Confirm { instrument, presented, charge } => {
-            // A card that is brought is a payment method of its own; the one that was there stays what it is.
+            // A card that the caller brings is a new payment method; the previous one stays as it is.
             let brought = instrument.map(|instrument| instrument.as_method(charge.method()));
             confirm(payment, brought).map(|instrument| {
                 vec![Event::Confirmed { instrument: instrument.presented_again(presented), charge }]
@@ -60,7 +60,7 @@ fn unexpected_state(payment: &Payment, verb: &str, why: &str) -> Rejection {
     Rejection::new(RejectionKind::State, "payment_intent_unexpected_state", message)
 }
 
-/// A rejection for something that is under way, or parked, about what is held.
+/// The rejection where an operation on what is held is under way or parked.
 fn operation_open(operation: &Operation) -> Rejection {
     let (kind, code, what) = match operation.phase {
         Phase::Parked { .. } => {
@@ -73,7 +73,7 @@ fn operation_open(operation: &Operation) -> Rejection {
     Rejection::new(kind, code, format!("The {} of this payment {what}", operation.kind.words()))
 }
 
-/// What a confirmed attempt goes through: what it brings, or what is known from before. After a decline it brings another.
+/// The instrument of a confirmed attempt: the one brought, or the one known already. After a decline a new one is required.
 fn confirm(payment: &Payment, brought: Option<Instrument>) -> Result<Instrument, Rejection> {
     let from_card = !payment.submission().kind.takes_from_wallet();
     let missing = || {
@@ -101,7 +101,7 @@ fn confirm(payment: &Payment, brought: Option<Instrument>) -> Result<Instrument,
     }
 }
 
-/// Why a declined payment out of a wallet is over: no other card could be tried.
+/// Why a declined payment out of a wallet is over: there is no other card to try.
 fn came_to_nothing(payment: &Payment) -> &'static str {
     match (payment.submission().kind, payment.state().started_at) {
         (_, None) => {
@@ -170,7 +170,7 @@ fn cancel(context: &Context<'_>, payment: &Payment, reason: CancelReason) -> Res
     }
 }
 
-/// Releases what is held. What is parked about it does not stand in the way: its retries are spent.
+/// Releases what is held. A parked operation is no obstacle: its retries are spent.
 fn cancel_held(
     context: &Context<'_>,
     payment: &Payment,
@@ -178,7 +178,7 @@ fn cancel_held(
     reason: CancelReason,
 ) -> Result<Events, Rejection> {
     if lapsed(payment, context.now).is_some() {
-        // Nothing is held any more that could be released.
+        // Nothing is left to release.
         return Ok(vec![Event::canceled(reason)]);
     }
     match operation.map(|operation| (operation, operation.phase)) {
@@ -189,7 +189,7 @@ fn cancel_held(
     }
 }
 
-/// What a refund of this much, or of what is left, gives back.
+/// The amount that a refund of this much, or of whatever is left, gives back.
 fn refunded_minor(
     context: &Context<'_>,
     payment: &Payment,
@@ -240,15 +240,18 @@ fn replay(context: &Context<'_>, payment: &Payment) -> Result<Events, Rejection>
         return Err(Rejection::new(RejectionKind::State, "nothing_parked", message));
     };
     match operation.kind {
-        OperationKind::Authorize => {}
-        OperationKind::Capture { .. } => {
-            expired(context, payment)?;
-            return Ok(vec![Event::OperationReplayed { operation: operation.number }]);
-        }
-        OperationKind::Void | OperationKind::Refund { .. } => {
-            return Ok(vec![Event::OperationReplayed { operation: operation.number }]);
+        OperationKind::Authorization => replay_authorization(context, payment),
+        OperationKind::FollowUp(follow_up) => {
+            match follow_up {
+                FollowUp::Capture { .. } => expired(context, payment)?,
+                FollowUp::Void | FollowUp::Refund { .. } => {}
+            }
+            Ok(vec![Event::OperationReplayed { operation: operation.number }])
         }
     }
+}
+
+fn replay_authorization(context: &Context<'_>, payment: &Payment) -> Result<Events, Rejection> {
     let submission = payment.submission();
     let reserved = submission.kind.takes_from_wallet();
     if reserved && !context.affordable(submission.own_wallet(), submission.amount.amount_minor) {

@@ -1,26 +1,33 @@
-//! An operation: one thing asked of the acquirer for a payment, attempt by attempt, until there is a final answer.
+//! Operations: one request to the acquirer for a payment, attempt by attempt, until there is a final answer.
 
 use super::event::TechnicalError;
 use super::ids::RefundId;
 use super::time::Timestamp;
 
-/// What an operation asks the acquirer for.
+/// The request that an operation makes to the acquirer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OperationKind {
     /// Take (or, with manual capture, hold) the amount.
-    Authorize,
+    Authorization,
+    /// A capture, void or refund of an amount authorized before.
+    FollowUp(FollowUp),
+}
+
+/// An operation that follows an authorization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FollowUp {
     /// Take some or all of what is held.
     Capture {
-        /// How much.
+        /// In minor units.
         amount_minor: i64,
     },
     /// Release what is held.
     Void,
     /// Give some or all back.
     Refund {
-        /// Which refund.
+        /// The refund it makes.
         refund: RefundId,
-        /// How much.
+        /// In minor units.
         amount_minor: i64,
     },
 }
@@ -30,20 +37,39 @@ impl OperationKind {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Authorize => "authorize",
-            Self::Capture { .. } => "capture",
-            Self::Void => "void",
-            Self::Refund { .. } => "refund",
+            Self::Authorization => "authorize",
+            Self::FollowUp(follow_up) => follow_up.name(),
         }
     }
 
-    /// What it is called on pages.
+    /// Its name on pages.
     #[must_use]
     pub const fn words(&self) -> &'static str {
         match self {
-            Self::Authorize => "authorisation",
+            Self::Authorization => "authorisation",
+            Self::FollowUp(FollowUp::Capture { .. }) => "capture",
+            Self::FollowUp(FollowUp::Void) => "release",
+            Self::FollowUp(FollowUp::Refund { .. }) => "refund",
+        }
+    }
+
+    /// The follow-up; `None` for an authorization.
+    #[must_use]
+    pub const fn follow_up(&self) -> Option<FollowUp> {
+        match self {
+            Self::Authorization => None,
+            Self::FollowUp(follow_up) => Some(*follow_up),
+        }
+    }
+}
+
+impl FollowUp {
+    /// The name used in draws and reports.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
             Self::Capture { .. } => "capture",
-            Self::Void => "release",
+            Self::Void => "void",
             Self::Refund { .. } => "refund",
         }
     }
@@ -56,17 +82,17 @@ pub enum Phase {
     Queued,
     /// Waits for its next attempt.
     Waiting {
-        /// When that is, by the wall: a clock that stands still would never try again.
+        /// When that is, by the wall clock: a clock that stands still would never retry.
         due_at: Timestamp,
     },
-    /// Accepted outside, settles later.
+    /// Accepted outside; settles later.
     Pending {
-        /// When that is, by the clock of the payment.
+        /// When that is, by the payment's clock.
         settles_at: Timestamp,
     },
     /// Its retries are spent.
     Parked {
-        /// What broke last.
+        /// How the last attempt failed.
         cause: TechnicalError,
     },
 }
@@ -76,7 +102,7 @@ pub enum Phase {
 pub struct Operation {
     /// Counts the payment's operations from 1.
     pub number: u16,
-    /// What is asked.
+    /// What it asks for.
     pub kind: OperationKind,
     /// The attempt under way, counted from 1 and never reset.
     pub attempt: u16,
@@ -84,7 +110,7 @@ pub struct Operation {
     pub first_attempt: u16,
     /// Where it stands.
     pub phase: Phase,
-    /// When the attempt under way came into the queue, by the wall: what waits there is real.
+    /// When the attempt under way entered the queue, by the wall clock: queueing takes real time.
     pub queued_at: Timestamp,
 }
 
@@ -99,7 +125,7 @@ impl Operation {
         self.attempt.saturating_sub(self.first_attempt)
     }
 
-    /// When someone must look at it, if it waits for a time, be it the wall's or its payment's.
+    /// When it needs attention, by whichever clock it waits for; `None` if it waits for none.
     #[must_use]
     pub const fn due_at(&self) -> Option<Timestamp> {
         match self.phase {
@@ -109,7 +135,7 @@ impl Operation {
         }
     }
 
-    /// When it is tried again by the wall, if it waits for that.
+    /// When it is retried, by the wall clock; `None` unless it waits for that.
     #[must_use]
     pub const fn retry_at(&self) -> Option<Timestamp> {
         match self.phase {
@@ -118,7 +144,7 @@ impl Operation {
         }
     }
 
-    /// When it settles by the payment's clock, if it waits for that.
+    /// When it settles, by the payment's clock; `None` unless it waits for that.
     #[must_use]
     pub const fn settles_at(&self) -> Option<Timestamp> {
         match self.phase {

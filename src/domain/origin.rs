@@ -1,4 +1,4 @@
-//! Which request of the API asked for something: told in the dialect's events, and nothing is decided by it.
+//! Origins: which API request asked for something. Shown in the dialect's events; no decision depends on it.
 
 use arrayvec::ArrayVec;
 
@@ -6,7 +6,7 @@ use super::event::{CancelReason, Event};
 use super::ids::RequestId;
 use super::payment::Payment;
 
-/// A request of the API.
+/// An API request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// As sent back in `Request-Id`.
@@ -23,23 +23,23 @@ impl Origin {
     }
 }
 
-/// The most places at which what caused a version may stand.
+/// The most versions that may hold the cause of a version.
 pub const CAUSES_MAX: usize = 3;
 
-/// The versions of a payment at one of which the request stands that brought this version about, the likeliest first: what a
-/// caller did is its own cause; what an acquirer answers is caused by whoever asked for what it answers, however often that
-/// was tried. What happens by itself, when its time has come, has no cause.
+/// The versions of a payment, likeliest first, one of which holds the request that caused this version. A caller's action is
+/// its own cause; an acquirer's answer is caused by the request that it answers, however often that was retried. What happens
+/// by itself, when its time has come, has no cause.
 #[must_use]
 pub fn causes(payment: &Payment, version: u32) -> ArrayVec<u32, CAUSES_MAX> {
     let mut causes = ArrayVec::new();
-    let place = usize::try_from(version.saturating_sub(1)).unwrap_or(usize::MAX);
-    let Some(recorded) = payment.history().get(place) else { return causes };
+    let index = usize::try_from(version.saturating_sub(1)).unwrap_or(usize::MAX);
+    let Some(recorded) = payment.history().get(index) else { return causes };
     causes.push(version);
     let last = |fits: &dyn Fn(&Event) -> bool| {
         let before = (1..version).zip(payment.history());
         before.filter(|(_, recorded)| fits(&recorded.event)).last().map(|(version, _)| version)
     };
-    let wished = || last(&|event| matches!(event, Event::CancelRequested { .. }));
+    let cancel_requested = || last(&|event| matches!(event, Event::CancelRequested { .. }));
     match recorded.event {
         Event::ActionRequired {}
         | Event::Authorized { .. }
@@ -48,15 +48,15 @@ pub fn causes(payment: &Payment, version: u32) -> ArrayVec<u32, CAUSES_MAX> {
         | Event::Pending { .. }
         | Event::Failed { .. } => {
             let asked = last(&asks_for_authorization);
-            // What was pending settles by itself.
+            // A pending payment settles by itself.
             let settled = last(&|event| matches!(event, Event::Pending { .. })) > asked;
             causes.extend(asked.filter(|_| !settled));
         }
         Event::Canceled { reason: CancelReason::Expired, .. } => {}
-        Event::Canceled { .. } => causes.extend(wished()),
+        Event::Canceled { .. } => causes.extend(cancel_requested()),
         Event::Voided {} => {
             causes.extend(last(&|event| matches!(event, Event::VoidQueued { .. })));
-            causes.extend(wished());
+            causes.extend(cancel_requested());
         }
         Event::Captured { .. } | Event::CaptureDeclined { .. } => {
             causes.extend(last(&|event| matches!(event, Event::CaptureQueued { .. })));
@@ -87,7 +87,7 @@ pub fn causes(payment: &Payment, version: u32) -> ArrayVec<u32, CAUSES_MAX> {
     causes
 }
 
-/// Whether a caller asks for an authorization with this, as far as the event alone tells.
+/// Whether a caller asks for an authorization with this event, judging by the event alone.
 const fn asks_for_authorization(event: &Event) -> bool {
     matches!(
         event,

@@ -1,5 +1,5 @@
 //! The payment aggregate: an immutable submission, a bounded history, and the state folded from it. What callers change later
-//! are amendments: events that name what is said from then on. Whoever reads a payment reads what is said by now.
+//! are amendments: events that name the terms in force from then on. Readers see the payment with its current terms.
 //!
 //! `apply` is the only way state changes. Nothing here decides; see [`super::decide`].
 
@@ -15,20 +15,20 @@ use super::submission::Submission;
 use super::terms::Terms;
 use super::time::Timestamp;
 
-pub use super::operation::{Operation, OperationKind, Phase};
+pub use super::operation::{FollowUp, Operation, OperationKind, Phase};
 pub use super::state::{Refund, RefundStatus, State};
 
 /// The longest history a payment may have; refused beyond, so that an aggregate stays small.
 pub const HISTORY_MAX: usize = 1_000;
 
-/// A unit of work in a queue: which attempt of which operation of which payment. Its identity for ever.
+/// The permanent identity of a unit of work in a queue: one attempt of one operation of one payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WorkKey {
-    /// The payment.
+    /// The payment it belongs to.
     pub payment: PaymentId,
-    /// The operation's number.
+    /// The operation's number, counted from 1 within the payment.
     pub operation: u16,
-    /// The attempt.
+    /// The attempt, counted from 1 within the operation.
     pub attempt: u16,
 }
 
@@ -46,12 +46,12 @@ pub struct IllegalEvent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
     submitted: Arc<Submission>,
-    /// As it is by now; the same one where nothing was amended.
+    /// With all amendments applied; the same `Arc` where nothing was amended.
     submission: Arc<Submission>,
     amendments: u16,
-    /// The version whose amendment says what is said by now; `None` for the submission itself.
+    /// The version of the amendment whose terms are in force; `None` for the submission's own.
     terms_version: Option<u32>,
-    /// What that amendment says, with its version; `None` where it has not been read.
+    /// The terms of an amendment, with its version; `None` where they have not been read.
     terms: Option<(u32, Arc<Terms>)>,
     history: Vec<Recorded>,
     state: State,
@@ -133,15 +133,15 @@ impl Payment {
         Some(then.with_terms_of(self))
     }
 
-    /// Folded anew from the submission and the history.
+    /// Rebuilt from the submission and the history.
     ///
     /// # Errors
     /// As [`Self::fold`].
-    pub fn folded_anew(&self) -> Result<Self, IllegalEvent> {
+    pub fn refolded(&self) -> Result<Self, IllegalEvent> {
         Ok(Self::fold(Arc::clone(&self.submitted), &self.history)?.with_terms_of(self))
     }
 
-    /// With what the other has read, where both are of the same amendment.
+    /// With the terms that `other` has read, where both are at the same amendment.
     fn with_terms_of(self, other: &Self) -> Self {
         match &other.terms {
             Some((version, terms)) => self.with_terms(*version, Arc::clone(terms)),
@@ -149,14 +149,14 @@ impl Payment {
         }
     }
 
-    /// With what the amendment of this version says, if that is the one wanted.
+    /// With the terms of the amendment of this version, if that is the one in force.
     #[must_use]
     pub fn with_terms(mut self, version: u32, terms: Arc<Terms>) -> Self {
         self.read_terms(version, terms);
         self
     }
 
-    /// Takes in what the amendment of this version says, if that is the one wanted.
+    /// Takes in the terms of the amendment of this version, if that is the one in force.
     pub fn read_terms(&mut self, version: u32, terms: Arc<Terms>) {
         if self.terms_version == Some(version) {
             let submission = Arc::make_mut(&mut self.submission);
@@ -167,8 +167,8 @@ impl Payment {
         }
     }
 
-    /// The version of the amendment that has yet to be read before it can be said what is said of this payment, and the name
-    /// of what it says.
+    /// The amendment whose terms must still be read before the payment's current terms are known: its version, and the name of
+    /// its terms.
     #[must_use]
     pub fn unread_terms(&self) -> Option<(u32, u64)> {
         let version =
@@ -180,13 +180,13 @@ impl Payment {
         }
     }
 
-    /// What is said of it by now.
+    /// The terms in force now.
     #[must_use]
     pub fn terms(&self) -> Terms {
         self.amended().cloned().unwrap_or_else(|| Terms::of(&self.submission))
     }
 
-    /// The same where it was amended.
+    /// The terms in force, if they come from an amendment and have been read.
     #[must_use]
     pub fn amended(&self) -> Option<&Terms> {
         self.terms.as_ref().map(|(_, terms)| terms.as_ref())
@@ -198,8 +198,8 @@ impl Payment {
         usize::from(self.amendments)
     }
 
-    /// The version at the end of the batch that brought `version`. What lies between the ends of batches was never
-    /// committed: nobody saw it, and nobody may be told of it.
+    /// The version at the end of the batch that brought `version`. Versions within a batch were never committed by themselves:
+    /// nobody saw them, and nobody may be notified of them.
     #[must_use]
     pub fn end_of_batch(&self, version: u32) -> u32 {
         let index = usize::try_from(version.saturating_sub(1)).unwrap_or(usize::MAX);
@@ -210,7 +210,7 @@ impl Payment {
         version.saturating_add(u32::try_from(further).unwrap_or(u32::MAX))
     }
 
-    /// The payment as it first was, at the end of a batch from `version` on, so that `fits`.
+    /// The payment at the first end of a batch, from `version` on, at which `fits` holds.
     #[must_use]
     pub fn first_at_end_of_batch(&self, version: u32, fits: impl Fn(&Self) -> bool) -> Option<Self> {
         let mut then = self.at_version(self.end_of_batch(version))?;
@@ -226,14 +226,14 @@ impl Payment {
         }
     }
 
-    /// Whether an operation waits for a worker or for its next attempt, so that more will come of it soon.
+    /// Whether an operation waits for a worker or for its next attempt, so that more events follow soon.
     #[must_use]
     pub fn is_under_way(&self) -> bool {
         self.operations().any(|operation| matches!(operation.phase, Phase::Queued | Phase::Waiting { .. }))
     }
 
-    /// Whether the last attempt got no further than 3-D Secure: the cardholder was asked and has not proved who they are, or
-    /// the lookup broke. No issuer was asked for money then.
+    /// Whether the last attempt got no further than 3-D Secure: the cardholder was challenged and has not authenticated, or the
+    /// lookup failed. No issuer was asked for money then.
     #[must_use]
     pub fn ended_at_authentication(&self) -> bool {
         let state = &self.state;
@@ -241,7 +241,7 @@ impl Payment {
         match state.status {
             Status::RequiresAction => true,
             Status::Declined => failed || self.broke_at_lookup(),
-            // Called off while it waited for the cardholder.
+            // Canceled while it waited for the cardholder.
             Status::Canceled => {
                 let asked =
                     state.decline.is_some() || state.capture_before.is_some() || state.technical.is_some();
@@ -257,7 +257,7 @@ impl Payment {
         }
     }
 
-    /// Whether the last attempt was declined because the card's lookup for 3-D Secure broke.
+    /// Whether the last attempt was declined because the card's 3-D Secure lookup failed.
     #[must_use]
     pub fn broke_at_lookup(&self) -> bool {
         self.state.charges.last().is_some_and(Charge::broke_at_lookup)
@@ -295,7 +295,7 @@ impl Payment {
         }
     }
 
-    /// About how many bytes it holds in memory, for bounds on what holds payments.
+    /// Approximate bytes held in memory, for bounding caches and queues of payments.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let state = &self.state;
@@ -308,68 +308,68 @@ impl Payment {
             + state.refund_operations.capacity() * size_of::<Operation>()
     }
 
-    /// Of that, what amendments added.
+    /// The part of [`Self::memory_bytes`] that amendments added.
     fn amended_bytes(&self) -> usize {
         let same = Arc::ptr_eq(&self.submitted, &self.submission);
         let own = if same { 0 } else { self.submission.memory_bytes() };
         own + self.terms.as_ref().map_or(0, |(_, terms)| size_of::<Terms>() + terms.text_bytes())
     }
 
-    /// What is asked for by now: what was submitted, with everything that was amended since.
+    /// The submission with all amendments applied.
     #[must_use]
     pub const fn submission(&self) -> &Arc<Submission> {
         &self.submission
     }
 
-    /// What was asked for at first, as it is stored. For those who store and audit it.
+    /// The original submission, as stored. For storage and audit.
     #[must_use]
     pub const fn submitted(&self) -> &Arc<Submission> {
         &self.submitted
     }
 
-    /// The amount by now.
+    /// The current amount, amendments included.
     #[must_use]
     pub fn amount(&self) -> Money {
         self.submission.amount
     }
 
-    /// The description by now.
+    /// The current description, amendments included.
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.submission.description.as_deref()
     }
 
-    /// The metadata by now.
+    /// The current metadata, amendments included.
     #[must_use]
     pub fn metadata(&self) -> &[(String, String)] {
         &self.submission.metadata
     }
 
-    /// The customer by now.
+    /// The current customer, amendments included.
     #[must_use]
     pub fn customer(&self) -> Option<CustomerId> {
         self.submission.customer
     }
 
-    /// The id.
+    /// The id, which never changes.
     #[must_use]
     pub fn id(&self) -> PaymentId {
         self.submission.id
     }
 
-    /// The submitter.
+    /// The submitting account: merchant of a charge, owner of the wallet otherwise.
     #[must_use]
     pub fn owner(&self) -> AccountId {
         self.submission.owner
     }
 
-    /// The facts, oldest first.
+    /// Its events, oldest first.
     #[must_use]
     pub fn history(&self) -> &[Recorded] {
         &self.history
     }
 
-    /// What they fold to.
+    /// The state folded from the history.
     #[must_use]
     pub const fn state(&self) -> &State {
         &self.state
@@ -381,26 +381,26 @@ impl Payment {
         self.history.first().map_or(self.state.updated_at, |created| created.at)
     }
 
-    /// When it was asked for, by the wall: its id is made as the request comes in.
+    /// When it was requested, by the wall clock: its id is made as the request comes in.
     #[must_use]
     pub fn asked_at(&self) -> Timestamp {
         let decided = self.history.first().map_or(self.state.updated_at, |created| created.wall);
         self.id().generated_at().map_or(decided, |made| made.min(decided))
     }
 
-    /// How long it took to come to the rest it is in, in microseconds by the wall; `None` while it is under way.
+    /// Wall-clock microseconds from the request until it came to rest; `None` while it is under way.
     #[must_use]
     pub fn took_us(&self) -> Option<u64> {
         Some(self.state.settled_wall?.micros_since(self.asked_at()))
     }
 
-    /// When its last batch was decided.
+    /// When its last batch was decided, by the wall clock.
     #[must_use]
     pub fn wall(&self) -> Timestamp {
         self.history.last().map_or(self.state.updated_at, |recorded| recorded.wall)
     }
 
-    /// The number of events so far: what readers order by.
+    /// The number of events so far; readers order by it.
     #[must_use]
     pub fn version(&self) -> u32 {
         u32::try_from(self.history.len()).unwrap_or(u32::MAX)
@@ -412,7 +412,7 @@ impl Payment {
         self.state.refunds.iter().find(|refund| refund.id == id)
     }
 
-    /// The charges that there are, oldest first.
+    /// The attempts that came to a charge, oldest first.
     pub fn charges(&self) -> impl DoubleEndedIterator<Item = &Charge> {
         self.state.charges.iter().filter(|charge| charge.exists())
     }
@@ -423,19 +423,19 @@ impl Payment {
         self.charges().find(|charge| charge.id == id)
     }
 
-    /// The charge of the last attempt, if it has come to one.
+    /// The charge of the last attempt, if an issuer was asked for money.
     #[must_use]
     pub fn charge_of_last_attempt(&self) -> Option<&Charge> {
         self.state.charges.last().filter(|charge| charge.exists())
     }
 
-    /// The charge that took the money, and of which refunds give back: at most one does.
+    /// The charge that took the money, from which refunds give back; at most one does.
     #[must_use]
     pub fn charge_taken(&self) -> Option<&Charge> {
         self.charges().find(|charge| charge.outcome == ChargeOutcome::Taken)
     }
 
-    /// Every operation without a final answer.
+    /// The open operations: those without a final answer.
     pub fn operations(&self) -> impl Iterator<Item = &Operation> {
         self.state.operation.iter().chain(self.state.refund_operations.iter())
     }
@@ -451,49 +451,49 @@ impl Payment {
         self.operations().filter(|operation| operation.phase == Phase::Queued)
     }
 
-    /// What belongs in the work queue now.
+    /// The keys of the operations that belong in the work queue now.
     pub fn queued_work(&self) -> impl Iterator<Item = WorkKey> + '_ {
         self.queued_operations().map(|operation| self.work_of(operation))
     }
 
-    /// The work that an operation's attempt is.
+    /// The work key of an operation's current attempt.
     #[must_use]
     pub fn work_of(&self, operation: &Operation) -> WorkKey {
         WorkKey { payment: self.id(), operation: operation.number, attempt: operation.attempt }
     }
 
-    /// The clock it goes by.
+    /// The clock it runs on.
     #[must_use]
     pub fn clock(&self) -> ClockId {
         self.submission.clock
     }
 
-    /// The next time someone must look at this payment: a retry, a settlement, an expiry, money that becomes available.
+    /// When this payment next needs attention: a retry, a settlement, an expiry, money that becomes available.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
         self.due_by_wall().into_iter().chain(self.due_by_clock()).min()
     }
 
-    /// When the next attempt of anything that broke is due, by the wall.
+    /// When the next retry is due, by the wall clock.
     #[must_use]
     pub fn due_by_wall(&self) -> Option<Timestamp> {
         self.operations().filter_map(Operation::retry_at).min()
     }
 
-    /// When it settles or lapses next, by the clock it goes by.
+    /// When it next settles or lapses, by the clock it runs on.
     #[must_use]
     pub fn due_by_clock(&self) -> Option<Timestamp> {
         let own = self.capture_deadline().into_iter().chain(self.settles_at());
         self.operations().filter_map(Operation::settles_at).chain(own).min()
     }
 
-    /// When the money that arrived becomes available; `None` where none waits for that.
+    /// When the money that arrived becomes available; `None` if none is pending.
     #[must_use]
     pub fn settles_at(&self) -> Option<Timestamp> {
         self.state.available_at.filter(|_| self.state.pending_minor != 0)
     }
 
-    /// When what is held lapses, whatever is under way about it; `None` where nothing is held.
+    /// When the authorization lapses, even while a capture or release is under way; `None` if nothing is held.
     #[must_use]
     pub fn capture_deadline(&self) -> Option<Timestamp> {
         self.state.capture_before.filter(|_| self.state.status == Status::RequiresCapture)
@@ -505,14 +505,14 @@ impl Payment {
         self.operations().any(|operation| matches!(operation.phase, Phase::Parked { .. }))
     }
 
-    /// What has been refunded or is on its way back, in minor units.
+    /// What has been refunded or is being refunded, in minor units.
     #[must_use]
     pub fn refunded_minor(&self) -> i64 {
         let counts = |refund: &&Refund| !matches!(refund.status, RefundStatus::Failed(_));
         self.state.refunds.iter().filter(counts).map(|refund| refund.amount_minor).sum()
     }
 
-    /// What was held when an issuer was last asked to, or is to be.
+    /// The amount that was last authorized, or is to be.
     #[must_use]
     pub fn authorized(&self) -> Money {
         let Money { amount_minor, currency } = self.submission.amount;
@@ -521,7 +521,7 @@ impl Payment {
         Money::new(held_minor, currency)
     }
 
-    /// What a capture took, where that is less than what was held.
+    /// The amount captured, where it is not the whole amount held.
     #[must_use]
     pub fn captured_part(&self) -> Option<Money> {
         let held = self.authorized();
@@ -529,7 +529,7 @@ impl Payment {
         part.then(|| Money::new(self.state.received_minor, held.currency))
     }
 
-    /// What has left the submitter's wallet and not arrived yet, in minor units: the amount while it is reserved, refunds on their way.
+    /// What has left the submitter's wallet and not arrived yet, in minor units: the reserved amount and pending refunds.
     #[must_use]
     pub fn in_transit_minor(&self) -> i64 {
         let reserved = if self.state.reserved { self.submission.amount.amount_minor } else { 0 };
@@ -538,7 +538,7 @@ impl Payment {
         reserved.saturating_add(refunds)
     }
 
-    /// What could still be refunded, in minor units.
+    /// What can still be refunded, in minor units.
     #[must_use]
     pub fn refundable_minor(&self) -> i64 {
         self.state.received_minor.saturating_sub(self.refunded_minor())

@@ -1,4 +1,4 @@
-//! Plain resources: a current row with a version, changed in the ordered line and decided here. Pure.
+//! Plain resources: a current row with a version, changed by the sequencer and decided here. Pure.
 //!
 //! A kind of resource adds a variant to [`Body`] and to [`Patch`], and to the registry of kinds
 //! ([`SubjectKind`]). Loading, locking, versions, idempotency, the journal and lists are the same for all.
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::clock::{CLOCKS_MAX, Clock, ClockPatch};
+use super::clock::{CLOCKS_MAX, Clock, ClockAction, ClockPatch, DriveClock};
 use super::customer::{Customer, CustomerPatch};
 use super::idempotency::IdempotencyKey;
 use super::ids::{AccountId, ClockId};
@@ -16,10 +16,10 @@ use super::rejection::{Rejection, RejectionKind};
 use super::subject::{Subject, SubjectKind};
 use super::time::Timestamp;
 
-/// The most bytes of an answer that is kept for a key. What a resource holds is bounded where it is read, far below.
+/// The most bytes of an answer kept for an idempotency key. A resource's content is bounded far below, where it is parsed.
 pub const ANSWER_BYTES_MAX: usize = 512 << 10;
 
-/// What a resource is, by kind.
+/// The content of a resource, by kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::large_enum_variant, reason = "most are customers, and each is held in a box or shared")]
 pub enum Body {
@@ -32,7 +32,7 @@ pub enum Body {
 }
 
 impl Body {
-    /// Which kind it is of.
+    /// The kind of resource.
     #[must_use]
     pub const fn kind(&self) -> SubjectKind {
         match self {
@@ -41,16 +41,14 @@ impl Body {
         }
     }
 
-    /// What the patch makes of it.
+    /// The body with the patch applied.
     ///
     /// # Errors
-    /// What the patch asks for cannot be.
-    fn patched(&self, on: Situation<'_>, version: u32, patch: &Patch) -> Result<Self, Rejection> {
+    /// The patch cannot be applied.
+    fn patched(&self, wall: Timestamp, patch: &Patch) -> Result<Self, Rejection> {
         match (self, patch) {
             (Self::Customer(customer), Patch::Customer(patch)) => customer.patched(patch).map(Self::Customer),
-            (Self::Clock(clock), Patch::Clock(patch)) => {
-                clock.patched(on.wall, version, *patch).map(Self::Clock)
-            }
+            (Self::Clock(clock), Patch::Clock(patch)) => clock.patched(wall, *patch).map(Self::Clock),
             (Self::Customer(_) | Self::Clock(_), _) => {
                 let message = format!("This is not what a {} is changed by.", self.kind().name());
                 Err(Rejection::new(RejectionKind::Invalid, "resource_of_another_kind", message))
@@ -66,12 +64,12 @@ impl Body {
     }
 }
 
-/// What a request changes, by kind.
+/// A request's changes, by kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Patch {
-    /// Of a customer.
+    /// Changes to a customer.
     Customer(Box<CustomerPatch>),
-    /// Of a test clock.
+    /// A change to a test clock.
     Clock(ClockPatch),
 }
 
@@ -87,45 +85,45 @@ impl Patch {
 /// A resource as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
-    /// Which.
+    /// Its kind and id.
     pub subject: Subject,
-    /// Whose.
+    /// The account that it belongs to.
     pub owner: AccountId,
-    /// How often it was changed, its making included.
+    /// Counts its changes from 1, its creation.
     pub version: u32,
-    /// The clock it lives by.
+    /// The clock it runs on.
     pub clock: ClockId,
-    /// When it was made, by its clock.
+    /// When it was created, by its clock.
     pub created: Timestamp,
-    /// What it is; `None` once it is deleted.
+    /// Its content; `None` once it is deleted.
     pub body: Option<Body>,
 }
 
 impl Resource {
-    /// The clock it lives by, unless that is the wall's.
+    /// The clock it runs on, unless that is the wall clock.
     #[must_use]
     pub fn lives_by(&self) -> Option<ClockId> {
         Some(self.clock).filter(|clock| *clock != ClockId::WALL)
     }
 
-    /// About how many bytes it holds in memory.
+    /// Approximate bytes held in memory.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>() + self.body.as_ref().map_or(0, Body::text_bytes)
     }
 }
 
-/// A resource before and after a change: what an event of it shows. Serialised as an array: new fields go to the end with a
+/// A resource before and after a change, as its event shows it. Serialised as an array: new fields go to the end with a
 /// default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct States {
-    /// The clock it lives by.
+    /// The clock it runs on.
     pub clock: ClockId,
-    /// When it was made, by its clock.
+    /// When it was created, by its clock.
     pub created: Timestamp,
-    /// What it was; `None` for one that is new.
+    /// Its content before; `None` if it is new.
     pub before: Option<Body>,
-    /// What it is from then on; `None` once it is deleted.
+    /// Its content afterwards; `None` if it was deleted.
     pub after: Option<Body>,
 }
 
@@ -133,7 +131,7 @@ impl States {
     /// The stored form.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        // Nothing in it can fail to be written.
+        // No part of it can fail to serialise.
         rmp_serde::to_vec(self).unwrap_or_default()
     }
 
@@ -144,38 +142,38 @@ impl States {
     }
 }
 
-/// What is to happen to a resource.
+/// A change to a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// It is made.
+    /// Creates it.
     Create {
-        /// The clock it will live by.
+        /// The clock it will run on.
         clock: ClockId,
-        /// What it is.
+        /// Its content.
         body: Box<Body>,
     },
-    /// It is changed.
+    /// Changes it.
     Update(Patch),
-    /// It is deleted. Its row stays, empty, so that what names it finds something.
+    /// Deletes it. Its row stays, empty, so that references to it still resolve.
     Delete,
 }
 
-/// How the answer to a change is written. Pure: it is written once, with the change, and repeated as it is.
+/// Writes the answer to a change. Pure: the answer is written once, with the change, and repeated unchanged.
 #[derive(Clone)]
 pub struct AnswerForm(Arc<Writes>);
 
 type Writes = dyn Fn(&Resource) -> Vec<u8> + Send + Sync;
 
 impl AnswerForm {
-    /// An answer written by this function.
+    /// A form that writes with this function.
     pub fn new(form: impl Fn(&Resource) -> Vec<u8> + Send + Sync + 'static) -> Self {
         Self(Arc::new(form))
     }
 
-    /// Writes it.
+    /// Writes the answer for a resource.
     ///
     /// # Errors
-    /// It has more bytes than are kept.
+    /// It has more than [`ANSWER_BYTES_MAX`] bytes.
     pub fn write(&self, resource: &Resource) -> Result<Arc<[u8]>, Rejection> {
         let answer = (self.0)(resource);
         if answer.len() > ANSWER_BYTES_MAX {
@@ -195,20 +193,20 @@ impl fmt::Debug for AnswerForm {
 /// Change a resource.
 #[derive(Debug, Clone)]
 pub struct ChangeResource {
-    /// Which.
+    /// The resource to change.
     pub subject: Subject,
-    /// Who asks; anyone but the owner is told that there is no such thing.
+    /// Who asks; anyone but the owner gets "no such resource".
     pub actor: AccountId,
-    /// What.
+    /// What to do.
     pub change: Change,
-    /// How the caller is answered; `None` for callers that need to know no more than that it is done.
+    /// Writes the caller's answer; `None` for callers that only need to know that it is done.
     pub answer: Option<AnswerForm>,
     /// The caller's idempotency key.
     pub idempotency: Option<IdempotencyKey>,
 }
 
 impl ChangeResource {
-    /// What it takes up beside its own size.
+    /// Bytes beside its own size.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
         match &self.change {
@@ -219,46 +217,85 @@ impl ChangeResource {
     }
 }
 
-/// What a change is decided on.
+/// The facts on which a change is decided.
 #[derive(Debug, Clone, Copy)]
 pub struct Situation<'a> {
-    /// The time by the clock that the resource lives by.
+    /// The time of the clock that the resource runs on.
     pub now: Timestamp,
-    /// The wall.
+    /// The wall-clock time.
     pub wall: Timestamp,
-    /// Whether the clock that the resource lives by is gone, and the resource with it.
+    /// Whether the clock that the resource runs on was deleted, and the resource with it.
     pub gone: bool,
-    /// How many of its kind the actor has, where their number is bounded.
+    /// How many of its kind the actor has; counted only where that is bounded.
     pub count: u32,
     /// Whether the actor's account is closed.
     pub closed: bool,
-    /// The resource as it is; `None` if there is none.
+    /// The resource as it is now; `None` if there is none.
     pub current: Option<&'a Resource>,
 }
 
-/// Decides a change. `None` where there is nothing to change.
+/// The outcome of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decided<'a> {
+    /// The resource after the change.
+    Changed(Arc<Resource>),
+    /// The resource, which the change leaves as it was.
+    Unchanged(&'a Resource),
+}
+
+impl<'a> Decided<'a> {
+    /// The outcome of giving the resource this body.
+    fn of(resource: &'a Resource, body: Option<Body>) -> Self {
+        if resource.body == body {
+            return Self::Unchanged(resource);
+        }
+        let version = resource.version.saturating_add(1);
+        Self::Changed(Arc::new(Resource { version, body, ..resource.clone() }))
+    }
+}
+
+/// Decides what the system itself does to a clock; `None` if there is no such clock, or it was deleted.
+#[must_use]
+pub fn drive<'a>(
+    wall: Timestamp,
+    current: Option<&'a Resource>,
+    command: &DriveClock,
+) -> Option<Decided<'a>> {
+    let resource = current.filter(|resource| resource.owner == command.owner)?;
+    let Some(Body::Clock(clock)) = &resource.body else { return None };
+    Some(match command.action {
+        ClockAction::Step { version, next_due } if version == resource.version => {
+            let mut clock = clock.clone();
+            clock.step(wall, next_due);
+            Decided::of(resource, Some(Body::Clock(clock)))
+        }
+        ClockAction::Step { .. } => Decided::Unchanged(resource),
+        ClockAction::Delete => Decided::of(resource, None),
+    })
+}
+
+/// Decides a caller's change.
 ///
 /// # Errors
-/// A [`Rejection`] if there is no such thing for the actor, or what is asked for cannot be.
-pub fn decide(on: Situation<'_>, command: &ChangeResource) -> Result<Option<Resource>, Rejection> {
+/// A [`Rejection`] if the actor has no such resource, or the change is not possible.
+pub fn decide<'a>(on: Situation<'a>, command: &ChangeResource) -> Result<Decided<'a>, Rejection> {
     let subject = command.subject;
     let missing = || Rejection::not_found(subject.kind().name(), subject);
     let mine = |resource: &&Resource| resource.owner == command.actor && !on.gone;
     let own = || on.current.filter(mine).ok_or_else(missing);
     let (resource, body) = match &command.change {
-        Change::Create { clock, body } => return create(on, command, *clock, body).map(Some),
+        Change::Create { clock, body } => return create(on, command, *clock, body),
         Change::Update(patch) => {
             let resource = own()?;
             let body = resource.body.as_ref().ok_or_else(missing)?;
-            (resource, Some(body.patched(on, resource.version, patch)?))
+            (resource, Some(body.patched(on.wall, patch)?))
         }
         Change::Delete => (own()?, None),
     };
     if resource.body.is_none() {
         return Err(missing());
     }
-    let changed = resource.body != body;
-    Ok(changed.then(|| Resource { version: resource.version.saturating_add(1), body, ..resource.clone() }))
+    Ok(Decided::of(resource, body))
 }
 
 fn create(
@@ -266,7 +303,7 @@ fn create(
     command: &ChangeResource,
     clock: ClockId,
     body: &Body,
-) -> Result<Resource, Rejection> {
+) -> Result<Decided<'static>, Rejection> {
     if on.closed {
         let message = format!("This account is closed: it has no {}s any more.", body.kind().name());
         return Err(Rejection::new(RejectionKind::State, "account_closed", message));
@@ -282,12 +319,12 @@ fn create(
     if on.current.is_some() {
         return Err(Rejection::new(RejectionKind::Conflict, "resource_already_exists", "This id is taken."));
     }
-    Ok(Resource {
+    Ok(Decided::Changed(Arc::new(Resource {
         subject: command.subject,
         owner: command.actor,
         version: 1,
         clock,
         created: on.now,
         body: Some(body.clone()),
-    })
+    })))
 }

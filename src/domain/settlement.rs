@@ -1,4 +1,4 @@
-//! Splits the money that an event brings to a wallet, on the wallet as it is while the batch runs.
+//! Splits the money that an event brings to a wallet, given the wallet as it is while the batch runs.
 
 use super::card::Card;
 use super::context::Context;
@@ -10,7 +10,7 @@ use super::payment::Payment;
 use super::submission::Kind;
 use super::test_cards::{Behaviour, FollowUp};
 
-/// The event with what becomes of the money that it brings to a wallet, given the payment before it.
+/// The event with the split of the money that it brings to a wallet; `payment` is as it is *before* the event.
 #[must_use]
 pub fn settled(context: &Context<'_>, payment: &Payment, event: Event) -> Event {
     let Some((wallet, gross_minor)) = ledger::credited(payment, &event) else { return event };
@@ -42,7 +42,7 @@ pub fn settled(context: &Context<'_>, payment: &Payment, event: Event) -> Event 
     }
 }
 
-/// Whether the card is the one whose money needs no time to settle.
+/// Whether the card's funds settle at once.
 fn is_available_at_once(payment: &Payment) -> bool {
     let card = payment.state().instrument.as_ref().and_then(Instrument::card);
     let behaviour = card.and_then(Card::test_card).map(|card| card.behaviour);

@@ -1,44 +1,44 @@
-//! Where a payment's time went, read off its history: to the first commit, in the work queue, with the acquirer, to its end.
-//! All of it by the wall, whatever the clock of the payment said.
+//! Stages of a payment, read off its history: the time to the first commit, in the work queue, with the acquirer, to its end.
+//! All of it in wall-clock time, whatever clock the payment runs on.
 //!
 //! Pure. Every microsecond from the request to the end is counted exactly once, so that what pages show adds up: the three
-//! stages of the attempt shown (the last one), and what came besides them.
+//! stages of the attempt shown (the last one), and all other time.
 
 use super::event::{Event, Recorded};
 use super::payment::Payment;
 use super::status::Status;
 use super::time::Timestamp;
 
-/// The stages of a payment. Moments and lengths in microseconds; moments count from the request.
+/// The stages of a payment, in microseconds from the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stages {
     /// When the first commit carried it.
     pub accepted_us: u64,
-    /// When the attempt shown came into the work queue; `None` before the word to go.
+    /// When the attempt shown entered the work queue; `None` before its confirmation.
     pub queued_us: Option<u64>,
     /// When a worker took it up.
     pub started_us: Option<u64>,
-    /// When it was done with the acquirer; `None` also while the outside has accepted it and settles later.
+    /// When the acquirer was done with it; `None` also while it is pending outside.
     pub answered_us: Option<u64>,
-    /// When the payment came to the rest it is in now; `None` while it is under way, or was never told to go.
+    /// When the payment last came to rest; `None` while it is under way, or was never confirmed.
     pub settled_us: Option<u64>,
-    /// The version that brought this rest: what was indexed before it knows nothing of it.
+    /// The version with which it came to rest; documents indexed at earlier versions do not show it.
     pub settled_version: u32,
-    /// When the payment came to where it is now, by the wall.
+    /// When the payment came to where it is now, by the wall clock.
     pub since: Timestamp,
     /// The time of the next attempt, where it waits for one.
     pub retry_at: Option<Timestamp>,
-    /// Until the end, besides the stages of the attempt shown.
-    besides: Besides,
+    /// Time until the end outside the stages of the attempt shown.
+    other_time: OtherTime,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Besides {
-    /// At rest, while the next step was for someone to take.
+struct OtherTime {
+    /// At rest, waiting for someone to act.
     someone_us: u64,
-    /// Earlier attempts, and the waits for the next one.
+    /// On earlier attempts, and between attempts.
     earlier_us: u64,
-    /// Taking or releasing what was held.
+    /// Capturing or releasing what was held.
     finishing_us: u64,
     released: bool,
 }
@@ -46,7 +46,7 @@ struct Besides {
 /// Where a payment can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// Waits for someone to act, or for nobody.
+    /// Waits for someone to act, or for nothing.
     Rest,
     Queue,
     Acquirer,
@@ -57,7 +57,7 @@ enum Place {
 }
 
 impl Stages {
-    /// The stages of a payment.
+    /// Walks through the history of a payment.
     #[must_use]
     pub fn of(payment: &Payment) -> Self {
         let mut walk = Walk::new(payment);
@@ -79,14 +79,14 @@ impl Stages {
         between(self.started_us, self.answered_us)
     }
 
-    /// What else the time until the end holds, in words, with its length. Empty for most.
-    pub fn besides(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
-        let (besides, ended) = (self.besides, self.settled_us.is_some());
-        let finishing = if besides.released { "for giving back what was held" } else { "for the capture" };
+    /// All other time until the end, as words with a length in microseconds. Empty for most payments.
+    pub fn other_time(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        let (other, ended) = (self.other_time, self.settled_us.is_some());
+        let finishing = if other.released { "for giving back what was held" } else { "for the capture" };
         [
-            ("waiting for someone to act", besides.someone_us),
-            ("on earlier attempts and pauses", besides.earlier_us),
-            (finishing, besides.finishing_us),
+            ("waiting for someone to act", other.someone_us),
+            ("on earlier attempts and pauses", other.earlier_us),
+            (finishing, other.finishing_us),
         ]
         .into_iter()
         .filter(move |(_, us)| *us > 0 && ended)
@@ -100,12 +100,12 @@ const fn between(from: Option<u64>, until: Option<u64>) -> Option<u64> {
     }
 }
 
-/// Goes through a history, event by event.
+/// A walk through a history, event by event.
 struct Walk {
     asked_at: Timestamp,
     status: Status,
     place: Place,
-    besides: Besides,
+    other_time: OtherTime,
     stages: Stages,
     /// The batch that brought the payment to rest.
     rested_in: Option<Timestamp>,
@@ -123,20 +123,27 @@ impl Walk {
             settled_version: 0,
             since: asked_at,
             retry_at: None,
-            besides: Besides::default(),
+            other_time: OtherTime::default(),
         };
-        // What the first event makes of it; a payment under way has not come to rest by being created.
+        // The status after the first event; a payment under way does not come to rest by being created.
         let status = match payment.history().first().map(|recorded| recorded.event) {
             Some(Event::Created { confirmed: true, .. }) => Status::Queued,
             _ => Status::RequiresConfirmation,
         };
-        Self { asked_at, status, place: Place::Rest, besides: Besides::default(), stages, rested_in: None }
+        Self {
+            asked_at,
+            status,
+            place: Place::Rest,
+            other_time: OtherTime::default(),
+            stages,
+            rested_in: None,
+        }
     }
 
     fn take(&mut self, n: usize, recorded: &Recorded) {
         let event = &recorded.event;
         let at = if let Event::Started { at } = event { *at } else { recorded.wall };
-        // A worker's clock may be a little off; time here never runs backwards.
+        // Workers' clocks may differ a little; time here never runs backwards.
         let at = at.max(self.stages.since);
         let us = at.micros_since(self.asked_at);
         if n == 0 {
@@ -148,7 +155,7 @@ impl Walk {
             self.arrive(place, at, us);
         }
         if matches!(event, Event::VoidQueued { .. } | Event::CaptureQueued { .. }) {
-            self.besides.released = matches!(event, Event::VoidQueued { .. });
+            self.other_time.released = matches!(event, Event::VoidQueued { .. });
             if self.rested_in == Some(recorded.wall) {
                 // Within one batch: nobody ever saw it rest.
                 self.stages.settled_us = None;
@@ -158,7 +165,7 @@ impl Walk {
         if status.is_at_rest() && status != self.status {
             self.stages.settled_us = Some(us);
             self.stages.settled_version = u32::try_from(n + 1).unwrap_or(u32::MAX);
-            self.stages.besides = self.besides;
+            self.stages.other_time = self.other_time;
             self.rested_in = Some(recorded.wall);
         } else if !status.is_at_rest() {
             self.stages.settled_us = None;
@@ -189,7 +196,7 @@ impl Walk {
             Event::CaptureQueued { .. } | Event::VoidQueued { .. } => Some(Place::Finishing),
             Event::OperationParked { .. } if holds => Some(Place::Rest),
             Event::OperationReplayed { .. } if holds => Some(Place::Finishing),
-            // Refunds come after the end; what is tried again goes on where it is.
+            // Refunds come after the end; retries stay where they are.
             Event::Created { confirmed: false, .. }
             | Event::Pending { .. }
             | Event::CancelRequested { .. }
@@ -208,13 +215,13 @@ impl Walk {
     fn leave(&mut self, next: Place, at: Timestamp, us: u64) {
         let stayed_us = at.micros_since(self.stages.since);
         match self.place {
-            Place::Rest => self.besides.someone_us += stayed_us,
-            Place::Pause(_) => self.besides.earlier_us += stayed_us,
-            Place::Finishing => self.besides.finishing_us += stayed_us,
+            Place::Rest => self.other_time.someone_us += stayed_us,
+            Place::Pause(_) => self.other_time.earlier_us += stayed_us,
+            Place::Finishing => self.other_time.finishing_us += stayed_us,
             Place::Acquirer => self.stages.answered_us = Some(us),
             // Its time is between `queued_us` and `started_us`.
             Place::Queue if next == Place::Acquirer => {}
-            Place::Queue => self.besides.earlier_us += stayed_us,
+            Place::Queue => self.other_time.earlier_us += stayed_us,
         }
     }
 
@@ -222,7 +229,7 @@ impl Walk {
         // An attempt begins in the queue, or at the latest when a worker takes it up.
         if place == Place::Queue || (place == Place::Acquirer && self.place != Place::Queue) {
             let last = [self.stages.in_queue_us(), self.stages.with_acquirer_us()];
-            self.besides.earlier_us += last.into_iter().flatten().sum::<u64>();
+            self.other_time.earlier_us += last.into_iter().flatten().sum::<u64>();
             (self.stages.queued_us, self.stages.started_us, self.stages.answered_us) = (Some(us), None, None);
         }
         if place == Place::Acquirer {

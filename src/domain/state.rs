@@ -1,5 +1,5 @@
-//! What a payment's history folds to. Only [`super::payment::Payment::apply`] changes it; the status itself follows from
-//! [`super::status::Status::after`].
+//! The state folded from a payment's history. Only [`super::payment::Payment::apply`] changes it; the status itself follows
+//! from [`super::status::Status::after`].
 
 use super::card::Card;
 use super::charge::Charge;
@@ -8,7 +8,7 @@ use super::decline::DeclineReason;
 use super::event::{CancelReason, Event, Recorded, TechnicalError};
 use super::ids::{ChargeId, RefundId};
 use super::instrument::Instrument;
-use super::operation::{Operation, OperationKind, Phase};
+use super::operation::{FollowUp, Operation, OperationKind, Phase};
 use super::status::Status;
 use super::time::Timestamp;
 
@@ -17,9 +17,9 @@ use super::time::Timestamp;
 pub enum RefundStatus {
     /// Admitted; the amount is in transit.
     Pending,
-    /// Arrived.
+    /// The money reached the card.
     Succeeded,
-    /// Not made; the amount is back in the wallet.
+    /// Could not be made; the amount is back in the wallet.
     Failed(DeclineReason),
 }
 
@@ -38,28 +38,28 @@ impl RefundStatus {
 /// A refund of the payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Refund {
-    /// Its id.
+    /// Chosen before the refund is decided.
     pub id: RefundId,
-    /// How much.
+    /// In minor units.
     pub amount_minor: i64,
-    /// Its status.
+    /// Whether it has arrived.
     pub status: RefundStatus,
     /// When it was admitted.
     pub created_at: Timestamp,
-    /// Names what is kept beside it; zero if there is nothing, `None` where that was not said yet.
+    /// Names the row stored beside it; zero if there is none, `None` in histories older than this field.
     pub detail: Option<u64>,
 }
 
-/// What the history folds to.
+/// The state folded from the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
-    /// The status.
+    /// Where the payment stands.
     pub status: Status,
-    /// What the last attempt goes through, or the next one if there was none yet.
+    /// The instrument of the last attempt, or of the next one if there was none yet.
     pub instrument: Option<Instrument>,
-    /// The charges of all attempts, oldest first, also of those that have not come to one.
+    /// One entry per attempt with a card, oldest first, including those whose issuer was never asked.
     pub charges: Vec<Charge>,
-    /// The open authorisation, capture or void; at most one.
+    /// The open authorization, capture or void; at most one.
     pub operation: Option<Operation>,
     /// Open refund operations.
     pub refund_operations: Vec<Operation>,
@@ -67,19 +67,19 @@ pub struct State {
     pub refunds: Vec<Refund>,
     /// How many operations there have been.
     pub operations: u16,
-    /// What an issuer held when it was last asked to, in minor units.
+    /// The amount last authorized, in minor units.
     pub authorized_minor: i64,
-    /// What arrived, in minor units: the amount, or the part captured.
+    /// The amount that arrived, or the part captured, in minor units.
     pub received_minor: i64,
-    /// Whether the amount is reserved in transit (wallet sources).
+    /// Whether the amount is reserved in transit; only for payments out of a wallet.
     pub reserved: bool,
-    /// When an open authorisation lapses.
+    /// When an open authorization lapses.
     pub capture_before: Option<Timestamp>,
-    /// The wish to cancel, while the outcome is open.
+    /// The reason of a requested cancellation, while the outcome is open.
     pub cancel_requested: Option<CancelReason>,
-    /// When it was called off.
+    /// When it was canceled.
     pub canceled_at: Option<Timestamp>,
-    /// Why it was called off.
+    /// Why it was canceled, or is being released.
     pub canceled: Option<CancelReason>,
     /// The last decline of the payment itself.
     pub decline: Option<DeclineReason>,
@@ -87,19 +87,19 @@ pub struct State {
     pub technical: Option<TechnicalError>,
     /// Whether the cardholder completed 3-D Secure for the current card.
     pub authenticated: bool,
-    /// When its current authorisation was queued.
+    /// When its latest authorization was queued.
     pub queued_at: Option<Timestamp>,
-    /// When a worker last took it up.
+    /// When a worker last took it up, by the wall clock.
     pub started_at: Option<Timestamp>,
     /// When it last came to rest.
     pub settled_at: Option<Timestamp>,
-    /// The same by the wall.
+    /// When it last came to rest, by the wall clock.
     pub settled_wall: Option<Timestamp>,
-    /// What was kept back as a fee, in minor units.
+    /// The fee kept back, in minor units.
     pub fee_minor: i64,
-    /// What of the money that arrived has not settled yet, in minor units.
+    /// The part of the received money that has not settled yet, in minor units.
     pub pending_minor: i64,
-    /// When that becomes available; it stays when it has.
+    /// When that becomes available; kept afterwards.
     pub available_at: Option<Timestamp>,
     /// When the last event was recorded.
     pub updated_at: Timestamp,
@@ -112,7 +112,7 @@ impl State {
         self.instrument.as_ref().and_then(Instrument::card)
     }
 
-    /// Opens the charge of an attempt; only cards are charged.
+    /// Opens the charge of an attempt; does nothing without a card.
     pub(super) fn open_charge(&mut self, id: ChargeId, amount_minor: i64, at: Timestamp) {
         let instrument = self.instrument.filter(|instrument| instrument.card().is_some());
         self.charges.extend(instrument.map(|instrument| Charge::open(id, instrument, amount_minor, at)));
@@ -123,8 +123,12 @@ impl State {
         Operation::new(self.operations, kind, wall)
     }
 
+    fn open_follow_up(&mut self, follow_up: FollowUp, wall: Timestamp) -> Operation {
+        self.open_operation(OperationKind::FollowUp(follow_up), wall)
+    }
+
     pub(super) fn open_authorization(&mut self, by: &Recorded) {
-        self.operation = Some(self.open_operation(OperationKind::Authorize, by.wall));
+        self.operation = Some(self.open_operation(OperationKind::Authorization, by.wall));
         self.queued_at = Some(by.at);
         self.started_at = None;
         self.unrest();
@@ -132,17 +136,17 @@ impl State {
         self.technical = None;
     }
 
-    /// It comes to rest with this event.
+    /// Marks that the payment came to rest with this event.
     pub(super) fn rest(&mut self, by: &Recorded) {
         (self.settled_at, self.settled_wall) = (Some(by.at), Some(by.wall));
     }
 
-    /// It rests no longer.
+    /// Marks that the payment is no longer at rest.
     fn unrest(&mut self) {
         (self.settled_at, self.settled_wall) = (None, None);
     }
 
-    /// What comes to rest and goes on in one batch never rested.
+    /// A payment that comes to rest and goes on in one batch never rested.
     fn no_rest_within(&mut self, wall: Timestamp) {
         if self.settled_wall == Some(wall) {
             self.unrest();
@@ -161,7 +165,7 @@ impl State {
             .find(|operation| operation.number == number)
     }
 
-    /// The money that has reached the wallet.
+    /// Records the money that has reached the wallet.
     fn receive(&mut self, gross_minor: i64, credit: Credit) {
         self.received_minor = gross_minor;
         self.fee_minor = credit.fee_minor;
@@ -174,11 +178,11 @@ impl State {
             refund.status = status;
         }
         self.refund_operations.retain(
-            |operation| !matches!(operation.kind, OperationKind::Refund { refund, .. } if refund == id),
+            |operation| !matches!(operation.kind.follow_up(), Some(FollowUp::Refund { refund, .. }) if refund == id),
         );
     }
 
-    /// The effect of an event on everything but the status. One arm per event.
+    /// Applies an event to everything but the status. One arm per event.
     pub(super) fn apply(&mut self, by: &Recorded, whole_minor: i64) {
         let (at, wall) = (by.at, by.wall);
         if let Some(charge) = self.charges.last_mut() {
@@ -245,10 +249,10 @@ impl State {
                 self.canceled_at = Some(at);
             }
             Event::CaptureQueued { amount_minor } => {
-                // What an earlier capture was declined for says nothing of this one.
+                // Why an earlier capture was declined says nothing about this one.
                 self.decline = None;
                 self.no_rest_within(wall);
-                self.operation = Some(self.open_operation(OperationKind::Capture { amount_minor }, wall));
+                self.operation = Some(self.open_follow_up(FollowUp::Capture { amount_minor }, wall));
             }
             Event::Captured { amount_minor, credit } => {
                 self.close();
@@ -266,7 +270,7 @@ impl State {
             Event::VoidQueued { reason } => {
                 self.no_rest_within(wall);
                 self.canceled = Some(reason);
-                self.operation = Some(self.open_operation(OperationKind::Void, wall));
+                self.operation = Some(self.open_follow_up(FollowUp::Void, wall));
             }
             Event::Voided {} => {
                 self.canceled_at = Some(at);
@@ -274,7 +278,7 @@ impl State {
                 self.rest(by);
             }
             Event::RefundQueued { refund, amount_minor, detail } => {
-                let operation = self.open_operation(OperationKind::Refund { refund, amount_minor }, wall);
+                let operation = self.open_follow_up(FollowUp::Refund { refund, amount_minor }, wall);
                 self.refund_operations.push(operation);
                 self.refunds.push(Refund {
                     id: refund,

@@ -1,7 +1,7 @@
-//! A wallet's statement: one line for each event that changed what its owner has, with the fee that was kept back beside it.
+//! Statements of wallets: one line for each event that changed what a wallet's owner has, including the fee kept back.
 //!
 //! Pure: a line follows from the payment's history, and its place from the movements that the event caused. So lines can be
-//! written anew at any time, and each has an id that says where it comes from.
+//! rebuilt at any time, and each has an id that shows where it comes from.
 
 use std::fmt;
 use std::ops::Range;
@@ -18,7 +18,7 @@ use super::submission::Kind;
 use super::time::Timestamp;
 use super::wallet::WalletId;
 
-/// Whose wallet a line is about.
+/// The party whose wallet a line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
     /// The submitter's.
@@ -44,18 +44,18 @@ impl Side {
     }
 }
 
-/// What a line is called: which event it is, of which payment, in whose wallet. Shown as `txn_…`.
+/// The id of a line: which event of which payment, in whose wallet. Shown as `txn_…`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LineId {
-    /// The payment.
+    /// The payment whose event it is.
     pub payment: PaymentId,
     /// The version that the event made.
     pub version: u32,
-    /// Whose wallet.
+    /// Whose wallet it changed.
     pub side: Side,
 }
 
-/// The name under which the reader that writes statements keeps how far it has come.
+/// The name under which the reader that writes statements stores its position.
 pub const READER: &str = "statement";
 
 const PREFIX: &str = "txn_";
@@ -82,7 +82,7 @@ impl FromStr for LineId {
             (None, Some(version)) => (Side::Payee, version),
             (None, None) => return Err(()),
         };
-        // Only as it is written: an object has one id.
+        // Only the canonical form: an object has one id.
         let plain = version.bytes().all(|byte| byte.is_ascii_digit()) && !version.starts_with('0');
         let version = version.parse().ok().filter(|_| plain).ok_or(())?;
         Ok(Self { payment, version, side })
@@ -100,19 +100,19 @@ pub enum LineKind {
     TopUp,
     /// A transfer left.
     Transfer,
-    /// It came back.
+    /// A transfer came back.
     TransferFailure,
-    /// It was called off.
+    /// A transfer was canceled.
     TransferCancel,
     /// A payout left.
     Payout,
-    /// It came back.
+    /// A payout came back.
     PayoutFailure,
-    /// It was called off.
+    /// A payout was canceled.
     PayoutCancel,
     /// A refund left.
     Refund,
-    /// It came back.
+    /// A refund came back.
     RefundFailure,
 }
 
@@ -225,42 +225,42 @@ impl LineKind {
     }
 }
 
-/// Where a movement stands: the place in the line of its batch, and its place among the movements of that.
+/// Where a movement stands: its batch's position in the journal, and its own among that batch's movements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinePlace {
-    /// The place in the line.
+    /// The batch's position in the journal.
     pub seq: u64,
-    /// The place in the batch.
+    /// The movement's position in the batch.
     pub place: u32,
 }
 
 /// A line of a wallet's statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatementLine {
-    /// What it is called.
+    /// Derived from the event, so a rebuilt line keeps it.
     pub id: LineId,
-    /// The wallet.
+    /// The wallet that it changes.
     pub wallet: WalletId,
-    /// Where it stands: lines are in the order of movement.
+    /// Where it stands; lines are ordered by movement.
     pub place: LinePlace,
-    /// Why.
+    /// Why the wallet changed.
     pub kind: LineKind,
-    /// What came in, or went out, before the fee. Minor units.
+    /// What came in (positive) or went out (negative) before the fee, in minor units.
     pub gross_minor: i64,
-    /// What was kept back of it.
+    /// The fee kept back, in minor units.
     pub fee_minor: i64,
-    /// What the owner has after it: the wallet's balance less what is owed.
+    /// What the owner has after it, in minor units: the wallet's balance less what is owed.
     pub balance_minor: i64,
-    /// When.
+    /// When the money moved, by the clock of the wallet's side.
     pub at: Timestamp,
     /// When it can be paid out.
     pub available_at: Timestamp,
-    /// The refund that it is about, or the charge where that has an id of its own.
+    /// The refund it is about, or the charge if that has an id of its own.
     pub part: Option<PartId>,
 }
 
 impl StatementLine {
-    /// What it changed.
+    /// The change after the fee, in minor units.
     #[must_use]
     pub const fn net_minor(&self) -> i64 {
         self.gross_minor.saturating_sub(self.fee_minor)
@@ -270,26 +270,26 @@ impl StatementLine {
 /// A line whose place and balance are not known yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Draft {
-    /// The line, as far as the history tells.
+    /// The line, as far as the history determines it.
     line: StatementLine,
-    /// The number of the first of the event's movements that changed the wallet: its place is that of the line.
+    /// The index of the event's first movement that changed the wallet; the line takes that movement's place.
     pub n: u8,
 }
 
 impl Draft {
-    /// What the line is called.
+    /// The id that the line will have.
     #[must_use]
     pub const fn id(&self) -> LineId {
         self.line.id
     }
 
-    /// The wallet.
+    /// The wallet that the line changes.
     #[must_use]
     pub const fn wallet(&self) -> WalletId {
         self.line.wallet
     }
 
-    /// The line, with the place of its movement; the balance is still to be added up.
+    /// The line at the place of its movement; the balance is still to be added up.
     #[must_use]
     pub const fn at(&self, place: LinePlace) -> StatementLine {
         StatementLine { place, ..self.line }
@@ -297,28 +297,28 @@ impl Draft {
 }
 
 impl LineId {
-    /// The line by which a charge's money came in; `None` until it has.
+    /// The line with which a charge's money came in; `None` until it has.
     #[must_use]
     pub fn of_charge(payment: &Payment) -> Option<Self> {
         Self::of_last(payment, |event| matches!(event, Event::Succeeded { .. } | Event::Captured { .. }))
     }
 
-    /// The line by which a refund went out.
+    /// The line with which a refund went out.
     #[must_use]
     pub fn of_refund(payment: &Payment, id: RefundId) -> Option<Self> {
         Self::of_last(payment, |event| matches!(event, Event::RefundQueued { refund, .. } if *refund == id))
     }
 
-    /// The line by which a refund that failed came back; `None` unless it did.
+    /// The line with which a failed refund came back; `None` unless it did.
     #[must_use]
     pub fn of_failed_refund(payment: &Payment, id: RefundId) -> Option<Self> {
         Self::of_last(payment, |event| matches!(event, Event::RefundFailed { refund, .. } if *refund == id))
     }
 
-    /// The line in its submitter's wallet of the last of these events.
+    /// The line in the submitter's wallet of the last event that `fits`.
     fn of_last(payment: &Payment, fits: impl Fn(&Event) -> bool) -> Option<Self> {
-        let found = (1..).zip(payment.history()).filter(|(_, recorded)| fits(&recorded.event)).last();
-        found.map(|(version, _)| Self { payment: payment.id(), version, side: Side::Submitter })
+        let last = (1..).zip(payment.history()).filter(|(_, recorded)| fits(&recorded.event)).last();
+        last.map(|(version, _)| Self { payment: payment.id(), version, side: Side::Submitter })
     }
 }
 
@@ -339,7 +339,7 @@ pub const fn moves_money(event: &Event) -> bool {
     )
 }
 
-/// The lines that these versions of a payment make.
+/// The lines of these versions of a payment.
 #[must_use]
 pub fn drafts(payment: &Payment, versions: Range<u32>) -> Vec<Draft> {
     let skip = versions.start.saturating_sub(1);
@@ -348,19 +348,19 @@ pub fn drafts(payment: &Payment, versions: Range<u32>) -> Vec<Draft> {
     let count = usize::try_from(versions.end.saturating_sub(versions.start)).unwrap_or(0);
     let history = payment.history().iter().skip(usize::try_from(skip).unwrap_or(usize::MAX));
     for (version, recorded) in (versions.start..).zip(history).take(count) {
-        // What the first event does to money depends on the submission alone.
+        // The first event's effect on money depends on the submission alone.
         let state = before.as_ref().unwrap_or(payment);
         drafts.extend(of_event(state, version, recorded.at, &recorded.event));
         before = match before.take() {
             None => Payment::open(Arc::clone(payment.submitted()), *recorded).ok(),
-            // A payment that was folded once folds again.
+            // The history has been folded before, so every event applies.
             Some(mut so_far) => so_far.apply(*recorded).is_ok().then_some(so_far),
         };
     }
     drafts
 }
 
-/// The lines that one event makes. `before` is the payment as it is before it.
+/// The lines of one event; `before` is the payment before it.
 fn of_event(before: &Payment, version: u32, at: Timestamp, event: &Event) -> ArrayVec<Draft, 2> {
     let mut drafts = ArrayVec::new();
     if !moves_money(event) {
@@ -407,13 +407,13 @@ fn of_event(before: &Payment, version: u32, at: Timestamp, event: &Event) -> Arr
     drafts
 }
 
-/// The charge that brings the money, where its id is not the payment's.
+/// The charge that brings the money, if its id is not the payment's.
 fn charged_apart(payment: &Payment) -> Option<PartId> {
     let charge = payment.state().charges.last()?.id;
     (charge != ChargeId::of_payment(payment.id())).then(|| charge.into())
 }
 
-/// What a movement changes of what the wallet's owner has; `None` if it does not touch the wallet or the debt beside it.
+/// By how much a movement changes what the wallet's owner has; `None` if it touches neither the wallet nor the owner's debt.
 fn net_of(movement: &Movement, wallet: WalletId) -> Option<i64> {
     let accounts = [LedgerAccount::Wallet(wallet), LedgerAccount::Receivable(wallet)];
     let touches = |account: &LedgerAccount| movement.debit == *account || movement.credit == *account;

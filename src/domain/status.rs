@@ -6,25 +6,25 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Created without a card or account to take from.
+    /// Created without a payment method.
     RequiresPaymentMethod,
-    /// Has one, and waits for the word to go.
+    /// Has a payment method and waits for confirmation.
     RequiresConfirmation,
     /// Accepted; waits for a worker (or for the time of its next attempt).
     Queued,
-    /// With the acquirer; stored only where it rests there.
+    /// With the acquirer. Stored only while the payment is pending outside.
     Processing,
     /// Waits for the cardholder (3-D Secure).
     RequiresAction,
-    /// Authorised; waits for capture.
+    /// Authorized; waits for capture.
     RequiresCapture,
-    /// Done: the money is there.
+    /// Done: the money has arrived.
     Succeeded,
-    /// The issuer said no.
+    /// Declined by the issuer, the bank or the wallet.
     Declined,
-    /// Broke technically and the retries are spent.
+    /// Failed technically, with all retries spent.
     Failed,
-    /// Called off.
+    /// Canceled; nothing is held.
     Canceled,
 }
 
@@ -89,7 +89,7 @@ impl Status {
         Self::ALL.into_iter().find(|status| status.to_code() == code)
     }
 
-    /// What the dialect's payment intents show for it (docs.stripe.com/payments/paymentintents/lifecycle).
+    /// The status of a payment intent in the dialect (docs.stripe.com/payments/paymentintents/lifecycle).
     #[must_use]
     pub const fn dialect(self) -> &'static str {
         match self {
@@ -103,7 +103,7 @@ impl Status {
         }
     }
 
-    /// Whether nothing is under way: the payment waits for a person, or for nobody.
+    /// Whether nothing is under way: the payment waits for someone to act, or for nothing.
     #[must_use]
     pub const fn is_at_rest(self) -> bool {
         match self {

@@ -1,5 +1,5 @@
-//! What a command, a journal entry, an idempotency row or a due row is about: a payment or a plain resource. One key
-//! names any of them: a byte for the kind, then the id.
+//! Subjects of commands, journal entries, idempotency rows and due rows: a payment or a plain resource. One key names any
+//! of them: a byte for the kind, then the id.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::ids::{ClockId, CustomerId, PaymentId, base62_encode};
 /// The length of [`Subject::to_key`].
 pub const KEY_LEN: usize = 17;
 
-/// What kind of thing a subject is. The registry of kinds: what is stored, found and listed by kind asks here.
+/// The kind of a subject. This is the registry of kinds for everything stored, found and listed by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SubjectKind {
     /// A payment of any of the four kinds: an aggregate with a history.
@@ -29,7 +29,7 @@ impl SubjectKind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Payment, Self::Customer, Self::Clock];
 
-    /// The byte that keys begin with. Never renumbered.
+    /// The first byte of its keys. Never renumbered.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -45,7 +45,16 @@ impl SubjectKind {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 
-    /// The name in messages.
+    /// Whether it is a plain resource, which has no history.
+    #[must_use]
+    pub const fn is_resource(self) -> bool {
+        match self {
+            Self::Payment => false,
+            Self::Customer | Self::Clock => true,
+        }
+    }
+
+    /// The name in error messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -55,7 +64,7 @@ impl SubjectKind {
         }
     }
 
-    /// The name in the dialect's objects.
+    /// The `object` of the dialect.
     #[must_use]
     pub const fn object(self) -> &'static str {
         match self {
@@ -65,7 +74,7 @@ impl SubjectKind {
         }
     }
 
-    /// The letter that tells the kind where an id of another thing is made of a subject's; none for payments.
+    /// The letter for the kind in ids derived from a subject's id; none for payments.
     #[must_use]
     pub const fn letter(self) -> Option<char> {
         match self {
@@ -75,7 +84,7 @@ impl SubjectKind {
         }
     }
 
-    /// What ids of this kind begin with.
+    /// The prefix of ids of this kind.
     #[must_use]
     pub const fn prefix(self) -> &'static str {
         match self {
@@ -86,7 +95,7 @@ impl SubjectKind {
     }
 }
 
-/// One subject. Ordered as its key is.
+/// One subject. Ordered like its key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Subject {
     kind: SubjectKind,
@@ -100,7 +109,7 @@ impl Subject {
         Self { kind, id: Uuid::from_bytes(id) }
     }
 
-    /// What kind it is.
+    /// The kind of thing it is.
     #[must_use]
     pub const fn kind(&self) -> SubjectKind {
         self.kind

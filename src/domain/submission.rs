@@ -1,4 +1,4 @@
-//! What was asked for when a payment was submitted. Immutable from then on.
+//! Submissions: a payment as it was asked for. Immutable.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,6 +6,7 @@ use super::bank_account::BankAccount;
 use super::ids::{AccountId, ClockId, CustomerId, PaymentId};
 use super::instrument::Instrument;
 use super::money::Money;
+use super::payment_kind::PaymentKind;
 use super::wallet::WalletId;
 
 /// The four kinds of payment. One code path serves them all.
@@ -20,22 +21,19 @@ pub enum Kind {
     /// *Send to a person*: own wallet → another user's wallet.
     #[serde(rename = "x")]
     Transfer {
-        /// Who receives it.
+        /// The receiving account.
         payee: AccountId,
     },
     /// *Pay out*: own wallet → a bank account.
     #[serde(rename = "p")]
     Payout {
-        /// Where it goes.
+        /// The receiving bank account.
         bank: BankAccount,
     },
 }
 
-/// What [`Kind::to_code`] says of a transfer.
-pub const TRANSFER_CODE: i16 = 3;
-
 impl Kind {
-    /// The instrument of a kind that leaves no choice; `None` where the caller brings one.
+    /// The instrument that the kind determines; `None` where the caller brings one.
     #[must_use]
     pub const fn instrument(self) -> Option<Instrument> {
         match self {
@@ -45,53 +43,34 @@ impl Kind {
         }
     }
 
+    /// The kind without its data.
+    #[must_use]
+    pub const fn payment_kind(self) -> PaymentKind {
+        match self {
+            Self::Charge => PaymentKind::Charge,
+            Self::TopUp => PaymentKind::TopUp,
+            Self::Transfer { .. } => PaymentKind::Transfer,
+            Self::Payout { .. } => PaymentKind::Payout,
+        }
+    }
+
     /// The name in queries, documents and live updates.
     #[must_use]
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Charge => "charge",
-            Self::TopUp => "topup",
-            Self::Transfer { .. } => "transfer",
-            Self::Payout { .. } => "payout",
-        }
-    }
-
-    /// The prefix under which the dialect shows such a payment's id.
-    #[must_use]
-    pub const fn id_prefix(&self) -> &'static str {
-        match self {
-            Self::Charge => "pi_",
-            Self::TopUp => "tu_",
-            Self::Transfer { .. } => "tr_",
-            Self::Payout { .. } => "po_",
-        }
-    }
-
-    /// The number stored in the database. Never renumbered.
-    #[must_use]
-    pub const fn to_code(&self) -> i16 {
-        match self {
-            Self::Charge => 1,
-            Self::TopUp => 2,
-            Self::Transfer { .. } => TRANSFER_CODE,
-            Self::Payout { .. } => 4,
-        }
+    pub const fn as_str(self) -> &'static str {
+        self.payment_kind().as_str()
     }
 
     /// Whether the money comes out of the submitter's wallet.
     #[must_use]
-    pub const fn takes_from_wallet(&self) -> bool {
-        match self {
-            Self::Charge | Self::TopUp => false,
-            Self::Transfer { .. } | Self::Payout { .. } => true,
-        }
+    pub const fn takes_from_wallet(self) -> bool {
+        self.payment_kind().takes_from_wallet()
     }
 }
 
-/// When an authorised amount is taken.
+/// When an authorized amount is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CaptureMethod {
-    /// Together with the authorisation.
+    /// Together with the authorization.
     #[serde(rename = "a")]
     Automatic,
     /// By a later capture.
@@ -99,13 +78,13 @@ pub enum CaptureMethod {
     Manual,
 }
 
-/// Which of the two work queues an operation travels in.
+/// One of the two work queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Lane {
-    /// Someone waits for it.
+    /// For payments that someone waits for.
     #[serde(rename = "i")]
     Interactive,
-    /// A load run or a bulk upload; must not starve the person clicking.
+    /// For load runs and bulk uploads, which must not starve interactive work.
     #[serde(rename = "b")]
     Bulk,
 }
@@ -117,33 +96,33 @@ pub struct Submission {
     pub id: PaymentId,
     /// Who submitted it: merchant of a charge, owner of the wallet otherwise.
     pub owner: AccountId,
-    /// Which of the four.
+    /// One of the four kinds, with its recipient.
     pub kind: Kind,
-    /// How much.
+    /// The amount asked for; amendments may change it.
     pub amount: Money,
     /// Automatic or manual capture; charges only.
     pub capture: CaptureMethod,
-    /// Which queue its operations use.
+    /// The queue that its operations use.
     pub lane: Lane,
-    /// What seeds the acquirer's draws for it.
+    /// Seeds the acquirer's draws for it.
     pub draw_key: u64,
     /// Free text.
     pub description: Option<String>,
     /// Free key–value pairs, in the order given.
     pub metadata: Vec<(String, String)>,
-    /// The load run it belongs to.
+    /// The load run it belongs to; `None` for all other payments.
     pub run: Option<String>,
-    /// The customer it is taken from.
+    /// The customer who pays, where one was named.
     #[serde(default)]
     pub customer: Option<CustomerId>,
-    /// The clock it goes by: its customer's, else its account's. Set when it is decided. Most go by the wall, and their rows have no
-    /// byte for it.
+    /// The clock it runs on: its customer's, else its account's. Set when it is decided. Most payments run on the wall clock, which
+    /// takes no byte in their rows.
     #[serde(default, skip_serializing_if = "ClockId::is_wall")]
     pub clock: ClockId,
 }
 
 impl Submission {
-    /// The bytes of what is free text in it, and has no fixed size.
+    /// Bytes of its free text, which has no fixed size.
     #[must_use]
     pub fn text_bytes(&self) -> usize {
         let pair = std::mem::size_of::<(String, String)>();
@@ -167,7 +146,7 @@ impl Submission {
         }
     }
 
-    /// About how many bytes it holds in memory.
+    /// Approximate bytes held in memory.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
@@ -182,6 +161,6 @@ impl Submission {
     /// The id as the dialect shows it for this kind.
     #[must_use]
     pub fn public_id(&self) -> String {
-        self.id.with_prefix(self.kind.id_prefix())
+        self.id.with_prefix(self.kind.payment_kind().id_prefix())
     }
 }

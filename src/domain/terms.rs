@@ -1,4 +1,4 @@
-//! What can be said of a payment in words, as it stands after an amendment: a row beside the payment.
+//! Terms of a payment: everything about it that amendments can change, except the amount. A row beside the payment.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,28 +7,27 @@ use super::ids::CustomerId;
 use super::metadata::{self, Metadata};
 use super::submission::Submission;
 
-/// What can be said of a payment in words, as it is after an amendment. Serialised as an array: new fields go to the end with a
-/// default.
+/// The terms of a payment, complete as of one amendment. Serialised as an array: new fields go to the end with a default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// Free text.
     pub description: Option<String>,
-    /// Free pairs.
+    /// Free key–value pairs.
     pub metadata: Metadata,
-    /// The customer.
+    /// The customer who pays, where one was named.
     pub customer: Option<CustomerId>,
-    /// Where a receipt goes.
+    /// The address for a receipt.
     pub receipt_email: Option<String>,
-    /// Where the goods go.
+    /// Where the goods are sent.
     pub shipping: Option<Shipping>,
-    /// What the cardholder reads on a statement.
+    /// The text on the cardholder's statement.
     pub statement_descriptor: Option<String>,
-    /// What follows the account's own name there.
+    /// The text after the account's own name there.
     pub statement_descriptor_suffix: Option<String>,
 }
 
 impl Terms {
-    /// Those of a submission that was never amended.
+    /// The terms of a submission that was never amended.
     #[must_use]
     pub fn of(submission: &Submission) -> Self {
         Self {
@@ -42,7 +41,7 @@ impl Terms {
     /// The stored form.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        // Nothing in it can fail to be written.
+        // No part of it can fail to serialise.
         rmp_serde::to_vec(self).unwrap_or_default()
     }
 
@@ -52,7 +51,7 @@ impl Terms {
         rmp_serde::from_slice(bytes).ok()
     }
 
-    /// A short hash of the stored form, by which the event vouches for the row.
+    /// A short hash of the stored form, with which the event vouches for the row.
     #[must_use]
     pub fn fingerprint(bytes: &[u8]) -> u64 {
         blake3::hash(bytes)

@@ -1,5 +1,5 @@
-//! How text is compared: what looks the same is the same. Whatever is searched for or looked up by a text (descriptions, metadata,
-//! names, e-mail addresses) goes through [`fold`] on both sides; what is kept is what was written.
+//! Comparison of text: what looks the same is the same. Whatever is searched or looked up by text (descriptions, metadata,
+//! names, e-mail addresses) goes through [`fold`] on both sides; text is stored as it was written.
 
 use std::borrow::Cow;
 
@@ -15,9 +15,9 @@ pub fn composed(text: &str) -> Cow<'_, str> {
     ComposingNormalizerBorrowed::new_nfc().normalize(text)
 }
 
-/// The form in which texts are compared: composed, upper and lower case the same in every script (`Straße` and `STRASSE`).
-/// This is Unicode's canonical caseless matching (3.13, D145) in composed form, and a dot that stands above an `i` anyway is
-/// dropped, so that `İstanbul` is found as `istanbul`.
+/// The form in which texts are compared: composed, with case ignored in every script (`Straße` and `STRASSE`). This is
+/// Unicode's canonical caseless matching (3.13, D145) in composed form. A redundant dot above an `i` is dropped, so that
+/// `İstanbul` is found as `istanbul`.
 #[must_use]
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
@@ -28,9 +28,9 @@ pub fn fold(text: &str) -> String {
     composed(&without_second_dots(&folded)).into_owned()
 }
 
-/// Whether a character shows nothing and acts on what stands around it: controls, separators of lines and paragraphs, and marks
-/// that turn the direction of writing for more than themselves, so that text reads other than it is on every page, terminal and
-/// spreadsheet. Joiners and the marks within Hebrew, Arabic and Persian stay.
+/// Whether a character is invisible and changes the text around it: controls, separators of lines and paragraphs, and marks
+/// that change the writing direction of more than themselves. They make text read differently from what it is on pages,
+/// terminals and spreadsheets. Joiners and the marks needed in Hebrew, Arabic and Persian are not among them.
 #[must_use]
 pub fn misleads(c: char) -> bool {
     c.is_control()
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_looks_the_same_is_the_same() {
+    fn texts_that_look_alike_fold_alike() {
         for (one, other) in [
             ("Coffee", "COFFEE"),
             ("Straße", "STRASSE"),
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_acts_without_being_seen_is_told_apart_from_what_scripts_need() {
+    fn invisible_controls_mislead_and_marks_that_scripts_need_do_not() {
         for c in ['\0', '\n', '\u{85}', '\u{2028}', '\u{2029}', '\u{202e}', '\u{2066}', '\u{fffa}'] {
             assert!(misleads(c), "{c:?}");
         }
@@ -86,7 +86,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn folding_is_stable_and_knows_no_case(text in "\\PC{0,12}") {
+        fn folding_is_idempotent_and_ignores_composition(text in "\\PC{0,12}") {
             let folded = fold(&text);
             prop_assert_eq!(fold(&folded), folded.clone());
             prop_assert_eq!(composed(&folded), folded.as_str());

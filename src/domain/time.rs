@@ -1,4 +1,4 @@
-//! Points in time as the domain sees them: microseconds since the Unix epoch, handed in by the edges.
+//! Points in time in the domain: microseconds since the Unix epoch, passed in by the edges.
 
 use serde::{Deserialize, Serialize};
 
@@ -43,13 +43,13 @@ impl Timestamp {
         Self(self.0.saturating_sub(i64::try_from(ms).unwrap_or(i64::MAX).saturating_mul(1_000)))
     }
 
-    /// The next moment there is, saturating.
+    /// One microsecond later, saturating.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 
-    /// Microseconds from `earlier` to this, zero if `earlier` is later.
+    /// Microseconds from `earlier` to this; zero if `earlier` is later.
     #[must_use]
     pub fn micros_since(self, earlier: Self) -> u64 {
         u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0)

@@ -1,23 +1,23 @@
-//! What of a payment stands in the rows by which time finds it. Pure: folded from the payment, so that the rows can be written,
-//! and proven.
+//! The due rows of a payment: when it needs attention, by which clock. Pure: folded from the payment, so that the rows can be
+//! written and audited.
 
 use super::ids::ClockId;
 use super::payment::Payment;
 use super::time::Timestamp;
 
-/// When a payment has to be looked at, and whether its clock waits for it.
+/// When a payment needs attention, and whether its clock waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Timed {
-    /// What is due by the wall.
+    /// The next due time by the wall clock.
     pub by_wall: Option<Timestamp>,
-    /// What is due by its clock, if that is another.
+    /// The next due time by its own clock, if that is not the wall clock.
     pub by_clock: Option<Timestamp>,
-    /// Whether its clock waits for it before it goes on: its work is in the queue, or is tried again.
+    /// Whether its clock waits for it before advancing: work is in the queue, or waits for a retry.
     pub busy: bool,
 }
 
 impl Timed {
-    /// Of a payment that goes by this clock.
+    /// The due times of a payment that runs on this clock.
     #[must_use]
     pub fn of(payment: &Payment, clock: ClockId) -> Self {
         if clock.is_wall() {
@@ -28,13 +28,13 @@ impl Timed {
         Self { by_wall, by_clock: payment.due_by_clock(), busy }
     }
 
-    /// The times, each with its clock; `clock` is the payment's.
+    /// The due times, each with its clock; `clock` is the payment's.
     pub fn rows(self, clock: ClockId) -> impl Iterator<Item = (ClockId, Timestamp)> {
         let by_wall = self.by_wall.map(|at| (ClockId::WALL, at));
         by_wall.into_iter().chain(self.by_clock.map(|at| (clock, at)))
     }
 
-    /// The time by this clock.
+    /// The due time by this clock.
     #[must_use]
     pub fn by(self, clock: ClockId) -> Option<Timestamp> {
         if clock.is_wall() { self.by_wall } else { self.by_clock }

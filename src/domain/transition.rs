@@ -1,4 +1,4 @@
-//! The status machine: the one total function that says which event may follow in which status.
+//! The status machine: one total function that decides which event may follow in which status.
 
 use super::event::Event;
 use super::status::Status;
@@ -228,7 +228,7 @@ impl Status {
             },
             // Whether an amendment is admitted depends on what it changes; it moves nothing.
             Event::Amended { .. } => Some(self),
-            // Retries and parking of an operation on a payment that itself rests.
+            // Retries and parking of an operation on a payment that is itself at rest.
             Event::OperationRetryScheduled { .. }
             | Event::OperationRequeued { .. }
             | Event::OperationParked { .. }

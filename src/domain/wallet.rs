@@ -1,4 +1,4 @@
-//! What names a wallet.
+//! Identities of wallets, and the keys under which the store keeps them.
 
 use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
@@ -9,19 +9,19 @@ use super::ids::AccountId;
 /// A user's wallet in one currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WalletId {
-    /// Whose it is.
+    /// The account it belongs to.
     pub owner: AccountId,
-    /// What it holds.
+    /// The currency it holds.
     pub currency: Currency,
 }
 
-/// The store's key of a wallet or another account, where it stands: a payment has several.
+/// The store's key of a wallet or another ledger account. Kept inline, as a payment needs several.
 pub type LedgerKey = ArrayVec<u8, LEDGER_KEY_LEN>;
 
-/// A receivable's, which is the longest: a letter, 16 bytes of owner, 3 letters of currency.
+/// The length of a receivable's key, the longest: a letter, 16 bytes of owner, 3 letters of currency.
 const LEDGER_KEY_LEN: usize = 20;
 
-/// These one after another; none of them is longer together than the longest key.
+/// The parts concatenated; never longer than the longest key.
 pub(super) fn joined<const N: usize>(parts: [&[u8]; N]) -> LedgerKey {
     parts.into_iter().flatten().copied().take(LEDGER_KEY_LEN).collect()
 }

@@ -1,4 +1,4 @@
-//! What callers of the engine are answered.
+//! The answers to senders of commands: a payment or a changed resource for callers, a version for the system.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::domain::payment::Payment;
 use crate::domain::rejection::Rejection;
 use crate::domain::subject::Subject;
 
-/// The outcome of an admitted command, told after its commit.
+/// What an admitted command about a payment came to, sent after its commit.
 #[derive(Debug, Clone)]
 pub struct Done {
     /// The payment as it is after the command (or, for a replayed key, as it is now).
@@ -15,11 +15,11 @@ pub struct Done {
     pub version: u32,
     /// Whether an idempotency key was recognised and nothing was done again.
     pub replayed: bool,
-    /// The batch's place in the journal; zero when nothing was written.
+    /// The batch's position in the journal; zero when nothing was written.
     pub seq: u64,
 }
 
-/// The outcome of an admitted change of a plain resource, told after its commit.
+/// What an admitted change of a plain resource came to, sent after its commit.
 #[derive(Debug, Clone)]
 pub struct Changed {
     /// Which resource it was; for a replayed key, the original one.
@@ -30,42 +30,20 @@ pub struct Changed {
     pub answer: Option<Arc<[u8]>>,
     /// Whether an idempotency key was recognised and nothing was done again.
     pub replayed: bool,
-    /// The batch's place in the journal; zero when nothing was written.
+    /// The batch's position in the journal; zero when nothing was written.
     pub seq: u64,
 }
 
-/// The outcome of any admitted command.
-#[derive(Debug, Clone)]
-pub enum Outcome {
-    /// Of one about a payment.
-    Payment(Done),
-    /// Of one about a plain resource.
-    Resource(Changed),
+/// Confirms that a command of the system was decided, sent after its commit. A stale one has changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// The version of what it is about, right after it.
+    pub version: u32,
+    /// The batch's position in the journal; zero when nothing was written.
+    pub seq: u64,
 }
 
-impl Outcome {
-    /// That of a command about a payment.
-    ///
-    /// # Errors
-    /// It was about something else, which only a defect can cause.
-    pub fn payment(self) -> Result<Done, EngineError> {
-        match self {
-            Self::Payment(done) => Ok(done),
-            Self::Resource(changed) => {
-                Err(EngineError::Damaged(format!("{} is no payment", changed.subject)))
-            }
-        }
-    }
-
-    pub(super) fn resource(self) -> Result<Changed, EngineError> {
-        match self {
-            Self::Resource(changed) => Ok(changed),
-            Self::Payment(done) => Err(EngineError::Damaged(format!("{} is a payment", done.payment.id()))),
-        }
-    }
-}
-
-/// Why a command has no outcome.
+/// Why a caller's command came to nothing.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum EngineError {
     /// The rules said no; nothing changed.
@@ -87,4 +65,18 @@ pub enum EngineError {
     /// The process is stopping. Nothing changed.
     #[error("the server is stopping")]
     Stopping,
+}
+
+/// Why a command of the system came to nothing. None of them is refused.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SystemError {
+    /// Nothing has this id.
+    #[error("there is no {0}")]
+    Missing(Subject),
+    /// As [`EngineError::Damaged`].
+    #[error("what is stored about this cannot be worked with: {0}")]
+    Damaged(String),
+    /// The store is not available, or the process is stopping. It may have been done all the same; sent again, it does no harm.
+    #[error("the store is not available")]
+    Unavailable,
 }

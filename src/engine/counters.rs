@@ -1,5 +1,5 @@
-//! What the line and its readers have done since the start: Prometheus counters, which `/metrics` shows and tests read to hold the
-//! design's budgets (rows, messages and documents per payment).
+//! Prometheus counters of what the sequencer and the readers have done since the start. `/metrics` shows them, and tests read them
+//! to hold the design's budgets (rows, messages and documents per payment).
 
 use prometheus::{IntCounter, Registry};
 
@@ -33,13 +33,13 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Transactions of the line that wrote something.
+    /// Transactions of the sequencer that wrote something.
     commits = "paystorm_commits_total", "Transactions of the ordered line.";
     /// Commands decided in them.
     commands = "paystorm_commands_total", "Commands decided.";
     /// New payments committed.
     payments = "paystorm_payments_total", "New payments committed.";
-    /// Rows inserted or updated by the line, the journal's own left out.
+    /// Rows inserted or updated by the sequencer, the journal's own left out.
     rows = "paystorm_rows_written_total", "Rows written by the ordered line.";
     /// Messages put into the work queue.
     messages = "paystorm_work_published_total", "Messages put into the work queue.";

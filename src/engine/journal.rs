@@ -1,6 +1,6 @@
 //! The encoding of the journal: what one batch did to payments and to plain resources, compressed. What a reader needs to
 //! route a payment's part of the batch is in the entry; the payment itself is read by id. A resource has no history: its
-//! entry tells what it was before and after, which is kept nowhere else.
+//! entry says what it was before and after, which is kept nowhere else.
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::domain::subject::Subject;
 use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
 
-/// zstd's fastest real level; the design measured it at 1–2 % of the line's time.
+/// zstd's fastest real level; the design measured it at 1–2 % of the sequencer's time.
 const COMPRESSION_LEVEL: i32 = 1;
 /// A decoded body larger than this is not ours: 1,024 commands of at most a few events each are far below.
 const DECODED_MAX: usize = 64 << 20;
@@ -20,7 +20,7 @@ const DECODED_MAX: usize = 64 << 20;
 /// One payment's part of a batch, as stored. Serialised as an array; new fields go to the end with a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalEntry {
-    /// The payment.
+    /// The payment that these events belong to.
     pub payment: PaymentId,
     /// Its submitter.
     pub owner: AccountId,
@@ -36,7 +36,8 @@ pub struct JournalEntry {
     pub events: Vec<Recorded>,
     /// Operation and attempt of the work that this batch put into the queue.
     pub work: Vec<(u16, u16)>,
-    /// Fingerprints of the idempotency rows that this batch wrote for the payment, by which the auditor misses one that is gone or was changed.
+    /// Fingerprints of the idempotency rows that this batch wrote for the payment, by which the auditor notices one that is missing or
+    /// was changed.
     #[serde(default)]
     pub keys: Vec<u64>,
     /// Whether the payment has anything in the queue, where this batch changed that.
@@ -47,13 +48,13 @@ pub struct JournalEntry {
 /// A plain resource's part of a batch. Serialised as an array; new fields go to the end with a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceEntry {
-    /// The resource.
+    /// The resource that these states belong to.
     pub subject: Subject,
     /// Whose it is.
     pub owner: AccountId,
-    /// The clock it lives by.
+    /// The clock it follows.
     pub clock: ClockId,
-    /// When it was made, by its clock.
+    /// When it was created, on its clock.
     pub created: Timestamp,
     /// The version of the first of `states`.
     pub first_version: u32,
@@ -74,7 +75,7 @@ pub struct JournalBody {
     pub resources: Vec<ResourceEntry>,
 }
 
-/// The same, for who follows payments only.
+/// The same, for readers of payments only.
 #[derive(Default, Deserialize)]
 struct PaymentsOnly {
     payments: Vec<JournalEntry>,
@@ -96,7 +97,7 @@ pub fn encode(payments: &[&JournalEntry], resources: &[ResourceEntry]) -> Result
     zstd::bulk::compress(&plain, COMPRESSION_LEVEL).map_err(|error| JournalError(error.to_string()))
 }
 
-/// Reads what those who follow payments see of a batch: what happened to which, not which keys were remembered beside.
+/// Reads what readers of payments see of a batch: the events, without entries that only remember keys.
 ///
 /// # Errors
 /// [`JournalError`] if the body is damaged.
@@ -106,7 +107,7 @@ pub fn decode_changes(body: &[u8]) -> Result<Vec<JournalEntry>, JournalError> {
     Ok(payments)
 }
 
-/// Reads a batch back. An empty body is that of a place in which nothing happened to any payment: an account was closed.
+/// Reads a batch back. At a position with an empty body nothing happened to any payment: an account was closed.
 ///
 /// # Errors
 /// [`JournalError`] if the body is damaged.

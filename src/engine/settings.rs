@@ -2,6 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::setting::{InvalidSetting, at_least, at_most};
+
+/// With more retries than this, a payment's history would have no room for a few operations.
+const RETRIES_MAX: usize = 100;
+/// The journal's head at each look is kept for an hour at most.
+const STATEMENT_LAG_MAX_S: u64 = 3_600;
+/// What callers may rely on: a day.
+const IDEMPOTENCY_RETENTION_MIN_S: u64 = 24 * 3_600;
+
 /// Section `[engine]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -10,7 +19,7 @@ pub struct EngineSettings {
     pub intake_capacity: usize,
     /// How many bytes of them may wait, as large ones would fill the memory before they are many.
     pub intake_memory_bytes: usize,
-    /// How long a caller waits for the commit, in milliseconds; past that it hears 503, and whether it may have been done.
+    /// How long a caller waits for the commit, in milliseconds; past that it is answered 503, and whether it may have been done.
     pub answer_within_ms: u64,
     /// Answers and timers that may wait for the writer; past that the worker waits.
     pub answer_capacity: usize,
@@ -54,6 +63,29 @@ impl Default for EngineSettings {
 }
 
 impl EngineSettings {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used.
+    pub fn validate(&self) -> Result<(), InvalidSetting> {
+        at_least("intake_capacity", self.intake_capacity, 1)?;
+        at_least("intake_memory_bytes", self.intake_memory_bytes, 1 << 20)?;
+        at_least("answer_within_ms", self.answer_within_ms, 1)?;
+        at_least("answer_capacity", self.answer_capacity, 1)?;
+        at_least("events_per_account_max", self.events_per_account_max, 100)?;
+        at_least("statement_lag_max_s", self.statement_lag_max_s, 1)?;
+        at_most("statement_lag_max_s", self.statement_lag_max_s, STATEMENT_LAG_MAX_S)?;
+        at_least("batch_max", self.batch_max, 1)?;
+        at_least("authorization_ttl_s", self.authorization_ttl_s, 1)?;
+        at_least("idempotency_retention_s", self.idempotency_retention_s, IDEMPOTENCY_RETENTION_MIN_S)?;
+        let retries = self.retry_delays_ms.len();
+        if retries > RETRIES_MAX {
+            let problem = format!("must have at most {RETRIES_MAX} delays, not {retries}");
+            return Err(InvalidSetting::new("retry_delays_ms", problem));
+        }
+        Ok(())
+    }
+
     /// The part that decisions depend on.
     #[must_use]
     pub fn policy(&self) -> crate::domain::context::Policy {

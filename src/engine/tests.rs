@@ -6,7 +6,7 @@ mod world;
 use proptest::prelude::*;
 
 use crate::domain::account::{AccountTerms, FeePlan};
-use crate::domain::command::Outcome;
+use crate::domain::command::AuthorizationResponse as Response;
 use crate::domain::event::Event;
 use crate::domain::status::Status;
 
@@ -66,7 +66,7 @@ fn owed_is_repaid_first_on_the_running_balance_of_the_batch() {
     let mut world = World::default();
     world.plant_owed(700);
     world.run(&batch([Step::charge(0, 500), Step::charge(0, 500)]));
-    let approve = |payment| Step::Answer { payment, operation: 0, stale: false, outcome: Outcome::Approved };
+    let approve = |payment| Step::Answer { payment, operation: 0, stale: false, outcome: Response::Approved };
     world.run(&batch([approve(0), approve(1)]));
     let repaid: Vec<i64> = world
         .payments()
@@ -87,7 +87,7 @@ fn payouts_are_bounded_by_what_is_available() {
     let fee = FeePlan { basis_points: 290, fixed_minor: 30 };
     let terms = AccountTerms { fee, payout_delay_days: 2, ..AccountTerms::default() };
     let mut world = World::on(terms);
-    let approve = |payment| Step::Answer { payment, operation: 0, stale: false, outcome: Outcome::Approved };
+    let approve = |payment| Step::Answer { payment, operation: 0, stale: false, outcome: Response::Approved };
     let payout = |amount_minor| Step::Submit {
         owner: 0,
         kind: 3,
@@ -137,15 +137,15 @@ fn the_sequences_reach_everything() {
     assert_eq!(events.len(), 24, "{events:?}");
 }
 
-/// Whoever follows the journal knows what is open without the payments, whatever else they are asked for meanwhile.
+/// A reader of the journal knows what is open without the payments, whatever else is asked of them.
 #[test]
-fn the_journal_tells_what_is_open() {
+fn the_journal_says_what_is_open() {
     let mut world = World::default();
     let operate = |action| Step::Operate { payment: 0, stranger: false, action, key: None };
     world.run(&batch([Step::charge(0, 500)]));
     assert!(world.is_open(1));
     world.run(&batch([operate(Act::Cancel)]));
-    assert!(world.is_open(1), "a wish to cancel opens nothing and closes nothing");
+    assert!(world.is_open(1), "a request to cancel opens nothing and closes nothing");
 
     let mut world = World::default();
     world.run(&batch([Step::charge(0, 500)]));
@@ -156,7 +156,7 @@ fn the_journal_tells_what_is_open() {
         assert!(world.is_open(1));
     }
     let approve =
-        |operation| Step::Answer { payment: 0, operation, stale: false, outcome: Outcome::Approved };
+        |operation| Step::Answer { payment: 0, operation, stale: false, outcome: Response::Approved };
     world.run(&batch((0..2).map(approve)));
     assert!(world.is_open(1), "the last refund is still open");
     world.run(&batch([approve(2)]));

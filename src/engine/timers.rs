@@ -1,5 +1,5 @@
-//! Timers: this turns what is due of payments into commands, in the order of its time: by the wall, and by each test clock that
-//! runs, is on its way, or is gone (`clock_steps`).
+//! Timers: turns what is due on payments into commands, in the order of its time: on the wall clock, and on each test clock that
+//! runs, is being advanced, or is gone (`clock_steps`).
 //!
 //! One instance at a time does it (a lease); the others wait to take over. A timer that fires twice is a no-op. What cannot
 //! be fired is set aside, and holds up none of the others.
@@ -8,17 +8,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
-use super::answer::EngineError;
+use super::answer::SystemError;
 use super::handle::Engine;
+use crate::background::{Next, Schedule, Step, StepError};
 use crate::clock::Wall;
-use crate::domain::command::Command;
+use crate::domain::command::SystemCommand;
 use crate::domain::ids::{ClockId, InstanceId, PaymentId};
 use crate::domain::time::Timestamp;
-use crate::outage::{Outage, Way};
-use crate::store::{AsideReason, Lease, Store, StoreResult};
+use crate::lease::Lease;
+use crate::store::{AsideReason, PipelineStore, StoreResult};
 
 mod clock_steps;
 
@@ -27,28 +28,25 @@ use clock_steps::Watched;
 /// The name of the lease.
 const LEASE: &str = "timers";
 const LEASE_TTL: Duration = Duration::from_secs(6);
-/// Renewed when less than this is left.
-const LEASE_RENEW_MS: u64 = 3_000;
-/// The longest sleep: other instances may bring earlier times that this one does not hear of.
+/// The longest sleep: other instances may bring earlier times of which this one is not notified.
 const POLL_MAX: Duration = Duration::from_millis(500);
 const POLL_MIN: Duration = Duration::from_millis(5);
+/// When [`Timers`] are run, unless they say when something is due.
+pub const SCHEDULE: Schedule = Schedule::every(POLL_MAX);
 const PAGE: u32 = 512;
 /// How often in a row a payment may be fired without changing. Once can be a race with another instance.
 const IN_VAIN_MAX: u8 = 3;
 
 /// Turns due times into commands.
 pub struct Timers {
-    store: Arc<dyn Store>,
+    store: Arc<dyn PipelineStore>,
     engine: Engine,
     wall: Wall,
-    instance: InstanceId,
-    /// Tells of what this process has committed and concerns timers; the number moves whenever clocks may have changed.
+    /// Notifies of this process's commits that concern timers; the number moves whenever clocks may have changed.
     news: watch::Receiver<u64>,
-    /// The clocks that have to be looked after, as long as that is known to be so.
+    /// The clocks to be watched, as long as the list is known to be current.
     watched: Option<Watched>,
-    /// Until when the lease is ours.
-    lease_until: Timestamp,
-    trouble: Outage,
+    lease: Lease,
     /// The payments fired last on each clock, with their versions and how often that changed nothing.
     fired: HashMap<ClockId, HashMap<PaymentId, (u32, u8)>>,
     /// When clocks that are too old were last looked for.
@@ -56,74 +54,31 @@ pub struct Timers {
 }
 
 impl Timers {
-    /// Timers for this store. `news` wakes them where something has become due, so that a short time is not slept over, and where
-    /// something has happened that a clock may have waited for; its number counts how often clocks may have changed.
+    /// Timers for this store. `news` wakes them when something has become due, so that they do not sleep past a short time, and when
+    /// something that a clock may wait for has happened; its number counts how often clocks may have changed.
     #[must_use]
     pub fn new(
-        store: Arc<dyn Store>,
+        store: Arc<dyn PipelineStore>,
         engine: Engine,
         wall: Wall,
         instance: InstanceId,
         news: watch::Receiver<u64>,
     ) -> Self {
+        let lease = Lease::new(Arc::clone(&store), wall.clone(), LEASE, instance, LEASE_TTL);
         Self {
             store,
             engine,
             wall,
-            instance,
             news,
             watched: None,
-            lease_until: Timestamp::default(),
-            trouble: Outage::new("the timers"),
+            lease,
             fired: HashMap::new(),
             swept: Timestamp::default(),
         }
     }
 
-    /// Runs until cancelled.
-    pub async fn run(mut self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            let sleep = match self.turn().await {
-                Ok(sleep) => {
-                    self.trouble.worked(Way::Read);
-                    sleep
-                }
-                Err(error) => {
-                    // The store's adapter logs that it is away.
-                    if error.is_transient() {
-                        tracing::debug!(error = %error, "timers could not be read");
-                    } else {
-                        self.trouble.failed(Way::Read, &error);
-                    }
-                    POLL_MAX
-                }
-            };
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(sleep) => {}
-                changed = self.news.changed() => if changed.is_err() { return },
-            }
-        }
-        if let Err(error) = self.store.lease_release(LEASE, self.instance).await {
-            tracing::debug!(error = %error, "the timers' lease was not released");
-        }
-    }
-
-    /// One turn: renews the lease, fires what is due. Returns how long nothing needs to be done.
-    async fn turn(&mut self) -> StoreResult<Duration> {
-        let now = self.wall.now();
-        let left_us = u128::from(self.lease_until.micros_since(now));
-        // More than a lease has to begin with: the clock was put back.
-        if left_us < u128::from(LEASE_RENEW_MS) * 1_000 || left_us > LEASE_TTL.as_micros() {
-            match self.store.lease_take(LEASE, self.instance, now, LEASE_TTL).await? {
-                Lease::Held { until } => self.lease_until = until,
-                Lease::Taken { .. } => {
-                    self.watched = None;
-                    return Ok(POLL_MAX);
-                }
-            }
-        }
+    /// Fires what is due. Returns how long nothing needs to be done.
+    async fn turn(&mut self, now: Timestamp) -> StoreResult<Duration> {
         let of_wall = self.fire_due(ClockId::WALL, now).await?;
         let of_clocks = self.turn_clocks(now).await?;
         match of_wall {
@@ -137,7 +92,7 @@ impl Timers {
         Ok(Duration::from_micros(wait_us).clamp(POLL_MIN, POLL_MAX).min(of_clocks))
     }
 
-    /// What is due on a clock at or before a time, earliest first, at most a page; what is set aside is left out.
+    /// What is due on a clock at or before `upto`, earliest first, at most a page; what is set aside is left out.
     async fn due_page(&self, clock: ClockId, upto: Timestamp) -> StoreResult<Vec<(PaymentId, Timestamp)>> {
         let aside = self.store.aside();
         // Room for those set aside, which are the first ones due.
@@ -151,20 +106,20 @@ impl Timers {
     /// Fires one page of what is due on a clock by `now`.
     ///
     /// # Errors
-    /// Whatever the store says.
+    /// The store's.
     async fn fire_due(&mut self, clock: ClockId, now: Timestamp) -> StoreResult<Fired> {
         let due = self.due_page(clock, now).await?;
         self.fire(clock, &due).await
     }
 
-    /// Fires these payments, of which something is due on a clock.
+    /// Fires these payments, each of which has something due on the clock.
     ///
     /// # Errors
-    /// Whatever the store says.
+    /// The store's.
     async fn fire(&mut self, clock: ClockId, due: &[(PaymentId, Timestamp)]) -> StoreResult<Fired> {
         let mut replies = Vec::with_capacity(due.len());
         for (id, _) in due {
-            match self.engine.answer(Command::TimerDue(*id)).await {
+            match self.engine.answer(SystemCommand::TimerDue(*id)).await {
                 Ok(reply) => replies.push((*id, reply)),
                 Err(_) => return Ok(Fired::InVain),
             }
@@ -174,16 +129,14 @@ impl Timers {
         for (id, reply) in replies {
             match reply.outcome().await {
                 Ok(done) => self.note_fired(clock, &mut fired, id, done.version),
-                Err(EngineError::Damaged(cause)) => {
+                Err(SystemError::Damaged(cause)) => {
                     self.store.aside().note_payment(id, AsideReason::Undecidable, &cause);
                 }
-                Err(error @ EngineError::Refused(_)) => {
+                Err(error @ SystemError::Missing(_)) => {
                     tracing::warn!(payment.id = %id, error = %error, "a timer had no effect");
                     self.note_fired(clock, &mut fired, id, 0);
                 }
-                Err(EngineError::Busy | EngineError::Unavailable { .. } | EngineError::Stopping) => {
-                    away = true
-                }
+                Err(SystemError::Unavailable) => away = true,
             }
         }
         if fired.is_empty() {
@@ -222,6 +175,29 @@ impl Timers {
     }
 }
 
+#[async_trait]
+impl Step for Timers {
+    async fn run(&mut self) -> Result<Next, StepError> {
+        if self.lease.hold().await? {
+            let now = self.wall.now();
+            return Ok(Next::After(self.turn(now).await?));
+        }
+        self.watched = None;
+        Ok(Next::Scheduled)
+    }
+
+    async fn signalled(&mut self) {
+        if self.news.changed().await.is_err() {
+            // Nobody commits any more.
+            std::future::pending().await
+        }
+    }
+
+    async fn finish(&mut self) {
+        self.lease.release().await;
+    }
+}
+
 /// What came of a page of due payments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fired {
@@ -229,6 +205,6 @@ enum Fired {
     All,
     /// There may be more.
     Page,
-    /// The line could not be asked.
+    /// The sequencer could not be asked.
     InVain,
 }

@@ -1,7 +1,7 @@
 //! The switch that pauses and resumes the workers of the whole installation.
 //!
 //! It is one row of the store, so that it outlives processes; each process reads it at its start and twice a second, and the
-//! one where it is pressed obeys at once. Pausing only stops work from being taken out of the queue: intake, timers and
+//! one where it is pressed applies it at once. Pausing only stops work from being taken out of the queue: intake, timers and
 //! readers go on, and what is with an acquirer already is answered.
 
 use std::sync::Arc;
@@ -9,15 +9,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
+use crate::background::{Next, Schedule, Step, StepError};
 use crate::domain::time::Timestamp;
-use crate::store::{Store, StoreResult};
+use crate::store::{PipelineStore, StoreResult};
 
-/// The name under which the installation keeps it.
+/// The installation's entry for it.
 const NAME: &str = "workers_paused_since";
-/// How often a process looks whether another one was told.
+/// How often a process looks whether the switch was pressed in another one.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// When [`SwitchFollower`] is run.
+pub const SCHEDULE: Schedule = Schedule::after_each(LOOK_EVERY);
 
 /// What takes work out of the queue in this process.
 #[async_trait]
@@ -31,20 +33,20 @@ pub trait Workers: Send + Sync + 'static {
 
 /// The switch, as this process sees it.
 pub struct WorkSwitch {
-    store: Arc<dyn Store>,
+    store: Arc<dyn PipelineStore>,
     workers: Arc<dyn Workers>,
     /// Since when they are paused; `None` while they work.
     state: watch::Sender<Option<Timestamp>>,
-    /// Held from reading or writing the store until the workers have obeyed, so that nothing old overtakes something new.
+    /// Held from reading or writing the store until it is applied to the workers, so that nothing old overtakes something new.
     turning: tokio::sync::Mutex<()>,
 }
 
 impl WorkSwitch {
-    /// Reads the switch and makes the workers obey it.
+    /// Reads the switch and applies it to the workers.
     ///
     /// # Errors
     /// The store's.
-    pub async fn open(store: Arc<dyn Store>, workers: Arc<dyn Workers>) -> StoreResult<Arc<Self>> {
+    pub async fn open(store: Arc<dyn PipelineStore>, workers: Arc<dyn Workers>) -> StoreResult<Arc<Self>> {
         let state = watch::Sender::new(None);
         let switch = Arc::new(Self { store, workers, state, turning: tokio::sync::Mutex::new(()) });
         switch.look().await?;
@@ -57,7 +59,7 @@ impl WorkSwitch {
         self.state.subscribe()
     }
 
-    /// Pauses the workers of every process. Those of this one have obeyed when it returns. Not to be cancelled half way.
+    /// Pauses the workers of every process. Those of this one have paused when it returns. Not to be cancelled half way.
     ///
     /// # Errors
     /// The store's. Unless it says that the outcome is not known, nothing has changed.
@@ -65,7 +67,7 @@ impl WorkSwitch {
         let _turn = self.turning.lock().await;
         let since = read(&*self.store).await?.unwrap_or(now);
         self.store.installation_set(NAME, &encode(Some(since))).await?;
-        self.obey(Some(since)).await;
+        self.apply(Some(since)).await;
         Ok(())
     }
 
@@ -76,32 +78,18 @@ impl WorkSwitch {
     pub async fn resume(&self) -> StoreResult<()> {
         let _turn = self.turning.lock().await;
         self.store.installation_set(NAME, &encode(None)).await?;
-        self.obey(None).await;
+        self.apply(None).await;
         Ok(())
-    }
-
-    /// Looks again and again, until stopped: another process may have been told.
-    pub async fn follow(self: Arc<Self>, stop: CancellationToken) {
-        loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-            }
-            if let Err(error) = self.look().await {
-                tracing::debug!(error = %error, "the switch of the workers could not be read");
-            }
-        }
     }
 
     async fn look(&self) -> StoreResult<()> {
         let _turn = self.turning.lock().await;
         let wanted = read(&*self.store).await?;
-        self.obey(wanted).await;
+        self.apply(wanted).await;
         Ok(())
     }
 
-    async fn obey(&self, wanted: Option<Timestamp>) {
+    async fn apply(&self, wanted: Option<Timestamp>) {
         let before = *self.state.borrow();
         if wanted == before {
             return;
@@ -121,7 +109,18 @@ impl WorkSwitch {
     }
 }
 
-async fn read(store: &dyn Store) -> StoreResult<Option<Timestamp>> {
+/// Checks now and then whether the switch was pressed in another process.
+pub struct SwitchFollower(pub Arc<WorkSwitch>);
+
+#[async_trait]
+impl Step for SwitchFollower {
+    async fn run(&mut self) -> Result<Next, StepError> {
+        self.0.look().await?;
+        Ok(Next::Scheduled)
+    }
+}
+
+async fn read(store: &dyn PipelineStore) -> StoreResult<Option<Timestamp>> {
     Ok(store.installation_get(NAME).await?.and_then(|value| decode(&value)))
 }
 

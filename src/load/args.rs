@@ -1,4 +1,4 @@
-//! What a load run is told to do: flags, and the small languages in them.
+//! The flags of a load run, and the small languages in them.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,6 +9,7 @@ use url::Url;
 
 use super::duration::parse_duration;
 use super::threshold::Threshold;
+use crate::setting::Secret;
 
 /// Flags of `load`.
 #[derive(Debug, Clone, Args)]
@@ -18,7 +19,7 @@ pub struct LoadArgs {
     pub target: Url,
     /// An API key of the account to act as.
     #[arg(long, value_name = "KEY", env = "PAYSTORM_KEY", hide_env_values = true)]
-    pub key: String,
+    pub key: Secret,
     /// Payments a second, or `max`: as many as the server takes.
     #[arg(long, value_name = "N|max")]
     pub rate: Rate,

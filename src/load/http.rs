@@ -1,5 +1,5 @@
 //! The HTTP transport: one POST per piece of work, answered as soon as it is accepted. Settlement is watched over the
-//! WebSocket like that of the other transport.
+//! WebSocket, as with the other transport.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::wire::WireError;
 use crate::domain::ids::PaymentId;
 use crate::domain::status::Status;
 
-/// Requests at once per `--connections`; what is due beyond waits its turn, and its latency shows it.
+/// Requests at once per connection; further ones wait their turn, and their latency shows it.
 const REQUESTS_MAX: usize = 256;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
@@ -38,7 +38,7 @@ struct Refused<'a> {
 /// A client for this run.
 ///
 /// # Errors
-/// If it cannot be made.
+/// If it cannot be built.
 pub fn client() -> reqwest::Result<Client> {
     Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).tcp_nodelay(true).build()
 }
@@ -67,7 +67,7 @@ pub async fn send(shared: Arc<Shared>, connection: u64, client: Client) {
 }
 
 fn prepared(shared: &Shared, request: RequestBuilder, account: u32) -> RequestBuilder {
-    let request = request.bearer_auth(&shared.key);
+    let request = request.bearer_auth(shared.key.expose());
     match shared.plan.account_name(account) {
         Some(account) => request.header("Stripe-Account", account),
         None => request,
@@ -102,7 +102,7 @@ async fn read(response: reqwest::Response) -> reqwest::Result<(StatusCode, Strin
 fn answered(shared: &Shared, pending: &Pending, status: StatusCode, text: &str) {
     shared.tracker.apply(shared.now_us(), |applying| {
         let accepted = serde_json::from_str::<Accepted<'_>>(text).ok().filter(|_| status.is_success());
-        // A refund is acknowledged by its own id; what is followed is its payment.
+        // A refund is acknowledged by its own id, but its payment is followed.
         let payment = match pending.work {
             Work::Refund { payment, .. } => Some(payment),
             Work::TopUp | Work::Charge | Work::Transfer => {
@@ -127,7 +127,7 @@ fn answered(shared: &Shared, pending: &Pending, status: StatusCode, text: &str) 
 async fn look(shared: &Shared, client: &Client, payment: PaymentId, pending: Pending) {
     let path = match (pending.work, pending.refund) {
         (Work::Refund { .. }, Some(refund)) => format!("refunds/{refund}"),
-        // Its payment says nothing about it.
+        // Its payment says nothing about the refund.
         (Work::Refund { .. }, None) => return,
         (Work::Charge, _) => format!("payment_intents/{payment}"),
         (Work::TopUp, _) => format!("topups/{}", payment.with_prefix("tu_")),

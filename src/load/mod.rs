@@ -1,9 +1,9 @@
 //! Load runs against a server, from outside it: an honest stopwatch.
 //!
-//! Depends on `domain` for ids and statuses only; talks to the server over WebSocket and HTTP like any client. It must not
-//! know the server's insides, and must stay cheap: it often shares the machine with what it measures.
+//! Depends on `domain` for ids and statuses only; talks to the server over WebSocket and HTTP like any client. It must
+//! not know the server's internals, and must stay cheap: it often shares the machine with what it measures.
 //!
-//! - `schedule`: arrivals fixed ahead; latency counts from the intended start.
+//! - `schedule`: arrivals fixed in advance; latency counts from the intended start.
 //! - `plan`: what each arrival is, drawn from seed and index.
 //! - `shared`, `ws`, `http`: connections that send what is due, and send again what was lost.
 //! - `tracker`: what became of it. `report`: what that amounts to. `threshold`: whether it is good enough.
@@ -35,11 +35,11 @@ pub use report::{Latencies, Report};
 pub use runner::measure;
 pub use threshold::Threshold;
 
-/// Runs a load run as told: prints its report and writes it as JSON where asked. Answers 1 if a threshold was met, or if not
-/// everything that was accepted came to rest.
+/// Runs a load run: prints its report and writes it as JSON if asked. The exit code is 1 if a threshold was met, or if
+/// not everything that was accepted came to rest.
 ///
 /// # Errors
-/// If the run could not be made, or its report not be written.
+/// If the run could not start, or its report could not be written.
 pub async fn run(args: LoadArgs) -> anyhow::Result<ExitCode> {
     let report = measure(&args).await?;
     print!("{}", report.to_text());

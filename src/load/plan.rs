@@ -1,11 +1,12 @@
-//! What each arrival is: drawn from (seed, index), so that a run can be repeated and a lost frame sent again unchanged.
+//! Decides what each arrival is, drawn from (seed, index), so that a run can be repeated and a lost frame sent again
+//! unchanged.
 
 use std::fmt::Write as _;
 
 use super::args::{Keys, Mix};
 use crate::domain::ids::PaymentId;
 
-/// What everything is paid in.
+/// The currency of every payment.
 pub const CURRENCY: &str = "eur";
 /// Largest charge, in minor units.
 const CHARGE_MAX: u64 = 10_000;
@@ -49,12 +50,12 @@ impl Work {
     }
 }
 
-/// What the mix asks for at an index. Which charge a refund is of depends on what has succeeded by then.
+/// What the mix asks for at an index. Which charge is refunded depends on what has succeeded by then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
-    /// This.
+    /// This work.
     Work(Work),
-    /// Some refund.
+    /// A refund of some succeeded charge.
     Refund,
 }
 
@@ -63,7 +64,7 @@ pub enum Wanted {
 pub struct Plan {
     /// The run's name.
     pub run: String,
-    /// What draws start from.
+    /// The seed of all draws.
     pub seed: u64,
     /// The mix; `None` fills every account once.
     pub mix: Option<Mix>,
@@ -86,8 +87,8 @@ pub fn mixed(seed: u64, index: u64, use_of: u64) -> u64 {
     round(round(seed ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_add(use_of))
 }
 
-/// The idempotency key of a run's index: in the order of the indices, so that stored keys touch few pages. All letters: of a
-/// key with as many digits as a card number has, the server keeps nothing but a hash, which has no order.
+/// The idempotency key of a run's index: in the order of the indices, so that stored keys touch few pages. All letters:
+/// of a key with as many digits as a card number, the server keeps only a hash, which has no order.
 #[must_use]
 pub fn key_of(run: &str, index: u64) -> String {
     let hash = blake3::hash(run.as_bytes());
@@ -103,7 +104,7 @@ fn random_key_of(run: &str, index: u64) -> String {
     uuid::Builder::from_random_bytes(half).into_uuid().to_string()
 }
 
-/// A number as so many letters, in its order.
+/// A number as `count` letters, which sort as the number does.
 fn letters(mut number: u64, count: usize) -> String {
     let mut letters = vec!['a'; count];
     for slot in letters.iter_mut().rev() {
@@ -118,7 +119,7 @@ impl Plan {
         mixed(self.seed, index, use_of) % below.max(1)
     }
 
-    /// What the mix asks for.
+    /// What the mix asks for at this index.
     #[must_use]
     pub fn wanted(&self, index: u64) -> Wanted {
         let Some(mix) = self.mix else { return Wanted::Work(Work::TopUp) };

@@ -44,7 +44,7 @@ impl Latencies {
     }
 }
 
-/// What came of a run. Counts are of work whose intended start lies in the measured window, unless they say otherwise.
+/// The result of a run. Counts are of work whose intended start lies in the measured window, unless they say otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
     /// The run's name.
@@ -115,12 +115,12 @@ impl Report {
     /// As JSON, for `--json`.
     ///
     /// # Errors
-    /// None that is known; the serialiser's words if there is one.
+    /// The serialiser's; none is known.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string_pretty(self).map(|text| text + "\n")
     }
 
-    /// For people.
+    /// As a few lines for people.
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut text = String::new();

@@ -24,18 +24,18 @@ use super::{http, setup, ws};
 
 /// How often the progress bar moves.
 const TICK: Duration = Duration::from_millis(200);
-/// How long what is open may show no progress before it is asked for again.
+/// How long open work may show no progress before its state is asked for.
 const STALL: Duration = Duration::from_secs(2);
 /// How long filling the wallets may take without any progress.
 const FILL_STALL: Duration = Duration::from_secs(60);
 
-/// Runs a load run as told. Prints the progress only; the report is the caller's to print.
+/// Runs a load run. Prints the progress only; the caller prints the report.
 ///
 /// # Errors
-/// If the run could not be made: the server is not there, does not let the key in, or the file of acknowledgements
-/// cannot be written. What went wrong *within* a run is in its report.
+/// If the run could not start: the server is not there or refuses the key, or the acknowledgement file cannot be written.
+/// What goes wrong *within* a run is in its report.
 pub async fn measure(args: &LoadArgs) -> anyhow::Result<Report> {
-    let run = args.run.clone().unwrap_or_else(made_up_name);
+    let run = args.run.clone().unwrap_or_else(generated_name);
     let client = http::client()?;
     // Every payment touches the first of two wallets.
     let hot = args.wallets == 1;
@@ -45,7 +45,7 @@ pub async fn measure(args: &LoadArgs) -> anyhow::Result<Report> {
             "a mix with transfers needs accounts to send to: leave --wallets out, or use --mix charge=90,refund=10"
         );
     }
-    let accounts = setup::accounts(&client, &args.target, &args.key, wanted, &run).await?;
+    let accounts = setup::accounts(&client, &args.target, args.key.expose(), wanted, &run).await?;
     if args.mix.transfer > 0 {
         fill(args, &run, &accounts).await?;
     }
@@ -136,7 +136,7 @@ impl Load {
             tokio::select! {
                 _ = ticks.tick() => {}
                 Some(()) = interrupts.recv() => {
-                    // At the first, what is open is waited for; a second one waits for nothing.
+                    // The first signal waits for open work; a second one waits for nothing.
                     if self.shared.halt.is_cancelled() {
                         break;
                     }
@@ -293,7 +293,7 @@ fn progress_bar(args: &LoadArgs) -> ProgressBar {
     bar
 }
 
-/// What was counted at a moment, to show rates of.
+/// The counts at a moment, to show rates.
 struct Moment {
     at: Instant,
     counts: Counts,
@@ -315,7 +315,7 @@ impl Moment {
     }
 }
 
-/// Hears of SIGINT and SIGTERM for the rest of the run.
+/// Receives SIGINT and SIGTERM for the rest of the run.
 fn interrupts() -> anyhow::Result<mpsc::Receiver<()>> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let (sender, receiver) = mpsc::channel(2);
@@ -334,14 +334,14 @@ fn interrupts() -> anyhow::Result<mpsc::Receiver<()>> {
     Ok(receiver)
 }
 
-fn made_up_name() -> String {
+fn generated_name() -> String {
     let micros = crate::clock::Wall::system().now().micros().unsigned_abs();
     let random = mixed(micros, u64::from(std::process::id()), 0) & 0xffff;
     // Names sort by the time of their runs.
     format!("run-{}-{random:04x}", micros / 1_000_000)
 }
 
-/// Processor time that this process has used, in seconds; zero where the system does not tell.
+/// Processor time that this process has used, in seconds; zero where the system does not show it.
 fn cpu_s() -> f64 {
     let Ok(text) = std::fs::read_to_string("/proc/self/stat") else { return 0.0 };
     // Fields 14 and 15, in ticks of 10 ms; the name before them, in parentheses, may hold anything.

@@ -1,5 +1,5 @@
-//! When work arrives: fixed ahead, whatever the server does. Latency counts from here, so that a server that stalls
-//! cannot make the generator ask less and look better (coordinated omission).
+//! Schedules when work arrives: fixed in advance, whatever the server does. Latency counts from then, so that a server
+//! that stalls cannot make the generator send less and look better (coordinated omission).
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// So many a second until `end`; at random moments drawn from `poisson`, or at even distances.
+    /// `per_second` arrivals until `end`; at random moments drawn from `poisson`, or at even distances.
     #[must_use]
     pub fn new(per_second: f64, end: Duration, poisson: Option<u64>) -> Self {
         let end_us = u64::try_from(end.as_micros()).unwrap_or(u64::MAX);

@@ -1,31 +1,31 @@
-//! Before a run: the throw-away accounts it acts for.
+//! Creates the throw-away accounts that a run acts for.
 
 use anyhow::{Context as _, bail};
 use reqwest::Client;
 use serde::Deserialize;
 use url::Url;
 
-/// Accounts asked for at once.
+/// Accounts created by one request.
 const BATCH_MAX: u32 = 1_000;
 
 #[derive(Deserialize)]
-struct Made {
-    /// Of one account.
+struct Created {
+    /// Set if one account was created.
     id: Option<String>,
-    /// Of several.
+    /// Set if several were.
     #[serde(default)]
-    data: Vec<MadeOne>,
+    data: Vec<CreatedOne>,
 }
 
 #[derive(Deserialize)]
-struct MadeOne {
+struct CreatedOne {
     id: String,
 }
 
-/// Makes this many accounts and returns their ids.
+/// Creates this many accounts and returns their ids.
 ///
 /// # Errors
-/// If the server refuses, with its words.
+/// If the server refuses, with its message.
 pub async fn accounts(
     client: &Client,
     target: &Url,
@@ -48,10 +48,10 @@ pub async fn accounts(
             let shown: String = text.chars().take(500).collect();
             bail!("{target} would not make accounts for the run ({status}): {shown}");
         }
-        let made: Made =
+        let created: Created =
             serde_json::from_str(&text).context("the answer to making accounts cannot be read")?;
         let before = ids.len();
-        ids.extend(made.data.into_iter().map(|one| one.id).chain(made.id));
+        ids.extend(created.data.into_iter().map(|one| one.id).chain(created.id));
         if ids.len() == before {
             bail!("{target} made no accounts");
         }

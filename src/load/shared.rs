@@ -1,4 +1,4 @@
-//! What all connections of a run share, and where each takes its next work from.
+//! The state that all connections of a run share, and the source of their work.
 
 use std::iter::Peekable;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,22 +14,23 @@ use super::plan::{Plan, Wanted, Work};
 use super::schedule::{Released, Schedule, micros_since};
 use super::tracker::{Pending, Tracker};
 use crate::domain::ids::PaymentId;
+use crate::setting::Secret;
 
 /// Work that may be unanswered or open at once in an open run, so that memory stays bounded; past it, arrivals are skipped.
 const OPEN_MAX: u64 = 1_000_000;
 
-/// What all connections of a run share.
+/// The state that all connections of a run share.
 pub struct Shared {
     /// What each arrival is.
     pub plan: Plan,
-    /// What became of it.
+    /// What became of each piece of work.
     pub tracker: Tracker,
     /// The moment that all times count from.
     pub start: OnceLock<Instant>,
     /// The server.
     pub target: Url,
     /// The key to act with.
-    pub key: String,
+    pub key: Secret,
     /// When work is due.
     pub arrivals: Arrivals,
     /// How many connections send.
@@ -40,7 +41,7 @@ pub struct Shared {
     pub again_signal: watch::Sender<u64>,
     /// Nothing new is sent; what is open is waited for.
     pub halt: CancellationToken,
-    /// The end.
+    /// The end of the run: every task stops.
     pub stop: CancellationToken,
 }
 
@@ -59,9 +60,9 @@ pub enum Arrivals {
         next: AtomicU64,
         /// How many pieces there are.
         total: u64,
-        /// No more after this, in microseconds since the start.
+        /// Nothing new is sent after this, in microseconds since the start.
         end_us: u64,
-        /// The bound.
+        /// The bound on unanswered and open work.
         in_flight: u64,
     },
 }
@@ -73,7 +74,7 @@ impl Shared {
         micros_since(*self.start.get_or_init(Instant::now))
     }
 
-    /// Has everything that is open asked for again.
+    /// Has the state of all open work asked for.
     pub fn ask_again(&self) {
         let open = self.tracker.open_work();
         if !open.is_empty() {
@@ -103,10 +104,10 @@ impl Shared {
     }
 }
 
-/// What one connection alone sends: plan indices and when.
+/// What one connection sends: plan indices, and when.
 type Share = Box<dyn Iterator<Item = (u64, u64)> + Send>;
 
-/// Where one connection takes its next work from.
+/// The source of one connection's work.
 pub struct Source {
     shared: Arc<Shared>,
     mine: Option<Peekable<Share>>,
@@ -179,7 +180,7 @@ impl Source {
 
     /// How many arrivals were never taken; counts the rest of the schedule.
     pub fn never_taken(&mut self) -> u64 {
-        // Whoever stopped the run wanted no more of it.
+        // If the run was stopped, the rest of the schedule is not wanted.
         let mine = self.mine.take().filter(|_| !self.shared.halt.is_cancelled());
         mine.map_or(0, |mine| mine.count() as u64)
     }

@@ -84,7 +84,7 @@ impl Fake {
             return json!({"id": "re_0", "object": "refund", "status": "succeeded"});
         }
         if head.starts_with("POST /v1/refunds") {
-            // Nobody is told when it is done.
+            // Nobody is notified when it is done.
             return json!({"id": RefundId::generate().to_string(), "object": "refund", "status": "pending"});
         }
         let name = head.lines().find_map(|line| line.strip_prefix("idempotency-key: ")).unwrap();
@@ -194,7 +194,7 @@ async fn an_open_run_sends_its_schedule_and_sees_it_settle() {
     assert!(report.completed_per_s > 0.0 && report.completed_per_s < 525.0, "{report:?}");
     assert!(report.accept_ms.p50 > 0.0 && report.settle_ms.p99 > 0.0, "{report:?}");
     assert!(report.is_complete(), "{report:?}");
-    // Every acknowledged payment is in the file, once as it was sent and once with what came of it.
+    // Every acknowledged payment is in the file, once as it was sent and once with its outcome.
     let text = std::fs::read_to_string(acks.path()).unwrap();
     let mut lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(' ').collect()).collect();
     assert!(lines.iter().all(|line| line[0].parse::<PaymentId>().is_ok() && line[3] == "eur"));
@@ -206,7 +206,7 @@ async fn an_open_run_sends_its_schedule_and_sees_it_settle() {
     assert_eq!(of("charge", 5), of("charge", 4));
     assert_eq!((of("refund", 4) as u64, of("refund", 5)), (refunds, 0));
     for refund in lines.iter().filter(|line| line[1] == "refund") {
-        // Of a charge, and of all of it.
+        // It refunds all of a charge.
         assert!(
             lines.iter().any(|line| (line[0], line[1], line[2]) == (refund[0], "charge", refund[2])),
             "{refund:?}"

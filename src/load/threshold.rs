@@ -35,7 +35,7 @@ enum Quantile {
 }
 
 impl Threshold {
-    /// Whether the run failed by this, with the value met.
+    /// Why the run fails by this, with the value measured; `None` if it passes.
     #[must_use]
     pub fn failed(&self, report: &Report) -> Option<String> {
         let value = match self.measure {

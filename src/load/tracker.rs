@@ -1,4 +1,4 @@
-//! What became of each piece of work: sent, acknowledged, settled. Shared by the connections; locked per frame.
+//! Tracks each piece of work: sent, acknowledged, settled. Shared by the connections; locked per frame.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt::Write as _;
@@ -21,23 +21,23 @@ const REFUNDABLE_MAX: usize = 65_536;
 const EARLY_MAX: usize = 65_536;
 /// How much later than intended counts as late, in microseconds.
 const LATE_US: u64 = 10_000;
-/// The longest latency told apart, in microseconds: an hour.
+/// The longest latency distinguished, in microseconds: an hour.
 const LATENCY_MAX_US: u64 = 3_600_000_000;
 
 /// A piece of work on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pending {
-    /// Its index.
+    /// Its index in the plan.
     pub index: u64,
     /// Its intended start, in microseconds since the start of the run.
     pub intended_us: u64,
     /// What it is.
     pub work: Work,
-    /// The account it acts for.
+    /// The account it acts for, as an index.
     pub account: u32,
     /// How much, in minor units.
     pub amount_minor: u64,
-    /// The id that the server gave a refund, where it told.
+    /// The id that the server gave a refund, if it said so.
     pub refund: Option<RefundId>,
 }
 
@@ -96,7 +96,7 @@ pub struct Counts {
     pub errors: u64,
     /// Sent late.
     pub late: u64,
-    /// Refunds turned charges.
+    /// Refunds replaced by charges.
     pub substituted: u64,
     /// Never sent.
     pub skipped: u64,
@@ -157,7 +157,7 @@ impl Tracker {
         self.state.lock().counts
     }
 
-    /// What broke the file of acknowledgements, if something did.
+    /// Takes the error that writing the acknowledgement file met, if any.
     #[must_use]
     pub fn ack_failure(&self) -> Option<std::io::Error> {
         self.state.lock().ack_failed.take()
@@ -169,7 +169,7 @@ impl Tracker {
         self.state.lock().first_error.clone()
     }
 
-    /// A charge to refund, taken.
+    /// Takes a charge to refund.
     #[must_use]
     pub fn take_refundable(&self) -> Option<Work> {
         self.state.lock().refundable.pop_front()
@@ -251,7 +251,7 @@ impl Applying<'_> {
             Work::Refund { version, .. } => (true, version.saturating_add(2)),
             Work::TopUp | Work::Charge | Work::Transfer => (false, 1),
         };
-        // A refund is told of by the payment that it is of: that is where it is found again.
+        // A refund is reported by its payment, so it is tracked under that id.
         let refund = if is_refund { line.parse().ok() } else { None };
         let line = if is_refund { payment.to_string() } else { line.to_owned() };
         state.ack_line(&line, pending, None);
@@ -306,9 +306,9 @@ impl Applying<'_> {
             return;
         }
         state.open.remove(&payment);
-        // Asked over HTTP, the dialect has one word for what was declined and what broke.
-        let told = status != Status::Declined || version != u32::MAX;
-        if told && !matches!(open.pending.work, Work::Refund { .. }) {
+        // Over HTTP, the dialect has one word for declined and failed payments.
+        let is_exact = status != Status::Declined || version != u32::MAX;
+        if is_exact && !matches!(open.pending.work, Work::Refund { .. }) {
             state.ack_line(&payment.to_string(), &open.pending, Some(status));
         }
         state.settled(payment, open.pending, status, version, self.now_us);
@@ -335,7 +335,7 @@ impl State {
         }
     }
 
-    /// What is kept of an acknowledgement, and once more with the outcome when that is known.
+    /// Writes the line of an acknowledgement, and another with the outcome when that is known.
     fn ack_line(&mut self, id: &str, pending: &Pending, outcome: Option<Status>) {
         if self.acks.is_none() {
             return;

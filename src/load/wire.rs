@@ -1,4 +1,4 @@
-//! What is read of the server's frames: ids, statuses and versions, borrowed from the text. Everything else is skipped.
+//! Reads the server's frames: ids, statuses and versions, borrowed from the text. Everything else is skipped.
 
 use std::borrow::Cow;
 
@@ -7,20 +7,20 @@ use serde::Deserialize;
 /// A frame from the server, of any type.
 #[derive(Debug, Deserialize)]
 pub struct Frame<'a> {
-    /// Its type.
+    /// Its type, such as `ack` or `payment.updated`.
     #[serde(rename = "type", borrow)]
     pub kind: &'a str,
     /// The id of the frame it answers.
     pub id: Option<u64>,
     /// `ack` of one payment.
     #[serde(borrow)]
-    pub payment: Option<Row<'a>>,
+    pub payment: Option<PaymentRow<'a>>,
     /// `ack` of a batch.
     #[serde(borrow)]
     pub results: Option<Vec<BatchResult<'a>>>,
     /// `payment.updated`.
     #[serde(borrow)]
-    pub rows: Option<Vec<Row<'a>>>,
+    pub rows: Option<Vec<PaymentRow<'a>>>,
     /// `error`.
     #[serde(borrow)]
     pub error: Option<WireError<'a>>,
@@ -28,27 +28,27 @@ pub struct Frame<'a> {
 
 /// A payment's row.
 #[derive(Debug, Clone, Copy, Deserialize)]
-pub struct Row<'a> {
+pub struct PaymentRow<'a> {
     /// Its id with prefix.
     pub id: &'a str,
-    /// Its status.
+    /// Its status, as the API names it.
     pub status: &'a str,
-    /// Its version.
+    /// Its version, which only grows.
     pub version: u32,
 }
 
 /// One result of a batch.
 #[derive(Debug, Deserialize)]
 pub struct BatchResult<'a> {
-    /// It was accepted.
+    /// Set if it was accepted.
     #[serde(borrow)]
-    pub payment: Option<Row<'a>>,
-    /// It was not.
+    pub payment: Option<PaymentRow<'a>>,
+    /// Set if it was not.
     #[serde(borrow)]
     pub error: Option<WireError<'a>>,
 }
 
-/// Why not.
+/// Why something was refused.
 #[derive(Debug, Clone, Deserialize)]
 pub struct WireError<'a> {
     /// For programs.
@@ -69,7 +69,7 @@ impl WireError<'_> {
         self.code.as_deref().or(self.class.as_deref()).unwrap_or("error")
     }
 
-    /// What to show of it.
+    /// The message to show.
     #[must_use]
     pub fn message(&self) -> &str {
         self.message.as_deref().unwrap_or("no reason given")

@@ -19,7 +19,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use super::plan::Work;
 use super::shared::{Shared, Source};
 use super::tracker::{Applying, Pending};
-use super::wire::{Frame, Row};
+use super::wire::{Frame, PaymentRow};
 use crate::domain::ids::PaymentId;
 use crate::domain::status::Status;
 
@@ -36,13 +36,13 @@ type Stream = SplitStream<Socket>;
 /// Opens a socket to the server's `/ws`.
 ///
 /// # Errors
-/// If the server does not answer in time, or does not let this key in.
+/// If the server does not answer in time, or refuses this key.
 pub async fn connect(shared: &Shared) -> anyhow::Result<Socket> {
     let mut url = shared.target.clone();
     url.set_path("/ws");
     url.set_scheme("ws").map_err(|()| anyhow!("{url} cannot be a WebSocket's address"))?;
     let mut request = url.as_str().into_client_request()?;
-    request.headers_mut().insert("Authorization", format!("Bearer {}", shared.key).parse()?);
+    request.headers_mut().insert("Authorization", format!("Bearer {}", shared.key.expose()).parse()?);
     let connecting = connect_async_with_config(request, None, true);
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(Ok((socket, _))) => Ok(socket),
@@ -211,14 +211,12 @@ fn answered(applying: &mut Applying<'_>, waiting: &Waiting, frame: &Frame<'_>) {
     }
 }
 
-fn read_row(row: &Row<'_>) -> Option<(PaymentId, Status, u32)> {
+fn read_row(row: &PaymentRow<'_>) -> Option<(PaymentId, Status, u32)> {
     Some((row.id.parse().ok()?, Status::parse(row.status)?, row.version))
 }
 
-/// Watches the run's payments until it is over. Tells `ready` once it first sees them.
-///
-/// # Errors
-/// If the first connection cannot be made; later ones are made again.
+/// Watches the run's payments until it is over. Signals `ready` once it first sees them, or with the error if it cannot; later
+/// connections are made again.
 pub async fn observe(shared: Arc<Shared>, ready: oneshot::Sender<anyhow::Result<()>>) {
     let mut socket = match connect(&shared).await {
         Ok(socket) => socket,

@@ -1,4 +1,4 @@
-//! Counts and sums. tantivy understands the aggregations of Elasticsearch, so one request and one reader serve both.
+//! Aggregations: counts and sums. tantivy understands the aggregations of Elasticsearch, so one request and one reader serve both.
 
 use serde_json::{Map, Value, json};
 

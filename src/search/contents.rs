@@ -1,4 +1,4 @@
-//! What an index holds of its documents, read back from the very fields that queries look at, and summed up so that a million
+//! The contents of an index's documents, read back from the very fields that queries look at, and summed up so that a million
 //! of them can be compared.
 //!
 //! A sum is over the set of a document's values, each hashed with the name of its field: it does not depend on the order in
@@ -18,13 +18,13 @@ pub type Value = (String, String);
 /// A document as `verify` sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ScannedDocument {
-    /// Which.
+    /// The payment or receipt it is about.
     pub key: DocKey,
-    /// Its version.
+    /// The version of the payment that it shows.
     pub version: u64,
-    /// Over its terms and numbers.
+    /// The sum over its terms and numbers.
     pub fields: u64,
-    /// Over its words.
+    /// The sum over its words.
     pub words: u64,
 }
 
@@ -44,13 +44,13 @@ impl ScannedDocument {
 pub fn hashed(field: &str, value: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(field.as_bytes());
-    // No name of a field has it.
+    // No field's name contains this byte.
     hasher.write_u8(0xff);
     hasher.write(value);
     hasher.finish()
 }
 
-/// The part of a number.
+/// A number's part of a sum.
 #[must_use]
 pub fn hashed_number(field: &str, value: i64) -> u64 {
     hashed(field, &value.to_le_bytes())
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_are_of_sets_and_tell_fields_apart() {
+    fn sums_are_of_sets_and_distinguish_fields() {
         let one = sums(|contents| {
             contents.term(TermField::Flag, "refunded");
             contents.term(TermField::Has, "settled");

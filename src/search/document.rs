@@ -1,4 +1,4 @@
-//! What is indexed of a payment, made purely from the aggregate.
+//! The indexed form of a payment, built purely from the aggregate.
 //!
 //! One document per payment for its submitter; a transfer that succeeded has a second one for its payee, a receipt
 //! without the sender's description and metadata. Text is not copied before an adapter asks for it: a document shares the
@@ -24,7 +24,7 @@ use super::text::{append_words, fold};
 /// Names a document: a payment, or the receipt of it that an account holds. Ordered by payment, the submitter's first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DocKey {
-    /// Which payment.
+    /// The payment that the document shows.
     pub payment: PaymentId,
     /// Whose receipt it is; `None` for the submitter's document.
     pub receipt_of: Option<AccountId>,
@@ -72,13 +72,13 @@ impl FromStr for DocKey {
 }
 
 /// Display names of accounts, so that a transfer can be found by the name of the other person.
-pub trait Names {
+pub trait AccountNames {
     /// The name of an account, if it has one.
     fn name_of(&self, account: AccountId) -> Option<Arc<str>>;
 }
 
 /// No names at all.
-impl Names for () {
+impl AccountNames for () {
     fn name_of(&self, _: AccountId) -> Option<Arc<str>> {
         None
     }
@@ -120,7 +120,7 @@ pub struct PaymentDocument {
     in_transit_minor: i64,
     parked: bool,
     refunds: Vec<RefundId>,
-    /// Those of attempts after the first.
+    /// The charges of attempts after the first.
     charges: Vec<ChargeId>,
     other_name: Option<Arc<str>>,
 }
@@ -128,7 +128,7 @@ pub struct PaymentDocument {
 impl PaymentDocument {
     /// The documents of a payment: its submitter's, and the payee's receipt once a transfer has succeeded.
     #[must_use]
-    pub fn of(payment: &Payment, names: &dyn Names) -> Vec<Self> {
+    pub fn of(payment: &Payment, names: &dyn AccountNames) -> Vec<Self> {
         let submission = payment.submission();
         let state = payment.state();
         let payee = match submission.kind {

@@ -1,5 +1,5 @@
-//! Puts together what the last operations of each kind came to. An index that still answers is not well while nothing can be
-//! written to it any more, and a look that goes well does not make up for a write that did not.
+//! Combines the outcomes of the last operations of each kind into the index's health. An index that still answers is not healthy
+//! while nothing can be written to it, and a read that succeeds does not make up for a write that failed.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ use crate::clock::Wall;
 use crate::domain::time::Timestamp;
 use crate::outage::{Outage, Way};
 
-/// Whoever has documents to write tries again sooner than this; then nobody has any more, or another instance does.
+/// Anyone with documents to write tries again sooner than this. After it, there are no more, or another instance has them.
 const WRITE_STANDS: Duration = Duration::from_secs(30);
 /// A search that fails may be that one alone.
 const SEARCH_STANDS: Duration = Duration::from_secs(5);
 
-/// Of what kind an operation was.
+/// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Deed {
     /// Finding what someone looks for. An index that can be counted may still not find anything.
     Search,
     /// Counting, scanning.
     Read,
-    /// Writing for good.
+    /// Writing durably.
     Write,
-    /// Looking after the files.
+    /// Checking the files.
     Files,
 }
 
@@ -48,12 +48,12 @@ impl Board {
         self.sender.subscribe()
     }
 
-    /// Notes what an operation came to: nothing wrong, or a cause.
+    /// Notes the outcome of an operation: no trouble, or its cause.
     pub(super) fn note(&self, deed: Deed, trouble: Option<String>) {
         let way = match deed {
             Deed::Search | Deed::Read => Some(Way::Read),
             Deed::Write => Some(Way::Write),
-            // Whoever looks after them logs what became of them.
+            // The check logs what it finds.
             Deed::Files => None,
         };
         match (way, &trouble) {
@@ -76,7 +76,7 @@ impl Board {
         let cause = troubles.first().map(|(_, _, cause)| cause.clone());
         let only_writes = troubles.iter().all(|(of, _, _)| *of == Deed::Write);
         self.sender.send_if_modified(|health| {
-            let told = match (cause, &*health) {
+            let next = match (cause, &*health) {
                 (None, _) => SearchHealth::Up,
                 (Some(_), SearchHealth::Down { since, reason, .. }) => {
                     SearchHealth::Down { since: *since, reason: reason.clone(), answers: only_writes }
@@ -85,8 +85,8 @@ impl Board {
                     SearchHealth::Down { since: now, reason, answers: only_writes }
                 }
             };
-            let changed = told != *health;
-            *health = told;
+            let changed = next != *health;
+            *health = next;
             changed
         });
     }
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_look_that_goes_well_does_not_make_up_for_a_write_that_failed() {
+    fn a_read_that_succeeds_does_not_make_up_for_a_write_that_failed() {
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
         let board = Board::new(Wall::system());
         let up = || *board.subscribe().borrow() == SearchHealth::Up;

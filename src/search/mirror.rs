@@ -1,4 +1,4 @@
-//! Which store's past an index mirrors, and how far filling it has come. Plain data.
+//! The store's past that an index mirrors, and how far filling it has come. Plain data.
 
 use std::fmt;
 
@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{BatchId, InstallationId};
 
-/// A place in the past of one store, kept with the index that had come to it: a store that was emptied, exchanged or put back to
+/// A position in the past of one store, kept with the index that had reached it: a store that was emptied, replaced or restored to
 /// an earlier day has another batch there, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mirrored {
-    /// Whose store it is.
+    /// The installation that the store belongs to.
     pub installation: InstallationId,
-    /// The place in the line.
+    /// The position in the journal.
     pub seq: u64,
-    /// Which batch has that place.
+    /// The batch at that position.
     pub batch: BatchId,
 }
 

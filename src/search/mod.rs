@@ -2,7 +2,7 @@
 //!
 //! Depends on the domain only. [`embedded`] (tantivy) and [`elasticsearch`] serve the same [`SearchIndex`] and answer
 //! alike: both translate the same [`query::Filter`] and index the values that [`document::PaymentDocument::visit`] hands
-//! them. Nothing here reads the store; whoever reads the journal builds documents and calls [`SearchIndex::apply`].
+//! them. Nothing here reads the store; the journal's reader builds documents and calls [`SearchIndex::apply`].
 //! Money never waits for this index, and losing it loses nothing.
 
 mod aggregations;
@@ -27,7 +27,7 @@ use crate::domain::ids::PaymentId;
 use crate::domain::time::Timestamp;
 
 pub use contents::ScannedDocument;
-pub use document::{DocKey, Names, PaymentDocument};
+pub use document::{AccountNames, DocKey, PaymentDocument};
 pub use mirror::{Filling, Mirrored};
 pub use query::{Query, QueryError};
 pub use request::{
@@ -74,7 +74,7 @@ pub trait SearchIndex: Send + Sync + 'static {
     /// The index could not be read.
     async fn committed_position(&self) -> Result<Option<u64>, SearchError>;
 
-    /// The place in a store's past that the last commit kept; `None` if it kept none.
+    /// The position in a store's past that the last commit kept; `None` if it kept none.
     ///
     /// # Errors
     /// The index could not be read.
@@ -82,7 +82,7 @@ pub trait SearchIndex: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Keeps this place with one of the next commits, and with the next generation that finishes.
+    /// Keeps this position with one of the next commits, and with the next generation that finishes.
     fn note_mirrored(&self, _mirrored: Mirrored) {}
 
     /// The payments that changed last, as far as the index knows, with their versions in it; at most `limit`.
@@ -99,8 +99,8 @@ pub trait SearchIndex: Send + Sync + 'static {
     /// The index could not be written or reached.
     async fn refresh(&self) -> Result<(), SearchError>;
 
-    /// Finds payments of one owner, for people and programs: says that it cannot yet while the index is being filled, since an answer
-    /// that holds a part would pass for all there is.
+    /// Finds payments of one owner, for people and programs. Fails while the index is being filled, since a partial answer would pass
+    /// for a complete one.
     ///
     /// # Errors
     /// [`SearchError::Filling`], and as [`SearchIndex::search`].
@@ -134,8 +134,8 @@ pub trait SearchIndex: Send + Sync + 'static {
     /// The index could not be read.
     async fn scan(&self, after: Option<DocKey>, limit: usize) -> Result<Vec<ScannedDocument>, SearchError>;
 
-    /// The values of the documents under these keys, read back as [`SearchIndex::scan`] does. For the few of which it is to be
-    /// said what is wrong with them: slow.
+    /// The values of the documents under these keys, read back as [`SearchIndex::scan`] does. Slow: for the few whose faults are to
+    /// be named.
     ///
     /// # Errors
     /// The index could not be read.
@@ -146,15 +146,15 @@ pub trait SearchIndex: Send + Sync + 'static {
         Ok(BTreeMap::new())
     }
 
-    /// Begins a new, empty generation while the old one serves. Changes that are applied meanwhile reach the old one only:
+    /// Begins a new, empty generation while the old one serves. Changes that are applied until it finishes reach the old one only:
     /// the caller notes its position *before* it begins, and reads on from there once the generation has finished.
     /// External versions make what is applied twice harmless.
     ///
     /// # Errors
-    /// [`SearchError::Busy`] if one is under way in this process; else the index could not be made.
+    /// [`SearchError::Busy`] if one is under way in this process; else the index could not be created.
     async fn begin_generation(&self) -> Result<Box<dyn Generation>, SearchError>;
 
-    /// Whether the index has to be built anew: it was found missing, damaged or of another shape, or somebody asked for it.
+    /// Whether the index has to be rebuilt: it was found missing, damaged or of another shape, or somebody asked for it.
     fn needs_rebuild(&self) -> bool;
 
     /// How far filling has come, while what serves is not yet what the store holds; `None` while it is, as far as known.
@@ -162,7 +162,7 @@ pub trait SearchIndex: Send + Sync + 'static {
         watch::channel(None).1
     }
 
-    /// What serves is not what the store holds, and filling it anew has come so far. Stands until a generation finishes.
+    /// Notes that what serves is not what the store holds, and how far refilling has come. Stands until a generation finishes.
     fn note_filling(&self, _filling: Filling) {}
 
     /// Whether the index answers, as last seen.
@@ -213,7 +213,7 @@ pub enum SearchHealth {
         since: Timestamp,
         /// What it said, for the log and operators; never for clients.
         reason: String,
-        /// Whether it is asked in vain, or only takes nothing in: then it answers without what is new.
+        /// `true` if it only takes nothing in: it still answers, without what is new.
         answers: bool,
     },
 }
@@ -250,7 +250,7 @@ pub enum SearchError {
 /// A document that will never be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedDocument {
-    /// Which.
+    /// The key of the document.
     pub key: DocKey,
     /// Why, for the log.
     pub reason: String,

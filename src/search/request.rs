@@ -1,4 +1,4 @@
-//! What is asked of an index and what it answers: requests, pages, cursors. Plain data.
+//! Requests to an index and its answers: pages, cursors, counts. Plain data.
 
 use crate::domain::ids::{AccountId, PaymentId, base62_decode, base62_encode};
 use crate::domain::time::Timestamp;
@@ -122,7 +122,7 @@ impl Sort {
     }
 }
 
-/// Where a page ended: the last hit's place in the order. What is added meanwhile does not move it.
+/// Where a page ended: the last hit's place in the order. What is added later does not move it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     pub(super) sort: Sort,
@@ -216,7 +216,7 @@ pub struct SearchPage {
 /// A payment found. The page shows the store's newest state of it, or waits if the store has not got that version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hit {
-    /// Which.
+    /// The payment that was found.
     pub payment: PaymentId,
     /// The version that was indexed.
     pub version: u64,
@@ -227,7 +227,7 @@ pub struct Hit {
 pub struct Total {
     /// The count.
     pub value: u64,
-    /// Whether it is exact; else there are at least so many.
+    /// Whether it is exact; else there are at least this many.
     pub exact: bool,
 }
 
@@ -266,11 +266,11 @@ pub struct CurrencySums {
     pub count: u64,
     /// All amounts together.
     pub amount_minor: i64,
-    /// Of how many something arrived.
+    /// The number of payments for which something arrived.
     pub received: u64,
     /// What arrived.
     pub received_minor: i64,
-    /// What of it was refunded or is on its way back.
+    /// The part of it that was refunded or is on its way back.
     pub refunded_minor: i64,
     /// What left the owner's wallet and has not arrived yet.
     pub in_transit_minor: i64,

@@ -1,9 +1,10 @@
-//! Settings of the search index. Plain data; depends on nothing.
+//! Settings of the search index: plain data, read by the configuration, handed to the adapters. No I/O.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use crate::setting::{InvalidSetting, Secret, SecretUrl, at_least, between};
 
 /// Which adapter serves the port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -16,8 +17,19 @@ pub enum SearchKind {
     Elasticsearch,
 }
 
-/// The `[search]` section.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+impl SearchKind {
+    /// Whether it lives in this process and its data directory, which no other process shares.
+    #[must_use]
+    pub const fn is_embedded(self) -> bool {
+        match self {
+            Self::Embedded => true,
+            Self::Elasticsearch => false,
+        }
+    }
+}
+
+/// Section `[search]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SearchSettings {
     /// Which adapter to use.
@@ -27,11 +39,11 @@ pub struct SearchSettings {
     /// Embedded: what the writer may hold in memory before it writes a segment, in MiB; 16–1,024.
     pub memory_mb: u32,
     /// Elasticsearch: its address.
-    pub url: String,
+    pub url: SecretUrl,
     /// Elasticsearch: user name, where it asks for one.
-    pub username: Option<String>,
-    /// Elasticsearch: password. A secret.
-    pub password: Option<String>,
+    pub username: Option<Secret>,
+    /// Elasticsearch: password, where it asks for one.
+    pub password: Option<Secret>,
     /// Elasticsearch: what the names of indices and the alias start with.
     pub prefix: String,
     /// Elasticsearch: shards of a new index.
@@ -51,7 +63,7 @@ impl Default for SearchSettings {
             kind: SearchKind::Embedded,
             path: PathBuf::from("search"),
             memory_mb: 64,
-            url: "http://127.0.0.1:9200".to_owned(),
+            url: "http://127.0.0.1:9200".into(),
             username: None,
             password: None,
             prefix: "paystorm".to_owned(),
@@ -64,62 +76,38 @@ impl Default for SearchSettings {
 }
 
 impl SearchSettings {
-    /// What is wrong with the values, as one sentence that names the setting.
+    /// Checks what the types cannot.
     ///
     /// # Errors
-    /// The sentence.
-    pub fn validate(&self) -> Result<(), String> {
-        if !(16..=1_024).contains(&self.memory_mb) {
-            return Err("search.memory_mb must be between 16 and 1024".to_owned());
-        }
-        if !(100..=60_000).contains(&self.refresh_ms) {
-            return Err("search.refresh_ms must be between 100 and 60000".to_owned());
-        }
-        if !(100..=300_000).contains(&self.request_timeout_ms) {
-            return Err("search.request_timeout_ms must be between 100 and 300000".to_owned());
-        }
-        if self.shards == 0 {
-            return Err("search.shards must be at least 1".to_owned());
-        }
-        let letter =
+    /// The first setting that cannot be used.
+    pub fn validate(&self) -> Result<(), InvalidSetting> {
+        between("memory_mb", self.memory_mb, 16, 1_024)?;
+        between("refresh_ms", self.refresh_ms, 100, 60_000)?;
+        between("request_timeout_ms", self.request_timeout_ms, 100, 300_000)?;
+        at_least("shards", self.shards, 1)?;
+        let allowed =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
         let starts_well = self.prefix.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
-        if !starts_well || self.prefix.len() > 100 || !self.prefix.bytes().all(letter) {
-            return Err(
-                "search.prefix must start with a letter and hold lower-case letters, digits, - and _"
-                    .to_owned(),
-            );
+        if !starts_well || self.prefix.len() > 100 || !self.prefix.bytes().all(allowed) {
+            let problem = "must start with a letter and hold at most 100 lower-case letters, digits, - and _";
+            return Err(InvalidSetting::new("prefix", problem));
         }
-        if self.kind == SearchKind::Elasticsearch {
-            let url = url::Url::parse(&self.url).map_err(|error| format!("search.url: {error}"))?;
-            if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-                return Err("search.url must be an http or https address".to_owned());
-            }
-            if url.password().is_some() || !url.username().is_empty() {
-                return Err(
-                    "search.url must not hold a password: use search.username and search.password".to_owned()
-                );
-            }
+        match self.kind {
+            SearchKind::Embedded => Ok(()),
+            SearchKind::Elasticsearch => self.validate_url(),
+        }
+    }
+
+    fn validate_url(&self) -> Result<(), InvalidSetting> {
+        let url = self.url.parse().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let Some(url) = url else {
+            return Err(InvalidSetting::new("url", "expected http://host:port or https://host:port"));
+        };
+        if url.password().is_some() || !url.username().is_empty() {
+            let problem = "must not hold a password: use search.username and search.password";
+            return Err(InvalidSetting::new("url", problem));
         }
         Ok(())
-    }
-}
-
-impl fmt::Debug for SearchSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SearchSettings")
-            .field("kind", &self.kind)
-            .field("path", &self.path)
-            .field("memory_mb", &self.memory_mb)
-            .field("url", &self.url)
-            .field("username", &self.username)
-            .field("password", &self.password.as_ref().map(|_| "***"))
-            .field("prefix", &self.prefix)
-            .field("shards", &self.shards)
-            .field("replicas", &self.replicas)
-            .field("refresh_ms", &self.refresh_ms)
-            .field("request_timeout_ms", &self.request_timeout_ms)
-            .finish()
     }
 }
 
@@ -134,17 +122,12 @@ mod tests {
             let mut settings =
                 SearchSettings { kind: SearchKind::Elasticsearch, ..SearchSettings::default() };
             change(&mut settings);
-            settings.validate().unwrap_err()
+            settings.validate().unwrap_err().key
         };
-        assert!(wrong(|s| s.memory_mb = 1).contains("search.memory_mb"));
-        assert!(wrong(|s| s.prefix = "A*".to_owned()).contains("search.prefix"));
-        assert!(wrong(|s| s.url = "elastic".to_owned()).contains("search.url"));
+        assert_eq!(wrong(|s| s.memory_mb = 1), "memory_mb");
+        assert_eq!(wrong(|s| s.prefix = "A*".to_owned()), "prefix");
+        assert_eq!(wrong(|s| s.url = "elastic".into()), "url");
+        assert_eq!(wrong(|s| s.url = "http://me:hush@host:9200".into()), "url");
         assert!(toml::from_str::<SearchSettings>("kin = 'embedded'").is_err());
-    }
-
-    #[test]
-    fn the_password_is_not_shown() {
-        let settings = SearchSettings { password: Some("hunter2".to_owned()), ..SearchSettings::default() };
-        assert!(!format!("{settings:?}").contains("hunter2"));
     }
 }

@@ -1,4 +1,4 @@
-//! How text is compared: folding for exact and substring matches, words for free text.
+//! Text comparison: folding for exact and substring matches, words for free text.
 //!
 //! Documents and queries go through the same two functions, so that both adapters find the same payments whatever their
 //! own analysis would do. Pure.

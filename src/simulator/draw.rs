@@ -1,18 +1,18 @@
-//! Draws: uniform numbers that are a function of what they are drawn for, so that any run can be replayed in any order.
+//! Draws: uniform numbers that depend only on what they are drawn for, so that any run can be replayed in any order.
 
-/// What a number is drawn for. Each has a place of its own in the hash, so that one more use never shifts another.
+/// The purpose of a number. Each has its own place in the hash, so that a new purpose never shifts another.
 /// Never renumbered: replays of recorded runs depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slot {
-    /// Whether the attempt breaks technically.
+    /// Whether the attempt fails technically.
     Fault = 0,
-    /// How it breaks.
+    /// How it fails technically.
     FaultKind = 1,
     /// The first of the two numbers behind the latency.
     Latency = 2,
-    /// The second.
+    /// The second of them.
     LatencyAngle = 3,
-    /// Which of several weighted outcomes.
+    /// The choice among several weighted outcomes.
     Outcome = 4,
 }
 
@@ -21,7 +21,7 @@ pub enum Slot {
 pub struct DrawKey<'a> {
     /// The acquirer's name.
     pub acquirer: &'a str,
-    /// The load run's index, else a number made of the idempotency key, else of the payment's id.
+    /// The load run's index, else a number derived from the idempotency key, else from the payment's id.
     pub draw_key: u64,
     /// The operation's name (`authorize`, …).
     pub operation: &'a str,

@@ -1,4 +1,4 @@
-//! How long an answer takes.
+//! Latency of answers: a fixed or lognormal time, drawn for each attempt.
 
 use super::draw::{Draw, Slot};
 
@@ -19,7 +19,7 @@ impl Latency {
     /// No time at all.
     pub const NONE: Self = Self { law: Law::Fixed { us: 0.0 }, cap_us: 0.0 };
 
-    /// Always the same.
+    /// The same for every answer.
     #[must_use]
     pub fn fixed(ms: f64) -> Self {
         let us = (ms * 1_000.0).max(0.0);

@@ -1,14 +1,14 @@
 //! The simulated outside world: card acquirers, the bank, and the internal acquirer of transfers.
 //!
 //! Pure and seeded: no I/O, no async, no clock. It depends on `domain` alone. A reply is a function of (seed, scenario
-//! revision, acquirer, draw key, operation, attempt) and of what the question itself says; nothing else may enter,
-//! least of all queueing, or a run could not be replayed.
+//! revision, acquirer, draw key, operation, attempt) and of the question itself. Nothing else may influence it, least of
+//! all queueing, or a run could not be replayed.
 //!
-//! - [`question`]: what an acquirer is asked, taken from a payment and one of its operations.
+//! - [`question`]: the question to an acquirer, taken from a payment and one of its operations.
 //! - [`draw`]: the keyed hash that turns a question into uniform numbers.
 //! - [`latency`]: how long an answer takes.
-//! - [`cards`]: what each magic card decides by itself.
-//! - [`acquirer`]: one acquirer; [`Simulator`] knows them all and which is asked for what.
+//! - [`cards`]: the outcomes that magic cards determine by themselves.
+//! - [`acquirer`]: one acquirer; [`Simulator`] holds them all and routes questions to them.
 
 pub mod acquirer;
 pub mod cards;
@@ -21,12 +21,14 @@ pub mod settings;
 mod tests;
 
 pub use acquirer::{Acquirer, Reply};
-pub use question::Question;
+pub use question::{Authorization, Question};
 pub use settings::SimulatorSettings;
 
 use std::collections::HashMap;
 
+use crate::domain::command::{AuthorizationResponse, FollowUpResponse};
 use crate::domain::ids::AccountId;
+use crate::domain::payment::FollowUp;
 use crate::domain::submission::Kind;
 use draw::Draws;
 use latency::Latency;
@@ -34,23 +36,22 @@ use latency::Latency;
 /// The outside world of every account.
 #[derive(Debug, Clone)]
 pub struct Simulator {
-    common: World,
-    of_account: HashMap<AccountId, World>,
+    common: Acquirers,
+    of_account: HashMap<AccountId, Acquirers>,
 }
 
-/// Every acquirer there is, and which answers what.
+/// One acquirer for each route.
 #[derive(Debug, Clone)]
-struct World {
+struct Acquirers {
     cards: Acquirer,
     internal: Acquirer,
     bank: Acquirer,
 }
 
-/// The revision of the scenario in force when none was ever set.
+/// The scenario revision in force when none was ever set.
 pub const FIRST_REVISION: u64 = 1;
 
-impl World {
-    /// The plain world: one card acquirer, one bank, and the internal acquirer.
+impl Acquirers {
     fn new(settings: &SimulatorSettings) -> Self {
         let draws = Draws::new(settings.seed, FIRST_REVISION);
         let latency = settings.latency();
@@ -62,8 +63,8 @@ impl World {
         }
     }
 
-    const fn route(&self, question: &Question) -> &Acquirer {
-        match question.kind {
+    const fn route(&self, kind: Kind) -> &Acquirer {
+        match kind {
             Kind::Charge | Kind::TopUp => &self.cards,
             Kind::Transfer { .. } => &self.internal,
             Kind::Payout { .. } => &self.bank,
@@ -72,32 +73,38 @@ impl World {
 }
 
 impl Simulator {
-    /// The same world for everyone.
+    /// A world with the same acquirers for every account.
     #[must_use]
     pub fn new(settings: &SimulatorSettings) -> Self {
-        Self { common: World::new(settings), of_account: HashMap::new() }
+        Self { common: Acquirers::new(settings), of_account: HashMap::new() }
     }
 
-    /// With worlds of their own for these accounts.
+    /// Gives these accounts acquirers of their own.
     #[must_use]
     pub fn with_accounts<'a>(
         mut self,
-        worlds: impl IntoIterator<Item = &'a (AccountId, SimulatorSettings)>,
+        settings: impl IntoIterator<Item = &'a (AccountId, SimulatorSettings)>,
     ) -> Self {
-        let own = worlds.into_iter().map(|(account, settings)| (*account, World::new(settings)));
+        let own = settings.into_iter().map(|(account, settings)| (*account, Acquirers::new(settings)));
         self.of_account.extend(own);
         self
     }
 
     /// The acquirer that answers this question.
     #[must_use]
-    pub fn route(&self, question: &Question) -> &Acquirer {
-        self.of_account.get(&question.owner).unwrap_or(&self.common).route(question)
+    pub fn route<O>(&self, question: &Question<O>) -> &Acquirer {
+        self.of_account.get(&question.owner).unwrap_or(&self.common).route(question.kind)
     }
 
-    /// Asks the one that answers this question.
+    /// Asks for an authorization.
     #[must_use]
-    pub fn ask(&self, question: &Question) -> Reply {
-        self.route(question).ask(question)
+    pub fn authorize(&self, question: &Question<Authorization>) -> Reply<AuthorizationResponse> {
+        self.route(question).authorize(question)
+    }
+
+    /// Asks for a capture, void or refund.
+    #[must_use]
+    pub fn follow_up(&self, question: &Question<FollowUp>) -> Reply<FollowUpResponse> {
+        self.route(question).follow_up(question)
     }
 }

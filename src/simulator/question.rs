@@ -1,53 +1,70 @@
-//! What an acquirer is asked: everything a reply may depend on, and nothing else.
+//! Questions to an acquirer: everything a reply may depend on, and nothing else. Authorizations and follow-ups are separate
+//! types, as they have different answers.
 
 use crate::domain::ids::AccountId;
 use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
-use crate::domain::payment::{Operation, OperationKind, Payment};
+use crate::domain::payment::{FollowUp, Operation, Payment};
 use crate::domain::submission::Kind;
 
-/// One attempt of one operation, as the outside sees it.
+/// One attempt of one operation, as the outside sees it. `O` is the operation asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Question {
-    /// Whose payment it is.
+pub struct Question<O> {
+    /// The account that submitted the payment; it may have acquirers of its own.
     pub owner: AccountId,
-    /// The kind of payment.
+    /// The kind of payment, which determines the acquirer.
     pub kind: Kind,
-    /// The amount the operation is about: that of the payment, or the part to capture or refund.
+    /// The operation's amount: the payment's, or the part to capture or refund.
     pub amount: Money,
-    /// What the attempt goes through.
+    /// The attempt's instrument.
     pub instrument: Option<Instrument>,
-    /// Whether the cardholder has completed 3-D Secure for it.
-    pub authenticated: bool,
-    /// What is asked.
-    pub operation: OperationKind,
+    /// The operation asked for.
+    pub operation: O,
     /// The operation's number within the payment.
     pub number: u16,
     /// The attempt, counted from 1.
     pub attempt: u16,
-    /// What seeds the draws.
+    /// Seeds the draws; from the submission.
     pub draw_key: u64,
 }
 
-impl Question {
+/// Asks that the amount is taken or held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Authorization {
+    /// Whether the cardholder has completed 3-D Secure for it.
+    pub authenticated: bool,
+}
+
+impl Question<Authorization> {
+    /// The question that this authorization of this payment asks now.
+    #[must_use]
+    pub fn authorization(payment: &Payment, operation: &Operation) -> Self {
+        let asked = Authorization { authenticated: payment.state().authenticated };
+        Self::new(payment, operation, asked, payment.submission().amount.amount_minor)
+    }
+}
+
+impl Question<FollowUp> {
     /// The question that this operation of this payment asks now.
     #[must_use]
-    pub fn new(payment: &Payment, operation: &Operation) -> Self {
-        let submission = payment.submission();
-        let amount_minor = match operation.kind {
-            OperationKind::Authorize => submission.amount.amount_minor,
-            OperationKind::Void => payment.authorized().amount_minor,
-            OperationKind::Capture { amount_minor } | OperationKind::Refund { amount_minor, .. } => {
-                amount_minor
-            }
+    pub fn follow_up(payment: &Payment, operation: &Operation, follow_up: FollowUp) -> Self {
+        let amount_minor = match follow_up {
+            FollowUp::Void => payment.authorized().amount_minor,
+            FollowUp::Capture { amount_minor } | FollowUp::Refund { amount_minor, .. } => amount_minor,
         };
+        Self::new(payment, operation, follow_up, amount_minor)
+    }
+}
+
+impl<O> Question<O> {
+    fn new(payment: &Payment, operation: &Operation, asked: O, amount_minor: i64) -> Self {
+        let submission = payment.submission();
         Self {
             owner: submission.owner,
             kind: submission.kind,
             amount: Money::new(amount_minor, submission.amount.currency),
             instrument: payment.state().instrument,
-            authenticated: payment.state().authenticated,
-            operation: operation.kind,
+            operation: asked,
             number: operation.number,
             attempt: operation.attempt,
             draw_key: submission.draw_key,

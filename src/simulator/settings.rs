@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::latency::Latency;
+use crate::setting::{InvalidSetting, between};
 
 /// Section `[simulator]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,21 +46,14 @@ impl SimulatorSettings {
     /// Checks what the types cannot.
     ///
     /// # Errors
-    /// The name of the setting and what is expected of it.
-    pub fn validate(&self) -> Result<(), (&'static str, String)> {
-        let within = |name: &'static str, value: f64, min: f64, max: f64| {
-            if (min..=max).contains(&value) {
-                Ok(())
-            } else {
-                Err((name, format!("must be between {min} and {max}, not {value}")))
-            }
-        };
-        within("latency_median_ms", self.latency_median_ms, 0.0, 600_000.0)?;
-        within("latency_sigma", self.latency_sigma, 0.0, 5.0)?;
-        within("latency_max_ms", self.latency_max_ms, 0.0, 600_000.0)?;
-        within("technical_error_rate", self.technical_error_rate, 0.0, 1.0)?;
+    /// The first setting that cannot be used.
+    pub fn validate(&self) -> Result<(), InvalidSetting> {
+        between("latency_median_ms", self.latency_median_ms, 0.0, 600_000.0)?;
+        between("latency_sigma", self.latency_sigma, 0.0, 5.0)?;
+        between("latency_max_ms", self.latency_max_ms, 0.0, 600_000.0)?;
+        between("technical_error_rate", self.technical_error_rate, 0.0, 1.0)?;
         if self.latency_max_ms < self.latency_median_ms {
-            return Err(("latency_max_ms", "must not be below latency_median_ms".to_owned()));
+            return Err(InvalidSetting::new("latency_max_ms", "must not be below latency_median_ms"));
         }
         Ok(())
     }

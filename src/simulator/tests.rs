@@ -1,30 +1,29 @@
-//! The laws drawn from, the determinism of replies, and every published card against its outcome.
+//! The laws of the draws, the determinism of replies, and the outcome of every published card.
 
 use super::draw::{DrawKey, Draws, Slot};
 use super::*;
 use crate::domain::bank_account::BankAccount;
 use crate::domain::card::{Card, CardDetails, YearMonth};
-use crate::domain::command::Outcome;
+use crate::domain::command::{AuthorizationResponse as Response, FollowUpResponse};
 use crate::domain::currency::Currency;
 use crate::domain::decline::DeclineReason as Why;
 use crate::domain::event::TechnicalError;
 use crate::domain::ids::{AccountId, RefundId};
 use crate::domain::instrument::{Instrument, Presented};
 use crate::domain::money::Money;
-use crate::domain::payment::OperationKind;
+use crate::domain::payment::FollowUp;
 use crate::domain::test_cards::TestCard;
 
 const DRAWS: u64 = 1_000_000;
 
-fn question(token: &str) -> Question {
+fn question(token: &str) -> Question<Authorization> {
     let card = Card::from_token(token, &[7; 32], YearMonth { year: 2026, month: 1 }).unwrap();
     Question {
         owner: AccountId::from_bytes([1; 16]),
         kind: Kind::Charge,
         amount: Money::new(1_250, Currency::EUR),
         instrument: Some(card.into()),
-        authenticated: false,
-        operation: OperationKind::Authorize,
+        operation: Authorization { authenticated: false },
         number: 1,
         attempt: 1,
         draw_key: 1,
@@ -75,7 +74,7 @@ fn chi_squared(hits: u64, n: u64, rate: f64) -> f64 {
 
 fn latencies_us(sim: &Simulator) -> Vec<f64> {
     (0..DRAWS)
-        .map(|i| sim.ask(&Question { draw_key: i, ..question("pm_card_visa") }).latency_us as f64)
+        .map(|i| sim.authorize(&Question { draw_key: i, ..question("pm_card_visa") }).latency_us as f64)
         .collect()
 }
 
@@ -85,7 +84,7 @@ fn latencies_follow_the_lognormal_law() {
     let law = |median: f64, sigma: f64| move |us: f64| normal_cdf((us / median).ln() / sigma);
     let distance = kolmogorov_smirnov(sample.clone(), law(120_000.0, 0.5));
     assert!(distance < KS_BOUND, "{distance}");
-    // Laws that are one per cent off are told apart, so that the test can fail.
+    // Laws that are one per cent off are rejected, so the test can fail.
     assert!(kolmogorov_smirnov(sample.clone(), law(121_200.0, 0.5)) > KS_BOUND);
     assert!(kolmogorov_smirnov(sample.clone(), law(120_000.0, 0.51)) > KS_BOUND);
 
@@ -121,8 +120,8 @@ fn technical_errors_come_at_the_rate_set_and_one_point_off_is_seen() {
     for (rate, off) in [(0.05, 0.06), (0.5, 0.49)] {
         let sim = simulator(|s| s.technical_error_rate = rate);
         let broken = |i: &u64| {
-            let reply = sim.ask(&Question { draw_key: *i, ..question("pm_card_visa") });
-            matches!(reply.outcome, Outcome::TechnicalFailure(_))
+            let reply = sim.authorize(&Question { draw_key: *i, ..question("pm_card_visa") });
+            matches!(reply.response, Response::TechnicalFailure(_))
         };
         let hits = (0..DRAWS).filter(broken).count() as u64;
         assert!(chi_squared(hits, DRAWS, rate) < CHI_SQUARED_BOUND, "{hits} at {rate}");
@@ -136,21 +135,21 @@ fn rates_of_nothing_and_everything_are_exact() {
     let always = simulator(|s| s.technical_error_rate = 1.0);
     for i in 0..10_000 {
         let asked = Question { draw_key: i, ..question("pm_card_visa") };
-        assert_eq!(never.ask(&asked).outcome, Outcome::Approved);
-        assert!(matches!(always.ask(&asked).outcome, Outcome::TechnicalFailure(_)));
+        assert_eq!(never.authorize(&asked).response, Response::Approved);
+        assert!(matches!(always.authorize(&asked).response, Response::TechnicalFailure(_)));
     }
 }
 
 #[test]
-fn latency_obeys_zero_sigma_and_cap() {
+fn latency_respects_a_zero_median_a_zero_sigma_and_the_cap() {
     let asked = |i| Question { draw_key: i, ..question("pm_card_visa") };
     let zero = simulator(|s| s.latency_median_ms = 0.0);
     let fixed = simulator(|s| s.latency_sigma = 0.0);
     let capped = simulator(|s| s.latency_max_ms = 150.0);
-    assert!((0..1_000).all(|i| zero.ask(&asked(i)).latency_us == 0));
-    assert!((0..1_000).all(|i| fixed.ask(&asked(i)).latency_us == 120_000));
-    assert!((0..1_000).all(|i| capped.ask(&asked(i)).latency_us <= 150_000));
-    assert!((0..1_000).any(|i| capped.ask(&asked(i)).latency_us == 150_000));
+    assert!((0..1_000).all(|i| zero.authorize(&asked(i)).latency_us == 0));
+    assert!((0..1_000).all(|i| fixed.authorize(&asked(i)).latency_us == 120_000));
+    assert!((0..1_000).all(|i| capped.authorize(&asked(i)).latency_us <= 150_000));
+    assert!((0..1_000).any(|i| capped.authorize(&asked(i)).latency_us == 150_000));
 }
 
 #[test]
@@ -159,11 +158,13 @@ fn replies_are_repeatable_and_pinned() {
     let again = simulator(|s| s.technical_error_rate = 0.3);
     for i in 0..1_000 {
         let asked = Question { draw_key: i, ..question("pm_card_visa") };
-        assert_eq!(sim.ask(&asked), again.ask(&asked));
+        assert_eq!(sim.authorize(&asked), again.authorize(&asked));
     }
-    // A recorded run can be replayed only as long as these stay.
+    // A recorded run can be replayed only while these stay the same.
     let pinned: Vec<u64> = (1..=3)
-        .map(|i| simulator(|_| {}).ask(&Question { draw_key: i, ..question("pm_card_visa") }).latency_us)
+        .map(|i| {
+            simulator(|_| {}).authorize(&Question { draw_key: i, ..question("pm_card_visa") }).latency_us
+        })
         .collect();
     assert_eq!(pinned, PINNED_LATENCIES_US);
 }
@@ -189,7 +190,7 @@ fn every_part_of_the_key_gives_an_independent_draw() {
         ("attempt", Box::new(move |i| draw(42, 1, "default", i, "authorize", 1, 2))),
     ];
     for (part, variant) in variants {
-        // Pearson's correlation of n independent uniform pairs is within 4/√n but for one time in 16,000.
+        // Pearson's correlation of n independent uniform pairs is within 4/√n except one time in 16,000.
         let n = 20_000_u64;
         let covariance: f64 = (0..n).map(|i| (base(i) - 0.5) * (variant(i) - 0.5)).sum::<f64>() / n as f64;
         let correlation = covariance * 12.0;
@@ -199,8 +200,8 @@ fn every_part_of_the_key_gives_an_independent_draw() {
 
 #[test]
 fn every_published_card_does_what_is_published() {
-    let declined = Outcome::Declined;
-    // Every other one is approved.
+    let declined = Response::Declined;
+    // All other cards are approved.
     let others = [
         ("4000000000000002", declined(Why::GenericDecline)),
         ("4000000000009995", declined(Why::InsufficientFunds)),
@@ -213,17 +214,17 @@ fn every_published_card_does_what_is_published() {
         ("4000000000000341", declined(Why::GenericDecline)),
         ("4100000000000019", declined(Why::Fraudulent)),
         ("4000000000004954", declined(Why::Fraudulent)),
-        ("4000002500003155", Outcome::ActionRequired),
-        ("4000002760003184", Outcome::ActionRequired),
-        ("4000003800000446", Outcome::ActionRequired),
-        ("4000008260003178", Outcome::ActionRequired),
-        ("4000000000003220", Outcome::ActionRequired),
-        ("4000008400000027", Outcome::ActionRequired),
-        ("4000008400001629", Outcome::ActionRequired),
-        ("4000582600000094", Outcome::ActionRequired),
-        ("4000582600000045", Outcome::ActionRequired),
-        ("4000582600000102", Outcome::ActionRequired),
-        ("4000582600000110", Outcome::ActionRequired),
+        ("4000002500003155", Response::ActionRequired),
+        ("4000002760003184", Response::ActionRequired),
+        ("4000003800000446", Response::ActionRequired),
+        ("4000008260003178", Response::ActionRequired),
+        ("4000000000003220", Response::ActionRequired),
+        ("4000008400000027", Response::ActionRequired),
+        ("4000008400001629", Response::ActionRequired),
+        ("4000582600000094", Response::ActionRequired),
+        ("4000582600000045", Response::ActionRequired),
+        ("4000582600000102", Response::ActionRequired),
+        ("4000582600000110", Response::ActionRequired),
         ("4000008400001280", declined(Why::ProcessingError)),
     ];
     let sim = simulator(|_| {});
@@ -231,9 +232,9 @@ fn every_published_card_does_what_is_published() {
     assert_eq!(numbers.len(), 147, "a card was added or lost");
     for card in numbers {
         let other = others.iter().find(|(number, _)| *number == card.number);
-        let expected = other.map_or(Outcome::Approved, |(_, outcome)| *outcome);
+        let expected = other.map_or(Response::Approved, |(_, outcome)| *outcome);
         assert_eq!(
-            sim.ask(&question(&format!("pm_card_{}", card.token()))).outcome,
+            sim.authorize(&question(&format!("pm_card_{}", card.token()))).response,
             expected,
             "{}",
             card.number
@@ -242,32 +243,32 @@ fn every_published_card_does_what_is_published() {
 }
 
 #[test]
-fn nobody_is_asked_who_is_not_there() {
+fn absent_cardholders_are_not_challenged() {
     let sim = simulator(|_| {});
     let presented = |token, presented| {
         let mut asked = question(token);
         asked.instrument = asked.instrument.map(|card| card.presented_again(presented));
-        sim.ask(&asked).outcome
+        sim.authorize(&asked).response
     };
-    let required = Outcome::Declined(Why::AuthenticationRequired);
+    let required = Response::Declined(Why::AuthenticationRequired);
     for (token, flag, wanted) in [
         ("pm_card_authenticationRequired", Presented::OFF_SESSION, required),
         ("pm_card_authenticationRequiredOnSetup", Presented::OFF_SESSION, required),
-        ("pm_card_authenticationRequiredSetupForOffSession", Presented::OFF_SESSION, Outcome::Approved),
+        ("pm_card_authenticationRequiredSetupForOffSession", Presented::OFF_SESSION, Response::Approved),
         ("pm_card_authenticationRequired", Presented::NO_ACTION, required),
         ("pm_card_authenticationRequiredSetupForOffSession", Presented::NO_ACTION, required),
         ("pm_card_threeDSecure2Required", Presented::NO_ACTION, required),
-        ("pm_card_visa", Presented::OFF_SESSION.with(Presented::NO_ACTION), Outcome::Approved),
-        ("pm_card_threeDSecureOptional", Presented::default(), Outcome::Approved),
-        ("pm_card_threeDSecureOptional", Presented::REQUEST_3DS, Outcome::ActionRequired),
+        ("pm_card_visa", Presented::OFF_SESSION.with(Presented::NO_ACTION), Response::Approved),
+        ("pm_card_threeDSecureOptional", Presented::default(), Response::Approved),
+        ("pm_card_threeDSecureOptional", Presented::REQUEST_3DS, Response::ActionRequired),
         (
             "pm_card_threeDSecureOptionalProcessingError",
             Presented::REQUEST_3DS,
-            Outcome::Declined(Why::ProcessingError),
+            Response::Declined(Why::ProcessingError),
         ),
         // Not enrolled, and not supported.
-        ("pm_card_visa", Presented::REQUEST_3DS, Outcome::Approved),
-        ("pm_card_amex_threeDSecureNotSupported", Presented::REQUEST_3DS, Outcome::Approved),
+        ("pm_card_visa", Presented::REQUEST_3DS, Response::Approved),
+        ("pm_card_amex_threeDSecureNotSupported", Presented::REQUEST_3DS, Response::Approved),
     ] {
         assert_eq!(presented(token, flag), wanted, "{token} {flag:?}");
     }
@@ -276,33 +277,39 @@ fn nobody_is_asked_who_is_not_there() {
 #[test]
 fn cards_with_a_second_answer_give_it() {
     let sim = simulator(|_| {});
-    let authenticated =
-        |token| sim.ask(&Question { authenticated: true, number: 2, ..question(token) }).outcome;
-    assert_eq!(authenticated("pm_card_authenticationRequired"), Outcome::Approved);
-    assert_eq!(authenticated("pm_card_authenticationRequiredOnSetup"), Outcome::Approved);
+    let authenticated = |token| {
+        sim.authorize(&Question {
+            operation: Authorization { authenticated: true },
+            number: 2,
+            ..question(token)
+        })
+        .response
+    };
+    assert_eq!(authenticated("pm_card_authenticationRequired"), Response::Approved);
+    assert_eq!(authenticated("pm_card_authenticationRequiredOnSetup"), Response::Approved);
     assert_eq!(
         authenticated("pm_card_authenticationRequiredChargeDeclinedInsufficientFunds"),
-        Outcome::Declined(Why::InsufficientFunds)
+        Response::Declined(Why::InsufficientFunds)
     );
     assert_eq!(
         authenticated("pm_card_threeDSecureRequiredChargeDeclined"),
-        Outcome::Declined(Why::GenericDecline)
+        Response::Declined(Why::GenericDecline)
     );
 
     let mut without_cvc = question("pm_card_chargeDeclinedIncorrectCvc");
     let details = CardDetails { number: "4000000000000127", exp_month: 1, exp_year: 2030, cvc: None };
     let card = Card::reduce(&details, &[7; 32], YearMonth { year: 2026, month: 1 }).unwrap();
     without_cvc.instrument = Some(Instrument::from(card));
-    assert_eq!(sim.ask(&without_cvc).outcome, Outcome::Approved);
+    assert_eq!(sim.authorize(&without_cvc).response, Response::Approved);
 
-    let attempt = |token, attempt| sim.ask(&Question { attempt, ..question(token) }).outcome;
-    let timeout = Outcome::TechnicalFailure(TechnicalError::Timeout);
+    let attempt = |token, attempt| sim.authorize(&Question { attempt, ..question(token) }).response;
+    let timeout = Response::TechnicalFailure(TechnicalError::Timeout);
     assert_eq!(attempt("pm_card_paystorm_technicalErrorTwice", 1), timeout);
     assert_eq!(attempt("pm_card_paystorm_technicalErrorTwice", 2), timeout);
-    assert_eq!(attempt("pm_card_paystorm_technicalErrorTwice", 3), Outcome::Approved);
+    assert_eq!(attempt("pm_card_paystorm_technicalErrorTwice", 3), Response::Approved);
     assert_eq!(attempt("pm_card_paystorm_technicalError", 1_000), timeout);
     assert_eq!(
-        sim.ask(&question("pm_card_chargeDeclinedFraudulent")).latency_us,
+        sim.authorize(&question("pm_card_chargeDeclinedFraudulent")).latency_us,
         0,
         "the issuer is not asked"
     );
@@ -311,18 +318,24 @@ fn cards_with_a_second_answer_give_it() {
 #[test]
 fn magic_cards_stay_magic_at_any_rate_of_errors() {
     let sim = simulator(|s| s.technical_error_rate = 1.0);
-    assert_eq!(sim.ask(&question("pm_card_chargeDeclined")).outcome, Outcome::Declined(Why::GenericDecline));
-    assert_eq!(sim.ask(&question("pm_card_authenticationRequired")).outcome, Outcome::ActionRequired);
+    assert_eq!(
+        sim.authorize(&question("pm_card_chargeDeclined")).response,
+        Response::Declined(Why::GenericDecline)
+    );
+    assert_eq!(sim.authorize(&question("pm_card_authenticationRequired")).response, Response::ActionRequired);
 }
 
 #[test]
 fn what_follows_an_authorisation_is_approved_whatever_the_card() {
     let sim = simulator(|_| {});
-    let refund = OperationKind::Refund { refund: RefundId::generate(), amount_minor: 5 };
+    let refund = FollowUp::Refund { refund: RefundId::generate(), amount_minor: 5 };
     for card in TestCard::all() {
-        for operation in [OperationKind::Capture { amount_minor: 5 }, OperationKind::Void, refund] {
-            let asked = Question { operation, number: 2, ..question(&format!("pm_card_{}", card.token())) };
-            assert_eq!(sim.ask(&asked).outcome, Outcome::Approved, "{} {}", card.token(), operation.name());
+        for operation in [FollowUp::Capture { amount_minor: 5 }, FollowUp::Void, refund] {
+            let Question { owner, kind, amount, instrument, attempt, draw_key, .. } =
+                question(&format!("pm_card_{}", card.token()));
+            let asked = Question { owner, kind, amount, instrument, operation, number: 2, attempt, draw_key };
+            let response = sim.follow_up(&asked).response;
+            assert_eq!(response, FollowUpResponse::Approved, "{} {}", card.token(), operation.name());
         }
     }
 }
@@ -335,14 +348,14 @@ fn transfers_are_answered_inside_and_payouts_by_the_bank() {
         instrument: None,
         ..question("pm_card_visa")
     };
-    assert_eq!(sim.ask(&transfer), Reply { latency_us: 0, outcome: Outcome::Approved });
+    assert_eq!(sim.authorize(&transfer), Reply { latency_us: 0, response: Response::Approved });
     assert_eq!(sim.route(&transfer).name(), "internal");
     let payout = Question {
         kind: Kind::Payout { bank: BankAccount::Closed },
         instrument: None,
         ..question("pm_card_visa")
     };
-    assert_eq!(sim.ask(&payout).outcome, Outcome::Pending { settles_after_ms: 1_500 });
+    assert_eq!(sim.authorize(&payout).response, Response::Pending { settles_after_ms: 1_500 });
     assert_eq!(sim.route(&payout).name(), "bank");
 }
 
@@ -351,7 +364,7 @@ fn settings_out_of_range_are_refused_by_name() {
     let refused = |change: fn(&mut SimulatorSettings)| {
         let mut settings = SimulatorSettings::default();
         change(&mut settings);
-        settings.validate().unwrap_err().0
+        settings.validate().unwrap_err().key
     };
     assert_eq!(refused(|s| s.latency_median_ms = -1.0), "latency_median_ms");
     assert_eq!(refused(|s| s.latency_median_ms = f64::NAN), "latency_median_ms");
@@ -361,11 +374,11 @@ fn settings_out_of_range_are_refused_by_name() {
 }
 
 #[test]
-fn an_account_has_a_world_of_its_own_and_others_notice_nothing() {
+fn an_account_can_have_acquirers_of_its_own_without_affecting_others() {
     let (slow, other) = (AccountId::from_bytes([9; 16]), AccountId::from_bytes([1; 16]));
     let plain = SimulatorSettings { latency_sigma: 0.0, ..SimulatorSettings::default() };
     let own = SimulatorSettings { latency_median_ms: 600.0, ..plain.clone() };
     let sim = Simulator::new(&plain).with_accounts(&[(slow, own)]);
-    let latency = |owner| sim.ask(&Question { owner, ..question("pm_card_visa") }).latency_us;
+    let latency = |owner| sim.authorize(&Question { owner, ..question("pm_card_visa") }).latency_us;
     assert_eq!((latency(slow), latency(other)), (600_000, 120_000));
 }

@@ -1,71 +1,73 @@
-//! What one transaction of the ordered line reads and writes.
+//! The input and the output of one batch: what its transaction loads, and what it writes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::details::DetailRecord;
+use super::event_sources::EventSource;
+use super::idempotency::{AnswerWrite, IdempotencyRecord};
 use super::known::Known;
+use super::ledger::MovementWrite;
 use super::page::Page;
 use super::parts::PartRecord;
-use super::records::DetailRecord;
-use super::sources::EventSource;
+use super::payment_lists::{CustomerPaymentRecord, ReceiptRecord};
 use crate::domain::account::AccountFacts;
 use crate::domain::announcement::Announcement;
 use crate::domain::clock::Clock;
-use crate::domain::ids::{AccountId, BatchId, ClockId, CustomerId, IdMap, PaymentId};
-use crate::domain::ledger::{Holdings, Movement};
+use crate::domain::ids::{AccountId, ClockId, IdMap, PaymentId};
+use crate::domain::ledger::Holdings;
 use crate::domain::payment::Payment;
 use crate::domain::resource::Resource;
-use crate::domain::statement::StatementLine;
 use crate::domain::subject::Subject;
 use crate::domain::time::Timestamp;
 use crate::domain::wallet::WalletId;
 
-/// The end of the line as a batch took it.
+/// The journal's head as a batch took it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
-    /// The place of the batch.
+    /// The position of the batch in the journal.
     pub seq: u64,
-    /// The wall of the batch: the clock of its own process, or a moment after the batch before if that is later. So time goes
-    /// forward along the line, however far the clocks of several instances are apart, and no two batches have one wall.
+    /// The batch's wall-clock time: the clock of its own process, or a moment after the batch before if that is later. So time
+    /// moves forward along the journal, however far the clocks of several instances are apart, and no two batches share a time.
     pub wall: Timestamp,
-    /// The place of the last change of what batches are decided by besides payments, such as an account that was closed. What
-    /// was remembered of it in an earlier transaction holds while this stays.
+    /// The position of the last change to an account or a clock that batches are decided by, such as closing an account. Facts
+    /// cached in an earlier transaction hold while this stays the same.
     pub settings_seq: u64,
 }
 
-/// What a batch needs loaded. Wallets of payments that are loaded are added by the adapter.
+/// What a batch needs loaded. The adapter adds the wallets of the payments that it loads.
 #[derive(Debug, Default, Clone)]
 pub struct BatchKeys {
     /// Payments that commands refer to.
     pub payments: Vec<PaymentId>,
     /// Plain resources that commands change or name.
     pub resources: Vec<Subject>,
-    /// Clocks that commands name. Those of payments, customers and accounts that are loaded are added by the adapter.
+    /// Clocks that commands name. The adapter adds those of loaded payments, customers and accounts.
     pub clocks: Vec<ClockId>,
-    /// Accounts that make a clock, of which there is a greatest number.
+    /// Accounts that create a clock: their clocks are counted, since their number is limited.
     pub clock_owners: Vec<AccountId>,
     /// Wallets of new payments that take from a wallet.
     pub wallets: Vec<WalletId>,
-    /// Accounts that new payments belong to or go to. Those of payments that are loaded are added by the adapter.
+    /// Accounts that new payments belong to or go to. The adapter adds those of loaded payments.
     pub accounts: Vec<AccountId>,
     /// Idempotency keys used.
     pub idempotency: Vec<[u8; 32]>,
-    /// What the line wrote itself, for as long as nobody else has written.
+    /// What this process's batches wrote, valid as long as no other process has written since.
     pub known: Option<Arc<Known>>,
 }
 
-/// The payments that are loaded together, and about how many bytes one batch loads: one may hold a hundred times what another
-/// does, and commands about them weigh next to nothing.
+/// How many payments are loaded together, and about how many bytes one batch loads. Bytes are bounded since one payment may be a
+/// hundred times as large as another, while commands about it weigh next to nothing.
 pub(super) const LOADED: Page = Page { rows_max: 256, bytes_max: 4 << 20 };
 
 impl BatchKeys {
-    /// What is known without asking by the batch at `seq`.
+    /// What the batch at `seq` knows without reading it.
     fn known_at(&self, seq: u64) -> Option<&Known> {
         self.known.as_deref().filter(|known| known.holds_for(seq))
     }
 
-    /// Puts the payments that are known into `loaded`, as many as one batch may hold; returns those to be looked for, and the
-    /// bytes of the others.
+    /// Puts known payments into `loaded`, as many as one batch may hold. Returns the ids still to be read, and the bytes of those
+    /// put in.
     pub(crate) fn take_payments(&self, seq: u64, loaded: &mut Loaded) -> (Vec<PaymentId>, usize) {
         let Some(known) = self.known_at(seq) else { return (self.payments.clone(), 0) };
         let (mut rest, mut bytes) = (Vec::new(), 0);
@@ -82,7 +84,7 @@ impl BatchKeys {
         (rest, bytes)
     }
 
-    /// Puts what is known of wallets into `loaded`, and leaves those to be looked for in `wallets`.
+    /// Puts known wallets into `loaded`, and leaves those still to be read in `wallets`.
     pub(crate) fn take_wallets(&self, seq: u64, wallets: &mut Vec<WalletId>, loaded: &mut Loaded) {
         let Some(known) = self.known_at(seq) else { return };
         wallets.retain(|wallet| match known.wallet(*wallet) {
@@ -95,90 +97,38 @@ impl BatchKeys {
     }
 }
 
-/// A remembered idempotency key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IdempotencyRecord {
-    /// The reduced key.
-    pub key: [u8; 32],
-    /// Whose it is.
-    pub owner: AccountId,
-    /// Hash of the parameters it was used with.
-    pub request: [u8; 16],
-    /// What it made or changed.
-    pub subject: Subject,
-    /// The version of that right after.
-    pub version: u32,
-    /// Names the answer that is kept for it (see [`AnswerWrite`]). A payment's has none: it is folded from the history.
-    pub answer: Option<u64>,
-    /// When.
-    pub at: Timestamp,
-}
-
-impl IdempotencyRecord {
-    /// A short hash of all that it says but the time, which the journal's row has too. By it the journal vouches for the row.
-    #[must_use]
-    pub fn fingerprint(&self) -> u64 {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.key).update(self.owner.as_bytes()).update(&self.request);
-        hasher.update(&self.subject.to_key()).update(&self.version.to_le_bytes());
-        hasher.update(&self.answer.unwrap_or(0).to_le_bytes());
-        let mut short = [0_u8; 8];
-        short.copy_from_slice(hasher.finalize().as_bytes().split_at(8).0);
-        u64::from_le_bytes(short)
-    }
-}
-
-/// The answer to a change of a resource, kept for its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AnswerWrite {
-    /// The reduced key.
-    pub key: [u8; 32],
-    /// Whose it is.
-    pub owner: AccountId,
-    /// What was answered, byte for byte.
-    pub body: Arc<[u8]>,
-}
-
-impl AnswerWrite {
-    /// The name of an answer, made from its bytes: by it a row that was altered is noticed.
-    #[must_use]
-    pub fn name(body: &[u8]) -> u64 {
-        blake3::hash(body).as_bytes().iter().take(8).fold(0, |name: u64, byte| (name << 8) | u64::from(*byte))
-    }
-}
-
-/// What was found.
+/// What was loaded for a batch.
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// The payments found.
+    /// Payments by id; one that does not exist has no entry.
     pub payments: IdMap<PaymentId, Arc<Payment>>,
-    /// Payments that are there and cannot be read, with the cause.
+    /// Payments that exist but cannot be read, with the cause.
     pub damaged: HashMap<PaymentId, String>,
-    /// The resources found.
+    /// Resources by subject; one that does not exist has no entry.
     pub resources: HashMap<Subject, Resource>,
-    /// Resources that are there and cannot be read, with the cause.
+    /// Resources that exist but cannot be read, with the cause.
     pub damaged_resources: HashMap<Subject, String>,
-    /// The clocks found, of those named or gone by, and whose they are. One that was deleted is left out.
+    /// The clocks that are named or followed, with their owners. A deleted one is left out.
     pub clocks: HashMap<ClockId, (AccountId, Arc<Clock>)>,
-    /// How many clocks those accounts have that make one.
+    /// How many clocks each account in [`BatchKeys::clock_owners`] has.
     pub clock_counts: HashMap<AccountId, u32>,
-    /// Payments and resources that were not looked for, since the others are enough for one batch.
+    /// Payments and resources that were not read, since the others fill the batch.
     pub left_out: HashSet<Subject>,
-    /// What is known of the accounts that are there; one that is not is taken to be open, on the plainest terms. It stays so until the
+    /// Facts about the accounts that exist; one that does not is treated as open, on the plainest terms. They stay so until the
     /// batch is committed.
     pub accounts: IdMap<AccountId, AccountFacts>,
-    /// What wallets hold; absent means nothing and no row yet.
+    /// What wallets hold; an absent one holds nothing and has no row yet.
     pub wallets: IdMap<WalletId, Holdings>,
-    /// Keys found, by key and owner.
+    /// Idempotency keys used before, by key and owner.
     pub idempotency: IdMap<([u8; 32], AccountId), IdempotencyRecord>,
 }
 
-/// Changes of a table that has rows only for payments of which there is something to say.
+/// Changes to a side table, which has rows only for some payments.
 #[derive(Debug, Clone)]
 pub struct Beside<T> {
-    /// Rows that are new or other than before.
+    /// New or changed rows.
     pub put: Vec<T>,
-    /// Payments whose row goes.
+    /// Payments whose row is deleted.
     pub remove: Vec<PaymentId>,
 }
 
@@ -200,39 +150,6 @@ impl<T> Beside<T> {
     }
 }
 
-/// A movement to append.
-#[derive(Debug, Clone, Copy)]
-pub struct MovementWrite {
-    /// The payment that caused it.
-    pub payment: PaymentId,
-    /// The version of the payment whose event caused it.
-    pub version: u32,
-    /// Which of that event's movements it is, from 0.
-    pub n: u8,
-    /// Its place among the movements of the batch, from 0.
-    pub place: u32,
-    /// From where to where, and how much.
-    pub movement: Movement,
-}
-
-/// A transfer that someone has received.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ReceiptRecord {
-    /// Who received it; never its sender.
-    pub payee: AccountId,
-    /// The transfer.
-    pub payment: PaymentId,
-}
-
-/// A payment that names its customer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CustomerPaymentRecord {
-    /// The customer.
-    pub customer: CustomerId,
-    /// The payment.
-    pub payment: PaymentId,
-}
-
 /// Everything one batch writes.
 #[derive(Debug, Default)]
 pub struct BatchWrite {
@@ -240,49 +157,49 @@ pub struct BatchWrite {
     pub inserts: Vec<Arc<Payment>>,
     /// Changed payments.
     pub updates: Vec<Arc<Payment>>,
-    /// When something is to happen to a payment by itself, by which clock. Rows go before others come.
+    /// When a timer of a payment is due, and on which clock. Rows are deleted before others are written.
     pub due: Beside<(PaymentId, ClockId, Timestamp)>,
-    /// Payments for which their clock waits before it goes on.
+    /// Payments that their clock waits for before it advances.
     pub busy: Beside<(PaymentId, ClockId)>,
-    /// Clocks that were made, changed or deleted, and whether they have to be looked after from now on.
+    /// Clocks that were created, changed or deleted, and whether each has to be watched from now on.
     pub clocks: Vec<(ClockId, bool)>,
-    /// Payments with an operation that waits for a person, and their owners.
+    /// Payments with a parked operation, which waits for a person, and their owners.
     pub parked: Beside<(PaymentId, AccountId)>,
     /// New parts of payments.
     pub parts: Vec<PartRecord>,
     /// Transfers that have arrived.
     pub receipts: Vec<ReceiptRecord>,
-    /// Resources as they are after the batch, made or changed.
+    /// Created or changed resources, as they are after the batch.
     pub resources: Vec<Arc<Resource>>,
-    /// New payments of customers.
+    /// New payments that name a customer.
     pub customer_payments: Vec<CustomerPaymentRecord>,
-    /// What amendments of payments say.
+    /// The terms that amendments give payments.
     pub details: Vec<DetailRecord>,
-    /// What full accounts are told of their resources, each with the account that it is for.
+    /// Events about resources, each with the full account that receives it.
     pub events: Vec<(AccountId, Announcement)>,
-    /// What nothing else tells of what full accounts are told of.
+    /// The sources of events that full accounts receive: what no other row records.
     pub sources: Vec<EventSource>,
-    /// Movements.
+    /// Movements of money to append.
     pub movements: Vec<MovementWrite>,
-    /// What the wallets touched hold now.
+    /// Wallets that changed, with what they hold after the batch.
     pub wallets: Vec<(WalletId, Holdings)>,
     /// New idempotency rows.
     pub idempotency: Vec<IdempotencyRecord>,
-    /// The answers kept for some of them.
+    /// The answers stored for some of these keys.
     pub answers: Vec<AnswerWrite>,
-    /// Accounts that are closed, with those they made.
+    /// Accounts to close, together with those they created.
     pub closed: Vec<AccountId>,
-    /// Accounts that go by another clock from now on.
+    /// Accounts whose new resources follow another clock from now on.
     pub account_clocks: Vec<(AccountId, ClockId)>,
-    /// The journal's body, empty if nothing happened to any payment or resource; `None` if nothing happened, and then nothing is written
-    /// and no place is taken.
+    /// The journal row's body, empty if nothing happened to any payment or resource. `None` if nothing happened at all: then
+    /// nothing is written and no position is taken.
     pub journal: Option<Vec<u8>>,
     /// When the batch was decided.
     pub at: Timestamp,
 }
 
 impl BatchWrite {
-    /// How many rows it writes, the journal's own left out.
+    /// How many rows it writes, not counting the journal's own.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.inserts.len()
@@ -304,14 +221,14 @@ impl BatchWrite {
             + self.idempotency.len()
     }
 
-    /// Whether it changes anything that batches are decided by besides payments: then nobody may go by what was remembered of it.
+    /// Whether it changes accounts or clocks, which batches are decided by: then nothing remembered about them may be used.
     #[must_use]
     pub fn changes_settings(&self) -> bool {
         !self.closed.is_empty() || !self.clocks.is_empty() || !self.account_clocks.is_empty()
     }
 }
 
-/// What closes an account, if it is there and open.
+/// Closes an account; writes nothing unless it exists and is open.
 pub(super) fn closing(id: AccountId, head: Head, loaded: &Loaded) -> BatchWrite {
     match loaded.accounts.get(&id) {
         Some(AccountFacts { closed: false, .. }) => {
@@ -321,7 +238,7 @@ pub(super) fn closing(id: AccountId, head: Head, loaded: &Loaded) -> BatchWrite 
     }
 }
 
-/// What has an account go by a clock, if both are there and the account is open.
+/// Makes an account follow a clock; writes nothing unless both exist and the account is open.
 pub(super) fn setting_clock((id, clock): (AccountId, ClockId), head: Head, loaded: &Loaded) -> BatchWrite {
     let known = clock.is_wall() || loaded.clocks.get(&clock).is_some_and(|(owner, _)| *owner == id);
     match loaded.accounts.get(&id) {
@@ -333,36 +250,4 @@ pub(super) fn setting_clock((id, clock): (AccountId, ClockId), head: Head, loade
         },
         Some(_) | None => BatchWrite::default(),
     }
-}
-
-/// What a projection made of some batches.
-#[derive(Debug, Clone, Default)]
-pub struct Projected {
-    /// Lines of statements.
-    pub lines: Vec<StatementLine>,
-    /// Announcements, each with the account that it is for.
-    pub events: Vec<(AccountId, Announcement)>,
-    /// Payments with work that has been in the queue for long, and those that have none any more.
-    pub open_work: Beside<PaymentId>,
-}
-
-impl Projected {
-    /// Whether there is nothing to write.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.events.is_empty() && self.open_work.is_empty()
-    }
-}
-
-/// A row of the journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JournalRecord {
-    /// Its place.
-    pub seq: u64,
-    /// The batch.
-    pub batch: BatchId,
-    /// When it was decided.
-    pub at: Timestamp,
-    /// The encoded events; see `engine::journal`.
-    pub body: Vec<u8>,
 }

@@ -1,5 +1,5 @@
-//! Charges listed: those of first attempts have their payments' ids and no rows, those of later attempts have rows of parts. A
-//! list goes through both at once, in the order of ids, and passes over attempts that came to no charge.
+//! Lists charges. The charge of a first attempt has its payment's id and no row; those of later attempts have rows of parts. A list
+//! merges both in the order of ids, and skips attempts that came to no charge.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,19 +8,19 @@ use super::parts::{PartFilter, PartKind};
 use super::{PaymentFilter, Store, StoreResult};
 use crate::domain::ids::{AccountId, ChargeId, PartId, PaymentId};
 use crate::domain::payment::Payment;
-use crate::domain::submission::Kind;
+use crate::domain::payment_kind::PaymentKind;
 
-/// So many payments and rows are read at once at most.
+/// The most payments and rows read at once.
 const READ_MAX: u32 = 256;
-/// How often is read for one page.
+/// The most reads for one page.
 const READS_MAX: usize = 1_000;
 
 /// A charge and its payment.
 #[derive(Debug, Clone)]
 pub struct Charged {
-    /// The payment.
+    /// The payment that the charge is an attempt of.
     pub payment: Arc<Payment>,
-    /// The charge.
+    /// Names one of the payment's charges.
     pub charge: ChargeId,
 }
 
@@ -71,7 +71,7 @@ impl Read {
         let backwards = filter.after.is_some();
         let parts = store.part_list(owner, PartKind::Charge, filter).await?;
         let payments = store.payment_list(owner, &first_attempts(filter)).await?;
-        // Past its end, a full page may hide what the other one tells of already.
+        // A full page may hide charges past its end that the other page already has.
         let ends: Vec<Option<PartId>> = {
             let (parts, payments) =
                 (parts.iter().map(|part| part.id), payments.iter().map(|payment| first_of(payment.id())));
@@ -111,7 +111,7 @@ fn first_of(payment: PaymentId) -> PartId {
     ChargeId::of_payment(payment).into()
 }
 
-/// Where a page that is full ends, in the direction of reading. Pages are newest first in both.
+/// Where a full page ends in the direction of reading; `None` if it is not full. Pages are newest first in both directions.
 fn end(
     mut ids: impl DoubleEndedIterator<Item = PartId> + ExactSizeIterator,
     limit: u32,
@@ -129,7 +129,7 @@ fn first_attempts(filter: &PartFilter) -> PaymentFilter {
     let payment = |id: PartId| PaymentId::from_bytes(*id.as_bytes());
     let tolerance_ms = PartFilter::ID_TOLERANCE_MS;
     PaymentFilter {
-        kinds: vec![Kind::Charge.to_code()],
+        kinds: vec![PaymentKind::Charge],
         before: filter.before.map(payment),
         after: filter.after.map(payment),
         created_from: filter.created_from.map(|from| from.minus_ms(tolerance_ms)),

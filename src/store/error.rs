@@ -1,12 +1,12 @@
-//! What can go wrong in the store, told apart by what the caller may do about it.
+//! Errors of the store, distinguished by what the caller may do about them.
 //!
-//! Only errors that say "not now" are worth another try of the same thing: a lost connection, a lock, a full disk. Every
-//! other error, known or not, is about what was sent, and is [`StoreError::Refused`]: were it taken for "not now", one
-//! request would be retried for ever, and with it everybody else's of its batch.
+//! Only errors that say "not now" are worth another try of the same thing: a lost connection, a lock, a full disk. Every other
+//! error, known or not, is about what was sent, and is [`StoreError::Refused`]: if it counted as "not now", one request would be
+//! retried indefinitely, and with it every other request of its batch.
 
 use diesel::result::DatabaseErrorKind as Kind;
 
-/// A failed store call. Nothing was written unless it says otherwise.
+/// A failed store call. Nothing was written unless the variant says otherwise.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// Not reachable, overloaded, locked: trying again may help.
@@ -15,12 +15,12 @@ pub enum StoreError {
     /// The commit was sent and its outcome is not known.
     #[error("the outcome of the commit of batch {seq} is not known: {cause}")]
     CommitUnknown {
-        /// The place the batch would have.
+        /// The position in the journal that the batch would have.
         seq: u64,
-        /// What broke.
+        /// What failed.
         cause: String,
     },
-    /// A write outside the line was sent and nobody said what became of it: it may have been done.
+    /// A write outside the sequencer was sent and its outcome is not known: it may have been done.
     #[error("the store did not say whether it was done: {0}")]
     Unanswered(String),
     /// The statement or its data was refused: trying again will not help.
@@ -44,7 +44,7 @@ impl StoreError {
         }
     }
 
-    /// The same, of a write that was sent: where the store did not say itself that it failed, it may have been done.
+    /// The same error for a write that was sent: unless the store itself said that it failed, it may have been done.
     #[must_use]
     pub(super) fn of_sent(self) -> Self {
         match self {
@@ -53,7 +53,7 @@ impl StoreError {
         }
     }
 
-    /// Whether what was asked may still be under way, since nobody said how it ended.
+    /// Whether the call may still be running, since its outcome is not known.
     pub(super) fn is_left_open(&self) -> bool {
         match self {
             Self::Unanswered(_) => true,
@@ -62,7 +62,7 @@ impl StoreError {
         }
     }
 
-    /// The same, met after something else was written for the same caller: that much was done.
+    /// The same error, met after something else was written for the same caller: that write stands.
     #[must_use]
     pub fn after_write(self) -> Self {
         match self {
@@ -71,7 +71,7 @@ impl StoreError {
         }
     }
 
-    /// The same, of a write that changes nothing for anybody until another one names it.
+    /// The same error for a preparatory write, which has no effect until another write names it.
     #[must_use]
     pub fn of_preparation(self) -> Self {
         match self {
@@ -82,8 +82,8 @@ impl StoreError {
 }
 
 impl From<diesel::result::Error> for StoreError {
-    /// Sorts by the message, which is all that diesel keeps of an error without a kind of its own. What a MySQL server said
-    /// is sorted again by its code, where the connection is at hand ([`super::mysql`]).
+    /// Classifies by the message, which is all that diesel keeps of an error without a kind of its own. Errors of a MySQL server
+    /// are classified again by their code, where the connection is at hand ([`super::mysql`]).
     fn from(error: diesel::result::Error) -> Self {
         use diesel::result::Error;
         match &error {
@@ -102,8 +102,8 @@ impl From<diesel::result::Error> for StoreError {
 }
 
 /// What the drivers and SQLite say when it is not about the statement. SQLite's are the texts of its result codes
-/// (<https://sqlite.org/rescode.html>): BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL. A table of
-/// ours that is not there is nobody's request either.
+/// (<https://sqlite.org/rescode.html>): BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL. A missing
+/// table of ours is no request's fault either.
 const NOT_NOW: &[&str] = &[
     "Input/output error",
     "Driver error",
@@ -122,21 +122,16 @@ const NOT_NOW: &[&str] = &[
     "no such column",
 ];
 
-/// Those of them that leave open whether a statement was carried out: of the drivers, of our own limits of time, and of a disk
+/// Messages that leave open whether a statement was carried out: the drivers', those of our own time limits, and those of a disk
 /// that failed while SQLite wrote to it.
-const NO_ANSWER: &[&str] = &[
-    "Input/output error",
-    "Driver error",
-    "Other error",
-    super::implement::NO_ANSWER_IN_TIME,
-    "disk I/O error",
-];
+const NO_ANSWER: &[&str] =
+    &["Input/output error", "Driver error", "Other error", super::held::NO_ANSWER_IN_TIME, "disk I/O error"];
 
 fn is_no_answer(cause: &str) -> bool {
     NO_ANSWER.iter().any(|text| cause.starts_with(text))
 }
 
-/// Said of a statement that is too large to be sent, although it comes as a driver's error, or ends the connection.
+/// Messages about a statement that is too large to be sent, although they come as a driver's error, or end the connection.
 const TOO_LARGE: &[&str] = &["Packet is larger than", "Packet too large", "max_allowed_packet"];
 
 /// SQLite's CORRUPT and NOTADB.
@@ -157,7 +152,7 @@ fn of_message(message: &str) -> StoreError {
     }
 }
 
-/// Whether an insert was done; `false` where its key is taken. Any other error is one.
+/// Whether an insert was done; `false` if its key is taken. Other errors are passed on.
 pub(super) fn inserted(outcome: diesel::QueryResult<usize>) -> Result<bool, StoreError> {
     match outcome {
         Ok(_) => Ok(true),
@@ -174,7 +169,7 @@ mod tests {
     fn only_what_the_store_answered_was_certainly_not_done() {
         let sent = |cause: &str| StoreError::Unavailable(cause.to_owned()).of_sent();
         for unknown in [
-            super::super::implement::NO_ANSWER_IN_TIME,
+            super::super::held::NO_ANSWER_IN_TIME,
             "Input/output error: connection reset by peer",
             "Driver error: packet out of order",
             "disk I/O error",

@@ -1,8 +1,8 @@
-//! What the line remembers of accounts and clocks from one transaction to the next.
+//! Caches the facts of accounts and clocks from one batch's transaction to the next.
 //!
-//! What a batch is decided by of an account or a clock changes in the line alone, with the place of the change in the head
-//! (`settings_seq`). So what one transaction has read holds for the next ones until that place is another. An account that is
-//! not there is not remembered: accounts are added beside the line.
+//! The facts of an account or a clock that a batch is decided by change only in batches, and the head keeps the position of the
+//! last change (`settings_seq`). So what one transaction has read holds for the next ones until that position changes. An account
+//! that does not exist is not cached: accounts are added outside the sequencer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use crate::domain::account::AccountFacts;
 use crate::domain::clock::Clock;
 use crate::domain::ids::{AccountId, ClockId, IdMap};
 
-/// Accounts remembered at most. The ones used lately stay.
+/// The most accounts cached; those used lately stay.
 const ACCOUNTS_MAX: usize = 1 << 17;
-/// Clocks remembered at most, some hundred bytes each.
+/// The most clocks cached, some hundred bytes each.
 const CLOCKS_MAX: usize = 1 << 13;
 
 /// The facts read since the last change of any of them.
@@ -27,7 +27,7 @@ pub(super) struct FactsCache(Mutex<Remembered>);
 struct Remembered {
     settings_seq: u64,
     accounts: LruCache<AccountId, AccountFacts>,
-    /// `None` for one that is not there any more.
+    /// `None` for one that no longer exists.
     clocks: LruCache<ClockId, Option<(AccountId, Arc<Clock>)>>,
 }
 
@@ -38,7 +38,7 @@ impl Default for Remembered {
 }
 
 impl FactsCache {
-    /// Adds what is remembered of these accounts to `known`; the others are left to be read.
+    /// Adds the cached facts of these accounts to `known`, and returns the ids still to be read.
     pub(super) fn recall(
         &self,
         settings_seq: u64,
@@ -80,7 +80,7 @@ impl FactsCache {
         missing
     }
 
-    /// Remembers a clock, or that it is not there any more.
+    /// Caches a clock, or that it no longer exists.
     pub(super) fn keep_clock(&self, settings_seq: u64, id: ClockId, clock: Option<(AccountId, Arc<Clock>)>) {
         let mut remembered = self.0.lock();
         remembered.hold(settings_seq);
@@ -90,7 +90,7 @@ impl FactsCache {
         }
     }
 
-    /// Remembers what was read in a transaction that took the head with this place.
+    /// Caches what was read in a transaction whose head has this `settings_seq`.
     pub(super) fn keep(&self, settings_seq: u64, id: AccountId, facts: AccountFacts) {
         let mut remembered = self.0.lock();
         remembered.hold(settings_seq);

@@ -1,4 +1,4 @@
-//! The stored form: a number for how everything in a store is written. A program works with its own form and with no other: it
+//! The stored form: the number of the format of everything in a store. A program works with its own form and with no other: it
 //! leaves a store of another form as it is, and says what to do.
 
 use super::{StoreError, StoreResult};
@@ -7,7 +7,7 @@ use super::{StoreError, StoreResult};
 /// migrations, which write it.
 pub const FORM: u32 = 12;
 
-/// Its name in the table `installation`.
+/// The name of its row in the table `installation`.
 pub(super) const NAME: &str = "stored_form";
 
 /// What was found where a store may be.
@@ -15,20 +15,20 @@ pub(super) const NAME: &str = "stored_form";
 pub(super) enum Found {
     /// No store, or one that was never finished.
     Nothing,
-    /// A store of before forms had numbers.
+    /// A store from before forms had numbers.
     Unnumbered,
     /// A store of this form.
     Form(u32),
 }
 
 impl Found {
-    /// From the value stored, where there is a store.
+    /// From the value stored in a store that exists.
     pub(super) fn of(value: Option<&[u8]>) -> Self {
         let number = value.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
         number.map_or(Self::Unnumbered, Self::Form)
     }
 
-    /// Whether there is a store. `place` is what it is to be called, `instead` what a new one needs.
+    /// Whether there is a store. For the error, `place` names the store and `instead` says what a new one needs.
     ///
     /// # Errors
     /// [`StoreError::OtherForm`] if this program cannot work with it.
@@ -47,7 +47,7 @@ impl Found {
     }
 }
 
-/// What was found on a connection of this type, if anything was ever migrated there.
+/// The query that reads the stored form, for a connection type.
 macro_rules! form_queries {
     ($Conn:ty) => {
         #[derive(diesel::QueryableByName)]
@@ -79,7 +79,7 @@ mod tests {
         let admit = |found: Found| found.admit("/data/paystorm.sqlite3", "an empty data directory");
         assert!(matches!(admit(Found::Nothing), Ok(false)));
         assert!(matches!(admit(Found::of(Some(FORM.to_string().as_bytes()))), Ok(true)));
-        for (found, said) in [
+        for (found, expected) in [
             (Found::of(None), "was written by an older paystorm, before stored forms had numbers".to_owned()),
             (Found::of(Some(&[7; 32])), "before stored forms had numbers".to_owned()),
             (Found::Form(FORM - 1), format!("was written in stored form {}, by an older paystorm", FORM - 1)),
@@ -88,13 +88,23 @@ mod tests {
             let error = admit(found).expect_err("another form").to_string();
             for part in [
                 "/data/paystorm.sqlite3 ",
-                &said,
+                &expected,
                 &format!("needs stored form {FORM}. "),
                 "Start with an empty data directory, or run",
             ] {
                 assert!(error.contains(part), "{part}: {error}");
             }
         }
+    }
+
+    /// Databases that are there were made by these texts. If one changes, raise [`FORM`], and then the hash here.
+    #[test]
+    fn a_changed_table_is_another_form() {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(include_bytes!("../../migrations/sqlite/0001_store/up.sql"));
+        hasher.update(include_bytes!("../../migrations/mysql/0001_store/up.sql"));
+        let hash = hasher.finalize().to_hex();
+        assert_eq!((FORM, hash.get(..16)), (12, Some("e1a5177c02940878")));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Takes the end of the line. Written by hand, since diesel keeps no prepared `UPDATE`: each batch would prepare it anew.
+//! Takes the head of the journal. Written by hand, since diesel keeps no prepared `UPDATE`: each batch would prepare it again.
 
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -6,10 +6,10 @@ use diesel::result::QueryResult;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType};
 
-/// The next place for a batch of this wall, in microseconds. Never that of the batch before: batches are told apart by it.
+/// Takes the next position, and the batch's time: never that of the batch before, since batches are distinguished by it.
 #[derive(Debug, QueryId)]
 pub struct HeadTake {
-    /// The wall of whoever takes it.
+    /// The wall-clock time of the process that takes it, in microseconds.
     pub wall: i64,
 }
 

@@ -1,8 +1,8 @@
-//! Payments and wallets that the line wrote itself and need not read again while nobody else writes.
+//! Caches payments and wallets that this process's batches wrote, and that need not be read again while no other process writes.
 //!
-//! Every batch takes the place after the one before, whoever writes it. So a batch at the place right after the last one of
-//! this process finds payments and wallets exactly as that one left them, and a batch at any other place does not: then
-//! nothing of this is used. It is forgotten after whatever leaves in doubt what stands in the store.
+//! Every batch takes the position after the one before, whichever process writes it. So a batch at the position right after this
+//! process's last one finds payments and wallets exactly as that one left them. A batch at any other position does not, and then
+//! nothing here is used. It is forgotten whenever the contents of the store are in doubt.
 
 use std::sync::Arc;
 
@@ -13,17 +13,17 @@ use crate::domain::ledger::Holdings;
 use crate::domain::payment::Payment;
 use crate::domain::wallet::WalletId;
 
-/// What the payments may hold. Most are shared with the batches that are kept for this process's readers.
+/// The most bytes of payments. Most are shared with the batches that are held for this process's readers.
 const PAYMENTS_BYTES_MAX: usize = 16 << 20;
-/// Wallets, some 70 bytes each.
+/// The most wallets, some 70 bytes each.
 const WALLETS_MAX: usize = 65_536;
 
-/// What stands in the store after this process's last batch, as far as it was kept.
+/// What the store holds after this process's last batch, as far as it is cached.
 #[derive(Debug)]
 pub struct Known {
-    /// The place in the line of that batch; 0 if nothing is known.
+    /// The position of that batch in the journal; 0 if nothing is known.
     after: u64,
-    /// Payments with work in the queue: they come back as answers. What rests is not asked about again soon.
+    /// Payments with work in the queue: they come back with its answers. A payment at rest is not soon asked for again.
     payments: LruCache<PaymentId, Arc<Payment>>,
     bytes: usize,
     bytes_max: usize,
@@ -42,13 +42,13 @@ impl Known {
         Self { after: 0, payments, bytes: 0, bytes_max, wallets }
     }
 
-    /// The place at which it holds, whatever place a batch takes: for a test that makes it stale.
+    /// The position at which it holds: for a test that makes it stale.
     #[cfg(test)]
     pub(crate) const fn holds_at(&self) -> u64 {
         self.after + 1
     }
 
-    /// Takes over what the batch at `seq`, which is committed, has written.
+    /// Takes over what the committed batch at `seq` wrote.
     pub fn committed<'a>(
         &mut self,
         seq: u64,
@@ -74,12 +74,10 @@ impl Known {
         self.after != 0 && self.after + 1 == seq
     }
 
-    /// A payment as it stands.
     pub(super) fn payment(&self, id: PaymentId) -> Option<&Arc<Payment>> {
         self.payments.peek(&id)
     }
 
-    /// What a wallet holds.
     pub(super) fn wallet(&self, wallet: WalletId) -> Option<Holdings> {
         self.wallets.peek(&wallet).copied()
     }
@@ -165,7 +163,7 @@ mod tests {
         Arc::new(payment)
     }
 
-    /// What stands in the store.
+    /// What the store holds.
     #[derive(Default)]
     struct Stored {
         head: u64,
@@ -180,14 +178,14 @@ mod tests {
             self.wallets.extend(wallets.iter().copied());
         }
 
-        /// Loads as an adapter does; nothing that was known may differ from what stands here. How much of it was known.
+        /// Loads as an adapter does, and checks that nothing known differs from what is stored. Returns how much of it was known.
         fn load(&self, keys: &BatchKeys) -> usize {
             let (mut loaded, mut wallets) = (Loaded::default(), keys.wallets.clone());
             let (rest, _) = keys.take_payments(self.head + 1, &mut loaded);
             keys.take_wallets(self.head + 1, &mut wallets, &mut loaded);
             for (id, payment) in &loaded.payments {
                 let stored = &self.payments[id];
-                // With what is said of it, which stands in another row.
+                // With its terms, which are in another row.
                 assert_eq!(payment, stored);
                 assert_eq!(payment.unread_terms(), None);
             }
@@ -200,11 +198,11 @@ mod tests {
         }
     }
 
-    /// How a commit ends: it took place and that was told, or was not, or it did not take place.
+    /// How a commit ends: done and answered, done and not answered, or not done.
     #[derive(Debug, Clone, Copy)]
     enum End {
-        Told,
-        Untold,
+        Answered,
+        Unanswered,
         Refused,
     }
 
@@ -217,7 +215,7 @@ mod tests {
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        let end = prop_oneof![6 => Just(End::Told), 1 => Just(End::Untold), 1 => Just(End::Refused)];
+        let end = prop_oneof![6 => Just(End::Answered), 1 => Just(End::Unanswered), 1 => Just(End::Refused)];
         let payments = prop::collection::vec((0_u8..8, prop::bool::ANY), 0..4);
         let balances = prop::collection::vec((0_u8..4, -50_i64..50), 0..3);
         (prop_oneof![4 => Just(0_usize), 1 => Just(1)], payments, balances, end)
@@ -227,7 +225,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-        /// Two processes write, and commits end in every way; neither ever takes for stored what is not.
+        /// Two processes write, and commits end in every way; neither ever takes something for stored that is not.
         #[test]
         fn what_is_known_is_what_stands_in_the_store(steps in prop::collection::vec(step(), 1..40)) {
             let mut stored = Stored::default();
@@ -248,14 +246,14 @@ mod tests {
                     step.balances.iter().map(|(number, balance)| (wallet(*number), holds(*balance))).collect();
                 let seq = stored.head + 1;
                 match step.end {
-                    End::Told => {
+                    End::Answered => {
                         stored.keep(seq, &payments, &balances);
                         let mut mine = mine;
                         Arc::get_mut(&mut mine).unwrap().committed(seq, &payments, &balances);
                         known[step.writer] = mine;
                     }
-                    // The writer begins anew.
-                    End::Untold => stored.keep(seq, &payments, &balances),
+                    // The writer starts from scratch.
+                    End::Unanswered => stored.keep(seq, &payments, &balances),
                     End::Refused => {}
                 }
             }

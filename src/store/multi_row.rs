@@ -18,11 +18,11 @@ use diesel::sqlite::Sqlite;
 /// doubled. 1,024 rows of 12 columns stay well below MySQL's 65,535 and SQLite's 32,766 placeholders.
 const SIZES: [usize; 11] = [1024, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1];
 
-/// The most rows of a statement on MySQL, where each statement is a way to the server and back.
+/// The most rows of a statement on MySQL, where each statement is a round trip.
 pub const ROWS_MAX_MYSQL: usize = 1024;
 
-/// The most rows of a statement on SQLite, which is a program as long as the statement: a short one that is run again and again
-/// stays in the processor's cache.
+/// The most rows of a statement on SQLite, which compiles it to a program as long as the statement: a short one that is run again
+/// and again stays in the processor's cache.
 pub const ROWS_MAX_SQLITE: usize = 64;
 
 /// The most bytes of values in one statement of several rows, so that none comes near MySQL's `max_allowed_packet` (64 MiB
@@ -31,9 +31,9 @@ const STATEMENT_BYTES_MAX: usize = 1 << 20;
 
 /// What a statement begins with.
 pub const INSERT: &str = "INSERT INTO ";
-/// The same on SQLite for new rows in a transaction of the line. Where several rows fail as one, SQLite copies each page before the
-/// statement touches it; that can be spared where what fails takes the whole transaction with it anyway.
-pub const IN_THE_LINE: &str = "INSERT OR ROLLBACK INTO ";
+/// The same on SQLite for new rows of a batch. So that a statement of several rows can fail alone, SQLite copies each page before
+/// the statement touches it. Here a failure rolls back the whole transaction anyway, and the copies are spared.
+pub const INSERT_OR_ROLLBACK: &str = "INSERT OR ROLLBACK INTO ";
 
 /// One value of a row.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ pub enum Cell {
     Small(i16),
     /// Bytes.
     Bytes(Vec<u8>),
-    /// Bytes that are few: ids and other keys.
+    /// A few bytes: an id or another key.
     Key(Key),
     /// Bytes, nullable.
     MaybeBytes(Option<Vec<u8>>),
@@ -58,15 +58,15 @@ pub enum Cell {
     MaybeText(Option<String>),
 }
 
-/// The bytes of a key, of which there are a dozen to a payment, where they stand.
+/// The bytes of a key, held in place, since there are a dozen of them to a payment.
 pub type Key = ArrayVec<u8, KEY_BYTES_MAX>;
-/// A hash is the longest.
+/// The longest is a hash.
 const KEY_BYTES_MAX: usize = 32;
 
-/// A statement over many rows: what stands before the values and what after, per dialect.
+/// A statement over many rows: the text before the values and after them, per dialect.
 #[derive(Debug)]
 pub struct Statement {
-    /// What it begins with on SQLite: [`INSERT`] or [`IN_THE_LINE`].
+    /// What it begins with on SQLite: [`INSERT`] or [`INSERT_OR_ROLLBACK`].
     pub sqlite_verb: &'static str,
     /// `t (a, b, …) VALUES `.
     pub head: &'static str,
@@ -86,12 +86,12 @@ pub struct MultiRow<'a> {
 }
 
 impl Cell {
-    /// A key. One that is longer than any key stands as bytes.
+    /// A key. One that is longer than any key is held as bytes.
     pub fn key(key: &[u8]) -> Self {
         Key::try_from(key).map_or_else(|_| Self::Bytes(key.to_vec()), Self::Key)
     }
 
-    /// What it takes up in a statement, near enough.
+    /// About how many bytes it takes up in a statement.
     fn bytes(&self) -> usize {
         match self {
             Self::Big(_) | Self::MaybeBig(_) | Self::Int(_) | Self::Small(_) => 8,
@@ -120,7 +120,7 @@ impl Statement {
         })
     }
 
-    /// The largest of the fixed sizes that there are rows for, and whose bytes one statement takes; a row alone always goes.
+    /// The largest of the fixed sizes that there are rows for and whose bytes fit in one statement; a single row always does.
     fn rows_that_fit(&self, cells: &[Cell], rows_max: usize) -> Option<usize> {
         let [.., smallest] = SIZES;
         let mut bytes = 0;
@@ -196,7 +196,7 @@ multi_row_for!(Sqlite, |statement| statement.sqlite_verb, sqlite_tail);
 
 impl QueryId for MultiRow<'_> {
     type QueryId = ();
-    // The text depends on the number of rows; the cache then goes by the text.
+    // The text depends on the number of rows, so the cache looks the statement up by its text.
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 

@@ -1,5 +1,4 @@
-//! How many payments to read at once: their number says little of their size, since one may hold a hundred times what
-//! another does.
+//! Decides how many payments to read at once, by their bytes: one may be a hundred times as large as another.
 
 /// Bounds of a page, in rows and in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -10,7 +9,7 @@ pub struct Page {
     pub bytes_max: usize,
 }
 
-/// A page that tells nothing yet of the size of its rows is small.
+/// The first page is small, since nothing is known yet about the size of the rows.
 const FIRST_ROWS: u32 = 64;
 
 impl Page {
@@ -20,7 +19,7 @@ impl Page {
         FIRST_ROWS.min(self.rows_max)
     }
 
-    /// The rows of the next page, by what the rows of the last one hold.
+    /// The rows of the next page, by the bytes of each row of the last one.
     #[must_use]
     pub fn next(self, bytes: impl ExactSizeIterator<Item = usize>) -> u32 {
         let rows = bytes.len();

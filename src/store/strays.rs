@@ -1,26 +1,26 @@
-//! Rows that contradict one another where no history says which is right: references to nothing, accounts and imports that
-//! cannot be as they are stored. Each is one query that finds the keys of such rows, the same on every adapter.
+//! Checks for rows that contradict one another where no history says which is right: references to nothing, accounts and imports
+//! that cannot be as they are stored. Each is one query that finds the keys of such rows, the same on every adapter.
 
-/// Keys that one query gives at most.
+/// The most keys that one query returns.
 pub(super) const STRAYS_MAX: usize = 20;
 
 /// What kind of contradiction it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StrayKind {
-    /// It is somebody's who has no account.
+    /// It belongs to an account that does not exist.
     NoAccount,
-    /// The batch stands in the line more than once.
+    /// The batch is in the journal more than once.
     DoubledBatch,
-    /// What it says cannot be.
+    /// What it says is impossible.
     Impossible,
 }
 
 /// A row that contradicts others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stray {
-    /// How.
+    /// The kind of contradiction.
     pub kind: StrayKind,
-    /// How, in words.
+    /// What is wrong, in words.
     pub what: &'static str,
     /// The key of the row in hexadecimal.
     pub key: String,
@@ -31,8 +31,8 @@ pub(super) type Check = (StrayKind, &'static str, &'static str);
 
 use StrayKind::{DoubledBatch, Impossible, NoAccount};
 
-/// Every check. Sessions and keys of closed accounts are none: the closed row alone makes them useless, and a crash may leave
-/// them. Rows of a running import are written before its counts are.
+/// Every check. None is for sessions and keys of closed accounts: the closed row alone makes them useless, and a crash may leave
+/// them. The rows of a running import are written before its counts are.
 pub(super) const CHECKS: &[Check] = &[
     (
         DoubledBatch,

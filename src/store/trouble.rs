@@ -1,9 +1,8 @@
-//! What keeps a store from taking payments, as its last operations met it. A store can answer every question and refuse
-//! every write: when its disk is full, for example.
+//! Says what keeps a store from taking payments, by how its last operations ended. A store can answer every question and still
+//! refuse every write, for example when its disk is full.
 
 use std::path::Path;
 
-use super::files::GONE;
 use super::{StoreError, StoreResult};
 use crate::outage::{Outage, Way};
 
@@ -15,16 +14,18 @@ pub enum StoreTrouble {
     Away,
     /// There is no room.
     Full,
-    /// It answers, and refuses whatever it is asked for: it only reads, or rights or tables are missing.
+    /// It answers, and refuses: it is read-only, or rights or tables are missing.
     Refusing,
-    /// Its file does not hold what was written.
+    /// Its file no longer holds what was written.
     Damaged,
 }
 
-/// Stands in an error for which the way in which the store is set up is to blame, and no request.
+/// Begins an error about files that are gone.
+pub(super) const GONE: &str = "the store's file was removed or replaced";
+/// Marks an error that is the fault of the store's setup, and of no request.
 pub(super) const AS_SET_UP: &str = "as the store is set up now";
 
-/// What MySQL's servers say where they let nobody in, and SQLite of a file that it may not write or that is not ours any more.
+/// What MySQL says when it lets nobody in, and SQLite of a file that it may not write or that is no longer ours.
 const REFUSING: [&str; 6] = [
     AS_SET_UP,
     "Access denied",
@@ -35,7 +36,7 @@ const REFUSING: [&str; 6] = [
 ];
 
 impl StoreTrouble {
-    /// What the operations of an adapter tell; `None` while the last writes went well.
+    /// What an adapter's operations show; `None` while the last writes succeeded.
     pub(super) fn of(outage: &Outage) -> Option<Self> {
         if outage.is_damaged() {
             return Some(Self::Damaged);
@@ -54,17 +55,17 @@ impl StoreTrouble {
     }
 }
 
-/// What SQLite says of a file that is damaged, or is none of its own; and what is said of one that is not there any more.
+/// What SQLite says of a file that is damaged or is not a database, and what we say of one that is gone.
 const DAMAGE: [&str; 4] =
     ["database disk image is malformed", "malformed database schema", "file is not a database", GONE];
 
-/// Whether an error says that the store's file is damaged. A value that cannot be read is damaged as well, and the file is not.
+/// Whether an error says that the store's file is damaged. A value that cannot be read is damaged as well, but its file is not.
 pub(super) fn is_of_file(error: &StoreError) -> bool {
     let text = error.to_string();
     DAMAGE.iter().any(|damage| text.contains(damage))
 }
 
-/// What to do about a damaged file, for whoever operates the store.
+/// What to do about a damaged file, for the operator.
 pub(super) fn advice(path: &Path) -> String {
     let path = path.display();
     format!(
@@ -73,7 +74,7 @@ pub(super) fn advice(path: &Path) -> String {
     )
 }
 
-/// Names the file, and what to do, where that is what is wrong.
+/// Adds the file and what to do about it to an error that says it is damaged.
 pub(super) fn explain<T>(path: &Path, result: StoreResult<T>) -> StoreResult<T> {
     result.map_err(|error| match is_of_file(&error) {
         true => StoreError::Damaged(format!("{}: {error}. {}", path.display(), advice(path))),

@@ -1,6 +1,6 @@
-//! Addresses that go into answers: where to lead a browser next, and how this server is called. What a client sent is parsed
-//! before it is looked at, because browsers do not follow text but what they read in it: they drop tabs and line breaks, take
-//! `\` for `/`, and fold `..` away.
+//! Addresses that go into answers: where a browser goes next, and this server's own. What a client sent is parsed before it
+//! is checked, because browsers do not follow the text as written: they drop tabs and line breaks, take `\` for `/`, and
+//! resolve `..`.
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
@@ -8,12 +8,12 @@ use url::{Position, Url};
 
 use super::state::WebState;
 
-/// Stands for this server while an address is parsed; reserved never to exist (RFC 6761, 6.4).
+/// Stands for this server while an address is parsed; the name is reserved and never exists (RFC 6761, 6.4).
 const HERE: &str = "http://here.invalid/";
 /// The longest address that is followed, in bytes.
 const BYTES_MAX: usize = 4_096;
 
-/// A path of ours with its query and fragment, as it may stand in a `Location`; `None` for what leads anywhere else.
+/// A path on this server with its query and fragment, fit for a `Location`; `None` if it leads anywhere else.
 #[must_use]
 pub fn local(text: &str) -> Option<String> {
     let plain = text.starts_with('/')
@@ -22,12 +22,12 @@ pub fn local(text: &str) -> Option<String> {
     let here = Url::parse(HERE).ok().filter(|_| plain)?;
     let url = here.join(text).ok()?;
     let path = &url[Position::BeforePath..];
-    // A path that begins with two slashes names a host once it stands by itself.
+    // On its own, a path that begins with two slashes names a host.
     let ours = &url[..Position::BeforePath] == HERE.trim_end_matches('/') && !path.starts_with("//");
     ours.then(|| path.to_owned())
 }
 
-/// The path of ours on whose page a form was sent, to lead back there; `None` where the browser does not say.
+/// The path of the page that a form was sent from, to return to; `None` if the browser does not say or it is not ours.
 #[must_use]
 pub fn referring(state: &WebState, request: &HttpRequest) -> Option<String> {
     let referer = request.headers().get(header::REFERER)?.to_str().ok()?;
@@ -36,8 +36,8 @@ pub fn referring(state: &WebState, request: &HttpRequest) -> Option<String> {
     local(&url[Position::BeforePath..Position::AfterQuery]).filter(|_| own)
 }
 
-/// How this server is called in instructions: as the client called it where that is one of its names, else as the settings do. A
-/// `Host` is anyone's to write, and instructions carry keys.
+/// This server's address in instructions: the one the client used if it is among its own, else the one from the settings.
+/// Anyone can write a `Host`, and instructions contain keys.
 #[must_use]
 pub fn of_server<'a>(state: &'a WebState, request: &HttpRequest) -> &'a str {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());

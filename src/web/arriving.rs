@@ -1,5 +1,5 @@
-//! The body of a request on its way in. One that keeps the server waiting for too long is given up, however little of it
-//! comes at a time; and one that nobody reads ends its connection, instead of being read and thrown away for ever.
+//! Request bodies on their way in. A body that keeps the server waiting too long is abandoned, even if bytes trickle in. A
+//! body that nobody reads closes its connection instead of being read and discarded indefinitely.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -15,13 +15,13 @@ use actix_web::web::Bytes;
 use futures_util::Stream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Every this many bytes earn a body another second.
+/// A body earns another second for every so many bytes.
 const BYTES_PER_SECOND: u64 = 32 << 10;
 
 type Shared = Rc<RefCell<Payload>>;
 
-/// Watches a request's body, if it has one. `patience` is how long it may keep the server waiting in all, besides a second for
-/// each 32 KiB that came; none where its reader has deadlines of its own. The returned handle is kept until the answer ends.
+/// Watches a request's body, if it has one. `patience` is how long it may keep the server waiting in total, plus a second
+/// for each 32 KiB received; `None` if its reader has deadlines of its own. Keep the returned handle until the answer ends.
 pub(super) fn watch(request: &mut ServiceRequest, patience: Option<Duration>) -> Option<Handle> {
     let body = match request.take_payload() {
         Payload::None => return None,
@@ -43,7 +43,7 @@ struct Arriving {
     pace: Option<Pace>,
 }
 
-/// How much longer a body may be waited for. Only waiting counts: where we are slow to read, the sender is not to blame.
+/// How much longer the server waits for a body. Only waiting counts: the sender is not to blame if we read slowly.
 struct Pace {
     left: Duration,
     since: Option<Instant>,
@@ -51,7 +51,7 @@ struct Pace {
 }
 
 impl Pace {
-    fn came(&mut self, bytes: usize) {
+    fn received(&mut self, bytes: usize) {
         let waited = self.since.take().map_or(Duration::ZERO, |since| since.elapsed());
         let earned = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(1_000_000) / BYTES_PER_SECOND;
         self.left = self.left.saturating_sub(waited).saturating_add(Duration::from_micros(earned));
@@ -73,7 +73,7 @@ impl Stream for Arriving {
         let polled = Pin::new(&mut *self.body.borrow_mut()).poll_next(cx);
         let Some(pace) = &mut self.pace else { return polled };
         match &polled {
-            Poll::Ready(Some(Ok(bytes))) => pace.came(bytes.len()),
+            Poll::Ready(Some(Ok(bytes))) => pace.received(bytes.len()),
             Poll::Ready(_) => {}
             Poll::Pending if pace.is_over(cx) => {
                 return Poll::Ready(Some(Err(PayloadError::Io(io::ErrorKind::TimedOut.into()))));
@@ -84,8 +84,8 @@ impl Stream for Arriving {
     }
 }
 
-/// Keeps a request's body from being dropped before the answer is complete. Of a chunked body that was dropped the server
-/// reads on, to use the connection again, without a bound; with one that is held and unread it closes the connection.
+/// Keeps a request's body from being dropped before the answer is complete. The server would read the rest of a dropped
+/// chunked body, without bound, to reuse the connection; if the body is held and unread, it closes the connection.
 pub(super) struct Handle(Shared);
 
 impl fmt::Debug for Handle {

@@ -1,5 +1,5 @@
-//! One path and the methods that it takes. Whatever else is asked of it is answered by 405 and what it takes, by the API and by
-//! the pages alike. `HEAD` is what `GET` is ([`super::edge`]).
+//! A path and the methods that it takes. The API and the pages answer other methods with 405 and the list of those it
+//! takes. `HEAD` is handled like `GET` ([`super::edge`]).
 
 use actix_web::dev::{AppService, HttpServiceFactory};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
@@ -8,13 +8,13 @@ use super::edge;
 use super::error::{ApiError, Methods};
 use super::security::ApiCaller;
 
-/// A path.
+/// A path with its handlers by method.
 pub struct At {
     resource: Resource,
     methods: Methods,
 }
 
-/// The path of this pattern.
+/// A path with this actix pattern and no handlers yet.
 #[must_use]
 pub fn at(pattern: &str) -> At {
     At { resource: web::resource(pattern), methods: Methods::default() }
@@ -68,7 +68,7 @@ impl HttpServiceFactory for At {
     }
 }
 
-/// Asks for the caller, though anyone is answered, so that the log of requests knows whose call it was.
+/// Anyone is answered; the route extracts the caller so that the request log knows whose call it was.
 fn wrong_method(request: &HttpRequest, methods: Methods) -> Result<HttpResponse, actix_web::Error> {
     let method = edge::method_shown(request);
     let mut error = ApiError::method_not_allowed(format!("{method} is not offered here, only {methods}."));

@@ -1,23 +1,23 @@
-//! What every page says above everything else while a part is away or the workers are paused: when it is rendered, and
-//! live over the socket. Pure, so that both say the same.
+//! The banners at the top of every page while a part is unavailable or the workers are paused. They are rendered with the
+//! page and updated over the WebSocket. Pure, so that both say the same.
 
 use serde::Serialize;
 
-use crate::feed::system::SystemState;
+use crate::readers::system::SystemState;
 use crate::store::StoreTrouble;
 
-/// A line that stands as long as its cause.
+/// A banner, shown as long as its cause lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Banner {
     /// Names the cause: `workers`, `store`, `tasks`, `broker`, `search`.
     pub key: &'static str,
     /// One or two sentences.
     pub text: &'static str,
-    /// Where the button that ends it posts to, and its words.
+    /// The path that its button posts to, and the button's label; `None` without a button.
     pub action: Option<(&'static str, &'static str)>,
 }
 
-/// The lines for this state; none if all is well.
+/// The banners for this state; empty if all is well.
 #[must_use]
 pub fn banners(state: &SystemState) -> Vec<Banner> {
     let away = |key, text| Banner { key, text, action: None };
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn each_cause_has_its_line_and_only_the_pause_has_a_button() {
+    fn each_cause_has_its_banner_and_only_the_pause_has_a_button() {
         let well = SystemState::default();
         assert!(banners(&well).is_empty());
         assert_eq!(keys(&SystemState { search: false, ..well }), ["search"]);

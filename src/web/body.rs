@@ -1,4 +1,4 @@
-//! Bodies and query strings as [`Params`].
+//! Reads bodies and query strings as [`Params`].
 
 use std::convert::Infallible;
 use std::io::Read as _;
@@ -16,15 +16,15 @@ use futures_util::future::LocalBoxFuture;
 use super::arriving::is_too_slow;
 use super::edge;
 use super::error::{ApiError, ErrorType};
-use super::params::Params;
 use super::requests::capture;
 use super::security::state_of;
+use crate::intake::Params;
 
-/// What a client sent, whole and unpacked, or why not: handlers refuse it in their own shape.
+/// A request's body, whole and unpacked, or the error: each handler answers it in its own format.
 #[derive(Debug)]
 pub struct Body(Result<Bytes, ApiError>);
 
-/// How a body is packed.
+/// How a body is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Encoding {
     Identity,
@@ -62,7 +62,7 @@ async fn collect(mut payload: Payload, bytes_max: usize) -> Result<Bytes, ApiErr
         if whole.len() + chunk.len() > bytes_max {
             return Err(too_large());
         }
-        // Most bodies come in one piece, which is not copied.
+        // Most bodies arrive in one chunk, which is not copied.
         whole = if whole.is_empty() { BytesMut::from(chunk) } else { joined(whole, &chunk) };
     }
     Ok(whole.freeze())
@@ -73,7 +73,7 @@ fn joined(mut whole: BytesMut, chunk: &[u8]) -> BytesMut {
     whole
 }
 
-/// Unpacks no more than is allowed, whatever the body would grow to.
+/// Unpacks at most `bytes_max`, however large the body would become.
 fn unpack(packed: &[u8], bytes_max: usize) -> Result<Bytes, ApiError> {
     let mut bytes = Vec::new();
     let one_more = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
@@ -95,10 +95,10 @@ fn encoding(request: &HttpRequest) -> Result<Encoding, ApiError> {
     }
 }
 
-/// Refuses a body that is packed, where it is read while it arrives.
+/// Refuses a compressed body. For handlers that read the body while it arrives.
 ///
 /// # Errors
-/// 415.
+/// 415 if it is compressed.
 pub fn refuse_packed(request: &HttpRequest) -> Result<(), ApiError> {
     match encoding(request)? {
         Encoding::Identity => Ok(()),
@@ -131,32 +131,32 @@ pub fn broken(error: &PayloadError) -> ApiError {
 /// The bytes of a body.
 ///
 /// # Errors
-/// 413 if it is larger than allowed; 408 if it was too slow; 415 if it is packed in a way that is not read; 400 if it broke off.
+/// 413 if it is larger than allowed; 408 if it was too slow; 415 if its compression is not supported; 400 if it broke off.
 pub fn bytes(body: Body) -> Result<Bytes, ApiError> {
     body.0
 }
 
-/// Text of a form or a query string.
+/// The text of a form or a query string.
 ///
 /// # Errors
-/// Bytes that are no UTF-8, before they are decoded or after.
+/// Not UTF-8, before or after percent-decoding.
 pub fn text(encoded: &[u8]) -> Result<&str, ApiError> {
     let text = std::str::from_utf8(encoded).ok().filter(|text| edge::is_text(text));
     text.ok_or_else(|| ApiError::invalid("body_invalid", "The request's body is not UTF-8 text."))
 }
 
-/// What an empty text unsets in the dialect; empty anywhere else is an error.
+/// The parameters that empty text unsets; empty text anywhere else is an error.
 const UNSET: &[&str] = &["metadata", "payment_method_data[billing_details]"];
 
 /// The parameters in a body: a form, or JSON if `Content-Type` says so.
 ///
 /// # Errors
-/// A type that is neither, a body that is not what it says, or a parameter that is empty and must not be.
+/// Another content type, a body that does not match its type, or an empty parameter that must not be empty.
 pub fn params<'a>(request: &HttpRequest, body: &'a Bytes) -> Result<Params<'a>, ApiError> {
     params_with(request, body, UNSET)
 }
 
-/// The same, where an empty text unsets these.
+/// Like [`params`], with the parameters that empty text unsets given.
 ///
 /// # Errors
 /// As [`params`].
@@ -193,7 +193,7 @@ fn read<'a>(request: &HttpRequest, body: &'a Bytes) -> Result<Params<'a>, ApiErr
 /// The parameters in a query string.
 ///
 /// # Errors
-/// Past the bounds, or a parameter that is empty.
+/// Too many parameters, or nested too deeply, or an empty one.
 pub fn query(request: &HttpRequest) -> Result<Params<'_>, ApiError> {
     let params = Params::from_form(request.query_string())?;
     params.refuse_empty(&[])?;
@@ -216,11 +216,11 @@ mod tests {
     }
 
     #[test]
-    fn what_unpacks_to_more_than_is_allowed_is_refused() {
+    fn a_body_that_unpacks_to_more_than_is_allowed_is_refused() {
         let code = |result: Result<Bytes, ApiError>| result.map_err(|error| error.code.unwrap());
         assert_eq!(code(unpack(&packed(b"amount=1"), 8)).as_deref(), Ok(&b"amount=1"[..]));
         assert_eq!(code(unpack(&packed(b"amount=12"), 8)), Err("body_too_large"));
-        // A kilobyte that would be a megabyte.
+        // A kilobyte that would become a megabyte.
         assert_eq!(code(unpack(&packed(&vec![0; 1 << 20]), 1 << 10)), Err("body_too_large"));
         let twice = [packed(b"amount"), packed(b"=1")].concat();
         assert_eq!(code(unpack(&twice, 8)).as_deref(), Ok(&b"amount=1"[..]));

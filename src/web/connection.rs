@@ -1,5 +1,5 @@
-//! A connection from its first byte to its last. The HTTP library gives a client a time for the head of its first request and
-//! for that one only; here the head of each later one has a time too, counted from the end of the answer before it.
+//! A client connection with a time limit for every request's head. The HTTP library limits only the first; here each later
+//! one has a limit too, counted from the end of the previous answer.
 
 use std::cell::Cell;
 use std::io::{self, IoSlice};
@@ -11,18 +11,18 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// What one hears whose head takes too long, as the library says it of the first.
+/// The answer to a head that takes too long, the same as the library gives to the first.
 const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// Whose turn it is on a connection. Shared with the requests that are made over it.
+/// Whose turn it is on a connection: ours to answer or the client's to send. Shared with the requests on it.
 #[derive(Debug, Clone)]
 pub struct Turns(Rc<Turn>);
 
 #[derive(Debug)]
 struct Turn {
-    /// Requests that are being answered.
+    /// The number of requests being answered.
     open: Cell<u32>,
-    /// Since when there is none.
+    /// Since when no request is being answered.
     since: Cell<Instant>,
 }
 
@@ -31,14 +31,14 @@ impl Turns {
         Self(Rc::new(Turn { open: Cell::new(0), since: Cell::new(Instant::now()) }))
     }
 
-    /// A request has begun; its answer ends when what is returned is dropped.
+    /// A request has begun; dropping the returned guard ends its answer.
     #[must_use]
     pub fn begin(&self) -> Ours {
         self.0.open.set(self.0.open.get().saturating_add(1));
         Ours(self.clone())
     }
 
-    /// Since when the other side could send a request and has not.
+    /// Since when the client could have sent a request but has not; `None` if it is our turn.
     fn theirs_since(&self) -> Option<Instant> {
         (self.0.open.get() == 0).then(|| self.0.since.get())
     }
@@ -48,7 +48,7 @@ impl Turns {
     }
 }
 
-/// It is our turn: a request is being answered.
+/// Guards our turn: a request is being answered until this is dropped.
 #[derive(Debug)]
 pub struct Ours(Turns);
 
@@ -60,35 +60,35 @@ impl Drop for Ours {
     }
 }
 
-/// The bytes of a connection.
+/// A connection that closes when the next request's head is late.
 #[derive(Debug)]
 pub struct Connection<T> {
     io: T,
     turns: Turns,
-    /// How long the other side may take to its next request.
+    /// How long the client may take to send the head of its next request.
     head_within: Duration,
     timer: Option<Pin<Box<Sleep>>>,
-    /// Whether something that was written waits for the other side to take it.
+    /// Whether written bytes are waiting for the client to take them.
     untaken: bool,
 }
 
 impl<T> Connection<T> {
-    /// A connection whose requests' heads may take so long.
+    /// A connection on which each request's head must arrive within `head_within`.
     pub fn new(io: T, head_within: Duration) -> Self {
         Self { io, turns: Turns::new(), head_within, timer: None, untaken: false }
     }
 
-    /// What carries it.
+    /// The underlying stream.
     pub const fn io(&self) -> &T {
         &self.io
     }
 
-    /// Whose turn it is.
+    /// To be shared with the connection's requests.
     pub const fn turns(&self) -> &Turns {
         &self.turns
     }
 
-    /// Whether the next request's head takes too long. The timer is set once in a while, not once for each request.
+    /// Whether the next request's head is late. The timer is reset only when it fires, not for each request.
     fn is_overdue(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(since) = self.turns.theirs_since().filter(|_| !self.untaken) else { return false };
         let due = since + self.head_within;
@@ -118,7 +118,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<T> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.is_overdue(cx) {
-            // Said if it can be said at once, and then it is as if the other side had left.
+            // Sent only if it can be sent at once; then the stream ends as if the client had left.
             let _ = Pin::new(&mut self.io).poll_write(cx, TOO_SLOW);
             return Poll::Ready(Ok(()));
         }
@@ -167,7 +167,7 @@ mod tests {
     const WITHIN: Duration = Duration::from_secs(10);
 
     #[tokio::test(start_paused = true)]
-    async fn a_head_that_comes_byte_by_byte_is_given_up_whichever_it_is() {
+    async fn a_head_that_comes_byte_by_byte_times_out_on_every_request() {
         let (ours, mut theirs) = duplex(1 << 10);
         let mut connection = Connection::new(ours, WITHIN);
         let mut byte = [0];
@@ -178,7 +178,7 @@ mod tests {
                 assert_eq!(connection.read(&mut byte).await.unwrap(), 1);
                 advance(Duration::from_secs(1)).await;
             }
-            // However long we take to answer, it is not their time.
+            // The time that we take to answer does not count.
             let ours = connection.turns().begin();
             advance(Duration::from_secs(60)).await;
             assert!(timeout(Duration::from_secs(60), connection.read(&mut byte)).await.is_err());
@@ -193,20 +193,20 @@ mod tests {
             advance(Duration::from_secs(1)).await;
         }
         assert_eq!(started.elapsed().as_secs(), WITHIN.as_secs());
-        let mut said = [0; 12];
-        theirs.read_exact(&mut said).await.unwrap();
-        assert_eq!(&said, b"HTTP/1.1 408");
+        let mut answer = [0; 12];
+        theirs.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 408");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_says_nothing_more_is_given_up_as_well_and_one_that_still_reads_is_not() {
+    async fn a_silent_client_times_out_and_one_that_still_reads_does_not() {
         let (ours, mut theirs) = duplex(16);
         let mut connection = Connection::new(ours, WITHIN);
         let mut byte = [0];
         let answering = connection.turns().begin();
         connection.write_all(&[b'a'; 16]).await.unwrap();
         drop(answering);
-        // The rest of an answer that is made, but not taken.
+        // The rest of a finished answer that the client has not taken yet.
         for _ in 0..5 {
             assert!(timeout(Duration::from_secs(1), connection.write_all(b"b")).await.is_err());
             assert!(timeout(WITHIN * 2, connection.read(&mut byte)).await.is_err());

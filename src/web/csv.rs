@@ -1,4 +1,4 @@
-//! What the CSV files that people download have in common: writing records, and guarding spreadsheets.
+//! Writes the CSV files that people download, and protects spreadsheets from formulas in them.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::error::ApiError;
 
-/// Begins the answer with a CSV file of this name: letters, digits, `-`, `_` and `.`; anything else becomes `_`.
+/// Begins the download of a CSV file with this name. Anything but letters, digits, `-`, `_` and `.` becomes `_`.
 #[must_use]
 pub fn download(name: &str) -> HttpResponseBuilder {
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
@@ -21,10 +21,10 @@ pub fn download(name: &str) -> HttpResponseBuilder {
     response
 }
 
-/// What tells a spreadsheet that a file is UTF-8; without it, most take it for the encoding of their system.
+/// The byte order mark that shows spreadsheets that a file is UTF-8; without it, most assume the system's encoding.
 pub const MARK: &str = "\u{feff}";
 
-/// The beginning of a file: the mark, and the names of its columns.
+/// The beginning of a file: the mark and the column names.
 ///
 /// # Errors
 /// As [`encode`].
@@ -32,14 +32,14 @@ pub fn begin<const N: usize>(names: [&str; N]) -> Result<Bytes, ApiError> {
     Ok([MARK.as_bytes(), &encode([names])?].concat().into())
 }
 
-/// A label of a card or a bank account, its dots in ASCII: they are read the same whatever the encoding.
+/// The label of a card or a bank account with its dots in ASCII, which read the same in every encoding.
 #[must_use]
 pub fn plain(label: &str) -> String {
     label.replace('•', "*")
 }
 
-/// Text as a field. A spreadsheet takes what begins like a formula for one, so that a payment's description could run
-/// something on the reader's machine: such a field gets an apostrophe before it.
+/// Text as a field. Spreadsheets run text that begins like a formula, so a payment's description could run something on the
+/// reader's machine: such a field gets a leading apostrophe.
 #[must_use]
 pub fn guarded(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
@@ -49,10 +49,10 @@ pub fn guarded(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Records of text, one after another, as bytes of CSV.
+/// Encodes records as CSV.
 ///
 /// # Errors
-/// Never for records of one length; a defect otherwise.
+/// Only for records of different lengths, which is a defect.
 pub fn encode<R, F>(records: impl IntoIterator<Item = R>) -> Result<Bytes, ApiError>
 where
     R: IntoIterator<Item = F>,
@@ -60,7 +60,7 @@ where
 {
     let mut writer = csv::Writer::from_writer(Vec::with_capacity(16 << 10));
     let broken = |error: &dyn std::fmt::Display| {
-        tracing::error!(error.cause = %error, "CSV could not be written");
+        tracing::error!(error = %error, "CSV could not be written");
         ApiError::internal()
     };
     for record in records {

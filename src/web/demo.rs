@@ -1,7 +1,7 @@
-//! The demo account: which one it is, the address that signs in to it once, and who counts as being on this machine.
+//! The demo account: its id, the one-time token that signs in to it, and which requests count as local.
 //!
-//! Whoever can reach the demo account can use it, so every way in asks [`is_local`] first. `app` makes the account, and only
-//! where the settings say that nobody but this machine can come.
+//! Anyone who can reach the demo account can use it, so every way in checks [`is_local`] first. `app` creates the account,
+//! and only where the settings let nobody but this machine connect.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,40 +13,40 @@ use tokio::sync::Notify;
 
 use crate::domain::ids::AccountId;
 
-/// The metadata key of payments that the demo made by itself; they are not the viewer's own doing.
+/// The metadata key of payments that the demo made by itself, not the viewer.
 pub const METADATA_KEY: &str = "demo";
 
 /// The demo account of this process.
 #[derive(Debug)]
 pub struct Demo {
-    /// The account that any `sk_test_…` key stands for that is no key of its own.
+    /// The account for any `sk_test_…` key that is not a real key of an account.
     pub account: AccountId,
-    /// The hash of the token that the start printed, until it is used.
+    /// The hash of the token printed at startup, until it is used.
     start: Mutex<Option<blake3::Hash>>,
-    /// Told whenever someone comes in as the demo account.
+    /// Notified by each [`Self::look`].
     looked: Arc<Notify>,
 }
 
 impl Demo {
-    /// The demo account with the token that opens it once; `looked` is told of each [`Self::look`].
+    /// The demo account with the token that opens it once; each [`Self::look`] notifies `looked`.
     #[must_use]
     pub fn new(account: AccountId, token: &str, looked: Arc<Notify>) -> Self {
         Self { account, start: Mutex::new(Some(blake3::hash(token.as_bytes()))), looked }
     }
 
-    /// Someone is here as the demo account, by session or key.
+    /// Records that someone uses the demo account, by session or key.
     pub fn look(&self) {
         self.looked.notify_one();
     }
 
-    /// Whether this token would open it. Changes nothing: addresses are fetched by more than people.
+    /// Whether this token would open it. Changes nothing, since not only people fetch addresses.
     #[must_use]
     pub fn opens(&self, token: &str) -> bool {
         // `blake3::Hash` compares in constant time.
         self.start.lock().is_some_and(|start| start == blake3::hash(token.as_bytes()))
     }
 
-    /// Uses the token up; `false` if it does not open it, or did already.
+    /// Uses up the token; `false` if it is wrong or already used.
     #[must_use]
     pub fn take(&self, token: &str) -> bool {
         let mut start = self.start.lock();
@@ -57,14 +57,14 @@ impl Demo {
         fits
     }
 
-    /// Makes a token good again with which nothing came about.
+    /// Makes a token valid again whose sign-in failed.
     pub fn give_back(&self, token: &str) {
         *self.start.lock() = Some(blake3::hash(token.as_bytes()));
     }
 }
 
-/// Whether a request can only come from this machine: from one of its own addresses, to one of its own names (a page
-/// elsewhere whose name leads here does not count), and not passed on by a proxy.
+/// Whether a request can only come from this machine: from a loopback address, to a loopback name (a foreign name that
+/// resolves here does not count), and not forwarded by a proxy.
 #[must_use]
 pub fn is_local(request: &HttpRequest) -> bool {
     let own = |address: IpAddr| address.to_canonical().is_loopback();
@@ -76,9 +76,9 @@ pub fn is_local(request: &HttpRequest) -> bool {
         && !passed_on.iter().any(|name| headers.contains_key(*name))
 }
 
-/// The cookie that hides the badge; it says nothing else.
+/// The cookie that hides the demo badge; it has no other use.
 pub const BADGE_COOKIE: &str = "paystorm_demo_badge";
-/// Its value then.
+/// The value of [`BADGE_COOKIE`] that hides the badge.
 pub const BADGE_HIDDEN: &str = "hidden";
 
 /// Whether this browser has hidden the badge.
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn only_requests_of_this_machine_are_local() {
+    fn only_requests_from_this_machine_are_local() {
         let request = |peer: &str, host: &str, more: Option<(&'static str, &'static str)>| {
             let request = actix_web::test::TestRequest::get()
                 .peer_addr(peer.parse().expect("an address"))

@@ -1,5 +1,5 @@
-//! What every request and every answer goes through: an id, bounds on the body, `HEAD`, text that is text, and the headers
-//! on every answer.
+//! The middleware around every request: its id, limits on its body, `HEAD`, refusal of addresses that are not UTF-8, and the
+//! headers on every answer.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -27,10 +27,10 @@ const POLICY: &str =
 
 const METHOD_CHARS_MAX: usize = 20;
 
-/// Stands in a request that was made by `HEAD`.
+/// Marks a request that was sent as `HEAD`.
 struct OnlyHead;
 
-/// Whether only the head of the answer was asked for. The request's own method is `GET` by then.
+/// Whether the request was sent as `HEAD`. Its method has been changed to `GET` by then.
 #[must_use]
 pub fn only_head(request: &HttpRequest) -> bool {
     request.extensions().get::<OnlyHead>().is_some()
@@ -42,13 +42,13 @@ pub fn method(request: &HttpRequest) -> Method {
     if only_head(request) { Method::HEAD } else { request.method().clone() }
 }
 
-/// The method as it may be repeated: anyone can make one up.
+/// The method as it may be shown, since clients can make up any method.
 #[must_use]
 pub fn method_shown(request: &HttpRequest) -> String {
     shown(method(request).as_str(), METHOD_CHARS_MAX)
 }
 
-/// An error in the shape in which the path's others come: an object of the API, or a page.
+/// An error in the format of its path: an API object or a page.
 #[must_use]
 pub fn shaped(path: &str, error: ApiError) -> actix_web::Error {
     if is_api(path) || path == "/ws" { error.into() } else { PageError(error).into() }
@@ -66,7 +66,7 @@ pub async fn edge(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    // The next request on this connection is not waited for before this answer has gone.
+    // The time limit for the connection's next request starts only after this answer has been sent.
     let turn = request.conn_data::<Turns>().map(Turns::begin);
     // HEAD is GET without its body (RFC 9110, 9.3.2); the server sends the head of the answer alone.
     let only_head = *request.method() == Method::HEAD;
@@ -80,7 +80,7 @@ pub async fn edge(
     let is_api = is_api(request.path());
     let patience = state.as_ref().and_then(|state| patience(state, request.path()));
     let body = arriving::watch(&mut request, patience);
-    // Handlers' errors are answers by now. Nothing may hold the request meanwhile: the router writes into it.
+    // Handlers' errors are already answers here. Nothing may hold the request during the call: the router writes into it.
     let mut response = match readable(&request) {
         Ok(()) => next.call(request).await?.map_into_boxed_body(),
         Err(error) => {
@@ -101,14 +101,14 @@ pub async fn edge(
     let tls = state.is_some_and(|state| state.settings.secure_cookies);
     write_headers(response.headers_mut(), &id.to_string(), is_api, tls);
     Ok(response.map_body(|_, answer| {
-        // An export would be made to its end for nobody.
+        // Otherwise an export would be generated to its end for nobody.
         let unread = only_head && answer.size() == BodySize::Stream;
         let answer = if unread { BoxBody::new(actix_web::body::None::new()) } else { answer };
         BoxBody::new(Answer { body: answer, _body: body, _turn: turn })
     }))
 }
 
-/// An answer's body, and what is kept until its end.
+/// An answer's body, and the guards that are held until its end.
 struct Answer {
     body: BoxBody,
     _body: Option<Handle>,
@@ -127,12 +127,12 @@ impl MessageBody for Answer {
     }
 }
 
-/// How long the body may keep us waiting. What a WebSocket sends is no body that ends; silence closes it.
+/// How long the body may keep us waiting. `None` for WebSockets, whose stream has no end; silence closes them.
 fn patience(state: &WebState, path: &str) -> Option<Duration> {
     (path != "/ws").then(|| Duration::from_millis(state.settings.body_wait_ms))
 }
 
-/// Bytes that are no UTF-8 once they are decoded are refused: replaced by signs that say so, two addresses would become one.
+/// Refuses an address that is not UTF-8 once decoded: with replacement characters, two addresses would become one.
 fn readable(request: &ServiceRequest) -> Result<(), ApiError> {
     let uri = request.uri();
     for (part, text) in [("path", uri.path()), ("query", uri.query().unwrap_or_default())] {
@@ -144,7 +144,7 @@ fn readable(request: &ServiceRequest) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Whether percent-encoded text (a path, a query, a form) is UTF-8 when it is decoded.
+/// Whether percent-encoded text (a path, a query, a form) is UTF-8 once decoded.
 #[must_use]
 pub fn is_text(encoded: &str) -> bool {
     !encoded.contains('%') || percent_decode_str(encoded).decode_utf8().is_ok()

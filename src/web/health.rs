@@ -1,4 +1,4 @@
-//! Whether the process lives, whether it can serve, and its metrics.
+//! Liveness, readiness and metrics of the process.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use prometheus::{Encoder as _, TextEncoder};
@@ -9,15 +9,15 @@ use super::state::WebState;
 use super::{demo, security};
 use crate::broker::BrokerHealth;
 use crate::config::MetricsFor;
-use crate::feed::monitor;
+use crate::readers::monitor;
 use crate::search::SearchHealth;
 use crate::store::StoreTrouble;
 
-/// The state of one part.
+/// The state of one part of the server.
 #[derive(Debug, Serialize)]
 struct Part {
     ok: bool,
-    /// In words that name no host and no credentials.
+    /// Names no host and no credentials.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }
@@ -35,12 +35,12 @@ struct Ready {
     broker: Part,
     search: Part,
     tasks: Part,
-    /// Names of the background tasks that do not run although they should.
+    /// The background tasks that should run but do not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     dead_tasks: Vec<&'static str>,
 }
 
-/// `GET /healthz`: the process lives.
+/// `GET /healthz`: the process is alive.
 pub async fn healthz() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
 }
@@ -73,8 +73,8 @@ const fn search_words(filling: bool, answers: bool) -> &'static str {
     }
 }
 
-/// `GET /readyz`: the store answers, its last writes went well, and no task of this process has died. A broker or an index
-/// that is away delays payments or search, and is only told.
+/// `GET /readyz`: the store answers, its last writes succeeded, and no task of this process has died. An unavailable broker
+/// or index only delays payments or search, so it is reported but does not make the process unready.
 pub async fn readyz(state: web::Data<WebState>) -> HttpResponse {
     let trouble = monitor::store_trouble(state.store.as_ref()).await;
     let (store, stopping) = (trouble.is_none(), state.shutdown.is_cancelled());
@@ -83,7 +83,7 @@ pub async fn readyz(state: web::Data<WebState>) -> HttpResponse {
         SearchHealth::Up => (!filling, true),
         SearchHealth::Down { answers, .. } => (false, answers),
     };
-    let dead_tasks = state.vitals.dead();
+    let dead_tasks = state.tasks.dead();
     let alive = dead_tasks.is_empty();
     let ready = Ready {
         ready: store && alive && !stopping,
@@ -99,10 +99,10 @@ pub async fn readyz(state: web::Data<WebState>) -> HttpResponse {
     }
 }
 
-/// `GET /metrics`: everything registered, in the Prometheus text format; 404 if that is switched off.
+/// `GET /metrics`: all metrics in the Prometheus text format; 404 if they are switched off.
 ///
 /// # Errors
-/// 401 and 403 where the settings keep it to others.
+/// 401 or 403 if the settings do not let this caller read them.
 pub async fn metrics(state: web::Data<WebState>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let Some(registry) = &state.registry else {
         return Ok(HttpResponse::NotFound().finish());
@@ -112,7 +112,7 @@ pub async fn metrics(state: web::Data<WebState>, request: HttpRequest) -> Result
     match TextEncoder::new().encode(&registry.gather(), &mut text) {
         Ok(()) => Ok(HttpResponse::Ok().content_type(prometheus::TEXT_FORMAT).body(text)),
         Err(error) => {
-            tracing::error!(error.cause = %error, "metrics could not be written");
+            tracing::error!(error = %error, "metrics could not be written");
             Ok(HttpResponse::InternalServerError().finish())
         }
     }

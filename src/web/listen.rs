@@ -1,4 +1,4 @@
-//! Listens and serves connections. As the framework does it by itself, but for what carries a connection ([`Connection`]).
+//! Listens and serves connections, as the framework itself would, but wraps each in a [`Connection`].
 
 use std::future::ready;
 use std::io;
@@ -17,18 +17,18 @@ use super::connection::Connection;
 use super::state::WebState;
 use super::{edge, pages, routes};
 
-/// What the system may hold of a connection before we read it, in bytes.
+/// How much of a connection the system may buffer before we read it, in bytes.
 const UNREAD_MAX_BYTES: usize = 256 << 10;
-/// For how long the other side of a connection may take nothing of what was sent.
+/// How long a client may take nothing of what was sent to it.
 #[cfg(target_os = "linux")]
 const STALLED_MAX: Duration = Duration::from_secs(120);
-/// How long the other side may take to close its end.
+/// How long a client may take to close its end.
 const CLOSED_WITHIN: Duration = Duration::from_secs(1);
 
-/// Serves connections to this listener until it is told to stop.
+/// Serves connections to this listener until it is stopped.
 ///
 /// # Errors
-/// The system's, of listening.
+/// The system refuses to listen.
 pub fn serve(listener: TcpListener, state: Data<WebState>) -> io::Result<Server> {
     let (settings, address) = (state.settings.clone(), listener.local_addr()?);
     let threads = match settings.threads {
@@ -60,8 +60,8 @@ pub fn serve(listener: TcpListener, state: Data<WebState>) -> io::Result<Server>
             .graceful_shutdown_signal(stopping)
             .client_request_timeout(head_within)
             .client_disconnect_timeout(CLOSED_WITHIN)
-            // Some clients close their side once they have sent all, and are answered. Every handler ends by itself, and what
-            // is written to one that has gone breaks the connection, so none stays in CLOSE_WAIT.
+            // Some clients close their side once they have sent everything, and still expect an answer. No connection stays
+            // in CLOSE_WAIT: every handler ends by itself, and writing to a client that has gone breaks the connection.
             .h1_allow_half_closed(true)
             .local_addr(address)
             .on_connect_ext(|connection: &Connection<TcpStream>, data: &mut Extensions| {
@@ -81,8 +81,8 @@ fn accepted(stream: TcpStream, head_within: Duration) -> Accepted {
     (Connection::new(stream, head_within), Protocol::Http1, peer)
 }
 
-/// Bounds what the system does for a connection. It would buffer megabytes that we have not read; and it would go on for ever to
-/// send to someone who takes nothing, which neither the library nor a handler notices before it writes again.
+/// Limits what the system does for a connection. Otherwise it would buffer megabytes that we have not read, and would keep
+/// sending indefinitely to a client that takes nothing, which neither the library nor a handler notices until it writes.
 fn bound(stream: &TcpStream) {
     let socket = socket2::SockRef::from(stream);
     let bounded = socket.set_recv_buffer_size(UNREAD_MAX_BYTES);

@@ -1,12 +1,19 @@
 //! The web: `/v1`, `/ws`, health, metrics, and the pages.
 //!
-//! Handlers parse, call one use case and render. May depend on everything but adapters; nothing depends on it but `app`.
+//! Handlers parse, call one use case and render. Payments and plain resources are changed only through use cases of `intake`.
+//! May depend on everything but adapters; only `app` depends on it.
 //!
-//! - [`intake`]: the one place where untrusted input becomes a command. - [`outcome`]: handing it in, waiting for what
-//!   comes of it. - [`security`]: who asks. - [`demo`]: the account of the start. - [`error`]: the one mapping of errors. - [`requests`]: the log of calls to the API.
-//! - [`banners`]: what every page says while something is away. - [`api`], [`ws`]: the entrances.
-//! - [`listen`], [`connection`]: connections, bounded in bytes and in time. - [`edge`]: what every request and answer goes through. - [`at`]: paths and their methods.
-//! - [`body`], `arriving`: bodies, bounded in bytes and in time. - [`addresses`]: what may stand in a `Location`.
+//! - [`api`], [`ws`], [`pages`]: the entrances.
+//! - [`security`]: callers, sessions and origins.
+//! - [`demo`]: the demo account.
+//! - [`error`]: the errors that clients see.
+//! - [`requests`]: the log of calls to the API.
+//! - [`banners`]: what every page says while something is unavailable.
+//! - [`listen`], [`connection`]: connections, bounded in bytes and in time.
+//! - [`edge`]: the middleware around every request.
+//! - [`at`]: paths and their methods.
+//! - [`body`], `arriving`: bodies, bounded in bytes and in time.
+//! - [`addresses`]: redirect targets, and this server's own address.
 
 pub mod addresses;
 pub mod api;
@@ -14,6 +21,7 @@ mod arriving;
 pub mod at;
 pub mod banners;
 pub mod body;
+mod call;
 pub mod connection;
 mod csv;
 pub mod demo;
@@ -21,18 +29,11 @@ pub mod edge;
 pub mod error;
 pub mod health;
 mod import;
-pub mod intake;
 pub mod listen;
-mod origin;
-pub mod outcome;
 pub mod pages;
-pub mod params;
-pub mod payees;
 mod projected;
-pub mod replays;
 pub mod requests;
 pub mod routes;
-mod said;
 pub mod security;
 pub mod settings;
 pub mod state;

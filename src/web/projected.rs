@@ -1,5 +1,5 @@
-//! Reading your writes: what a reader of the journal writes is read once that reader has come to where the line stood when the
-//! request came, or, after a bounded wait, with the word that it is behind.
+//! Read-your-writes for data that a reader of the journal writes: a request waits until that reader has reached the journal's
+//! head as of the request's arrival. After a bounded wait it is answered as behind.
 
 use std::time::Duration;
 
@@ -8,27 +8,26 @@ use tokio::time::Instant;
 
 use crate::store::{Store, StoreResult};
 
-/// How long a request waits.
+/// The longest that a request waits.
 const WAIT: Duration = Duration::from_secs(2);
-/// How often the reader is looked at: at first …
+/// The first pause between two looks at the reader's position; each later one is twice as long, up to [`LOOK_LATER`].
 const LOOK_FIRST: Duration = Duration::from_millis(4);
-/// … and later.
 const LOOK_LATER: Duration = Duration::from_millis(64);
 
-/// Tells callers of the API that what they read does not have the newest yet.
+/// Shows callers of the API that the newest entries may be missing from the answer.
 const HEADER: &str = "Paystorm-Behind";
 
-/// Whether everything that was there when the request came is in what is read.
+/// Whether the answer includes everything committed before the request arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// It is.
+    /// It does.
     Current,
-    /// The newest may be missing.
+    /// The newest entries may be missing.
     Behind,
 }
 
 impl Freshness {
-    /// Says so where it is behind.
+    /// Adds the header if the answer is behind.
     pub fn tell(self, response: &mut HttpResponseBuilder) {
         if self == Self::Behind {
             response.insert_header((HEADER, "true"));
@@ -36,7 +35,7 @@ impl Freshness {
     }
 }
 
-/// Waits until a reader has come to where the line stands now.
+/// Waits until a reader has reached the journal's current head.
 ///
 /// # Errors
 /// The store's.

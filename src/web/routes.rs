@@ -1,4 +1,4 @@
-//! Every route in one place.
+//! The routes of the whole server.
 
 use actix_web::web::ServiceConfig;
 

@@ -1,4 +1,4 @@
-//! Who asks, and whether the browser was led here: sessions, keys, CSRF, origins.
+//! Identifies callers and rejects cross-site requests: sessions, API keys, CSRF tokens, origins.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ const COOKIE: &str = "paystorm_session";
 const COOKIE_TLS: &str = "__Host-paystorm_session";
 const CSRF_CONTEXT: &str = "paystorm 2026 csrf token of a session";
 
-/// The state, from a request.
+/// The application's state, from a request.
 ///
 /// # Errors
-/// Only if the application was put together without it.
+/// Only if the application was built without it.
 pub fn state_of(request: &HttpRequest) -> Result<web::Data<WebState>, ApiError> {
     request.app_data::<web::Data<WebState>>().cloned().ok_or_else(ApiError::internal)
 }
@@ -34,11 +34,11 @@ pub fn state_of(request: &HttpRequest) -> Result<web::Data<WebState>, ApiError> 
 /// A program with an API key.
 #[derive(Debug, Clone, Copy)]
 pub struct ApiCaller {
-    /// The account it acts for: its own, or one it made (`Stripe-Account`).
+    /// The account it acts for: its own, or one it created (`Stripe-Account`).
     pub account: AccountId,
-    /// The account of the key.
+    /// The account that the key belongs to.
     pub key_account: AccountId,
-    /// The key; none for a demo key.
+    /// `None` for a demo key.
     pub key: Option<ApiKeyId>,
 }
 
@@ -56,7 +56,7 @@ impl FromRequest for ApiCaller {
                 )
             })?;
             let caller = caller_by_key(&state, &secret, demo::is_local(&request)).await?;
-            // Whose call it is, whatever comes of it; the log of requests reads it.
+            // The request log needs to know whose call it is, whatever the outcome.
             request.extensions_mut().insert(caller);
             match request.headers().get("stripe-account").map(|value| value.to_str()) {
                 None => Ok(caller),
@@ -67,11 +67,11 @@ impl FromRequest for ApiCaller {
     }
 }
 
-/// The caller behind a secret. From this machine (`local`), a key that is nobody's is the demo account's; one that was
-/// revoked is nobody's for ever.
+/// The caller behind a secret. From this machine (`local`), an unknown key stands for the demo account; a revoked key never
+/// does.
 ///
 /// # Errors
-/// 401 for anything but a living key.
+/// 401 for anything but a valid key.
 pub async fn caller_by_key(state: &WebState, secret: &str, local: bool) -> Result<ApiCaller, ApiError> {
     let invalid = || ApiError::unauthorized("Invalid API key provided.");
     let well_formed =
@@ -91,10 +91,10 @@ pub async fn caller_by_key(state: &WebState, secret: &str, local: bool) -> Resul
     }
 }
 
-/// The same caller, acting for an account it made.
+/// The same caller, acting for an account it created.
 ///
 /// # Errors
-/// 403 unless it may.
+/// 403 if it did not create the account.
 pub async fn acting_for(state: &WebState, caller: ApiCaller, account: &str) -> Result<ApiCaller, ApiError> {
     let account: AccountId = account.parse().map_err(|_| AccountError::NotYours)?;
     state.accounts.act_for(caller.key_account, account).await?;
@@ -114,7 +114,7 @@ pub fn secret_of(headers: &HeaderMap) -> Option<String> {
     Some(text.split_once(':').map_or(text.as_str(), |(user, _)| user).to_owned())
 }
 
-/// Standard base 64 (RFC 4648, 4), padding optional. Small, because HTTP basic is all that needs it.
+/// Decodes standard base 64 (RFC 4648, 4), padding optional. Written here because only HTTP basic needs it.
 fn base64_decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     let (mut bits, mut count) = (0_u32, 0_u32);
@@ -142,9 +142,9 @@ fn base64_decode(text: &str) -> Option<Vec<u8>> {
 /// A person who is signed in.
 #[derive(Debug, Clone)]
 pub struct SignedIn {
-    /// The session.
+    /// Known to be valid when the request arrived.
     pub session: Session,
-    /// Whose it is.
+    /// The account of the session.
     pub account: AccountId,
     /// The name shown to others.
     pub name: Arc<str>,
@@ -152,7 +152,7 @@ pub struct SignedIn {
     pub csrf: String,
     /// Whether they may pause the workers and see the settings.
     pub operator: bool,
-    /// Whether to say that this is the demo account: it is, and they have not hidden the badge.
+    /// Whether to show the demo badge: this is the demo account, and the badge was not hidden.
     pub demo_badge: bool,
 }
 
@@ -181,11 +181,10 @@ impl SignedIn {
         Ok(Some(Self { session, account, name, csrf, operator, demo_badge }))
     }
 
-    /// Checks that a form was sent from one of our own pages: the token of this session, and where the browser says it
-    /// comes from.
+    /// Checks that a form was sent from one of our own pages, by this session's token and the origin that the browser states.
     ///
     /// # Errors
-    /// 403.
+    /// 403 if it was not.
     pub fn check_form(&self, state: &WebState, request: &HttpRequest, token: &str) -> Result<(), ApiError> {
         same_origin(state, request)?;
         // `blake3::Hash` compares in constant time.
@@ -201,9 +200,9 @@ impl SignedIn {
 /// A page asked for by someone who is not signed in.
 #[derive(Debug)]
 pub enum NotSignedIn {
-    /// Send them to sign in and back.
+    /// Send them to this address, to sign in and come back.
     Redirect(String),
-    /// Tell them.
+    /// Answer with this error: the session could not be checked.
     Refused(ApiError),
 }
 
@@ -259,7 +258,7 @@ pub fn session_token(state: &WebState, request: &HttpRequest) -> Option<String> 
         .filter(|token| (1..=128).contains(&token.len()))
 }
 
-/// The cookie of a session that begins.
+/// The cookie of a new session.
 #[must_use]
 pub fn session_cookie(state: &WebState, token: String) -> Cookie<'static> {
     let ttl =
@@ -267,7 +266,7 @@ pub fn session_cookie(state: &WebState, token: String) -> Cookie<'static> {
     build_cookie(state, token, ttl)
 }
 
-/// The cookie that removes it.
+/// The cookie that removes a session's cookie.
 #[must_use]
 pub fn session_cookie_removal(state: &WebState) -> Cookie<'static> {
     build_cookie(state, String::new(), CookieDuration::ZERO)
@@ -283,14 +282,14 @@ fn build_cookie(state: &WebState, value: String, ttl: CookieDuration) -> Cookie<
         .finish()
 }
 
-/// The CSRF token of a session: derived from its secret, so nothing needs to be stored.
+/// The CSRF token of a session, derived from its secret so that nothing needs to be stored.
 fn csrf_token(session_token: &str) -> String {
     let key = blake3::derive_key(CSRF_CONTEXT, session_token.as_bytes());
     blake3::Hash::from_bytes(key).to_hex().to_string()
 }
 
-/// Whether the browser says that this request comes from one of our own pages. A client that says nothing at all is no
-/// browser that could have been led here.
+/// Checks that the browser does not report another site as this request's origin. A client that reports nothing is not a
+/// browser that another site could have sent here.
 ///
 /// # Errors
 /// 403 for another site.
@@ -313,8 +312,8 @@ pub fn is_own_origin(state: &WebState, origin: &HeaderValue) -> bool {
     origin.to_str().is_ok_and(|origin| state.origins.iter().any(|own| own == origin))
 }
 
-/// Where a request comes from, for the throttle: the peer, or what stands before the trusted proxies in
-/// `X-Forwarded-For`. Anyone can write that header, so it is read from its end and only as far as proxies are trusted.
+/// The client's address, for the throttle: the peer, or the address before the trusted proxies in `X-Forwarded-For`. Anyone
+/// can write that header, so it is read from its end and only as far as proxies are trusted.
 #[must_use]
 pub fn client_address(state: &WebState, request: &HttpRequest) -> String {
     let Some(peer) = request.peer_addr().map(|peer| peer.ip()) else {

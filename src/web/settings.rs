@@ -1,10 +1,10 @@
-//! What the web derives from the server's settings.
+//! Derives the server's addresses and allowed origins from its settings.
 
 use std::net::SocketAddr;
 
 use crate::config::ServerSettings;
 
-/// How a server that listens on `address` is called, its first name first.
+/// The base addresses of a server that listens on `address`, the preferred one first.
 #[must_use]
 pub fn addresses(settings: &ServerSettings, address: SocketAddr) -> Vec<String> {
     let public = Some(&settings.public_url).filter(|url| !url.is_empty()).map(|url| origin_of(url));
@@ -19,7 +19,7 @@ pub fn addresses(settings: &ServerSettings, address: SocketAddr) -> Vec<String> 
     public.into_iter().chain(bound).collect()
 }
 
-/// The exact origins that browsers may come from, for a server of these addresses.
+/// The exact origins that browsers may come from, for a server with these addresses.
 #[must_use]
 pub fn origins(settings: &ServerSettings, addresses: &[String]) -> Vec<String> {
     settings.allowed_origins.iter().map(|origin| origin_of(origin)).chain(addresses.iter().cloned()).collect()
@@ -29,8 +29,8 @@ fn origin_of(url: &str) -> String {
     url::Url::parse(url).map_or_else(|_| url.to_owned(), |url| url.origin().ascii_serialization())
 }
 
-/// The address under which browsers reach a server that listens on `address`, without a slash at its end: the one that is
-/// set, else its own. Never what a request says of itself.
+/// The address under which browsers reach a server that listens on `address`, without a trailing slash: the one from the
+/// settings, else its own. Never taken from a request.
 #[must_use]
 pub fn base_url(settings: &ServerSettings, address: SocketAddr) -> String {
     if !settings.public_url.is_empty() {

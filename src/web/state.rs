@@ -1,4 +1,4 @@
-//! What every handler holds.
+//! The state that every handler shares.
 
 use std::sync::Arc;
 
@@ -9,88 +9,84 @@ use tokio_util::sync::CancellationToken;
 use super::api::objects::Presenter;
 use super::demo::Demo;
 use super::error::ApiError;
-use super::intake::Rules;
 use super::requests::RequestLog;
 use super::ws::budget::Budget;
 use crate::accounts::Accounts;
+use crate::background::Tasks;
 use crate::broker::{Broker, BrokerHealth};
 use crate::clock::Wall;
 use crate::config::{MetricsFor, ServerSettings};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::text::fold;
-use crate::engine::{Engine, Vitals, WorkSwitch};
-use crate::feed::live::LiveHub;
+use crate::engine::WorkSwitch;
+use crate::intake::Intake;
+use crate::readers::live::LiveHub;
 use crate::search::SearchIndex;
 use crate::store::Store;
 
-/// The name under which the installation keeps the key of card fingerprints.
-pub const FINGERPRINT_KEY_NAME: &str = "fingerprint_key";
-
-/// How many CSV imports a process runs at once.
+/// The most CSV imports that a process runs at once.
 pub const IMPORTS_MAX: usize = 2;
 
-/// Who operates the installation.
+/// The accounts that operate the installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operators {
-    /// Whoever is signed in: nobody else's computer can reach it.
+    /// Anyone who is signed in, where no other computer can reach the server.
     Everyone,
-    /// Those with these e-mail addresses, folded.
+    /// The accounts with these e-mail addresses, case-folded.
     Named(Vec<String>),
 }
 
-/// What `app` puts together for the web.
+/// Everything the web needs, built by `app`.
 pub struct WebState {
-    /// What time it is.
+    /// The wall clock.
     pub wall: Wall,
-    /// The ordered line.
-    pub engine: Engine,
-    /// Whether the tasks of this process are alive.
-    pub vitals: Vitals,
-    /// The store, for reading.
+    /// Takes everything that callers ask for.
+    pub intake: Intake,
+    /// The background tasks of this process, and whether they run.
+    pub tasks: Tasks,
+    /// For reading; payments and plain resources are changed through [`Self::intake`].
     pub store: Arc<dyn Store>,
-    /// The search index.
+    /// Finds payments.
     pub search: Arc<dyn SearchIndex>,
-    /// Live updates.
+    /// Sends live updates to sockets, and outcomes to waiting requests.
     pub hub: Arc<LiveHub>,
-    /// People and keys.
+    /// Accounts, sessions and API keys.
     pub accounts: Arc<Accounts>,
-    /// The settings of the server.
+    /// The section `server` of the settings.
     pub settings: ServerSettings,
-    /// How this server is called; see [`super::settings::addresses`].
+    /// This server's own addresses; see [`super::settings::addresses`].
     pub addresses: Vec<String>,
     /// The exact origins browsers may come from; see [`super::settings::origins`].
     pub origins: Vec<String>,
     /// The address under which browsers reach this server; see [`super::settings::base_url`].
     pub base_url: String,
-    /// What holds for everything that is read here.
-    pub rules: Rules,
-    /// The demo account, where there is one.
+    /// `None` if the installation has no demo account.
     pub demo: Option<Demo>,
-    /// The broker, to be asked how it is and how much waits.
+    /// For its health and the number of waiting messages.
     pub broker: Arc<dyn Broker>,
     /// Pauses and resumes the workers.
     pub switch: Arc<WorkSwitch>,
-    /// Who may press the switch and see the settings.
+    /// May use the switch and see the settings.
     pub operators: Operators,
-    /// The settings in force as TOML, secrets masked.
+    /// The settings in force, as TOML with secrets masked.
     pub effective_settings: Arc<str>,
-    /// Held while someone compares bursts on the page that explains.
+    /// Held while someone compares bursts on the page "How it works".
     pub comparing: Semaphore,
-    /// The log of calls to `/v1`; `None` if it is switched off.
+    /// Logs calls to `/v1`; `None` if switched off.
     pub requests: Option<Arc<RequestLog>>,
-    /// Where all metrics are registered; `None` if `/metrics` is switched off.
+    /// All metrics; `None` if `/metrics` is switched off.
     pub registry: Option<Registry>,
-    /// Who may read them.
+    /// Who may read the metrics.
     pub metrics_for: MetricsFor,
-    /// The hash of the token that their readers send; `None` if they need none.
+    /// The hash of the token for reading the metrics; `None` if none is needed.
     pub metrics_token: Option<blake3::Hash>,
     /// The web's own metrics.
     pub metrics: WebMetrics,
-    /// Room for CSV imports, so that they are few at a time.
+    /// A permit for each CSV import that may run; see [`IMPORTS_MAX`].
     pub imports: Arc<tokio::sync::Semaphore>,
-    /// What may wait for its outcome on WebSockets.
+    /// Bounds the memory of commands that wait on WebSockets.
     pub sockets: Budget,
-    /// Cancelled when the server goes down; sockets close with 1001.
+    /// Cancelled when the server stops; sockets then close with 1001.
     pub shutdown: CancellationToken,
 }
 
@@ -103,20 +99,20 @@ impl std::fmt::Debug for WebState {
     }
 }
 
-/// The web's metrics.
+/// The web's own metrics.
 #[derive(Debug, Clone)]
 pub struct WebMetrics {
-    /// Requests by class of status.
+    /// Answered requests, by status class.
     pub requests: IntCounterVec,
-    /// Open sockets.
+    /// Open WebSockets.
     pub sockets: IntGauge,
 }
 
 impl WebMetrics {
-    /// Makes and registers them.
+    /// Creates and registers them.
     ///
     /// # Errors
-    /// They are registered there already.
+    /// They are already registered there.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let requests =
             Opts::new("paystorm_http_requests_total", "HTTP requests answered, by class of status.");
@@ -128,30 +124,18 @@ impl WebMetrics {
     }
 }
 
-/// Reads the installation's secret, made at the first start: the key of card fingerprints, from which others are derived.
-///
-/// # Errors
-/// The store's, or no randomness.
-pub async fn fingerprint_key(store: &dyn Store) -> Result<[u8; 32], crate::accounts::AccountError> {
-    let fresh = crate::accounts::token::random_bytes::<32>()?;
-    let kept = store.installation_set_once(FINGERPRINT_KEY_NAME, &fresh).await?;
-    let damaged =
-        |_| crate::store::StoreError::Damaged("the fingerprint key does not have 32 bytes".to_owned());
-    Ok(<[u8; 32]>::try_from(kept.as_slice()).map_err(damaged)?)
-}
-
 impl WebState {
-    /// What rendering the dialect's objects needs to know.
+    /// For rendering the dialect's objects.
     #[must_use]
     pub fn presenter(&self) -> Presenter<'_> {
         Presenter {
-            secret_key: &self.rules.fingerprint_key,
+            secret_key: &self.intake.rules.fingerprint_key,
             base_url: &self.base_url,
             directory: self.accounts.directory(),
         }
     }
 
-    /// Whether the broker can be used, as last seen.
+    /// Whether the broker was usable when last checked.
     #[must_use]
     pub fn broker_is_up(&self) -> bool {
         matches!(*self.broker.health().borrow(), BrokerHealth::Up)
@@ -174,10 +158,10 @@ impl WebState {
         }
     }
 
-    /// The payment with this id as its owner may see it.
+    /// The owner's payment with this id. The error names `resource` and `shown`, the id as the caller wrote it.
     ///
     /// # Errors
-    /// 404 where there is none, or it is someone else's.
+    /// 404 if there is none, or it belongs to another account.
     pub async fn own_payment(
         &self,
         owner: AccountId,
@@ -189,10 +173,10 @@ impl WebState {
         found.filter(|payment| payment.owner() == owner).ok_or_else(|| ApiError::not_found(resource, shown))
     }
 
-    /// The owner's payment intent that a parameter of this name names.
+    /// The owner's payment intent with this id, which the parameter `param` names.
     ///
     /// # Errors
-    /// 404 if there is none.
+    /// 404 if there is none, or it belongs to another account.
     pub async fn named_intent(
         &self,
         owner: AccountId,

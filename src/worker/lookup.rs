@@ -5,32 +5,32 @@ use std::sync::Arc;
 use crate::domain::ids::{IdMap, PaymentId};
 use crate::domain::payment::{Payment, Phase, WorkKey};
 use crate::engine::OpenPayments;
-use crate::store::{Store, StoreResult};
+use crate::store::{PipelineStore, StoreResult};
 
 /// Memory first, then the store.
 pub struct PaymentLookup {
-    store: Arc<dyn Store>,
+    store: Arc<dyn PipelineStore>,
     recent: Arc<dyn OpenPayments>,
 }
 
 impl PaymentLookup {
     /// A look-up in this memory and this store.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, recent: Arc<dyn OpenPayments>) -> Self {
+    pub fn new(store: Arc<dyn PipelineStore>, recent: Arc<dyn OpenPayments>) -> Self {
         Self { store, recent }
     }
 
     /// The store behind it.
     #[must_use]
-    pub fn store(&self) -> Arc<dyn Store> {
+    pub fn store(&self) -> Arc<dyn PipelineStore> {
         Arc::clone(&self.store)
     }
 
-    /// The payments that this work is about; unknown ones are left out. What memory has is only good where it has this
+    /// The payments that this work is about; unknown ones are left out. What memory has counts only where it has this
     /// very attempt in the queue: another process may have gone further, and then the store is asked.
     ///
     /// # Errors
-    /// Whatever the store says.
+    /// The store's.
     pub async fn get(
         &self,
         work: impl Iterator<Item = WorkKey>,

@@ -1,7 +1,7 @@
 //! The worker: takes work from the broker, asks the acquirer, waits as long as it takes, and hands the answer to the
 //! engine. Acknowledges only what the engine has committed.
 //!
-//! May depend on the ports, `engine`, `simulator` and `domain`. Never blocks and never sleeps in line: thousands of
+//! May depend on the ports, `engine`, `simulator` and `domain`. Never blocks and never sleeps inline: thousands of
 //! operations wait for their acquirers at once, in one queue of delays.
 
 mod lookup;
@@ -21,23 +21,26 @@ pub use settings::WorkerSettings;
 
 use crate::broker::{Broker, BrokerError, Delivery};
 use crate::clock::Wall;
-use crate::domain::command::{Answer, Command, Outcome};
+use crate::domain::command::{
+    AuthorizationAnswer, AuthorizationResponse, FollowUpAnswer, FollowUpResponse, SystemCommand,
+};
+use crate::domain::event::TechnicalError;
 use crate::domain::ids::{IdMap, PaymentId};
-use crate::domain::payment::Payment;
-use crate::engine::{Engine, EngineError};
+use crate::domain::payment::{Operation, OperationKind, Payment, WorkKey};
+use crate::engine::{Engine, SystemError};
 use crate::outage::{Outage, Way};
 use crate::simulator::{Question, Simulator};
-use crate::store::{AsideReason, Store};
+use crate::store::{AsideReason, PipelineStore};
 
 /// Shorter waits than this are not worth a hint to the browser.
 const HINT_FROM_US: u64 = 20_000;
-/// How long to wait before taking work up again that the store could not be asked about.
+/// How long to wait before taking up work again after the store or the broker failed.
 const TROUBLE_PAUSE: Duration = Duration::from_millis(250);
 
 /// Payments that are looked up at once.
 const LOOK_UP_MAX: usize = 64;
 
-/// Hears that a worker took an operation up. A hint, not a fact: it carries no version.
+/// Is notified that a worker took an operation up. A hint, not a fact: it carries no version.
 pub trait ProgressListener: Send + Sync + 'static {
     /// The attempt has been handed to the acquirer.
     fn progress(&self, payment: &Payment, attempt: u16);
@@ -46,7 +49,7 @@ pub trait ProgressListener: Send + Sync + 'static {
 /// The worker's parts.
 pub struct Worker {
     broker: Arc<dyn Broker>,
-    store: Arc<dyn Store>,
+    store: Arc<dyn PipelineStore>,
     lookup: PaymentLookup,
     engine: Engine,
     simulator: Simulator,
@@ -59,13 +62,15 @@ pub struct Worker {
 }
 
 /// An operation with its answer, waiting for the time at which the acquirer gives it.
-struct Asked {
-    answer: Answer,
+struct PendingAnswer {
+    answer: SystemCommand,
+    /// How the acquirer failed technically, if it did.
+    failure: Option<TechnicalError>,
     delivery: Delivery,
 }
 
 impl Worker {
-    /// A worker.
+    /// A worker that does nothing before [`Self::run`].
     #[must_use]
     pub fn new(
         broker: Arc<dyn Broker>,
@@ -85,7 +90,7 @@ impl Worker {
     /// still waits for its acquirer goes back to the queue.
     pub async fn run(self, stop: CancellationToken) {
         let tracker = TaskTracker::new();
-        let mut waiting: DelayQueue<Asked> = DelayQueue::new();
+        let mut waiting: DelayQueue<PendingAnswer> = DelayQueue::new();
         loop {
             let room = self.settings.in_flight_max.saturating_sub(self.in_flight.load(Ordering::Relaxed));
             // Answers before new work, and the same choice every time, so that a run can be repeated.
@@ -105,7 +110,7 @@ impl Worker {
                     Ok(deliveries) => self.take_up(deliveries, &mut waiting, &tracker).await,
                     Err(BrokerError::Closed) => break,
                     Err(error) => {
-                        // The broker's adapter logs that it is away.
+                        // The broker's adapter logs that it is unavailable.
                         tracing::debug!(error = %error, "work could not be received");
                         tokio::time::sleep(TROUBLE_PAUSE).await;
                     }
@@ -124,7 +129,7 @@ impl Worker {
     async fn take_up(
         &self,
         mut deliveries: Vec<Delivery>,
-        waiting: &mut DelayQueue<Asked>,
+        waiting: &mut DelayQueue<PendingAnswer>,
         tracker: &TaskTracker,
     ) {
         while !deliveries.is_empty() {
@@ -157,13 +162,13 @@ impl Worker {
         &self,
         deliveries: impl Iterator<Item = Delivery>,
         payments: &IdMap<PaymentId, Arc<Payment>>,
-        waiting: &mut DelayQueue<Asked>,
-    ) -> Vec<Asked> {
+        waiting: &mut DelayQueue<PendingAnswer>,
+    ) -> Vec<PendingAnswer> {
         let mut ready = Vec::new();
         for delivery in deliveries {
             let Some(payment) = payments.get(&delivery.message.key.payment) else {
                 let id = delivery.message.key.payment;
-                // What cannot be read was set aside by being looked for; the store knows of its work for when it is well again.
+                // What cannot be read was set aside by being looked for; the store keeps its work until it can be read again.
                 if self.store.aside().unreadable(id).is_none() {
                     // A store that lost a payment is for `verify` to report; the message can do no more.
                     tracing::error!(payment.id = %id, "work for a payment that does not exist");
@@ -184,35 +189,67 @@ impl Worker {
     }
 
     /// The acquirer's answer and when it comes, in microseconds; `None` for work that is no longer asked for.
-    fn ask(&self, payment: &Payment, delivery: Delivery) -> Option<(Asked, u64)> {
+    fn ask(&self, payment: &Payment, delivery: Delivery) -> Option<(PendingAnswer, u64)> {
         let key = delivery.message.key;
         let open = payment.operation(key.operation).filter(|_| lookup::is_queued(payment, key));
         let Some(operation) = open else {
             delivery.ack();
             return None;
         };
-        let reply = self.simulator.ask(&Question::new(payment, operation));
-        if reply.latency_us >= HINT_FROM_US {
+        let (answer, failure, latency_us) = self.answer_of(payment, operation, key);
+        if latency_us >= HINT_FROM_US {
             self.progress.progress(payment, key.attempt);
         }
-        let answer = Answer { work: key, started_at: self.wall.now(), outcome: reply.outcome };
-        Some((Asked { answer, delivery }, reply.latency_us))
+        Some((PendingAnswer { answer, failure, delivery }, latency_us))
+    }
+
+    /// What the acquirer answers, its technical failure if there is one, and how long that takes in microseconds.
+    fn answer_of(
+        &self,
+        payment: &Payment,
+        operation: &Operation,
+        work: WorkKey,
+    ) -> (SystemCommand, Option<TechnicalError>, u64) {
+        match operation.kind {
+            OperationKind::Authorization => {
+                let reply = self.simulator.authorize(&Question::authorization(payment, operation));
+                let (response, started_at) = (reply.response, self.wall.now());
+                let failure = match response {
+                    AuthorizationResponse::TechnicalFailure(cause) => Some(cause),
+                    AuthorizationResponse::Approved
+                    | AuthorizationResponse::Declined(_)
+                    | AuthorizationResponse::ActionRequired
+                    | AuthorizationResponse::Pending { .. } => None,
+                };
+                (AuthorizationAnswer { work, started_at, response }.into(), failure, reply.latency_us)
+            }
+            OperationKind::FollowUp(follow_up) => {
+                let reply = self.simulator.follow_up(&Question::follow_up(payment, operation, follow_up));
+                let response = reply.response;
+                let failure = match response {
+                    FollowUpResponse::TechnicalFailure(cause) => Some(cause),
+                    FollowUpResponse::Approved | FollowUpResponse::Declined(_) => None,
+                };
+                (FollowUpAnswer { work, response }.into(), failure, reply.latency_us)
+            }
+        }
     }
 
     /// Hands answers to the engine and, once they are committed, acknowledges their messages.
-    async fn hand_in(&self, ready: Vec<Asked>, tracker: &TaskTracker) {
+    async fn hand_in(&self, ready: Vec<PendingAnswer>, tracker: &TaskTracker) {
         if ready.is_empty() {
             return;
         }
         let mut handed = Vec::with_capacity(ready.len());
-        for asked in ready {
-            if let Outcome::TechnicalFailure(cause) = asked.answer.outcome {
-                tracing::debug!(payment.id = %asked.answer.work.payment, cause = cause.words(), "the acquirer broke");
+        for PendingAnswer { answer, failure, delivery } in ready {
+            if let Some(cause) = failure {
+                let id = delivery.message.key.payment;
+                tracing::debug!(payment.id = %id, cause = cause.words(), "the acquirer failed");
             }
-            match self.engine.answer(Command::Answer(asked.answer)).await {
-                Ok(reply) => handed.push((reply, asked.delivery)),
+            match self.engine.answer(answer).await {
+                Ok(reply) => handed.push((reply, delivery)),
                 // Stopping: the message goes back to the queue.
-                Err(_) => drop(asked.delivery),
+                Err(_) => drop(delivery),
             }
         }
         let in_flight = Arc::clone(&self.in_flight);
@@ -220,16 +257,14 @@ impl Worker {
         tracker.spawn(async move {
             for (reply, delivery) in handed {
                 match reply.outcome().await {
-                    Err(EngineError::Damaged(cause)) => {
-                        // Again and again it would be the same: this one is set aside, and the others go on.
+                    Err(SystemError::Damaged(cause)) => {
+                        // Trying again would end the same: this one is set aside, and the others go on.
                         let id = delivery.message.key.payment;
                         store.aside().note_payment(id, AsideReason::Undecidable, &cause);
                         delivery.ack();
                     }
-                    Ok(_) | Err(EngineError::Refused(_)) => delivery.ack(),
-                    Err(EngineError::Busy | EngineError::Unavailable { .. } | EngineError::Stopping) => {
-                        delivery.requeue();
-                    }
+                    Ok(_) | Err(SystemError::Missing(_)) => delivery.ack(),
+                    Err(SystemError::Unavailable) => delivery.requeue(),
                 }
                 in_flight.fetch_sub(1, Ordering::Relaxed);
             }

@@ -1,4 +1,4 @@
-// The entry point of every page: one socket, and what the page at hand needs of it.
+// The entry point of every page: one socket, and whatever the current page needs.
 
 import { showConnection } from "./connection.js";
 import { enableCopy } from "./copy.js";
@@ -17,12 +17,12 @@ enableCopy();
 keepTime();
 menus();
 const searchAgain = search();
-// What one page alone needs is not fetched by the others.
+// Modules that a single page needs are not fetched by the others.
 const onPage = async (mark, module, start) => document.querySelector(mark) && start(await import(`./${module}.js`));
 onPage("[data-import]", "import", (page) => page.importPage());
 onPage("[data-clock-ms]", "clock", (page) => page.clockPage());
 onPage("[data-start]", "start", (page) => page.startPage());
-// A page that shows a new secret is the answer to a form: reading it again must not send the form again.
+// A page that shows a new secret is the answer to a form: reloading it must not send the form again.
 if (document.querySelector("[data-secret]")) history.replaceState(null, "", location.pathname);
 
 if ("signedIn" in document.documentElement.dataset) {

@@ -1,9 +1,9 @@
-// Choosing a time on the histogram: by dragging over its bars, or with the arrows (Shift extends, Enter chooses, Escape
-// lets go). Every bar is a link already; this makes them one stop of the Tab key.
+// Chooses a time range on the histogram, by dragging over its bars or with the arrow keys (Shift extends, Enter chooses,
+// Escape cancels). Every bar is a link already; this makes them one stop of the Tab key.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// Prepares the histogram on the page, if there is a fresh one; `choose(from, until)` gets seconds since the epoch.
+// Prepares the page's histogram if it is new; `choose(from, until)` receives seconds since the epoch.
 export function brush(choose) {
   const svg = document.querySelector("[data-histogram]");
   if (!svg || "ready" in svg.dataset) return;
@@ -57,14 +57,14 @@ export function brush(choose) {
   svg.addEventListener("pointerup", (event) => {
     if (!svg.hasPointerCapture(event.pointerId)) return;
     svg.releasePointerCapture(event.pointerId);
-    // A press without a move is the bar alone.
+    // A press without a move chooses that bar alone.
     take();
   });
   svg.addEventListener("pointercancel", () => {
     anchor = -1;
     show();
   });
-  // The pointer has been dealt with above; only the keyboard's Enter comes through as a click without a pointer.
+  // The pointer is handled above; only the keyboard's Enter arrives as a click without a pointer.
   svg.addEventListener("click", (event) => {
     if (event.detail === 0 && anchor < 0) return;
     event.preventDefault();

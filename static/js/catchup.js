@@ -1,5 +1,4 @@
-// Rows on a page that may have come to their end among those that `max_per_second` left out: asked for one by one, a while
-// after word of it.
+// Fetches unfinished rows one by one, a while after `max_per_second` left out updates: they may have ended among those.
 
 import { updateRow } from "./row.js";
 import { fetchRow } from "./rows.js";
@@ -8,7 +7,7 @@ const AFTER_MS = 1_500;
 const ROWS_MAX = 75;
 const OPEN = ":scope > :is([data-status=queued], [data-status=processing])";
 
-// `list()` is the element whose children are rows, if there is one. Returns what to call at each word.
+// `list()` is the element whose children are rows, if there is one. Returns the function to call whenever updates were left out.
 export function catchUp(list) {
   let planned = 0;
   let running = false;

@@ -1,5 +1,5 @@
-// Pages of what goes by a test clock. They look again each second while it is on its way, and now and then besides, since it may have
-// been changed elsewhere: a clock pushes nothing. time.js has it tick meanwhile.
+// Pages of things that run on a test clock. They refresh each second while the clock advances, and rarely otherwise, since it may have
+// been changed elsewhere: clocks are not pushed. time.js makes the clock tick between refreshes.
 
 import { refreshLive } from "./live.js";
 

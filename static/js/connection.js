@@ -1,4 +1,4 @@
-// The indicator in the corner: Live, Reconnecting (n s), Offline. While not live, numbers on the page turn grey.
+// The connection indicator in the corner: Live, Reconnecting (n s), Offline. Unless live, the page's numbers turn grey.
 
 import { notice } from "./notice.js";
 

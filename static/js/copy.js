@@ -1,11 +1,11 @@
-// A button beside every id that people copy.
+// Adds a copy button beside every id that people copy.
 
 function add(code) {
   if (code.nextElementSibling?.classList.contains("copy")) return;
   const button = document.createElement("button");
   button.type = "button";
   button.className = "copy";
-  // So that it keeps the focus when its part of the page is made anew.
+  // Keeps the focus when its part of the page is rendered again.
   button.id = `copy-${code.textContent}`;
   button.textContent = "Copy";
   button.setAttribute("aria-label", `Copy ${code.textContent}`);
@@ -18,7 +18,7 @@ function add(code) {
 }
 
 export function enableCopy() {
-  // Where the page is not served from a secure place there is no clipboard, and no button.
+  // Without a secure context there is no clipboard, and so no button.
   if (!navigator.clipboard) return;
   const all = () => document.querySelectorAll("[data-copy]").forEach(add);
   document.addEventListener("live:replaced", all);

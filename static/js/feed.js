@@ -1,4 +1,4 @@
-// The live feed: at most ten new rows a second and two hundred in the page, frozen while someone reads it.
+// The live feed: at most ten new rows per second and two hundred on the page, frozen while someone reads it.
 
 import { catchUp } from "./catchup.js";
 import { count, grouped } from "./format.js";
@@ -33,10 +33,10 @@ export class Feed {
       if (event.pointerType === "mouse") this.#hovered = over;
       this.#drain();
     };
-    // The whole section, so that the way to the pill does not let it go.
+    // On the whole section, so that moving to the pill does not unfreeze it.
     root.addEventListener("pointerenter", byMouse(true));
     root.addEventListener("pointerleave", byMouse(false));
-    // Without a pointer it was pressed by keyboard: who reads on does so from the newest row.
+    // A click without a pointer is the keyboard's: reading goes on from the newest row.
     this.#pill.addEventListener("click", (event) => this.#showAll(event.detail === 0));
     setInterval(() => this.#tick(), 100);
     setInterval(() => this.#say(), SUMMARY_EVERY_MS);
@@ -58,7 +58,7 @@ export class Feed {
     this.#seen.push({ at: performance.now(), n: fresh + skipped, skipped });
   }
 
-  // A row that may or may not be on the page already; true if its payment is new here.
+  // Adds a row or updates it if it is on the page; true if its payment is new here.
   add(row) {
     const node = findRow(this.#list, row.id);
     if (row.status in this.#summary) this.#summary[row.status] += 1;
@@ -71,7 +71,7 @@ export class Feed {
       if (this.#pending[at].version < row.version) this.#pending[at] = row;
       return false;
     }
-    // Below the oldest there may be others that were never shown here: what is older than all belongs to the lists.
+    // A payment older than every row does not belong in the feed but in the lists.
     const oldest = this.#list.lastElementChild;
     if (oldest && place(row.id) < placeOf(oldest)) return false;
     this.#summary.fresh += 1;
@@ -86,7 +86,7 @@ export class Feed {
     return true;
   }
 
-  // The state read again after something was missed: `rows`, newest first.
+  // Takes in the state read again after something was missed: `rows`, newest first.
   resync(rows) {
     const unknown = rows.filter((row) => {
       const node = findRow(this.#list, row.id);
@@ -114,7 +114,7 @@ export class Feed {
     this.#pendingIds.delete(row.id);
     const node = createRow(row);
     node.classList.add("fresh");
-    // Newest first, also when something was missed and is read again later.
+    // Newest first, even for rows that were missed and are read later.
     const older = [...this.#list.children].find((other) => placeOf(other) < place(row.id));
     this.#list.insertBefore(node, older ?? null);
     this.#shown.push(performance.now());
@@ -127,7 +127,7 @@ export class Feed {
     if (empty) empty.hidden = true;
   }
 
-  // Payments that will never be rows here: said below the list, where the way to them is.
+  // Counts payments that will never be rows here below the list, beside the link to them.
   #leaveOut(payments) {
     if (payments === 0) return;
     this.#leftOut += payments;

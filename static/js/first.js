@@ -20,7 +20,7 @@ function fill(form, params) {
   form.querySelector("[data-submit]").focus({ preventScroll: true });
 }
 
-// One in ten is declined, so that there is something to see. src/web/pages/first.rs sends the same.
+// Every tenth is declined, so that there is something to see. src/web/pages/onboarding.rs sends the same.
 function payment(run, n) {
   const card = n % 10 === 9 ? "chargeDeclinedInsufficientFunds" : "visa";
   const rest = { lane: "bulk", run, description: "One of 1,000", idempotency_key: `${run}-${String(n).padStart(4, "0")}` };
@@ -53,7 +53,7 @@ function thousand(socket, root) {
   let busy = false;
   root.addEventListener("submit", async (event) => {
     const form = event.target.closest("form[data-thousand]");
-    // Without a socket the plain form does it.
+    // Without a socket, the plain form is sent.
     if (!form || !socket.live) return;
     event.preventDefault();
     if (busy) return;
@@ -82,7 +82,7 @@ function thousand(socket, root) {
       took = seconds();
       settled(last);
       refreshLive();
-      // Counting them is for show; another thousand may be sent before the last of these has settled.
+      // The count is only for display: another thousand may be sent before the last of these has settled.
       setTimeout(() => (busy = false), 5_000);
     } catch (error) {
       said.textContent = `Not all were sent: ${error.message}`;

@@ -4,8 +4,8 @@ import { payForm } from "./forms.js";
 import { Journey } from "./journey.js";
 import { fetchRow } from "./rows.js";
 
-// `onRow(row, again)` gets every state of the payments made here; `again` if it was read anew, because something may have been
-// missed. Returns the journey and what shows frames in it.
+// `onRow(row, again)` receives every state of the payments made here; `again` if it was fetched because something may have been
+// missed. Returns the journey and the functions that show frames in it and read it again.
 export function payAndFollow(socket, onRow) {
   const journey = new Journey(document.querySelector("[data-journey]"));
   const link = document.querySelector("[data-journey-link]");
@@ -26,7 +26,7 @@ export function payAndFollow(socket, onRow) {
       seen({ rows: [row] });
       onRow(row, true);
     } catch {
-      // The connection is what tells; the next reconnect reads again.
+      // The connection indicator shows it; the next reconnect reads again.
     }
   };
   const accepted = (row) => {
@@ -35,7 +35,7 @@ export function payAndFollow(socket, onRow) {
     link.href = `/payments/${row.id}`;
     link.hidden = false;
     hint.textContent = `${row.amount_text}, ${row.from} → ${row.to}`;
-    // A feed may be sampled; this one payment never is.
+    // The live feed may be sampled; this one payment never is.
     unfollow();
     const each = (frame) => {
       seen(frame);

@@ -1,5 +1,5 @@
-// How statuses, money, counts and times are written. The server writes the same text (src/web/pages/format.rs); both
-// are checked against tests/fixtures/format.json.
+// Formats statuses, money, counts and times. The server writes the same text (src/web/pages/format.rs); both are checked against
+// tests/fixtures/format.json.
 
 export const WORDS = {
   requires_payment_method: "needs a card",
@@ -36,8 +36,8 @@ export function money(minor, currency) {
   return `${SYMBOLS[code] ?? ""}${/\d{5}/.test(whole) ? grouped(whole) : whole}${fraction ? `.${fraction}` : ""} ${code}`;
 }
 
-// What a person types, in minor units; null if it is not an amount of that currency. A comma before three digits groups
-// thousands for some and begins the decimals for others.
+// A typed amount in minor units; null if it is not an amount of that currency, or ambiguous: a comma before three digits groups
+// thousands for some people and begins the decimals for others.
 export function parseAmount(text, currency) {
   if (/,\d{3}$/.test(text.trim())) return null;
   const match = /^(\d+)(?:[.,](\d+))?$/.exec(text.trim());
@@ -65,7 +65,7 @@ function span(seconds) {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
-// How far another machine's clock may be ahead, and from when on a day says more than an age: 30 days.
+// How far another machine's clock may be ahead, and the age from which a date says more (30 days).
 const AHEAD_S = 60;
 const OLD_S = 30 * 86_400;
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
@@ -81,7 +81,7 @@ export function ago(nowMs, thenMs) {
   return seconds < 2 ? "just now" : `${span(seconds)} ago`;
 }
 
-// To the second, as test clocks show it.
+// The time to the second, as test clocks show it.
 export function toTheSecond(ms) {
   return `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }

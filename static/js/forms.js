@@ -1,10 +1,10 @@
-// Forms that pay, over the socket. Without JavaScript, or where no socket comes about, they are plain forms.
+// Sends payment forms over the socket. Without JavaScript or a socket they are plain forms.
 
 import { decimal, money, parseAmount } from "./format.js";
 
 const TRIES = 3;
 
-// Sends until it is answered: the idempotency key makes sending twice harmless.
+// Retries until there is an answer: the idempotency key makes sending twice harmless.
 async function deliver(socket, message, say) {
   for (let n = 1; ; n += 1) {
     try {
@@ -23,7 +23,7 @@ function clearErrors(form) {
   for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
 }
 
-// Params as the API names them, by the field of the form that fills them.
+// Maps the API's parameters to the form fields that fill them.
 const FIELDS = { exp_month: "expiry", exp_year: "expiry", card: "number", amount_to_capture: "amount", bank_account: "" };
 
 function showError(form, error) {
@@ -31,7 +31,7 @@ function showError(form, error) {
   let name = FIELDS[param] ?? param;
   if (name === "number" && form.elements.number && !form.elements.number.value) name = "payment_method";
   const place = form.querySelector(`[data-error-for="${CSS.escape(name)}"]`) ?? form.querySelector('[data-error-for=""]');
-  // People see no key: the form keeps the one that it was sent with.
+  // People see no idempotency key; the form keeps the one it was sent with.
   place.textContent = error.maybe_done
     ? "The store went away before it answered: this may or may not have been done. Press again: it will not be done twice."
     : error.message;
@@ -82,7 +82,7 @@ function operation(form, id) {
   return message;
 }
 
-// Runs `send` for a form whose button is busy meanwhile. Falls back to the plain form where there never was a socket.
+// Sends the message that `build` makes, with the button busy until it is answered. Falls back to the plain form if there never was a socket.
 async function submit(socket, form, build, { begin, done, failed }) {
   const button = form.querySelector("button:not([type=button])");
   if (button.getAttribute("aria-busy") === "true") return;
@@ -140,7 +140,7 @@ export function operationForms(socket, scope, id, accepted) {
     event.preventDefault();
     const build = () => ({ type: "operation.submit", ...operation(form, id) });
     const done = (ack) => {
-      // Not a field any more that someone types into, or the page would keep it as it is.
+      // Moves the focus off the field, or the refresh would leave this part of the page alone.
       if (form.contains(document.activeElement)) form.querySelector("button").focus({ preventScroll: true });
       accepted(ack.payment);
     };

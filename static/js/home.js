@@ -1,4 +1,4 @@
-// Home: the form, the journey of the payment just made, and the feed.
+// Home: the form, the journey of the payment just made, and the live feed.
 
 import { Feed } from "./feed.js";
 import { payAndFollow } from "./follow.js";
@@ -17,7 +17,7 @@ export function home(socket) {
     try {
       feed.resync(await fetchRows());
     } catch {
-      // The connection is what tells; the next reconnect reads again.
+      // The connection indicator shows it; the next reconnect reads again.
     }
     follow.resync();
   };

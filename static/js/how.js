@@ -1,5 +1,5 @@
-// How it works: one live payment, followed from station to station. The dot moves slower than the payment did, so that
-// eyes can follow; the times are the payment's own. Without motion where people ask for none.
+// How it works: follows one live payment from station to station. The dot moves slower than the payment, so that eyes can
+// follow; the times are the payment's own. Nothing moves for people who prefer reduced motion.
 import { duration } from "./format.js";
 import { fetchRow } from "./rows.js";
 import { signedOut } from "./session.js";
@@ -12,7 +12,7 @@ const UNDER_WAY = new Set(["queued", "processing"]);
 
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-// A value that arrives once, whoever waits for it.
+// A value that arrives once, however many wait for it.
 function later() {
   let arrive;
   const value = new Promise((resolve) => (arrive = resolve));
@@ -106,7 +106,7 @@ function travel(socket, root) {
     try {
       const payment = { kind: "charge", amount: 1250, currency: "eur", payment_method: "pm_card_visa", description: "How it works" };
       const { payment: row } = await socket.request({ type: "payment.submit", payment });
-      // It may settle before the subscription stands; then reading it again tells.
+      // It may settle before the subscription starts; then fetching the row shows it.
       unfollow = socket.subscribe({ topic: "payment", payment_id: row.id }, handle, () => fetchRow(row.id).then(seen, () => {}));
       link.href = `/payments/${row.id}`;
       link.hidden = false;

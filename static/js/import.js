@@ -1,11 +1,10 @@
-// Sending a CSV file: how far the server is, while it is being sent. Without this script the form is a plain one, and
-// its answer is the same page.
+// Uploads a CSV file and shows the server's progress. Without this script the form is a plain one that leads to the same page.
 
 import { grouped } from "./format.js";
 
 const LOOK_EVERY_MS = 500;
 
-// Line breaks of the file, to know how much there is to do. A field may hold some too: an estimate is enough.
+// Estimates the rows of the file from its line breaks, some of which may be inside fields.
 async function countRows(file) {
   let lines = 0;
   const reader = file.stream().getReader();

@@ -1,5 +1,5 @@
-// The journey strip, moving as it happens: the current stage counts up, and gets the server's own figure once known.
-// Accepted, Queued and Processing are lengths; Settled and Indexed are totals since the request.
+// Animates the journey strip: the current stage counts up until the server's own figure is known. Accepted, Queued and
+// Processing are lengths; Settled and Indexed are totals since the request.
 
 import { duration } from "./format.js";
 import { serverNow } from "./time.js";
@@ -16,8 +16,8 @@ const UNDER_WAY = new Set(["queued", "processing"]);
 const between = (from, to) => (from === null || to === null ? null : Math.max(0, to - from));
 
 // `Settled includes 16 min 40 s waiting for someone to act and 400 ms for the capture.`
-function sentence(end, besides) {
-  const parts = besides.map(({ words, us }) => `${duration(us)} ${words}`);
+function sentence(end, otherTime) {
+  const parts = otherTime.map(({ words, us }) => `${duration(us)} ${words}`);
   if (parts.length < 2) return parts.length ? `${end} includes ${parts[0]}.` : "";
   return `${end} includes ${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}.`;
 }
@@ -36,7 +36,7 @@ export class Journey {
     this.#stages = Object.fromEntries([...root.querySelectorAll("[data-stage]")].map((node) => [node.dataset.stage, node]));
     const next = root.nextElementSibling;
     this.#besides = next?.matches("[data-journey-besides]") ? next : null;
-    // What was under way when the server wrote it goes on counting from when that began.
+    // A stage that was under way when the page was rendered counts from when it began.
     if (this.underWay) this.#run(root.dataset.status, Number(root.dataset.sinceMs));
   }
 
@@ -58,7 +58,7 @@ export class Journey {
     this.#run("accepted");
   }
 
-  // It was refused: there is no journey.
+  // The payment was refused: there is no journey.
   abort() {
     this.#forget("");
   }
@@ -75,7 +75,7 @@ export class Journey {
     const known = this.#root.dataset;
     if (row.id !== this.id || row.version < Number(known.version)) return;
     const waiting = row.retry_ms !== null;
-    // A worker took this attempt up, as it said before; the row was written earlier or says something else.
+    // A worker has already taken up this attempt; the row was written earlier or changes something else.
     const held = known.status === "processing" && row.status === "queued" && !waiting && known.queuedUs === String(row.queued_us);
     const status = held ? "processing" : row.status;
     const settledBefore = known.settledUs;
@@ -92,7 +92,7 @@ export class Journey {
     reached("settled", row.settled_us);
     const end = ENDS[status] ?? "Settled";
     this.#name("settled", end);
-    this.#say(sentence(end, row.besides));
+    this.#say(sentence(end, row.other_time));
     if (settledBefore === known.settledUs) return;
     this.#write("indexed", "ahead", null);
     this.#showFound();
@@ -110,7 +110,7 @@ export class Journey {
     this.#run("processing");
   }
 
-  // A worker took it up; its own time follows with the answer.
+  // A worker took the payment up; its exact time follows with the answer.
   progress(frame) {
     const known = this.#root.dataset;
     if (frame.payment_id !== this.id || known.status !== "queued" || known.waiting !== undefined) return;
@@ -127,7 +127,7 @@ export class Journey {
     this.#showFound();
   }
 
-  // What search found before the end was not the end; what it finds before the page hears of the end waits for that.
+  // A find before the end does not count; one that arrives before the page knows the end is kept until then.
   #showFound() {
     const settled = this.#root.dataset.settledUs;
     if (settled && this.#found !== null && this.#found >= Number(settled)) this.#write("indexed", "done", this.#found);
@@ -165,7 +165,7 @@ export class Journey {
     node.querySelector("[data-stage-total]")?.classList.toggle("unknown", unknown);
   }
 
-  // Counts up in this stage of this attempt. Since now, unless the server says since when.
+  // Counts up in this stage of this attempt, from now unless the server gives a start.
   #run(key, sinceMs = serverNow()) {
     const { queuedUs, waiting } = this.#root.dataset;
     const current = `${key} ${queuedUs} ${waiting}`;
@@ -176,7 +176,7 @@ export class Journey {
     const took = this.#stages[key].querySelector("[data-stage-took]");
     this.#write(key, "current", null);
     const step = () => {
-      // The page was rendered anew without it.
+      // The page was rendered again without this strip.
       if (!this.#root.isConnected) return this.#halt();
       const ms = Math.floor(performance.now() - this.#since);
       took.textContent = ms < 1_000 ? `${ms} ms` : duration(ms * 1_000);

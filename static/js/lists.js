@@ -1,4 +1,4 @@
-// Lists of payments: the keyboard, rows that change in place, and word of new ones.
+// Lists of payments: keyboard navigation, rows that change in place, and the pill that counts new payments.
 
 import { catchUp } from "./catchup.js";
 import { grouped } from "./format.js";
@@ -7,8 +7,8 @@ import { findRow, hintProcessing, place, updateRow } from "./row.js";
 
 // New payments that are counted one by one.
 const KNOWN_MAX = 1_000;
-// Rows that were heard of lately.
-const HEARD_MAX = 200;
+// Recently updated rows that are remembered.
+const RECENT_MAX = 200;
 
 function typing(event) {
   return event.target.closest?.("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey;
@@ -18,7 +18,7 @@ function keys() {
   const search = document.querySelector("[data-search] input[name=q]");
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && event.target === search) {
-      // A browser would empty the field and leave the results.
+      // A browser would clear the field but leave the results.
       event.preventDefault();
       return search.blur();
     }
@@ -41,9 +41,9 @@ function move(step) {
   links[to].scrollIntoView({ block: "nearest" });
 }
 
-// Says how many payments were made since the list was read; pressing it reads the list again. Only where new ones would
-// stand on top: on the first page, with nothing asked for.
-function word(again) {
+// Shows how many payments were made since the list was read; pressing it reads the list again. Only on the first page
+// without a query, where new payments would be on top.
+function newPill(again) {
   const pill = document.querySelector("[data-list-pill]");
   const known = new Set();
   let missed = 0;
@@ -51,7 +51,7 @@ function word(again) {
     known.clear();
     missed = 0;
     await again();
-    // Without a pointer it was pressed by keyboard: who reads on does so from the newest row.
+    // A click without a pointer is the keyboard's: reading goes on from the newest row.
     if (event.detail === 0) document.querySelector("[data-live-rows] .row-link")?.focus();
   });
   return (list, frame) => {
@@ -70,17 +70,17 @@ function word(again) {
 }
 
 function payments(socket, again) {
-  // Search replaces the list; it is looked up each time.
+  // Search replaces the list element, so it is looked up each time.
   const rows = () => document.querySelector("[data-live-rows]");
-  const tell = word(again);
+  const announce = newPill(again);
   const later = catchUp(rows);
-  const heard = new Map();
+  const recent = new Map();
   const show = (row) => {
     const node = rows() && findRow(rows(), row.id);
     if (node) updateRow(node, row);
   };
-  // A list that was made before these rows came may be put in place after them.
-  document.addEventListener("live:replaced", () => heard.forEach(show));
+  // A list that the server rendered before these updates may be swapped in after them.
+  document.addEventListener("live:replaced", () => recent.forEach(show));
   const handle = (frame) => {
     if (frame.type === "progress") {
       const node = rows() && findRow(rows(), frame.payment_id);
@@ -88,20 +88,20 @@ function payments(socket, again) {
     }
     if (frame.type !== "payment.updated") return;
     for (const row of frame.rows) {
-      heard.delete(row.id);
-      heard.set(row.id, row);
-      if (heard.size > HEARD_MAX) heard.delete(heard.keys().next().value);
+      recent.delete(row.id);
+      recent.set(row.id, row);
+      if (recent.size > RECENT_MAX) recent.delete(recent.keys().next().value);
       show(row);
     }
-    tell(rows(), frame);
+    announce(rows(), frame);
     if (frame.skipped > 0) later();
   };
-  // What was under way when the page was made may have ended before it listened.
+  // Payments under way when the page was rendered may have ended before it subscribed.
   const resync = (first) => (first ? later() : again());
   socket.subscribe({ topic: "payments", max_per_second: 20 }, handle, resync);
 }
 
-// `again` reads the results of search anew, on the page that has some.
+// `again` reads the search results again; it is only set on the page that has them.
 export function lists(socket, again) {
   keys();
   if (again) return payments(socket, again);

@@ -1,11 +1,11 @@
-// Parts of a page that the server renders anew after something changed: `[data-live]`. Fetched only after a push says
-// so, at most once a second; never on a timer of its own. `[data-live-from]` names an address with those parts alone.
+// Refreshes the parts of a page marked `[data-live]` with a new rendering from the server, at most once a second. It has no
+// timer of its own: a caller asks for it after a push. `[data-live-from]` names an address with those parts alone.
 
 const LEAST_BETWEEN_MS = 1_000;
 let last = 0;
 let planned = 0;
 let running = false;
-// Asked for while an answer was on its way, which may know nothing of it yet.
+// Requested again while an answer was on its way, which may not have the change yet.
 let again = false;
 
 export function refreshLive() {
@@ -28,7 +28,7 @@ async function run() {
     const response = await fetch(from, { headers: { accept: "text/html" } });
     if (response.ok) replace(new DOMParser().parseFromString(await response.text(), "text/html"));
   } catch {
-    // The connection indicator says so already; the next push or reconnect tries again.
+    // The connection indicator shows it already; the next push or reconnect tries again.
   } finally {
     running = false;
     if (again) refreshLive();
@@ -40,10 +40,10 @@ function replace(fresh) {
   for (const old of document.querySelectorAll("[data-live]")) {
     const name = CSS.escape(old.dataset.live);
     const next = fresh.querySelector(`[data-live="${name}"]`);
-    // What someone is typing into stays as it is.
+    // A part that someone is typing into stays as it is.
     const busy = old.contains(document.activeElement) && document.activeElement.matches("input, select");
     if (!next || busy || old.innerHTML === next.innerHTML) continue;
-    // Who came here by keyboard stays where they are.
+    // Keyboard users keep their place.
     if (old.contains(document.activeElement)) focused = document.activeElement.id;
     old.replaceChildren(...next.childNodes);
   }

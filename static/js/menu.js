@@ -1,4 +1,4 @@
-// The menus of the top line: <details> that close again by Escape, or when one goes elsewhere.
+// The menus of the top bar: <details> that close on Escape, on a click elsewhere, or when the focus leaves.
 
 export function menus() {
   for (const menu of document.querySelectorAll("details.menu")) {

@@ -1,4 +1,4 @@
-// Lines above the page, and the icons of the sprite.
+// Notices above the page, and the icons of the sprite.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -12,7 +12,7 @@ export function icon(name) {
   return svg;
 }
 
-// Shows a line, replacing one with the same key; the text is never markup.
+// Shows a notice, replacing one with the same key; the text is never treated as markup.
 export function notice(tone, text, key = text) {
   const place = document.querySelector("[data-notices]");
   for (const old of place.querySelectorAll("[data-key]")) if (old.dataset.key === key) old.remove();

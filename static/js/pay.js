@@ -1,4 +1,4 @@
-// New payment: the tabs switch without losing what was typed, a test card fills in its number, and what was made here is
+// New payment: the tabs switch without losing typed text, a test card fills in its number, and payments made here are
 // followed live.
 
 import { payAndFollow } from "./follow.js";
@@ -26,7 +26,7 @@ function tabs(form) {
 
 const digits = (text) => text.replace(/\D/g, "");
 
-// The number is what is sent, as on a real page; a card without one goes by its name.
+// The card number is sent, as on a real page; a card without a number is sent by its name.
 function cards(form) {
   const { number, expiry, cvc } = form.elements;
   const radios = [...form.querySelectorAll("[data-cards] input")];

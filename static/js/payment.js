@@ -1,4 +1,4 @@
-// One payment: its status at once, the rest of the page anew from the server after each change.
+// One payment: its status is updated at once, the rest of the page from the server after each change.
 
 import { operationForms } from "./forms.js";
 import { Journey } from "./journey.js";
@@ -13,7 +13,7 @@ export function paymentPage(socket) {
   const badge = () => root.querySelector(".payment-head [data-status-badge]");
   const strip = () => root.querySelector("[data-journey]");
   let journey = strip() && new Journey(strip());
-  // What only the socket tells: that a worker took up the version shown, and when search found it.
+  // Known from the socket only: that a worker took up the version shown, and when search found the payment.
   let taken = null;
   let found = null;
   document.addEventListener("live:replaced", () => {

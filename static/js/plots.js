@@ -1,4 +1,4 @@
-// One cursor over all plots of a page, by pointer or with the arrow keys; what it stands on is read from the tables.
+// Moves one cursor over all plots of a page, by pointer or arrow keys; the figures under it are read from the tables.
 
 import { refreshLive } from "./live.js";
 
@@ -6,7 +6,7 @@ const REFRESH_EVERY_MS = 5_000;
 
 const plots = () => [...document.querySelectorAll("[data-plot]")];
 
-// The words of one stretch of time: `14:03:00: All 12 · succeeded 10`.
+// The figures of one time slot in words: `14:03:00: All 12 · succeeded 10`.
 function wordsOf(plot, at) {
   const names = [...plot.querySelectorAll("thead th")].map((cell) => cell.textContent);
   const cells = [...(plot.querySelectorAll("tbody tr")[at]?.children ?? [])].map((cell) => cell.textContent);
@@ -54,7 +54,7 @@ export function plotsPage(socket) {
     event.target.setAttribute("aria-label", wordsOf(event.target.closest("[data-plot]"), at));
   });
 
-  // New figures now and then while payments come in, but never under someone's eyes or fingers.
+  // Refreshes now and then while payments come in, but never while someone reads or uses the plots.
   let last = Date.now();
   const busy = () => at >= 0 || root.contains(document.activeElement) || root.querySelector("details[open]");
   socket.subscribe({ topic: "payments", max_per_second: 1 }, () => {

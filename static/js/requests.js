@@ -1,15 +1,15 @@
-// The log of calls follows what comes in. Never under someone's eyes or fingers.
+// Refreshes the request log as calls come in, but never while someone reads or uses it.
 
 import { refreshLive } from "./live.js";
 
-// While someone reads, the log is looked at again after so long.
+// The delay before another try while someone reads.
 const BUSY_MS = 1_000;
-// A call that another process answered is told of by the payment it made, some time before it is written to the log.
+// A call answered by another process is noticed by the payment it made, some time before it is written to the log.
 const WRITTEN_AFTER_MS = 1_500;
 
 export function requests(socket) {
   const root = document.querySelector('[data-live="requests"]');
-  // Older pages stand still.
+  // Older pages do not refresh.
   if (!root || new URLSearchParams(location.search).has("before")) return;
   let hovered = false;
   let planned = 0;

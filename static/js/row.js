@@ -1,4 +1,4 @@
-// A payment as a row: the same markup as templates/parts/row.html, built from what the socket sends, and changed in place.
+// A payment as a row: the same markup as templates/parts/row.html, built from the socket's rows and changed in place.
 
 import { WORDS, ago, shortId } from "./format.js";
 import { icon } from "./notice.js";
@@ -70,13 +70,13 @@ export function createRow(row) {
   return node;
 }
 
-// Whether the row on the page is older than this one.
+// Whether `row` is newer than the row on the page.
 export function isNews(node, row) {
   return row.version > Number(node.dataset.version);
 }
 
-// Changes a row in place. What was queued and has settled went through the acquirer, however fast: it passes through
-// "processing" here too, so that whoever observes the page sees every status once and in order.
+// Changes a row in place. A queued payment that has settled went through the acquirer, however fast: it passes through
+// "processing" here too, so that anyone who watches the page sees every status once and in order.
 export function updateRow(node, row) {
   if (!isNews(node, row)) return;
   const skipped = node.dataset.status === "queued" && row.status !== "queued" && row.started_us !== null;
@@ -85,15 +85,15 @@ export function updateRow(node, row) {
   queueMicrotask(() => isNews(node, row) && fill(node, row));
 }
 
-// A hint without a version: a worker took it up.
+// Shows a hint without a version: a worker took the payment up.
 export function hintProcessing(node) {
   if (node.dataset.status !== "queued") return;
   writeStatus(node.querySelector("[data-status-badge]"), "processing");
   node.dataset.status = "processing";
 }
 
-// Where a payment stands among others: ids are in the order in which payments were made, also within a millisecond. The prefix
-// only says the kind.
+// The sort key of a payment: ids are in the order in which payments were made, even within a millisecond. The prefix only
+// names the kind.
 export function place(id) {
   return id.slice(id.indexOf("_") + 1);
 }

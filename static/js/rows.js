@@ -1,4 +1,4 @@
-// Reading rows again over HTTP, after something was missed.
+// Reads rows over HTTP after something was missed.
 
 async function read(path) {
   const response = await fetch(path, { headers: { accept: "application/json" } });

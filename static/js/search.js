@@ -1,10 +1,10 @@
-// Search as you type. The server answers with the page it would show anyway, and its results take the place of the old
-// ones; the address keeps up. Without this script the form, the chips and the pages are plain links and work the same.
+// Search as you type. The server answers with the page it would show anyway, its results replace the old ones, and the
+// address follows. Without this script the form, the chips and the pages work the same as a plain form and links.
 
 import { brush } from "./brush.js";
 
 const DEBOUNCE_MS = 180;
-// How long search is given to catch up or to come back before it is asked again; each time twice as long, to this.
+// How long search may take to catch up or come back before it is asked again: at first, and at most after doubling each time.
 const BEHIND_MS = 2_000;
 const BEHIND_MAX_MS = 30_000;
 const PARTS = ["[data-results]", "[data-query-error]", "[data-total]"];
@@ -20,7 +20,7 @@ export function withTime(query, from, until) {
   return [...kept, `created>=${from}`, `created<${until}`].join(" ");
 }
 
-// Returns what reads the results anew, as they are asked for now; on other pages nothing.
+// Returns the function that reads the current results again; nothing on other pages.
 export function search() {
   const form = document.querySelector("[data-search]");
   if (!form) return undefined;
@@ -29,7 +29,7 @@ export function search() {
   let timer = 0;
   let asked = 0;
   let flying = null;
-  // Asked for while an answer was on its way, which may know nothing of it yet.
+  // Requested again while an answer was on its way, which may not have the change yet.
   let again = false;
 
   const swap = (fresh, failed) => {
@@ -38,7 +38,7 @@ export function search() {
     const row = results().contains(document.activeElement) ? document.activeElement.closest("[data-payment-id]")?.dataset.paymentId : undefined;
     const onBars = document.activeElement.closest("[data-histogram]");
     for (const place of PARTS) {
-      // A query that is half typed keeps what was found before.
+      // A rejected query keeps the previous results.
       if (failed && place !== "[data-query-error]") continue;
       const [old, next] = [document.querySelector(place), fresh.querySelector(place)];
       if (old && next && old.innerHTML !== next.innerHTML) old.replaceChildren(...next.childNodes);
@@ -68,13 +68,13 @@ export function search() {
     try {
       const response = await fetch(address, { headers: { accept: "text/html" }, signal: flying.signal });
       const text = await response.text();
-      // An answer that was overtaken is none.
+      // An overtaken answer is ignored.
       if (mine !== asked) return;
       if (response.redirected || (!response.ok && response.status !== 400)) return location.assign(address);
       swap(new DOMParser().parseFromString(text, "text/html"), response.status === 400);
     } catch (error) {
       if (error.name === "AbortError") return;
-      // The connection indicator says so; the next key tries again, and so does the page once it is live.
+      // The connection indicator shows it; the next key tries again, and so does the page once it is live.
     }
     if (mine !== asked) return;
     flying = null;
@@ -83,8 +83,8 @@ export function search() {
     behind();
   };
 
-  // What was missing is there once search has caught up: asked for until then, but never under someone's eyes or fingers,
-  // and nothing but an answer takes the place of what is there.
+  // Results may be missing until search has caught up: they are renewed until then, but never while someone reads or uses
+  // them, and only an answer replaces them.
   let waiting = 0;
   let wait = BEHIND_MS;
   let hovered = false;
@@ -106,13 +106,13 @@ export function search() {
         if (mine === asked && !busy() && !fresh.querySelector("[data-search-failed]")) swap(fresh, false);
       }
     } catch {
-      // The connection indicator says so; the next turn tries again.
+      // The connection indicator shows it; the next turn tries again.
     }
     behind();
   };
 
   const choose = (from, until) => {
-    // What counts of the text: a half-typed end of it is no place to add to.
+    // The query that the histogram belongs to: nothing can be added after a half-typed end of the text.
     input.value = withTime(document.querySelector("[data-histogram]").dataset.query, from, until);
     go(addressOf(input.value));
   };

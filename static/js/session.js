@@ -1,4 +1,4 @@
-// Whether an answer came from the page to sign in: then the session has ended, and that page is where to go on.
+// Whether a response was redirected to the sign-in page: then the session has ended, and the browser goes there.
 
 export function signedOut(response) {
   const over = response.redirected && new URL(response.url).pathname === "/sign-in";

@@ -49,7 +49,7 @@ export class Socket extends EventTarget {
   }
 
   get live() {
-    // A socket that is closing takes nothing any more, though nobody has been told yet.
+    // A closing socket accepts nothing, although the state has not changed yet.
     return this.state === "live" && this.#ws?.readyState === WebSocket.OPEN;
   }
 
@@ -71,8 +71,8 @@ export class Socket extends EventTarget {
     });
   }
 
-  // Sends a message and resolves with its answer; rejects with the error of the answer, or with code "disconnected"
-  // when it is not known whether it arrived.
+  // Sends a message and resolves with its answer. Rejects with the error in the answer, or with code "disconnected" if it
+  // may not have arrived.
   request(message) {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
@@ -83,8 +83,8 @@ export class Socket extends EventTarget {
     });
   }
 
-  // `handler(frame)` gets every frame of the subscription; `resync(first)` is called whenever something may have been
-  // missed. `first`: only what happened between the rendering of the page and the first subscription.
+  // `handler(frame)` receives every frame of the subscription; `resync(first)` is called whenever something may have been
+  // missed, with `first` if only between the rendering of the page and the first subscription.
   subscribe(message, handler, resync = () => {}) {
     const subscription = { message, handler, resync, id: null, started: false };
     this.#subscriptions.add(subscription);

@@ -1,5 +1,5 @@
-// The page of the address that the start printed: goes on by itself once someone looks at it. A page that a browser only
-// fetches or draws ahead is not looked at, and does not use the address up.
+// The page behind the address printed at startup: sends its form once someone sees the page. A page that a browser only
+// prefetches or prerenders is not seen, and so does not use up the address.
 
 export function startPage() {
   const form = document.querySelector("form[data-start]");

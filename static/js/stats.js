@@ -1,4 +1,4 @@
-// Numbers of the System page, from the socket's `stats`, and the depth of the queue over the last minute.
+// The numbers of the System page, from the socket's `stats`, and the queue's depth over the last minute.
 import { count, duration, grouped } from "./format.js";
 
 const SPARK_MAX = 240;

@@ -1,5 +1,5 @@
-// What is away or paused, on every page: the lines above it follow the socket. Also the switch of the workers and the
-// parked operations of the System page.
+// The banners above every page, which follow the socket. Also the switch that pauses the workers, and the System page's
+// parked operations.
 import { refreshLive } from "./live.js";
 import { icon } from "./notice.js";
 import { signedOut } from "./session.js";
@@ -30,7 +30,7 @@ function line(banner) {
   return node;
 }
 
-// Adds what is new and removes what is over; a line that stays is left alone, focus and all.
+// Adds new banners and removes old ones; a banner that stays is not touched, so it keeps the focus.
 function show(place, banners) {
   const before = [...place.children].map((node) => node.dataset.banner).join();
   const wanted = new Set(banners.map((banner) => banner.key));
@@ -41,7 +41,7 @@ function show(place, banners) {
   return before !== banners.map((banner) => banner.key).join();
 }
 
-// The switch is pressed without leaving the page: what comes of it arrives over the socket.
+// Sends the switch's form without leaving the page: its effect arrives over the socket.
 function switches() {
   document.addEventListener("submit", async (event) => {
     const form = event.target.closest("form[data-switch]");
@@ -55,7 +55,7 @@ function switches() {
       const answer = await fetch(form.action, { method: "POST", body });
       if (!signedOut(answer) && !answer.ok) form.submit();
     } catch {
-      // The connection indicator says why; pressing again is harmless.
+      // The connection indicator shows why; pressing again is harmless.
     } finally {
       press.removeAttribute("aria-busy");
     }
@@ -75,7 +75,7 @@ function replays(socket, place) {
       form.querySelector("[data-error]").textContent = error.message;
     }
   });
-  // One more is parked, or one is no longer.
+  // A payment is newly parked, or a listed one has changed.
   const mine = (row) => row.parked || place.querySelector(`[data-payment-id="${CSS.escape(row.id)}"]`);
   const handle = (frame) => (frame.skipped > 0 || frame.rows?.some(mine)) && refreshLive();
   socket.subscribe({ topic: "payments", max_per_second: 20 }, handle, refreshLive);

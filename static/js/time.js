@@ -1,18 +1,18 @@
-// Ages and countdowns, by the server's clock; ages of what goes by a test clock, by that.
+// Ages and countdowns on the server's clock; ages on a test clock where the page follows one.
 
 import { ago, toTheSecond, until } from "./format.js";
 
-// A page for nobody in particular says no time.
+// A signed-out page has no server time.
 const shownAt = Date.now();
 const offset = Number(document.documentElement.dataset.nowMs ?? shownAt) - shownAt;
-// When each test clock on the page came to stand there.
+// When each test clock appeared on the page.
 const since = new WeakMap();
 
 export function serverNow() {
   return Date.now() + offset;
 }
 
-// What a test clock shows by now.
+// The time that a test clock shows now.
 function shownBy(clock) {
   if (!since.has(clock)) since.set(clock, performance.now());
   return Number(clock.dataset.clockMs) + (performance.now() - since.get(clock)) * Number(clock.dataset.clockSpeed);

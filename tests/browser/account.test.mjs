@@ -33,7 +33,7 @@ onEachStack("an account, from another password to its end", {}, async (server, b
   await page.getByRole("button", { name: "Change the password" }).click();
   await page.getByText("Your password is changed.").waitFor();
   assert.equal(await sessions.count(), 1);
-  // The other browser hears of it by itself.
+  // The other browser notices by itself.
   await other.page.getByText("You were signed out.").waitFor({ timeout: 20_000 });
 
   // Another session, ended by its button.

@@ -54,7 +54,7 @@ before(async () => {
   await context.close();
 });
 
-// The pages of a test clock and of what goes by it.
+// The pages of a test clock and of what follows it.
 async function onClock() {
   const key = "sk_test_anything";
   const post = async (path, fields) => {

@@ -117,4 +117,4 @@ async function clocks(server, browser) {
   assert.deepEqual(unexpected(seen.errors), []);
 }
 
-onEachStack("what goes by a test clock is seen to", {}, clocks);
+onEachStack("what follows a test clock is shown", {}, clocks);

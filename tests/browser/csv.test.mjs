@@ -1,4 +1,4 @@
-// Many payments as a file, on both stacks: the sample works as it is, mistakes are told row by row, one sees how far it is, the
+// Many payments as a file, on both stacks: the sample works as it is, mistakes are shown row by row, progress is visible, the
 // results come back as a file, and sending a file again pays nothing twice. And the list of payments as a file.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -81,23 +81,23 @@ async function mistakes({ page }, origin) {
   const before = await balance(page, origin);
   assert.deepEqual(await send(page, origin, file(MISTAKES.map(([row]) => row)), "till.csv"), ["10", "2", "0", "8"]);
   const import_page = page.url();
-  const told = await page.locator("table tbody tr").evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.innerText)));
+  const cells = await page.locator("table tbody tr").evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.innerText)));
   for (const [n, [row, column, words]] of MISTAKES.entries()) {
-    assert.deepEqual(told[n].slice(0, 3), [String(n + 3), row.split(",")[0], column], words);
-    assert.match(told[n][3], new RegExp(words, "i"));
+    assert.deepEqual(cells[n].slice(0, 3), [String(n + 3), row.split(",")[0], column], words);
+    assert.match(cells[n][3], new RegExp(words, "i"));
   }
   const results = parse((await download(page, "Results as CSV")).text);
   assert.equal(results.length, 10);
   assert.deepEqual([results[1].line, results[1].key, results[1].payment, results[1].column], ["3", "bad-1", "", "amount"]);
   assert.match(results[9].payment, /^tu_/);
 
-  // Mended and sent again under its name: only what was wrong is new. A third time, nothing is.
+  // Corrected and sent again under its name: only what was wrong is new. A third time, nothing is.
   await searchFinds(page, origin, "kind:topup amount:600 status:succeeded", 1);
   const paid = await balance(page, origin);
   assert.notDeepEqual(paid, before);
-  const mended = file(MISTAKES.map((_, n) => `bad-${n + 1},charge,0.50,eur,pm_card_visa,,`));
-  assert.deepEqual(await send(page, origin, mended, "till.csv"), ["10", "8", "2", "0"]);
-  assert.deepEqual(await send(page, origin, mended, "till.csv"), ["10", "0", "10", "0"]);
+  const corrected = file(MISTAKES.map((_, n) => `bad-${n + 1},charge,0.50,eur,pm_card_visa,,`));
+  assert.deepEqual(await send(page, origin, corrected, "till.csv"), ["10", "8", "2", "0"]);
+  assert.deepEqual(await send(page, origin, corrected, "till.csv"), ["10", "0", "10", "0"]);
   await searchFinds(page, origin, "kind:charge amount:50 status:succeeded", 8);
   await searchFinds(page, origin, "kind:topup amount:600", 1);
   await page.goto(`${origin}/payments/import`);
@@ -119,7 +119,7 @@ async function refused({ page }, origin) {
   assert.equal(new URL(page.url()).pathname, "/payments/import");
 }
 
-// A long file over a slow line: one sees how far it is before it is through.
+// A long file over a slow connection: progress is visible before it ends.
 async function progress({ context, page }, origin) {
   const rows = Array.from({ length: MANY }, (_, n) => `many-${n},0.${(n % 50) + 50},eur,pm_card_visa`);
   await choose(page, origin, ["key,amount,currency,payment_method", ...rows].join("\n"), "many.csv");

@@ -33,7 +33,7 @@ async function keys(server, { context, page }) {
   await page.getByRole("button", { name: `Copy ${till}` }).click();
   await page.getByText("Copied").waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), till);
-  // The line beside it works as it stands.
+  // The command beside it works as it stands.
   const line = await page.locator(".secret pre").innerText();
   const run = spawnSync("sh", ["-c", `${line} -s`], { encoding: "utf8" });
   assert.equal(JSON.parse(run.stdout).amount, 1_250, run.stdout + run.stderr);

@@ -29,12 +29,12 @@ const sum = (cells) => cells.reduce((total, cell) => total + Number(cell.replace
 async function hover(page, at, rows) {
   const box = await plot(page, "throughput").locator("[data-plot-body]").boundingBox();
   await page.mouse.move(box.x + (box.width * (at + 0.5)) / rows, box.y + box.height / 2);
-  const told = await page.locator("[data-plot-said]").allInnerTexts();
+  const texts = await page.locator("[data-plot-said]").allInnerTexts();
   const [times] = Object.values(await table(page, "throughput"));
-  for (const words of told) assert.ok(words.startsWith(`${times[at]}: `), `${words} at ${times[at]}`);
+  for (const words of texts) assert.ok(words.startsWith(`${times[at]}: `), `${words} at ${times[at]}`);
   const cursors = await page.locator("[data-cursor]").evaluateAll((all) => all.map((path) => path.getAttribute("d")));
   assert.ok(cursors.every((d) => d && d === cursors[0]), cursors.join());
-  return told;
+  return texts;
 }
 
 async function insights(server, { page }, key) {
@@ -58,8 +58,8 @@ async function insights(server, { page }, key) {
   const { All: all } = await table(page, "throughput");
   const busiest = all.findLastIndex((cell) => Number(cell) > 0);
   const summaries = await page.locator("[data-plot-said]").allInnerTexts();
-  const told = await hover(page, busiest, all.length);
-  assert.match(told[0], new RegExp(`All ${all[busiest]}\\b`));
+  const texts = await hover(page, busiest, all.length);
+  assert.match(texts[0], new RegExp(`All ${all[busiest]}\\b`));
   assert.match((await hover(page, busiest === 0 ? 1 : 0, all.length))[0], /: /);
   await page.locator("h1").hover();
   assert.deepEqual(await page.locator("[data-plot-said]").allInnerTexts(), summaries, "the mouse has left");

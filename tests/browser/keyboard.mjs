@@ -60,7 +60,7 @@ export async function stopsOf(page) {
   }
 }
 
-// Where Tab leaps back: upwards, and not to a column further right. Reading order, as far as it can be told from places.
+// Where Tab leaps back: upwards, and not to a column further right. Reading order, as far as positions show it.
 export function leaps(stops) {
   const slack = 12;
   const leapt = ([from, to]) => to.top < from.top - slack && to.left < from.right - slack;

@@ -126,7 +126,7 @@ async function refund(page) {
   await page.keyboard.type("2.50");
   await page.keyboard.press("Enter");
   await page.getByText("Refund of €2.50 EUR arrived").waitFor();
-  // What is left to refund is told, and the keyboard is still there.
+  // What is left to refund is shown, and the keyboard is still there.
   await page.getByText("at most €10.00 EUR").waitFor();
   await hasFocus(page, "Refund");
 }
@@ -139,7 +139,7 @@ async function pauseAndResume(page) {
   await goTo(page, "Home", "/");
   await fill(page, "Charge a card", [["Amount", "3"]], "Tab");
   await page.locator('[data-journey][data-status="queued"]').waitFor();
-  // The line above every page has the switch as well.
+  // The strip above every page has the switch as well.
   await press(page, "Resume", "Shift+Tab");
   await settled(page);
 }
@@ -160,7 +160,7 @@ async function menus(page, name) {
   assert.equal(await open(), 0);
 }
 
-// What is being read stays put; what came meanwhile is one key away.
+// What is being read stays put; what came in the meantime is one key away.
 async function readTheFeed(page, origin, key) {
   const rows = page.locator("[data-feed-rows] > li");
   await page.keyboard.press("j");

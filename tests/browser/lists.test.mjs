@@ -1,4 +1,4 @@
-// The list of payments while things change: a connection that was cut, payments made meanwhile, a session that ended.
+// The list of payments while things change: a connection that was cut, payments made while it was cut, a session that ended.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { apiKey, charge, eventually, onServer, person } from "./support.mjs";
@@ -26,7 +26,7 @@ test("a list is right again after the connection was cut", { timeout: 240_000 },
     await page.locator('[data-connection]:not([data-state="live"])').waitFor();
     assert.notEqual(await rowOf(page, id).getAttribute("data-status"), "succeeded");
     await eventually("it settled unseen", async () => (await apiStatus(origin, key, id)) === "succeeded");
-    // What was typed meanwhile counts too.
+    // What was typed in the meantime counts too.
     await page.getByLabel("Search payments").fill("amount:500");
     await page.waitForTimeout(500);
     await context.setOffline(false);
@@ -39,7 +39,7 @@ test("a list is right again after the connection was cut", { timeout: 240_000 },
   });
 });
 
-test("new payments are told of and come when asked for", { timeout: 240_000 }, async () => {
+test("new payments are announced and come when asked for", { timeout: 240_000 }, async () => {
   await onServer({}, async ({ origin }, browser) => {
     const ada = await person(browser, origin, "Ada");
     const key = await apiKey(ada, origin);
@@ -68,7 +68,7 @@ test("new payments are told of and come when asked for", { timeout: 240_000 }, a
   });
 });
 
-test("who was signed out is told so, and led to sign in", { timeout: 240_000 }, async () => {
+test("someone who was signed out is shown it, and led to sign in", { timeout: 240_000 }, async () => {
   await onServer({}, async ({ origin }, browser) => {
     const ada = await person(browser, origin, "Ada");
     const { page, context } = ada;
@@ -109,7 +109,7 @@ test("calls appear in the log by themselves", { timeout: 240_000 }, async () => 
     await ada.page.goto(`${origin}/requests`);
     await ada.page.locator(LIVE).waitFor();
     await ada.page.getByText("No calls yet").waitFor();
-    // No payment tells of this one.
+    // No payment announces this one.
     await apiStatus(origin, key, "pi_nobody");
     await ada.page.locator(".request-path", { hasText: "/v1/payment_intents/pi_nobody" }).waitFor();
     await charge(origin, key);

@@ -1,4 +1,4 @@
-// How pages behave while much happens: the feed's bounds under load, a hidden tab, a connection that is cut.
+// How pages behave while much happens: the live feed's bounds under load, a hidden tab, a connection that is cut.
 //
 // PAYSTORM_LIVE_SECONDS (15) and PAYSTORM_LIVE_RATE (1000 payments a second) set the load. What the machine could not hold is
 // said, and the bounds are checked at what it held.
@@ -28,14 +28,14 @@ async function load(origin, key) {
   return json;
 }
 
-// Watches the feed from inside the page: rows, new rows a second, long tasks.
+// Watches the live feed from inside the page: rows, new rows a second, long tasks.
 function observe(page) {
   return page.evaluate(() => {
     const list = document.querySelector("[data-feed-rows]");
     const seen = { rowsMax: 0, perSecondMax: 0, long: [], added: [] };
     window.observed = seen;
     const known = new Set([...list.children].map((row) => row.dataset.paymentId));
-    // The moment of the insertion itself: an observer is told later, by as much as the page is busy.
+    // The moment of the insertion itself: an observer is notified later, by as much as the page is busy.
     const insertBefore = list.insertBefore;
     list.insertBefore = (row, older) => {
       insertBefore.call(list, row, older);
@@ -57,7 +57,7 @@ async function heap(session) {
   return metrics.find((metric) => metric.name === "JSHeapUsedSize").value;
 }
 
-test("the feed keeps its bounds under load", { timeout: 120_000 + SECONDS * 2_000 }, async () => {
+test("the live feed keeps its bounds under load", { timeout: 120_000 + SECONDS * 2_000 }, async () => {
   await onServer({}, async (server, browser) => {
     const ada = await person(browser, server.origin, "Ada");
     const key = await apiKey(ada, server.origin);
@@ -74,8 +74,8 @@ test("the feed keeps its bounds under load", { timeout: 120_000 + SECONDS * 2_00
       rates.push(await ada.page.locator("[data-feed-rate]").innerText());
       await ada.page.waitForTimeout(500);
     }
-    const told = (text) => Number(/of ([\d,]+)\/s/.exec(text)?.[1].replaceAll(",", "") ?? 0);
-    const rate = rates.sort((a, b) => told(a) - told(b))[2];
+    const rateOf = (text) => Number(/of ([\d,]+)\/s/.exec(text)?.[1].replaceAll(",", "") ?? 0);
+    const rate = rates.sort((a, b) => rateOf(a) - rateOf(b))[2];
     const before = await heap(session);
     const report = await running;
     const after = await heap(session);
@@ -89,7 +89,7 @@ test("the feed keeps its bounds under load", { timeout: 120_000 + SECONDS * 2_00
         `heap ${(before / 1e6).toFixed(1)} → ${(after / 1e6).toFixed(1)} MB`,
     );
     if (held < RATE * 0.95) console.log("this machine did not hold the rate with a browser beside it");
-    assert.ok(told(rate) > 0 && told(rate) < RATE * 1.6, `payments, not their rows: ${rates.join("; ")}`);
+    assert.ok(rateOf(rate) > 0 && rateOf(rate) < RATE * 1.6, `payments, not their rows: ${rates.join("; ")}`);
     assert.ok(perSecondMax <= 10, `${perSecondMax} new rows in a second`);
     assert.ok(rowsMax <= 200, `${rowsMax} rows`);
     assert.ok(p95 < 100 * slow(), `long tasks: p95 ${p95} ms`);
@@ -99,7 +99,7 @@ test("the feed keeps its bounds under load", { timeout: 120_000 + SECONDS * 2_00
   });
 });
 
-test("the feed stands newest first, whatever is read again", { timeout: 240_000 }, async () => {
+test("the live feed stays newest first, whatever is read again", { timeout: 240_000 }, async () => {
   await onServer({}, async (server, browser) => {
     const ada = await person(browser, server.origin, "Ada");
     const key = await apiKey(ada, server.origin);
@@ -164,7 +164,7 @@ test("a hidden tab receives nothing", { timeout: 240_000 }, async () => {
     const first = await charge(server.origin, key);
     await waitForStatus(ada.page, first, "succeeded");
     assert.ok(frames.some((frame) => frame.type === "payment.updated"));
-    // What the browser tells a page whose tab is left and come back to.
+    // What the browser reports to a page whose tab is left and come back to.
     const turn = (hidden) =>
       ada.page.evaluate((hidden) => {
         Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
@@ -256,7 +256,7 @@ test("a network that drops comes back to the right state", { timeout: 240_000 },
 });
 
 // Two hundred payments of one moment: they share their milliseconds, and only their ids say which is the newest.
-test("a burst stands newest first, and what the feed leaves out is said", { timeout: 120_000 }, async () => {
+test("a burst is newest first, and the live feed says what it leaves out", { timeout: 120_000 }, async () => {
   await onServer({}, async (server, browser) => {
     const { page } = await person(browser, server.origin, "Ada");
     await page.goto(server.origin);

@@ -8,7 +8,7 @@ import { LIVE, complaints, onServer, slowness } from "./support.mjs";
 
 const WAITING_MAX_MS = 60_000;
 
-// The address and the line that the start prints.
+// The address and the command that the start prints.
 async function invitation(server) {
   for (let n = 0; n < 1_200; n += 1) {
     const address = /^\s*(http:\S+\/start\?t=\S+)$/m.exec(server.printed());
@@ -65,7 +65,7 @@ test("a newcomer gets through the first steps in a minute", { timeout: 400_000 }
     await page.locator(LIVE).waitFor();
     await page.locator("[data-demo-badge]").waitFor();
     assert.equal((await fetch(address)).status, 410, "it works once");
-    // The line from the README was a payment as well.
+    // The command from the README was a payment as well.
     await done(page, "pay");
 
     await fillAndPay(page, "pay");

@@ -27,7 +27,7 @@ onEachStack("two people pay", { env: LATENCY }, async (server, browser) => {
   // What was seen, in the order in which it was seen.
   const statuses = await ada.page.evaluate(() => window.statuses);
   assert.deepEqual(statuses[topup], TRAVELLED);
-  // Between two wallets there is no network to wait for: it may have settled before the page heard of it.
+  // Between two wallets there is no network to wait for: it may have settled before the page was notified.
   assert.deepEqual(statuses[transfer], TRAVELLED.slice(-statuses[transfer].length));
   assert.deepEqual(statuses[declined], ["queued", "processing", "declined"]);
   assert.deepEqual(statuses[charge], TRAVELLED);
@@ -44,7 +44,7 @@ onEachStack("two people pay", { env: LATENCY }, async (server, browser) => {
   // One navigation brought Ada to Home; since then one socket, and no asking again and again.
   assert.equal(ada.seen.navigations, registered);
   assert.equal(ada.seen.sockets, 1);
-  // The last pushes may still bring the balances anew; then it is quiet.
+  // The last pushes may still refresh the balances; then it is quiet.
   await eventually("asked while nothing happened", async () => {
     const before = ada.seen.requests.length;
     await ada.page.waitForTimeout(3_000);

@@ -41,7 +41,7 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     assert.equal(await page.locator("[data-total]").innerText(), "1 payment");
     assert.match(await page.locator("[data-export]").getAttribute("href"), /^\/payments\.csv\?q=status/);
 
-    // A mistake is told under the token; what was found before stays.
+    // A mistake is shown under the token; what was found before stays.
     await page.keyboard.type(" colour:red");
     await page.locator("[data-query-error] p").waitFor();
     assert.equal(await page.locator("[data-query-error] mark").innerText(), "colour");
@@ -157,7 +157,7 @@ for (const stack of ["embedded", "real"]) describe(`payment pages, ${stack} part
     assert.match(await cells.nth(1).innerText(), /^Added money\s+Mastercard •••• 4444\s+→\s+Corner Coffee$/);
   });
 
-  test("a file is imported, its mistakes are told, and it is known again", { timeout: 240_000 }, async () => {
+  test("a file is imported, its mistakes are shown, and it is known again", { timeout: 240_000 }, async () => {
     const { page } = coffee;
     const file = ["key,amount,currency,payment_method"];
     for (let n = 1; n <= 400; n += 1) file.push(`row-${n},${n === 200 ? "a lot" : "1.00"},eur,pm_card_visa`);
@@ -284,7 +284,7 @@ onEachStack("every part of a payment's page follows it, and its stages are true"
   assert.equal(page.url(), `${server.origin}/payments/${id}`);
 });
 
-test("a retry is counted down wherever it is told, and the strip waits with it", { timeout: 240_000 }, async () => {
+test("a retry is counted down wherever it is shown, and the strip waits with it", { timeout: 240_000 }, async () => {
   await onServer({ env: { ...QUICK, PAYSTORM__ENGINE__RETRY_DELAYS_MS: "30000" } }, async (server, browser) => {
     const { page } = await person(browser, server.origin, "Ben");
     const id = await pay(page, { verb: "Charge a card", amount: "7", card: "pm_card_paystorm_technicalError" });

@@ -197,7 +197,7 @@ export async function person(browser, origin, name, options = {}) {
   await page.getByRole("button", { name: "Make the account" }).click();
   await page.waitForURL(`${origin}/`);
   await page.locator(LIVE).waitFor();
-  // Away from where the button was: a mouse over the feed would hold it.
+  // Away from where the button was: a mouse over the live feed would hold it.
   await page.mouse.move(0, 0);
   return { context, page, email, name, seen };
 }
@@ -263,7 +263,7 @@ export async function eventually(what, check, within_ms = 60_000) {
   }
 }
 
-// Records every word that the status of the newest row of the feed has, in order: { id: [words] }.
+// Records every word that the status of the newest row of the live feed has, in order: { id: [words] }.
 export function recordStatuses(page) {
   return page.evaluate(() => {
     window.statuses = {};
@@ -293,7 +293,7 @@ export async function pay(page, { verb, amount, card, to, bank }) {
   return strip.getAttribute("data-journey");
 }
 
-// Waits until the feed's row of this payment has a status.
+// Waits until the live feed's row of this payment has a status.
 export function waitForStatus(page, id, status) {
   return page.locator(`[data-feed-rows] [data-payment-id="${id}"][data-status="${status}"]`).waitFor({ timeout: 60_000 });
 }

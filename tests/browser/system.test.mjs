@@ -81,7 +81,7 @@ async function explained(server, ben) {
     const points = await ben.page.locator(`polyline.${curve}`).getAttribute("points");
     assert.equal(points.split(" ").length, 200);
   }
-  // What only the index could tell is still there when the page is asked for again.
+  // What only the index knew is still there when the page is asked for again.
   await ben.page.goto(way.href);
   await eventually("the stage Indexed, from the server", async () => {
     await ben.page.reload();

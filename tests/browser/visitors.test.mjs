@@ -1,4 +1,4 @@
-// Whoever may not, cannot or should not, on both stacks: what signing in and registering say when it does not work, and what is
+// Those who may not, cannot or should not, on both stacks: what signing in and registering say when it does not work, and what is
 // shown in place of a page.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -26,7 +26,7 @@ async function register(browser, origin) {
     [{ Password: "too short" }, "A password needs 12 to 128 characters."],
     [{ Password: "passwordpassword" }, "This password is too common."],
     [{ "E-mail": "eve at home" }, "Not an e-mail address: write it like ada@example.org."],
-    // A name that is taken is not told apart from a wrong password: nobody learns who has an account.
+    // A name that is taken is answered like a wrong password: nobody learns who has an account.
     [{ "E-mail": ada.email }, GENERIC],
   ]) {
     await submit(page, { ...good, ...wrong }, "Make the account");
@@ -69,7 +69,7 @@ async function wrongPassword(browser, origin, ada) {
   await elsewhere.waitForURL(`${origin}/`);
 }
 
-// Guessing is slowed down, and a person is told for how long.
+// Guessing is slowed down, and the page says for how long.
 async function tooManyAttempts(browser, origin) {
   const page = await (await browser.newContext()).newPage();
   await page.goto(`${origin}/sign-in`);
@@ -87,7 +87,7 @@ async function tooManyAttempts(browser, origin) {
   assert.match(said.at(-1), /^Too many attempts\. Try again in \d+ s\.$/);
 }
 
-// Instead of a page: with the navigation for whoever is signed in, and a way on for everyone.
+// Instead of a page: with the navigation for anyone who is signed in, and a way on for everyone.
 async function instead(browser, origin, ada) {
   await ada.page.goto(origin);
   const paid = await pay(ada.page, { verb: "Charge a card", amount: "5", card: "pm_card_visa" });

@@ -1,11 +1,11 @@
-//! The page of one's own account: password, sessions, leaving; and accounts that programs make and throw away.
+//! The page of one's own account: password, sessions, closing it; and throw-away accounts made by programs.
 
 use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::server::{PASSWORD, Server, cookie_of, on_both_stacks};
-use crate::socket::Socket;
+use crate::support::server::{PASSWORD, Server, cookie_of, on_both_stacks};
+use crate::support::socket::Socket;
 
 on_both_stacks!(
     another_password_ends_other_sessions,
@@ -123,7 +123,7 @@ async fn a_closed_account_is_nobodys(server: Arc<Server>) {
     let (_, home) = server.page("/", &eve).await;
     assert!(home.contains(r#"<span class="to">shop</span>"#), "{home}");
 
-    // The address is free, and whoever takes it begins with nothing.
+    // The address is free, and anyone who takes it begins with nothing.
     let fields = [fields[0], fields[1], ("name", "New shop")];
     let again = server.post_form("/register", "", &origin, &fields).await;
     assert_eq!(again.status(), 303);

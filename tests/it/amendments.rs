@@ -1,11 +1,11 @@
-//! `POST /v1/payment_intents/{id}`: what is said of a payment changes, what was answered before does not; also after a kill.
+//! `POST /v1/payment_intents/{id}`: a payment's details change, earlier answers do not; also after a kill.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::binary::{Draw, Kind, lasting_port, on};
-use crate::server::{Answer, Server, on_both_stacks};
+use crate::support::binary::{Draw, Kind, lasting_port, on};
+use crate::support::server::{Answer, Server, on_both_stacks};
 
 on_both_stacks!(
     intents_are_updated_and_everything_shows_it,
@@ -135,7 +135,7 @@ async fn what_may_change_depends_on_the_status(server: Arc<Server>) {
         let refused = update(&server, &waiting, form).await;
         assert_eq!(refused.error(), (400, "invalid_request_error", code, param), "{form}: {refused:?}");
     }
-    // A payment goes by the clock that it was created with.
+    // A payment follows the clock that it was created with.
     let (_, clock) = server.post("/v1/test_helpers/test_clocks", "frozen_time=1900000000").await;
     let form = format!("name=Later&test_clock={}", clock["id"].as_str().expect("an id"));
     let (_, later) = server.post("/v1/customers", &form).await;
@@ -183,13 +183,13 @@ async fn raw(url: &str, secret: &str, path: &str, form: &str, key: &str) -> (u16
 
 /// A customer and a payment, each made, changed twice and asked for again: what is answered then.
 async fn story(url: &str, secret: &str) -> Vec<(String, String, String, Vec<u8>)> {
-    let mut told = Vec::new();
+    let mut recorded = Vec::new();
     let mut send = async |path: String, form: &str, key: &str| {
         let (status, replayed, body) = raw(url, secret, &path, form, key).await;
         assert_eq!((status, replayed), (200, false), "{path} {form}: {}", String::from_utf8_lossy(&body));
         let id =
             serde_json::from_slice::<Value>(&body).expect("JSON")["id"].as_str().expect("an id").to_owned();
-        told.push((path, form.to_owned(), key.to_owned(), body));
+        recorded.push((path, form.to_owned(), key.to_owned(), body));
         id
     };
     let ann = send("/v1/customers".to_owned(), "name=Ann&metadata[a]=1", "customer").await;
@@ -201,11 +201,11 @@ async fn story(url: &str, secret: &str) -> Vec<(String, String, String, Vec<u8>)
         send(format!("/v1/payment_intents/{intent}"), &form, &format!("update-{n}")).await;
     }
     send("/v1/refunds".to_owned(), &format!("payment_intent={intent}&amount=100"), "refund").await;
-    told
+    recorded
 }
 
-async fn repeated(url: &str, secret: &str, told: &[(String, String, String, Vec<u8>)]) {
-    for (path, form, key, body) in told {
+async fn repeated(url: &str, secret: &str, recorded: &[(String, String, String, Vec<u8>)]) {
+    for (path, form, key, body) in recorded {
         let (status, replayed, again) = raw(url, secret, path, form, key).await;
         assert_eq!((status, replayed), (200, true), "{path} {key}");
         assert_eq!(String::from_utf8_lossy(&again), String::from_utf8_lossy(body), "{path} {key}");
@@ -213,9 +213,9 @@ async fn repeated(url: &str, secret: &str, told: &[(String, String, String, Vec<
 }
 
 async fn first_answers_stay_what_they_were(server: Arc<Server>) {
-    let told = story(&server.url, &server.key).await;
-    repeated(&server.url, &server.key, &told).await;
-    let (path, _, key, _) = &told[2];
+    let recorded = story(&server.url, &server.key).await;
+    repeated(&server.url, &server.key, &recorded).await;
+    let (path, _, key, _) = &recorded[2];
     let (status, _, _) = raw(&server.url, &server.key, path, "name=Other", key).await;
     assert_eq!(status, 400, "another request under the key");
 }
@@ -226,10 +226,10 @@ async fn killed_in_between(kind: Kind) {
         let port = lasting_port(&mut draw);
         let mut server = stack.serve_at(port).await;
         let secret = stack.api_key().await;
-        let told = story(&server.url, &secret).await;
+        let recorded = story(&server.url, &secret).await;
         server.kill();
         let server = stack.serve_at(port).await;
-        repeated(&server.url, &secret, &told).await;
+        repeated(&server.url, &secret, &recorded).await;
         // The next server's index reader waits for the lease of the one that was killed; `verify` waits for it, where the
         // index is not the process's own.
         if kind == Kind::Real {

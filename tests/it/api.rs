@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::binary::eventually;
-use crate::server::{Server, Stack, on_both_stacks, with};
+use crate::support::binary::eventually;
+use crate::support::server::{Server, Stack, on_both_stacks, with};
 
 on_both_stacks!(
     charges_captures_refunds_and_wallets_over_http,
@@ -164,7 +164,7 @@ async fn every_card_answers_as_published(server: Arc<Server>) {
         }
         // Nothing of the number but its end may come back.
         if card.len() > 12 && answer.body.to_string().contains(&card[..12]) && !card.starts_with("pm_") {
-            wrong.push(format!("{card} is told"));
+            wrong.push(format!("{card} is repeated"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -189,7 +189,7 @@ async fn refunds_are_found_and_listed(server: Arc<Server>) {
             |one: &Value| (text(one, "id"), text(one, "payment_intent"), one["amount"].as_i64().unwrap_or(0));
         body["data"].as_array().expect("a list").iter().map(one).collect()
     };
-    // At once and from the store: the search index need not have heard of them.
+    // At once and from the store: the search index need not have them yet.
     let (_, all) = server.get("/v1/refunds").await;
     assert_eq!(listed(&all), made);
     let (_, first) = server.get("/v1/refunds?limit=3").await;
@@ -375,7 +375,7 @@ async fn who_does_not_want_to_wait_need_not() {
 }
 
 async fn prefer(server: Arc<Server>) {
-    // That they did not wait shows in what they say: neither had settled, which takes a second and a half.
+    // Their answers show that they did not wait: neither had settled, which takes a second and a half.
     let none = server.send("POST", "/v1/payment_intents", CHARGE, &[("Prefer", "respond-async")]).await;
     assert_eq!((none.status, none.text("/status")), (202, "processing"), "{none:?}");
     let some = server.send("POST", "/v1/payment_intents", CHARGE, &[("Prefer", "wait=0")]).await;
@@ -390,9 +390,10 @@ async fn prefer(server: Arc<Server>) {
     }
 }
 
-/// An approval that meets a wish to cancel is voided; what the caller hears is the end of it, the first time and every time.
+/// An approval that comes after a requested cancellation is voided; the caller is answered with the end of it, the first time and
+/// every time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_waiting_cancel_hears_that_it_is_canceled() {
+async fn a_waiting_cancel_is_answered_that_it_is_canceled() {
     let slow = |settings: &mut paystorm::config::Settings| {
         settings.simulator.latency_median_ms = 1_000.0;
         settings.simulator.latency_sigma = 0.0;

@@ -10,21 +10,55 @@ mod source;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("outage", &[]),
+    ("setting", &[]),
     ("clock", &["domain"]),
-    ("simulator", &["domain"]),
-    ("store", &["domain", "clock", "outage"]),
-    ("broker", &["domain", "clock", "outage"]),
-    ("search", &["domain", "clock", "outage"]),
-    ("engine", &["domain", "clock", "outage", "store"]),
+    ("background", &["domain", "clock", "outage"]),
+    ("simulator", &["domain", "setting"]),
+    ("store", &["domain", "outage", "setting"]),
+    ("lease", &["domain", "clock", "background", "store"]),
+    ("broker", &["domain", "clock", "outage", "background", "setting"]),
+    ("search", &["domain", "clock", "outage", "setting"]),
+    ("engine", &["domain", "clock", "background", "store", "lease", "setting"]),
     ("accounts", &["domain", "clock", "store", "search"]),
-    ("feed", &["domain", "clock", "outage", "store", "broker", "search", "engine", "accounts"]),
+    (
+        "readers",
+        &[
+            "domain",
+            "clock",
+            "outage",
+            "background",
+            "store",
+            "lease",
+            "broker",
+            "search",
+            "engine",
+            "accounts",
+        ],
+    ),
     ("worker", &["domain", "clock", "outage", "store", "broker", "engine", "simulator"]),
     ("audit", &["domain", "store", "search", "engine"]),
-    ("load", &["domain", "clock"]),
-    ("config", &["domain", "store", "broker", "search", "engine", "worker", "simulator"]),
+    ("load", &["domain", "clock", "setting"]),
+    ("config", &["domain", "store", "broker", "search", "engine", "worker", "simulator", "setting"]),
+    ("intake", &["domain", "clock", "store", "engine", "readers", "accounts"]),
     ("telemetry", &["config"]),
     ("cli", &["config", "load"]),
-    ("web", &["domain", "clock", "store", "broker", "search", "engine", "feed", "accounts", "config"]),
+    (
+        "web",
+        &[
+            "domain",
+            "clock",
+            "background",
+            "store",
+            "broker",
+            "search",
+            "engine",
+            "readers",
+            "accounts",
+            "intake",
+            "config",
+            "setting",
+        ],
+    ),
     ("app", ANY),
 ];
 const ANY: &[&str] = &["*"];
@@ -112,7 +146,7 @@ fn a_wrong_arrow_is_seen_in_every_file() {
     assert!(unseen.is_empty(), "{}", listed(&unseen));
 }
 
-/// The files that each file names, but for those above and below it: a folder's own file and what is in it belong together.
+/// The files that each file names, but for those above and below it: a folder's own file and its contents belong together.
 fn edges(sources: &BTreeMap<Module, Source>) -> BTreeMap<&Module, BTreeSet<&Module>> {
     let file_of = |path: &Module| (0..=path.len()).rev().find_map(|end| sources.get_key_value(&path[..end]));
     let beside = |from: &Module, to: &Module| !from.starts_with(to) && !to.starts_with(from);
@@ -126,7 +160,7 @@ fn edges(sources: &BTreeMap<Module, Source>) -> BTreeMap<&Module, BTreeSet<&Modu
         .collect()
 }
 
-/// Where one can get from a file.
+/// The files reachable from a file.
 fn reachable<'a>(
     from: &'a Module,
     edges: &BTreeMap<&'a Module, BTreeSet<&'a Module>>,
@@ -142,7 +176,7 @@ fn reachable<'a>(
     seen
 }
 
-/// The files from which one gets back to where one began, circle by circle.
+/// The files from which one gets back to the start, circle by circle.
 fn circles(sources: &BTreeMap<Module, Source>) -> BTreeSet<String> {
     let edges = edges(sources);
     let reach: BTreeMap<&Module, BTreeSet<&Module>> =
@@ -171,11 +205,11 @@ fn no_files_use_each_other_in_a_circle() {
     );
 }
 
-/// What asks the system for the time. Everything but `clock` is told it.
+/// What asks the system for the time. Everything but `clock` is handed it.
 const TIME: &[&str] = &["Timestamp::now", "SystemTime::now", "UNIX_EPOCH.elapsed", "Utc::now", "Zoned::now"];
-/// Making an id reads the clock as well. Only edges make any, and those of payments are made at the time of the wall.
+/// Making an id reads the clock as well. Only edges make any, and those of payments are made at wall-clock time.
 const ID: &str = "uuid::Timestamp::now(&*ORDER)";
-/// Who may take the system's clock for the wall: those that put a process together.
+/// Who may take the system's clock for the wall clock: those that put a process together.
 const SYSTEM_WALL: (&str, &[&str]) = ("Wall::system", &["app", "load"]);
 
 /// What a file of a room asks of the system's clock.
@@ -204,4 +238,43 @@ fn only_the_clock_asks_what_time_it_is() {
     }
     assert!(wrong.is_empty(), "the time from elsewhere:\n{}", listed(&wrong));
     assert!(unseen.is_empty(), "not seen in:\n{}", listed(&unseen));
+}
+
+/// What hands a command of a caller to the engine.
+const HANDING_IN: &[&str] = &["engine.submit(", "engine.execute(", "engine.change("];
+/// Who does: the use cases of `intake`, and the people of the simulation, which use the engine directly to see its answers.
+const HANDS_IN: &[&str] = &["engine", "intake", "app::simulation"];
+
+/// The calls by which a file hands commands of callers to the engine, although it must not.
+fn hands_in(module: &[String], text: &str) -> Vec<&'static str> {
+    let module = module.join("::");
+    if HANDS_IN.iter().any(|place| module.starts_with(place)) {
+        return Vec::new();
+    }
+    let code: String = code(text).to_string().split_whitespace().collect();
+    HANDING_IN.iter().copied().filter(|call| code.contains(call)).collect()
+}
+
+#[test]
+fn only_intake_hands_commands_of_callers_to_the_engine() {
+    let (mut wrong, mut unseen) = (BTreeSet::new(), BTreeSet::new());
+    for source in source::all().values() {
+        let calls = hands_in(&source.module, &source.text);
+        wrong.extend(calls.iter().map(|call| format!("{}: {call}", source.path.display())));
+        let planted = format!("{}\nfn planted() {{ state.engine\n.submit(command); }}", source.text);
+        let place = HANDS_IN.iter().any(|place| source.module.join("::").starts_with(place));
+        if !place && hands_in(&source.module, &planted).is_empty() {
+            unseen.insert(source.path.display().to_string());
+        }
+    }
+    assert!(wrong.is_empty(), "handed in beside intake:\n{}", listed(&wrong));
+    assert!(unseen.is_empty(), "not seen in:\n{}", listed(&unseen));
+    let intake: String = source::all()
+        .values()
+        .filter(|source| source.module.first().is_some_and(|room| room == "intake"))
+        .map(|source| code(&source.text).to_string().split_whitespace().collect::<String>())
+        .collect();
+    for call in HANDING_IN {
+        assert_eq!(intake.matches(call).count(), 1, "{call} in intake: one place");
+    }
 }

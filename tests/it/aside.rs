@@ -10,16 +10,16 @@ use paystorm::domain::ids::{AccountId, InstanceId, PaymentId};
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::Kind;
 use paystorm::engine::keys;
-use paystorm::feed::batch::Batch;
-use paystorm::feed::follower::{Follower, Reader, ReaderError};
-use paystorm::feed::ring::Ring;
+use paystorm::readers::batch::Batch;
+use paystorm::readers::follower::{Follower, Reader, ReaderError};
+use paystorm::readers::ring::Ring;
 use paystorm::store::{PaymentFilter, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::corruption::sql;
-use crate::making::{at, keyed, one, submit, write_down_open_work};
-use crate::server::{Server, on_both_stacks};
-use crate::stores::both;
+use crate::support::commands::{at, keyed, one, submit, write_down_open_work};
+use crate::support::server::{Server, on_both_stacks};
+use crate::support::stores::both;
 
 on_both_stacks!(damaged_payments_hold_up_nobody);
 
@@ -215,7 +215,7 @@ async fn a_torn_row_of_the_journal_stops_no_reader() {
         let places = Arc::new(Mutex::new(Vec::new()));
         let ring = Arc::new(Ring::new(1 << 20, 3));
         let clock = Wall::system();
-        let follower = Follower::leased(Arc::clone(&test.store), ring, clock, InstanceId::generate());
+        let follower = Follower::leased(test.store.clone(), ring, clock, InstanceId::generate());
         let stop = CancellationToken::new();
         let running = tokio::spawn(follower.run(Box::new(Places(Arc::clone(&places))), stop.clone()));
         let seen = || places.lock().expect("not poisoned").clone();

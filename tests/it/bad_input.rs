@@ -11,7 +11,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::server::{Server, Stack, with};
+use crate::support::server::{Server, Stack, with};
 
 /// Status, type, code, parameter.
 type Expected = (u16, &'static str, &'static str, &'static str);

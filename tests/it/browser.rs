@@ -1,7 +1,7 @@
 //! A browser without a screen, for the program under test: signs in, reads pages, presses the switch of the workers.
 
-use super::binary::Server;
-use super::socket::Socket;
+use crate::support::binary::Server;
+use crate::support::socket::Socket;
 
 /// A signed-in browser without a screen.
 pub struct Browser {
@@ -11,7 +11,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Signs in as the user that [`super::binary::Stack::api_key`] makes.
+    /// Signs in as the user that [`crate::support::binary::Stack::api_key`] makes.
     pub async fn sign_in(server: &Server) -> Self {
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
         let mut browser =

@@ -11,18 +11,18 @@ use paystorm::app::pipeline::{Parts, Pipeline};
 use paystorm::broker::embedded::EmbeddedBroker;
 use paystorm::clock::Wall;
 use paystorm::config::Settings;
-use paystorm::domain::command::Outcome;
+use paystorm::domain::command::AuthorizationResponse as Response;
 use paystorm::domain::ids::{AccountId, ClockId, InstanceId};
 use paystorm::domain::time::Timestamp;
 use paystorm::engine::{Engine, EngineError};
-use paystorm::feed::live::LiveHub;
-use paystorm::feed::open_work;
+use paystorm::readers::live::LiveHub;
+use paystorm::readers::open_work;
 use paystorm::search::embedded::EmbeddedIndex;
 use paystorm::store::sqlite::SqliteStore;
-use paystorm::store::{Store as _, StoreSettings};
+use paystorm::store::{StoreSettings, Upkeep as _};
 
-use crate::making::{answer, at, decide, keyed};
-use crate::stores::{TestStore, both, sqlite};
+use crate::support::commands::{answer, at, decide, keyed};
+use crate::support::stores::{TestStore, both, sqlite};
 
 /// Written by the embedded store for a card payment with a random key, its submission and its answer, in batches of 256.
 const BYTES_MAX: u64 = 1_800;
@@ -36,7 +36,7 @@ async fn pipeline(test: &TestStore) -> (Pipeline, Parts) {
     settings.engine.answer_within_ms = 60_000;
     settings.search.path = test.dir.path().join("search");
     let store = Arc::clone(&test.store);
-    let directory = Arc::new(Directory::new(Arc::clone(&store)));
+    let directory = Arc::new(Directory::new(store.clone()));
     let parts = Parts {
         store,
         broker: Arc::new(EmbeddedBroker::new(&settings.broker).expect("a broker")),
@@ -118,7 +118,7 @@ async fn written_for(owners: usize) -> u64 {
         let charges: Vec<_> = (0..BATCH).map(|n| keyed(owner(n), &format!("{batch}-{n}"))).collect();
         let now = at(u64::try_from(batch).expect("small"));
         let (_, made) = decide(&store, &charges, now).await.expect("committed");
-        let made = made.changes.iter().map(|(_, payment)| answer(payment, Outcome::Approved));
+        let made = made.changes.iter().map(|(_, payment)| answer(payment, Response::Approved));
         decide(&store, &made.collect::<Vec<_>>(), now).await.expect("committed");
     }
     (log() - before) / u64::try_from(BATCH * BATCHES).expect("small")

@@ -7,9 +7,9 @@ use std::collections::{BTreeSet, HashSet};
 use paystorm::domain::card_numbers::is_card_number;
 use serde_json::json;
 
-use crate::binary::{Kind, Server, Stack, eventually, on};
-use crate::server::cookie_of;
-use crate::socket::Socket;
+use crate::support::binary::{Kind, Server, Stack, eventually, on};
+use crate::support::server::cookie_of;
+use crate::support::socket::Socket;
 
 const AGENT: &str = "till/1.0";
 const PASSWORD: &str = "a password of some length";

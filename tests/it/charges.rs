@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server, on_both_stacks};
+use crate::support::server::{Answer, Server, on_both_stacks};
 
 on_both_stacks!(
     a_second_attempt_is_a_second_charge,

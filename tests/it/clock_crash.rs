@@ -4,11 +4,11 @@
 use paystorm::domain::event::Event;
 use paystorm::domain::ids::PaymentId;
 use paystorm::domain::status::Status;
-use paystorm::feed::index;
+use paystorm::readers::index;
 use serde_json::{Value, json};
 
-use super::binary::{Draw, Kind, Stack, eventually, lasting_port, on};
-use super::socket::Socket;
+use crate::support::binary::{Draw, Kind, Stack, eventually, lasting_port, on};
+use crate::support::socket::Socket;
 
 const BEGIN: i64 = 1_577_836_800;
 const DAY: i64 = 86_400;

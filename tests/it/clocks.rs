@@ -1,24 +1,24 @@
-//! Test clocks by the API: what goes by one, how it is advanced, and what becomes of it when the clock is deleted.
+//! Test clocks by the API: what follows one, how it is advanced, and what becomes of its payments when it is deleted.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::server::{self, Answer, Server, Stack, on_both_stacks};
+use crate::support::server::{self, Answer, Server, Stack, on_both_stacks};
 
 on_both_stacks!(
     clocks_are_made_set_forward_and_deleted,
     what_is_wrong_with_a_clock_is_named,
-    what_goes_by_a_clock_lapses_by_it,
+    what_follows_a_clock_lapses_by_it,
     a_frozen_clock_still_tries_a_technical_error_again,
     a_clock_that_runs_brings_what_is_due,
-    what_went_by_a_deleted_clock_goes_by_the_wall,
+    what_followed_a_deleted_clock_follows_the_wall_clock,
     an_account_has_a_hundred_clocks_at_most,
     changes_of_clocks_are_repeated_byte_for_byte,
     a_transfer_between_two_clocks_has_a_time_on_each_side,
-    what_a_closed_account_had_on_a_clock_goes_by_the_wall,
-    lists_within_bounds_of_time_find_what_goes_by_a_clock,
+    what_a_closed_account_had_on_a_clock_follows_the_wall_clock,
+    lists_within_bounds_of_time_find_what_follows_a_clock,
 );
 
 const CLOCKS: &str = "/v1/test_helpers/test_clocks";
@@ -156,7 +156,7 @@ async fn what_is_wrong_with_a_clock_is_named(server: Arc<Server>) {
     assert_eq!(foreign.error(), missing, "it is somebody else's");
 }
 
-async fn what_goes_by_a_clock_lapses_by_it(server: Arc<Server>) {
+async fn what_follows_a_clock_lapses_by_it(server: Arc<Server>) {
     let (clock, other) = (clock_at(&server, BEGIN).await, clock_at(&server, BEGIN).await);
     let (ann, bob) = (customer(&server, &clock).await, customer(&server, &other).await);
     assert_eq!((&ann["created"], &ann["test_clock"]), (&json!(BEGIN), &clock["id"]));
@@ -195,7 +195,7 @@ async fn a_frozen_clock_still_tries_a_technical_error_again(server: Arc<Server>)
     let form = "amount=1250&currency=eur&confirm=true&payment_method=pm_card_paystorm_technicalErrorTwice";
     let answer = send(&server, "POST", "/v1/payment_intents", &format!("{form}&customer={}", id(&ann))).await;
     let paid = format!("/v1/payment_intents/{}", answer.text("/id"));
-    // Whatever waits for its next attempt keeps the clock from going on, and callers from what goes by it.
+    // Whatever waits for its next attempt stops the clock, and keeps callers from what follows it.
     let to = BEGIN + DAY;
     let advancing = post(&server, &format!("{}/advance", path(&clock)), &format!("frozen_time={to}")).await;
     assert_eq!(advancing["status"], "advancing");
@@ -224,7 +224,7 @@ async fn a_clock_that_runs_brings_what_is_due(server: Arc<Server>) {
     assert_eq!(lapsed["canceled_at"], BEGIN + 7 * DAY, "however late anybody looked");
 }
 
-async fn what_went_by_a_deleted_clock_goes_by_the_wall(server: Arc<Server>) {
+async fn what_followed_a_deleted_clock_follows_the_wall_clock(server: Arc<Server>) {
     let clock = clock_at(&server, BEGIN).await;
     let ann = customer(&server, &clock).await;
     let charge = held(&server, &ann).await;
@@ -248,7 +248,7 @@ async fn what_went_by_a_deleted_clock_goes_by_the_wall(server: Arc<Server>) {
     let list = send(&server, "GET", &format!("/v1/customers?test_clock={}", id(&clock)), "").await;
     assert_eq!(list.error().2, "resource_missing");
 
-    // One that has come further than the wall takes its payments no way back.
+    // One that is ahead of the wall clock does not take its payments back.
     let ahead = clock_at(&server, 4_000_000_000).await;
     let bob = customer(&server, &ahead).await;
     let charge = held(&server, &bob).await;
@@ -320,7 +320,7 @@ async fn a_transfer_between_two_clocks_has_a_time_on_each_side(server: Arc<Serve
             "{line}"
         );
     }
-    // What the account makes goes by real time again.
+    // What the account makes follows real time again.
     assert_eq!(set_clock(&server, &server.key, "").await.body["test_clock"], json!(null));
     let plain = post(&server, "/v1/payment_intents", "amount=500&currency=eur").await;
     assert!(plain["created"].as_i64() > Some(1_700_000_000), "{plain}");
@@ -328,7 +328,7 @@ async fn a_transfer_between_two_clocks_has_a_time_on_each_side(server: Arc<Serve
     assert_eq!(missing.error(), (400, "invalid_request_error", "parameter_missing", "test_clock"));
 }
 
-async fn what_a_closed_account_had_on_a_clock_goes_by_the_wall(server: Arc<Server>) {
+async fn what_a_closed_account_had_on_a_clock_follows_the_wall_clock(server: Arc<Server>) {
     let made = post(&server, "/v1/test_helpers/accounts", "name=Throw-away").await;
     let key = made["secret_key"].as_str().expect("a key").to_owned();
     let send = async |path: &str, form: &str| {
@@ -343,7 +343,7 @@ async fn what_a_closed_account_had_on_a_clock_goes_by_the_wall(server: Arc<Serve
     assert_eq!((&charge["created"], &charge["status"]), (&json!(BEGIN), &json!("requires_capture")));
     let gone = server.send("DELETE", &format!("/v1/test_helpers/accounts/{}", id(&made)), "", &[]).await;
     assert_eq!(gone.status, 200, "{gone:?}");
-    // It lapses by the wall, seven days after 2020 began.
+    // It lapses by the wall clock, seven days after 2020 began.
     let id: paystorm::domain::ids::PaymentId = id(&charge).parse().expect("an id");
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
@@ -366,9 +366,9 @@ async fn listed(server: &Server, path: &str, query: &str) -> Vec<String> {
     list["data"].as_array().expect("a list").iter().map(|one| id(one).to_owned()).collect()
 }
 
-async fn lists_within_bounds_of_time_find_what_goes_by_a_clock(server: Arc<Server>) {
+async fn lists_within_bounds_of_time_find_what_follows_a_clock(server: Arc<Server>) {
     let form = "amount=500&currency=eur&confirm=true&payment_method=pm_card_visa";
-    // Intents, charges and refunds: by the wall, by a clock long ago, by one far ahead, and by the wall again.
+    // Intents, charges and refunds: by the wall clock, by a clock long ago, by one far ahead, and by the wall clock again.
     let mut made: [Vec<String>; 3] = Default::default();
     let mut customers = Vec::new();
     for begin in [None, Some(BEGIN), Some(LATER), None] {
@@ -430,7 +430,7 @@ async fn real_updates_wait_for_a_clock_on_its_way() {
         .await;
 }
 
-/// What waits for an hour keeps its clock on the way, and callers from what goes by it; nothing of what they asked for is done.
+/// What waits for an hour keeps its clock advancing, and callers from what follows it; nothing that they asked for is done.
 async fn updates_wait(server: Arc<Server>) {
     let clock = clock_at(&server, BEGIN).await;
     let ann = customer(&server, &clock).await;
@@ -466,7 +466,7 @@ async fn updates_wait(server: Arc<Server>) {
     let after =
         (payment(&server, &charge).await, payment(&server, &draft).await, server.get(&customer_path).await.1);
     assert_eq!(before, after);
-    // What goes by the wall is nobody's to wait for.
+    // What follows the wall clock waits for no test clock.
     let plain = post(&server, "/v1/payment_intents", "amount=700&currency=eur").await;
     let updated = post(&server, &format!("/v1/payment_intents/{}", id(&plain)), "description=now").await;
     assert_eq!(updated["description"], "now");

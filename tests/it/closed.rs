@@ -1,31 +1,31 @@
-//! An account that closes while money is under way to it, on both stores: the line sees it in its own transaction, whoever
-//! closed it and however lately, and nothing reaches it any more.
+//! An account that closes while money is under way to it, on both stores: the sequencer sees it in its own transaction, whichever
+//! instance closed it and however recently, and nothing reaches it any more.
 
 use std::sync::Arc;
 
 use paystorm::audit::AuditOptions;
 use paystorm::domain::account::AccountTerms;
-use paystorm::domain::command::Outcome;
+use paystorm::domain::command::AuthorizationResponse as Response;
 use paystorm::domain::decline::DeclineReason;
 use paystorm::domain::ids::AccountId;
 use paystorm::domain::payment::Payment;
 use paystorm::domain::status::Status;
 use paystorm::domain::submission::Kind;
 use paystorm::engine::EngineError;
-use paystorm::feed::open_work;
+use paystorm::readers::open_work;
 use paystorm::store::{NewAccount, Store};
 use serde_json::Value;
 
-use crate::binary::eventually;
-use crate::making::{self, answer, at, decide, one, submit};
-use crate::server::{Server, on_both_stacks};
-use crate::stores;
+use crate::support::binary::eventually;
+use crate::support::commands::{self, answer, at, decide, one, submit};
+use crate::support::server::{Server, on_both_stacks};
+use crate::support::stores;
 
 on_both_stacks!(what_is_sent_to_an_account_that_closes_comes_back);
 
 async fn account(store: &dyn Store) -> AccountId {
     let id = AccountId::generate();
-    assert!(store.account_insert(&making::account(id, "Somebody", at(0))).await.expect("inserted"));
+    assert!(store.account_insert(&commands::account(id, "Somebody", at(0))).await.expect("inserted"));
     id
 }
 
@@ -36,7 +36,7 @@ async fn balance(store: &dyn Store, owner: AccountId) -> i64 {
 
 async fn topped_up(store: &dyn Store, owner: AccountId) -> Payment {
     let queued = one(store, submit(owner, Kind::TopUp, 1_000), at(1)).await;
-    one(store, answer(&queued, Outcome::Approved), at(2)).await
+    one(store, answer(&queued, Response::Approved), at(2)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -51,12 +51,12 @@ async fn the_line_pays_no_account_that_is_closed() {
         for id in [payee, merchant] {
             assert!(store.account_close(id, at(4)).await.expect("closed"));
         }
-        let sent = one(store, answer(&sent, Outcome::Approved), at(5)).await;
+        let sent = one(store, answer(&sent, Response::Approved), at(5)).await;
         let state = sent.state();
         assert_eq!((state.status, state.decline), (Status::Declined, Some(DeclineReason::AccountClosed)));
-        let mut charged = one(store, answer(&charged, Outcome::Approved), at(5)).await;
+        let mut charged = one(store, answer(&charged, Response::Approved), at(5)).await;
         if charged.queued_work().next().is_some() {
-            charged = one(store, answer(&charged, Outcome::Approved), at(6)).await;
+            charged = one(store, answer(&charged, Response::Approved), at(6)).await;
         }
         assert_eq!(charged.state().status, Status::Canceled, "{}", test.name);
         assert_eq!((balance(store, payee).await, balance(store, merchant).await), (0, 0), "{}", test.name);
@@ -69,7 +69,7 @@ async fn the_line_pays_no_account_that_is_closed() {
         ];
         let (_, decided) = decide(store, &commands, at(7)).await.expect("committed");
         let codes: Vec<_> = decided
-            .decisions
+            .payments
             .iter()
             .map(|decision| match decision {
                 Ok(_) => "admitted",
@@ -82,7 +82,7 @@ async fn the_line_pays_no_account_that_is_closed() {
     }
 }
 
-/// What an instance remembers of an account does not outlive its closing by another, nor does that there was none.
+/// What an instance remembers of an account, or that there was none, does not outlive its closing by another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_instance_remembers_is_dropped_when_another_closes_the_account() {
     let test = stores::mysql().await;
@@ -91,7 +91,7 @@ async fn what_an_instance_remembers_is_dropped_when_another_closes_the_account()
     let codes = async |store: &dyn Store, n: u64| {
         let commands = ids.map(|id| submit(id, Kind::TopUp, 100));
         let (_, decided) = decide(store, &commands, at(n)).await.expect("committed");
-        decided.decisions.iter().map(Result::is_ok).collect::<Vec<_>>()
+        decided.payments.iter().map(Result::is_ok).collect::<Vec<_>>()
     };
     for store in [one_instance, other.as_ref()] {
         assert_eq!(codes(store, 1).await, [true; 3]);
@@ -113,7 +113,7 @@ async fn what_an_instance_remembers_is_dropped_when_another_closes_the_account()
         let closer = if n == 2 { one_instance } else { other.as_ref() };
         assert!(closer.account_close(ids[n], at(5)).await.expect("closed"));
         assert!(!closer.account_close(ids[n], at(5)).await.expect("closed already"));
-        assert_eq!(other.head().await.expect("a head"), before + 1, "a place in the line, once");
+        assert_eq!(other.head().await.expect("a head"), before + 1, "one position in the journal");
         for store in [one_instance, other.as_ref()] {
             assert_eq!(codes(store, 6).await, closed, "account {n}");
         }

@@ -8,18 +8,18 @@ use diesel::{Connection, SqliteConnection};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use paystorm::audit::{AuditOptions, IndexSide, Name, Report, audit};
 use paystorm::clock::Wall;
-use paystorm::domain::command::{Action, Outcome};
+use paystorm::domain::command::{Action, AuthorizationResponse as Response};
 use paystorm::domain::ids::{AccountId, InstanceId, RefundId};
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::Kind;
 use paystorm::domain::time::Timestamp;
-use paystorm::feed::{dispatch, index, open_work};
+use paystorm::readers::{dispatch, index, open_work};
 use paystorm::search::embedded::EmbeddedIndex;
 use paystorm::search::{PaymentDocument, SearchIndex, SearchSettings};
 use paystorm::store::{Store, StoreKind};
 
-use crate::making::{self, answer, at, keyed, one, operate, submit, write_down_open_work};
-use crate::stores::{TestStore, both};
+use crate::support::commands::{self, answer, at, keyed, one, operate, submit, write_down_open_work};
+use crate::support::stores::{TestStore, both};
 
 const TABLES: [&str; 12] = [
     "payment",
@@ -46,7 +46,8 @@ pub async fn sql(test: &TestStore, statements: &str) {
             conn.batch_execute(statements).unwrap_or_else(|error| panic!("{statements}: {error}"));
         }
         StoreKind::Mysql => {
-            let mut conn = AsyncMysqlConnection::establish(&test.settings.url).await.expect("MySQL answers");
+            let mut conn =
+                AsyncMysqlConnection::establish(test.settings.url.expose()).await.expect("MySQL answers");
             for statement in statements.split(';').filter(|statement| !statement.trim().is_empty()) {
                 conn.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
             }
@@ -64,10 +65,13 @@ async fn fill(store: &dyn Store) -> Vec<Payment> {
     let (owner, payee) = (AccountId::generate(), AccountId::generate());
     for id in [owner, payee] {
         assert!(
-            store.account_insert(&making::account(id, "Somebody", Timestamp::now())).await.expect("inserted")
+            store
+                .account_insert(&commands::account(id, "Somebody", Timestamp::now()))
+                .await
+                .expect("inserted")
         );
     }
-    let approve = async |payment: Payment| one(store, answer(&payment, Outcome::Approved), at(5)).await;
+    let approve = async |payment: Payment| one(store, answer(&payment, Response::Approved), at(5)).await;
     let charge = approve(one(store, keyed(owner, "order-1"), at(0)).await).await;
     let refund = Action::Refund { refund: RefundId::generate(), amount_minor: Some(40), detail: None };
     let charge = approve(one(store, operate(&charge, refund), at(6)).await).await;
@@ -208,7 +212,7 @@ async fn open_work_that_is_written_down_wrongly_is_named() {
             let audited = audit(snapshot.as_mut(), None, None, &AuditOptions::default()).await;
             audited.expect("an audit comes to its end")
         };
-        // The journal tells of it, then its row does, and then of another one the journal again.
+        // The journal shows it, then its row does, and then the journal shows another one.
         assert!(look().await.passed(), "{}: {}", test.name, look().await);
         write_down_open_work(&test.store).await;
         assert!(look().await.passed(), "{}: {}", test.name, look().await);
@@ -245,7 +249,7 @@ async fn a_pruned_journal_is_sound_whatever_leases_were_taken() {
         for reader in dispatch::NAMES.into_iter().chain([index::NAME, open_work::NAME]) {
             store.cursor_reset(reader, head).await.expect("moved");
         }
-        // Their rows stand beside those of readers, and stand nowhere in the line.
+        // Their rows are in the table of readers, and have no position in the journal.
         for lease in ["timers", "instance", "something_new"] {
             let ttl = Duration::from_secs(60);
             store.lease_take(lease, InstanceId::generate(), at(9), ttl).await.expect("taken");
@@ -278,11 +282,12 @@ async fn look_with(store: &Arc<dyn Store>, index: &Arc<dyn SearchIndex>) -> Repo
 #[tokio::test(flavor = "multi_thread")]
 async fn each_corruption_of_the_index_is_named() {
     let documents = |payment: &Payment| PaymentDocument::of(payment, &());
-    let test = crate::stores::sqlite().await;
+    let test = crate::support::stores::sqlite().await;
     let payments = fill(test.store.as_ref()).await;
     let stale = payments[1].at_version(1).expect("it had a first version");
     let stranger =
-        one(crate::stores::sqlite().await.store.as_ref(), keyed(AccountId::generate(), "k"), at(0)).await;
+        one(crate::support::stores::sqlite().await.store.as_ref(), keyed(AccountId::generate(), "k"), at(0))
+            .await;
     for (name, planted) in [
         (Name::MissingDocument, vec![&payments[0], &payments[2]]),
         (Name::StaleDocument, vec![&payments[0], &stale, &payments[2]]),

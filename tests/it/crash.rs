@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::binary::{Draw, Kind, counted, lasting_port, on};
+use crate::support::binary::{Draw, Kind, counted, lasting_port, on};
 
 /// Payments in flight at a kill, at least.
 const IN_FLIGHT_MIN: usize = 200;

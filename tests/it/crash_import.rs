@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::binary::{Draw, Kind, Server, counted, eventually, lasting_port, on};
-use super::broken_upload::{BOUNDARY, form_with_file};
-use super::server::cookie_of;
+use crate::support::binary::{Draw, Kind, Server, counted, eventually, lasting_port, on};
+use crate::support::broken_upload::{BOUNDARY, form_with_file};
+use crate::support::server::cookie_of;
 
 const ROWS: u64 = 20_000;
 /// Accepted at the kill, at least.
@@ -43,7 +43,7 @@ impl Browser {
         request.send().await.expect("an answer").text().await.expect("text")
     }
 
-    /// Uploads a file; an error if the server went away meanwhile.
+    /// Uploads a file; an error if the server went away before it ended.
     async fn upload(&self, file: &str) -> reqwest::Result<reqwest::Response> {
         let request = self.http.post(format!("{}/payments/import", self.url)).header("origin", &self.url);
         let kind = format!("multipart/form-data; boundary={BOUNDARY}");
@@ -94,7 +94,7 @@ async fn killed_and_sent_again(kind: Kind) {
     .await;
 }
 
-/// The payments there are, as the export tells: one a line.
+/// The payments there are, as the export lists them: one a line.
 async fn payments(browser: &Browser) -> u64 {
     browser.page("/payments.csv").await.lines().count() as u64 - 1
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server, on_both_stacks};
+use crate::support::server::{Answer, Server, on_both_stacks};
 
 on_both_stacks!(
     customers_are_made_changed_and_deleted,
@@ -226,7 +226,7 @@ async fn pages_of_customers(server: Arc<Server>) {
         places.push(answer.headers()["location"].to_str().expect("text").to_owned());
     }
     assert_eq!(places[0], places[1]);
-    // Who goes back and writes something else is not led to what was written before.
+    // Someone who goes back and writes something else is not led to what was written before.
     let other = [("name", "Eve"), ("idempotency_key", "once")];
     let again = post("/customers", &other).await;
     assert_eq!(again.status(), 400);

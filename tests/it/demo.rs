@@ -8,8 +8,8 @@ use paystorm::config::Settings;
 use paystorm::domain::status::Status;
 use paystorm::store::Store;
 
-use crate::binary::{self, Kind, on};
-use crate::server::{PASSWORD, Server, Stack, cookie_of, with};
+use crate::support::binary::{self, Kind, on};
+use crate::support::server::{PASSWORD, Server, Stack, cookie_of, with};
 
 /// Payments in config/demo.toml.
 const PAYMENTS: usize = 27;
@@ -22,7 +22,7 @@ fn demo(settings: &mut Settings) {
 
 fn token(server: &Server) -> (String, String) {
     let invitation = server.invitation.as_ref().expect("the demo is on");
-    let (address, token) = invitation.sign_in.split_once("?t=").expect("a token");
+    let (address, token) = invitation.sign_in.expose().split_once("?t=").expect("a token");
     assert_eq!(address, format!("{}/start", server.url));
     assert!(token.len() >= 43, "{token}");
     (format!("/start?t={token}"), token.to_owned())
@@ -118,7 +118,7 @@ async fn keys(server: Arc<Server>) {
     assert_eq!(deleted.status, 200);
     assert_eq!(whose(&secret, &[]).await.0, 401);
     // A socket with such a key is the demo's as well.
-    let mut socket = crate::socket::Socket::open(&server.url, "sk_test_demo").await;
+    let mut socket = crate::support::socket::Socket::open(&server.url, "sk_test_demo").await;
     let payment = serde_json::json!({"kind": "topup", "amount": 100, "currency": "eur", "payment_method": "pm_card_visa"});
     let ack = socket.ask(serde_json::json!({"type": "payment.submit", "id": 1, "payment": payment})).await;
     assert_eq!(ack["payment"]["to"], "Corner Coffee", "{ack}");
@@ -144,7 +144,7 @@ async fn payments(store: &dyn Store) -> BTreeMap<String, Vec<Status>> {
     found
 }
 
-async fn told(store: &dyn Store) -> bool {
+async fn story_done(store: &dyn Store) -> bool {
     store.installation_get("demo.told").await.expect("read").is_some()
 }
 
@@ -166,11 +166,11 @@ async fn the_story_survives_a_crash_and_is_told_once() {
         let count = async || payments(store.as_ref()).await.values().map(Vec::len).sum::<usize>();
         binary::eventually("five payments", async || count().await >= 5).await;
         server.kill();
-        assert!(count().await < PAYMENTS && !told(store.as_ref()).await);
+        assert!(count().await < PAYMENTS && !story_done(store.as_ref()).await);
 
         let server = stack.serve().await;
         look(&server.url).await;
-        binary::eventually("the story is told", async || told(store.as_ref()).await).await;
+        binary::eventually("the story is told", async || story_done(store.as_ref()).await).await;
         let at_rest = async || {
             let all = payments(store.as_ref()).await;
             all.values().flatten().all(|status| status.is_at_rest())

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server, on_both_stacks};
+use crate::support::server::{Answer, Server, on_both_stacks};
 
 on_both_stacks!(
     a_search_pages_through_its_own_kind_only,
@@ -14,8 +14,8 @@ on_both_stacks!(
     cards_show_what_they_are_and_what_was_checked,
     amounts_keep_to_their_currencies,
     a_cardholder_answers_without_signing_in_and_is_led_back,
-    whoever_cannot_be_asked_is_declined,
-    keys_are_told_back_and_errors_about_them_are_told_apart,
+    a_cardholder_who_cannot_be_asked_is_declined,
+    keys_are_repeated_and_errors_about_them_differ,
     cursors_name_one_of_the_list,
     empty_texts_are_refused_where_they_mean_nothing,
     refunds_and_cancellations_say_what_was_said,
@@ -115,7 +115,7 @@ async fn search_understands_the_dialects_spellings(server: Arc<Server>) {
             "{query}"
         );
     }
-    // On a page people are understood who write what they see, and who have not finished.
+    // A page understands people who write what they see, and who have not finished.
     let cookie = server.sign_in("shop@example.org").await;
     let (_, one) = server.get("/v1/payment_intents?limit=1").await;
     let id = one["data"][0]["id"].as_str().expect("an id");
@@ -246,7 +246,7 @@ async fn cards_show_what_they_are_and_what_was_checked(server: Arc<Server>) {
     let highest = elevated.replace("Elevated", "Highest");
     let answer = charge(&server, &highest).await;
     assert_eq!((answer.status, answer.text("/error/decline_code")), (402, "fraudulent"), "{answer:?}");
-    // A number that is not listed is not said to be anything it may not be.
+    // Nothing is claimed of a number that is not listed.
     let answer = charge(&server, &number("4111111111111111", cvc)).await;
     assert_eq!((answer.status, answer.text("/error/decline_code")), (402, "test_mode_live_card"));
     assert!(answer.text("/error/message").contains("list of test cards"), "{answer:?}");
@@ -338,7 +338,7 @@ async fn a_cardholder_answers_without_signing_in_and_is_led_back(server: Arc<Ser
         );
         let (_, ended) = server.get(&format!("/v1/payment_intents/{id}?expand[]=latest_charge")).await;
         assert_eq!(ended["status"], status);
-        // Whoever was not authenticated was charged nothing, and no bank declined it.
+        // A cardholder who was not authenticated was charged nothing, and no bank declined it.
         assert_eq!(ended["latest_charge"].is_null(), passed == "false", "{ended}");
         assert_eq!(ended["last_payment_error"].is_null(), passed == "true", "{ended}");
         assert_eq!(ended["last_payment_error"]["charge"], Value::Null, "{ended}");
@@ -379,7 +379,7 @@ async fn a_cardholder_answers_without_signing_in_and_is_led_back(server: Arc<Ser
     assert_eq!((waits.status, waits.text("/error/param")), (400, "return_url"), "{waits:?}");
 }
 
-async fn whoever_cannot_be_asked_is_declined(server: Arc<Server>) {
+async fn a_cardholder_who_cannot_be_asked_is_declined(server: Arc<Server>) {
     for extra in ["off_session=true", "off_session=recurring", "error_on_requires_action=true"] {
         let answer = charge(&server, &format!("{SECURE}&{extra}")).await;
         assert_eq!(answer.error(), (402, "card_error", "authentication_required", ""), "{answer:?}");
@@ -405,20 +405,20 @@ async fn whoever_cannot_be_asked_is_declined(server: Arc<Server>) {
     assert_eq!(charge(&server, &format!("{optional}&{request}")).await.text("/status"), "requires_action");
 }
 
-async fn keys_are_told_back_and_errors_about_them_are_told_apart(server: Arc<Server>) {
+async fn keys_are_repeated_and_errors_about_them_differ(server: Arc<Server>) {
     let send = |form: String, key: &'static str| {
         let request = server.http.post(format!("{}/v1/payment_intents", server.url));
         let request = request.bearer_auth(&server.key).header("idempotency-key", key);
         request.header("content-type", "application/x-www-form-urlencoded").body(form).send()
     };
-    let told = |response: &reqwest::Response| {
+    let repeated_key = |response: &reqwest::Response| {
         let header = response.headers().get("idempotency-key");
         header.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
     };
     let first = send(CHARGE.to_owned(), "order-1").await.expect("an answer");
-    assert_eq!((first.status().as_u16(), told(&first).as_str()), (200, "order-1"));
+    assert_eq!((first.status().as_u16(), repeated_key(&first).as_str()), (200, "order-1"));
     let other = send(CHARGE.replace("1250", "1300"), "order-1").await.expect("an answer");
-    assert_eq!((other.status().as_u16(), told(&other).as_str()), (400, "order-1"));
+    assert_eq!((other.status().as_u16(), repeated_key(&other).as_str()), (400, "order-1"));
     let body: Value = other.json().await.expect("JSON");
     assert_eq!(body["error"]["type"], "idempotency_error");
     assert_eq!(body["error"].get("code"), None, "{body}");
@@ -426,13 +426,13 @@ async fn keys_are_told_back_and_errors_about_them_are_told_apart(server: Arc<Ser
     let other = send(format!("{CHARGE}&off_session=true"), "order-1").await.expect("an answer");
     assert_eq!(other.status().as_u16(), 400);
     let declined = send(CHARGE.replace("visa", "chargeDeclined"), "order-2").await.expect("an answer");
-    assert_eq!((declined.status().as_u16(), told(&declined).as_str()), (402, "order-2"));
+    assert_eq!((declined.status().as_u16(), repeated_key(&declined).as_str()), (402, "order-2"));
     let long: &'static str = Box::leak("x".repeat(256).into_boxed_str());
     let refused = send(CHARGE.to_owned(), long).await.expect("an answer");
-    assert_eq!((refused.status().as_u16(), told(&refused).as_str()), (400, ""));
+    assert_eq!((refused.status().as_u16(), repeated_key(&refused).as_str()), (400, ""));
     let plain = server.http.get(format!("{}/v1/balance", server.url)).bearer_auth(&server.key);
     let plain = plain.header("idempotency-key", "order-3").send().await.expect("an answer");
-    assert_eq!(told(&plain), "", "nothing was made");
+    assert_eq!(repeated_key(&plain), "", "nothing was made");
 }
 
 async fn cursors_name_one_of_the_list(server: Arc<Server>) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::server::{Server, on_both_stacks};
+use crate::support::server::{Server, on_both_stacks};
 
 on_both_stacks!(
     every_list_is_paged_both_ways_and_narrowed_by_time,
@@ -91,7 +91,7 @@ async fn every_list_is_paged_both_ways_and_narrowed_by_time(server: Arc<Server>)
     }
 }
 
-/// What a list says was created when, it is asked for by.
+/// A list is asked for by the `created` that it shows.
 async fn narrowed(server: &Server, list: &str, count: usize) {
     let (_, body) = server.get(&format!("{list}limit=100")).await;
     let created = |one: &Value| one["created"].as_i64().expect("a time");
@@ -193,7 +193,7 @@ async fn errors_and_objects_have_what_programs_look_at(server: Arc<Server>) {
             assert_eq!(object.get(member), Some(&json!(null)), "{member} of {object}");
         }
     }
-    // Whatever is found in the end, it is told how much.
+    // Whatever is found in the end, the answer says how much.
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
     loop {
         let path = "/v1/payment_intents/search?query=amount:1250&limit=1&expand[]=total_count";

@@ -4,9 +4,9 @@
 use paystorm::store::Store;
 use serde_json::json;
 
-use super::binary::{Kind, on};
-use super::socket::Socket;
-use super::stores;
+use crate::support::binary::{Kind, on};
+use crate::support::socket::Socket;
+use crate::support::stores;
 
 async fn setting(store: &dyn Store, name: &str) -> String {
     let durability = store.durability().await.expect("settings");

@@ -5,23 +5,25 @@ use std::time::Instant;
 
 use paystorm::clock::Wall;
 use paystorm::domain::card::{Card, YearMonth};
-use paystorm::domain::command::{Answer, Command, IdempotencyKey, Outcome, SubmitPayment};
+use paystorm::domain::command::{
+    AuthorizationAnswer, AuthorizationResponse, IdempotencyKey, PaymentCommand, SubmitPayment,
+};
 use paystorm::domain::currency::Currency;
 use paystorm::domain::idempotency::{KeySecret, RequestKey};
 use paystorm::domain::ids::{AccountId, ClockId, PaymentId};
 use paystorm::domain::money::Money;
-use paystorm::domain::status::Status;
+use paystorm::domain::payment::{Payment, WorkKey};
 use paystorm::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use paystorm::domain::time::Timestamp;
 use paystorm::engine::writer::{CommitListener, Committed, Writer};
 use paystorm::engine::{Engine, EngineSettings, batcher};
 use paystorm::store::Store;
 
-use crate::stores;
+use crate::support::stores;
 
-use super::making::counters;
+use crate::support::commands::counters;
 
-/// Remembers the place of every commit.
+/// Remembers the position of every commit.
 #[derive(Default)]
 pub struct Seen(Mutex<Vec<u64>>);
 
@@ -48,14 +50,14 @@ fn engine_by(store: &Arc<dyn Store>, wall: Wall) -> (Engine, Arc<Seen>, tokio::t
     let settings = EngineSettings { answer_within_ms: 60_000, ..EngineSettings::default() };
     let (engine, lanes) = batcher::lanes(&settings);
     let seen = Arc::new(Seen::default());
-    let writer = Writer::new(Arc::clone(store), settings.policy(), wall, seen.clone(), counters());
+    let writer = Writer::new(store.clone(), settings.policy(), wall, seen.clone(), counters());
     (engine, seen, tokio::spawn(batcher::run(lanes, writer, settings.batch_max)))
 }
 
-pub fn charge(owner: AccountId, amount_minor: i64, key: Option<&str>) -> Command {
+pub fn charge(owner: AccountId, amount_minor: i64, key: Option<&str>) -> PaymentCommand {
     let card = Card::from_token("pm_card_visa", &[7; 32], YearMonth { year: 2026, month: 1 })
         .expect("a known token");
-    Command::Submit(Box::new(SubmitPayment {
+    PaymentCommand::Submit(Box::new(SubmitPayment {
         submission: Submission {
             id: PaymentId::generate(),
             owner,
@@ -79,17 +81,21 @@ pub fn charge(owner: AccountId, amount_minor: i64, key: Option<&str>) -> Command
     }))
 }
 
-async fn settle(engine: &Engine, payment: &paystorm::domain::payment::Payment) {
+fn approval(work: WorkKey) -> AuthorizationAnswer {
+    AuthorizationAnswer { work, started_at: Timestamp::now(), response: AuthorizationResponse::Approved }
+}
+
+async fn settle(engine: &Engine, payment: &Payment) {
     let work = payment.queued_work().next().expect("queued work");
-    let answer = Answer { work, started_at: Timestamp::now(), outcome: Outcome::Approved };
-    let done = engine.answer(Command::Answer(answer)).await.expect("admitted").outcome().await.expect("done");
-    assert_eq!(done.payment.state().status, Status::Succeeded);
+    let answer = approval(work);
+    let done = engine.answer(answer).await.expect("admitted").outcome().await.expect("done");
+    assert_eq!(done.version, payment.version() + 2, "taken up, and succeeded");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_charge_settles_once_and_its_key_replays() {
     for test in stores::both().await {
-        let (engine, seen, line) = engine_on(&test.store);
+        let (engine, seen, task) = engine_on(&test.store);
         let owner = AccountId::generate();
         let first = engine.execute(charge(owner, 1250, Some("order-1"))).await.expect("admitted");
         assert!(!first.replayed, "{}", test.name);
@@ -98,11 +104,10 @@ async fn a_charge_settles_once_and_its_key_replays() {
         assert!(again.replayed && again.payment.id() == first.payment.id(), "{}", test.name);
         let other = engine.execute(charge(owner, 1, Some("order-1"))).await.expect_err("other parameters");
         assert!(other.to_string().contains("same parameters"), "{other}");
-        // A second answer to the same attempt is a no-op and takes no place in the line.
+        // A second answer to the same attempt is a no-op and takes no position in the journal.
         let work = first.payment.queued_work().next().expect("queued work");
-        let late = Answer { work, started_at: Timestamp::now(), outcome: Outcome::Approved };
-        let late =
-            engine.answer(Command::Answer(late)).await.expect("admitted").outcome().await.expect("done");
+        let late = approval(work);
+        let late = engine.answer(late).await.expect("admitted").outcome().await.expect("done");
         assert_eq!(late.seq, 0, "{}", test.name);
         let wallets = test.store.wallet_list(owner).await.expect("wallets");
         assert_eq!(
@@ -116,19 +121,19 @@ async fn a_charge_settles_once_and_its_key_replays() {
         assert_eq!(*seen.0.lock().expect("not poisoned"), [1, 2], "{}", test.name);
         assert_eq!(test.store.head().await.expect("head"), 2, "{}", test.name);
         drop(engine);
-        line.await.expect("the line ends");
+        task.await.expect("the sequencer ends");
         test.remove().await;
     }
 }
 
-/// Two instances whose clocks are 1.5 s apart take turns on one line: time goes forward along it, each payment's as well, and both
+/// Two instances whose clocks are 1.5 s apart take turns on one journal: time goes forward along it, each payment's as well, and both
 /// see the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_whose_clocks_are_apart_agree_on_every_time() {
     const ROUNDS: usize = 20;
     for test in stores::both().await {
-        let (late, _, late_line) = engine_by(&test.store, Wall::off_by(-750_000));
-        let (early, _, early_line) = engine_by(&test.store, Wall::off_by(750_000));
+        let (late, _, late_task) = engine_by(&test.store, Wall::off_by(-750_000));
+        let (early, _, early_task) = engine_by(&test.store, Wall::off_by(750_000));
         let owner = AccountId::generate();
         let mut made = Vec::new();
         for round in 0..ROUNDS {
@@ -150,7 +155,7 @@ async fn instances_whose_clocks_are_apart_agree_on_every_time() {
         assert!(walls.is_sorted_by(|one, next| one < next), "{}: {walls:?}", test.name);
         let rows = test.store.journal_read(0, 100).await.expect("read");
         assert_eq!(rows.iter().map(|row| row.at).collect::<Vec<_>>(), walls, "{}", test.name);
-        // Whoever asks sees what was written, whichever instance it was.
+        // Every caller sees what was written, by whichever instance.
         assert_eq!(
             test.store.head_wall().await.expect("read"),
             *walls.last().expect("some"),
@@ -158,8 +163,8 @@ async fn instances_whose_clocks_are_apart_agree_on_every_time() {
             test.name
         );
         drop((late, early));
-        late_line.await.expect("the line ends");
-        early_line.await.expect("the line ends");
+        late_task.await.expect("the sequencer ends");
+        early_task.await.expect("the sequencer ends");
         test.remove().await;
     }
 }
@@ -181,37 +186,37 @@ async fn answers_about_large_payments_are_decided_a_few_at_a_time() {
     const LARGE: usize = 100_000;
     const COUNT: usize = 200;
     for test in stores::both().await {
-        let (engine, _, line) = engine_on(&test.store);
+        let (engine, _, task) = engine_on(&test.store);
         let owner = AccountId::generate();
         let mut answers = Vec::new();
         for n in 0..COUNT {
-            let Command::Submit(mut submit) = charge(owner, 100, None) else { panic!("it submits") };
+            let PaymentCommand::Submit(mut submit) = charge(owner, 100, None) else { panic!("it submits") };
             // One large one is more than many small ones.
             let bytes = if n % 2 == 0 { LARGE } else { 10 };
             submit.submission.metadata = vec![("much".to_owned(), "x".repeat(bytes))];
-            let done = engine.execute(Command::Submit(submit)).await.expect("admitted");
+            let done = engine.execute(PaymentCommand::Submit(submit)).await.expect("admitted");
             let work = done.payment.queued_work().next().expect("queued work");
-            answers.push(Answer { work, started_at: Timestamp::now(), outcome: Outcome::Approved });
+            answers.push(approval(work));
         }
         drop(engine);
-        line.await.expect("the line ends");
+        task.await.expect("the sequencer ends");
         let settings = EngineSettings::default();
         let (engine, lanes) = batcher::lanes(&settings);
         let held = Arc::new(Held::default());
         let clock = Wall::system();
-        let writer = Writer::new(Arc::clone(&test.store), settings.policy(), clock, held.clone(), counters());
-        // All of them are there when the line begins.
+        let writer = Writer::new(test.store.clone(), settings.policy(), clock, held.clone(), counters());
+        // All of them are there when the sequencer begins.
         let mut replies = Vec::new();
         for answer in answers {
-            replies.push(engine.answer(Command::Answer(answer)).await.expect("admitted"));
+            replies.push(engine.answer(answer).await.expect("admitted"));
         }
-        let line = tokio::spawn(batcher::run(lanes, writer, settings.batch_max));
+        let task = tokio::spawn(batcher::run(lanes, writer, settings.batch_max));
         for reply in replies {
             let done = reply.outcome().await.expect("done");
-            assert_eq!(done.payment.state().status, Status::Succeeded);
+            assert_eq!(done.version, 3, "created, taken up, and succeeded");
         }
         drop(engine);
-        line.await.expect("the line ends");
+        task.await.expect("the sequencer ends");
         let held = held.0.lock().expect("not poisoned").clone();
         assert!(held.iter().sum::<usize>() > LARGE * COUNT / 2, "{held:?}");
         assert!(held.iter().all(|bytes| *bytes < 9 << 20), "{}: {held:?}", test.name);
@@ -219,12 +224,12 @@ async fn answers_about_large_payments_are_decided_a_few_at_a_time() {
     }
 }
 
-/// The bare line's speed, for a person to read: `cargo test --release -- --ignored --nocapture line_speed`.
+/// The bare sequencer's speed, for a person to read: `cargo test --release -- --ignored --nocapture sequencer_speed`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "prints figures; no assertion on speed"]
-async fn line_speed() {
+async fn sequencer_speed() {
     for test in stores::both().await {
-        let (engine, seen, line) = engine_on(&test.store);
+        let (engine, seen, task) = engine_on(&test.store);
         let owner = AccountId::generate();
         let (count, window) = (100_000_usize, 2_000_usize);
         let start = Instant::now();
@@ -240,8 +245,8 @@ async fn line_speed() {
             for reply in replies {
                 let done = reply.outcome().await.expect("done");
                 let work = done.payment.queued_work().next().expect("work");
-                let answer = Answer { work, started_at: Timestamp::now(), outcome: Outcome::Approved };
-                answers.push(engine.answer(Command::Answer(answer)).await.expect("admitted"));
+                let answer = approval(work);
+                answers.push(engine.answer(answer).await.expect("admitted"));
             }
             for answer in answers {
                 answer.outcome().await.expect("done");
@@ -256,7 +261,7 @@ async fn line_speed() {
             commits as f64 / count as f64
         );
         drop(engine);
-        line.await.expect("the line ends");
+        task.await.expect("the sequencer ends");
         test.remove().await;
     }
 }

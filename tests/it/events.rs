@@ -9,18 +9,18 @@ use paystorm::domain::time::Timestamp;
 use paystorm::store::Store;
 use serde_json::{Value, json};
 
-use crate::binary::eventually;
-use crate::server::{Server, on_both_stacks};
+use crate::support::binary::eventually;
+use crate::support::server::{Server, on_both_stacks};
 
 on_both_stacks!(
     events_show_their_objects_as_they_were,
     events_are_narrowed_and_paged,
     lean_accounts_have_no_events,
-    events_are_made_anew_the_same,
+    events_are_rebuilt_the_same,
     events_name_the_requests_that_they_came_from,
     what_happens_by_itself_was_asked_by_nobody,
-    changes_of_customers_and_clocks_are_told,
-    events_of_resources_outlive_what_is_made_anew,
+    changes_of_customers_and_clocks_have_events,
+    events_of_resources_outlive_a_rebuild,
 );
 
 const CHARGE: &str = "currency=eur&confirm=true&payment_method=pm_card_visa";
@@ -182,7 +182,7 @@ async fn stored(store: &dyn Store) -> Vec<(AccountId, Announcement)> {
     snapshot.events(None, 10_000).await.expect("events")
 }
 
-async fn events_are_made_anew_the_same(server: Arc<Server>) {
+async fn events_are_rebuilt_the_same(server: Arc<Server>) {
     for n in 0..8 {
         let charge = post(&server, "/v1/payment_intents", &format!("amount={}&{CHARGE}", 1_000 + n)).await;
         let id = charge["id"].as_str().expect("id");
@@ -229,7 +229,8 @@ async fn events_name_the_requests_that_they_came_from(server: Arc<Server>) {
     let charged = server.send("POST", "/v1/payment_intents", &form, &[("idempotency-key", key)]).await;
     assert_eq!(charged.status, 200, "{charged:?}");
     let id = charged.text("/id");
-    let by = |answer: &'_ crate::server::Answer, key: Option<&'static str>| (answer.request.clone(), key);
+    let by =
+        |answer: &'_ crate::support::server::Answer, key: Option<&'static str>| (answer.request.clone(), key);
     let refund = format!("payment_intent={id}&amount=250");
     // Sent again it does nothing, and is not what any event came from.
     let again = server.send("POST", "/v1/payment_intents", &form, &[("idempotency-key", key)]).await;
@@ -297,7 +298,7 @@ async fn what_happens_by_itself_was_asked_by_nobody(server: Arc<Server>) {
     assert_eq!(asked(&events), [("charge.succeeded", Some(held.request.as_str()), None)]);
 }
 
-async fn changes_of_customers_and_clocks_are_told(server: Arc<Server>) {
+async fn changes_of_customers_and_clocks_have_events(server: Arc<Server>) {
     let key = [("idempotency-key", "customer-1")];
     let made = server.send("POST", "/v1/customers", "name=Ada&metadata[plan]=free", &key).await;
     let again = server.send("POST", "/v1/customers", "name=Ada&metadata[plan]=free", &key).await;
@@ -334,7 +335,7 @@ async fn changes_of_customers_and_clocks_are_told(server: Arc<Server>) {
     assert_eq!(types(&all), ["customer.created", "payment_intent.succeeded", "charge.succeeded"]);
     let after = format!("?limit=1&starting_after={}", all[0]["id"].as_str().expect("id"));
     assert_eq!(list(&server, &after).await, all[1..2]);
-    // A clock's way is told at its beginning, by whoever sent it there, and at its end, which comes by itself.
+    // A clock's advance has an event at its beginning, with the request that asked for it, and at its end, which comes by itself.
     let clock = server.send("POST", "/v1/test_helpers/test_clocks", "frozen_time=1900000000", &[]).await;
     let path = format!("/v1/test_helpers/test_clocks/{}", clock.text("/id"));
     server.send("POST", &path, "speed=0", &[]).await;
@@ -363,14 +364,14 @@ async fn changes_of_customers_and_clocks_are_told(server: Arc<Server>) {
     assert_eq!(of(&events[1]), shown("ready", 1_900_000_100));
     assert_eq!(of(&events[2]), shown("advancing", 1_900_000_000));
     assert_eq!(of(&events[3]), shown("ready", 1_900_000_000));
-    // Lean accounts are told of nothing.
+    // Lean accounts have no events.
     let lean = post(&server, "/v1/test_helpers/accounts", "name=Lean&lean=true").await;
     let lean = lean["secret_key"].as_str().expect("a key");
     assert_eq!(server.send_as(lean, "POST", "/v1/customers", "name=Cleo", &[]).await.status, 200);
     assert_eq!(server.send_as(lean, "GET", "/v1/events", "", &[]).await.body["data"], json!([]));
 }
 
-async fn events_of_resources_outlive_what_is_made_anew(server: Arc<Server>) {
+async fn events_of_resources_outlive_a_rebuild(server: Arc<Server>) {
     let made = post(&server, "/v1/customers", "name=Ada").await;
     post(&server, &format!("/v1/customers/{}", made["id"].as_str().expect("id")), "name=Ben").await;
     post(&server, "/v1/payment_intents", &format!("amount=1250&{CHARGE}")).await;

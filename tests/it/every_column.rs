@@ -12,7 +12,9 @@ use paystorm::clock::Wall;
 use paystorm::domain::account::AccountTerms;
 use paystorm::domain::amendment::{AmendPayment, PaymentPatch};
 use paystorm::domain::clock::{Clock, ClockPatch, Rate};
-use paystorm::domain::command::{Action, Command, IdempotencyKey, OperatePayment, Outcome};
+use paystorm::domain::command::{
+    Action, AuthorizationResponse as Response, IdempotencyKey, OperatePayment, PaymentCommand, SystemCommand,
+};
 use paystorm::domain::customer::Customer;
 use paystorm::domain::event::TechnicalError;
 use paystorm::domain::idempotency::{KeySecret, RequestKey};
@@ -26,20 +28,19 @@ use paystorm::domain::resource::{Body, Change, Patch};
 use paystorm::domain::subject;
 use paystorm::domain::submission::{CaptureMethod, Kind};
 use paystorm::domain::time::Timestamp;
-use paystorm::feed::follower::Reader as _;
-use paystorm::feed::statement::Statement;
-use paystorm::feed::{dispatch, index, statement};
+use paystorm::readers::follower::Reader as _;
+use paystorm::readers::statement::Statement;
+use paystorm::readers::{dispatch, index, statement};
 use paystorm::store::{
     AsideChanges, AsideReason, AsideRecord, DetailRecord, ImportRecord, ImportRow, ImportState, NewAccount,
     NewApiKey, NewSession, RequestRecord, RowFault, Store, StoreKind, Subject,
 };
 
 use crate::corruption::sql;
-use crate::making::{
-    answer, at, change, customer, decide, decide_asked, one, operate, renamed, submission, submit,
-    write_down_open_work,
+use crate::support::commands::{
+    answer, at, change, customer, decide, one, operate, renamed, submission, submit, write_down_open_work,
 };
-use crate::stores::{TestStore, both};
+use crate::support::stores::{TestStore, both};
 
 const SECRET: &str = "fingerprint_key";
 
@@ -49,7 +50,7 @@ enum Case {
     Named,
     /// Nothing can be read in order without it, and opening says so.
     Refused,
-    /// It cannot know, and this is why that misleads nobody about money, or why nothing could tell.
+    /// It cannot know, and this is why that misleads nobody about money, or why nothing could show it.
     Unseen(&'static str),
 }
 
@@ -59,9 +60,9 @@ const BATCH: &str = "a random number, compared only while a commit is in doubt";
 const TOKEN: &str = "a hash of a secret that only its holder has";
 const WORDS: &str = "a person's own words, kept once";
 const LOG: &str = "a log of calls, kept once and for a while";
-const TERMS: &str = "what is decided from now on goes by it, and what was decided is in the histories";
-const REQUEST: &str = "told with an event, kept once; nothing is decided by it";
-const NO_TRACE: &str = "kept once; nothing else tells of it";
+const TERMS: &str = "what is decided from now on follows it, and what was decided is in the histories";
+const REQUEST: &str = "shown with an event, kept once; nothing is decided by it";
+const NO_TRACE: &str = "kept once; nothing else shows it";
 
 /// Every column there is, by table and name, and what to put there. A statement may say more than one thing: `{row}` stands for
 /// the row that is altered.
@@ -332,8 +333,8 @@ async fn fill(shared: &Arc<dyn Store>) -> Filled {
         let name = RequestKey::Text(name.to_owned());
         Some(IdempotencyKey::new(&name, b"the same", &KeySecret::derive(&[7; 32])))
     };
-    let approve = async |payment: Payment| one(store, answer(&payment, Outcome::Approved), at(5)).await;
-    // A charge with what was said of its attempt.
+    let approve = async |payment: Payment| one(store, answer(&payment, Response::Approved), at(5)).await;
+    // A charge with the details of its attempt.
     let mut command = submission(owner, Kind::Charge, 1_000);
     let body = br#"{"return_url":"https://shop.example"}"#.to_vec();
     let name = DetailRecord::name_of_attempt(&body);
@@ -343,8 +344,8 @@ async fn fill(shared: &Arc<dyn Store>) -> Filled {
         command.instrument.map(|card| card.presented_again(Presented::default().naming(name)));
     command.idempotency = key("order-1");
     let origin = Origin { request: RequestId::generate(), key: Some("order-1".into()) };
-    let asked = Command::Submit(Box::new(command)).asked_by(Some(Box::new(origin)));
-    let (_, decided) = decide_asked(store, &[asked], at(0)).await.expect("committed");
+    let asked = PaymentCommand::Submit(Box::new(command)).asked_by(Some(Box::new(origin)));
+    let (_, decided) = decide(store, &[asked], at(0)).await.expect("committed");
     approve(Payment::clone(&decided.changes[0].1)).await;
     // A refund with a reason, and one without.
     let refund = RefundId::generate();
@@ -353,14 +354,14 @@ async fn fill(shared: &Arc<dyn Store>) -> Filled {
     store.detail_put(*refund.as_bytes(), detail, &body).await.expect("put");
     let action = Action::Refund { refund, amount_minor: Some(40), detail: Some(detail) };
     let command = OperatePayment { payment: first, actor: owner, action, idempotency: key("refund-1") };
-    let charge = approve(one(store, Command::Operate(command), at(6)).await).await;
+    let charge = approve(one(store, PaymentCommand::Operate(command), at(6)).await).await;
     let action = Action::Refund { refund: RefundId::generate(), amount_minor: Some(50), detail: Some(0) };
     let charge = approve(one(store, operate(&charge, action), at(7)).await).await;
     assert_eq!(charge.state().refunds.len(), 2);
     approve(one(store, submit(owner, Kind::TopUp, 500), at(8)).await).await;
     unfinished(store, owner).await;
     let sent = one(store, submit(owner, Kind::Transfer { payee }, 70), at(300_000)).await;
-    let sent = one(store, answer(&sent, Outcome::Approved), at(300_001)).await;
+    let sent = one(store, answer(&sent, Response::Approved), at(300_001)).await;
     // A customer who was renamed under a key, with a payment, and one who was deleted.
     let (ann, made) = customer(owner, "Ann", Some("customer-1"));
     let (ben, other) = customer(owner, "Ben", None);
@@ -368,19 +369,19 @@ async fn fill(shared: &Arc<dyn Store>) -> Filled {
     let delete = change(owner, ben.into(), Change::Delete, None);
     for command in [made, other, rename, delete] {
         let (_, decided) = decide(store, &[command], at(300_002)).await.expect("committed");
-        assert!(decided.decisions.iter().all(Result::is_ok), "{decided:?}");
+        assert!(decided.resources.iter().all(Result::is_ok), "{decided:?}");
     }
     let (_, made) = customer(owner, "Cleo", None);
     decide(store, &[made], at(300_003)).await.expect("committed");
     let mut command = submission(owner, Kind::Charge, 1_100);
     command.submission.customer = Some(ann);
-    let charge = one(store, Command::Submit(Box::new(command)), at(300_004)).await;
-    one(store, answer(&charge, Outcome::Approved), at(300_005)).await;
-    // What is said of it changes, twice.
+    let charge = one(store, PaymentCommand::Submit(Box::new(command)), at(300_004)).await;
+    one(store, answer(&charge, Response::Approved), at(300_005)).await;
+    // It is amended, twice.
     for (n, text) in [(6, "first"), (7, "second")] {
         let patch = PaymentPatch { description: Some(Some(text.to_owned())), ..PaymentPatch::default() };
         let amend = AmendPayment { payment: charge.id(), actor: owner, patch, idempotency: None };
-        one(store, Command::Amend(Box::new(amend)), at(300_000 + n)).await;
+        one(store, PaymentCommand::Amend(Box::new(amend)), at(300_000 + n)).await;
     }
     by_a_clock(store, owner).await;
     people(store, owner).await;
@@ -400,18 +401,18 @@ async fn fill(shared: &Arc<dyn Store>) -> Filled {
 /// A payment with work in the queue, one that waits for a person, and one that will lapse.
 async fn unfinished(store: &dyn Store, owner: AccountId) {
     one(store, submit(owner, Kind::TopUp, 60), at(9)).await;
-    let broken = Outcome::TechnicalFailure(TechnicalError::Timeout);
+    let broken = Response::TechnicalFailure(TechnicalError::Timeout);
     let mut parked = one(store, submit(owner, Kind::TopUp, 61), at(10)).await;
     while !parked.is_parked() {
         parked = one(store, answer(&parked, broken), parked.due_at().unwrap_or(at(11))).await;
         if let Some(due) = parked.due_at() {
-            parked = one(store, Command::TimerDue(parked.id()), due).await;
+            parked = one(store, SystemCommand::TimerDue(parked.id()), due).await;
         }
     }
     let mut held = submission(owner, Kind::Charge, 62);
     held.submission.capture = CaptureMethod::Manual;
-    let held = one(store, Command::Submit(Box::new(held)), at(12)).await;
-    one(store, answer(&held, Outcome::Approved), at(13)).await;
+    let held = one(store, PaymentCommand::Submit(Box::new(held)), at(12)).await;
+    one(store, answer(&held, Response::Approved), at(13)).await;
 }
 
 /// A clock that runs, and a charge that it waits for.
@@ -425,11 +426,11 @@ async fn by_a_clock(store: &dyn Store, owner: AccountId) {
     for (subject, wanted) in [(clock.into(), made), (clock.into(), runs), (customer.into(), whose)] {
         let command = change(owner, subject, wanted, None);
         let (_, decided) = decide(store, &[command], at(300_006)).await.expect("committed");
-        assert!(decided.decisions.iter().all(Result::is_ok), "{decided:?}");
+        assert!(decided.resources.iter().all(Result::is_ok), "{decided:?}");
     }
     let mut command = submission(owner, Kind::Charge, 1_200);
     command.submission.customer = Some(customer);
-    let charge = one(store, Command::Submit(Box::new(command)), at(300_007)).await;
+    let charge = one(store, PaymentCommand::Submit(Box::new(command)), at(300_007)).await;
     assert_eq!(charge.clock(), clock);
 }
 
@@ -452,7 +453,7 @@ async fn people(store: &dyn Store, owner: AccountId) {
         created_at: at(0),
     };
     store.api_key_insert(&key).await.expect("inserted");
-    store.mark_set(owner, "seen", at(1)).await.expect("set");
+    store.account_flag_set(owner, "seen", at(1)).await.expect("set");
     let call = RequestRecord {
         id: RequestId::generate(),
         account: owner,
@@ -479,7 +480,7 @@ async fn readers(store: &Arc<dyn Store>) {
     store.lease_take(index::NAME, InstanceId::generate(), Timestamp::now(), ttl).await.expect("taken");
     let instance = InstanceId::generate();
     store.lease_take(statement::NAME, instance, Timestamp::now(), ttl).await.expect("taken");
-    let mut statements = Statement::new(Arc::clone(store), instance, Wall::new(|| at(300_010)), 10_000);
+    let mut statements = Statement::new(store.clone(), instance, Wall::new(|| at(300_010)), 10_000);
     assert_eq!(statements.begin(0, head).await.expect("made"), head);
 }
 
@@ -544,7 +545,8 @@ async fn columns(test: &TestStore) -> BTreeSet<String> {
             diesel::sql_query(query).load(&mut conn).expect("read")
         }
         StoreKind::Mysql => {
-            let mut conn = AsyncMysqlConnection::establish(&test.settings.url).await.expect("MySQL answers");
+            let mut conn =
+                AsyncMysqlConnection::establish(test.settings.url.expose()).await.expect("MySQL answers");
             let query = "SELECT CONCAT(table_name, '.', column_name) AS place FROM information_schema.columns WHERE table_schema=DATABASE()";
             diesel_async::RunQueryDsl::load(diesel::sql_query(query), &mut conn).await.expect("read")
         }
@@ -638,7 +640,7 @@ async fn every_column_is_checked_or_it_is_said_why_not() {
     }
 }
 
-/// Rows put in twice under another key, and what is of one person and another exchanged.
+/// Rows put in twice under another key, and the data of two people exchanged.
 fn exchanges(filled: &Filled) -> Vec<(Name, String)> {
     let first = hex(filled.first.as_bytes());
     let other = "(SELECT MAX(id) FROM keep_payment)";

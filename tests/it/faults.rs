@@ -1,47 +1,47 @@
-//! The line when something goes wrong at it: whoever asked hears in time and the truth, and nobody else is harmed.
+//! The sequencer when something goes wrong: the caller is answered in time and truthfully, and nobody else is harmed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
+use paystorm::background::Tasks;
 use paystorm::clock::Wall;
-use paystorm::domain::command::{Action, Command, IdempotencyKey, OperatePayment, SubmitPayment};
+use paystorm::domain::command::{Action, IdempotencyKey, OperatePayment, PaymentCommand, SubmitPayment};
 use paystorm::domain::event::CancelReason;
 use paystorm::domain::idempotency::{KeySecret, RequestKey};
 use paystorm::domain::ids::{AccountId, BatchId};
 use paystorm::domain::submission::Kind;
 use paystorm::domain::time::Timestamp;
-use paystorm::engine::vitals::Vitals;
 use paystorm::engine::writer::{CommitListener, Committed, Writer};
 use paystorm::engine::{Engine, EngineError, EngineSettings, batcher};
 use paystorm::store::mysql::MySqlStore;
-use paystorm::store::{BatchKeys, BatchWrite, Store, StoreSettings};
+use paystorm::store::{BatchKeys, BatchWrite, Sequencer as _, Store, StoreSettings};
 
 use crate::engine::{Seen, engine_on};
-use crate::making::{submission, submit};
-use crate::stores::{both, mysql, sqlite};
+use crate::support::commands::{submission, submit};
+use crate::support::stores::{both, mysql, sqlite};
 
-use super::making::counters;
+use crate::support::commands::counters;
 
 /// Far longer than anything here takes, on the busiest machine.
 const GUARD: Duration = Duration::from_secs(60);
 
-fn charge() -> Command {
+fn charge() -> PaymentCommand {
     submit(AccountId::generate(), Kind::Charge, 1_250)
 }
 
-/// A line with these parts and the time limits that users have.
-fn line_of(
+/// An engine with these parts and the time limits that users have.
+fn engine_of(
     store: &Arc<dyn Store>,
     clock: Wall,
     listener: Arc<dyn CommitListener>,
-    vitals: &Vitals,
+    tasks: &Tasks,
 ) -> Engine {
     let settings = EngineSettings::default();
     let (engine, lanes) = batcher::lanes(&settings);
-    let writer = Writer::new(Arc::clone(store), settings.policy(), clock, listener, counters());
-    tokio::spawn(batcher::run(lanes, writer.watched(vitals), settings.batch_max));
+    let writer = Writer::new(store.clone(), settings.policy(), clock, listener, counters());
+    tokio::spawn(batcher::run(lanes, writer.listed(tasks), settings.batch_max));
     engine
 }
 
@@ -57,7 +57,7 @@ async fn one_request_that_the_store_refuses_stops_nobody_else() {
     // More than any column holds, which no intake lets through.
     bad.submission.description = Some("x".repeat(17 << 20));
     let mut replies: Vec<_> = (0..15).map(|_| engine.submit(charge()).expect("room")).collect();
-    let bad = engine.submit(Command::Submit(Box::new(bad))).expect("room");
+    let bad = engine.submit(PaymentCommand::Submit(Box::new(bad))).expect("room");
     replies.extend((0..15).map(|_| engine.submit(charge()).expect("room")));
     for reply in replies {
         reply.outcome().await.expect("done");
@@ -66,9 +66,9 @@ async fn one_request_that_the_store_refuses_stops_nobody_else() {
     test.remove().await;
 }
 
-fn keyed_cancel(done: &paystorm::engine::Done, key: &str, parameters: &[u8]) -> Command {
+fn keyed_cancel(done: &paystorm::engine::Done, key: &str, parameters: &[u8]) -> PaymentCommand {
     let name = RequestKey::Text(key.to_owned());
-    Command::Operate(OperatePayment {
+    PaymentCommand::Operate(OperatePayment {
         payment: done.payment.id(),
         actor: done.payment.owner(),
         action: Action::Cancel { reason: CancelReason::RequestedByCustomer },
@@ -79,7 +79,7 @@ fn keyed_cancel(done: &paystorm::engine::Done, key: &str, parameters: &[u8]) -> 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_key_of_an_operation_that_changes_nothing_is_remembered() {
     for test in both().await {
-        let (engine, seen, line) = engine_on(&test.store);
+        let (engine, seen, task) = engine_on(&test.store);
         let owner = AccountId::generate();
         let made = engine.execute(submit(owner, Kind::Charge, 700)).await.expect("done");
         let wished = engine.execute(keyed_cancel(&made, "first", b"a")).await.expect("done");
@@ -87,13 +87,13 @@ async fn the_key_of_an_operation_that_changes_nothing_is_remembered() {
         let idle = engine.execute(keyed_cancel(&made, "second", b"a")).await.expect("done");
         assert_eq!((idle.version, idle.replayed), (wished.version, false), "{}", test.name);
         drop(engine);
-        line.await.expect("the line ends");
+        task.await.expect("the sequencer ends");
         let (engine, ..) = engine_on(&test.store);
         let again = engine.execute(keyed_cancel(&made, "second", b"a")).await.expect("replayed");
         assert_eq!((again.version, again.replayed), (idle.version, true), "{}", test.name);
         let other = engine.execute(keyed_cancel(&made, "second", b"b")).await.expect_err("other parameters");
         assert!(other.to_string().contains("same parameters"), "{}: {other}", test.name);
-        // It took a place in the line, by which an unknown commit of it would be found.
+        // It took a position in the journal, by which an unknown commit of it would be found.
         assert_eq!(seen.places(), [1, 2, 3], "{}", test.name);
         assert_eq!(test.store.journal_read(2, 10).await.expect("read").len(), 1, "{}", test.name);
         test.remove().await;
@@ -103,12 +103,14 @@ async fn the_key_of_an_operation_that_changes_nothing_is_remembered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_while_deciding_is_its_commands_alone() {
     for test in both().await {
-        let calls = AtomicU32::new(0);
+        let planted = Arc::new(AtomicBool::new(false));
+        let plant = Arc::clone(&planted);
         let clock = Wall::new(move || {
-            assert!(calls.fetch_add(1, Ordering::Relaxed) > 0, "planted");
+            assert!(!planted.swap(false, Ordering::Relaxed), "planted");
             Timestamp::now()
         });
-        let engine = line_of(&test.store, clock, Arc::new(Seen::default()), &Vitals::new(Wall::system()));
+        let engine = engine_of(&test.store, clock, Arc::new(Seen::default()), &Tasks::new(Wall::system()));
+        plant.store(true, Ordering::Relaxed);
         let planted = engine.execute(charge()).await;
         assert!(matches!(planted, Err(EngineError::Damaged(_))), "{}", test.name);
         engine.execute(charge()).await.expect("the next is done");
@@ -117,7 +119,7 @@ async fn a_panic_while_deciding_is_its_commands_alone() {
     }
 }
 
-/// Panics over the first commit it hears of.
+/// Panics over the first commit it is notified of.
 #[derive(Default)]
 struct Fainting(AtomicU32);
 
@@ -128,16 +130,16 @@ impl CommitListener for Fainting {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_lost_an_answer_to_a_panic_after_the_commit_hears_that_it_may_be_done() {
+async fn a_caller_whose_answer_was_lost_to_a_panic_after_the_commit_learns_that_it_may_be_done() {
     let test = sqlite().await;
-    let vitals = Vitals::new(Wall::system());
-    let engine = line_of(&test.store, Wall::system(), Arc::new(Fainting::default()), &vitals);
+    let tasks = Tasks::new(Wall::system());
+    let engine = engine_of(&test.store, Wall::system(), Arc::new(Fainting::default()), &tasks);
     let lost = engine.execute(charge()).await;
     assert!(matches!(lost, Err(EngineError::Unavailable { maybe_done: true })), "{lost:?}");
     assert_eq!(test.store.head().await.expect("head"), 1, "it was done");
-    engine.execute(charge()).await.expect("the line goes on");
-    let failures = vitals.failures();
-    assert!(failures.len() == 1 && failures[0].0 == "line" && failures[0].1.failures == 1, "{failures:?}");
+    engine.execute(charge()).await.expect("the sequencer goes on");
+    let all = tasks.all();
+    assert!(all.len() == 1 && all[0].0 == "sequencer" && all[0].1.crashes == 1 && all[0].1.alive, "{all:?}");
     test.remove().await;
 }
 
@@ -146,13 +148,13 @@ async fn a_command_that_waited_too_long_is_refused_and_never_decided() {
     let test = sqlite().await;
     let settings = EngineSettings { answer_within_ms: 200, ..EngineSettings::default() };
     let (engine, lanes) = batcher::lanes(&settings);
-    // Nobody is at the line yet.
+    // Nothing decides yet.
     assert!(nothing_done(&engine.execute(charge()).await));
     // This caller went away, which is a reason not to do it once its time has passed.
     drop(engine.submit(charge()).expect("room"));
     tokio::time::sleep(Duration::from_millis(250)).await;
     let writer = Writer::new(
-        Arc::clone(&test.store),
+        test.store.clone(),
         settings.policy(),
         Wall::system(),
         Arc::new(Seen::default()),
@@ -171,7 +173,7 @@ async fn the_intake_is_bounded_in_bytes() {
     let large = || {
         let mut large = submission(AccountId::generate(), Kind::Charge, 5);
         large.submission.metadata = vec![("key".to_owned(), "x".repeat(100_000))];
-        Command::Submit(Box::new(SubmitPayment { idempotency: None, ..large }))
+        PaymentCommand::Submit(Box::new(SubmitPayment { idempotency: None, ..large }))
     };
     let admitted: Vec<_> = std::iter::from_fn(|| engine.submit(large()).ok()).take(100).collect();
     assert_eq!(admitted.len(), 10);
@@ -182,34 +184,35 @@ async fn the_intake_is_bounded_in_bytes() {
     assert!(matches!(engine.submit(large()), Err(EngineError::Stopping)));
 }
 
-/// Whoever holds the head, and for whatever reason: everyone else is told in time that nothing was changed.
+/// Whatever holds the head, for whatever reason: everyone else is answered in time that nothing was changed.
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_are_told_in_time_while_another_holds_the_head() {
+async fn callers_are_answered_in_time_while_another_holds_the_head() {
     let test = mysql().await;
     let store = test.opened_as_users_do().await;
-    let engine = line_of(&store, Wall::system(), Arc::new(Seen::default()), &Vitals::new(Wall::system()));
-    let mut holder = AsyncMysqlConnection::establish(&test.settings.url).await.expect("MySQL answers");
+    let engine = engine_of(&store, Wall::system(), Arc::new(Seen::default()), &Tasks::new(Wall::system()));
+    let mut holder =
+        AsyncMysqlConnection::establish(test.settings.url.expose()).await.expect("MySQL answers");
     holder.batch_execute("BEGIN; UPDATE head SET seq = seq WHERE shard = 0").await.expect("held");
     for round in 0..3 {
         let command = charge();
-        let id = command.payment().expect("a payment");
+        let id = command.payment();
         let began = Instant::now();
         let outcome = engine.execute(command).await;
-        println!("round {round}: told after {:?}", began.elapsed());
+        println!("round {round}: answered after {:?}", began.elapsed());
         assert!(nothing_done(&outcome) && began.elapsed() < GUARD, "{outcome:?}");
         assert!(test.store.payment_get(&[id]).await.expect("read").is_empty());
     }
     holder.batch_execute("ROLLBACK").await.expect("let go");
     let began = Instant::now();
     while engine.execute(charge()).await.is_err() {
-        assert!(began.elapsed() < GUARD, "the line goes on");
+        assert!(began.elapsed() < GUARD, "the sequencer goes on");
     }
     println!("done again after {:?}", began.elapsed());
     assert_eq!(test.store.head().await.expect("head"), 1, "and nothing that was refused is done late");
     test.remove().await;
 }
 
-/// A process that stops in the middle of a transaction, as one does that is frozen.
+/// A process that stops in the middle of a transaction, as a frozen one does.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_freezes_with_the_head_holds_nobody_up() {
     let test = mysql().await;
@@ -231,7 +234,7 @@ async fn an_instance_that_freezes_with_the_head_holds_nobody_up() {
             loop {
                 let keys = BatchKeys::default();
                 let outcome =
-                    store.line_execute(BatchId::generate(), Timestamp::now(), &keys, &mut freeze).await;
+                    store.commit_batch(BatchId::generate(), Timestamp::now(), &keys, &mut freeze).await;
                 if held.load(Ordering::Acquire) {
                     return outcome;
                 }
@@ -252,7 +255,7 @@ async fn an_instance_that_freezes_with_the_head_holds_nobody_up() {
     test.remove().await;
 }
 
-/// A connection that still owes an answer would give it to whoever asks next.
+/// A connection that still owes an answer would give it to the next caller.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_is_given_up_leaves_no_answer_behind() {
     let test = mysql().await;
@@ -264,7 +267,7 @@ async fn a_query_that_is_given_up_leaves_no_answer_behind() {
     }
     for round in 0..400_u64 {
         let id = ids[usize::try_from(round).expect("small") % ids.len()];
-        // Given up at every point of it, as callers do that go away.
+        // Given up at every point, as by callers that go away.
         let given_up = Duration::from_micros(20 * (round % 100));
         drop(tokio::time::timeout(given_up, test.store.payment_get(&[id])).await);
         let other = ids[usize::try_from(round + 7).expect("small") % ids.len()];

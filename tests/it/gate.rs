@@ -12,15 +12,15 @@ use paystorm::config::Settings;
 use paystorm::domain::ids::{AccountId, InstanceId};
 use paystorm::domain::statement::READER;
 use paystorm::engine::EngineError;
-use paystorm::feed::live::LiveHub;
+use paystorm::readers::live::LiveHub;
 use paystorm::search::embedded::EmbeddedIndex;
 use tokio::time::Instant;
 
-use crate::binary::eventually;
-use crate::making::keyed;
-use crate::stores::{TestStore, both};
+use crate::support::binary::eventually;
+use crate::support::commands::keyed;
+use crate::support::stores::{TestStore, both};
 
-/// A process on this store, with or without what writes statements.
+/// A process on this store, with or without the reader that writes statements.
 async fn start(test: &TestStore, indexer: bool) -> (Pipeline, tempfile::TempDir) {
     let index = tempfile::tempdir().expect("a temporary directory");
     let mut settings = Settings::default();
@@ -29,9 +29,9 @@ async fn start(test: &TestStore, indexer: bool) -> (Pipeline, tempfile::TempDir)
     settings.engine.statement_lag_max_s = 1;
     settings.roles.indexer = indexer;
     settings.search.path = index.path().to_owned();
-    let directory = Arc::new(Directory::new(Arc::clone(&test.store)));
+    let directory = Arc::new(Directory::new(test.store.clone()));
     let parts = Parts {
-        store: Arc::clone(&test.store),
+        store: test.store.clone(),
         broker: Arc::new(EmbeddedBroker::new(&settings.broker).expect("a broker")),
         search: Arc::new(EmbeddedIndex::open(&settings.search, Wall::system()).await.expect("an index")),
         hub: LiveHub::new(Arc::clone(&directory), Wall::system()),
@@ -69,7 +69,7 @@ async fn who_writes_too_little_refuses_and_who_is_only_late_does_not() {
         let (cursor, head) = (test.store.cursor_get(READER).await, test.store.head().await);
         let (cursor, head) = (cursor.expect("read"), head.expect("read"));
         assert!(head - cursor > 32, "{}: {cursor} of {head}", test.name);
-        // Whoever makes it up opens the gate again.
+        // A reader that catches up opens the gate again.
         let (other, _other_index) = start(&test, true).await;
         let admitted = async || pay(n.fetch_add(1, Ordering::Relaxed)).await.is_ok();
         eventually("it is admitted", admitted).await;

@@ -1,4 +1,4 @@
-//! What the program says of itself is what its last operations met: a full disk, a damaged file, an index without its directory.
+//! The program reports about itself what its last operations met: a full disk, a damaged file, an index without its directory.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -8,13 +8,13 @@ use std::process::Command;
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use paystorm::domain::ids::AccountId;
 use paystorm::store::sqlite::SqliteStore;
-use paystorm::store::{Store, StoreSettings, StoreTrouble};
+use paystorm::store::{Health as _, Payments as _, Store, StoreSettings, StoreTrouble};
 use serde_json::Value;
 
-use super::binary::{Kind, Server, Stack, eventually, on};
 use super::engine::{charge, engine_on};
-use super::making::counters;
-use super::stores;
+use crate::support::binary::{Kind, Server, Stack, eventually, on};
+use crate::support::commands::counters;
+use crate::support::stores;
 
 /// A small disk of its own; gone when dropped.
 struct SmallDisk(PathBuf);
@@ -77,7 +77,7 @@ async fn ready(server: &Server) -> (u16, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_is_told_and_so_is_its_end() {
+async fn a_full_disk_is_reported_and_so_is_its_end() {
     on(Kind::Embedded, async |stack| {
         let disk = SmallDisk::at(&data(&stack));
         let key = stack.api_key().await;
@@ -87,13 +87,13 @@ async fn a_full_disk_is_told_and_so_is_its_end() {
         let filler = disk.fill();
         // Small writes may still find room in what SQLite has taken already.
         eventually("payments are refused", async || pay(&server, &key).await == 503).await;
-        eventually("it is told", async || {
-            let (status, told) = ready(&server).await;
-            status == 503 && told["store"]["reason"].as_str().is_some_and(|reason| reason.contains("full"))
+        eventually("it is reported", async || {
+            let (status, report) = ready(&server).await;
+            status == 503 && report["store"]["reason"].as_str().is_some_and(|reason| reason.contains("full"))
         })
         .await;
         fs::remove_file(filler).expect("removed");
-        eventually("its end is told, though nobody pays", async || ready(&server).await.0 == 200).await;
+        eventually("its end is reported, though nobody pays", async || ready(&server).await.0 == 200).await;
         assert_eq!(pay(&server, &key).await, 200);
         server.stop().await;
     })
@@ -152,12 +152,12 @@ async fn a_damaged_store_is_named_at_the_start_with_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_is_damaged_later_is_told_when_it_is_touched() {
+async fn a_page_that_is_damaged_later_is_reported_when_it_is_touched() {
     let test = stores::sqlite().await;
-    let (engine, _, line) = engine_on(&test.store);
+    let (engine, _, task) = engine_on(&test.store);
     engine.execute(charge(AccountId::generate(), 100, None)).await.expect("admitted");
     drop(engine);
-    line.await.expect("the line ends");
+    task.await.expect("the sequencer ends");
     let (dir, settings) = (test.dir, StoreSettings::default());
     // Closing it brings everything into the file.
     drop(test.store);
@@ -169,9 +169,9 @@ async fn a_page_that_is_damaged_later_is_told_when_it_is_touched() {
     assert_eq!(store.trouble(), Some(StoreTrouble::Damaged));
 }
 
-/// A line that stands still in the store, as it does while a disk is frozen, is told although nothing has failed yet.
+/// A sequencer that stands still in the store, as it does while a disk is frozen, is reported although nothing has failed yet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_line_that_stands_still_is_told_and_so_is_its_end() {
+async fn a_sequencer_that_stands_still_is_reported_and_so_is_its_end() {
     let test = stores::sqlite().await;
     let settings = StoreSettings { answer_within_ms: 100, ..StoreSettings::default() };
     let store = SqliteStore::open(test.dir.path(), &settings).await.expect("opens");
@@ -179,28 +179,28 @@ async fn a_line_that_stands_still_is_told_and_so_is_its_end() {
     let locked = super::maybe_done::Locked::on(&test);
     let (engine, lanes) = paystorm::engine::batcher::lanes(&paystorm::engine::EngineSettings::default());
     let writer = paystorm::engine::writer::Writer::new(
-        std::sync::Arc::clone(&store),
+        store.clone(),
         paystorm::domain::context::Policy::default(),
         paystorm::clock::Wall::system(),
         std::sync::Arc::new(super::engine::Seen::default()),
         counters(),
     );
-    let line = tokio::task::spawn_blocking(move || {
+    let task = tokio::task::spawn_blocking(move || {
         let run = paystorm::engine::batcher::run(lanes, writer, 16);
         tokio::runtime::Handle::current().block_on(run);
     });
     let reply = engine.submit(charge(AccountId::generate(), 100, None)).expect("room");
-    eventually("it is told", async || store.trouble() == Some(StoreTrouble::Away)).await;
+    eventually("it is reported", async || store.trouble() == Some(StoreTrouble::Away)).await;
     locked.release();
     drop(reply);
-    eventually("its end is told", async || {
+    eventually("its end is reported", async || {
         // The leases write every other second.
         let _ = store.installation_set("looked", b"").await;
         store.trouble().is_none()
     })
     .await;
     drop(engine);
-    line.await.expect("the line ends");
+    task.await.expect("the sequencer ends");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,9 +214,12 @@ async fn nothing_is_acknowledged_that_would_be_lost_with_a_file_that_was_removed
             let (path, aside) = (data(&stack).join(file), data(&stack).join("aside"));
             fs::rename(&path, &aside).expect("moved");
             assert_eq!(pay(&server, &key).await, 503, "{file}");
-            let (status, told) = ready(&server).await;
+            let (status, report) = ready(&server).await;
             assert_eq!(status, 503, "{file}");
-            assert!(told["store"]["reason"].as_str().is_some_and(|reason| reason.contains("gone")), "{told}");
+            assert!(
+                report["store"]["reason"].as_str().is_some_and(|reason| reason.contains("gone")),
+                "{report}"
+            );
             assert!(!path.exists(), "none was made in its place");
             fs::rename(&aside, &path).expect("put back");
             assert_eq!(pay(&server, &key).await, 200, "{file}");
@@ -228,7 +231,7 @@ async fn nothing_is_acknowledged_that_would_be_lost_with_a_file_that_was_removed
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_refuses_everybody_is_told_and_nobody_is_at_fault() {
+async fn a_store_that_refuses_everybody_is_reported_and_nobody_is_at_fault() {
     on(Kind::Real, async |stack| {
         stack.set("engine.answer_within_ms", 2_000);
         stack.set("simulator.latency_median_ms", 500.0);
@@ -246,17 +249,17 @@ async fn a_store_that_refuses_everybody_is_told_and_nobody_is_at_fault() {
             assert_eq!(answer.status(), 202);
         }
         mysql.batch_execute("RENAME TABLE journal TO journal_elsewhere").await.expect("renamed");
-        eventually("nobody is told that their payment is at fault", async || {
+        eventually("nobody is answered that their payment is at fault", async || {
             let status = pay(&server, &key).await;
             // One that was taken before may still come to its end.
             assert!(matches!(status, 200 | 503), "{status}");
             status == 503
         })
         .await;
-        eventually("it is told", async || {
-            let (status, told) = ready(&server).await;
+        eventually("it is reported", async || {
+            let (status, report) = ready(&server).await;
             status == 503
-                && told["store"]["reason"]
+                && report["store"]["reason"]
                     .as_str()
                     .is_some_and(|reason| reason.contains("tables are missing"))
         })
@@ -264,7 +267,7 @@ async fn a_store_that_refuses_everybody_is_told_and_nobody_is_at_fault() {
         // Longer than answers take: they meet it too.
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;
         mysql.batch_execute("RENAME TABLE journal_elsewhere TO journal").await.expect("renamed");
-        eventually("its end is told", async || ready(&server).await.0 == 200).await;
+        eventually("its end is reported", async || ready(&server).await.0 == 200).await;
         eventually("all come to rest", async || stack.unfinished().await == 0).await;
         assert_eq!(stack.mysql_number("SELECT COUNT(*) FROM set_aside"), 0);
         server.stop().await;

@@ -9,40 +9,42 @@ use std::time::Duration;
 use async_trait::async_trait;
 use paystorm::audit::index_view::IndexView;
 use paystorm::audit::{AuditOptions, IndexSide, Name, Report, audit};
-use paystorm::domain::command::{Action, Command, Outcome, SubmitPayment};
+use paystorm::domain::command::{Action, AuthorizationResponse as Response, PaymentCommand, SubmitPayment};
 use paystorm::domain::decline::DeclineReason;
 use paystorm::domain::ids::{AccountId, ChargeId, RefundId, base62_decode};
 use paystorm::domain::instrument::Presented;
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::{Kind, Submission};
 use paystorm::domain::time::Timestamp;
-use paystorm::feed::index;
+use paystorm::readers::index;
 use paystorm::search::contents::Value;
 use paystorm::search::document::FieldSink;
 use paystorm::search::embedded::EmbeddedView;
 use paystorm::search::query::{NumberField, TermField};
-use paystorm::search::{DocKey, Names, PaymentDocument, ScannedDocument, SearchIndex};
+use paystorm::search::{AccountNames, DocKey, PaymentDocument, ScannedDocument, SearchIndex};
 use paystorm::store::Store;
 use serde_json::json;
 use tantivy::schema::FieldType;
 use tantivy::{Index, TantivyDocument, Term};
 
-use crate::making::{self, answer, at, one, operate, submission, submit};
 use crate::search::subject::{Subject, http};
-use crate::stores::sqlite;
+use crate::support::commands::{self, answer, at, one, operate, submission, submit};
+use crate::support::stores::sqlite;
 
 /// Payments that together have every field that documents have.
 async fn fill(store: &dyn Store) -> Vec<Payment> {
     let (owner, payee) = (AccountId::generate(), AccountId::generate());
     for (id, name) in [(owner, "Ada Lovelace"), (payee, "Grace Hopper")] {
-        assert!(store.account_insert(&making::account(id, name, Timestamp::now())).await.expect("inserted"));
+        assert!(
+            store.account_insert(&commands::account(id, name, Timestamp::now())).await.expect("inserted")
+        );
     }
-    let approve = async |payment: Payment| one(store, answer(&payment, Outcome::Approved), at(5)).await;
+    let approve = async |payment: Payment| one(store, answer(&payment, Response::Approved), at(5)).await;
     let plain = submission(owner, Kind::Charge, 1_000);
     let submission = Submission { run: Some("Friday".to_owned()), ..plain.submission.clone() };
-    let charge = Command::Submit(Box::new(SubmitPayment { submission, ..plain }));
+    let charge = PaymentCommand::Submit(Box::new(SubmitPayment { submission, ..plain }));
     let charge = one(store, charge, at(0)).await;
-    let no = Outcome::Declined(DeclineReason::LostCard);
+    let no = Response::Declined(DeclineReason::LostCard);
     let charge = one(store, answer(&charge, no), at(2)).await;
     let instrument = charge.state().instrument;
     let confirm =
@@ -61,7 +63,7 @@ async fn fill(store: &dyn Store) -> Vec<Payment> {
 /// As a server that has this name in memory for everybody.
 struct Called(&'static str);
 
-impl Names for Called {
+impl AccountNames for Called {
     fn name_of(&self, _: AccountId) -> Option<Arc<str>> {
         Some(Arc::from(self.0))
     }
@@ -295,7 +297,8 @@ async fn each_field_of_elasticsearch_is_read_back() {
         body.insert("text", json!(written.words));
         let url = format!(
             "{}/{}-payments/_doc/{key}?version={version}&version_type=external_gte&refresh=true",
-            subject.settings.url, subject.settings.prefix
+            subject.settings.url.expose(),
+            subject.settings.prefix
         );
         http().put(url).json(&body).send().await.expect("an answer").error_for_status().expect("taken");
     };

@@ -4,20 +4,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use paystorm::domain::amendment::{AmendPayment, PaymentPatch};
-use paystorm::domain::command::Command;
+use paystorm::domain::command::PaymentCommand;
 use paystorm::domain::event::{Event, Recorded};
 use paystorm::domain::ids::AccountId;
 use paystorm::domain::submission::Lane;
 use paystorm::domain::time::Timestamp;
-use paystorm::feed::batch::{Batch, Entry};
-use paystorm::feed::follower::Reader as _;
-use paystorm::feed::index::{Index, IndexListener, Indexed};
+use paystorm::readers::batch::{Batch, Entry};
+use paystorm::readers::follower::Reader as _;
+use paystorm::readers::index::{Index, IndexListener, Indexed};
 use paystorm::search::{Query, SearchRequest};
 
 use super::engine::{charge, engine_on};
-use super::making::counters;
 use super::search::subject::Subject;
-use super::stores;
+use crate::support::commands::counters;
+use crate::support::stores;
 
 struct Nobody;
 
@@ -28,11 +28,11 @@ impl IndexListener for Nobody {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn amendments_in_a_row_are_written_together() {
     let (subject, test, owner) = (Subject::embedded().await, stores::sqlite().await, AccountId::generate());
-    let (engine, _, line) = engine_on(&test.store);
+    let (engine, _, task) = engine_on(&test.store);
     let payment = engine.execute(charge(owner, 100, None)).await.expect("admitted").payment.id();
     let counters = counters();
     let mut reader = Index::new(
-        Arc::clone(&test.store),
+        test.store.clone(),
         Arc::clone(&subject.index),
         Arc::new(()),
         Arc::new(Nobody),
@@ -45,7 +45,7 @@ async fn amendments_in_a_row_are_written_together() {
         let description = Some(Some(format!("amended {n}")));
         let patch = PaymentPatch { description, ..PaymentPatch::default() };
         let amend = AmendPayment { payment, actor: owner, patch, idempotency: None };
-        engine.execute(Command::Amend(Box::new(amend))).await.expect("amended");
+        engine.execute(PaymentCommand::Amend(Box::new(amend))).await.expect("amended");
         let (at, event) = (Timestamp::from_micros(0), Event::Amended { amount_minor: None, terms: Some(0) });
         let entry = Entry {
             payment_id: payment,
@@ -72,6 +72,6 @@ async fn amendments_in_a_row_are_written_together() {
     let page = subject.index.find(&SearchRequest::new(owner, query)).await.expect("an answer");
     assert_eq!(page.hits.len(), 1);
     drop(engine);
-    line.await.expect("the line ends");
+    task.await.expect("the sequencer ends");
     subject.remove().await;
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::binary::{Draw, Kind, Stack, eventually, lasting_port, on};
-use super::socket::Socket;
+use crate::support::binary::{Draw, Kind, Stack, eventually, lasting_port, on};
+use crate::support::socket::Socket;
 
 async fn prepare(stack: &Stack, latency_ms: u32) {
     stack.set("instances", 2);

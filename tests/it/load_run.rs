@@ -1,7 +1,7 @@
 //! How a load run ends when somebody stops it, and when its server dies: with its report, and an exit code that says whether
 //! everything that was accepted came to rest.
 
-use super::binary::{Kind, on};
+use crate::support::binary::{Kind, on};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_stopped_waits_for_what_is_open_and_reports() {

@@ -1,5 +1,5 @@
 //! The work queue is lost: before dispatch listens, while it redrives, between two processes, and right before a crash. What was
-//! open is redriven each time, and by whoever dispatches.
+//! open is redriven each time, by whichever process dispatches.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,33 +7,35 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use paystorm::background::Tasks;
 use paystorm::broker::embedded::EmbeddedBroker;
 use paystorm::broker::rabbitmq::RabbitMqBroker;
 use paystorm::broker::settings::BrokerSettings;
 use paystorm::broker::{
-    Broker, BrokerError, BrokerHealth, Delivery, Depth, FeedReceiver, LastDelivered, LossKeeper, WorkMessage,
+    BroadcastReceiver, Broker, BrokerError, BrokerHealth, Delivery, Depth, LastDelivered, LossKeeper,
+    WorkMessage,
 };
 use paystorm::clock::Wall;
 use paystorm::domain::ids::{AccountId, InstanceId};
 use paystorm::domain::submission::Lane;
-use paystorm::feed::dispatch::{Dispatch, NotedLosses};
-use paystorm::feed::follower::Reader;
+use paystorm::readers::dispatch::{Dispatch, NotedLosses};
+use paystorm::readers::follower::Reader;
 use paystorm::store::Store;
 use tokio::sync::watch;
 
 use super::broker::rig::{Adapter, Rig, take, wait_until_up};
 use super::engine::{charge, engine_on};
-use super::making::counters;
-use super::stores;
+use crate::support::commands::counters;
+use crate::support::stores;
 
-/// A durable broker that takes everything, counts it, and loses its queue when told to.
+/// A durable broker that takes everything, counts it, and loses its queue on request.
 struct Losing {
     published: AtomicU64,
     /// Loses the queue in the middle of so many batches to come.
     loses_while_publishing: AtomicU64,
     lost: watch::Sender<u64>,
     health: watch::Sender<BrokerHealth>,
-    feed: EmbeddedBroker,
+    inner: EmbeddedBroker,
 }
 
 impl Losing {
@@ -43,7 +45,7 @@ impl Losing {
             loses_while_publishing: AtomicU64::new(0),
             lost: watch::Sender::new(0),
             health: watch::Sender::new(BrokerHealth::Up),
-            feed: EmbeddedBroker::new(&BrokerSettings::default()).expect("settings that work"),
+            inner: EmbeddedBroker::new(&BrokerSettings::default()).expect("settings that work"),
         })
     }
 
@@ -70,7 +72,7 @@ impl Broker for Losing {
     }
 
     async fn receive(&self, max: usize) -> Result<Vec<Delivery>, BrokerError> {
-        self.feed.receive(max).await
+        self.inner.receive(max).await
     }
 
     fn is_durable(&self) -> bool {
@@ -85,10 +87,10 @@ impl Broker for Losing {
         Ok(Depth { interactive: 1, bulk: 1, in_flight: 0 })
     }
 
-    async fn feed_publish(&self, _body: Bytes) {}
+    async fn broadcast_publish(&self, _body: Bytes) {}
 
-    fn feed_subscribe(&self) -> FeedReceiver {
-        self.feed.feed_subscribe()
+    fn broadcast_subscribe(&self) -> BroadcastReceiver {
+        self.inner.broadcast_subscribe()
     }
 
     fn health(&self) -> watch::Receiver<BrokerHealth> {
@@ -111,12 +113,12 @@ const OPEN: u64 = 3;
 /// A store with some open payments, all in the interactive lane.
 async fn with_open_work() -> stores::TestStore {
     let test = stores::sqlite().await;
-    let (engine, _, line) = engine_on(&test.store);
+    let (engine, _, task) = engine_on(&test.store);
     for _ in 0..OPEN {
         engine.execute(charge(AccountId::generate(), 100, None)).await.expect("admitted");
     }
     drop(engine);
-    line.await.expect("the line ends");
+    task.await.expect("the sequencer ends");
     test
 }
 
@@ -162,7 +164,7 @@ async fn a_queue_lost_while_it_is_redriven_is_redriven_again() {
 }
 
 #[tokio::test]
-async fn a_queue_that_another_process_made_anew_is_redriven_by_the_one_that_dispatches() {
+async fn a_queue_that_another_process_made_again_is_redriven_by_the_one_that_dispatches() {
     let test = with_open_work().await;
     let (one, other) = (Losing::new(), Losing::new());
     let mut dispatching = dispatch(&test.store, &one).await;
@@ -173,7 +175,7 @@ async fn a_queue_that_another_process_made_anew_is_redriven_by_the_one_that_disp
     standing_by.stand_by().await.expect("leaves word");
     dispatching.tick().await.expect("redrives");
     assert_eq!((one.published(), other.published()), (OPEN, 0));
-    // It is made good for every process, whoever dispatches next.
+    // It is made good for every process, whichever dispatches next.
     assert_eq!(standing_by.begin(OPEN, OPEN).await.expect("takes over"), OPEN);
     standing_by.tick().await.expect("has nothing to do");
     assert_eq!(other.published(), 0);
@@ -205,9 +207,9 @@ impl LossKeeper for Killed {
     }
 }
 
-/// A kill between making a queue anew and anything that this process would have done about it.
+/// A kill between making a queue again and anything that this process would have done about it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_kill_right_after_a_queue_was_made_anew_is_made_good_by_the_next_process() {
+async fn a_kill_right_after_a_queue_was_made_again_is_made_good_by_the_next_process() {
     Rig::run(Adapter::RabbitMq, async |rig: Rig| {
         let test = with_open_work().await;
         let start = |keeper: Arc<dyn LossKeeper>| {
@@ -216,10 +218,11 @@ async fn a_kill_right_after_a_queue_was_made_anew_is_made_good_by_the_next_proce
                 InstanceId::generate(),
                 Wall::system(),
                 Some(keeper),
+                &Tasks::new(Wall::system()),
             );
             Arc::new(broker.expect("settings that work"))
         };
-        let noted = || Arc::new(NotedLosses(Arc::clone(&test.store)));
+        let noted = || Arc::new(NotedLosses(test.store.clone()));
         // Killed before the loss is noted: there is no queue that the next one could take for a whole one.
         let dies = start(Arc::new(Killed));
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -1,4 +1,4 @@
-//! A write outside the line that was sent and not answered may have been done: every entrance says so, and none says it of what was
+//! A write outside the sequencer that was sent and not answered may have been done: every entrance says so, and none says it of what was
 //! never sent.
 
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use paystorm::clock::Wall;
 use paystorm::domain::ids::AccountId;
 use paystorm::domain::time::Timestamp;
 use paystorm::store::sqlite::SqliteStore;
-use paystorm::store::{NewAccount, Store, StoreError, StoreSettings};
+use paystorm::store::{Accounts as _, NewAccount, Store, StoreError, StoreSettings};
 use serde_json::Value;
 
-use crate::binary::eventually;
-use crate::making;
-use crate::server::{PASSWORD, Server, Stack, with};
-use crate::stores::{self, TestStore};
+use crate::support::binary::eventually;
+use crate::support::commands;
+use crate::support::server::{PASSWORD, Server, Stack, with};
+use crate::support::stores::{self, TestStore};
 
 /// Keeps everybody else from writing to the file while it lives.
 pub struct Locked(SqliteConnection);
@@ -35,7 +35,7 @@ impl Locked {
 }
 
 fn account(id: AccountId) -> NewAccount {
-    making::account(id, "Somebody", Timestamp::now())
+    commands::account(id, "Somebody", Timestamp::now())
 }
 
 /// The same file, opened by someone with little patience.
@@ -52,10 +52,10 @@ async fn a_write_that_was_sent_and_not_answered_may_be_done_later() {
     let locked = Locked::on(&test);
     let outcome = store.account_insert(&sent).await;
     assert!(matches!(outcome, Err(StoreError::Unanswered(_))), "{outcome:?}");
-    // The connection is still busy with the first: this one is never sent, or told the truth as well.
+    // The connection is still busy with the first: this one is never sent, or answered truthfully as well.
     let outcome = store.account_insert(&waiting).await;
-    let told = matches!(outcome, Err(StoreError::Unanswered(_) | StoreError::Unavailable(_)));
-    assert!(told, "{outcome:?}");
+    let truthful = matches!(outcome, Err(StoreError::Unanswered(_) | StoreError::Unavailable(_)));
+    assert!(truthful, "{outcome:?}");
     locked.release();
     let there = async |id| store.account_get(&[id]).await.is_ok_and(|found| !found.is_empty());
     eventually("what may have been done is done", async || there(sent.id).await).await;
@@ -72,8 +72,9 @@ async fn a_row_lock_that_is_waited_for_is_no_certain_refusal() {
     let id = AccountId::generate();
     assert!(store.account_insert(&account(id)).await.expect("inserted"));
     use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
-    let mut other =
-        diesel_async::AsyncMysqlConnection::establish(&test.settings.url).await.expect("MySQL answers");
+    let mut other = diesel_async::AsyncMysqlConnection::establish(test.settings.url.expose())
+        .await
+        .expect("MySQL answers");
     other.batch_execute("BEGIN; UPDATE account SET name='Other'").await.expect("the rows are locked");
     let outcome = store.account_set_password(id, "hash").await;
     assert!(matches!(outcome, Err(StoreError::Unanswered(_))), "{outcome:?}");
@@ -99,7 +100,7 @@ async fn what_follows_a_write_says_that_it_was_done() {
 }
 
 /// The status, what the header says, and the body.
-async fn told(response: reqwest::Response) -> (u16, Option<String>, String) {
+async fn read(response: reqwest::Response) -> (u16, Option<String>, String) {
     let header = response.headers().get("paystorm-maybe-done").and_then(|value| value.to_str().ok());
     let header = header.map(str::to_owned);
     (response.status().as_u16(), header, response.text().await.expect("text"))
@@ -117,7 +118,7 @@ async fn answers_and_pages_say_that_it_may_have_been_done() {
         let post = async |path: &str, body: &str| {
             let request = server.http.post(format!("{}{path}", server.url)).bearer_auth(&server.key);
             let request = request.header("content-type", "application/x-www-form-urlencoded");
-            told(request.body(body.to_owned()).send().await.expect("an answer")).await
+            read(request.body(body.to_owned()).send().await.expect("an answer")).await
         };
         let (status, _, body) = post("/v1/test_helpers/accounts", "name=Maybe").await;
         assert_eq!(status, 200, "{body}");
@@ -125,7 +126,7 @@ async fn answers_and_pages_say_that_it_may_have_been_done() {
         let one = format!("{}/v1/test_helpers/accounts/{}", server.url, made["id"].as_str().expect("an id"));
         let locked = Locked::on(&server.test);
         let close = server.http.delete(one).bearer_auth(&server.key).send().await.expect("an answer");
-        let (status, header, body) = told(close).await;
+        let (status, header, body) = read(close).await;
         locked.release();
         assert_eq!((status, header.as_deref()), (503, Some("true")), "{body}");
         let body: Value = serde_json::from_str(&body).expect("JSON");
@@ -143,12 +144,12 @@ async fn answers_and_pages_say_that_it_may_have_been_done() {
         let locked = Locked::on(&server.test);
         let fields = [("csrf", csrf.as_str()), ("name", "maybe")];
         let response = server.post_form("/keys", &session, &[("origin", &server.url)], &fields).await;
-        let (status, header, page) = told(response).await;
+        let (status, header, page) = read(response).await;
         locked.release();
         assert_eq!(status, 503, "{page}");
         let says = page.contains("may or may not have been done");
         assert_eq!(header.as_deref(), Some(if says { "true" } else { "false" }), "{page}");
-        // The line says it in the same way: it has taken this one up, or not.
+        // The sequencer answers in the same way: it has taken this one up, or not.
         let locked = Locked::on(&server.test);
         let (status, header, body) =
             post("/v1/payment_intents", "amount=100&currency=eur&payment_method=pm_card_visa").await;

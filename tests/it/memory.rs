@@ -1,4 +1,4 @@
-//! What a server holds in memory goes by bytes, not by numbers: payments a hundred times as large cost it little more.
+//! A server's memory is bounded in bytes, not in numbers: payments a hundred times as large cost it little more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use paystorm::domain::ids::PaymentId;
 use tokio::sync::Semaphore;
 
-use super::binary::{Kind, eventually, on};
+use crate::support::binary::{Kind, eventually, on};
 
 /// Requests under way at once.
 const AT_ONCE: usize = 32;
@@ -34,7 +34,7 @@ fn peak_kib(pid: u32) -> u64 {
 /// Sends payments with values of so many characters in their metadata to a new server, and waits until they rest.
 async fn send(kind: Kind, payments: usize, value_chars: usize) -> Outcome {
     let outcome = Arc::new((AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)));
-    let told = Arc::clone(&outcome);
+    let counts = Arc::clone(&outcome);
     on(kind, async move |stack| {
         // So that few payments fill it.
         stack.set("engine.feed_memory_bytes", 16 << 20);
@@ -55,13 +55,13 @@ async fn send(kind: Kind, payments: usize, value_chars: usize) -> Outcome {
                 .bearer_auth(&key)
                 .header("content-type", "application/x-www-form-urlencoded")
                 .body(body.as_bytes().to_vec());
-            let told = Arc::clone(&told);
+            let counts = Arc::clone(&counts);
             sending.spawn(async move {
                 let status = request.send().await.expect("an answer").status().as_u16();
                 drop(slot);
                 match status {
-                    200 => told.0.fetch_add(1, Ordering::Relaxed),
-                    429 | 503 => told.1.fetch_add(1, Ordering::Relaxed),
+                    200 => counts.0.fetch_add(1, Ordering::Relaxed),
+                    429 | 503 => counts.1.fetch_add(1, Ordering::Relaxed),
                     _ => panic!("answered with {status}"),
                 };
             });
@@ -69,7 +69,7 @@ async fn send(kind: Kind, payments: usize, value_chars: usize) -> Outcome {
         }
         sending.join_all().await;
         eventually("all come to rest", async || stack.unfinished().await == 0).await;
-        told.2.store(peak_kib(server.pid()), Ordering::Relaxed);
+        counts.2.store(peak_kib(server.pid()), Ordering::Relaxed);
         server.stop().await;
         let store = stack.store().await;
         assert!(store.payment_scan(None::<PaymentId>, 1).await.expect("read").len() == 1);

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use paystorm::domain::ids::InstanceId;
 
-use super::binary::{Kind, Services, on, program};
+use crate::support::binary::{Kind, Services, on, program};
 
 const COMMANDS: [&[&str]; 5] = [
     &["verify"],
@@ -130,7 +130,7 @@ async fn verify_reads_where_nothing_may_be_written() {
         let key = stack.api_key().await;
         stack.load(&server.url, &key, 50, 1, &[]).finish_clean().await;
         server.stop().await;
-        // Whoever may write everywhere runs the program as somebody who may not, from where it can be read.
+        // A user who may write everywhere runs the program as one who may not, from where it can be read.
         let copied = tempfile::tempdir().expect("a temporary directory");
         let mut command = Command::new(program());
         command.current_dir(copied.path()).args(["verify", "--data-dir"]).env_remove("RUST_LOG");
@@ -140,7 +140,7 @@ async fn verify_reads_where_nothing_may_be_written() {
         if std::fs::write(&probe, []).is_ok() {
             std::fs::remove_file(&probe).expect("removed");
             let (program, data) = (copied.path().join("paystorm"), copied.path().join("data"));
-            std::fs::copy(crate::binary::program(), &program).expect("copied");
+            std::fs::copy(crate::support::binary::program(), &program).expect("copied");
             std::fs::rename(&dir, &data).expect("moved");
             std::fs::set_permissions(copied.path(), Permissions::from_mode(0o755)).expect("set");
             command = Command::new(program);

@@ -1,23 +1,25 @@
-//! Open work is found in the table and in the journal beyond its cursor: all of it, once, and up to any place of the line.
+//! Open work is found in the table and in the journal beyond its cursor: all of it, once, and up to any position.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use paystorm::domain::command::{Action, Command, Outcome};
+use paystorm::domain::command::{Action, AuthorizationResponse as Response, PaymentCommand};
 use paystorm::domain::event::CancelReason;
 use paystorm::domain::ids::{AccountId, PaymentId, RefundId};
 use paystorm::domain::payment::{Payment, WorkKey};
 use paystorm::domain::submission::{Kind, Lane};
-use paystorm::feed::open_work::search::Search;
-use paystorm::feed::open_work::{self, end_of};
+use paystorm::readers::open_work::search::Search;
+use paystorm::readers::open_work::{self, end_of};
 use paystorm::store::Store;
 
-use crate::binary::eventually;
 use crate::corruption::sql;
-use crate::making::{answer, at, decide, follow_open_work, one, operate, submit, write_down_open_work};
-use crate::stores::{TestStore, both};
+use crate::support::binary::eventually;
+use crate::support::commands::{
+    Command, answer, at, decide, follow_open_work, one, operate, submit, write_down_open_work,
+};
+use crate::support::stores::{TestStore, both};
 
-/// What a redrive up to a place publishes, in order.
+/// What a redrive up to a position publishes, in order.
 async fn found(store: &dyn Store, place: u64) -> Vec<WorkKey> {
     let before = end_of(store, place).await.expect("read");
     let mut search = Search::begin(store, Lane::Bulk, before).await.expect("it begins");
@@ -29,15 +31,15 @@ async fn found(store: &dyn Store, place: u64) -> Vec<WorkKey> {
     all
 }
 
-/// Decides about payments and remembers at which place each attempt came into the queue.
-struct Line<'a> {
+/// Decides about payments and remembers at which position each attempt came into the queue.
+struct Recorder<'a> {
     store: &'a Arc<dyn Store>,
     opened: BTreeMap<(PaymentId, u16, u16), u64>,
     batches: u64,
 }
 
-impl Line<'_> {
-    async fn decide(&mut self, command: Command) -> Payment {
+impl Recorder<'_> {
+    async fn decide(&mut self, command: impl Into<Command>) -> Payment {
         self.batches += 1;
         let payment = one(self.store.as_ref(), command, at(self.batches)).await;
         let queued: Vec<_> =
@@ -49,7 +51,7 @@ impl Line<'_> {
         payment
     }
 
-    /// At each place what was opened up to it, and nothing twice.
+    /// Checks that a redrive up to each position finds what was opened by then, and nothing twice.
     async fn check(&self, what: &str) {
         for place in 0..=self.batches {
             let found = found(self.store.as_ref(), place).await;
@@ -65,16 +67,16 @@ impl Line<'_> {
     }
 }
 
-/// What is merely touched stays where it was opened: a redrive up to a place, and the journal from there, miss nothing.
+/// What is merely touched stays where it was opened: a redrive up to a position, and the journal from there, miss nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn open_work_is_found_up_to_any_place_whatever_else_the_payment_is_asked_for() {
     // Written down after each of these steps, or never.
     for written in [vec![], vec![1], vec![2, 5], vec![4, 9], (0..20).collect()] {
         for test in both().await {
-            let mut line = Line { store: &test.store, opened: BTreeMap::new(), batches: 0 };
+            let mut recorder = Recorder { store: &test.store, opened: BTreeMap::new(), batches: 0 };
             let owner = AccountId::generate();
-            let mut charge = line.decide(submit(owner, Kind::Charge, 50)).await;
-            let other = line.decide(submit(owner, Kind::Charge, 60)).await;
+            let mut charge = recorder.decide(submit(owner, Kind::Charge, 50)).await;
+            let other = recorder.decide(submit(owner, Kind::Charge, 60)).await;
             let cancel = |payment: &Payment| {
                 operate(payment, Action::Cancel { reason: CancelReason::RequestedByCustomer })
             };
@@ -82,14 +84,14 @@ async fn open_work_is_found_up_to_any_place_whatever_else_the_payment_is_asked_f
                 let refund = RefundId::generate();
                 operate(payment, Action::Refund { refund, amount_minor: Some(5), detail: None })
             };
-            let other = line.decide(cancel(&other)).await;
+            let other = recorder.decide(cancel(&other)).await;
             for step in 0..10 {
                 charge = match step {
                     // The approval, three refunds, and what they come to.
-                    0 | 4 | 5 | 7 => line.decide(answer(&charge, Outcome::Approved)).await,
-                    1 | 2 | 3 | 6 | 8 => line.decide(refund(&charge)).await,
+                    0 | 4 | 5 | 7 => recorder.decide(answer(&charge, Response::Approved)).await,
+                    1 | 2 | 3 | 6 | 8 => recorder.decide(refund(&charge)).await,
                     _ => {
-                        line.decide(answer(&other, Outcome::Approved)).await;
+                        recorder.decide(answer(&other, Response::Approved)).await;
                         charge
                     }
                 };
@@ -98,25 +100,26 @@ async fn open_work_is_found_up_to_any_place_whatever_else_the_payment_is_asked_f
                     let rows = test.store.work_open_count().await.expect("counted");
                     assert_eq!(rows, open_work::count(test.store.as_ref()).await.expect("counted").payments);
                 }
-                line.check(&format!("{}, written after {written:?}, step {step}", test.name)).await;
+                recorder.check(&format!("{}, written after {written:?}, step {step}", test.name)).await;
             }
             test.remove().await;
         }
     }
 }
 
-/// Three charges, of which the second is answered; the last is opened with the row that is torn or gone.
+/// Three charges. The second is answered; the last is opened with the row that is torn or gone.
 async fn torn(test: &TestStore, written: bool) -> Vec<WorkKey> {
     let store = test.store.as_ref();
     let owner = AccountId::generate();
-    let charges: Vec<Command> = (0..2).map(|_| submit(owner, Kind::Charge, 5)).collect();
+    let charges: Vec<PaymentCommand> = (0..2).map(|_| submit(owner, Kind::Charge, 5)).collect();
     let (_, made) = decide(store, &charges, at(1)).await.expect("committed");
     if written {
         write_down_open_work(&test.store).await;
     }
-    let answered = answer(&made.changes[1].1, Outcome::Approved);
-    let (_, last) =
-        decide(store, &[answered, submit(owner, Kind::Charge, 6)], at(2)).await.expect("committed");
+    let answered = answer(&made.changes[1].1, Response::Approved);
+    let (_, last) = decide(store, &[Command::from(answered), submit(owner, Kind::Charge, 6).into()], at(2))
+        .await
+        .expect("committed");
     one(store, submit(owner, Kind::TopUp, 7), at(3)).await;
     let mut open: Vec<WorkKey> = made.changes[0].1.queued_work().collect();
     open.extend(last.changes.iter().flat_map(|(_, payment)| payment.queued_work()));
@@ -136,7 +139,7 @@ async fn where_the_journal_cannot_be_read_the_payments_tell() {
                 let upto = found(store, 2).await;
                 assert_eq!(upto, open, "{what}");
                 assert_eq!(found(store, 3).await.len(), open.len() + 1, "{what}");
-                // The rows are made anew, and the cursor is past what is lost.
+                // The rows are rebuilt, and the cursor is past what is lost.
                 let (stop, task) = follow_open_work(&test.store).await;
                 eventually("the cursor is past it", async || {
                     store.cursor_get(open_work::NAME).await.expect("read") == 3
@@ -154,7 +157,7 @@ async fn where_the_journal_cannot_be_read_the_payments_tell() {
     }
 }
 
-/// A reader that stands before what was pruned makes its rows anew.
+/// A reader whose cursor is before what was pruned rebuilds its rows.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_was_cut_off_begins_with_the_payments() {
     for test in both().await {

@@ -1,17 +1,17 @@
 //! Elasticsearch, then RabbitMQ, stopped for half a minute under load, on a set of services of this test's own: nothing
-//! is refused meanwhile, and afterwards everything catches up.
+//! is refused during that time, and afterwards everything catches up.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use paystorm::feed::open_work;
+use paystorm::readers::open_work;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::binary::{Load, Server, Services, eventually, on_services};
 use super::browser::Browser;
-use super::socket::Socket;
+use crate::support::binary::{Load, Server, Services, eventually, on_services};
+use crate::support::socket::Socket;
 
 /// How long each is away.
 const AWAY: Duration = Duration::from_secs(30);
@@ -102,7 +102,7 @@ async fn is_up(server: &Server, part: &str) -> bool {
     ready[part]["ok"] == true
 }
 
-/// What an open page hears of the parts. In a task of its own, so that pings are answered meanwhile.
+/// What an open page receives about the parts. In a task of its own, so that pings are answered.
 fn listen(mut page: Socket) -> mpsc::Receiver<Value> {
     let (sender, frames) = mpsc::channel(64);
     tokio::spawn(async move {
@@ -117,8 +117,8 @@ fn listen(mut page: Socket) -> mpsc::Receiver<Value> {
     frames
 }
 
-/// Waits until an open page is told so of a part; returns the keys of the banners that stand then.
-async fn told(frames: &mut mpsc::Receiver<Value>, part: &str, up: bool) -> Vec<String> {
+/// Waits until an open page has received this about a part; returns the keys of the banners shown then.
+async fn reported(frames: &mut mpsc::Receiver<Value>, part: &str, up: bool) -> Vec<String> {
     loop {
         let frame = frames.recv().await.expect("an open socket");
         if frame[part] == up {
@@ -135,23 +135,23 @@ async fn away(services: &OwnServices, server: &Server, load: &mut Load, service:
     let mut page = browser.socket().await;
     page.ask(json!({"type": "subscribe", "id": 1, "topic": "system"})).await;
     let mut frames = listen(page);
-    assert!(told(&mut frames, part, true).await.is_empty(), "no banner before");
+    assert!(reported(&mut frames, part, true).await.is_empty(), "no banner before");
     assert!(is_up(server, part).await, "{part} is up before");
     let before = load.acknowledged();
     services.run(&["stop", service]);
     let since = Instant::now();
     let noticed = eventually("the part is reported as away", async || !is_up(server, part).await).await;
-    // Open pages hear of it, new ones have it from the start.
-    assert_eq!(told(&mut frames, part, false).await, [part]);
+    // Open pages receive it, new ones have it from the start.
+    assert_eq!(reported(&mut frames, part, false).await, [part]);
     assert!(browser.page("/wallets").await.contains(&banner));
     tokio::time::sleep(AWAY.saturating_sub(since.elapsed())).await;
     let accepted = load.acknowledged() - before;
-    println!("{service} away: noticed after {noticed:?}, {accepted} accepted meanwhile");
+    println!("{service} away: noticed after {noticed:?}, {accepted} accepted in between");
     // An open model: what was due was accepted, give or take what is on its way.
     assert!(accepted >= 20 * usize::try_from(RATE).expect("small"), "only {accepted} were accepted");
     services.run(&["start", service]);
     let back = eventually("the part is reported as back", async || is_up(server, part).await).await;
-    assert!(told(&mut frames, part, true).await.is_empty(), "the banner goes by itself");
+    assert!(reported(&mut frames, part, true).await.is_empty(), "the banner goes by itself");
     assert!(!browser.page("/wallets").await.contains(&banner));
     println!("{service} back after {back:?}");
 }

@@ -1,5 +1,5 @@
 //! What a server logs while its store is away and back again, three times under load: a line at the beginning of each
-//! outage and one at its end, however many operations fail meanwhile.
+//! outage and one at its end, however many operations fail in between.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::binary::{Kind, eventually, on};
+use crate::support::binary::{Kind, eventually, on};
 
 /// Stands between the server and MySQL, and can be cut like a wire.
 struct Wire {
@@ -47,7 +47,7 @@ impl Wire {
         self.cut.take().expect("it is whole").cancel();
     }
 
-    async fn mend(&mut self) {
+    async fn repair(&mut self) {
         let listener = loop {
             match TcpListener::bind(&self.address).await {
                 Ok(listener) => break listener,
@@ -92,7 +92,7 @@ async fn an_outage_of_the_store_is_logged_when_it_begins_and_when_it_ends() {
                 let answers = futures_util::future::join_all((0..20).map(|_| pay())).await;
                 assert!(answers.iter().all(|status| *status == 503), "{answers:?}");
             }
-            wire.mend().await;
+            wire.repair().await;
             eventually("payments are taken again", async || pay().await == 200).await;
             eventually("the end is logged", async || {
                 lines(&server.logged(), "the store works again") == round

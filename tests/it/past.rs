@@ -1,25 +1,25 @@
 //! The index knows which store it mirrors and which past: after the store was emptied, exchanged or put back to an earlier day, what
-//! never was there goes by itself when the index's reader begins. With both adapters.
+//! never was there disappears when the index's reader begins. With both adapters.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use paystorm::clock::Wall;
 use paystorm::domain::ids::{AccountId, InstanceId, PaymentId};
-use paystorm::feed::follower::{Follower, Reader};
-use paystorm::feed::index::{Index, IndexListener, Indexed};
-use paystorm::feed::ring::Ring;
+use paystorm::readers::follower::{Follower, Reader};
+use paystorm::readers::index::{Index, IndexListener, Indexed};
+use paystorm::readers::ring::Ring;
 use paystorm::search::{Query, SearchIndex, SearchRequest};
 use paystorm::store::sqlite::SqliteStore;
-use paystorm::store::{Store, StoreSettings};
+use paystorm::store::{Store, StoreSettings, Upkeep as _};
 use tokio_util::sync::CancellationToken;
 
-use super::binary::eventually;
 use super::corruption::sql;
 use super::engine::{charge, engine_on};
-use super::making::counters;
 use super::search::subject::Subject;
-use super::stores;
+use crate::support::binary::eventually;
+use crate::support::commands::counters;
+use crate::support::stores;
 
 struct Nobody;
 
@@ -34,18 +34,17 @@ async fn open(dir: &Path) -> Arc<dyn Store> {
 }
 
 async fn pay(store: &Arc<dyn Store>, owner: AccountId) -> PaymentId {
-    let (engine, _, line) = engine_on(store);
+    let (engine, _, task) = engine_on(store);
     let id = engine.execute(charge(owner, 100, None)).await.expect("admitted").payment.id();
     drop(engine);
-    line.await.expect("the line ends");
+    task.await.expect("the sequencer ends");
     id
 }
 
 /// The index's reader begins, reads what is there, and ends in good order.
 async fn read(store: &Arc<dyn Store>, index: &Arc<dyn SearchIndex>, stored: u64) {
     let counters = counters();
-    let mut reader =
-        Index::new(Arc::clone(store), Arc::clone(index), Arc::new(()), Arc::new(Nobody), counters);
+    let mut reader = Index::new(store.clone(), Arc::clone(index), Arc::new(()), Arc::new(Nobody), counters);
     let head = store.head().await.expect("a head");
     reader.begin(stored, head).await.expect("begins");
     reader.finish().await.expect("ends");
@@ -82,7 +81,7 @@ async fn documents_of_another_store_or_another_past_go_by_themselves() {
         let store = open(first.path()).await;
         let lost = pay(&store, owner).await;
         let position = store.head().await.expect("a head");
-        paystorm::feed::index::catch_up(store.as_ref(), index.as_ref(), &(), 1).await.expect("caught up");
+        paystorm::readers::index::catch_up(store.as_ref(), index.as_ref(), &(), 1).await.expect("caught up");
         read(&store, &index, position).await;
         assert_eq!(found(&*index, owner).await, [lost, kept]);
         drop(store);
@@ -90,11 +89,11 @@ async fn documents_of_another_store_or_another_past_go_by_themselves() {
         read(&store, &index, 1).await;
         assert_eq!(found(&*index, owner).await, [kept], "the store was put back to an earlier day");
 
-        // The line goes on from there and passes the place that the index had come to.
+        // The sequencer goes on from there and passes the position that the index had reached.
         let other = pay(&store, owner).await;
         let later = pay(&store, owner).await;
         read(&store, &index, 1).await;
-        paystorm::feed::index::catch_up(store.as_ref(), index.as_ref(), &(), 1).await.expect("caught up");
+        paystorm::readers::index::catch_up(store.as_ref(), index.as_ref(), &(), 1).await.expect("caught up");
         index.refresh().await.expect("refreshed");
         assert_eq!(found(&*index, owner).await, [later, other, kept]);
         drop(store);
@@ -111,7 +110,7 @@ fn dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary directory")
 }
 
-/// Rows of the journal are torn, one among others and the last one: what they changed is found all the same, and nothing is built anew.
+/// Rows of the journal are torn, one among others and the last one: what they changed is found all the same, and nothing is rebuilt.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_torn_rows_of_the_journal_changed_is_found_without_a_rebuild() {
     for subject in [Subject::embedded().await, Subject::elasticsearch().await] {
@@ -131,15 +130,9 @@ async fn what_torn_rows_of_the_journal_changed_is_found_without_a_rebuild() {
         sql(&test, "UPDATE journal SET body=x'00' WHERE seq IN (3,6)").await;
         let generations = subject.names().await;
         let ring = Arc::new(Ring::new(1 << 20, 6));
-        let follower =
-            Follower::leased(Arc::clone(&test.store), ring, Wall::system(), InstanceId::generate());
-        let reader = Index::new(
-            Arc::clone(&test.store),
-            Arc::clone(&index),
-            Arc::new(()),
-            Arc::new(Nobody),
-            counters(),
-        );
+        let follower = Follower::leased(test.store.clone(), ring, Wall::system(), InstanceId::generate());
+        let reader =
+            Index::new(test.store.clone(), Arc::clone(&index), Arc::new(()), Arc::new(Nobody), counters());
         test.store.cursor_reset("index", 2).await.expect("put back");
         let stop = CancellationToken::new();
         let running = tokio::spawn(follower.run(Box::new(reader), stop.clone()));
@@ -148,9 +141,9 @@ async fn what_torn_rows_of_the_journal_changed_is_found_without_a_rebuild() {
         eventually("the reader has made it good", async || cursor().await == 6).await;
         stop.cancel();
         running.await.expect("it ends");
-        assert_eq!(subject.names().await, generations, "nothing was built anew");
+        assert_eq!(subject.names().await, generations, "nothing was rebuilt");
         // By hand, beside a server, as well.
-        paystorm::feed::index::catch_up(test.store.as_ref(), index.as_ref(), &(), 2)
+        paystorm::readers::index::catch_up(test.store.as_ref(), index.as_ref(), &(), 2)
             .await
             .expect("caught up");
         subject.remove().await;

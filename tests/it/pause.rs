@@ -1,12 +1,12 @@
-//! The lesson of the switch: while the workers are paused intake goes on and the queue grows; resumed, they drain it.
+//! The switch of the workers: while they are paused, intake goes on and the queue grows; resumed, they drain it.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::binary::{Kind, Server, Stack, eventually, on};
 use super::browser::Browser;
-use super::socket::Socket;
+use crate::support::binary::{Kind, Server, Stack, eventually, on};
+use crate::support::socket::Socket;
 
 const COUNT: usize = 500;
 const BANNER: &str = "Workers are paused. Payments are accepted and wait in the queue.";
@@ -39,8 +39,8 @@ fn depth(frame: &Value) -> Option<u64> {
     Some(frame["queue"]["interactive"].as_u64()? + frame["queue"]["bulk"].as_u64()?)
 }
 
-/// Waits for the word that the workers are paused, or are not. What else changes is told in between.
-async fn told(watching: &mut Socket, paused: bool) {
+/// Waits for the message that the workers are paused, or are not. Other changes may come before it.
+async fn shown(watching: &mut Socket, paused: bool) {
     while watching.next("system").await["paused"] != paused {}
 }
 
@@ -52,8 +52,8 @@ async fn lesson(stack: &Stack, at: &Server, elsewhere: &Server) {
     assert_eq!(watching.next("system").await["paused"], false);
 
     browser.turn("/system/pause").await;
-    // Told without asking, at every instance.
-    told(&mut watching, true).await;
+    // Pushed without asking, at every instance.
+    shown(&mut watching, true).await;
     for page in [browser.page("/").await, other.page("/wallets").await] {
         assert!(page.contains(BANNER), "{page}");
     }
@@ -72,11 +72,11 @@ async fn lesson(stack: &Stack, at: &Server, elsewhere: &Server) {
     assert_eq!(stack.unfinished().await, COUNT);
 
     other.turn("/system/resume").await;
-    told(&mut watching, false).await;
+    shown(&mut watching, false).await;
     let drained = eventually("all of them settle", async || stack.unfinished().await == 0).await;
     println!("drained within {drained:?}");
     stats(&mut paying, "the queue is empty", |frame| depth(frame) == Some(0)).await;
-    // Each instance hears of it by itself, and the other one's workers may have emptied the queue alone.
+    // Each instance notices it by itself, and the other one's workers may have emptied the queue alone.
     eventually("the banner goes", async || !browser.page("/").await.contains(BANNER)).await;
     println!("{}", stack.verify(&[], true).await);
 }

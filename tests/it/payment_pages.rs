@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::server::{Server, on_both_stacks};
+use crate::support::server::{Server, on_both_stacks};
 
 on_both_stacks!(
     payees_see_what_they_received,

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use super::binary::{Services, Stack, eventually, on_services};
 use super::outage::OwnServices;
+use crate::support::binary::{Services, Stack, eventually, on_services};
 
 const RATE: u32 = 300;
 /// A guard against hanging, many times what a caller may wait.
 const GUARD: Duration = Duration::from_secs(20);
 
 /// One request and what came of it.
-struct Told {
+struct Attempt {
     key: String,
     url: String,
     at: Instant,
@@ -29,7 +29,7 @@ struct Told {
 /// Callers that pay at a steady rate, whatever comes of it.
 struct Callers {
     stop: Arc<AtomicBool>,
-    told: Arc<Mutex<Vec<Told>>>,
+    attempts: Arc<Mutex<Vec<Attempt>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -41,14 +41,14 @@ struct Caller {
 
 impl Caller {
     fn new(secret: &str) -> Self {
-        // The server closes what is idle for five seconds; whoever reuses a connection at that very moment hears nothing.
+        // The server closes what is idle for five seconds; a request that reuses a connection at that very moment gets no answer.
         let idle = Duration::from_secs(2);
         let http = reqwest::Client::builder().no_proxy().timeout(GUARD).pool_idle_timeout(idle);
         let http = http.build().expect("a client");
         Self { http, secret: secret.to_owned() }
     }
 
-    async fn pay(&self, url: &str, key: String, further: &str) -> Told {
+    async fn pay(&self, url: &str, key: String, further: &str) -> Attempt {
         let at = Instant::now();
         let body = format!("amount=1250&currency=eur&payment_method=pm_card_visa&confirm=true{further}");
         let request = self
@@ -63,14 +63,14 @@ impl Caller {
             Ok(response) => (Some(response.status().as_u16()), response.text().await.unwrap_or_default()),
             Err(error) => (None, error.to_string()),
         };
-        Told { key, url: url.to_owned(), at, waited: at.elapsed(), status, text }
+        Attempt { key, url: url.to_owned(), at, waited: at.elapsed(), status, text }
     }
 }
 
 impl Callers {
     fn start(urls: Vec<String>, secret: &str, rate: u32, name: &'static str, further: String) -> Self {
-        let (stop, told) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
-        let (stopped, kept, caller) = (Arc::clone(&stop), Arc::clone(&told), Caller::new(secret));
+        let (stop, attempts) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let (stopped, kept, caller) = (Arc::clone(&stop), Arc::clone(&attempts), Caller::new(secret));
         let further: Arc<str> = further.into();
         let task = tokio::spawn(async move {
             let mut tick = tokio::time::interval(Duration::from_secs(1) / rate);
@@ -83,24 +83,24 @@ impl Callers {
                 let (caller, kept, further) = (caller.clone(), Arc::clone(&kept), Arc::clone(&further));
                 let url = urls[n % urls.len()].clone();
                 paying.spawn(async move {
-                    let told = caller.pay(&url, format!("{name}-{n}"), &further).await;
-                    kept.lock().await.push(told);
+                    let attempt = caller.pay(&url, format!("{name}-{n}"), &further).await;
+                    kept.lock().await.push(attempt);
                 });
             }
             while paying.join_next().await.is_some() {}
         });
-        Self { stop, told, task }
+        Self { stop, attempts, task }
     }
 
-    async fn finish(self) -> Vec<Told> {
+    async fn finish(self) -> Vec<Attempt> {
         self.stop.store(true, Ordering::Relaxed);
         self.task.await.expect("no panic");
-        std::mem::take(&mut *self.told.lock().await)
+        std::mem::take(&mut *self.attempts.lock().await)
     }
 }
 
-fn quantile(told: &[&Told], share: f64) -> Duration {
-    let mut waited: Vec<Duration> = told.iter().map(|told| told.waited).collect();
+fn quantile(attempts: &[&Attempt], share: f64) -> Duration {
+    let mut waited: Vec<Duration> = attempts.iter().map(|attempt| attempt.waited).collect();
     waited.sort_unstable();
     let last = waited.len().saturating_sub(1);
     #[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "a share of a small number")]
@@ -108,17 +108,17 @@ fn quantile(told: &[&Told], share: f64) -> Duration {
     waited.get(at).copied().unwrap_or_default()
 }
 
-fn figures(what: &str, told: &[&Told]) {
-    let count = |status| told.iter().filter(|told| told.status == status).count();
+fn figures(what: &str, attempts: &[&Attempt]) {
+    let count = |status| attempts.iter().filter(|attempt| attempt.status == status).count();
     println!(
         "{what}: {} answered 202 {}, 503 {}, none {}; p50 {:?}, p99 {:?}, longest {:?}",
-        told.len(),
+        attempts.len(),
         count(Some(202)),
         count(Some(503)),
         count(None),
-        quantile(told, 0.5),
-        quantile(told, 0.99),
-        quantile(told, 1.0)
+        quantile(attempts, 0.5),
+        quantile(attempts, 0.99),
+        quantile(attempts, 1.0)
     );
 }
 
@@ -160,11 +160,15 @@ async fn requests_at_the_limit_stop_nobody_else() {
         let with = Callers::start(urls(), &secret, RATE, "with", String::new());
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         let (with, large) = (with.finish().await, large.finish().await);
-        for (what, told) in [("without", &without), ("with", &with), ("at the limit", &large)] {
-            let told: Vec<&Told> = told.iter().collect();
-            figures(what, &told);
-            let refused = told.iter().find(|told| told.status != Some(202));
-            assert!(refused.is_none(), "{what}: {:?}", refused.map(|told| (told.status, &told.text)));
+        for (what, attempts) in [("without", &without), ("with", &with), ("at the limit", &large)] {
+            let attempts: Vec<&Attempt> = attempts.iter().collect();
+            figures(what, &attempts);
+            let refused = attempts.iter().find(|attempt| attempt.status != Some(202));
+            assert!(
+                refused.is_none(),
+                "{what}: {:?}",
+                refused.map(|attempt| (attempt.status, &attempt.text))
+            );
         }
         eventually("all come to rest", async || stack.unfinished().await == 0).await;
         println!("{}", stack.verify(&[], true).await);
@@ -211,10 +215,10 @@ async fn a_payment_updated_a_hundred_times_at_the_limit_stops_nobody_else() {
         let (taken, refused) = amended(&server.url, &secret).await;
         let with = with.finish().await;
         assert_eq!((taken, refused), (100, 1));
-        for (what, told) in [("without", &without), ("beside updates", &with)] {
-            let told: Vec<&Told> = told.iter().collect();
-            figures(what, &told);
-            assert!(told.iter().all(|told| told.status == Some(202)), "{what}");
+        for (what, attempts) in [("without", &without), ("beside updates", &with)] {
+            let attempts: Vec<&Attempt> = attempts.iter().collect();
+            figures(what, &attempts);
+            assert!(attempts.iter().all(|attempt| attempt.status == Some(202)), "{what}");
         }
         eventually("all come to rest", async || stack.unfinished().await == 0).await;
         println!("{}", stack.verify(&[], false).await);
@@ -266,12 +270,12 @@ async fn under(blow: Blow, instances: usize, services: &OwnServices) {
             }
         };
         // It must come back to what it did before, whenever.
-        let paid = |told: &Told| told.status == Some(202) && told.at > back;
-        eventually("it is paid again", async || callers.told.lock().await.iter().any(paid)).await;
+        let paid = |attempt: &Attempt| attempt.status == Some(202) && attempt.at > back;
+        eventually("it is paid again", async || callers.attempts.lock().await.iter().any(paid)).await;
         tokio::time::sleep(Duration::from_secs(6)).await;
-        let told = callers.finish().await;
-        report(blow, instances, &told, began, back);
-        check_truth(&secret, &told).await;
+        let attempts = callers.finish().await;
+        report(blow, instances, &attempts, began, back);
+        check_truth(&secret, &attempts).await;
         eventually("all come to rest", async || stack.unfinished().await == 0).await;
         println!("{}", stack.verify(&[], true).await);
         for server in servers {
@@ -281,48 +285,54 @@ async fn under(blow: Blow, instances: usize, services: &OwnServices) {
     .await;
 }
 
-fn report(blow: Blow, instances: usize, told: &[Told], began: Instant, back: Instant) {
-    let of = |from: Option<Instant>, to: Option<Instant>| -> Vec<&Told> {
-        told.iter()
-            .filter(|told| from.is_none_or(|from| told.at >= from) && to.is_none_or(|to| told.at < to))
+fn report(blow: Blow, instances: usize, attempts: &[Attempt], began: Instant, back: Instant) {
+    let of = |from: Option<Instant>, to: Option<Instant>| -> Vec<&Attempt> {
+        attempts
+            .iter()
+            .filter(|attempt| {
+                from.is_none_or(|from| attempt.at >= from) && to.is_none_or(|to| attempt.at < to)
+            })
             .collect()
     };
     println!("{blow:?}, {instances} instances, away for {:?}", back - began);
     figures("  before", &of(None, Some(began)));
-    figures("  meanwhile", &of(Some(began), Some(back)));
+    figures("  during it", &of(Some(began), Some(back)));
     figures("  the first second after", &of(Some(back), Some(back + Duration::from_secs(1))));
     figures(
         "  the second after",
         &of(Some(back + Duration::from_secs(1)), Some(back + Duration::from_secs(2))),
     );
     figures("  later", &of(Some(back + Duration::from_secs(2)), None));
-    let all: Vec<&Told> = told.iter().collect();
+    let all: Vec<&Attempt> = attempts.iter().collect();
     assert!(quantile(&all, 1.0) < GUARD, "a caller waited {:?}", quantile(&all, 1.0));
-    let lost = told.iter().find(|told| !matches!(told.status, Some(202 | 503)));
-    assert!(lost.is_none(), "{:?}", lost.map(|told| (told.status, &told.text)));
+    let lost = attempts.iter().find(|attempt| !matches!(attempt.status, Some(202 | 503)));
+    assert!(lost.is_none(), "{:?}", lost.map(|attempt| (attempt.status, &attempt.text)));
 }
 
-/// Who heard that nothing was changed sends the same again, and it is the first time.
-async fn check_truth(secret: &str, told: &[Told]) {
+/// A caller who was answered that nothing was changed sends the same again, and it counts as the first time.
+async fn check_truth(secret: &str, attempts: &[Attempt]) {
     let caller = Caller::new(secret);
-    let refused =
-        told.iter().filter(|told| told.status == Some(503) && told.text.contains("othing was changed"));
+    let refused = attempts
+        .iter()
+        .filter(|attempt| attempt.status == Some(503) && attempt.text.contains("othing was changed"));
     let mut asked = 0;
-    for told in refused.step_by(11).take(300) {
+    for attempt in refused.step_by(11).take(300) {
         let request = caller
             .http
-            .post(format!("{}/v1/payment_intents", told.url))
+            .post(format!("{}/v1/payment_intents", attempt.url))
             .bearer_auth(&caller.secret)
-            .header("idempotency-key", &told.key)
+            .header("idempotency-key", &attempt.key)
             .header("content-type", "application/x-www-form-urlencoded")
             .header("prefer", "respond-async")
             .body("amount=1250&currency=eur&payment_method=pm_card_visa&confirm=true");
         let response = request.send().await.expect("an answer");
-        assert!(response.headers().get("idempotent-replayed").is_none(), "{} was done", told.key);
-        assert_eq!(response.status(), 202, "{}", told.key);
+        assert!(response.headers().get("idempotent-replayed").is_none(), "{} was done", attempt.key);
+        assert_eq!(response.status(), 202, "{}", attempt.key);
         asked += 1;
     }
-    println!("  {asked} of those who heard that nothing was changed sent it again: all for the first time");
+    println!(
+        "  {asked} of those who were answered that nothing was changed sent it again: all for the first time"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! The redrive of a start while the line goes on: no operation falls between what the redrive reads and what the journal tells.
+//! The redrive of a start while the sequencer goes on: no operation falls between what the redrive reads and what the journal shows.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,23 +8,23 @@ use paystorm::broker::Broker;
 use paystorm::broker::embedded::EmbeddedBroker;
 use paystorm::broker::settings::BrokerSettings;
 use paystorm::clock::Wall;
-use paystorm::domain::command::{Action, Command, Outcome};
+use paystorm::domain::command::{Action, AuthorizationResponse as Response, PaymentCommand};
 use paystorm::domain::event::CancelReason;
 use paystorm::domain::ids::{AccountId, InstanceId, PaymentId, RefundId};
 use paystorm::domain::payment::Payment;
 use paystorm::domain::submission::{Kind, Lane};
-use paystorm::feed::dispatch::Dispatch;
-use paystorm::feed::follower::Follower;
-use paystorm::feed::ring::Ring;
+use paystorm::readers::dispatch::Dispatch;
+use paystorm::readers::follower::Follower;
+use paystorm::readers::ring::Ring;
 use paystorm::store::Store;
 use tokio_util::sync::CancellationToken;
 
-use crate::binary::{self, counted, eventually, on};
-use crate::making::{answer, at, decide, one, operate, submit};
-use crate::socket::Socket;
-use crate::stores::both;
+use crate::support::binary::{self, counted, eventually, on};
+use crate::support::commands::{answer, at, decide, one, operate, submit};
+use crate::support::socket::Socket;
+use crate::support::stores::both;
 
-use super::making::counters;
+use crate::support::commands::counters;
 
 /// A guard against hanging, not a measure.
 const GUARD: Duration = Duration::from_secs(60);
@@ -85,12 +85,12 @@ async fn what_is_touched_during_a_redrive_is_dispatched() {
     for test in both().await {
         let store = &test.store;
         let owner = AccountId::generate();
-        let charges: Vec<Command> = (0..CHARGES).map(|_| submit(owner, Kind::Charge, 5)).collect();
+        let charges: Vec<PaymentCommand> = (0..CHARGES).map(|_| submit(owner, Kind::Charge, 5)).collect();
         decide(store.as_ref(), &charges, at(0)).await.expect("committed");
         let dispatching = Dispatching::start(store, 4).await;
         full(&dispatching.broker).await;
         // The redrive waits for room; what it has not read yet is asked to be canceled.
-        let ids: Vec<PaymentId> = charges.iter().rev().take(20).filter_map(Command::payment).collect();
+        let ids: Vec<PaymentId> = charges.iter().rev().take(20).map(PaymentCommand::payment).collect();
         for payment in store.payment_get(&ids).await.expect("read") {
             let reason = CancelReason::RequestedByCustomer;
             one(store.as_ref(), operate(&payment, Action::Cancel { reason }), at(1)).await;
@@ -107,17 +107,17 @@ async fn refunds_opened_during_a_redrive_do_not_hide_those_opened_before() {
         let store = &test.store;
         let owner = AccountId::generate();
         let refund = || Action::Refund { refund: RefundId::generate(), amount_minor: Some(1), detail: None };
-        let charges: Vec<Command> = (0..CHARGES).map(|_| submit(owner, Kind::Charge, 5)).collect();
+        let charges: Vec<PaymentCommand> = (0..CHARGES).map(|_| submit(owner, Kind::Charge, 5)).collect();
         let (_, decided) = decide(store.as_ref(), &charges, at(0)).await.expect("committed");
-        let answers: Vec<Command> =
-            decided.changes.iter().map(|(_, payment)| answer(payment, Outcome::Approved)).collect();
+        let answers: Vec<_> =
+            decided.changes.iter().map(|(_, payment)| answer(payment, Response::Approved)).collect();
         let (_, decided) = decide(store.as_ref(), &answers, at(1)).await.expect("committed");
         let paid: Vec<Arc<Payment>> = decided.changes.into_iter().map(|(_, payment)| payment).collect();
-        let refunds: Vec<Command> = paid.iter().map(|payment| operate(payment, refund())).collect();
+        let refunds: Vec<PaymentCommand> = paid.iter().map(|payment| operate(payment, refund())).collect();
         decide(store.as_ref(), &refunds, at(2)).await.expect("committed");
         let dispatching = Dispatching::start(store, 4).await;
         full(&dispatching.broker).await;
-        let again: Vec<Command> =
+        let again: Vec<PaymentCommand> =
             paid.iter().rev().take(20).map(|payment| operate(payment, refund())).collect();
         decide(store.as_ref(), &again, at(3)).await.expect("committed");
         dispatching.wait_for(CHARGES + again.len()).await;

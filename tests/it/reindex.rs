@@ -1,8 +1,8 @@
-//! The index built anew beside a server that takes payments all the while.
+//! The index rebuilt beside a server that goes on taking payments.
 
-use super::binary::{Kind, counted, on};
+use crate::support::binary::{Kind, counted, on};
 
-async fn built_anew_under_load(kind: Kind) {
+async fn rebuilt_under_load(kind: Kind) {
     on(kind, async |stack| {
         stack.set("simulator.latency_median_ms", 50);
         let server = stack.serve().await;
@@ -25,11 +25,11 @@ async fn built_anew_under_load(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_index_is_built_anew_under_load_embedded() {
-    built_anew_under_load(Kind::Embedded).await;
+async fn an_index_is_rebuilt_under_load_embedded() {
+    rebuilt_under_load(Kind::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_index_is_built_anew_under_load_real() {
-    built_anew_under_load(Kind::Real).await;
+async fn an_index_is_rebuilt_under_load_real() {
+    rebuilt_under_load(Kind::Real).await;
 }

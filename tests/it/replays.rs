@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::server::{PASSWORD, Server, on_both_stacks};
+use crate::support::server::{PASSWORD, Server, on_both_stacks};
 
 on_both_stacks!(keys_outlive_payees);
 

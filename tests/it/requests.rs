@@ -7,10 +7,10 @@ use paystorm::store::RequestFilter;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::server::{Server, Stack, on_both_stacks, with};
-use crate::socket::Socket;
+use crate::support::server::{Server, Stack, on_both_stacks, with};
+use crate::support::socket::Socket;
 
-on_both_stacks!(calls_are_logged_masked_for_their_owner, a_reader_of_the_log_hears_of_their_own_calls);
+on_both_stacks!(calls_are_logged_masked_for_their_owner, a_reader_of_the_log_is_notified_of_their_own_calls);
 
 /// Waits until the page contains this.
 async fn page_with(server: &Server, cookie: &str, path: &str, text: &str) -> String {
@@ -37,8 +37,8 @@ async fn calls_are_logged_masked_for_their_owner(server: Arc<Server>) {
                 &card[exp_year]=2040&card[cvc]=987";
     let charge = request_id(&server, "/v1/payment_intents", &server.key, form).await;
     // Text with a card number is refused, and the rejection is logged without it.
-    let told = "amount=1250&currency=eur&description=my+card+4242+4242+4242+4242";
-    let refused = request_id(&server, "/v1/payment_intents", &server.key, told).await;
+    let form = "amount=1250&currency=eur&description=my+card+4242+4242+4242+4242";
+    let refused = request_id(&server, "/v1/payment_intents", &server.key, form).await;
     assert!(charge.starts_with("req_") && charge.len() == 26, "{charge}");
     let json = r#"{"amount":5,"currency":"eur","card":{"number":"4242424242424241","exp_month":1,"exp_year":2040,"cvc":"987"}}"#;
     assert_eq!(server.post("/v1/payment_intents", json).await.0, 402);
@@ -121,7 +121,7 @@ async fn the_log_can_be_switched_off() {
     })
     .await;
 }
-async fn a_reader_of_the_log_hears_of_their_own_calls(server: Arc<Server>) {
+async fn a_reader_of_the_log_is_notified_of_their_own_calls(server: Arc<Server>) {
     let mut shop = Socket::open(&server.url, &server.key).await;
     let mut eve = Socket::open(&server.url, &server.other_key).await;
     let watch = json!({"type": "subscribe", "id": 1, "topic": "requests"});
@@ -131,8 +131,8 @@ async fn a_reader_of_the_log_hears_of_their_own_calls(server: Arc<Server>) {
     assert_eq!(shop.next("requests").await["subscription"], subscription);
     let sign_in = server.sign_in("shop@example.org").await;
     let (_, page) = server.page("/requests", &sign_in).await;
-    assert!(page.contains("/v1/balance"), "told after it was written: {page}");
-    // Written in the same rounds: whatever there was to be told has been.
+    assert!(page.contains("/v1/balance"), "shown after it was written: {page}");
+    // Written in the same rounds: whatever there was to be shown has been.
     assert!(
         timeout(Duration::from_millis(700), eve.next("requests")).await.is_err(),
         "of someone else's call"

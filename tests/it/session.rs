@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use paystorm::config::Settings;
 
-use crate::server::{PASSWORD, Server, Stack, cookie_of, on_both_stacks, with};
+use crate::support::server::{PASSWORD, Server, Stack, cookie_of, on_both_stacks, with};
 
 on_both_stacks!(registers_signs_out_and_in_again, forms_from_elsewhere_are_refused);
 
@@ -142,7 +142,7 @@ async fn strictly(server: Arc<Server>) {
     assert_eq!(server.post_form("/register", "", &[("origin", origin)], &ADA).await.status(), 403);
     assert!(!server.page("/sign-in", "").await.1.contains("/register"));
 
-    // Two wrong ones, then none for a while: for this address as the trusted proxy tells it, not for others.
+    // Two wrong ones, then none for a while: for this address as the trusted proxy reports it, not for others.
     let guess = async |address: &str| {
         let headers = [("origin", origin), ("x-forwarded-for", address)];
         let wrong = [fields[0], ("password", "a wrong password, certainly")];

@@ -1,11 +1,11 @@
-//! SIGTERM under load: a good end within the deadline, sockets told, and the next start picks everything up.
+//! SIGTERM under load: a good end within the deadline, sockets closed with a code, and the next start picks everything up.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::binary::{Draw, Kind, lasting_port, on};
-use super::socket::Socket;
+use crate::support::binary::{Draw, Kind, lasting_port, on};
+use crate::support::socket::Socket;
 
 /// The default of `server.shutdown_ms`.
 const DEADLINE: Duration = Duration::from_secs(10);

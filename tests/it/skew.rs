@@ -1,4 +1,4 @@
-//! A server whose clock is put back: time goes forward along the line all the same, and System says that something is wrong.
+//! A server whose clock is put back: time goes forward along the journal all the same, and System says that something is wrong.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -7,8 +7,8 @@ use paystorm::clock::Wall;
 use paystorm::domain::ids::PaymentId;
 use paystorm::domain::time::Timestamp;
 
-use super::binary::eventually;
-use super::server::{Server, Stack, with_by};
+use crate::support::binary::eventually;
+use crate::support::server::{Server, Stack, with_by};
 
 const CHARGE: &str = "amount=1250&currency=eur&payment_method=pm_card_visa&confirm=true";
 /// What System says of the clock.

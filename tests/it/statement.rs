@@ -8,15 +8,15 @@ use paystorm::domain::time::Timestamp;
 use paystorm::store::{Projected, Store};
 use serde_json::{Value, json};
 
-use crate::binary::{Kind, eventually, on};
-use crate::server::{Server, on_both_stacks};
-use crate::stores::both;
+use crate::support::binary::{Kind, eventually, on};
+use crate::support::server::{Server, on_both_stacks};
+use crate::support::stores::both;
 
 on_both_stacks!(
     a_statement_has_a_line_for_every_way_in_which_money_moves,
     lists_are_narrowed_and_paged,
     lean_accounts_have_no_statement,
-    a_statement_is_made_anew_the_same,
+    a_statement_is_rebuilt_the_same,
     a_page_and_a_file_show_the_balance_after_each_line,
 );
 
@@ -221,7 +221,7 @@ async fn lines(store: &dyn Store) -> Vec<StatementLine> {
     snapshot.statement(None, 10_000).await.expect("lines")
 }
 
-async fn a_statement_is_made_anew_the_same(server: Arc<Server>) {
+async fn a_statement_is_rebuilt_the_same(server: Arc<Server>) {
     let (_, key) = account(&server, "name=Shop&fee_basis_points=100").await;
     let (payee, _) = account(&server, "name=Payee").await;
     for n in 0..12 {

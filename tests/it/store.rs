@@ -1,15 +1,15 @@
 //! The contract of the store's port, run against every adapter.
 
+mod accounts;
+mod concurrency;
 mod details;
 mod errors;
 mod imports;
-mod line;
 mod owners;
-mod people;
 mod queries;
 mod readers;
 mod requests;
 mod resources;
+mod sequencer;
 mod sources;
-mod together;
 mod wallets;

@@ -13,10 +13,10 @@ use paystorm::store::mysql::MySqlStore;
 use paystorm::store::sqlite::SqliteStore;
 use paystorm::store::{Access, StoreError, StoreKind};
 
-use crate::binary::program;
 use crate::corruption::sql;
-use crate::making::{at, one, submit};
-use crate::stores::{TestStore, both};
+use crate::support::binary::program;
+use crate::support::commands::{at, one, submit};
+use crate::support::stores::{TestStore, both};
 
 const COMMANDS: [&[&str]; 6] = [
     &["serve"],
@@ -85,7 +85,7 @@ fn run(test: &TestStore, dir: &Path, arguments: &[&str]) -> (Option<i32>, String
     command.stdin(Stdio::from(std::fs::File::open(password).expect("readable")));
     command.args(arguments).arg("--data-dir").arg(dir).env_remove("RUST_LOG");
     if test.settings.kind == StoreKind::Mysql {
-        command.env("PAYSTORM__STORE__KIND", "mysql").env("PAYSTORM__STORE__URL", &test.settings.url);
+        command.env("PAYSTORM__STORE__KIND", "mysql").env("PAYSTORM__STORE__URL", test.settings.url.expose());
     }
     let output = command.output().expect("the program runs");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
@@ -100,7 +100,7 @@ async fn a_store_of_another_version_is_refused_and_stays_as_it_was() {
             let dir = left_behind(&test);
             let stored = async || match test.settings.kind {
                 StoreKind::Embedded => Vec::new(),
-                StoreKind::Mysql => tables(&test.settings.url).await,
+                StoreKind::Mysql => tables(test.settings.url.expose()).await,
             };
             let before = (files(dir.path()), stored().await);
             for arguments in COMMANDS {
@@ -123,7 +123,7 @@ async fn a_store_of_another_version_is_refused_and_stays_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_that_finds_the_tables_of_another_made_meanwhile_does_not_use_them() {
+async fn a_version_does_not_use_tables_that_another_made_in_between() {
     for test in both().await {
         let (change, said) = other_forms().remove(1);
         sql(&test, &change).await;

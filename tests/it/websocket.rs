@@ -1,4 +1,4 @@
-//! The WebSocket of a whole server: who is let in, what is submitted and told, and how sockets end.
+//! The WebSocket of a whole server: who is let in, what is submitted and received, and how sockets end.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::server::{Server, Stack, on_both_stacks, with};
+use crate::support::server::{Server, Stack, on_both_stacks, with};
 
-on_both_stacks!(submits_and_tells, cookies_let_in_until_they_sign_out, shows_only_what_is_theirs);
+on_both_stacks!(submits_and_receives, cookies_let_in_until_they_sign_out, shows_only_what_is_theirs);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -59,7 +59,7 @@ fn batch(run: &str, numbers: std::ops::Range<i64>) -> Value {
     json!({"type": "payment.submit_batch", "id": "b", "payments": payments})
 }
 
-async fn submits_and_tells(server: Arc<Server>) {
+async fn submits_and_receives(server: Arc<Server>) {
     let mut socket = by_key(&server, &server.key).await;
     send(&mut socket, json!({"type": "subscribe", "id": 1, "topic": "run", "run": "r1"})).await;
     let mut frame = batch("r1", 0..500);
@@ -90,7 +90,8 @@ async fn cookies_let_in_until_they_sign_out(server: Arc<Server>) {
     let cookie = server.sign_in("shop@example.org").await;
     let csrf = server.csrf(&cookie).await;
     let browser = [("origin", server.url.as_str()), ("cookie", cookie.as_str())];
-    let (mut socket, _) = connect_async(server.upgrade(&browser)).await.expect("let in");
+    let (mut socket, answer) = connect_async(server.upgrade(&browser)).await.expect("let in");
+    assert_eq!(answer.headers()["paystorm-protocol"], paystorm::web::ws::PROTOCOL_VERSION);
     send(&mut socket, json!({"type": "ping", "id": "a"})).await;
     assert_eq!(next(&mut socket).await, Ok(json!({"type": "pong", "id": "a"})));
     let out = server.post_form("/sign-out", &cookie, &[("origin", &server.url)], &[("csrf", &csrf)]).await;
@@ -180,12 +181,12 @@ async fn bounds(server: Arc<Server>) {
     let mut socket = by_key(&server, &server.key).await;
     send(&mut socket, batch("r", 0..8)).await;
     assert_eq!(next(&mut socket).await.expect("open")["results"].as_array().map(Vec::len), Some(8));
-    // Whoever answers pings stays, for longer than silence is borne.
+    // A client that answers pings stays, for longer than silence is tolerated.
     let until = tokio::time::Instant::now() + Duration::from_millis(4_500);
     while let Ok(frame) = tokio::time::timeout_at(until, socket.next()).await {
         assert!(matches!(frame, Some(Ok(Message::Ping(_) | Message::Text(_)))), "{frame:?}");
     }
-    // Whoever does not is closed. Read below the protocol, which would answer, late, into a connection that is gone.
+    // One that does not is closed. Read below the protocol, which would answer, late, into a connection that is gone.
     let MaybeTlsStream::Plain(stream) = socket.get_mut() else { panic!("plain") };
     let mut bytes = Vec::new();
     let read = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut bytes)).await;
@@ -195,7 +196,7 @@ async fn bounds(server: Arc<Server>) {
     assert!(says_why, "a close frame with its code: {bytes:x?}");
 }
 
-/// One reader sleeps while another follows everything: the sleeper is told to look again or closed, the other misses nothing.
+/// One reader sleeps while another follows everything: the sleeper is sent `resync` or closed, the other misses nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_reader_holds_up_nobody() {
     with(Stack::Embedded, |_| {}, slow_reader).await;
@@ -232,8 +233,8 @@ async fn slow_reader(server: Arc<Server>) {
         }
     };
     tokio::join!(submit, follow);
-    // The sleeper wakes. How far it fell behind depends on what the system buffers: either it is told to look again, or it
-    // was closed as too slow meanwhile (docs/websocket.md, "Slow readers").
+    // The sleeper wakes. How far it fell behind depends on what the system buffers: either it is sent `resync`, or it
+    // was closed as too slow (docs/websocket.md, "Slow readers").
     let wake = async {
         loop {
             match next(&mut slow).await {
@@ -243,6 +244,7 @@ async fn slow_reader(server: Arc<Server>) {
             }
         }
     };
-    let told = tokio::time::timeout(Duration::from_secs(60), wake).await.expect("told or closed in time");
-    assert!(matches!(told, None | Some(CloseCode::Again)), "{told:?}");
+    let ended =
+        tokio::time::timeout(Duration::from_secs(60), wake).await.expect("answered or closed in time");
+    assert!(matches!(ended, None | Some(CloseCode::Again)), "{ended:?}");
 }

@@ -72,8 +72,8 @@ def keys():
     options = {"idempotency_key": f"python-{time.time()}"}
     make = lambda amount: v1.payment_intents.create({"amount": amount, "currency": "usd"}, options)
     one, again = make(1000), make(1000)
-    told = {name.lower(): value for name, value in again.last_response.headers.items()}
-    assert one.id == again.id and told["idempotent-replayed"] == "true"
+    headers = {name.lower(): value for name, value in again.last_response.headers.items()}
+    assert one.id == again.id and headers["idempotent-replayed"] == "true"
     refused(stripe.IdempotencyError, lambda: make(1001), http_status=400)
 
 

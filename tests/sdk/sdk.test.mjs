@@ -83,7 +83,7 @@ async function pagedBothWays(resource, more = {}) {
   assert.deepEqual(backwards.reverse(), forwards.slice(0, -1));
 }
 
-test("customers go by test clocks", async () => {
+test("customers follow test clocks", async () => {
   const [begin, day] = [1_577_836_800, 86_400];
   const clocks = stripe.testHelpers.testClocks;
   const clock = await clocks.create({ frozen_time: begin, name: "node" });
@@ -181,7 +181,7 @@ test("a key does a thing once", async () => {
   assert.equal(again.lastResponse.idempotencyKey, "order-1");
   assert.equal(again.lastResponse.headers["idempotent-replayed"], "true");
   await refused("StripeIdempotencyError", () => charge({ amount: 2001 }, key), { statusCode: 400 });
-  // At once: one payment, and whoever is too early hears so.
+  // At once: one payment, and a caller who is too early is answered so.
   const early = await Promise.allSettled([1, 2, 3, 4].map(() => charge({}, { idempotencyKey: "order-2" })));
   const made = early.filter(({ status }) => status === "fulfilled").map(({ value }) => value.id);
   assert.equal(new Set(made).size, 1);

@@ -1,7 +1,7 @@
 //! The demo: its people, the address that signs in once, and the payments of its first minute.
 //!
-//! Everything goes through the ordinary use cases: nothing is inserted into the ledger and nothing is dated back. What makes
-//! the people the demo's is an id that the installation keeps, never a guess by e-mail address.
+//! Everything goes through the ordinary use cases: nothing is inserted into the ledger and nothing is backdated. The demo
+//! knows its people by ids that the installation keeps, never by e-mail address.
 
 mod script;
 mod story;
@@ -17,12 +17,13 @@ use crate::clock::Wall;
 use crate::config::Settings;
 use crate::domain::account::AccountTerms;
 use crate::domain::ids::AccountId;
+use crate::setting::Secret;
 use crate::simulator::SimulatorSettings;
 use crate::store::{NewAccount, Store};
 use script::Script;
 pub use story::{Stage, Story};
 
-/// What the start prints: any key that is nobody's will do.
+/// The key in the printed command: any key that is nobody's will do.
 const KEY: &str = "sk_test_demo";
 /// Set before the first payment: the story is this installation's to tell, once.
 const BEGUN: &str = "demo.begun";
@@ -37,18 +38,18 @@ pub struct Prepared {
     tell: bool,
     /// The secret in the address that signs in once.
     pub token: String,
-    /// Told when someone comes in as the viewer.
+    /// Notified when someone signs in as the viewer.
     pub looked: Arc<Notify>,
 }
 
 impl Prepared {
-    /// The account that looks.
+    /// The account that the one-time address signs in to.
     #[must_use]
     pub const fn viewer(&self) -> AccountId {
         self.viewer
     }
 
-    /// The outside world of its people: slow enough to be watched.
+    /// The simulator settings of its people: slow enough to be watched.
     #[must_use]
     pub fn worlds(&self, settings: &Settings) -> Vec<(AccountId, SimulatorSettings)> {
         let latency_median_ms = settings.demo.latency_median_ms;
@@ -61,18 +62,18 @@ impl Prepared {
         self.people.iter().map(|(_, account)| (*account, world.clone())).collect()
     }
 
-    /// The story, if this start has it to tell, and what tells that someone looks.
+    /// The story, if this start is to tell it, and the signal that someone looks.
     #[must_use]
     pub fn into_story(self) -> Option<(Story, Arc<Notify>)> {
         self.tell.then(|| (Story::new(self.script, self.people.into_iter().collect()), self.looked))
     }
 }
 
-/// What the person who started the server is told.
+/// What is printed for the person who started the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
     /// The address that signs in to the demo account, once.
-    pub sign_in: String,
+    pub sign_in: Secret,
     /// A line for a shell that makes a payment.
     pub curl: String,
 }
@@ -82,7 +83,7 @@ impl Invitation {
     #[must_use]
     pub fn new(address: SocketAddr, token: &str) -> Self {
         Self {
-            sign_in: format!("http://{address}/start?t={token}"),
+            sign_in: format!("http://{address}/start?t={token}").into(),
             curl: format!(
                 "curl http://{address}/v1/payment_intents -u {KEY}: -d amount=1250 -d currency=eur -d payment_method=pm_card_visa -d confirm=true"
             ),
@@ -90,8 +91,7 @@ impl Invitation {
     }
 }
 
-/// Makes the people where they are missing, and finds out whether there is a story to tell. Where the demo is off, its
-/// sessions end.
+/// Creates missing people, and finds out whether there is a story to tell. If the demo is off, its sessions end.
 ///
 /// # Errors
 /// The store's.
@@ -102,13 +102,13 @@ pub async fn prepare(
 ) -> anyhow::Result<Option<Prepared>> {
     let script = Script::built_in().context("the demo's story cannot be read")?;
     if !settings.demo_is_on() {
-        leave(store, &script).await?;
+        end_sessions(store, &script).await?;
         return Ok(None);
     }
     let tell = has_story_to_tell(settings, store.as_ref()).await?;
     let mut people = Vec::with_capacity(script.people.len());
     for person in &script.people {
-        people.push((person.id.clone(), settle_in(store.as_ref(), person, wall).await?));
+        people.push((person.id.clone(), ensure_account(store.as_ref(), person, wall).await?));
     }
     let viewer = people.first().map(|(_, account)| *account).context("the demo has no people")?;
     Ok(Some(Prepared {
@@ -125,8 +125,12 @@ fn name_of(person: &str) -> String {
     format!("demo.account.{person}")
 }
 
-/// The account of one of the people, made if it is not there yet. Without a password: nobody can sign in to it with one.
-async fn settle_in(store: &dyn Store, person: &script::Person, wall: &Wall) -> anyhow::Result<AccountId> {
+/// The account of one of the people, created if it is not there yet. It has no password, so nobody can sign in with one.
+async fn ensure_account(
+    store: &dyn Store,
+    person: &script::Person,
+    wall: &Wall,
+) -> anyhow::Result<AccountId> {
     let kept = store.installation_set_once(&name_of(&person.id), AccountId::generate().as_bytes()).await?;
     let id = AccountId::from_slice(&kept).context("the id of a demo account is damaged")?;
     // The process may have ended between the two.
@@ -149,7 +153,7 @@ async fn settle_in(store: &dyn Store, person: &script::Person, wall: &Wall) -> a
     Ok(id)
 }
 
-/// Only the first start on a store without payments begins, and it or a later one ends.
+/// Only the first start on a store without payments begins the story; it or a later one finishes it.
 async fn has_story_to_tell(settings: &Settings, store: &dyn Store) -> anyhow::Result<bool> {
     if !settings.demo.payments || store.installation_get(TOLD).await?.is_some() {
         return Ok(false);
@@ -165,7 +169,7 @@ async fn has_story_to_tell(settings: &Settings, store: &dyn Store) -> anyhow::Re
 }
 
 /// Nobody stays signed in to a demo that is off.
-async fn leave(store: &Arc<dyn Store>, script: &Script) -> anyhow::Result<()> {
+async fn end_sessions(store: &Arc<dyn Store>, script: &Script) -> anyhow::Result<()> {
     for person in &script.people {
         let kept = store.installation_get(&name_of(&person.id)).await?;
         let Some(id) = kept.as_deref().and_then(AccountId::from_slice) else { continue };

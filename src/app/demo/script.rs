@@ -37,7 +37,7 @@ pub struct Step {
     pub id: String,
     /// When, in milliseconds from the start of the story.
     pub at_ms: u64,
-    /// Who.
+    /// The person who acts.
     pub by: String,
     /// The kind of payment; empty for an operation.
     pub kind: String,
@@ -47,7 +47,7 @@ pub struct Step {
     pub of: String,
     /// The step whose payment must rest first.
     pub after: String,
-    /// In the smallest unit.
+    /// In minor units.
     pub amount: i64,
     /// Lower-case code.
     pub currency: String,

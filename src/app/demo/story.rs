@@ -1,5 +1,5 @@
-//! Tells the demo's story: one step after the other, each under an idempotency key of its own, so that a start after a crash
-//! goes through what was done already without doing it again, and on from there.
+//! Tells the demo's story: one step after the other, each under an idempotency key of its own, so that a start after a
+//! crash goes through what was done without repeating it, and continues from there.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,19 +11,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::TOLD;
 use super::script::{Script, Step};
-use crate::clock::Wall;
-use crate::domain::command::Command;
 use crate::domain::idempotency::RequestKey;
 use crate::domain::ids::{AccountId, PaymentId};
-use crate::engine::{Done, Engine, EngineError};
-use crate::store::Store;
+use crate::domain::payment_kind::PaymentKind;
+use crate::engine::{Done, EngineError};
+use crate::intake::{Call, InputError, Intake, IntakeError, OperationDraft, Params, PaymentDraft, Verb};
+use crate::store::{Store, StoreError};
 use crate::web::demo::METADATA_KEY;
-use crate::web::error::InputError;
-use crate::web::intake::{Context, Draft, KindName, OperationDraft, Rules, Verb};
-use crate::web::params::Params;
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How long a step waits for the payment it builds on; then it is tried all the same.
+/// How long a step waits for the payment it builds on before it is tried anyway.
 const REST_WITHIN: Duration = Duration::from_secs(30);
 const TROUBLE_PAUSE: Duration = Duration::from_millis(500);
 
@@ -33,19 +30,15 @@ pub struct Story {
     people: HashMap<String, AccountId>,
 }
 
-/// What a story is told to.
+/// What a story is played on.
 pub struct Stage {
-    /// Told when someone looks: payments that nobody sees are in the way of those who came to use the store.
+    /// Notified when someone looks: payments that nobody watches are in the way of those who came to use the store.
     pub looked: Arc<Notify>,
-    /// What time it is.
-    pub wall: Wall,
-    /// The ordered line.
-    pub engine: Engine,
-    /// The store, for seeing what rests.
+    /// Takes its people's requests.
+    pub intake: Intake,
+    /// The store, for seeing which payments rest.
     pub store: Arc<dyn Store>,
-    /// What holds for everything that is read.
-    pub rules: Rules,
-    /// Cancelled when the server goes down; the next start goes on.
+    /// Cancelled when the server shuts down; the next start goes on.
     pub stopping: CancellationToken,
 }
 
@@ -54,7 +47,7 @@ impl Story {
         Self { script, people }
     }
 
-    /// Tells it to the end, or as far as the server lives.
+    /// Tells it to the end, or until the server stops.
     pub async fn tell(self, stage: Stage) {
         let stopping = stage.stopping.clone();
         tokio::select! {
@@ -88,16 +81,16 @@ impl Story {
                     fresh = !done.replayed;
                     made.insert(&step.id, done.payment.id());
                 }
-                // The rules may say no where the settings make the story go otherwise, such as all acquirers failing.
-                Err(cause) => tracing::info!(step = step.id, cause, "a step of the demo was not taken"),
+                // The rules may refuse a step where the settings change the story, for example if all acquirers fail.
+                Err(cause) => tracing::info!(step = step.id, cause, "a step of the demo was skipped"),
             }
         }
         if let Err(error) = stage.store.installation_set_once(TOLD, b"1").await {
-            tracing::warn!(error = %error, "the end of the demo was not noted; the next start looks through it again");
+            tracing::warn!(error = %error, "the end of the demo was not saved; the next start goes through it again");
         }
     }
 
-    /// Hands a step in until it is answered: its key makes that harmless.
+    /// Submits a step until it is answered: its key makes repeats harmless.
     async fn play(
         &self,
         stage: &Stage,
@@ -105,47 +98,67 @@ impl Story {
         made: &HashMap<&str, PaymentId>,
     ) -> Result<Done, String> {
         loop {
-            let command = self.command(stage, step, made)?;
-            match stage.engine.execute(command).await {
+            // Read again each time, since it is requested now.
+            match stage.hand_in(self.request(stage, step, made)?).await {
                 Ok(done) => return Ok(done),
-                Err(EngineError::Busy | EngineError::Unavailable { .. }) => {
+                Err(
+                    IntakeError::Engine(EngineError::Busy | EngineError::Unavailable { .. })
+                    | IntakeError::Store(StoreError::Unavailable(_) | StoreError::Unanswered(_)),
+                ) => {
                     tokio::time::sleep(TROUBLE_PAUSE).await;
                 }
-                Err(error @ (EngineError::Refused(_) | EngineError::Damaged(_) | EngineError::Stopping)) => {
-                    return Err(error.to_string());
-                }
+                Err(error) => return Err(error.to_string()),
             }
         }
     }
 
-    fn command(
+    fn request(
         &self,
         stage: &Stage,
         step: &Step,
         made: &HashMap<&str, PaymentId>,
-    ) -> Result<Command, String> {
-        let words = |error: InputError| error.message.into_owned();
-        let context = Context { rules: &stage.rules, now: stage.wall.now(), confirm_default: true };
+    ) -> Result<Request, String> {
+        let words = |error: InputError| error.to_string();
+        let context = stage.intake.context();
         let person = |id: &str| self.people.get(id).copied().ok_or_else(|| format!("there is no {id:?}"));
         let actor = person(&step.by)?;
         let bytes = Value::Object(params_of(step)).to_string();
         let mut params = Params::from_json(bytes.as_bytes()).map_err(words)?;
+        let key = Some(RequestKey::Step(step.id.clone()));
         if let Some(verb) = Verb::parse(&step.operation) {
             let payment = made.get(step.of.as_str()).ok_or("the payment it is about was not made")?;
             let mut draft = OperationDraft::read(&mut params, verb, "amount", &context).map_err(words)?;
-            draft.key = Some(RequestKey::Step(step.id.clone()));
+            draft.key = key;
             params.finish().map_err(words)?;
-            return Ok(Command::Operate(draft.into_command(*payment, actor)));
+            return Ok(Request::Operation(draft, *payment, actor));
         }
-        let kind = KindName::parse(&step.kind).ok_or("unknown kind")?;
-        let payee = if step.to.is_empty() { None } else { Some(person(&step.to)?) };
-        if let Some(payee) = payee {
-            params.add_text("destination", Some(payee.to_string().into()));
+        let kind = PaymentKind::parse(&step.kind).ok_or("unknown kind")?;
+        if !step.to.is_empty() {
+            params.add_text("destination", Some(person(&step.to)?.to_string().into()));
         }
-        let mut draft = Draft::read(&mut params, kind, &context).map_err(words)?;
-        draft.key = Some(RequestKey::Step(step.id.clone()));
+        let mut draft = PaymentDraft::read(&mut params, kind, &context).map_err(words)?;
+        draft.key = key;
         params.finish().map_err(words)?;
-        Ok(Command::Submit(Box::new(draft.into_command(actor, payee).map_err(words)?)))
+        Ok(Request::Payment(draft, actor))
+    }
+}
+
+/// What a step asks for, and who asks.
+enum Request {
+    Payment(PaymentDraft, AccountId),
+    Operation(OperationDraft, PaymentId, AccountId),
+}
+
+impl Stage {
+    async fn hand_in(&self, request: Request) -> Result<Done, IntakeError> {
+        let call = Call::default();
+        let handed = match request {
+            Request::Payment(draft, owner) => self.intake.submit(draft, owner, call).await?,
+            Request::Operation(draft, payment, actor) => {
+                self.intake.operate(draft, payment, actor, call).await?
+            }
+        };
+        Ok(handed.committed().await?)
     }
 }
 

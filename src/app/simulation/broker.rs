@@ -14,8 +14,8 @@ use super::chance::Chance;
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::settings::BrokerSettings;
 use crate::broker::{
-    AckSink, Broker, BrokerError, BrokerHealth, Delivery, DeliveryMarks, Depth, FeedReceiver, Held,
-    LastDelivered, Outcome, WorkMessage,
+    AckSink, BroadcastReceiver, Broker, BrokerError, BrokerHealth, Delivery, DeliveryMarks, Depth, Held,
+    LastDelivered, Settlement, WorkMessage,
 };
 use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
@@ -39,7 +39,7 @@ impl Queue {
     }
 }
 
-/// Takes back what a worker says.
+/// Receives the workers' acknowledgements.
 struct Sink {
     queue: Arc<Mutex<Queue>>,
     chance: Chance,
@@ -47,15 +47,15 @@ struct Sink {
 }
 
 impl AckSink for Sink {
-    fn settle(&self, tag: u64, _message: &WorkMessage, outcome: Outcome) {
+    fn settle(&self, tag: u64, _message: &WorkMessage, outcome: Settlement) {
         let mut queue = self.queue.lock();
         let Some(message) = queue.unacked.remove(&tag) else {
             return;
         };
         // An acknowledgement may be lost with its connection.
         let forgotten = match outcome {
-            Outcome::Ack | Outcome::Reject => !self.chance.breaks(50),
-            Outcome::Requeue => false,
+            Settlement::Ack | Settlement::Reject => !self.chance.breaks(50),
+            Settlement::Requeue => false,
         };
         if !forgotten {
             queue.waiting.push((message, true));
@@ -64,8 +64,8 @@ impl AckSink for Sink {
     }
 }
 
-/// How the broker is. A channel wakes its receivers in an order that nobody can repeat, so that each has one of its own and they
-/// are told in the order in which they subscribed.
+/// The broker's health. A channel wakes its receivers in an order that cannot be repeated, so each listener has a channel
+/// of its own and they are notified in the order in which they subscribed.
 struct Health {
     now: BrokerHealth,
     listeners: Vec<watch::Sender<BrokerHealth>>,
@@ -96,12 +96,12 @@ pub struct SimBroker {
     marks: DeliveryMarks,
     lost: watch::Sender<u64>,
     health: Mutex<Health>,
-    /// Only for its silent feed: readers ask the store for the head anyway.
-    feed: EmbeddedBroker,
+    /// Only for its silent broadcast: readers ask the store for the head anyway.
+    broadcast: EmbeddedBroker,
 }
 
 impl SimBroker {
-    /// One process's way to the queue. `wake` is shared by all of them.
+    /// One process's connection to the queue. `wake` is shared by all of them.
     pub fn new(
         queue: Arc<Mutex<Queue>>,
         wake: Arc<Notify>,
@@ -119,11 +119,11 @@ impl SimBroker {
             marks: DeliveryMarks::default(),
             lost: watch::Sender::new(0),
             health: Mutex::new(Health { now: BrokerHealth::Up, listeners: Vec::new() }),
-            feed: EmbeddedBroker::new(&BrokerSettings::default()).expect("settings that work"),
+            broadcast: EmbeddedBroker::new(&BrokerSettings::default()).expect("settings that work"),
         }
     }
 
-    /// Takes no messages for a while, as one that is short of memory.
+    /// Takes no messages for a while, as a broker short of memory does.
     pub async fn block(self: Arc<Self>, time: Duration) {
         let (since, cause) = (Timestamp::default(), "simulated".to_owned());
         self.health.lock().set(BrokerHealth::Blocked { since, cause });
@@ -131,7 +131,7 @@ impl SimBroker {
         self.health.lock().set(BrokerHealth::Up);
     }
 
-    /// Someone deletes the queue; this process makes it again, empty, and says so.
+    /// Someone deletes the queue; this process recreates it, empty, and reports that.
     pub fn lose_queue(&self) {
         let mut queue = self.sink.queue.lock();
         queue.waiting.clear();
@@ -226,10 +226,10 @@ impl Broker for SimBroker {
         })
     }
 
-    async fn feed_publish(&self, _body: Bytes) {}
+    async fn broadcast_publish(&self, _body: Bytes) {}
 
-    fn feed_subscribe(&self) -> FeedReceiver {
-        self.feed.feed_subscribe()
+    fn broadcast_subscribe(&self) -> BroadcastReceiver {
+        self.broadcast.broadcast_subscribe()
     }
 
     fn health(&self) -> watch::Receiver<BrokerHealth> {

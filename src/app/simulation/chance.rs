@@ -1,4 +1,4 @@
-//! Everything that is left to chance in a run comes from one seed.
+//! Draws everything that is left to chance in a run from one seed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +44,7 @@ impl Chance {
         items.get(self.index(items.len()))
     }
 
-    /// Whether something breaks now, so many times in a thousand.
+    /// Whether something breaks now, `per_mille` times in a thousand.
     pub fn breaks(&self, per_mille: u64) -> bool {
         self.below(1_000) < per_mille && self.faults.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! What must hold of the store, the index and the clients' memory once everything rests.
+//! Checks the store, the index and the clients' memory once everything rests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::domain::status::Status;
 use crate::domain::submission::Kind;
 use crate::domain::wallet::WalletId;
 use crate::engine::journal;
-use crate::feed::{CURSORS, open_work};
+use crate::readers::{CURSORS, open_work};
 
 /// The payments as they are.
 struct Now<'a>(&'a Data);
@@ -32,7 +32,7 @@ impl Current for Now<'_> {
     }
 }
 
-/// Everything that does not hold, in words.
+/// Every violation, in words.
 pub async fn check(world: &Outlives) -> Vec<String> {
     let data = world.data.lock().clone();
     let mut wrong = audited(world, &data).await;
@@ -64,7 +64,7 @@ async fn audited(world: &Outlives, data: &Data) -> Vec<String> {
     }
 }
 
-/// What clients were told is true.
+/// The answers that clients received are true.
 fn promises(world: &Outlives, data: &Data) -> Vec<String> {
     let book = world.book.lock();
     let mut wrong = Vec::new();
@@ -170,14 +170,14 @@ fn events(data: &Data) -> Vec<String> {
             announced(payment, 1..payment.version() + 1).into_iter().map(move |event| (owner, event))
         })
         .collect();
-    let told: BTreeSet<_> =
+    let stored: BTreeSet<_> =
         data.events.iter().filter(|(_, event)| event.id.subject.payment().is_some()).copied().collect();
-    let differs = wanted.symmetric_difference(&told);
+    let differs = wanted.symmetric_difference(&stored);
     let differs = differs.map(|event| format!("{event:?} is announced or should be, not both"));
     differs.chain(resource_events(data)).collect()
 }
 
-/// Each change of a customer was announced, and each way of a clock has its beginning and its end.
+/// Each change of a customer was announced, and each advance of a clock has its beginning and its end.
 fn resource_events(data: &Data) -> Vec<String> {
     let mut wrong = Vec::new();
     for (subject, (resource, _)) in &data.resources {
@@ -203,7 +203,7 @@ fn resource_events(data: &Data) -> Vec<String> {
     wrong
 }
 
-/// Each request brought about something once, however often its batch was tried, and nothing that comes with time.
+/// Each request caused something once, however often its batch was tried, and nothing that comes with time.
 fn sources(data: &Data) -> Vec<String> {
     let mut requests = BTreeSet::new();
     let mut wrong = Vec::new();
@@ -227,7 +227,7 @@ fn sources(data: &Data) -> Vec<String> {
             | Event::RefundQueued { .. }
             | Event::OperationReplayed { .. }
             | Event::Amended { .. } => true,
-            // A challenge that was failed, a payment that was called off at once.
+            // A failed challenge, a payment canceled at once.
             Event::Declined { .. } | Event::Canceled { .. } => true,
             _ => false,
         };
@@ -239,22 +239,22 @@ fn sources(data: &Data) -> Vec<String> {
     wrong
 }
 
-/// At any moment, whatever was lost with the process: the table and the journal beyond the cursor tell what is open, no less and no
-/// more.
+/// At any moment, whatever was lost with the process: the table and the journal beyond the cursor show exactly what is
+/// open.
 pub fn open_work(data: &Data) -> Option<String> {
     let cursor = data.readers.get(open_work::NAME).map_or(0, |reader| reader.position);
-    let mut told = data.open_work.clone();
+    let mut listed = data.open_work.clone();
     for row in data.journal.range(cursor + 1..).map(|(_, row)| row) {
         for entry in journal::decode_changes(&row.body).expect("readable") {
             match entry.open {
-                Some(true) => told.insert(entry.payment),
-                Some(false) => told.remove(&entry.payment),
+                Some(true) => listed.insert(entry.payment),
+                Some(false) => listed.remove(&entry.payment),
                 None => true,
             };
         }
     }
     let open: BTreeSet<PaymentId> = data.open_payments().map(|(payment, _)| payment).collect();
-    (told != open).then(|| format!("beyond {cursor} {told:?} are told to be open, and {open:?} are"))
+    (listed != open).then(|| format!("beyond {cursor} {listed:?} are listed as open, and {open:?} are"))
 }
 
 /// Every reader has come to the head.

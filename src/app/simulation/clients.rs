@@ -1,4 +1,4 @@
-//! The people outside: they submit, operate, try again with the same key, and remember what they were told.
+//! Simulates the clients: they submit, operate, try again with the same key, and remember the answers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::resources::{self, Customers};
 use crate::domain::amendment::{AmendPayment, PaymentPatch};
 use crate::domain::bank_account::BankAccount;
 use crate::domain::card::{Card, YearMonth};
-use crate::domain::command::{Action, Command, IdempotencyKey, OperatePayment, SubmitPayment};
+use crate::domain::command::{Action, IdempotencyKey, OperatePayment, PaymentCommand, SubmitPayment};
 use crate::domain::currency::Currency;
 use crate::domain::event::CancelReason;
 use crate::domain::idempotency::{KeySecret, RequestKey};
@@ -26,16 +26,16 @@ use crate::domain::origin::Origin;
 use crate::domain::payment::Payment;
 use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use crate::engine::{Engine, EngineError};
-use crate::feed::live::LiveHub;
-use crate::web::outcome;
+use crate::intake::settled;
+use crate::readers::live::LiveHub;
 
 /// What the clients remember; outlives the server.
 #[derive(Default)]
 pub struct Book {
     made: u64,
-    /// Acknowledged payments with the highest version that anyone was told of.
+    /// Acknowledged payments with the highest version in any answer.
     pub acked: BTreeMap<PaymentId, u32>,
-    /// Ids of which it was said that nothing was done.
+    /// Ids for which an answer said that nothing was done.
     pub denied: Vec<PaymentId>,
     /// Idempotency keys: what was asked, under which ids, and what was answered.
     pub keys: BTreeMap<u64, Keyed>,
@@ -47,7 +47,7 @@ pub struct Book {
     pub customers: Customers,
     /// States of payments that someone was shown.
     pub shown: Vec<(PaymentId, u32)>,
-    /// What was answered and must not have been.
+    /// Answers that must not have been given.
     pub wrong: Vec<String>,
     /// What happened, for the reader of a failure.
     pub log: Vec<String>,
@@ -98,14 +98,14 @@ impl Person {
             return clocks::act(self).await;
         }
         let (command, expect) = choose(&mut self.book.lock(), &self.chance);
-        let waiter = command.payment().and_then(|id| self.hub.wait_for_rest(id));
+        let waiter = self.hub.wait_for_rest(command.payment());
         let origin = self.chance.percent(50).then(|| self.book.lock().origin(&self.chance));
-        let told = self.engine.execute(command.clone().asked_by(origin)).await;
-        let done = told.as_ref().ok().map(|done| (Arc::clone(&done.payment), done.version));
-        self.book.lock().note(&command, expect, told.map(|done| (done.payment.id(), done.version)));
+        let outcome = self.engine.execute(command.clone().asked_by(origin)).await;
+        let done = outcome.as_ref().ok().map(|done| (Arc::clone(&done.payment), done.version));
+        self.book.lock().note(&command, expect, outcome.map(|done| (done.payment.id(), done.version)));
         let (Some((payment, version)), Some(waiter)) = (done, waiter) else { return };
         self.show(&payment, version, false);
-        let settled = waiter.until(move |payment| outcome::is_settled(payment, version));
+        let settled = waiter.until(move |payment| settled::is_settled(payment, version));
         if let Ok(Some(payment)) = tokio::time::timeout(PATIENCE, settled).await {
             self.show(&payment, version, true);
         }
@@ -115,18 +115,18 @@ impl Person {
     fn show(&self, payment: &Arc<Payment>, version: u32, settled: bool) {
         let shown = match (self.sabotage == Sabotage::MiddleVersion, settled) {
             (true, true) => (version..=payment.version()).find(|then| {
-                payment.at_version(*then).is_some_and(|then| outcome::is_settled(&then, version))
+                payment.at_version(*then).is_some_and(|then| settled::is_settled(&then, version))
             }),
             (true, false) => Some(version),
-            (false, true) => outcome::first_settled(payment, version).map(|then| then.version()),
-            (false, false) => Some(outcome::as_committed(payment, version).version()),
+            (false, true) => settled::first_settled(payment, version).map(|then| then.version()),
+            (false, false) => Some(settled::as_committed(payment, version).version()),
         };
         let mut book = self.book.lock();
         book.shown.extend(shown.map(|version| (payment.id(), version)));
     }
 }
 
-/// Someone calls a payment off, perhaps as the second to do so, which changes nothing any more.
+/// Someone cancels a payment, perhaps as the second to do so, which then changes nothing.
 pub async fn cancel(
     engine: Engine,
     book: Arc<Mutex<Book>>,
@@ -139,12 +139,12 @@ pub async fn cancel(
     let request = OperatePayment { payment, actor, action, idempotency: None };
     let keyed = chance.percent(50);
     let request = if keyed { operations::keyed(&mut book.lock(), request) } else { request };
-    let command = Command::Operate(request);
-    let told = engine.execute(command.clone()).await;
-    book.lock().note(&command, Expect::Anything, told.map(|done| (done.payment.id(), done.version)));
+    let command = PaymentCommand::Operate(request);
+    let outcome = engine.execute(command.clone()).await;
+    book.lock().note(&command, Expect::Anything, outcome.map(|done| (done.payment.id(), done.version)));
 }
 
-fn choose(book: &mut Book, chance: &Chance) -> (Command, Expect) {
+fn choose(book: &mut Book, chance: &Chance) -> (PaymentCommand, Expect) {
     let known: Vec<PaymentId> = book.acked.keys().copied().collect();
     let command = match (chance.below(12), chance.pick(&known)) {
         (0, Some(payment)) => amend(book, chance, *payment),
@@ -152,7 +152,7 @@ fn choose(book: &mut Book, chance: &Chance) -> (Command, Expect) {
         (4, _) if !book.keys.is_empty() => again(book, chance),
         (5..7, _) if !book.operations.is_empty() => {
             let (request, expect) = operations::again(book, chance);
-            return (Command::Operate(request), expect);
+            return (PaymentCommand::Operate(request), expect);
         }
         (_, _) => submit(book, chance),
     };
@@ -164,7 +164,7 @@ pub fn account(n: u64) -> AccountId {
 }
 
 impl Book {
-    /// Ids in the order of their making, as real ones are.
+    /// Ids in the order of their creation, as real ones are.
     pub fn id(&mut self, chance: &Chance) -> [u8; 16] {
         self.made += 1;
         ((u128::from(self.made) << 64) | u128::from(chance.next())).to_be_bytes()
@@ -176,14 +176,19 @@ impl Book {
         Box::new(Origin { request: RequestId::from_bytes(self.id(chance)), key })
     }
 
-    fn note(&mut self, command: &Command, expect: Expect, told: Result<(PaymentId, u32), EngineError>) {
-        if let Command::Operate(operate) = command
+    fn note(
+        &mut self,
+        command: &PaymentCommand,
+        expect: Expect,
+        outcome: Result<(PaymentId, u32), EngineError>,
+    ) {
+        if let PaymentCommand::Operate(operate) = command
             && expect != Expect::Rejection
-            && let (Ok(answer), Some(story)) = (&told, operations::story(&mut self.operations, operate))
+            && let (Ok(answer), Some(story)) = (&outcome, operations::story(&mut self.operations, operate))
         {
             story.answers.push(*answer);
         }
-        match (expect, &told) {
+        match (expect, &outcome) {
             (Expect::TheSame, Err(EngineError::Refused(rejection))) => {
                 self.wrong.push(format!("{command:?} was done under its key, and then refused: {rejection}"));
             }
@@ -194,23 +199,20 @@ impl Book {
             (_, _) => {}
         }
         let key = match command {
-            Command::Submit(submit) => {
+            PaymentCommand::Submit(submit) => {
                 self.keys.values_mut().find(|keyed| keyed.ids.contains(&submit.submission.id))
             }
-            Command::Operate(_)
-            | Command::Answer(_)
-            | Command::TimerDue(_)
-            | Command::Change(_)
-            | Command::Amend(_) => None,
+            PaymentCommand::Operate(_) | PaymentCommand::Amend(_) => None,
         };
         let name = match command {
-            Command::Submit(submit) => format!("{:?} {}", submit.submission.kind, submit.submission.id),
-            Command::Operate(operate) => format!("{:?} {}", operate.action, operate.payment),
-            Command::Amend(amend) => format!("{:?} {}", amend.patch, amend.payment),
-            Command::Answer(_) | Command::TimerDue(_) | Command::Change(_) => String::new(),
+            PaymentCommand::Submit(submit) => {
+                format!("{:?} {}", submit.submission.kind, submit.submission.id)
+            }
+            PaymentCommand::Operate(operate) => format!("{:?} {}", operate.action, operate.payment),
+            PaymentCommand::Amend(amend) => format!("{:?} {}", amend.patch, amend.payment),
         };
-        self.log.push(format!("{name}: {told:?}"));
-        match told {
+        self.log.push(format!("{name}: {outcome:?}"));
+        match outcome {
             Ok((payment, version)) => {
                 let highest = self.acked.entry(payment).or_default();
                 *highest = version.max(*highest);
@@ -222,7 +224,7 @@ impl Book {
                 | EngineError::Damaged(_)
                 | EngineError::Unavailable { maybe_done: false },
             ) => {
-                if let Command::Submit(submit) = command {
+                if let PaymentCommand::Submit(submit) = command {
                     self.denied.push(submit.submission.id);
                 }
             }
@@ -231,7 +233,7 @@ impl Book {
     }
 }
 
-fn submit(book: &mut Book, chance: &Chance) -> Command {
+fn submit(book: &mut Book, chance: &Chance) -> PaymentCommand {
     let owner = chance.below(3);
     let kind = match chance.below(10) {
         0..4 => Kind::Charge,
@@ -264,18 +266,18 @@ fn submit(book: &mut Book, chance: &Chance) -> Command {
         let ids = vec![request.submission.id];
         book.keys.insert(number, Keyed { request: request.clone(), ids, answers: Vec::new() });
     }
-    Command::Submit(Box::new(request))
+    PaymentCommand::Submit(Box::new(request))
 }
 
 /// The same request with the same key, as a new submission: the edge makes a new id each time.
-fn again(book: &mut Book, chance: &Chance) -> Command {
+fn again(book: &mut Book, chance: &Chance) -> PaymentCommand {
     let id = PaymentId::from_bytes(book.id(chance));
     let number = chance.below(book.keys.len() as u64);
     let keyed = book.keys.get_mut(&number).expect("keys are numbered");
     keyed.ids.push(id);
     let mut request = keyed.request.clone();
     request.submission.id = id;
-    Command::Submit(Box::new(request))
+    PaymentCommand::Submit(Box::new(request))
 }
 
 /// A key with this name for a request that is this number.
@@ -284,7 +286,7 @@ pub fn key(name: &str, request: u64) -> IdempotencyKey {
     IdempotencyKey::new(&name, &request.to_be_bytes(), &KeySecret::derive(&[7; 32]))
 }
 
-fn amend(book: &Book, chance: &Chance, payment: PaymentId) -> Command {
+fn amend(book: &Book, chance: &Chance, payment: PaymentId) -> PaymentCommand {
     let pairs = vec![(format!("k{}", chance.below(3)), format!("{}", chance.below(3)))];
     let patch = PaymentPatch {
         amount_minor: chance.percent(20).then(|| 1 + i64::try_from(chance.below(300)).expect("small")),
@@ -294,10 +296,10 @@ fn amend(book: &Book, chance: &Chance, payment: PaymentId) -> Command {
         ..PaymentPatch::default()
     };
     let actor = account(chance.below(3));
-    Command::Amend(Box::new(AmendPayment { payment, actor, patch, idempotency: None }))
+    PaymentCommand::Amend(Box::new(AmendPayment { payment, actor, patch, idempotency: None }))
 }
 
-fn operate(book: &mut Book, chance: &Chance, payment: PaymentId) -> Command {
+fn operate(book: &mut Book, chance: &Chance, payment: PaymentId) -> PaymentCommand {
     let action = match chance.below(8) {
         0..3 => Action::Refund {
             refund: RefundId::from_bytes(book.id(chance)),
@@ -316,5 +318,5 @@ fn operate(book: &mut Book, chance: &Chance, payment: PaymentId) -> Command {
     };
     let actor = account(chance.below(3));
     let request = OperatePayment { payment, actor, action, idempotency: None };
-    Command::Operate(if chance.percent(50) { operations::keyed(book, request) } else { request })
+    PaymentCommand::Operate(if chance.percent(50) { operations::keyed(book, request) } else { request })
 }

@@ -1,5 +1,5 @@
-//! Test clocks of the simulation: made, set forward, run, frozen and deleted by their owners and by others; customers go by them. Once
-//! everything is to rest, those that are left run.
+//! Test clocks of the simulation: created, set forward, run, frozen and deleted by their owners and by others; customers
+//! follow them. Once everything has to come to rest, those that are left run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::domain::subject::Subject;
 use crate::domain::time::Timestamp;
 use crate::engine::Engine;
 
-/// When all of it begins, by the wall, in microseconds.
+/// When the simulation begins, in microseconds of wall-clock time.
 pub const BEGIN_US: i64 = 1_769_817_600_000_000;
 const CLOCKS_MAX: usize = 4;
 /// How often clocks are asked to run.
@@ -31,8 +31,8 @@ pub async fn act(person: Person) {
         let name = format!("{:?} {}", request.change, request.subject);
         (request, name)
     };
-    let told = person.engine.change(request).await;
-    person.book.lock().log.push(format!("{name}: {told:?}"));
+    let outcome = person.engine.change(request).await;
+    person.book.lock().log.push(format!("{name}: {outcome:?}"));
 }
 
 fn choose(known: &mut Vec<ClockId>, chance: &Chance, id: [u8; 16]) -> ChangeResource {
@@ -59,9 +59,9 @@ fn choose(known: &mut Vec<ClockId>, chance: &Chance, id: [u8; 16]) -> ChangeReso
     ChangeResource { subject, actor: account(chance.below(3)), change, answer: None, idempotency: None }
 }
 
-/// Has every clock run that is left, so that what is due on it comes.
+/// Makes every clock run that is left, so that what is due on it happens.
 pub async fn run_all(engine: &Engine, data: &parking_lot::Mutex<Data>) {
-    // One that waits for ever for something is seen by what does not come to rest.
+    // A clock that waits indefinitely shows in what does not come to rest.
     for _ in 0..ASKED_MAX {
         let still: Vec<ChangeResource> = {
             let data = data.lock();
@@ -83,14 +83,14 @@ pub async fn run_all(engine: &Engine, data: &parking_lot::Mutex<Data>) {
             return;
         }
         for change in still {
-            // Refused while it is on its way.
+            // Refused while the clock advances.
             let _ = engine.change(change).await;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
-/// What goes by a clock that is there lapses at the very time, however anybody came there.
+/// A payment that follows an existing clock lapses no earlier than its deadline, however the clock got there.
 pub fn check(data: &Data) -> Vec<String> {
     let there = |payment: &&Payment| {
         let clock = data.resources.get(&Subject::from(payment.clock()));

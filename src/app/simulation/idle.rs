@@ -1,4 +1,4 @@
-//! What the timers ask of the store while nothing happens, and while a clock waits for a slow acquirer: counted.
+//! Counts what the timers ask of the store while nothing happens, and while a clock waits for a slow acquirer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,11 +16,12 @@ use super::index::SimIndex;
 use super::store::SimStore;
 use crate::accounts::Directory;
 use crate::app::pipeline::{Parts, Pipeline};
+use crate::background::Tasks;
 use crate::clock::Wall;
 use crate::config::Settings;
 use crate::domain::card::{Card, YearMonth};
 use crate::domain::clock::{Clock, ClockPatch, ClockStatus};
-use crate::domain::command::{Command, SubmitPayment};
+use crate::domain::command::{PaymentCommand, SubmitPayment};
 use crate::domain::currency::Currency;
 use crate::domain::customer::Customer;
 use crate::domain::ids::{ClockId, CustomerId, InstanceId, PaymentId};
@@ -30,7 +31,7 @@ use crate::domain::subject::Subject;
 use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
 use crate::engine::Engine;
-use crate::feed::live::LiveHub;
+use crate::readers::live::LiveHub;
 
 /// How long the acquirer takes, in milliseconds.
 const SLOW_MS: u64 = 30_000;
@@ -57,10 +58,15 @@ async fn start() -> (Pipeline, Arc<SimStore>) {
     settings.simulator.latency_median_ms = 30_000.0;
     settings.simulator.latency_sigma = 0.0;
     let instance = InstanceId::from_bytes([1; 16]);
-    (Pipeline::start_at(&settings, parts, instance, wall).await.expect("it starts"), store)
+    (
+        Pipeline::start_at(&settings, parts, instance, wall.clone(), Tasks::new(wall))
+            .await
+            .expect("it starts"),
+        store,
+    )
 }
 
-/// A payment that the acquirer takes its time over, of a customer who goes by a clock.
+/// A payment at a slow acquirer, of a customer who follows a clock.
 async fn pay_by_clock(engine: &Engine, clock: ClockId) {
     let customer = CustomerId::from_bytes([4; 16]);
     let create = |subject: Subject, clock, body| ChangeResource {
@@ -91,7 +97,7 @@ async fn pay_by_clock(engine: &Engine, clock: ClockId) {
     let card = Card::from_token("pm_card_visa", &[7; 32], YearMonth { year: 2026, month: 1 });
     let instrument = Some(card.expect("a card").into());
     let submit = SubmitPayment { submission, instrument, confirm: true, idempotency: None };
-    engine.execute(Command::Submit(Box::new(submit))).await.expect("submitted");
+    engine.execute(PaymentCommand::Submit(Box::new(submit))).await.expect("submitted");
 }
 
 fn status(store: &SimStore, clock: ClockId) -> ClockStatus {

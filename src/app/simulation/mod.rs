@@ -26,13 +26,14 @@ use tokio::time::Instant;
 
 use super::pipeline::{Parts, Pipeline};
 use crate::accounts::Directory;
+use crate::background::Tasks;
 use crate::clock::Wall;
 use crate::config::Settings;
 use crate::domain::ids::InstanceId;
 use crate::domain::time::Timestamp;
-use crate::feed::live::LiveHub;
-use crate::feed::{CURSORS, follower};
-use crate::store::Store;
+use crate::readers::live::LiveHub;
+use crate::readers::{CURSORS, prune};
+use crate::store::PipelineStore;
 use broker::{Queue, SimBroker};
 use chance::Chance;
 use clients::{Book, Person};
@@ -43,7 +44,7 @@ use store::{Data, SimStore};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sabotage {
     None,
-    /// A commit is told that never took place.
+    /// A commit is acknowledged that never took place.
     AckBeforeCommit,
     /// A movement is booked twice.
     EffectTwice,
@@ -59,23 +60,23 @@ pub enum Sabotage {
     LostChange,
     /// What an amendment says is not written.
     LostAmendment,
-    /// What is kept as the answer to a change is not what was answered.
+    /// The answer kept for a change is not the one that was given.
     AlteredAnswer,
     /// A journal row vanishes.
     JournalHole,
-    /// The broker loses what it confirmed. The redrive sweep makes it good, so this one must not be seen.
+    /// The broker loses what it confirmed. The redrive sweep repairs that, so this one must not be seen.
     LostMessage,
-    /// What stays open is not written down, though the cursor passes it.
+    /// Work that stays open gets no row, though the cursor passes it.
     ForgottenWork,
     /// The index loses what it took.
     LostDocument,
     /// The key of an operation that changes nothing is not kept.
     ForgottenOperation,
-    /// Someone is shown a state from within a batch, which never was.
+    /// Someone is shown a state from within a batch, which never existed.
     MiddleVersion,
     /// A commit whose outcome is unknown is always taken for one that did not happen.
     UnsettledCommit,
-    /// What a process wrote is taken for what stands in the store, although another has written since.
+    /// A process takes what it wrote for what is in the store, although another has written since.
     StaleMemory,
 }
 
@@ -94,7 +95,7 @@ struct Outlives {
     local: bool,
 }
 
-/// What a run came to, for comparing runs.
+/// The outcome of a run, for comparing runs.
 #[derive(Debug, PartialEq, Eq)]
 struct Summary {
     payments: usize,
@@ -107,7 +108,7 @@ const LIVES_MAX: u64 = 5;
 /// How long the last life may take to come to rest, in seconds of the simulation.
 const REST_MAX_S: u64 = 600;
 
-/// One run. An error is what does not hold, with a short history.
+/// One run. The error lists the violations, with a short history.
 fn run(seed: u64, sabotage: Sabotage) -> Result<Summary, String> {
     let chance = Chance::new(seed);
     let durable = chance.percent(50);
@@ -188,7 +189,7 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
     };
     let search =
         Arc::new(SimIndex::new(world.documents.clone(), world.local, chance.clone(), world.sabotage));
-    let dyn_store: Arc<dyn Store> = store.clone();
+    let dyn_store: Arc<dyn PipelineStore> = store.clone();
     let directory = Arc::new(Directory::new(dyn_store.clone()));
     let processes = if world.durable && !world.local { 1 + chance.below(2) } else { 1 };
     let (mut pipelines, mut brokers) = (Vec::new(), Vec::new());
@@ -210,7 +211,8 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
         let instance = InstanceId::from_bytes((u128::from(life * 2 + process) + 1).to_be_bytes());
         // The store may be away at the very start; then the process tries again.
         loop {
-            match Pipeline::start_at(&settings(&chance), parts.clone(), instance, wall.clone()).await {
+            let (parts, tasks) = (parts.clone(), Tasks::new(wall.clone()));
+            match Pipeline::start_at(&settings(&chance), parts, instance, wall.clone(), tasks).await {
                 Ok(pipeline) => break pipelines.push(pipeline),
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
@@ -246,8 +248,8 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
             people.spawn(broker.clone().block(Duration::from_millis(chance.below(3_000))));
         }
         if chance.breaks(50) {
-            // The store may be away; then it is done some other time.
-            let _ = follower::prune(store.as_ref(), &CURSORS, wall.now(), 0).await;
+            // The store may be away; then a later attempt prunes.
+            let _ = prune::prune(store.as_ref(), &CURSORS, wall.now(), 0).await;
         }
     }
     let outcome = if last {
@@ -258,7 +260,8 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
         tokio::time::sleep(Duration::from_millis(chance.below(3_000))).await;
         Ok(())
     };
-    // Nothing that outlives no process can be lost while it lives, so the redrive sweep has nothing to find there.
+    // A queue that does not outlive its process cannot be lost while the process lives, so the redrive sweep must find
+    // nothing.
     let lossless = !world.durable && world.sabotage != Sabotage::LostMessage;
     let redriven: u64 = pipelines.iter().map(|pipeline| pipeline.counters.redriven.get()).sum();
     let outcome = match (outcome, redriven) {
@@ -282,7 +285,7 @@ async fn come_to_rest(store: &SimStore) -> Result<(), String> {
     while began.elapsed() < Duration::from_secs(REST_MAX_S) {
         tokio::time::sleep(Duration::from_millis(500)).await;
         if store.data.lock().is_at_rest() {
-            // For the index, which waits a second for payments under way, and for leases of the dead.
+            // For the index, which waits a second for payments under way, and for leases of dead processes.
             tokio::time::sleep(Duration::from_secs(12)).await;
             return Ok(());
         }
@@ -315,7 +318,7 @@ fn a_thousand_worlds_keep_their_promises() {
 fn the_same_seed_is_the_same_world() {
     for seed in [1, 2, 3, 5, 8, 13] {
         let first = run(seed, Sabotage::None);
-        // What differs by chance may do so rarely.
+        // Runs that differ by chance may do so rarely.
         for _ in 0..5 {
             assert_eq!(first, run(seed, Sabotage::None), "seed {seed}");
         }
@@ -352,8 +355,8 @@ fn planted_defects_are_seen() {
         Sabotage::UnsettledCommit,
         Sabotage::StaleMemory,
     ] {
-        // What stays open must be open still at a crash, what happens within a batch must end what someone waits for, a second
-        // wish to cancel must be alone in its batch, and two processes must write in turn about the same.
+        // These are rare: work has to be still open at a crash, a state within a batch has to end a wait, a second
+        // request to cancel has to be alone in its batch, and two processes have to write in turn to the same thing.
         let worlds = match sabotage {
             Sabotage::ForgottenWork
             | Sabotage::MiddleVersion

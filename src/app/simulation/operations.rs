@@ -1,4 +1,4 @@
-//! Operations under idempotency keys: asked again, with the same parameters and with others.
+//! Operations under idempotency keys: requested again, with the same parameters and with others.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use crate::domain::command::{Action, OperatePayment};
 use crate::domain::idempotency::IdempotencyKey;
 use crate::domain::ids::{ChargeId, PaymentId, RefundId};
 
-/// What the answer to a command must be, as far as the one who asks can know.
+/// What the answer to a command must be, as far as the client can know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
     Anything,
-    /// It was done before under this key: the answer is what it was.
+    /// It was done before under this key: the answer must be the same.
     TheSame,
     /// The key was used for something else.
     Rejection,
@@ -87,7 +87,7 @@ pub fn story<'b>(
     operations.values_mut().find(|operation| operation.key.key == key.key)
 }
 
-/// What does not hold of the keys, in words.
+/// Every violation of the keys, in words.
 pub fn check(operations: &KeyedOperations, data: &Data) -> Vec<String> {
     let mut wrong = Vec::new();
     for (number, operation) in operations {

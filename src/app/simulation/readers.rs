@@ -1,4 +1,4 @@
-//! The live reader on a store whose reads fail: nothing is jumped over, and what is truly gone is told.
+//! Tests the live reader on a store whose reads fail: nothing is skipped, and what is truly gone is reported.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use crate::domain::ids::{AccountId, BatchId, InstanceId, PaymentId};
 use crate::domain::submission::Lane;
 use crate::domain::time::Timestamp;
 use crate::engine::journal::{self, JournalEntry};
-use crate::feed::Batch;
-use crate::feed::follower::{Follower, Reader, ReaderError};
-use crate::feed::live::{LiveHub, Reader as Watcher, Topic};
-use crate::feed::live_reader::LiveReader;
-use crate::feed::ring::Ring;
-use crate::store::{JournalRecord, Store};
+use crate::readers::Batch;
+use crate::readers::follower::{Follower, Reader, ReaderError};
+use crate::readers::live::{LiveHub, Subscriber, Topic};
+use crate::readers::live_reader::LiveReader;
+use crate::readers::ring::Ring;
+use crate::store::{JournalRecord, PipelineStore};
 
 const BATCHES: u64 = 200;
 const NOW: Timestamp = Timestamp::from_micros(1_769_817_600_000_000);
@@ -52,9 +52,9 @@ fn record(seq: u64) -> JournalRecord {
     JournalRecord { seq, batch: BatchId::from_bytes(u128::from(seq).to_be_bytes()), at, body }
 }
 
-/// A planted defect: a live reader that goes on from wherever the head is by then, whenever a read failed.
+/// A planted defect: a live reader that continues from the current head whenever a read failed.
 struct Jumping {
-    store: Arc<dyn Store>,
+    store: Arc<dyn PipelineStore>,
     hub: Arc<LiveHub>,
     reader: LiveReader,
 }
@@ -80,13 +80,13 @@ impl Reader for Jumping {
 }
 
 /// Commits batches, all but `gone`, while a live reader follows, one that jumps if `jumping`; returns how many payments it
-/// published, and a reader of the hub that watched.
-async fn follow(seed: u64, gone: &BTreeSet<u64>, jumping: bool) -> (u64, Watcher) {
+/// published, and a subscriber of the hub that watched.
+async fn follow(seed: u64, gone: &BTreeSet<u64>, jumping: bool) -> (u64, Subscriber) {
     let chance = Chance::new(seed);
     let data = Arc::new(Mutex::new(Data::default()));
-    let store: Arc<dyn Store> = Arc::new(SimStore::new(data.clone(), chance.clone(), Sabotage::None));
+    let store: Arc<dyn PipelineStore> = Arc::new(SimStore::new(data.clone(), chance.clone(), Sabotage::None));
     let hub = LiveHub::new(Arc::new(Directory::new(store.clone())), Wall::new(|| NOW));
-    let watcher = hub.reader();
+    let watcher = hub.subscriber();
     assert!(watcher.subscribe(Topic::Payments(owner()), 0).is_some());
     let ring = Arc::new(Ring::new(1, 0));
     let wall = Wall::new(|| NOW);
@@ -123,7 +123,7 @@ fn paused<T>(run: impl Future<Output = T>) -> T {
     builder.enable_time().start_paused(true).build().expect("a runtime").block_on(run)
 }
 
-fn told_to_read_again(watcher: &Watcher) -> bool {
+fn sees_resync(watcher: &Subscriber) -> bool {
     std::iter::repeat_with(|| watcher.take())
         .take_while(|frames| !frames.is_empty())
         .flatten()
@@ -135,7 +135,7 @@ fn what_is_committed_while_reads_fail_is_published_afterwards() {
     for seed in 0..100 {
         let (published, watcher) = paused(follow(seed, &BTreeSet::new(), false));
         assert_eq!(published, BATCHES, "seed {seed}");
-        assert!(!told_to_read_again(&watcher), "seed {seed}: nothing was missed");
+        assert!(!sees_resync(&watcher), "seed {seed}: nothing was missed");
     }
 }
 
@@ -146,11 +146,11 @@ fn a_reader_that_jumps_over_what_it_could_not_read_is_seen() {
 }
 
 #[test]
-fn who_watches_is_told_of_what_is_gone() {
+fn a_watcher_learns_of_what_is_gone() {
     let gone = BTreeSet::from([1, 50, 51]);
     for seed in 0..10 {
         let (published, watcher) = paused(follow(seed, &gone, false));
         assert_eq!(published, BATCHES - 3, "seed {seed}");
-        assert!(told_to_read_again(&watcher), "seed {seed}");
+        assert!(sees_resync(&watcher), "seed {seed}");
     }
 }

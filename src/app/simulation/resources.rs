@@ -1,11 +1,11 @@
-//! Changes of customers: made, changed, deleted and asked again under their keys, by their owners and by others.
+//! Changes of customers: created, changed, deleted and repeated under their keys, by their owners and by others.
 
 use std::collections::BTreeMap;
 
 use super::chance::Chance;
 use super::clients::{Person, account, key};
 use super::store::Data;
-use crate::domain::command::Command;
+use crate::domain::command::Asked;
 use crate::domain::customer::{Customer, CustomerPatch};
 use crate::domain::ids::{ClockId, CustomerId};
 use crate::domain::metadata::MetadataPatch;
@@ -16,7 +16,7 @@ use crate::engine::{Changed, EngineError};
 /// What the clients remember of their customers.
 #[derive(Default)]
 pub struct Customers {
-    /// The highest version that anyone was told of.
+    /// The highest version in any answer.
     acked: BTreeMap<Subject, u32>,
     keys: BTreeMap<u64, Keyed>,
 }
@@ -28,7 +28,7 @@ struct Keyed {
 }
 
 impl Customers {
-    /// One that someone was told of.
+    /// A customer that some answer named.
     pub fn any(&self, chance: &Chance) -> Option<CustomerId> {
         let known: Vec<Subject> = self.acked.keys().copied().collect();
         chance.pick(&known).map(|subject| CustomerId::from_bytes(*subject.id()))
@@ -75,10 +75,10 @@ impl Customers {
         (request, keyed.then_some(number))
     }
 
-    /// Notes what was told; what must not have been, in words.
-    fn note(&mut self, number: Option<u64>, told: &Result<Changed, EngineError>) -> Option<String> {
+    /// Notes an outcome; returns what is wrong with it, in words.
+    fn note(&mut self, number: Option<u64>, outcome: &Result<Changed, EngineError>) -> Option<String> {
         let keyed = number.and_then(|number| self.keys.get_mut(&number));
-        let changed = match told {
+        let changed = match outcome {
             Ok(changed) => changed,
             Err(EngineError::Refused(rejection)) => {
                 let done = keyed.is_some_and(|keyed| !keyed.answers.is_empty());
@@ -98,7 +98,7 @@ impl Customers {
         words
     }
 
-    /// What does not hold of them, in words.
+    /// Every violation, in words.
     pub fn check(&self, data: &Data) -> Vec<String> {
         let mut wrong = Vec::new();
         for (subject, version) in &self.acked {
@@ -129,9 +129,9 @@ pub async fn act(person: Person) {
     };
     let name = format!("{:?} {}", request.change, request.subject);
     let origin = person.chance.percent(50).then(|| person.book.lock().origin(&person.chance));
-    let told = person.engine.change(Command::Change(Box::new(request)).asked_by(origin)).await;
+    let outcome = person.engine.change(Asked { command: request, origin }).await;
     let mut book = person.book.lock();
-    let wrong = book.customers.note(number, &told);
+    let wrong = book.customers.note(number, &outcome);
     book.wrong.extend(wrong);
-    book.log.push(format!("{name}: {told:?}"));
+    book.log.push(format!("{name}: {outcome:?}"));
 }

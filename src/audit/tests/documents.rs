@@ -6,8 +6,8 @@ use super::*;
 async fn documents_are_worked_out_from_the_events_alone() {
     let (mut world, _) = World::sound();
     let parked = world.submit(2, Kind::Charge, 500);
-    let ends: Vec<Outcome> = vec![
-        Outcome::TechnicalFailure(crate::domain::event::TechnicalError::Timeout);
+    let ends: Vec<Response> = vec![
+        Response::TechnicalFailure(crate::domain::event::TechnicalError::Timeout);
         Policy::default().retry_delays_ms.len() + 1
     ];
     for end in ends {

@@ -1,6 +1,7 @@
 //! A store in memory, and how it is audited.
 
 use super::*;
+use crate::domain::tests::life::to_follow_up;
 
 /// A store in memory, made by the same rules as the real ones, with every row open to corruption.
 #[derive(Clone, Default)]
@@ -69,7 +70,8 @@ impl World {
         let card = Card::from_token("pm_card_visa", &CARD_KEY, YearMonth { year: 2026, month: 1 }).unwrap();
         let instrument = (!kind.takes_from_wallet()).then(|| card.into());
         let command = SubmitPayment { submission, instrument, confirm: true, idempotency: None };
-        let events = self.decide(|context| decide::submit(context, &command)).unwrap();
+        let opening = self.decide(|context| decide::submit(context, &command)).unwrap();
+        let events: Events = [opening.created].into_iter().chain(opening.declined).collect();
         let n = u8::try_from(self.idempotency.len()).unwrap();
         let (owner, at) = (self.account(owner), Timestamp::from_micros(self.now_us));
         let version = u32::try_from(events.len()).unwrap();
@@ -90,11 +92,21 @@ impl World {
         id
     }
 
-    pub fn answer(&mut self, payment: PaymentId, outcome: Outcome) {
+    pub fn answer(&mut self, payment: PaymentId, response: Response) {
         let state = self.payment(payment);
         let work: WorkKey = state.queued_work().next().unwrap();
-        let answer = Answer { work, started_at: Timestamp::from_micros(self.now_us), outcome };
-        let events = self.decide(|context| decide::answer(context, &state, &answer));
+        let operation = state.operation(work.operation).unwrap();
+        let events = match operation.kind.follow_up() {
+            Some(_) => {
+                let answer = FollowUpAnswer { work, response: to_follow_up(response) };
+                self.decide(|context| decide::follow_up_answered(context, &state, &answer))
+            }
+            None => {
+                let started_at = Timestamp::from_micros(self.now_us);
+                let answer = AuthorizationAnswer { work, started_at, response };
+                self.decide(|context| decide::authorization_answered(context, &state, &answer))
+            }
+        };
         self.record(payment, None, &events);
     }
 
@@ -185,15 +197,15 @@ impl World {
     pub fn sound() -> (Self, [PaymentId; 4]) {
         let mut world = Self { now_us: 1_000_000, ..Self::default() };
         let charge = world.submit(1, Kind::Charge, 1_000);
-        world.answer(charge, Outcome::Approved);
+        world.answer(charge, Response::Approved);
         let transfer = world.submit(1, Kind::Transfer { payee: world.account(2) }, 300);
-        world.answer(transfer, Outcome::Approved);
+        world.answer(transfer, Response::Approved);
         world.refund(charge, 200);
-        world.answer(charge, Outcome::Approved);
+        world.answer(charge, Response::Approved);
         world.refund(charge, 100);
         let open = world.submit(1, Kind::Transfer { payee: world.account(3) }, 50);
         let declined = world.submit(3, Kind::TopUp, 70);
-        world.answer(declined, Outcome::Declined(crate::domain::decline::DeclineReason::LostCard));
+        world.answer(declined, Response::Declined(crate::domain::decline::DeclineReason::LostCard));
         world.cursors = options().journal_readers.into_iter().rev().map(|name| (name, world.head)).collect();
         (world, [charge, transfer, open, declined])
     }
@@ -214,7 +226,7 @@ pub fn columns(payment: &Payment) -> AuditPayment {
         id: payment.id(),
         owner: payment.owner(),
         status: payment.state().status.to_code(),
-        kind: submission.kind.to_code(),
+        kind: submission.kind.payment_kind().to_code(),
         amount_minor: submission.amount.amount_minor,
         currency: submission.amount.currency.code().to_owned(),
         version: payment.version(),

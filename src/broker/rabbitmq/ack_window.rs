@@ -1,4 +1,4 @@
-//! Which acknowledgements a channel owes the server. Pure: tags, outcomes and milliseconds in, frames out.
+//! The acknowledgements that a channel owes the server. Pure: tags, outcomes and milliseconds in, frames out.
 //!
 //! One frame may acknowledge every lower tag on the channel, whether its work is done or not. So a multiple acknowledgement only ever
 //! goes up to the contiguous settled mark; what is settled above it waits a while for the gap to close and is then acknowledged by
@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::broker::Outcome;
+use crate::broker::Settlement;
 
 /// A frame to send, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) enum AckFrame {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Slot {
     Outstanding,
-    Settled { outcome: Outcome, at_ms: u64 },
+    Settled { outcome: Settlement, at_ms: u64 },
     Sent,
 }
 
@@ -61,8 +61,8 @@ impl AckWindow {
         true
     }
 
-    /// Notes what became of a delivery; a second word about it, or one about an unknown tag, is ignored.
-    pub(super) fn settle(&mut self, tag: u64, outcome: Outcome, now_ms: u64) {
+    /// Notes the outcome of a delivery; a second one, or one of an unknown tag, is ignored.
+    pub(super) fn settle(&mut self, tag: u64, outcome: Settlement, now_ms: u64) {
         let Some(index) = tag.checked_sub(self.first).and_then(|index| usize::try_from(index).ok()) else {
             return;
         };
@@ -70,8 +70,8 @@ impl AckWindow {
         *slot = Slot::Settled { outcome, at_ms: now_ms };
         self.outstanding -= 1;
         match outcome {
-            Outcome::Ack => self.unsent_acks += 1,
-            Outcome::Requeue | Outcome::Reject => self.unsent_nacks += 1,
+            Settlement::Ack => self.unsent_acks += 1,
+            Settlement::Requeue | Settlement::Reject => self.unsent_nacks += 1,
         }
     }
 
@@ -80,7 +80,7 @@ impl AckWindow {
         self.first - 1 + u64::try_from(self.slots.len()).unwrap_or(0)
     }
 
-    /// How many settled deliveries the server has not been told about.
+    /// How many settled deliveries the server does not know of yet.
     pub(super) const fn unsent(&self) -> usize {
         self.unsent_acks + self.unsent_nacks
     }
@@ -107,9 +107,9 @@ impl AckWindow {
         for (slot, tag) in self.slots.iter_mut().zip(self.first..) {
             let Slot::Settled { outcome, .. } = *slot else { continue };
             let requeue = match outcome {
-                Outcome::Ack => continue,
-                Outcome::Requeue => true,
-                Outcome::Reject => false,
+                Settlement::Ack => continue,
+                Settlement::Requeue => true,
+                Settlement::Reject => false,
             };
             frames.push(AckFrame::Nack { tag, requeue });
             *slot = Slot::Sent;
@@ -167,13 +167,13 @@ mod tests {
     fn only_the_contiguous_mark_is_acknowledged_as_a_whole() {
         let mut window = window(5);
         for tag in [2, 3, 5] {
-            window.settle(tag, Outcome::Ack, 0);
+            window.settle(tag, Settlement::Ack, 0);
         }
         assert_eq!(window.flush(10, 50), [], "1 is not done, so nothing may go");
-        window.settle(1, Outcome::Ack, 10);
+        window.settle(1, Settlement::Ack, 10);
         assert_eq!(window.flush(10, 50), [ack(3, true)]);
         assert_eq!(window.flush(50, 50), [ack(5, false)], "a straggler goes by itself");
-        window.settle(4, Outcome::Ack, 60);
+        window.settle(4, Settlement::Ack, 60);
         assert_eq!(window.flush(60, 50), [ack(4, false)]);
         assert_eq!((window.unsent(), window.outstanding()), (0, 0));
         assert!(window.deliver(6));
@@ -182,30 +182,30 @@ mod tests {
     #[test]
     fn a_tag_the_server_has_forgotten_never_ends_a_range() {
         let mut window = window(4);
-        window.settle(3, Outcome::Requeue, 0);
-        window.settle(4, Outcome::Ack, 0);
+        window.settle(3, Settlement::Requeue, 0);
+        window.settle(4, Settlement::Ack, 0);
         assert_eq!(window.flush(0, 0), [AckFrame::Nack { tag: 3, requeue: true }, ack(4, false)]);
-        window.settle(1, Outcome::Ack, 1);
-        window.settle(2, Outcome::Ack, 1);
+        window.settle(1, Settlement::Ack, 1);
+        window.settle(2, Settlement::Ack, 1);
         assert_eq!(window.flush(1, 50), [ack(2, true)], "3 and 4 are gone on the server");
     }
 
     #[test]
     fn a_rejected_message_is_not_requeued() {
         let mut window = window(1);
-        window.settle(1, Outcome::Reject, 0);
+        window.settle(1, Settlement::Reject, 0);
         assert_eq!(window.flush(0, 50), [AckFrame::Nack { tag: 1, requeue: false }]);
     }
 
     #[test]
-    fn the_second_word_and_the_unknown_tag_are_ignored() {
+    fn a_second_outcome_and_an_unknown_tag_are_ignored() {
         let mut window = window(1);
-        window.settle(1, Outcome::Ack, 0);
-        window.settle(1, Outcome::Requeue, 0);
-        window.settle(7, Outcome::Ack, 0);
-        window.settle(0, Outcome::Ack, 0);
+        window.settle(1, Settlement::Ack, 0);
+        window.settle(1, Settlement::Requeue, 0);
+        window.settle(7, Settlement::Ack, 0);
+        window.settle(0, Settlement::Ack, 0);
         assert_eq!(window.flush(0, 0), [ack(1, false)]);
-        window.settle(1, Outcome::Ack, 0);
+        window.settle(1, Settlement::Ack, 0);
         assert_eq!(window.flush(0, 0), []);
         assert!(!window.deliver(3) && !window.deliver(1) && window.deliver(2));
     }
@@ -240,7 +240,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_server_hears_exactly_what_was_settled(steps in prop::collection::vec((0_u8..10, 0_u64..200), 1..400)) {
+        fn the_server_receives_exactly_what_was_settled(steps in prop::collection::vec((0_u8..10, 0_u64..200), 1..400)) {
             let (mut window, mut server) = (AckWindow::new(), Server::default());
             let (mut delivered, mut acked, mut returned) = (0_u64, BTreeSet::new(), BTreeSet::new());
             let mut settled = BTreeSet::new();
@@ -253,7 +253,7 @@ mod tests {
                     }
                     4..9 if delivered > 0 => {
                         let tag = 1 + pick % delivered;
-                        let outcome = if step == 8 { Outcome::Requeue } else { Outcome::Ack };
+                        let outcome = if step == 8 { Settlement::Requeue } else { Settlement::Ack };
                         window.settle(tag, outcome, now);
                         if settled.insert(tag) {
                             if step == 8 { returned.insert(tag) } else { acked.insert(tag) };

@@ -1,7 +1,7 @@
 //! One consuming channel of one lane: takes deliveries, puts them where workers find them, and sends acknowledgements back.
 //!
-//! One task per channel does all of it, so that frames leave in the order in which the window decided on them. Tags belong to the channel: when
-//! it ends, what workers still say about its deliveries is ignored, and the server delivers them again to somebody.
+//! One task per channel does all of it, so that frames leave in the order in which the window decided on them. Tags belong to the
+//! channel: once it ends, later outcomes of its deliveries are ignored, and the server delivers them again to somebody.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use super::ack_window::{AckFrame, AckWindow};
 use super::codec;
 use super::pipeline::all_in_order;
 use super::topology;
-use crate::broker::{AckSink, Delivery, Outcome, WorkMessage};
+use crate::broker::{AckSink, Delivery, Settlement, WorkMessage};
 use crate::domain::submission::Lane;
 
 /// Deliveries taken from the channel before acknowledgements get their turn.
@@ -65,10 +65,10 @@ impl ChannelAcks {
     }
 
     fn reject(&self, tag: u64) {
-        self.note(tag, Outcome::Reject);
+        self.note(tag, Settlement::Reject);
     }
 
-    fn note(&self, tag: u64, outcome: Outcome) {
+    fn note(&self, tag: u64, outcome: Settlement) {
         let now_ms = self.now_ms();
         let mut window = self.window.lock();
         let Some((window, fresh)) = window.as_mut() else { return };
@@ -95,7 +95,7 @@ impl ChannelAcks {
 }
 
 impl AckSink for ChannelAcks {
-    fn settle(&self, tag: u64, _message: &WorkMessage, outcome: Outcome) {
+    fn settle(&self, tag: u64, _message: &WorkMessage, outcome: Settlement) {
         self.note(tag, outcome);
     }
 }
@@ -105,7 +105,7 @@ pub(super) struct LaneChannel {
     shared: Arc<Shared>,
     lane: Lane,
     channel: Channel,
-    /// Told apart on the server by this name, and each time of consuming by its number.
+    /// Identifies the channel on the server; `round` is added for each of its consumers.
     name: String,
     round: u64,
     acks: Arc<ChannelAcks>,
@@ -116,7 +116,7 @@ pub(super) struct LaneChannel {
 
 impl LaneChannel {
     pub(super) fn new(shared: Arc<Shared>, lane: Lane, channel: Channel, number: u16) -> Self {
-        let name = format!("{}-{}-{number}", shared.instance, topology::Names::routing_key(lane));
+        let name = format!("{}-{}-{number}", shared.instance, topology::TopologyNames::routing_key(lane));
         let acks = Arc::new(ChannelAcks::new(shared.settings.ack_batch));
         let limit = shared.settings.connect_timeout();
         Self { shared, lane, channel, name, round: 0, acks, consumer: None, flush_at: None, limit }
@@ -176,8 +176,8 @@ impl LaneChannel {
         if self.consumer.is_some() {
             return Ok(());
         }
-        // A quorum queue may see to a new consumer before it sees to the last acknowledgements of the one before it. If both have the
-        // same tag, it takes them for one, trips over its own books, and closes the connection with INTERNAL_ERROR.
+        // A quorum queue may handle a new consumer before the last acknowledgements of the previous one. If both have the same tag,
+        // it takes them for one, gets into an inconsistent state, and closes the connection with INTERNAL_ERROR.
         self.round += 1;
         let queue = self.shared.names.queue(self.lane);
         let tag = self.tag();
@@ -188,7 +188,7 @@ impl LaneChannel {
         Ok(())
     }
 
-    /// Cancels the consumer and gives back whatever no worker holds.
+    /// Cancels the consumer and gives back what no worker holds.
     async fn stop_consuming(&mut self) -> Result<(), String> {
         let Some(mut consumer) = self.consumer.take() else { return Ok(()) };
         let cancelling = self.channel.basic_cancel(self.tag(), BasicCancelOptions::default());
@@ -282,7 +282,7 @@ impl LaneChannel {
     }
 }
 
-/// The next delivery; waits for ever without a consumer.
+/// The next delivery; waits indefinitely without a consumer.
 async fn next(consumer: &mut Option<Consumer>) -> Option<lapin::Result<RawDelivery>> {
     match consumer {
         Some(consumer) => consumer.next().await,

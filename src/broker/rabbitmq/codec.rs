@@ -1,6 +1,6 @@
-//! What a work message and a feed message look like on the wire. Pure.
+//! The wire format of work and broadcast messages. Pure.
 //!
-//! Work: 29 bytes, big-endian, ids only. The lane is not in it: it is the queue the message stands in.
+//! Work: 29 bytes, big-endian, ids only. The lane is not in it: the queue implies it.
 //!
 //! | bytes | what |
 //! |-------|------|
@@ -10,7 +10,7 @@
 //! | 2     | attempt |
 //! | 8     | dispatched at, microseconds since the epoch |
 //!
-//! Feed: 1 byte layout (1), 16 bytes instance, 8 bytes number in that instance's sequence, then the body.
+//! Broadcast: 1 byte layout (1), 16 bytes instance, 8 bytes number in that instance's sequence, then the body.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -25,7 +25,7 @@ pub(super) const TRACEPARENT: &str = "traceparent";
 
 const LAYOUT: u8 = 1;
 const WORK_LEN: usize = 29;
-const FEED_HEAD_LEN: usize = 25;
+const BROADCAST_HEAD_LEN: usize = 25;
 
 /// The body of a work message.
 pub(super) fn encode_work(message: &WorkMessage) -> [u8; WORK_LEN] {
@@ -52,14 +52,14 @@ pub(super) fn decode_work(mut body: &[u8], lane: Lane, traceparent: Option<Strin
     Some(WorkMessage { key, lane, dispatched_at, traceparent })
 }
 
-/// What an operator sees, and what a returned message is told apart by: `pi_…-1-1`.
+/// Shown to operators, and identifies a returned message: `pi_…-1-1`.
 pub(super) fn message_id(key: &WorkKey) -> String {
     format!("{}-{}-{}", key.payment, key.operation, key.attempt)
 }
 
-/// A feed message: who, which one of theirs, what.
-pub(super) fn encode_feed(origin: InstanceId, number: u64, body: &[u8]) -> Bytes {
-    let mut out = BytesMut::with_capacity(FEED_HEAD_LEN + body.len());
+/// A broadcast message: its instance, its number there, and its body.
+pub(super) fn encode_broadcast(origin: InstanceId, number: u64, body: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(BROADCAST_HEAD_LEN + body.len());
     out.put_u8(LAYOUT);
     out.put_slice(origin.as_bytes());
     out.put_u64(number);
@@ -67,9 +67,9 @@ pub(super) fn encode_feed(origin: InstanceId, number: u64, body: &[u8]) -> Bytes
     out.freeze()
 }
 
-/// Reads a feed message.
-pub(super) fn decode_feed(mut message: Bytes) -> Option<(InstanceId, u64, Bytes)> {
-    if message.len() < FEED_HEAD_LEN || message.get_u8() != LAYOUT {
+/// Reads a broadcast message.
+pub(super) fn decode_broadcast(mut message: Bytes) -> Option<(InstanceId, u64, Bytes)> {
+    if message.len() < BROADCAST_HEAD_LEN || message.get_u8() != LAYOUT {
         return None;
     }
     let mut id = [0_u8; 16];
@@ -109,10 +109,10 @@ mod tests {
     }
 
     #[test]
-    fn feed_goes_there_and_back() {
+    fn a_broadcast_goes_there_and_back() {
         let origin = InstanceId::from_bytes([9; 16]);
-        let body = encode_feed(origin, 5, b"seq");
-        assert_eq!(decode_feed(body), Some((origin, 5, Bytes::from_static(b"seq"))));
-        assert_eq!(decode_feed(Bytes::from_static(b"x")), None);
+        let body = encode_broadcast(origin, 5, b"seq");
+        assert_eq!(decode_broadcast(body), Some((origin, 5, Bytes::from_static(b"seq"))));
+        assert_eq!(decode_broadcast(Bytes::from_static(b"x")), None);
     }
 }

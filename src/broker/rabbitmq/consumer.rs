@@ -1,5 +1,5 @@
-//! The consuming connection: several channels per lane, and this instance's feed queue. It never publishes, so a server that is short of
-//! memory blocks the other connection and not this one.
+//! The consuming connection: several channels per lane, and this instance's broadcast queue. It never publishes, so a server that is
+//! short of memory blocks the other connection and not this one.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,16 +15,16 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use super::broadcast::GapFinder;
 use super::channel::{ChannelAcks, LaneChannel};
 use super::codec;
-use super::feed::GapFinder;
 use super::health::{Link, LinkState};
 use super::supervisor::{self, SessionEnd};
 use super::topology;
-use crate::broker::FeedEvent;
+use crate::broker::BroadcastEvent;
 use crate::domain::submission::Lane;
 
-/// A consumer that gets nothing at so many checks in a row, though it has room and messages wait, is taken for dead.
+/// A consumer that gets nothing at this many checks in a row, though it has room and messages wait, is taken for dead.
 const SILENT_CHECKS: u32 = 3;
 
 /// One life of the consuming connection.
@@ -51,7 +51,7 @@ pub(super) async fn session(shared: Arc<Shared>) -> SessionEnd {
     };
     *shared.consume_connection.lock() = None;
     if let Some(cause) = &cause {
-        // Said before the channels are wound up, which can take a while.
+        // Reported before the channels are wound up, which can take a while.
         shared.health.report(Link::Consume, LinkState::Down(cause.clone()), shared.wall.now());
     }
     wind_up(&shared, &connection, tasks, &stop).await;
@@ -115,9 +115,9 @@ async fn start(
             tasks.spawn(channel.run(stop.clone()));
         }
     }
-    let (feed_channel, feed) =
-        topology::within(limit, "opening the feed", open_feed(shared, connection)).await?;
-    tasks.spawn(read_feed(shared.clone(), feed_channel, feed, stop.clone()));
+    let (broadcast_channel, broadcast) =
+        topology::within(limit, "opening the broadcast", open_broadcast(shared, connection)).await?;
+    tasks.spawn(read_broadcast(shared.clone(), broadcast_channel, broadcast, stop.clone()));
     Ok(lanes)
 }
 
@@ -127,7 +127,7 @@ async fn open_channel(connection: &Connection, prefetch: u16) -> lapin::Result<C
     Ok(channel)
 }
 
-/// Looks after the connection until it breaks (then why) or the broker is closed.
+/// Watches the connection until it breaks (returns why) or the broker is closed.
 async fn run(
     shared: &Shared,
     connection: &Connection,
@@ -176,30 +176,30 @@ async fn look(shared: &Shared, connection: &Connection, lanes: &mut [LaneWatch; 
     Ok(())
 }
 
-/// Declares this instance's feed queue: gone with the connection, and bounded by dropping the oldest.
-async fn open_feed(shared: &Shared, connection: &Connection) -> lapin::Result<(Channel, Consumer)> {
+/// Declares this instance's broadcast queue: gone with the connection, and bounded by dropping the oldest.
+async fn open_broadcast(shared: &Shared, connection: &Connection) -> lapin::Result<(Channel, Consumer)> {
     let channel = connection.create_channel().await?;
-    let round = shared.feed_rounds.fetch_add(1, Ordering::Relaxed);
-    let queue = shared.names.feed_queue(&shared.instance.to_string(), round);
+    let round = shared.broadcast_rounds.fetch_add(1, Ordering::Relaxed);
+    let queue = shared.names.broadcast_queue(&shared.instance.to_string(), round);
     let mut arguments = FieldTable::default();
     arguments.insert("x-max-length".into(), i64::from(shared.settings.feed_capacity).into());
     let options = QueueDeclareOptions::exclusive().auto_delete();
     channel.queue_declare(queue.clone(), options, arguments).await?;
-    topology::bind(&channel, queue.clone(), shared.names.feed_exchange(), "").await?;
+    topology::bind(&channel, queue.clone(), shared.names.broadcast_exchange(), "").await?;
     let options = BasicConsumeOptions { no_ack: true, exclusive: true, ..BasicConsumeOptions::default() };
     let consumer = channel.basic_consume(queue, "feed".into(), options, FieldTable::default()).await?;
     Ok((channel, consumer))
 }
 
-/// Hands on what the feed brings. Begins with a gap, for nobody knows what was sent while there was no connection.
-async fn read_feed(
+/// Forwards the broadcast. Begins with a gap, since nobody knows what was sent while there was no connection.
+async fn read_broadcast(
     shared: Arc<Shared>,
     channel: Channel,
     mut consumer: Consumer,
     stop: CancellationToken,
 ) -> Result<(), String> {
     let mut gaps = GapFinder::default();
-    shared.feed.deliver(FeedEvent::Gap);
+    shared.broadcast.deliver(BroadcastEvent::Gap);
     loop {
         let item = tokio::select! {
             () = stop.cancelled() => break,
@@ -207,18 +207,18 @@ async fn read_feed(
         };
         let raw = match item {
             Some(Ok(raw)) => raw,
-            Some(Err(error)) => return Err(format!("the feed: {error}")),
-            None => return Err("the feed queue is gone".to_owned()),
+            Some(Err(error)) => return Err(format!("the broadcast: {error}")),
+            None => return Err("the broadcast queue is gone".to_owned()),
         };
-        let Some((origin, number, body)) = codec::decode_feed(Bytes::from(raw.data)) else {
-            tracing::error!("feed message cannot be read");
-            shared.feed.deliver(FeedEvent::Gap);
+        let Some((origin, number, body)) = codec::decode_broadcast(Bytes::from(raw.data)) else {
+            tracing::error!("broadcast message cannot be read");
+            shared.broadcast.deliver(BroadcastEvent::Gap);
             continue;
         };
         if gaps.is_gap(origin, number) {
-            shared.feed.deliver(FeedEvent::Gap);
+            shared.broadcast.deliver(BroadcastEvent::Gap);
         }
-        shared.feed.deliver(FeedEvent::Message { origin, body });
+        shared.broadcast.deliver(BroadcastEvent::Message { origin, body });
     }
     let _ = timeout(shared.settings.connect_timeout(), channel.close(200, "OK".into())).await;
     Ok(())

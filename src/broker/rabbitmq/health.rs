@@ -1,5 +1,5 @@
-//! Puts the states of the two connections, and what became of the last batches published, together into the broker's health, and
-//! tells its outages to the log. No I/O.
+//! Combines the states of the two connections and the outcome of the last batches published into the broker's health, and logs
+//! its outages. No I/O.
 //!
 //! A connection may stand while every message is refused (a policy that limits the queue's length, a queue without a leader).
 
@@ -18,7 +18,7 @@ const STARTING: &str = "not connected yet";
 /// One of the two connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Link {
-    /// Publishes work and feed.
+    /// Publishes work and broadcast.
     Publish,
     /// Receives both.
     Consume,
@@ -54,9 +54,9 @@ pub(super) enum LinkState {
     Blocked(String),
 }
 
-/// Batches refused for so long, with none accepted between, are no passing trouble: a queue that is made anew takes less.
+/// Batches refused for this long, with none accepted in between, are a lasting problem: recreating a queue takes less.
 const REFUSED_FOR: Duration = Duration::from_secs(2);
-/// Whoever has work to publish tries again sooner than this. Nobody has any more, then, or another instance does.
+/// Anyone with work to publish tries again sooner than this. After it, there is no more work, or another instance has it.
 const REFUSAL_STANDS: Duration = Duration::from_secs(15);
 
 /// Where both connections report.
@@ -126,14 +126,14 @@ impl HealthBoard {
             tracing::debug!(broker.link = link.as_str(), "a connection to RabbitMQ works");
         }
         *own = state;
-        self.tell(&parts, now);
+        self.update(&parts, now);
     }
 
     /// Notes that a batch was accepted.
     pub(super) fn accepted(&self, lane: Lane, now: Timestamp) {
         let mut parts = self.parts.lock();
         if parts.take_refusal(lane).is_some_and(|rejection| rejection.is_lasting()) {
-            self.tell(&parts, now);
+            self.update(&parts, now);
         }
     }
 
@@ -146,7 +146,7 @@ impl HealthBoard {
             self.outage.failed(Way::Write, &rejection.cause);
         }
         parts.rejections.push((lane, rejection));
-        self.tell(&parts, now);
+        self.update(&parts, now);
     }
 
     /// Called now and then: forgets a rejection that nobody has met again.
@@ -157,11 +157,11 @@ impl HealthBoard {
             u128::from(now.micros_since(rejection.last)) < REFUSAL_STANDS.as_micros()
         });
         if parts.rejections.len() < before {
-            self.tell(&parts, now);
+            self.update(&parts, now);
         }
     }
 
-    fn tell(&self, parts: &Parts, now: Timestamp) {
+    fn update(&self, parts: &Parts, now: Timestamp) {
         let next = match (&parts.publish, &parts.consume) {
             (LinkState::Up, LinkState::Up) => {
                 let lasting = parts.rejections.iter().find(|(_, rejection)| rejection.is_lasting());
@@ -233,7 +233,7 @@ mod tests {
         board.report(Link::Publish, LinkState::Up, at(1));
         board.report(Link::Consume, LinkState::Up, at(1));
         board.refused(Lane::Bulk, "a queue is missing".to_owned(), at(2));
-        assert_eq!(*health.borrow(), BrokerHealth::Up, "it may be made anew in a moment");
+        assert_eq!(*health.borrow(), BrokerHealth::Up, "it may be recreated in a moment");
         board.refused(Lane::Bulk, "full".to_owned(), at(4));
         assert_eq!(*health.borrow(), BrokerHealth::Blocked { since: at(4), cause: "full".to_owned() });
         board.forget_refusals(at(6));

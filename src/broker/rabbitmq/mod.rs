@@ -1,14 +1,14 @@
-//! The broker on RabbitMQ. It may depend on the port, the domain and lapin.
+//! The broker on RabbitMQ. It may depend on the port, the domain, `background` and lapin.
 //!
 //! Two connections, each with a supervisor of its own (`supervisor`): one publishes (`publisher`), one consumes (`consumer`, one
-//! `channel` at a time). What is done with deliveries and in which order the server hears of it is decided in `ack_window`; names,
-//! queues and their arguments are in `topology`. docs/broker.md says what happens when something fails.
+//! `channel` at a time). `ack_window` decides which acknowledgements are sent and in which order; names, queues and their arguments
+//! are in `topology`. docs/broker.md says what happens when something fails.
 
 mod ack_window;
+mod broadcast;
 mod channel;
 mod codec;
 mod consumer;
-mod feed;
 mod health;
 mod pipeline;
 mod probe;
@@ -23,36 +23,42 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use lapin::Connection;
-use lapin::uri::AMQPUri;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::feed::Feed;
+use self::broadcast::Broadcast;
 use self::health::{HealthBoard, Link, LinkState};
 use self::publisher::PublishSession;
-use self::topology::Names;
+use self::supervisor::ServerUri;
+use self::topology::TopologyNames;
 use super::lanes::LaneQueue;
 use super::settings::BrokerSettings;
 use super::{
-    Broker, BrokerError, BrokerHealth, Delivery, DeliveryMarks, Depth, FeedReceiver, Held, LastDelivered,
-    LossKeeper, WorkMessage,
+    BroadcastReceiver, Broker, BrokerError, BrokerHealth, Delivery, DeliveryMarks, Depth, Held,
+    LastDelivered, LossKeeper, WorkMessage,
 };
+use crate::background::Tasks;
 use crate::clock::Wall;
 use crate::domain::ids::InstanceId;
+use crate::setting::InvalidSetting;
+
+/// The names of the supervisors among the tasks of the process.
+const PUBLISH_TASK: &str = "rabbitmq_publish";
+const CONSUME_TASK: &str = "rabbitmq_consume";
 
 /// What both connections and the port share.
 #[derive(Debug)]
 struct Shared {
     settings: BrokerSettings,
-    uri: AMQPUri,
-    names: Names,
+    uri: ServerUri,
+    names: TopologyNames,
     instance: InstanceId,
     health: HealthBoard,
     lost: watch::Sender<u64>,
-    /// Told before a work queue is made where one is missing.
+    /// Notified before a work queue is made where one is missing.
     keeper: Option<Arc<dyn LossKeeper>>,
     closing: CancellationToken,
     /// Held while the topology is declared.
@@ -60,17 +66,17 @@ struct Shared {
     /// Held while a batch is published.
     publishing: tokio::sync::Mutex<()>,
     publish_session: Mutex<Option<Arc<PublishSession>>>,
-    /// Something was not accepted: have a look at the queues.
+    /// Something was not accepted: the queues have to be checked.
     repair: Notify,
-    /// Whether deliveries shall be taken, and how many channels do.
+    /// Whether deliveries are to be taken, and how many channels take them.
     wanted: watch::Sender<bool>,
     consuming: watch::Sender<usize>,
     consume_connection: Mutex<Option<Arc<Connection>>>,
     /// Deliveries that no worker holds yet; bounded by the prefetch.
     inbox: LaneQueue<Delivery>,
     held: Held,
-    feed: Feed,
-    feed_rounds: AtomicU64,
+    broadcast: Broadcast,
+    broadcast_rounds: AtomicU64,
     wall: Wall,
 }
 
@@ -83,16 +89,17 @@ pub struct RabbitMqBroker {
 }
 
 impl RabbitMqBroker {
-    /// Starts connecting in the background and returns at once: a server that is away is a matter of [`Broker::health`].
+    /// Starts connecting in the background and returns at once: [`Broker::health`] shows a server that is unavailable.
     /// Needs a running tokio runtime.
     ///
     /// # Errors
     /// [`BrokerError::Settings`].
     pub fn start(settings: BrokerSettings, instance: InstanceId, wall: Wall) -> Result<Self, BrokerError> {
-        Self::start_kept(settings, instance, wall, None)
+        let tasks = Tasks::new(wall.clone());
+        Self::start_kept(settings, instance, wall, None, &tasks)
     }
 
-    /// The same, with someone who keeps in mind that a queue was lost.
+    /// The same, with a [`LossKeeper`], and listed among these tasks.
     ///
     /// # Errors
     /// [`BrokerError::Settings`].
@@ -101,14 +108,15 @@ impl RabbitMqBroker {
         instance: InstanceId,
         wall: Wall,
         keeper: Option<Arc<dyn LossKeeper>>,
+        listed: &Tasks,
     ) -> Result<Self, BrokerError> {
-        settings.validate()?;
+        settings.validate().map_err(BrokerError::Settings)?;
         let (heartbeat, limit) = (settings.heartbeat_s, settings.connect_timeout_ms);
-        let uri = supervisor::parse_uri(settings.url.expose(), heartbeat, limit)
-            .map_err(|cause| BrokerError::Settings(format!("url: {cause}")))?;
+        let uri = ServerUri::parse(settings.url.expose(), heartbeat, limit)
+            .map_err(|cause| BrokerError::Settings(InvalidSetting::new("url", cause)))?;
         let feed_capacity = usize::try_from(settings.feed_capacity).unwrap_or(usize::MAX);
         let shared = Arc::new(Shared {
-            names: Names::new(&settings.prefix),
+            names: TopologyNames::new(&settings.prefix),
             uri,
             instance,
             health: HealthBoard::new(wall.now()),
@@ -125,13 +133,17 @@ impl RabbitMqBroker {
             consume_connection: Mutex::new(None),
             inbox: LaneQueue::new(usize::try_from(settings.prefetch).unwrap_or(usize::MAX)),
             held: Held::default(),
-            feed: Feed::new(instance, feed_capacity),
-            feed_rounds: AtomicU64::new(0),
+            broadcast: Broadcast::new(instance, feed_capacity),
+            broadcast_rounds: AtomicU64::new(0),
             settings,
         });
         let tasks = TaskTracker::new();
-        tasks.spawn(supervisor::supervise(shared.clone(), Link::Publish, publisher::session));
-        tasks.spawn(supervisor::supervise(shared.clone(), Link::Consume, consumer::session));
+        let (closing, kept) = (&shared.closing, shared.clone());
+        let publish = move || supervisor::supervise(kept.clone(), Link::Publish, publisher::session);
+        tasks.spawn(listed.register(PUBLISH_TASK).keep(closing.clone(), publish));
+        let kept = shared.clone();
+        let consume = move || supervisor::supervise(kept.clone(), Link::Consume, consumer::session);
+        tasks.spawn(listed.register(CONSUME_TASK).keep(closing.clone(), consume));
         tasks.close();
         Ok(Self { shared, marks: DeliveryMarks::default(), tasks })
     }
@@ -185,13 +197,13 @@ impl Broker for RabbitMqBroker {
         })
     }
 
-    async fn feed_publish(&self, body: Bytes) {
+    async fn broadcast_publish(&self, body: Bytes) {
         let connected = self.shared.health.link(Link::Publish) == LinkState::Up;
-        self.shared.feed.send(&body, connected);
+        self.shared.broadcast.send(&body, connected);
     }
 
-    fn feed_subscribe(&self) -> FeedReceiver {
-        self.shared.feed.subscribe(self.shared.closing.clone())
+    fn broadcast_subscribe(&self) -> BroadcastReceiver {
+        self.shared.broadcast.subscribe(self.shared.closing.clone())
     }
 
     fn health(&self) -> watch::Receiver<BrokerHealth> {

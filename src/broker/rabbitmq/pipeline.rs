@@ -5,14 +5,14 @@ use std::pin::Pin;
 
 use futures_util::future::{MaybeDone, maybe_done};
 
-/// Starts every future in order, then waits for each and returns their outputs in order. lapin queues a frame when the future that sends
-/// it is polled for the first time, so the frames leave in this order, and a batch costs one wait instead of one per frame.
+/// Starts every future in order, then waits for each and returns their outputs in order. lapin queues a frame at the first poll of the
+/// future that sends it, so the frames leave in this order, and a batch costs one wait instead of one per frame.
 pub(super) async fn all_in_order<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
     let mut started: Vec<Pin<Box<MaybeDone<F>>>> =
         futures.into_iter().map(|future| Box::pin(maybe_done(future))).collect();
     std::future::poll_fn(|context| {
         for future in &mut started {
-            // Whoever is not ready is polled again below.
+            // One that is not ready is polled again below.
             let _ = future.as_mut().poll(context);
         }
         std::task::Poll::Ready(())

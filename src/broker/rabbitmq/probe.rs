@@ -1,8 +1,8 @@
-//! Looks whether a server that was out of reach is there again, for the price of one TCP connection and eight bytes, so that a long
-//! pause between attempts to connect does not outlast the outage.
+//! Checks whether an unreachable server is back, at the cost of one TCP connection and eight bytes, so that a long pause between
+//! attempts to connect does not outlast the outage.
 //!
-//! A server that answers and is of no use all the same (a wrong password, a virtual host that is not there) is asked less often,
-//! since each question is a line in its log.
+//! A server that answers but cannot be used (a wrong password, a missing virtual host) is asked less often, since each probe is a
+//! line in its log.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// How often a server that does not answer is asked.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long one that answers is left alone at most. Nothing but another attempt tells that it has been mended.
-const MENDED_WITHIN: Duration = Duration::from_secs(4);
+/// How long one that answers is left alone at most. Only another attempt shows whether it has been fixed.
+const RETRY_WITHIN: Duration = Duration::from_secs(4);
 /// One that takes longer does not answer.
 const WITHIN: Duration = Duration::from_secs(1);
-/// With what every AMQP 0-9-1 connection begins.
+/// The first bytes of every AMQP 0-9-1 connection.
 const HEADER: [u8; 8] = *b"AMQP\x00\x00\x09\x01";
 
-/// Waits for so long; `true` before that if the server did not answer and then did.
+/// Waits for the pause; returns `true` before its end if the server did not answer and then did.
 pub(super) async fn wait(uri: &AMQPUri, pause: Duration) -> bool {
     let until = Instant::now() + pause;
     let left = || until.saturating_duration_since(Instant::now());
     if answers(uri).await {
-        sleep(left().min(MENDED_WITHIN)).await;
+        sleep(left().min(RETRY_WITHIN)).await;
         return false;
     }
     loop {
@@ -66,7 +66,7 @@ mod tests {
         format!("amqp://guest:guest@127.0.0.1:{port}/%2f").parse().unwrap()
     }
 
-    /// Accepts connections; greets only if told to.
+    /// Accepts connections; greets only if asked to.
     async fn server(greets: bool) -> (u16, tokio::task::JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();

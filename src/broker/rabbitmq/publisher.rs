@@ -1,8 +1,8 @@
-//! The publishing connection: work on a confirmed channel of its own, the feed on another.
+//! The publishing connection: work on a confirmed channel of its own, the broadcast on another.
 //!
-//! A batch is published as a whole and waited for as a whole before the next one starts. That barrier is what makes the answer trustworthy:
-//! lapin may attach a returned message to the confirm of another message of the channel (amqp-rs/lapin#289), so a batch counts as accepted only
-//! if no message came back on any of its confirms.
+//! A batch is published as a whole and waited for as a whole before the next one starts. That barrier makes the answer trustworthy:
+//! lapin may attach a returned message to the confirm of another message of the channel (amqp-rs/lapin#289), so a batch counts as
+//! accepted only if no message came back on any of its confirms.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use super::codec;
 use super::health::{Link, LinkState};
 use super::pipeline::all_in_order;
 use super::supervisor::{self, SessionEnd};
-use super::topology::{self, Names};
+use super::topology::{self, TopologyNames};
 use crate::broker::{BrokerError, WorkMessage};
 use crate::domain::submission::Lane;
 
@@ -65,7 +65,7 @@ pub(super) async fn publish(shared: &Shared, messages: &[WorkMessage]) -> Result
         };
         guard.0 = None;
         if refused > 0 {
-            // Most likely a queue is gone: have it looked after now rather than at the next check.
+            // Most likely a queue is gone: have it repaired now rather than at the next check.
             shared.repair.notify_one();
             let error = BrokerError::NotAccepted { count: refused, total: batch.len() };
             shared.health.refused(lane, error.to_string(), shared.wall.now());
@@ -95,7 +95,7 @@ impl PublishSession {
         let bodies: Vec<_> = batch.iter().map(codec::encode_work).collect();
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let sends = batch.iter().zip(&bodies).map(|(message, body)| {
-            let key = Names::routing_key(message.lane).into();
+            let key = TopologyNames::routing_key(message.lane).into();
             self.channel.basic_publish(self.exchange.clone(), key, options, body, properties(message))
         });
         let mut confirms = Vec::with_capacity(batch.len());
@@ -156,7 +156,7 @@ pub(super) async fn session(shared: Arc<Shared>) -> SessionEnd {
         },
     };
     let limit = shared.settings.connect_timeout();
-    let (session, feed_channel) = match open(&shared, &connection).await {
+    let (session, broadcast_channel) = match open(&shared, &connection).await {
         Ok(opened) => opened,
         Err(cause) => {
             supervisor::close(&connection, limit).await;
@@ -166,14 +166,14 @@ pub(super) async fn session(shared: Arc<Shared>) -> SessionEnd {
     *shared.publish_session.lock() = Some(session.clone());
     shared.health.report(Link::Publish, LinkState::Up, shared.wall.now());
     let up_since = Some(Instant::now());
-    let end = match run(&shared, &connection, &session, &feed_channel).await {
+    let end = match run(&shared, &connection, &session, &broadcast_channel).await {
         None => {
-            // Whoever is publishing finishes first; confirms have a deadline.
+            // A batch being published finishes first; confirms have a deadline.
             let _turn = shared.publishing.lock().await;
             SessionEnd::Closing
         }
         Some(cause) => {
-            // Said before the connection is closed, which can take a while.
+            // Reported before the connection is closed, which can take a while.
             shared.health.report(Link::Publish, LinkState::Down(cause.clone()), shared.wall.now());
             SessionEnd::Broken { cause, up_since }
         }
@@ -191,25 +191,25 @@ async fn open(shared: &Shared, connection: &Connection) -> Result<(Arc<PublishSe
         Ok((channel, connection.create_channel().await?))
     };
     let limit = shared.settings.connect_timeout();
-    let (channel, feed_channel) = topology::within(limit, "opening channels", opening).await?;
+    let (channel, broadcast_channel) = topology::within(limit, "opening channels", opening).await?;
     let session = PublishSession {
         channel,
         exchange: shared.names.work_exchange(),
         blocked: AtomicBool::new(false),
         broken: CancellationToken::new(),
     };
-    Ok((Arc::new(session), feed_channel))
+    Ok((Arc::new(session), broadcast_channel))
 }
 
-/// Looks after the connection until it breaks (then why) or the broker is closed.
+/// Watches the connection until it breaks (returns why) or the broker is closed.
 async fn run(
     shared: &Shared,
     connection: &Connection,
     session: &PublishSession,
-    feed_channel: &Channel,
+    broadcast_channel: &Channel,
 ) -> Option<String> {
     let mut events = Box::pin(connection.events_listener());
-    let mut feed = Box::pin(send_feed(shared, feed_channel));
+    let mut broadcast = Box::pin(send_broadcast(shared, broadcast_channel));
     let mut check = interval(shared.settings.watchdog());
     check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -227,7 +227,7 @@ async fn run(
             () = session.broken.cancelled(), if !blocked => {
                 return Some("a batch was not confirmed".to_owned());
             }
-            cause = &mut feed => return Some(cause),
+            cause = &mut broadcast => return Some(cause),
             () = shared.repair.notified(), if !blocked => {
                 if let Err(cause) = supervisor::ensure_topology(shared, connection).await {
                     return Some(cause);
@@ -271,16 +271,16 @@ async fn look(shared: &Shared, connection: &Connection, blocked: bool) -> Option
     }
 }
 
-/// Sends what waits in the [feed](super::feed::Feed::outgoing); returns why it could not.
-async fn send_feed(shared: &Shared, channel: &Channel) -> String {
-    let mut queue = shared.feed.outgoing().await;
-    let exchange = shared.names.feed_exchange();
+/// Sends what waits in the [broadcast](super::broadcast::Broadcast::outgoing); returns why it could not.
+async fn send_broadcast(shared: &Shared, channel: &Channel) -> String {
+    let mut queue = shared.broadcast.outgoing().await;
+    let exchange = shared.names.broadcast_exchange();
     loop {
         let Some(body) = queue.recv().await else { return std::future::pending().await };
         let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
         let sent = channel.basic_publish(exchange.clone(), "".into(), options, &body, properties).await;
         if let Err(error) = sent {
-            return format!("publishing to the feed: {error}");
+            return format!("publishing to the broadcast: {error}");
         }
     }
 }

@@ -1,6 +1,8 @@
-//! Keeps a connection alive: connects, lets a session run on it until something breaks, waits a little longer each time (or until a
-//! server that was gone answers again, see `probe`), and starts again from nothing: connection, channels, topology, consumers. lapin's own recovery is not used.
+//! Keeps a connection alive: connects, runs a session on it until something breaks, waits a little longer each time (or until a
+//! server that was gone answers again, see `probe`), and starts from scratch: connection, channels, topology, consumers. lapin's
+//! own recovery is not used.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +16,7 @@ use super::probe;
 use super::topology::{self, Found};
 use crate::broker::LossKeeper;
 
-/// A session that worked for so long ended for a new reason: the next pause is the shortest again.
+/// A session that worked for this long ended for a new reason: the next pause is the shortest again.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 
 /// How soon noting a loss is tried again.
@@ -44,9 +46,9 @@ where
         shared.health.report(link, LinkState::Down(cause), shared.wall.now());
         let came_back = tokio::select! {
             () = shared.closing.cancelled() => return,
-            came_back = probe::wait(&shared.uri, jittered(pause_ms)) => came_back,
+            came_back = probe::wait(shared.uri.as_lapin(), jittered(pause_ms)) => came_back,
         };
-        // After a long outage the server is there again: what was learnt about its absence says nothing any more.
+        // The server is back after a long outage: the pauses grown during its absence no longer apply.
         pause_ms = if came_back { min } else { pause_ms.saturating_mul(2).min(max) };
     }
 }
@@ -57,12 +59,12 @@ fn jittered(pause_ms: u64) -> Duration {
     Duration::from_millis((pause_ms * 3 / 4 + pause_ms.saturating_mul(random) / 4_000).max(1))
 }
 
-/// Connects and sees to the topology.
+/// Connects and ensures the topology.
 pub(super) async fn connect(shared: &Shared, link: Link) -> Result<Arc<Connection>, String> {
     let limit = shared.settings.connect_timeout();
     let name = format!("paystorm {} {}", link.as_str(), shared.instance);
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    let connecting = Connection::connect_uri(shared.uri.clone(), properties);
+    let connecting = Connection::connect_uri(shared.uri.to_lapin(), properties);
     let connection = topology::within(limit, "connecting", connecting).await?;
     match ensure_topology(shared, &connection).await {
         Ok(()) => Ok(Arc::new(connection)),
@@ -73,7 +75,7 @@ pub(super) async fn connect(shared: &Shared, link: Link) -> Result<Arc<Connectio
     }
 }
 
-/// Declares what is missing, and tells the application if work may have been lost with it.
+/// Declares what is missing, and notifies the application if work may have been lost with it.
 pub(super) async fn ensure_topology(shared: &Shared, connection: &Connection) -> Result<(), String> {
     // One at a time, so that two connections do not both report the same loss.
     let _turn = shared.declaring.lock().await;
@@ -81,7 +83,7 @@ pub(super) async fn ensure_topology(shared: &Shared, connection: &Connection) ->
     if topology::look(connection, names, limit).await? == Found::All {
         return topology::ensure(connection, names, limit).await;
     }
-    // Before the queue is made: killed in between, this process leaves either no queue, or one whose loss is noted.
+    // Before the queue is created: killed in between, this process leaves either no queue, or one whose loss is noted.
     if let Some(keeper) = &shared.keeper {
         note_missing(shared, keeper.as_ref()).await?;
     }
@@ -93,8 +95,8 @@ pub(super) async fn ensure_topology(shared: &Shared, connection: &Connection) ->
     Ok(())
 }
 
-/// Notes the loss, however long that takes: without it no queue is made, and the pauses of the supervisor follow the server, not
-/// whatever the keeper waits for.
+/// Notes the loss, however long that takes: without it no queue is created. The supervisor's pauses depend on the server, not on
+/// what the keeper waits for.
 async fn note_missing(shared: &Shared, keeper: &dyn LossKeeper) -> Result<(), String> {
     let noted = async {
         while let Err(cause) = keeper.queue_missing().await {
@@ -114,12 +116,32 @@ pub(super) async fn close(connection: &Connection, limit: Duration) {
     }
 }
 
-/// The address with our heartbeat and timeout, unless it names its own.
-pub(super) fn parse_uri(url: &str, heartbeat_s: u16, connect_timeout_ms: u64) -> Result<AMQPUri, String> {
-    let mut uri: AMQPUri = url.parse()?;
-    uri.query.heartbeat.get_or_insert(heartbeat_s);
-    uri.query.connection_timeout.get_or_insert(connect_timeout_ms);
-    Ok(uri)
+/// The server's address as lapin takes it, whose own `Debug` would print the password.
+pub(super) struct ServerUri(AMQPUri);
+
+impl ServerUri {
+    /// The address with our heartbeat and timeout, unless it names its own.
+    pub(super) fn parse(url: &str, heartbeat_s: u16, connect_timeout_ms: u64) -> Result<Self, String> {
+        let mut uri: AMQPUri = url.parse()?;
+        uri.query.heartbeat.get_or_insert(heartbeat_s);
+        uri.query.connection_timeout.get_or_insert(connect_timeout_ms);
+        Ok(Self(uri))
+    }
+
+    const fn as_lapin(&self) -> &AMQPUri {
+        &self.0
+    }
+
+    fn to_lapin(&self) -> AMQPUri {
+        self.0.clone()
+    }
+}
+
+impl fmt::Debug for ServerUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let authority = &self.0.authority;
+        write!(f, "ServerUri({}:{})", authority.host, authority.port)
+    }
 }
 
 #[cfg(test)]
@@ -136,8 +158,16 @@ mod tests {
 
     #[test]
     fn the_address_keeps_what_it_names_itself() {
-        let uri = parse_uri("amqp://h/%2f?heartbeat=3", 10, 500).unwrap();
+        let uri = ServerUri::parse("amqp://h/%2f?heartbeat=3", 10, 500).unwrap().to_lapin();
         assert_eq!((uri.query.heartbeat, uri.query.connection_timeout), (Some(3), Some(500)));
-        assert!(parse_uri("http://h/", 10, 500).is_err());
+        assert!(ServerUri::parse("http://h/", 10, 500).is_err());
+    }
+
+    #[test]
+    fn the_address_is_printed_without_its_credentials() {
+        let uri = ServerUri::parse("amqp://user-hush:password-hush@host:5671/%2f", 10, 500).unwrap();
+        assert_eq!(format!("{uri:?}"), "ServerUri(host:5671)");
+        let refused = ServerUri::parse("amqp://user-hush:password-hush@host:port/%2f", 10, 500).unwrap_err();
+        assert!(!refused.contains("hush"), "{refused}");
     }
 }

@@ -1,7 +1,8 @@
 //! Exchanges and queues: their names, how they are declared, and whether they are still there.
 //!
-//! `<prefix>.work` (direct) → quorum queues `<prefix>.interactive` and `<prefix>.bulk`, whose dead letters go by `<prefix>.dead` (fanout) to
-//! the quorum queue `<prefix>.dead`. `<prefix>.feed` (fanout) → one exclusive queue per instance, declared by its consumer.
+//! `<prefix>.work` (direct) → quorum queues `<prefix>.interactive` and `<prefix>.bulk`, whose dead letters go through
+//! `<prefix>.dead` (fanout) to the quorum queue `<prefix>.dead`. `<prefix>.feed` (fanout) → one exclusive queue per instance, declared
+//! by its consumer.
 
 use std::time::Duration;
 
@@ -17,18 +18,18 @@ const NOT_FOUND: u16 = 404;
 
 /// How often a message may come back before the server takes it out of the queue: practically never.
 ///
-/// The server counts a return for every message a consumer had prefetched when its connection ended, so a few crashes (or pauses) of ours
-/// would sentence thousands of messages that nobody ever looked at. Attempts are counted in the store, per payment, and parked there.
-/// It is set all the same, because RabbitMQ 4 applies a limit of 20 to a queue that names none; 3.10 knows no value for "off".
+/// The server counts a return for every message a consumer had prefetched when its connection ended, so a few crashes (or pauses) of
+/// ours would dead-letter thousands of messages that nobody ever looked at. Attempts are counted in the store, per payment, and parked
+/// there. It is set all the same: RabbitMQ 4 applies a limit of 20 to a queue that names none, and 3.10 knows no value for "off".
 const DELIVERY_LIMIT: i64 = 1_000_000;
 
 /// The names in use under one prefix.
 #[derive(Debug, Clone)]
-pub(super) struct Names {
+pub(super) struct TopologyNames {
     prefix: String,
 }
 
-impl Names {
+impl TopologyNames {
     pub(super) fn new(prefix: &str) -> Self {
         Self { prefix: prefix.to_owned() }
     }
@@ -60,13 +61,13 @@ impl Names {
         self.named("dead")
     }
 
-    /// The exchange of the feed.
-    pub(super) fn feed_exchange(&self) -> ShortString {
+    /// The exchange of the broadcast.
+    pub(super) fn broadcast_exchange(&self) -> ShortString {
         self.named("feed")
     }
 
-    /// An instance's feed queue. A new name for every connection: the old queue may outlive its connection by a moment.
-    pub(super) fn feed_queue(&self, instance: &str, round: u64) -> ShortString {
+    /// An instance's broadcast queue. A new name for every connection: the old queue may outlive its connection by a moment.
+    pub(super) fn broadcast_queue(&self, instance: &str, round: u64) -> ShortString {
         self.named(&format!("feed.{instance}.{round}"))
     }
 }
@@ -100,7 +101,7 @@ async fn ready_count(connection: &Connection, queue: ShortString) -> lapin::Resu
 /// Ready messages in the interactive and the bulk queue; `None` if one is missing.
 pub(super) async fn ready(
     connection: &Connection,
-    names: &Names,
+    names: &TopologyNames,
     limit: Duration,
 ) -> Result<Option<(u32, u32)>, String> {
     let both = async {
@@ -112,7 +113,11 @@ pub(super) async fn ready(
 }
 
 /// Whether the work queues are there.
-pub(super) async fn look(connection: &Connection, names: &Names, limit: Duration) -> Result<Found, String> {
+pub(super) async fn look(
+    connection: &Connection,
+    names: &TopologyNames,
+    limit: Duration,
+) -> Result<Found, String> {
     Ok(match ready(connection, names, limit).await? {
         Some(_) => Found::All,
         None => Found::WorkQueueMissing,
@@ -120,7 +125,11 @@ pub(super) async fn look(connection: &Connection, names: &Names, limit: Duration
 }
 
 /// Declares everything, which changes nothing where it exists.
-pub(super) async fn ensure(connection: &Connection, names: &Names, limit: Duration) -> Result<(), String> {
+pub(super) async fn ensure(
+    connection: &Connection,
+    names: &TopologyNames,
+    limit: Duration,
+) -> Result<(), String> {
     let declared = async {
         let channel = connection.create_channel().await?;
         declare(&channel, names).await?;
@@ -129,12 +138,12 @@ pub(super) async fn ensure(connection: &Connection, names: &Names, limit: Durati
     within(limit, "declaring the queues", declared).await
 }
 
-async fn declare(channel: &Channel, names: &Names) -> lapin::Result<()> {
+async fn declare(channel: &Channel, names: &TopologyNames) -> lapin::Result<()> {
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     for (exchange, kind) in [
         (names.work_exchange(), ExchangeKind::Direct),
         (names.dead(), ExchangeKind::Fanout),
-        (names.feed_exchange(), ExchangeKind::Fanout),
+        (names.broadcast_exchange(), ExchangeKind::Fanout),
     ] {
         channel.exchange_declare(exchange, kind, durable, FieldTable::default()).await?;
     }
@@ -145,12 +154,12 @@ async fn declare(channel: &Channel, names: &Names) -> lapin::Result<()> {
     for lane in [Lane::Interactive, Lane::Bulk] {
         let arguments = work_queue_arguments(names);
         channel.queue_declare(names.queue(lane), QueueDeclareOptions::durable(), arguments).await?;
-        bind(channel, names.queue(lane), names.work_exchange(), Names::routing_key(lane)).await?;
+        bind(channel, names.queue(lane), names.work_exchange(), TopologyNames::routing_key(lane)).await?;
     }
     Ok(())
 }
 
-fn work_queue_arguments(names: &Names) -> FieldTable {
+fn work_queue_arguments(names: &TopologyNames) -> FieldTable {
     let mut arguments = FieldTable::default();
     insert_text(&mut arguments, "x-queue-type", "quorum");
     insert_text(&mut arguments, "x-dead-letter-exchange", names.dead().as_str());
@@ -175,7 +184,7 @@ pub(super) async fn bind(
     channel.queue_bind(queue, exchange, key.into(), QueueBindOptions::default(), FieldTable::default()).await
 }
 
-/// Gives a request a deadline, and its error a name.
+/// Gives a request a deadline, and its error the name of the request.
 pub(super) async fn within<T>(
     limit: Duration,
     what: &str,

@@ -1,11 +1,11 @@
-//! Cards that succeed, by network, with co-brands, health accounts and cards for terminals.
+//! Cards that succeed, by network, including co-branded cards, health accounts and cards for terminals.
 
 use super::Behaviour::Succeed;
 use super::{TestCard, card};
 use crate::domain::card_features::Brand::{Amex, Diners, Discover, Jcb, Mastercard, UnionPay, Visa};
 use crate::domain::card_features::Funding::{Debit, Prepaid};
 
-/// One of each kind; what is in person there is an ordinary card here.
+/// One of each kind. The dialect's in-person cards are ordinary cards here.
 pub(super) const CARDS: &[TestCard] = &[
     card(1, "4242424242424242", &["visa", "us"], Visa, "US", Succeed),
     TestCard { funding: Debit, ..card(2, "4000056655665556", &["visa_debit"], Visa, "US", Succeed) },

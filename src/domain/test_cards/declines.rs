@@ -8,7 +8,7 @@ use crate::domain::card_features::Checks;
 use crate::domain::card_features::Funding::Debit;
 use crate::domain::decline::DeclineReason;
 
-/// Those that decline at once, then those that decline only when charged.
+/// Those that decline at once, then those that attach to a customer and decline when charged.
 pub(super) const CARDS: &[TestCard] = &[
     card(
         10,

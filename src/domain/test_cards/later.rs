@@ -1,4 +1,4 @@
-//! Cards that succeed and are followed by something, and cards on which the acquirer breaks.
+//! Cards that succeed with a later consequence, and cards on which the acquirer fails technically.
 
 use super::Behaviour::{SucceedThen, TechnicalErrors};
 use super::FollowUp;

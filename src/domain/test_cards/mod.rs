@@ -1,8 +1,8 @@
 //! The closed list of cards that are accepted, and what each does: the numbers and aliases that the dialect publishes
 //! (docs.stripe.com/testing), and a few of Paystorm's own (`paystorm_…`).
 //!
-//! Data only; a file per table. A number outside the list is refused and never stored: it may be real. What a card does
-//! later than its charge (disputes, refunds that fail) is named here and not simulated yet: such cards succeed.
+//! Data only; a file per table. A number outside the list is refused and never stored: it may be real. What happens after
+//! a card's charge (disputes, refunds that fail) is named here and not simulated yet: such cards succeed.
 
 mod brands;
 mod countries;
@@ -15,7 +15,7 @@ use super::card_features::{Brand, Check, Checks, Funding, Risk};
 use super::country::Country;
 use super::decline::DeclineReason;
 
-/// What follows a charge that succeeded.
+/// A consequence of a charge that succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FollowUp {
     /// A dispute with reason `fraudulent`.
@@ -44,18 +44,18 @@ pub enum FollowUp {
     InstantFunds,
 }
 
-/// What having been set up before means for a card that asks its holder.
+/// How an earlier set-up affects a card that challenges its holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SetUp {
-    /// It asks every time all the same.
+    /// It challenges every time all the same.
     NoMatter,
-    /// It does not ask off session any more.
+    /// Once set up, it does not challenge off session.
     Spares,
-    /// It is set up already.
+    /// It counts as set up already.
     Done,
 }
 
-/// What a test card does by itself, whatever the scenario.
+/// The behaviour of a test card, whatever the scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
     /// Succeeds.
@@ -75,18 +75,18 @@ pub enum Behaviour {
         /// Whether an earlier set-up spares the challenge.
         set_up: SetUp,
     },
-    /// 3-D Secure is required, and its lookup breaks.
+    /// 3-D Secure is required, and its lookup fails.
     ThreeDSecureLookupError,
-    /// 3-D Secure only where the merchant requests it; it breaks then, or asks.
+    /// 3-D Secure only where the merchant requests it; the lookup then fails, or the cardholder is challenged.
     ThreeDSecureOnRequest {
-        /// Whether it breaks.
+        /// Whether the lookup fails.
         breaks: bool,
     },
-    /// 3-D Secure without a challenge: nobody is asked.
+    /// 3-D Secure without a challenge.
     Frictionless,
     /// Succeeds; something follows.
     SucceedThen(FollowUp),
-    /// The acquirer breaks technically on this many first attempts, then succeeds. Paystorm's own.
+    /// This many first attempts fail technically, then it succeeds. Paystorm's own.
     TechnicalErrors(u16),
 }
 
@@ -97,7 +97,7 @@ pub struct TestCard {
     pub code: u16,
     /// The card number; empty for the cards that exist as aliases only.
     pub number: &'static str,
-    /// The aliases after `pm_card_` (and `tok_`), the plainest first; never empty.
+    /// The aliases without `pm_card_` or `tok_`, the plainest first; never empty.
     pub tokens: &'static [&'static str],
     /// The network.
     pub brand: Brand,
@@ -107,15 +107,15 @@ pub struct TestCard {
     pub country: Country,
     /// How it is funded.
     pub funding: Funding,
-    /// What the issuer says of the code and address sent with it.
+    /// The issuer's verdict on the security code and address sent with it.
     pub checks: Checks,
-    /// How risky it looks.
+    /// The risk level of its charges.
     pub risk: Risk,
-    /// What it does.
+    /// Its effect on payments.
     pub behaviour: Behaviour,
 }
 
-/// An entry that is plain where nothing else is said.
+/// An entry with defaults for everything else.
 const fn card(
     code: u16,
     number: &'static str,
@@ -165,13 +165,13 @@ impl TestCard {
         Self::all().find(|card| card.tokens.contains(&name))
     }
 
-    /// What its fingerprint is taken of: its number, or its plainest alias.
+    /// The text that its fingerprint is taken of: its number, or its plainest alias.
     #[must_use]
     pub fn named(&self) -> &'static str {
         if self.number.is_empty() { self.token() } else { self.number }
     }
 
-    /// Whether it is one of the few that most people try; these have the low codes.
+    /// Whether it is one of the few that most people try, which have the low codes.
     #[must_use]
     pub const fn is_common(&self) -> bool {
         self.code < 100
@@ -183,7 +183,7 @@ impl TestCard {
         Self::all().find(|card| card.code == code)
     }
 
-    /// The plainest of its aliases, after `pm_card_`.
+    /// The plainest of its aliases, without `pm_card_`.
     #[must_use]
     pub fn token(&self) -> &'static str {
         self.tokens.first().copied().unwrap_or_default()

@@ -1,5 +1,5 @@
-//! Cards with a level of risk, and cards whose checks fail. Nothing here has rules of its own about them: what the dialect
-//! blocks by default is blocked, everything else succeeds and shows its level and checks.
+//! Cards with a level of risk, and cards whose checks fail. Paystorm adds no rules of its own: what the dialect blocks by
+//! default is blocked, everything else succeeds and shows its level and checks.
 
 use super::Behaviour::{Blocked, Succeed};
 use super::cvc_fails;
@@ -9,7 +9,7 @@ use crate::domain::card_features::{Check, Checks, Risk};
 
 const ZIP_FAILS: Checks = Checks { postal: Check::Fail, ..Checks::PASS };
 
-/// Risk first, then checks, then those that ask people to prove that they are none.
+/// Risk first, then checks, then those that show a captcha.
 pub(super) const CARDS: &[TestCard] = &[
     TestCard {
         risk: Risk::Highest,

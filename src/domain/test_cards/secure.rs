@@ -6,7 +6,7 @@ use super::{TestCard, card};
 use crate::domain::card_features::Brand::Visa;
 use crate::domain::decline::DeclineReason;
 
-/// By what asking the cardholder comes to. The last four differ in an app only.
+/// In order of the challenge's outcome. The last four differ in a mobile app only.
 pub(super) const CARDS: &[TestCard] = &[
     card(
         30,

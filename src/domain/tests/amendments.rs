@@ -1,4 +1,4 @@
-//! What may be changed about a payment, and when; what is said at each version; and that amendments stand in nobody's way.
+//! Amendments: which are allowed when, the terms at each version, and that they never block other commands.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::life::{AMOUNT_MINOR, Life, card};
 use crate::domain::amendment::{AMENDMENTS_MAX, PaymentPatch};
-use crate::domain::command::{Action, Outcome};
+use crate::domain::command::{Action, AuthorizationResponse as Response};
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::CancelReason;
 use crate::domain::ids::{ChargeId, RefundId};
@@ -40,11 +40,11 @@ fn descriptions_change_at_any_time_and_amounts_before_confirmation() {
     let waiting = Life::new(Kind::Charge, CaptureMethod::Manual, false, false, 0);
     let queued = Life::charge(CaptureMethod::Manual);
     let mut challenged = queued.clone();
-    challenged.answer(Outcome::ActionRequired);
+    challenged.answer(Response::ActionRequired);
     let mut held = queued.clone();
-    held.answer(Outcome::Approved);
+    held.answer(Response::Approved);
     let mut declined = queued.clone();
-    declined.answer(Outcome::Declined(DeclineReason::LostCard));
+    declined.answer(Response::Declined(DeclineReason::LostCard));
     let mut canceled = waiting.clone();
     canceled.act(Action::Cancel { reason: CancelReason::Abandoned }).expect("canceled");
     for (life, may) in [
@@ -68,45 +68,45 @@ fn descriptions_change_at_any_time_and_amounts_before_confirmation() {
                 assert_eq!(rejection.param.as_deref(), Some("amount"));
             }
         }
-        assert_eq!(life.payment.folded_anew().as_ref(), Ok(&life.payment), "{status:?}");
+        assert_eq!(life.payment.refolded().as_ref(), Ok(&life.payment), "{status:?}");
     }
 }
 
 #[test]
-fn what_is_taken_is_the_amount_by_then() {
+fn the_amount_taken_is_the_amended_one() {
     let mut life = Life::new(Kind::Charge, CaptureMethod::Automatic, true, false, 0);
     life.amend(amount(555)).expect("admitted");
     assert!(life.amend(amount(0)).is_err() && life.amend(amount(1)).is_err(), "below what can be charged");
     life.act(confirm(None)).expect("goes");
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     assert_eq!(life.payment.state().received_minor, 555);
     assert_eq!(life.payment.submitted().amount.amount_minor, AMOUNT_MINOR, "as it was first asked for");
     assert_eq!(life.payment.at_version(1).expect("a version").amount().amount_minor, AMOUNT_MINOR);
 }
 
 #[test]
-fn a_charge_is_of_the_amount_that_its_issuer_is_asked_for() {
+fn a_charge_has_the_amount_that_its_issuer_was_asked_for() {
     let mut life = Life::charge(CaptureMethod::Automatic);
-    life.answer(Outcome::ActionRequired);
+    life.answer(Response::ActionRequired);
     life.amend(amount(555)).expect("admitted while the cardholder is asked");
     life.act(Action::CompleteAction { passed: true }).expect("goes");
-    life.answer(Outcome::Declined(DeclineReason::LostCard));
+    life.answer(Response::Declined(DeclineReason::LostCard));
     life.amend(amount(444)).expect("admitted after a decline");
     let amounts = |life: &Life| {
         life.payment.charges().map(|charge| (charge.amount_minor, charge.captured_minor)).collect::<Vec<_>>()
     };
     assert_eq!(amounts(&life), [(555, 0)], "what was declined stays what it was");
     life.act(confirm(Some(card()))).expect("goes");
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     assert_eq!(amounts(&life), [(555, 0), (444, 444)]);
 }
 
 #[test]
-fn what_amendments_say_is_weighed() {
+fn the_memory_of_amendments_is_counted() {
     let mut life = Life::charge(CaptureMethod::Automatic);
     let before = life.payment.memory_bytes();
     life.amend(amount(777)).unwrap_err();
-    life.answer(Outcome::ActionRequired);
+    life.answer(Response::ActionRequired);
     life.amend(amount(777)).expect("admitted");
     let with_amount = life.payment.memory_bytes();
     assert!(with_amount > before);
@@ -115,9 +115,9 @@ fn what_amendments_say_is_weighed() {
 }
 
 #[test]
-fn the_hundred_and_first_is_refused_and_the_payment_goes_on() {
+fn the_hundred_and_first_amendment_is_refused_and_the_payment_goes_on() {
     let mut life = Life::charge(CaptureMethod::Manual);
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     for n in 0..AMENDMENTS_MAX {
         assert_eq!(life.amend(pair("n", &n.to_string())), Ok(true));
     }
@@ -127,13 +127,13 @@ fn the_hundred_and_first_is_refused_and_the_payment_goes_on() {
     assert_eq!(life.amend(pair("n", "99")), Ok(false), "what changes nothing is none");
     let mut other = life.clone();
     other.act(Action::Cancel { reason: CancelReason::Abandoned }).expect("canceled");
-    other.answer(Outcome::Approved);
+    other.answer(Response::Approved);
     assert_eq!(other.payment.state().status, Status::Canceled);
     life.act(Action::Capture { amount_minor: None }).expect("captured");
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     let refund = RefundId::from_bytes([4; 16]);
     life.act(Action::Refund { refund, amount_minor: None, detail: None }).expect("refunded");
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     assert_eq!(life.payment.refundable_minor(), 0);
 }
 
@@ -151,11 +151,11 @@ fn metadata_is_patched_as_a_map() {
 }
 
 proptest! {
-    /// Whatever is amended: a version says what was said then, once its row is read, and the stored form reads back.
+    /// Whatever is amended: each version has the terms of its time, once its row is read, and the stored form reads back.
     #[test]
-    fn each_version_says_what_was_said_then(steps in prop::collection::vec((0..3_u8, 0..4_u8, 1_i64..9), 1..30)) {
+    fn each_version_has_the_terms_of_its_time(steps in prop::collection::vec((0..3_u8, 0..4_u8, 1_i64..9), 1..30)) {
         let mut life = Life::new(Kind::Charge, CaptureMethod::Automatic, true, false, 0);
-        let mut said: Vec<(u32, Terms, i64)> = vec![(1, life.payment.terms(), life.payment.amount().amount_minor)];
+        let mut versions: Vec<(u32, Terms, i64)> = vec![(1, life.payment.terms(), life.payment.amount().amount_minor)];
         for (what, text, minor) in steps {
             let patch = match what {
                 0 => described(&text.to_string()),
@@ -164,13 +164,13 @@ proptest! {
             };
             if life.amend(patch).expect("admitted") {
                 let payment = &life.payment;
-                said.push((payment.version(), payment.terms(), payment.amount().amount_minor));
+                versions.push((payment.version(), payment.terms(), payment.amount().amount_minor));
             }
         }
-        for (version, terms, minor) in &said {
+        for (version, terms, minor) in &versions {
             let mut then: Payment = life.payment.at_version(*version).expect("a version");
             if let Some((wanted, name)) = then.unread_terms() {
-                let row = said.iter().find(|(version, ..)| *version == wanted).map(|(_, terms, _)| terms);
+                let row = versions.iter().find(|(version, ..)| *version == wanted).map(|(_, terms, _)| terms);
                 let row = row.expect("a row");
                 prop_assert_eq!(name, Terms::fingerprint(&row.to_bytes()));
                 prop_assert_eq!(Terms::from_bytes(&row.to_bytes()), Some(row.clone()));
@@ -179,6 +179,6 @@ proptest! {
             prop_assert_eq!(&then.terms(), terms);
             prop_assert_eq!(then.amount().amount_minor, *minor);
         }
-        prop_assert_eq!(life.payment.folded_anew(), Ok(life.payment.clone()));
+        prop_assert_eq!(life.payment.refolded(), Ok(life.payment.clone()));
     }
 }

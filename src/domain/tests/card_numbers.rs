@@ -1,11 +1,11 @@
-//! Card numbers in text: found however they are written, and nothing that people count, date or name things with is one.
+//! Card numbers in text: found however they are written, and never mistaken for counts, dates or names.
 
 use proptest::prelude::*;
 
 use crate::domain::card_numbers::{HIDDEN, holds_card_number, is_card_number, masked, shown};
 use crate::domain::test_cards::TestCard;
 
-/// Numbers of every network that are on nobody's list, and lists' own.
+/// Numbers of every network, on the published list and off it.
 const NUMBERS: [&str; 12] = [
     "4111111111111111",
     "4222222222222",
@@ -21,7 +21,7 @@ const NUMBERS: [&str; 12] = [
     "6205500000000000004",
 ];
 
-/// The same digits with these between groups of so many, in the script whose zero is given.
+/// The number in groups of this size with this separator, in the script with this zero.
 fn written(number: &str, group: usize, separator: &str, zero: char) -> String {
     let digit = |c: char| char::from_u32(u32::from(zero) + c.to_digit(10).unwrap()).unwrap();
     let digits: Vec<char> = number.chars().map(digit).collect();
@@ -32,7 +32,7 @@ fn written_in_fours(text: &str) -> String {
     text.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ")
 }
 
-/// Digits with the right check digit behind a network's prefix.
+/// A network's prefix, more digits, and the right check digit.
 fn number() -> impl Strategy<Value = String> {
     let networks =
         [("4", 13), ("4", 16), ("4", 19), ("51", 16), ("2720", 16), ("34", 15), ("65", 16), ("36", 14)];
@@ -94,7 +94,7 @@ fn a_number_of_the_list_is_found_within_anything() {
 }
 
 #[test]
-fn what_people_count_and_name_things_with_is_no_card() {
+fn everyday_numbers_and_ids_are_no_cards() {
     for text in [
         "",
         "4242",
@@ -112,7 +112,7 @@ fn what_people_count_and_name_things_with_is_no_card() {
         "000123456789",
         "1Z 999 AA1 01 2345 6784",
         "978-3-16-148410-0",
-        // A network's number by its beginning, but within longer digits, or torn apart.
+        // Begins like a network's number, but within a longer one, or torn apart.
         "941111111111111110",
         "4111111111111111, 1".get(1..).unwrap_or_default(),
         "4111 1111, 1111 1111",
@@ -130,7 +130,7 @@ fn what_people_count_and_name_things_with_is_no_card() {
 }
 
 #[test]
-fn what_is_repeated_is_bounded_and_holds_no_number_nor_a_slip_of_one() {
+fn repeated_text_is_bounded_and_holds_no_number_not_even_a_mistyped_one() {
     for (text, expected) in [
         ("", ""),
         ("pi_nope", "pi_nope"),
@@ -215,7 +215,7 @@ proptest! {
         }
         let (country, length) = account;
         let body: String = bank.chars().cycle().take(length).collect();
-        // The check digits are what is missing to 98.
+        // The check digits are 98 less the remainder.
         let letters = country.bytes().map(|letter| (letter - b'A' + 10).to_string()).collect::<String>();
         let left = format!("{body}{letters}00").bytes().fold(0_u32, |left, byte| (left * 10 + u32::from(byte - b'0')) % 97);
         let iban = format!("{country}{:02}{body}", 98 - left);
@@ -225,7 +225,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_can_be_looked_through(text in "\\PC{0,200}", digits in "[0-9 \u{660}-\u{669}-]{0,120}") {
+    fn any_text_can_be_scanned(text in "\\PC{0,200}", digits in "[0-9 \u{660}-\u{669}-]{0,120}") {
         for text in [&text, &digits, &format!("{text}{digits}")] {
             prop_assert_eq!(holds_card_number(text), masked(text) != text.as_str());
         }

@@ -1,4 +1,4 @@
-//! Cards: the check digit, and what is reduced to what or refused.
+//! Cards: the check digit, the reduction of details, and what is refused.
 
 use std::collections::HashSet;
 
@@ -47,13 +47,13 @@ fn the_reduction_table() {
         ("4242", 12, 2030, None, Some(CardError::IncorrectNumber)),
         ("42424242424242424242424242", 12, 2030, None, Some(CardError::IncorrectNumber)),
         ("４２４２424242424242", 12, 2030, None, Some(CardError::IncorrectNumber)),
-        // Well-formed, so that it may be real: never accepted.
+        // Well-formed, so they may be real: never accepted.
         ("4111111111111111", 12, 2030, None, Some(CardError::NotATestCard)),
         ("5454545454545454", 12, 2030, None, Some(CardError::NotATestCard)),
     ];
     for (number, month, year, cvc, wanted) in rows {
-        let found = reduce(number, *month, *year, *cvc);
-        assert_eq!(found.err(), *wanted, "{number:?} {month}/{year} {cvc:?}");
+        let reduced = reduce(number, *month, *year, *cvc);
+        assert_eq!(reduced.err(), *wanted, "{number:?} {month}/{year} {cvc:?}");
     }
 }
 
@@ -158,7 +158,7 @@ fn a_card_reads_back_with_what_came_with_it() {
 }
 
 #[test]
-fn what_was_said_before_of_a_card_counts_where_it_is_about_the_card() {
+fn an_address_counts_for_later_attempts_and_flags_do_not() {
     let card = reduce("4000000000000010", 12, 2030, Some("123")).unwrap();
     assert_eq!((card.checks.postal, card.checks.line1), (None, None), "no address came");
     let first = Presented::OFF_SESSION.with(Presented::POSTAL).naming(u64::MAX);

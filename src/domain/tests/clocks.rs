@@ -1,12 +1,12 @@
-//! A payment whose clock is not the wall: what happens to money goes by the clock, what is tried again by the wall. However a
-//! clock comes to a time, the histories of what goes by it are the same.
+//! Payments on a test clock: money follows the test clock, retries follow the wall clock. However a clock reaches a time, the
+//! histories of the payments on it are the same.
 
 use proptest::prelude::*;
 
 use super::life::Life;
 use crate::domain::bank_account::BankAccount;
 use crate::domain::clock::{Clock, ClockStatus, LATEST, Rate, SPEED_MAX, Step};
-use crate::domain::command::{Action, Outcome};
+use crate::domain::command::{Action, AuthorizationResponse as Response};
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
 use crate::domain::ids::AccountId;
 use crate::domain::payment::{Payment, Phase};
@@ -14,9 +14,9 @@ use crate::domain::status::Status;
 use crate::domain::submission::{CaptureMethod, Kind};
 use crate::domain::time::Timestamp;
 
-const BROKEN: Outcome = Outcome::TechnicalFailure(TechnicalError::Timeout);
+const BROKEN: Response = Response::TechnicalFailure(TechnicalError::Timeout);
 
-/// The wall goes on, the clock stands still.
+/// Real time passes, the test clock stands still.
 fn wall_passes(life: &mut Life, ms: u64) {
     life.wall = life.wall.plus_ms(ms);
 }
@@ -42,18 +42,18 @@ fn a_frozen_clock_still_tries_a_technical_error_again() {
         assert_eq!(charge.payment.queued_work().count(), 1);
         assert_eq!(charge.payment.queued_operations().next().map(|one| one.queued_at), Some(charge.wall));
     }
-    assert!(charge.answer(Outcome::Approved));
+    assert!(charge.answer(Response::Approved));
     assert_eq!(charge.payment.state().status, Status::Succeeded);
     assert!(charge.payment.history().iter().all(|recorded| recorded.at == frozen));
 }
 
 #[test]
-fn the_wall_neither_settles_nor_lapses_what_another_clock_is_to() {
+fn wall_clock_time_neither_settles_nor_lapses_payments_on_another_clock() {
     let mut payout =
         Life::new(Kind::Payout { bank: BankAccount::Valid }, CaptureMethod::Automatic, false, true, i64::MAX);
-    assert!(payout.answer(Outcome::Pending { settles_after_ms: 60_000 }));
+    assert!(payout.answer(Response::Pending { settles_after_ms: 60_000 }));
     let mut held = Life::charge(CaptureMethod::Manual);
-    assert!(held.answer(Outcome::Approved));
+    assert!(held.answer(Response::Approved));
     for life in [&mut payout, &mut held] {
         let (before, due_at) = (life.payment.version(), life.payment.due_at().expect("it is due some time"));
         wall_passes(life, 30 * 24 * 3_600 * 1_000);
@@ -67,11 +67,11 @@ fn the_wall_neither_settles_nor_lapses_what_another_clock_is_to() {
 }
 
 #[test]
-fn batches_of_one_time_end_by_the_wall() {
+fn batches_at_one_time_are_separated_by_the_wall_clock() {
     let mut charge = Life::charge(CaptureMethod::Manual);
     let frozen = charge.now;
     wall_passes(&mut charge, 5);
-    assert!(charge.answer(Outcome::Approved));
+    assert!(charge.answer(Response::Approved));
     wall_passes(&mut charge, 5);
     charge.act(Action::Capture { amount_minor: None }).expect("it is held");
     let payment = &charge.payment;
@@ -83,7 +83,7 @@ fn batches_of_one_time_end_by_the_wall() {
     assert_eq!((1..=4).map(|version| payment.end_of_batch(version)).collect::<Vec<_>>(), [1, 3, 3, 4]);
     let held = payment.first_at_end_of_batch(1, |then| then.state().status == Status::RequiresCapture);
     assert_eq!(held.map(|then| then.version()), Some(3));
-    // It rested between two batches, though no time passed.
+    // It rested between two batches, though no time passed on its clock.
     assert_eq!(payment.state().settled_at, Some(frozen));
     assert_eq!(payment.state().settled_wall, Some(payment.history()[2].wall));
 }
@@ -91,13 +91,13 @@ fn batches_of_one_time_end_by_the_wall() {
 #[test]
 fn what_rests_and_goes_on_in_one_batch_never_rested() {
     let mut charge = Life::charge(CaptureMethod::Manual);
-    assert!(charge.answer(Outcome::Approved));
+    assert!(charge.answer(Response::Approved));
     charge.act(Action::Capture { amount_minor: None }).expect("it is held");
     assert_eq!((charge.payment.state().settled_at, charge.payment.state().settled_wall), (None, None));
 }
 
 #[test]
-fn the_wall_is_stored_only_where_it_is_another_time() {
+fn wall_clock_time_is_stored_only_where_it_differs() {
     let (at, wall) = (Timestamp::from_micros(1), Timestamp::from_micros(1_769_817_600_123_456));
     let event = Event::Requeued {};
     let bytes = |recorded: &Recorded| rmp_serde::to_vec(recorded).expect("encodes");
@@ -109,14 +109,14 @@ fn the_wall_is_stored_only_where_it_is_another_time() {
 }
 
 #[test]
-fn transfers_and_captures_of_two_clocks_do_not_meet() {
-    // What is due is due by the clock of the payment alone, however late it is elsewhere.
+fn payments_on_two_clocks_do_not_interfere() {
+    // Only the payment's own clock decides what is due, however late it is elsewhere.
     let kind = Kind::Transfer { payee: AccountId::from_bytes([9; 16]) };
     let mut early = Life::new(kind, CaptureMethod::Automatic, false, true, i64::MAX);
     let mut late = early.clone();
     late.now = late.now.plus_ms(365 * 24 * 3_600 * 1_000);
     for life in [&mut early, &mut late] {
-        assert!(life.answer(Outcome::Pending { settles_after_ms: 1_000 }));
+        assert!(life.answer(Response::Pending { settles_after_ms: 1_000 }));
     }
     early.now = early.now.plus_ms(1_000);
     early.tick();
@@ -131,7 +131,7 @@ fn clock(wall: Timestamp, at: Timestamp) -> Clock {
     Clock::frozen(None, wall, at)
 }
 
-/// What is done to a clock, and how much of the wall passes before.
+/// Something done to a clock.
 #[derive(Debug, Clone, Copy)]
 enum Turn {
     Run(u32),
@@ -203,24 +203,24 @@ proptest! {
     }
 }
 
-/// How a clock comes to a time.
+/// A way for a clock to reach a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// It runs like the wall, and everybody waits.
+    /// It runs at the speed of real time, and everybody waits.
     Waiting,
     /// It stands still and is advanced at once.
     Jump,
-    /// It is advanced so many times in between.
+    /// It is advanced this many times in between.
     Steps(u64),
 }
 
-/// What a payment is to go through.
+/// A payment, and the answers it gets.
 #[derive(Debug, Clone)]
 struct Plan {
     kind: Kind,
     capture: CaptureMethod,
-    /// What the acquirer says, again and again.
-    outcomes: Vec<Outcome>,
+    /// The acquirer's responses, in a cycle.
+    outcomes: Vec<Response>,
 }
 
 /// Payments on one clock, and what its owner does with them at which time.
@@ -240,9 +240,9 @@ fn plan() -> impl Strategy<Value = Plan> {
         (Kind::Payout { bank: BankAccount::Closed }, CaptureMethod::Automatic),
     ]);
     let outcome = prop_oneof![
-        3 => Just(Outcome::Approved),
+        3 => Just(Response::Approved),
         2 => Just(BROKEN),
-        2 => (0..10 * DAY_MS).prop_map(|settles_after_ms| Outcome::Pending { settles_after_ms }),
+        2 => (0..10 * DAY_MS).prop_map(|settles_after_ms| Response::Pending { settles_after_ms }),
     ];
     (kinds, prop::collection::vec(outcome, 1..6)).prop_map(|((kind, capture), outcomes)| Plan {
         kind,
@@ -261,7 +261,7 @@ struct Run {
     way: Way,
     clock: Clock,
     wall: Timestamp,
-    lives: Vec<(Life, std::iter::Cycle<std::vec::IntoIter<Outcome>>)>,
+    lives: Vec<(Life, std::iter::Cycle<std::vec::IntoIter<Response>>)>,
 }
 
 impl Run {
@@ -273,7 +273,7 @@ impl Run {
         }
         let life = |plan: &Plan| {
             let mut life = Life::new(plan.kind, plan.capture, true, true, i64::MAX);
-            // Waiting for the next attempt must take none of the clock's time where it runs.
+            // Waiting for a retry must take no time of a running clock.
             life.policy.retry_delays_ms = vec![0; 3];
             (life, plan.outcomes.clone().into_iter().cycle())
         };
@@ -282,10 +282,10 @@ impl Run {
         run
     }
 
-    /// Does all the work that is open or is tried again, at the time that the clock shows.
+    /// Does all work that is open or due for a retry, at the time that the clock shows.
     fn work(&mut self) {
         if self.way != Way::Waiting {
-            // It takes some time of the wall, and none of the clock.
+            // It takes some real time, and none of the clock's.
             self.wall = self.wall.plus_ms(3);
         }
         let (now, wall) = (self.clock.at(self.wall), self.wall);
@@ -307,7 +307,7 @@ impl Run {
         self.lives.iter().filter_map(|(life, _)| life.payment.due_by_clock()).min()
     }
 
-    /// Fires what is due by what the clock shows.
+    /// Fires everything due at the time that the clock shows.
     fn fire(&mut self) {
         let (now, wall) = (self.clock.at(self.wall), self.wall);
         for (life, _) in &mut self.lives {
@@ -356,7 +356,7 @@ impl Run {
         }
     }
 
-    /// The histories, without what only the wall tells.
+    /// The histories without their wall-clock times.
     fn histories(&self) -> Vec<Vec<(Timestamp, Event)>> {
         let of_clock = |recorded: &Recorded| {
             let none = Timestamp::default();
@@ -407,7 +407,7 @@ proptest! {
     }
 }
 
-/// `CLOCK_CASES` runs another number of them.
+/// The number of cases; `CLOCK_CASES` overrides it.
 fn cases() -> u32 {
     std::env::var("CLOCK_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(10_000)
 }

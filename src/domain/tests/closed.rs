@@ -1,8 +1,8 @@
-//! No money of anybody else's reaches an account that is closed, whatever was under way for it.
+//! A closed account receives no one else's money, whatever was under way for it.
 
 use super::life::{AMOUNT_MINOR, Life};
 use crate::domain::bank_account::BankAccount;
-use crate::domain::command::{Action, Outcome};
+use crate::domain::command::{Action, AuthorizationResponse as Response};
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, TechnicalError};
 use crate::domain::ids::AccountId;
@@ -14,7 +14,7 @@ use crate::domain::wallet::WalletId;
 
 const PAYEE: AccountId = AccountId::from_bytes([9; 16]);
 
-/// What the payment has done to this account's wallet so far, in minor units.
+/// By how much the payment has changed this account's wallet so far, in minor units.
 fn received(life: &Life, owner: AccountId) -> i64 {
     let (history, submission) = (life.payment.history(), life.payment.submission());
     let wallet = LedgerAccount::Wallet(WalletId { owner, currency: submission.amount.currency });
@@ -36,14 +36,14 @@ fn transfer() -> Life {
 }
 
 #[test]
-fn a_transfer_whose_payee_has_gone_comes_back() {
+fn a_transfer_to_a_closed_account_comes_back() {
     for settles_after_ms in [None, Some(5)] {
         let mut life = transfer();
         if let Some(settles_after_ms) = settles_after_ms {
-            life.answer(Outcome::Pending { settles_after_ms });
+            life.answer(Response::Pending { settles_after_ms });
         }
         life.closed = Some(PAYEE);
-        if !life.answer(Outcome::Approved) {
+        if !life.answer(Response::Approved) {
             assert!(life.wait());
         }
         let state = life.payment.state();
@@ -53,22 +53,24 @@ fn a_transfer_whose_payee_has_gone_comes_back() {
 }
 
 #[test]
-fn what_would_fill_the_wallet_of_an_account_that_has_gone_is_called_off() {
+fn payments_that_would_fill_the_wallet_of_a_closed_account_are_canceled() {
     for kind in [Kind::Charge, Kind::TopUp] {
-        for outcome in
-            [Outcome::Approved, Outcome::ActionRequired, Outcome::TechnicalFailure(TechnicalError::Timeout)]
-        {
+        for outcome in [
+            Response::Approved,
+            Response::ActionRequired,
+            Response::TechnicalFailure(TechnicalError::Timeout),
+        ] {
             let mut life = Life::new(kind, CaptureMethod::Automatic, true, true, 0);
             life.closed = Some(life.payment.owner());
             life.answer(outcome);
-            // What was approved is given back to the card.
-            while life.answer(Outcome::Approved) {}
+            // An approved amount is released to the card.
+            while life.answer(Response::Approved) {}
             let state = life.payment.state();
             assert_eq!((state.status, state.canceled), (Status::Canceled, Some(CancelReason::Abandoned)));
             assert_eq!(received(&life, life.payment.owner()), 0, "{kind:?} {outcome:?}");
         }
         let mut life = Life::new(kind, CaptureMethod::Automatic, true, true, 0);
-        life.answer(Outcome::Pending { settles_after_ms: 5 });
+        life.answer(Response::Pending { settles_after_ms: 5 });
         life.closed = Some(life.payment.owner());
         assert!(life.wait());
         assert_eq!(life.payment.state().status, Status::Canceled);
@@ -77,26 +79,26 @@ fn what_would_fill_the_wallet_of_an_account_that_has_gone_is_called_off() {
 }
 
 #[test]
-fn a_capture_for_an_account_that_has_gone_releases_what_is_held() {
+fn a_capture_for_a_closed_account_releases_what_is_held() {
     let mut life = Life::charge(CaptureMethod::Manual);
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     life.act(Action::Capture { amount_minor: None }).expect("admitted");
     life.closed = Some(life.payment.owner());
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     assert_eq!(life.payment.state().status, Status::Canceled);
     assert_eq!(received(&life, life.payment.owner()), 0);
 }
 
 #[test]
-fn what_an_account_gave_away_goes_on_when_it_has_gone() {
+fn payments_out_of_a_closed_account_go_on() {
     let mut life = transfer();
     life.closed = Some(life.payment.owner());
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     assert_eq!(life.payment.state().status, Status::Succeeded);
     assert_eq!(received(&life, PAYEE), AMOUNT_MINOR);
     let payout = Kind::Payout { bank: BankAccount::Valid };
     let mut life = Life::new(payout, CaptureMethod::Automatic, false, true, AMOUNT_MINOR);
     life.closed = Some(life.payment.owner());
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     assert_eq!(life.payment.state().status, Status::Succeeded);
 }

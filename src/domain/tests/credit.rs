@@ -1,11 +1,11 @@
-//! What becomes of money that reaches a wallet.
+//! Credits: fees, repayments and settlement of money that reaches a wallet.
 
 use proptest::prelude::*;
 
 use super::life::{AMOUNT_MINOR, Life};
 use crate::domain::account::{AccountTerms, FeePlan};
 use crate::domain::bank_account::BankAccount;
-use crate::domain::command::Outcome;
+use crate::domain::command::AuthorizationResponse as Response;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::Event;
 use crate::domain::ids::AccountId;
@@ -35,7 +35,7 @@ fn fees_are_rounded_to_the_nearest_and_never_more_than_the_charge() {
 }
 
 proptest! {
-    /// Of what comes in, the fee is kept back, then what is owed is repaid, and the rest stays; nothing is lost on the way.
+    /// The fee is kept back, then what is owed is repaid, and the rest stays; nothing is lost on the way.
     #[test]
     fn a_credit_is_split_without_loss(
         kind in prop::sample::select(vec![Kind::Charge, Kind::TopUp, Kind::Transfer { payee: PAYEE }]),
@@ -48,7 +48,7 @@ proptest! {
         life.terms = AccountTerms { fee: fee(basis_points, fixed_minor), payout_delay_days, ..AccountTerms::default() };
         life.held = Holdings { owed_minor, ..Holdings::default() };
         let before = life.payment.clone();
-        life.answer(Outcome::Approved);
+        life.answer(Response::Approved);
         let event = life.payment.history().last().expect("an event").event;
         let Event::Succeeded { credit } = event else { panic!("{event:?}") };
         let charged = kind == Kind::Charge;
@@ -73,7 +73,7 @@ proptest! {
 }
 
 #[test]
-fn what_comes_back_repays_as_well() {
+fn returned_money_repays_as_well() {
     let mut life = Life::new(
         Kind::Payout { bank: BankAccount::Valid },
         CaptureMethod::Automatic,
@@ -82,7 +82,7 @@ fn what_comes_back_repays_as_well() {
         AMOUNT_MINOR,
     );
     life.held = Holdings { owed_minor: 300, ..Holdings::default() };
-    life.answer(Outcome::Declined(DeclineReason::GenericDecline));
+    life.answer(Response::Declined(DeclineReason::GenericDecline));
     let event = life.payment.history().last().expect("an event").event;
     assert!(matches!(event, Event::Declined { repaid_minor: 300, .. }), "{event:?}");
 }
@@ -91,9 +91,9 @@ fn what_comes_back_repays_as_well() {
 fn a_charge_becomes_available_at_the_beginning_of_a_day_and_once() {
     let mut life = Life::charge(CaptureMethod::Manual);
     life.terms.payout_delay_days = 2;
-    assert!(life.answer(Outcome::Approved));
+    assert!(life.answer(Response::Approved));
     life.act(crate::domain::command::Action::Capture { amount_minor: Some(400) }).expect("captured");
-    assert!(life.answer(Outcome::Approved));
+    assert!(life.answer(Response::Approved));
     let available_at = life.payment.settles_at().expect("it waits");
     assert_eq!(available_at.seconds() % 86_400, 0);
     assert_eq!(life.payment.state().pending_minor, 400);

@@ -1,4 +1,4 @@
-//! Idempotency keys as they are stored: in order, never alike, and nothing of a card number in them.
+//! Stored idempotency keys: in order, without collisions, and without any part of a card number.
 
 use proptest::prelude::*;
 
@@ -20,7 +20,7 @@ fn row(import: &str, key: &str) -> RequestKey {
     RequestKey::Row { import: import.to_owned(), key: key.to_owned() }
 }
 
-/// Whether so many bytes of the text stand in what is stored.
+/// Whether any run of `bytes` bytes of the text occurs in the stored form.
 fn shares(stored: &[u8], text: &str, bytes: usize) -> bool {
     text.as_bytes().windows(bytes).any(|part| stored.windows(bytes).any(|other| other == part))
 }
@@ -33,7 +33,7 @@ fn keys_that_count_up_keep_their_order() {
         (0..2_000).map(|n| stored(&row("till of 2026-11-29", &format!("order-{n:07}")))).collect();
     assert!(rows.is_sorted());
     assert_ne!(keys[0][..4], rows[0][..4]);
-    // Sixteen bytes of hash tell them apart, whatever their ends have in common.
+    // Sixteen bytes of hash distinguish them, whatever their ends have in common.
     assert_ne!(stored(&text("a-order-0000001"))[16..], stored(&text("b-order-0000001"))[16..]);
 }
 
@@ -75,7 +75,7 @@ fn every_hash_needs_the_secret() {
 }
 
 proptest! {
-    /// Whatever stands in them, separators above all.
+    /// Whatever they contain, separators above all.
     #[test]
     fn no_two_names_are_alike(parts in prop::collection::vec("[a:1 ]{0,4}", 4)) {
         let names = [
@@ -96,14 +96,14 @@ proptest! {
 }
 
 #[test]
-fn a_key_is_told_again_unless_it_could_hold_a_card_number() {
+fn a_key_is_repeated_unless_it_could_hold_a_card_number() {
     for key in [
         "order-1",
         "stripe-node-retry-677a3112-fbad-4804-ba61-cef1cc13d155",
         "123456789012",
         "a1b2c3d4e5f6g7h8",
     ] {
-        assert_eq!(text(key).told(), Some(key));
+        assert_eq!(text(key).repeatable(), Some(key));
     }
     for key in [
         "4242424242424242",
@@ -114,15 +114,15 @@ fn a_key_is_told_again_unless_it_could_hold_a_card_number() {
         "20261129115231",
         "00004111-1111-1111-1111-abcdefabcdef",
     ] {
-        assert_eq!(text(key).told(), None, "{key}");
+        assert_eq!(text(key).repeatable(), None, "{key}");
     }
-    assert_eq!(row("import", "order-1").told(), None, "an import has rows, and no request of the API");
+    assert_eq!(row("import", "order-1").repeatable(), None, "an import has rows, and no request of the API");
 }
 
 proptest! {
     #[test]
-    fn nothing_that_is_told_again_holds_a_card_number(key in "[0-9a-c٠-٩ _.-]{1,40}") {
+    fn no_repeated_key_holds_a_card_number(key in "[0-9a-c٠-٩ _.-]{1,40}") {
         let key = text(&key);
-        prop_assert!(key.told().is_none_or(|told| !crate::domain::card_numbers::holds_card_number(told)));
+        prop_assert!(key.repeatable().is_none_or(|text| !crate::domain::card_numbers::holds_card_number(text)));
     }
 }

@@ -1,11 +1,14 @@
-//! One payment led through its life by the rules themselves.
+//! A payment driven through its life by the rules themselves, for tests.
 
 use std::sync::Arc;
 
 use crate::domain::account::{AccountFacts, AccountTerms};
 use crate::domain::amendment::{self, AmendPayment, PaymentPatch};
 use crate::domain::card::{Card, YearMonth};
-use crate::domain::command::{Action, Answer, OperatePayment, Outcome, SubmitPayment};
+use crate::domain::command::{
+    Action, AuthorizationAnswer, AuthorizationResponse as Response, FollowUpAnswer, FollowUpResponse,
+    OperatePayment, SubmitPayment,
+};
 use crate::domain::context::{Context, Policy};
 use crate::domain::currency::Currency;
 use crate::domain::event::{Event, Recorded, TechnicalError};
@@ -28,15 +31,25 @@ pub struct Life {
     pub payment: Payment,
     /// The time of the payment's clock.
     pub now: Timestamp,
-    /// The wall, which may be anywhere beside it.
+    /// Wall-clock time, independent of `now`.
     pub wall: Timestamp,
     pub policy: Policy,
     /// The account that is closed.
     pub closed: Option<AccountId>,
-    /// What every account was created with.
+    /// The terms of every account.
     pub terms: AccountTerms,
     /// What every wallet holds.
     pub held: Holdings,
+}
+
+/// The matching response to a capture, void or refund; a malformed answer where there is none.
+pub fn to_follow_up(response: Response) -> FollowUpResponse {
+    match response {
+        Response::Approved | Response::Pending { .. } => FollowUpResponse::Approved,
+        Response::Declined(reason) => FollowUpResponse::Declined(reason),
+        Response::ActionRequired => FollowUpResponse::TechnicalFailure(TechnicalError::Malformed),
+        Response::TechnicalFailure(cause) => FollowUpResponse::TechnicalFailure(cause),
+    }
 }
 
 pub fn card() -> Instrument {
@@ -78,13 +91,13 @@ impl Life {
             time_of: &|_| now,
             resource: &|_| None,
         };
-        let mut events = decide::submit(&context, &command).expect("admitted").into_iter();
-        let created = Recorded::on_wall(now, events.next().expect("an event"));
+        let opening = decide::submit(&context, &command).expect("admitted");
+        let created = Recorded::on_wall(now, opening.created);
         let payment = Payment::open(Arc::new(submission), created).expect("opens");
         let held = Holdings { balance_minor: i64::MAX, ..Holdings::default() };
         let terms = AccountTerms::default();
         let mut life = Self { payment, now, wall: now, policy, closed: None, terms, held };
-        life.apply(events.collect());
+        life.apply(opening.declined.into_iter().collect());
         life
     }
 
@@ -133,7 +146,7 @@ impl Life {
         Ok(())
     }
 
-    /// What the owner changes. `Ok(false)` where nothing changes.
+    /// Amends the payment as its owner. `Ok(false)` if nothing changes.
     pub fn amend(&mut self, patch: PaymentPatch) -> Result<bool, Rejection> {
         let account = |id| self.account(id);
         let (held, time_of) = (|_| self.held, |_| self.now);
@@ -149,23 +162,32 @@ impl Life {
         Ok(true)
     }
 
-    /// The acquirer's answer to the first operation in the queue, if there is one.
-    pub fn answer(&mut self, outcome: Outcome) -> bool {
+    /// Answers the first operation in the queue; `false` if the queue is empty.
+    pub fn answer(&mut self, response: Response) -> bool {
         let Some(work) = self.payment.queued_work().next() else { return false };
-        self.answer_to(work, outcome);
+        self.answer_to(work, response);
         true
     }
 
-    pub fn answer_to(&mut self, work: WorkKey, outcome: Outcome) {
+    pub fn answer_to(&mut self, work: WorkKey, response: Response) {
         let account = |id| self.account(id);
         let (held, time_of) = (|_| self.held, |_| self.now);
         let context = self.context(&account, (&held, &time_of));
-        let events =
-            decide::answer(&context, &self.payment, &Answer { work, started_at: self.wall, outcome });
+        let operation = self.payment.operation(work.operation);
+        let events = match operation.and_then(|operation| operation.kind.follow_up()) {
+            Some(_) => {
+                let answer = FollowUpAnswer { work, response: to_follow_up(response) };
+                decide::follow_up_answered(&context, &self.payment, &answer)
+            }
+            None => {
+                let answer = AuthorizationAnswer { work, started_at: self.wall, response };
+                decide::authorization_answered(&context, &self.payment, &answer)
+            }
+        };
         self.apply(events);
     }
 
-    /// Lets time pass until the next thing is due, and decides it. `false` if nothing ever is.
+    /// Lets time pass until something is due, and decides it. `false` if nothing ever is.
     pub fn wait(&mut self) -> bool {
         let Some(due_at) = self.payment.due_at() else { return false };
         (self.now, self.wall) = (self.now.max(due_at), self.wall.max(due_at));
@@ -181,11 +203,11 @@ impl Life {
         self.apply(events);
     }
 
-    /// Lets the operation in the queue break until its retries are spent.
+    /// Fails the operation in the queue until its retries are spent.
     pub fn park(&mut self) {
         for _ in 0..=self.policy.retry_delays_ms.len() {
             assert!(
-                self.answer(Outcome::TechnicalFailure(TechnicalError::Timeout)),
+                self.answer(Response::TechnicalFailure(TechnicalError::Timeout)),
                 "something is in the queue"
             );
             if self.payment.is_parked() {

@@ -1,4 +1,4 @@
-//! What a payment says of its money is what the ledger's movements come to.
+//! A payment's own amounts agree with the ledger's movements.
 
 use proptest::prelude::*;
 
@@ -10,13 +10,13 @@ use crate::domain::ledger::{LedgerAccount, effects};
 use crate::domain::payment::{Payment, RefundStatus};
 use crate::domain::submission::Kind;
 
-/// What an event adds to what is in transit.
+/// By how much an event changes the money in transit.
 fn moved(payment: &Payment, event: &Event) -> i64 {
     effects(payment, event).iter().map(|movement| movement.change_of(LedgerAccount::InTransit)).sum()
 }
 
-/// Whether it can follow, beyond what folding looks at: a refund begins and ends once, only wallets are taken from in
-/// advance, and once.
+/// Whether the event can follow, beyond what folding checks: a refund begins and ends once, and only payments out of a
+/// wallet are reserved, once.
 fn is_possible(payment: &Payment, event: &Event) -> bool {
     let status = |id| payment.refund(id).map(|refund| refund.status);
     match event {
@@ -29,7 +29,7 @@ fn is_possible(payment: &Payment, event: &Event) -> bool {
     }
 }
 
-/// With one of three refunds, and a reservation where there can be one.
+/// The event with one of three refund ids, and with a reservation where there can be one.
 fn fitted(event: Event, now: i64, takes: bool) -> Event {
     let id = RefundId::from_bytes([u8::try_from(now % 3).unwrap(); 16]);
     match event {

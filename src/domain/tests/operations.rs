@@ -1,14 +1,14 @@
-//! What may be done to a payment, for every kind, every place where it can be and every action, against a table written
-//! by hand. What is final stays final.
+//! Operations on a payment: every kind, every place it can be in and every action, against a table written by hand. What is
+//! final stays final.
 
 use super::life::{AMOUNT_MINOR, Life, card};
 use crate::domain::bank_account::BankAccount;
-use crate::domain::command::{Action, Outcome};
+use crate::domain::command::{Action, AuthorizationResponse as Response};
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, Event};
 use crate::domain::ids::{AccountId, ChargeId, RefundId};
 use crate::domain::instrument::Presented;
-use crate::domain::payment::{OperationKind, Phase, RefundStatus};
+use crate::domain::payment::{FollowUp, OperationKind, Phase, RefundStatus};
 use crate::domain::status::Status;
 use crate::domain::submission::{CaptureMethod, Kind};
 use crate::domain::time::Timestamp;
@@ -66,7 +66,7 @@ fn confirmed(kind: Kind) -> Life {
     Life::new(kind, CaptureMethod::Automatic, true, true, i64::MAX)
 }
 
-fn answered(kind: Kind, outcome: Outcome) -> Life {
+fn answered(kind: Kind, outcome: Response) -> Life {
     let mut life = confirmed(kind);
     life.answer(outcome);
     life
@@ -74,7 +74,7 @@ fn answered(kind: Kind, outcome: Outcome) -> Life {
 
 fn held() -> Life {
     let mut life = Life::charge(CaptureMethod::Manual);
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     life
 }
 
@@ -92,18 +92,18 @@ fn parked(mut life: Life) -> Life {
 /// Every place a payment of this kind can be in, by name.
 pub fn places(kind: Kind) -> Vec<(&'static str, Life)> {
     let mut canceled = confirmed(kind);
-    canceled.act(action("cancel")).expect("a wish");
-    let wished = canceled.clone();
-    canceled.answer(Outcome::Declined(REASON));
+    canceled.act(action("cancel")).expect("requested");
+    let cancel_requested = canceled.clone();
+    canceled.answer(Response::Declined(REASON));
     let mut waiting = confirmed(kind);
-    waiting.answer(Outcome::TechnicalFailure(crate::domain::event::TechnicalError::Timeout));
+    waiting.answer(Response::TechnicalFailure(crate::domain::event::TechnicalError::Timeout));
     let mut places = vec![
         ("queued", confirmed(kind)),
-        ("queued, cancel asked for", wished),
+        ("queued, cancel asked for", cancel_requested),
         ("between attempts", waiting),
-        ("pending outside", answered(kind, Outcome::Pending { settles_after_ms: 1_000 })),
-        ("succeeded", answered(kind, Outcome::Approved)),
-        ("declined", answered(kind, Outcome::Declined(REASON))),
+        ("pending outside", answered(kind, Response::Pending { settles_after_ms: 1_000 })),
+        ("succeeded", answered(kind, Response::Approved)),
+        ("declined", answered(kind, Response::Declined(REASON))),
         ("failed", parked(confirmed(kind))),
         ("canceled", canceled),
     ];
@@ -112,13 +112,13 @@ pub fn places(kind: Kind) -> Vec<(&'static str, Life)> {
         places.push(("declined by the wallet", broke));
         return places;
     }
-    places.push(("3-D Secure asked for", answered(kind, Outcome::ActionRequired)));
+    places.push(("3-D Secure asked for", answered(kind, Response::ActionRequired)));
     if kind == CHARGE {
         let charge = |with_card, confirm| Life::new(kind, CaptureMethod::Automatic, with_card, confirm, 0);
-        let mut refunded = answered(kind, Outcome::Approved);
+        let mut refunded = answered(kind, Response::Approved);
         refunded.act(action("refund")).expect("admitted");
         let refunding = refunded.clone();
-        refunded.answer(Outcome::Approved);
+        refunded.answer(Response::Approved);
         let mut expired = held();
         expired.now = expired.payment.capture_deadline().expect("held");
         places.extend([
@@ -138,7 +138,7 @@ pub fn places(kind: Kind) -> Vec<(&'static str, Life)> {
     places
 }
 
-/// What is admitted where; everything else is refused.
+/// The actions admitted in a place; everything else is refused.
 fn admitted(kind: Kind, place: &str) -> &'static [&'static str] {
     let from_wallet = kind.takes_from_wallet();
     match place {
@@ -149,7 +149,7 @@ fn admitted(kind: Kind, place: &str) -> &'static [&'static str] {
         "pending outside" | "canceled" | "declined by the wallet" | "refunded" | "capture queued" => &[],
         "succeeded" if kind == CHARGE => &["refund"],
         "succeeded" => &[],
-        // A payout or a transfer that came back is over; a card can be followed by another.
+        // A payout or a transfer that came back is over; after a card another one can be tried.
         "declined" if from_wallet => &[],
         "declined" => &["confirm with a card", "cancel"],
         "failed" => &["cancel", "replay"],
@@ -184,17 +184,17 @@ fn every_kind_in_every_place_admits_what_the_table_says() {
 #[test]
 fn a_refusal_says_why() {
     let message = |life: &Life, name| life.decide(action(name)).expect_err("refused").message;
-    let returned = answered(PAYOUT, Outcome::Declined(DeclineReason::AccountClosed));
+    let returned = answered(PAYOUT, Response::Declined(DeclineReason::AccountClosed));
     assert!(
         message(&returned, "cancel").contains("The bank returned it"),
         "{}",
         message(&returned, "cancel")
     );
-    let sent = answered(PAYOUT, Outcome::Pending { settles_after_ms: 1 });
+    let sent = answered(PAYOUT, Response::Pending { settles_after_ms: 1 });
     assert!(message(&sent, "cancel").contains("accepted it already"));
-    let arrived = answered(transfer(), Outcome::Approved);
+    let arrived = answered(transfer(), Response::Approved);
     assert!(message(&arrived, "cancel").contains("has arrived"), "a transfer cannot be refunded");
-    assert!(message(&answered(CHARGE, Outcome::Approved), "cancel").contains("refunded instead"));
+    assert!(message(&answered(CHARGE, Response::Approved), "cancel").contains("refunded instead"));
     assert!(message(&parked(confirmed(CHARGE)), "confirm").contains("replay it"));
     assert!(message(&parked(held_then("capture")), "capture").contains("is parked"));
     assert!(message(&held_then("capture"), "cancel").contains("still in progress"));
@@ -207,8 +207,11 @@ fn what_is_parked_blocks_neither_cancel_nor_expiry() {
         let mut canceled = parked.clone();
         canceled.act(action("cancel")).expect("admitted");
         let operation = canceled.payment.state().operation.expect("a release");
-        assert_eq!((operation.kind, operation.phase), (OperationKind::Void, Phase::Queued));
-        canceled.answer(Outcome::Approved);
+        assert_eq!(
+            (operation.kind, operation.phase),
+            (OperationKind::FollowUp(FollowUp::Void), Phase::Queued)
+        );
+        canceled.answer(Response::Approved);
         assert_eq!(canceled.payment.state().status, Status::Canceled);
         let mut expired = parked.clone();
         let deadline = parked.payment.capture_deadline();
@@ -232,7 +235,7 @@ fn a_capture_is_held_against_its_deadline() {
     in_time.act(action("capture")).expect("one millisecond before");
     let work = in_time.payment.queued_work().next().expect("queued");
     let mut answered = in_time.clone();
-    answered.answer_to(work, Outcome::Approved);
+    answered.answer_to(work, Response::Approved);
     assert_eq!(answered.payment.state().status, Status::Succeeded);
     // The same answer a moment later, with and without the timer before it.
     for timer_first in [true, false] {
@@ -241,7 +244,7 @@ fn a_capture_is_held_against_its_deadline() {
         if timer_first {
             life.tick();
         }
-        life.answer_to(work, Outcome::Approved);
+        life.answer_to(work, Response::Approved);
         assert_eq!(life.payment.state().status, Status::Canceled, "{timer_first}");
         assert_eq!(life.payment.state().canceled, Some(CancelReason::Expired));
         assert_eq!(life.payment.state().received_minor, 0);
@@ -251,23 +254,23 @@ fn a_capture_is_held_against_its_deadline() {
 #[test]
 fn a_capture_after_one_that_was_declined_forgets_why() {
     let mut life = held_then("capture");
-    life.answer(Outcome::Declined(REASON));
+    life.answer(Response::Declined(REASON));
     assert_eq!(life.payment.state().decline, Some(REASON));
     life.act(action("capture")).expect("the authorization stands");
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     assert_eq!((life.payment.state().decline, life.payment.state().status), (None, Status::Succeeded));
 }
 
 #[test]
 fn one_parked_refund_leaves_the_others_alone() {
-    let mut life = answered(CHARGE, Outcome::Approved);
+    let mut life = answered(CHARGE, Response::Approved);
     for n in [5, 6] {
         let (refund, amount_minor) = (RefundId::from_bytes([n; 16]), Some(AMOUNT_MINOR / 4));
         life.act(Action::Refund { refund, amount_minor, detail: None }).expect("admitted");
     }
     let second = life.payment.queued_work().nth(1).expect("queued");
     life.park();
-    life.answer_to(second, Outcome::Approved);
+    life.answer_to(second, Response::Approved);
     let statuses: Vec<RefundStatus> =
         life.payment.state().refunds.iter().map(|refund| refund.status).collect();
     assert_eq!(statuses, [RefundStatus::Pending, RefundStatus::Succeeded]);

@@ -1,7 +1,7 @@
-//! Which request is to blame for what happened.
+//! Causes: the request that led to each version.
 
 use super::life::Life;
-use crate::domain::command::{Action, Outcome};
+use crate::domain::command::{Action, AuthorizationResponse as Response};
 use crate::domain::event::{CancelReason, Event};
 use crate::domain::ids::RefundId;
 use crate::domain::origin::causes;
@@ -15,40 +15,40 @@ fn of(life: &Life, fits: impl Fn(&Event) -> bool) -> Vec<u32> {
 }
 
 #[test]
-fn an_answer_is_caused_by_whoever_asked_for_what_it_answers() {
+fn an_answer_is_caused_by_the_request_it_answers() {
     let mut life = Life::charge(CaptureMethod::Manual);
     // However often it was tried.
-    life.answer(Outcome::TechnicalFailure(crate::domain::event::TechnicalError::Timeout));
+    life.answer(Response::TechnicalFailure(crate::domain::event::TechnicalError::Timeout));
     assert!(life.wait());
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     let authorized = life.payment.version();
     assert_eq!(of(&life, |event| matches!(event, Event::Authorized { .. })), [authorized, 1]);
     assert_eq!(of(&life, |event| matches!(event, Event::Requeued {})).len(), 1, "nobody asked for it");
     life.act(Action::Capture { amount_minor: None }).expect("admitted");
     let capture = life.payment.version();
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     assert_eq!(of(&life, |event| matches!(event, Event::Captured { .. })), [capture + 1, capture]);
     let refund =
         |n| Action::Refund { refund: RefundId::from_bytes([n; 16]), amount_minor: Some(1), detail: None };
     life.act(refund(1)).expect("admitted");
     let first = life.payment.version();
     life.act(refund(2)).expect("admitted");
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     let done = |event: &Event| matches!(event, Event::RefundSucceeded { .. });
     assert_eq!(of(&life, done), [first + 2, first], "not by the other refund");
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     assert_eq!(of(&life, done), [first + 3, first + 1]);
 }
 
 #[test]
-fn what_comes_with_time_has_no_cause() {
+fn timers_have_no_cause() {
     let mut life = Life::charge(CaptureMethod::Manual);
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     assert!(life.wait());
     let lapsed = life.payment.version();
     assert_eq!(of(&life, |event| matches!(event, Event::Canceled { .. })), [lapsed]);
     let mut life = Life::new(Kind::TopUp, CaptureMethod::Automatic, true, true, i64::MAX);
-    life.answer(Outcome::Pending { settles_after_ms: 1_000 });
+    life.answer(Response::Pending { settles_after_ms: 1_000 });
     let pending = life.payment.version();
     assert_eq!(of(&life, |event| matches!(event, Event::Pending { .. })), [pending, 1]);
     assert!(life.wait());
@@ -56,18 +56,18 @@ fn what_comes_with_time_has_no_cause() {
 }
 
 #[test]
-fn a_cancellation_that_was_wished_for_is_caused_by_the_wish() {
+fn a_requested_cancellation_is_caused_by_its_request() {
     let reason = CancelReason::RequestedByCustomer;
     let mut life = Life::charge(CaptureMethod::Manual);
     life.act(Action::Cancel { reason }).expect("admitted");
-    let wish = life.payment.version();
-    life.answer(Outcome::Approved);
-    life.answer(Outcome::Approved);
+    let requested = life.payment.version();
+    life.answer(Response::Approved);
+    life.answer(Response::Approved);
     let voided = life.payment.version();
-    assert_eq!(of(&life, |event| matches!(event, Event::Voided {})), [voided, voided - 1, wish]);
+    assert_eq!(of(&life, |event| matches!(event, Event::Voided {})), [voided, voided - 1, requested]);
     let mut life = Life::charge(CaptureMethod::Automatic);
     life.act(Action::Cancel { reason }).expect("admitted");
-    life.answer(Outcome::Declined(crate::domain::decline::DeclineReason::InsufficientFunds));
+    life.answer(Response::Declined(crate::domain::decline::DeclineReason::InsufficientFunds));
     let canceled = life.payment.version();
-    assert_eq!(of(&life, |event| matches!(event, Event::Canceled { .. })), [canceled, wish]);
+    assert_eq!(of(&life, |event| matches!(event, Event::Canceled { .. })), [canceled, requested]);
 }

@@ -1,4 +1,6 @@
-//! Plain resources: whoever owns one changes it, every change is a version, and what is deleted stays deleted.
+//! Plain resources: only owners change them, every change is a version, and what is deleted stays deleted.
+
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -8,7 +10,7 @@ use crate::domain::ids::{AccountId, ClockId, CustomerId, PaymentId};
 use crate::domain::metadata::MetadataPatch;
 use crate::domain::rejection::RejectionKind;
 use crate::domain::resource::{
-    ANSWER_BYTES_MAX, AnswerForm, Body, Change, ChangeResource, Patch, Resource, Situation, decide,
+    ANSWER_BYTES_MAX, AnswerForm, Body, Change, ChangeResource, Decided, Patch, Resource, Situation, decide,
 };
 use crate::domain::subject::{KEY_LEN, Subject, SubjectKind};
 use crate::domain::time::Timestamp;
@@ -64,14 +66,14 @@ proptest! {
                         }
                     }
                 }
-                Ok(None) => prop_assert!(matches!(change, Change::Update(_)), "only an update may change nothing"),
-                Ok(Some(next)) => {
+                Ok(Decided::Unchanged(_)) => prop_assert!(matches!(change, Change::Update(_)), "only an update may change nothing"),
+                Ok(Decided::Changed(next)) => {
                     let before = current.as_ref();
                     prop_assert_eq!(next.version, before.map_or(0, |before| before.version) + 1);
                     prop_assert_eq!(next.owner, command.actor);
                     prop_assert_eq!(next.created, before.map_or(now, |before| before.created));
                     prop_assert!(before.is_none_or(|before| before.body.is_some() && before.body != next.body));
-                    current = Some(next);
+                    current = Some(Arc::unwrap_or_clone(next));
                 }
             }
         }
@@ -100,7 +102,8 @@ fn answers_are_bounded() {
     let create = asked(1, Change::Create { clock: ClockId::WALL, body });
     let now = Timestamp::from_micros(1);
     let on = Situation { now, wall: now, gone: false, count: 0, closed: false, current: None };
-    let resource = decide(on, &create).expect("admitted").expect("made");
+    let resource = decide(on, &create).expect("admitted");
+    let Decided::Changed(resource) = resource else { panic!("it is made") };
     let answer = |bytes: usize| AnswerForm::new(move |_| vec![b'x'; bytes]).write(&resource);
     assert_eq!(answer(ANSWER_BYTES_MAX).expect("kept").len(), ANSWER_BYTES_MAX);
     assert_eq!(answer(ANSWER_BYTES_MAX + 1).expect_err("too large").code, "resource_too_large");

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::life::{Life, card};
-use crate::domain::command::{Action, Outcome};
+use crate::domain::command::{Action, AuthorizationResponse as Response};
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::{CancelReason, TechnicalError};
 use crate::domain::ids::{ChargeId, RefundId};
@@ -15,19 +15,19 @@ use crate::domain::submission::CaptureMethod;
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Act(Action),
-    Answer(Outcome),
+    Answer(Response),
     Wait,
 }
 
-fn outcome() -> impl Strategy<Value = Outcome> {
-    let declined = Outcome::Declined(DeclineReason::LostCard);
-    let broken = Outcome::TechnicalFailure(TechnicalError::Timeout);
-    let pending = Outcome::Pending { settles_after_ms: 10 };
+fn outcome() -> impl Strategy<Value = Response> {
+    let declined = Response::Declined(DeclineReason::LostCard);
+    let broken = Response::TechnicalFailure(TechnicalError::Timeout);
+    let pending = Response::Pending { settles_after_ms: 10 };
     prop_oneof![
-        2 => Just(Outcome::Approved),
+        2 => Just(Response::Approved),
         2 => Just(declined),
         4 => Just(broken),
-        1 => Just(Outcome::ActionRequired),
+        1 => Just(Response::ActionRequired),
         1 => Just(pending),
     ]
 }
@@ -58,7 +58,7 @@ fn run(life: &mut Life, step: Step) {
             life.answer(outcome);
         }
         Step::Wait => {
-            // What is held must not lapse in every case after a few steps.
+            // Otherwise the authorization would lapse in every case after a few steps.
             if life.payment.due_at() != life.payment.capture_deadline() {
                 life.wait();
             }
@@ -66,9 +66,9 @@ fn run(life: &mut Life, step: Step) {
     }
 }
 
-/// Lets everything that is open break until it is parked, then ends the payment.
+/// Fails everything that is open until it is parked, then ends the payment.
 fn finish(life: &mut Life) {
-    while life.answer(Outcome::TechnicalFailure(TechnicalError::Malformed))
+    while life.answer(Response::TechnicalFailure(TechnicalError::Malformed))
         || life.payment.operations().any(|operation| operation.due_at().is_some())
     {
         if life.payment.queued_work().next().is_none() {
@@ -77,7 +77,7 @@ fn finish(life: &mut Life) {
         assert!(life.payment.history().len() <= HISTORY_MAX);
     }
     if life.act(Action::Cancel { reason: CancelReason::Abandoned }).is_ok() {
-        while life.answer(Outcome::TechnicalFailure(TechnicalError::Malformed)) {
+        while life.answer(Response::TechnicalFailure(TechnicalError::Malformed)) {
             life.wait();
         }
     }
@@ -103,7 +103,7 @@ proptest! {
     }
 
     #[test]
-    fn answers_and_timers_need_no_more_than_was_kept(
+    fn answers_and_timers_need_no_more_room_than_was_reserved(
         manual: bool,
         steps in prop::collection::vec(step(true), 1..60),
     ) {
@@ -124,7 +124,7 @@ proptest! {
 #[test]
 fn many_pending_refunds_leave_room_to_finish_them_all() {
     let mut life = Life::charge(CaptureMethod::Automatic);
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     let mut admitted = 0_u16;
     let refused = loop {
         let mut id = [0; 16];
@@ -138,7 +138,7 @@ fn many_pending_refunds_leave_room_to_finish_them_all() {
     assert_eq!(refused.code, "history_full");
     assert!(refused.message.contains("under way"), "{}", refused.message);
     assert!(admitted > 40, "{admitted}");
-    // Every one of them breaks, is parked, is replayed and breaks again.
+    // Every refund fails, is parked, is replayed and fails again.
     for _ in 0..2 {
         finish(&mut life);
         while life.act(Action::Replay).is_ok() {}
@@ -148,13 +148,13 @@ fn many_pending_refunds_leave_room_to_finish_them_all() {
 }
 
 #[test]
-fn a_payment_with_a_full_history_can_still_be_called_off() {
+fn a_payment_with_a_full_history_can_still_be_canceled() {
     let mut life = Life::charge(CaptureMethod::Manual);
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     while life.act(Action::Capture { amount_minor: None }).is_ok() {
-        life.answer(Outcome::Declined(DeclineReason::LostCard));
+        life.answer(Response::Declined(DeclineReason::LostCard));
     }
     life.act(Action::Cancel { reason: CancelReason::Abandoned }).expect("room was kept");
-    life.answer(Outcome::Approved);
+    life.answer(Response::Approved);
     assert!(life.payment.state().status.is_at_rest() && life.payment.state().canceled.is_some());
 }

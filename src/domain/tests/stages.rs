@@ -1,4 +1,4 @@
-//! Where a payment's time went: true for the stories that people meet, and without a gap for any history.
+//! Stages: right for common histories, and without gaps for any history.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ pub(super) fn started(us: i64) -> Event {
     Event::Started { at: at(us) }
 }
 
-/// A payment without a card is not confirmed here; the first event of the others says that it goes.
+/// A charge confirmed by an event of its own, at the time of its creation.
 fn confirmed() -> Payment {
     let mut payment = payment(false);
     payment
@@ -68,12 +68,12 @@ fn confirmed() -> Payment {
     payment
 }
 
-/// Accepted, queue, acquirer, end; and what else the end holds.
-type Told = (u64, Option<u64>, Option<u64>, Option<u64>, Vec<(&'static str, u64)>);
+/// Accepted, in the queue, with the acquirer, the end; and all other time.
+type Summary = (u64, Option<u64>, Option<u64>, Option<u64>, Vec<(&'static str, u64)>);
 
-fn told(stages: &Stages) -> Told {
+fn summary(stages: &Stages) -> Summary {
     let (queue, acquirer) = (stages.in_queue_us(), stages.with_acquirer_us());
-    (stages.accepted_us, queue, acquirer, stages.settled_us, stages.besides().collect())
+    (stages.accepted_us, queue, acquirer, stages.settled_us, stages.other_time().collect())
 }
 
 #[test]
@@ -81,15 +81,15 @@ fn a_challenge_that_waited_is_neither_acceptance_nor_processing() {
     let mut charge = confirmed();
     let first = [(500_000, started(1_000)), (500_000, Event::ActionRequired {})];
     let stages = after(&mut charge, &first);
-    assert_eq!(told(&stages), (900, Some(100), Some(499_000), Some(500_000), vec![]));
+    assert_eq!(summary(&stages), (900, Some(100), Some(499_000), Some(500_000), vec![]));
     assert_eq!(stages.settled_version, 4);
     let again = after(&mut charge, &[(990_000_000, Event::ActionCompleted {})]);
     assert_eq!((again.settled_us, again.queued_us, again.started_us), (None, Some(990_000_000), None));
     let end = [(990_700_000, started(990_002_000)), (990_700_000, Event::SUCCEEDED)];
     let stages = after(&mut charge, &end);
-    let besides =
+    let other_time =
         vec![("waiting for someone to act", 989_500_000), ("on earlier attempts and pauses", 499_100)];
-    assert_eq!(told(&stages), (900, Some(2_000), Some(698_000), Some(990_700_000), besides));
+    assert_eq!(summary(&stages), (900, Some(2_000), Some(698_000), Some(990_700_000), other_time));
 }
 
 #[test]
@@ -99,17 +99,17 @@ fn the_wait_for_a_capture_is_not_with_the_acquirer() {
     let held =
         [(500_000, started(1_000)), (500_000, Event::Authorized { amount_minor: 1_250, capture_before })];
     let stages = after(&mut charge, &held);
-    assert_eq!(told(&stages), (900, Some(100), Some(499_000), Some(500_000), vec![]));
+    assert_eq!(summary(&stages), (900, Some(100), Some(499_000), Some(500_000), vec![]));
     let queued = after(&mut charge, &[(900_500_000, Event::CaptureQueued { amount_minor: 500 })]);
-    assert_eq!(told(&queued), told(&stages), "it rests until the capture is done");
+    assert_eq!(summary(&queued), summary(&stages), "it rests until the capture is done");
     let stages = after(&mut charge, &[(900_900_000, Event::captured(500))]);
-    let besides = vec![("waiting for someone to act", 900_000_000), ("for the capture", 400_000)];
-    assert_eq!(told(&stages), (900, Some(100), Some(499_000), Some(900_900_000), besides));
+    let other_time = vec![("waiting for someone to act", 900_000_000), ("for the capture", 400_000)];
+    assert_eq!(summary(&stages), (900, Some(100), Some(499_000), Some(900_900_000), other_time));
     // What comes after the end does not move it.
     let refund = RefundId::from_bytes([1; 16]);
     let later =
         after(&mut charge, &[(950_000_000, Event::RefundQueued { refund, amount_minor: 1, detail: None })]);
-    assert_eq!(told(&later), told(&stages));
+    assert_eq!(summary(&later), summary(&stages));
 }
 
 #[test]
@@ -124,49 +124,54 @@ fn a_retry_shows_its_last_attempt() {
     let queued = after(&mut charge, &[(1_501_000, Event::Requeued {})]);
     assert_eq!((queued.retry_at, queued.queued_us, queued.started_us), (None, Some(1_501_000), None));
     let stages = after(&mut charge, &[(1_600_000, started(1_520_000)), (1_600_000, Event::failed(cause))]);
-    let besides = vec![("on earlier attempts and pauses", 1_500_100)];
-    assert_eq!(told(&stages), (900, Some(19_000), Some(80_000), Some(1_600_000), besides));
+    let other_time = vec![("on earlier attempts and pauses", 1_500_100)];
+    assert_eq!(summary(&stages), (900, Some(19_000), Some(80_000), Some(1_600_000), other_time));
 }
 
 #[test]
-fn what_was_never_told_to_go_has_only_been_accepted() {
-    assert_eq!(told(&Stages::of(&payment(false))), (900, None, None, None, vec![]));
+fn an_unconfirmed_payment_has_only_been_accepted() {
+    assert_eq!(summary(&Stages::of(&payment(false))), (900, None, None, None, vec![]));
     let mut charge = payment(false);
     let canceled = Event::canceled(CancelReason::Abandoned);
     let stages = after(&mut charge, &[(5_000_900, canceled)]);
     assert_eq!(
-        told(&stages),
+        summary(&stages),
         (900, None, None, Some(5_000_900), vec![("waiting for someone to act", 5_000_000)])
     );
 }
 
-/// What can happen to a payment that was created, without the word of a worker.
+/// All events that can follow creation, except a worker's start and another amount, which the rules admit only before confirmation.
 pub(super) fn events() -> Vec<Event> {
     let mut all = stored::events(at(0).micros(), 5, 2);
-    all.retain(|event| !matches!(event, Event::Created { .. } | Event::Started { .. }));
+    all.retain(|event| {
+        !matches!(
+            event,
+            Event::Created { .. } | Event::Started { .. } | Event::Amended { amount_minor: Some(_), .. }
+        )
+    });
     all
 }
 
 proptest! {
-    /// Whatever happened, and however clocks disagree by a little: the parts are the whole.
+    /// Whatever happened, and even if clocks disagree a little, the parts add up to the whole.
     #[test]
     fn the_parts_add_up(steps in prop::collection::vec((0_usize..48, 0_i64..1_000_000, -500_i64..500_000), 0..60)) {
         let mut charge = payment(false);
         let (all, mut now) = (events(), 900);
         for (pick, pause, work) in steps {
             now += pause;
-            // Half of them ask a worker, so that histories go on.
+            // Half of the picks are worker starts, so that histories go on.
             let event = all.get(pick).copied().unwrap_or(started(now + work));
             if charge.apply(Recorded::on_wall(at(now), event)).is_err() {
                 continue;
             }
             let stages = Stages::of(&charge);
             let parts = [Some(stages.accepted_us), stages.in_queue_us(), stages.with_acquirer_us()];
-            let besides: u64 = stages.besides().map(|(_, us)| us).sum();
+            let other_time: u64 = stages.other_time().map(|(_, us)| us).sum();
             if let Some(settled_us) = stages.settled_us {
-                prop_assert_eq!(parts.into_iter().flatten().sum::<u64>() + besides, settled_us);
+                prop_assert_eq!(parts.into_iter().flatten().sum::<u64>() + other_time, settled_us);
             } else {
-                prop_assert_eq!(besides, 0);
+                prop_assert_eq!(other_time, 0);
             }
         }
     }

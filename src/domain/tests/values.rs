@@ -1,4 +1,4 @@
-//! Money, ids and ledger keys: what is written is what is read.
+//! Money, ids and ledger keys: values that are written read back the same.
 
 use proptest::prelude::*;
 

@@ -1,8 +1,8 @@
-//! Commands in the abstract: what is asked of "the third payment there is", so that sequences shrink well.
+//! Abstract commands: they ask something of "the third payment there is", so that sequences shrink well.
 
 use proptest::prelude::*;
 
-use crate::domain::command::Outcome;
+use crate::domain::command::AuthorizationResponse as Response;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::TechnicalError;
 
@@ -35,7 +35,7 @@ pub enum Step {
         payment: usize,
         operation: usize,
         stale: bool,
-        outcome: Outcome,
+        outcome: Response,
     },
     Timer {
         payment: usize,
@@ -58,7 +58,7 @@ impl Step {
     }
 
     pub fn approve(payment: usize) -> Self {
-        Self::Answer { payment, operation: 0, stale: false, outcome: Outcome::Approved }
+        Self::Answer { payment, operation: 0, stale: false, outcome: Response::Approved }
     }
 
     pub fn with_key(mut self, raw: u8) -> Self {
@@ -107,18 +107,18 @@ fn operate() -> impl Strategy<Value = Step> {
         .prop_map(|(payment, stranger, action, key)| Step::Operate { payment, stranger, action, key })
 }
 
-fn outcome() -> impl Strategy<Value = Outcome> {
+fn outcome() -> impl Strategy<Value = Response> {
     let cause = prop::sample::select(vec![
         TechnicalError::Timeout,
         TechnicalError::Unavailable,
         TechnicalError::Malformed,
     ]);
     prop_oneof![
-        6 => Just(Outcome::Approved),
-        2 => prop::sample::select(DeclineReason::ALL).prop_map(Outcome::Declined),
-        1 => Just(Outcome::ActionRequired),
-        1 => (0..3_000_u64).prop_map(|settles_after_ms| Outcome::Pending { settles_after_ms }),
-        3 => cause.prop_map(Outcome::TechnicalFailure),
+        6 => Just(Response::Approved),
+        2 => prop::sample::select(DeclineReason::ALL).prop_map(Response::Declined),
+        1 => Just(Response::ActionRequired),
+        1 => (0..3_000_u64).prop_map(|settles_after_ms| Response::Pending { settles_after_ms }),
+        3 => cause.prop_map(Response::TechnicalFailure),
     ]
 }
 

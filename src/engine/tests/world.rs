@@ -1,4 +1,4 @@
-//! A store as simple as can be, for batches decided one after another, and everything that must hold of it.
+//! The simplest possible store, for batches decided one after another, and everything that must hold of it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use crate::domain::bank_account::BankAccount;
 use crate::domain::card::{Card, YearMonth};
 use crate::domain::charge::ChargeOutcome;
 use crate::domain::command::{
-    Action, Answer, Asked, Command, IdempotencyKey, OperatePayment, Outcome, SubmitPayment,
+    Action, Asked, AuthorizationAnswer, AuthorizationResponse as Response, FollowUpAnswer, IdempotencyKey,
+    OperatePayment, PaymentCommand, SubmitPayment, SystemCommand,
 };
 use crate::domain::context::Policy;
 use crate::domain::currency::Currency;
@@ -22,14 +23,21 @@ use crate::domain::ledger::{Holdings, LedgerAccount, Movement, effects};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, RefundStatus, WorkKey};
 use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
+use crate::domain::tests::life::to_follow_up;
 use crate::domain::time::Timestamp;
 use crate::domain::wallet::WalletId;
-use crate::engine::decide_batch::{DecidedBatch, decide_batch, keys_of};
+use crate::engine::decide_batch::{CallerCommand, Commands, DecidedBatch, decide_batch, keys_of};
 use crate::engine::journal;
 use crate::store::{IdempotencyRecord, Loaded, PartKind, PartRecord};
 
 fn reduced(key: &str, request: &[u8]) -> IdempotencyKey {
     IdempotencyKey::new(&RequestKey::Text(key.to_owned()), request, &KeySecret::derive(&[7; 32]))
+}
+
+/// What a step comes to.
+enum Command {
+    Caller(PaymentCommand),
+    System(SystemCommand),
 }
 
 #[derive(Default)]
@@ -47,7 +55,7 @@ pub struct World {
     idempotency: HashMap<([u8; 32], AccountId), IdempotencyRecord>,
     parts: BTreeMap<PartId, PartRecord>,
     /// What the journal says of each payment.
-    told: HashMap<PaymentId, Vec<Recorded>>,
+    journaled: HashMap<PaymentId, Vec<Recorded>>,
     /// Payments with work in the queue, as a reader of the journal follows them.
     open: HashSet<PaymentId>,
     due: HashMap<PaymentId, Timestamp>,
@@ -73,7 +81,7 @@ impl World {
         Self { terms, ..Self::default() }
     }
 
-    /// Makes every wallet owe this much, as a dispute would that found nothing.
+    /// Makes every wallet owe this much, like a dispute that finds an empty wallet.
     pub fn plant_owed(&mut self, minor: i64) {
         for n in 0..3 {
             let wallet = WalletId { owner: account(n), currency: Currency::EUR };
@@ -91,7 +99,7 @@ impl World {
         self.payments.values()
     }
 
-    /// The wall of the batch: no two have the same, however little time passes.
+    /// The wall-clock time of the batch: no two have the same, however little time passes.
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(1_700_000_000_000_000 + self.batches).plus_ms(self.now_ms)
     }
@@ -102,33 +110,34 @@ impl World {
         self.batches += 1;
         // What this batch submits can be named by its later steps as well.
         let mut known: Vec<PaymentId> = self.payments.keys().copied().collect();
-        let mut commands = Vec::new();
+        let (mut system, mut callers) = (Vec::new(), Vec::new());
         for step in &batch.steps {
-            let command = self.command(step, &known);
-            known.extend(command.iter().filter_map(|command| match command {
-                Command::Submit(submit) => Some(submit.submission.id),
-                Command::Operate(_)
-                | Command::Answer(_)
-                | Command::TimerDue(_)
-                | Command::Change(_)
-                | Command::Amend(_) => None,
-            }));
-            commands.extend(command);
+            match self.command(step, &known) {
+                Some(Command::Caller(command)) => {
+                    if let PaymentCommand::Submit(submit) = &command {
+                        known.push(submit.submission.id);
+                    }
+                    callers.push(Asked::from(command));
+                }
+                Some(Command::System(command)) => system.push(command),
+                None => {}
+            }
         }
-        let commands: Vec<&Command> = commands.iter().collect();
+        let commands = Commands {
+            system: system.iter().collect(),
+            callers: callers.iter().map(CallerCommand::Payment).collect(),
+        };
         let loaded = self.load(&commands);
-        let asked: Vec<Asked> = commands.iter().map(|command| Asked::from((*command).clone())).collect();
-        let asked: Vec<&Asked> = asked.iter().collect();
-        let decided = decide_batch(&asked, loaded, &policy(), self.now());
+        let decided = decide_batch(&commands, loaded, &policy(), self.now());
         assert_eq!(decided.defect, None);
-        assert_eq!(decided.decisions.len(), commands.len());
+        assert_eq!((decided.system.len(), decided.payments.len()), (system.len(), callers.len()));
         self.keep(decided);
         self.check_sums();
         self.check_beside();
     }
 
-    fn load(&self, commands: &[&Command]) -> Loaded {
-        let keys = keys_of(commands.iter().copied());
+    fn load(&self, commands: &Commands<'_>) -> Loaded {
+        let keys = keys_of(commands);
         let mut loaded = Loaded::default();
         let mut wallets = keys.wallets;
         for payment in keys.payments.iter().filter_map(|id| self.payments.get(id)) {
@@ -190,9 +199,9 @@ impl World {
         for entry in
             decided.write.journal.iter().flat_map(|body| journal::decode(body).expect("readable").payments)
         {
-            let told = self.told.entry(entry.payment).or_default();
-            assert_eq!(told.len() + 1, usize::try_from(entry.first_version).unwrap());
-            told.extend(entry.events);
+            let journaled = self.journaled.entry(entry.payment).or_default();
+            assert_eq!(journaled.len() + 1, usize::try_from(entry.first_version).unwrap());
+            journaled.extend(entry.events);
             let work: Vec<_> = self.payments[&entry.payment].queued_work().collect();
             let key = |(operation, attempt)| WorkKey { payment: entry.payment, operation, attempt };
             let changed = match entry.open {
@@ -200,7 +209,7 @@ impl World {
                 Some(false) => self.open.remove(&entry.payment),
                 None => true,
             };
-            assert!(changed, "told where nothing changed");
+            assert!(changed, "reported where nothing changed");
             assert!(
                 entry.work.into_iter().all(|fresh| work.contains(&key(fresh))),
                 "dispatches what is open"
@@ -208,8 +217,8 @@ impl World {
         }
     }
 
-    /// Holds after every batch: the journal alone tells which payments have work in the queue. What is due and what is parked stands
-    /// beside the payments, and nothing else does.
+    /// Holds after every batch: the journal alone says which payments have work in the queue. What is due and what is parked has rows
+    /// beside the payments, and nothing else has.
     fn check_beside(&self) {
         let due = self.payments().filter_map(|payment| Some((payment.id(), payment.due_at()?)));
         assert_eq!(self.due, due.collect());
@@ -248,13 +257,13 @@ impl World {
         assert_eq!(in_transit, self.payments().map(held).sum::<i64>(), "in transit is what is reserved");
     }
 
-    /// Holds at the end, and is dearer to look at.
+    /// Holds at the end; costs more to check.
     pub fn check(&self) {
         let mut expected = BTreeMap::new();
         for payment in self.payments() {
-            let folded = payment.folded_anew();
+            let folded = payment.refolded();
             assert_eq!(folded.as_ref(), Ok(payment), "folding the history gives the payment");
-            assert_eq!(self.told[&payment.id()], payment.history(), "the journal tells the history");
+            assert_eq!(self.journaled[&payment.id()], payment.history(), "the journal has the history");
             assert!(payment.refundable_minor() >= 0, "more was refunded than received");
             let charged = payment.submission().amount.amount_minor;
             assert!((0..=charged).contains(&payment.state().received_minor));
@@ -288,12 +297,17 @@ impl World {
                 let actor = if stranger { account(9) } else { owner };
                 let action = self.action(action);
                 let idempotency = key.map(|key| reduced(&key.to_string(), b"operate"));
-                Command::Operate(OperatePayment { payment, actor, action, idempotency })
+                Command::Caller(PaymentCommand::Operate(OperatePayment {
+                    payment,
+                    actor,
+                    action,
+                    idempotency,
+                }))
             }
             Step::Answer { payment, operation, stale, outcome } => {
-                Command::Answer(self.answer(pick(payment)?, operation, stale, outcome))
+                Command::System(self.answer(pick(payment)?, operation, stale, outcome))
             }
-            Step::Timer { payment } => Command::TimerDue(pick(payment)?),
+            Step::Timer { payment } => Command::System(SystemCommand::TimerDue(pick(payment)?)),
         })
     }
 
@@ -324,7 +338,8 @@ impl World {
         };
         let idempotency = key.map(|key| reduced(&key.to_string(), &amount_minor.to_be_bytes()));
         let instrument = card.then(visa).filter(|_| !kind.takes_from_wallet());
-        Some(Command::Submit(Box::new(SubmitPayment { submission, instrument, confirm, idempotency })))
+        let submit = SubmitPayment { submission, instrument, confirm, idempotency };
+        Some(Command::Caller(PaymentCommand::Submit(Box::new(submit))))
     }
 
     fn action(&mut self, act: Act) -> Action {
@@ -346,14 +361,18 @@ impl World {
         }
     }
 
-    fn answer(&self, payment: PaymentId, operation: usize, stale: bool, outcome: Outcome) -> Answer {
+    fn answer(&self, payment: PaymentId, operation: usize, stale: bool, response: Response) -> SystemCommand {
         let open: Vec<WorkKey> = self.payments.get(&payment).iter().flat_map(|p| p.queued_work()).collect();
         let first = WorkKey { payment, operation: 1, attempt: 1 };
         let mut work = open.get(operation.checked_rem(open.len()).unwrap_or(0)).copied().unwrap_or(first);
         if stale {
             work.attempt = work.attempt.saturating_sub(1);
         }
-        Answer { work, started_at: self.now(), outcome }
+        let operation = self.payments.get(&payment).and_then(|payment| payment.operation(work.operation));
+        match operation.and_then(|operation| operation.kind.follow_up()) {
+            Some(_) => FollowUpAnswer { work, response: to_follow_up(response) }.into(),
+            None => AuthorizationAnswer { work, started_at: self.now(), response }.into(),
+        }
     }
 }
 
@@ -396,18 +415,18 @@ fn check_charges(payment: &Payment) {
     }
 }
 
-/// What a history tells of has a row.
+/// The parts that a history names, each of which has a row.
 fn parts_of(payment: &Payment) -> Vec<PartRecord> {
     let charged = payment.submission().kind == Kind::Charge;
     let part = |id: PartId, kind, created| {
         Some(PartRecord { id, owner: payment.owner(), created, payment: payment.id(), kind })
     };
-    let told = payment.history().iter().filter_map(|recorded| match recorded.event {
+    let parts = payment.history().iter().filter_map(|recorded| match recorded.event {
         Event::RefundQueued { refund, .. } => part(refund.into(), PartKind::Refund, recorded.at),
         Event::Confirmed { charge, .. } if charged => part(charge.into(), PartKind::Charge, recorded.at),
         _ => None,
     });
-    told.collect()
+    parts.collect()
 }
 
 fn visa() -> Instrument {

@@ -1,19 +1,19 @@
-//! Test clocks, driven: what is due on one that runs is fired as its time comes; one that is being advanced goes from one time at
-//! which something is due to the next, and waits at each until nothing of it is under way any more; what went by one that is gone
-//! goes by the wall.
+//! Drives test clocks. On a clock that runs, what is due is fired as its time comes. A clock that is being advanced goes from one due
+//! time to the next, and waits at each until none of its work is under way. What followed a clock that is gone follows the wall
+//! clock.
 //!
-//! Part of the timers, and done by whichever instance holds their lease. Where an advance stands is kept with the clock: another
-//! process goes on from there. A step names the version of the clock that it was found right for, so that a holder that has lost
-//! the lease meanwhile changes nothing.
+//! Part of the timers: done by the instance that holds their lease. The progress of an advance is kept with the clock, so another
+//! process goes on from there. A step names the version of the clock that it was chosen for, so a holder that has lost the lease
+//! changes nothing.
 
 use std::time::Duration;
 
 use super::{Fired, POLL_MAX, POLL_MIN, Timers};
-use crate::domain::clock::{Clock, ClockPatch, ClockStatus, KEPT_MS};
+use crate::domain::clock::{Clock, ClockAction, ClockStatus, DriveClock, KEPT_MS};
 use crate::domain::ids::ClockId;
-use crate::domain::resource::{Body, Change, ChangeResource, Patch, Resource};
+use crate::domain::resource::{Body, Resource};
 use crate::domain::time::Timestamp;
-use crate::engine::answer::EngineError;
+use crate::engine::answer::SystemError;
 use crate::store::{AwakeClock, StoreResult};
 
 /// Clocks looked at together.
@@ -22,31 +22,31 @@ const PAGE: u32 = 256;
 const SWEEP_MS: u64 = 10 * 60 * 1_000;
 /// How many steps a clock may take before the others have their turn.
 const STEPS_MAX: u32 = 64;
-/// The longest that a clock is left alone that waits for something under way. What ends in this process is heard of at once.
+/// The longest wait for a clock's work that is under way. Work that ends in this process notifies at once.
 const BUSY_MAX: Duration = Duration::from_millis(250);
 
-/// The clocks that have to be looked after, as they were read.
+/// The clocks to be watched, as they were read.
 pub(super) struct Watched {
     /// How often clocks may have changed by then.
     changes: u64,
     clocks: Vec<AwakeClock>,
 }
 
-/// What came of looking after a clock.
+/// What came of a clock's turn.
 enum Turned {
-    /// It need not be looked at for so long.
+    /// It needs no turn for this long.
     Wait(Duration),
-    /// As nobody has heard that it changed, though it may have: it is to be read again.
+    /// It may have changed unnoticed: it is to be read again.
     Doubtful,
-    /// It need not be looked after any more.
+    /// It need not be watched any more.
     AtRest,
 }
 
 impl Timers {
-    /// Looks after every clock that needs it. Returns how long none will.
+    /// Gives every watched clock its turn. Returns how long none needs another.
     pub(super) async fn turn_clocks(&mut self, now: Timestamp) -> StoreResult<Duration> {
         self.sweep(now).await?;
-        // Before they are read: what changes meanwhile is read at the next turn.
+        // Before they are read: a change after this is read at the next turn.
         let changes = *self.news.borrow();
         if let Some(known) = self.watched.take().filter(|known| known.changes == changes) {
             let (wait, still) = self.turn_page(known).await?;
@@ -71,7 +71,7 @@ impl Timers {
         Ok(wait)
     }
 
-    /// Looks after these clocks. Returns how long none of them will need it, and those that will need it again, unless they are to be
+    /// Gives these clocks their turn. Returns how long none needs another, and those still to be watched; `None` if they are to be
     /// read again first.
     async fn turn_page(&mut self, mut page: Watched) -> StoreResult<(Duration, Option<Watched>)> {
         let (mut wait, mut sure) = (POLL_MAX, true);
@@ -115,7 +115,7 @@ impl Timers {
         Ok(Turned::Wait(Duration::from_micros(wait_us).clamp(POLL_MIN, POLL_MAX)))
     }
 
-    /// Fires by the wall what is due on a clock that is gone, and looks after it no longer once nothing is.
+    /// Fires on the wall clock what is due on a clock that is gone, and stops watching it once nothing is.
     async fn wind_up(&mut self, id: ClockId) -> StoreResult<Turned> {
         match self.fire_due(id, self.wall.now()).await? {
             Fired::Page => Ok(Turned::Wait(Duration::ZERO)),
@@ -124,7 +124,7 @@ impl Timers {
         }
     }
 
-    /// Takes a clock on its way to `target` as far as it goes before something of it is under way.
+    /// Advances a clock towards `target` until some of its work is under way.
     async fn advance(
         &mut self,
         id: ClockId,
@@ -148,14 +148,13 @@ impl Timers {
                     Fired::InVain => return Ok(Turned::Wait(POLL_MAX)),
                 }
             }
-            let step = ClockPatch::Step { version, next_due: due.first().map(|(_, at)| *at) };
-            let change = Change::Update(Patch::Clock(step));
-            match self.take_step(resource, change).await {
+            let step = ClockAction::Step { version, next_due: due.first().map(|(_, at)| *at) };
+            match self.drive(id, resource, step).await {
                 Some(next) if next > version => version = next,
-                // Somebody else has changed it, or the line is away.
+                // Somebody else has changed it, or the sequencer is unavailable.
                 Some(_) | None => return Ok(Turned::Doubtful),
             }
-            // As the line has just done.
+            // As the sequencer has just done.
             clock.step(self.wall.now(), due.first().map(|(_, at)| *at));
             if clock.status() == ClockStatus::Ready {
                 break;
@@ -164,7 +163,7 @@ impl Timers {
         Ok(Turned::Wait(Duration::ZERO))
     }
 
-    /// Whether anything of a clock is under way. What is set aside is nobody's to wait for.
+    /// Whether any of a clock's work is under way. What is set aside is not waited for.
     async fn is_busy(&self, id: ClockId) -> StoreResult<bool> {
         let aside = self.store.aside();
         let limit = u32::try_from(aside.len()).unwrap_or(u32::MAX).saturating_add(1);
@@ -172,21 +171,19 @@ impl Timers {
         Ok(busy.iter().any(|payment| !aside.holds(*payment)))
     }
 
-    /// Has the line change a clock. Its version then; `None` if it did not.
-    async fn take_step(&self, clock: &Resource, change: Change) -> Option<u32> {
-        let (subject, actor) = (clock.subject, clock.owner);
-        let command = ChangeResource { subject, actor, change, answer: None, idempotency: None };
-        match self.engine.change_later(command).await {
-            Ok(changed) => Some(changed.version),
-            Err(EngineError::Refused(rejection)) => {
-                tracing::debug!(clock.id = %subject, error = %rejection, "a clock took no step");
+    /// Has the sequencer apply an action to a clock. Returns its version then; `None` if it was not applied.
+    async fn drive(&self, id: ClockId, clock: &Resource, action: ClockAction) -> Option<u32> {
+        match self.engine.drive_clock(DriveClock { clock: id, owner: clock.owner, action }).await {
+            Ok(done) => Some(done.version),
+            Err(SystemError::Missing(_)) => {
+                tracing::debug!(clock.id = %clock.subject, "a clock to be stepped is gone");
                 None
             }
-            Err(EngineError::Damaged(cause)) => {
-                tracing::warn!(clock.id = %subject, cause, "a clock cannot be read");
+            Err(SystemError::Damaged(cause)) => {
+                tracing::warn!(clock.id = %clock.subject, cause, "a clock cannot be read");
                 None
             }
-            Err(EngineError::Busy | EngineError::Unavailable { .. } | EngineError::Stopping) => None,
+            Err(SystemError::Unavailable) => None,
         }
     }
 
@@ -196,7 +193,8 @@ impl Timers {
             return Ok(());
         }
         for clock in self.store.clock_made_before(now.minus_ms(KEPT_MS), PAGE).await? {
-            if self.take_step(&clock, Change::Delete).await.is_some() {
+            let Some(id) = clock.subject.clock() else { continue };
+            if self.drive(id, &clock, ClockAction::Delete).await.is_some() {
                 tracing::info!(clock.id = %clock.subject, "a test clock was deleted, 30 days after it was made");
             }
         }

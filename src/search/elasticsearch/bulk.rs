@@ -1,4 +1,4 @@
-//! Documents → `_bulk`: encoding by hand into one buffer per request, and what the answer says of each document.
+//! Encodes documents for `_bulk`, by hand into one buffer per request, and reads the answer for each of them.
 
 use std::io::Write as _;
 
@@ -19,7 +19,7 @@ const BODY_MAX_BYTES: usize = 5_000_000;
 /// How often refused documents are sent again before it counts as overload.
 const ATTEMPTS_MAX: u32 = 6;
 
-/// Sends documents to an index or alias, refused ones again. `true` in `missing` tells that the index is not there.
+/// Sends documents to an index or alias; refused ones are sent again.
 pub(super) async fn apply(
     client: &Client,
     index: &str,
@@ -131,8 +131,8 @@ struct BulkError {
 }
 
 impl BulkOutcome {
-    /// Whether the document will never be taken. Rights that were taken away, an index that is blocked or closed, and an alias of
-    /// several indices are someone's to mend; then it will.
+    /// Whether the document will never be taken. Revoked rights, a blocked or closed index, and an alias of several indices can be
+    /// fixed by someone; then it will be.
     fn is_about_the_document(&self) -> bool {
         let of_index = |error: &BulkError| {
             matches!(error.r#type.as_str(), "cluster_block_exception" | INDEX_CLOSED | "security_exception")

@@ -1,4 +1,4 @@
-//! HTTP to Elasticsearch through its crate: explicit timeouts, no proxy of the system, no sniffing, retries of our own.
+//! The HTTP client of Elasticsearch, through its crate: explicit timeouts, no system proxy, no sniffing, retries of our own.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const ATTEMPTS_MAX: u32 = 3;
 /// How much of an error's body is kept for the log, in characters.
 const REASON_MAX_CHARS: usize = 300;
 
-/// Said of an index that someone has closed.
+/// The error type of an index that someone has closed.
 pub(super) const INDEX_CLOSED: &str = "index_closed_exception";
 
 /// An answer of any status.
@@ -36,7 +36,7 @@ impl Answer {
         match self.status {
             200..=299 => Ok(self.body),
             429 => Err(SearchError::Backpressure),
-            // Blocked, closed, or rights that were taken away: someone's to mend, and no defect.
+            // Blocked, closed, or rights revoked: for someone to fix, and no defect.
             401 | 403 | 500..=599 => Err(SearchError::Unavailable(self.reason())),
             _ if self.is_error(INDEX_CLOSED) => Err(SearchError::Unavailable(self.reason())),
             _ => Err(SearchError::Internal(self.reason())),
@@ -63,7 +63,7 @@ impl Answer {
     }
 }
 
-/// The way to one server.
+/// The client of one server.
 pub(super) struct Client {
     client: Elasticsearch,
     timeout: Duration,
@@ -72,19 +72,20 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(settings: &SearchSettings) -> Result<Self, SearchError> {
         let invalid = |error: String| SearchError::Internal(format!("search.url: {error}"));
-        let url = url::Url::parse(&settings.url).map_err(|error| invalid(error.to_string()))?;
+        let url = url::Url::parse(settings.url.expose()).map_err(|error| invalid(error.to_string()))?;
         let timeout = Duration::from_millis(settings.request_timeout_ms);
         let mut builder =
             TransportBuilder::new(SingleNodeConnectionPool::new(url)).disable_proxy().timeout(timeout);
         if let Some(username) = &settings.username {
             let password = settings.password.clone().unwrap_or_default();
-            builder = builder.auth(Credentials::Basic(username.clone(), password));
+            let credentials = Credentials::Basic(username.expose().to_owned(), password.expose().to_owned());
+            builder = builder.auth(credentials);
         }
         let transport = builder.build().map_err(|error| invalid(error.to_string()))?;
         Ok(Self { client: Elasticsearch::new(transport), timeout })
     }
 
-    /// Sends a request that may safely be sent again: once more after a failed connection or a busy server. A request
+    /// Sends a request that may safely be sent again, and does so after a failed connection or a busy server. A request
     /// that timed out is not repeated: it would only add to the load.
     pub(super) async fn send(
         &self,
@@ -151,7 +152,7 @@ impl Failure {
     }
 }
 
-/// Waits before the next attempt: 50 ms doubled each time up to 2 s, of which a random half.
+/// Waits before the next attempt: 50 ms doubled each time up to 2 s, half of it random.
 pub(super) async fn pause(attempt: u32) {
     let full_ms = 50_u64.saturating_mul(1 << attempt.min(6)).min(2_000);
     let mut random = [0_u8; 2];

@@ -1,4 +1,4 @@
-//! Filter → Elasticsearch DSL. Values built from the tree; a user's text is only ever a value, never a query string or a
+//! Compiles filters to the Elasticsearch DSL. Values are built from the tree; a user's text is only ever a value, never a query string or a
 //! script, and the two characters that mean something in a wildcard are escaped.
 
 use serde_json::{Value, json};

@@ -16,8 +16,8 @@ use super::{Inner, SCAN_MAX, hits};
 const PAGE_MAX: usize = 1_000;
 
 impl Inner {
-    /// Documents in the order of their keys. One that stands under another place than its key says is left out: it is
-    /// missing where it belongs.
+    /// Documents in the order of their keys. One whose position is not that of its key is left out: it is missing where it
+    /// belongs.
     pub(super) async fn scan(
         &self,
         after: Option<DocKey>,

@@ -1,4 +1,4 @@
-//! Indices behind the alias: making the first, finding out about the one that serves, building and flipping to another.
+//! The indices behind the alias: creates the first, inspects the one that serves, builds another and switches to it.
 
 use serde_json::{Value, json};
 
@@ -17,13 +17,13 @@ pub(super) fn alias(settings: &SearchSettings) -> String {
     format!("{}-payments", settings.prefix)
 }
 
-/// Makes sure that there is an index behind the alias. The answer tells whether it has yet to be filled from the store.
+/// Makes sure that there is an index behind the alias. Returns whether it has yet to be filled from the store.
 pub(super) async fn ensure(client: &Client, settings: &SearchSettings) -> Result<bool, SearchError> {
     let alias = alias(settings);
     if let Some(incomplete) = incomplete(client, &alias).await? {
         return Ok(incomplete);
     }
-    // Every instance picks the same first name, so that only one of them makes it.
+    // Every instance picks the same first name, so that only one of them creates it.
     let mut body = index_body(settings, &refresh_interval(settings));
     if let Some(body) = body.as_object_mut() {
         body.insert("aliases".to_owned(), json!({ alias.as_str(): {} }));
@@ -46,11 +46,11 @@ async fn incomplete(client: &Client, alias: &str) -> Result<Option<bool>, Search
     Ok(serving(client, alias).await?.map(|serving| !serving.complete))
 }
 
-/// What serves says of itself.
+/// What the serving index's metadata says.
 pub(super) struct Serving {
     /// Whether it has this program's shape and was once filled.
     pub complete: bool,
-    /// Which past it mirrors, as last told.
+    /// Which past it mirrors, as last recorded.
     pub mirrored: Option<Mirrored>,
 }
 
@@ -66,13 +66,13 @@ pub(super) async fn serving(client: &Client, alias: &str) -> Result<Option<Servi
     let read = |(_, index): (&String, &Value)| read_meta(index.pointer("/mappings/_meta"));
     Ok(Some(match (found.next().map(read), found.next()) {
         (Some((complete, mirrored)), None) => Serving { complete, mirrored },
-        // Nothing that says of itself what it is, or more than one index behind the alias.
+        // An index without metadata, or more than one index behind the alias.
         (_, _) => Serving { complete: false, mirrored: None },
     }))
 }
 
-/// Lets what serves, which is complete, say which past it mirrors.
-pub(super) async fn tell_mirrored(
+/// Records in the serving index, which is complete, which past it mirrors.
+pub(super) async fn record_mirrored(
     client: &Client,
     settings: &SearchSettings,
     mirrored: Mirrored,
@@ -86,7 +86,7 @@ fn refresh_interval(settings: &SearchSettings) -> String {
     format!("{}ms", settings.refresh_ms)
 }
 
-/// Makes an empty index that does not serve, and removes those that were given up: long ago, or those of `left`.
+/// Creates an empty index that does not serve, and removes abandoned ones: old ones, and those in `left`.
 pub(super) async fn create(
     client: &Client,
     settings: &SearchSettings,
@@ -113,9 +113,9 @@ async fn remove_abandoned(
     }
     let oldest = now.micros().saturating_sub(ABANDONED_AFTER_MICROS);
     for (index, state) in answer.json()?.as_object().into_iter().flatten() {
-        let made_at = index.rsplit('-').next().and_then(|micros| micros.parse::<i64>().ok());
+        let created_at = index.rsplit('-').next().and_then(|micros| micros.parse::<i64>().ok());
         let unused = state.get("aliases").and_then(Value::as_object).is_some_and(serde_json::Map::is_empty);
-        if unused && (left.contains(index) || made_at.is_some_and(|made_at| made_at < oldest)) {
+        if unused && (left.contains(index) || created_at.is_some_and(|created_at| created_at < oldest)) {
             remove(client, index).await?;
         }
     }
@@ -143,7 +143,7 @@ pub(super) async fn flip(
     let mapping = json!({ "_meta": meta(true, mirrored) });
     client.send_json(Method::Put, &format!("/{index}/_mapping"), &mapping).await?.success()?;
     let mut actions = vec![json!({ "add": { "index": index, "alias": alias } })];
-    // Also an index that has the alias's own name: made by hand, or by a bulk request of someone else's.
+    // Also an index that has the alias's own name: created by hand, or by someone else's bulk request.
     let serving = client.send(Method::Get, &format!("/{alias}/_alias"), &[], None).await?;
     if serving.status != 404 {
         let serving = serving.json()?;

@@ -24,12 +24,12 @@ pub(super) fn index_body(settings: &SearchSettings, refresh: &str) -> Value {
     })
 }
 
-/// What an index says of itself: its shape, whether it was once filled from the store, and which past it mirrors.
+/// An index's metadata: its shape, whether it was once filled from the store, and which past it mirrors.
 pub(super) fn meta(complete: bool, mirrored: Option<Mirrored>) -> Value {
     json!({ "schema": SCHEMA_VERSION, "complete": complete, "mirrored": mirrored })
 }
 
-/// What [`meta`] said, read back: whether the index is complete and of this shape, and what it mirrors.
+/// Reads [`meta`] back: whether the index is complete and of this shape, and what it mirrors.
 pub(super) fn read_meta(meta: Option<&Value>) -> (bool, Option<Mirrored>) {
     let Some(meta) = meta else { return (false, None) };
     let ours = meta.get("schema") == Some(&json!(SCHEMA_VERSION));
@@ -47,7 +47,7 @@ fn properties() -> Map<String, Value> {
     for field in NumberField::ALL {
         properties.insert(field.name().to_owned(), json!({ "type": "long" }));
     }
-    // The words were told apart before they came here (`search::text`), in the same way as for the embedded index.
+    // The words were already separated by `search::text`, in the same way as for the embedded index.
     let text = json!({ "type": "text", "analyzer": "whitespace", "norms": false });
     properties.insert(TEXT.to_owned(), text);
     properties.insert(RECEIPT.to_owned(), json!({ "type": "byte", "index": false }));

@@ -1,9 +1,9 @@
 //! The Elasticsearch index: documents in `<prefix>-payments-v<schema>-<generation>` behind the alias `<prefix>-payments`.
 //!
-//! The server may be away at any time, at the start too: every call makes sure of the index first, fails with
+//! The server may be unavailable at any time, at the start too: every call ensures the index first, fails with
 //! [`SearchError::Unavailable`] and can be repeated. Versions are kept by the server itself (`version_type: external`), so
-//! several instances may write. The reader's position is not kept here but in the store; the index says now and then which past
-//! it mirrors, and whether it is complete, for another instance may have filled it. Uses core features of
+//! several instances may write. The reader's position is not kept here but in the store; the index records now and then which past
+//! it mirrors, and whether it is complete, since another instance may have filled it. Uses core features of
 //! Elasticsearch 8 only: no plugins, no scripts, no `_reindex`.
 
 mod bulk;
@@ -52,26 +52,26 @@ struct Inner {
     client: Client,
     settings: SearchSettings,
     alias: String,
-    /// Whether the index is known to exist. Held while that is found out, so that it is asked once.
+    /// Whether the index is known to exist. Held while that is checked, so that the server is asked once.
     ensured: Mutex<bool>,
     needs_rebuild: AtomicBool,
-    /// Whether an index that is not there is made.
+    /// Whether a missing index is created.
     makes_index: bool,
     building: AtomicBool,
     closed: AtomicBool,
     health: Board,
     filling: watch::Sender<Option<Filling>>,
-    /// What to tell the index, and when it was told last.
+    /// What to record in the index, and when that was last done.
     mirrored: parking_lot::Mutex<(Option<Mirrored>, Option<Instant>)>,
-    /// Indices that were built here and did not come to serve, as far as is known.
+    /// Indices that were built here and do not serve, as far as is known.
     left: parking_lot::Mutex<Vec<String>>,
-    /// When it was last asked whether it is complete.
+    /// When the index was last asked whether it is complete.
     asked: Mutex<Option<Instant>>,
     wall: Wall,
 }
 
 impl ElasticsearchIndex {
-    /// Prepares the way to the server. Nothing is sent yet.
+    /// Prepares the client. Nothing is sent yet.
     ///
     /// # Errors
     /// The settings cannot be used.
@@ -79,7 +79,7 @@ impl ElasticsearchIndex {
         Self::with(settings, true, wall)
     }
 
-    /// The same for one who only looks: an index that is not there is [`SearchError::Unavailable`], and is not made.
+    /// The same for a caller that only reads: a missing index is [`SearchError::Unavailable`], and is not created.
     ///
     /// # Errors
     /// The settings cannot be used.
@@ -107,7 +107,7 @@ impl ElasticsearchIndex {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Whether there is an index; asks, and makes none.
+    /// Asks whether there is an index; creates none.
     ///
     /// # Errors
     /// The server cannot be reached.
@@ -117,7 +117,7 @@ impl ElasticsearchIndex {
         if answer.status == 404 { Ok(false) } else { answer.success().map(|_| true) }
     }
 
-    /// Finds out about the index and makes it if there is none. [`SearchIndex::needs_rebuild`] is known afterwards.
+    /// Inspects the index, and creates it if there is none. [`SearchIndex::needs_rebuild`] is known afterwards.
     ///
     /// # Errors
     /// The server cannot be reached.
@@ -145,7 +145,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Passes a result on and remembers what it says of the server. An index that has gone is made anew next time.
+    /// Passes a result on and notes what it says about the server. An index that has gone is created again next time.
     async fn note<T>(&self, deed: Deed, result: Result<T, SearchError>) -> Result<T, SearchError> {
         let down = match &result {
             Err(SearchError::Unavailable(reason)) => Some(reason.clone()),
@@ -191,7 +191,7 @@ impl Inner {
     async fn search(&self, request: &SearchRequest) -> Result<SearchPage, SearchError> {
         let order = if request.sort.is_descending() { "desc" } else { "asc" };
         let mut body = json!({
-            // One more than asked for tells whether there is a next page.
+            // One more than asked for shows whether there is a next page.
             "size": request.limit.saturating_add(1),
             "_source": false,
             "version": true,
@@ -264,9 +264,9 @@ impl SearchIndex for ElasticsearchIndex {
         if self.inner.closed.load(Ordering::Acquire) {
             return Err(SearchError::Closed);
         }
-        if let Err(error) = self.inner.tell_mirrored().await {
-            // What was applied is safe all the same, and it is told next time.
-            tracing::debug!(search.error = %error, "search.mirrored_not_told");
+        if let Err(error) = self.inner.record_mirrored().await {
+            // What was applied is safe all the same, and this is recorded next time.
+            tracing::debug!(error = %error, "the position was not recorded in the search index");
         }
         Ok(())
     }
@@ -324,7 +324,7 @@ impl SearchIndex for ElasticsearchIndex {
         if self.inner.building.swap(true, Ordering::AcqRel) {
             return Err(SearchError::Busy);
         }
-        // From here on dropping the generation, even half made, lets the next one begin.
+        // From here on, dropping the generation, even half built, lets the next one begin.
         let mut generation = ElasticsearchGeneration { inner: Arc::clone(&self.inner), index: String::new() };
         let left = self.inner.left.lock().clone();
         let created =
@@ -374,7 +374,7 @@ impl Generation for ElasticsearchGeneration {
         let mirrored = self.inner.mirrored.lock().0;
         let flipped = indices::flip(&self.inner.client, &self.inner.settings, &self.index, mirrored).await;
         if flipped.is_err() {
-            // It may serve all the same, if only the answer was lost. Whoever begins the next one looks.
+            // It may serve all the same, if only the answer was lost. The next build checks.
             self.inner.left.lock().push(self.index.clone());
         }
         self.inner.note(Deed::Write, flipped).await?;
@@ -384,7 +384,7 @@ impl Generation for ElasticsearchGeneration {
 
     async fn abandon(self: Box<Self>) {
         if let Err(error) = indices::remove(&self.inner.client, &self.index).await {
-            tracing::warn!(search.error = %error, "search.abandoned_generation_left");
+            tracing::warn!(error = %error, "an abandoned search index was not removed");
         }
     }
 }

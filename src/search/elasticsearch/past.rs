@@ -1,4 +1,4 @@
-//! Which past the index mirrors, as it says itself, and whether it is complete: another instance may have filled it.
+//! Records and reads which past the index mirrors, and whether it is complete: another instance may have filled it.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use crate::search::{Mirrored, SearchError};
 
 use super::{Inner, SCAN_MAX, hits, indices};
 
-/// How often the index is told which past it mirrors: each time the whole cluster takes note.
-const TELL_EVERY: Duration = Duration::from_secs(10);
+/// How often the index's metadata records which past it mirrors: each time, the whole cluster is updated.
+const RECORD_EVERY: Duration = Duration::from_secs(10);
 /// How often an index that another instance may be filling is asked whether it is complete.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 
@@ -44,16 +44,16 @@ impl Inner {
         self.needs_rebuild.load(Ordering::Acquire)
     }
 
-    /// Tells the index which past it mirrors, if that is due.
-    pub(super) async fn tell_mirrored(&self) -> Result<(), SearchError> {
+    /// Records in the index which past it mirrors, if that is due.
+    pub(super) async fn record_mirrored(&self) -> Result<(), SearchError> {
         let due = {
-            let (mirrored, told) = &mut *self.mirrored.lock();
-            let due = !self.needs_rebuild() && told.is_none_or(|at| at.elapsed() >= TELL_EVERY);
+            let (mirrored, recorded) = &mut *self.mirrored.lock();
+            let due = !self.needs_rebuild() && recorded.is_none_or(|at| at.elapsed() >= RECORD_EVERY);
             // An attempt that fails is not repeated at once either.
-            mirrored.filter(|_| due).inspect(|_| *told = Some(Instant::now()))
+            mirrored.filter(|_| due).inspect(|_| *recorded = Some(Instant::now()))
         };
         match due {
-            Some(mirrored) => indices::tell_mirrored(&self.client, &self.settings, mirrored).await,
+            Some(mirrored) => indices::record_mirrored(&self.client, &self.settings, mirrored).await,
             None => Ok(()),
         }
     }

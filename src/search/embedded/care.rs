@@ -1,5 +1,5 @@
-//! Looks after the files of the generation that serves: what operations come to is noted, and files that are gone or damaged
-//! make the index ask to be built anew, without a restart.
+//! Watches the files of the serving generation: the outcome of operations is noted, and files that are gone or damaged make the
+//! index ask for a rebuild, without a restart.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,11 +11,11 @@ use crate::search::health::Deed;
 use super::generation::{self, Live};
 use super::{Inner, blocking};
 
-/// All files are gone through no more often than this, whatever errors tell.
-const GO_THROUGH_EVERY: Duration = Duration::from_secs(60);
+/// All files are verified no more often than this, whatever errors occur.
+const VERIFY_EVERY: Duration = Duration::from_secs(60);
 
 impl Inner {
-    /// Passes a result on and remembers what it says of the index. After a failure the files are looked after.
+    /// Passes a result on and notes what it says about the index. After an internal failure the files are checked.
     pub(super) async fn note<T: Send>(
         self: &Arc<Self>,
         deed: Deed,
@@ -28,19 +28,19 @@ impl Inner {
         };
         let damaged = matches!(result, Err(SearchError::Internal(_)));
         if damaged {
-            self.look_after(live, deed != Deed::Write).await;
+            self.check_files(live, deed != Deed::Write).await;
         }
         self.health.note(deed, failed);
         result
     }
 
-    /// Whether the files are what they were; if not, the index asks to be built anew. `thoroughly` goes through all of them where a
-    /// look finds nothing, now and then.
-    pub(super) async fn look_after(self: &Arc<Self>, live: &Arc<Live>, thoroughly: bool) {
+    /// Checks that the files are intact; if not, the index asks for a rebuild. `thoroughly` also verifies all of them, now and then,
+    /// where a look finds nothing.
+    pub(super) async fn check_files(self: &Arc<Self>, live: &Arc<Live>, thoroughly: bool) {
         let (inner, live) = (Arc::clone(self), Arc::clone(live));
         let looked = blocking(move || {
             let corrupt = || {
-                let due = thoroughly && inner.may_go_through();
+                let due = thoroughly && inner.may_verify();
                 (due && generation::is_corrupt(&live))
                     .then(|| "files do not hold what was written".to_owned())
             };
@@ -51,17 +51,17 @@ impl Inner {
             && !self.needs_rebuild.swap(true, Ordering::AcqRel)
         {
             tracing::error!(
-                search.cause = cause,
+                error = cause,
                 search.path = %self.root.display(),
-                "the search index is damaged and is built anew from the store"
+                "the search index is damaged and is rebuilt from the store"
             );
         }
         self.health.note(Deed::Files, damage);
     }
 
-    fn may_go_through(&self) -> bool {
-        let mut last = self.gone_through.lock();
-        let due = last.is_none_or(|at| at.elapsed() >= GO_THROUGH_EVERY);
+    fn may_verify(&self) -> bool {
+        let mut last = self.verified_at.lock();
+        let due = last.is_none_or(|at| at.elapsed() >= VERIFY_EVERY);
         if due {
             *last = Some(Instant::now());
         }

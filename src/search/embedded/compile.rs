@@ -1,4 +1,4 @@
-//! Filter → tantivy query.
+//! Compiles filters to tantivy queries.
 
 use std::ops::Bound;
 

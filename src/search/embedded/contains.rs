@@ -1,5 +1,5 @@
-//! Terms that contain a text. Goes through the field's terms from the prefix on and compares each: no pattern language,
-//! so nothing of a user's text can mean anything but itself, and no automaton that could grow.
+//! Finds terms that contain a text. Goes through the field's terms from the prefix on and compares each: there is no pattern
+//! language, so a user's text can only mean itself, and no automaton that could grow.
 
 use tantivy::query::{BitSetDocSet, ConstScorer, EnableScoring, Explanation, Query, Scorer, Weight};
 use tantivy::schema::{Field, IndexRecordOption};

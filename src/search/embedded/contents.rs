@@ -30,7 +30,7 @@ struct SegmentSums {
 
 impl Sums {
     fn of(&self, fields: &Fields, segment: &SegmentReader) -> tantivy::Result<Arc<SegmentSums>> {
-        // Held meanwhile: several readers may come at once, and each segment is summed up once.
+        // Held while summing: several readers may come at once, and each segment is summed up once.
         let mut known = self.0.lock();
         if let Some(sums) = known.get(&segment.segment_id()) {
             return Ok(Arc::clone(sums));
@@ -62,7 +62,7 @@ impl SegmentSums {
                 let part = hashed(field.name(), text_of(field, term).as_bytes());
                 add(&mut sums.fields, doc, part);
                 if field.is_counted() {
-                    // Equal where the column says the same, and then nothing is left of the two.
+                    // Where the column says the same, the two cancel out.
                     add(&mut sums.fields, doc, part.rotate_left(1).wrapping_neg());
                 }
             })?;
@@ -83,11 +83,11 @@ impl SegmentSums {
         Ok(sums)
     }
 
-    /// What the document under this key says. Hits take the payment from columns, so these count as well.
+    /// The document under this key. Hits take the payment from columns, so these count as well.
     fn document(&self, key: DocKey, version: u64, shown: u128, doc: DocId) -> ScannedDocument {
         let at = |sums: &Vec<u64>| usize::try_from(doc).ok().and_then(|doc| sums.get(doc)).copied();
         let mut fields = at(&self.fields).unwrap_or(0);
-        // A submitter's document has it as its key and not a second time.
+        // A submitter's document holds it only in its key.
         if key.receipt_of.is_none() {
             let payment = key.payment.with_prefix("");
             fields = fields.wrapping_add(hashed(TermField::Payment.name(), payment.as_bytes()));

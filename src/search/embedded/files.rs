@@ -1,8 +1,8 @@
-//! How a generation's files are read: with `read`, never through a mapping.
+//! Reads a generation's files with `read`, never through a mapping.
 //!
-//! Reading a mapped file that was cut short ends the process with SIGBUS, without a word. A `read` that finds too little is an
-//! error like any other, and the index is built anew. What tantivy asks for again and again (dictionaries, columns) is
-//! kept in memory up to a bound, so that it costs a look-up as with a mapping; the rest comes from the system's cache.
+//! Reading a mapped file that was cut short ends the process with SIGBUS, without a message. A `read` that finds too little is an
+//! error like any other, and the index is rebuilt. What tantivy asks for repeatedly (dictionaries, columns) is kept in memory up
+//! to a bound, so that it costs a look-up as with a mapping; the rest comes from the system's cache.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -24,11 +24,11 @@ use tantivy::directory::{
     WatchHandle, WritePtr,
 };
 
-/// What is kept of one generation's files in memory.
+/// How much of one generation's files is kept in memory.
 const KEPT_BYTES_MAX: usize = 128 << 20;
 /// A piece that would push out too much else is not kept.
 const PIECE_BYTES_MAX: usize = KEPT_BYTES_MAX / 4;
-/// A smaller piece is read again sooner than it is found.
+/// A smaller piece is read again faster than it is looked up.
 const PIECE_BYTES_MIN: usize = 4 << 10;
 /// A file up to this size is read at once, and takes no descriptor afterwards: most files of an index are small.
 const SMALL_BYTES_MAX: u64 = 32 << 10;
@@ -40,7 +40,7 @@ const PIECES_MAX: NonZeroUsize = NonZeroUsize::new(32_768).unwrap();
 pub(super) struct Files {
     root: Arc<Path>,
     disk: MmapDirectory,
-    /// Files in use, so that those who open one again share it and what is kept of it.
+    /// Files in use, so that opening one again shares it and its kept pieces.
     open: Arc<Mutex<HashMap<PathBuf, Weak<ReadFile>>>>,
     kept: Arc<Kept>,
 }
@@ -71,25 +71,25 @@ impl fmt::Debug for Files {
 }
 
 /// A piece of a file: the file's number, where it begins and where it ends.
-type Place = (u64, usize, usize);
+type PieceKey = (u64, usize, usize);
 
-/// Pieces of files, the least used of which make room, and their bytes.
+/// Pieces of files, and their bytes; the least used make room.
 struct Kept {
-    pieces: Mutex<(LruCache<Place, OwnedBytes>, usize)>,
+    pieces: Mutex<(LruCache<PieceKey, OwnedBytes>, usize)>,
     numbers: AtomicU64,
 }
 
 impl Kept {
-    fn get(&self, place: &Place) -> Option<OwnedBytes> {
-        self.pieces.lock().0.get(place).cloned()
+    fn get(&self, key: &PieceKey) -> Option<OwnedBytes> {
+        self.pieces.lock().0.get(key).cloned()
     }
 
-    fn keep(&self, place: Place, piece: OwnedBytes) {
+    fn keep(&self, key: PieceKey, piece: OwnedBytes) {
         let mut pieces = self.pieces.lock();
         let (kept, bytes) = &mut *pieces;
         *bytes += piece.len();
-        // Pushes out either what was there under the same place or the least used.
-        if let Some((_, gone)) = kept.push(place, piece) {
+        // Pushes out either the piece under the same key or the least used.
+        if let Some((_, gone)) = kept.push(key, piece) {
             *bytes -= gone.len();
         }
         while *bytes > KEPT_BYTES_MAX
@@ -145,12 +145,12 @@ impl FileHandle for ReadFile {
         if !(PIECE_BYTES_MIN..=PIECE_BYTES_MAX).contains(&range.len()) {
             return read(file, range);
         }
-        let place = (self.number, range.start, range.end);
-        if let Some(piece) = self.kept.get(&place) {
+        let key = (self.number, range.start, range.end);
+        if let Some(piece) = self.kept.get(&key) {
             return Ok(piece);
         }
         let piece = read(file, range)?;
-        self.kept.keep(place, piece.clone());
+        self.kept.keep(key, piece.clone());
         Ok(piece)
     }
 }
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_what_stands_there_and_a_removed_file_goes_on() {
+    fn what_is_read_is_what_was_written_and_a_removed_file_stays_readable() {
         let directory = tempfile::tempdir().unwrap();
         let files = Files::open(directory.path()).unwrap();
         for (name, bytes) in [("empty", 0), ("small", 5_000), ("large", 300_000)] {

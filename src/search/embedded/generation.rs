@@ -20,10 +20,10 @@ const CURRENT: &str = "CURRENT";
 const ASIDE: &str = "damaged-";
 /// How often files are looked at before they count as damaged.
 const LOOKS: usize = 3;
-/// Stands in the index's directory while someone waits for it to be built anew.
+/// Lies in the index's directory while someone waits for a rebuild.
 const REBUILD: &str = "REBUILD";
 
-/// An open generation: its reader and the way to its writer.
+/// An open generation: its reader and the channel to its writer.
 pub(super) struct Live {
     pub directory: PathBuf,
     pub fields: Fields,
@@ -41,7 +41,7 @@ impl Live {
         self.thread.lock().as_ref().is_some_and(std::thread::JoinHandle::is_finished)
     }
 
-    /// The way to the writer, unless it was closed.
+    /// The channel to the writer, unless it was closed.
     pub(super) fn calls(&self) -> Result<mpsc::Sender<Call>, SearchError> {
         self.calls.lock().clone().ok_or(SearchError::Closed)
     }
@@ -51,7 +51,7 @@ impl Live {
         drop(self.calls.lock().take());
         let thread = self.thread.lock().take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("search.writer_panicked");
+            tracing::error!("the search writer panicked");
         }
     }
 
@@ -60,7 +60,7 @@ impl Live {
         self.close();
         match fs::remove_dir_all(&self.directory) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(search.error = %error, "search.old_generation_left");
+                tracing::warn!(error = %error, "an old search index was not removed");
             }
             Ok(()) | Err(_) => {}
         }
@@ -85,7 +85,7 @@ impl Live {
     }
 }
 
-/// Opens the generation that serves. One that is damaged or of another shape is moved aside and an empty one takes its
+/// Opens the generation that serves. One that is damaged or of another shape is moved aside, and an empty one takes its
 /// place. The flag says whether it has yet to be filled from the store.
 pub(super) fn open_current(
     root: &Path,
@@ -114,7 +114,7 @@ pub(super) fn open_current(
                 return Err(SearchError::Unavailable(error.to_string()));
             }
             Err(error) => {
-                tracing::warn!(search.error = %error, "search.index_moved_aside");
+                tracing::warn!(error = %error, "an unusable search index was moved aside");
                 move_aside(root, &name).map_err(io)?;
             }
         }
@@ -152,9 +152,9 @@ pub(super) fn create_beside(
     create(root, memory_bytes, wall)
 }
 
-/// Why the files of the generation that serves are not what they were; `None` while they are.
+/// What is wrong with the files of the generation that serves; `None` while they are intact.
 pub(super) fn damage(root: &Path, live: &Live) -> Option<String> {
-    // A merge may replace files between the list of them and a look at each. It does not do so again and again.
+    // A merge may replace files between the list of them and a look at each. It does not do so every time.
     let mut found = None;
     for _ in 0..LOOKS {
         found = look(root, live);
@@ -214,9 +214,9 @@ pub(super) fn make_current(root: &Path, directory: &Path) -> io::Result<()> {
     fs::File::open(root)?.sync_all()
 }
 
-/// Asks the process that holds the index to build it anew.
+/// Asks the process that holds the index to rebuild it.
 pub(super) fn request_rebuild(root: &Path) -> io::Result<()> {
-    // It may be the very thing that is missing.
+    // The directory may be the very thing that is missing.
     fs::create_dir_all(root)?;
     fs::write(root.join(REBUILD), [])
 }
@@ -226,7 +226,7 @@ pub(super) fn rebuild_requested(root: &Path) -> bool {
     root.join(REBUILD).exists()
 }
 
-/// It has been built anew.
+/// Notes that it has been rebuilt.
 pub(super) fn rebuild_answered(root: &Path) -> io::Result<()> {
     match fs::remove_file(root.join(REBUILD)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -247,7 +247,7 @@ fn remove_others(root: &Path, current: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Keeps a damaged generation for whoever wants to know why; only the last one, so that the disk does not fill up.
+/// Keeps a damaged generation for anyone who wants to know why; only the last one, so that the disk does not fill up.
 fn move_aside(root: &Path, name: &str) -> io::Result<()> {
     for entry in fs::read_dir(root)? {
         let entry = entry?;

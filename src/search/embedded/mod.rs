@@ -65,10 +65,10 @@ struct Inner {
     filling: watch::Sender<Option<Filling>>,
     /// Kept with the next commit.
     mirrored: parking_lot::Mutex<Option<Mirrored>>,
-    /// What was read back of its documents.
+    /// Sums of its documents, as read back.
     sums: contents::Sums,
-    /// When all files were last gone through.
-    gone_through: parking_lot::Mutex<Option<Instant>>,
+    /// When all files were last verified.
+    verified_at: parking_lot::Mutex<Option<Instant>>,
     wall: Wall,
 }
 
@@ -95,14 +95,14 @@ impl EmbeddedIndex {
                 filling: watch::Sender::new(empty.then(Filling::default)),
                 mirrored: payload.mirrored.into(),
                 sums: contents::Sums::default(),
-                gone_through: None.into(),
+                verified_at: None.into(),
             })
         });
         Ok(Self { inner: Arc::new(inner.await?) })
     }
 }
 
-/// Asks the process that holds the index in this directory to build it anew while it serves; see [`rebuild_requested`].
+/// Asks the process that holds the index in this directory to rebuild it while it serves; see [`rebuild_requested`].
 ///
 /// # Errors
 /// If the directory cannot be written.
@@ -159,7 +159,7 @@ impl Inner {
         let permit = Arc::clone(&self.searches).acquire_owned().await.map_err(|_| SearchError::Closed)?;
         let live = self.live();
         let reading = Arc::clone(&live);
-        // The permit goes along: a search whose caller has gone away counts until it has ended.
+        // The permit moves along: a search whose caller has gone away counts until it has ended.
         let search = move || {
             let _permit = permit;
             work(&reading, &reading.reader.searcher())
@@ -183,7 +183,7 @@ impl SearchIndex for EmbeddedIndex {
         let live = self.inner.live();
         let result = ask(&live, |answer| Call::Apply(documents.to_vec(), answer)).await;
         match result {
-            // In memory, so far: only a commit tells whether it can be written.
+            // In memory, so far: only a commit shows whether it can be written.
             Ok(applied) => Ok(applied),
             Err(_) => self.inner.note(Deed::Write, &live, result).await,
         }
@@ -222,8 +222,8 @@ impl SearchIndex for EmbeddedIndex {
     }
 
     async fn count(&self) -> Result<u64, SearchError> {
-        // Whoever asks for no more than this wants to know how the index is.
-        self.inner.look_after(&self.inner.live(), false).await;
+        // A caller that asks for no more than this wants to know the state of the index.
+        self.inner.check_files(&self.inner.live(), false).await;
         self.inner.read(|_, searcher| Ok(searcher.num_docs())).await
     }
 
@@ -280,7 +280,7 @@ impl SearchIndex for EmbeddedIndex {
             Ok(())
         });
         if let Err(error) = closed.await {
-            tracing::error!(search.error = %error, "search.close_failed");
+            tracing::error!(error = %error, "the search index could not be closed");
         }
     }
 }
@@ -343,7 +343,7 @@ impl Generation for EmbeddedGeneration {
             Ok(())
         });
         if let Err(error) = removed.await {
-            tracing::error!(search.error = %error, "search.abandon_failed");
+            tracing::error!(error = %error, "an abandoned search index could not be removed");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is read from a generation: hits and counts, and what changed last. Blocking; called off the runtime.
+//! Reads from a generation: hits, counts, and what changed last. Blocking; called off the runtime.
 
 use serde_json::Value;
 use tantivy::aggregation::{AggContextParams, AggregationCollector, AggregationLimitsGuard};
@@ -27,7 +27,7 @@ pub(super) fn search(
     request: &SearchRequest,
 ) -> Result<SearchPage, SearchError> {
     let query = compile::compile(&request.query.filter().scoped_to(request.owner), &live.fields);
-    // One more than asked for tells whether there is a next page.
+    // One more than asked for shows whether there is a next page.
     let top = TopHits::new(request.sort, request.cursor.as_ref(), request.limit.saturating_add(1));
     let aggregations = aggregations::request(request);
     let collector = if aggregations.is_empty() {

@@ -79,7 +79,7 @@ impl Fields {
         Term::from_field_bytes(self.key, &key.to_bytes())
     }
 
-    /// The term of a value that a query names; `None` where an id is asked for and this is none, which nothing has.
+    /// The term of a value that a query names; `None` where the field holds ids and the value is none, so nothing can match.
     pub(super) fn exact(&self, field: TermField, value: &str) -> Option<Term> {
         if field.is_id() {
             let bits = base62_decode(value)?;

@@ -1,5 +1,6 @@
-//! The one thread that writes a generation, and those that it has tantivy start; they give way to all others. Documents come in through a bounded channel and are merged by version with
-//! what is indexed; a commit makes them durable and searchable together with the reader's position.
+//! The one thread that writes a generation, and those that it has tantivy start; they give way to all others. Documents come in
+//! through a bounded channel and are merged by version with what is indexed; a commit makes them durable and searchable together
+//! with the reader's position.
 
 use tantivy::columnar::Column;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
@@ -17,8 +18,7 @@ use super::schema::{Fields, ID_HIGH, VERSION, split_id};
 const CALLS_MAX: usize = 16;
 /// How many changes may be uncommitted before the thread commits by itself, the position unmoved.
 const UNCOMMITTED_MAX: usize = 100_000;
-/// How far the thread gives way, as `nice` counts: it works in bursts, and who waits for an answer meanwhile should not wait for
-/// those.
+/// How far the thread gives way, as `nice` counts: it works in bursts, and requests should not wait for those.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 /// Segments of about one size that are merged at once. More of them cost a search a little and spare much merging.
@@ -29,7 +29,7 @@ const MERGE_SEGMENTS_MIN: usize = 16;
 pub(super) struct Payload {
     /// How far the journal was read.
     pub position: u64,
-    /// Whether the index was once filled from the store; one that was not lacks what the journal no longer tells.
+    /// Whether the index was once filled from the store; one that was not lacks what the journal no longer holds.
     pub complete: bool,
     /// Which past it mirrors.
     #[serde(default)]
@@ -44,7 +44,7 @@ impl Payload {
     }
 }
 
-/// What the thread is asked for.
+/// A call to the thread.
 pub(super) enum Call {
     Apply(Vec<PaymentDocument>, oneshot::Sender<Result<Applied, SearchError>>),
     /// `None` leaves that part of the payload as it is.
@@ -80,22 +80,22 @@ pub(super) fn spawn(
     }
 }
 
-/// Has this thread go after others wherever they want the same processor, and with it the threads that it starts. Elsewhere than
-/// on Linux priorities are those of whole processes.
+/// Lowers the priority of this thread and of the threads that it starts. Only on Linux: elsewhere priorities belong to whole
+/// processes.
 fn give_way() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-        tracing::debug!(error = %error, "search.priority_kept");
+        tracing::debug!(error = %error, "the priority of the search writer was not lowered");
     }
 }
 
-/// Removes files of a commit or a merge that was cut off by a crash or a full disk. Files of deletions are named after a count that goes
-/// on from the last commit: the same change would be given the name of one that is there, and be refused for as long as nothing
-/// else is changed before it.
-fn remove_leavings(writer: &IndexWriter) {
+/// Removes files of a commit or a merge that was cut off by a crash or a full disk. Files of deletions are named after a count that
+/// goes on from the last commit: the same change would get the name of an existing file, and be refused for as long as nothing else
+/// is changed before it.
+fn remove_leftovers(writer: &IndexWriter) {
     if let Err(error) = writer.garbage_collect_files().wait() {
-        // Whoever commits next is told why nothing can be written.
-        tracing::debug!(search.error = %error, "search.leavings_not_removed");
+        // The next commit reports why nothing can be written.
+        tracing::debug!(error = %error, "leftover files of the search index were not removed");
     }
 }
 
@@ -121,7 +121,7 @@ impl Writer {
             .memory_budget_per_thread(memory_bytes)
             .build();
         let writer: IndexWriter = index.writer_with_options(options)?;
-        remove_leavings(&writer);
+        remove_leftovers(&writer);
         let mut merging = LogMergePolicy::default();
         merging.set_min_num_segments(MERGE_SEGMENTS_MIN);
         writer.set_merge_policy(Box::new(merging));
@@ -153,7 +153,7 @@ impl Writer {
             }
         }
         if let Err(error) = self.writer.wait_merging_threads() {
-            tracing::warn!(search.error = %error, "search.writer_stopped");
+            tracing::warn!(error = %error, "the search writer stopped with an error");
         }
     }
 
@@ -194,13 +194,13 @@ impl Writer {
     }
 
     /// After a failure tantivy's own threads may be gone: forgets what was applied since the last commit and starts them
-    /// anew. The caller reads on from the committed position.
+    /// again. The caller reads on from the committed position.
     fn roll_back(&mut self) {
         self.uncommitted.clear();
         if let Err(error) = self.writer.rollback() {
-            tracing::error!(search.error = %error, "search.rollback_failed");
+            tracing::error!(error = %error, "the search index could not be rolled back");
         }
-        remove_leavings(&self.writer);
+        remove_leftovers(&self.writer);
     }
 
     fn write(&mut self, payload: Payload) -> tantivy::Result<()> {

@@ -1,9 +1,10 @@
-//! Syntax tree → filter: looks fields up, reads their values, and refuses what makes no sense.
+//! Compiles the syntax tree to a filter: looks fields up, reads their values, and refuses what makes no sense.
 
 use crate::domain::card::Brand;
 use crate::domain::card_numbers;
 use crate::domain::currency::Currency;
 use crate::domain::ids::{AccountId, ChargeId, PaymentId, RefundId, base62_decode};
+use crate::domain::payment_kind::PaymentKind;
 use crate::domain::status::Status;
 use crate::domain::text::composed;
 use crate::search::text::{fold, words};
@@ -16,10 +17,8 @@ use super::{
     QueryError, Reading, SUBSTRING_MAX_CHARS, SUBSTRING_MIN_CHARS, VALUE_MAX_CHARS, half_typed, shown, times,
 };
 
-/// So many characters of a user's text stand in a message.
+/// The most characters of a user's text in a message.
 const SHOWN_CHARS_MAX: usize = 40;
-/// The four kinds, as they are indexed.
-const KINDS: [&str; 4] = ["charge", "topup", "transfer", "payout"];
 
 /// Checks a whole query, read from `text`.
 pub(super) fn check(syntax: &Syntax, text: &str, reading: Reading) -> Result<Filter, QueryError> {
@@ -248,10 +247,9 @@ fn status(value: &Value) -> Result<Filter, QueryError> {
 
 fn kind(value: &Value) -> Result<Filter, QueryError> {
     let folded = fold(&value.text).replace('_', "");
-    let known = KINDS.into_iter().find(|kind| *kind == folded);
-    known
-        .map(|kind| Filter::term(TermField::Kind, kind))
-        .ok_or_else(|| wrong(value, "is not a kind of payment", KINDS))
+    PaymentKind::parse(&folded)
+        .map(|kind| Filter::term(TermField::Kind, kind.as_str()))
+        .ok_or_else(|| wrong(value, "is not a kind of payment", PaymentKind::ALL.map(PaymentKind::as_str)))
 }
 
 fn digits(field: TermField, count: usize, value: &Value) -> Result<Filter, QueryError> {

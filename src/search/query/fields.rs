@@ -71,7 +71,7 @@ impl Shape {
     }
 }
 
-/// A field, its spellings (the first is the one suggested) and the entry of [`TermField::Has`] that tells whether it has
+/// A field, its spellings (the first is the one suggested) and the entry of [`TermField::Has`] that says whether it has
 /// a value; `None` where it always has one.
 pub(super) struct FieldSpec {
     pub names: &'static [&'static str],

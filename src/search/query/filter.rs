@@ -1,4 +1,4 @@
-//! What a query asks for, free of spelling: the small boolean algebra that each adapter translates to its own query.
+//! The meaning of a query, free of spelling: the small boolean algebra that each adapter translates to its own query.
 
 use crate::domain::ids::AccountId;
 
@@ -13,14 +13,14 @@ pub enum Filter {
     Not(Box<Self>),
     /// The field holds exactly this (already folded) value.
     Term {
-        /// Which.
+        /// The field whose values are compared.
         field: TermField,
         /// The indexed form of the value.
         value: String,
     },
     /// The number lies in `from..until`; a missing bound is open. A document without the number does not match.
     Range {
-        /// Which.
+        /// The field whose values are compared.
         field: NumberField,
         /// The smallest value that matches.
         from: Option<i64>,
@@ -29,7 +29,7 @@ pub enum Filter {
     },
     /// One of the field's values starts with `prefix` and contains `needle` somewhere behind it.
     Contains {
-        /// Which.
+        /// The field whose values are compared.
         field: TermField,
         /// What the value starts with; empty for any.
         prefix: String,
@@ -72,7 +72,7 @@ pub enum TermField {
     Payment,
     /// The ids of its refunds without prefix.
     Refund,
-    /// The ids of its later charges without prefix; the first has that of the payment.
+    /// The ids of its later charges without prefix; the first has the payment's id.
     Charge,
     /// Its status.
     Status,

@@ -1,4 +1,4 @@
-//! Whether a condition that cannot be read is only not finished: what stands last, and could still become a value. Pure.
+//! Recognises a condition that cannot be read only because it is unfinished: it stands last, and could still become valid. Pure.
 //!
 //! People are answered while they type. Programs never ask here: see [`super::Query::parse_as_typed`].
 

@@ -1,4 +1,4 @@
-//! Text → tokens with their places. What a character means depends on where it stands: after an operator everything up
+//! Splits text into tokens with their places. What a character means depends on where it stands: after an operator everything up
 //! to the next space is the value, so that `created>2026-01-31T10:00` needs no quotes.
 
 use std::ops::Range;
@@ -317,7 +317,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Whoever is still typing closes the quote later.
+    /// Someone who is still typing closes the quote later.
     fn unclosed(&self, start: usize, quote: char, text: String) -> Result<String, QueryError> {
         match self.reading {
             Reading::AsTyped if text.trim().is_empty() => {

@@ -21,6 +21,8 @@ mod tests;
 use std::fmt;
 use std::ops::Range;
 
+use crate::domain::payment_kind::PaymentKind;
+
 pub use fields::{CARD_PRESENT, METADATA_SEPARATOR, has};
 pub use filter::{Filter, NumberField, TermField};
 pub use syntax::{Clause, FieldName, Junction, Operator, Syntax, Term, Value};
@@ -31,7 +33,7 @@ pub const QUERY_MAX_CHARS: usize = 5_000;
 pub const CLAUSES_MAX: usize = 100;
 /// The shortest text `~` looks for, in characters; the dialect's limit.
 pub const SUBSTRING_MIN_CHARS: usize = 3;
-/// The longest text `~` looks for, in characters. Elasticsearch refuses patterns that take it too much effort, and that
+/// The longest text `~` looks for, in characters. Elasticsearch refuses patterns that cost it too much, and the cost
 /// grows with the square of a text that repeats itself: 140 of the same letter are too many.
 pub const SUBSTRING_MAX_CHARS: usize = 100;
 /// The longest value or word, in characters.
@@ -66,7 +68,7 @@ impl Query {
 
     /// Reads what a person typed into a page: besides the language also amounts and words as the pages show them
     /// (`€12.50`, `authorized`, `added money`); an end that is not finished yet (`status:`, `status:succ`) is left out, and
-    /// told by [`Self::unfinished`].
+    /// returned by [`Self::unfinished`].
     ///
     /// # Errors
     /// As [`Self::parse`], for what makes no sense even so.
@@ -103,8 +105,8 @@ impl Query {
 
     /// The same query among payments of one kind only.
     #[must_use]
-    pub fn of_kind(self, kind: &str) -> Self {
-        let kind = Filter::term(TermField::Kind, kind);
+    pub fn of_kind(self, kind: PaymentKind) -> Self {
+        let kind = Filter::term(TermField::Kind, kind.as_str());
         Self { filter: Filter::All(vec![kind, self.filter]), ..self }
     }
 

@@ -1,4 +1,4 @@
-//! Tokens → syntax tree. Knows how clauses are joined; knows no field.
+//! Parses tokens into the syntax tree. Knows how clauses are joined; knows no field.
 
 use super::lexer::{OPERATORS, Token, TokenKind, tokens};
 use super::syntax::{Clause, FieldName, Junction, Operator, Syntax, Term, Value};

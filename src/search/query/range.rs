@@ -1,11 +1,11 @@
-//! Comparisons of numbers and times.
+//! Ranges: comparisons of numbers and times.
 
 use std::ops::Range;
 
 use super::filter::{Filter, NumberField};
 use super::syntax::Operator;
 
-/// Compares with a value that stands for a half-open stretch: "above" starts behind it, "at most" ends with it.
+/// Compares with a value that stands for a half-open range: "above" starts behind it, "at most" ends with it.
 pub(super) fn range(field: NumberField, operator: Operator, value: Range<i64>) -> Filter {
     let (from, until) = match operator {
         Operator::Above => (Some(value.end), None),

@@ -1,5 +1,5 @@
-//! What people type because they see it: amounts (`12.50`, `€1,234.50`), statuses, kinds, badges and reasons in the words
-//! of the pages, currencies in capitals. Only for [`super::Query::parse_as_typed`]; programs ask in the language alone.
+//! Reads what people type because they see it on the pages: amounts (`12.50`, `€1,234.50`), statuses, kinds, badges and
+//! reasons in their words there, currencies in capitals. Only for [`super::Query::parse_as_typed`]; programs use the language alone.
 //!
 //! Where such a word stands free it may also just be a word of a text, so that both are found. A test of the pages holds
 //! their words against the lists here.
@@ -10,6 +10,7 @@ use super::filter::{Filter, NumberField, TermField};
 use super::syntax::{Clause, Junction, Operator, Term, Value};
 use crate::domain::card::Brand;
 use crate::domain::decline::DeclineReason;
+use crate::domain::payment_kind::PaymentKind;
 use crate::domain::status::Status;
 use crate::search::text::{fold, words};
 
@@ -31,24 +32,24 @@ const STATUSES: &[(&str, Status)] = &[
 ];
 
 /// The pages' words for kinds, singular and plural, as nouns and as what one does.
-const KINDS: &[(&str, &str)] = &[
-    ("charge", "charge"),
-    ("charges", "charge"),
-    ("charge a card", "charge"),
-    ("card charge", "charge"),
-    ("card charges", "charge"),
-    ("topup", "topup"),
-    ("top-up", "topup"),
-    ("top-ups", "topup"),
-    ("add money", "topup"),
-    ("added money", "topup"),
-    ("transfer", "transfer"),
-    ("transfers", "transfer"),
-    ("sent or received", "transfer"),
-    ("payout", "payout"),
-    ("payouts", "payout"),
-    ("pay out", "payout"),
-    ("paid out", "payout"),
+const KINDS: &[(&str, PaymentKind)] = &[
+    ("charge", PaymentKind::Charge),
+    ("charges", PaymentKind::Charge),
+    ("charge a card", PaymentKind::Charge),
+    ("card charge", PaymentKind::Charge),
+    ("card charges", PaymentKind::Charge),
+    ("topup", PaymentKind::TopUp),
+    ("top-up", PaymentKind::TopUp),
+    ("top-ups", PaymentKind::TopUp),
+    ("add money", PaymentKind::TopUp),
+    ("added money", PaymentKind::TopUp),
+    ("transfer", PaymentKind::Transfer),
+    ("transfers", PaymentKind::Transfer),
+    ("sent or received", PaymentKind::Transfer),
+    ("payout", PaymentKind::Payout),
+    ("payouts", PaymentKind::Payout),
+    ("pay out", PaymentKind::Payout),
+    ("paid out", PaymentKind::Payout),
 ];
 
 /// The pages' words for money that went to others, which is not every transfer: some were received.
@@ -129,12 +130,12 @@ fn status(name: &str) -> Option<Status> {
 }
 
 fn kind(name: &str) -> Option<Filter> {
-    let of_kind = |kind: &str| Filter::term(TermField::Kind, kind);
+    let of_kind = |kind: PaymentKind| Filter::term(TermField::Kind, kind.as_str());
     if SENT.contains(&name) {
         let received = Filter::term(TermField::Flag, "received");
-        return Some(Filter::All(vec![of_kind("transfer"), Filter::Not(Box::new(received))]));
+        return Some(Filter::All(vec![of_kind(PaymentKind::Transfer), Filter::Not(Box::new(received))]));
     }
-    KINDS.iter().find(|(words, _)| *words == name).map(|(_, kind)| of_kind(kind))
+    KINDS.iter().find(|(words, _)| *words == name).map(|(_, kind)| of_kind(*kind))
 }
 
 fn badge(name: &str) -> Option<Filter> {

@@ -1,14 +1,14 @@
-//! Which errors of a MySQL server are about the moment, by their codes, and how to get at a code.
+//! Classifies errors of a MySQL server by their codes: whether the same statement may succeed at another moment.
 //!
-//! diesel-async hands on a server's message and drops its code, and messages come in the language that the server was set
-//! to. So the code is asked for on the same connection, where the server keeps it until the next statement.
+//! diesel-async passes on a server's message and drops its code, and messages come in the language that the server is set to. So
+//! the code is asked for on the same connection, where the server keeps it until the next statement.
 
 use diesel_async::{AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use crate::store::trouble::AS_SET_UP;
 use crate::store::{StoreError, StoreResult};
 
-/// Leaves alone what it reads, as only diagnostic statements do; fails where the last statement did not.
+/// Leaves the code in place, as only diagnostic statements do; fails if the last statement did not fail.
 const KEEP_CODE: &str = "GET DIAGNOSTICS @paystorm_n = NUMBER; \
                          GET DIAGNOSTICS CONDITION @paystorm_n @paystorm_code = MYSQL_ERRNO";
 
@@ -18,7 +18,7 @@ struct Code {
     code: i64,
 }
 
-/// Sorts an error again by the server's code, if it came from the server. The connection's next statement must be this.
+/// Classifies an error again by the server's code, if it came from the server. Must be the next thing that the connection does.
 pub(super) async fn sort(conn: &mut AsyncMysqlConnection, error: StoreError) -> StoreError {
     let StoreError::Refused(message) = error else {
         return error;
@@ -33,7 +33,7 @@ pub(super) async fn sort(conn: &mut AsyncMysqlConnection, error: StoreError) -> 
         Ok(None) => StoreError::Refused(message),
         // What the server said last ended the connection: it is going down, or it was sent more than it takes.
         Err(_) if is_too_large(&message) => StoreError::Refused(message),
-        // Which statement of several it ended is not known either.
+        // Nor is it known at which of several statements it ended.
         Err(_) => StoreError::Unavailable(message).after_write(),
     }
 }
@@ -64,7 +64,7 @@ const fn is_not_now(code: i64) -> bool {
         | 1037 | 1038 | 1041
         // Connections and users: too many, not yet, no longer.
         | 1040 | 1042 | 1043 | 1047 | 1053 | 1129 | 1152 | 1184 | 1203 | 1226 | 1927 | 2006 | 2013 | 3032 | 3168 | 3169 | 4031
-        // The wire.
+        // The network.
         | 1156 | 1157 | 1158 | 1159 | 1160 | 1161 | 1189 | 1190
         // Locks.
         | 1015 | 1205 | 1206 | 1213 | 1614 | 1637 | 3058 | 3132 | 3572
@@ -77,9 +77,9 @@ const fn is_not_now(code: i64) -> bool {
     )
 }
 
-/// Whether it is the way in which the server is set up now that is wrong, so that no statement fares better until someone mends
-/// it: it only reads, rights were taken away, a database or a table is not there or damaged. Our statements were good
-/// before, so neither they nor those whom they are about are at fault.
+/// Whether the server's setup is wrong at the moment, so that no statement fares better until someone fixes it: it is read-only,
+/// rights were taken away, a database or a table is missing or damaged. Our statements worked before, so neither they nor the
+/// requests behind them are at fault.
 const fn is_as_set_up(code: i64) -> bool {
     matches!(
         code,

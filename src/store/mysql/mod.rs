@@ -1,7 +1,7 @@
 //! MySQL 8 as a store, through diesel-async.
 //!
-//! One connection runs the ordered line (`session`); a pool serves everything else (`pool`). What a server's errors mean
-//! goes by their codes (`codes`).
+//! One connection runs the sequencer's batches (`session`); a pool serves everything else (`pool`). A server's errors are
+//! classified by their codes (`codes`).
 
 mod codes;
 mod pool;
@@ -14,44 +14,46 @@ use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection}
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use self::pool::{Borrowed, Connections};
-use self::session::Line;
+use self::session::SequencerClient;
 use super::form::Found;
-use super::implement::{Limits, held};
+use super::held::{Limits, held};
 use super::settings::{Access, StoreSettings};
-use super::{BatchKeys, DecideBatch, Head, Loaded, OwnerPayment, Projected, batch};
+use super::{OwnerPayment, Projected, batch};
 use crate::outage::Outage;
+use crate::setting::SecretUrl;
 
 type Conn = AsyncMysqlConnection;
 
-mod line {
-    use super::super::line::{keyed_queries, line_queries};
-    keyed_queries!(super::Conn, diesel_async::RunQueryDsl, ROWS_MAX_MYSQL);
-    line_queries!(super::Conn);
+/// The queries of a batch.
+mod sequenced {
+    super::super::keyed::keyed_queries!(super::Conn, diesel_async::RunQueryDsl, ROWS_MAX_MYSQL);
+    super::super::load::load_queries!(super::Conn);
+    super::super::write::write_queries!(super::Conn);
 }
-use line::{detail_get, execute_rows, payment_get, read_terms, resource_rows};
-/// Where an owner's payments stand in their order: the server keeps an index of them.
+use sequenced::{detail_get, execute_rows, payment_get, read_terms, resource_rows};
+/// The lists of payments by owner: the server keeps an index for them.
 mod by_owner {
     pub(super) use super::super::schema::payment::{id as payment, kind, owner, table};
 }
-super::queries::shared_queries!(Conn);
+super::adapter::adapter!(Conn, MySqlStore, MySqlSnapshot);
 super::form::form_queries!(Conn);
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/mysql");
 /// Migrations may wait for the locks of running instances longer than anything else may.
 const MIGRATION_SESSION: &str = "SET SESSION transaction_isolation='READ-COMMITTED', innodb_lock_wait_timeout=30, \
                                  sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
-/// A server that takes less than this at once may refuse what the intake admits.
+/// A server that takes fewer bytes at once than this may refuse what the intake admits.
 const PACKET_MIN: u64 = 4 << 20;
 
 /// What the server says of a database that it does not have (error 1049).
 const UNKNOWN_DATABASE: &str = "Unknown database";
-/// How often views of one moment are tried for while others commit.
+/// How many times views of one moment are tried for while others commit.
 const ONE_MOMENT_ATTEMPTS: usize = 200;
 
 /// MySQL as a store.
 pub struct MySqlStore {
-    url: String,
-    line: Line,
+    url: SecretUrl,
+    sequencer: SequencerClient,
     connections: Connections,
     limits: Limits,
     outage: Outage,
@@ -79,14 +81,17 @@ impl MySqlSnapshot {
 }
 
 impl MySqlStore {
+    /// A batch waits for the server and holds up no thread.
+    const BLOCKS_CALLER: bool = false;
+
     /// Prepares the pool and creates the database if it is missing. Does not migrate.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the server cannot be reached or refuses the user, and [`StoreError::OtherForm`] if
     /// another version of the program made the tables.
     pub async fn open(settings: &StoreSettings) -> StoreResult<Self> {
-        create_database(&settings.url).await?;
-        look(&settings.url).await?;
+        create_database(settings.url.expose()).await?;
+        look(settings.url.expose()).await?;
         Self::with(settings, Access::ReadWrite)
     }
 
@@ -96,8 +101,8 @@ impl MySqlStore {
     /// [`StoreError::Unavailable`] if the server cannot be reached or refuses the user, and [`StoreError::OtherForm`] if
     /// another version of the program made the tables.
     pub async fn open_existing(settings: &StoreSettings, access: Access) -> StoreResult<Option<Self>> {
-        database_name(&settings.url)?;
-        match look(&settings.url).await {
+        database_name(settings.url.expose())?;
+        match look(settings.url.expose()).await {
             Ok(true) => Self::with(settings, access).map(Some),
             Ok(false) => Ok(None),
             Err(error) if error.to_string().contains(UNKNOWN_DATABASE) => Ok(None),
@@ -106,17 +111,17 @@ impl MySqlStore {
     }
 
     fn admit(&self, found: Found) -> StoreResult<bool> {
-        admit(&self.url, found)
+        admit(self.url.expose(), found)
     }
 
     fn with(settings: &StoreSettings, access: Access) -> StoreResult<Self> {
         let url = settings.url.clone();
         let connections = Connections::new(settings, access)?;
         let limits = Limits::new(settings.answer_within_ms);
-        let line = Line::new(url.clone(), connections.clone(), limits.caller);
+        let sequencer = SequencerClient::new(url.clone(), connections.clone(), limits.caller);
         Ok(Self {
             url,
-            line,
+            sequencer,
             connections,
             limits,
             outage: Outage::new("the store"),
@@ -132,44 +137,44 @@ impl MySqlStore {
         self.connections.borrow().await
     }
 
-    async fn line_transaction(
+    async fn run_batch(
         &self,
         batch: BatchId,
         wall: Timestamp,
         keys: &BatchKeys,
         decide: DecideBatch<'_>,
     ) -> StoreResult<u64> {
-        self.line.run(batch, wall, keys, decide).await
+        self.sequencer.run(batch, wall, keys, decide).await
     }
 
-    async fn line_close(&self, id: AccountId, now: Timestamp) -> StoreResult<u64> {
+    async fn close_account(&self, id: AccountId, now: Timestamp) -> StoreResult<u64> {
         let keys = BatchKeys { accounts: vec![id], ..BatchKeys::default() };
         let mut close = |head: Head, loaded: Loaded| batch::closing(id, head, &loaded);
-        self.line_transaction(BatchId::generate(), now, &keys, &mut close).await
+        self.run_batch(BatchId::generate(), now, &keys, &mut close).await
     }
 
-    async fn project_at(
+    async fn run_projection(
         &self,
         reader: &str,
         holder: InstanceId,
         places: (u64, u64),
-        made: &Projected,
+        projected: &Projected,
     ) -> StoreResult<bool> {
         held!(self, writer, background, conn => async {
             conn.batch_execute("START TRANSACTION").await?;
-            let kept = line::project(conn, reader, holder, places, made).await;
+            let kept = sequenced::project(conn, reader, holder, places, projected).await;
             conn.batch_execute(if kept.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
             kept
         })
     }
 
-    /// The line waits for nothing here that has no limit of its own.
-    const fn line_stalls(&self) -> bool {
+    /// The sequencer waits for nothing here that has no limit of its own.
+    const fn is_stalled(&self) -> bool {
         false
     }
 
-    async fn line_settle(&self, seq: u64, batch: BatchId) -> StoreResult<bool> {
-        self.line.settle(seq, batch).await
+    async fn settle_commit(&self, seq: u64, batch: BatchId) -> StoreResult<bool> {
+        self.sequencer.settle(seq, batch).await
     }
 
     /// Every payment is in its owner's list at once.
@@ -181,7 +186,7 @@ impl MySqlStore {
     }
 
     async fn run_migrations(&self) -> StoreResult<Vec<String>> {
-        let conn = connect(&self.url, MIGRATION_SESSION).await?;
+        let conn = connect(self.url.expose(), MIGRATION_SESSION).await?;
         tokio::task::spawn_blocking(move || {
             let mut conn = AsyncConnectionWrapper::<Conn>::from(conn);
             // Several instances may start at once; MySQL commits each DDL statement by itself.
@@ -235,16 +240,16 @@ impl MySqlStore {
         Ok(super::Durability { settings, durable, warning })
     }
 
-    /// Views of one moment: of the same head, that is, and of the same journal. What stands outside the line (accounts,
-    /// leases, the index's cursor) may differ by as long as it took to begin them.
+    /// Views of one moment: of the same head and the same journal. What is written outside the sequencer (accounts, leases, the
+    /// index's cursor) may differ by as long as it took to begin them.
     async fn open_snapshots(&self, count: usize) -> StoreResult<Vec<MySqlSnapshot>> {
         let session = "SET SESSION transaction_isolation='REPEATABLE-READ'";
         let mut conns = Vec::with_capacity(count);
         for _ in 0..count {
-            conns.push(connect(&self.url, session).await?);
+            conns.push(connect(self.url.expose(), session).await?);
         }
         for _ in 0..ONE_MOMENT_ATTEMPTS {
-            // At once, so that the line has little time to move on.
+            // All at once, so that there is little time for another batch.
             let begun = conns.iter_mut().map(begin_view);
             let moments = futures_util::future::try_join_all(begun).await?;
             if moments.windows(2).all(|pair| matches!(pair, [one, next] if one == next)) {
@@ -256,7 +261,7 @@ impl MySqlStore {
     }
 }
 
-/// Begins a view, ending the one before; the head that it sees, and where the journal begins.
+/// Begins a view, ending the one before. Returns the head that it sees, and where the journal begins.
 async fn begin_view(conn: &mut Conn) -> StoreResult<(u64, Option<i64>)> {
     conn.batch_execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
     let first = {
@@ -338,5 +343,3 @@ async fn create_database(url: &str) -> StoreResult<()> {
     conn.batch_execute(&format!("CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4")).await?;
     Ok(())
 }
-
-super::implement::implement_store!(MySqlStore, MySqlSnapshot, line_blocks = false);

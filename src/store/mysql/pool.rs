@@ -1,4 +1,4 @@
-//! Connections for everything but the ordered line.
+//! A pool of connections for everything but the sequencer.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -11,27 +11,26 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::codes;
-use crate::store::implement::Held;
+use crate::store::held::Held;
 use crate::store::{Access, StoreError, StoreResult, StoreSettings};
 
 type Conn = AsyncMysqlConnection;
 
-/// No statement here holds what another waits for longer than it takes, so that a lock is waited for only briefly.
+/// No statement here holds a lock for longer than it runs, so that others wait for one only briefly.
 const POOL_SESSION: &str = "SET SESSION transaction_isolation='READ-COMMITTED', \
                             innodb_lock_wait_timeout=2, sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
-/// For whoever must not change anything.
+/// For callers that must not change anything.
 const READ_ONLY_SESSION: &str = "SET SESSION transaction_isolation='READ-COMMITTED', transaction_read_only=1";
-/// Connections being opened at once. One that is given up while a frozen server owes its greeting counts there as an attack
-/// (`max_connect_errors`), so that they are few and are given time.
+/// The most connections being opened at once. One that is given up before a frozen server has greeted counts there as an attack
+/// (`max_connect_errors`), so there are few and they are given time.
 const OPENING_MAX: usize = 4;
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
 
-/// A pool.
 #[derive(Clone)]
 pub(super) struct Connections(Pool<Conn>);
 
-/// A connection on loan from the pool. Only [`Held::settle`] gives it back; dropped, it is closed, since an answer may be on
-/// its way that nobody has read.
+/// A connection on loan from the pool. Only [`Held::settle`] gives it back; dropped, it is closed, since an answer that nobody has
+/// read may be on its way.
 pub(super) struct Borrowed(Option<Object<Conn>>);
 
 impl Connections {
@@ -42,20 +41,20 @@ impl Connections {
         };
         let mut config = ManagerConfig::default();
         config.recycling_method = RecyclingMethod::Verified;
-        // A connection belongs to the runtime that it was opened on. Those of the web server's threads end before the
-        // readers of the journal do, so that connections are opened here, whoever asks for them.
+        // A connection belongs to the runtime that it was opened on. Those of the web server's threads end before the readers of
+        // the journal do, so connections are opened on this one, whoever the caller is.
         let runtime = Handle::current();
         let opening = Arc::new(Semaphore::new(OPENING_MAX));
         config.custom_setup = Box::new(move |url| {
             let (runtime, opening, url) = (runtime.clone(), Arc::clone(&opening), url.to_owned());
             Box::pin(async move {
-                // Whoever goes away while waiting for a turn leaves nothing behind: thousands of connections that nobody
-                // waits for any more would be the first thing that a server back from a freeze has to do.
+                // A caller that leaves while it waits for a turn leaves nothing behind. Otherwise a server back from a freeze would
+                // first have to open thousands of connections that nobody waits for.
                 let turn = opening.acquire_owned().await.map_err(bad)?;
                 runtime.spawn(open(url, session, turn)).await.map_err(bad)?
             })
         });
-        let manager = AsyncDieselConnectionManager::<Conn>::new_with_config(&settings.url, config);
+        let manager = AsyncDieselConnectionManager::<Conn>::new_with_config(settings.url.expose(), config);
         let timeout = Some(Duration::from_millis(settings.acquire_timeout_ms));
         let pool = Pool::builder(manager)
             .max_size(settings.read_connections.max(2).try_into().unwrap_or(8))
@@ -78,7 +77,7 @@ fn bad(what: impl std::fmt::Display) -> diesel::ConnectionError {
     diesel::ConnectionError::BadConnection(what.to_string())
 }
 
-/// Once begun it goes on, whether or not its caller still waits.
+/// Once begun, opening goes on, whether or not its caller still waits.
 async fn open(url: String, session: &str, _turn: OwnedSemaphorePermit) -> diesel::ConnectionResult<Conn> {
     let open = async {
         let mut conn = Conn::establish(&url).await?;
@@ -101,7 +100,7 @@ impl Held for Borrowed {
         if error.is_transient() {
             return Err(error);
         }
-        // It is not given back: a statement that was refused for its size is refused from then on, whatever it is given.
+        // It is not given back: a prepared statement that was refused for its size is refused from then on, whatever its values.
         let sorting = codes::sort(&mut self, error.clone());
         Err(tokio::time::timeout(Duration::from_secs(1), sorting).await.unwrap_or(error))
     }
@@ -139,7 +138,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that takes connections and is silent on them until it is told to hang up, and counts them.
+    /// A server that accepts and counts connections, and is silent on them until `hang_up`.
     async fn frozen_server(hang_up: watch::Receiver<bool>) -> (String, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("mysql://nobody:nothing@{}/none", listener.local_addr().unwrap());
@@ -162,7 +161,7 @@ mod tests {
     async fn callers_that_gave_up_leave_no_connections_to_be_opened() {
         let (thaw, frozen) = watch::channel(false);
         let (url, taken) = frozen_server(frozen).await;
-        let settings = StoreSettings { url, ..StoreSettings::default() };
+        let settings = StoreSettings { url: url.into(), ..StoreSettings::default() };
         let connections = Connections::new(&settings, Access::ReadWrite).unwrap();
         for _ in 0..20 * OPENING_MAX {
             assert!(tokio::time::timeout(Duration::from_millis(5), connections.borrow()).await.is_err());

@@ -1,8 +1,8 @@
-//! The session of the ordered line: who holds the head holds up every instance, so that nobody may hold it for long.
+//! The sequencer's session: whichever process holds the head holds up every instance, so none may hold it for long.
 //!
-//! While a transaction is open the server ends the session after a second without a word from us, which frees the head
-//! of a process that froze. And we wait for the server only so long: then the connection is dropped, with its transaction,
-//! and the session is ended from another connection in case that the server is still busy with it.
+//! While a transaction is open, the server ends the session after a second without a statement from us, which frees the head of a
+//! process that froze. We in turn wait for the server only so long: then the connection is dropped, with its transaction, and the
+//! session is ended from another connection in case the server is still busy with it.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -14,37 +14,38 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::pool::Connections;
-use super::{codes, line};
+use super::{codes, sequenced};
 use crate::domain::ids::{BatchId, InstanceId};
 use crate::domain::time::Timestamp;
+use crate::setting::SecretUrl;
 use crate::store::facts::FactsCache;
-use crate::store::implement::{Held as _, by};
+use crate::store::held::{Held as _, by};
 use crate::store::{BatchKeys, DecideBatch, StoreError, StoreResult};
 
 type Conn = AsyncMysqlConnection;
 
-/// How long the end of a transaction that went wrong is waited for.
+/// How long to wait for the rollback of a failed transaction.
 const ROLLBACK_WITHIN: Duration = Duration::from_millis(300);
 /// A connection that is being opened is not given up sooner: to the server that looks like an attack.
 const OPEN_WITHIN: Duration = Duration::from_secs(10);
-/// How long it is tried to end a session. Past that the server's own limit has done it.
+/// How long to try to end a session. By then the server's own limit has done it.
 const KILL_WITHIN: Duration = Duration::from_secs(2);
-/// An idle line longer than this is probed, so that nothing on the way forgets the connection.
+/// A session that is idle for longer than this is probed, so that nothing on the network forgets the connection.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
 const COMMIT: &str = "COMMIT; SET SESSION wait_timeout=28800";
 const ROLLBACK: &str = "ROLLBACK; SET SESSION wait_timeout=28800";
 
-/// How long who waits for whom, all from how long a caller may wait for a query.
+/// How long each side waits for the other, all derived from how long a caller may wait for a query.
 #[derive(Debug, Clone, Copy)]
 struct Waits {
-    /// We for the head, which another instance may hold.
+    /// Ours for the head, which another instance may hold.
     head: Duration,
-    /// We for the work, from having the head to the commit.
+    /// Ours for the work, from having the head to the commit.
     work: Duration,
-    /// We for the commit. Together with the work this is how long the head can be held.
+    /// Ours for the commit. Together with the work this is how long the head can be held.
     commit: Duration,
-    /// The server for our next word in a transaction, and for a lock, in seconds.
+    /// The server's for our next statement in a transaction, and for a lock, in seconds.
     server_s: u128,
 }
 
@@ -58,7 +59,7 @@ impl Waits {
         }
     }
 
-    /// Said to the server when a session begins. Reading and writing are those of half a packet.
+    /// Sent to the server when a session begins. Reading and writing are those of half a packet.
     fn session(self) -> String {
         let (lock_s, packet_s) = (self.server_s, self.server_s * 2);
         format!(
@@ -68,16 +69,16 @@ impl Waits {
         )
     }
 
-    /// Said to it when a transaction begins.
+    /// Sent to it when a transaction begins.
     fn begin(self) -> String {
         format!("SET SESSION wait_timeout={}; BEGIN", self.server_s)
     }
 }
 
-/// The line's side of the store.
+/// Runs the sequencer's batches, on one session.
 #[derive(Clone)]
-pub(super) struct Line {
-    url: String,
+pub(super) struct SequencerClient {
+    url: SecretUrl,
     state: Arc<Mutex<State>>,
     connections: Connections,
     runtime: Handle,
@@ -94,21 +95,21 @@ struct State {
 
 struct Session {
     conn: Conn,
-    /// A lock of this session alone, under which the server knows its id. An id by itself may be another session's by now.
+    /// A lock that this session alone holds, by which the server finds its id. An id by itself may be another session's by now.
     name: String,
     used_at: Instant,
-    /// Nothing was committed on it yet.
+    /// Whether nothing was committed on it yet.
     fresh: bool,
 }
 
-impl Line {
-    /// The line's side, on which a caller waits no longer than `caller` for one thing.
-    pub(super) fn new(url: String, connections: Connections, caller: Duration) -> Self {
+impl SequencerClient {
+    /// `caller` is how long a caller may wait for one thing.
+    pub(super) fn new(url: SecretUrl, connections: Connections, caller: Duration) -> Self {
         let waits = Waits::new(caller);
         let (state, facts, runtime) = (Arc::default(), Arc::default(), Handle::current());
-        let line = Self { url, state, connections, runtime, waits, facts };
-        tokio::spawn(keep_alive(Arc::downgrade(&line.state)));
-        line
+        let client = Self { url, state, connections, runtime, waits, facts };
+        tokio::spawn(keep_alive(Arc::downgrade(&client.state)));
+        client
     }
 
     pub(super) async fn run(
@@ -120,7 +121,7 @@ impl Line {
     ) -> StoreResult<u64> {
         let mut state = self.state.lock().await;
         let mut session = by(Instant::now() + self.waits.head, state.session(self)).await?;
-        // It may be another server than the last one, which others have written to since: nothing is known of that.
+        // It may be on another server than the last one, to which others have written since: nothing is known about that.
         let asked = session.fresh.then(|| BatchKeys { known: None, ..keys.clone() });
         let keys = asked.as_ref().unwrap_or(keys);
         let outcome = transaction(&mut session.conn, self, batch, wall, keys, decide).await;
@@ -129,14 +130,14 @@ impl Line {
             return outcome.map_err(|failed| failed.error);
         };
         let Failed { error, answered } = failed;
-        // A commit may be under way: nothing is said on that connection any more.
+        // A commit may be under way: nothing more is sent on that connection.
         let unknown = matches!(error, StoreError::CommitUnknown { .. });
         if unknown || !answered {
             self.abandon(session, !answered);
             return Err(error);
         }
-        // The head is let go of in any case. The session goes too: a statement that was refused for its size is refused
-        // from then on, whatever it is given.
+        // The head is released in any case. The session goes too: a prepared statement that was refused for its size is refused
+        // from then on, whatever its values.
         let Session { conn, .. } = &mut session;
         let end = async {
             let sorted = codes::sort(conn, error.clone()).await;
@@ -164,8 +165,8 @@ impl Line {
         conn.settle(found).await
     }
 
-    /// Lets go of a session whose transaction has not ended as far as we know. Closing the connection does not end what the
-    /// server is busy with; another connection does.
+    /// Drops a session whose transaction may not have ended. Closing the connection does not end what the server is busy with; with
+    /// `kill`, another connection does.
     fn abandon(&self, session: Session, kill: bool) {
         let Session { conn, name, .. } = session;
         drop(conn);
@@ -173,7 +174,7 @@ impl Line {
             let connections = self.connections.clone();
             self.runtime.spawn(async move {
                 match tokio::time::timeout(KILL_WITHIN, end_session(&connections, &name)).await {
-                    Ok(Ok(true)) => tracing::debug!("a stalled session of the line was ended"),
+                    Ok(Ok(true)) => tracing::debug!("a stalled session of the sequencer was ended"),
                     Ok(Ok(false)) => {}
                     Ok(Err(error)) => {
                         tracing::debug!(error = %error, "a stalled session was left to the server")
@@ -190,31 +191,31 @@ impl State {
         self.idle = Some(Session { used_at: Instant::now(), fresh: false, ..session });
     }
 
-    /// The session, opened if there is none. What is cancelled is the waiting, never the opening.
-    async fn session(&mut self, line: &Line) -> StoreResult<Session> {
+    /// The session, opened if there is none. Only the waiting is ever cancelled, never the opening.
+    async fn session(&mut self, client: &SequencerClient) -> StoreResult<Session> {
         if let Some(session) = self.idle.take() {
             return Ok(session);
         }
         let opening =
-            self.opening.get_or_insert_with(|| line.runtime.spawn(open(line.url.clone(), line.waits)));
+            self.opening.get_or_insert_with(|| client.runtime.spawn(open(client.url.clone(), client.waits)));
         let opened = opening.await;
         self.opening = None;
         opened.map_err(|error| StoreError::Unavailable(error.to_string()))?
     }
 }
 
-async fn open(url: String, waits: Waits) -> StoreResult<Session> {
+async fn open(url: SecretUrl, waits: Waits) -> StoreResult<Session> {
     let open = async {
-        let established = Conn::establish(&url).await;
+        let established = Conn::establish(url.expose()).await;
         let mut conn = established.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let name = format!("paystorm_line_{}", InstanceId::generate());
+        let name = format!("paystorm_sequencer_{}", InstanceId::generate());
         conn.batch_execute(&format!("{}; DO GET_LOCK('{name}', 0)", waits.session())).await?;
         Ok(Session { conn, name, used_at: Instant::now(), fresh: true })
     };
     by(Instant::now() + OPEN_WITHIN, open).await
 }
 
-/// Why a transaction did not happen, and whether the server said so itself.
+/// Why a transaction failed, and whether the server said so itself.
 struct Failed {
     error: StoreError,
     answered: bool,
@@ -229,7 +230,7 @@ impl From<StoreError> for Failed {
 
 async fn transaction(
     conn: &mut Conn,
-    own: &Line,
+    own: &SequencerClient,
     batch: BatchId,
     wall: Timestamp,
     keys: &BatchKeys,
@@ -238,17 +239,17 @@ async fn transaction(
     let waits = own.waits;
     let begin = async {
         conn.batch_execute(&waits.begin()).await?;
-        line::head_take(conn, wall).await
+        sequenced::head_take(conn, wall).await
     };
     let head = by(Instant::now() + waits.head, begin).await?;
     let seq = head.seq;
     let until = Instant::now() + waits.work;
-    let mut write = decide(head, by(until, line::load(conn, head, keys, &own.facts)).await?);
+    let mut write = decide(head, by(until, sequenced::load(conn, head, keys, &own.facts)).await?);
     let Some(journal) = write.journal.take() else {
         by(until, async { Ok(conn.batch_execute(ROLLBACK).await?) }).await?;
         return Ok(0);
     };
-    by(until, line::write(conn, seq, batch, &write, journal)).await?;
+    by(until, sequenced::write(conn, seq, batch, &write, journal)).await?;
     let unknown =
         |cause: String, answered| Failed { error: StoreError::CommitUnknown { seq, cause }, answered };
     match tokio::time::timeout(waits.commit, conn.batch_execute(COMMIT)).await {

@@ -1,7 +1,7 @@
-//! Checkpoints outside the line. What stands in SQLite's write-ahead log is copied into the database by a connection of its own while
-//! batches go on being committed; only the last of it is copied with the writer held, so that the log begins anew.
+//! Makes checkpoints beside the commits. A connection of its own copies SQLite's write-ahead log into the database while batches go
+//! on being committed. Only the last of it is copied with the writer held, so that the log starts from its beginning again.
 //!
-//! Where this does not keep up, or a reader's old view stands in its way, SQLite's own checkpoint within a commit bounds the log.
+//! If this does not keep up, or a reader's old view is in its way, SQLite's own checkpoint within a commit bounds the log.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -10,17 +10,17 @@ use diesel_async::RunQueryDsl as _;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::AbortHandle;
 
-use super::super::connect::{Conn, connect};
-use super::super::files::Files;
-use super::super::place::Place;
-use super::super::{Access, StoreResult};
-use super::{PAGE_BYTES, existing_url};
+use super::connect::{Conn, connect};
+use super::executor::Executor;
+use super::files::Files;
+use super::open::{PAGE_BYTES, existing_url};
+use crate::store::{Access, StoreResult};
 
 /// How often the log is looked at while something is written.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How often what was written meanwhile is copied as well.
+/// How many times to copy what was written during the last copy.
 const ROUNDS: usize = 3;
-/// With the writer held, at most this part of what makes a checkpoint due is copied.
+/// With the writer held, at most one in so many of the pages that make a checkpoint due is copied.
 const REST: i64 = 16;
 
 /// Copies the log when it has grown. Ends when dropped.
@@ -30,7 +30,7 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Begins to look after the log of a database, which `writer` alone writes, whenever it has so many pages.
+    /// Begins to copy the log of a database, which `writer` alone writes, whenever it has so many pages.
     pub(super) fn begin(writer: &Arc<Mutex<Conn>>, files: Arc<Files>, pages: u32) -> Self {
         let stirred = Arc::new(Notify::new());
         let keeper = Keeper { writer: Arc::downgrade(writer), files, due: i64::from(pages), conn: None };
@@ -38,7 +38,7 @@ impl Checkpoints {
         Self { stirred, task }
     }
 
-    /// Something is about to be written.
+    /// Notes that something is about to be written.
     pub(super) fn stir(&self) {
         self.stirred.notify_one();
     }
@@ -50,11 +50,10 @@ impl Drop for Checkpoints {
     }
 }
 
-/// What does it.
 struct Keeper {
     writer: Weak<Mutex<Conn>>,
     files: Arc<Files>,
-    /// Pages that are not copied yet and make a checkpoint due.
+    /// How many pages that are not copied yet make a checkpoint due.
     due: i64,
     /// Opened once the log has grown so long.
     conn: Option<Conn>,
@@ -66,7 +65,7 @@ struct Log {
     /// Pages in it.
     #[diesel(sql_type = diesel::sql_types::BigInt)]
     log: i64,
-    /// Those of them that stand in the database too.
+    /// Those of them that are in the database too.
     #[diesel(sql_type = diesel::sql_types::BigInt)]
     checkpointed: i64,
 }
@@ -82,7 +81,7 @@ impl Keeper {
         loop {
             stirred.notified().await;
             if let Err(error) = self.look().await {
-                tracing::debug!(error = %error, "the write-ahead log could not be copied outside the line");
+                tracing::debug!(error = %error, "the write-ahead log could not be copied beside the commits");
                 self.conn = None;
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -98,7 +97,7 @@ impl Keeper {
             Some(conn) => conn,
             none => {
                 let url = existing_url(self.files.path(), Access::ReadWrite);
-                none.insert(connect(&url, &Place::default()).await?)
+                none.insert(connect(&url, &Executor::default()).await?)
             }
         };
         if checkpoint(conn, "NOOP").await?.to_copy() < self.due {
@@ -145,7 +144,7 @@ mod tests {
             let dir = tempfile::tempdir().expect("a directory");
             let path = dir.path().join("file.sqlite3");
             let url = path.to_string_lossy().into_owned();
-            let mut conn = connect(&url, &Place::default()).await.expect("opened");
+            let mut conn = connect(&url, &Executor::default()).await.expect("opened");
             let begin = format!(
                 "PRAGMA page_size={PAGE_BYTES}; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0;
                  CREATE TABLE page (n INTEGER PRIMARY KEY, body BLOB NOT NULL);"
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_log_that_has_grown_is_copied_and_begins_anew() {
+    async fn a_log_that_has_grown_is_copied_and_starts_over() {
         let database = Written::new().await;
         database.write(DUE / 4).await;
         tokio::time::sleep(LOOK_EVERY * 2).await;
@@ -208,7 +207,7 @@ mod tests {
         database.copied().await;
         assert!(database.log().await.log >= i64::from(DUE));
         database.write(1).await;
-        assert!(database.log().await.log < 8, "it began anew");
+        assert!(database.log().await.log < 8, "it started over");
         assert_eq!(rows(&mut *database.writer.lock().await).await, i64::from(DUE / 4 + 2 * DUE + 1));
     }
 
@@ -216,7 +215,7 @@ mod tests {
     async fn an_old_view_stays_as_it_was_and_the_log_is_copied_afterwards() {
         let database = Written::new().await;
         database.write(10).await;
-        let mut view = connect(&database.url, &Place::default()).await.expect("opened");
+        let mut view = connect(&database.url, &Executor::default()).await.expect("opened");
         view.batch_execute("BEGIN DEFERRED").await.expect("begun");
         assert_eq!(rows(&mut view).await, 10);
         let seen = database.log().await.log;

@@ -5,19 +5,21 @@ use diesel::{
     BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, SqliteConnection,
 };
 
+use super::blocking_dsl::blocking;
 use super::unlisted::{Entry, Step};
 use crate::domain::ids::{AccountId, PaymentId};
-use crate::store::at_once::at_once;
+use crate::domain::payment_kind::PaymentKind;
+use crate::store::columns::damaged;
 use crate::store::multi_row::Cell;
-use crate::store::{OwnerPayment, StoreError, StoreResult, rows, schema};
+use crate::store::{OwnerPayment, StoreError, StoreResult, payment_lists, schema};
 
 /// The name of the mark among the values of the installation.
 const MARK: &str = "owner_payments_below";
-/// Many times what can be above the mark. More means that somebody took it away.
+/// Many times what can be above the mark. More means that somebody removed it.
 const UNLISTED_MAX: i64 = 1 << 20;
 
-/// The mark, and what is not below it: everything where there is none that can be read. A row whose ids cannot be read is in
-/// nobody's list; `verify` names it.
+/// The mark, and what is not below it: everything if there is none that can be read. A row whose ids cannot be read is in nobody's
+/// list; `verify` reports it.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] if so much is not listed that the mark cannot be the one that was written.
@@ -37,7 +39,7 @@ pub fn unlisted(conn: &mut SqliteConnection) -> StoreResult<(Option<PaymentId>, 
         return Err(StoreError::Damaged(text));
     }
     let entry = |(owner, id, kind): &(Vec<u8>, Vec<u8>, i16)| {
-        Some(((AccountId::from_slice(owner)?, PaymentId::from_slice(id)?), *kind))
+        Some(((AccountId::from_slice(owner)?, PaymentId::from_slice(id)?), PaymentKind::from_code(*kind)?))
     };
     Ok((mark, found.iter().filter_map(entry).collect()))
 }
@@ -53,7 +55,7 @@ pub fn mark(conn: &mut SqliteConnection) -> StoreResult<Option<PaymentId>> {
 /// Writes a step, within the transaction of the payments.
 pub fn write(conn: &mut SqliteConnection, step: &Step) -> StoreResult<()> {
     let cells: Vec<Cell> = step.rows.iter().flat_map(cells).collect();
-    at_once(super::line::execute_rows(conn, &rows::OWNER_PAYMENT_INSERT, &cells))?;
+    blocking(super::sequenced::execute_rows(conn, &payment_lists::OWNER_PAYMENT_INSERT, &cells))?;
     if let Some(mark) = step.mark {
         use schema::installation::dsl;
         let value = mark.as_bytes().to_vec();
@@ -65,7 +67,11 @@ pub fn write(conn: &mut SqliteConnection, step: &Step) -> StoreResult<()> {
 }
 
 fn cells(((owner, payment), kind): &Entry) -> [Cell; 3] {
-    [Cell::Bytes(owner.as_bytes().to_vec()), Cell::Bytes(payment.as_bytes().to_vec()), Cell::Small(*kind)]
+    [
+        Cell::Bytes(owner.as_bytes().to_vec()),
+        Cell::Bytes(payment.as_bytes().to_vec()),
+        Cell::Small(kind.to_code()),
+    ]
 }
 
 /// Rows by (owner, payment), for the auditor.
@@ -87,8 +93,8 @@ pub fn listed(
         .load(conn)?;
     let row = |(owner, payment, kind): &(Vec<u8>, Vec<u8>, i16)| {
         Ok(OwnerPayment {
-            owner: AccountId::from_slice(owner).ok_or_else(|| rows::damaged("owner_payment.owner"))?,
-            payment: PaymentId::from_slice(payment).ok_or_else(|| rows::damaged("owner_payment.payment"))?,
+            owner: AccountId::from_slice(owner).ok_or_else(|| damaged("owner_payment.owner"))?,
+            payment: PaymentId::from_slice(payment).ok_or_else(|| damaged("owner_payment.payment"))?,
             kind: *kind,
         })
     };

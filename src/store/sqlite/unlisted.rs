@@ -1,12 +1,12 @@
-//! Payments that are not in their owners' lists yet.
+//! Holds payments that are not in their owners' lists yet.
 //!
-//! Owners come in no order, so a list that is written with each payment costs a page of its own for nearly every one. What has
-//! come is kept here instead and written in the order of owners, many of an owner's together: with each batch of new payments go
-//! about as many of those before.
+//! Owners come in no order, so writing the list with each payment would cost a page of its own for nearly every one. New payments
+//! are held here instead and written in the order of owners, many of an owner's together: each batch of new payments also writes
+//! about as many earlier ones.
 //!
-//! Nothing rests on this memory. A mark in the store says below which id every payment is listed; what is above it is looked
-//! through when the store is first used ([`super::owner_payments`]). May depend on the domain and on the filter of lists. Must not
-//! read or write anything.
+//! Nothing depends on this memory. A mark in the store says below which id every payment is listed; what is above it is searched
+//! when the store is first used ([`super::owner_payments`]). May depend on the domain and on the filter of lists. Must not read or
+//! write anything.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,13 +15,14 @@ use parking_lot::RwLock;
 
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
+use crate::domain::payment_kind::PaymentKind;
 use crate::store::PaymentFilter;
 
-/// Once so many have come, they are to be written: several for each of ten thousand owners who are all busy.
+/// Once so many have come, writing them begins: several for each of ten thousand owners who are all busy.
 const TOGETHER: usize = 65_536;
 
-/// A payment as it stands in its owner's list: in the order of owners, then of payments; with the code of its kind.
-pub type Entry = ((AccountId, PaymentId), i16);
+/// An entry of an owner's list: in the order of owners, then of payments; with its kind.
+pub type Entry = ((AccountId, PaymentId), PaymentKind);
 
 /// What is not listed yet, as far as it is known.
 #[derive(Debug, Default)]
@@ -29,17 +30,17 @@ pub struct Unlisted(RwLock<Option<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// What came last.
-    fresh: BTreeMap<(AccountId, PaymentId), i16>,
+    /// What came last, and is not being written yet.
+    fresh: BTreeMap<(AccountId, PaymentId), PaymentKind>,
     /// The least id among them.
     least: Option<PaymentId>,
-    /// What is being written, in order. It stays until all of it is, so that nobody who looks here first and into the table
-    /// then misses any.
+    /// What is being written, in order. It stays until all of it is written, so that a query that looks here first and in the table
+    /// next misses nothing.
     going: Vec<Entry>,
-    /// So many of those are written.
+    /// How many of those are written.
     written: usize,
-    /// Of commits of which nobody knows what became: what they add is listed, since what is not there is found by nobody, and is
-    /// not written.
+    /// Steps of commits whose outcome is not known. What they add is listed, since a payment that does not exist is not found
+    /// anyway, but it is not written.
     doubtful: Vec<Step>,
     /// Every payment below is listed.
     mark: Option<PaymentId>,
@@ -52,14 +53,14 @@ pub struct Step {
     pub rows: Vec<Entry>,
     /// The mark from now on, if it moves.
     pub mark: Option<PaymentId>,
-    /// So many of the rows were going to be written.
+    /// How many of the rows come from [`State::going`].
     gone: usize,
-    /// What the transaction adds that it does not write.
+    /// New payments that the transaction does not list.
     later: Vec<Entry>,
 }
 
 impl Unlisted {
-    /// Whether what the store says is known here.
+    /// Whether the store was searched.
     pub fn is_known(&self) -> bool {
         self.0.read().is_some()
     }
@@ -70,7 +71,7 @@ impl Unlisted {
         *self.0.write() = Some(State { going, mark, ..State::default() });
     }
 
-    /// What a transaction that adds these payments is to write of the lists.
+    /// What a transaction that adds these payments has to write to the lists.
     pub fn step(&self, added: &[Arc<Payment>]) -> Step {
         self.0
             .read()
@@ -78,29 +79,28 @@ impl Unlisted {
             .map_or_else(Step::default, |state| state.step(added.iter().map(|payment| entry(payment))))
     }
 
-    /// The step was committed.
+    /// Notes that the step was committed.
     pub fn committed(&self, step: Step) {
         if let Some(state) = self.0.write().as_mut() {
             state.committed(step);
         }
     }
 
-    /// Nobody knows whether the step was committed.
+    /// Notes that nobody knows whether the step was committed.
     pub fn in_doubt(&self, step: Step) {
         if let Some(state) = self.0.write().as_mut() {
             state.doubt(step);
         }
     }
 
-    /// What was in doubt was committed, or was not.
+    /// Notes whether what was in doubt was committed.
     pub fn settle(&self, committed: bool) {
         if let Some(state) = self.0.write().as_mut() {
             state.settle(committed);
         }
     }
 
-    /// The first of an owner's in the filter's direction, beyond where the last page ended. May hold some that are listed by
-    /// now.
+    /// The first of an owner's in the filter's direction, beyond where the last page ended. Some may be listed by now.
     pub fn page(
         &self,
         owner: AccountId,
@@ -113,7 +113,7 @@ impl Unlisted {
 }
 
 fn entry(payment: &Payment) -> Entry {
-    ((payment.owner(), payment.id()), payment.submission().kind.to_code())
+    ((payment.owner(), payment.id()), payment.submission().kind.payment_kind())
 }
 
 impl State {
@@ -122,7 +122,7 @@ impl State {
         // A quarter more than comes, so that all of it is written before as many have come again.
         let gone = (added.len() + added.len() / 4 + 1).min(left.len());
         let mut rows = left.get(..gone).unwrap_or_default().to_vec();
-        // An id below the mark is one that was made long ago, and was waiting since.
+        // An id below the mark was made long ago and has waited since.
         let (late, later): (Vec<Entry>, Vec<Entry>) =
             added.partition(|((_, id), _)| self.mark.is_some_and(|mark| *id < mark));
         let ends = gone > 0 && gone == left.len();
@@ -153,7 +153,7 @@ impl State {
         }
     }
 
-    /// What has come is to be written from now on.
+    /// Begins to write what has come.
     fn turn(&mut self) {
         self.least = None;
         self.going = std::mem::take(&mut self.fresh).into_iter().collect();
@@ -198,7 +198,7 @@ impl State {
     }
 }
 
-/// Between which ids, both included, the filter's payments beyond the last page are; `None` if there cannot be any.
+/// The first and the last id that the filter's payments beyond the last page can have; `None` if there cannot be any.
 fn span(filter: &PaymentFilter, past: Option<PaymentId>) -> Option<(PaymentId, PaymentId)> {
     let number = |id: PaymentId| u128::from_be_bytes(*id.as_bytes());
     let (from, to) = filter.id_bounds();
@@ -230,8 +230,12 @@ mod tests {
         PaymentId::numbered(Timestamp::from_micros(1_000_000), number)
     }
 
+    fn kind(entry: u64) -> PaymentKind {
+        *PaymentKind::ALL.iter().cycle().nth(usize::try_from(entry % 3).expect("small")).expect("a kind")
+    }
+
     fn at(entry: u64) -> Entry {
-        ((owner(entry % 7), id(entry)), i16::try_from(entry % 3).expect("small"))
+        ((owner(entry % 7), id(entry)), kind(entry))
     }
 
     /// What a store would have: all payments, the table, the mark.
@@ -248,7 +252,7 @@ mod tests {
             self.mark = step.mark.or(self.mark);
         }
 
-        /// What begins anew with this store.
+        /// The memory of a process that starts with this store.
         fn begun(&self) -> State {
             let unlisted = |entry: &&Entry| self.mark.is_none_or(|mark| entry.0.1 >= mark);
             let going = self.payments.iter().filter(unlisted).copied().collect();
@@ -288,7 +292,7 @@ mod tests {
     }
 
     proptest! {
-        /// Batches of any size, ids that come late, ends of which nobody knows, and starts anew in between.
+        /// Batches of any size, ids that come late, commits with unknown outcomes, and restarts in between.
         #[test]
         fn nothing_is_ever_in_no_list(
             steps in proptest::collection::vec((0_usize..9, 0_u8..8, any::<bool>()), 1..60),
@@ -337,7 +341,7 @@ mod tests {
             forwards in any::<bool>(),
             edge in proptest::option::of(0_u64..60),
             past in proptest::option::of(0_u64..60),
-            kinds in proptest::collection::vec(0_i16..3, 0..2),
+            kinds in proptest::collection::vec((0_u64..3).prop_map(kind), 0..2),
             limit in 1_usize..12,
         ) {
             let state = State {

@@ -1,4 +1,4 @@
-//! `/v1/account`, and throw-away accounts under `/v1/test_helpers/accounts`.
+//! `/v1/account`, and throwaway accounts under `/v1/test_helpers/accounts`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -11,9 +11,9 @@ use crate::domain::country::Country;
 use crate::domain::currency::CurrencyError;
 use crate::domain::ids::{AccountId, ClockId};
 use crate::domain::time::Timestamp;
+use crate::intake::{InputError, Params};
 use crate::web::body::{self, Body};
-use crate::web::error::{ApiError, InputError};
-use crate::web::params::Params;
+use crate::web::error::ApiError;
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
@@ -38,10 +38,10 @@ struct AccountObject {
     livemode: bool,
     #[serde(rename = "type")]
     account_type: &'static str,
-    /// The test clock that what it makes goes by; shown with the caller's own account.
+    /// The test clock that its new objects follow; shown with the caller's own account only.
     #[serde(skip_serializing_if = "Option::is_none")]
     test_clock: Option<Option<String>>,
-    /// Shown once, when one throw-away account is made.
+    /// Shown once, when a single throwaway account is created.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret_key: Option<String>,
 }
@@ -83,8 +83,8 @@ pub async fn own(state: State, caller: ApiCaller) -> Answer {
     Ok(HttpResponse::Ok().json(AccountObject { test_clock: Some(clock), ..object }))
 }
 
-/// `POST /v1/account`: the test clock that what the account makes goes by from now on, unless a customer says otherwise; empty for
-/// real time. The real service has none for whole accounts.
+/// `POST /v1/account`: sets the test clock that the account's new objects follow, unless their customer has another; empty
+/// for real time. The real service has no clocks for whole accounts.
 pub async fn update(state: State, caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
     let body = body::bytes(body)?;
     let mut params = body::params_with(&request, &body, &["test_clock"])?;
@@ -109,7 +109,7 @@ pub async fn update(state: State, caller: ApiCaller, request: HttpRequest, body:
     own(state, caller).await
 }
 
-/// `POST /v1/test_helpers/accounts`: one account with a key of its own, or `count` of them without.
+/// `POST /v1/test_helpers/accounts`: one account with a key of its own, or `count` accounts without keys.
 pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
     let body = body::bytes(body)?;
     let mut params = body::params(&request, &body)?;
@@ -124,7 +124,7 @@ pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body:
     };
     match made.as_slice() {
         [one] => {
-            // There is an account from here on, though nobody has a key to it.
+            // From here on the account exists, though nobody has a key to it yet.
             let key = state.accounts.key_create(one.id, "made with the account").await;
             let key = key.map_err(AccountError::after_write)?;
             Ok(HttpResponse::Ok().json(AccountObject { secret_key: Some(key.secret), ..object(one) }))
@@ -133,7 +133,7 @@ pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body:
     }
 }
 
-/// Reads what an account is to be created with.
+/// Reads the terms of a new account.
 fn terms(params: &mut Params<'_>, default: AccountTerms) -> Result<AccountTerms, InputError> {
     let mut number = |name: &'static str, max: i64, default: i64| match params.integer(name)? {
         None => Ok(default),
@@ -170,7 +170,7 @@ fn terms(params: &mut Params<'_>, default: AccountTerms) -> Result<AccountTerms,
     })
 }
 
-/// `GET /v1/test_helpers/accounts`, by id.
+/// `GET /v1/test_helpers/accounts`, ordered by id.
 pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
     let mut params = body::query(&request)?;
     let limit = list::limit(&mut params)?;
@@ -179,8 +179,8 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
         Some(text) => {
             let unknown = || list::unknown_cursor("starting_after", "account", &text);
             let id: AccountId = text.parse().map_err(|_| unknown())?;
-            let made = state.accounts.account(id).await?.and_then(|account| account.parent);
-            if made != Some(caller.key_account) {
+            let parent = state.accounts.account(id).await?.and_then(|account| account.parent);
+            if parent != Some(caller.key_account) {
                 return Err(unknown().into());
             }
             Some(id)
@@ -203,7 +203,7 @@ struct Deleted {
     deleted: bool,
 }
 
-/// `DELETE /v1/test_helpers/accounts/{id}`: takes it out of use. Its payments stay, since the ledger only grows.
+/// `DELETE /v1/test_helpers/accounts/{id}`: closes the account. Its payments stay, since the ledger only grows.
 pub async fn delete(state: State, caller: ApiCaller, id: web::Path<String>) -> Answer {
     let child: AccountId = id.parse().map_err(|_| ApiError::not_found("account", &id))?;
     state.accounts.child_retire(caller.key_account, child).await.map_err(|error| match error {

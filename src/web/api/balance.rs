@@ -1,4 +1,4 @@
-//! `/v1/balance`: what the wallets hold.
+//! `/v1/balance`: the balances of an account's wallets.
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
@@ -29,7 +29,7 @@ impl Funds {
 
 #[derive(Debug, Serialize)]
 struct Owed {
-    /// What disputes and late failures took beyond what the wallet held.
+    /// What disputes and late failures took beyond the wallet's balance.
     owed: Vec<Funds>,
 }
 

@@ -6,15 +6,15 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::list::{self, List};
 use super::objects::BalanceTransaction;
-use super::submit;
+use super::parameters;
 use crate::domain::currency::Currency;
 use crate::domain::ids::{AccountId, PartId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::statement::{self, LineId, LineKind, LinePlace, StatementLine};
+use crate::intake::{InputError, Params};
 use crate::store::StatementFilter;
 use crate::web::body;
-use crate::web::error::{ApiError, InputError};
-use crate::web::params::Params;
+use crate::web::error::ApiError;
 use crate::web::projected;
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
@@ -33,7 +33,7 @@ pub async fn retrieve(
     id: web::Path<String>,
 ) -> Answer {
     let params = body::query(&request)?;
-    submit::finish(&params)?;
+    parameters::finish(&params)?;
     let missing = || ApiError::not_found(NAME, &id);
     let line: LineId = id.parse().map_err(|()| missing())?;
     let found = of_payment(&state, caller.account, line.payment).await?;
@@ -52,7 +52,7 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     let currency = currency(&mut params)?;
     let source = params.text("source")?.map(String::from);
     refuse_payout(&mut params)?;
-    submit::finish(&params)?;
+    parameters::finish(&params)?;
     let filter = StatementFilter {
         before: cursor(&state, caller.account, list::STARTING_AFTER, before).await?,
         after: cursor(&state, caller.account, list::ENDING_BEFORE, after).await?,
@@ -95,7 +95,7 @@ fn currency(params: &mut Params<'_>) -> Result<Option<Currency>, InputError> {
     code.parse().map(Some).map_err(unknown)
 }
 
-/// The dialect narrows by automatic payouts alone, and there are none here.
+/// The dialect filters by automatic payouts only, and there are none here.
 fn refuse_payout(params: &mut Params<'_>) -> Result<(), InputError> {
     match params.text("payout")? {
         None => Ok(()),
@@ -107,7 +107,7 @@ fn refuse_payout(params: &mut Params<'_>) -> Result<(), InputError> {
     }
 }
 
-/// Whether a line is one of those asked for.
+/// Whether a line passes the filter.
 fn takes(filter: &StatementFilter, line: &StatementLine) -> bool {
     filter.before.is_none_or(|before| line.place < before)
         && filter.after.is_none_or(|after| line.place > after)
@@ -116,7 +116,7 @@ fn takes(filter: &StatementFilter, line: &StatementLine) -> bool {
         && filter.created_to.is_none_or(|to| line.at < to)
 }
 
-/// The lines of each wallet: as many of each as may be wanted of all.
+/// The lines of each wallet. Each wallet is asked for a full page, since any of them may fill it.
 async fn of_wallets(
     state: &WebState,
     owner: AccountId,
@@ -132,8 +132,8 @@ async fn of_wallets(
     Ok(lines)
 }
 
-/// The lines in this account's wallets that a payment made, as its history and its movements say: each has its place, and no
-/// balance.
+/// The lines that a payment made in this account's wallets, derived from its history and its movements: with their places,
+/// without balances.
 async fn of_payment(
     state: &WebState,
     owner: AccountId,
@@ -147,8 +147,9 @@ async fn of_payment(
     let movements = state.store.movement_list(&[payment.id()]).await?;
     let drafts = statement::drafts(&payment, 1..payment.version().saturating_add(1));
     let line = |draft: statement::Draft| {
-        let made = movements.iter().find(|made| (made.version, made.n) == (draft.id().version, draft.n))?;
-        Some(draft.at(LinePlace { seq: made.seq, place: made.place }))
+        let moved =
+            movements.iter().find(|moved| (moved.version, moved.n) == (draft.id().version, draft.n))?;
+        Some(draft.at(LinePlace { seq: moved.seq, place: moved.place }))
     };
     Ok(drafts.into_iter().filter(|draft| draft.wallet().owner == owner).filter_map(line).collect())
 }
@@ -166,7 +167,7 @@ async fn of_source(state: &WebState, owner: AccountId, source: &str) -> Result<V
     Ok(lines)
 }
 
-/// The place of the line that a cursor names, if one is given.
+/// The place of the statement line that a cursor names, if one is given.
 async fn cursor(
     state: &WebState,
     owner: AccountId,
@@ -181,7 +182,7 @@ async fn cursor(
     Ok(Some(line.place))
 }
 
-/// What these lines look like, in the same order.
+/// These lines as objects of the dialect, in the same order.
 async fn objects(state: &WebState, lines: &[StatementLine]) -> Result<Vec<BalanceTransaction>, ApiError> {
     let mut ids: Vec<PaymentId> = lines.iter().map(|line| line.id.payment).collect();
     ids.sort_unstable();

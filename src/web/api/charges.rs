@@ -1,28 +1,28 @@
-//! `/v1/charges`: what each attempt of a charge came to.
+//! `/v1/charges`: the result of each attempt of a charge.
 //!
-//! The charge of a payment's first attempt has the payment's id, those of later ones have rows of their own.
+//! The charge of a payment's first attempt has the payment's id; charges of later attempts have rows of their own.
 
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::details::Attempts;
 use super::list::{self, List};
 use super::objects::{ChargeExpand, ChargeObject};
-use super::submit;
+use super::parameters;
 use crate::domain::ids::{AccountId, ChargeId, PartId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::submission::Kind;
+use crate::intake::details::Attempts;
+use crate::intake::{InputError, Params};
 use crate::store::{Charged, PartFilter, PartKind, charge_list};
 use crate::web::body;
-use crate::web::error::{ApiError, InputError};
-use crate::web::params::Params;
+use crate::web::error::ApiError;
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
 const URL: &str = "/v1/charges";
 
-/// Parameters by which the dialect narrows its list and that are not offered.
+/// Filters of the dialect's list that are not offered.
 const NOT_NARROWED_BY: &[&str] = &["customer", "transfer_group"];
 
 type State = web::Data<WebState>;
@@ -43,7 +43,7 @@ pub async fn retrieve(
     Ok(HttpResponse::Ok().json(object.ok_or_else(|| ApiError::not_found("charge", &id))?))
 }
 
-/// `GET /v1/charges`: those of one payment or of all, newest first.
+/// `GET /v1/charges`: the charges of one payment or of all, newest first.
 pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
     let mut params = body::query(&request)?;
     params.refuse(NOT_NARROWED_BY)?;
@@ -52,10 +52,10 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     let (before, after) = list::cursors(&mut params)?;
     let (created_from, created_to) = list::created(&mut params)?;
     let expand = expand(&mut params, "data.")?;
-    submit::finish(&params)?;
+    parameters::finish(&params)?;
     let payment = match &intent {
         Some(text) => {
-            let id = submit::payment_id(text, "payment_intent", &["pi_"])?;
+            let id = parameters::payment_id(text, "payment_intent", &["pi_"])?;
             Some(Arc::new(state.named_intent(caller.account, id, "payment_intent").await?))
         }
         None => None,
@@ -76,7 +76,7 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     Ok(HttpResponse::Ok().json(List::new(objects(&state, &page, expand).await?, has_more, URL)))
 }
 
-/// The owner's charge with this id, which a parameter names.
+/// The owner's charge with this id. `param` is the parameter that named it.
 ///
 /// # Errors
 /// 404 if there is none; the store's.
@@ -105,7 +105,7 @@ pub async fn find(
     Ok(Charged { payment: Arc::new(payment), charge })
 }
 
-/// The charge that a cursor names, if one is given: one of this list.
+/// The charge that a cursor names, if one is given. It must be in this list.
 async fn cursor(
     state: &WebState,
     owner: AccountId,
@@ -133,7 +133,7 @@ fn of_payment(payment: &Arc<Payment>, filter: &PartFilter) -> Vec<Charged> {
     charges.into_iter().map(|charge| Charged { payment: Arc::clone(payment), charge }).collect()
 }
 
-/// What these charges look like, in the same order.
+/// These charges as objects of the dialect, in the same order.
 async fn objects(
     state: &WebState,
     found: &[Charged],
@@ -151,7 +151,7 @@ async fn objects(
 /// Reads `expand[]`.
 fn expand(params: &mut Params<'_>, prefix: &str) -> Result<ChargeExpand, InputError> {
     let mut expand = ChargeExpand::default();
-    submit::expand_with(params, prefix, "payment_intent of charges", |property| {
+    parameters::expand_with(params, prefix, "payment_intent of charges", |property| {
         expand.payment_intent |= property == "payment_intent";
         property == "payment_intent"
     })?;

@@ -3,23 +3,24 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::objects::ResourceObject;
-use super::{resources, submit};
+use super::parameters;
+use super::resources;
 use crate::domain::card_numbers::shown;
 use crate::domain::customer::Customer;
 use crate::domain::ids::{ClockId, CustomerId};
 use crate::domain::resource::{Body as Made, Change, Patch};
 use crate::domain::subject::{Subject, SubjectKind};
+use crate::intake::error::SHOWN_CHARS_MAX;
+use crate::intake::{CUSTOMER_UNSET, InputError, Params, customer_patch};
 use crate::web::body::{self, Body};
-use crate::web::error::{ApiError, InputError, SHOWN_CHARS_MAX};
-use crate::web::intake::{CUSTOMER_UNSET, customer_patch};
-use crate::web::params::Params;
+use crate::web::error::ApiError;
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
 const URL: &str = "/v1/customers";
 const KIND: SubjectKind = SubjectKind::Customer;
 
-/// Parameters of the real service that cannot be kept or obeyed.
+/// Parameters of the real service that Paystorm can neither store nor apply.
 const NOT_OFFERED: &[&str] = &[
     "balance",
     "business_name",
@@ -100,7 +101,7 @@ pub async fn retrieve(
     Ok(HttpResponse::Ok().json(ResourceObject::of(&customer)))
 }
 
-/// `GET /v1/customers`: those of real time, or those of one test clock.
+/// `GET /v1/customers`: the customers in real time, or those of one test clock.
 pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
     let mut params = body::query(&request)?;
     let clock = test_clock(&mut params)?;
@@ -111,17 +112,17 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     Ok(resources::listed(resources::page(&state, caller.account, asked).await?, URL))
 }
 
-/// Reads `test_clock`. Whether there is such a clock is found out later.
+/// Reads `test_clock`. Whether the clock exists is checked later.
 pub(super) fn test_clock(params: &mut Params<'_>) -> Result<ClockId, InputError> {
     let Some(text) = params.text("test_clock")? else { return Ok(ClockId::WALL) };
-    // The wall's is no test clock's.
+    // The wall clock's id is not a test clock's.
     text.parse().ok().filter(|clock: &ClockId| !clock.is_wall()).ok_or_else(|| {
         let message = format!("No such test_clock: '{}'", shown(&text, SHOWN_CHARS_MAX));
         InputError::new("test_clock", "resource_missing", message)
     })
 }
 
-/// Refuses a clock that is none of the account's, or was deleted.
+/// Refuses a clock that is not the account's, or was deleted.
 pub(super) async fn must_have_clock(
     state: &WebState,
     owner: crate::domain::ids::AccountId,
@@ -139,22 +140,22 @@ pub(super) async fn must_have_clock(
     }
 }
 
-/// Ends the reading. Nothing of a customer can be expanded.
+/// Checks that every parameter was taken. Customers have nothing to expand.
 fn finish(params: &mut Params<'_>) -> Result<(), InputError> {
-    submit::expand_with(params, "", "nothing of customers", |_| false)?;
+    parameters::expand_with(params, "", "nothing of customers", |_| false)?;
     params.refuse(NOT_OFFERED)?;
     params.finish()
 }
 
-/// The customer that a parameter names, to be checked by whoever uses it.
+/// Reads `customer`. The caller checks that the customer exists.
 ///
 /// # Errors
-/// What is no customer's id.
+/// Not the id of a customer.
 pub fn named(params: &mut Params<'_>) -> Result<Option<CustomerId>, InputError> {
-    crate::web::intake::customer(params)
+    crate::intake::customer(params)
 }
 
-/// Refuses a customer that is none of the account's.
+/// Refuses a customer that is not the account's.
 ///
 /// # Errors
 /// Names the parameter; the store's.

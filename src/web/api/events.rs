@@ -1,15 +1,14 @@
-//! `/v1/events`: what an account was told, newest first. Each shows its object as it was when it happened.
+//! `/v1/events`: an account's events, newest first. Each shows its object as it was when the event happened.
 
 use std::collections::{BTreeSet, HashMap};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::details::{self, Attempts};
 use super::list::{self, List};
 use super::objects::{
     ChargeExpand, ChargeObject, EventObject, Presenter, RefundObject, Rendered, ResourceObject,
 };
-use super::submit;
+use super::parameters;
 use crate::domain::announcement::{Announcement, AnnouncementId, AnnouncementKind, refund_of};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::origin::{Origin, causes};
@@ -17,18 +16,18 @@ use crate::domain::payment::{Payment, Refund};
 use crate::domain::resource::{Body, Resource, States};
 use crate::domain::statement;
 use crate::domain::subject::Subject;
+use crate::intake::details::{self, Attempts};
+use crate::intake::{InputError, Params, earlier_terms};
 use crate::store::{EventFilter, EventSource, SourcePlace, Store};
 use crate::web::body;
-use crate::web::error::{ApiError, InputError};
-use crate::web::params::Params;
+use crate::web::error::ApiError;
 use crate::web::projected;
-use crate::web::said;
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
 const URL: &str = "/v1/events";
 const NAME: &str = "event";
-/// Types that may be asked for at once.
+/// The most types in one request.
 const TYPES_MAX: usize = 20;
 
 type State = web::Data<WebState>;
@@ -42,7 +41,7 @@ pub async fn retrieve(
     id: web::Path<String>,
 ) -> Answer {
     let params = body::query(&request)?;
-    submit::finish(&params)?;
+    parameters::finish(&params)?;
     let missing = || ApiError::not_found(NAME, &id);
     let wanted: AnnouncementId = id.parse().map_err(|_| missing())?;
     let freshness = projected::caught_up(state.store.as_ref(), statement::READER).await?;
@@ -61,7 +60,7 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     let (created_from, created_to) = list::created(&mut params)?;
     let kinds = kinds(&mut params)?;
     params.refuse(&["delivery_success"])?;
-    submit::finish(&params)?;
+    parameters::finish(&params)?;
     let filter = EventFilter {
         before: cursor(&state, caller.account, list::STARTING_AFTER, before).await?,
         after: cursor(&state, caller.account, list::ENDING_BEFORE, after).await?,
@@ -79,7 +78,7 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     Ok(response.json(List::new(objects(&state, caller.account, &found).await?, has_more, URL)))
 }
 
-/// Reads `type` and `types[]`, of which one can be given; a name may end in `*`. `None`: all.
+/// Reads `type` or `types[]`, not both; a name may end in `*`. `None` means all.
 fn kinds(params: &mut Params<'_>) -> Result<Option<Vec<AnnouncementKind>>, InputError> {
     let (one, several) = (params.text("type")?, params.list("types")?);
     if one.is_some() && !several.is_empty() {
@@ -117,7 +116,7 @@ async fn find(
             let Some(at) = payment.history().get(place).map(|recorded| recorded.at) else { return Ok(None) };
             EventFilter { created_from: Some(at), created_to: Some(at.next()), ..filter }
         }
-        // When each change was made is kept with its event alone: it is looked for from the making on.
+        // Only its event knows when a change was made, so the search starts when the resource was created.
         None => match state.store.resource_get(id.subject).await? {
             Some(resource) if resource.owner == owner => {
                 EventFilter { created_from: Some(resource.created), ..filter }
@@ -142,7 +141,7 @@ async fn cursor(
     Ok(Some((found.at, found.id)))
 }
 
-/// What these events look like, in the same order. One whose object is gone is left out.
+/// These events as objects of the dialect, in the same order. Events whose object is gone are left out.
 async fn objects(
     state: &WebState,
     owner: AccountId,
@@ -156,7 +155,7 @@ async fn objects(
 /// Events by their ids.
 type ById = HashMap<AnnouncementId, EventObject>;
 
-/// Those that are about payments.
+/// The events about payments.
 async fn of_payments(state: &WebState, found: &[Announcement]) -> Result<ById, ApiError> {
     let mut ids: Vec<PaymentId> = found.iter().filter_map(|one| one.id.subject.payment()).collect();
     ids.sort_unstable();
@@ -168,7 +167,7 @@ async fn of_payments(state: &WebState, found: &[Announcement]) -> Result<ById, A
     let refunds: Vec<&Refund> =
         payments.values().flat_map(|payment| payment.state().refunds.iter()).collect();
     let refunds = details::of_refunds(store, &refunds).await?;
-    // Of each version as it was: another attempt may have had another detail.
+    // Details are read for each version, since each attempt may have had its own.
     let mut then = Vec::with_capacity(found.len());
     for one in found {
         let payment = one.id.subject.payment().and_then(|id| payments.get(&id));
@@ -176,8 +175,11 @@ async fn of_payments(state: &WebState, found: &[Announcement]) -> Result<ById, A
         let before = payment.at_version(one.id.version.saturating_sub(1));
         then.extend(payment.at_version(one.id.version).map(|after| (*one, before, after)));
     }
-    said::read(store, then.iter_mut().flat_map(|(_, before, after)| before.iter_mut().chain([after])))
-        .await?;
+    earlier_terms::read(
+        store,
+        then.iter_mut().flat_map(|(_, before, after)| before.iter_mut().chain([after])),
+    )
+    .await?;
     let all: Vec<&Payment> =
         then.iter().flat_map(|(_, before, after)| before.iter().chain([after])).collect();
     let attempts = Attempts::of(store, &all).await?;
@@ -186,10 +188,10 @@ async fn of_payments(state: &WebState, found: &[Announcement]) -> Result<ById, A
     Ok(then.iter().map(|(one, before, after)| (one.id, shown.event(one, before.as_ref(), after))).collect())
 }
 
-/// Those that are about plain resources: what they were then is kept beside the event.
+/// The events about plain resources. The state of a resource at that time is kept beside its event.
 async fn of_resources(state: &WebState, owner: AccountId, found: &[Announcement]) -> Result<ById, ApiError> {
     let place = |one: &Announcement| (owner, one.at, one.id.subject, one.id.version);
-    let found: Vec<&Announcement> = found.iter().filter(|one| one.id.subject.payment().is_none()).collect();
+    let found: Vec<&Announcement> = found.iter().filter(|one| one.id.subject.kind().is_resource()).collect();
     let sources = state.store.source_get(&found.iter().map(|one| place(one)).collect::<Vec<_>>()).await?;
     let sources: HashMap<SourcePlace, EventSource> =
         sources.into_iter().map(|source| (source.place(), source)).collect();
@@ -203,7 +205,7 @@ async fn of_resources(state: &WebState, owner: AccountId, found: &[Announcement]
             serde_json::to_value(ResourceObject::of(&resource)).unwrap_or_default()
         };
         let version = one.id.version;
-        // One that was deleted is shown as it was.
+        // A deleted resource is shown as it was before.
         let now = object(version, if after.is_some() { after } else { before });
         let updated = one.kind == AnnouncementKind::CustomerUpdated;
         let previous = updated.then(|| object(version.saturating_sub(1), before));
@@ -212,10 +214,10 @@ async fn of_resources(state: &WebState, owner: AccountId, found: &[Announcement]
     Ok(shown)
 }
 
-/// The requests that events came from, by the version of the payment that each is about.
+/// The requests that caused events, by the payment and version that the event is about.
 type Origins = HashMap<(PaymentId, u32), Origin>;
 
-/// Finds the requests that these events came from, each with its payment as it was then.
+/// Finds the requests that caused these events; each event comes with its payment as it was then.
 async fn origins<'a>(
     store: &dyn Store,
     events: impl Iterator<Item = (&'a Announcement, &'a Payment)>,
@@ -238,7 +240,7 @@ async fn origins<'a>(
     Ok(wanted.into_iter().filter_map(|(version, causes)| Some((version, origin(causes)?))).collect())
 }
 
-/// What rendering needs.
+/// What rendering events needs.
 struct Shown<'a> {
     presenter: Presenter<'a>,
     attempts: &'a Attempts,
@@ -260,7 +262,7 @@ impl Shown<'_> {
         EventObject::of(one, object, previous.as_ref(), self.origins.get(&(after.id(), one.id.version)))
     }
 
-    /// What an event is about, as it was with this version of the payment.
+    /// The object of an event, as of this state of the payment.
     fn object(&self, one: &Announcement, payment: &Payment) -> Option<serde_json::Value> {
         use AnnouncementKind as It;
         let rendered = match one.kind {
@@ -276,7 +278,7 @@ impl Shown<'_> {
             | It::ChargeCaptured
             | It::ChargeExpired
             | It::ChargeRefunded => {
-                // Of several attempts the one that was last, or that took what is refunded.
+                // Of several attempts, the one that took the money, otherwise the last.
                 let charge = payment.charge_taken().or_else(|| payment.charges().next_back())?;
                 let expand = ChargeExpand::default();
                 serde_json::to_value(ChargeObject::of(payment, charge, self.attempts, expand, self.presenter))

@@ -1,16 +1,16 @@
-//! Lists with cursors, as the dialect has them.
+//! The dialect's lists: cursors, limits and pages.
 
 use serde::Serialize;
 
 use crate::domain::card_numbers::shown;
 use crate::domain::time::Timestamp;
-use crate::web::error::{InputError, SHOWN_CHARS_MAX};
-use crate::web::params::Params;
+use crate::intake::error::SHOWN_CHARS_MAX;
+use crate::intake::{InputError, Params};
 
 const LIMIT_DEFAULT: u32 = 10;
 const LIMIT_MAX: i64 = 100;
 
-/// A page of a list.
+/// One page of a list, as the dialect shows it.
 #[derive(Debug, Serialize)]
 pub struct List<T> {
     object: &'static str,
@@ -20,7 +20,7 @@ pub struct List<T> {
 }
 
 impl<T> List<T> {
-    /// A page.
+    /// `data` is already cut to the limit; see [`cut`].
     pub fn new(data: Vec<T>, has_more: bool, url: &'static str) -> Self {
         Self { object: "list", data, has_more, url }
     }
@@ -41,15 +41,15 @@ pub fn limit(params: &mut Params<'_>) -> Result<u32, InputError> {
     }
 }
 
-/// The parameter for what is older than an object.
+/// The parameter that asks for objects older than the one it names.
 pub const STARTING_AFTER: &str = "starting_after";
-/// The parameter for what is newer.
+/// The parameter that asks for objects newer than the one it names.
 pub const ENDING_BEFORE: &str = "ending_before";
 
-/// Reads `created`: a time, or bounds of it. From, and to which it does not go.
+/// Reads `created`, a second or bounds: the inclusive start and the exclusive end.
 ///
 /// # Errors
-/// What is no whole number.
+/// Not a whole number.
 pub fn created(params: &mut Params<'_>) -> Result<(Option<Timestamp>, Option<Timestamp>), InputError> {
     let at = |seconds: i64| Timestamp::from_micros(seconds.saturating_mul(1_000_000));
     let next = |seconds: i64| at(seconds.saturating_add(1));
@@ -62,10 +62,10 @@ pub fn created(params: &mut Params<'_>) -> Result<(Option<Timestamp>, Option<Tim
     ))
 }
 
-/// Reads `starting_after` and `ending_before`, of which one can be given.
+/// Reads `starting_after` and `ending_before`.
 ///
 /// # Errors
-/// Both are.
+/// Both are given.
 pub fn cursors(params: &mut Params<'_>) -> Result<(Option<String>, Option<String>), InputError> {
     let before = params.text(STARTING_AFTER)?.map(String::from);
     let after = params.text(ENDING_BEFORE)?.map(String::from);
@@ -76,15 +76,15 @@ pub fn cursors(params: &mut Params<'_>) -> Result<(Option<String>, Option<String
     Ok((before, after))
 }
 
-/// The answer to a cursor that names nothing in the list.
+/// The error for a cursor that names nothing in the list.
 #[must_use]
 pub fn unknown_cursor(param: &'static str, resource: &str, text: &str) -> InputError {
     let message = format!("No such {resource}: '{}'", shown(text, SHOWN_CHARS_MAX));
     InputError::new(param, "resource_missing", message)
 }
 
-/// What was found with one more than asked for, cut to a page, newest first, and whether there are more. Backwards, the page is
-/// the oldest of those that are newer: the surplus one is in front.
+/// Cuts what was found, newest first and up to one more than the limit, to a page; also says whether there are more.
+/// Backwards, the page is the oldest of the newer objects, so the surplus one is in front.
 pub fn cut<T>(mut found: Vec<T>, limit: u32, backwards: bool) -> (Vec<T>, bool) {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = found.len() > limit;

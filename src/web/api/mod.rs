@@ -1,17 +1,17 @@
-//! `/v1`: the dialect that payments developers' SDKs speak.
+//! `/v1`: the API dialect that existing payment SDKs speak.
 //!
-//! One file per resource; `list`, `payment_list` and `submit` hold what they share, [`objects`] what they show.
+//! One file per resource; `list`, `payment_list` and `submit` hold what they share, [`objects`] the objects they show.
 
 mod accounts;
-mod attempt;
+mod answer;
 mod balance;
 mod balance_transactions;
 mod charges;
 mod customers;
-pub mod details;
 mod events;
 mod list;
 pub mod objects;
+mod parameters;
 mod payment_intents;
 mod payment_list;
 mod refunds;
@@ -19,7 +19,7 @@ pub mod resources;
 mod search;
 mod submit;
 mod test_clocks;
-mod wallet;
+mod wallet_payments;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -32,12 +32,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::at::at;
 use super::edge;
 use super::error::{ApiError, ErrorType};
-use super::intake::idempotency_key;
 use super::requests::capture;
 use super::security::ApiCaller;
 use crate::domain::card_numbers::shown;
+use crate::intake::idempotency_key;
 
-/// So many characters of an address are repeated.
+/// The most characters of a path that a message repeats.
 const PATH_CHARS_MAX: usize = 200;
 
 /// Adds the routes under `/v1`.
@@ -59,12 +59,12 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(
             at("/customers/{id}").get(customers::retrieve).post(customers::update).delete(customers::delete),
         )
-        .service(at("/topups").post(wallet::topup_create).get(wallet::topup_list))
-        .service(at("/topups/{id}").get(wallet::topup_retrieve))
-        .service(at("/transfers").post(wallet::transfer_create).get(wallet::transfer_list))
-        .service(at("/transfers/{id}").get(wallet::transfer_retrieve))
-        .service(at("/payouts").post(wallet::payout_create).get(wallet::payout_list))
-        .service(at("/payouts/{id}").get(wallet::payout_retrieve))
+        .service(at("/topups").post(wallet_payments::topup_create).get(wallet_payments::topup_list))
+        .service(at("/topups/{id}").get(wallet_payments::topup_retrieve))
+        .service(at("/transfers").post(wallet_payments::transfer_create).get(wallet_payments::transfer_list))
+        .service(at("/transfers/{id}").get(wallet_payments::transfer_retrieve))
+        .service(at("/payouts").post(wallet_payments::payout_create).get(wallet_payments::payout_list))
+        .service(at("/payouts/{id}").get(wallet_payments::payout_retrieve))
         .service(at("/balance").get(balance::retrieve))
         .service(at("/events").get(events::list))
         .service(at("/events/{id}").get(events::retrieve))
@@ -86,8 +86,8 @@ pub fn configure(config: &mut ServiceConfig) {
     config.service(scope);
 }
 
-/// Tells the caller the idempotency key back, as the dialect does, whatever came of the request. A key that would not be
-/// accepted is not repeated.
+/// Returns the idempotency key to the caller, as the dialect does, whatever the outcome of the request. A key that would
+/// not be accepted is not repeated.
 async fn reflect_key(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -101,8 +101,8 @@ async fn reflect_key(
     Ok(response)
 }
 
-/// The answer to whatever is not offered.
-/// Asks for the caller, though anyone is answered, so that the log of requests knows whose call it was.
+/// The answer to a URL that is not offered. Anyone is answered; the caller is extracted so that the request log knows whose
+/// call it was.
 async fn unrecognized(request: HttpRequest, _: Option<ApiCaller>) -> Result<HttpResponse, ApiError> {
     let path = shown(request.path(), PATH_CHARS_MAX);
     let method = edge::method_shown(&request);

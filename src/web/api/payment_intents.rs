@@ -1,18 +1,20 @@
-//! `/v1/payment_intents`: charging cards.
+//! `/v1/payment_intents`: charges to cards.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::customers;
-use super::details::Attempts;
 use super::list::List;
 use super::objects::{Expand, Rendered};
+use super::parameters;
 use super::payment_list;
 use super::submit;
 use crate::domain::payment::Payment;
+use crate::domain::payment_kind::PaymentKind;
 use crate::domain::submission::Kind;
+use crate::intake::Verb;
+use crate::intake::details::Attempts;
 use crate::web::body::{self, Body};
 use crate::web::error::ApiError;
-use crate::web::intake::{KindName, Verb};
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
@@ -21,7 +23,7 @@ type Answer = Result<HttpResponse, ApiError>;
 
 /// `POST /v1/payment_intents`
 pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
-    submit::create(&state, caller, &request, body, KindName::Charge).await
+    submit::create(&state, caller, &request, body, PaymentKind::Charge).await
 }
 
 /// `GET /v1/payment_intents/{id}`
@@ -32,14 +34,14 @@ pub async fn retrieve(
     id: web::Path<String>,
 ) -> Answer {
     let mut params = body::query(&request)?;
-    let expand = submit::expand(&mut params, "")?;
-    // Browsers send it along; whoever has the key needs no other proof.
+    let expand = parameters::expand(&mut params, "")?;
+    // Browsers send it along; a caller with an API key needs no other proof.
     params.text("client_secret")?;
     params.finish()?;
     let payment = state
         .own_payment(
             caller.account,
-            submit::payment_id(&id, "payment_intent", &["pi_"])?,
+            parameters::payment_id(&id, "payment_intent", &["pi_"])?,
             "payment_intent",
             &id,
         )
@@ -61,14 +63,14 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     let mut params = body::query(&request)?;
     let customer = customers::named(&mut params)?;
     let asked = payment_list::asked(&mut params, &payment_list::PAYMENT_INTENTS)?.of_customer(customer);
-    let expand = submit::expand(&mut params, "data.")?;
-    submit::finish(&params)?;
+    let expand = parameters::expand(&mut params, "data.")?;
+    parameters::finish(&params)?;
     let (payments, has_more) = payment_list::page(&state, caller.account, asked).await?;
     let data = rendered(&state, &payments, expand).await?;
     Ok(HttpResponse::Ok().json(List::new(data, has_more, "/v1/payment_intents")))
 }
 
-/// Payment intents as they are shown, in the same order.
+/// These payments as objects of the dialect, in the same order.
 ///
 /// # Errors
 /// The store's.
@@ -83,8 +85,8 @@ pub async fn rendered(
     Ok(payments.iter().map(object).collect())
 }
 
-/// `POST /v1/test_helpers/payment_intents/{id}/authenticate`: what the cardholder does at `next_action`, for tests without
-/// a browser. `passed=false` fails it.
+/// `POST /v1/test_helpers/payment_intents/{id}/authenticate`: does what the cardholder would do at `next_action`, for tests
+/// without a browser. `passed=false` fails the authentication.
 pub async fn authenticate(
     state: State,
     caller: ApiCaller,

@@ -4,27 +4,26 @@ use super::customers;
 use super::list::{ENDING_BEFORE, STARTING_AFTER, created, cursors, cut, limit, unknown_cursor};
 use crate::domain::ids::{AccountId, CustomerId, PaymentId};
 use crate::domain::payment::Payment;
+use crate::domain::payment_kind::PaymentKind;
+use crate::intake::{InputError, Params};
 use crate::store::PaymentFilter;
-use crate::web::error::{ApiError, InputError};
-use crate::web::params::Params;
+use crate::web::error::ApiError;
 use crate::web::state::WebState;
 
-/// What tells the resources apart that are payments.
+/// What distinguishes the resources that are payments.
 #[derive(Debug, Clone, Copy)]
 pub struct Resource {
-    /// The name in messages.
+    /// Its name in messages.
     pub name: &'static str,
-    /// What ids begin with.
-    pub prefix: &'static str,
-    /// What [`crate::domain::submission::Kind::to_code`] says.
-    pub code: i16,
-    /// Parameters by which the dialect narrows its lists and that are not offered.
+    /// Its payments are of this kind.
+    pub kind: PaymentKind,
+    /// Filters of the dialect's list that are not offered.
     pub not_narrowed_by: &'static [&'static str],
 }
 
-/// Charges.
+/// Charges, under the dialect's name.
 pub const PAYMENT_INTENTS: Resource =
-    Resource { name: "payment_intent", prefix: "pi_", code: 1, not_narrowed_by: &["customer_account"] };
+    Resource { name: "payment_intent", kind: PaymentKind::Charge, not_narrowed_by: &["customer_account"] };
 
 /// A list as asked for. Its cursors are checked when it is read.
 #[derive(Debug)]
@@ -38,26 +37,26 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// The same, of one customer only.
+    /// The same list, narrowed to one customer's payments; `None` does not narrow it.
     #[must_use]
     pub fn of_customer(self, customer: Option<CustomerId>) -> Self {
         Self { customer, ..self }
     }
 }
 
-/// Reads the parameters that every list of payments has.
+/// Reads the parameters common to all lists of payments.
 ///
 /// # Errors
 /// [`InputError`] names the parameter at fault.
 pub fn asked(params: &mut Params<'_>, resource: &Resource) -> Result<Asked, InputError> {
     params.refuse(resource.not_narrowed_by)?;
     let mut filter =
-        PaymentFilter { kinds: vec![resource.code], limit: limit(params)?, ..PaymentFilter::default() };
+        PaymentFilter { kinds: vec![resource.kind], limit: limit(params)?, ..PaymentFilter::default() };
     let (before, after) = cursors(params)?;
     let id = |name, text: Option<&String>| -> Result<Option<PaymentId>, InputError> {
         let unknown = |text: &String| unknown_cursor(name, resource.name, text);
         let parse = |text: &String| {
-            let bits = text.strip_prefix(resource.prefix).ok_or_else(|| unknown(text))?;
+            let bits = text.strip_prefix(resource.kind.id_prefix()).ok_or_else(|| unknown(text))?;
             format!("pi_{bits}").parse().map_err(|_| unknown(text))
         };
         text.map(parse).transpose()
@@ -84,7 +83,7 @@ pub async fn page(
         let found = state.store.payment_get(&[id]).await?;
         let in_list = |payment: &Payment| {
             payment.owner() == owner
-                && payment.submission().kind.to_code() == resource.code
+                && payment.submission().kind.payment_kind() == resource.kind
                 && customer.is_none_or(|customer| payment.submission().customer == Some(customer))
         };
         if !found.first().is_some_and(in_list) {

@@ -4,21 +4,19 @@ use std::collections::HashMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::answer;
 use super::charges;
-use super::details::{self, Attempts, RefundDetail};
 use super::list::{self, List};
 use super::objects::{RefundExpand, RefundObject};
-use super::submit;
-use crate::domain::command::Command;
+use super::parameters;
 use crate::domain::ids::{AccountId, PartId, PaymentId, RefundId};
 use crate::domain::payment::{Payment, Refund};
+use crate::intake::details::{self, Attempts, RefundDetail};
+use crate::intake::{self, InputError, OperationDraft, Params, Verb};
 use crate::store::{PartFilter, PartKind};
 use crate::web::body::{self, Body};
-use crate::web::error::{ApiError, InputError};
-use crate::web::intake::{self, OperationDraft, Verb};
-use crate::web::origin;
-use crate::web::outcome::{self, Wait};
-use crate::web::params::Params;
+use crate::web::call;
+use crate::web::error::ApiError;
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
@@ -34,15 +32,11 @@ pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body:
         Of::Payment(payment) => payment,
         Of::Charge(text) => charged_by(&state, caller.account, &text).await?,
     };
-    let made = draft.refund().ok_or_else(ApiError::internal)?;
-    if let Some(named) = detail.named(made) {
-        draft.name_detail(named.0);
-        details::keep(state.store.as_ref(), *made.as_bytes(), Some(&named)).await?;
-    }
-    let origin = origin::of(&state, &request, caller.account, draft.key.as_ref());
-    let command = Command::Operate(draft.into_command(payment, caller.account));
-    let wait = Wait::of(&request, &state);
-    let outcome = outcome::execute(&state, command.asked_by(origin), wait).await?;
+    draft.describe(&detail);
+    let call = call::of(&state, &request, caller.account, draft.key.as_ref());
+    let wait = call.wait;
+    let handed = state.intake.operate(draft, payment, caller.account, call).await?;
+    let outcome = state.intake.outcome(handed).await?;
     let id = outcome.refund().ok_or_else(ApiError::internal)?;
     let refund = outcome.payment.refund(id).ok_or_else(ApiError::internal)?;
     let kept = match expand == RefundExpand::default() {
@@ -51,12 +45,12 @@ pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body:
             .await
             .map_err(|error| ApiError::from(error).after_write())?,
     };
-    // A request sent again has what the first one said, under the first one's id.
+    // A repeated request has the same detail as the first, and gets the first one's id.
     let object = RefundObject::of(&outcome.payment, refund, Some(&detail), &kept, expand, state.presenter());
-    Ok(submit::answer(&outcome, wait).json(object))
+    Ok(answer::answer(&outcome, wait).json(object))
 }
 
-/// A refund as it was read.
+/// A refund read from a request.
 struct Read {
     of: Of,
     draft: OperationDraft,
@@ -64,17 +58,18 @@ struct Read {
     expand: RefundExpand,
 }
 
-/// Reads a refund. The body is gone when this returns: the answer may take long, and many wait at once.
+/// Reads a refund. The body is freed when this returns, since the answer may take long and many requests wait at once.
 fn read_refund(state: &WebState, request: &HttpRequest, body: Body) -> Result<Read, ApiError> {
     let body = body::bytes(body)?;
     let mut params = body::params(request, &body)?;
     let of = Of::read(&mut params)?.ok_or_else(|| InputError::missing("payment_intent"))?;
-    intake::check_params(&params, &state.rules)?;
+    intake::check_params(&params, &state.intake.rules)?;
     let detail = RefundDetail { reason: reason(&mut params)?, metadata: intake::metadata(&mut params)? };
     let expand = expand(&mut params, "")?;
-    let draft = OperationDraft::read(&mut params, Verb::Refund, "amount", &submit::context(state))?;
-    submit::finish(&params)?;
-    let draft = submit::with_key(draft, request)?.asking_also(&detail.asked()).asking_also(expand.asked());
+    let draft = OperationDraft::read(&mut params, Verb::Refund, "amount", &parameters::context(state))?;
+    parameters::finish(&params)?;
+    let draft =
+        parameters::with_key(draft, request)?.asking_also(&detail.asked()).asking_also(expand.asked());
     Ok(Read { of, draft, detail, expand })
 }
 
@@ -93,7 +88,7 @@ fn reason(params: &mut Params<'_>) -> Result<Option<String>, InputError> {
 /// Reads `expand[]`.
 fn expand(params: &mut Params<'_>, prefix: &str) -> Result<RefundExpand, InputError> {
     let mut expand = RefundExpand::default();
-    submit::expand_with(params, prefix, "charge and payment_intent of refunds", |property| {
+    parameters::expand_with(params, prefix, "charge and payment_intent of refunds", |property| {
         match property {
             "charge" => expand.charge = true,
             "payment_intent" => expand.payment_intent = true,
@@ -123,7 +118,7 @@ pub async fn retrieve(
     Ok(HttpResponse::Ok().json(object))
 }
 
-/// `GET /v1/refunds`: those of one payment or of all, newest first.
+/// `GET /v1/refunds`: the refunds of one payment or of all, newest first.
 pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
     let mut params = body::query(&request)?;
     let of = Of::read(&mut params)?;
@@ -131,8 +126,8 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     let (before, after) = list::cursors(&mut params)?;
     let (created_from, created_to) = list::created(&mut params)?;
     let expand = expand(&mut params, "data.")?;
-    submit::finish(&params)?;
-    // Only of the charge that took the money is there anything to give back.
+    parameters::finish(&params)?;
+    // Only the charge that took the money can have refunds.
     let (payment, none) = match of {
         None => (None, false),
         Some(Of::Payment(payment)) => (Some(payment), false),
@@ -168,7 +163,7 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     Ok(HttpResponse::Ok().json(List::new(objects(&state, &page, expand).await?, has_more, URL)))
 }
 
-/// What these refunds look like, in the same order: the payments' histories tell.
+/// These refunds as objects of the dialect, in the same order, from the payments' histories.
 async fn objects(
     state: &WebState,
     found: &[(RefundId, PaymentId)],
@@ -194,7 +189,7 @@ async fn objects(
     Ok(found.iter().filter_map(object).collect())
 }
 
-/// The refund that a cursor names, if one is given: one of this list.
+/// The refund that a cursor names, if one is given. It must be in this list.
 async fn cursor(
     state: &WebState,
     owner: AccountId,
@@ -213,11 +208,10 @@ async fn cursor(
     if in_list { Ok(Some(id.into())) } else { Err(unknown().into()) }
 }
 
-/// What is to be given back, or whose refunds are asked for.
+/// What to refund, or whose refunds to list.
 enum Of {
-    /// A payment's.
     Payment(PaymentId),
-    /// A charge's, by its id as sent.
+    /// The charge's id as sent.
     Charge(String),
 }
 
@@ -232,7 +226,7 @@ impl Of {
                 Err(InputError::new("charge", "parameters_exclusive", message).into())
             }
             (Some(id), None) => {
-                submit::payment_id(&id, "payment_intent", &["pi_"]).map(|id| Some(Self::Payment(id)))
+                parameters::payment_id(&id, "payment_intent", &["pi_"]).map(|id| Some(Self::Payment(id)))
             }
             (None, Some(id)) => Ok(Some(Self::Charge(id.into_owned()))),
             (None, None) => Ok(None),
@@ -240,7 +234,7 @@ impl Of {
     }
 }
 
-/// The payment that this charge took the money of. Another of its charges has nothing to give back.
+/// The payment whose money this charge took. Other charges of the payment have nothing to refund.
 async fn charged_by(state: &WebState, owner: AccountId, text: &str) -> Result<PaymentId, ApiError> {
     let found = charges::find(state, owner, text, "charge").await?;
     match found.payment.charge_taken() {

@@ -1,4 +1,4 @@
-//! What plain resources of every kind have in common: changes whose answers are kept, and lists.
+//! Shared code of plain resources: changes whose answers are kept, and lists.
 
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
@@ -6,20 +6,18 @@ use actix_web::http::header::{ContentType, HeaderName, HeaderValue};
 
 use super::list::{self, List};
 use super::objects::ResourceObject;
-use super::submit;
-use crate::domain::command::Command;
+use super::parameters;
 use crate::domain::ids::{AccountId, ClockId};
 use crate::domain::resource::{AnswerForm, Change, ChangeResource, Resource};
 use crate::domain::subject::{Subject, SubjectKind};
+use crate::intake::{self, Canonical, InputError, Params};
 use crate::store::ResourceFilter;
-use crate::web::error::{ApiError, InputError};
-use crate::web::intake::{self, Canonical};
-use crate::web::origin;
-use crate::web::params::Params;
+use crate::web::call;
+use crate::web::error::ApiError;
 use crate::web::state::WebState;
 
-/// The idempotency key of a request with these parameters. The form of the request is all that it says: how the answer is to be
-/// shown belongs to it. `subject` is what it changes; what it makes has no name before.
+/// The idempotency key of a request with these parameters. All of them, even how the answer is shown, are part of the
+/// request's form. `subject` is the resource it changes; `None` if it creates one.
 ///
 /// # Errors
 /// A key that is too long or not printable.
@@ -29,17 +27,17 @@ pub fn key(
     (kind, subject): (SubjectKind, Option<Subject>),
     params: &Params<'_>,
 ) -> Result<Option<crate::domain::command::IdempotencyKey>, ApiError> {
-    let Some(name) = submit::key_of(request)? else { return Ok(None) };
+    let Some(name) = parameters::key_of(request)? else { return Ok(None) };
     let form = Canonical::default()
         .field("change")
         .field(kind.name())
         .optional(subject.map(|subject| subject.to_key()))
         .field(params.form());
-    let secret = &state.rules.key_secret;
+    let secret = &state.intake.rules.key_secret;
     Ok(Some(crate::domain::command::IdempotencyKey::new(&name, &form.into_bytes(), secret)))
 }
 
-/// Hands a change in and answers with what is kept of the answer.
+/// Hands in a change and answers with the stored answer.
 ///
 /// # Errors
 /// Whatever the dialect answers for it.
@@ -51,11 +49,11 @@ pub async fn change(
     idempotency: Option<crate::domain::command::IdempotencyKey>,
 ) -> Result<HttpResponse, ApiError> {
     let answer = Some(AnswerForm::new(|resource| ResourceObject::of(resource).to_bytes()));
-    // A deletion takes no key.
-    let key = if idempotency.is_some() { submit::key_of(request)? } else { None };
-    let origin = origin::of(state, request, actor, key.as_ref());
+    // Deletions take no key.
+    let key = if idempotency.is_some() { parameters::key_of(request)? } else { None };
+    let origin = call::origin(state, request, actor, key.as_ref());
     let change = ChangeResource { subject, actor, change, answer, idempotency };
-    let changed = state.engine.change(Command::Change(Box::new(change)).asked_by(origin)).await?;
+    let changed = state.intake.change(change, origin).await?;
     let mut response = HttpResponse::Ok();
     if changed.replayed {
         response.insert_header((
@@ -77,10 +75,10 @@ pub fn subject(kind: SubjectKind, text: &str) -> Result<Subject, ApiError> {
     Ok(Subject::new(kind, bits.to_be_bytes()))
 }
 
-/// The resource as its owner may see it, deleted or not. With its clock it is deleted as well.
+/// The resource as its owner sees it, deleted or not. Deleting its clock deletes it as well.
 ///
 /// # Errors
-/// 404 where there is none, or it is someone else's.
+/// 404 if there is none, or it belongs to another account.
 pub async fn own(state: &WebState, owner: AccountId, subject: Subject) -> Result<Resource, ApiError> {
     let found = state.store.resource_get(subject).await?;
     let own = found.filter(|resource| resource.owner == owner);
@@ -99,7 +97,7 @@ pub struct Asked {
     cursor: Option<(&'static str, String)>,
 }
 
-/// Reads the parameters that every list of resources has.
+/// Reads the parameters common to all lists of resources.
 ///
 /// # Errors
 /// [`InputError`] names the parameter at fault.
@@ -129,7 +127,7 @@ pub fn asked(params: &mut Params<'_>, kind: SubjectKind, clock: ClockId) -> Resu
 /// A page of resources, and whether there are more.
 ///
 /// # Errors
-/// A cursor that names nothing of the account's; the store's.
+/// A cursor that names nothing this account owns; the store's.
 pub async fn page(
     state: &WebState,
     owner: AccountId,
@@ -153,10 +151,10 @@ pub fn listed((resources, has_more): (Vec<Resource>, bool), url: &'static str) -
     HttpResponse::Ok().json(List::new(objects, has_more, url))
 }
 
-/// Refuses text that may hold a card number. Nothing of a plain resource is reduced before it is kept.
+/// Refuses text that contains a card number: plain resources are stored as they are, without reducing anything.
 ///
 /// # Errors
 /// Names the parameter.
 pub fn check(state: &WebState, params: &Params<'_>) -> Result<(), InputError> {
-    intake::check_params(params, &state.rules)
+    intake::check_params(params, &state.intake.rules)
 }

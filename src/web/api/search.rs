@@ -4,19 +4,21 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use super::objects::{Expand, Rendered};
-use super::{list, payment_intents, submit};
+use super::parameters;
+use super::{list, payment_intents};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
+use crate::domain::payment_kind::PaymentKind;
 use crate::domain::submission::Kind;
+use crate::intake::{InputError, Params};
 use crate::search::{Cursor, Query, SearchRequest};
 use crate::web::body;
-use crate::web::error::{ApiError, InputError};
-use crate::web::params::Params;
+use crate::web::error::ApiError;
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
-/// The kind of payment that a payment intent is.
-const KIND: &str = Kind::Charge.as_str();
+/// Payment intents are payments of this kind.
+const KIND: PaymentKind = PaymentKind::Charge;
 
 #[derive(Debug, Serialize)]
 struct SearchResult {
@@ -51,7 +53,7 @@ pub async fn search(
             )
         })?),
     };
-    // Narrowed in the index, before it pages: a page that left others out when it is read would be short.
+    // The index filters by kind before it pages; filtering afterwards would make pages short.
     let mut wanted = SearchRequest::new(caller.account, Query::parse(&text)?.of_kind(KIND));
     wanted.limit = usize::try_from(limit).unwrap_or(10);
     wanted.cursor = cursor;
@@ -69,11 +71,11 @@ pub async fn search(
     }))
 }
 
-/// Reads `expand[]`, and whether the count of all that is found is among it.
+/// Reads `expand[]`, and whether it asks for the total count.
 fn expand(params: &mut Params<'_>) -> Result<(Expand, bool), InputError> {
     let (mut expand, mut counted) = (Expand::default(), false);
     let can_be = "total_count, and latest_charge and payment_method of payment intents (data.latest_charge)";
-    submit::expand_with(params, "", can_be, |property| {
+    parameters::expand_with(params, "", can_be, |property| {
         match property {
             "data.latest_charge" => expand.latest_charge = true,
             "data.payment_method" => expand.payment_method = true,
@@ -85,7 +87,7 @@ fn expand(params: &mut Params<'_>) -> Result<(Expand, bool), InputError> {
     Ok((expand, counted))
 }
 
-/// The payments as the store has them now, in the order found.
+/// The payments as they are in the store now, in the order of `ids`.
 async fn read_in_order(
     state: &WebState,
     owner: AccountId,

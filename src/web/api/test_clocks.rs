@@ -3,15 +3,15 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::objects::ResourceObject;
-use super::{resources, submit};
+use super::parameters;
+use super::resources;
 use crate::domain::clock::{Clock, ClockPatch};
 use crate::domain::ids::ClockId;
 use crate::domain::resource::{Body as Made, Change, Patch, Resource};
 use crate::domain::subject::SubjectKind;
+use crate::intake::{InputError, Params, clock_name, frozen_time, speed};
 use crate::web::body::{self, Body};
-use crate::web::error::{ApiError, InputError};
-use crate::web::intake::{clock_name, frozen_time, speed};
-use crate::web::params::Params;
+use crate::web::error::ApiError;
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
@@ -49,7 +49,7 @@ pub async fn advance(
     change(&state, &caller, &request, (&id, body), target).await
 }
 
-/// `POST /v1/test_helpers/test_clocks/{id}`: how fast it runs, which the real service does not offer.
+/// `POST /v1/test_helpers/test_clocks/{id}`: sets its speed, which the real service does not offer.
 pub async fn update(
     state: State,
     caller: ApiCaller,
@@ -80,7 +80,7 @@ async fn change(
     resources::change(state, request, (caller.account, subject), change, key).await
 }
 
-/// `DELETE /v1/test_helpers/test_clocks/{id}`: its customers go with it.
+/// `DELETE /v1/test_helpers/test_clocks/{id}`: deletes its customers as well.
 pub async fn delete(state: State, caller: ApiCaller, request: HttpRequest, id: web::Path<String>) -> Answer {
     let subject = resources::subject(KIND, &id)?;
     resources::change(&state, &request, (caller.account, subject), Change::Delete, None).await
@@ -109,7 +109,7 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     Ok(resources::listed((found, more), URL))
 }
 
-/// A clock that runs, with the time that it shows now.
+/// The clock with the time that it shows now.
 fn showing(resource: Resource, state: &WebState) -> Resource {
     let body = match resource.body {
         Some(Made::Clock(clock)) => Some(Made::Clock(clock.seen_at(state.wall.now()))),
@@ -118,8 +118,8 @@ fn showing(resource: Resource, state: &WebState) -> Resource {
     Resource { body, ..resource }
 }
 
-/// Ends the reading. Nothing of a clock can be expanded.
+/// Checks that every parameter was taken. Clocks have nothing to expand.
 fn finish(params: &mut Params<'_>) -> Result<(), InputError> {
-    submit::expand_with(params, "", "nothing of test clocks", |_| false)?;
+    parameters::expand_with(params, "", "nothing of test clocks", |_| false)?;
     params.finish()
 }

@@ -1,4 +1,4 @@
-//! The body of an upload, handed from the connection to the thread that reads rows.
+//! Hands the body of an upload from the connection to the thread that reads rows.
 
 use std::io::{self, Read};
 
@@ -7,32 +7,32 @@ use tokio::sync::mpsc;
 
 use super::BYTES_MAX;
 
-/// Chunks that may wait.
+/// The most chunks that wait to be read.
 const CHUNKS: usize = 4;
 
-/// A piece of the body, or word that it is whole.
+/// A piece of the body, or its end.
 enum Chunk {
     Bytes(Bytes),
     End,
 }
 
-/// The end that the connection fills. Dropped without [`Self::end`], the upload broke off.
+/// The side that the connection writes. Dropping it without [`Self::end`] means that the upload broke off.
 pub struct Filling(mpsc::Sender<Chunk>);
 
 impl Filling {
-    /// Hands a chunk on, waiting for room. `false` once nobody reads any more.
+    /// Passes on a chunk, waiting for room. `false` once nobody reads.
     pub async fn push(&self, bytes: Bytes) -> bool {
         self.0.send(Chunk::Bytes(bytes)).await.is_ok()
     }
 
-    /// Says that this was all.
+    /// Marks the end of the body.
     pub async fn end(self) {
-        // Nobody there to hear it needs no telling.
+        // It fails only if nobody reads, and then nothing needs to be done.
         let _ = self.0.send(Chunk::End).await;
     }
 }
 
-/// The end that is read, on a thread that may block.
+/// The side that is read. Reading blocks its thread.
 pub struct Body {
     chunks: mpsc::Receiver<Chunk>,
     current: Bytes,

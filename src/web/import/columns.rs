@@ -9,13 +9,13 @@ use crate::domain::card_numbers::masked;
 use crate::domain::currency::Currency;
 use crate::domain::idempotency::RequestKey;
 use crate::domain::money::Money;
+use crate::domain::payment_kind::PaymentKind;
 use crate::domain::text::misleads;
+use crate::intake::error::param_shown;
+use crate::intake::{InputContext, InputError, Params, PaymentDraft, Rules, check_text};
 use crate::store::RowFault;
-use crate::web::error::{InputError, param_shown};
-use crate::web::intake::{Context, Draft, KindName, Rules, check_text};
-use crate::web::params::Params;
 
-/// Every column: its name, and what it holds.
+/// Every column: its name and its description.
 pub const COLUMNS: [(&str, &str); 15] = [
     ("key", "Required. Names the row: the same key under the same name of import pays once."),
     ("kind", "charge (default), topup, transfer or payout."),
@@ -34,7 +34,7 @@ pub const COLUMNS: [(&str, &str); 15] = [
     ("metadata[…]", "Any name between the brackets; as many columns as you like."),
 ];
 
-/// A file that shows every kind.
+/// A sample file for download.
 pub const SAMPLE: &str = "\
 key,kind,amount,currency,payment_method,card_number,exp_month,exp_year,cvc,destination,bank_account,description,capture_method,metadata[order]
 order-1001,charge,12.50,eur,pm_card_visa,,,,,,,Two flat whites,,1001
@@ -59,11 +59,11 @@ enum Role {
     Metadata(String),
 }
 
-/// The columns of one file, in its order.
+/// The columns of one file, in order.
 #[derive(Debug, Clone)]
 pub(super) struct Columns(Vec<(String, Role)>);
 
-/// Why a row makes no payment; its key as far as it could be read.
+/// A row that makes no payment: its key, as far as it could be read, and the reason.
 pub(super) struct Refused {
     pub key: String,
     pub fault: RowFault,
@@ -93,7 +93,7 @@ fn role(name: &str) -> Option<Role> {
     })
 }
 
-/// A name as columns are known by: those of metadata keep their case.
+/// A column's name in canonical form. Names of metadata keep their case.
 fn plain(name: &str) -> Cow<'_, str> {
     match name.starts_with("metadata[") {
         true => name.into(),
@@ -106,7 +106,7 @@ pub(super) fn is_column(name: &str) -> bool {
     role(&plain(name)).is_some()
 }
 
-/// How many fields there are up to the last with something in it.
+/// The number of fields up to the last that is not empty.
 fn filled(record: &StringRecord) -> usize {
     record.iter().enumerate().filter(|(_, field)| !field.is_empty()).last().map_or(0, |(last, _)| last + 1)
 }
@@ -145,8 +145,8 @@ impl Columns {
         &self,
         record: &StringRecord,
         scope: &str,
-        context: &Context<'_>,
-    ) -> Result<(String, Draft), Refused> {
+        context: &InputContext<'_>,
+    ) -> Result<(String, PaymentDraft), Refused> {
         let key = self.value(record, &Role::Key).to_owned();
         let checked = check_text("key", &key, context.rules);
         let refused = |column: &str, message: Cow<'static, str>| Refused {
@@ -173,14 +173,14 @@ impl Columns {
             refused(self.column_of(param), error.message.clone())
         };
         let kind = match self.value(record, &Role::Kind) {
-            "" => KindName::Charge,
-            name => KindName::parse(name).ok_or_else(|| {
+            "" => PaymentKind::Charge,
+            name => PaymentKind::parse(name).ok_or_else(|| {
                 refused("kind", "One of charge, topup, transfer or payout was expected.".into())
             })?,
         };
         let mut params = self.params(record).map_err(by_input)?;
         params.add_text("lane", Some("bulk".into()));
-        let mut draft = Draft::read(&mut params, kind, context).map_err(by_input)?;
+        let mut draft = PaymentDraft::read(&mut params, kind, context).map_err(by_input)?;
         if let Some(lapsed) = draft.lapsed_mut() {
             let column = self.column_of(lapsed.param.as_deref().unwrap_or_default()).to_owned();
             lapsed.param = Some(Cow::Owned(column));
@@ -206,7 +206,7 @@ impl Columns {
         at.and_then(|at| record.get(at)).unwrap_or_default()
     }
 
-    /// The column that fills a parameter.
+    /// The column that a parameter comes from.
     fn column_of<'s>(&'s self, param: &'s str) -> &'s str {
         let fills = |role: &Role| match role {
             Role::Param(name) => {
@@ -227,7 +227,7 @@ impl Columns {
         let minor = match (self.value(record, &Role::Amount), self.value(record, &Role::AmountMinor)) {
             (_, "") => match currency.parse::<Currency>() {
                 Ok(currency) => Some(decimal(self.value(record, &Role::Amount), currency)?),
-                // The intake says what is wrong with the currency.
+                // The intake reports what is wrong with the currency.
                 Err(_) => Some(1),
             },
             ("", minor) => {
@@ -278,9 +278,9 @@ mod tests {
     use super::*;
     use crate::domain::time::Timestamp;
 
-    fn context(rules: &Rules) -> Context<'_> {
+    fn context(rules: &Rules) -> InputContext<'_> {
         let now = Timestamp::from_micros(1_767_225_600_000_000);
-        Context { rules, now, confirm_default: true }
+        InputContext { rules, now, confirm_default: true }
     }
 
     fn rules() -> Rules {
@@ -338,7 +338,7 @@ mod tests {
             "a,transfer,1,,eur,,,,,,",
             "a,transfer,1,,eur,,,,,nobody,",
             "a,payout,1,,eur,pm_card_visa,,,,,",
-            // Empty fields behind the last column are none; what stands there is.
+            // Empty fields after the last column are ignored; others are an error.
             "a,,12.50,,eur,pm_card_visa,,,,,42,,,",
             "a,,12.50,,eur,pm_card_visa,,,,,42,,x",
             "a,charge,1.250,,kwd,pm_card_visa,,,,,",
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_columns_at_the_end_are_none_and_no_name_holds_a_card_number() {
+    fn empty_columns_at_the_end_are_ignored_and_no_name_holds_a_card_number() {
         assert_eq!(header("key,amount,currency,,,").unwrap().0.len(), 3);
         let words = |names| header(names).unwrap_err();
         assert!(words("key,amount,currency,4242424242424242").contains("There is no column \"***\""));
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_a_card_number_can_be_let_through() {
+    fn text_with_a_card_number_can_be_allowed() {
         let rules = Rules::new([7; 32], false);
         let names = StringRecord::from(vec!["key", "amount", "currency", "description"]);
         let columns = Columns::read(&names, &rules).unwrap();

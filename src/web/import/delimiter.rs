@@ -1,5 +1,5 @@
-//! What separates the fields of a file: a comma, or what spreadsheets write where the comma is the decimal point. Told by
-//! line 1, or by a line `sep=;` before it, which some spreadsheets write and understand.
+//! Finds the delimiter of a file: a comma, or what spreadsheets write where the comma is the decimal separator. Line 1 shows
+//! it, or a line `sep=;` before it, which some spreadsheets write and understand.
 
 use std::io::{self, Chain, Cursor, Read};
 
@@ -13,7 +13,7 @@ const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 const MARK: &[u8] = b"\xef\xbb\xbf";
 const SEP: &[u8] = b"sep=";
 
-/// A file whose beginning was read already.
+/// A file whose beginning has already been read.
 type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
 
 /// The delimiter of a file, and the file from its beginning.
@@ -23,10 +23,9 @@ type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
 pub(super) fn find<R: Read>(mut file: R) -> io::Result<(u8, Whole<R>)> {
     let mut head = line(&mut file)?;
     let text = head.strip_prefix(MARK).unwrap_or(&head);
-    let said = said(text);
-    let delimiter = match said {
+    let delimiter = match declared(text) {
         Some([delimiter]) if DELIMITERS.contains(&delimiter) => {
-            // Only its end stays, so that lines are numbered as people see them.
+            // Only its line break stays, so that lines are numbered as people see them.
             head.retain(|byte| matches!(byte, b'\r' | b'\n'));
             delimiter
         }
@@ -35,29 +34,29 @@ pub(super) fn find<R: Read>(mut file: R) -> io::Result<(u8, Whole<R>)> {
     Ok((delimiter, Cursor::new(head).chain(file)))
 }
 
-/// What a line `sep=;` names, which some write in capitals or in quotes.
-fn said(line: &[u8]) -> Option<[u8; 1]> {
+/// The delimiter that a line `sep=;` declares. Some programs write it in capitals or in quotes.
+fn declared(line: &[u8]) -> Option<[u8; 1]> {
     let end = line.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'))? + 1;
     let line = line.get(..end)?;
     let plain = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
     let (sep, rest) = plain.split_at_checked(SEP.len())?;
-    // A tab looks like the space behind it.
+    // Trimming would remove a tab.
     let rest = if rest == b"\t" { rest } else { rest.trim_ascii() };
     sep.eq_ignore_ascii_case(SEP).then(|| <[u8; 1]>::try_from(rest).ok())?
 }
 
-/// The one by which most names of columns are found.
+/// The delimiter with which most column names are recognised.
 fn by_names(line: &[u8]) -> u8 {
     let found = |delimiter: u8| {
         let mut reader = ReaderBuilder::new().has_headers(false).delimiter(delimiter).from_reader(line);
         let names = reader.records().next().and_then(Result::ok);
         names.map_or(0, |names| names.iter().filter(|name| is_column(name.trim())).count())
     };
-    // Of equal ones the first: `max_by_key` would take the last.
+    // On a tie the first counts, but `max_by_key` takes the last: hence `rev`.
     DELIMITERS.into_iter().rev().max_by_key(|delimiter| found(*delimiter)).unwrap_or(b',')
 }
 
-/// The first line that is not empty, with its end and any empty ones before it; no more of it than a row may have.
+/// The first line that is not empty, with its line break and any empty lines before it; at most as long as a row may be.
 fn line(file: &mut impl Read) -> io::Result<Vec<u8>> {
     let (mut line, mut quoted, mut byte) = (Vec::new(), false, [0_u8]);
     let limit = usize::try_from(ROW_BYTES_MAX).unwrap_or(usize::MAX);
@@ -85,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_of_columns_tell_and_nothing_is_lost() {
+    fn the_names_of_columns_decide_and_nothing_is_lost() {
         for (file, delimiter) in [
             ("key,amount,currency\na,1,eur\n", ','),
             ("key;amount;currency\r\na;1,50;eur\r\n", ';'),
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_spreadsheet_says_is_believed() {
+    fn a_declared_delimiter_is_used() {
         assert_eq!(found("sep=;\r\nkey;amount\r\n"), (';', "\r\nkey;amount\r\n".to_owned()));
         assert_eq!(found("\u{feff}sep=\t\nkey\tamount\n"), ('\t', "\nkey\tamount\n".to_owned()));
         for line in ["SEP=;", "\"sep=;\"", "sep=; "] {

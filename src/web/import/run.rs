@@ -1,49 +1,45 @@
-//! Hands the rows of an import in, batch after batch, and keeps what became of each.
+//! Hands in the rows of an import, batch after batch, and stores the result of each.
 
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use tokio::time::timeout;
 
-use super::rows::{Batches, Read, Row};
-use super::stop::Stop;
+use super::abort::Stop;
+use super::rows::{Batches, CsvRow, Read};
 use super::{MESSAGE_CHARS_MAX, fault, shortened};
 use crate::domain::card_numbers::masked;
-use crate::domain::command::Command;
 use crate::domain::ids::{AccountId, PaymentId};
-use crate::engine::{Done, EngineError, Reply};
+use crate::engine::EngineError;
+use crate::intake::{Call, Handed, IntakeError};
 use crate::store::{ImportRecord, ImportRow, ImportState, RowFault, StoreResult};
 use crate::web::error::{ApiError, ErrorType};
-use crate::web::payees;
-use crate::web::replays;
 use crate::web::state::WebState;
 
-/// How long a full intake is waited for between two attempts.
-const BUSY_PAUSE: Duration = Duration::from_millis(5);
-/// How long a store that is away is waited for, a second at a time.
+/// How many times saving the end of an import is tried while the store is unavailable, a second apart.
 const AWAY_SECONDS: u32 = 30;
 /// How often a slow upload is marked as alive.
 const ALIVE_EVERY: Duration = Duration::from_secs(4);
-/// After how many of these without a row it is given up.
+/// How many [`ALIVE_EVERY`] may pass without a row before the upload is abandoned.
 const STILL_MAX: u32 = 15;
 
 /// A row that was handed in.
-struct Handed {
+struct HandedRow {
     line: u64,
     key: String,
-    /// The command, to hand it in again if the store went away; its key makes that harmless.
-    outcome: Result<(Command, Reply), RowFault>,
+    outcome: Result<Handed, RowFault>,
 }
 
-/// What became of a row.
-enum Became {
+/// The result of a row.
+enum RowResult {
+    /// The row as it is stored, and whether its key was already known.
     Row(ImportRow, bool),
-    /// Nothing works: the import cannot go on.
+    /// The import cannot go on, for this reason.
     Away(String),
 }
 
-/// Runs an import to its end and returns it as it is then. Rows that were kept are never lost: an import that was cut short
-/// goes on when the same file comes again, because each row's key is recognised.
+/// Runs an import to its end and returns its final record. Stored rows are never lost: an import that was cut short goes on
+/// when the same file is uploaded again, because each row's key is recognised.
 pub async fn run(state: &WebState, mut import: ImportRecord, mut batches: Batches) -> ImportRecord {
     let mut still = 0;
     let end = loop {
@@ -70,7 +66,7 @@ pub async fn run(state: &WebState, mut import: ImportRecord, mut batches: Batche
     };
     import.state = if end.is_ok() { ImportState::Finished } else { ImportState::Stopped };
     import.cause = end.err().map(|stop| {
-        // It may repeat a name of line 1.
+        // It may repeat a column name from line 1.
         shortened(&masked(&stop.words(import.rows_read)), MESSAGE_CHARS_MAX)
     });
     for _ in 0..AWAY_SECONDS {
@@ -82,9 +78,9 @@ pub async fn run(state: &WebState, mut import: ImportRecord, mut batches: Batche
     import
 }
 
-async fn batch(state: &WebState, import: &mut ImportRecord, rows: Vec<Row>) -> Result<(), String> {
+async fn batch(state: &WebState, import: &mut ImportRecord, rows: Vec<CsvRow>) -> Result<(), String> {
     let drafts = rows.iter().filter_map(|row| row.draft.as_ref().ok());
-    payees::load(state, drafts.filter_map(|draft| draft.destination.as_ref())).await.map_err(away)?;
+    state.intake.load_payees(drafts).await.map_err(away)?;
     let mut handed = Vec::with_capacity(rows.len());
     for row in rows {
         handed.push(hand_in(state, import.owner, row).await?);
@@ -92,8 +88,8 @@ async fn batch(state: &WebState, import: &mut ImportRecord, rows: Vec<Row>) -> R
     let mut kept = Vec::with_capacity(handed.len());
     let mut stopped = Ok(());
     for one in handed {
-        match outcome(state, one).await {
-            Became::Row(row, known) => {
+        match outcome(one).await {
+            RowResult::Row(row, known) => {
                 import.rows_read += 1;
                 match (&row.outcome, known) {
                     (Ok(_), false) => import.rows_accepted += 1,
@@ -102,7 +98,7 @@ async fn batch(state: &WebState, import: &mut ImportRecord, rows: Vec<Row>) -> R
                 }
                 kept.push(row);
             }
-            Became::Away(cause) => stopped = Err(cause),
+            RowResult::Away(cause) => stopped = Err(cause),
         }
     }
     save(state, import, &kept).await.map_err(away)?;
@@ -114,7 +110,8 @@ async fn save(state: &WebState, import: &mut ImportRecord, rows: &[ImportRow]) -
     state.store.import_save(import, rows).await
 }
 
-/// Why an import cannot go on. What an error says of its own request is not true of the whole: rows before it were paid.
+/// Why an import cannot go on. An error's own message may claim that nothing was changed, which is wrong here: earlier rows
+/// were paid.
 fn away(error: impl Into<ApiError>) -> String {
     let error = error.into();
     match error.status {
@@ -125,44 +122,34 @@ fn away(error: impl Into<ApiError>) -> String {
     }
 }
 
-/// Hands a row in. An error is that of the whole import.
-async fn hand_in(state: &WebState, owner: AccountId, row: Row) -> Result<Handed, String> {
-    let Row { line, key, draft } = row;
+/// Hands in a row. An error ends the whole import.
+async fn hand_in(state: &WebState, owner: AccountId, row: CsvRow) -> Result<HandedRow, String> {
+    let CsvRow { line, key, draft } = row;
     let draft = match draft {
         Ok(draft) => draft,
-        Err(fault) => return Ok(Handed { line, key, outcome: Err(fault) }),
+        Err(fault) => return Ok(HandedRow { line, key, outcome: Err(fault) }),
     };
-    let outcome = match replays::submission(state, draft, owner).await {
-        Err(error) if error.status.is_client_error() => Err(fault_of(&error)),
+    // An import has time, and its rows have keys.
+    let call = Call { persistent: true, ..Call::default() };
+    let outcome = match state.intake.submit(draft, owner, call).await {
+        Ok(handed) => Ok(handed),
+        Err(IntakeError::Input(error)) => {
+            Err(fault(error.param.as_deref().unwrap_or_default(), &error.message))
+        }
         Err(error) => return Err(away(error)),
-        Ok(command) => {
-            let command = Command::Submit(Box::new(command));
-            let reply = submit(state, &command).await.map_err(away)?;
-            Ok((command, reply))
-        }
     };
-    Ok(Handed { line, key, outcome })
+    Ok(HandedRow { line, key, outcome })
 }
 
-/// Hands a command in and waits for room as long as it takes: an import has time.
-async fn submit(state: &WebState, command: &Command) -> Result<Reply, EngineError> {
-    loop {
-        match state.engine.submit(command.clone()) {
-            Err(EngineError::Busy) => tokio::time::sleep(BUSY_PAUSE).await,
-            other => return other,
-        }
-    }
-}
-
-async fn outcome(state: &WebState, handed: Handed) -> Became {
-    let Handed { line, key, outcome } = handed;
+async fn outcome(handed: HandedRow) -> RowResult {
+    let HandedRow { line, key, outcome } = handed;
     let row = |outcome| ImportRow { line, key, outcome };
-    let (command, reply) = match outcome {
+    let handed = match outcome {
         Ok(handed) => handed,
-        Err(fault) => return Became::Row(row(Err(fault)), false),
+        Err(fault) => return RowResult::Row(row(Err(fault)), false),
     };
-    match settle(state, command, reply).await {
-        Ok(done) => Became::Row(row(Ok::<PaymentId, _>(done.payment.id())), done.replayed),
+    match handed.committed().await {
+        Ok(done) => RowResult::Row(row(Ok::<PaymentId, _>(done.payment.id())), done.replayed),
         Err(EngineError::Refused(rejection)) => {
             let error = ApiError::from(rejection);
             let column = match error.param.as_deref() {
@@ -174,34 +161,17 @@ async fn outcome(state: &WebState, handed: Handed) -> Became {
             } else {
                 error.message.clone()
             };
-            Became::Row(row(Err(fault(column, &message))), false)
+            RowResult::Row(row(Err(fault(column, &message))), false)
         }
-        // This row alone; what comes after it goes on.
+        // Only this row fails; the import goes on with the next.
         Err(error @ EngineError::Damaged(_)) => {
             let message = shortened(&ApiError::from(error).message, 500);
-            Became::Row(row(Err(RowFault { column: String::new(), message })), false)
+            RowResult::Row(row(Err(RowFault { column: String::new(), message })), false)
         }
-        Err(error) => Became::Away(away(error)),
+        Err(error) => RowResult::Away(away(error)),
     }
 }
 
 fn is_other_row(error: &ApiError) -> bool {
     error.kind == ErrorType::IdempotencyError && error.status == StatusCode::BAD_REQUEST
-}
-
-/// Waits for the answer, and asks again while the store is away. It may have been done the first time.
-async fn settle(state: &WebState, command: Command, reply: Reply) -> Result<Done, EngineError> {
-    let mut answer = reply.outcome().await;
-    for _ in 0..AWAY_SECONDS {
-        if !matches!(answer, Err(EngineError::Unavailable { .. } | EngineError::Busy)) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        answer = state.engine.execute(command.clone()).await;
-    }
-    answer
-}
-
-fn fault_of(error: &ApiError) -> RowFault {
-    fault(error.param.as_deref().unwrap_or_default(), &error.message)
 }

@@ -1,12 +1,14 @@
-//! `/account`: one's password, sessions, and closing the account. The first steps can be brought back here.
+//! `/account`: changing the password, ending sessions, closing the account, and showing the first steps again.
 
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::error_page::{PageError, answer_to, render};
-use super::handle::{self, Fields, PageResult};
+use super::forms::{self, Fields};
+use super::frame;
 use super::layout::{Layout, Nav, Notice, Tone};
 use super::pay_form::FieldError;
+use super::responses::{self, PageResult};
 use super::{format, onboarding, wallets};
 use crate::accounts::AccountError;
 use crate::domain::ids::SessionId;
@@ -20,11 +22,11 @@ use crate::web::state::WebState;
 /// A session in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionLine {
-    /// Its id.
+    /// The session's id, which the form that ends it sends.
     pub id: String,
-    /// The browser in a few words.
+    /// The browser and system in a few words.
     pub browser: String,
-    /// As it names itself.
+    /// The browser's `User-Agent` header.
     pub user_agent: String,
     /// When it began, as an age.
     pub created_ago: String,
@@ -34,12 +36,12 @@ pub struct SessionLine {
     pub seen_ago: String,
     /// The same in full.
     pub seen_full: String,
-    /// Whether it is the one that looks.
+    /// Whether this page was requested in it.
     pub current: bool,
 }
 
 impl SessionLine {
-    /// The line of a session at `now`, for whoever looks from `current`.
+    /// The line of a session at `now`, for a viewer whose own session is `current`.
     #[must_use]
     pub fn of(session: &Session, current: SessionId, now: Timestamp) -> Self {
         Self {
@@ -61,28 +63,28 @@ impl SessionLine {
 pub struct AccountPage {
     /// The frame.
     pub layout: Layout,
-    /// The name that others see.
+    /// The name that other accounts see.
     pub name: String,
-    /// The address; none in the demo account.
+    /// The e-mail address; the demo account has none.
     pub email: Option<String>,
     /// The account's id, which transfers can name too.
     pub id: String,
-    /// When it was made, in full.
+    /// When it was created, in full.
     pub created_full: String,
-    /// Whether a password opens it. The demo account has none.
+    /// Whether it has a password. The demo account has none.
     pub has_password: bool,
-    /// Sessions, this one first, then the last used.
+    /// Sessions, this one first, then the most recently used.
     pub sessions: Vec<SessionLine>,
-    /// What would stay behind if the account was closed.
+    /// The balances that closing the account would leave behind.
     pub balances: Vec<String>,
     /// Whether the first steps are hidden.
     pub first_hidden: bool,
-    /// The form at fault, and the field in it.
+    /// The form at fault (`password` or `close`) and its field.
     pub error: Option<(&'static str, FieldError)>,
 }
 
 impl AccountPage {
-    /// What is wrong with a field of a form.
+    /// The error message for a field of a form.
     #[must_use]
     pub fn error_of(&self, form: &str, field: &str) -> Option<&str> {
         self.error
@@ -94,15 +96,15 @@ impl AccountPage {
 
 /// `GET /account`.
 pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedIn) -> PageResult {
-    let said = match Fields::of_query(&request).get("done") {
+    let notice = match Fields::of_query(&request).get("done") {
         "password" => Some("Your password is changed. All other sessions have ended."),
         "session" => Some("The session has ended."),
         "sessions" => Some("All other sessions have ended."),
         _ => None,
     };
     let mut page = page(&state, &who, None).await?;
-    page.layout.notices.extend(said.map(|text| Notice::new(Tone::Info, text)));
-    Ok(handle::ok(&page))
+    page.layout.notices.extend(notice.map(|text| Notice::new(Tone::Info, text)));
+    Ok(responses::ok(&page))
 }
 
 /// `POST /account/password`.
@@ -112,31 +114,31 @@ pub async fn change_password(
     who: SignedIn,
     body: Body,
 ) -> PageResult {
-    let fields = handle::signed_form(&state, &request, &who, body)?;
+    let fields = forms::signed_form(&state, &request, &who, body)?;
     let address = security::client_address(&state, &request);
     let (old, new) = (fields.get("current_password"), fields.get("password"));
     match state.accounts.change_password(&who.session, &address, old, new).await {
-        Ok(()) => Ok(handle::see_other("/account?done=password")),
+        Ok(()) => Ok(responses::see_other("/account?done=password")),
         Err(error) => refused(&state, &who, "password", error).await,
     }
 }
 
-/// `POST /account/sessions/end`: one by `id`, or all others.
+/// `POST /account/sessions/end`: ends the session `id`, or all others without one.
 pub async fn end_sessions(
     state: web::Data<WebState>,
     request: HttpRequest,
     who: SignedIn,
     body: Body,
 ) -> PageResult {
-    let fields = handle::signed_form(&state, &request, &who, body)?;
+    let fields = forms::signed_form(&state, &request, &who, body)?;
     let id = fields.get("id");
     if id.is_empty() {
         state.accounts.session_end_others(who.account, Some(who.session.id)).await?;
-        return Ok(handle::see_other("/account?done=sessions"));
+        return Ok(responses::see_other("/account?done=sessions"));
     }
     let session: SessionId = id.parse().map_err(|_| ApiError::not_found("session", id))?;
     state.accounts.session_end(who.account, session).await?;
-    Ok(handle::see_other("/account?done=session"))
+    Ok(responses::see_other("/account?done=session"))
 }
 
 /// `POST /account/close`.
@@ -146,18 +148,18 @@ pub async fn close(
     who: SignedIn,
     body: Body,
 ) -> PageResult {
-    let fields = handle::signed_form(&state, &request, &who, body)?;
+    let fields = forms::signed_form(&state, &request, &who, body)?;
     let address = security::client_address(&state, &request);
     match state.accounts.close_with_password(who.account, &address, fields.get("current_password")).await {
         Ok(()) => {
             let removal = security::session_cookie_removal(&state);
-            Ok(handle::lead_to("/sign-in?closed=yes").cookie(removal).finish())
+            Ok(responses::lead_to("/sign-in?closed=yes").cookie(removal).finish())
         }
         Err(error) => refused(&state, &who, "close", error).await,
     }
 }
 
-/// The page again, with what was wrong with one of its forms.
+/// The page again, with the error of one of its forms.
 async fn refused(state: &WebState, who: &SignedIn, form: &'static str, error: AccountError) -> PageResult {
     if let AccountError::Store(_) = error {
         return Err(PageError::from(error));
@@ -166,7 +168,7 @@ async fn refused(state: &WebState, who: &SignedIn, form: &'static str, error: Ac
     if error.param.is_none() {
         error = error.with_param("current_password");
     }
-    let page = page(state, who, Some((form, handle::field_error(&error)))).await?;
+    let page = page(state, who, Some((form, forms::field_error(&error)))).await?;
     Ok(render(answer_to(&error), &page))
 }
 
@@ -183,9 +185,9 @@ async fn page(
         (session.id != who.session.id, std::cmp::Reverse((session.seen_at, session.created_at)))
     });
     let wallets = wallets::wallet_lines(&state.store.wallet_list(who.account).await?);
-    let marks = state.store.mark_list(who.account).await?;
+    let marks = state.store.account_flag_list(who.account).await?;
     Ok(AccountPage {
-        layout: handle::frame(state, who, "Account", Nav::Account),
+        layout: frame::frame(state, who, "Account", Nav::Account),
         name: account.name,
         id: account.id.to_string(),
         email: account.email,
@@ -198,7 +200,7 @@ async fn page(
     })
 }
 
-/// `Firefox on Linux`: enough to recognise one's own.
+/// `Firefox on Linux`: enough to recognise one's own sessions.
 fn browser_words(user_agent: &str) -> String {
     // In this order: most browsers also claim to be those after them.
     let browsers = [
@@ -232,7 +234,7 @@ mod tests {
     use super::browser_words;
 
     #[test]
-    fn browsers_are_told_apart() {
+    fn browsers_are_distinguished() {
         let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
         let edge = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36 Edg/140.0";
         assert_eq!(browser_words(firefox), "Firefox on Linux");

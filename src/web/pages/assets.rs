@@ -1,7 +1,8 @@
-//! The style sheet (of several files, one to the browser), the scripts and the icons, embedded in the binary and served under a path that names their content.
+//! The style sheet (several files, served as one), the scripts and the icons, embedded in the binary and served under a path that
+//! contains a hash of their content.
 //!
-//! Because the path changes with the content, a browser may keep them for ever; modules import each other relatively
-//! and so stay within one version.
+//! Because the path changes with the content, a browser may cache them permanently; modules import each other relatively and so stay
+//! within one version.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -93,7 +94,7 @@ mod tests {
             let foreign = text
                 .match_indices("//")
                 .any(|(at, _)| text[..at].ends_with("http:") || text[..at].ends_with("https:"));
-            // The namespace of SVG is a name, not a place that is asked.
+            // The namespace of SVG is a name and is never fetched.
             assert!(
                 !foreign || path == "icons.svg" || text.contains("www.w3.org"),
                 "{path} names another host"

@@ -1,4 +1,4 @@
-//! What pages say of the test clock that something goes by: a strip above the page, and a line of the list of clocks.
+//! A test clock as pages show it: as a strip above everything that runs on it, and as a line of the list of clocks.
 
 use super::format;
 use crate::domain::clock::{Clock, ClockStatus, Rate};
@@ -8,27 +8,27 @@ use crate::domain::time::Timestamp;
 use crate::store::StoreError;
 use crate::web::state::WebState;
 
-/// What a page says of the clock that its subject goes by.
+/// A test clock at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClockStrip {
     /// The clock's id.
     pub id: String,
-    /// What it is called.
+    /// Its name, else its short id.
     pub label: String,
-    /// What it shows.
+    /// The time it shows, to the second in UTC.
     pub shows: String,
     /// The same in milliseconds since the epoch.
     pub shows_ms: i64,
     /// How many times as fast as real time it runs now; zero also while it is being advanced.
     pub speed: u32,
-    /// Whether it is being advanced, so that the page should look again.
+    /// Whether it is being advanced, so that the page refreshes itself.
     pub advances: bool,
-    /// How it goes on, in words.
+    /// Whether it is frozen, running or advancing, in words.
     pub state: String,
 }
 
 impl ClockStrip {
-    /// Of the clock of this id, at this moment of the wall.
+    /// The clock of this id when the wall clock shows `wall`.
     #[must_use]
     pub fn of(id: &str, clock: &Clock, wall: Timestamp) -> Self {
         let state = match (clock.status(), clock.rate()) {
@@ -54,7 +54,7 @@ impl ClockStrip {
     }
 }
 
-/// The strip and the time of what goes by a clock; `None` for the wall, and where the clock is gone.
+/// A test clock's strip and the time it shows; `None` for the wall clock and for a deleted clock.
 ///
 /// # Errors
 /// The store's.

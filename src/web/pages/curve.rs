@@ -1,32 +1,32 @@
-//! Latencies as curves: from the fastest answer to the slowest, on a logarithmic axis. Pure.
+//! Latencies drawn as curves, from the fastest answer to the slowest, on a logarithmic axis. Pure.
 
 use super::format;
 
 /// The width of the drawing, in its own units.
 pub const WIDTH: f64 = 640.0;
-/// The height.
+/// The height of the drawing, in its own units.
 pub const HEIGHT: f64 = 280.0;
-/// Room for the words on the left.
+/// Room for the labels on the left, in the drawing's units.
 pub const LEFT: f64 = 78.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 34.0;
-/// Shares of all answers that are marked, in percent.
+/// The shares of all answers that get a mark, in percent.
 const MARKS: [u32; 5] = [0, 50, 90, 99, 100];
 
-/// A mark on an axis: its place and its words.
+/// A labelled mark on an axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mark {
-    /// Where.
+    /// Its position along the axis, in the drawing's units.
     pub at: f64,
-    /// Its words.
+    /// The text beside it.
     pub label: String,
 }
 
 /// One curve.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
-    /// The name scripts and styles know it by.
+    /// The name that scripts and styles use.
     pub key: &'static str,
     /// The name people see.
     pub label: &'static str,
@@ -112,14 +112,14 @@ fn to_f64(value: usize) -> f64 {
     u32::try_from(value).map_or(f64::from(u32::MAX), f64::from)
 }
 
-/// The value that so many percent of these sorted ones do not exceed; zero if there are none.
+/// The nearest-rank percentile of sorted values; zero if there are none.
 #[must_use]
 pub fn percentile(sorted: &[u64], percent: usize) -> u64 {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).or(sorted.last()).copied().unwrap_or(0)
 }
 
-/// How many times longer one is than the other: `28 times`, `1.4 times`.
+/// The ratio of two lengths in words: `28 times`, `1.4 times`.
 #[must_use]
 pub fn times(long_us: u64, short_us: u64) -> String {
     let tenths = long_us.saturating_mul(10) / short_us.max(1);

@@ -1,4 +1,4 @@
-//! Errors as pages keep the navigation for whoever is signed in: an error itself does not know who asked, this does.
+//! Adds the navigation to error pages for signed-in accounts. An error does not know who sent the request; this middleware does.
 
 use actix_web::HttpRequest;
 use actix_web::body::{BoxBody, MessageBody};
@@ -7,21 +7,21 @@ use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
 
 use super::error_page::PageError;
-use super::handle;
+use super::frame;
 use super::layout::Nav;
 use crate::web::security::{self, SignedIn};
 
 /// Wraps every request (`from_fn(with_navigation)`), inside of [`crate::web::edge::edge`].
 ///
 /// # Errors
-/// What the handler failed with.
+/// The inner service's.
 pub async fn with_navigation(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let response = next.call(request).await?.map_into_boxed_body();
     let error = response.response().error().and_then(|error| error.as_error::<PageError>());
-    // With the store away there is nobody to ask, and every link would lead to the same page.
+    // While the store is unavailable, sessions cannot be read, and every link would lead to the same page.
     let Some(error) = error.filter(|error| error.0.status != StatusCode::SERVICE_UNAVAILABLE) else {
         return Ok(response);
     };
@@ -34,7 +34,7 @@ pub async fn with_navigation(
     let Ok(state) = security::state_of(&request) else {
         return Ok(ServiceResponse::new(request, old));
     };
-    let page = error.page(handle::frame(&state, &who, "Error", Nav::Nowhere));
+    let page = error.page(frame::frame(&state, &who, "Error", Nav::Nowhere));
     Ok(ServiceResponse::new(request, page))
 }
 

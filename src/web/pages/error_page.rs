@@ -1,4 +1,4 @@
-//! What people see instead of a page: 403, 404, 500, 503.
+//! The error page, for statuses such as 403, 404, 500 and 503.
 
 use std::fmt;
 
@@ -17,14 +17,14 @@ pub struct ErrorPage {
     pub layout: Layout,
     /// The HTTP status.
     pub code: u16,
-    /// What happened.
+    /// What happened, in a few words.
     pub headline: &'static str,
-    /// What to do about it.
+    /// What to do about it, in a sentence or two.
     pub advice: String,
 }
 
 impl ErrorPage {
-    /// The page of an HTTP status. `advice` replaces the usual words where something better is known.
+    /// The page of an HTTP status. `advice` replaces the usual words if something better is known.
     #[must_use]
     pub fn new(layout: Layout, status: StatusCode, advice: Option<String>) -> Self {
         let (headline, usual) = words(status);
@@ -41,7 +41,7 @@ impl PageError {
     #[must_use]
     pub fn page(&self, layout: Layout) -> HttpResponse {
         let status = self.0.status;
-        // The words of an API's 404 name a parameter; those of the page are better.
+        // The API's 404 names a parameter; the page's own words are better.
         let advice = (!matches!(status.as_u16(), 404 | 500)).then(|| self.0.message.to_string());
         render(answer_to(&self.0), &ErrorPage::new(layout, status, advice))
     }
@@ -69,20 +69,20 @@ impl<E: Into<ApiError>> From<E> for PageError {
     }
 }
 
-/// Begins the answer that an error gets.
+/// Begins the response to an error.
 #[must_use]
 pub fn answer_to(error: &ApiError) -> HttpResponseBuilder {
     error.begin()
 }
 
-/// Finishes an answer with a page. Pages show one person's money: nothing on the way may keep them.
+/// Finishes a response with a page. Pages show one person's money, so no cache may store them.
 #[must_use]
 pub fn render(mut response: HttpResponseBuilder, page: &impl Template) -> HttpResponse {
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     match page.render() {
         Ok(html) => response.content_type("text/html; charset=utf-8").body(html),
         Err(error) => {
-            tracing::error!(error.cause = %error, "page could not be rendered");
+            tracing::error!(error = %error, "page could not be rendered");
             HttpResponse::InternalServerError().body("The page could not be rendered.")
         }
     }

@@ -1,14 +1,16 @@
 //! `GET /payments.csv`: payments as a CSV file of any size. Columns are described in docs/csv.md.
 //!
-//! The file is made page by page as the client takes it, so that memory stays the same whatever its length. Without a query it
-//! is read from the store alone and is complete; with one, what to list comes from the index, and how it stands from the store.
+//! The file is written page by page as the client takes it, so that memory use does not depend on its length. Without a query it is
+//! read from the store alone and is complete. With one, the index finds the payments, and the store supplies their state.
 
 use actix_web::{HttpRequest, web};
 use bytes::Bytes;
 use futures_util::stream;
 
 use super::format;
-use super::handle::{self, Fields, PageResult};
+use super::forms::Fields;
+use super::names;
+use super::responses::PageResult;
 use super::row::{self, Names};
 use crate::domain::card::Card;
 use crate::domain::currency::Currency;
@@ -53,17 +55,17 @@ pub const COLUMNS: [&str; 22] = [
 pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedIn) -> PageResult {
     let fields = Fields::of_query(&request);
     let query = Query::parse_as_typed(fields.get("q")).map_err(ApiError::from)?;
-    let place = match query.is_everything() {
-        true => Place::Store(None),
-        false => Place::Index(query, None),
+    let start = match query.is_everything() {
+        true => PageStart::Store(None),
+        false => PageStart::Index(query, None),
     };
     let day = format::iso(state.wall.now()).chars().take(10).collect::<String>();
-    let mut pages = Pages { state, viewer: who.account, place };
-    // What is wrong with the request is told before the file begins.
+    let mut pages = Pages { state, viewer: who.account, start };
+    // Errors must be answered before the file begins.
     let first = pages.next().await?;
     let header = csv::begin(COLUMNS)?;
     let begun = stream::iter([Ok::<Bytes, actix_web::Error>(header)].into_iter().chain(first.map(Ok)));
-    // The answer has begun: breaking it off is the only way left to say that it is not whole.
+    // The response has begun: aborting it is the only way left to show that the file is incomplete.
     let rest = stream::try_unfold(pages, async |mut pages| {
         let next = pages.next().await.map_err(actix_web::Error::from)?;
         Ok(next.map(|bytes| (bytes, pages)))
@@ -73,7 +75,7 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
 }
 
 /// Where the next page starts.
-enum Place {
+enum PageStart {
     Store(Option<PaymentId>),
     Index(Query, Option<Cursor>),
     End,
@@ -82,36 +84,36 @@ enum Place {
 struct Pages {
     state: web::Data<WebState>,
     viewer: AccountId,
-    place: Place,
+    start: PageStart,
 }
 
 impl Pages {
     /// The next page as CSV; `None` at the end.
     async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
-        let (payments, place) = match std::mem::replace(&mut self.place, Place::End) {
-            Place::End => return Ok(None),
-            Place::Store(before) => self.of_store(before).await?,
-            Place::Index(query, cursor) => self.of_index(query, cursor).await?,
+        let (payments, start) = match std::mem::replace(&mut self.start, PageStart::End) {
+            PageStart::End => return Ok(None),
+            PageStart::Store(before) => self.of_store(before).await?,
+            PageStart::Index(query, cursor) => self.of_index(query, cursor).await?,
         };
-        self.place = place;
-        let names = handle::names_of(&self.state, &payments).await?;
+        self.start = start;
+        let names = names::names_of(&self.state, &payments).await?;
         csv::encode(payments.iter().map(|payment| record(payment, &names, self.viewer))).map(Some)
     }
 
-    async fn of_store(&self, before: Option<PaymentId>) -> Result<(Vec<Payment>, Place), ApiError> {
+    async fn of_store(&self, before: Option<PaymentId>) -> Result<(Vec<Payment>, PageStart), ApiError> {
         let limit = u32::try_from(LIMIT_MAX).unwrap_or(u32::MAX);
         let filter = PaymentFilter { before, received: true, limit, ..PaymentFilter::default() };
         let payments = self.state.store.payment_list(self.viewer, &filter).await?;
         let full = payments.len() >= LIMIT_MAX;
         let last = payments.last().map(Payment::id).filter(|_| full);
-        Ok((payments, last.map_or(Place::End, |last| Place::Store(Some(last)))))
+        Ok((payments, last.map_or(PageStart::End, |last| PageStart::Store(Some(last)))))
     }
 
     async fn of_index(
         &self,
         query: Query,
         cursor: Option<Cursor>,
-    ) -> Result<(Vec<Payment>, Place), ApiError> {
+    ) -> Result<(Vec<Payment>, PageStart), ApiError> {
         let request =
             SearchRequest { cursor, limit: LIMIT_MAX, ..SearchRequest::new(self.viewer, query.clone()) };
         let found = self.state.search.find(&request).await?;
@@ -119,12 +121,12 @@ impl Pages {
         let mut payments = self.state.store.payment_get(&ids).await?;
         payments.retain(|payment| row::accounts_of(payment).any(|account| account == self.viewer));
         payments.sort_unstable_by_key(|payment| std::cmp::Reverse((payment.created_at(), payment.id())));
-        let place = found.next_cursor.map_or(Place::End, |cursor| Place::Index(query, Some(cursor)));
-        Ok((payments, place))
+        let start = found.next_cursor.map_or(PageStart::End, |cursor| PageStart::Index(query, Some(cursor)));
+        Ok((payments, start))
     }
 }
 
-/// A payment as its viewer may see it: who received a transfer reads nothing of the sender's notes.
+/// A payment as its viewer may see it: the payee of a transfer must not see the sender's notes.
 fn record(payment: &Payment, names: &Names, viewer: AccountId) -> [String; COLUMNS.len()] {
     let (submission, state) = (payment.submission(), payment.state());
     let own = payment.owner() == viewer;
@@ -160,7 +162,7 @@ fn record(payment: &Payment, names: &Names, viewer: AccountId) -> [String; COLUM
     ]
 }
 
-/// As a JSON object; nothing if there is none.
+/// Metadata as a JSON object; an empty text without any.
 fn metadata(pairs: &[(String, String)]) -> String {
     if pairs.is_empty() {
         return String::new();
@@ -182,7 +184,7 @@ mod tests {
             .iter()
             .map(|(_, payment)| record(payment, &names, samples::viewer()))
             .chain(samples::all().iter().filter(|(name, _)| *name == "transfer").map(|(_, payment)| {
-                // As Ada sees it, who received it.
+                // As seen by Ada, the payee.
                 record(payment, &names, samples::ada())
             }))
             .collect();

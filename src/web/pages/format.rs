@@ -1,5 +1,5 @@
-//! How numbers and times are written for people. Pure; `static/js/format.js` writes the same text in the browser, and
-//! both are checked against `tests/fixtures/format.json`.
+//! Formats numbers and times for people. Pure. `static/js/format.js` writes the same text in the browser; both are checked against
+//! `tests/fixtures/format.json`.
 
 use crate::domain::time::Timestamp;
 
@@ -19,18 +19,18 @@ pub fn duration(us: u64) -> String {
     }
 }
 
-/// `us` in units of a hundred `unit`s, with two decimals, rounded down.
+/// `us` in hundreds of `unit`, with two decimals, rounded down.
 fn hundredths(us: u64, unit: u64) -> String {
     format!("{}.{:02}", us / unit / 100, us / unit % 100)
 }
 
 /// How far another machine's clock may be ahead of this one's, in seconds.
 const AHEAD_S: u64 = 60;
-/// From how many seconds on a day says more than an age: 30 days.
+/// The age from which a date says more, in seconds: 30 days.
 const OLD_S: u64 = 30 * 86_400;
 
-/// How long before `now` something was: `just now`, `12 s ago`, `3 min ago`, `2 h ago`, `5 d ago`. The day of what is older than
-/// 30 days, or yet to come, as what goes by a test clock may be.
+/// How long before `now` something was: `just now`, `12 s ago`, `3 min ago`, `2 h ago`, `5 d ago`. Beyond 30 days, or in the future (as
+/// on a test clock), the day.
 #[must_use]
 pub fn ago(now: Timestamp, then: Timestamp) -> String {
     let seconds = now.micros_since(then) / 1_000_000;
@@ -45,7 +45,7 @@ pub fn ago(now: Timestamp, then: Timestamp) -> String {
     }
 }
 
-/// How long after `now` something will be: `in 12 s`, `in 3 min`; `now` once it has come.
+/// How long after `now` something will be: `in 12 s`, `in 3 min`; `now` once it is due.
 #[must_use]
 pub fn until(now: Timestamp, then: Timestamp) -> String {
     let seconds = then.micros_since(now) / 1_000_000;
@@ -64,13 +64,13 @@ pub fn absolute(at: Timestamp) -> String {
     stamp(at, "%Y-%m-%d %H:%M:%S%.3f UTC")
 }
 
-/// The time in UTC to the second, for what is set to the second: `2026-11-22 13:15:48 UTC`.
+/// The time in UTC to the second: `2026-11-22 13:15:48 UTC`.
 #[must_use]
 pub fn to_the_second(at: Timestamp) -> String {
     stamp(at, "%Y-%m-%d %H:%M:%S UTC")
 }
 
-/// The time as machines read it, for `<time datetime>`.
+/// The time in ISO 8601, for `<time datetime>`.
 #[must_use]
 pub fn iso(at: Timestamp) -> String {
     stamp(at, "%Y-%m-%dT%H:%M:%S%.3fZ")
@@ -103,7 +103,7 @@ pub fn count(n: u64) -> String {
     }
 }
 
-/// A count as a page shows it, and in full for who points at it.
+/// A count as a page shows it, and in full for the tooltip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
     /// As [`count`] writes it, perhaps with words around it.
@@ -129,13 +129,13 @@ impl Count {
         }
     }
 
-    /// With these words before it.
+    /// With `words` before it.
     #[must_use]
     pub fn after(self, words: &str) -> Self {
         Self { text: format!("{words} {}", self.text), full: format!("{words} {}", self.full) }
     }
 
-    /// Whether it has been shortened.
+    /// Whether the text is shorter than the full number.
     #[must_use]
     pub fn is_short(&self) -> bool {
         self.text != self.full
@@ -218,7 +218,7 @@ mod tests {
         }
     }
 
-    /// On pages, in forms and in files amounts are read by one function; scripts have the same in JavaScript.
+    /// Pages, forms and files parse amounts with one function; scripts have its equal in JavaScript.
     #[test]
     fn typed_amounts_match_the_fixture() {
         let typed: Vec<(String, String, Option<i64>)> =
@@ -229,7 +229,7 @@ mod tests {
         }
     }
 
-    /// The same lists stand in `format.js`: another one there pays a hundred times what was typed.
+    /// `format.js` has the same lists: a difference would pay a hundred times the typed amount.
     #[test]
     fn the_script_knows_the_same_currencies() {
         use crate::domain::currency::Currency;

@@ -1,14 +1,18 @@
-//! `/`: the form, the journey of the last payment, the live feed.
+//! `/`: the form that pays, the journey of the newest payment, and the live feed.
 
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::error_page::{PageError, answer_to, render};
-use super::handle::{self, Fields, PageResult};
+use super::forms::{self, Fields};
+use super::frame;
+use super::indexed;
 use super::journey::Journey;
 use super::layout::{Layout, Nav, Notice, Tone};
+use super::names;
 use super::onboarding::{self, FirstSteps};
 use super::pay_form::{FieldError, PayForm, PayFormInput};
+use super::responses::{self, PageResult};
 use super::row::PaymentRow;
 use super::{submit, wallets};
 use crate::store::{PaymentFilter, StoreResult};
@@ -26,23 +30,23 @@ pub struct HomePage {
     pub form: PayForm,
     /// The journey of the newest payment.
     pub journey: Journey,
-    /// Balances, one line each.
+    /// The balance of each wallet.
     pub balances: Vec<String>,
-    /// Things to try first; none once they are hidden.
+    /// The first steps; `None` once they are hidden.
     pub first: Option<FirstSteps>,
-    /// The newest payments.
+    /// The payments that the live feed begins with, newest first.
     pub rows: Vec<PaymentRow>,
-    /// Whether there may be others.
+    /// Whether there may be older ones.
     pub more: bool,
 }
 
-/// The parts of Home that change with payments: what its script fetches instead of the whole page.
+/// `/home/live`: the parts of Home that change with payments; its script fetches them instead of the whole page.
 #[derive(Template)]
 #[template(path = "home_live.html")]
 pub struct HomeLive {
-    /// The frame, for what forms need of it.
+    /// The frame, whose CSRF token the forms need.
     pub layout: Layout,
-    /// Makes a double click harmless.
+    /// The idempotency key of the forms.
     pub once: String,
     /// As in [`HomePage::balances`].
     pub balances: Vec<String>,
@@ -50,7 +54,7 @@ pub struct HomeLive {
     pub first: Option<FirstSteps>,
 }
 
-/// How many payments the feed begins with.
+/// The number of payments that the live feed begins with.
 const FEED_START: u32 = 25;
 
 /// `GET /`; `?kind=topup&currency=jpy` fills the form.
@@ -62,14 +66,14 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
             .notices
             .push(Notice::new(Tone::Info, "1,000 payments are queued. The list below has the newest."));
     }
-    Ok(handle::ok(&page))
+    Ok(responses::ok(&page))
 }
 
 /// `GET /home/live`.
 pub async fn show_live(state: web::Data<WebState>, who: SignedIn) -> PageResult {
-    Ok(handle::ok(&HomeLive {
-        layout: handle::frame(&state, &who, "Home", Nav::Home),
-        once: handle::idempotency_key()?,
+    Ok(responses::ok(&HomeLive {
+        layout: frame::frame(&state, &who, "Home", Nav::Home),
+        once: forms::idempotency_key()?,
         balances: balances(&state, &who).await?,
         first: onboarding::load(&state, &who).await?,
     }))
@@ -77,14 +81,14 @@ pub async fn show_live(state: web::Data<WebState>, who: SignedIn) -> PageResult 
 
 /// `POST /payments`: the form without JavaScript.
 pub async fn pay(state: web::Data<WebState>, request: HttpRequest, who: SignedIn, body: Body) -> PageResult {
-    let fields = handle::signed_form(&state, &request, &who, body)?;
+    let fields = forms::signed_form(&state, &request, &who, body)?;
     match submit::submit(&state, who.account, &fields).await {
-        Ok(done) => Ok(handle::see_other(&format!("/payments/{}", done.payment.submission().public_id()))),
+        Ok(done) => Ok(responses::see_other(&format!("/payments/{}", done.payment.submission().public_id()))),
         Err(error) => {
-            let fault = Some(handle::field_error(&error));
+            let fault = Some(forms::field_error(&error));
             let page = page(&state, &who, submit::input_of(&fields), fault).await;
             let mut page = page.map_err(|_| PageError(error.clone()))?;
-            handle::keep_key(&mut page.form.idempotency_key, &error, &fields);
+            forms::keep_key(&mut page.form.idempotency_key, &error, &fields);
             Ok(render(answer_to(&error), &page))
         }
     }
@@ -98,16 +102,16 @@ async fn page(
 ) -> Result<HomePage, PageError> {
     let filter = PaymentFilter { limit: FEED_START, received: true, ..PaymentFilter::default() };
     let payments = state.store.payment_list(who.account, &filter).await?;
-    let names = handle::names_of(state, &payments).await?;
+    let names = names::names_of(state, &payments).await?;
     let now = state.wall.now();
     let journey = match payments.iter().find(|payment| payment.owner() == who.account) {
         None => Journey::empty(),
-        Some(newest) => Journey::of(newest, handle::indexed(state, newest).await),
+        Some(newest) => Journey::of(newest, indexed::indexed(state, newest).await),
     };
     Ok(HomePage {
-        layout: handle::frame(state, who, "Home", Nav::Home),
+        layout: frame::frame(state, who, "Home", Nav::Home),
         first: onboarding::load(state, who).await?,
-        form: PayForm::new(input, handle::idempotency_key()?, error),
+        form: PayForm::new(input, forms::idempotency_key()?, error),
         journey,
         balances: balances(state, who).await?,
         more: payments.len() == usize::try_from(FEED_START).unwrap_or(usize::MAX),

@@ -1,4 +1,5 @@
-//! `/how`: a live payment travels through the stations, and the same burst is answered at once and at the end.
+//! `/how`: follows a live payment from station to station, and compares one burst of payments answered at once with the same burst
+//! answered at the end.
 
 use std::time::{Duration, Instant};
 
@@ -9,38 +10,38 @@ use futures_util::future::join_all;
 use super::curve::{self, Chart};
 use super::error_page::render;
 use super::format;
-use super::handle::{self, PageResult};
+use super::forms;
+use super::frame;
 use super::layout::{Layout, Nav, Notice, Tone};
-use crate::domain::command::Command;
+use super::responses::{self, PageResult};
 use crate::domain::ids::{AccountId, PaymentId};
+use crate::domain::payment_kind::PaymentKind;
+use crate::intake::{Call, Params, PaymentDraft, Wait};
 use crate::web::body::Body;
 use crate::web::error::ApiError;
-use crate::web::intake::{Context, Draft, KindName};
-use crate::web::outcome::{self, Wait};
-use crate::web::params::Params;
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
 
 /// Payments in a burst.
 const BURST: usize = 200;
-/// How long the payments that were answered at once may take to come to rest before the page is shown without that.
+/// How long a burst may take to settle before the page is shown without its settling times.
 const REST_WITHIN: Duration = Duration::from_secs(10);
 const REST_LOOK: Duration = Duration::from_millis(100);
 
-/// A station of a payment's way.
+/// A station on a payment's way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Station {
-    /// The name scripts know it by.
+    /// The name that scripts use.
     pub key: &'static str,
     /// The name people see.
     pub name: &'static str,
     /// What happens there, in a plain sentence.
     pub teaches: &'static str,
-    /// What its time means.
+    /// The meaning of its time, in a few words.
     pub time: &'static str,
 }
 
-/// The way of a payment.
+/// The stations of a payment, in order.
 pub const STATIONS: [Station; 5] = [
     Station {
         key: "writer",
@@ -79,36 +80,36 @@ pub const STATIONS: [Station; 5] = [
     },
 ];
 
-/// What one burst came to: latencies in microseconds, sorted.
+/// The result of one burst: latencies in microseconds, sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Burst {
     /// Until the caller had an answer.
     pub answered_us: Vec<u64>,
-    /// Until the payment had settled, by the payments' own times.
+    /// Until the payment had settled, by its own timestamps.
     pub settled_us: Vec<u64>,
-    /// Callers that were told no, or that the outcome is not known yet.
+    /// Callers that were rejected, or answered without an outcome.
     pub without: usize,
 }
 
 /// A line of the table under the curves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompareLine {
-    /// Which burst.
+    /// The burst, in words.
     pub label: &'static str,
-    /// Half, nine in ten, 99 in 100 and all of its answers came within.
+    /// The 50th, 90th, 99th and 100th percentile of the time to the answer.
     pub within: [String; 4],
-    /// All of its payments had settled within.
+    /// The time until all payments had settled; a dash if unknown.
     pub settled: String,
 }
 
 /// Both bursts, side by side.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
-    /// What it says, in a sentence or two.
+    /// The result, in a sentence or two.
     pub verdict: String,
     /// The curves.
     pub chart: Chart,
-    /// The numbers.
+    /// The lines of the table.
     pub lines: Vec<CompareLine>,
 }
 
@@ -167,7 +168,7 @@ impl Comparison {
 pub struct HowPage {
     /// The frame.
     pub layout: Layout,
-    /// What was compared; `None` before.
+    /// The comparison; `None` before it has been run.
     pub comparison: Option<Comparison>,
     /// How many payments a burst has.
     pub burst: usize,
@@ -175,8 +176,8 @@ pub struct HowPage {
 
 /// `GET /how`.
 pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
-    let layout = handle::frame(&state, &who, "How it works", Nav::How);
-    Ok(handle::ok(&HowPage { layout, comparison: None, burst: BURST }))
+    let layout = frame::frame(&state, &who, "How it works", Nav::How);
+    Ok(responses::ok(&HowPage { layout, comparison: None, burst: BURST }))
 }
 
 /// `POST /how/compare`: sends the same burst twice and shows what its callers saw.
@@ -186,8 +187,8 @@ pub async fn compare(
     who: SignedIn,
     body: Body,
 ) -> PageResult {
-    handle::signed_form(&state, &request, &who, body)?;
-    let layout = handle::frame(&state, &who, "How it works", Nav::How);
+    forms::signed_form(&state, &request, &who, body)?;
+    let layout = frame::frame(&state, &who, "How it works", Nav::How);
     let mut page = HowPage { layout, comparison: None, burst: BURST };
     // One at a time: two would measure each other.
     let Ok(_alone) = state.comparing.try_acquire() else {
@@ -199,45 +200,46 @@ pub async fn compare(
     let at_end = burst(&state, who.account, wait).await?;
     let at_once = burst(&state, who.account, Wait::No).await.map_err(ApiError::after_write)?;
     page.comparison = Some(Comparison::of(&at_end, &at_once));
-    Ok(handle::ok(&page))
+    Ok(responses::ok(&page))
 }
 
-/// Sends a burst, all at once as from so many callers, and waits until its payments rest.
+/// Sends a burst, all at once as from so many callers, and waits until its payments are at rest.
 async fn burst(state: &WebState, owner: AccountId, wait: Wait) -> Result<Burst, ApiError> {
     // The same draws in both bursts, so that the card network is as slow for one as for the other.
-    let commands = (0..BURST).map(|n| charge(state, owner, n)).collect::<Result<Vec<Command>, ApiError>>()?;
-    let call = |command: Command| async {
-        let (began, id) = (Instant::now(), command.payment());
-        let outcome = outcome::execute(state, command, wait).await;
-        let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        (id, took, outcome.map(|outcome| wait == Wait::No || outcome.settled))
+    let drafts = (0..BURST).map(|n| charge(state, n)).collect::<Result<Vec<PaymentDraft>, ApiError>>()?;
+    let call = |draft: PaymentDraft| async {
+        let began = Instant::now();
+        let outcome = match state.intake.submit(draft, owner, Call::waiting(wait)).await {
+            Ok(handed) => state.intake.outcome(handed).await,
+            Err(error) => Err(error),
+        };
+        (u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX), outcome)
     };
-    let answers = join_all(commands.into_iter().map(call)).await;
+    let answers = join_all(drafts.into_iter().map(call)).await;
     let mut burst = Burst::default();
     let mut accepted = Vec::with_capacity(BURST);
-    for (id, took, outcome) in answers {
-        match outcome {
-            Ok(true) => burst.answered_us.push(took),
-            Ok(false) | Err(_) => burst.without += 1,
+    for (took, outcome) in answers {
+        match &outcome {
+            Ok(outcome) if wait == Wait::No || outcome.settled => burst.answered_us.push(took),
+            Ok(_) | Err(_) => burst.without += 1,
         }
-        accepted.extend(id.filter(|_| outcome.is_ok()));
+        accepted.extend(outcome.map(|outcome| outcome.payment.id()));
     }
     burst.answered_us.sort_unstable();
     burst.settled_us = settled(state, &accepted).await.map_err(ApiError::after_write)?;
     Ok(burst)
 }
 
-fn charge(state: &WebState, owner: AccountId, n: usize) -> Result<Command, ApiError> {
+fn charge(state: &WebState, n: usize) -> Result<PaymentDraft, ApiError> {
     let text = serde_json::json!({
         "amount": 100, "currency": "eur", "payment_method": "pm_card_visa", "draw_key": n,
         "description": "How it works: one of a burst",
     })
     .to_string();
     let mut params = Params::from_json(text.as_bytes())?;
-    let context = Context { rules: &state.rules, now: state.wall.now(), confirm_default: true };
-    let draft = Draft::read(&mut params, KindName::Charge, &context)?;
+    let draft = PaymentDraft::read(&mut params, PaymentKind::Charge, &state.intake.context())?;
     params.finish()?;
-    Ok(Command::Submit(Box::new(draft.into_command(owner, None)?)))
+    Ok(draft)
 }
 
 /// How long these payments took to settle, sorted; empty if they did not all do so in time.

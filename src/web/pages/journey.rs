@@ -1,7 +1,7 @@
 //! The journey strip: Accepted → Queued → Processing → Settled → Indexed, with the time each stage took. Pure.
 //!
-//! Accepted, Queued and Processing are lengths that follow each other; Settled and Indexed are totals since the request, and say
-//! so. What the total holds besides the three stands below. `static/js/journey.js` moves it all in the browser.
+//! Accepted, Queued and Processing are consecutive lengths; Settled and Indexed are totals since the request, and are marked as such. A
+//! sentence below names any other time in the total. `static/js/journey.js` animates the strip in the browser.
 
 use askama::Template;
 
@@ -10,10 +10,10 @@ use crate::domain::payment::Payment;
 use crate::domain::stages::Stages;
 use crate::domain::status::Status;
 
-/// How far a stage is.
+/// Whether a stage has been passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StageState {
-    /// Behind us.
+    /// Passed.
     Done,
     /// Where the payment is now.
     Current,
@@ -22,7 +22,7 @@ pub enum StageState {
 }
 
 impl StageState {
-    /// The class and the hidden word.
+    /// The CSS class and the hidden word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,28 +40,28 @@ impl StageState {
 /// One stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {
-    /// The name scripts know it by.
+    /// The name that scripts use.
     pub key: &'static str,
     /// The name people see.
     pub label: &'static str,
-    /// How far it is.
+    /// Whether it has been passed.
     pub state: StageState,
-    /// How long it took, as text; empty while unknown.
+    /// Its time in words; empty while unknown.
     pub took: String,
-    /// Whether that is a total since the request.
+    /// Whether the time is a total since the request.
     pub total: bool,
-    /// What the time means, on hover.
+    /// The meaning of the time, shown on hover.
     pub hint: &'static str,
 }
 
 /// Whether search finds a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Indexed {
-    /// Not yet, or nobody knows.
+    /// Not yet, or unknown.
     No,
-    /// It does; when that began is not known any more.
+    /// Yes; the time when it was first found is no longer known.
     Yes,
-    /// It does since so many microseconds after the request.
+    /// Yes, first found so many microseconds after the request.
     After(u64),
 }
 
@@ -69,22 +69,22 @@ pub enum Indexed {
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
 #[template(path = "parts/journey.html")]
 pub struct Journey {
-    /// The payment it shows; empty for the strip that waits for a first one.
+    /// The payment shown; empty before the first one.
     pub id: String,
-    /// The version it shows.
+    /// The payment's version shown.
     pub version: u32,
-    /// The status it shows.
+    /// The payment's status shown; empty before the first one.
     pub status: &'static str,
-    /// When the stage under way began, in milliseconds since the epoch.
+    /// When the current stage began, in milliseconds since the epoch; `None` unless it is queued or processing.
     pub since_ms: Option<i64>,
-    /// When the attempt shown was queued and when the payment came to rest, in microseconds since the request: scripts tell by
-    /// them whether what they hear is about the same.
+    /// When the attempt shown was queued and when the payment came to rest, in microseconds since the request. Scripts use them to see
+    /// whether an update is about the same attempt.
     pub moments_us: (Option<u64>, Option<u64>),
     /// Whether it waits for its next attempt.
     pub waiting: bool,
     /// The five stages.
     pub stages: [Stage; 5],
-    /// What the total holds besides the stages, in a sentence; empty if nothing.
+    /// The time in the total outside the stages, in a sentence; empty if there is none.
     pub besides: String,
 }
 
@@ -117,11 +117,11 @@ impl Journey {
             (Status::Queued, _) => [accepted, (Current, None), ahead, ahead, ahead],
             (Status::Processing, _) => [accepted, (Done, queue), (Current, None), ahead, ahead],
             (_, None) => [accepted, ahead, ahead, ahead, ahead],
-            // A wallet that could not cover it settled without ever being with an acquirer.
+            // A payment that its wallet could not cover settles without ever reaching an acquirer.
             (_, Some(settled_us)) => {
                 let passed = |took: Option<u64>| (StageState::done_if(took.is_some()), took);
                 let found = match indexed {
-                    // Search found it as it was before.
+                    // Search found an earlier state.
                     Indexed::After(us) if us < settled_us => ahead,
                     Indexed::After(us) => (Done, Some(us)),
                     Indexed::Yes => (Done, None),
@@ -156,7 +156,7 @@ impl Journey {
 /// `Settled includes 16 min 40 s waiting for someone to act and 400 ms for the capture.`
 fn besides(times: &Stages, end: &str) -> String {
     let parts: Vec<String> =
-        times.besides().map(|(words, us)| format!("{} {words}", format::duration(us))).collect();
+        times.other_time().map(|(words, us)| format!("{} {words}", format::duration(us))).collect();
     match parts.split_last() {
         None => String::new(),
         Some((only, [])) => format!("{end} includes {only}."),
@@ -224,7 +224,7 @@ mod tests {
                 assert_eq!(indexed(&sample(under_way), found), (Ahead, String::new()), "{under_way}");
             }
         }
-        // Found when it was authorised, captured long after.
+        // Found when it was authorised, but captured long after.
         assert_eq!(indexed(&sample("partly_captured"), Indexed::After(530_000)), (Ahead, String::new()));
     }
 }

@@ -1,12 +1,14 @@
-//! `/keys`: API keys, each shown once.
+//! `/keys`: API keys; the secret of a new one is shown once.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::error_page::{PageError, render};
 use super::format;
-use super::handle::{self, PageResult};
+use super::forms;
+use super::frame;
 use super::layout::{Layout, Nav, Notice, Tone};
+use super::responses::{self, PageResult};
 use crate::accounts::AccountError;
 use crate::domain::ids::ApiKeyId;
 use crate::domain::time::Timestamp;
@@ -20,17 +22,17 @@ use crate::web::state::WebState;
 /// A key in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyLine {
-    /// Its id.
+    /// The key's id, not its secret.
     pub id: String,
     /// The name its owner gave it.
     pub name: String,
-    /// What is left to recognise it by.
+    /// The prefix and last characters of the secret.
     pub hint: String,
-    /// When it was made, as an age.
+    /// When it was created, as an age.
     pub created_ago: String,
     /// The same in full.
     pub created_full: String,
-    /// When it was revoked, in full; `None` if it works.
+    /// When it was revoked, in full; `None` if it is active.
     pub revoked: Option<String>,
 }
 
@@ -55,9 +57,9 @@ impl KeyLine {
 pub struct KeysPage {
     /// The frame.
     pub layout: Layout,
-    /// The secret just made; shown once and never again.
+    /// The secret of the key just created; shown once and never again.
     pub secret: Option<String>,
-    /// The address of this server, for the example.
+    /// The origin of this server, for the example.
     pub origin: String,
     /// Keys, newest first.
     pub keys: Vec<KeyLine>,
@@ -65,22 +67,22 @@ pub struct KeysPage {
 
 /// `GET /keys`.
 pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedIn) -> PageResult {
-    Ok(handle::ok(&page(&state, &request, &who, None).await?))
+    Ok(responses::ok(&page(&state, &request, &who, None).await?))
 }
 
-/// `POST /keys`: answers with the page that shows the secret, since no address may carry it.
+/// `POST /keys`: answers with the page that shows the secret, which must not appear in an address.
 pub async fn create(
     state: web::Data<WebState>,
     request: HttpRequest,
     who: SignedIn,
     body: Body,
 ) -> PageResult {
-    let fields = handle::signed_form(&state, &request, &who, body)?;
+    let fields = forms::signed_form(&state, &request, &who, body)?;
     let name = fields.get("name").trim();
     match state.accounts.key_create(who.account, if name.is_empty() { "key" } else { name }).await {
         Ok(key) => {
             let page = page(&state, &request, &who, Some(key.secret)).await;
-            Ok(handle::ok(&page.map_err(|error| PageError(error.0.after_write()))?))
+            Ok(responses::ok(&page.map_err(|error| PageError(error.0.after_write()))?))
         }
         Err(error @ (AccountError::Name | AccountError::CardNumber(_))) => {
             let mut page = page(&state, &request, &who, None).await?;
@@ -99,11 +101,11 @@ pub async fn revoke(
     id: web::Path<String>,
     body: Body,
 ) -> PageResult {
-    handle::signed_form(&state, &request, &who, body)?;
+    forms::signed_form(&state, &request, &who, body)?;
     let key: ApiKeyId = id.parse().map_err(|_| ApiError::not_found("key", &id))?;
     match state.accounts.key_revoke(who.account, key).await {
-        // A second click finds it revoked, which is what was wanted.
-        Ok(()) | Err(AccountError::NotFound(_)) => Ok(handle::see_other("/keys")),
+        // A second click finds it revoked already, which is success.
+        Ok(()) | Err(AccountError::NotFound(_)) => Ok(responses::see_other("/keys")),
         Err(error) => Err(error.into()),
     }
 }
@@ -118,7 +120,7 @@ async fn page(
     keys.sort_by_key(|key| std::cmp::Reverse(key.id));
     let now = state.wall.now();
     Ok(KeysPage {
-        layout: handle::frame(state, who, "Keys", Nav::Keys),
+        layout: frame::frame(state, who, "Keys", Nav::Keys),
         secret,
         origin: addresses::of_server(state, request).to_owned(),
         keys: keys.iter().map(|key| KeyLine::of(key, now)).collect(),

@@ -1,4 +1,4 @@
-//! What every page shares: head, navigation, banners, notices.
+//! The layout that every page shares: head, navigation, banners, notices.
 
 use super::clock_strip::ClockStrip;
 use crate::web::banners::Banner;
@@ -28,24 +28,24 @@ pub enum Nav {
     System,
     /// `/how`
     How,
-    /// `/account`, in the menu of who is signed in.
+    /// `/account`, in the menu of the signed-in account.
     Account,
-    /// Outside of it: sign in, errors.
+    /// Pages outside the navigation: sign-in, errors.
     Nowhere,
 }
 
 /// One link of the navigation.
 #[derive(Debug, Clone, Copy)]
 pub struct NavLink {
-    /// The place.
+    /// The entry that is marked as current on its pages.
     pub nav: Nav,
-    /// Where it leads.
+    /// The path it leads to.
     pub href: &'static str,
-    /// Its words.
+    /// The text of the link.
     pub label: &'static str,
 }
 
-/// The navigation in groups; later pages slot into their group.
+/// The navigation in groups, each with its heading; the last group has none.
 pub const NAVIGATION: &[(&str, &[NavLink])] = &[
     (
         "Pay",
@@ -75,14 +75,14 @@ pub const NAVIGATION: &[(&str, &[NavLink])] = &[
     ),
 ];
 
-/// How much a notice matters.
+/// The severity of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     /// Good to know.
     Info,
-    /// Something is away or late, nothing is lost.
+    /// Something is unavailable or late; nothing is lost.
     Warning,
-    /// What was asked for was not done.
+    /// The request was not carried out.
     Error,
 }
 
@@ -98,10 +98,10 @@ impl Tone {
     }
 }
 
-/// A line above the page: the answer to a form, or what is away.
+/// A line above the page, such as the answer to a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// How much it matters.
+    /// Its severity.
     pub tone: Tone,
     /// One or two sentences.
     pub text: String,
@@ -120,25 +120,25 @@ impl Notice {
 pub struct Layout {
     /// The title, without the product's name.
     pub title: String,
-    /// Where we are.
+    /// The current entry of the navigation.
     pub nav: Nav,
-    /// The name of who is signed in.
+    /// The name of the signed-in account, if any.
     pub user: Option<String>,
-    /// The token that every form carries.
+    /// The CSRF token that every form carries.
     pub csrf: String,
-    /// What is away or paused.
+    /// Banners for parts that are unavailable and for paused workers.
     pub banners: Vec<Banner>,
-    /// Whether the viewer may end a pause.
+    /// Whether the viewer may pause and resume the workers.
     pub operator: bool,
-    /// Lines above the page.
+    /// Notices above the page.
     pub notices: Vec<Notice>,
-    /// Without JavaScript, ask again after so many seconds (something is under way).
+    /// Without JavaScript, the page reloads after so many seconds; `None` if nothing is under way.
     pub refresh_s: Option<u32>,
-    /// Whether to say that this is the demo account.
+    /// Whether to show the demo account's badge.
     pub demo_badge: bool,
-    /// The server's time in milliseconds, so that ages are right whatever the browser's clock says.
+    /// The server's time in milliseconds since the epoch, so that ages do not depend on the browser's clock.
     pub now_ms: Option<i64>,
-    /// The test clock that what the page shows goes by.
+    /// The test clock that the page's subject runs on.
     pub clock: Option<ClockStrip>,
 }
 
@@ -167,7 +167,7 @@ impl Layout {
         }
     }
 
-    /// With the test clock that what the page shows goes by. Ages are told by its time.
+    /// With the test clock that the page's subject runs on; ages follow it.
     #[must_use]
     pub fn by_clock(self, clock: Option<ClockStrip>) -> Self {
         Self { clock, ..self }
@@ -191,7 +191,7 @@ impl Layout {
         NAVIGATION
     }
 
-    /// Where the files of this build are.
+    /// The base path of this build's static files.
     #[must_use]
     pub fn assets(&self) -> &'static str {
         super::assets::base_path()

@@ -1,32 +1,32 @@
-//! A line of a wallet: one movement, or one line of a statement.
+//! One line of a wallet's page: a movement, or a line of a statement.
 
 /// One movement as the owner of the wallet sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MovementLine {
-    /// When, for machines.
+    /// The time of the movement, in ISO 8601.
     pub at_iso: String,
-    /// When, in full.
+    /// The same in full.
     pub at_full: String,
-    /// When, as an age.
+    /// The same as an age.
     pub at_ago: String,
-    /// When, in milliseconds since the epoch.
+    /// The same in milliseconds since the epoch.
     pub at_ms: i64,
     /// Why the money moved.
     pub cause: &'static str,
-    /// Where it came from.
+    /// The source in a few words; empty if the payment cannot be read.
     pub from: String,
-    /// Where it went.
+    /// The destination in a few words; empty if the payment cannot be read.
     pub to: String,
-    /// The payment behind it.
+    /// The address of the payment behind it.
     pub href: String,
     /// What came in; empty if it went out.
     pub money_in: String,
     /// What went out; empty if it came in.
     pub money_out: String,
-    /// What was kept back of it; empty if nothing.
+    /// The fee taken from it; empty if there was none.
     pub fee: String,
-    /// When it can be paid out; empty if it can.
+    /// The day from which it can be paid out; empty if it already can.
     pub available: String,
-    /// What the owner has after it; empty where there is no statement.
+    /// The wallet's balance after it; empty where there is no statement.
     pub balance: String,
 }

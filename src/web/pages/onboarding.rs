@@ -1,56 +1,55 @@
-//! The first steps on Home: six things to try, each ticked by what truly happened. Payments tell by themselves; what leaves
-//! no payment behind (a search, a pause) is noted when it is asked for. What is ticked stays ticked.
+//! The first steps on Home: six things to try, each ticked once it has really happened. Some are seen in the account's payments; those
+//! that leave no payment behind (a search, a pause) are noted when they are requested. A ticked step stays ticked.
 
 use actix_web::{HttpRequest, web};
 use serde_json::json;
 
-use super::handle::{self, PageResult};
-use crate::domain::command::Command;
+use super::forms;
+use super::responses::{self, PageResult};
 use crate::domain::ids::AccountId;
 use crate::domain::payment::Payment;
+use crate::domain::payment_kind::PaymentKind;
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
-use crate::engine::EngineError;
+use crate::intake::{Call, Params, PaymentDraft};
 use crate::store::{PaymentFilter, StoreResult};
 use crate::web::body::Body;
 use crate::web::demo;
 use crate::web::error::ApiError;
-use crate::web::intake::{Context, Draft, KindName};
-use crate::web::params::Params;
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
 
-/// The mark that hides the steps.
+/// The account flag that hides the steps.
 pub const HIDDEN: &str = "first.hidden";
-/// What the runs of "send 1,000" are called, before a random end. `static/js/first.js` has the same.
+/// The prefix of the runs of "send 1,000"; a random part follows. `static/js/first.js` has the same.
 const RUN_PREFIX: &str = "first-";
-/// Payments of such a run.
+/// Payments in such a run.
 const THOUSAND: usize = 1_000;
-/// Newest payments that are looked at.
+/// The newest payments that are read to see which steps were done.
 const LOOK_BACK: u32 = 200;
-/// The same once they have nothing more to tell: only one to refund is looked for.
+/// The same once all such steps are ticked and only a payment to refund is needed.
 const LOOK_SHORTLY: u32 = 20;
 /// The same once a run of a thousand is among them.
 const LOOK_FAR_BACK: u32 = 1_500;
-/// What payments tell by themselves.
-const TOLD_BY_PAYMENTS: [Step; 4] = [Step::Paid, Step::Declined, Step::Refunded, Step::Thousand];
+/// The steps that are seen in payments.
+const SEEN_IN_PAYMENTS: [Step; 4] = [Step::Paid, Step::Declined, Step::Refunded, Step::Thousand];
 
 /// Something to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// A payment succeeded.
     Paid,
-    /// An issuer said no.
+    /// A payment was declined.
     Declined,
-    /// Money was given back.
+    /// A payment was refunded.
     Refunded,
-    /// A thousand payments at once.
+    /// A thousand payments were sent at once.
     Thousand,
     /// The workers were paused.
     Paused,
     /// The workers were resumed.
     Resumed,
-    /// Search found something.
+    /// A search was answered.
     Searched,
 }
 
@@ -68,36 +67,36 @@ impl Step {
     }
 }
 
-/// How a step is begun.
+/// The control that starts a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepAction {
     /// A page, or Home with the form filled in.
     Link {
         /// Its address.
         href: String,
-        /// Whether it only fills the form of Home.
+        /// Whether it only fills the form on Home.
         fills: bool,
     },
     /// The button that sends a thousand.
     Thousand,
-    /// Not yet.
+    /// No control yet; the words say what must come first.
     NotYet(&'static str),
 }
 
 /// One of the steps as shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepView {
-    /// Its name.
+    /// The name that scripts use.
     pub key: &'static str,
-    /// What to do.
+    /// What to do, in a word or two.
     pub title: &'static str,
-    /// What to look at.
+    /// What there is to see, in a sentence.
     pub hint: &'static str,
-    /// Whether it was done.
+    /// Whether it is ticked.
     pub done: bool,
-    /// The words of the link or button.
+    /// The label of the link or button.
     pub action: &'static str,
-    /// What they do.
+    /// The link or button.
     pub control: StepAction,
 }
 
@@ -109,8 +108,8 @@ pub struct FirstSteps {
 }
 
 impl FirstSteps {
-    /// The steps, with those that were done ticked; `refundable` is a payment whose money can be given back. Who may not
-    /// pause the workers is not asked to.
+    /// The steps, with those in `did` ticked; `refundable` is the id of a payment that can be refunded. The step that pauses the workers
+    /// is only shown to those who may.
     #[must_use]
     pub fn new(did: &[Step], refundable: Option<String>, may_pause: bool) -> Self {
         let done = |what: &[Step]| what.iter().all(|one| did.contains(one));
@@ -195,20 +194,20 @@ impl FirstSteps {
     }
 }
 
-/// Notes that something was done. Losing such a note is no reason to fail a request.
+/// Notes that a step was done. Losing the note is no reason to fail a request.
 pub async fn note(state: &WebState, account: AccountId, did: Step) {
-    if let Err(error) = state.store.mark_set(account, did.mark(), state.wall.now()).await {
+    if let Err(error) = state.store.account_flag_set(account, did.mark(), state.wall.now()).await {
         tracing::debug!(error = %error, "a first step was not noted");
     }
 }
 
-/// The steps of someone; `None` if they have hidden them.
+/// The steps of an account; `None` if it has hidden them.
 ///
 /// # Errors
 /// The store's.
 pub async fn load(state: &WebState, who: &SignedIn) -> StoreResult<Option<FirstSteps>> {
     let account = who.account;
-    let marks = state.store.mark_list(account).await?;
+    let marks = state.store.account_flag_list(account).await?;
     let has = |name: &str| marks.iter().any(|(mark, _)| mark == name);
     if has(HIDDEN) {
         return Ok(None);
@@ -237,7 +236,7 @@ async fn recent(state: &WebState, account: AccountId, did: &[Step]) -> StoreResu
     let list = async |limit| {
         state.store.payment_list(account, &PaymentFilter { limit, ..PaymentFilter::default() }).await
     };
-    if TOLD_BY_PAYMENTS.iter().all(|one| did.contains(one)) {
+    if SEEN_IN_PAYMENTS.iter().all(|one| did.contains(one)) {
         return list(LOOK_SHORTLY).await;
     }
     let recent = list(LOOK_BACK).await?;
@@ -255,8 +254,8 @@ fn is_story(payment: &Payment) -> bool {
     payment.submission().metadata.iter().any(|(key, _)| key == demo::METADATA_KEY)
 }
 
-/// What these payments tell. Those that the demo made by itself tell nothing, and the one refund among them neither; a
-/// thousand at once tells of itself alone.
+/// The steps seen in these payments. Payments of the demo's own story do not count, nor does the one refund among them; payments of a
+/// thousand count for that step alone.
 fn seen_in(payments: &[Payment]) -> Vec<Step> {
     let own = |payment: &&Payment| !is_story(payment) && run_of(payment).is_none();
     let any = |status| payments.iter().filter(own).any(|payment| payment.state().status == status);
@@ -276,7 +275,7 @@ fn seen_in(payments: &[Payment]) -> Vec<Step> {
     .collect()
 }
 
-/// The newest charge with something left to give back; one that a person made before one of many.
+/// The newest charge that can still be refunded; charges outside a run of a thousand come first.
 fn refundable(payments: &[Payment]) -> Option<String> {
     let fits = |payment: &&Payment| {
         payment.submission().kind == Kind::Charge
@@ -289,16 +288,16 @@ fn refundable(payments: &[Payment]) -> Option<String> {
 
 /// `POST /first/hide`.
 pub async fn hide(state: web::Data<WebState>, request: HttpRequest, who: SignedIn, body: Body) -> PageResult {
-    handle::signed_form(&state, &request, &who, body)?;
-    state.store.mark_set(who.account, HIDDEN, state.wall.now()).await?;
-    Ok(handle::see_other("/"))
+    forms::signed_form(&state, &request, &who, body)?;
+    state.store.account_flag_set(who.account, HIDDEN, state.wall.now()).await?;
+    Ok(responses::see_other("/"))
 }
 
 /// `POST /first/show`.
 pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedIn, body: Body) -> PageResult {
-    handle::signed_form(&state, &request, &who, body)?;
-    state.store.mark_delete(who.account, HIDDEN).await?;
-    Ok(handle::see_other("/"))
+    forms::signed_form(&state, &request, &who, body)?;
+    state.store.account_flag_delete(who.account, HIDDEN).await?;
+    Ok(responses::see_other("/"))
 }
 
 /// `POST /first/thousand`: the button without JavaScript. With it, the page sends them over its socket.
@@ -308,31 +307,32 @@ pub async fn send_thousand(
     who: SignedIn,
     body: Body,
 ) -> PageResult {
-    let fields = handle::signed_form(&state, &request, &who, body)?;
+    let fields = forms::signed_form(&state, &request, &who, body)?;
     let run = match fields.get("idempotency_key") {
-        "" => handle::idempotency_key()?,
+        "" => forms::idempotency_key()?,
         key => key.chars().filter(char::is_ascii_alphanumeric).take(32).collect(),
     };
     let run = format!("{RUN_PREFIX}{run}");
-    let mut replies = Vec::with_capacity(THOUSAND);
+    let mut all = Vec::with_capacity(THOUSAND);
     for n in 0..THOUSAND {
-        let command = one_of_thousand(&state, who.account, &run, n)?;
-        replies.push(state.engine.submit(command).map_err(|error| among(n, error))?);
+        let draft = one_of_thousand(&state, &run, n)?;
+        let handed = state.intake.submit(draft, who.account, Call::default()).await;
+        all.push(handed.map_err(|error| among(n, error))?);
     }
-    for (n, reply) in replies.into_iter().enumerate() {
-        reply.outcome().await.map_err(|error| among(n, error))?;
+    for (n, handed) in all.into_iter().enumerate() {
+        handed.committed().await.map_err(|error| among(n, error))?;
     }
-    Ok(handle::see_other("/?done=thousand"))
+    Ok(responses::see_other("/?done=thousand"))
 }
 
-/// The error of the `n`th of many; those before it were taken in.
-fn among(n: usize, error: EngineError) -> ApiError {
-    let error = ApiError::from(error);
+/// The error of the `n`th of many; those before it have been accepted.
+fn among(n: usize, error: impl Into<ApiError>) -> ApiError {
+    let error = error.into();
     if n == 0 { error } else { error.after_write() }
 }
 
-/// One in ten is declined, so that there is something to see. `static/js/first.js` sends the same.
-fn one_of_thousand(state: &WebState, account: AccountId, run: &str, n: usize) -> Result<Command, ApiError> {
+/// One payment of a thousand; every tenth is declined, so that there is something to see. `static/js/first.js` sends the same.
+fn one_of_thousand(state: &WebState, run: &str, n: usize) -> Result<PaymentDraft, ApiError> {
     let card = if n % 10 == 9 { "chargeDeclinedInsufficientFunds" } else { "visa" };
     let payment = json!({
         "amount": 100 + n * 37 % 1_900, "currency": "eur", "payment_method": format!("pm_card_{card}"), "lane": "bulk",
@@ -340,10 +340,9 @@ fn one_of_thousand(state: &WebState, account: AccountId, run: &str, n: usize) ->
     });
     let bytes = payment.to_string();
     let mut params = Params::from_json(bytes.as_bytes())?;
-    let context = Context { rules: &state.rules, now: state.wall.now(), confirm_default: true };
-    let draft = Draft::read(&mut params, KindName::Charge, &context)?;
+    let draft = PaymentDraft::read(&mut params, PaymentKind::Charge, &state.intake.context())?;
     params.finish()?;
-    Ok(Command::Submit(Box::new(draft.into_command(account, None)?)))
+    Ok(draft)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! The form that makes a payment: four verbs, test cards in groups. Pure; it submits over the socket where there is
-//! JavaScript, and as a plain form where there is none.
+//! The form that makes a payment: four verbs, test cards in groups. Pure. With JavaScript it is submitted over the socket, without it
+//! as a plain form.
 
 use crate::domain::bank_account::BankAccount;
 use crate::domain::card::{Check, Funding, Risk};
+use crate::domain::payment_kind::PaymentKind;
 use crate::domain::test_cards::{Behaviour, FollowUp, SetUp, TestCard};
 
 /// A group of test cards.
@@ -17,28 +18,28 @@ pub struct CardGroup {
 /// A card that can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CardChoice {
-    /// The alias that is submitted.
+    /// The alias that is submitted, `pm_card_…`.
     pub token: String,
     /// The number in groups of four, and what it does.
     pub label: String,
     /// The number in groups of four; empty for cards that have none.
     pub number: String,
-    /// What it does.
+    /// What it does, in words.
     pub does: String,
     /// Whether it is chosen.
     pub chosen: bool,
-    /// Whether it is laid out at once; the others are folded away.
+    /// Whether it is always visible; the others are folded away.
     pub common: bool,
 }
 
-/// What the form is filled with.
+/// The contents of the form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PayFormInput {
-    /// The kind's name.
+    /// The payment kind as the API names it.
     pub kind: String,
     /// The amount as typed.
     pub amount: String,
-    /// The currency, lower-case.
+    /// The currency code, lower-case.
     pub currency: String,
     /// The chosen card's alias.
     pub payment_method: String,
@@ -57,7 +58,7 @@ impl PayFormInput {
     #[must_use]
     pub fn first() -> Self {
         Self {
-            kind: "charge".to_owned(),
+            kind: PaymentKind::Charge.as_str().to_owned(),
             amount: "12.50".to_owned(),
             currency: "eur".to_owned(),
             payment_method: "pm_card_visa".to_owned(),
@@ -69,9 +70,9 @@ impl PayFormInput {
 /// A verb of the form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verb {
-    /// The kind's name.
+    /// The payment kind as the API names it.
     pub kind: &'static str,
-    /// The words.
+    /// The words on its tab.
     pub label: &'static str,
     /// The words on the button.
     pub submit: &'static str,
@@ -82,7 +83,7 @@ pub struct Verb {
 /// The form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PayForm {
-    /// What it is filled with.
+    /// The contents to show.
     pub input: PayFormInput,
     /// The key that makes a double click harmless.
     pub idempotency_key: String,
@@ -90,40 +91,43 @@ pub struct PayForm {
     pub verbs: Vec<Verb>,
     /// Test cards in groups.
     pub groups: Vec<CardGroup>,
-    /// Offered currencies, the usual ones first.
+    /// Offered currencies, the usual ones first: code, label, whether it is chosen.
     pub currencies: Vec<(String, String, bool)>,
-    /// Test bank accounts: number, what it does, chosen.
+    /// Test bank accounts: number, what it does, whether it is chosen.
     pub banks: Vec<(&'static str, &'static str, bool)>,
-    /// The field at fault and what is wrong, after a rejection.
+    /// The field at fault and its message, after a rejection.
     pub error: Option<FieldError>,
-    /// Whether it has a page of its own: verbs as tabs, cards laid out.
+    /// Whether it has a page of its own, with the verbs as tabs and the cards visible.
     pub whole_page: bool,
 }
 
-/// A refused field.
+/// A rejected field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     /// The field's name; empty where it is the whole form.
     pub field: String,
-    /// What is wrong.
+    /// One sentence for people.
     pub message: String,
 }
 
-/// Currencies offered first: two, no and three decimals.
+/// Currencies offered first; among them some with two, none and three decimals.
 const USUAL: [&str; 7] = ["eur", "usd", "gbp", "jpy", "kwd", "chf", "sek"];
 
-const VERBS: [(&str, &str, &str); 4] = [
-    ("charge", "Charge a card", "Charge"),
-    ("topup", "Add money", "Add money"),
-    ("transfer", "Send to a person", "Send"),
-    ("payout", "Pay out", "Pay out"),
+const VERBS: [(PaymentKind, &str, &str); 4] = [
+    (PaymentKind::Charge, "Charge a card", "Charge"),
+    (PaymentKind::TopUp, "Add money", "Add money"),
+    (PaymentKind::Transfer, "Send to a person", "Send"),
+    (PaymentKind::Payout, "Pay out", "Pay out"),
 ];
 
 impl PayForm {
     /// The form filled with `input`.
     #[must_use]
     pub fn new(input: PayFormInput, idempotency_key: String, error: Option<FieldError>) -> Self {
-        let verb = |(kind, label, submit)| Verb { kind, label, submit, chosen: input.kind == kind };
+        let verb = |(kind, label, submit): (PaymentKind, _, _)| {
+            let kind = kind.as_str();
+            Verb { kind, label, submit, chosen: input.kind == kind }
+        };
         let currency = |code: String| {
             let chosen = input.currency == code;
             (code.clone(), code.to_uppercase(), chosen)
@@ -173,19 +177,19 @@ impl PayForm {
         self.groups.iter().flat_map(|group| &group.cards).any(|card| card.chosen && !card.common)
     }
 
-    /// Where it is sent without JavaScript.
+    /// The address it is sent to without JavaScript.
     #[must_use]
     pub const fn action(&self) -> &'static str {
         if self.whole_page { "/pay" } else { "/payments" }
     }
 
-    /// What is wrong with a field, if it is the one at fault.
+    /// The error message for a field, if it is the one at fault.
     #[must_use]
     pub fn error_of(&self, field: &str) -> Option<&str> {
         self.error.as_ref().filter(|error| error.field == field).map(|error| error.message.as_str())
     }
 
-    /// What is wrong with the whole form, where no field of it is at fault.
+    /// The error message for the whole form, if no field is at fault.
     #[must_use]
     pub fn error_of_all(&self) -> Option<&str> {
         const FIELDS: [&str; 8] =

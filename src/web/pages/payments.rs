@@ -1,4 +1,4 @@
-//! `/payments`: search, facets, histogram, pages. The address holds the whole state.
+//! `/payments` as a view: search, facets, histogram, pages. The address holds the whole state.
 
 use askama::Template;
 
@@ -6,28 +6,28 @@ use super::format::Count;
 use super::layout::Layout;
 use super::row::PaymentRow;
 
-/// A value of a facet, which writes itself into the query.
+/// A value of a facet; a click adds it to the query or removes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chip {
-    /// The words.
+    /// The value in words.
     pub label: String,
-    /// How many payments have it, if known.
+    /// The number of payments with this value, if known.
     pub count: Option<Count>,
-    /// Where a click leads: the query with it, or without it if it is on. None where the query takes no further condition.
+    /// The address of a click: the query with the value, or without it if it is on. `None` if the query takes no further condition.
     pub href: Option<String>,
-    /// Whether the query has it.
+    /// Whether the query has this value.
     pub on: bool,
 }
 
 impl Chip {
-    /// What scripts know it by, so that focus stays on it when the results are replaced.
+    /// The key by which scripts keep the focus on it when the results are replaced.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.label
     }
 }
 
-/// A facet.
+/// A facet as a row of chips.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChipGroup {
     /// Its heading.
@@ -47,11 +47,11 @@ pub struct Bar {
     pub width: u32,
     /// Height.
     pub height: u32,
-    /// What it says on hover.
+    /// The text on hover.
     pub title: String,
-    /// The query narrowed to it; none where it takes no further condition.
+    /// The address of the query narrowed to it; `None` if the query takes no further condition.
     pub href: Option<String>,
-    /// Where its time begins and ends, in seconds since the epoch.
+    /// Start and end of its time, in seconds since the epoch.
     pub seconds: (i64, i64),
 }
 
@@ -60,40 +60,40 @@ pub struct Bar {
 pub struct Histogram {
     /// Its bars.
     pub bars: Vec<Bar>,
-    /// The query that a stretch of time is added to; none where it takes no further condition.
+    /// The query that a chosen time range is added to; `None` if it takes no further condition.
     pub query: Option<String>,
-    /// Where it begins, in words.
+    /// Its start, in words.
     pub from: String,
-    /// Where it ends, in words.
+    /// Its end, in words.
     pub until: String,
 }
 
-/// What one bar of a histogram says.
+/// One bar of a histogram before it is drawn.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BarText {
-    /// How many payments.
+    /// The number of payments in its time.
     pub count: u64,
-    /// What it says on hover.
+    /// The text on hover.
     pub title: String,
-    /// The query narrowed to it; none where it takes no further condition.
+    /// The address of the query narrowed to it; `None` if the query takes no further condition.
     pub href: Option<String>,
-    /// Where its time begins and ends, in seconds since the epoch.
+    /// Start and end of its time, in seconds since the epoch.
     pub seconds: (i64, i64),
 }
 
-/// A token of the query that was not understood.
+/// A token of the query that could not be parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryError {
-    /// The query before it, to place the mark.
+    /// The part of the query before the token; it positions the mark.
     pub before: String,
-    /// The token.
+    /// The token at fault.
     pub token: String,
-    /// What is wrong.
+    /// The error, and what could stand there instead.
     pub message: String,
 }
 
 impl QueryError {
-    /// From the byte range of the token within the query.
+    /// Splits the query at the token's byte range; a range off a character boundary leaves its part empty.
     #[must_use]
     pub fn new(query: &str, start: usize, end: usize, message: impl Into<String>) -> Self {
         let part = |range: Option<&str>| range.unwrap_or_default().to_owned();
@@ -101,9 +101,9 @@ impl QueryError {
     }
 }
 
-/// Height of the histogram's drawing.
+/// Height of the histogram, in its own units.
 pub const HISTOGRAM_HEIGHT: u32 = 48;
-/// Width of the histogram's drawing.
+/// Width of the histogram, in its own units.
 pub const HISTOGRAM_WIDTH: u32 = 720;
 
 /// The bars for these counts, each with its title and address.
@@ -128,7 +128,7 @@ pub fn bars(buckets: &[BarText]) -> Vec<Bar> {
     (0..).zip(buckets).map(bar).collect()
 }
 
-/// `query` with `term` added, or without it if it is there.
+/// `query` with `term` added, or without it if it has it already.
 #[must_use]
 pub fn toggled(query: &str, term: &str) -> String {
     let mut terms: Vec<&str> = split_terms(query);
@@ -150,7 +150,7 @@ pub fn has_term(query: &str, term: &str) -> bool {
     split_terms(query).into_iter().any(|have| is_same(have, term))
 }
 
-/// Whether two terms ask for the same: one word may stand in quotes or not.
+/// Whether two terms ask for the same; quotes and case make no difference.
 fn is_same(have: &str, term: &str) -> bool {
     let plain = |text: &str| text.replace('"', "").to_lowercase();
     have == term || plain(have) == plain(term)
@@ -201,40 +201,40 @@ pub struct PaymentsPage {
     pub layout: Layout,
     /// The query as typed.
     pub query: String,
-    /// What is wrong with it.
+    /// Why the query cannot be run, if it cannot.
     pub error: Option<QueryError>,
-    /// Its end, where that does not count yet because it is half typed.
+    /// The half-typed end of the query, which is ignored; usually empty.
     pub unfinished: String,
-    /// How far search is behind, in words, where that is worth saying.
+    /// How far search is behind, in words; `None` unless it is noticeable.
     pub lag: Option<String>,
     /// Why search did not answer, if it did not.
     pub failure: Option<String>,
-    /// Facets.
+    /// The facets that have values.
     pub groups: Vec<ChipGroup>,
     /// The histogram, if there is something to draw.
     pub histogram: Option<Histogram>,
-    /// The hits.
+    /// The payments found, newest first.
     pub rows: Vec<PaymentRow>,
-    /// How many there are, if known.
+    /// The number of payments found, if known.
     pub total: Option<Count>,
-    /// The page of older ones.
+    /// The address of the page of older payments, if there is one.
     pub older: Option<String>,
-    /// The page of newer ones.
+    /// The address of the page of newer payments, if there is one.
     pub newer: Option<String>,
-    /// The first page, when this is not it.
+    /// The address of the first page; `None` on the first page.
     pub first: Option<String>,
-    /// The same as CSV.
+    /// The address of the same payments as CSV.
     pub export: String,
 }
 
 impl PaymentsPage {
-    /// Whether nothing was looked for and nothing is there.
+    /// Whether there was no query and there are no payments.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.rows.is_empty() && self.query.is_empty() && self.error.is_none() && self.first.is_none()
     }
 
-    /// Whether something was looked for and nothing found.
+    /// Whether a query found nothing.
     #[must_use]
     pub fn is_without_hits(&self) -> bool {
         self.rows.is_empty() && !self.is_blank() && self.error.is_none() && self.failure.is_none()

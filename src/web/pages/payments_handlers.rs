@@ -1,35 +1,38 @@
-//! `GET /payments`. Without a query the list comes from the store, so that it is never behind; with one from the index.
+//! `GET /payments`. Without a query the list comes from the store, so that it is never behind; with one, from the search index.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::error_page::{PageError, render};
-use super::handle::{self, Fields, PageResult};
+use super::forms::Fields;
+use super::frame;
 use super::layout::{Layout, Nav};
+use super::names;
 use super::onboarding;
 use super::payments::{PaymentsPage, QueryError, address, export_address};
+use super::responses::{self, PageResult};
 use super::row::PaymentRow;
 use super::search_view;
 use crate::domain::ids::AccountId;
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
-use crate::feed::index;
+use crate::readers::index;
 use crate::search::{Cursor, Query, SearchPage, SearchRequest, Sort};
 use crate::store::PaymentFilter;
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
 
-/// Rows on a page.
+/// Rows per page.
 const ROWS: usize = 50;
-/// The header by which the page asks again for what it shows, which is no search of anybody's.
+/// The header with which the page's script renews its results; such a request is not a search by a person.
 const RENEWAL: &str = "x-paystorm-renewal";
-/// A lag that is worth saying.
-const LAG_SAID_S: u64 = 3;
+/// The lag from which the page mentions it, in seconds.
+const LAG_SHOWN_S: u64 = 3;
 
 /// `GET /payments?q=…&page=…` (`&before=…` or `&after=…` without a query).
 pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedIn) -> PageResult {
     let fields = Fields::of_query(&request);
     let text = fields.get("q").trim();
-    let mut page = blank(handle::frame(&state, &who, "Payments", Nav::Payments), text);
+    let mut page = blank(frame::frame(&state, &who, "Payments", Nav::Payments), text);
     let query = match Query::parse_as_typed(text) {
         Ok(query) => query,
         Err(error) => {
@@ -61,13 +64,13 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
         page.histogram =
             found.histogram.as_ref().and_then(|all| search_view::histogram(base.as_deref(), all));
     }
-    let names = handle::names_of(&state, &payments).await?;
+    let names = names::names_of(&state, &payments).await?;
     let now = state.wall.now();
     page.rows = payments.iter().map(|payment| PaymentRow::of(payment, &names, who.account, now)).collect();
-    if let Some(seconds) = lag_s(&state, now).await.filter(|seconds| *seconds >= LAG_SAID_S && !everything) {
+    if let Some(seconds) = lag_s(&state, now).await.filter(|seconds| *seconds >= LAG_SHOWN_S && !everything) {
         page.lag = Some(format!("Search is {seconds} s behind; the newest may be missing."));
     }
-    Ok(handle::ok(&page))
+    Ok(responses::ok(&page))
 }
 
 fn error_of(text: &str, error: &crate::search::QueryError) -> QueryError {
@@ -98,7 +101,7 @@ fn blank(layout: Layout, query: &str) -> PaymentsPage {
     }
 }
 
-/// The page after the cursor. A page of newer ones that reaches the newest is the first page, so that it is full.
+/// The page after the cursor. Paging towards newer payments ends on the first page, so that it is full.
 async fn search(
     state: &WebState,
     owner: AccountId,
@@ -130,7 +133,7 @@ async fn from_store(
     fields: &Fields,
     page: &mut PaymentsPage,
 ) -> Result<Vec<Payment>, PageError> {
-    // One more than is shown tells whether there are further ones.
+    // One more than is shown reveals whether there are further ones.
     let limit = u32::try_from(ROWS + 1).unwrap_or(u32::MAX);
     let first = PaymentFilter { received: true, limit, ..PaymentFilter::default() };
     let asked = PaymentFilter {
@@ -160,7 +163,7 @@ async fn from_store(
     Ok(payments)
 }
 
-/// The store's newest state of what was found, newest first.
+/// The store's current state of the payments found, newest first.
 async fn from_index(
     state: &WebState,
     viewer: AccountId,
@@ -176,7 +179,7 @@ async fn from_index(
     }
     let mut payments = state.store.payment_get(&ids).await?;
     payments.sort_by_key(|payment| ids.iter().position(|id| *id == payment.id()));
-    // The owner filter is the index's; this is the belt.
+    // The index has filtered by owner already; this is a second safeguard.
     payments.retain(|payment| super::row::accounts_of(payment).any(|account| account == viewer));
     let place = |oldest_first: bool, payment: Option<&Payment>| {
         let payment = payment?;
@@ -189,7 +192,7 @@ async fn from_index(
     Ok(payments)
 }
 
-/// How old the first batch is that the index has not taken in; `None` if it is level.
+/// The age in seconds of the first batch that is not indexed yet; `None` if the index is level.
 async fn lag_s(state: &WebState, now: Timestamp) -> Option<u64> {
     let at = state.store.cursor_get(index::NAME).await.ok()?;
     let next = state.store.journal_read(at, 1).await.ok()?.into_iter().next()?;

@@ -1,11 +1,11 @@
-//! Plots drawn as SVG: bars in layers, lines, axes. Pure; knows nothing of payments. `static/js/plots.js` moves one cursor over
-//! all plots of a page and reads the figures from the table that stands beside each.
+//! Plots drawn as SVG: bars in layers, lines, axes. Pure; knows nothing about payments. `static/js/plots.js` moves one cursor over
+//! all plots of a page and reads the figures from the table beside each.
 
 use askama::Template;
 
-/// Width of the drawing, stretched to whatever the page has.
+/// Width of the drawing, in its own units; it is stretched to the page.
 pub const WIDTH: u32 = 720;
-/// Height of the drawing.
+/// Height of the drawing, in its own units.
 pub const HEIGHT: u32 = 140;
 
 /// How values become heights.
@@ -13,7 +13,7 @@ pub const HEIGHT: u32 = 140;
 pub enum Scale {
     /// From zero to this value.
     Linear(f64),
-    /// From the first value to the second, each step of ten the same height.
+    /// From the first value to the second, logarithmically.
     Log(f64, f64),
 }
 
@@ -29,7 +29,7 @@ impl Scale {
         Self::Linear(step.unwrap_or(10.0) * power)
     }
 
-    /// A logarithmic scale over whole powers of ten around these values; `None` without any.
+    /// A logarithmic scale over the whole powers of ten around these values; `None` if none is positive.
     #[must_use]
     pub fn around(values: impl Iterator<Item = f64>) -> Option<Self> {
         let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
@@ -40,7 +40,7 @@ impl Scale {
         (least <= most).then(|| Self::Log(10_f64.powf(from), 10_f64.powf(until.max(from + 1.0))))
     }
 
-    /// Where a value is, from the top.
+    /// The height of a value, measured from the top.
     #[must_use]
     pub fn y(self, value: f64) -> f64 {
         let share = match self {
@@ -50,7 +50,7 @@ impl Scale {
         f64::from(HEIGHT) * (1.0 - share.clamp(0.0, 1.0))
     }
 
-    /// The values that get a line across the drawing.
+    /// The values that get a grid line.
     #[must_use]
     pub fn ticks(self) -> Vec<f64> {
         match self {
@@ -69,38 +69,38 @@ impl Scale {
     }
 }
 
-/// What a plot draws in one colour.
+/// One series of a plot, in one colour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layer {
-    /// Its words in the legend.
+    /// Its name in the legend.
     pub label: String,
-    /// The class that colours it, and the icon beside its words.
+    /// The class that colours it, and the name of its icon.
     pub class: &'static str,
-    /// Whether it has an icon of that name.
+    /// Whether the legend shows the icon.
     pub icon: bool,
-    /// Whether it is a line.
+    /// Whether it is a line rather than bars.
     pub line: bool,
-    /// The drawing.
+    /// The SVG path.
     pub path: String,
 }
 
-/// A line across with its words.
+/// A grid line with its label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tick {
-    /// From the top.
+    /// Its distance from the top.
     pub y: String,
-    /// Where its words stand, from the top.
+    /// The distance of its label from the top.
     pub text_y: String,
-    /// Its words.
+    /// The value in words.
     pub label: String,
 }
 
-/// The table beside a plot: one row for each stretch of time.
+/// The table beside a plot, with one row per time slot.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Table {
-    /// The columns, the time first.
+    /// The column titles, the time first.
     pub header: Vec<String>,
-    /// The rows.
+    /// The rows, oldest first.
     pub rows: Vec<Vec<String>>,
 }
 
@@ -108,19 +108,19 @@ pub struct Table {
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
 #[template(path = "parts/plot.html")]
 pub struct Plot {
-    /// The name scripts know it by.
+    /// The name that scripts use.
     pub name: &'static str,
     /// Its heading.
     pub title: String,
-    /// What it shows in a sentence, for those who do not see it and for those who do.
+    /// A one-sentence summary, also for people who cannot see the drawing.
     pub summary: String,
     /// The layers, the lowest first.
     pub layers: Vec<Layer>,
-    /// Lines across.
+    /// Grid lines.
     pub ticks: Vec<Tick>,
-    /// Where the time begins, in words.
+    /// The start of the time axis, in words.
     pub from: String,
-    /// Where it ends.
+    /// The end of the time axis, in words.
     pub until: String,
     /// The same as a table.
     pub table: Table,
@@ -131,12 +131,12 @@ fn short(value: f64) -> String {
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
-/// The lines across of a scale.
+/// The grid lines of a scale, labelled by `words`.
 #[must_use]
 pub fn ticks(scale: Scale, words: impl Fn(f64) -> String) -> Vec<Tick> {
     let tick = |value: f64| {
         let y = scale.y(value);
-        // The words of the highest and the lowest stay within the drawing.
+        // The highest and the lowest label stay within the drawing.
         let text_y = (y + 4.0).clamp(10.0, f64::from(HEIGHT) - 1.0);
         Tick { y: short(y), text_y: short(text_y), label: words(value) }
     };
@@ -151,7 +151,7 @@ fn at(n: usize, width: f64) -> f64 {
     f64::from(u32::try_from(n).unwrap_or(u32::MAX)) * width
 }
 
-/// Bars from one set of values up to another (stacks), as one path.
+/// Stacked bars, from one set of values up to another, as one path.
 #[must_use]
 pub fn bars(scale: Scale, from: &[f64], until: &[f64]) -> String {
     let width = width_of(until.len());
@@ -161,7 +161,7 @@ pub fn bars(scale: Scale, from: &[f64], until: &[f64]) -> String {
             continue;
         }
         let (bottom, top) = (scale.y(*low), scale.y(*high));
-        // What is there is seen, however little.
+        // Any value above zero stays visible.
         let top = top.min(bottom - 1.0);
         let (left, wide) = (at(n, width), (width - 1.0).max(width * 0.6));
         path.push_str(&format!(
@@ -176,7 +176,7 @@ pub fn bars(scale: Scale, from: &[f64], until: &[f64]) -> String {
     path
 }
 
-/// A line through values; it breaks where there is none, and a value alone is a dash.
+/// A line through values; it breaks at `None`, and an isolated value is drawn as a dash.
 #[must_use]
 pub fn line(scale: Scale, values: &[Option<f64>]) -> String {
     let width = width_of(values.len());
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn drawings_are_small_and_break_where_nothing_is() {
+    fn drawings_are_small_and_break_at_missing_values() {
         let scale = Scale::Linear(10.0);
         assert_eq!(
             bars(scale, &[0.0, 0.0, 5.0], &[5.0, 0.0, 10.0]),

@@ -1,4 +1,4 @@
-//! Whole pages and fragments as HTML. With `PAYSTORM_RENDER_DIR` set, the pages are also written there, to be looked at
+//! Tests that render whole pages and fragments as HTML. If `PAYSTORM_RENDER_DIR` is set, the pages are also written there, to be viewed
 //! without a server.
 
 use askama::Template;
@@ -22,13 +22,30 @@ use super::sign_in::SignInPage;
 use super::start::StartPage;
 use super::system::{Number, SystemPage};
 use super::wallets::WalletsPage;
+use crate::background::{TaskHandle, TaskStatus};
+use crate::clock::Wall;
 use crate::domain::payment::Payment;
-use crate::engine::vitals::Pulse;
-use crate::feed::system::{QueueSample, ReaderSample, SystemSample, SystemState};
+use crate::readers::system::{QueueSample, ReaderSample, SystemSample, SystemState};
 use crate::web::banners::banners;
 
 fn layout(title: &str, nav: Nav) -> Layout {
     Layout { now_ms: Some(START.millis()), ..Layout::signed_in(title, nav, "Corner Coffee", "token") }
+}
+
+/// One task that has failed, and one that has not.
+fn tasks_of(alive: bool) -> [(&'static str, TaskStatus); 2] {
+    let (timers, worker) = (TaskHandle::unlisted("timers", start()), TaskHandle::unlisted("worker", start()));
+    timers.ran(std::time::Duration::from_millis(3));
+    timers.stumbled("it panicked: index out of bounds");
+    match alive {
+        true => timers.stumbled("it panicked: index out of bounds"),
+        false => timers.died("it panicked: index out of bounds"),
+    }
+    [("timers", timers.status()), ("worker", worker.status())]
+}
+
+fn start() -> Wall {
+    Wall::new(|| START)
 }
 
 fn rows() -> Vec<PaymentRow> {
@@ -222,17 +239,8 @@ fn pages() -> Vec<(String, String)> {
             unit: "count",
         }],
         parts: super::system::part_lines(&SystemState { search: false, ..SystemState::default() }),
-        tasks: super::tasks::task_lines(
-            vec![(
-                "timers",
-                Pulse {
-                    alive: settings.is_none(),
-                    failures: 2,
-                    last_failure: Some((START, "it panicked: index out of bounds".to_owned())),
-                },
-            )],
-            START.plus_ms(12_000),
-        ),
+        failed_tasks: super::tasks::failed_tasks(&tasks_of(settings.is_none()), START.plus_ms(12_000)),
+        tasks: super::tasks::task_lines(&tasks_of(settings.is_none()), START.plus_ms(12_000)),
         readers: super::system::reader_lines(&SystemSample {
             readers: [("index".to_owned(), ReaderSample { cursor: 1_250, batches: 3, lag_us: 412_000 })]
                 .into_iter()

@@ -1,12 +1,14 @@
-//! `/requests`: the log of calls to the API, and one call.
+//! `/requests`: the log of API calls, and one call.
 
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::format;
-use super::handle::{self, Fields, PageResult};
+use super::forms::Fields;
+use super::frame;
 use super::keys::KeyLine;
 use super::layout::{Layout, Nav};
+use super::responses::{self, PageResult};
 use crate::domain::ids::{ApiKeyId, RequestId};
 use crate::domain::time::Timestamp;
 use crate::store::{RequestFilter, RequestRecord};
@@ -14,39 +16,39 @@ use crate::web::error::ApiError;
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
 
-/// Calls on one page.
+/// Calls per page.
 const PAGE: u32 = 50;
 /// Methods that can be chosen.
 const METHODS: [&str; 3] = ["GET", "POST", "DELETE"];
 /// Classes of statuses that can be chosen.
 const CLASSES: [(u16, &str); 3] = [(2, "2xx"), (4, "4xx"), (5, "5xx")];
 
-/// A call in the list, or how many were not kept.
+/// A call in the list, or a gap where calls were not logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestLine {
-    /// Its id.
+    /// `req_…`.
     pub id: String,
-    /// When, as an age.
+    /// When it arrived, as an age.
     pub ago: String,
-    /// When, in full.
+    /// The same in full.
     pub at_full: String,
-    /// When, for machines.
+    /// The same in ISO 8601.
     pub at_iso: String,
-    /// When, in milliseconds since the epoch.
+    /// The same in milliseconds since the epoch.
     pub at_ms: i64,
-    /// The method.
+    /// The HTTP method.
     pub method: String,
-    /// The path.
+    /// The path that was called.
     pub path: String,
-    /// The status.
+    /// The HTTP status answered.
     pub status: u16,
     /// The class of the status, for colours: `ok`, `refused`, `broken`.
     pub class: &'static str,
-    /// How long it took.
+    /// How long the answer took, in words.
     pub latency: String,
-    /// The key's name.
+    /// The name of the API key, its id if it has none, or a dash if no key was used.
     pub key: String,
-    /// Instead of a call: a sentence about those that were not kept.
+    /// In place of a call, a sentence about calls that were not logged.
     pub gap: Option<String>,
 }
 
@@ -100,7 +102,7 @@ pub struct RequestsPage {
     pub layout: Layout,
     /// Whether calls are logged at all.
     pub logged: bool,
-    /// What was typed: part of a path, or an id.
+    /// The filter as typed: part of a path, or an id.
     pub path: String,
     /// Methods to choose from.
     pub methods: Vec<Choice>,
@@ -108,11 +110,11 @@ pub struct RequestsPage {
     pub classes: Vec<Choice>,
     /// Keys to choose from.
     pub keys: Vec<Choice>,
-    /// Whether anything is chosen.
+    /// Whether any filter is set.
     pub filtered: bool,
     /// The calls, newest first.
     pub lines: Vec<RequestLine>,
-    /// The address of the next page.
+    /// The address of the next older page, if there is one.
     pub next: Option<String>,
 }
 
@@ -124,9 +126,9 @@ pub struct RequestPage {
     pub layout: Layout,
     /// The call.
     pub line: RequestLine,
-    /// What was sent, readable.
+    /// The request body, JSON indented; `None` if it had none.
     pub request: Option<String>,
-    /// What was answered, readable.
+    /// The response body, JSON indented; `None` if it had none.
     pub response: Option<String>,
 }
 
@@ -135,7 +137,7 @@ pub async fn list(state: web::Data<WebState>, request: HttpRequest, who: SignedI
     let fields = Fields::of_query(&request);
     let path = fields.get("path").trim();
     if path.parse::<RequestId>().is_ok() {
-        return Ok(handle::see_other(&format!("/requests/{path}")));
+        return Ok(responses::see_other(&format!("/requests/{path}")));
     }
     let mut filter = filter_of(&fields);
     filter.limit = PAGE + 1;
@@ -146,7 +148,7 @@ pub async fn list(state: web::Data<WebState>, request: HttpRequest, who: SignedI
     let keys = key_names(&state, &who).await?;
     let now = state.wall.now();
     let page = RequestsPage {
-        layout: handle::frame(&state, &who, "Requests", Nav::Requests),
+        layout: frame::frame(&state, &who, "Requests", Nav::Requests),
         logged: state.requests.is_some(),
         path: path.to_owned(),
         methods: METHODS.map(|name| chosen(name, name, filter.method.as_deref() == Some(name))).to_vec(),
@@ -161,7 +163,7 @@ pub async fn list(state: web::Data<WebState>, request: HttpRequest, who: SignedI
         lines: records.iter().map(|record| RequestLine::of(record, &keys, now)).collect(),
         next: last.map(|last| next_address(&fields, last)),
     };
-    Ok(handle::ok(&page))
+    Ok(responses::ok(&page))
 }
 
 /// `GET /requests/{id}`.
@@ -172,12 +174,12 @@ pub async fn show(state: web::Data<WebState>, who: SignedIn, id: web::Path<Strin
     let record = record.filter(|record| record.missed == 0).ok_or_else(missing)?;
     let keys = key_names(&state, &who).await?;
     let page = RequestPage {
-        layout: handle::frame(&state, &who, "Request", Nav::Requests),
+        layout: frame::frame(&state, &who, "Request", Nav::Requests),
         line: RequestLine::of(&record, &keys, state.wall.now()),
         request: record.request.as_deref().map(readable),
         response: record.response.as_deref().map(readable),
     };
-    Ok(handle::ok(&page))
+    Ok(responses::ok(&page))
 }
 
 async fn key_names(
@@ -193,7 +195,7 @@ async fn key_names(
     Ok(state.accounts.key_list(who.account).await?.iter().map(name).collect())
 }
 
-/// What is chosen; what makes no sense is as good as not chosen.
+/// The filter in a query string; a value that cannot be read is ignored.
 fn filter_of(fields: &Fields) -> RequestFilter {
     let path = fields.get("path").trim();
     RequestFilter {
@@ -223,7 +225,7 @@ fn next_address(fields: &Fields, last: RequestId) -> String {
     format!("/requests?{}", query.append_pair("before", &last.to_string()).finish())
 }
 
-/// JSON indented; anything else, and JSON that was cut off, as it is.
+/// JSON indented; any other text, and truncated JSON, unchanged.
 #[must_use]
 pub fn readable(text: &str) -> String {
     let value = serde_json::from_str::<serde_json::Value>(text).ok();

@@ -1,5 +1,5 @@
-//! One payment as a row of a list or feed. `static/js/row.js` builds the same markup from the row that the socket
-//! sends. Pure.
+//! One payment as a row of a list or of the live feed. `static/js/row.js` builds the same markup from the row that the socket sends.
+//! Pure.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,12 +18,12 @@ use crate::domain::time::Timestamp;
 pub struct Names(HashMap<AccountId, String>);
 
 impl Names {
-    /// From accounts and their names.
+    /// From pairs of account and name.
     pub fn new(names: impl IntoIterator<Item = (AccountId, String)>) -> Self {
         Self(names.into_iter().collect())
     }
 
-    /// The name of an account.
+    /// The name of an account; `another account` if it was not loaded.
     #[must_use]
     pub fn get(&self, id: AccountId) -> &str {
         self.0.get(&id).map_or("another account", String::as_str)
@@ -70,23 +70,23 @@ pub struct PaymentRow {
     pub short_id: String,
     /// The version shown; an update with a lower one is ignored.
     pub version: u32,
-    /// The kind's name.
+    /// The payment kind as the API names it.
     pub kind: &'static str,
-    /// The status.
+    /// The status as a badge.
     pub status: StatusBadge,
     /// The amount with symbol and code.
     pub amount: String,
-    /// Source.
+    /// Where the money comes from, in a few words.
     pub from: String,
-    /// Destination.
+    /// Where the money goes, in a few words.
     pub to: String,
-    /// What is worth adding: reason, retry, description.
+    /// The decline reason, else the description; empty for a payee.
     pub note: String,
-    /// Badges beside the status, such as `refunded`.
+    /// Badges beside the status, such as `refunded`; empty for a payee.
     pub badges: Vec<Cow<'static, str>>,
     /// When it was accepted, in milliseconds since the epoch.
     pub created_ms: i64,
-    /// The same for machines.
+    /// The same in ISO 8601.
     pub created_iso: String,
     /// The same in full.
     pub created_full: String,
@@ -95,7 +95,7 @@ pub struct PaymentRow {
 }
 
 impl PaymentRow {
-    /// The row of a payment for `viewer` at `now`. Who received a transfer sees none of the sender's notes.
+    /// The row of a payment for `viewer` at `now`. The payee of a transfer must not see the sender's notes.
     #[must_use]
     pub fn of(payment: &Payment, names: &Names, viewer: AccountId, now: Timestamp) -> Self {
         let submission = payment.submission();
@@ -125,7 +125,7 @@ fn note(payment: &Payment) -> String {
     reason.or_else(|| payment.submission().description.clone()).unwrap_or_default()
 }
 
-/// The badges of a row, which has no other place for what was taken of its amount.
+/// The badges of a row; the captured part is one of them, because a row has no other place for it.
 fn row_badges(payment: &Payment) -> Vec<Cow<'static, str>> {
     let captured = payment.captured_part().map(|money| Cow::Owned(format!("{money} captured")));
     captured.into_iter().chain(badges(payment).into_iter().map(Cow::Borrowed)).collect()

@@ -1,4 +1,4 @@
-//! Payments for the tests of the pages, made by the domain's own events, at fixed times and with fixed ids.
+//! Sample payments for the tests of the pages, built from the domain's own events, with fixed times and ids.
 
 use std::sync::Arc;
 
@@ -16,15 +16,15 @@ use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
 use crate::store::MovementRecord;
 
-/// 2026-01-01T00:00:00Z, when every sample is made.
+/// 2026-01-01T00:00:00Z, when every sample is created.
 pub const START: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
 
-/// *Corner Coffee*, who looks.
+/// *Corner Coffee*, the account that views the pages.
 pub fn viewer() -> AccountId {
     AccountId::from_bytes([1; 16])
 }
 
-/// Ada, who receives.
+/// Ada, who receives transfers.
 pub fn ada() -> AccountId {
     AccountId::from_bytes([2; 16])
 }
@@ -42,7 +42,7 @@ fn card(number: &str) -> Card {
     Card::reduce(&details, &[7; 32], YearMonth { year: 2026, month: 1 }).expect("a test card")
 }
 
-/// A payment with this history; each event at so many microseconds.
+/// A payment with this history; each event comes with its microseconds after [`START`].
 pub fn payment(n: u8, kind: Kind, amount: Money, number: &str, events: &[(i64, Event)]) -> Payment {
     let submission = Submission {
         id: PaymentId::numbered(START, n.into()),
@@ -69,7 +69,7 @@ pub fn payment(n: u8, kind: Kind, amount: Money, number: &str, events: &[(i64, E
     payment
 }
 
-/// The movements that a history causes, as the store would have them.
+/// The movements that a payment's history causes, as the store would return them.
 pub fn movements(payment: &Payment) -> Vec<MovementRecord> {
     let mut movements = Vec::new();
     for version in 1..=payment.version() {
@@ -91,7 +91,7 @@ fn started() -> (i64, Event) {
     (512_300, Event::Started { at: at_us(1_400) })
 }
 
-/// One payment of every status and kind that has a look of its own.
+/// One payment of every status and kind that looks different on its page.
 pub fn all() -> Vec<(&'static str, Payment)> {
     let refund = RefundId::from_bytes([9; 16]);
     let visa = "4242424242424242";

@@ -1,30 +1,31 @@
-//! What a search answered, as chips and bars that write the next query. Pure.
+//! The result of a search as chips and bars that lead to the next query. Pure.
 
 use super::format;
 use super::payments::{BarText, Chip, ChipGroup, Histogram, address, bars, toggled, without_field};
 use super::status;
 use crate::domain::decline::DeclineReason;
+use crate::domain::payment_kind::PaymentKind;
 use crate::domain::status::Status;
 use crate::domain::time::Timestamp;
 use crate::search::query::{Filter, Junction, NumberField};
 use crate::search::{Bucket, Facets, HistogramSpec, Query, Total};
 
-/// Values of a facet that are shown.
+/// Values shown per facet.
 const CHIPS_MAX: usize = 8;
-/// Spans that a histogram may cover, in minutes: ten minutes to thirty days.
+/// The spans that a histogram may cover, in minutes: ten minutes to thirty days.
 const SPANS_MIN: [i64; 6] = [10, 60, 360, 1_440, 10_080, 43_200];
 /// Bars of a histogram; divides every span into whole seconds.
 const BARS: u32 = 60;
 
-/// The query that further conditions can be added to: what counts of it, whole. None where its clauses are joined with OR,
-/// which is not mixed with anything.
+/// The query that further conditions can be added to, without a half-typed end. `None` if its clauses are joined with OR, which
+/// cannot be combined with anything.
 #[must_use]
 pub fn narrowable(query: &Query) -> Option<String> {
     let syntax = query.syntax();
     (syntax.junction == Junction::And || syntax.clauses.len() < 2).then(|| query.to_string())
 }
 
-/// The facets as chips that switch a term of the query on and off; of a query that takes no further term, only the counts.
+/// The facets as chips that switch a term of the query on and off; for a query that takes no further term, only the counts.
 #[must_use]
 pub fn chip_groups(query: Option<&str>, facets: &Facets) -> Vec<ChipGroup> {
     let group = |label, field: &str, values: &[(String, u64)], words: fn(&str) -> String| {
@@ -50,10 +51,10 @@ pub fn chip_groups(query: Option<&str>, facets: &Facets) -> Vec<ChipGroup> {
     groups.into_iter().filter(|group| !group.chips.is_empty()).collect()
 }
 
-/// The word that finds what has this value and nothing else.
+/// The word that finds exactly the payments with this value.
 fn asked<'a>(field: &str, value: &'a str) -> &'a str {
     match (field, Status::parse(value)) {
-        // The dialect's word covers what was declined and what failed, too.
+        // The dialect's word also covers declined and failed payments.
         ("status", Some(status @ Status::RequiresPaymentMethod)) => status::word(status),
         (_, _) => value,
     }
@@ -67,18 +68,18 @@ pub fn decline_words(code: &str) -> String {
 }
 
 fn kind_words(kind: &str) -> String {
-    match kind {
-        "charge" => "charges",
-        "topup" => "added money",
-        // The list has both sides of it.
-        "transfer" => "sent or received",
-        "payout" => "payouts",
-        other => other,
+    match PaymentKind::parse(kind) {
+        Some(PaymentKind::Charge) => "charges",
+        Some(PaymentKind::TopUp) => "added money",
+        // The list has both sides of a transfer.
+        Some(PaymentKind::Transfer) => "sent or received",
+        Some(PaymentKind::Payout) => "payouts",
+        None => kind,
     }
     .to_owned()
 }
 
-/// The times of creation that a query is narrowed to, in microseconds, where it says so plainly.
+/// The creation times that a query is limited to by clauses joined with AND, in microseconds since the epoch.
 #[must_use]
 pub fn created_bounds(query: &Query) -> (Option<i64>, Option<i64>) {
     let clauses = match query.filter() {
@@ -103,7 +104,7 @@ pub fn created_bounds(query: &Query) -> (Option<i64>, Option<i64>) {
     bounds
 }
 
-/// The chip that takes the time off a query again.
+/// The chip that removes the time range from a query.
 #[must_use]
 pub fn time_chip(text: &str, query: &Query) -> Option<ChipGroup> {
     let (from, until) = created_bounds(query);
@@ -119,7 +120,7 @@ pub fn time_chip(text: &str, query: &Query) -> Option<ChipGroup> {
     Some(ChipGroup { label: "Time", chips: vec![chip] })
 }
 
-/// The histogram to ask for: the times that the query names, else what fits the account's age.
+/// The histogram to ask for: over the query's time range, else over a span that suits the account's age.
 #[must_use]
 pub fn histogram_of(query: &Query, since: Timestamp, now: Timestamp) -> HistogramSpec {
     let whole = histogram_spec(since, now);
@@ -131,7 +132,7 @@ pub fn histogram_of(query: &Query, since: Timestamp, now: Timestamp) -> Histogra
     let from_s = from.unwrap_or(whole.from_micros).div_euclid(second);
     let until_s =
         until.map_or(whole.until_micros, |until| until.saturating_add(second - 1)).div_euclid(second);
-    // Bars of whole seconds, because that is what a query can name.
+    // Bars of whole seconds, because queries have no smaller unit.
     let span_s = until_s.saturating_sub(from_s).max(1);
     let buckets = u32::try_from(span_s).unwrap_or(BARS).min(BARS);
     let bar_s = span_s.saturating_add(i64::from(buckets) - 1) / i64::from(buckets);
@@ -142,13 +143,13 @@ pub fn histogram_of(query: &Query, since: Timestamp, now: Timestamp) -> Histogra
     }
 }
 
-/// The histogram to ask for: the last span that an account made at `since` has something to show in.
+/// The histogram to ask for: the shortest span up to now that covers an account created at `since`, at most the longest one.
 #[must_use]
 pub fn histogram_spec(since: Timestamp, now: Timestamp) -> HistogramSpec {
     let age_min = i64::try_from(now.micros_since(since) / 60_000_000).unwrap_or(i64::MAX);
     let last = SPANS_MIN.last().copied().unwrap_or(10);
     let span_min = SPANS_MIN.into_iter().find(|span| *span > age_min).unwrap_or(last);
-    // Ends on a whole bar, so that bars do not shift with every look.
+    // Ends on a whole bar, so that bars do not shift between requests.
     let bar_s = span_min * 60 / i64::from(BARS);
     let until_s = (now.seconds() / bar_s + 1) * bar_s;
     HistogramSpec {
@@ -158,7 +159,7 @@ pub fn histogram_spec(since: Timestamp, now: Timestamp) -> HistogramSpec {
     }
 }
 
-/// The histogram of an answer; each bar narrows the query to its time. None where there is nothing to draw.
+/// The histogram of a search result; each bar narrows the query to its time. `None` if every bar is empty.
 #[must_use]
 pub fn histogram(query: Option<&str>, buckets: &[Bucket]) -> Option<Histogram> {
     if buckets.iter().all(|bucket| bucket.count == 0) {
@@ -190,7 +191,7 @@ pub fn histogram(query: Option<&str>, buckets: &[Bucket]) -> Option<Histogram> {
     })
 }
 
-/// How many were found, in words.
+/// The number of payments found, in words.
 #[must_use]
 pub fn total_words(total: Total) -> format::Count {
     let count = format::Count::payments(total.value);
@@ -236,7 +237,7 @@ mod tests {
                 assert_eq!(read.unfinished(), "", "{typed}: {query}");
             }
         }
-        // Nothing can be added to these.
+        // Nothing can be added to a query with OR.
         let either = Query::parse("status:declined OR status:failed").unwrap();
         assert_eq!(narrowable(&either), None);
         assert!(
@@ -267,13 +268,13 @@ mod tests {
                 Query::parse_as_typed(&query).expect(&query).filter().clone()
             };
             assert_eq!(typed(&kind_words(kind.as_str())), one);
-            // What was sent to a person is not what was received.
+            // A sent transfer is distinguished from a received one.
             let label = super::super::payment::kind_label(&kind);
             assert_eq!(typed(label) == one, !matches!(kind, Kind::Transfer { .. }), "{label}");
         }
     }
 
-    /// A chip says how many there are, and leads to as many.
+    /// A chip leads to exactly the payments that it counts.
     #[test]
     fn a_chip_asks_for_what_it_counts() {
         for status in Status::ALL {

@@ -1,13 +1,14 @@
-//! `/sign-in` and `/register`.
+//! `/sign-in` and `/register`, and signing out.
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::error_page::{PageError, answer_to, render};
-use super::handle::{self, Fields, PageResult};
+use super::forms::{self, Fields};
 use super::layout::{Layout, Notice, Tone};
 use super::pay_form::FieldError;
+use super::responses::{self, PageResult};
 use crate::accounts::{AccountError, Begun, Credentials};
 use crate::web::addresses;
 use crate::web::body::Body;
@@ -25,26 +26,26 @@ pub struct SignInPage {
     pub register: bool,
     /// Whether anyone may register.
     pub registration: bool,
-    /// The address as typed.
+    /// The e-mail address as typed.
     pub email: String,
     /// The name as typed.
     pub name: String,
-    /// Where to go afterwards; a path of this site.
+    /// The path of this site to go to afterwards.
     pub next: String,
-    /// Whether there is a demo account, entered by the address that the start prints.
+    /// Whether there is a demo account, which opens with the address printed at startup.
     pub demo: bool,
-    /// What was wrong.
+    /// The field at fault and its message, after a rejection.
     pub error: Option<FieldError>,
 }
 
 impl SignInPage {
-    /// What is wrong with a field.
+    /// The error message for a field, if it is the one at fault.
     #[must_use]
     pub fn error_of(&self, field: &str) -> Option<&str> {
         self.error.as_ref().filter(|error| error.field == field).map(|error| error.message.as_str())
     }
 
-    /// What is wrong where no field is at fault.
+    /// The error message for the whole form, if no field is at fault.
     #[must_use]
     pub fn error_of_all(&self) -> Option<&str> {
         const FIELDS: [&str; 3] = ["email", "name", "password"];
@@ -55,7 +56,7 @@ impl SignInPage {
     }
 }
 
-/// Where to go after signing in: only paths of this site, or a link in a mail could lead anywhere.
+/// Where to go after signing in. Only paths of this site are allowed, or a link in a mail could lead anywhere.
 fn next_of(fields: &Fields) -> String {
     addresses::local(fields.get("next")).unwrap_or_else(|| "/".to_owned())
 }
@@ -87,12 +88,12 @@ pub async fn sign_out(
     who: SignedIn,
     body: Body,
 ) -> PageResult {
-    handle::signed_form(&state, &request, &who, body)?;
+    forms::signed_form(&state, &request, &who, body)?;
     match state.accounts.session_end(who.account, who.session.id).await {
         Ok(()) | Err(AccountError::NotFound(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    Ok(handle::lead_to("/sign-in").cookie(security::session_cookie_removal(&state)).finish())
+    Ok(responses::lead_to("/sign-in").cookie(security::session_cookie_removal(&state)).finish())
 }
 
 async fn show(state: &WebState, request: &HttpRequest, register: bool) -> PageResult {
@@ -103,7 +104,7 @@ async fn show(state: &WebState, request: &HttpRequest, register: bool) -> PageRe
     }
     // Someone who is signed in has no business here.
     if SignedIn::of(state, request).await?.is_some() {
-        return Ok(handle::see_other(&next));
+        return Ok(responses::see_other(&next));
     }
     let mut page = page(state, register, &next, &fields, None);
     if fields.get("closed") == "yes" {
@@ -111,7 +112,7 @@ async fn show(state: &WebState, request: &HttpRequest, register: bool) -> PageRe
             .notices
             .push(Notice::new(Tone::Info, "Your account is deleted. Its address is free again."));
     }
-    Ok(handle::ok(&page))
+    Ok(responses::ok(&page))
 }
 
 fn page(
@@ -134,19 +135,19 @@ fn page(
 }
 
 async fn submit(state: &WebState, request: &HttpRequest, body: Body, register: bool) -> PageResult {
-    // There is no session yet whose token the form could carry; the browser says where it comes from.
+    // Without a session there is no CSRF token; the browser's headers say where the form came from.
     security::same_origin(state, request)?;
     let fields = Fields::of_body(body)?;
     let next = next_of(&fields);
     match begin(state, request, &fields, register).await {
         Ok(begun) => {
             let cookie = security::session_cookie(state, begun.token);
-            Ok(handle::lead_to(&next).cookie(cookie).finish())
+            Ok(responses::lead_to(&next).cookie(cookie).finish())
         }
         Err(error @ AccountError::Store(_)) => Err(PageError::from(error)),
         Err(error) => {
             let error = ApiError::from(error);
-            let page = page(state, register, &next, &fields, Some(handle::field_error(&error)));
+            let page = page(state, register, &next, &fields, Some(forms::field_error(&error)));
             Ok(render(answer_to(&error), &page))
         }
     }

@@ -1,7 +1,7 @@
-//! `/start?t=…`: the address that the start prints, which signs in to the demo account once; and hiding its badge.
+//! `/start?t=…`: the address printed at startup, which signs in to the demo account once; and hiding the demo badge.
 //!
-//! Asking for the page changes nothing, because browsers and tools fetch addresses ahead of people; its form, which the page
-//! sends by itself once it is looked at, uses the token up. Only this machine gets that far.
+//! `GET` changes nothing, because browsers and tools prefetch addresses. The page's form, which is sent by itself once someone sees the
+//! page, uses up the token. Only requests from this machine get that far.
 
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::http::{StatusCode, header};
@@ -9,8 +9,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::error_page::{PageError, render};
-use super::handle::{self, Fields, PageResult};
+use super::forms::{self, Fields};
 use super::layout::Layout;
+use super::responses::{self, PageResult};
 use crate::domain::ids::AccountId;
 use crate::web::addresses;
 use crate::web::body::Body;
@@ -28,11 +29,11 @@ const BADGE_DAYS: i64 = 365;
 pub struct StartPage {
     /// The frame.
     pub layout: Layout,
-    /// The token, for the form; empty if it opens nothing.
+    /// The token for the form; empty if it is spent or unknown.
     pub token: String,
     /// The demo account's name.
     pub name: String,
-    /// Who is signed in already, if it is someone else.
+    /// The name of someone else who is already signed in.
     pub other: Option<String>,
 }
 
@@ -41,7 +42,7 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest) -> PageResul
     let demo = demo_of(&state, &request)?;
     let signed_in = SignedIn::of(&state, &request).await?;
     if signed_in.as_ref().is_some_and(|who| who.account == demo.account) {
-        return Ok(handle::see_other("/"));
+        return Ok(responses::see_other("/"));
     }
     let fields = Fields::of_query(&request);
     let token = fields.get("t");
@@ -52,7 +53,7 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest) -> PageResul
         name: name_of(&state, demo.account).await?,
         other: signed_in.map(|who| who.name.to_string()),
     };
-    // A spent address was no lie, only too late.
+    // 410, because a spent address did exist once.
     Ok(render(HttpResponse::build(if opens { StatusCode::OK } else { StatusCode::GONE }), &page))
 }
 
@@ -63,14 +64,14 @@ pub async fn sign_in(state: web::Data<WebState>, request: HttpRequest, body: Bod
     let fields = Fields::of_body(body)?;
     let token = fields.get("t");
     if !demo.take(token) {
-        // A second click of the same person is there already; anyone else learns that it is spent.
-        return Ok(handle::see_other("/start"));
+        // After a double click the first has signed in; anyone else is shown that the address is spent.
+        return Ok(responses::see_other("/start"));
     }
     let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     match state.accounts.session_begin(demo.account, user_agent.unwrap_or_default()).await {
         Ok(begun) => {
             let cookie = security::session_cookie(&state, begun.token);
-            Ok(handle::lead_to("/").cookie(cookie).finish())
+            Ok(responses::lead_to("/").cookie(cookie).finish())
         }
         Err(error) => {
             demo.give_back(token);
@@ -79,14 +80,14 @@ pub async fn sign_in(state: web::Data<WebState>, request: HttpRequest, body: Bod
     }
 }
 
-/// `POST /demo/hide`: hides the badge in this browser, and nothing else.
+/// `POST /demo/hide`: hides the badge in this browser only.
 pub async fn hide_badge(
     state: web::Data<WebState>,
     request: HttpRequest,
     who: SignedIn,
     body: Body,
 ) -> PageResult {
-    handle::signed_form(&state, &request, &who, body)?;
+    forms::signed_form(&state, &request, &who, body)?;
     let cookie = Cookie::build(demo::BADGE_COOKIE, demo::BADGE_HIDDEN)
         .path("/")
         .http_only(true)
@@ -95,10 +96,10 @@ pub async fn hide_badge(
         .max_age(Duration::days(BADGE_DAYS))
         .finish();
     let back = addresses::referring(&state, &request).unwrap_or_else(|| "/".to_owned());
-    Ok(handle::lead_to(&back).cookie(cookie).finish())
+    Ok(responses::lead_to(&back).cookie(cookie).finish())
 }
 
-/// The demo account, for requests of this machine where there is one; nothing is here for anyone else.
+/// The demo account, if there is one and the request is from this machine; 404 otherwise.
 fn demo_of<'a>(state: &'a WebState, request: &HttpRequest) -> Result<&'a Demo, PageError> {
     let demo = state.demo.as_ref().filter(|_| demo::is_local(request));
     demo.ok_or_else(|| ApiError::not_found("page", "").into())

@@ -1,4 +1,4 @@
-//! A wallet's statement: its lines in the order of movement, with the balance after each, as a page and as a CSV file. Accounts
+//! A wallet's statement, as a page and as a CSV file: its lines in the order of movement, each with the balance after it. Accounts
 //! without statements have the page of [`super::wallet`] instead.
 
 use std::collections::HashMap;
@@ -8,8 +8,9 @@ use bytes::Bytes;
 use futures_util::stream;
 
 use super::format;
-use super::handle::{self, PageResult};
 use super::movement_line::MovementLine;
+use super::names;
+use super::responses::PageResult;
 use super::row::{Names, from_label, to_label};
 use crate::domain::currency::Currency;
 use crate::domain::ids::PaymentId;
@@ -26,9 +27,9 @@ use crate::web::projected::{self, Freshness};
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
 
-/// Lines on a page.
+/// Lines per page.
 const ROWS: u32 = 50;
-/// Lines read at once for a file.
+/// Lines read at once for the file.
 const ROWS_OF_FILE: u32 = 500;
 
 /// The columns of the file, in order.
@@ -56,24 +57,24 @@ const COLUMNS: [&str; 17] = [
 pub struct Found {
     /// The lines, newest first.
     pub lines: Vec<MovementLine>,
-    /// Names the place where the next page begins, if there is one.
+    /// The position after which the next older page begins, if there is one.
     pub older: Option<String>,
-    /// Whether the newest may be missing.
+    /// Whether the newest lines may be missing.
     pub behind: bool,
 }
 
-/// A place as an address names it.
+/// A line's position as it is written in an address.
 fn name_of(place: LinePlace) -> String {
     format!("{}.{}", place.seq, place.place)
 }
 
-/// The place that an address names.
+/// The position written in an address.
 pub fn place_of(name: &str) -> Option<LinePlace> {
     let (seq, place) = name.split_once('.')?;
     Some(LinePlace { seq: seq.parse().ok()?, place: place.parse().ok()? })
 }
 
-/// The lines of a wallet before a place.
+/// The lines of a wallet before a position, or the newest.
 ///
 /// # Errors
 /// The store's.
@@ -94,7 +95,7 @@ pub async fn find(state: &WebState, wallet: WalletId, before: Option<LinePlace>)
     })
 }
 
-/// The payments behind these lines, and the names that they need.
+/// The payments behind these lines, and the names of the accounts in them.
 async fn behind_lines(
     state: &WebState,
     lines: &[StatementLine],
@@ -103,11 +104,11 @@ async fn behind_lines(
     ids.sort_unstable();
     ids.dedup();
     let payments = state.store.payment_get(&ids).await?;
-    let names = handle::names_of(state, &payments).await?;
+    let names = names::names_of(state, &payments).await?;
     Ok((payments.into_iter().map(|payment| (payment.id(), payment)).collect(), names))
 }
 
-/// From where and to where the money of a line went, in words.
+/// The source and destination of a line's money, in words.
 fn way(line: &StatementLine, payment: Option<&Payment>, names: &Names) -> (String, String) {
     let Some(payment) = payment else { return (String::new(), String::new()) };
     let (from, to) = (from_label(payment, names), to_label(payment, names));
@@ -163,10 +164,10 @@ pub async fn download(
     let freshness = projected::caught_up(state.store.as_ref(), statement::READER).await?;
     let day = format::iso(state.wall.now()).chars().take(10).collect::<String>();
     let mut pages = Pages { state, wallet, before: None, ended: false };
-    // What is wrong is told before the file begins.
+    // Errors must be answered before the file begins.
     let first = pages.next().await?;
     let begun = [Ok::<Bytes, actix_web::Error>(csv::begin(COLUMNS)?)].into_iter().chain(first.map(Ok));
-    // The answer has begun: breaking it off is the only way left to say that it is not whole.
+    // The response has begun: aborting it is the only way left to show that the file is incomplete.
     let rest = stream::try_unfold(pages, async |mut pages| {
         let next = pages.next().await.map_err(actix_web::Error::from)?;
         Ok(next.map(|bytes| (bytes, pages)))
@@ -177,7 +178,7 @@ pub async fn download(
     Ok::<HttpResponse, _>(response.streaming(body))
 }
 
-/// A statement, page by page as a client takes it, newest first.
+/// A statement read page by page as the client takes it, newest first.
 struct Pages {
     state: web::Data<WebState>,
     wallet: WalletId,
@@ -204,7 +205,7 @@ impl Pages {
 fn record(line: &StatementLine, payment: Option<&Payment>, names: &Names) -> [String; COLUMNS.len()] {
     let decimal = |minor: i64| Money::new(minor, line.wallet.currency).decimal();
     let (from, to) = way(line, payment, names);
-    // Who received a transfer reads nothing of the sender's notes.
+    // The payee of a transfer must not see the sender's notes.
     let own = payment.filter(|_| line.id.side == Side::Submitter);
     let description = own.and_then(|payment| payment.submission().description.as_deref());
     let label = |text: &str| csv::guarded(&csv::plain(text)).into_owned();

@@ -1,4 +1,4 @@
-//! A status as people see it: icon, word and colour, never colour alone. Pure.
+//! The badge of a payment's status: icon, word and colour, never colour alone. Pure.
 
 use askama::Template;
 
@@ -11,11 +11,11 @@ use crate::domain::time::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
 #[template(path = "parts/status.html")]
 pub struct StatusBadge {
-    /// The status as the API names it: class, icon and `data-status`.
+    /// The status as the API names it; also its class, icon and `data-status`.
     pub name: &'static str,
     /// The word beside the icon.
     pub word: &'static str,
-    /// What else must be said, such as the end of an authorisation.
+    /// A detail, such as the end of an authorisation or the decline reason.
     pub detail: Option<String>,
 }
 
@@ -47,7 +47,7 @@ impl StatusBadge {
     }
 }
 
-/// The word for a status. Lower-case, as in the API, where the word is the same.
+/// The word for a status, lower-case; the API's own word if it is plain enough.
 #[must_use]
 pub const fn word(status: Status) -> &'static str {
     match status {

@@ -1,22 +1,20 @@
-//! Plain forms become commands here, through the same intake as everything else. A card number goes from the form's field
-//! into the parameters and nowhere else.
+//! Turns plain forms into commands, through the same intake as everything else. A card number goes from the form's field into the
+//! parameters and nowhere else.
 
 use serde_json::{Map, Value, json};
 
-use super::handle::{Fields, wrong};
+use super::forms::{Fields, wrong};
 use super::pay_form::PayFormInput;
-use crate::domain::command::Command;
 use crate::domain::currency::Currency;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::money::Money;
+use crate::domain::payment_kind::PaymentKind;
 use crate::engine::Done;
-use crate::web::error::{ApiError, InputError};
-use crate::web::intake::{Context, Draft, KindName, OperationDraft, Verb};
-use crate::web::params::Params;
-use crate::web::replays;
+use crate::intake::{Call, InputError, OperationDraft, Params, PaymentDraft, Verb};
+use crate::web::error::ApiError;
 use crate::web::state::WebState;
 
-/// What the form was filled with, to show it again. The card's number is not shown again.
+/// The form's contents, to be shown again, without the card number.
 #[must_use]
 pub fn input_of(fields: &Fields) -> PayFormInput {
     let first = PayFormInput::first();
@@ -36,18 +34,17 @@ pub fn input_of(fields: &Fields) -> PayFormInput {
 /// Submits what the form asks for and returns once it is committed.
 ///
 /// # Errors
-/// [`ApiError`] names the field at fault; or the engine had no room.
+/// [`ApiError`] that names the field at fault, or says that the engine has no room.
 pub async fn submit(state: &WebState, owner: AccountId, fields: &Fields) -> Result<Done, ApiError> {
-    let kind = KindName::parse(fields.get("kind")).ok_or_else(|| wrong("kind", "Choose what to do."))?;
+    let kind = PaymentKind::parse(fields.get("kind")).ok_or_else(|| wrong("kind", "Choose what to do."))?;
     let bytes = Value::Object(payment_params(kind, fields)?).to_string();
     let mut params = Params::from_json(bytes.as_bytes())?;
-    let draft = Draft::read(&mut params, kind, &context(state))?;
+    let draft = PaymentDraft::read(&mut params, kind, &state.intake.context())?;
     params.finish()?;
-    let command = replays::submission(state, draft, owner).await?;
-    Ok(state.engine.execute(Command::Submit(Box::new(command))).await?)
+    Ok(state.intake.submit(draft, owner, Call::default()).await?.committed().await?)
 }
 
-/// Does what an action's form asks for and returns once it is committed.
+/// Submits the operation that an action's form asks for and returns once it is committed.
 ///
 /// # Errors
 /// As [`submit`].
@@ -66,13 +63,8 @@ pub async fn operate(
     }
     let bytes = Value::Object(params).to_string();
     let mut params = Params::from_json(bytes.as_bytes())?;
-    let draft = OperationDraft::read(&mut params, verb, "amount", &context(state))?;
-    let command = replays::operation(state, draft, payment, actor).await?;
-    Ok(state.engine.execute(Command::Operate(command)).await?)
-}
-
-fn context(state: &WebState) -> Context<'_> {
-    Context { rules: &state.rules, now: state.wall.now(), confirm_default: true }
+    let draft = OperationDraft::read(&mut params, verb, "amount", &state.intake.context())?;
+    Ok(state.intake.operate(draft, payment, actor, Call::default()).await?.committed().await?)
 }
 
 fn insert(params: &mut Map<String, Value>, name: &str, value: &str) {
@@ -92,9 +84,9 @@ fn amount(fields: &Fields) -> Result<Money, ApiError> {
     }
 }
 
-/// The fields of the form under the names of docs/websocket.md. Fields of the other verbs are left out: they are hidden,
-/// not empty.
-fn payment_params(kind: KindName, fields: &Fields) -> Result<Map<String, Value>, ApiError> {
+/// The fields of the form under their names in docs/websocket.md. Fields of the other verbs are left out, because they are hidden but
+/// may hold values.
+fn payment_params(kind: PaymentKind, fields: &Fields) -> Result<Map<String, Value>, ApiError> {
     let amount = amount(fields)?;
     let mut params = Map::new();
     params.insert("amount".to_owned(), json!(amount.amount_minor));
@@ -103,11 +95,11 @@ fn payment_params(kind: KindName, fields: &Fields) -> Result<Map<String, Value>,
         insert(&mut params, name, fields.get(name).trim());
     }
     match kind {
-        KindName::Charge | KindName::TopUp => card(&mut params, fields)?,
-        KindName::Transfer => insert(&mut params, "destination", fields.get("destination").trim()),
-        KindName::Payout => insert(&mut params, "bank_account", fields.get("bank_account")),
+        PaymentKind::Charge | PaymentKind::TopUp => card(&mut params, fields)?,
+        PaymentKind::Transfer => insert(&mut params, "destination", fields.get("destination").trim()),
+        PaymentKind::Payout => insert(&mut params, "bank_account", fields.get("bank_account")),
     }
-    if kind == KindName::Charge {
+    if kind == PaymentKind::Charge {
         insert(&mut params, "capture_method", fields.get("capture_method"));
     }
     Ok(params)

@@ -1,21 +1,24 @@
-//! `/system`: how the parts are, what waits where, what is parked, and the switch of the workers.
+//! `/system`: the state of the parts and background tasks, the queue, parked operations, and the switch that pauses the workers.
 
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::error_page::PageError;
 use super::format;
-use super::handle::{self, PageResult};
+use super::forms;
+use super::frame;
 use super::layout::{Layout, Nav};
+use super::names;
 use super::onboarding;
+use super::responses::{self, PageResult};
 use super::row::{Names, PaymentRow};
-use super::tasks::{TaskLine, task_lines};
+use super::tasks::{FailedTask, TaskLine, failed_tasks, task_lines};
 use crate::domain::ids::AccountId;
 use crate::domain::payment::{Payment, Phase};
 use crate::domain::time::Timestamp;
-use crate::feed::live::Counts;
-use crate::feed::monitor;
-use crate::feed::system::{QueueSample, ReaderSample, SystemSample, SystemState};
+use crate::readers::live::Counts;
+use crate::readers::monitor;
+use crate::readers::system::{QueueSample, ReaderSample, SystemSample, SystemState};
 use crate::store::{AsideReason, AsideRecord, StoreTrouble, Subject};
 use crate::web::addresses;
 use crate::web::body::Body;
@@ -23,12 +26,12 @@ use crate::web::error::ApiError;
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
 
-/// A number, and the name under which the socket's `stats` has it.
+/// A number, with its path in the socket's `stats` frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Number {
-    /// What it counts.
+    /// What it measures, in words.
     pub label: &'static str,
-    /// The value, written.
+    /// The value as text; a dash if unknown.
     pub value: String,
     /// Its path in a `stats` frame.
     pub stat: &'static str,
@@ -36,14 +39,14 @@ pub struct Number {
     pub unit: &'static str,
 }
 
-/// A part and how it is.
+/// A part of the server and its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartLine {
-    /// What it is: `Store`, `Work queue`, `Search`.
+    /// `Store`, `Work queue`, `Search` or `Clock`.
     pub name: &'static str,
     /// Whether it answers.
     pub up: bool,
-    /// In words.
+    /// Its state in words.
     pub detail: &'static str,
 }
 
@@ -54,35 +57,35 @@ pub struct ReaderLine {
     pub key: String,
     /// Its name for people.
     pub name: &'static str,
-    /// How many batches it is behind.
+    /// The number of batches it is behind.
     pub batches: String,
-    /// How old the first of them is.
+    /// The age of the first of them; a dash if it is level.
     pub lag: String,
-    /// Where it stands.
+    /// Its position in the journal.
     pub cursor: String,
 }
 
 /// A payment with parked operations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParkedLine {
-    /// Its row.
+    /// The payment's row.
     pub row: PaymentRow,
     /// The id as the dialect shows it.
     pub id: String,
-    /// Which operations, and why: `authorize, attempt 4: the acquirer was not reachable`.
+    /// Each parked operation and its cause: `authorize, attempt 4: the acquirer was not reachable`.
     pub causes: Vec<String>,
-    /// Makes a double click on Replay harmless; names the version, so that it can be parked and replayed again.
+    /// The idempotency key of Replay; it names the version, so that a payment parked again can be replayed again.
     pub idempotency_key: String,
 }
 
-/// Something that is set aside.
+/// A payment or row that is set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AsideLine {
-    /// What it is.
+    /// Its id or name.
     pub subject: String,
-    /// Why, in a sentence.
+    /// Why it was set aside, in a sentence.
     pub cause: String,
-    /// Since when, as an age and in milliseconds since the epoch.
+    /// When it was first set aside, as an age and in milliseconds since the epoch.
     pub since: (String, i64),
 }
 
@@ -92,53 +95,56 @@ pub struct AsideLine {
 pub struct SystemPage {
     /// The frame.
     pub layout: Layout,
-    /// Since when the workers are paused, as an age and in milliseconds since the epoch; `None` while they work.
+    /// When the workers were paused, as an age and in milliseconds since the epoch; `None` while they run.
     pub paused: Option<(String, i64)>,
-    /// What waits for the workers.
+    /// The numbers of the work queue.
     pub queue: Vec<Number>,
-    /// What happened in the last second.
+    /// The rates of the last second.
     pub rates: Vec<Number>,
-    /// The parts.
+    /// Store, work queue and search; also the clock if it is behind.
     pub parts: Vec<PartLine>,
-    /// The background tasks of this server that have failed.
+    /// The background tasks of this server that have crashed.
+    pub failed_tasks: Vec<FailedTask>,
+    /// All background tasks of this server.
     pub tasks: Vec<TaskLine>,
-    /// The readers.
+    /// The readers of the journal.
     pub readers: Vec<ReaderLine>,
     /// The viewer's parked operations.
     pub parked: Vec<ParkedLine>,
-    /// What is set aside, the latest first.
+    /// Payments and rows set aside, the latest first.
     pub aside: Vec<AsideLine>,
-    /// The settings in force, for operators.
+    /// The effective settings; `None` unless the viewer is an operator.
     pub settings: Option<String>,
 }
 
-/// Parked payments that are listed.
+/// Parked payments shown.
 const PARKED_MAX: u32 = 50;
 
-/// Items set aside that are listed.
+/// Items set aside shown.
 const ASIDE_SHOWN_MAX: u32 = 50;
 
 /// `GET /system`.
 pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
     let now = state.wall.now();
     let parked = state.store.payment_parked(who.account, PARKED_MAX).await?;
-    let names = handle::names_of(&state, &parked).await?;
+    let names = names::names_of(&state, &parked).await?;
     let sample = monitor::sample(state.store.as_ref(), state.broker.as_ref(), now).await?;
     let aside = state.store.aside_list(ASIDE_SHOWN_MAX).await?;
-    let parts = *state.hub.system().borrow();
+    let (parts, tasks) = (*state.hub.system().borrow(), state.tasks.all());
     let page = SystemPage {
-        layout: handle::frame(&state, &who, "System", Nav::System),
+        layout: frame::frame(&state, &who, "System", Nav::System),
         paused: parts.paused_since.map(|since| (format::ago(now, since), since.millis())),
         queue: queue_numbers(&sample.queue),
         rates: rate_numbers(&state.hub.stats().now(now).per_second),
         parts: part_lines(&parts),
-        tasks: task_lines(state.vitals.failures(), now),
+        failed_tasks: failed_tasks(&tasks, now),
+        tasks: task_lines(&tasks, now),
         readers: reader_lines(&sample),
         parked: parked.iter().map(|payment| parked_line(payment, &names, who.account, now)).collect(),
         aside: aside.iter().map(|record| aside_line(record, now)).collect(),
         settings: who.operator.then(|| state.effective_settings.to_string()),
     };
-    Ok(handle::ok(&page))
+    Ok(responses::ok(&page))
 }
 
 /// `POST /system/pause`.
@@ -168,14 +174,14 @@ async fn turn(
     body: Body,
     pause: bool,
 ) -> PageResult {
-    handle::signed_form(state, request, who, body)?;
+    forms::signed_form(state, request, who, body)?;
     if !who.operator {
         let message = "Only those named in the setting accounts.operators may pause and resume the workers.";
         return Err(ApiError::forbidden(message).into());
     }
-    tracing::info!(account.id = %who.account, pause, "the switch of the workers was pressed");
+    tracing::info!(account.id = %who.account, pause, "operator pressed the workers' switch");
     let (switch, now) = (state.switch.clone(), state.wall.now());
-    // In a task of its own, since a browser that goes away must not leave it half turned.
+    // In its own task: a browser that disconnects must not leave the switch half turned.
     let turned = actix_web::rt::spawn(async move {
         match pause {
             true => switch.pause(now).await,
@@ -183,7 +189,7 @@ async fn turn(
         }
     });
     turned.await.map_err(|_| PageError(ApiError::internal()))??;
-    // The page that comes next shall know already.
+    // The next page must already show the new state.
     let paused_since = *state.switch.watch().borrow();
     state.hub.system_change(|system| system.paused_since = paused_since);
     onboarding::note(
@@ -192,10 +198,10 @@ async fn turn(
         if pause { onboarding::Step::Paused } else { onboarding::Step::Resumed },
     )
     .await;
-    Ok(handle::see_other(&addresses::referring(state, request).unwrap_or_else(|| "/system".to_owned())))
+    Ok(responses::see_other(&addresses::referring(state, request).unwrap_or_else(|| "/system".to_owned())))
 }
 
-/// What waits for the workers, as numbers.
+/// The numbers of the work queue.
 #[must_use]
 pub fn queue_numbers(queue: &QueueSample) -> Vec<Number> {
     let count = |label, value: Option<u64>, stat| Number {
@@ -228,12 +234,12 @@ fn rate_numbers(second: &Counts) -> Vec<Number> {
     ]
 }
 
-/// A length of time; a dash where there is none.
+/// A length of time; a dash for zero.
 fn some_duration(us: u64) -> String {
     if us == 0 { "–".to_owned() } else { format::duration(us) }
 }
 
-/// The parts, as lines.
+/// The state of each part, as lines.
 #[must_use]
 pub fn part_lines(state: &SystemState) -> Vec<PartLine> {
     let part = |name, up: bool, away| PartLine { name, up, detail: if up { "answers" } else { away } };
@@ -267,7 +273,7 @@ pub fn part_lines(state: &SystemState) -> Vec<PartLine> {
     parts
 }
 
-/// The readers, as lines.
+/// The readers of the journal, as lines.
 #[must_use]
 pub fn reader_lines(sample: &SystemSample) -> Vec<ReaderLine> {
     let line = |(key, reader): (&String, &ReaderSample)| ReaderLine {
@@ -285,7 +291,7 @@ pub fn reader_lines(sample: &SystemSample) -> Vec<ReaderLine> {
     sample.readers.iter().map(line).collect()
 }
 
-/// Something set aside, as a line. It names no more of a payment than its id.
+/// Something set aside, as a line. It reveals only the id of a payment.
 fn aside_line(record: &AsideRecord, now: Timestamp) -> AsideLine {
     let subject = match &record.subject {
         Subject::Payment(id) => format!("Payment {id}"),

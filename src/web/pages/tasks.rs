@@ -1,24 +1,39 @@
-//! The background tasks of this server that failed, in the words of whoever operates it: what does not go on meanwhile, and whether
-//! that ends by itself. Pure.
+//! The background tasks of this server in an operator's words: what each does, when it last ran, what stops without it, and whether it
+//! restarts by itself. Pure.
 
 use super::format;
+use crate::background::TaskStatus;
 use crate::domain::time::Timestamp;
-use crate::engine::vitals::Pulse;
 
-/// A task that failed since the server started.
+/// A task that has crashed since the server started.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TaskLine {
-    /// What it does.
+pub struct FailedTask {
+    /// What it does, in words.
     pub name: &'static str,
-    /// Whether it runs.
+    /// Whether it is running now.
     pub up: bool,
-    /// How it is, in a sentence or two.
+    /// When it failed and what that means, in a sentence or two.
     pub detail: String,
-    /// Why it failed last, for operators.
+    /// The last failure, for operators.
     pub cause: Option<String>,
 }
 
-/// What a task does, what stands still without it, and whether it is started again by itself.
+/// A task in the table of all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskLine {
+    /// What it does, in words.
+    pub name: &'static str,
+    /// Whether it is running now.
+    pub up: bool,
+    /// When it last ran, as an age; when it started, if it has not reported a run.
+    pub last_run: String,
+    /// How long the last run took; a dash if unknown.
+    pub took: String,
+    /// The age and text of its last error; `None` if it had none.
+    pub last_error: Option<(String, String)>,
+}
+
+/// What a task does, what stops without it, and whether it restarts by itself.
 struct Task {
     does: &'static str,
     without: &'static str,
@@ -27,7 +42,7 @@ struct Task {
 
 fn task(name: &str) -> Task {
     let (does, without) = match name {
-        "line" => ("Taking payments in", "No payment can be taken"),
+        "sequencer" => ("Taking payments in", "No payment can be taken"),
         "dispatch_interactive" => {
             ("Filling the interactive lane of the queue", "Payments are accepted and wait")
         }
@@ -43,61 +58,121 @@ fn task(name: &str) -> Task {
         "open_work" => ("Noting what stays open", "The journal is kept, and a start takes longer"),
         "gate" => ("Watching how far statements are", "Nobody is refused while statements are behind"),
         "live" => ("Updating open pages", "Open pages stand still; loading them again helps"),
-        "monitor" => ("Watching the parts", "What this page says of the parts may be old"),
-        "switch" => {
-            ("Following the switch of the workers", "A pause pressed at another server is not obeyed")
+        "watch_parts" => ("Watching the parts", "What pages say of the parts may be old"),
+        "watch_store" => ("Watching the store and the clock", "What pages say of the store may be old"),
+        "watch_search" => {
+            ("Watching the search index", "That search does not answer is noticed when someone searches")
         }
-        "tell" | "hear" => {
-            ("Talking to the other servers", "Pages learn of payments of other servers a second later")
+        "watch_queue" => ("Counting what waits", "The numbers of the queue stand still"),
+        "switch" => (
+            "Following the switch of the workers",
+            "A pause pressed at another server has no effect on this one",
+        ),
+        "head_publisher" => (
+            "Telling other servers of new payments",
+            "Their pages learn of payments of this one a second later",
+        ),
+        "head_follower" => (
+            "Learning of new payments from other servers",
+            "Pages learn of payments of other servers a second later",
+        ),
+        "rabbitmq_publish" => ("Keeping RabbitMQ connected, to publish", "Payments are accepted and wait"),
+        "rabbitmq_consume" => ("Keeping RabbitMQ connected, to consume", "Payments are accepted and wait"),
+        "instance_lease" => {
+            ("Holding this store for this server alone", "Another server may start on the same store")
         }
         "aside" => ("Keeping what is set aside", "What is set aside is not tried again"),
-        "keys" => ("Forgetting old idempotency keys", "They are kept for longer than they must"),
+        "keys" => ("Deleting old idempotency keys", "They are kept for longer than they must"),
         "prune" => ("Deleting old journal rows", "The store grows"),
         "request_log" => ("Logging the calls of the API", "Calls are not logged"),
         _ => ("A background task", "What it does waits"),
     };
-    // The line and the log are handed over once, and end with what they were handed.
-    Task { does, without, again: !matches!(name, "line" | "request_log") }
+    // The sequencer's state in memory ends with it, so it is not restarted.
+    Task { does, without, again: name != "sequencer" }
 }
 
-/// The tasks that failed, those that do not run first.
+/// The tasks that have crashed since the server started, stopped ones first.
 #[must_use]
-pub fn task_lines(failures: Vec<(&'static str, Pulse)>, now: Timestamp) -> Vec<TaskLine> {
-    let mut lines: Vec<TaskLine> = failures.into_iter().map(|(name, pulse)| line(name, pulse, now)).collect();
-    lines.sort_by_key(|line| line.up);
-    lines
+pub fn failed_tasks(tasks: &[(&'static str, TaskStatus)], now: Timestamp) -> Vec<FailedTask> {
+    let failed = tasks.iter().filter(|(_, status)| status.crashes > 0);
+    let mut failed: Vec<FailedTask> = failed.map(|(name, status)| failed_task(name, status, now)).collect();
+    failed.sort_by_key(|task| task.up);
+    failed
 }
 
-fn line(name: &str, pulse: Pulse, now: Timestamp) -> TaskLine {
+fn failed_task(name: &str, status: &TaskStatus, now: Timestamp) -> FailedTask {
     let Task { does, without, again } = task(name);
-    let ago = pulse.last_failure.as_ref().map_or_else(String::new, |(at, _)| format::ago(now, *at));
-    let times = match pulse.failures {
+    let ago = status.last_crash.as_ref().map_or_else(String::new, |(at, _)| format::ago(now, *at));
+    let times = match status.crashes {
         1 => "once".to_owned(),
         times => format!("{} times", format::count(times)),
     };
-    let detail = match (pulse.alive, again) {
+    let detail = match (status.alive, again) {
         (true, _) => format!("runs again. It has failed {times} since the server started, last {ago}."),
         (false, true) => format!("stopped {ago}. {without}. It is started again within half a minute."),
         (false, false) => format!("stopped {ago}. {without} until the server is started again."),
     };
-    TaskLine { name: does, up: pulse.alive, detail, cause: pulse.last_failure.map(|(_, cause)| cause) }
+    let cause = status.last_crash.as_ref().map(|(_, cause)| cause.clone());
+    FailedTask { name: does, up: status.alive, detail, cause }
+}
+
+/// Every task, stopped ones first.
+#[must_use]
+pub fn task_lines(tasks: &[(&'static str, TaskStatus)], now: Timestamp) -> Vec<TaskLine> {
+    let mut lines: Vec<TaskLine> = tasks.iter().map(|(name, status)| line(name, status, now)).collect();
+    lines.sort_by_key(|line| (line.up, line.name));
+    lines
+}
+
+fn line(name: &str, status: &TaskStatus, now: Timestamp) -> TaskLine {
+    let (last_run, took) = match (status.last_run, status.alive) {
+        (Some((at, took)), _) => {
+            let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            (format::ago(now, at), format::duration(took_us))
+        }
+        (None, true) => (format!("started {}", format::ago(now, status.started)), "–".to_owned()),
+        (None, false) => ("–".to_owned(), "–".to_owned()),
+    };
+    let last_error = status.last_error.as_ref().map(|(at, cause)| (format::ago(now, *at), cause.clone()));
+    TaskLine { name: task(name).does, up: status.alive, last_run, took, last_error }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeSet;
+    use std::time::Duration;
 
-    fn pulse(alive: bool, failures: u64) -> Pulse {
-        let at = Timestamp::from_micros(1_767_225_600_000_000);
-        Pulse { alive, failures, last_failure: Some((at, "it panicked: the end".to_owned())) }
+    use super::*;
+    use crate::background::TaskHandle;
+    use crate::clock::Wall;
+
+    const AT: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
+
+    fn at_rest() -> TaskHandle {
+        TaskHandle::unlisted("planted", Wall::new(|| AT))
+    }
+
+    fn failed(alive: bool, times: u64) -> TaskStatus {
+        let task = at_rest();
+        for _ in 0..times {
+            match alive {
+                true => task.stumbled("it panicked: the end"),
+                false => task.died("it panicked: the end"),
+            }
+        }
+        task.status()
     }
 
     #[test]
-    fn what_does_not_run_comes_first_and_says_what_waits() {
-        let now = Timestamp::from_micros(1_767_225_600_000_000).plus_ms(12_000);
-        let failures =
-            vec![("index", pulse(true, 2)), ("line", pulse(false, 1)), ("timers", pulse(false, 1))];
-        let lines = task_lines(failures, now);
+    fn stopped_tasks_come_first_and_say_what_waits() {
+        let now = AT.plus_ms(12_000);
+        let tasks = [
+            ("index", failed(true, 2)),
+            ("sequencer", failed(false, 1)),
+            ("timers", failed(false, 1)),
+            ("worker", failed(true, 0)),
+        ];
+        let lines = failed_tasks(&tasks, now);
         let names: Vec<_> = lines.iter().map(|line| (line.name, line.up)).collect();
         assert_eq!(names, [("Taking payments in", false), ("Timers", false), ("Updating search", true)]);
         assert!(lines[0].detail.ends_with("No payment can be taken until the server is started again."));
@@ -106,31 +181,57 @@ mod tests {
         assert_eq!(lines[0].cause.as_deref(), Some("it panicked: the end"));
     }
 
-    /// Every task that is started has words of its own.
+    #[test]
+    fn every_task_says_when_it_ran_and_its_last_error() {
+        let task = at_rest();
+        task.ran(Duration::from_millis(3));
+        task.erred("the store is away");
+        let tasks = [("timers", task.status()), ("worker", failed(true, 0)), ("index", failed(false, 1))];
+        let lines = task_lines(&tasks, AT.plus_ms(12_000));
+        let text = |line: &TaskLine| format!("{}: {}, {}", line.name, line.last_run, line.took);
+        let expected = [
+            "Updating search: –, –",
+            "Timers: 12 s ago, 3.0 ms",
+            "Working the queue off: started 12 s ago, –",
+        ];
+        assert_eq!(lines.iter().map(text).collect::<Vec<_>>(), expected);
+        let error = ("12 s ago".to_owned(), "the store is away".to_owned());
+        assert_eq!((lines[1].up, &lines[1].last_error), (true, &Some(error)));
+        assert_eq!(lines[2].last_error, None);
+    }
+
+    /// The sources of the program, tests and the driver of tasks left out.
+    fn read_all(folder: &std::path::Path, sources: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).expect("a folder of sources") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+            if path.is_dir() && !["background", "tests", "simulation"].contains(&name.as_str()) {
+                read_all(&path, sources);
+            } else if name.ends_with(".rs") && name != "tests.rs" {
+                let text = std::fs::read_to_string(&path).expect("a source");
+                sources.push(text.split("#[cfg(test)]").next().unwrap_or_default().to_owned());
+            }
+        }
+    }
+
+    /// Every task that is started has its own description.
     #[test]
     fn every_task_is_named() {
-        let sources = [
-            include_str!("../../app/pipeline.rs"),
-            include_str!("../../app/serve.rs"),
-            include_str!("../../engine/writer.rs"),
-        ];
+        let mut sources = Vec::new();
+        read_all(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut sources);
         let named = |text: &str, before: &str| -> Vec<String> {
             let ends = text.split(before).skip(1);
             ends.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
         };
-        let starts = [
-            "group.spawn(\"",
-            "workers.spawn(\"",
-            "vitals.task(\"",
-            "const TASK: &str = \"",
-            "self.reader(group, \"",
-        ];
-        let mut names: Vec<String> =
-            sources.iter().flat_map(|text| starts.iter().flat_map(|before| named(text, before))).collect();
-        names.extend(crate::feed::CURSORS.map(str::to_owned));
-        assert!(names.len() > 10, "{names:?}");
-        for name in names {
-            assert_ne!(task(&name).does, "A background task", "{name}");
-        }
+        let starts = [".spawn(\"", ".repeat(\"", "TASK: &str = \"", "self.reader(group, \""];
+        let mut names: BTreeSet<String> = sources
+            .iter()
+            .flat_map(|text: &String| starts.iter().flat_map(|before| named(text, before)))
+            .collect();
+        names.extend(crate::readers::CURSORS.map(str::to_owned));
+        assert!(names.len() >= 23, "{names:?}");
+        let words: BTreeSet<&str> = names.iter().map(|name| task(name).does).collect();
+        assert!(!words.contains("A background task"), "{names:?}");
+        assert_eq!(words.len(), names.len(), "each its own");
     }
 }

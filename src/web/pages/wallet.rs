@@ -1,13 +1,16 @@
-//! `/wallets/{currency}`: what moved in one wallet, the newest first. An account has a statement (`super::statement`); of one that
-//! is lean, movements are found by the payments behind them.
+//! `/wallets/{currency}`: the movements of one wallet, newest first. Most accounts have a statement (`super::statement`); for a lean
+//! account, movements are found through the payments behind them.
 
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::format;
-use super::handle::{self, Fields, PageResult};
+use super::forms::Fields;
+use super::frame;
 use super::layout::{Layout, Nav};
 use super::movement_line::MovementLine;
+use super::names;
+use super::responses::{self, PageResult};
 use super::row::{Names, from_label, to_label};
 use super::statement;
 use crate::domain::currency::Currency;
@@ -24,9 +27,9 @@ use crate::web::error::ApiError;
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
 
-/// Payments looked at together; about as many lines make a page.
+/// Payments read at once; a page has about as many lines.
 const ROWS: u32 = 50;
-/// How often a page looks further when none of them moved money in this wallet.
+/// The maximum number of reads for one page while none finds a movement in this wallet.
 const LOOKS_MAX: usize = 40;
 
 /// The lines of one payment's movements in this wallet, the newest first.
@@ -68,25 +71,25 @@ pub fn movement_lines(
     lines
 }
 
-/// When a version of the payment came about.
+/// When the payment reached a version.
 fn happened(payment: &Payment, version: u32) -> Timestamp {
     let place = usize::try_from(version.saturating_sub(1)).unwrap_or(usize::MAX);
     payment.history().get(place).map_or(payment.state().updated_at, |recorded| recorded.at)
 }
 
-/// What a page of a wallet shows.
+/// The payments and movements of one page.
 #[derive(Default)]
 struct Found {
     payments: Vec<Payment>,
     movements: Vec<MovementRecord>,
     /// The payment after which the next page begins, if there may be one.
     last: Option<PaymentId>,
-    /// When the oldest payment looked at was made; `None` if there was none.
+    /// When the oldest payment read was created; `None` if there was none.
     back_to: Option<Timestamp>,
 }
 
-/// Looks through the owner's payments from the newest on. Movements are found by their payments: an order of their own, by
-/// wallet and time, would cost every payment a write in a random place.
+/// Reads the owner's payments, newest first, and finds movements through them: an index of movements by wallet and time would cost
+/// every payment a write in a random place.
 async fn find(state: &WebState, wallet: WalletId, before: Option<PaymentId>) -> StoreResult<Found> {
     let mut found = Found::default();
     let mut filter = PaymentFilter { before, received: true, limit: ROWS, ..PaymentFilter::default() };
@@ -111,7 +114,7 @@ async fn find(state: &WebState, wallet: WalletId, before: Option<PaymentId>) -> 
     Ok(found)
 }
 
-/// What a page must say beside its movements: what was looked through, unless that is everything.
+/// The note beside the movements: which payments were searched, or why there are none; `None` if everything is shown.
 #[must_use]
 fn scope(found: &Found, whole: bool, balance_minor: i64, code: &str) -> Option<String> {
     let some = !found.movements.is_empty();
@@ -133,7 +136,7 @@ fn scope(found: &Found, whole: bool, balance_minor: i64, code: &str) -> Option<S
     }
 }
 
-/// Why the money moved, from where and to where.
+/// The cause of a movement, its source and its destination, in words.
 fn words(payment: &Payment, record: &MovementRecord, names: &Names) -> (&'static str, String, String) {
     let (from, to) = (from_label(payment, names), to_label(payment, names));
     let at = usize::try_from(record.version).ok().and_then(|version| version.checked_sub(1));
@@ -162,27 +165,27 @@ fn words(payment: &Payment, record: &MovementRecord, names: &Names) -> (&'static
 pub struct WalletPage {
     /// The frame.
     pub layout: Layout,
-    /// The currency's code.
+    /// The currency's code, upper-case.
     pub currency: String,
-    /// The balance now.
+    /// The balance with symbol and code.
     pub balance: String,
-    /// What is owed; empty if nothing.
+    /// The debt; empty if there is none.
     pub owed: String,
-    /// What of the balance has not settled yet; empty if nothing.
+    /// The part of the balance that has not settled yet; empty if there is none.
     pub pending: String,
-    /// Whether each line has the balance after it.
+    /// Whether the lines are a statement's, each with the balance after it.
     pub statement: bool,
-    /// Whether something was kept back as a fee.
+    /// Whether any line has a fee.
     pub fees: bool,
     /// Whether the newest lines may be missing.
     pub behind: bool,
-    /// The movements.
+    /// The movements, newest first.
     pub lines: Vec<MovementLine>,
-    /// What was looked through for them; none where that is everything.
+    /// Which payments were searched for them, or why there are none; `None` if everything is shown.
     pub scope: Option<String>,
-    /// The page of older ones.
+    /// The address of the next older page, if there is one.
     pub older: Option<String>,
-    /// The first page, when this is not it.
+    /// The address of the first page; `None` on the first page.
     pub first: Option<String>,
 }
 
@@ -196,7 +199,7 @@ pub async fn show(
     let currency: Currency = code.parse().map_err(|_| ApiError::not_found("wallet", &code))?;
     let wallet = WalletId { owner: who.account, currency };
     let fields = Fields::of_query(&request);
-    // Read first, so that whatever the balance holds is among the movements.
+    // The balance is read first, so that the movements include everything in it.
     let wallets = state.store.wallet_list(who.account).await?;
     let held = wallets.iter().find(|held| held.wallet == wallet);
     let held = held.map_or_else(Holdings::default, |held| held.holdings);
@@ -208,7 +211,7 @@ pub async fn show(
         minor => Money::new(minor, currency).to_string(),
     };
     let mut page = WalletPage {
-        layout: handle::frame(&state, &who, &format!("{} wallet", currency.code()), Nav::Wallets),
+        layout: frame::frame(&state, &who, &format!("{} wallet", currency.code()), Nav::Wallets),
         currency: currency.code().to_owned(),
         balance: Money::new(held.balance_minor, currency).to_string(),
         owed: unless_zero(held.owed_minor),
@@ -235,7 +238,7 @@ pub async fn show(
             .filter(|_| page.first.is_none() && !found.behind);
         page.lines = found.lines;
     }
-    Ok(handle::ok(&page))
+    Ok(responses::ok(&page))
 }
 
 /// Fills the page of an account without statements.
@@ -248,11 +251,11 @@ async fn by_payments(
 ) -> Result<(), ApiError> {
     let before: Option<PaymentId> = fields.get("before").parse().ok();
     let found = find(state, wallet, before).await?;
-    let names = handle::names_of(state, &found.payments).await?;
+    let names = names::names_of(state, &found.payments).await?;
     let now = state.wall.now();
     let lines = |payment| movement_lines(wallet, &found.movements, payment, &names, now);
     page.lines = found.payments.iter().flat_map(lines).collect();
-    // Found by their payments; a refund or a late answer moved its money later than that.
+    // They come in the order of their payments, but a refund or a late answer moves money later.
     page.lines.sort_by_key(|line| std::cmp::Reverse(line.at_ms));
     page.scope = scope(&found, before.is_none(), balance_minor, wallet.currency.code());
     page.older = found.last.map(|last| format!("/wallets/{}?before={last}", wallet.currency.lower()));
@@ -273,9 +276,9 @@ mod tests {
             last: more.then(|| payment.id()),
             back_to: Some(samples::START),
         };
-        let said = |more, moved, whole, balance| scope(&found(more, moved), whole, balance, "KWD");
-        assert_eq!(said(false, true, true, 5), None, "everything is here");
-        let nothing = said(false, false, true, 0).expect("said");
+        let note = |more, moved, whole, balance| scope(&found(more, moved), whole, balance, "KWD");
+        assert_eq!(note(false, true, true, 5), None, "everything is here");
+        let nothing = note(false, false, true, 0).expect("said");
         assert_eq!(nothing, "No money has moved in KWD yet.");
         for (more, moved, whole, balance) in [
             (true, false, true, 100),
@@ -284,7 +287,7 @@ mod tests {
             (false, false, false, 0),
             (false, false, true, 5),
         ] {
-            let text = said(more, moved, whole, balance).expect("said");
+            let text = note(more, moved, whole, balance).expect("said");
             assert!(!text.contains("No money has moved"), "{text}");
             assert_eq!(text.contains("under Older"), more, "{text}");
         }

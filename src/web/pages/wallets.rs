@@ -1,12 +1,13 @@
-//! `/wallets`: what is there, and what is owed.
+//! `/wallets`: the account's wallets, with what each holds and owes.
 
 use std::collections::BTreeMap;
 
 use actix_web::web;
 use askama::Template;
 
-use super::handle::{self, PageResult};
+use super::frame;
 use super::layout::{Layout, Nav};
+use super::responses::{self, PageResult};
 use crate::domain::currency::Currency;
 use crate::domain::ids::AccountId;
 use crate::domain::money::Money;
@@ -18,25 +19,25 @@ use crate::web::state::WebState;
 /// A wallet in one currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WalletLine {
-    /// The currency's code.
+    /// The currency's code, upper-case.
     pub currency: String,
-    /// What is there.
+    /// The balance with symbol and code.
     pub balance: String,
-    /// What is owed; empty if nothing.
+    /// The debt; empty if there is none.
     pub owed: String,
-    /// What of the balance has not settled yet; empty if nothing.
+    /// The part of the balance that has not settled yet; empty if there is none.
     pub pending: String,
-    /// What has left it and not arrived yet; empty if nothing.
+    /// The money that has left it and not arrived yet; empty if there is none.
     pub in_transit: String,
-    /// The payments that hold it.
+    /// The address of the payments behind `in_transit`.
     pub under_way: String,
-    /// Its movements.
+    /// The address of its movements.
     pub href: String,
-    /// The payments in this currency.
+    /// The address of the payments in this currency.
     pub payments: String,
 }
 
-/// The wallets of these records, by currency.
+/// The wallets of these records, in their order.
 #[must_use]
 pub fn wallet_lines(records: &[WalletRecord]) -> Vec<WalletLine> {
     let line = |record: &WalletRecord| {
@@ -65,7 +66,7 @@ pub fn wallet_lines(records: &[WalletRecord]) -> Vec<WalletLine> {
 pub struct WalletsPage {
     /// The frame.
     pub layout: Layout,
-    /// The wallets.
+    /// One per currency.
     pub wallets: Vec<WalletLine>,
 }
 
@@ -78,11 +79,12 @@ pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
             wallet.in_transit = Money::new(minor, currency).to_string();
         }
     }
-    let layout = handle::frame(&state, &who, "Wallets", Nav::Wallets);
-    Ok(handle::ok(&WalletsPage { layout, wallets }))
+    let layout = frame::frame(&state, &who, "Wallets", Nav::Wallets);
+    Ok(responses::ok(&WalletsPage { layout, wallets }))
 }
 
-/// What transfers, payouts and refunds under way hold, by currency, as search has it: a figure to look at, not to reckon with.
+/// The money in transit in transfers, payouts and refunds, by currency. It comes from the search index: good for display, not for
+/// accounting.
 async fn in_transit(state: &WebState, owner: AccountId) -> BTreeMap<Currency, i64> {
     let Ok(query) = Query::parse("in_transit>0") else { return BTreeMap::new() };
     let request = SearchRequest { limit: 1, sums: true, ..SearchRequest::new(owner, query) };

@@ -1,4 +1,4 @@
-//! The middleware around `/v1` that offers calls to the log. A call that is not granted costs a look at a counter.
+//! The middleware around `/v1` that offers calls to the log. A call that is not granted costs only a check of a counter.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -14,11 +14,11 @@ use crate::web::edge;
 use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
-/// Stands in a request whose body shall be kept; filled where the body is read.
+/// Marks a request whose body is to be logged; filled where the body is read.
 #[derive(Debug, Default)]
 struct Captured(Option<(String, Body)>);
 
-/// Keeps the body of a request that was granted a place in the log. Cheap for all others.
+/// Keeps the body of a request that is to be logged. Cheap for all others.
 pub fn note_body(request: &HttpRequest, media_type: &str, body: &Bytes) {
     if let Some(captured) = request.extensions_mut().get_mut::<Captured>() {
         captured.0 = Some((media_type.to_owned(), Body::of(body)));
@@ -42,11 +42,11 @@ pub async fn record(
     if granted {
         request.extensions_mut().insert(Captured::default());
     }
-    // Nothing may hold the request meanwhile: the router writes into it.
+    // Nothing may hold the request during the call: the router writes into it.
     let response = next.call(request).await?;
     let caller = response.request().extensions().get::<ApiCaller>().copied();
     match caller {
-        // Nobody's call, since no key fits it.
+        // No valid key, so the call is nobody's.
         None => return Ok(response.map_into_boxed_body()),
         Some(caller) if !granted => {
             log.miss(caller.key_account, at);

@@ -1,9 +1,11 @@
-//! The log of calls to `/v1`: what a program sent and was answered, masked, for the person whose key it used.
+//! The log of calls to `/v1`: requests and answers, masked, for the person whose key made them.
 //!
-//! Calls are offered to one task through a bounded channel; it masks them and writes them together. It never holds a call
-//! up: what is too many in a second, or finds the channel full, is counted instead, and the log says so.
+//! Calls are offered through a bounded channel to one task, which masks them and writes them in batches. The log never
+//! delays a call: calls beyond the limit per second, or that find the channel full, are only counted, and the log shows how
+//! many.
 //!
-//! - [`capture`]: the middleware around `/v1`. - [`redact`]: what may be kept.
+//! - [`capture`]: the middleware around `/v1`.
+//! - [`redact`]: masks secrets and card data.
 
 pub mod capture;
 pub mod redact;
@@ -14,73 +16,74 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::web::Bytes;
+use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
+use crate::background::{Next, Schedule, Step, StepError};
 use crate::clock::Wall;
 use crate::config::RequestSettings;
 use crate::domain::ids::{AccountId, ApiKeyId, RequestId};
 use crate::domain::time::Timestamp;
 use crate::store::{RequestRecord, Store};
 
-/// Calls that may wait to be written, and the bytes of their bodies.
+/// The most calls that wait to be written, and the most bytes of their bodies.
 const CHANNEL_MAX: usize = 256;
 const CHANNEL_BYTES_MAX: usize = 2 << 20;
-/// Words of written calls that a reader may be behind; beyond, it is told that it missed some.
+/// How many notices of written calls a receiver may be behind before it misses some.
 const WRITTEN_MAX: usize = 16;
-/// Calls written in one transaction.
+/// The most calls written in one transaction.
 const BATCH_MAX: usize = 128;
 /// How often calls are written.
 const WRITE_EVERY: Duration = Duration::from_millis(500);
-/// How often it is written how many were not kept.
+/// How often the counts of missed calls are written.
 const MISSED_EVERY: Duration = Duration::from_secs(5);
 /// How often old calls are deleted.
 const PRUNE_EVERY: Duration = Duration::from_secs(30);
-/// Accounts whose missed calls are counted at once; beyond, they are not told.
+/// The most accounts whose missed calls are counted at once; those of further accounts are not counted.
 const MISSED_ACCOUNTS_MAX: usize = 1_000;
-/// Rows past their age that are deleted at once.
+/// The most expired rows deleted at once.
 const EXPIRE_MAX: u32 = 5_000;
 
-/// A call as it was, not yet masked.
+/// A call, not yet masked.
 #[derive(Debug)]
 pub struct Call {
-    /// Its id.
+    /// Also sent to the caller, as `Request-Id`.
     pub id: RequestId,
-    /// Whose key made it.
+    /// The account whose key made it.
     pub account: AccountId,
-    /// The key; none for a demo key.
+    /// `None` for a demo key.
     pub key: Option<ApiKeyId>,
-    /// When it came.
+    /// When it arrived.
     pub at: Timestamp,
-    /// The method.
+    /// As it was sent.
     pub method: String,
-    /// The path.
+    /// As it was sent, without the query string.
     pub path: String,
-    /// The query string.
+    /// Without `?`; empty if there was none.
     pub query: String,
-    /// The status.
+    /// The answer's HTTP status.
     pub status: u16,
     /// From its arrival to the answer's head, in microseconds.
     pub latency_us: u64,
-    /// The body sent, and its media type.
+    /// The media type and the body of the request; `None` if nothing read the body.
     pub request: Option<(String, Body)>,
-    /// The body answered; always JSON.
+    /// The body of the answer, always JSON; `None` if it was streamed.
     pub response: Option<Body>,
 }
 
-/// A body as it waits to be masked.
+/// A body that waits to be masked.
 #[derive(Debug, Clone)]
 pub enum Body {
-    /// All of it.
+    /// The complete body.
     Whole(Bytes),
-    /// It is too long to be looked at, so only its length waits.
+    /// Only the length of a body that is too long to be masked.
     TooLong(usize),
 }
 
 impl Body {
-    /// What of these bytes need wait.
+    /// Keeps the bytes, unless they are longer than [`redact::READ_MAX_BYTES`].
     #[must_use]
     pub fn of(bytes: &Bytes) -> Self {
         match bytes.len() {
@@ -93,7 +96,6 @@ impl Body {
         self.bytes() == 0 && matches!(self, Self::Whole(_))
     }
 
-    /// How many bytes it holds.
     fn bytes(&self) -> usize {
         match self {
             Self::Whole(bytes) => bytes.len(),
@@ -110,13 +112,13 @@ impl Body {
 }
 
 impl Call {
-    /// How many bytes of bodies it holds.
+    /// The size of its bodies in memory.
     fn bytes(&self) -> usize {
         let sent = self.request.as_ref().map_or(0, |(_, body)| body.bytes());
         sent + self.response.as_ref().map_or(0, Body::bytes)
     }
 
-    /// The call as it is kept.
+    /// The call as it is stored.
     #[must_use]
     pub fn masked(self) -> RequestRecord {
         let query = if self.query.is_empty() { None } else { Some(redact::form(&self.query)) };
@@ -139,7 +141,7 @@ impl Call {
     }
 }
 
-/// Calls of an account that were not kept.
+/// Calls of an account that were not logged.
 #[derive(Debug, Clone, Copy)]
 struct Missed {
     count: u64,
@@ -147,14 +149,14 @@ struct Missed {
     to: Timestamp,
 }
 
-/// Where calls are offered.
+/// The side of the log that handlers see: takes calls, and notifies readers when calls were written.
 #[derive(Debug)]
 pub struct RequestLog {
     sender: mpsc::Sender<Call>,
     wall: Wall,
     /// Bytes of the bodies in the channel.
     waiting: AtomicUsize,
-    /// The second (upper half) and how many calls it has been granted (lower half).
+    /// The current second (upper half) and the number of calls granted in it (lower half).
     granted: AtomicU64,
     per_second: u64,
     missed: Mutex<HashMap<AccountId, Missed>>,
@@ -162,31 +164,31 @@ pub struct RequestLog {
 }
 
 impl RequestLog {
-    /// A log, and what arrives in it.
+    /// A log, and the calls that arrive in it, for [`LogWriter`].
     #[must_use]
-    pub fn new(settings: &RequestSettings, wall: Wall) -> (Arc<Self>, mpsc::Receiver<Call>) {
+    pub fn new(settings: &RequestSettings, wall: Wall) -> (Arc<Self>, Calls) {
         let (sender, calls) = mpsc::channel(CHANNEL_MAX);
         let per_second = settings.per_second.into();
         let (granted, missed) = (AtomicU64::new(0), Mutex::default());
         let (waiting, written) = (AtomicUsize::new(0), broadcast::Sender::new(WRITTEN_MAX));
         let log = Self { sender, wall, waiting, granted, per_second, missed, written };
-        (Arc::new(log), calls)
+        (Arc::new(log), Calls(Arc::new(tokio::sync::Mutex::new(calls))))
     }
 
-    /// Tells whose calls were written, each time some were.
+    /// Receives the accounts whose calls were written, after each round that wrote some.
     #[must_use]
     pub fn written(&self) -> broadcast::Receiver<Arc<[AccountId]>> {
         self.written.subscribe()
     }
 
-    fn tell(&self, accounts: BTreeSet<AccountId>) {
+    fn notify(&self, accounts: BTreeSet<AccountId>) {
         if !accounts.is_empty() {
-            // Nobody may be looking.
+            // It fails only if nobody is subscribed.
             let _ = self.written.send(accounts.into_iter().collect());
         }
     }
 
-    /// Whether a call that arrives now may be kept: so many a second, whoever makes them.
+    /// Whether a call that arrives now is to be logged: the limit per second is shared by all callers.
     #[must_use]
     pub fn grant(&self, now: Timestamp) -> bool {
         let second = u64::try_from(now.seconds()).unwrap_or(0) & 0xffff_ffff;
@@ -197,7 +199,7 @@ impl RequestLog {
         self.granted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
     }
 
-    /// Offers a call; one that finds no room is counted instead.
+    /// Offers a call; if there is no room, it is only counted.
     pub fn offer(&self, call: Call) {
         let (account, at, bytes) = (call.account, call.at, call.bytes());
         let waiting = self.waiting.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
@@ -207,7 +209,7 @@ impl RequestLog {
         }
     }
 
-    /// Counts a call that is not kept.
+    /// Counts a call that is not logged.
     pub fn miss(&self, account: AccountId, at: Timestamp) {
         let mut missed = self.missed.lock();
         if missed.len() >= MISSED_ACCOUNTS_MAX && !missed.contains_key(&account) {
@@ -219,7 +221,7 @@ impl RequestLog {
         entry.to = entry.to.max(at);
     }
 
-    /// Takes what was counted, as rows that say so.
+    /// Takes the counts of missed calls, as rows of the log.
     fn take_missed(&self) -> Vec<RequestRecord> {
         let missed = std::mem::take(&mut *self.missed.lock());
         let record = |(account, missed): (AccountId, Missed)| RequestRecord {
@@ -239,49 +241,76 @@ impl RequestLog {
     }
 }
 
-/// Writes what arrives, and deletes what is old, until stopped; then writes what is left.
-pub async fn write(
+/// When [`LogWriter`] runs.
+pub const SCHEDULE: Schedule = Schedule::after_each(WRITE_EVERY);
+
+/// Calls on their way from the handlers to the writer. Outlives a writer that panics.
+#[derive(Clone)]
+pub struct Calls(Arc<tokio::sync::Mutex<mpsc::Receiver<Call>>>);
+
+/// Writes the calls that arrive and deletes old ones; when it stops, it writes what is left.
+pub struct LogWriter {
     log: Arc<RequestLog>,
-    mut calls: mpsc::Receiver<Call>,
-    store: Arc<dyn Store>,
-    settings: RequestSettings,
-    stop: CancellationToken,
-) {
-    let mut writer = Writer { store, settings, touched: HashMap::new(), written: BTreeSet::new() };
-    let (mut told_at, mut pruned_at) = (Instant::now(), Instant::now());
-    while !stop.is_cancelled() {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(WRITE_EVERY) => {}
-        }
-        let tell = stop.is_cancelled() || told_at.elapsed() >= MISSED_EVERY;
-        if tell {
-            told_at = Instant::now();
-            writer.insert(&log, log.take_missed()).await;
-        }
+    calls: Calls,
+    writer: Writer,
+    /// When the counts of missed calls were last written.
+    missed_at: Instant,
+    pruned_at: Instant,
+}
+
+impl LogWriter {
+    /// A writer of these calls.
+    #[must_use]
+    pub fn new(log: Arc<RequestLog>, calls: Calls, store: Arc<dyn Store>, settings: RequestSettings) -> Self {
+        let writer = Writer { store, settings, touched: HashMap::new(), written: BTreeSet::new() };
+        Self { log, calls, writer, missed_at: Instant::now(), pruned_at: Instant::now() }
+    }
+
+    async fn write(&mut self) {
+        let mut calls = self.calls.0.lock().await;
         loop {
             let batch: Vec<Call> = std::iter::from_fn(|| calls.try_recv().ok()).take(BATCH_MAX).collect();
             if batch.is_empty() {
                 break;
             }
-            log.waiting.fetch_sub(batch.iter().map(Call::bytes).sum(), Ordering::Relaxed);
-            writer.insert(&log, batch.into_iter().map(Call::masked).collect()).await;
+            self.log.waiting.fetch_sub(batch.iter().map(Call::bytes).sum(), Ordering::Relaxed);
+            self.writer.insert(&self.log, batch.into_iter().map(Call::masked).collect()).await;
         }
-        log.tell(std::mem::take(&mut writer.written));
-        if pruned_at.elapsed() >= PRUNE_EVERY {
-            pruned_at = Instant::now();
-            writer.prune(log.wall.now()).await;
+        self.log.notify(std::mem::take(&mut self.writer.written));
+    }
+
+    async fn write_missed(&mut self) {
+        self.missed_at = Instant::now();
+        self.writer.insert(&self.log, self.log.take_missed()).await;
+    }
+}
+
+#[async_trait]
+impl Step for LogWriter {
+    async fn run(&mut self) -> Result<Next, StepError> {
+        if self.missed_at.elapsed() >= MISSED_EVERY {
+            self.write_missed().await;
         }
+        self.write().await;
+        if self.pruned_at.elapsed() >= PRUNE_EVERY {
+            self.pruned_at = Instant::now();
+            self.writer.prune(self.log.wall.now()).await;
+        }
+        Ok(Next::Scheduled)
+    }
+
+    async fn finish(&mut self) {
+        self.write_missed().await;
+        self.write().await;
     }
 }
 
 struct Writer {
     store: Arc<dyn Store>,
     settings: RequestSettings,
-    /// How many rows each account got since its old ones were last deleted.
+    /// How many rows each account received since its old ones were last deleted.
     touched: HashMap<AccountId, u32>,
-    /// Whose calls were written in this round.
+    /// The accounts whose calls were written in this round.
     written: BTreeSet<AccountId>,
 }
 
@@ -328,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_are_granted_a_second_and_the_rest_counted() {
+    fn calls_beyond_the_limit_per_second_are_counted() {
         let settings = RequestSettings { per_second: 3, ..RequestSettings::default() };
         let (log, _calls) = RequestLog::new(&settings, Wall::system());
         let account = AccountId::generate();
@@ -337,9 +366,9 @@ mod tests {
         for ms in [500, 100, 900] {
             log.miss(account, at(ms));
         }
-        let told = log.take_missed();
-        assert_eq!(told.len(), 1);
-        assert_eq!((told[0].missed, told[0].at, told[0].latency_us), (3, at(100), 800_000));
+        let missed = log.take_missed();
+        assert_eq!(missed.len(), 1);
+        assert_eq!((missed[0].missed, missed[0].at, missed[0].latency_us), (3, at(100), 800_000));
         assert!(log.take_missed().is_empty());
     }
 
@@ -363,7 +392,7 @@ mod tests {
         (0..1_000).for_each(|n| log.offer(call(n)));
         assert_eq!(log.take_missed()[0].missed, 1_000 - CHANNEL_MAX as u64);
 
-        // Large bodies fill it before they are many, and what nobody would look at takes no room.
+        // A few large bodies fill it, and bodies too long to be masked take no room.
         let (log, _calls) = RequestLog::new(&RequestSettings::default(), Wall::system());
         let body = |bytes: usize| Some(Body::of(&Bytes::from(vec![b'x'; bytes])));
         (0..200).for_each(|n| log.offer(Call { response: body(redact::READ_MAX_BYTES), ..call(n) }));
@@ -371,7 +400,7 @@ mod tests {
         assert_eq!(log.take_missed()[0].missed, 200 - kept);
         (0..200).for_each(|n| log.offer(Call { response: body(1 << 20), ..call(n) }));
         assert!(log.take_missed().is_empty());
-        let told = Call { response: body(1 << 20), ..call(0) }.masked();
-        assert_eq!(told.response.as_deref(), Some("(not kept: 1048576 bytes are too many)"));
+        let masked = Call { response: body(1 << 20), ..call(0) }.masked();
+        assert_eq!(masked.response.as_deref(), Some("(not kept: 1048576 bytes are too many)"));
     }
 }

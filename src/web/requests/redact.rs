@@ -1,7 +1,7 @@
-//! What may be kept of a request and its answer: secrets and card data are replaced by `***` before anything is stored. Pure.
+//! Replaces secrets and card data in requests and answers with `***` before they are stored. Pure.
 //!
-//! Three nets, one behind the other: members with telling names, whatever they hold; secrets by the way they begin; and
-//! any digits, however they are separated, in which a card number could hide. What cannot be read is not kept at all.
+//! Three filters, one after another: members with sensitive names, whatever they hold; secrets by their prefix; and digits,
+//! however they are separated, that could hide a card number. What cannot be read is not kept at all.
 
 use serde_json::Value;
 
@@ -12,22 +12,22 @@ use crate::web::pages::format;
 
 /// The longest text that is kept, in bytes.
 pub const KEPT_MAX_BYTES: usize = 4_096;
-/// A body longer than this is not looked at.
+/// A body longer than this is not read, in bytes.
 pub const READ_MAX_BYTES: usize = 65_536;
 
 /// Names of members that are masked whatever they hold.
 const NAMES: [&str; 9] =
     ["number", "cvc", "cvv", "csc", "pan", "authorization", "api_key", "account_number", "bank_account"];
-/// Words that make a secret of any name they are part of.
+/// Words that make any name that contains them sensitive.
 const WORDS: [&str; 4] = ["secret", "password", "token", "card_number"];
-/// The name of times in microseconds.
+/// The name of members that hold a time in microseconds.
 const TIME: &str = "at_us";
-/// How secrets begin; what follows is masked.
+/// Prefixes of secrets; what follows them is masked.
 const SECRETS: [&str; 6] = ["sk_test_", "sk_live_", "rk_test_", "rk_live_", "whsec_", "_secret_"];
-/// So many other characters in a row still count as one number written in groups.
+/// Digits with up to this many other characters between them count as one number written in groups.
 const SEPARATORS_MAX: usize = 3;
 
-/// A body, by its media type, as it may be kept; for one that is not kept, why.
+/// Masks a body by its media type; says why if it is not kept.
 #[must_use]
 pub fn body(media_type: &str, bytes: &[u8]) -> String {
     if bytes.len() > READ_MAX_BYTES {
@@ -41,22 +41,22 @@ pub fn body(media_type: &str, bytes: &[u8]) -> String {
     masked.unwrap_or_else(|| "(not kept: it could not be read)".to_owned())
 }
 
-/// What is kept of a body that is too long to be looked at.
+/// What is kept of a body that is too long to be read.
 #[must_use]
 pub fn too_long(bytes: usize) -> String {
     format!("(not kept: {bytes} bytes are too many)")
 }
 
-/// A JSON document; `None` if it is none.
+/// Masks a JSON document; `None` if it is not JSON.
 #[must_use]
 pub fn json(bytes: &[u8]) -> Option<String> {
     let mut value: Value = serde_json::from_slice(bytes).ok()?;
     mask_value(&mut value);
-    // Numbers that stand side by side in a list are digits in groups as well, hence once more.
+    // Adjacent numbers in a list are digits in groups as well, so the whole text is masked once more.
     Some(kept(&value.to_string()))
 }
 
-/// A form or a query string, one parameter a line.
+/// Masks a form or a query string; the result has one parameter per line.
 #[must_use]
 pub fn form(text: &str) -> String {
     let mut lines = String::new();
@@ -70,13 +70,13 @@ pub fn form(text: &str) -> String {
     kept(lines.trim_end())
 }
 
-/// Any text: secrets by how they begin, and digits that may be a card number.
+/// Masks secrets and possible card numbers in any text.
 #[must_use]
 pub fn line(text: &str) -> String {
     mask_digits(&mask_secrets(text))
 }
 
-/// A path. It is kept as it was sent, unless what is to be masked is hidden by its encoding.
+/// Masks a path. It keeps its encoding, unless the encoding hides something that must be masked.
 #[must_use]
 pub fn path(text: &str) -> String {
     let decoded = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
@@ -96,7 +96,7 @@ fn mask_value(value: &mut Value) {
                 if is_secret(name) && !member.is_null() {
                     *member = Value::String(MASK.to_owned());
                 } else if let Some(at) = member.as_i64().filter(|_| name == TIME) {
-                    // Sixteen digits: written out, or a third net would take many for card numbers.
+                    // Sixteen digits: written as a date, since the third filter would take many for card numbers.
                     *member = Value::String(format::iso(Timestamp::from_micros(at)));
                 } else {
                     mask_value(member);
@@ -116,7 +116,7 @@ fn mask_value(value: &mut Value) {
 }
 
 fn mask_secrets(text: &str) -> String {
-    // Each of them has one, and long texts seldom do.
+    // All secrets contain one, and long texts rarely do.
     if !text.contains('_') {
         return text.to_owned();
     }
@@ -131,7 +131,7 @@ fn mask_secrets(text: &str) -> String {
         let (before, after) = rest.split_at(at + length);
         masked.push_str(before);
         masked.push_str(MASK);
-        // What is masked already is masked once.
+        // Text that is already masked is not masked again.
         let end = after
             .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '*')))
             .unwrap_or(after.len());
@@ -139,7 +139,7 @@ fn mask_secrets(text: &str) -> String {
     }
 }
 
-/// Replaces every run of digits, groups included, in which there is a card number.
+/// Replaces every run of digits, groups included, that contains a card number.
 fn mask_digits(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
@@ -155,7 +155,7 @@ fn mask_digits(text: &str) -> String {
     masked
 }
 
-/// The digits at the beginning of a text, across separators, and where they end in it.
+/// The end of the run of digits that begins the text, across separators, and the digits themselves.
 fn digits_of(text: &str) -> (usize, Vec<u32>) {
     let (mut digits, mut end, mut apart) = (Vec::new(), 0, 0);
     for (at, c) in text.char_indices() {
@@ -187,7 +187,7 @@ fn fits_check_digit(digits: &[u32]) -> bool {
     sum.is_multiple_of(10)
 }
 
-/// The beginning of a text, masked. What lies behind it is not kept, and so not looked at.
+/// The beginning of a text, masked. The rest is not kept, and so not read.
 fn kept(text: &str) -> String {
     let beginning = beginning(text);
     let mut masked = line(beginning);
@@ -199,8 +199,8 @@ fn kept(text: &str) -> String {
     masked
 }
 
-/// No less than can be kept, cut at a letter: no digits on both sides of one are parts of the same number, so that half a number
-/// is never left over at the end.
+/// At least as much as can be kept, cut at a letter. A number never continues across a letter, so half a number is never left
+/// at the end.
 fn beginning(text: &str) -> &str {
     let letter =
         |(at, c): &(usize, char)| *at >= KEPT_MAX_BYTES && c.is_alphanumeric() && digit(*c).is_none();
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn nothing_is_left_of_a_number_where_a_text_is_cut() {
         assert!(SECRETS.iter().all(|start| start.contains('_')));
-        // More is masked before it than is cut off behind it, and it stands at every place about the cut.
+        // More is masked before the number than is cut off after it, and the number stands at every position near the cut.
         let secrets = format!("sk_test_{} ", "a".repeat(1_000)).repeat(2);
         for before in ["", secrets.as_str(), "4242424242424242 x "] {
             for at in KEPT_MAX_BYTES - 24..=KEPT_MAX_BYTES + 4 {
@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(form(&digits), "***=");
     }
 
-    /// Written differently from what is tested: every 13 to 19 digits that stand together, or apart by a character.
+    /// An independent implementation: every 13 to 19 digits that are adjacent or separated by one character.
     fn numbers_in(text: &str) -> Vec<String> {
         let digits: Vec<(usize, char)> =
             text.chars().enumerate().filter(|(_, c)| c.is_ascii_digit()).collect();
@@ -310,7 +310,7 @@ mod tests {
         found
     }
 
-    /// Digits whose last makes the check right.
+    /// Digits with a valid check digit.
     fn card_number() -> impl Strategy<Value = String> {
         proptest::collection::vec(0_u32..10, 12..=18).prop_map(|mut digits| {
             let check = (0..10).find(|check| fits_check_digit(&[digits.as_slice(), &[*check]].concat()));

@@ -1,4 +1,4 @@
-//! Frames from the server.
+//! Builds the frames that the server sends.
 
 use serde::Serialize;
 
@@ -6,8 +6,8 @@ use super::message::ClientId;
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
 use crate::engine::Done;
-use crate::feed::live::{Row, Viewer};
-use crate::feed::system::SystemState;
+use crate::readers::live::{Row, Viewer};
+use crate::readers::system::SystemState;
 use crate::web::banners::{Banner, banners};
 use crate::web::error::ApiError;
 use crate::web::state::WebState;
@@ -59,7 +59,7 @@ pub fn ack(state: &WebState, id: Option<&ClientId>, result: &Result<Done, ApiErr
     }
 }
 
-/// One result of a batch, as it stands in the answer.
+/// One result of a batch, as it appears in the answer.
 pub fn one_result(state: &WebState, result: &Result<Done, ApiError>) -> String {
     text(&match result {
         Ok(done) => OneResult::Payment(Box::new(row(state, &done.payment))),
@@ -67,10 +67,10 @@ pub fn one_result(state: &WebState, result: &Result<Done, ApiError>) -> String {
     })
 }
 
-/// The answer to a batch: one result for each, in order.
+/// The answer to a batch: one result per payment, in order.
 pub fn ack_batch(id: Option<&ClientId>, results: &[String]) -> String {
     let mut ack = text(&Ack::new(id));
-    // Results are JSON already.
+    // The results are already JSON.
     ack.truncate(ack.trim_end_matches('}').len());
     ack.push_str(r#","results":["#);
     ack.push_str(&results.join(","));
@@ -78,7 +78,7 @@ pub fn ack_batch(id: Option<&ClientId>, results: &[String]) -> String {
     ack
 }
 
-/// The answer to a subscription made or ended.
+/// The answer to `subscribe` and `unsubscribe`.
 pub fn ack_subscription(id: Option<&ClientId>, subscription: u64) -> String {
     text(&Ack { subscription: Some(subscription), ..Ack::new(id) })
 }
@@ -91,7 +91,7 @@ struct ErrorFrame<'a> {
     error: &'a ApiError,
 }
 
-/// An error.
+/// The answer to a message that failed.
 pub fn error(id: Option<&ClientId>, error: &ApiError) -> String {
     text(&ErrorFrame { kind: "error", id, error })
 }
@@ -108,7 +108,7 @@ pub fn pong(id: Option<&ClientId>) -> String {
     text(&Pong { kind: "pong", id })
 }
 
-/// Calls were added to the log.
+/// Notifies a subscriber that calls were added to the log.
 pub fn requests(subscription: u64) -> String {
     format!(r#"{{"type":"requests","subscription":{subscription}}}"#)
 }
@@ -123,11 +123,11 @@ struct SystemFrame {
     store: bool,
     broker: bool,
     search: bool,
-    /// The same in words, as every page shows it.
+    /// The same state in words, as every page shows it.
     banners: Vec<Banner>,
 }
 
-/// How the parts are.
+/// Notifies a subscriber of the state of the server's parts.
 pub fn system(subscription: u64, state: &SystemState) -> String {
     text(&SystemFrame {
         kind: "system",

@@ -1,4 +1,4 @@
-//! The memory that commands on all sockets may take up while they wait.
+//! Bounds the memory that waiting commands take up on all sockets together.
 
 use std::sync::Arc;
 
@@ -6,21 +6,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::web::error::ApiError;
 
-/// What waiting for one result takes up besides what was sent, and its row in the answer, in bytes, near enough.
+/// Roughly what waiting for one result takes up beside the message itself, with its row in the answer, in bytes.
 const RESULT_BYTES: usize = 1 << 10;
 
-/// Memory that everything together may take up that waits on sockets.
+/// The memory for everything that waits on sockets. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Budget(Arc<Semaphore>);
 
 impl Budget {
-    /// So many bytes.
+    /// A budget of this many bytes.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         Self(Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))))
     }
 
-    /// Room for a message of so many bytes that asks for so many results.
+    /// Takes room for a message of this size that asks for this many results.
     ///
     /// # Errors
     /// 429 if there is none left.
@@ -38,7 +38,7 @@ impl Budget {
     }
 }
 
-/// Room that a message has until its answer is written.
+/// The room of a message, held until its answer is written.
 #[derive(Debug)]
 pub(super) struct Room {
     bytes: usize,
@@ -46,7 +46,6 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// How large it is.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }

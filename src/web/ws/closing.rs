@@ -1,4 +1,4 @@
-//! How sockets end: why, what the other side is told, and how long it may take to hear it.
+//! Ends sockets: the reason, the close frame, and how long the client may take to read it.
 
 use std::time::Duration;
 
@@ -16,19 +16,20 @@ use crate::web::state::WebState;
 
 /// How long a write may make no progress.
 pub(super) const WRITE_DEADLINE: Duration = Duration::from_secs(5);
-/// How long one that was too slow may take to read what is on its way, the close frame last.
+/// How long a client that was too slow may take to read what is on its way, the close frame last.
 const SLOW_CLOSE_DEADLINE: Duration = Duration::from_secs(120);
 
 /// Why a socket ends.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// The other side left or the transport broke: there is nobody to tell.
+    /// The client left or the transport broke, so no close frame is sent.
     Gone,
-    /// Tell them why.
+    /// Send a close frame with this code and reason.
     Close(CloseCode, &'static str),
 }
 
-/// A server that goes away does not wait for those that were too slow.
+/// Waits until the server stops: a stopping server does not wait for slow clients. With [`CloseCode::Away`] it never returns,
+/// since that close is the stop's own.
 pub(super) async fn stopped(state: &WebState, code: CloseCode) {
     state.shutdown.cancelled().await;
     if code == CloseCode::Away {
@@ -36,7 +37,7 @@ pub(super) async fn stopped(state: &WebState, code: CloseCode) {
     }
 }
 
-/// Says why, as long as there is a point in waiting for it to be read.
+/// Sends the close frame, and waits as long as the client can be expected to read it.
 pub(super) async fn close(
     mut sink: SplitSink<Socket, Frame>,
     stream: SplitStream<Socket>,
@@ -46,16 +47,16 @@ pub(super) async fn close(
 ) {
     let deadline = if code == CloseCode::Again { SLOW_CLOSE_DEADLINE } else { WRITE_DEADLINE };
     let last = Frame::Close(Some(CloseFrame { code, reason: why.into() }));
-    let told = timeout(deadline, sink.send(last)).await;
+    let sent = timeout(deadline, sink.send(last)).await;
     let still_sends =
         matches!(code, CloseCode::Protocol | CloseCode::Unsupported | CloseCode::Invalid | CloseCode::Size);
     match sink.reunite(stream) {
-        Ok(socket) if still_sends && told.is_ok() => wire.cut_off(socket.into_inner()).await,
+        Ok(socket) if still_sends && sent.is_ok() => wire.cut_off(socket.into_inner()).await,
         Ok(_) | Err(_) => {}
     }
 }
 
-/// What an error of reading is to the other side.
+/// How a socket ends after a read error.
 pub(super) fn end_of(fault: &Fault) -> End {
     match fault {
         Fault::Capacity(_) => too_large(),

@@ -1,6 +1,6 @@
-//! One socket: one task that reads, hands in, and writes, so that a slow socket holds up nothing but itself.
+//! Serves one socket in one task that reads, hands in and writes, so that a slow socket delays only itself.
 //!
-//! The protocol itself is the library's (`transport`): what breaks it ends with the close code that says so (`closing`).
+//! The library implements the protocol (`transport`); a violation ends the socket with the matching close code (`closing`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,13 +21,14 @@ use super::transport::{Socket, Wire};
 use super::waiting::{Answer, Waiting};
 use super::{Peer, answer};
 use crate::domain::ids::{AccountId, PaymentId};
-use crate::feed::live::{Reader, Topic, resync_frame};
-use crate::feed::system::SystemState;
-use crate::web::error::{ApiError, InputError};
+use crate::intake::InputError;
+use crate::readers::live::{Subscriber, Topic, resync_frame};
+use crate::readers::system::SystemState;
+use crate::web::error::ApiError;
 use crate::web::state::WebState;
 
 const STATS_EVERY: Duration = Duration::from_millis(250);
-/// How often it is told that rows were left out where no other row tells it.
+/// How often a subscriber is notified that rows were left out, if no later row shows it.
 const LEFT_OUT_EVERY: Duration = Duration::from_secs(1);
 const ALLOWED_EVERY: Duration = Duration::from_secs(5);
 
@@ -36,13 +37,13 @@ struct Connection {
     peer: Peer,
     sink: SplitSink<Socket, Frame>,
     wire: Wire,
-    reader: Reader,
-    /// How the parts are.
+    reader: Subscriber,
+    /// The state of the server's parts.
     system: watch::Receiver<SystemState>,
-    /// Whose calls were logged, if calls are logged.
+    /// The accounts whose calls were logged; `None` if the log is switched off.
     logged: Option<broadcast::Receiver<Arc<[AccountId]>>>,
     waiting: Waiting,
-    heard_at: Instant,
+    received_at: Instant,
 }
 
 /// Serves a socket to its end.
@@ -54,11 +55,11 @@ pub async fn run(state: Data<WebState>, peer: Peer, socket: Socket, wire: Wire) 
         peer,
         sink,
         wire,
-        reader: state.hub.reader(),
+        reader: state.hub.subscriber(),
         system: state.hub.system(),
         logged: state.requests.as_ref().map(|log| log.written()),
         waiting: Waiting::default(),
-        heard_at: Instant::now(),
+        received_at: Instant::now(),
     };
     let end = connection.serve(&mut stream).await;
     let (sink, wire) = connection.into_wire();
@@ -72,7 +73,7 @@ pub async fn run(state: Data<WebState>, peer: Peer, socket: Socket, wire: Wire) 
 }
 
 impl Connection {
-    /// The way to the other side, for the last words. Whatever else was kept for it goes now.
+    /// Keeps only what the close frame needs, and frees the rest now.
     fn into_wire(self) -> (SplitSink<Socket, Frame>, Wire) {
         (self.sink, self.wire)
     }
@@ -111,21 +112,21 @@ impl Connection {
     }
 
     async fn receive(&mut self, frame: Frame) -> Result<(), End> {
-        self.heard_at = Instant::now();
+        self.received_at = Instant::now();
         match frame {
-            Frame::Text(text) => self.understand(&text).await,
-            // Answered by the library with the next look at the socket.
+            Frame::Text(text) => self.receive_text(&text).await,
+            // The library answers it when the socket is polled next.
             Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => Ok(()),
             Frame::Binary(_) => Err(closing::no_text()),
             Frame::Close(_) => {
-                // The library has the answer ready.
+                // The library has already queued the answer.
                 let _ = timeout(WRITE_DEADLINE, self.sink.flush()).await;
                 Err(End::Gone)
             }
         }
     }
 
-    async fn understand(&mut self, text: &str) -> Result<(), End> {
+    async fn receive_text(&mut self, text: &str) -> Result<(), End> {
         let long = text.len() > self.state.settings.frame_max_bytes;
         let message = match Message::read(text) {
             Ok(message) if long && message.kind != BATCH => return Err(closing::too_large()),
@@ -154,7 +155,7 @@ impl Connection {
         }
     }
 
-    /// Hands in what a message of so many bytes asks for. It is answered once that is done.
+    /// Hands in the commands of a message of this size. It is answered once they are committed.
     async fn hand_in(&mut self, message: Message<'_>, bytes: usize) -> Result<(), ApiError> {
         let room = self.state.sockets.room(bytes, message.payments.as_ref().map_or(1, Vec::len))?;
         let pending = match message.kind.as_ref() {
@@ -174,7 +175,7 @@ impl Connection {
         Ok(())
     }
 
-    /// `None` if the word was missed: it may have been of anyone's.
+    /// `None` means that notices were missed, so any account's calls may have been logged.
     async fn write_logged(&mut self, accounts: Option<Arc<[AccountId]>>) -> Result<(), End> {
         let theirs = |topic: &Topic| match topic {
             Topic::Requests(account) => accounts.as_ref().is_none_or(|accounts| accounts.contains(account)),
@@ -196,14 +197,14 @@ impl Connection {
         }
         let topic = self.topic(message).await?;
         if topic == Topic::System {
-            // Whoever subscribes hears how it is now, right after the acknowledgement.
+            // A new subscriber receives the current state right after the acknowledgement.
             self.system.mark_changed();
         }
         let full = || ApiError::busy("A socket can have at most 32 subscriptions.");
         self.reader.subscribe(topic, message.max_per_second.unwrap_or(0)).ok_or_else(full)
     }
 
-    /// The topic a client asks for. Its own things only: someone else's payment is told as one that does not exist.
+    /// The topic that a client asks for. Another account's payment is answered as if it did not exist.
     async fn topic(&self, message: &Message<'_>) -> Result<Topic, ApiError> {
         let account = submit::account_of(&self.state, &self.peer, message.account.as_deref()).await?;
         match message.topic.as_deref() {
@@ -235,7 +236,7 @@ impl Connection {
     }
 
     async fn ping(&mut self) -> Result<(), End> {
-        if self.heard_at.elapsed() >= Duration::from_millis(self.state.settings.silence_ms) {
+        if self.received_at.elapsed() >= Duration::from_millis(self.state.settings.silence_ms) {
             return Err(End::Close(CloseCode::Policy, "silent for too long"));
         }
         self.send(Frame::Ping(Bytes::new())).await
@@ -259,7 +260,7 @@ impl Connection {
         written
     }
 
-    /// A write that makes no progress ends the socket: its reader is too slow.
+    /// Writes a frame. A write without progress ends the socket, since the client is too slow.
     async fn send(&mut self, frame: Frame) -> Result<(), End> {
         let Self { sink, wire, waiting, .. } = self;
         wire.begin();
@@ -286,7 +287,7 @@ impl Connection {
     }
 }
 
-/// Whose calls were logged: `None` if the word was missed. Waits for ever where there is no log.
+/// The accounts whose calls were logged; `None` if notices were missed. Never returns if the log is switched off.
 async fn next_logged(logged: &mut Option<broadcast::Receiver<Arc<[AccountId]>>>) -> Option<Arc<[AccountId]>> {
     match logged {
         Some(receiver) => match receiver.recv().await {

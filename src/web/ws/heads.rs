@@ -1,5 +1,5 @@
-//! The heads of frames as they come in. What a head alone shows to be wrong is refused there: the library says so too, but only
-//! once it has taken the whole payload that the head announces.
+//! Checks the heads of incoming frames. A frame whose head alone is wrong is refused at once; the library would refuse it
+//! too, but only after reading the whole payload that the head announces.
 
 use std::io;
 use std::pin::Pin;
@@ -10,46 +10,46 @@ use tokio::io::{AsyncRead, ReadBuf};
 /// The longest payload of a control frame (RFC 6455, 5.5).
 const CONTROL_MAX: u8 = 125;
 
-/// What is wrong with a frame, as far as its head tells.
+/// What is wrong with a frame, as far as its head shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Wrong {
-    /// It breaks the protocol.
+    /// It violates the protocol.
     #[error("this is not the WebSocket protocol")]
     Protocol,
-    /// It holds bytes, where messages are text.
+    /// It is binary, but messages are text.
     #[error("frames are text")]
     Binary,
 }
 
 impl Wrong {
-    /// What was wrong, if that is why reading failed.
+    /// The wrong head that made reading fail, if that was the cause.
     pub(super) fn of(error: &io::Error) -> Option<Self> {
         error.get_ref()?.downcast_ref().copied()
     }
 }
 
-/// Where in a frame the next byte stands.
+/// The position of the next byte within its frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// It is the first of a frame.
+    /// The first byte.
     First,
-    /// It says whether there is a mask, and the length or how long the length is.
+    /// The byte with the mask bit, and the length or the size of the length.
     Second { control: bool, close: bool },
-    /// It is one of the length's.
+    /// A byte of the length.
     Length { left: u8, length: u64 },
-    /// It is one of the mask's.
+    /// A byte of the mask.
     Mask { left: u8, length: u64 },
-    /// It is one of the payload's.
+    /// A byte of the payload.
     Payload { left: u64 },
-    /// It comes after a close frame, which ends it all.
+    /// After the head of a close frame, which ends the stream.
     Over,
 }
 
-/// Follows frames through the bytes that they come in.
+/// Follows frames through a stream of bytes.
 #[derive(Debug)]
 struct Heads {
     place: Place,
-    /// Whether a message was begun and its last part has not come.
+    /// Whether a message has begun and its last fragment has not arrived.
     in_parts: bool,
 }
 
@@ -58,7 +58,7 @@ impl Heads {
         Self { place: Place::First, in_parts: false }
     }
 
-    /// Looks at bytes as they came. A fault comes with how many of them stand before it.
+    /// Checks the next bytes. An error comes with the number of bytes before it.
     fn follow(&mut self, bytes: &[u8]) -> Result<(), (usize, Wrong)> {
         let mut rest = bytes;
         while let Some((&byte, tail)) = rest.split_first() {
@@ -90,7 +90,7 @@ impl Heads {
         Ok(())
     }
 
-    /// The first byte of a frame: whether it is the last of its message, three reserved bits, what it is.
+    /// The first byte of a frame: whether it is the last of its message, three reserved bits, and the opcode.
     fn first(&mut self, byte: u8) -> Result<Place, Wrong> {
         let last = byte & 0x80 != 0;
         if byte & 0x70 != 0 {
@@ -110,7 +110,7 @@ impl Heads {
     }
 }
 
-/// The second byte of a frame.
+/// The second byte of a frame: the mask bit and the length.
 fn second(byte: u8, control: bool, close: bool) -> Result<Place, Wrong> {
     let (masked, length) = (byte & 0x80 != 0, byte & 0x7f);
     if !masked || (control && length > CONTROL_MAX) {
@@ -124,7 +124,7 @@ fn second(byte: u8, control: bool, close: bool) -> Result<Place, Wrong> {
     })
 }
 
-/// What a client sends, up to the first head that is wrong.
+/// What a client sends, up to the first wrong head.
 #[derive(Debug)]
 pub(super) struct Watched<R> {
     inner: R,
@@ -133,12 +133,12 @@ pub(super) struct Watched<R> {
 }
 
 impl<R> Watched<R> {
-    /// Watches a socket from its first frame on.
+    /// Must be given a stream that has not sent a frame yet.
     pub(super) const fn new(inner: R) -> Self {
         Self { inner, heads: Heads::new(), wrong: None }
     }
 
-    /// The same bytes, unwatched.
+    /// The rest of the stream, unchecked.
     pub(super) fn into_inner(self) -> R {
         self.inner
     }
@@ -157,7 +157,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for Watched<R> {
                 Ok(()) => return Poll::Ready(Ok(())),
                 Err((at, wrong)) => {
                     self.wrong = Some(wrong);
-                    // Whole frames before it are still understood.
+                    // Complete frames before it are still handled.
                     buffer.set_filled(before + at);
                     if at > 0 {
                         return Poll::Ready(Ok(()));
@@ -173,7 +173,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for Watched<R> {
 mod tests {
     use super::*;
 
-    /// The faults of a stream that comes in pieces of this size.
+    /// The first error of a stream that arrives in pieces of this size.
     fn fault(bytes: &[u8], piece: usize) -> Option<(usize, Wrong)> {
         let mut heads = Heads::new();
         bytes.chunks(piece).enumerate().find_map(|(n, piece_bytes)| {
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_beyond_all_bounds_are_left_to_the_library() {
+    fn excessive_lengths_are_left_to_the_library() {
         let mut heads = Heads::new();
         assert_eq!(heads.follow(&[0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), Ok(()));
         assert_eq!(heads.follow(&[0; 4_096]), Ok(()));

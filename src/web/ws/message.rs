@@ -1,12 +1,11 @@
-//! What clients send, read with as little copying as possible.
+//! Reads the messages that clients send, with as little copying as possible.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
 use super::BATCH_PAYMENTS_MAX;
-use crate::web::error::InputError;
-use crate::web::params::Params;
+use crate::intake::{InputError, Params};
 
 const ID_BYTES_MAX: usize = 128;
 
@@ -14,20 +13,20 @@ const ID_BYTES_MAX: usize = 128;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ClientId {
-    /// A number.
+    /// Sent as a JSON number.
     Number(i64),
-    /// Text.
+    /// Sent as JSON text, at most 128 bytes.
     Text(String),
 }
 
-/// A message as it arrives: every field that any type of message has.
+/// A message as it arrives, with the fields of all types of message.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Message<'a> {
-    /// What kind of message.
+    /// The type of message.
     #[serde(borrow, rename = "type")]
     pub kind: Cow<'a, str>,
-    /// The client's id.
+    /// Repeated in the answer.
     pub id: Option<ClientId>,
     /// `payment.submit`.
     #[serde(borrow)]
@@ -69,18 +68,18 @@ pub struct Message<'a> {
 /// The one type of message whose frame may be long.
 pub const BATCH: &str = "payment.submit_batch";
 
-/// A frame that is no message of ours.
+/// A frame that is not a valid message.
 #[derive(Debug)]
 pub struct Unread {
-    /// Its id, where that could be read.
+    /// Its id, if that could be read.
     pub id: Option<ClientId>,
-    /// Whether it says that it is a batch, and so may be long.
+    /// Whether its type is a batch, so that it may be long.
     pub batch: bool,
-    /// What is wrong with it.
+    /// The answer to the client.
     pub error: InputError,
 }
 
-/// What can be told of a frame whose rest is wrong. Not strict: what it does not know may be the fault.
+/// What can be read of a frame whose rest is wrong. Lenient, since unknown fields may be the error.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Outline<'a> {
@@ -124,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_batch_that_is_wrong_is_told_apart_from_a_frame_that_is_too_long() {
+    fn a_wrong_batch_is_distinguished_from_a_frame_that_is_too_long() {
         let payments = vec!["{}"; BATCH_PAYMENTS_MAX + 1].join(",");
         let batch = format!(r#"{{"type":"payment.submit_batch","id":7,"payments":[{payments}]}}"#);
         let Unread { id, batch, error } = Message::read(&batch).unwrap_err();

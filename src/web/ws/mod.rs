@@ -1,8 +1,14 @@
 //! `/ws`: the protocol of docs/websocket.md.
 //!
-//! - [`open`]: who is let in. - `connection`: one task per socket. - `message`: what clients send.
-//! - `submit`: commands from messages. - `waiting`: those that wait for their outcome; [`budget`]: the memory they may take. - `answer`: what clients are told.
-//! - `closing`: how sockets end. - `transport`: frames over the connection. - `heads`: what a frame's head shows to be wrong.
+//! - [`open`]: admits or refuses a socket.
+//! - `connection`: one task per socket.
+//! - `message`: the messages that clients send.
+//! - `submit`: commands from messages.
+//! - `waiting`: commands that wait for their commit; [`budget`]: the memory they may take up.
+//! - `answer`: the frames that the server sends.
+//! - `closing`: the end of sockets.
+//! - `transport`: frames over the connection.
+//! - `heads`: early checks of frames' heads.
 
 mod answer;
 pub mod budget;
@@ -14,7 +20,7 @@ mod submit;
 mod transport;
 mod waiting;
 
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::demo;
@@ -23,22 +29,25 @@ use super::error::ApiError;
 use super::security::{self, ApiCaller, SignedIn};
 use super::state::WebState;
 use crate::domain::ids::AccountId;
+use crate::setting::Secret;
 
-/// Payments in one batch.
+/// The version of the messages in docs/websocket.md, as the answer to the upgrade names it.
+pub const PROTOCOL_VERSION: &str = "2";
+/// The header that names it.
+const PROTOCOL_HEADER: HeaderName = HeaderName::from_static("paystorm-protocol");
+/// The most payments in one batch.
 pub const BATCH_PAYMENTS_MAX: usize = 1_000;
 
-/// What let a socket in, and must go on to hold.
+/// What admitted a socket, and must remain valid.
 #[derive(Debug, Clone)]
 enum Proof {
-    /// A session's token.
-    Session(String),
-    /// An API key.
-    Key(String),
-    /// Being on this machine, with a key that is nobody's: the demo account, as long as the process lives.
+    Session(Secret),
+    Key(Secret),
+    /// An unknown key from this machine: the demo account, valid as long as the process lives.
     Demo,
 }
 
-/// Who is at the other end.
+/// The client at the other end.
 #[derive(Debug, Clone)]
 struct Peer {
     account: AccountId,
@@ -46,15 +55,15 @@ struct Peer {
 }
 
 impl Peer {
-    /// Whether what let it in still holds. A store that does not answer is no reason to close.
+    /// Whether its proof is still valid. A store that does not answer is no reason to close.
     async fn still_allowed(&self, state: &WebState) -> bool {
         match &self.proof {
-            Proof::Session(token) => match state.accounts.session(token).await {
+            Proof::Session(token) => match state.accounts.session(token.expose()).await {
                 Ok(session) => session.is_some_and(|session| session.account == self.account),
                 Err(_) => true,
             },
             Proof::Demo => true,
-            Proof::Key(secret) => security::caller_by_key(state, secret, false)
+            Proof::Key(secret) => security::caller_by_key(state, secret.expose(), false)
                 .await
                 .map_or_else(|error| error.status != actix_web::http::StatusCode::UNAUTHORIZED, |_| true),
         }
@@ -77,13 +86,14 @@ pub async fn open(
     if state.shutdown.is_cancelled() {
         return Err(ApiError::unavailable("The server is stopping."));
     }
-    let (response, socket, wire) =
+    let (mut response, socket, wire) =
         transport::open(&request, body, state.settings.batch_frame_max_bytes).await?;
+    response.headers_mut().insert(PROTOCOL_HEADER, HeaderValue::from_static(PROTOCOL_VERSION));
     actix_web::rt::spawn(connection::run(state, peer, socket, wire));
     Ok(response)
 }
 
-/// A program by its key, from anywhere or from one of our own pages; a browser by its cookie and an exact origin.
+/// Admits a program by its key, from outside browsers or from our own pages, and a browser by its cookie and an exact origin.
 async fn admit(state: &WebState, request: &HttpRequest) -> Result<Peer, ApiError> {
     let origin = request.headers().get(header::ORIGIN);
     if origin.is_some_and(|origin| !security::is_own_origin(state, origin)) {
@@ -91,7 +101,7 @@ async fn admit(state: &WebState, request: &HttpRequest) -> Result<Peer, ApiError
     }
     if let Some(secret) = security::secret_of(request.headers()) {
         let caller: ApiCaller = security::caller_by_key(state, &secret, demo::is_local(request)).await?;
-        let proof = if caller.key.is_some() { Proof::Key(secret) } else { Proof::Demo };
+        let proof = if caller.key.is_some() { Proof::Key(secret.into()) } else { Proof::Demo };
         return Ok(Peer { account: caller.account, proof });
     }
     if origin.is_none() {
@@ -99,7 +109,9 @@ async fn admit(state: &WebState, request: &HttpRequest) -> Result<Peer, ApiError
     }
     let signed_in = SignedIn::of(state, request).await?;
     match signed_in.zip(security::session_token(state, request)) {
-        Some((signed_in, token)) => Ok(Peer { account: signed_in.account, proof: Proof::Session(token) }),
+        Some((signed_in, token)) => {
+            Ok(Peer { account: signed_in.account, proof: Proof::Session(token.into()) })
+        }
         None => Err(ApiError::unauthorized("Sign in first.")),
     }
 }

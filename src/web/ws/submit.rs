@@ -1,59 +1,53 @@
-//! Commands from messages: read, checked, looked up, and handed to the engine in the order in which they came.
+//! Reads commands from messages, checks them, and hands them to the engine in the order in which they arrived.
 
 use futures_util::future::join_all;
 
 use super::Peer;
 use super::answer;
 use super::message::{ClientId, Message};
-use crate::domain::command::Command;
 use crate::domain::ids::AccountId;
-use crate::engine::{Done, Reply};
-use crate::web::error::{ApiError, InputError};
-use crate::web::intake::{Context, Draft, KindName, OperationDraft, Verb};
-use crate::web::params::Params;
-use crate::web::payees;
-use crate::web::replays;
+use crate::domain::payment_kind::PaymentKind;
+use crate::engine::Done;
+use crate::intake::{Call, Handed, InputContext, InputError, OperationDraft, Params, PaymentDraft, Verb};
+use crate::web::error::ApiError;
 use crate::web::state::WebState;
 
-/// A command that was handed in, or why it was not.
-pub type Handed = Result<Reply, ApiError>;
-
-/// Commands handed in together, to be answered by one frame.
+/// Commands handed in together and answered by one frame.
 pub struct Pending {
     id: Option<ClientId>,
-    handed: Vec<Handed>,
+    handed: Vec<Result<Handed, ApiError>>,
     batch: bool,
 }
 
 impl Pending {
-    /// Waits for the commits and makes the answer. Of each payment no more is held than its row.
+    /// Waits for the commits and builds the answer. Holds only the row of each payment.
     pub async fn answer(self, state: &WebState) -> String {
         let id = self.id.as_ref();
         if self.batch {
             let results = self
                 .handed
                 .into_iter()
-                .map(|handed| async move { answer::one_result(state, &outcome(handed).await) });
+                .map(|handed| async move { answer::one_result(state, &committed(handed).await) });
             return answer::ack_batch(id, &join_all(results).await);
         }
         match self.handed.into_iter().next() {
-            Some(handed) => answer::ack(state, id, &outcome(handed).await),
+            Some(handed) => answer::ack(state, id, &committed(handed).await),
             None => answer::error(id, &ApiError::internal()),
         }
     }
 }
 
-async fn outcome(handed: Handed) -> Result<Done, ApiError> {
-    Ok(handed?.outcome().await?)
+async fn committed(handed: Result<Handed, ApiError>) -> Result<Done, ApiError> {
+    Ok(handed?.committed().await?)
 }
 
-/// A payment that was read: what to do, and for whom.
+/// A payment that was read, and the account that submits it.
 struct Read {
-    draft: Draft,
+    draft: PaymentDraft,
     account: AccountId,
 }
 
-/// Hands in the payments of a message. What is wrong with one is told in its place and harms no other.
+/// Hands in the payments of a message. An error in one is answered in its place and does not affect the others.
 pub async fn payments(state: &WebState, peer: &Peer, message: Message<'_>) -> Result<Pending, ApiError> {
     let batch = message.payments.is_some();
     let (params, account) = match (message.payment, message.payments) {
@@ -62,19 +56,22 @@ pub async fn payments(state: &WebState, peer: &Peer, message: Message<'_>) -> Re
         (None, None) | (Some(_), Some(_)) => return Err(InputError::missing("payment").into()),
     };
     let default_account = account_of(state, peer, account.as_deref()).await?;
-    let context = Context { rules: &state.rules, now: state.wall.now(), confirm_default: true };
+    let context = state.intake.context();
     let mut read = Vec::with_capacity(params.len());
     for params in params {
         read.push(read_payment(state, peer, params, default_account, &context).await);
     }
     let drafts = read.iter().filter_map(|one| one.as_ref().ok());
-    payees::load(state, drafts.clone().filter_map(|one| one.draft.destination.as_ref())).await?;
-    // Names for the rows of the answer.
+    state.intake.load_payees(drafts.clone().map(|one| &one.draft)).await?;
+    // The rows of the answer need the accounts' names.
     state.accounts.directory().load(drafts.map(|one| one.account)).await?;
     let mut handed = Vec::with_capacity(read.len());
     for one in read {
         handed.push(match one {
-            Ok(one) => hand_in(state, one).await,
+            Ok(one) => {
+                let handed = state.intake.submit(one.draft, one.account, Call::default()).await;
+                handed.map_err(ApiError::from)
+            }
             Err(error) => Err(error),
         });
     }
@@ -86,28 +83,23 @@ async fn read_payment(
     peer: &Peer,
     mut params: Params<'_>,
     default_account: AccountId,
-    context: &Context<'_>,
+    context: &InputContext<'_>,
 ) -> Result<Read, ApiError> {
     let kind = params.text("kind")?.ok_or_else(|| InputError::missing("kind"))?;
-    let kind = KindName::parse(&kind).ok_or_else(|| {
+    let kind = PaymentKind::parse(&kind).ok_or_else(|| {
         InputError::new(
             "kind",
             "parameter_invalid_enum",
             "Invalid kind: must be one of charge, topup, transfer or payout.",
         )
     })?;
-    let draft = Draft::read(&mut params, kind, context)?;
+    let draft = PaymentDraft::read(&mut params, kind, context)?;
     let account = match params.text("account")? {
         None => default_account,
         Some(account) => account_of(state, peer, Some(&account)).await?,
     };
     params.finish()?;
     Ok(Read { draft, account })
-}
-
-async fn hand_in(state: &WebState, read: Read) -> Handed {
-    let command = replays::submission(state, read.draft, read.account).await?;
-    Ok(state.engine.submit(Command::Submit(Box::new(command)))?)
 }
 
 /// Hands in an operation.
@@ -129,16 +121,14 @@ pub async fn operation(state: &WebState, peer: &Peer, message: Message<'_>) -> R
     params.add_below("card", message.card);
     params.add_bool("passed", message.passed);
     params.add_text("idempotency_key", message.idempotency_key);
-    let context = Context { rules: &state.rules, now: state.wall.now(), confirm_default: true };
-    let draft = OperationDraft::read(&mut params, verb, "amount", &context)?;
+    let draft = OperationDraft::read(&mut params, verb, "amount", &state.intake.context())?;
     params.finish()?;
     state.accounts.directory().load([account]).await?;
-    let command = Command::Operate(replays::operation(state, draft, payment, account).await?);
-    let handed = state.engine.submit(command).map_err(ApiError::from);
-    Ok(Pending { id: message.id, handed: vec![handed], batch: false })
+    let handed = state.intake.operate(draft, payment, account, Call::default()).await;
+    Ok(Pending { id: message.id, handed: vec![handed.map_err(ApiError::from)], batch: false })
 }
 
-/// The account a message acts for: the peer's own, or one it made.
+/// The account that a message acts for: the peer's own, or one it created.
 pub async fn account_of(state: &WebState, peer: &Peer, account: Option<&str>) -> Result<AccountId, ApiError> {
     let Some(account) = account else {
         return Ok(peer.account);

@@ -1,8 +1,8 @@
-//! A WebSocket over the body of a request and that of its answer.
+//! A WebSocket over the body of a request and the body of its answer.
 //!
-//! Frames are read by `tungstenite`, which looks at the length that a frame announces before it takes any of it, and holds no
-//! more of a message than it may have, however many fragments it comes in. Whatever else a frame's head shows to be wrong is
-//! seen before it (`heads`).
+//! Frames are read by `tungstenite`, which checks the announced length of a frame before it reads the frame, and never holds
+//! more of a message than is allowed, however many fragments it has. Other errors in a frame's head are found earlier, by
+//! `heads`.
 
 use std::cell::Cell;
 use std::io;
@@ -27,27 +27,27 @@ use tokio_util::io::{ReaderStream, StreamReader};
 use super::heads::Watched;
 use crate::web::error::{ApiError, ErrorType};
 
-/// What may be on its way to a reader besides the frame that is being written, in bytes.
+/// How much may be on its way to a client besides the frame being written, in bytes.
 const OUTGOING_MAX: usize = 128 << 10;
-/// What is read from the other side at once, in bytes.
+/// The most bytes taken from the outgoing pipe, or read from the client, at once.
 const READ_BYTES: usize = 16 << 10;
-/// What is still taken from one that broke the protocol while it reads why, in bytes.
+/// How much is still read from a client that violated the protocol while it reads the close frame, in bytes.
 const DRAINED_MAX: usize = 64 << 10;
-/// How long that may take.
+/// How long that reading may take.
 const DRAINED_WITHIN: Duration = Duration::from_secs(1);
 
 type Incoming = StreamReader<MapErr<Payload, fn(PayloadError) -> io::Error>, Bytes>;
 type Io = Join<Watched<Incoming>, Outgoing>;
 
-/// A socket that was let in.
+/// An admitted socket.
 pub(super) type Socket = WebSocketStream<Io>;
 
-/// What is known of a socket's connection from outside.
+/// Observes and ends a socket's connection from outside the library.
 #[derive(Debug, Clone)]
 pub(super) struct Wire {
-    /// When bytes were last taken from us.
+    /// When the client last took bytes, or the current write began.
     moved_at: Rc<Cell<Instant>>,
-    /// Whether the answer's body ends by breaking, so that the connection is dropped at once.
+    /// Whether the answer's body ends with an error, so that the connection is dropped at once.
     cut: Rc<Cell<bool>>,
 }
 
@@ -57,13 +57,13 @@ impl Wire {
         self.moved_at.set(Instant::now());
     }
 
-    /// For how long the other side has taken nothing.
+    /// How long the client has taken nothing.
     pub(super) fn still_for(&self) -> Duration {
         self.moved_at.get().elapsed()
     }
 
-    /// Drops the connection of one that may go on sending whatever it is told. It gets a moment to read the last frame: what
-    /// arrives meanwhile is taken, up to a bound, since unread bytes would turn the end into a reset.
+    /// Drops the connection of a client that may ignore the close frame and keep sending. It gets a moment to read that frame.
+    /// Until then, what arrives is read, up to a bound, since unread bytes would turn the close into a reset.
     pub(super) async fn cut_off(&self, io: Io) {
         let (incoming, _outgoing) = io.into_inner();
         let mut incoming = incoming.into_inner();
@@ -82,7 +82,7 @@ impl Wire {
     }
 }
 
-/// The way to the other side.
+/// The writing half of a socket.
 pub(super) struct Outgoing {
     pipe: DuplexStream,
     wire: Wire,
@@ -106,7 +106,7 @@ impl AsyncWrite for Outgoing {
     }
 }
 
-/// The body of the answer.
+/// The body of the answer: what was written to [`Outgoing`].
 struct Outflow {
     pipe: ReaderStream<DuplexStream>,
     wire: Wire,
@@ -125,10 +125,10 @@ impl Stream for Outflow {
     }
 }
 
-/// Answers the opening of a socket whose messages may have so many bytes.
+/// Answers the opening handshake of a socket whose messages may have up to `bytes_max` bytes.
 ///
 /// # Errors
-/// 400 and 426 for what is no opening of a WebSocket.
+/// 400 or 426 if the request is not a valid handshake.
 pub(super) async fn open(
     request: &HttpRequest,
     body: Payload,
@@ -166,7 +166,7 @@ fn refused(error: HandshakeError) -> ApiError {
     }
 }
 
-/// The answer to what does not open a WebSocket.
+/// The answer to a request that does not open a WebSocket.
 pub(super) fn no_opening() -> ApiError {
     ApiError::invalid("upgrade_required", "This is a WebSocket.")
 }

@@ -1,4 +1,5 @@
-//! Commands of one socket that wait for their outcome: bounded in number and in bytes, and in bytes over all sockets.
+//! Holds the commands of one socket that wait for their commit: bounded in number and in bytes, and in bytes over all
+//! sockets.
 
 use std::collections::VecDeque;
 
@@ -8,38 +9,38 @@ use futures_util::stream::FuturesUnordered;
 
 use super::budget::Room;
 
-/// Messages of one socket that may wait at once.
+/// The most messages of one socket that wait at once.
 const MESSAGES_MAX: usize = 64;
-/// What they may take up in memory before nothing more is read from their socket, in bytes; the last one may pass it.
+/// Once they take up this much memory, in bytes, nothing more is read from their socket; the last message may exceed it.
 const BYTES_MAX: usize = 1 << 20;
 
-/// What a message is answered with, and its room.
+/// The answer to a message, and the message's room.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub frame: String,
     pub room: Room,
 }
 
-/// What a socket waits for.
+/// The commands that a socket waits for, and the answers not yet written.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     undecided: FuturesUnordered<LocalBoxFuture<'static, Answer>>,
-    /// Answers that were made while another frame was written.
-    made: VecDeque<Answer>,
+    /// Answers that became ready while another frame was being written.
+    ready: VecDeque<Answer>,
     bytes: usize,
 }
 
 impl Waiting {
     /// Whether another message may be read.
     pub(super) fn has_room(&self) -> bool {
-        self.undecided.len() + self.made.len() < MESSAGES_MAX && self.bytes < BYTES_MAX
+        self.undecided.len() + self.ready.len() < MESSAGES_MAX && self.bytes < BYTES_MAX
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.undecided.is_empty() && self.made.is_empty()
+        self.undecided.is_empty() && self.ready.is_empty()
     }
 
-    /// Waits for this as well.
+    /// Adds a command; `frame` becomes its answer.
     pub(super) fn add(&mut self, frame: impl Future<Output = String> + 'static, room: Room) {
         self.bytes += room.bytes();
         self.undecided.push(Box::pin(async move { Answer { frame: frame.await, room } }));
@@ -47,7 +48,7 @@ impl Waiting {
 
     /// The next answer; `None` if nothing waits.
     pub(super) async fn next(&mut self) -> Option<Answer> {
-        match self.made.pop_front() {
+        match self.ready.pop_front() {
             Some(answer) => Some(answer),
             None => self.undecided.next().await,
         }
@@ -58,15 +59,15 @@ impl Waiting {
         !self.undecided.is_empty()
     }
 
-    /// Makes an answer as soon as there is something to tell, so that the payments it is about are held no longer while the other
-    /// side is slow to read.
+    /// Builds the next answer as soon as its commands are committed, so that their payments are not held while the client is
+    /// slow to read.
     pub(super) async fn make(&mut self) {
         if let Some(answer) = self.undecided.next().await {
-            self.made.push_back(answer);
+            self.ready.push_back(answer);
         }
     }
 
-    /// An answer is written.
+    /// Frees the room of an answer that was written.
     pub(super) fn written(&mut self, room: Room) {
         self.bytes = self.bytes.saturating_sub(room.bytes());
         drop(room);
@@ -94,7 +95,7 @@ mod tests {
         }
         let refused = budget.room(1 << 20, 1_000).unwrap_err();
         assert_eq!((refused.status.as_u16(), refused.code), (429, Some("rate_limit")));
-        // Once an answer is written, there is room again, for itself and for others.
+        // Once an answer is written, there is room again, on this socket and on others.
         other.make().await;
         assert!(!other.has_room());
         let Answer { frame, room } = other.next().await.unwrap();

@@ -172,14 +172,14 @@ async fn closed_means_closed(rig: Rig) {
         let broker = broker.clone();
         async move { broker.receive(1).await.map(|got| got.len()) }
     });
-    let mut feed = broker.feed_subscribe();
+    let mut receiver = broker.broadcast_subscribe();
     tokio::time::sleep(Duration::from_millis(50)).await;
     broker.close(Duration::from_secs(5)).await;
     let ended = timeout(Duration::from_secs(30), waiting).await.unwrap().unwrap();
     assert_eq!(ended, Err(BrokerError::Closed));
     assert_eq!(broker.publish(&messages(Lane::Bulk, 0..1)).await, Err(BrokerError::Closed));
-    let feed_end = async { while feed.recv().await.is_some() {} };
-    timeout(Duration::from_secs(30), feed_end).await.unwrap();
+    let receiver_end = async { while receiver.recv().await.is_some() {} };
+    timeout(Duration::from_secs(30), receiver_end).await.unwrap();
 }
 
 async fn twenty_thousand_messages_are_accounted_for(rig: Rig) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions};
-use paystorm::broker::{Broker, BrokerHealth, Delivery, FeedEvent, FeedReceiver};
+use paystorm::broker::{BroadcastEvent, BroadcastReceiver, Broker, BrokerHealth, Delivery};
 use paystorm::domain::ids::InstanceId;
 use paystorm::domain::submission::Lane;
 use tokio::time::timeout;
@@ -33,8 +33,8 @@ on_rabbitmq!(
     a_lost_queue_is_noticed_without_publishing => lost_queue_idle,
     a_queue_lost_while_paused_is_noticed => lost_queue_paused,
     killed_connections_lose_nothing => killed_connections,
-    the_feed_reaches_every_instance => feed,
-    a_reader_of_the_feed_that_falls_behind_gets_a_gap => feed_overflow,
+    the_broadcast_reaches_every_instance => broadcast,
+    a_reader_of_the_broadcast_that_falls_behind_gets_a_gap => broadcast_overflow,
     what_cannot_be_read_goes_to_the_dead_letters => poison,
     #[ignore = "a measurement: prints messages per second"]
     throughput => in_order,
@@ -86,7 +86,7 @@ async fn paused(rig: Rig) {
     assert!(more.is_err(), "came beyond what was sent, once more: {more:?}");
 }
 
-/// The server may see to a new consumer before it sees to acknowledgements that were sent first; it closed the connection over that.
+/// The server may serve a new consumer before acknowledgements that were sent first; it closed the connection over that.
 async fn resumed_at_once(rig: Rig) {
     const ROUNDS: u32 = 40;
     let broker = rig.open().await;
@@ -119,9 +119,9 @@ async fn lost_queue_publishing(rig: Rig) {
     let again = || async { broker.publish(&messages(Lane::Bulk, 0..10)).await.is_ok() };
     eventually("the queue is back", Duration::from_secs(10), again).await;
     println!("publishing works again after {:?}", began.elapsed());
-    // Work may pass through the new queue before its maker has told of it.
-    let told = timeout(Duration::from_secs(10), lost.wait_for(|count| *count > 1)).await;
-    told.expect("the loss is reported").unwrap();
+    // Work may pass through the new queue before its maker has reported it.
+    let reported = timeout(Duration::from_secs(10), lost.wait_for(|count| *count > 1)).await;
+    reported.expect("the loss is reported").unwrap();
     broker.resume().await;
     take(&*broker, 20).await.into_iter().for_each(Delivery::ack);
 }
@@ -223,66 +223,69 @@ async fn killed_connections(rig: Rig) {
 }
 
 /// The next message, passing over gaps, which cost a reader no more than a look at the store.
-async fn next_message(feed: &mut FeedReceiver) -> (InstanceId, Bytes) {
+async fn next_message(receiver: &mut BroadcastReceiver) -> (InstanceId, Bytes) {
     loop {
-        match timeout(Duration::from_secs(30), feed.recv()).await.expect("a message").unwrap() {
-            FeedEvent::Message { origin, body } => return (origin, body),
-            FeedEvent::Gap => {}
+        match timeout(Duration::from_secs(30), receiver.recv()).await.expect("a message").unwrap() {
+            BroadcastEvent::Message { origin, body } => return (origin, body),
+            BroadcastEvent::Gap => {}
         }
     }
 }
 
-async fn feed(rig: Rig) {
+async fn broadcast(rig: Rig) {
     let (one_id, two_id) = (InstanceId::generate(), InstanceId::generate());
     let (one, two) = (rig.open_as(one_id).await, rig.open_as(two_id).await);
-    let (mut feed_one, mut feed_two) = (one.feed_subscribe(), two.feed_subscribe());
-    one.feed_publish(Bytes::from_static(b"from one")).await;
-    for feed in [&mut feed_one, &mut feed_two] {
+    let (mut receiver_one, mut receiver_two) = (one.broadcast_subscribe(), two.broadcast_subscribe());
+    one.broadcast_publish(Bytes::from_static(b"from one")).await;
+    for receiver in [&mut receiver_one, &mut receiver_two] {
         assert_eq!(
-            next_message(feed).await,
+            next_message(receiver).await,
             (one_id, Bytes::from_static(b"from one")),
             "everybody, sender included"
         );
     }
-    two.feed_publish(Bytes::from_static(b"from two")).await;
-    assert_eq!(next_message(&mut feed_one).await.0, two_id);
+    two.broadcast_publish(Bytes::from_static(b"from two")).await;
+    assert_eq!(next_message(&mut receiver_one).await.0, two_id);
     // In step, there are no gaps.
     for n in 0..500_u32 {
-        one.feed_publish(Bytes::copy_from_slice(&n.to_be_bytes())).await;
-        let event = timeout(Duration::from_secs(30), feed_one.recv()).await.unwrap().unwrap();
-        assert!(matches!(event, FeedEvent::Message { origin, .. } if origin == one_id), "{n}: {event:?}");
+        one.broadcast_publish(Bytes::copy_from_slice(&n.to_be_bytes())).await;
+        let event = timeout(Duration::from_secs(30), receiver_one.recv()).await.unwrap().unwrap();
+        assert!(
+            matches!(event, BroadcastEvent::Message { origin, .. } if origin == one_id),
+            "{n}: {event:?}"
+        );
     }
-    // Whoever comes later sees that there was something before.
+    // A later subscriber sees that there was something before.
     let three = rig.open().await;
-    let mut feed_three = three.feed_subscribe();
-    one.feed_publish(Bytes::from_static(b"x")).await;
-    let event = timeout(Duration::from_secs(30), feed_three.recv()).await.unwrap();
-    assert_eq!(event, Some(FeedEvent::Gap));
+    let mut receiver_three = three.broadcast_subscribe();
+    one.broadcast_publish(Bytes::from_static(b"x")).await;
+    let event = timeout(Duration::from_secs(30), receiver_three.recv()).await.unwrap();
+    assert_eq!(event, Some(BroadcastEvent::Gap));
 }
 
-async fn feed_overflow(rig: Rig) {
+async fn broadcast_overflow(rig: Rig) {
     let broker = rig.open().await;
-    let (mut slow, mut quick) = (broker.feed_subscribe(), broker.feed_subscribe());
+    let (mut slow, mut quick) = (broker.broadcast_subscribe(), broker.broadcast_subscribe());
     for n in 0..3_000_u32 {
-        broker.feed_publish(Bytes::copy_from_slice(&n.to_be_bytes())).await;
+        broker.broadcast_publish(Bytes::copy_from_slice(&n.to_be_bytes())).await;
         next_message(&mut quick).await;
     }
     let event = timeout(Duration::from_secs(30), slow.recv()).await.unwrap();
-    assert_eq!(event, Some(FeedEvent::Gap));
+    assert_eq!(event, Some(BroadcastEvent::Gap));
     let (_, body) = next_message(&mut slow).await;
     assert!(body[..] > 1_000_u32.to_be_bytes()[..], "the oldest are gone, the youngest are there");
     // A burst larger than all buffers never blocks the sender, and the loss shows.
     let began = Instant::now();
     for _ in 0..20_000 {
-        broker.feed_publish(Bytes::from_static(b"burst")).await;
+        broker.broadcast_publish(Bytes::from_static(b"burst")).await;
     }
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     let mut gap = false;
     while !gap {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        broker.feed_publish(Bytes::from_static(b"after")).await;
+        broker.broadcast_publish(Bytes::from_static(b"after")).await;
         let event = timeout(Duration::from_secs(30), quick.recv()).await.expect("a gap").unwrap();
-        gap = event == FeedEvent::Gap;
+        gap = event == BroadcastEvent::Gap;
     }
 }
 

@@ -128,7 +128,7 @@ impl Rig {
         for queue in ["interactive", "bulk", "dead"] {
             let _ = channel.queue_delete(self.name(queue).into(), QueueDeleteOptions::default()).await;
         }
-        for exchange in ["work", "dead", "feed"] {
+        for exchange in ["work", "dead", "readers"] {
             let options = ExchangeDeleteOptions::default();
             let _ = channel.exchange_delete(self.name(exchange).into(), options).await;
         }

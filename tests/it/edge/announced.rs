@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use super::GUARD;
 use super::frames::{CONTINUE, TEXT, closed, head, open, open_at};
-use crate::binary::{Kind, on};
-use crate::server::{Server, Stack, with};
+use crate::support::binary::{Kind, on};
+use crate::support::server::{Server, Stack, with};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_announces_too_much_is_closed_before_it_is_taken() {
@@ -32,12 +32,12 @@ async fn flood(line: &mut TcpStream, bytes: &[u8], at_most: usize) -> usize {
 async fn announced(server: Arc<Server>) {
     for length in [1_u64 << 62, (1 << 63) - 1, 1 << 40, 2 << 20] {
         let mut line = open(&server).await;
-        // What the system takes for us is no business of the server's: little of it.
+        // What the system buffers for us is not the server's doing: little of it.
         socket2::SockRef::from(&line).set_send_buffer_size(64 << 10).expect("a socket");
         line.write_all(&head(0x80 | TEXT, length)).await.expect("sent");
         let taken = flood(&mut line, &[b'a'; 16 << 10], 64 << 20).await;
         assert!(taken < 2 << 20, "{length}: {taken} bytes were taken");
-        // Who only listens hears why.
+        // A client that only listens receives the reason.
         let mut line = open(&server).await;
         line.write_all(&head(0x80 | TEXT, length)).await.expect("sent");
         assert_eq!(closed(&mut line).await, Some(1009), "{length}");

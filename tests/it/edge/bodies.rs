@@ -11,8 +11,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{GUARD, answer, ask, sent};
-use crate::broken_upload::{BOUNDARY, form_with_file};
-use crate::server::{Server, Stack, with};
+use crate::support::broken_upload::{BOUNDARY, form_with_file};
+use crate::support::server::{Server, Stack, with};
 
 fn packed(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
@@ -139,7 +139,7 @@ async fn never_ending(server: Arc<Server>) {
     let part = part.split("\r\n--edge--").next().unwrap_or_default();
     let upload = head("POST /payments/import", &kind) + part;
     assert_eq!(answer(&mut sent(&server, upload.as_bytes()).await).await.status, 408);
-    // Where nobody reads the body, it is not read on for ever only to be thrown away.
+    // Where nobody reads the body, it is not read on indefinitely only to be thrown away.
     for line in
         ["GET /healthz", "GET /v1/balance", "GET /nothing", "POST /v1/nothing", "PUT /keys", "GET /ws"]
     {

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::GUARD;
-use crate::server::{Server, Stack, with};
+use crate::support::server::{Server, Stack, with};
 
 pub const TEXT: u8 = 1;
 pub const CONTINUE: u8 = 0;
@@ -100,8 +100,8 @@ pub async fn closed(line: &mut TcpStream) -> Option<u16> {
     None
 }
 
-/// The next frame that is not the server's own asking whether anyone is there.
-async fn heard(line: &mut TcpStream) -> Option<Frame> {
+/// The next frame that is not the server's ping.
+async fn received(line: &mut TcpStream) -> Option<Frame> {
     loop {
         match next(line).await {
             Some((PING, _)) => {}
@@ -111,14 +111,14 @@ async fn heard(line: &mut TcpStream) -> Option<Frame> {
 }
 
 async fn answer(line: &mut TcpStream) -> Value {
-    match heard(line).await {
+    match received(line).await {
         Some((TEXT, payload)) => serde_json::from_slice(&payload).expect("JSON"),
         other => panic!("{other:?}"),
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_breaks_the_protocol_is_told() {
+async fn what_breaks_the_protocol_is_reported() {
     with(Stack::Embedded, |_| {}, protocol).await;
 }
 
@@ -171,10 +171,10 @@ async fn protocol(server: Arc<Server>) {
         frame(CONTINUE, b"\"ping\",\"id\":7}"),
     ];
     line.write_all(&parts.concat()).await.expect("sent");
-    assert_eq!(heard(&mut line).await, Some((PONG, vec![b'a'; 125])));
+    assert_eq!(received(&mut line).await, Some((PONG, vec![b'a'; 125])));
     assert_eq!(answer(&mut line).await, json!({"type": "pong", "id": 7}));
     line.write_all(&frame(CLOSE, b"")).await.expect("sent");
-    assert_eq!(heard(&mut line).await, Some((CLOSE, Vec::new())));
+    assert_eq!(received(&mut line).await, Some((CLOSE, Vec::new())));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -182,7 +182,7 @@ async fn what_a_head_shows_is_refused_before_its_payload() {
     with(Stack::Embedded, |_| {}, wrong_heads).await;
 }
 
-/// A frame's head that says that so many bytes follow, none of which do.
+/// A frame's head that announces so many bytes, none of which follow.
 async fn wrong_heads(server: Arc<Server>) {
     let unmasked = |first: u8, length: u64| {
         let mut bytes = head(first, length);
@@ -300,7 +300,7 @@ async fn a_program_may_name_our_own_origin() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_that_is_too_slow_is_told_once_it_reads() {
+async fn a_reader_that_is_too_slow_learns_so_once_it_reads() {
     with(Stack::Embedded, |_| {}, too_slow).await;
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::ask;
-use crate::server::{PASSWORD, Server, Stack, with};
+use crate::support::server::{PASSWORD, Server, Stack, with};
 
 /// What may come back for an address that is not followed.
 const HOME: &str = "/";
@@ -132,7 +132,7 @@ async fn instructions_name_this_server_whatever_the_host_says() {
 async fn metrics_can_be_kept_to_this_machine_and_to_a_token() {
     let kept = |settings: &mut paystorm::config::Settings| {
         settings.telemetry.metrics_for = paystorm::config::MetricsFor::Loopback;
-        settings.telemetry.metrics_token = "letmein".to_owned();
+        settings.telemetry.metrics_token = "letmein".into();
     };
     with(Stack::Embedded, kept, |server| async move {
         let read = async |headers: &[&str]| ask(&server, "GET /metrics", headers, b"").await.status;

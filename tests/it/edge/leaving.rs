@@ -8,8 +8,8 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::{GUARD, answer, sent};
-use crate::server::{Server, Stack, with};
-use crate::socket::Socket;
+use crate::support::server::{Server, Stack, with};
+use crate::support::socket::Socket;
 
 /// Slow enough for clients to leave while they are waited for.
 fn slow(settings: &mut paystorm::config::Settings) {

@@ -2,7 +2,7 @@
 //!
 //! - `methods`: every path with every method.
 //! - `bodies`: what never ends, comes slowly or is packed. - `slow`: heads that never end.
-//! - `words`, `unicode`: text that is none, and text that looks the same. - `repeated`: what is told back of what was sent.
+//! - `words`, `unicode`: text that is none, and text that looks the same. - `repeated`: what answers repeat of what was sent.
 //! - `leading`: where browsers are led and how the server calls itself.
 //! - `leaving`: clients that close one side, or both without a word.
 //! - `frames`, `announced`: WebSockets that break the protocol, and lengths beyond every bound.
@@ -24,7 +24,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::server::Server;
+use crate::support::server::Server;
 
 /// Nothing here may take longer; a guard against hanging, not a measure.
 const GUARD: Duration = Duration::from_secs(60);

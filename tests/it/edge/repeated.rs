@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::ask;
-use crate::server::{Server, Stack, with};
-use crate::socket::Socket;
+use crate::support::server::{Server, Stack, with};
+use crate::support::socket::Socket;
 
 /// A number that is none of the published ones, and one with a wrong check digit.
 const NUMBERS: [&str; 2] = ["4111111111111111", "5105105105105101"];
@@ -129,8 +129,8 @@ async fn short(server: Arc<Server>) {
         format!("/v1/{long}"),
     ] {
         let answer = server.send("GET", &path, "", &[]).await;
-        let told = answer.body.to_string();
-        assert!((400..500).contains(&answer.status) && told.len() < LONG, "{} {told}", answer.status);
+        let text = answer.body.to_string();
+        assert!((400..500).contains(&answer.status) && text.len() < LONG, "{} {text}", answer.status);
     }
     let charge = "amount=100&currency=eur";
     for form in [
@@ -146,10 +146,10 @@ async fn short(server: Arc<Server>) {
         format!("amount=100&currency={long}"),
     ] {
         let answer = server.send("POST", "/v1/payment_intents", &form, &[]).await;
-        let told = answer.body.to_string();
-        assert!((400..500).contains(&answer.status) && told.len() < LONG, "{} {told}", answer.status);
+        let text = answer.body.to_string();
+        assert!((400..500).contains(&answer.status) && text.len() < LONG, "{} {text}", answer.status);
     }
     let json = format!(r#"{{"amount":100,"currency":"eur","metadata":{{"{long}":1.5}}}}"#);
-    let told = server.send("POST", "/v1/payment_intents", &json, &[]).await.body.to_string();
-    assert!(told.len() < LONG, "{told}");
+    let text = server.send("POST", "/v1/payment_intents", &json, &[]).await.body.to_string();
+    assert!(text.len() < LONG, "{text}");
 }

@@ -9,15 +9,15 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{GUARD, sent};
-use crate::server::{Server, Stack, with};
+use crate::support::server::{Server, Stack, with};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_head_may_come_for_ever() {
+async fn no_head_may_come_indefinitely() {
     let hasty = |settings: &mut Settings| settings.server.head_wait_ms = 700;
     with(Stack::Embedded, hasty, slow_heads).await;
 }
 
-/// Sends bytes one by one, as slowly as one who means harm, until the connection ends; what was answered.
+/// Sends bytes one by one, as slowly as an attacker, until the connection ends; what was answered.
 async fn drip(line: &mut TcpStream, bytes: &[u8]) -> String {
     let (mut reader, mut writer) = line.split();
     let mut answered = Vec::new();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::server::{PASSWORD, Server, on_both_stacks};
+use crate::support::server::{PASSWORD, Server, on_both_stacks};
 
 on_both_stacks!(text_is_found_however_it_is_written, people_are_known_however_they_type);
 

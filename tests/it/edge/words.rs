@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::ask;
-use crate::server::{Server, Stack, with};
-use crate::socket::Socket;
+use crate::support::server::{Server, Stack, with};
+use crate::support::socket::Socket;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_text_is_refused() {
@@ -139,18 +139,22 @@ async fn controls(server: Arc<Server>) {
                 ("description", "a\u{0}b"),
             ],
         ),
-        ("/register", vec![("email", "a\u{0}b@example.org"), ("password", crate::server::PASSWORD)]),
+        ("/register", vec![("email", "a\u{0}b@example.org"), ("password", crate::support::server::PASSWORD)]),
         ("/register", vec![("email", "ab@example.org"), ("password", "a password\u{0} of some length")]),
         (
             "/register",
-            vec![("email", "ab@example.org"), ("password", crate::server::PASSWORD), ("name", "a\u{1}b")],
+            vec![
+                ("email", "ab@example.org"),
+                ("password", crate::support::server::PASSWORD),
+                ("name", "a\u{1}b"),
+            ],
         ),
     ] {
         let fields = [&[("csrf", csrf.as_str())], fields.as_slice()].concat();
         let response = server.post_form(path, &session, &origin, &fields).await;
         assert_eq!(response.status(), 400, "{path} {fields:?}");
     }
-    let form = crate::broken_upload::form_with_file(
+    let form = crate::support::broken_upload::form_with_file(
         &csrf,
         "key,amount,currency,payment_method,description\nk1,1.00,eur,pm_card_visa,a\u{7}b\nk2,1.00,eur,pm_card_visa,ab\n",
     );
@@ -160,7 +164,10 @@ async fn controls(server: Arc<Server>) {
         .header("cookie", &session)
         .header("origin", &server.url)
         .header("accept", "application/json")
-        .header("content-type", format!("multipart/form-data; boundary={}", crate::broken_upload::BOUNDARY))
+        .header(
+            "content-type",
+            format!("multipart/form-data; boundary={}", crate::support::broken_upload::BOUNDARY),
+        )
         .body(form);
     let import: serde_json::Value = import.send().await.expect("an answer").json().await.expect("JSON");
     assert_eq!((&import["accepted"], &import["refused"]), (&json!(1), &json!(1)), "{import}");

@@ -92,10 +92,11 @@ async fn an_unfinished_generation_is_removed_at_the_next_start() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_away_is_told_apart_from_a_mistake() {
+async fn a_server_that_is_away_differs_from_a_mistake() {
     // A port that was free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let settings = SearchSettings { url: format!("http://127.0.0.1:{port}"), ..SearchSettings::default() };
+    let settings =
+        SearchSettings { url: format!("http://127.0.0.1:{port}").into(), ..SearchSettings::default() };
     let away = ElasticsearchIndex::new(&settings, Wall::system()).unwrap();
     let request = SearchRequest::new(account(1), Query::everything());
     assert!(matches!(away.search(&request).await, Err(SearchError::Unavailable(_))));
@@ -118,7 +119,7 @@ async fn a_server_that_does_not_answer_is_given_up_in_time() {
             held.push(socket);
         }
     });
-    let settings = SearchSettings { url, request_timeout_ms: 200, ..SearchSettings::default() };
+    let settings = SearchSettings { url: url.into(), request_timeout_ms: 200, ..SearchSettings::default() };
     let index = ElasticsearchIndex::new(&settings, Wall::system()).unwrap();
     let start = std::time::Instant::now();
     assert!(matches!(index.count().await, Err(SearchError::Unavailable(_))));
@@ -135,7 +136,7 @@ async fn an_index_that_is_gone_is_made_again_and_asks_to_be_filled() {
     assert!(!subject.index.needs_rebuild());
     for name in subject.names().await {
         http()
-            .delete(format!("{}/{name}", subject.settings.url))
+            .delete(format!("{}/{name}", subject.settings.url.expose()))
             .send()
             .await
             .unwrap()
@@ -158,7 +159,7 @@ async fn instances_that_start_together_make_one_index() {
     let subject = Subject::elasticsearch().await;
     for name in subject.names().await {
         http()
-            .delete(format!("{}/{name}", subject.settings.url))
+            .delete(format!("{}/{name}", subject.settings.url.expose()))
             .send()
             .await
             .unwrap()
@@ -236,13 +237,13 @@ async fn an_embedded_index_outlives_the_loss_of_its_files_and_is_filled_again() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_that_fails_is_told_though_searching_goes_on() {
+async fn a_commit_that_fails_is_reported_though_searching_goes_on() {
     let subject = Subject::embedded().await;
     let owner = account(1);
     subject.index.begin_generation().await.unwrap().finish(5).await.unwrap();
     index(&subject, &crowd(owner, 1..3)).await;
     fs::remove_dir_all(&subject.settings.path).unwrap();
-    // Whether this is told already depends on how soon the thread that writes comes to it.
+    // Whether this is reported already depends on how soon the thread that writes comes to it.
     drop(subject.index.apply(&documents(&crowd(owner, 3..5))).await);
     assert!(subject.index.commit(9).await.is_err());
     assert_eq!(found(&*subject.index, owner, "").await, [1, 2], "the old generation answers");
@@ -343,7 +344,7 @@ async fn a_commit_that_was_cut_off_does_not_stand_in_the_way_of_its_repetition()
 
 /// A request of someone who operates the server.
 async fn by_hand(subject: &Subject, method: reqwest::Method, path: &str, body: serde_json::Value) {
-    let request = http().request(method, format!("{}/{path}", subject.settings.url));
+    let request = http().request(method, format!("{}/{path}", subject.settings.url.expose()));
     // Some requests may not have a body.
     let request = if body.is_null() { request } else { request.json(&body) };
     request.send().await.unwrap().error_for_status().unwrap();
@@ -449,7 +450,7 @@ async fn an_index_made_by_hand_in_the_place_of_the_alias_gives_way_and_attempts_
     // One that the server does not let serve is removed by the next attempt: there may be no end of them.
     let refused = subject.index.begin_generation().await.unwrap();
     for name in subject.names().await {
-        let url = format!("{}/{name}/_alias/{alias}", subject.settings.url);
+        let url = format!("{}/{name}/_alias/{alias}", subject.settings.url.expose());
         if http().get(url).send().await.unwrap().status() == 404 {
             by_hand(&subject, reqwest::Method::POST, &format!("{name}/_close"), serde_json::Value::Null)
                 .await;

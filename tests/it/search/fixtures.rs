@@ -21,7 +21,7 @@ pub fn account(number: u8) -> AccountId {
     AccountId::from_bytes([number; 16])
 }
 
-/// The payment number `number`; ids are ordered as numbers are, and tell no time.
+/// The payment number `number`; ids are ordered as numbers are, and hold no time.
 pub fn payment_id(number: u64) -> PaymentId {
     PaymentId::from_bytes(
         (0x0190_0000_0000_4000_8000_0000_0000_0000_u128 + (u128::from(number) << 64)).to_be_bytes(),
@@ -172,7 +172,7 @@ impl Draft {
     }
 }
 
-/// Payments of which not all is here, or there: one captured in part, one partly refunded and about to be more, a payout under way.
+/// Payments whose money is only partly in one place: one captured in part, one partly refunded and about to be more, a payout under way.
 pub fn in_part(owner: AccountId) -> Vec<Payment> {
     let refund = |number: u8| RefundId::from_bytes([number; 16]);
     let drafts = [

@@ -18,8 +18,8 @@ use std::sync::Arc;
 use paystorm::domain::ids::{AccountId, PaymentId, RefundId};
 use paystorm::domain::payment::Payment;
 use paystorm::search::{
-    Applied, Bucket, CurrencySums, Cursor, HistogramSpec, Names, PaymentDocument, Query, ScannedDocument,
-    SearchError, SearchHealth, SearchIndex, SearchPage, SearchRequest, Sort,
+    AccountNames, Applied, Bucket, CurrencySums, Cursor, HistogramSpec, PaymentDocument, Query,
+    ScannedDocument, SearchError, SearchHealth, SearchIndex, SearchPage, SearchRequest, Sort,
 };
 
 use fixtures::{DAY, account, charge, in_part, payment_id, shop};
@@ -217,7 +217,7 @@ async fn shows_each_owner_their_own(subject: &Subject) {
     assert_eq!(found(index, stranger, "").await, [0_u64; 0]);
     // A negation or an alternative does not reach beyond the owner.
     assert_eq!(found(index, stranger, "-coffee OR coffee OR status:succeeded").await, [0_u64; 0]);
-    // A receipt does not tell what the sender wrote; a transfer under way has none.
+    // A receipt does not show what the sender wrote; a transfer under way has none.
     assert_eq!(found(index, friend, "lunch").await, [0_u64; 0]);
     assert_eq!(
         found(index, friend, "sender OR metadata[\"secret\"]~only OR description~lunch").await,
@@ -427,7 +427,7 @@ async fn a_new_generation_replaces_the_old_one(subject: &Subject) {
     let generation = index_ref.begin_generation().await.unwrap();
     assert!(matches!(index_ref.begin_generation().await, Err(SearchError::Busy)));
     generation.apply(&documents(&crowd(owner, 11..31))).await.unwrap();
-    // The old one serves and takes changes meanwhile.
+    // The old one goes on serving and taking changes.
     index(subject, &crowd(owner, 40..41)).await;
     assert_eq!(found(index_ref, owner, "").await.len(), 21);
     generation.finish(77).await.unwrap();
@@ -436,7 +436,7 @@ async fn a_new_generation_replaces_the_old_one(subject: &Subject) {
     if let Some(position) = index_ref.committed_position().await.unwrap() {
         assert_eq!(position, 77);
     }
-    // What came meanwhile is read again from the position; then life goes on.
+    // What came in between is read again from the position; then life goes on.
     index(subject, &crowd(owner, 40..41)).await;
     assert_eq!(found(index_ref, owner, "").await.len(), 21);
     assert_eq!(subject.generations().await, 1);
@@ -508,7 +508,7 @@ async fn long_and_odd_text_is_harmless(subject: &Subject) {
 
 struct People;
 
-impl Names for People {
+impl AccountNames for People {
     fn name_of(&self, account: AccountId) -> Option<Arc<str>> {
         (account == fixtures::account(2)).then(|| Arc::from("Grace Hopper"))
     }

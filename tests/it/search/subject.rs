@@ -38,7 +38,7 @@ impl Subject {
     pub async fn elasticsearch() -> Self {
         let settings = SearchSettings {
             kind: SearchKind::Elasticsearch,
-            url: elasticsearch_url(),
+            url: elasticsearch_url().into(),
             prefix: unique(),
             request_timeout_ms: 60_000,
             ..SearchSettings::default()
@@ -72,7 +72,7 @@ impl Subject {
                 .filter(|name| name.starts_with('v'))
                 .collect(),
             SearchKind::Elasticsearch => {
-                let url = format!("{}/{}-*/_alias", self.settings.url, self.settings.prefix);
+                let url = format!("{}/{}-*/_alias", self.settings.url.expose(), self.settings.prefix);
                 let answer: serde_json::Value = http().get(url).send().await.unwrap().json().await.unwrap();
                 answer.as_object().unwrap().keys().cloned().collect()
             }
@@ -88,7 +88,7 @@ impl Subject {
         self.index.close().await;
         if self.directory.is_none() {
             for name in self.names().await {
-                let url = format!("{}/{name}", self.settings.url);
+                let url = format!("{}/{name}", self.settings.url.expose());
                 http().delete(url).send().await.unwrap().error_for_status().unwrap();
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use paystorm::domain::ids::{PaymentId, RefundId};
 use paystorm::store::DetailRecord;
 
-use crate::stores::both;
+use crate::support::stores::both;
 
 fn sorted(mut found: Vec<DetailRecord>) -> Vec<([u8; 16], u64, Vec<u8>)> {
     found.sort_unstable_by_key(|record| (record.subject, record.id));

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use paystorm::domain::account::AccountTerms;
-use paystorm::domain::command::{Command, Outcome};
+use paystorm::domain::command::{AuthorizationResponse as Response, PaymentCommand};
 use paystorm::domain::ids::{AccountId, ApiKeyId, ImportId, RequestId};
 use paystorm::domain::submission::Kind;
 use paystorm::domain::time::Timestamp;
@@ -13,8 +13,8 @@ use paystorm::store::{
     StoreError,
 };
 
-use crate::making::{answer, at, decide, one, submission, submit};
-use crate::stores::{both, mysql};
+use crate::support::commands::{answer, at, decide, one, submission, submit};
+use crate::support::stores::{both, mysql};
 
 /// Longer than any limit that is tested here, on the busiest machine.
 const GUARD: Duration = Duration::from_secs(60);
@@ -24,12 +24,12 @@ fn long(chars: usize) -> String {
 }
 
 /// As much free text as the intake admits.
-pub fn largest(owner: AccountId) -> Command {
+pub fn largest(owner: AccountId) -> PaymentCommand {
     let mut charge = submission(owner, Kind::Charge, 1_250);
     charge.submission.description = Some(long(1_000));
     charge.submission.metadata = (0..50).map(|n| (format!("{}{n:02}", long(38)), long(500))).collect();
     charge.submission.run = Some(long(64));
-    Command::Submit(Box::new(charge))
+    PaymentCommand::Submit(Box::new(charge))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,13 +38,13 @@ async fn the_largest_payment_is_kept() {
         let store = test.store.as_ref();
         let owner = AccountId::generate();
         // More of them than one statement takes.
-        let commands: Vec<Command> = (0..24).map(|_| largest(owner)).collect();
+        let commands: Vec<PaymentCommand> = (0..24).map(|_| largest(owner)).collect();
         let (seq, decided) = decide(store, &commands, at(0)).await.expect("committed");
         assert_eq!(seq, 1, "{}", test.name);
         let first = decided.changes.first().map(|(_, payment)| payment).expect("a payment");
         let found = store.payment_get(&[first.id()]).await.expect("read");
         assert_eq!(found.first(), Some(first.as_ref()), "{}", test.name);
-        one(store, answer(first, Outcome::Approved), at(1)).await;
+        one(store, answer(first, Response::Approved), at(1)).await;
         test.remove().await;
     }
 }
@@ -133,8 +133,8 @@ async fn what_a_column_does_not_hold_is_refused_and_not_tried_again() {
     // More than 16 MiB.
     charge.submission.description = Some(long(4_500_000));
     let fine = submit(AccountId::generate(), Kind::Charge, 6);
-    let batch = [fine.clone(), Command::Submit(Box::new(charge))];
-    assert!(refused(decide(store, &batch, at(0)).await.expect_err("too long")), "the line");
+    let batch = [fine.clone(), PaymentCommand::Submit(Box::new(charge))];
+    assert!(refused(decide(store, &batch, at(0)).await.expect_err("too long")), "the sequencer");
     assert_eq!(store.head().await.expect("head"), 0, "nothing of it was written");
     one(store, fine, at(1)).await;
     assert!(refused(store.installation_set("name", &[7; 300]).await.expect_err("too long")), "the pool");
@@ -176,7 +176,8 @@ async fn a_statement_larger_than_the_server_takes_is_refused() {
     let store = test.store.as_ref();
     let mut charge = submission(AccountId::generate(), Kind::Charge, 5);
     charge.submission.description = Some("x".repeat(80 << 20));
-    let error = decide(store, &[Command::Submit(Box::new(charge))], at(0)).await.expect_err("too large");
+    let error =
+        decide(store, &[PaymentCommand::Submit(Box::new(charge))], at(0)).await.expect_err("too large");
     assert!(matches!(error, StoreError::Refused(_)), "{error}");
     one(store, submit(AccountId::generate(), Kind::Charge, 6), at(1)).await;
     test.remove().await;
@@ -189,7 +190,8 @@ async fn what_passes_is_unavailable() {
     let store = test.opened_as_users_do().await;
     let charge = || submit(AccountId::generate(), Kind::Charge, 5);
     one(store.as_ref(), charge(), at(0)).await;
-    let mut holder = AsyncMysqlConnection::establish(&test.settings.url).await.expect("MySQL answers");
+    let mut holder =
+        AsyncMysqlConnection::establish(test.settings.url.expose()).await.expect("MySQL answers");
     holder.batch_execute("BEGIN; UPDATE head SET seq = seq WHERE shard = 0").await.expect("held");
     let began = Instant::now();
     let error = decide(store.as_ref(), &[charge()], at(1)).await.expect_err("held by another");

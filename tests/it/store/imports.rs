@@ -3,8 +3,8 @@
 use paystorm::domain::ids::{AccountId, ImportId, PaymentId};
 use paystorm::store::{ImportRecord, ImportRow, ImportState, RowFault};
 
-use crate::making::at;
-use crate::stores::both;
+use crate::support::commands::at;
+use crate::support::stores::both;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn imports_keep_what_became_of_each_row() {

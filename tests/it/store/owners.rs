@@ -8,12 +8,13 @@ use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
 use paystorm::audit::{AuditOptions, audit};
 use paystorm::domain::ids::{AccountId, PaymentId};
 use paystorm::domain::payment::Payment;
+use paystorm::domain::payment_kind::PaymentKind;
 use paystorm::domain::submission::Kind;
 use paystorm::store::sqlite::SqliteStore;
 use paystorm::store::{PaymentFilter, Store};
 
-use crate::making::{at, decide, submit};
-use crate::stores::{TestStore, sqlite};
+use crate::support::commands::{at, decide, submit};
+use crate::support::stores::{TestStore, sqlite};
 
 const OWNERS: usize = 50;
 const BATCH: usize = 1_000;
@@ -36,8 +37,8 @@ fn written(test: &TestStore) -> (i64, bool) {
     (rows, count("SELECT COUNT(*) AS value FROM installation WHERE name='owner_payments_below'") == 1)
 }
 
-/// What a caller gets who goes through all pages, one way and the other.
-async fn listed(store: &dyn Store, owner: AccountId, kinds: Vec<i16>) -> Vec<PaymentId> {
+/// All pages, read forwards and backwards.
+async fn listed(store: &dyn Store, owner: AccountId, kinds: Vec<PaymentKind>) -> Vec<PaymentId> {
     let ids = |page: Vec<Payment>| page.iter().map(Payment::id).collect::<Vec<_>>();
     let (mut back, mut before) = (Vec::new(), None);
     loop {
@@ -67,7 +68,7 @@ async fn listed(store: &dyn Store, owner: AccountId, kinds: Vec<i16>) -> Vec<Pay
 async fn lists_are_whole_while_they_are_written_and_after_a_start() {
     let test = sqlite().await;
     let owners: Vec<AccountId> = (0..OWNERS).map(|_| AccountId::generate()).collect();
-    let mut made: BTreeMap<AccountId, Vec<(PaymentId, i16)>> = BTreeMap::new();
+    let mut made: BTreeMap<AccountId, Vec<(PaymentId, PaymentKind)>> = BTreeMap::new();
     let mut store: Arc<dyn Store> = Arc::clone(&test.store);
     for batch in 0..130_u64 {
         let kind = |n: usize| if n.is_multiple_of(7) { Kind::TopUp } else { Kind::Charge };
@@ -77,7 +78,7 @@ async fn lists_are_whole_while_they_are_written_and_after_a_start() {
             .collect();
         let (_, decided) = decide(store.as_ref(), &commands, at(batch)).await.expect("committed");
         for (_, payment) in &decided.changes {
-            let one = (payment.id(), payment.submission().kind.to_code());
+            let one = (payment.id(), payment.submission().kind.payment_kind());
             made.entry(payment.owner()).or_default().push(one);
         }
         // Before any is written, amidst, and when one run of them is through.
@@ -94,10 +95,10 @@ async fn lists_are_whole_while_they_are_written_and_after_a_start() {
             own.sort_unstable_by(|one, other| other.cmp(one));
             let all: Vec<PaymentId> = own.iter().map(|(id, _)| *id).collect();
             assert!(listed(store.as_ref(), owner, Vec::new()).await == all, "after batch {batch}");
-            let code = Kind::TopUp.to_code();
+            let topups = PaymentKind::TopUp;
             let some: Vec<PaymentId> =
-                own.iter().filter(|(_, kind)| *kind == code).map(|(id, _)| *id).collect();
-            assert!(listed(store.as_ref(), owner, vec![code]).await == some, "top-ups after batch {batch}");
+                own.iter().filter(|(_, kind)| *kind == topups).map(|(id, _)| *id).collect();
+            assert!(listed(store.as_ref(), owner, vec![topups]).await == some, "top-ups after batch {batch}");
         }
     }
     let (rows, marked) = written(&test);

@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use paystorm::domain::command::{Action, Command, Outcome};
+use paystorm::domain::command::{Action, AuthorizationResponse as Response, PaymentCommand};
 use paystorm::domain::decline::DeclineReason;
 use paystorm::domain::event::TechnicalError;
 use paystorm::domain::ids::{AccountId, ChargeId, ClockId, InstanceId, PartId, PaymentId, RefundId};
 use paystorm::domain::instrument::Presented;
 use paystorm::domain::payment::Payment;
+use paystorm::domain::payment_kind::PaymentKind;
 use paystorm::domain::submission::Kind;
 use paystorm::domain::time::Timestamp;
 use paystorm::store::{Beside, PartFilter, PartKind, PartRecord, PaymentFilter, Projected, charge_list};
 
-use crate::making::{answer, at, decide, one, operate, submission, submit};
-use crate::stores::both;
+use crate::support::commands::{answer, at, decide, one, operate, submission, submit};
+use crate::support::stores::both;
 
 fn ids(payments: &[Payment]) -> Vec<PaymentId> {
     payments.iter().map(Payment::id).collect()
@@ -43,7 +44,7 @@ async fn lists_are_paged_in_both_directions_and_filtered() {
         let all = PaymentFilter { limit: 100, ..page };
         let topups: Vec<_> =
             made.iter().copied().rev().step_by(3).collect::<Vec<_>>().into_iter().rev().collect();
-        let kinds = vec![Kind::TopUp.to_code()];
+        let kinds = vec![PaymentKind::TopUp];
         assert_eq!(list(PaymentFilter { kinds, ..all.clone() }).await, topups, "{}", test.name);
         let stored = store.payment_get(&[made[2]]).await.expect("read");
         let created = stored[0].created_at();
@@ -52,7 +53,7 @@ async fn lists_are_paged_in_both_directions_and_filtered() {
         let to = PaymentFilter { created_to: Some(created), ..all.clone() };
         assert_eq!(list(to).await, made[3..], "{}: to", test.name);
         assert_eq!(list(all.clone()).await, made, "{}", test.name);
-        // Its id waited for the line: what counts is when it was created.
+        // Its id waited for the sequencer: what counts is when it was created.
         let late = one(store, submit(owner, Kind::Charge, 99), at(60_000)).await.id();
         let from = PaymentFilter { created_from: Some(at(60_000)), ..all.clone() };
         assert_eq!(list(from).await, [late], "{}: created later than its id says", test.name);
@@ -73,7 +74,7 @@ async fn what_is_due_comes_in_the_order_of_its_time() {
         let mut waiting = Vec::new();
         for now in [3_000, 1_000, 2_000] {
             let charge = one(store, submit(owner, Kind::Charge, 5), at(0)).await;
-            let broken = Outcome::TechnicalFailure(TechnicalError::Timeout);
+            let broken = Response::TechnicalFailure(TechnicalError::Timeout);
             waiting.push(one(store, answer(&charge, broken), at(now)).await);
         }
         let due = |ms, limit| store.payment_due(ClockId::WALL, at(ms), limit);
@@ -91,9 +92,9 @@ async fn what_is_due_comes_in_the_order_of_its_time() {
         assert_eq!(due(9_000, 1).await.expect("read"), order[..1], "{}", test.name);
         for payment in &waiting {
             let requeued =
-                one(store, paystorm::domain::command::Command::TimerDue(payment.id()), at(9_000)).await;
+                one(store, paystorm::domain::command::SystemCommand::TimerDue(payment.id()), at(9_000)).await;
             // The one retry there is breaks as well.
-            one(store, answer(&requeued, Outcome::TechnicalFailure(TechnicalError::Timeout)), at(9_001))
+            one(store, answer(&requeued, Response::TechnicalFailure(TechnicalError::Timeout)), at(9_001))
                 .await;
         }
         assert_eq!(store.payment_next_due(ClockId::WALL, at(0)).await.expect("read"), None, "{}", test.name);
@@ -112,8 +113,8 @@ async fn rows_of_open_work_are_written_with_their_cursor_or_not_at_all() {
         let store = test.store.as_ref();
         let owner = AccountId::generate();
         let batch: Vec<_> = (0..5).map(|_| submit(owner, Kind::Charge, 5)).collect();
-        crate::making::decide(store, &batch, at(0)).await.expect("committed");
-        let ids: Vec<PaymentId> = batch.iter().filter_map(Command::payment).collect();
+        crate::support::commands::decide(store, &batch, at(0)).await.expect("committed");
+        let ids: Vec<PaymentId> = batch.iter().map(PaymentCommand::payment).collect();
         let (ours, other) = (InstanceId::generate(), InstanceId::generate());
         let ttl = Duration::from_secs(60);
         store.lease_take("open_work", ours, at(0), ttl).await.expect("taken");
@@ -154,14 +155,14 @@ async fn parts_are_found_by_id_and_listed_by_owner_and_kind() {
         let store = test.store.as_ref();
         let owner = AccountId::generate();
         let charge = one(store, submit(owner, Kind::Charge, 50), at(0)).await;
-        let lost = Outcome::Declined(DeclineReason::LostCard);
+        let lost = Response::Declined(DeclineReason::LostCard);
         let charge = one(store, answer(&charge, lost), at(1)).await;
         let now = Timestamp::now();
         let second = ChargeId::generate();
         let instrument = charge.state().instrument;
         let confirm = Action::Confirm { instrument, presented: Presented::default(), charge: second };
         let charge = one(store, operate(&charge, confirm), now).await;
-        let charge = one(store, answer(&charge, Outcome::Approved), now.next()).await;
+        let charge = one(store, answer(&charge, Response::Approved), now.next()).await;
         let made = [RefundId::generate(), RefundId::generate()];
         for (n, refund) in (1..).zip(made) {
             let action = Action::Refund { refund, amount_minor: Some(5), detail: None };
@@ -213,7 +214,7 @@ async fn a_snapshot_does_not_see_what_came_after_it() {
         let owner = AccountId::generate();
         let first = one(store, submit(owner, Kind::Charge, 5), at(0)).await;
         let mut snapshot = store.snapshot().await.expect("snapshot");
-        one(store, answer(&first, Outcome::Approved), at(1)).await;
+        one(store, answer(&first, Response::Approved), at(1)).await;
         one(store, submit(owner, Kind::Charge, 6), at(2)).await;
         assert_eq!(snapshot.head().await.expect("head"), 1, "{}", test.name);
         let rows = snapshot.payments(None, 10).await.expect("read");
@@ -245,19 +246,19 @@ async fn thousands_of_charges_of_one_millisecond_are_paged_without_loss() {
     for test in both().await {
         let store = test.store.as_ref();
         let owner = AccountId::generate();
-        let submits: Vec<Command> = (0..PAYMENTS)
+        let submits: Vec<PaymentCommand> = (0..PAYMENTS)
             .map(|n| {
                 let mut submit = submission(owner, Kind::Charge, 50);
                 submit.submission.id = PaymentId::from_bytes(at_one_millisecond(n));
-                // Every fifth waits for its first attempt for ever.
+                // Every fifth waits for its first attempt indefinitely.
                 submit.confirm = n % 5 != 0;
-                Command::Submit(Box::new(submit))
+                PaymentCommand::Submit(Box::new(submit))
             })
             .collect();
         let (_, made) = decide(store, &submits, at(0)).await.expect("committed");
         let payments: Vec<_> = made.changes.iter().map(|(_, payment)| Payment::clone(payment)).collect();
         let waiting = |payment: &&Payment| payment.queued_work().next().is_some();
-        let lost = Outcome::Declined(DeclineReason::LostCard);
+        let lost = Response::Declined(DeclineReason::LostCard);
         let answers: Vec<_> = payments.iter().filter(waiting).map(|payment| answer(payment, lost)).collect();
         let (_, declined) = decide(store, &answers, at(1)).await.expect("committed");
         let mut wanted: Vec<ChargeId> =
@@ -272,8 +273,12 @@ async fn thousands_of_charges_of_one_millisecond_are_paged_without_loss() {
         let confirms: Vec<_> = (0..).zip(&again).map(confirm).collect();
         let (_, confirmed) = decide(store, &confirms, at(2)).await.expect("committed");
         // All but some are answered: those have no charge yet.
-        let answers: Vec<_> =
-            confirmed.changes.iter().skip(7).map(|(_, payment)| answer(payment, Outcome::Approved)).collect();
+        let answers: Vec<_> = confirmed
+            .changes
+            .iter()
+            .skip(7)
+            .map(|(_, payment)| answer(payment, Response::Approved))
+            .collect();
         let (_, paid) = decide(store, &answers, at(3)).await.expect("committed");
         wanted.extend(
             paid.changes

@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use paystorm::clock::Wall;
 use paystorm::domain::ids::InstanceId;
-use paystorm::feed::Batch;
-use paystorm::feed::follower::{Follower, Reader, ReaderError};
-use paystorm::feed::ring::Ring;
-use paystorm::store::{Lease, Store};
+use paystorm::readers::Batch;
+use paystorm::readers::follower::{Follower, Reader, ReaderError};
+use paystorm::readers::ring::Ring;
+use paystorm::store::{LeaseOutcome, Store};
 use tokio_util::sync::CancellationToken;
 
-use crate::binary::eventually;
-use crate::making::at;
-use crate::stores::both;
+use crate::support::binary::eventually;
+use crate::support::commands::at;
+use crate::support::stores::both;
 
 const TTL: Duration = Duration::from_secs(6);
 
@@ -25,40 +25,58 @@ async fn a_lease_is_held_by_one_at_a_time() {
         let store = test.store.as_ref();
         let (one, two) = (InstanceId::generate(), InstanceId::generate());
         let take = |holder, ms| store.lease_take("index", holder, at(ms), TTL);
-        assert_eq!(take(one, 0).await.expect("asked"), Lease::Held { until: at(6_000) }, "{}", test.name);
-        let taken = Lease::Taken { holder: one, until: at(6_000) };
-        assert_eq!(take(two, 5_000).await.expect("asked"), taken, "{}", test.name);
-        // Renewed, also at the same moment.
-        assert_eq!(take(one, 0).await.expect("asked"), Lease::Held { until: at(6_000) }, "{}", test.name);
         assert_eq!(
-            take(one, 4_000).await.expect("asked"),
-            Lease::Held { until: at(10_000) },
+            take(one, 0).await.expect("asked"),
+            LeaseOutcome::Held { until: at(6_000) },
             "{}",
             test.name
         );
-        let taken = Lease::Taken { holder: one, until: at(10_000) };
+        let taken = LeaseOutcome::Taken { holder: one, until: at(6_000) };
+        assert_eq!(take(two, 5_000).await.expect("asked"), taken, "{}", test.name);
+        // Renewed, also at the same moment.
+        assert_eq!(
+            take(one, 0).await.expect("asked"),
+            LeaseOutcome::Held { until: at(6_000) },
+            "{}",
+            test.name
+        );
+        assert_eq!(
+            take(one, 4_000).await.expect("asked"),
+            LeaseOutcome::Held { until: at(10_000) },
+            "{}",
+            test.name
+        );
+        let taken = LeaseOutcome::Taken { holder: one, until: at(10_000) };
         assert_eq!(take(two, 7_000).await.expect("asked"), taken, "{}", test.name);
         // Expired.
         assert_eq!(
             take(two, 10_001).await.expect("asked"),
-            Lease::Held { until: at(16_001) },
+            LeaseOutcome::Held { until: at(16_001) },
             "{}",
             test.name
         );
-        assert!(matches!(take(one, 10_002).await.expect("asked"), Lease::Taken { .. }), "{}", test.name);
+        assert!(
+            matches!(take(one, 10_002).await.expect("asked"), LeaseOutcome::Taken { .. }),
+            "{}",
+            test.name
+        );
         // Only its holder can give it back.
         store.lease_release("index", one).await.expect("nothing to release");
-        assert!(matches!(take(one, 10_003).await.expect("asked"), Lease::Taken { .. }), "{}", test.name);
+        assert!(
+            matches!(take(one, 10_003).await.expect("asked"), LeaseOutcome::Taken { .. }),
+            "{}",
+            test.name
+        );
         store.lease_release("index", two).await.expect("released");
         assert_eq!(
             take(one, 10_004).await.expect("asked"),
-            Lease::Held { until: at(16_004) },
+            LeaseOutcome::Held { until: at(16_004) },
             "{}",
             test.name
         );
         // Another lease is another's.
         let other = store.lease_take("timers", two, at(0), TTL).await.expect("asked");
-        assert_eq!(other, Lease::Held { until: at(6_000) }, "{}", test.name);
+        assert_eq!(other, LeaseOutcome::Held { until: at(6_000) }, "{}", test.name);
         test.remove().await;
     }
 }
@@ -92,15 +110,27 @@ async fn a_lease_that_was_taken_while_a_clock_was_ahead_is_not_waited_for() {
         let (store, one, two) = (test.store.as_ref(), InstanceId::generate(), InstanceId::generate());
         let take = |holder, ms| store.lease_take("index", holder, at(ms), TTL);
         // By a process that was killed an hour later than it is.
-        assert!(matches!(take(one, 3_610_000).await.expect("taken"), Lease::Held { .. }), "{}", test.name);
-        assert!(matches!(take(two, 10_000).await.expect("taken"), Lease::Held { .. }), "{}", test.name);
+        assert!(
+            matches!(take(one, 3_610_000).await.expect("taken"), LeaseOutcome::Held { .. }),
+            "{}",
+            test.name
+        );
+        assert!(
+            matches!(take(two, 10_000).await.expect("taken"), LeaseOutcome::Held { .. }),
+            "{}",
+            test.name
+        );
         // Clocks that differ by less than a lease lasts are no reason.
-        assert!(matches!(take(one, 9_000).await.expect("asked"), Lease::Taken { .. }), "{}", test.name);
+        assert!(
+            matches!(take(one, 9_000).await.expect("asked"), LeaseOutcome::Taken { .. }),
+            "{}",
+            test.name
+        );
         test.remove().await;
     }
 }
 
-/// A reader that writes without a pause while it begins, as one does that makes everything anew.
+/// A reader that writes without a pause while it begins, as one that rebuilds everything does.
 struct Busy {
     store: Arc<dyn Store>,
     began: Arc<AtomicU32>,
@@ -136,7 +166,7 @@ impl Reader for Busy {
 }
 
 /// An embedded store has one connection for writing. A reader that waits for it, or has it, while its lease is renewed on the same
-/// connection must go on meanwhile, or the two wait for each other, and the line for both.
+/// connection must go on, or the two wait for each other, and the sequencer for both.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_is_renewed_while_its_reader_begins_without_stopping_it() {
     for test in both().await {
@@ -144,13 +174,17 @@ async fn a_lease_is_renewed_while_its_reader_begins_without_stopping_it() {
         let reader = Busy { store: Arc::clone(&test.store), began: began.clone(), ready: ready.clone() };
         let ring = Arc::new(Ring::new(1 << 10, 0));
         let (one, two) = (InstanceId::generate(), InstanceId::generate());
-        let follower = Follower::leased(Arc::clone(&test.store), ring, Wall::system(), one);
+        let follower = Follower::leased(test.store.clone(), ring, Wall::system(), one);
         let stop = CancellationToken::new();
         let running = tokio::spawn(follower.run(Box::new(reader), stop.clone()));
         eventually("it has begun", async || ready.load(Ordering::Relaxed) > 0).await;
         assert_eq!(began.load(Ordering::Relaxed), 1, "{}: at the first attempt", test.name);
         let taken = test.store.lease_take("index", two, Wall::system().now(), TTL).await.expect("asked");
-        assert!(matches!(taken, Lease::Taken { holder, .. } if holder == one), "{}: {taken:?}", test.name);
+        assert!(
+            matches!(taken, LeaseOutcome::Taken { holder, .. } if holder == one),
+            "{}: {taken:?}",
+            test.name
+        );
         stop.cancel();
         running.await.expect("it ends");
         test.remove().await;

@@ -3,8 +3,8 @@
 use paystorm::domain::ids::{AccountId, ApiKeyId, RequestId};
 use paystorm::store::{RequestFilter, RequestRecord, Store};
 
-use crate::making::at;
-use crate::stores::both;
+use crate::support::commands::at;
+use crate::support::stores::both;
 
 fn record(account: AccountId, key: Option<ApiKeyId>, method: &str, path: &str, status: u16) -> RequestRecord {
     RequestRecord {

@@ -1,17 +1,17 @@
-//! Plain resources: changed in the line, read one by one and in lists, and the answers kept for their changes.
+//! Plain resources: changed by the sequencer, read one by one and in lists, and the answers kept for their changes.
 
 use paystorm::domain::ids::{AccountId, ClockId, CustomerId};
-use paystorm::domain::resource::{Body, Change, Resource};
+use paystorm::domain::resource::{Body, Change, ChangeResource, Resource};
 use paystorm::domain::subject::{Subject, SubjectKind};
 use paystorm::domain::submission::Kind;
 use paystorm::domain::time::Timestamp;
 use paystorm::engine::EngineError;
-use paystorm::engine::decide_batch::{Decision, Told};
+use paystorm::engine::decide_batch::{ChangeAnswer, DecidedChange};
 use paystorm::store::{PaymentFilter, ResourceFilter, Store, StoreError};
 
 use crate::corruption::sql;
-use crate::making::{at, change, customer, decide, renamed, submission};
-use crate::stores::both;
+use crate::support::commands::{Command, at, change, customer, decide, renamed, submission};
+use crate::support::stores::both;
 
 const EVERY: ResourceFilter = ResourceFilter {
     kind: SubjectKind::Customer,
@@ -35,10 +35,10 @@ async fn list(store: &dyn Store, owner: AccountId, filter: ResourceFilter) -> Ve
     store.resource_list(owner, &filter).await.expect("listed").iter().map(name).collect()
 }
 
-fn answer_of(decision: &Decision) -> String {
-    match &decision.as_ref().expect("admitted").told {
-        Told::Resource(Some(answer)) => String::from_utf8(answer.to_vec()).expect("text"),
-        told => format!("{told:?}"),
+fn answer_of(decision: &Result<DecidedChange, EngineError>) -> String {
+    match &decision.as_ref().expect("admitted").answer {
+        ChangeAnswer::Known(Some(answer)) => String::from_utf8(answer.to_vec()).expect("text"),
+        other => format!("{other:?}"),
     }
 }
 
@@ -81,17 +81,17 @@ async fn resources_are_made_changed_listed_and_deleted() {
             change(owner, ids[4], renamed("too late"), None),
         ];
         let (_, decided) = decide(store, &batch, at(9)).await.expect("committed");
-        let refused: Vec<bool> = decided.decisions.iter().map(Result::is_err).collect();
+        let refused: Vec<bool> = decided.resources.iter().map(Result::is_err).collect();
         assert_eq!(refused, [false, false, false, true, true], "{}: {decided:?}", test.name);
         assert_eq!(list(store, owner, EVERY).await, ["c3", "c2", "twice", "c0"], "{}", test.name);
         let twice = store.resource_get(ids[1]).await.expect("read").expect("there");
         assert_eq!((twice.version, twice.owner), (3, owner), "{}", test.name);
         let gone = store.resource_get(ids[4]).await.expect("read").expect("its row stays");
         assert_eq!((gone.version, gone.body), (2, None), "{}", test.name);
-        // What changes nothing takes no place in the line.
+        // What changes nothing takes no position in the journal.
         let (seq, decided) =
             decide(store, &[change(owner, ids[1], renamed("twice"), None)], at(10)).await.unwrap();
-        assert_eq!((seq, decided.decisions[0].as_ref().expect("admitted").version), (0, 3), "{}", test.name);
+        assert_eq!((seq, decided.resources[0].as_ref().expect("admitted").version), (0, 3), "{}", test.name);
         test.remove().await;
     }
 }
@@ -102,26 +102,19 @@ async fn answers_are_kept_as_they_were_given() {
         let store = test.store.as_ref();
         let owner = AccountId::generate();
         let (id, made) = customer(owner, "Ann", Some("make"));
-        let again = || match &made {
-            // The edge makes a new id each time.
-            paystorm::domain::command::Command::Change(made) => {
-                let mut made = made.clone();
-                made.subject = CustomerId::generate().into();
-                paystorm::domain::command::Command::Change(made)
-            }
-            other => other.clone(),
-        };
+        // The edge makes a new id each time.
+        let again = || ChangeResource { subject: CustomerId::generate().into(), ..made.clone() };
         let (_, decided) = decide(store, &[made.clone(), again()], at(0)).await.expect("committed");
-        let first = answer_of(&decided.decisions[0]);
+        let first = answer_of(&decided.resources[0]);
         assert!(first.contains("Ann"), "{first}");
-        assert_eq!(answer_of(&decided.decisions[1]), first, "{}: within the batch", test.name);
+        assert_eq!(answer_of(&decided.resources[1]), first, "{}: within the batch", test.name);
         decide(store, &[change(owner, id.into(), renamed("Anna"), Some("rename"))], at(1)).await.unwrap();
         decide(store, &[change(owner, id.into(), Change::Delete, None)], at(2)).await.expect("committed");
         let (seq, decided) = decide(store, &[again()], at(3)).await.expect("committed");
         assert_eq!(seq, 0, "{}: nothing was done again", test.name);
-        let replayed = decided.decisions[0].as_ref().expect("admitted");
+        let replayed = decided.resources[0].as_ref().expect("admitted");
         assert!(replayed.replayed && replayed.subject == Subject::from(id), "{replayed:?}");
-        let Told::StoredAnswer(key, by) = replayed.told else { panic!("{replayed:?}") };
+        let ChangeAnswer::Stored(key, by) = replayed.answer else { panic!("{replayed:?}") };
         let kept = store.answer_get(&key, by).await.expect("read").expect("kept");
         assert_eq!(String::from_utf8(kept).expect("text"), first, "{}: byte for byte", test.name);
         // The answer goes with its key.
@@ -142,14 +135,17 @@ async fn payments_name_customers_of_their_owner() {
         let of = |customer| {
             let mut command = submission(owner, Kind::Charge, 100);
             command.submission.customer = Some(customer);
-            paystorm::domain::command::Command::Submit(Box::new(command))
+            paystorm::domain::command::PaymentCommand::Submit(Box::new(command))
         };
         // Made and named in one batch.
-        let batch = [made, theirs, of(ann), of(foreign), of(CustomerId::generate()), of(ann)];
+        let changes = [made, theirs].map(Command::from);
+        let payments = [ann, foreign, CustomerId::generate(), ann].map(|customer| of(customer).into());
+        let batch: Vec<Command> = changes.into_iter().chain(payments).collect();
         let (_, decided) = decide(store, &batch, at(0)).await.expect("committed");
-        let refused: Vec<bool> = decided.decisions.iter().map(Result::is_err).collect();
-        assert_eq!(refused, [false, false, false, true, true, false], "{}: {decided:?}", test.name);
-        let Err(EngineError::Refused(rejection)) = &decided.decisions[3] else { panic!("{decided:?}") };
+        assert!(decided.resources.iter().all(Result::is_ok), "{}: {decided:?}", test.name);
+        let refused: Vec<bool> = decided.payments.iter().map(Result::is_err).collect();
+        assert_eq!(refused, [false, true, true, false], "{}: {decided:?}", test.name);
+        let Err(EngineError::Refused(rejection)) = &decided.payments[1] else { panic!("{decided:?}") };
         assert_eq!((rejection.code, rejection.param.as_deref()), ("resource_missing", Some("customer")));
         let filter = PaymentFilter { limit: 1, ..PaymentFilter::default() };
         let newest = store.customer_payments(ann, &filter).await.expect("listed");
@@ -163,7 +159,7 @@ async fn payments_name_customers_of_their_owner() {
         assert!(store.customer_payments(foreign, &filter).await.expect("listed").is_empty());
         decide(store, &[change(owner, ann.into(), Change::Delete, None)], at(1)).await.expect("committed");
         let (_, decided) = decide(store, &[of(ann)], at(2)).await.expect("committed");
-        assert!(decided.decisions[0].is_err(), "{}: a deleted one is charged no more", test.name);
+        assert!(decided.payments[0].is_err(), "{}: a deleted one is charged no more", test.name);
         test.remove().await;
     }
 }
@@ -185,8 +181,8 @@ async fn one_that_cannot_be_read_holds_up_none_of_the_others() {
         let batch =
             [change(owner, torn.into(), renamed("x"), None), change(owner, well.into(), renamed("y"), None)];
         let (_, decided) = decide(store, &batch, at(1)).await.expect("committed");
-        assert!(matches!(decided.decisions[0], Err(EngineError::Damaged(_))), "{decided:?}");
-        assert!(decided.decisions[1].is_ok(), "{decided:?}");
+        assert!(matches!(decided.resources[0], Err(EngineError::Damaged(_))), "{decided:?}");
+        assert!(decided.resources[1].is_ok(), "{decided:?}");
         test.remove().await;
     }
 }
@@ -215,7 +211,7 @@ async fn a_batch_loads_no_more_of_them_than_it_can_hold() {
             paystorm::store::BatchWrite::default()
         };
         let batch = paystorm::domain::ids::BatchId::generate();
-        store.line_execute(batch, at(1), &keys, &mut look).await.expect("looked");
+        store.commit_batch(batch, at(1), &keys, &mut look).await.expect("looked");
         assert_eq!(loaded + left_out, ids.len(), "{}", test.name);
         assert!((40..100).contains(&loaded), "{}: {loaded} of 100 kB in 4 MiB", test.name);
         test.remove().await;

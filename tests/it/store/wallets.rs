@@ -1,21 +1,22 @@
-//! Movements of a wallet, and transfers as those see them who received them.
+//! Movements of a wallet, and transfers as their payees see them.
 
 use paystorm::domain::bank_account::BankAccount;
-use paystorm::domain::command::Outcome;
+use paystorm::domain::command::AuthorizationResponse as Response;
 use paystorm::domain::currency::Currency;
 use paystorm::domain::ids::{AccountId, PaymentId};
 use paystorm::domain::ledger::LedgerAccount;
 use paystorm::domain::payment::Payment;
+use paystorm::domain::payment_kind::PaymentKind;
 use paystorm::domain::submission::Kind;
 use paystorm::domain::wallet::WalletId;
 use paystorm::store::{PaymentFilter, Store};
 
-use crate::making::{answer, at, one, submit};
-use crate::stores::both;
+use crate::support::commands::{answer, at, one, submit};
+use crate::support::stores::both;
 
 async fn approved(store: &dyn Store, owner: AccountId, kind: Kind, minor: i64, ms: u64) -> Payment {
     let payment = one(store, submit(owner, kind, minor), at(ms)).await;
-    one(store, answer(&payment, Outcome::Approved), at(ms + 1)).await
+    one(store, answer(&payment, Response::Approved), at(ms + 1)).await
 }
 
 fn ids(payments: &[Payment]) -> Vec<PaymentId> {
@@ -42,7 +43,7 @@ async fn payees_find_what_they_received() {
         assert_eq!(list(ben, &older).await, [own.id()], "{}", test.name);
         let newer = PaymentFilter { after: Some(to_ben.id()), ..one_only };
         assert_eq!(list(ben, &newer).await, [own.id()], "{}: the next newer one", test.name);
-        let charges = PaymentFilter { kinds: vec![Kind::Charge.to_code()], ..all.clone() };
+        let charges = PaymentFilter { kinds: vec![PaymentKind::Charge], ..all.clone() };
         assert_eq!(list(ben, &charges).await, [own.id()], "{}", test.name);
         let not_received = PaymentFilter { received: false, ..all.clone() };
         assert_eq!(list(ben, &not_received).await, [own.id()], "{}", test.name);
@@ -74,7 +75,7 @@ async fn movements_of_many_payments_are_read_at_once() {
             "{}",
             test.name
         );
-        // Where they stand in the line: each batch made one.
+        // Their positions in the journal: each batch made one.
         let places: Vec<_> = found.iter().map(|record| (record.seq, record.n, record.place)).collect();
         assert_eq!(places, [(2, 0, 0), (3, 0, 0), (4, 0, 0), (5, 0, 0)], "{}", test.name);
         assert!(store.movement_list(&[PaymentId::generate()]).await.expect("read").is_empty());

@@ -1,4 +1,4 @@
-//! Balance transactions: lines of a statement as the dialect shows them.
+//! Balance transactions: the lines of a statement as the dialect shows them.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::domain::payment::Payment;
 use crate::domain::statement::{LineKind, Side, StatementLine};
 use crate::domain::time::Timestamp;
 
-/// A fee that was kept back.
+/// A fee deducted from a line.
 #[derive(Debug, Clone, Serialize)]
 struct FeeDetail {
     amount: i64,
@@ -18,7 +18,7 @@ struct FeeDetail {
     fee_type: &'static str,
 }
 
-/// A line of a statement.
+/// A statement line. Field names and meanings are those of docs.stripe.com/api/balance_transactions/object.
 #[derive(Debug, Clone, Serialize)]
 pub struct BalanceTransaction {
     id: String,
@@ -42,7 +42,7 @@ pub struct BalanceTransaction {
 }
 
 impl BalanceTransaction {
-    /// The object of a line; `payment` is the one behind it.
+    /// `payment` is the one behind the line; `None` if it is gone.
     #[must_use]
     pub fn of(line: &StatementLine, payment: Option<&Payment>, now: Timestamp) -> Self {
         let currency = line.wallet.currency.lower();
@@ -53,7 +53,7 @@ impl BalanceTransaction {
             description: "Processing fees",
             fee_type: "stripe_fee",
         };
-        // Who received a transfer reads nothing of the sender's notes.
+        // The recipient of a transfer must not see the sender's description.
         let own = payment.filter(|_| line.id.side == Side::Submitter);
         Self {
             id: line.id.to_string(),
@@ -75,7 +75,7 @@ impl BalanceTransaction {
         }
     }
 
-    /// The id of what a line is about.
+    /// The id of the object that caused the line.
     #[must_use]
     pub fn source_of(line: &StatementLine) -> String {
         let payment = |prefix: &str| line.id.payment.with_prefix(prefix);

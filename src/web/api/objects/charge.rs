@@ -1,4 +1,4 @@
-//! Charges: what came of each attempt.
+//! Charges: the result of each attempt.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::domain::decline::DeclineReason;
 use crate::domain::payment::Payment;
 use crate::domain::statement::LineId;
 use crate::domain::test_cards::Behaviour;
-use crate::web::api::details::{Attempts, BillingDetails};
+use crate::intake::details::{Attempts, BillingDetails};
 
 #[derive(Debug, Clone, Serialize)]
 struct MethodDetails {
@@ -20,7 +20,7 @@ struct MethodDetails {
     card: ChargedCard,
 }
 
-/// How the attempt was judged.
+/// The decision of the issuer, the network and the risk check.
 #[derive(Debug, Clone, Serialize)]
 struct OutcomeObject {
     network_decline_code: Option<&'static str>,
@@ -74,7 +74,7 @@ impl OutcomeObject {
     }
 }
 
-/// What of a charge is to be shown whole instead of by id.
+/// The properties of a charge to show in full instead of by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ChargeExpand {
     /// `payment_intent`.
@@ -133,7 +133,7 @@ const NULL: Null = Null(&[
 ]);
 
 impl ChargeObject {
-    /// The object of this charge of that payment, whose attempts have details of their own.
+    /// The object of one of this payment's charges. `attempts` holds the details of the payment's attempts.
     #[must_use]
     pub fn of(
         payment: &Payment,
@@ -195,7 +195,7 @@ const fn status(outcome: ChargeOutcome) -> &'static str {
     }
 }
 
-/// Code and message of a charge that failed.
+/// The code and message of a failed charge.
 fn failure(outcome: ChargeOutcome) -> Option<(&'static str, &'static str)> {
     match outcome {
         ChargeOutcome::Declined(reason) => Some((reason.code(), reason.message())),

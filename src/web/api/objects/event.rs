@@ -6,14 +6,14 @@ use serde_json::{Map, Value};
 use crate::domain::announcement::Announcement;
 use crate::domain::origin::Origin;
 
-/// Which request asked for what happened; none for what happened by itself.
+/// The request that caused the event; empty for events that no request caused.
 #[derive(Debug, Clone, Serialize)]
 struct Asked {
     id: Option<String>,
     idempotency_key: Option<String>,
 }
 
-/// What it happened to.
+/// The object of the event, and what changed about it.
 #[derive(Debug, Clone, Serialize)]
 struct Data {
     object: Value,
@@ -21,7 +21,7 @@ struct Data {
     previous_attributes: Option<Value>,
 }
 
-/// Something that happened.
+/// An event. Field names and meanings are those of docs.stripe.com/api/events/object.
 #[derive(Debug, Clone, Serialize)]
 pub struct EventObject {
     id: String,
@@ -37,8 +37,8 @@ pub struct EventObject {
 }
 
 impl EventObject {
-    /// The object of an event about `object`, which was `before` until it happened, where that is told. `origin` is the request
-    /// that asked for it.
+    /// An event about `object`. `before` is the object's previous state, for events that show changes; `origin` is the
+    /// request that caused it.
     #[must_use]
     pub fn of(one: &Announcement, object: Value, before: Option<&Value>, origin: Option<&Origin>) -> Self {
         let previous_attributes = before.and_then(|before| changed(before, &object));
@@ -59,7 +59,7 @@ impl EventObject {
     }
 }
 
-/// What was otherwise before, by the dialect's own names; `None` if nothing was.
+/// The previous values of the members that changed; `None` if none did. Paystorm's own members are left out.
 fn changed(before: &Value, after: &Value) -> Option<Value> {
     let (before, after) = (before.as_object()?, after.as_object()?);
     let differs = |(name, value): &(&String, &Value)| *name != "paystorm" && after.get(*name) != Some(*value);

@@ -1,4 +1,4 @@
-//! Payment methods, and the card inside them and inside charges.
+//! Payment methods, and the card inside them and in charges.
 
 use serde::Serialize;
 
@@ -9,9 +9,9 @@ use crate::domain::country::Country;
 use crate::domain::instrument::PresentedCard;
 use crate::domain::payment::Payment;
 use crate::domain::test_cards::Behaviour;
-use crate::web::api::details::BillingDetails;
+use crate::intake::details::BillingDetails;
 
-/// What the issuer said of what was sent along; nothing of what was not.
+/// The issuer's checks of what was sent along with the card; null for what was not sent.
 #[derive(Debug, Clone, Serialize)]
 struct ChecksObject {
     address_line1_check: Option<&'static str>,
@@ -59,7 +59,7 @@ pub struct CardObject {
 }
 
 impl CardObject {
-    /// The card.
+    /// Has no wallet and no preferred network: Paystorm knows neither.
     #[must_use]
     pub fn of(card: &Card) -> Self {
         let brand = card.brand.as_str();
@@ -119,7 +119,7 @@ pub struct ChargedCard {
 }
 
 impl ChargedCard {
-    /// The card that a charge is made with.
+    /// The card of this charge.
     #[must_use]
     pub fn of(charge: &Charge, card: &Card) -> Self {
         let CardObject { brand, checks, country, exp_month, exp_year, fingerprint, funding, last4, .. } =
@@ -152,13 +152,13 @@ impl ChargedCard {
     }
 }
 
-/// The id of the payment method that a payment's card is: the payment's own bits for the one that came with it.
+/// The id of the payment method behind a payment's card; made from the payment's own bits for the card it came with.
 #[must_use]
 pub fn method_id(payment: &Payment, card: &PresentedCard) -> String {
     card.presented.method.map_or_else(|| payment.id().with_prefix("pm_"), |method| method.to_string())
 }
 
-/// A payment method.
+/// A payment method. Field names and meanings are those of docs.stripe.com/api/payment_methods/object.
 #[derive(Debug, Clone, Serialize)]
 pub struct PaymentMethod {
     id: String,
@@ -175,7 +175,7 @@ pub struct PaymentMethod {
 }
 
 impl PaymentMethod {
-    /// The payment method that a payment's card is.
+    /// The payment method behind a payment's card.
     #[must_use]
     pub fn of(payment: &Payment, card: &PresentedCard, billing: Option<&BillingDetails>) -> Self {
         Self {

@@ -1,5 +1,5 @@
-//! The objects of the dialect, made from the aggregate. Pure: the same payment at the same version renders the same,
-//! which is what replayed answers rest on.
+//! The objects of the dialect, made from the aggregate. Pure: the same payment at the same version renders the same, which
+//! replayed answers rely on.
 
 mod balance_transaction;
 mod charge;
@@ -13,13 +13,14 @@ mod wallet;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use super::details::Attempts;
 use crate::accounts::Directory;
 use crate::domain::event::Recorded;
 use crate::domain::ids::AccountId;
 use crate::domain::payment::Payment;
+use crate::domain::payment_kind::PaymentKind;
 use crate::domain::statement::LineId;
 use crate::domain::submission::Kind;
+use crate::intake::details::Attempts;
 pub use balance_transaction::BalanceTransaction;
 pub use charge::{ChargeExpand, ChargeObject};
 pub use event::EventObject;
@@ -29,36 +30,36 @@ pub use refund::{RefundExpand, RefundObject};
 pub use resource::ResourceObject;
 pub use wallet::{Payout, TopUp, Transfer};
 
-/// What is said of a payment that failed technically.
+/// The message for a payment that failed technically.
 pub const RETRIES_SPENT: &str =
     "The other side could not be reached or did not answer in time, and the retries are spent.";
 
-/// What rendering needs to know of the installation.
+/// What rendering needs to know about the installation.
 #[derive(Debug, Clone, Copy)]
 pub struct Presenter<'a> {
-    /// The key from which secrets of payment intents are made.
+    /// The key from which the client secrets of payment intents are made.
     pub secret_key: &'a [u8; 32],
-    /// The address under which browsers reach the server, without a slash at its end.
+    /// The address under which browsers reach the server, without a trailing slash.
     pub base_url: &'a str,
-    /// Who accounts are.
+    /// The accounts.
     pub directory: &'a Directory,
 }
 
 impl Presenter<'_> {
-    /// A line of an account's statement by its id. A lean one has no statement.
+    /// The id of a line of the account's statement. Lean accounts have no statement.
     fn line(self, owner: AccountId, line: Option<LineId>) -> Option<String> {
         let lean = || self.directory.cached(owner).is_some_and(|profile| profile.lean);
         line.filter(|_| !lean()).map(|line| line.to_string())
     }
 }
 
-/// An id, or the object itself.
+/// A reference that callers can have expanded.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Expandable<T> {
-    /// The id.
+    /// Not expanded.
     Id(String),
-    /// The object.
+    /// Expanded.
     Object(Box<T>),
 }
 
@@ -68,7 +69,7 @@ impl<T> Expandable<T> {
     }
 }
 
-/// Members that the dialect has and that are always null here: programs look at them without asking first.
+/// Members of the dialect that are always null here. They are present because programs read them without checking first.
 #[derive(Debug, Clone, Copy)]
 struct Null(&'static [&'static str]);
 
@@ -78,7 +79,7 @@ impl Serialize for Null {
     }
 }
 
-/// Key–value pairs as a JSON object, in their order.
+/// Key–value pairs as a JSON object, in the order given.
 #[derive(Debug, Clone, Default)]
 pub struct Metadata(pub Vec<(String, String)>);
 
@@ -88,7 +89,7 @@ impl Serialize for Metadata {
     }
 }
 
-/// What Paystorm tells beyond the dialect.
+/// What Paystorm shows beyond the dialect.
 #[derive(Debug, Clone)]
 pub struct Extension {
     status: &'static str,
@@ -99,7 +100,6 @@ pub struct Extension {
     timeline: Vec<Recorded>,
 }
 
-/// One entry of the timeline.
 #[derive(Serialize)]
 struct TimelineEntry {
     version: usize,
@@ -139,22 +139,22 @@ impl Serialize for Extension {
     }
 }
 
-/// A payment as the dialect shows it: each kind is a resource of its own.
+/// A payment as the dialect shows it: each kind of payment is its own resource.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Rendered {
     /// A charge.
     PaymentIntent(Box<PaymentIntent>),
-    /// Added money.
+    /// Money added to a wallet.
     TopUp(Box<TopUp>),
     /// Money sent to a person.
     Transfer(Box<Transfer>),
-    /// Money paid out.
+    /// Money paid out to a bank account.
     Payout(Box<Payout>),
 }
 
 impl Rendered {
-    /// The object of this payment.
+    /// `attempts` must hold the payment's details, where it has some.
     #[must_use]
     pub fn of(payment: &Payment, expand: Expand, presenter: Presenter<'_>, attempts: &Attempts) -> Self {
         match payment.submission().kind {
@@ -179,7 +179,7 @@ impl Rendered {
     }
 }
 
-/// The status that the dialect shows for a payment; a transfer has none.
+/// The status that the dialect shows for a payment; `None` for transfers, which have none.
 #[must_use]
 pub fn status_of(payment: &Payment) -> Option<&'static str> {
     let status = payment.state().status;
@@ -191,13 +191,13 @@ pub fn status_of(payment: &Payment) -> Option<&'static str> {
     }
 }
 
-/// The name of the resource under which a kind is shown.
+/// The name of the dialect's resource for a kind of payment.
 #[must_use]
-pub const fn resource_name(kind: Kind) -> &'static str {
+pub const fn resource_name(kind: PaymentKind) -> &'static str {
     match kind {
-        Kind::Charge => "payment_intent",
-        Kind::TopUp => "topup",
-        Kind::Transfer { .. } => "transfer",
-        Kind::Payout { .. } => "payout",
+        PaymentKind::Charge => "payment_intent",
+        PaymentKind::TopUp => "topup",
+        PaymentKind::Transfer => "transfer",
+        PaymentKind::Payout => "payout",
     }
 }

@@ -11,9 +11,9 @@ use crate::domain::instrument::PresentedCard;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 use crate::domain::submission::CaptureMethod;
-use crate::web::api::details::{Attempts, BillingDetails};
+use crate::intake::details::{Attempts, BillingDetails};
 
-/// What is to be shown whole instead of by id.
+/// The properties to show in full instead of by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Expand {
     /// `latest_charge`.
@@ -23,7 +23,7 @@ pub struct Expand {
 }
 
 impl Expand {
-    /// What it adds to the form of a request: how an answer is shown belongs to what was asked. Nothing if there is nothing.
+    /// What it adds to the form of a request, since how the answer is shown is part of what was asked for. Empty by default.
     #[must_use]
     pub const fn asked(self) -> &'static [u8] {
         match (self.latest_charge, self.payment_method) {
@@ -188,8 +188,7 @@ fn presented_card(payment: &Payment) -> Option<&PresentedCard> {
     payment.state().instrument.as_ref()?.presented_card()
 }
 
-/// Whether the last attempt came to nothing: then its payment method stays in the error alone, and the intent waits for
-/// another.
+/// Whether the last attempt failed: then its payment method appears only in the error, and the intent waits for another.
 const fn failed(status: Status) -> bool {
     match status {
         Status::Declined | Status::Failed => true,
@@ -229,7 +228,7 @@ fn last_payment_error(payment: &Payment, billing: Option<&BillingDetails>) -> Op
     }
 }
 
-/// A secret for browsers that need to see this one intent. The same for the same intent on one installation.
+/// A secret for browsers that need to see this one intent. Stable for an intent within an installation.
 #[must_use]
 pub fn client_secret(id: &str, key: &[u8; 32]) -> String {
     let hash = blake3::keyed_hash(key, id.as_bytes());

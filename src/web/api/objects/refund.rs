@@ -1,4 +1,4 @@
-//! Refunds.
+//! Refunds as the dialect shows them.
 
 use serde::Serialize;
 
@@ -6,9 +6,9 @@ use super::charge::{ChargeExpand, ChargeObject};
 use super::{Expand, Expandable, Metadata, Null, PaymentIntent, Presenter};
 use crate::domain::payment::{Payment, Refund, RefundStatus};
 use crate::domain::statement::LineId;
-use crate::web::api::details::{Attempts, RefundDetail};
+use crate::intake::details::{Attempts, RefundDetail};
 
-/// What of a refund is to be shown whole instead of by id.
+/// The properties of a refund to show in full instead of by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RefundExpand {
     /// `charge`.
@@ -18,7 +18,7 @@ pub struct RefundExpand {
 }
 
 impl RefundExpand {
-    /// What it adds to the form of a request; nothing if there is nothing.
+    /// What it adds to the form of a request. Empty by default.
     #[must_use]
     pub const fn asked(self) -> &'static [u8] {
         match (self.charge, self.payment_intent) {
@@ -30,7 +30,7 @@ impl RefundExpand {
     }
 }
 
-/// A refund.
+/// A refund. Field names and meanings are those of docs.stripe.com/api/refunds/object.
 #[derive(Debug, Clone, Serialize)]
 pub struct RefundObject {
     id: String,
@@ -55,7 +55,7 @@ pub struct RefundObject {
 const NULL: Null = Null(&["receipt_number", "source_transfer_reversal", "transfer_reversal"]);
 
 impl RefundObject {
-    /// The object of this refund of that payment, whose attempts have details of their own.
+    /// The object of one of this payment's refunds. `attempts` is needed only for expanded properties.
     #[must_use]
     pub fn of(
         payment: &Payment,

@@ -1,4 +1,4 @@
-//! Plain resources: customers, test clocks, and what is left of any that was deleted.
+//! Plain resources: customers, test clocks, and what is left of deleted ones.
 
 use serde::Serialize;
 
@@ -37,7 +37,7 @@ const NULL: Null = Null(&["currency", "default_source", "discount", "invoice_pre
 const INVOICE_SETTINGS: Null =
     Null(&["custom_fields", "default_payment_method", "footer", "rendering_options"]);
 
-/// A test clock. Field names and meanings are those of docs.stripe.com/api/test_clocks/object; what it can do beyond them stands
+/// A test clock. Field names and meanings are those of docs.stripe.com/api/test_clocks/object; what it can do beyond them is
 /// under `paystorm`.
 #[derive(Debug, Clone, Serialize)]
 struct ClockObject {
@@ -55,9 +55,9 @@ struct ClockObject {
 
 #[derive(Debug, Clone, Serialize)]
 struct ClockExtension {
-    /// How many times as fast as real time it runs; zero stands still.
+    /// How many times as fast as real time the clock runs; 0 stands still.
     speed: u32,
-    /// Since when, by real time, in seconds. A clock that runs has shown `frozen_time` then.
+    /// Since when it has run at this speed, in seconds of real time. A running clock showed `frozen_time` at that moment.
     since: i64,
 }
 
@@ -72,7 +72,7 @@ struct AdvancingDetails {
     target_frozen_time: i64,
 }
 
-/// What is left of a resource that was deleted.
+/// What is left of a deleted resource.
 #[derive(Debug, Clone, Serialize)]
 struct Deleted {
     id: String,
@@ -143,19 +143,19 @@ fn customer_object(id: String, resource: &Resource, customer: &Customer) -> Cust
     }
 }
 
-/// A plain resource as a JSON value.
+/// A plain resource as the dialect shows it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 pub struct ResourceObject(Shown);
 
 impl ResourceObject {
-    /// The object of this resource.
+    /// A deleted resource shows only its id and kind.
     #[must_use]
     pub fn of(resource: &Resource) -> Self {
         Self(shown(resource))
     }
 
-    /// As the bytes of an answer.
+    /// The JSON of an answer's body.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The objects of money that moves in and out of wallets: topups, transfers, payouts.
+//! The objects for money in and out of wallets: top-ups, transfers, payouts.
 
 use serde::Serialize;
 
@@ -34,7 +34,7 @@ impl Common {
     }
 }
 
-/// What the dialect calls these stages differs; `succeeded` is the word for the end.
+/// The dialect's status. Its word for success differs between resources and is passed as `succeeded`.
 const fn stage(status: Status, succeeded: &'static str) -> &'static str {
     match status {
         Status::RequiresPaymentMethod
@@ -62,7 +62,7 @@ fn failure(payment: &Payment) -> (Option<&'static str>, Option<&'static str>) {
     }
 }
 
-/// The status that the dialect shows for added money.
+/// The status that the dialect shows for a top-up.
 pub(super) const fn topup_status(status: Status) -> &'static str {
     stage(status, "succeeded")
 }
@@ -83,7 +83,7 @@ pub(super) const fn payout_status(status: Status) -> &'static str {
     }
 }
 
-/// Added money.
+/// Money added to a wallet.
 #[derive(Debug, Clone, Serialize)]
 pub struct TopUp {
     id: String,
@@ -157,7 +157,7 @@ impl Transfer {
     }
 }
 
-/// Money paid out.
+/// Money paid out to a bank account.
 #[derive(Debug, Clone, Serialize)]
 pub struct Payout {
     id: String,

@@ -1,4 +1,4 @@
-//! The handlers around imports: the pages, their state for scripts, the sample and the results.
+//! The handlers of imports: their pages, their state for scripts, the sample file and the results.
 
 use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
@@ -8,8 +8,10 @@ use bytes::Bytes;
 use futures_util::stream;
 
 use super::super::error_page::{PageError, answer_to, render};
-use super::super::handle::{self, Fields, PageResult};
+use super::super::forms::Fields;
+use super::super::frame;
 use super::super::layout::Nav;
+use super::super::responses::{self, PageResult};
 use super::{ImportLine, ImportOnePage, ImportPage, upload};
 use crate::domain::ids::{ImportId, PaymentId};
 use crate::domain::payment::Payment;
@@ -22,18 +24,18 @@ use crate::web::state::WebState;
 
 /// Imports that the page lists.
 const LISTED: u32 = 20;
-/// Refused rows on a page.
+/// Refused rows per page.
 const REFUSED: u32 = 50;
-/// Rows of the results that are read at once.
+/// Rows of the results read at once.
 const RESULTS: u32 = 1_000;
-/// Without JavaScript, an import that runs is looked at again after so many seconds.
+/// Without JavaScript, the page of a running import reloads after so many seconds.
 const REFRESH_S: u32 = 2;
 
 async fn page(state: &WebState, who: &SignedIn, error: Option<String>) -> Result<ImportPage, PageError> {
     let imports = state.store.import_list(who.account, LISTED).await?;
     let now = state.wall.now();
     Ok(ImportPage {
-        layout: handle::frame(state, who, "Import payments", Nav::Payments),
+        layout: frame::frame(state, who, "Import payments", Nav::Payments),
         import: ImportId::generate().to_string(),
         error,
         imports: imports.iter().map(|import| ImportLine::of(import, now)).collect(),
@@ -42,7 +44,7 @@ async fn page(state: &WebState, who: &SignedIn, error: Option<String>) -> Result
 
 /// `GET /payments/import`.
 pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
-    Ok(handle::ok(&page(&state, &who, None).await?))
+    Ok(responses::ok(&page(&state, &who, None).await?))
 }
 
 /// `GET /payments/import/sample.csv`.
@@ -50,7 +52,7 @@ pub async fn sample(_who: SignedIn) -> HttpResponse {
     csv::download("payments-sample.csv").body([csv::MARK, SAMPLE].concat())
 }
 
-/// `POST /payments/import`: answers once every row was read, with the page of the import (or, for scripts, its state).
+/// `POST /payments/import`: answers once every row has been read, with a redirect to the import (or, for scripts, its state).
 pub async fn upload(
     state: web::Data<WebState>,
     request: HttpRequest,
@@ -60,7 +62,7 @@ pub async fn upload(
     let json = request.headers().get(ACCEPT).is_some_and(|value| value.as_bytes() == b"application/json");
     match upload::receive(&state, &request, &who, form).await {
         Ok(import) if json => Ok(HttpResponse::Ok().json(state_of(&state, &import))),
-        Ok(import) => Ok(handle::see_other(&format!("/payments/imports/{}", import.id))),
+        Ok(import) => Ok(responses::see_other(&format!("/payments/imports/{}", import.id))),
         Err(error) if json => Err(error.into()),
         Err(error) if error.status == StatusCode::FORBIDDEN => Err(error.into()),
         Err(error) => {
@@ -86,7 +88,7 @@ async fn own(state: &WebState, who: &SignedIn, id: &str) -> Result<ImportRecord,
     state.store.import_get(who.account, id).await?.ok_or_else(missing)
 }
 
-/// `GET /payments/imports/{id}/state`: how far it is, for scripts.
+/// `GET /payments/imports/{id}/state`: the progress, for scripts.
 pub async fn show_state(
     state: web::Data<WebState>,
     who: SignedIn,
@@ -111,13 +113,13 @@ pub async fn show_one(
     refused.truncate(rows);
     let more = refused.last().filter(|_| more);
     let more = more.map(|last| format!("/payments/imports/{}?after={}", import.id, last.line));
-    let mut layout = handle::frame(&state, &who, &format!("Import {}", import.name), Nav::Payments);
+    let mut layout = frame::frame(&state, &who, &format!("Import {}", import.name), Nav::Payments);
     let import = ImportLine::of(&import, state.wall.now());
     layout.refresh_s = import.running.then_some(REFRESH_S);
-    Ok(handle::ok(&ImportOnePage { layout, import, refused, more }))
+    Ok(responses::ok(&ImportOnePage { layout, import, refused, more }))
 }
 
-/// `GET /payments/imports/{id}/results.csv`: every row with its payment as it is now, or what was wrong.
+/// `GET /payments/imports/{id}/results.csv`: every row with its payment's current state, or its error.
 pub async fn results(state: web::Data<WebState>, who: SignedIn, id: web::Path<String>) -> PageResult {
     let import = own(&state, &who, &id).await?;
     let name = format!("import-{}.csv", import.id.with_prefix(""));
@@ -142,7 +144,7 @@ pub async fn results(state: web::Data<WebState>, who: SignedIn, id: web::Path<St
     Ok(csv::download(&name).streaming(futures_util::StreamExt::chain(begun, rest)))
 }
 
-/// `payments` are in the order of their ids.
+/// One row of the results; `payments` are sorted by id.
 fn result(row: &ImportRow, payments: &[Payment]) -> [String; 7] {
     let text = |text: &str| csv::guarded(text).into_owned();
     let found = |id: &PaymentId| {

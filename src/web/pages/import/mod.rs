@@ -1,4 +1,4 @@
-//! `/payments/import`: uploading payments as CSV, and what became of their rows. Views, pure.
+//! `/payments/import`: the upload of payments as CSV, and the results of its rows. Views, pure.
 
 pub mod handlers;
 mod upload;
@@ -11,33 +11,33 @@ use crate::domain::time::Timestamp;
 use crate::store::{ImportRecord, ImportRow, ImportState};
 use crate::web::import::{AGAIN, COLUMNS};
 
-/// An import that has not gone on for so long was cut off with its process.
+/// An import without progress for so long was cut off when its process ended.
 const CUT_OFF_AFTER_S: u64 = 20;
 
 /// An import as a line of the list and as the head of its page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportLine {
-    /// Its id.
+    /// The import's id, as its address has it.
     pub id: String,
-    /// Its name.
+    /// The name as typed, else the file's name.
     pub name: String,
     /// Whether rows are still being read.
     pub running: bool,
-    /// How it stands, in a few words.
+    /// Its state, in a few words.
     pub state: String,
-    /// The icon of that.
+    /// The icon of its state.
     pub icon: &'static str,
     /// When it began, as an age.
     pub created_ago: String,
     /// The same in full.
     pub created_full: String,
-    /// Rows read.
+    /// Rows read so far.
     pub rows_read: String,
-    /// Rows that made a payment.
+    /// Rows that created a payment.
     pub accepted: String,
-    /// Rows known from before.
+    /// Rows that an earlier upload had already submitted.
     pub known: String,
-    /// Rows refused.
+    /// Rows refused because of an error in them.
     pub refused: String,
 }
 
@@ -74,15 +74,15 @@ impl ImportLine {
     }
 }
 
-/// The page to upload on.
+/// `/payments/import`: the upload form.
 #[derive(Template)]
 #[template(path = "import.html")]
 pub struct ImportPage {
     /// The frame.
     pub layout: Layout,
-    /// The id of the import to come, so that its progress can be asked for while it is sent.
+    /// The id of the coming import, so that scripts can ask for its progress during the upload.
     pub import: String,
-    /// What is wrong with what was sent.
+    /// Why the last upload was rejected.
     pub error: Option<String>,
     /// The imports so far, newest first.
     pub imports: Vec<ImportLine>,
@@ -96,7 +96,7 @@ impl ImportPage {
     }
 }
 
-/// The page of one import.
+/// `/payments/imports/{id}`.
 #[derive(Template)]
 #[template(path = "import_one.html")]
 pub struct ImportOnePage {
@@ -104,8 +104,8 @@ pub struct ImportOnePage {
     pub layout: Layout,
     /// The import.
     pub import: ImportLine,
-    /// Refused rows.
+    /// The refused rows on this page.
     pub refused: Vec<ImportRow>,
-    /// Further refused rows.
+    /// The address of the next refused rows, if there are any.
     pub more: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Receiving an upload: the form's fields, then the file, which is handed on as it comes and never kept.
+//! Receives an upload: the form's fields, then the file, which is passed on as it arrives and never kept.
 
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::HttpRequest;
@@ -8,18 +8,18 @@ use futures_util::StreamExt as _;
 
 use crate::domain::ids::ImportId;
 use crate::domain::text::misleads;
+use crate::intake::check_text;
 use crate::store::{ImportRecord, ImportState};
 use crate::web::arriving::is_too_slow;
 use crate::web::body;
 use crate::web::error::{ApiError, ErrorType};
 use crate::web::import::{self, BYTES_MAX, NAME_CHARS_MAX};
-use crate::web::intake::check_text;
 use crate::web::security::SignedIn;
 use crate::web::state::WebState;
 
-/// The longest field beside the file, in bytes.
+/// The maximum size of a field other than the file, in bytes.
 const FIELD_BYTES_MAX: usize = 1_024;
-/// The most fields before the file.
+/// The maximum number of fields before the file.
 const FIELDS_MAX: usize = 10;
 
 /// The fields that come before the file.
@@ -42,10 +42,10 @@ fn broken(error: &MultipartError) -> ApiError {
     }
 }
 
-/// Receives a form with a file and returns the import once every row was read.
+/// Receives a form with a file and returns the import once every row has been read.
 ///
 /// # Errors
-/// [`ApiError`]; where the file had begun, rows that were read stay submitted.
+/// The upload was rejected or interrupted; rows already read stay submitted.
 pub async fn receive(
     state: &web::Data<WebState>,
     request: &HttpRequest,
@@ -85,7 +85,7 @@ async fn text(field: &mut Field) -> Result<String, ApiError> {
     String::from_utf8(bytes).map_err(|_| invalid("A field of the form is not UTF-8 text."))
 }
 
-/// The name of the import: as typed, else that of the file.
+/// The name of the import as typed, else the file's name.
 fn name_of(head: &Head, field: &Field) -> Result<String, ApiError> {
     let of_file = field.content_disposition().and_then(|disposition| disposition.get_filename());
     let stem = of_file.unwrap_or_default();
@@ -112,20 +112,20 @@ async fn file(
     mut field: Field,
 ) -> Result<ImportRecord, ApiError> {
     let name = name_of(head, &field)?;
-    check_text("name", &name, &state.rules)?;
+    check_text("name", &name, &state.intake.rules)?;
     let Ok(permit) = std::sync::Arc::clone(&state.imports).try_acquire_owned() else {
         let message = "Other files are being imported right now. Try again in a moment; nothing was read.";
         return Err(ApiError::busy(message));
     };
-    // A file without anything in it is what a browser sends where none was chosen.
+    // A browser sends an empty file if none was chosen.
     let Some(first) = field.next().await else {
         return Err(invalid("Choose a CSV file with something in it."));
     };
     let first = first.map_err(|error| broken(&error))?;
     let import = begin(state, who, head, name).await?;
     let (filling, rows) = import::body();
-    let batches = import::read(rows, import.name.clone(), state.rules, state.wall.clone());
-    // A task of its own: it must keep what became of the rows that were handed in when the browser has gone.
+    let batches = import::read(rows, import.name.clone(), state.intake.rules, state.wall.clone());
+    // In its own task: the results of submitted rows must be recorded even if the browser disconnects.
     let task = tokio::spawn({
         let state = state.clone();
         async move {
@@ -137,7 +137,7 @@ async fn file(
     let mut reading = filling.push(first).await;
     let mut bytes = 0_u64;
     while let Some(chunk) = field.next().await {
-        // Dropping `filling` unended tells the other side that the upload broke off.
+        // Dropping `filling` without `end` shows the reader that the upload broke off.
         let chunk = chunk.map_err(|error| broken(&error))?;
         bytes = bytes.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
         if bytes > 2 * BYTES_MAX {
@@ -149,12 +149,12 @@ async fn file(
                 message,
             ));
         }
-        // After the last row that is read the rest is taken and forgotten: browsers show no answer before they have sent all.
+        // Once no more rows are read, the rest is received and dropped: browsers show no answer before they have sent everything.
         reading = reading && filling.push(chunk).await;
     }
     filling.end().await;
     task.await.map_err(|error| {
-        tracing::error!(error.cause = %error, "an import ended badly");
+        tracing::error!(error = %error, "import task failed");
         ApiError::internal()
     })
 }
@@ -179,7 +179,7 @@ async fn begin(
         rows_refused: 0,
         cause: None,
     };
-    // The id of the form is taken where the form was sent before.
+    // The form's id is already in use if the form was sent before.
     if !state.store.import_insert(&import).await? {
         import.id = ImportId::generate();
         if !state.store.import_insert(&import).await? {

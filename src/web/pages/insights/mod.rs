@@ -1,6 +1,6 @@
-//! `/insights`: what happened over a chosen time, as plots: throughput, success, latency, volume, declines.
+//! `/insights`: plots of a chosen time range: throughput, success, latency, volume, declines.
 //!
-//! Everything comes from one search with aggregations; nothing is kept for it.
+//! Everything comes from one search with aggregations; nothing is stored for it.
 
 mod plots;
 
@@ -8,10 +8,12 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::format;
-use super::handle::{self, Fields, PageResult};
+use super::forms::Fields;
+use super::frame;
 use super::layout::{Layout, Nav, Notice, Tone};
 use super::payments::address;
 use super::plot::Plot;
+use super::responses::{self, PageResult};
 use crate::domain::time::Timestamp;
 use crate::search::{HistogramSpec, Query, SearchPage, SearchRequest, SeriesPoint};
 use crate::web::error::ApiError;
@@ -22,21 +24,22 @@ pub use plots::plots_of;
 #[cfg(test)]
 pub(super) use plots::tests::points;
 
-/// The times that can be chosen: name, words, seconds (`None`: since the account was made).
+/// The time ranges on offer: name, words, seconds (`None`: since the account was created).
 const RANGES: [(&str, &str, Option<i64>); 4] = [
     ("15m", "15 minutes", Some(900)),
     ("1h", "Hour", Some(3_600)),
     ("1d", "Day", Some(86_400)),
     ("all", "All", None),
 ];
-/// Points of every plot.
+/// Points per plot.
 const POINTS: u32 = 60;
-/// A time to choose.
+
+/// A link that chooses a time range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RangeLink {
-    /// Its words.
+    /// The range in words.
     pub label: &'static str,
-    /// Where it leads.
+    /// The address of the page with this range.
     pub href: String,
     /// Whether it is the one shown.
     pub chosen: bool,
@@ -45,13 +48,13 @@ pub struct RangeLink {
 /// A reason for declines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
-    /// In words.
+    /// The reason in words.
     pub label: String,
-    /// How many.
+    /// The number of payments declined for it.
     pub count: u64,
     /// The same for people.
     pub shown: format::Count,
-    /// The payments.
+    /// The address of these payments.
     pub href: String,
 }
 
@@ -61,19 +64,19 @@ pub struct Reason {
 pub struct InsightsPage {
     /// The frame.
     pub layout: Layout,
-    /// The times to choose from.
+    /// The time ranges to choose from.
     pub ranges: Vec<RangeLink>,
-    /// How many payments there were, in words.
+    /// The number of payments in the range, in words.
     pub total: format::Count,
     /// The plots; empty if nothing happened.
     pub plots: Vec<Plot>,
     /// Why payments were declined, the most frequent first.
     pub reasons: Vec<Reason>,
-    /// The largest count among them.
+    /// The largest count among the reasons; at least 1.
     pub most: u64,
 }
 
-/// The links that choose a time.
+/// The links that choose a time range.
 #[must_use]
 pub fn range_links(chosen: &str) -> Vec<RangeLink> {
     let link = |(name, label, _): (&str, &'static str, Option<i64>)| RangeLink {
@@ -84,15 +87,15 @@ pub fn range_links(chosen: &str) -> Vec<RangeLink> {
     RANGES.map(link).to_vec()
 }
 
-/// The stretches of time of a range, ending on whole ones so that they do not shift with every look.
+/// The time slots of a range. They end on whole slots, so that they do not shift between requests.
 #[must_use]
 pub fn spec_of(range: &str, since: Timestamp, now: Timestamp) -> HistogramSpec {
     let seconds = RANGES.into_iter().find(|(name, ..)| *name == range).and_then(|(_, _, seconds)| seconds);
     let age_s = i64::try_from(now.micros_since(since) / 1_000_000).unwrap_or(i64::MAX).saturating_add(1);
     let points = i64::from(POINTS);
-    // The last stretch is still going on: the whole age has to fit into the others.
-    let (span_s, stretches) = seconds.map_or((age_s.max(60), points - 1), |seconds| (seconds, points));
-    let step_s = span_s.saturating_add(stretches - 1) / stretches;
+    // The last slot is not over yet, so the whole age must fit into the others.
+    let (span_s, slots) = seconds.map_or((age_s.max(60), points - 1), |seconds| (seconds, points));
+    let step_s = span_s.saturating_add(slots - 1) / slots;
     let until_s = (now.seconds() / step_s + 1) * step_s;
     HistogramSpec {
         from_micros: (until_s - step_s * points) * 1_000_000,
@@ -101,7 +104,7 @@ pub fn spec_of(range: &str, since: Timestamp, now: Timestamp) -> HistogramSpec {
     }
 }
 
-/// Why payments were declined.
+/// Why payments were declined, the most frequent first.
 fn reasons(found: &SearchPage, spec: &HistogramSpec) -> Vec<Reason> {
     let codes = found.facets.iter().flat_map(|facets| &facets.decline_code);
     let reason = |(code, count): &(String, u64)| {
@@ -128,7 +131,7 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
     let account = state.accounts.account(who.account).await?;
     let since = account.map_or_else(Timestamp::default, |account| account.created_at);
     let spec = spec_of(chosen, since, state.wall.now());
-    // What was received is told to its sender's plots.
+    // A received transfer belongs to its sender's plots.
     let text = format!("received:false created>={}", spec.from_micros.div_euclid(1_000_000));
     let query = Query::parse(&text).map_err(ApiError::from)?;
     let asked = SearchRequest {
@@ -138,7 +141,7 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
         ..SearchRequest::new(who.account, query)
     };
     let mut page = InsightsPage {
-        layout: handle::frame(&state, &who, "Insights", Nav::Insights),
+        layout: frame::frame(&state, &who, "Insights", Nav::Insights),
         ranges: range_links(chosen),
         total: format::Count { text: String::new(), full: String::new() },
         plots: Vec::new(),
@@ -157,7 +160,7 @@ pub async fn show(state: web::Data<WebState>, request: HttpRequest, who: SignedI
             page.layout.notices.push(Notice::new(Tone::Warning, error.message.to_string()));
         }
     }
-    Ok(handle::ok(&page))
+    Ok(responses::ok(&page))
 }
 
 #[cfg(test)]
@@ -165,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stretches_end_on_whole_ones_and_cover_the_range() {
+    fn slots_end_on_whole_ones_and_cover_the_range() {
         let now = Timestamp::from_micros(1_767_225_605_123_456);
         let since = Timestamp::from_micros(now.micros() - 7_200_000_000);
         for (range, step_s) in [("15m", 15), ("1h", 60), ("1d", 1_440), ("all", 123)] {

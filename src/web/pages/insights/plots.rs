@@ -1,4 +1,4 @@
-//! The plots of Insights: from points in time to paths, axes and tables. Pure.
+//! The plots of Insights: turns time series into paths, axes and tables. Pure.
 
 use super::super::format;
 use super::super::plot::{self, Layer, Plot, Scale, Table};
@@ -15,7 +15,7 @@ const CURRENCIES_MAX: usize = 3;
 const STACKED: [Status; 5] =
     [Status::Succeeded, Status::RequiresCapture, Status::RequiresAction, Status::Declined, Status::Failed];
 
-/// The plots of these points; none if nothing happened.
+/// The plots of these points; empty if nothing happened.
 #[must_use]
 pub fn plots_of(points: &[SeriesPoint]) -> Vec<Plot> {
     if points.iter().all(|point| point.count == 0) {
@@ -45,7 +45,7 @@ fn frame(name: &'static str, title: String, points: &[SeriesPoint]) -> Plot {
     }
 }
 
-/// Rows of the table, without the stretches in which nothing happened.
+/// The table beside a plot, with one row per point.
 fn table(header: Vec<String>, points: &[SeriesPoint], cells: impl Fn(&SeriesPoint) -> Vec<String>) -> Table {
     let row = |point: &SeriesPoint| std::iter::once(time_of(point)).chain(cells(point)).collect();
     let header = std::iter::once("From (UTC)".to_owned()).chain(header).collect();
@@ -110,7 +110,7 @@ fn tick_number(value: f64) -> String {
     if value.fract() == 0.0 { format::count(value as u64) } else { format!("{value:.1}") }
 }
 
-/// Succeeded, and all that came to an end.
+/// How many payments succeeded, and how many ended at all.
 fn ended(point: &SeriesPoint) -> (u64, u64) {
     let succeeded = count_of(point, Status::Succeeded);
     (succeeded, succeeded + count_of(point, Status::Declined) + count_of(point, Status::Failed))
@@ -169,7 +169,7 @@ fn axis_duration(us: f64) -> String {
     }
 }
 
-/// A plot for each of the currencies with most payments: amounts of different currencies have no common axis.
+/// A plot for each of the currencies with the most payments; amounts of different currencies have no common axis.
 fn volume(points: &[SeriesPoint]) -> Vec<Plot> {
     let mut received = std::collections::BTreeMap::<&str, u64>::new();
     for sums in points.iter().flat_map(|point| &point.currencies).filter(|sums| sums.received > 0) {
@@ -183,7 +183,7 @@ fn volume(points: &[SeriesPoint]) -> Vec<Plot> {
     names.into_iter().zip(received).take(CURRENCIES_MAX).filter_map(plot).collect()
 }
 
-/// What arrived in one currency, whichever way, and how much of it went back, by the time at which its payments were made.
+/// The money received in one currency, and the part refunded, by the creation time of the payments.
 fn volume_of(points: &[SeriesPoint], name: &'static str, currency: Currency) -> Plot {
     let code = currency.lower();
     let none = CurrencySums::default();
@@ -239,7 +239,7 @@ pub(super) mod tests {
     use super::*;
     use crate::search::Took;
 
-    /// An hour in which something happened.
+    /// An hour with payments in it.
     pub fn points() -> Vec<SeriesPoint> {
         let point = |n: u64| {
             let from = 1_767_225_600_000_000 + i64::try_from(n).unwrap() * 60_000_000;

@@ -1,8 +1,8 @@
-//! What can be done to a payment from its page. Every action is always listed; one that does not apply is disabled and
-//! says why. The reasons mirror `domain::operate`, which has the last word. Pure.
+//! The actions on a payment's page. Every action is always listed; one that does not apply is disabled and says why. The reasons
+//! mirror `domain::operate`, which has the last word. Pure.
 
 use crate::domain::money::Money;
-use crate::domain::payment::{Operation, OperationKind, Payment, Phase};
+use crate::domain::payment::{FollowUp, Operation, Payment, Phase};
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
@@ -10,11 +10,11 @@ use crate::domain::time::Timestamp;
 /// The amount field of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AmountField {
-    /// What it is filled with, as a decimal.
+    /// Its initial value, as a decimal.
     pub value: String,
-    /// The most it may be, for people.
+    /// The highest amount allowed, with symbol and code.
     pub at_most: String,
-    /// The currency.
+    /// The currency code, lower-case.
     pub currency: String,
 }
 
@@ -25,11 +25,11 @@ pub struct ActionForm {
     pub operation: &'static str,
     /// The words on the button.
     pub label: &'static str,
-    /// Whether 3-D Secure was passed, where that is the action.
+    /// The answer to 3-D Secure; `None` for other actions.
     pub passed: Option<bool>,
-    /// How much, where it can be chosen.
+    /// The amount field, if the action has one and is enabled.
     pub amount: Option<AmountField>,
-    /// Why it cannot be done now; `None` if it can.
+    /// Why it is disabled; `None` if it is enabled.
     pub disabled: Option<String>,
 }
 
@@ -53,7 +53,7 @@ impl ActionForm {
     }
 }
 
-/// Every action of a payment of the viewer's own.
+/// Every action on a payment that the viewer owns.
 #[must_use]
 pub fn actions(payment: &Payment, now: Timestamp) -> Vec<ActionForm> {
     let amount = payment.submission().amount;
@@ -67,7 +67,7 @@ pub fn actions(payment: &Payment, now: Timestamp) -> Vec<ActionForm> {
         ActionForm::new("complete_action", "Fail 3-D Secure", challenge).passed(false),
         ActionForm::new("replay", "Replay", replay_reason(payment, now)),
     ];
-    // What can be done comes first; the order within is that of a payment's life.
+    // Enabled actions come first; within each group they follow a payment's life.
     all.sort_by_key(|action| action.disabled.is_some());
     all
 }
@@ -80,7 +80,7 @@ fn open_reason(operation: &Operation) -> String {
     }
 }
 
-/// Whether what was held is not any more, although the timer has not said so yet.
+/// Whether the authorisation has expired, even if the timer has not fired yet.
 fn lapsed(payment: &Payment, now: Timestamp) -> bool {
     payment.capture_deadline().is_some_and(|deadline| deadline <= now)
 }
@@ -147,7 +147,8 @@ fn challenge_reason(payment: &Payment) -> Option<String> {
 }
 
 fn replay_reason(payment: &Payment, now: Timestamp) -> Option<String> {
-    let capture = |operation: &Operation| matches!(operation.kind, OperationKind::Capture { .. });
+    let capture =
+        |operation: &Operation| matches!(operation.kind.follow_up(), Some(FollowUp::Capture { .. }));
     if payment.state().operation.as_ref().is_some_and(capture) && lapsed(payment, now) {
         return Some("the authorization has expired".to_owned());
     }

@@ -1,4 +1,4 @@
-//! The attempts of a payment: what each went through, and what came of it.
+//! The list of attempts to charge a card, each with its outcome. Pure.
 
 use super::super::format;
 use crate::domain::charge::{Charge, ChargeOutcome};
@@ -6,16 +6,16 @@ use crate::domain::decline::DeclineReason;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 
-/// An attempt in the list of attempts.
+/// One attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptLine {
-    /// The id of its charge, if it came to one.
+    /// The id of its charge, if it reached one.
     pub id: Option<String>,
-    /// The card.
+    /// The card's network and last digits.
     pub instrument: String,
-    /// What came of it.
+    /// Its outcome so far, in words.
     pub outcome: String,
-    /// When it began.
+    /// When it began, in full.
     pub at_full: String,
 }
 
@@ -40,7 +40,7 @@ fn outcome(payment: &Payment, charge: &Charge) -> String {
         ChargeOutcome::Held => "authorised".to_owned(),
         ChargeOutcome::Taken => "succeeded".to_owned(),
         ChargeOutcome::Declined(_) if charge.broke_at_lookup() => "3-D Secure lookup failed".to_owned(),
-        // Nobody declined it.
+        // No issuer declined it.
         ChargeOutcome::Declined(reason @ DeclineReason::AuthenticationFailure) => reason.words().to_owned(),
         ChargeOutcome::Declined(reason) => format!("declined: {}", reason.words()),
         ChargeOutcome::TechnicalFailure(cause) => format!("failed: {}", cause.words()),

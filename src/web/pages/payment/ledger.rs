@@ -17,9 +17,9 @@ pub struct LedgerLine {
     pub debit: String,
     /// The amount credited, empty on the debit side.
     pub credit: String,
-    /// What caused it (only on the first line of a movement).
+    /// The event that caused it; only on the first line of an event.
     pub cause: String,
-    /// When, in full.
+    /// The time of the event, in full.
     pub at_full: String,
 }
 
@@ -30,13 +30,13 @@ pub struct LedgerTable {
     pub lines: Vec<LedgerLine>,
     /// The total of each column, without symbol.
     pub total_debit: String,
-    /// The same on the other side.
+    /// Equal to `total_debit`.
     pub total_credit: String,
-    /// The currency of all amounts.
+    /// The code of the one currency of all amounts.
     pub currency: String,
 }
 
-/// The table of these movements, `None` if money has not moved.
+/// The table of these movements, `None` without any. `cause` names the event of a version, and its time.
 #[must_use]
 pub fn ledger_table(
     movements: &[MovementRecord],
@@ -48,7 +48,7 @@ pub fn ledger_table(
     let lines = movements.iter().flat_map(|record| {
         let movement = record.movement;
         let amount = Money::new(movement.amount_minor, movement.currency).grouped();
-        // Said once, where one event moved money more than once.
+        // An event that moved money more than once is named once.
         let (name, at) = cause(record.version);
         let name = if record.n == 0 { name.replace('_', " ") } else { String::new() };
         let line = |account, debit: &str, credit: &str, cause: &str| LedgerLine {

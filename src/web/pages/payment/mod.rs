@@ -1,4 +1,4 @@
-//! `/payments/{id}`: one payment with its timeline, ledger and actions.
+//! `/payments/{id}`: one payment with its timeline, ledger and actions. Views, pure, but for [`handlers`].
 
 mod actions;
 mod attempts;
@@ -33,13 +33,13 @@ use crate::web::api::objects;
 /// A refund in the list of refunds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundLine {
-    /// Its id.
+    /// `re_…`.
     pub id: String,
-    /// How much.
+    /// The amount with symbol and code.
     pub amount: String,
-    /// Its status, and why not.
+    /// Its status, with the reason if it failed.
     pub status: String,
-    /// When it was asked for.
+    /// When it was requested, in full.
     pub at_full: String,
 }
 
@@ -54,29 +54,29 @@ pub struct Fact {
     pub copy: bool,
 }
 
-/// When a payment is looked at.
+/// The present on both clocks of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// By the wall, by which what broke is tried again.
+    /// On the wall clock, which schedules retries.
     pub wall: Timestamp,
-    /// By the test clock that everything else of it goes by, if there is one.
+    /// On the payment's test clock, which everything else follows; `None` without one.
     pub clock: Option<Timestamp>,
 }
 
 impl Now {
-    /// Of a payment that goes by the wall.
+    /// For a payment that runs on the wall clock.
     #[must_use]
     pub const fn by_wall(wall: Timestamp) -> Self {
         Self { wall, clock: None }
     }
 
-    /// By which the payment settles and lapses.
+    /// On the clock by which the payment settles and its authorisation expires.
     #[must_use]
     pub fn own(self) -> Timestamp {
         self.clock.unwrap_or(self.wall)
     }
 
-    /// The moment in milliseconds, where a page can count down to what happens then: a test clock keeps no real seconds.
+    /// The moment in milliseconds since the epoch, if a page can count down to it: a test clock does not run in real seconds.
     fn countdown(self, at: Timestamp) -> Option<i64> {
         self.clock.is_none().then(|| at.millis())
     }
@@ -87,31 +87,31 @@ impl Now {
 pub struct PaymentView {
     /// The id as the dialect shows it.
     pub id: String,
-    /// The version.
+    /// The version shown; scripts ignore older updates.
     pub version: u32,
     /// The verb: `Charge`, `Added money`, …
     pub kind: &'static str,
-    /// The amount.
+    /// The amount with symbol and code.
     pub amount: String,
-    /// What was taken of it, where that is less.
+    /// The captured amount, if it is less.
     pub captured: Option<String>,
-    /// Where from.
+    /// Where the money comes from, in a few words.
     pub from: String,
-    /// Where to.
+    /// Where the money goes, in a few words.
     pub to: String,
-    /// The status.
+    /// The status with its detail.
     pub status: StatusBadge,
     /// `refunded`, `parked`.
     pub badges: Vec<&'static str>,
     /// What happened, in one sentence.
     pub sentence: Sentence,
-    /// The strip; a payee has none.
+    /// The journey strip; `None` for a payee.
     pub journey: Option<Journey>,
-    /// The history.
+    /// The history, oldest first; empty for a payee.
     pub timeline: Vec<TimelineItem>,
-    /// Whether that is told by a test clock, be it there still or not.
+    /// Whether its times are those of a test clock, even a deleted one.
     pub on_clock: bool,
-    /// What is still open.
+    /// Operations that are still open; empty for a payee.
     pub open: Vec<OpenOperation>,
     /// Attempts to charge a card, oldest first.
     pub attempts: Vec<AttemptLine>,
@@ -121,11 +121,11 @@ pub struct PaymentView {
     pub ledger: Option<LedgerTable>,
     /// Ids and attributes.
     pub facts: Vec<Fact>,
-    /// What can be done; empty for a payee, whose payment it is not.
+    /// Every action, enabled or not; empty for a payee.
     pub actions: Vec<ActionForm>,
-    /// Whether the page still changes by itself.
+    /// Whether the payment can still change by itself.
     pub under_way: bool,
-    /// Whether the viewer should go to the challenge page.
+    /// Whether the viewer is asked to go to the challenge page.
     pub challenge: bool,
 }
 
@@ -147,7 +147,7 @@ impl PaymentView {
             recorded.map_or(("", payment.state().updated_at), |it| (it.event.name(), it.at))
         };
         let status = payment.state().status;
-        // A payee sees what reached their own wallet.
+        // A payee only sees movements of their own wallet.
         let mine = LedgerAccount::Wallet(WalletId { owner: viewer, currency: submission.amount.currency });
         let seen: Vec<MovementRecord> =
             movements.iter().filter(|record| own || record.movement.change_of(mine) != 0).copied().collect();
@@ -177,7 +177,7 @@ impl PaymentView {
     }
 }
 
-/// What a kind of payment is called on its page.
+/// The name of a payment kind on the payment's page.
 #[must_use]
 pub const fn kind_label(kind: &Kind) -> &'static str {
     match kind {
@@ -234,7 +234,7 @@ fn facts(payment: &Payment, own: bool) -> Vec<Fact> {
     facts
 }
 
-/// A decline's code as the API has it, and as a card network would, where one was asked.
+/// The code of a decline in the API, with the card network's code if a network was asked.
 fn decline_fact(payment: &Payment, reason: DeclineReason) -> Fact {
     let from_wallet = payment.submission().kind.takes_from_wallet();
     let network = reason.network_code().filter(|_| !payment.ended_at_authentication());
@@ -254,13 +254,13 @@ pub struct PaymentPage {
     pub layout: Layout,
     /// The payment.
     pub view: PaymentView,
-    /// The key that makes a double click on an action harmless.
+    /// The idempotency key of the actions' forms.
     pub idempotency_key: String,
     /// The payment as the API shows it, indented.
     pub raw_json: String,
 }
 
-/// `/payments/{id}/challenge`: what a bank's 3-D Secure page would be.
+/// `/payments/{id}/challenge`: stands in for a bank's 3-D Secure page.
 #[derive(Template)]
 #[template(path = "challenge.html")]
 pub struct ChallengePage {
@@ -268,7 +268,7 @@ pub struct ChallengePage {
     pub layout: Layout,
     /// The payment.
     pub view: PaymentView,
-    /// The key that makes a double click harmless.
+    /// The idempotency key of the forms.
     pub idempotency_key: String,
 }
 

@@ -6,18 +6,18 @@ use super::Now;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::CancelReason;
 use crate::domain::money::Money;
-use crate::domain::payment::{OperationKind, Payment, Phase, RefundStatus};
+use crate::domain::payment::{FollowUp, Payment, Phase, RefundStatus};
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
 
-/// A sentence, perhaps with a moment in it that pages count down to.
+/// A sentence, which may contain a moment that pages count down to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sentence {
-    /// Up to the moment, or all of it.
+    /// The text before the moment, or the whole sentence.
     pub text: String,
-    /// The moment in words (`in 24 s`), and in milliseconds since the epoch where it can be counted down to.
+    /// The moment in words (`in 24 s`), and in milliseconds since the epoch if pages can count down to it.
     pub due: Option<(String, Option<i64>)>,
-    /// What follows the moment.
+    /// The text after the moment.
     pub rest: String,
 }
 
@@ -34,7 +34,7 @@ impl std::fmt::Display for Sentence {
     }
 }
 
-/// What happened, or what it waits for, in one sentence.
+/// What happened to a payment, or what it waits for.
 #[must_use]
 pub fn sentence(payment: &Payment, names: &Names, now: Now) -> Sentence {
     let state = payment.state();
@@ -53,7 +53,7 @@ pub fn sentence(payment: &Payment, names: &Names, now: Now) -> Sentence {
     }
 }
 
-/// The sentence where no moment is waited for.
+/// The sentence for a payment that does not wait for a moment.
 fn settled(payment: &Payment, names: &Names) -> String {
     let state = payment.state();
     let amount = payment.submission().amount;
@@ -109,17 +109,18 @@ fn succeeded(payment: &Payment, way: &str) -> String {
     format!("{received}{part} went {way}.{back}")
 }
 
-/// What has gone back, and what is only on its way back or waits for someone.
+/// The refunded parts: those that arrived, those under way and those that are parked.
 fn sent_back(payment: &Payment) -> String {
     let state = payment.state();
     let sum = |wanted| {
         let fits = state.refunds.iter().filter(|refund| refund.status == wanted);
         fits.map(|refund| refund.amount_minor).fold(0_i64, i64::saturating_add)
     };
-    let parked = state.refund_operations.iter().map(|operation| match (operation.phase, operation.kind) {
-        (Phase::Parked { .. }, OperationKind::Refund { amount_minor, .. }) => amount_minor,
-        (_, _) => 0,
-    });
+    let parked =
+        state.refund_operations.iter().map(|operation| match (operation.phase, operation.kind.follow_up()) {
+            (Phase::Parked { .. }, Some(FollowUp::Refund { amount_minor, .. })) => amount_minor,
+            (_, _) => 0,
+        });
     let parked = parked.fold(0_i64, i64::saturating_add);
     let part = |minor: i64| match minor == state.received_minor {
         true => "All of it".to_owned(),
@@ -151,7 +152,7 @@ fn declined(payment: &Payment) -> String {
         (Kind::Transfer { .. }, Some(_), _) => {
             format!("It was not delivered: {words}. The money is back in the wallet.")
         }
-        // These are not what the bank said.
+        // The bank did not decline these.
         (Kind::Charge | Kind::TopUp, _, DeclineReason::AuthenticationFailure) => {
             "3-D Secure failed: the cardholder did not prove who they are.".to_owned()
         }

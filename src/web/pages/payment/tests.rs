@@ -1,4 +1,4 @@
-//! What a payment's page says, for every status that has a look of its own.
+//! Tests of a payment's page, for every status that looks different.
 
 use super::super::samples::{self, START, ada, names, viewer};
 use super::*;
@@ -22,7 +22,7 @@ fn view(payment: &Payment) -> PaymentView {
     )
 }
 
-/// The page without its markup: what there is to read.
+/// The readable text of the page, without markup.
 fn digest(view: &PaymentView) -> String {
     let captured = view.captured.as_ref().map_or(String::new(), |captured| format!("{captured} of "));
     let (amount, badges) = (&view.amount, view.badges.join(", "));
@@ -117,7 +117,7 @@ fn a_sentence_says_no_more_than_what_happened() {
     use crate::domain::decline::DeclineReason;
     use crate::domain::event::TechnicalError;
     let started = (512_300, Event::Started { at: samples::at_us(1_400) });
-    let said = |kind: Kind, number: &str, events: &[(i64, Event)]| {
+    let texts = |kind: Kind, number: &str, events: &[(i64, Event)]| {
         let events: Vec<(i64, Event)> = std::iter::once(started).chain(events.iter().copied()).collect();
         let view = view(&samples::payment(1, kind, samples::eur(1_250), number, &events));
         let last = view.timeline.last().map(|item| item.text.clone()).unwrap_or_default();
@@ -127,7 +127,7 @@ fn a_sentence_says_no_more_than_what_happened() {
     let [one, two] = [8, 9].map(|n| RefundId::from_bytes([n; 16]));
     let refund = |us, refund, amount_minor| (us, Event::RefundQueued { refund, amount_minor, detail: None });
     let on_its_way = [ok, refund(700_000, one, 1_250)];
-    let (text, _) = said(Kind::Charge, visa, &on_its_way);
+    let (text, _) = texts(Kind::Charge, visa, &on_its_way);
     assert!(text.ends_with(" All of it is on its way back."), "{text}");
     let both = [
         ok,
@@ -135,30 +135,30 @@ fn a_sentence_says_no_more_than_what_happened() {
         (800_000, Event::RefundSucceeded { refund: one }),
         refund(900_000, two, 250),
     ];
-    let (text, _) = said(Kind::Charge, visa, &both);
+    let (text, _) = texts(Kind::Charge, visa, &both);
     assert!(
         text.ends_with(" €5.00 EUR of it has been refunded. €2.50 EUR of it is on its way back."),
         "{text}"
     );
     let parked = (950_000, Event::OperationParked { operation: 3, cause: TechnicalError::Timeout });
-    let (text, _) = said(Kind::Charge, visa, &[&both[..], &[parked]].concat());
+    let (text, _) = texts(Kind::Charge, visa, &[&both[..], &[parked]].concat());
     assert!(text.ends_with(" €2.50 EUR of it is parked on its way back."), "{text}");
-    // Nobody asked the bank.
+    // The bank was not asked.
     let declined = |reason| (700_000, Event::declined(reason));
-    let broke = said(Kind::Charge, "4000008400001280", &[declined(DeclineReason::ProcessingError)]);
+    let broke = texts(Kind::Charge, "4000008400001280", &[declined(DeclineReason::ProcessingError)]);
     let failed = [(600_000, Event::ActionRequired {}), declined(DeclineReason::AuthenticationFailure)];
-    for (text, last) in [broke, said(Kind::Charge, "4000002760003184", &failed)] {
+    for (text, last) in [broke, texts(Kind::Charge, "4000002760003184", &failed)] {
         assert!(text.starts_with("3-D Secure") && last.starts_with("3-D Secure"), "{text} {last}");
     }
-    let by_the_bank = said(Kind::Charge, "4000000000000119", &[declined(DeclineReason::ProcessingError)]);
+    let by_the_bank = texts(Kind::Charge, "4000000000000119", &[declined(DeclineReason::ProcessingError)]);
     assert_eq!(by_the_bank.0, "The bank declined: processing error.");
-    // What failed technically gives back what it had taken.
+    // A technical failure returns the money it had taken.
     let payout = Kind::Payout { bank: crate::domain::bank_account::BankAccount::Valid };
-    let (text, _) = said(payout, visa, &[(700_000, Event::failed(TechnicalError::Timeout))]);
+    let (text, _) = texts(payout, visa, &[(700_000, Event::failed(TechnicalError::Timeout))]);
     assert!(text.contains("The money is back in the wallet"), "{text}");
 }
 
-/// The same history on a test clock that shows these times, the last of them from then on.
+/// The same history on a test clock that shows these times in turn, and then stays at the last.
 fn on_clock(payment: &Payment, shown: &[Timestamp]) -> Payment {
     let clock = ClockId::from_bytes([5; 16]);
     let submission = Submission { clock, ..Submission::clone(payment.submission()) };
@@ -175,7 +175,7 @@ fn on_clock(payment: &Payment, shown: &[Timestamp]) -> Payment {
 
 /// However far the clock is from real time.
 #[test]
-fn what_goes_by_a_test_clock_is_told_by_it() {
+fn a_payment_on_a_test_clock_shows_its_times() {
     let begun = samples::at_us(5 * 366 * 86_400_000_000);
     let lapses = begun.plus_ms(7 * 86_400_000);
     let held = Event::Authorized { amount_minor: 1_250, capture_before: lapses };
@@ -194,9 +194,9 @@ fn what_goes_by_a_test_clock_is_told_by_it() {
     assert_eq!(fact("Real time"), Some(format::absolute(payment.asked_at()).as_str()));
 }
 
-/// Nothing counts down real seconds to a time of a test clock, and what broke is tried again by real time.
+/// No countdown in real seconds runs to a time on a test clock; retries run in real time.
 #[test]
-fn countdowns_are_by_the_wall() {
+fn countdowns_follow_the_wall_clock() {
     let sample =
         |name: &str| samples::all().into_iter().find(|(other, _)| *other == name).expect("a sample").1;
     let far = Timestamp::default();
@@ -208,7 +208,7 @@ fn countdowns_are_by_the_wall() {
     let now = Now { wall: START.plus_ms(600), clock: Some(far) };
     let (words, counted, open) = see(&on_clock(&sample("retrying"), &[far]), now);
     assert!(words.ends_with(" s") && counted && open, "{words}");
-    // Due by the clock a day after it began.
+    // Due on its clock a day after it began.
     let now = Now { wall: START.plus_ms(400 * 86_400_000), clock: Some(START) };
     assert_eq!(see(&on_clock(&sample("payout"), &[START]), now), ("in 1 d".to_owned(), false, false));
     assert_eq!(see(&sample("payout"), Now::by_wall(START)), ("in 1 d".to_owned(), true, true));

@@ -1,4 +1,4 @@
-//! The timeline and the attempts of a payment, read off its history. Pure.
+//! The timeline of a payment, and its open operations. Pure.
 
 use super::super::format;
 use super::Now;
@@ -16,20 +16,19 @@ pub struct TimelineItem {
     pub name: &'static str,
     /// The version the payment had after it.
     pub version: usize,
-    /// What happened.
+    /// What happened, in words.
     pub text: String,
-    /// Since the request: `+84 ms`. The last one before the end is what the journey calls the total. By its test clock, where it
-    /// has one.
+    /// The time since the request, `+84 ms`, on the payment's test clock if it has one. The end's equals the journey's total.
     pub offset: String,
     /// The time in full.
     pub at_full: String,
-    /// How long after the line before.
+    /// The time since the previous line.
     pub step: String,
-    /// The time for machines.
+    /// The time in ISO 8601.
     pub at_iso: String,
 }
 
-/// When an event happened by the wall, which for `Started` is before it was written.
+/// When an event happened on the wall clock; `Started` happened before it was recorded.
 fn happened_at(recorded: &Recorded) -> Timestamp {
     match recorded.event {
         Event::Started { at } => at,
@@ -43,7 +42,7 @@ pub fn timeline(payment: &Payment) -> Vec<TimelineItem> {
     let asked_at = payment.asked_at();
     let mut latest = asked_at;
     let item = |(n, recorded): (usize, &Recorded)| {
-        // A worker's clock may be a little off; a timeline never runs backwards.
+        // A worker's clock may be slightly off, but a timeline never runs backwards.
         let before = latest;
         latest = latest.max(happened_at(recorded));
         let at = latest;
@@ -86,7 +85,7 @@ fn text(payment: &Payment, event: &Event) -> String {
         }
         Event::Succeeded { .. } => "Succeeded".to_owned(),
         Event::Declined { reason: reason @ DeclineReason::AuthenticationFailure, .. } => {
-            // Nobody declined it.
+            // No issuer declined it.
             reason.words().to_owned()
         }
         Event::Declined { reason: DeclineReason::ProcessingError, .. } if payment.broke_at_lookup() => {
@@ -139,19 +138,19 @@ fn text(payment: &Payment, event: &Event) -> String {
 /// An operation that is still open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenOperation {
-    /// What is asked: `authorisation`, `capture`, `release`, `refund`.
+    /// The kind: `authorisation`, `capture`, `release`, `refund`.
     pub name: &'static str,
     /// Its number within the payment.
     pub number: u16,
     /// The attempt under way.
     pub attempt: u16,
-    /// Where it stands, in words.
+    /// Its phase, in words.
     pub phase: String,
-    /// The moment it waits for, in milliseconds since the epoch, for the countdown.
+    /// The moment to count down to, in milliseconds since the epoch; `None` if there is none.
     pub due_ms: Option<i64>,
 }
 
-/// What is still open, with the attempt it is at.
+/// The operations of a payment that are still open.
 #[must_use]
 pub fn open_operations(payment: &Payment, now: Now) -> Vec<OpenOperation> {
     let open = |operation: &crate::domain::payment::Operation| OpenOperation {

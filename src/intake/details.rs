@@ -1,0 +1,181 @@
+//! Details kept beside payments: an attempt's billing details and return address; a refund's reason and metadata.
+//!
+//! A detail is written before the command that names it, under a name made from its contents. So a command that was
+//! answered always has its detail, and a repeated request finds its own.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::charge::Charge;
+use crate::domain::contact::Address;
+use crate::domain::ids::{PaymentId, RefundId};
+use crate::domain::payment::{Payment, Refund};
+use crate::store::{DetailRecord, Store, StoreError, StoreResult};
+
+/// The cardholder, as the dialect shows them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BillingDetails {
+    /// Empty where none was given.
+    pub address: Address,
+    /// Contains an `@`; not checked further.
+    pub email: Option<String>,
+    /// As written by the caller.
+    pub name: Option<String>,
+    /// As written by the caller.
+    pub phone: Option<String>,
+    /// Always `None`: the dialect has the field, Paystorm does not.
+    #[serde(skip_deserializing)]
+    pub tax_id: Option<String>,
+}
+
+/// The details of one attempt.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AttemptDetail {
+    /// Where the cardholder goes after 3-D Secure.
+    pub return_url: Option<String>,
+    /// The cardholder.
+    pub billing: Option<BillingDetails>,
+}
+
+/// The name and the stored form of a detail.
+pub type Named = (u64, Vec<u8>);
+
+impl AttemptDetail {
+    /// Its name and its stored form; `None` where there is nothing to keep. The name 0 stands for no detail.
+    pub fn named(&self) -> Option<Named> {
+        if *self == Self::default() {
+            return None;
+        }
+        let body = serde_json::to_vec(self).unwrap_or_default();
+        Some((DetailRecord::name_of_attempt(&body), body))
+    }
+}
+
+/// The details of a refund.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RefundDetail {
+    /// The dialect's word for it.
+    pub reason: Option<String>,
+    /// Key–value pairs in the order given.
+    pub metadata: Vec<(String, String)>,
+}
+
+impl RefundDetail {
+    /// Its name and its stored form; `None` where there is nothing to keep.
+    #[must_use]
+    pub fn named(&self, refund: RefundId) -> Option<Named> {
+        let body = self.asked();
+        (!body.is_empty()).then(|| (DetailRecord::name_of_refund(refund, &body), body))
+    }
+
+    /// What it adds to the form of a request; empty if there are no details.
+    #[must_use]
+    pub fn asked(&self) -> Vec<u8> {
+        if *self == Self::default() { Vec::new() } else { serde_json::to_vec(self).unwrap_or_default() }
+    }
+}
+
+/// Stores a detail. The subject is the bits of the payment's or the refund's id.
+///
+/// # Errors
+/// The store's.
+pub async fn keep(store: &dyn Store, subject: [u8; 16], named: Option<&Named>) -> StoreResult<()> {
+    match named {
+        // Invisible until a command names it.
+        Some((id, body)) => store.detail_put(subject, *id, body).await.map_err(StoreError::of_preparation),
+        None => Ok(()),
+    }
+}
+
+/// The details of the attempts of some payments.
+#[derive(Debug, Default)]
+pub struct Attempts(HashMap<(PaymentId, u64), AttemptDetail>);
+
+impl Attempts {
+    /// Reads them. Asks the store only about payments that have details.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn of(store: &dyn Store, payments: &[&Payment]) -> StoreResult<Self> {
+        let of = |payment: &&Payment| {
+            let charges = payment.state().charges.iter().filter_map(|charge| charge.instrument.detail());
+            let names: BTreeSet<u64> = charges.chain(name_of(payment)).collect();
+            let id = *payment.id().as_bytes();
+            names.into_iter().map(move |name| (id, name))
+        };
+        let keys: BTreeSet<([u8; 16], u64)> = payments.iter().flat_map(of).collect();
+        let keys: Vec<([u8; 16], u64)> = keys.into_iter().collect();
+        if keys.is_empty() {
+            return Ok(Self::default());
+        }
+        let found = store.detail_get(&keys).await?;
+        let details = found.iter().map(|record| {
+            Ok(((PaymentId::from_bytes(record.subject), record.id), read::<AttemptDetail>(record)?))
+        });
+        details.collect::<StoreResult<_>>().map(Self)
+    }
+
+    /// The detail of the attempt behind this charge.
+    #[must_use]
+    pub fn of_charge(&self, payment: &Payment, charge: &Charge) -> Option<&AttemptDetail> {
+        self.0.get(&(payment.id(), charge.instrument.detail()?))
+    }
+
+    /// The detail of this payment's current attempt.
+    #[must_use]
+    pub fn get(&self, payment: &Payment) -> Option<&AttemptDetail> {
+        self.0.get(&(payment.id(), name_of(payment)?))
+    }
+}
+
+fn name_of(payment: &Payment) -> Option<u64> {
+    payment.state().instrument?.detail()
+}
+
+/// The details of refunds, by their ids.
+///
+/// # Errors
+/// The store's.
+pub async fn of_refunds(
+    store: &dyn Store,
+    refunds: &[&Refund],
+) -> StoreResult<HashMap<RefundId, RefundDetail>> {
+    // A refund older than the field keeps its detail, if any, under the name 0.
+    let names: HashMap<[u8; 16], u64> = refunds
+        .iter()
+        .filter(|refund| refund.detail != Some(0))
+        .map(|refund| (*refund.id.as_bytes(), refund.detail.unwrap_or(0)))
+        .collect();
+    if names.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let keys: Vec<([u8; 16], u64)> = names.into_iter().collect();
+    let found = store.detail_get(&keys).await?;
+    found.iter().map(|record| Ok((RefundId::from_bytes(record.subject), read(record)?))).collect()
+}
+
+fn read<T: serde::de::DeserializeOwned>(record: &DetailRecord) -> StoreResult<T> {
+    serde_json::from_slice(&record.body).map_err(|error| StoreError::Damaged(format!("a detail: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_details_have_one_name_and_read_back() {
+        let detail = AttemptDetail {
+            return_url: Some("https://shop.example/done".to_owned()),
+            billing: Some(BillingDetails { name: Some("Ada".to_owned()), ..BillingDetails::default() }),
+        };
+        let (id, body) = detail.named().unwrap();
+        assert_eq!(detail.clone().named().unwrap().0, id);
+        assert_eq!(serde_json::from_slice::<AttemptDetail>(&body).unwrap(), detail);
+        assert_ne!(AttemptDetail { return_url: None, ..detail }.named().unwrap().0, id);
+        assert_eq!(AttemptDetail::default().named(), None);
+    }
+}

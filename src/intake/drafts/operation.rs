@@ -1,0 +1,207 @@
+//! Reads operations on existing payments.
+
+use super::attempt::Attempt;
+use super::canonical::Canonical;
+use super::card::{Given, card_of};
+use super::{idempotency, text};
+use crate::domain::command::{Action, IdempotencyKey, OperatePayment};
+use crate::domain::event::CancelReason;
+use crate::domain::idempotency::{KeySecret, RequestKey};
+use crate::domain::ids::{AccountId, ChargeId, PaymentId, RefundId};
+use crate::domain::instrument::{Instrument, Presented};
+use crate::intake::details::{Named, RefundDetail};
+use crate::intake::error::InputError;
+use crate::intake::params::Params;
+use crate::intake::rules::InputContext;
+
+/// The operations that callers can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Release the payment to be processed.
+    Confirm,
+    /// Take all or part of the authorised amount.
+    Capture,
+    /// End it before money moves, or void its authorisation.
+    Cancel,
+    /// Give all or part of the money back.
+    Refund,
+    /// The cardholder answered the challenge.
+    CompleteAction,
+    /// Try a parked operation again.
+    Replay,
+}
+
+impl Verb {
+    /// Reads the name used on the WebSocket and in forms.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "confirm" => Some(Self::Confirm),
+            "capture" => Some(Self::Capture),
+            "cancel" => Some(Self::Cancel),
+            "refund" => Some(Self::Refund),
+            "complete_action" => Some(Self::CompleteAction),
+            "replay" => Some(Self::Replay),
+            _ => None,
+        }
+    }
+}
+
+/// An operation, read and checked as far as is possible without the store.
+#[derive(Debug, Clone)]
+pub struct OperationDraft {
+    action: Action,
+    /// Further bytes of the request's form.
+    extra: Vec<u8>,
+    card: Given,
+    /// Kept beside the payment or its refund.
+    detail: Option<Named>,
+    /// The idempotency key: read from the parameters, or set by an entrance that has its own.
+    pub key: Option<RequestKey>,
+    key_secret: KeySecret,
+}
+
+impl OperationDraft {
+    /// Reads the parameters of this operation. `amount` is the name of the parameter with the amount.
+    ///
+    /// # Errors
+    /// [`InputError`] names the parameter at fault.
+    pub fn read(
+        params: &mut Params<'_>,
+        verb: Verb,
+        amount: &str,
+        context: &InputContext<'_>,
+    ) -> Result<Self, InputError> {
+        let card = if verb == Verb::Confirm { card_of(params, context)? } else { Given::default() };
+        let action = match verb {
+            Verb::Confirm => Action::Confirm {
+                instrument: card.card.map(Instrument::Card),
+                presented: Presented::default(),
+                charge: ChargeId::generate(),
+            },
+            Verb::Capture => Action::Capture { amount_minor: amount_minor(params, amount)? },
+            Verb::Cancel => Action::Cancel { reason: cancel_reason(params)? },
+            Verb::Refund => {
+                let amount_minor = amount_minor(params, amount)?;
+                Action::Refund { refund: RefundId::generate(), amount_minor, detail: Some(0) }
+            }
+            Verb::CompleteAction => {
+                Action::CompleteAction { passed: params.boolean("passed")?.unwrap_or(true) }
+            }
+            Verb::Replay => Action::Replay,
+        };
+        text::check_params(params, context.rules)?;
+        let key = idempotency::key(params)?;
+        Ok(Self { action, extra: Vec::new(), card, detail: None, key, key_secret: context.rules.key_secret })
+    }
+
+    /// Adds what is known of a confirmed attempt beside the card. Other operations ignore it.
+    pub fn present(&mut self, attempt: &Attempt) {
+        if let Action::Confirm { presented, .. } = &mut self.action {
+            (*presented, self.detail) = attempt.named();
+        }
+    }
+
+    /// Adds what is kept beside a refund. Other operations ignore it.
+    pub fn describe(&mut self, with: &RefundDetail) {
+        if let Action::Refund { refund, detail, .. } = &mut self.action
+            && let Some(named) = with.named(*refund)
+        {
+            *detail = Some(named.0);
+            self.detail = Some(named);
+        }
+    }
+
+    /// The detail, to be written before the command is handed in.
+    pub(in crate::intake) const fn take_detail(&mut self) -> Option<Named> {
+        self.detail.take()
+    }
+
+    /// Whether it is a confirmation with a card.
+    #[must_use]
+    pub const fn brings_card(&self) -> bool {
+        matches!(self.action, Action::Confirm { instrument: Some(_), .. })
+    }
+
+    /// The id of the refund it creates.
+    #[must_use]
+    pub(in crate::intake) const fn refund(&self) -> Option<RefundId> {
+        match self.action {
+            Action::Refund { refund, .. } => Some(refund),
+            Action::Confirm { .. }
+            | Action::Capture { .. }
+            | Action::Cancel { .. }
+            | Action::CompleteAction { .. }
+            | Action::Replay => None,
+        }
+    }
+
+    /// Adds further parameters to the form, so that the same key with other parameters is noticed.
+    #[must_use]
+    pub fn asking_also(mut self, extra: &[u8]) -> Self {
+        self.extra.extend_from_slice(extra);
+        self
+    }
+
+    /// Why it cannot be done now, although it may have been done before.
+    #[must_use]
+    pub(in crate::intake) const fn obstacle(&self) -> Option<&InputError> {
+        self.card.lapsed.as_ref()
+    }
+
+    /// Its idempotency key as it is stored.
+    #[must_use]
+    pub(in crate::intake) fn stored_key(&self) -> Option<[u8; 32]> {
+        self.key.as_ref().map(|key| IdempotencyKey::new(key, &[], &self.key_secret).key)
+    }
+
+    /// The command on that payment, as asked by `actor`. Callers check [`Self::obstacle`] first.
+    #[must_use]
+    pub(in crate::intake) fn into_command(self, payment: PaymentId, actor: AccountId) -> OperatePayment {
+        let action = self.action;
+        let mut form = canonical(payment, &action, &self.card);
+        form.extend_from_slice(&self.extra);
+        let idempotency = self.key.map(|key| IdempotencyKey::new(&key, &form, &self.key_secret));
+        OperatePayment { payment, actor, action, idempotency }
+    }
+}
+
+fn amount_minor(params: &mut Params<'_>, name: &str) -> Result<Option<i64>, InputError> {
+    match params.integer(name)? {
+        Some(..=0) => {
+            let message = "Invalid positive integer: this value must be greater than or equal to 1.";
+            Err(InputError::new(name, "parameter_invalid_integer", message))
+        }
+        amount => Ok(amount),
+    }
+}
+
+fn cancel_reason(params: &mut Params<'_>) -> Result<CancelReason, InputError> {
+    let name = if params.has("reason") { "reason" } else { "cancellation_reason" };
+    match params.text(name)? {
+        None => Ok(CancelReason::NotGiven),
+        Some(text) => CancelReason::parse(&text).ok_or_else(|| {
+            let message = "Invalid cancellation reason: must be one of duplicate, fraudulent, requested_by_customer or abandoned.";
+            InputError::new(name, "parameter_invalid_enum", message)
+        }),
+    }
+}
+
+/// The form over which the idempotency hash is taken. A refund's new id is not part of what was asked.
+fn canonical(payment: PaymentId, action: &Action, card: &Given) -> Vec<u8> {
+    let amount = |minor: &Option<i64>| minor.map(i64::to_be_bytes);
+    let form = Canonical::default().field("operate").field(payment.as_bytes());
+    match action {
+        Action::Confirm { presented, .. } => {
+            let form = form.field("confirm").card(card);
+            // An absent field leaves the form as it was before the field existed, so older hashes still match.
+            if presented.is_empty() { form } else { form.field(presented.to_bytes()) }
+        }
+        Action::Capture { amount_minor } => form.field("capture").optional(amount(amount_minor)),
+        Action::Cancel { reason } => form.field("cancel").field(reason.as_str()),
+        Action::Refund { amount_minor, .. } => form.field("refund").optional(amount(amount_minor)),
+        Action::CompleteAction { passed } => form.field("complete_action").field([u8::from(*passed)]),
+        Action::Replay => form.field("replay"),
+    }
+    .into_bytes()
+}
