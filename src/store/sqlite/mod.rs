@@ -112,6 +112,8 @@ impl SqliteStore {
         let url = path.to_string_lossy().into_owned();
         let executor = Executor::default();
         let conn = trouble::explain(&path, connect(&url, &executor).await)?;
+        // Later connections open what is there: if the file was moved meanwhile, none makes a new one in its place.
+        let url = existing_url(&path, Access::ReadWrite);
         Self::with(&path, url, conn, executor, settings, Access::ReadWrite).await
     }
 
