@@ -93,82 +93,22 @@ pub use upkeep::{Durability, Health, Upkeep};
 /// The result of every store call.
 pub type StoreResult<T> = Result<T, StoreError>;
 
-/// What payments are processed with: the part of the store that the engine, the workers and the readers of the journal need.
-pub trait PipelineStore:
-    Sequencer
-    + Journal
-    + Cursors
-    + Leases
-    + Payments
-    + DuePayments
-    + OpenWork
-    + Clocks
-    + Idempotency
-    + Resources
-    + Movements
-    + Statements
-    + Events
-    + AsideRecords
-    + AccountLookup
-    + Installation
-    + Snapshots
-    + Health
-{
+/// A port that is the sum of others: whatever implements all of them implements it.
+macro_rules! sum {
+    ($($(#[$doc:meta])* $Sum:ident: $First:ident $(+ $Part:ident)*;)+) => {$(
+        $(#[$doc])*
+        pub trait $Sum: $First $(+ $Part)* {}
+
+        impl<T: $First $(+ $Part)*> $Sum for T {}
+    )+};
 }
 
-impl<T> PipelineStore for T where
-    T: Sequencer
-        + Journal
-        + Cursors
-        + Leases
-        + Payments
-        + DuePayments
-        + OpenWork
-        + Clocks
-        + Idempotency
-        + Resources
-        + Movements
-        + Statements
-        + Events
-        + AsideRecords
-        + AccountLookup
-        + Installation
-        + Snapshots
-        + Health
-{
-}
-
-/// Everything that is stored.
-pub trait Store:
-    PipelineStore
-    + PaymentLists
-    + Parts
-    + Details
-    + Wallets
-    + ResourceLists
-    + EventLists
-    + Imports
-    + Accounts
-    + Sessions
-    + ApiKeys
-    + RequestLog
-    + Upkeep
-{
-}
-
-impl<T> Store for T where
-    T: PipelineStore
-        + PaymentLists
-        + Parts
-        + Details
-        + Wallets
-        + ResourceLists
-        + EventLists
-        + Imports
-        + Accounts
-        + Sessions
-        + ApiKeys
-        + RequestLog
-        + Upkeep
-{
+sum! {
+    /// What payments are processed with: the part of the store that the engine, the workers and the readers of the journal need.
+    PipelineStore: Sequencer + Journal + Cursors + Leases + Payments + DuePayments + OpenWork + Clocks +
+        Idempotency + Resources + Movements + Statements + Events + AsideRecords + AccountLookup +
+        Installation + Snapshots + Health;
+    /// Everything that is stored.
+    Store: PipelineStore + PaymentLists + Parts + Details + Wallets + ResourceLists + EventLists +
+        Imports + Accounts + Sessions + ApiKeys + RequestLog + Upkeep;
 }

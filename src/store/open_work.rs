@@ -45,9 +45,7 @@ macro_rules! open_work_store {
                     .select(payments::PaymentRow::as_select())
                     .load(conn)
                     .await?;
-                page.iter().for_each(|row| found.push(row, std::convert::identity));
-                read_terms(conn, &mut found.rows).await?;
-                found = found.without_unread();
+                found.add(payments_of(conn, &page).await?);
                 match page.last() {
                     Some(last) if found.rows.is_empty() => after = last.id.clone(),
                     Some(_) | None => return Ok(found),

@@ -298,10 +298,7 @@ macro_rules! payment_lists_store {
                 .select(payments::PaymentRow::as_select())
                 .load(conn)
                 .await?;
-            let mut payments = found::Found::default();
-            found.iter().for_each(|row| payments.push(row, std::convert::identity));
-            read_terms(conn, &mut payments.rows).await?;
-            Ok(payments.without_unread())
+            payments_of(conn, &found).await
         }
 
         /// Payments that have named this customer, the first of them in the filter's direction.

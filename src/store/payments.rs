@@ -101,6 +101,17 @@ impl PaymentRow {
 
 macro_rules! payments_store {
     ($Conn:ty, $Store:ty) => {
+        /// The payments of these rows, with what amendments say; those that cannot be read are set apart.
+        async fn payments_of(
+            conn: &mut $Conn,
+            rows: &[payments::PaymentRow],
+        ) -> StoreResult<found::Found<Payment>> {
+            let mut found = found::Found::default();
+            rows.iter().for_each(|row| found.push(row, std::convert::identity));
+            read_terms(conn, &mut found.rows).await?;
+            Ok(found.without_unread())
+        }
+
         async fn payment_scan(
             conn: &mut $Conn,
             after: Option<PaymentId>,
@@ -117,9 +128,7 @@ macro_rules! payments_store {
                     .select(payments::PaymentRow::as_select())
                     .load(conn)
                     .await?;
-                page.iter().for_each(|row| found.push(row, std::convert::identity));
-                read_terms(conn, &mut found.rows).await?;
-                found = found.without_unread();
+                found.add(payments_of(conn, &page).await?);
                 match page.last() {
                     Some(last) if found.rows.is_empty() => after = last.id.clone(),
                     Some(_) | None => return Ok(found),
