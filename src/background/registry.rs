@@ -136,8 +136,8 @@ impl TaskHandle {
         status.consecutive_errors += 1;
     }
 
-    /// Notes a panic that the task goes on after.
-    pub fn stumbled(&self, cause: &str) {
+    /// Notes a panic that the task survived.
+    pub fn survived(&self, cause: &str) {
         self.crashed(cause, true);
     }
 
@@ -147,7 +147,7 @@ impl TaskHandle {
     }
 
     fn crashed(&self, cause: &str, alive: bool) {
-        tracing::error!(task = self.name, error.cause = cause, runs = alive, "a background task failed");
+        tracing::error!(task = self.name, error = cause, runs = alive, "a background task failed");
         self.erred(cause);
         let mut status = self.status.lock();
         status.alive = alive;

@@ -75,7 +75,7 @@ impl Lanes {
 pub async fn run(mut lanes: Lanes, mut writer: Writer, batch_max: usize) {
     while let Some(batch) = lanes.collect(batch_max.max(1)).await {
         if let Err(panic) = AssertUnwindSafe(writer.run(batch)).catch_unwind().await {
-            writer.task().stumbled(&panic_message(panic.as_ref()));
+            writer.task().survived(&panic_message(panic.as_ref()));
         }
     }
     writer.finish().await;

@@ -36,9 +36,9 @@ fn layout(title: &str, nav: Nav) -> Layout {
 fn tasks_of(alive: bool) -> [(&'static str, TaskStatus); 2] {
     let (timers, worker) = (TaskHandle::unlisted("timers", start()), TaskHandle::unlisted("worker", start()));
     timers.ran(std::time::Duration::from_millis(3));
-    timers.stumbled("it panicked: index out of bounds");
+    timers.survived("it panicked: index out of bounds");
     match alive {
-        true => timers.stumbled("it panicked: index out of bounds"),
+        true => timers.survived("it panicked: index out of bounds"),
         false => timers.died("it panicked: index out of bounds"),
     }
     [("timers", timers.status()), ("worker", worker.status())]

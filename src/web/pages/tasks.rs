@@ -156,7 +156,7 @@ mod tests {
         let task = at_rest();
         for _ in 0..times {
             match alive {
-                true => task.stumbled("it panicked: the end"),
+                true => task.survived("it panicked: the end"),
                 false => task.died("it panicked: the end"),
             }
         }
