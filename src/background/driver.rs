@@ -105,28 +105,28 @@ impl Schedule {
 
 impl TaskHandle {
     /// Runs a step on a schedule until stopped. `make` makes the step, and a new one after each panic.
-    pub async fn repeat<S: Step>(
+    pub async fn repeat<S: Step + 'static>(
         self,
         schedule: Schedule,
         stop: CancellationToken,
-        mut make: impl FnMut() -> S,
+        mut make: impl FnMut() -> S + Send,
     ) {
         let (task, stopped) = (self.clone(), stop.clone());
         let (task, stopped) = (&task, &stopped);
-        let run = move || steps(task, schedule, stopped, make());
+        let run = move || steps(task, schedule, stopped, Box::new(make()));
         self.keep(stop, run).await;
     }
 }
 
 /// Runs one step until stopped or until it panics.
-async fn steps<S: Step>(task: &TaskHandle, schedule: Schedule, stop: &CancellationToken, mut step: S) {
+async fn steps(task: &TaskHandle, schedule: Schedule, stop: &CancellationToken, mut step: Box<dyn Step>) {
     let trouble = Outage::new(TROUBLE);
     let (mut wait, mut apart) = (schedule.first_after, Duration::ZERO);
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            () = due(&mut step, wait, apart) => {}
+            () = due(&mut *step, wait, apart) => {}
         }
         let began = Instant::now();
         let outcome = tokio::select! {
@@ -154,7 +154,7 @@ async fn steps<S: Step>(task: &TaskHandle, schedule: Schedule, stop: &Cancellati
 }
 
 /// Returns once the step is due: after `wait`, if there is one, or when it is signalled, but not before `apart`.
-async fn due<S: Step>(step: &mut S, wait: Option<Duration>, apart: Duration) {
+async fn due(step: &mut dyn Step, wait: Option<Duration>, apart: Duration) {
     let began = Instant::now();
     if !apart.is_zero() {
         tokio::time::sleep(apart).await;

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -39,7 +40,7 @@ impl Group {
         make: impl FnMut() -> S + Send + 'static,
     ) {
         let task = self.tasks.register(name);
-        self.tracker.spawn(task.repeat(schedule, self.stop.clone(), make));
+        self.tracker.spawn(task.repeat(schedule, self.stop.clone(), make).boxed());
     }
 
     /// Starts a loop, and starts it again whenever it panics or ends by itself.
@@ -50,7 +51,7 @@ impl Group {
         let (task, stop) = (self.tasks.register(name), self.stop.clone());
         let entry = task.clone();
         let run = move || run(Running { stop: stop.clone(), task: entry.clone() });
-        self.tracker.spawn(task.keep(self.stop.clone(), run));
+        self.tracker.spawn(task.keep(self.stop.clone(), run).boxed());
     }
 
     /// Stops all tasks and waits for them, at most `within`.

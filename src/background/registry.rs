@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -162,7 +163,19 @@ impl TaskHandle {
     }
 
     /// Runs a loop until it is stopped; runs it again, after a pause, whenever it panics or ends before that.
-    pub async fn keep<Run: Future<Output = ()>>(self, stop: CancellationToken, mut run: impl FnMut() -> Run) {
+    pub async fn keep<Run>(self, stop: CancellationToken, mut run: impl FnMut() -> Run + Send)
+    where
+        Run: Future<Output = ()> + Send,
+    {
+        self.kept(stop, &mut || run().boxed()).await;
+    }
+
+    /// The same for all loops, so it is compiled once.
+    async fn kept<'run>(
+        self,
+        stop: CancellationToken,
+        run: &mut (dyn FnMut() -> BoxFuture<'run, ()> + Send + '_),
+    ) {
         let mut pause = PAUSE_MIN;
         loop {
             let began = tokio::time::Instant::now();

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::{StoreError, StoreResult, trouble};
@@ -43,7 +44,7 @@ pub(super) trait Held: Sized + Send {
 ///
 /// # Errors
 /// Those of `work`, and [`StoreError::Unavailable`] past that time.
-pub(super) async fn by<T>(until: Instant, work: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
+pub(super) async fn by<T>(until: Instant, work: BoxFuture<'_, StoreResult<T>>) -> StoreResult<T> {
     let late = || StoreError::Unavailable(NO_ANSWER_IN_TIME.to_owned());
     tokio::time::timeout_at(until, work).await.unwrap_or_else(|_| Err(late()))
 }
@@ -52,7 +53,7 @@ pub(super) async fn by<T>(until: Instant, work: impl Future<Output = StoreResult
 pub(super) async fn watched<T>(
     outage: &Outage,
     way: Way,
-    operation: impl Future<Output = StoreResult<T>> + Send,
+    operation: BoxFuture<'_, StoreResult<T>>,
 ) -> StoreResult<T> {
     let result = operation.await;
     match &result {
@@ -76,12 +77,12 @@ macro_rules! held {
         use $crate::store::held::{Held as _, by, watched};
         let used = async {
             let until = tokio::time::Instant::now() + $store.limits.$limit;
-            let mut held = by(until, $store.$borrow()).await?;
+            let mut held = by(until, Box::pin($store.$borrow())).await?;
             let $conn = &mut *held;
-            let outcome = by(until, $call).await.map_err($of_sent);
+            let outcome = by(until, Box::pin($call)).await.map_err($of_sent);
             held.settle(outcome).await
         };
-        watched(&$store.outage, $crate::outage::Way::$way, used).await
+        watched(&$store.outage, $crate::outage::Way::$way, Box::pin(used)).await
     }};
 }
 pub(super) use held;

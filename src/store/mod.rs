@@ -15,6 +15,7 @@ mod columns;
 mod cursors;
 mod details;
 mod due;
+mod erased;
 mod error;
 mod event_sources;
 mod events;

@@ -3,8 +3,9 @@
 //! diesel-async passes on a server's message and drops its code, and messages come in the language that the server is set to. So
 //! the code is asked for on the same connection, where the server keeps it until the next statement.
 
-use diesel_async::{AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
+use super::Conn;
 use crate::store::trouble::AS_SET_UP;
 use crate::store::{StoreError, StoreResult};
 
@@ -19,7 +20,7 @@ struct Code {
 }
 
 /// Classifies an error again by the server's code, if it came from the server. Must be the next thing that the connection does.
-pub(super) async fn sort(conn: &mut AsyncMysqlConnection, error: StoreError) -> StoreError {
+pub(super) async fn sort(conn: &mut Conn, error: StoreError) -> StoreError {
     let StoreError::Refused(message) = error else {
         return error;
     };
@@ -38,7 +39,7 @@ pub(super) async fn sort(conn: &mut AsyncMysqlConnection, error: StoreError) -> 
     }
 }
 
-async fn code(conn: &mut AsyncMysqlConnection) -> StoreResult<Option<i64>> {
+async fn code(conn: &mut Conn) -> StoreResult<Option<i64>> {
     match conn.batch_execute(KEEP_CODE).await.map_err(StoreError::from) {
         Ok(()) => {}
         Err(StoreError::Refused(_)) => return Ok(None),

@@ -15,6 +15,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use self::pool::{Borrowed, Connections};
 use self::session::SequencerClient;
+use super::erased::Erasing;
 use super::form::Found;
 use super::held::{Limits, held};
 use super::settings::{Access, StoreSettings};
@@ -22,7 +23,7 @@ use super::{OwnerPayment, Projected, batch};
 use crate::outage::Outage;
 use crate::setting::SecretUrl;
 
-type Conn = AsyncMysqlConnection;
+type Conn = Erasing<AsyncMysqlConnection>;
 
 /// The queries of a batch.
 mod sequenced {

@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
-use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::codes;
+use super::{Conn, codes};
 use crate::store::held::Held;
 use crate::store::{Access, StoreError, StoreResult, StoreSettings};
-
-type Conn = AsyncMysqlConnection;
 
 /// No statement here holds a lock for longer than it runs, so that others wait for one only briefly.
 const POOL_SESSION: &str = "SET SESSION transaction_isolation='READ-COMMITTED', \

@@ -81,7 +81,7 @@ pub(super) async fn connect_reader(url: String) -> StoreResult<Conn> {
 
 /// Returns once the connection has ended what it was last asked for; `false` if it cannot be used again.
 pub(super) async fn until_free(conn: &mut Conn) -> bool {
-    conn.spawn_blocking(|_| Ok(())).await.is_ok()
+    conn.0.spawn_blocking(|_| Ok(())).await.is_ok()
 }
 
 impl Held for Borrowed {
@@ -142,7 +142,7 @@ mod tests {
         let (begin, begun) = tokio::sync::oneshot::channel();
         let mut reader = pool.acquire().await.expect("a connection");
         let caller = tokio::spawn(async move {
-            let query = reader.spawn_blocking(move |_| {
+            let query = reader.0.spawn_blocking(move |_| {
                 begin.send(()).expect("told that it has begun");
                 ended.recv().ok();
                 Ok(())

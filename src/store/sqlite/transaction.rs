@@ -18,7 +18,7 @@ pub(super) async fn step<T: Send + 'static>(
     step: impl FnOnce(&mut SqliteConnection) -> StoreResult<T> + Send + 'static,
 ) -> StoreResult<T> {
     let guarded = move |conn: &mut SqliteConnection| Ok(step(conn).inspect_err(|_| roll_back(conn)));
-    conn.spawn_blocking(guarded).await?
+    conn.0.spawn_blocking(guarded).await?
 }
 
 /// Opens the transaction, takes the head and loads.
