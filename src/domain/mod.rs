@@ -30,6 +30,7 @@ pub mod idempotency;
 pub mod ids;
 pub mod instrument;
 pub mod ledger;
+pub(crate) mod listed;
 pub mod metadata;
 pub mod money;
 pub mod operate;
