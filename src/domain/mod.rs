@@ -8,6 +8,7 @@ pub mod account;
 pub mod amendment;
 pub mod amounts;
 pub mod announcement;
+pub mod announcement_kind;
 pub mod bank_account;
 pub mod card;
 pub mod card_features;
