@@ -25,6 +25,7 @@ pub mod customer;
 pub mod decide;
 pub mod decline;
 pub mod digits;
+pub mod ends;
 pub mod event;
 mod iban;
 pub mod idempotency;
