@@ -82,21 +82,7 @@ impl Facts {
             facts.charges(&recorded.event);
             facts.status = facts.status_after(&recorded.event);
             let is_under_way = matches!(facts.status, Status::Queued | Status::Processing);
-            match &recorded.event {
-                Event::Confirmed { .. } | Event::ActionCompleted {} | Event::Replayed { .. } => {
-                    (facts.settled, facts.settled_wall) = (None, None);
-                }
-                // What comes to rest and goes on at the same moment never rested.
-                Event::CaptureQueued { .. } | Event::VoidQueued { .. }
-                    if facts.settled_wall == Some(recorded.wall) =>
-                {
-                    (facts.settled, facts.settled_wall) = (None, None);
-                }
-                Event::CaptureDeclined { .. } if facts.settled.is_none() => facts.rests(recorded),
-                Event::Captured { .. } | Event::Voided {} => facts.rests(recorded),
-                _ if was_under_way && !is_under_way => facts.rests(recorded),
-                _ => {}
-            }
+            facts.rest(recorded, was_under_way && !is_under_way);
             facts.updated = recorded.at;
         }
         facts
@@ -109,8 +95,43 @@ impl Facts {
         self.settled_wall.map_or(0, |wall| wall.micros().saturating_sub(asked)).max(0)
     }
 
-    fn rests(&mut self, by: &Recorded) {
-        (self.settled, self.settled_wall) = (Some(by.at), Some(by.wall));
+    /// Notes since when it rests; `came` is whether its status came to rest with this event.
+    fn rest(&mut self, by: &Recorded, came: bool) {
+        let (goes_on, rests) = ((None, None), (Some(by.at), Some(by.wall)));
+        let by_status = if came { rests } else { (self.settled, self.settled_wall) };
+        (self.settled, self.settled_wall) = match by.event {
+            Event::Confirmed { .. } | Event::ActionCompleted {} | Event::Replayed { .. } => goes_on,
+            // What comes to rest and goes on at the same moment never rested.
+            Event::CaptureQueued { .. } | Event::VoidQueued { .. } if self.settled_wall == Some(by.wall) => {
+                goes_on
+            }
+            Event::CaptureDeclined { .. } if self.settled.is_none() => rests,
+            Event::Captured { .. } | Event::Voided {} => rests,
+            Event::Created { .. }
+            | Event::Started { .. }
+            | Event::ActionRequired {}
+            | Event::Authorized { .. }
+            | Event::Succeeded { .. }
+            | Event::Declined { .. }
+            | Event::Pending { .. }
+            | Event::RetryScheduled { .. }
+            | Event::Requeued {}
+            | Event::Failed { .. }
+            | Event::CancelRequested { .. }
+            | Event::Canceled { .. }
+            | Event::CaptureQueued { .. }
+            | Event::CaptureDeclined { .. }
+            | Event::VoidQueued { .. }
+            | Event::Available {}
+            | Event::RefundQueued { .. }
+            | Event::RefundSucceeded { .. }
+            | Event::RefundFailed { .. }
+            | Event::OperationRetryScheduled { .. }
+            | Event::OperationRequeued { .. }
+            | Event::OperationParked { .. }
+            | Event::OperationReplayed { .. }
+            | Event::Amended { .. } => by_status,
+        };
     }
 
     fn status_after(&self, event: &Event) -> Status {
@@ -157,7 +178,25 @@ impl Facts {
             }
             Event::RefundSucceeded { refund } => self.refund_ends(refund, Leg::Arrived),
             Event::RefundFailed { refund, .. } => self.refund_ends(refund, Leg::CameBack),
-            _ => {}
+            Event::Confirmed { .. }
+            | Event::Started { .. }
+            | Event::ActionRequired {}
+            | Event::ActionCompleted {}
+            | Event::Authorized { .. }
+            | Event::Pending { .. }
+            | Event::RetryScheduled { .. }
+            | Event::Requeued {}
+            | Event::CancelRequested { .. }
+            | Event::CaptureQueued { .. }
+            | Event::Available {}
+            | Event::CaptureDeclined { .. }
+            | Event::VoidQueued { .. }
+            | Event::Voided {}
+            | Event::OperationRetryScheduled { .. }
+            | Event::OperationRequeued { .. }
+            | Event::OperationParked { .. }
+            | Event::OperationReplayed { .. }
+            | Event::Amended { .. } => {}
         }
     }
 
@@ -173,7 +212,29 @@ impl Facts {
             }
             Event::ActionCompleted {} | Event::CaptureQueued { .. } => self.decline = None,
             Event::Declined { reason, .. } | Event::CaptureDeclined { reason } => self.decline = Some(reason),
-            _ => {}
+            Event::Started { .. }
+            | Event::ActionRequired {}
+            | Event::Authorized { .. }
+            | Event::Succeeded { .. }
+            | Event::Pending { .. }
+            | Event::RetryScheduled { .. }
+            | Event::Requeued {}
+            | Event::Failed { .. }
+            | Event::Replayed { .. }
+            | Event::CancelRequested { .. }
+            | Event::Canceled { .. }
+            | Event::Captured { .. }
+            | Event::Available {}
+            | Event::VoidQueued { .. }
+            | Event::Voided {}
+            | Event::RefundQueued { .. }
+            | Event::RefundSucceeded { .. }
+            | Event::RefundFailed { .. }
+            | Event::OperationRetryScheduled { .. }
+            | Event::OperationRequeued { .. }
+            | Event::OperationParked { .. }
+            | Event::OperationReplayed { .. }
+            | Event::Amended { .. } => {}
         }
     }
 
@@ -200,7 +261,28 @@ impl Facts {
             | Event::Pending { .. }
             | Event::RetryScheduled { .. }
             | Event::Failed { .. } => *asked = true,
-            _ => {}
+            Event::Created { .. }
+            | Event::Confirmed { .. }
+            | Event::Started { .. }
+            | Event::ActionCompleted {}
+            | Event::Requeued {}
+            | Event::Replayed { .. }
+            | Event::CancelRequested { .. }
+            | Event::Canceled { .. }
+            | Event::CaptureQueued { .. }
+            | Event::Captured { .. }
+            | Event::Available {}
+            | Event::CaptureDeclined { .. }
+            | Event::VoidQueued { .. }
+            | Event::Voided {}
+            | Event::RefundQueued { .. }
+            | Event::RefundSucceeded { .. }
+            | Event::RefundFailed { .. }
+            | Event::OperationRetryScheduled { .. }
+            | Event::OperationRequeued { .. }
+            | Event::OperationParked { .. }
+            | Event::OperationReplayed { .. }
+            | Event::Amended { .. } => {}
         }
     }
 
@@ -239,7 +321,14 @@ impl Facts {
             | Event::OperationRetryScheduled { operation, .. } => {
                 operations.parked.remove(&operation);
             }
-            _ => {}
+            Event::Created { .. }
+            | Event::Started { .. }
+            | Event::Pending { .. }
+            | Event::RetryScheduled { .. }
+            | Event::Requeued {}
+            | Event::CancelRequested { .. }
+            | Event::Available {}
+            | Event::Amended { .. } => {}
         }
     }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
+use super::announcement_kind::AnnouncementKind;
 use super::clock::ClockStatus;
 use super::event::{CancelReason, Event};
 use super::ids::{RefundId, TEXT_LEN, base62_decode};
@@ -70,108 +71,6 @@ impl FromStr for AnnouncementId {
     }
 }
 
-macro_rules! kinds {
-    ($($(#[$meta:meta])* $name:ident = $code:literal, $dialect:literal;)+) => {
-        /// The kinds of announcements: the event types of the dialect.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum AnnouncementKind {
-            $($(#[$meta])* $name,)+
-        }
-
-        impl AnnouncementKind {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$name),+];
-
-            /// The number stored. Never changed.
-            #[must_use]
-            pub const fn to_code(self) -> i16 {
-                match self { $(Self::$name => $code,)+ }
-            }
-
-            /// The dialect's `type`.
-            #[must_use]
-            pub const fn dialect(self) -> &'static str {
-                match self { $(Self::$name => $dialect,)+ }
-            }
-        }
-    };
-}
-
-kinds! {
-    /// A charge was created.
-    IntentCreated = 1, "payment_intent.created";
-    /// The charge was accepted outside and settles later.
-    IntentProcessing = 2, "payment_intent.processing";
-    /// The cardholder has to authenticate.
-    IntentRequiresAction = 3, "payment_intent.requires_action";
-    /// The amount is held.
-    IntentCapturable = 4, "payment_intent.amount_capturable_updated";
-    /// The money has arrived.
-    IntentSucceeded = 5, "payment_intent.succeeded";
-    /// An attempt failed.
-    IntentFailed = 6, "payment_intent.payment_failed";
-    /// The charge was canceled.
-    IntentCanceled = 7, "payment_intent.canceled";
-    /// The issuer approved.
-    ChargeSucceeded = 8, "charge.succeeded";
-    /// The issuer declined, or could not be asked.
-    ChargeFailed = 9, "charge.failed";
-    /// The amount held was captured.
-    ChargeCaptured = 10, "charge.captured";
-    /// The authorization lapsed.
-    ChargeExpired = 11, "charge.expired";
-    /// A refund began.
-    ChargeRefunded = 12, "charge.refunded";
-    /// A refund was created.
-    RefundCreated = 13, "refund.created";
-    /// A refund changed.
-    RefundUpdated = 14, "refund.updated";
-    /// A refund could not be made.
-    RefundFailed = 15, "refund.failed";
-    /// Adding money began.
-    TopUpCreated = 16, "topup.created";
-    /// The added money has arrived.
-    TopUpSucceeded = 17, "topup.succeeded";
-    /// The added money did not arrive.
-    TopUpFailed = 18, "topup.failed";
-    /// Adding money was canceled.
-    TopUpCanceled = 19, "topup.canceled";
-    /// A transfer was created.
-    TransferCreated = 20, "transfer.created";
-    /// A payout was created.
-    PayoutCreated = 21, "payout.created";
-    /// The bank accepted the payout.
-    PayoutUpdated = 22, "payout.updated";
-    /// The payout has arrived.
-    PayoutPaid = 23, "payout.paid";
-    /// The payout came back.
-    PayoutFailed = 24, "payout.failed";
-    /// The payout was canceled.
-    PayoutCanceled = 25, "payout.canceled";
-    /// A customer was created.
-    CustomerCreated = 26, "customer.created";
-    /// A customer changed.
-    CustomerUpdated = 27, "customer.updated";
-    /// A customer was deleted.
-    CustomerDeleted = 28, "customer.deleted";
-    /// A test clock was created.
-    ClockCreated = 29, "test_helpers.test_clock.created";
-    /// A test clock is being advanced.
-    ClockAdvancing = 30, "test_helpers.test_clock.advancing";
-    /// A test clock has been advanced.
-    ClockReady = 31, "test_helpers.test_clock.ready";
-    /// A test clock was deleted.
-    ClockDeleted = 32, "test_helpers.test_clock.deleted";
-}
-
-impl AnnouncementKind {
-    /// The kind stored under this number.
-    #[must_use]
-    pub fn from_code(code: i16) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.to_code() == code)
-    }
-}
-
 /// One announcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Announcement {
@@ -213,68 +112,97 @@ pub fn announced(payment: &Payment, versions: Range<u32>) -> Vec<Announcement> {
 
 /// The refund that the event is about.
 #[must_use]
-pub fn refund_of(event: &Event) -> Option<RefundId> {
+pub const fn refund_of(event: &Event) -> Option<RefundId> {
     match event {
         Event::RefundQueued { refund, .. }
         | Event::RefundSucceeded { refund }
         | Event::RefundFailed { refund, .. } => Some(*refund),
-        _ => None,
+        Event::Created { .. }
+        | Event::Confirmed { .. }
+        | Event::Started { .. }
+        | Event::ActionRequired {}
+        | Event::ActionCompleted {}
+        | Event::Authorized { .. }
+        | Event::Succeeded { .. }
+        | Event::Declined { .. }
+        | Event::Pending { .. }
+        | Event::RetryScheduled { .. }
+        | Event::Requeued {}
+        | Event::Failed { .. }
+        | Event::Replayed { .. }
+        | Event::CancelRequested { .. }
+        | Event::Canceled { .. }
+        | Event::CaptureQueued { .. }
+        | Event::Captured { .. }
+        | Event::Available {}
+        | Event::CaptureDeclined { .. }
+        | Event::VoidQueued { .. }
+        | Event::Voided {}
+        | Event::OperationRetryScheduled { .. }
+        | Event::OperationRequeued { .. }
+        | Event::OperationParked { .. }
+        | Event::OperationReplayed { .. }
+        | Event::Amended { .. } => None,
     }
 }
 
 /// The announcements of an event; `after` is the payment with it applied.
 fn kinds_of(after: &Payment, event: &Event) -> ArrayVec<AnnouncementKind, ANNOUNCED_MAX> {
-    match after.submission().kind {
-        Kind::Charge => of_charge(after, event),
-        Kind::TopUp => of_top_up(event).into_iter().collect(),
-        Kind::Transfer { .. } => {
-            let created = matches!(event, Event::Created { .. });
-            created.then_some(AnnouncementKind::TransferCreated).into_iter().collect()
-        }
-        Kind::Payout { .. } => of_payout(event).into_iter().collect(),
-    }
-}
-
-fn of_charge(after: &Payment, event: &Event) -> ArrayVec<AnnouncementKind, ANNOUNCED_MAX> {
-    use AnnouncementKind as It;
-    let kinds: &[It] = match event {
-        Event::Created { .. } => &[It::IntentCreated],
-        Event::Pending { .. } => &[It::IntentProcessing],
-        Event::ActionRequired {} => &[It::IntentRequiresAction],
-        Event::Authorized { .. } => &[It::ChargeSucceeded, It::IntentCapturable],
-        Event::Succeeded { .. } => &[It::ChargeSucceeded, It::IntentSucceeded],
-        Event::Captured { .. } => &[It::ChargeCaptured, It::IntentSucceeded],
-        // No issuer was asked for money, so there is no charge.
-        Event::Declined { .. } if after.ended_at_authentication() => &[It::IntentFailed],
-        Event::Declined { .. } | Event::Failed { .. } => &[It::ChargeFailed, It::IntentFailed],
-        Event::Canceled { reason: CancelReason::Expired, .. } => &[It::ChargeExpired, It::IntentCanceled],
-        Event::Canceled { .. } | Event::Voided {} => &[It::IntentCanceled],
-        Event::RefundQueued { .. } => &[It::ChargeRefunded, It::RefundCreated],
-        Event::RefundSucceeded { .. } => &[It::RefundUpdated],
-        Event::RefundFailed { .. } => &[It::RefundFailed, It::RefundUpdated],
-        _ => &[],
+    let [charge, top_up, transfer, payout] = by_kind_of_payment(after, event);
+    let kinds = match after.submission().kind {
+        Kind::Charge => charge,
+        Kind::TopUp => top_up,
+        Kind::Transfer { .. } => transfer,
+        Kind::Payout { .. } => payout,
     };
     kinds.iter().copied().collect()
 }
 
-const fn of_top_up(event: &Event) -> Option<AnnouncementKind> {
+/// What an event announces of a charge, of added money, of a transfer and of a payout.
+fn by_kind_of_payment(after: &Payment, event: &Event) -> [&'static [AnnouncementKind]; 4] {
+    use AnnouncementKind as It;
     match event {
-        Event::Created { .. } => Some(AnnouncementKind::TopUpCreated),
-        Event::Succeeded { .. } => Some(AnnouncementKind::TopUpSucceeded),
-        Event::Declined { .. } | Event::Failed { .. } => Some(AnnouncementKind::TopUpFailed),
-        Event::Canceled { .. } => Some(AnnouncementKind::TopUpCanceled),
-        _ => None,
-    }
-}
-
-const fn of_payout(event: &Event) -> Option<AnnouncementKind> {
-    match event {
-        Event::Created { .. } => Some(AnnouncementKind::PayoutCreated),
-        Event::Pending { .. } => Some(AnnouncementKind::PayoutUpdated),
-        Event::Succeeded { .. } => Some(AnnouncementKind::PayoutPaid),
-        Event::Declined { .. } | Event::Failed { .. } => Some(AnnouncementKind::PayoutFailed),
-        Event::Canceled { .. } => Some(AnnouncementKind::PayoutCanceled),
-        _ => None,
+        Event::Created { .. } => {
+            [&[It::IntentCreated], &[It::TopUpCreated], &[It::TransferCreated], &[It::PayoutCreated]]
+        }
+        Event::Pending { .. } => [&[It::IntentProcessing], &[], &[], &[It::PayoutUpdated]],
+        Event::ActionRequired {} => [&[It::IntentRequiresAction], &[], &[], &[]],
+        Event::Authorized { .. } => [&[It::ChargeSucceeded, It::IntentCapturable], &[], &[], &[]],
+        Event::Succeeded { .. } => {
+            [&[It::ChargeSucceeded, It::IntentSucceeded], &[It::TopUpSucceeded], &[], &[It::PayoutPaid]]
+        }
+        Event::Captured { .. } => [&[It::ChargeCaptured, It::IntentSucceeded], &[], &[], &[]],
+        // No issuer was asked for money, so there is no charge.
+        Event::Declined { .. } if after.ended_at_authentication() => {
+            [&[It::IntentFailed], &[It::TopUpFailed], &[], &[It::PayoutFailed]]
+        }
+        Event::Declined { .. } | Event::Failed { .. } => {
+            [&[It::ChargeFailed, It::IntentFailed], &[It::TopUpFailed], &[], &[It::PayoutFailed]]
+        }
+        Event::Canceled { reason: CancelReason::Expired, .. } => {
+            [&[It::ChargeExpired, It::IntentCanceled], &[It::TopUpCanceled], &[], &[It::PayoutCanceled]]
+        }
+        Event::Canceled { .. } => [&[It::IntentCanceled], &[It::TopUpCanceled], &[], &[It::PayoutCanceled]],
+        Event::Voided {} => [&[It::IntentCanceled], &[], &[], &[]],
+        Event::RefundQueued { .. } => [&[It::ChargeRefunded, It::RefundCreated], &[], &[], &[]],
+        Event::RefundSucceeded { .. } => [&[It::RefundUpdated], &[], &[], &[]],
+        Event::RefundFailed { .. } => [&[It::RefundFailed, It::RefundUpdated], &[], &[], &[]],
+        Event::Confirmed { .. }
+        | Event::Started { .. }
+        | Event::ActionCompleted {}
+        | Event::RetryScheduled { .. }
+        | Event::Requeued {}
+        | Event::Replayed { .. }
+        | Event::CancelRequested { .. }
+        | Event::CaptureQueued { .. }
+        | Event::Available {}
+        | Event::CaptureDeclined { .. }
+        | Event::VoidQueued { .. }
+        | Event::OperationRetryScheduled { .. }
+        | Event::OperationRequeued { .. }
+        | Event::OperationParked { .. }
+        | Event::OperationReplayed { .. }
+        | Event::Amended { .. } => [&[]; 4],
     }
 }
 

@@ -33,4 +33,10 @@ impl BankAccount {
             Self::Closed => "1113",
         }
     }
+
+    /// `Bank •••• 6789`.
+    #[must_use]
+    pub fn label(self) -> String {
+        format!("Bank •••• {}", self.last4())
+    }
 }

@@ -7,53 +7,41 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A reason for a decline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeclineReason {
-    /// The issuer gave no reason.
-    GenericDecline,
-    /// Not enough money on the card, in the account or in the wallet.
-    InsufficientFunds,
-    /// The card was reported lost.
-    LostCard,
-    /// The card was reported stolen.
-    StolenCard,
-    /// Used too often in too short a time.
-    CardVelocityExceeded,
-    /// The card has expired.
-    ExpiredCard,
-    /// The security code that was sent is wrong.
-    IncorrectCvc,
-    /// The issuer could not process the card.
-    ProcessingError,
-    /// Blocked as fraudulent before the issuer was asked.
-    Fraudulent,
-    /// The cardholder failed or abandoned 3-D Secure.
-    AuthenticationFailure,
-    /// The issuer wants the cardholder authenticated first.
-    AuthenticationRequired,
-    /// The receiving account does not exist or is closed.
-    AccountClosed,
+use super::listed::listed;
+
+listed! {
+    /// A reason for a decline.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum DeclineReason {
+        /// The issuer gave no reason.
+        GenericDecline,
+        /// Not enough money on the card, in the account or in the wallet.
+        InsufficientFunds,
+        /// The card was reported lost.
+        LostCard,
+        /// The card was reported stolen.
+        StolenCard,
+        /// Used too often in too short a time.
+        CardVelocityExceeded,
+        /// The card has expired.
+        ExpiredCard,
+        /// The security code that was sent is wrong.
+        IncorrectCvc,
+        /// The issuer could not process the card.
+        ProcessingError,
+        /// Blocked as fraudulent before the issuer was asked.
+        Fraudulent,
+        /// The cardholder failed or abandoned 3-D Secure.
+        AuthenticationFailure,
+        /// The issuer wants the cardholder authenticated first.
+        AuthenticationRequired,
+        /// The receiving account does not exist or is closed.
+        AccountClosed,
+    }
 }
 
 impl DeclineReason {
-    /// Every reason, for tables and tests.
-    pub const ALL: &'static [Self] = &[
-        Self::GenericDecline,
-        Self::InsufficientFunds,
-        Self::LostCard,
-        Self::StolenCard,
-        Self::CardVelocityExceeded,
-        Self::ExpiredCard,
-        Self::IncorrectCvc,
-        Self::ProcessingError,
-        Self::Fraudulent,
-        Self::AuthenticationFailure,
-        Self::AuthenticationRequired,
-        Self::AccountClosed,
-    ];
-
     /// The dialect's error `code`.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -188,7 +176,7 @@ impl DeclineReason {
     /// The reason with this [`Self::decline_code`].
     #[must_use]
     pub fn from_decline_code(code: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|reason| reason.decline_code() == code)
+        Self::ALL.into_iter().find(|reason| reason.decline_code() == code)
     }
 
     /// A few plain words for pages.

@@ -180,7 +180,7 @@ impl Instrument {
     pub fn label(&self) -> String {
         match self {
             Self::Card(presented) => presented.card.label(),
-            Self::Bank(bank) => format!("Bank •••• {}", bank.last4()),
+            Self::Bank(bank) => bank.label(),
             Self::Wallet => "Wallet".to_owned(),
         }
     }

@@ -41,6 +41,24 @@ impl Body {
         }
     }
 
+    /// The customer, if it is one.
+    #[must_use]
+    pub const fn customer(&self) -> Option<&Customer> {
+        match self {
+            Self::Customer(customer) => Some(customer),
+            Self::Clock(_) => None,
+        }
+    }
+
+    /// The test clock, if it is one.
+    #[must_use]
+    pub const fn clock(&self) -> Option<&Clock> {
+        match self {
+            Self::Clock(clock) => Some(clock),
+            Self::Customer(_) => None,
+        }
+    }
+
     /// The body with the patch applied.
     ///
     /// # Errors
@@ -104,6 +122,16 @@ impl Resource {
     #[must_use]
     pub fn lives_by(&self) -> Option<ClockId> {
         Some(self.clock).filter(|clock| *clock != ClockId::WALL)
+    }
+
+    /// The resource for showing it at this wall-clock time: a clock shows the time that it has come to by then.
+    #[must_use]
+    pub fn seen_at(self, wall: Timestamp) -> Self {
+        let body = self.body.map(|body| match body {
+            Body::Clock(clock) => Body::Clock(clock.seen_at(wall)),
+            Body::Customer(customer) => Body::Customer(customer),
+        });
+        Self { body, ..self }
     }
 
     /// Approximate bytes held in memory.
@@ -262,7 +290,7 @@ pub fn drive<'a>(
     command: &DriveClock,
 ) -> Option<Decided<'a>> {
     let resource = current.filter(|resource| resource.owner == command.owner)?;
-    let Some(Body::Clock(clock)) = &resource.body else { return None };
+    let clock = resource.body.as_ref()?.clock()?;
     Some(match command.action {
         ClockAction::Step { version, next_due } if version == resource.version => {
             let mut clock = clock.clone();

@@ -8,7 +8,7 @@ use super::instrument::Instrument;
 use super::ledger;
 use super::payment::Payment;
 use super::submission::Kind;
-use super::test_cards::{Behaviour, FollowUp};
+use super::test_cards::{Behaviour, Consequence};
 
 /// The event with the split of the money that it brings to a wallet; `payment` is as it is *before* the event.
 #[must_use]
@@ -46,5 +46,5 @@ pub fn settled(context: &Context<'_>, payment: &Payment, event: Event) -> Event 
 fn is_available_at_once(payment: &Payment) -> bool {
     let card = payment.state().instrument.as_ref().and_then(Instrument::card);
     let behaviour = card.and_then(Card::test_card).map(|card| card.behaviour);
-    behaviour == Some(Behaviour::SucceedThen(FollowUp::InstantFunds))
+    behaviour == Some(Behaviour::SucceedThen(Consequence::InstantFunds))
 }

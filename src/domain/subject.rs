@@ -7,28 +7,28 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ids::{ClockId, CustomerId, PaymentId, base62_encode};
+use super::listed::listed;
 
 /// The length of [`Subject::to_key`].
 pub const KEY_LEN: usize = 17;
 
-/// The kind of a subject. This is the registry of kinds for everything stored, found and listed by kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum SubjectKind {
-    /// A payment of any of the four kinds: an aggregate with a history.
-    #[serde(rename = "p")]
-    Payment,
-    /// A customer of an account.
-    #[serde(rename = "c")]
-    Customer,
-    /// A test clock of an account.
-    #[serde(rename = "t")]
-    Clock,
+listed! {
+    /// The kind of a subject. This is the registry of kinds for everything stored, found and listed by kind.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    pub enum SubjectKind {
+        /// A payment of any of the four kinds: an aggregate with a history.
+        #[serde(rename = "p")]
+        Payment,
+        /// A customer of an account.
+        #[serde(rename = "c")]
+        Customer,
+        /// A test clock of an account.
+        #[serde(rename = "t")]
+        Clock,
+    }
 }
 
 impl SubjectKind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Payment, Self::Customer, Self::Clock];
-
     /// The first byte of its keys. Never renumbered.
     #[must_use]
     pub const fn code(self) -> u8 {

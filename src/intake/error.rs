@@ -68,6 +68,16 @@ impl InputError {
         Self::new(param, "parameter_missing", format!("Missing required param: {param}."))
     }
 
+    /// A parameter that is none of these words, which are two or more.
+    #[must_use]
+    pub fn not_one_of(param: &str, words: &[&str]) -> Self {
+        let listed = match words {
+            [others @ .., last] => format!("{} or {last}", others.join(", ")),
+            [] => String::new(),
+        };
+        Self::new(param, "parameter_invalid_enum", format!("Invalid {param}: must be one of {listed}."))
+    }
+
     /// A body that is wrong as a whole.
     #[must_use]
     pub fn body(message: impl Into<Cow<'static, str>>) -> Self {
@@ -120,4 +130,15 @@ pub enum IntakeError {
     /// The first request with this idempotency key has no outcome yet.
     #[error("another request with this idempotency key is in progress")]
     InProgress,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::InputError;
+
+    #[test]
+    fn what_a_parameter_may_be_is_named() {
+        let error = InputError::not_one_of("kind", &["charge", "topup", "payout"]);
+        assert_eq!(error.to_string(), "Invalid kind: must be one of charge, topup or payout.");
+    }
 }

@@ -1,29 +1,28 @@
 //! Cards that succeed with a later consequence, and cards on which the acquirer fails technically.
 
 use super::Behaviour::{SucceedThen, TechnicalErrors};
-use super::FollowUp;
-use super::{TestCard, card};
+use super::{Consequence, TestCard, card};
 use crate::domain::card_features::Brand::{Mastercard, Visa};
 
 /// Disputes, refunds, funds; then Paystorm's own.
 pub(super) const CARDS: &[TestCard] = &[
-    card(40, "4000000000000259", &["createDispute"], Visa, "US", SucceedThen(FollowUp::DisputeFraudulent)),
+    card(40, "4000000000000259", &["createDispute"], Visa, "US", SucceedThen(Consequence::DisputeFraudulent)),
     card(
         41,
         "4000000000002685",
         &["createDisputeProductNotReceived"],
         Visa,
         "US",
-        SucceedThen(FollowUp::DisputeNotReceived),
+        SucceedThen(Consequence::DisputeNotReceived),
     ),
-    card(42, "4000000000001976", &["createDisputeInquiry"], Visa, "US", SucceedThen(FollowUp::Inquiry)),
+    card(42, "4000000000001976", &["createDisputeInquiry"], Visa, "US", SucceedThen(Consequence::Inquiry)),
     card(
         43,
         "4000000000005423",
         &["createIssuerFraudRecord"],
         Visa,
         "US",
-        SucceedThen(FollowUp::FraudWarning),
+        SucceedThen(Consequence::FraudWarning),
     ),
     card(
         350,
@@ -31,7 +30,7 @@ pub(super) const CARDS: &[TestCard] = &[
         &["createMultipleDisputes"],
         Visa,
         "US",
-        SucceedThen(FollowUp::MultipleDisputes),
+        SucceedThen(Consequence::MultipleDisputes),
     ),
     card(
         351,
@@ -39,7 +38,7 @@ pub(super) const CARDS: &[TestCard] = &[
         &["createCe3EligibleDispute"],
         Visa,
         "US",
-        SucceedThen(FollowUp::CompellingEvidenceDispute),
+        SucceedThen(Consequence::CompellingEvidenceDispute),
     ),
     card(
         352,
@@ -47,7 +46,7 @@ pub(super) const CARDS: &[TestCard] = &[
         &["createComplianceDispute"],
         Visa,
         "US",
-        SucceedThen(FollowUp::ComplianceDispute),
+        SucceedThen(Consequence::ComplianceDispute),
     ),
     card(
         353,
@@ -55,7 +54,7 @@ pub(super) const CARDS: &[TestCard] = &[
         &["createMastercardComplianceDispute"],
         Mastercard,
         "US",
-        SucceedThen(FollowUp::ComplianceDispute),
+        SucceedThen(Consequence::ComplianceDispute),
     ),
     card(
         354,
@@ -63,7 +62,7 @@ pub(super) const CARDS: &[TestCard] = &[
         &["createAutoRepresentmentEligibleDispute"],
         Visa,
         "US",
-        SucceedThen(FollowUp::SmartDispute),
+        SucceedThen(Consequence::SmartDispute),
     ),
     card(
         355,
@@ -71,7 +70,7 @@ pub(super) const CARDS: &[TestCard] = &[
         &["createRapidDisputeResolutionDispute"],
         Visa,
         "US",
-        SucceedThen(FollowUp::DisputePrevented),
+        SucceedThen(Consequence::DisputePrevented),
     ),
     card(
         356,
@@ -79,7 +78,7 @@ pub(super) const CARDS: &[TestCard] = &[
         &["createCe3BlockDispute"],
         Visa,
         "US",
-        SucceedThen(FollowUp::DisputePrevented),
+        SucceedThen(Consequence::DisputePrevented),
     ),
     card(
         357,
@@ -87,18 +86,18 @@ pub(super) const CARDS: &[TestCard] = &[
         &["createEthocaAlert"],
         Mastercard,
         "US",
-        SucceedThen(FollowUp::DisputePrevented),
+        SucceedThen(Consequence::DisputePrevented),
     ),
-    card(44, "4000000000007726", &["pendingRefund"], Visa, "US", SucceedThen(FollowUp::RefundPending)),
-    card(45, "4000000000005126", &["refundFail"], Visa, "US", SucceedThen(FollowUp::RefundFails)),
-    card(46, "4000000000000077", &["bypassPending"], Visa, "US", SucceedThen(FollowUp::InstantFunds)),
+    card(44, "4000000000007726", &["pendingRefund"], Visa, "US", SucceedThen(Consequence::RefundPending)),
+    card(45, "4000000000005126", &["refundFail"], Visa, "US", SucceedThen(Consequence::RefundFails)),
+    card(46, "4000000000000077", &["bypassPending"], Visa, "US", SucceedThen(Consequence::InstantFunds)),
     card(
         358,
         "4000003720000278",
         &["bypassPendingInternational"],
         Visa,
         "IE",
-        SucceedThen(FollowUp::InstantFunds),
+        SucceedThen(Consequence::InstantFunds),
     ),
     card(60, "", &["paystorm_technicalErrorTwice"], Visa, "US", TechnicalErrors(2)),
     card(61, "", &["paystorm_technicalError"], Visa, "US", TechnicalErrors(u16::MAX)),

@@ -17,7 +17,7 @@ use super::decline::DeclineReason;
 
 /// A consequence of a charge that succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FollowUp {
+pub enum Consequence {
     /// A dispute with reason `fraudulent`.
     DisputeFraudulent,
     /// A dispute with reason `product_not_received`.
@@ -85,7 +85,7 @@ pub enum Behaviour {
     /// 3-D Secure without a challenge.
     Frictionless,
     /// Succeeds; something follows.
-    SucceedThen(FollowUp),
+    SucceedThen(Consequence),
     /// This many first attempts fail technically, then it succeeds. Paystorm's own.
     TechnicalErrors(u16),
 }

@@ -45,10 +45,7 @@ impl Clocks {
         }
         match resources.get(id.into()) {
             Some(resource) if resource.owner != owner => None,
-            Some(resource) => match resource.body.as_ref()? {
-                Body::Clock(clock) => Some(clock),
-                Body::Customer(_) => None,
-            },
+            Some(resource) => resource.body.as_ref()?.clock(),
             None => self.0.get(&id).filter(|(whose, _)| *whose == owner).map(|(_, clock)| clock.as_ref()),
         }
     }
@@ -86,13 +83,7 @@ pub(super) fn moment_due(clock: Option<&Clock>, payment: &Payment, wall: Timesta
 /// it has to follow the wall clock. `None` for what is no clock.
 pub(super) fn awake(resource: &Resource) -> Option<(ClockId, bool)> {
     let id = resource.subject.clock()?;
-    Some((
-        id,
-        match &resource.body {
-            Some(Body::Clock(clock)) => clock.moves(),
-            Some(Body::Customer(_)) | None => true,
-        },
-    ))
+    Some((id, resource.body.as_ref().and_then(Body::clock).is_none_or(Clock::moves)))
 }
 
 /// Notes the changes of the rows by which timers find a payment. `now` is the clock that it follows now: the wall clock, once its

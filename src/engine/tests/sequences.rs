@@ -115,7 +115,7 @@ fn outcome() -> impl Strategy<Value = Response> {
     ]);
     prop_oneof![
         6 => Just(Response::Approved),
-        2 => prop::sample::select(DeclineReason::ALL).prop_map(Response::Declined),
+        2 => prop::sample::select(DeclineReason::ALL.to_vec()).prop_map(Response::Declined),
         1 => Just(Response::ActionRequired),
         1 => (0..3_000_u64).prop_map(|settles_after_ms| Response::Pending { settles_after_ms }),
         3 => cause.prop_map(Response::TechnicalFailure),

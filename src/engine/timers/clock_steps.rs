@@ -90,14 +90,14 @@ impl Timers {
     }
 
     async fn turn_clock(&mut self, id: ClockId, found: &AwakeClock) -> StoreResult<Turned> {
-        match &found.resource.body {
-            Some(Body::Clock(clock)) if !found.closed => match clock.status() {
+        match found.resource.body.as_ref().and_then(Body::clock).filter(|_| !found.closed) {
+            Some(clock) => match clock.status() {
                 ClockStatus::Advancing { target, .. } => {
                     self.advance(id, &found.resource, clock.clone(), target).await
                 }
                 ClockStatus::Ready => self.run_clock(id, clock).await,
             },
-            Some(Body::Clock(_) | Body::Customer(_)) | None => self.wind_up(id).await,
+            None => self.wind_up(id).await,
         }
     }
 

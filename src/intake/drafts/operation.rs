@@ -9,40 +9,57 @@ use crate::domain::event::CancelReason;
 use crate::domain::idempotency::{KeySecret, RequestKey};
 use crate::domain::ids::{AccountId, ChargeId, PaymentId, RefundId};
 use crate::domain::instrument::{Instrument, Presented};
+use crate::domain::listed::listed;
 use crate::intake::details::{Named, RefundDetail};
 use crate::intake::error::InputError;
 use crate::intake::params::Params;
 use crate::intake::rules::InputContext;
 
-/// The operations that callers can ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
-    /// Release the payment to be processed.
-    Confirm,
-    /// Take all or part of the authorised amount.
-    Capture,
-    /// End it before money moves, or void its authorisation.
-    Cancel,
-    /// Give all or part of the money back.
-    Refund,
-    /// The cardholder answered the challenge.
-    CompleteAction,
-    /// Try a parked operation again.
-    Replay,
+listed! {
+    /// The operations that callers can ask for.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Verb {
+        /// Release the payment to be processed.
+        Confirm,
+        /// Take all or part of the authorised amount.
+        Capture,
+        /// End it before money moves, or void its authorisation.
+        Cancel,
+        /// Give all or part of the money back.
+        Refund,
+        /// The cardholder answered the challenge.
+        CompleteAction,
+        /// Try a parked operation again.
+        Replay,
+    }
 }
 
 impl Verb {
-    /// Reads the name used on the WebSocket and in forms.
+    /// The name on the WebSocket, in forms and in the demo's script.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "confirm" => Some(Self::Confirm),
-            "capture" => Some(Self::Capture),
-            "cancel" => Some(Self::Cancel),
-            "refund" => Some(Self::Refund),
-            "complete_action" => Some(Self::CompleteAction),
-            "replay" => Some(Self::Replay),
-            _ => None,
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Confirm => "confirm",
+            Self::Capture => "capture",
+            Self::Cancel => "cancel",
+            Self::Refund => "refund",
+            Self::CompleteAction => "complete_action",
+            Self::Replay => "replay",
+        }
+    }
+
+    /// The verb with this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verb| verb.as_str() == name)
+    }
+
+    /// Whether it may be of a part of the amount, and so takes one as a parameter.
+    #[must_use]
+    pub const fn takes_amount(self) -> bool {
+        match self {
+            Self::Capture | Self::Refund => true,
+            Self::Confirm | Self::Cancel | Self::CompleteAction | Self::Replay => false,
         }
     }
 }
@@ -62,7 +79,7 @@ pub struct OperationDraft {
 }
 
 impl OperationDraft {
-    /// Reads the parameters of this operation. `amount` is the name of the parameter with the amount.
+    /// Reads the parameters of this operation. `amount` is the name of the parameter with the amount, where the verb takes one.
     ///
     /// # Errors
     /// [`InputError`] names the parameter at fault.
@@ -73,18 +90,16 @@ impl OperationDraft {
         context: &InputContext<'_>,
     ) -> Result<Self, InputError> {
         let card = if verb == Verb::Confirm { card_of(params, context)? } else { Given::default() };
+        let amount_minor = if verb.takes_amount() { amount_minor(params, amount)? } else { None };
         let action = match verb {
             Verb::Confirm => Action::Confirm {
                 instrument: card.card.map(Instrument::Card),
                 presented: Presented::default(),
                 charge: ChargeId::generate(),
             },
-            Verb::Capture => Action::Capture { amount_minor: amount_minor(params, amount)? },
+            Verb::Capture => Action::Capture { amount_minor },
             Verb::Cancel => Action::Cancel { reason: cancel_reason(params)? },
-            Verb::Refund => {
-                let amount_minor = amount_minor(params, amount)?;
-                Action::Refund { refund: RefundId::generate(), amount_minor, detail: Some(0) }
-            }
+            Verb::Refund => Action::Refund { refund: RefundId::generate(), amount_minor, detail: Some(0) },
             Verb::CompleteAction => {
                 Action::CompleteAction { passed: params.boolean("passed")?.unwrap_or(true) }
             }
@@ -187,7 +202,8 @@ fn cancel_reason(params: &mut Params<'_>) -> Result<CancelReason, InputError> {
     }
 }
 
-/// The form over which the idempotency hash is taken. A refund's new id is not part of what was asked.
+/// The form over which the idempotency hash is taken. A refund's new id is not part of what was asked. Hashes are stored,
+/// so the words here stay what they are even if a verb is renamed.
 fn canonical(payment: PaymentId, action: &Action, card: &Given) -> Vec<u8> {
     let amount = |minor: &Option<i64>| minor.map(i64::to_be_bytes);
     let form = Canonical::default().field("operate").field(payment.as_bytes());
@@ -204,4 +220,17 @@ fn canonical(payment: PaymentId, action: &Action, card: &Given) -> Vec<u8> {
         Action::Replay => form.field("replay"),
     }
     .into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Verb;
+
+    #[test]
+    fn verbs_read_back() {
+        for verb in Verb::ALL {
+            assert_eq!(Verb::parse(verb.as_str()), Some(verb));
+        }
+        assert_eq!(Verb::parse("void"), None);
+    }
 }

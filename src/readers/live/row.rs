@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::accounts::Directory;
+use crate::domain::ends::ends;
 use crate::domain::instrument::{Instrument, PresentedCard};
 use crate::domain::payment::Payment;
 use crate::domain::stages::Stages;
-use crate::domain::submission::{Kind, Submission};
 use crate::domain::time::Timestamp;
 
 /// Who looks at the row.
@@ -115,7 +115,7 @@ impl<'a> Row<'a> {
         let own = viewer == Viewer::Owner;
         let stages = own.then(|| Stages::of(payment));
         let other_time = stages.iter().flat_map(Stages::other_time);
-        let (from, to) = ends(payment, names);
+        let [from, to] = ends(payment).map(|end| end.label(|account| names.name(account)));
         Self {
             id: submission.public_id(),
             version: payment.version(),
@@ -168,19 +168,5 @@ fn method(payment: &Payment) -> Option<Method> {
         }
         Instrument::Bank(bank) => Some(Method { brand: "bank", last4: bank.last4().to_owned() }),
         Instrument::Wallet => None,
-    }
-}
-
-/// The two ends of a payment, in words.
-fn ends(payment: &Payment, names: &Directory) -> (Arc<str>, Arc<str>) {
-    let submission: &Submission = payment.submission();
-    let owner = names.name(submission.owner);
-    match submission.kind {
-        Kind::Charge | Kind::TopUp => {
-            let card = payment.state().card().map_or_else(|| "No card yet".to_owned(), |card| card.label());
-            (Arc::from(card), owner)
-        }
-        Kind::Transfer { payee } => (owner, names.name(payee)),
-        Kind::Payout { bank } => (owner, Arc::from(format!("Bank •••• {}", bank.last4()))),
     }
 }

@@ -119,7 +119,7 @@ fn named(name: &str) -> Option<Filter> {
         .or_else(|| badge(name))
         .or_else(|| brand(name).map(|brand| term(TermField::CardBrand, brand.as_str())))
         .or_else(|| {
-            let reason = DeclineReason::ALL.iter().find(|reason| fold(reason.words()) == name);
+            let reason = DeclineReason::ALL.into_iter().find(|reason| fold(reason.words()) == name);
             reason.map(|reason| term(TermField::DeclineCode, reason.decline_code()))
         })
 }
@@ -186,7 +186,7 @@ pub(super) fn condition(shape: Shape, operator: Operator, value: &str) -> Option
         // A whole number is one of minor units, as ever.
         Shape::Amount(field) if value.parse::<i64>().is_err() => amount(value, field, operator),
         Shape::Exact(field @ TermField::DeclineCode) => {
-            let reason = DeclineReason::ALL.iter().find(|reason| fold(reason.words()) == name)?;
+            let reason = DeclineReason::ALL.into_iter().find(|reason| fold(reason.words()) == name)?;
             Some(Filter::term(field, reason.decline_code()))
         }
         Shape::Amount(_)

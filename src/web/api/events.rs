@@ -9,7 +9,8 @@ use super::objects::{
     ChargeExpand, ChargeObject, EventObject, Presenter, RefundObject, Rendered, ResourceObject,
 };
 use super::parameters;
-use crate::domain::announcement::{Announcement, AnnouncementId, AnnouncementKind, refund_of};
+use crate::domain::announcement::{Announcement, AnnouncementId, refund_of};
+use crate::domain::announcement_kind::{AnnouncementKind, PreviousAttributes, ShownObject};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::origin::{Origin, causes};
 use crate::domain::payment::{Payment, Refund};
@@ -207,11 +208,15 @@ async fn of_resources(state: &WebState, owner: AccountId, found: &[Announcement]
         let version = one.id.version;
         // A deleted resource is shown as it was before.
         let now = object(version, if after.is_some() { after } else { before });
-        let updated = one.kind == AnnouncementKind::CustomerUpdated;
-        let previous = updated.then(|| object(version.saturating_sub(1), before));
+        let previous = shows_previous(one).then(|| object(version.saturating_sub(1), before));
         shown.insert(one.id, EventObject::of(one, now, previous.as_ref(), source.origin.as_ref()));
     }
     Ok(shown)
+}
+
+/// Whether it shows what the attributes that changed were before.
+fn shows_previous(one: &Announcement) -> bool {
+    one.kind.previous_attributes() == PreviousAttributes::Shown
 }
 
 /// The requests that caused events, by the payment and version that the event is about.
@@ -251,39 +256,21 @@ struct Shown<'a> {
 impl Shown<'_> {
     fn event(&self, one: &Announcement, before: Option<&Payment>, after: &Payment) -> EventObject {
         let object = self.object(one, after).unwrap_or_default();
-        let changes = matches!(
-            one.kind,
-            AnnouncementKind::ChargeRefunded
-                | AnnouncementKind::ChargeCaptured
-                | AnnouncementKind::RefundUpdated
-                | AnnouncementKind::PayoutUpdated
-        );
-        let previous = before.filter(|_| changes).and_then(|before| self.object(one, before));
+        let previous = before.filter(|_| shows_previous(one)).and_then(|before| self.object(one, before));
         EventObject::of(one, object, previous.as_ref(), self.origins.get(&(after.id(), one.id.version)))
     }
 
     /// The object of an event, as of this state of the payment.
     fn object(&self, one: &Announcement, payment: &Payment) -> Option<serde_json::Value> {
-        use AnnouncementKind as It;
-        let rendered = match one.kind {
-            It::CustomerCreated
-            | It::CustomerUpdated
-            | It::CustomerDeleted
-            | It::ClockCreated
-            | It::ClockAdvancing
-            | It::ClockReady
-            | It::ClockDeleted => return None,
-            It::ChargeSucceeded
-            | It::ChargeFailed
-            | It::ChargeCaptured
-            | It::ChargeExpired
-            | It::ChargeRefunded => {
+        let rendered = match one.kind.object() {
+            ShownObject::Resource => return None,
+            ShownObject::Charge => {
                 // Of several attempts, the one that took the money, otherwise the last.
                 let charge = payment.charge_taken().or_else(|| payment.charges().next_back())?;
                 let expand = ChargeExpand::default();
                 serde_json::to_value(ChargeObject::of(payment, charge, self.attempts, expand, self.presenter))
             }
-            It::RefundCreated | It::RefundUpdated | It::RefundFailed => {
+            ShownObject::Refund => {
                 let place = usize::try_from(one.id.version.saturating_sub(1)).ok()?;
                 let event = payment.history().get(place).or(payment.history().last())?.event;
                 let refund = refund_of(&event).and_then(|id| payment.refund(id));
@@ -299,23 +286,7 @@ impl Shown<'_> {
                     self.presenter,
                 ))
             }
-            It::IntentCreated
-            | It::IntentProcessing
-            | It::IntentRequiresAction
-            | It::IntentCapturable
-            | It::IntentSucceeded
-            | It::IntentFailed
-            | It::IntentCanceled
-            | It::TopUpCreated
-            | It::TopUpSucceeded
-            | It::TopUpFailed
-            | It::TopUpCanceled
-            | It::TransferCreated
-            | It::PayoutCreated
-            | It::PayoutUpdated
-            | It::PayoutPaid
-            | It::PayoutFailed
-            | It::PayoutCanceled => {
+            ShownObject::Payment => {
                 let expand = super::objects::Expand::default();
                 serde_json::to_value(Rendered::of(payment, expand, self.presenter, self.attempts))
             }

@@ -7,7 +7,7 @@ use super::parameters;
 use super::resources;
 use crate::domain::clock::{Clock, ClockPatch};
 use crate::domain::ids::ClockId;
-use crate::domain::resource::{Body as Made, Change, Patch, Resource};
+use crate::domain::resource::{Body as Made, Change, Patch};
 use crate::domain::subject::SubjectKind;
 use crate::intake::{InputError, Params, clock_name, frozen_time, speed};
 use crate::web::body::{self, Body};
@@ -96,7 +96,7 @@ pub async fn retrieve(
     let mut params = body::query(&request)?;
     finish(&mut params)?;
     let clock = resources::own(&state, caller.account, resources::subject(KIND, &id)?).await?;
-    Ok(HttpResponse::Ok().json(ResourceObject::of(&showing(clock, &state))))
+    Ok(HttpResponse::Ok().json(ResourceObject::of(&clock.seen_at(state.wall.now()))))
 }
 
 /// `GET /v1/test_helpers/test_clocks`
@@ -105,17 +105,9 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     let asked = resources::asked(&mut params, KIND, ClockId::WALL)?;
     finish(&mut params)?;
     let (found, more) = resources::page(&state, caller.account, asked).await?;
-    let found = found.into_iter().map(|clock| showing(clock, &state)).collect();
+    let wall = state.wall.now();
+    let found = found.into_iter().map(|clock| clock.seen_at(wall)).collect();
     Ok(resources::listed((found, more), URL))
-}
-
-/// The clock with the time that it shows now.
-fn showing(resource: Resource, state: &WebState) -> Resource {
-    let body = match resource.body {
-        Some(Made::Clock(clock)) => Some(Made::Clock(clock.seen_at(state.wall.now()))),
-        other @ (Some(Made::Customer(_)) | None) => other,
-    };
-    Resource { body, ..resource }
 }
 
 /// Checks that every parameter was taken. Clocks have nothing to expand.

@@ -64,8 +64,6 @@ pub async fn strip(state: &WebState, clock: ClockId) -> Result<Option<(ClockStri
     }
     let found = state.store.resource_get(clock.into()).await?;
     let wall = state.wall.now();
-    Ok(match found.and_then(|resource| resource.body) {
-        Some(Body::Clock(shown)) => Some((ClockStrip::of(&clock.to_string(), &shown, wall), shown.at(wall))),
-        Some(Body::Customer(_)) | None => None,
-    })
+    let shown = found.as_ref().and_then(|resource| resource.body.as_ref()).and_then(Body::clock);
+    Ok(shown.map(|shown| (ClockStrip::of(&clock.to_string(), shown, wall), shown.at(wall))))
 }

@@ -142,9 +142,8 @@ pub async fn show(state: web::Data<WebState>, who: SignedIn) -> PageResult {
 async fn list(state: &WebState, who: &SignedIn, input: ClockInput) -> Result<ClocksPage, PageError> {
     let found = state.store.resource_list(who.account, &filter(SubjectKind::Clock, ClockId::WALL)).await?;
     let wall = state.wall.now();
-    let strip = |resource: &Resource| match &resource.body {
-        Some(ResourceBody::Clock(clock)) => Some(ClockStrip::of(&resource.subject.to_string(), clock, wall)),
-        Some(ResourceBody::Customer(_)) | None => None,
+    let strip = |resource: &Resource| {
+        Some(ClockStrip::of(&resource.subject.to_string(), resource.body.as_ref()?.clock()?, wall))
     };
     Ok(ClocksPage {
         layout: frame::frame(state, who, "Test clocks", Nav::Clocks),
@@ -223,16 +222,14 @@ async fn one(
     input: Option<ClockInput>,
 ) -> Result<ClockPage, PageError> {
     let (subject, id) = (resource.subject, resource.subject.to_string());
-    let (Some(ResourceBody::Clock(clock)), Some(clock_id)) = (&resource.body, subject.clock()) else {
+    let clock = resource.body.as_ref().and_then(ResourceBody::clock);
+    let (Some(clock), Some(clock_id)) = (clock, subject.clock()) else {
         return Err(ApiError::not_found(SubjectKind::Clock.name(), &id).into());
     };
     let found = state.store.resource_list(who.account, &filter(SubjectKind::Customer, clock_id)).await?;
-    let customer = |resource: &Resource| match &resource.body {
-        Some(ResourceBody::Customer(customer)) => {
-            let id = resource.subject.to_string();
-            Some((id.clone(), super::customer_view::label(customer, &id)))
-        }
-        Some(ResourceBody::Clock(_)) | None => None,
+    let customer = |resource: &Resource| {
+        let (customer, id) = (resource.body.as_ref()?.customer()?, resource.subject.to_string());
+        Some((id.clone(), super::customer_view::label(customer, &id)))
     };
     let wall = state.wall.now();
     let shown = ClockStrip::of(&id, clock, wall);
@@ -245,7 +242,7 @@ async fn one(
     let notice = error.map(|(_, words)| Notice::new(Tone::Error, words));
     let mut layout = frame::frame(state, who, &shown.label, Nav::Clocks).with_notice(notice);
     layout.refresh_s = clock.moves().then_some(REFRESH_S);
-    let seen = Resource { body: Some(ResourceBody::Clock(clock.clone().seen_at(wall))), ..resource.clone() };
+    let seen = resource.clone().seen_at(wall);
     Ok(ClockPage {
         layout,
         steps: STEPS,
@@ -278,7 +275,7 @@ pub async fn update(
     let fields = forms::signed_form(&state, &request, &who, body)?;
     let subject = resources::subject(SubjectKind::Clock, &id)?;
     let found = resources::own(&state, who.account, subject).await?;
-    let Some(ResourceBody::Clock(clock)) = &found.body else {
+    let Some(clock) = found.body.as_ref().and_then(ResourceBody::clock) else {
         return Ok(responses::see_other(&format!("/clocks/{subject}")));
     };
     match changed(&state, &found, clock, &fields).await {

@@ -8,7 +8,7 @@ use super::layout::Layout;
 use super::row::PaymentRow;
 use crate::domain::contact::Address;
 use crate::domain::customer::Customer;
-use crate::domain::resource::{Body, Resource};
+use crate::domain::resource::Resource;
 use crate::domain::time::Timestamp;
 use crate::web::error::ApiError;
 
@@ -140,7 +140,7 @@ pub struct CustomerLine {
 
 impl CustomerLine {
     pub(super) fn of(resource: &Resource, now: Timestamp) -> Option<Self> {
-        let Body::Customer(customer) = resource.body.as_ref()? else { return None };
+        let customer = resource.body.as_ref()?.customer()?;
         let id = resource.subject.to_string();
         Some(Self {
             label: label(customer, &id),

@@ -133,6 +133,8 @@ fn record(payment: &Payment, names: &Names, viewer: AccountId) -> [String; COLUM
     let text = |text: &str| csv::guarded(if own { text } else { "" }).into_owned();
     let decimal = |minor: i64, currency: Currency| Money::new(minor, currency).decimal();
     let card = state.card();
+    let [from, to] =
+        row::end_labels(payment, names).map(|label| csv::guarded(&csv::plain(&label)).into_owned());
     let refunded_minor = if own { payment.refunded_minor() } else { 0 };
     let took = payment.took_us().filter(|_| own);
     let currency = submission.amount.currency;
@@ -146,8 +148,8 @@ fn record(payment: &Payment, names: &Names, viewer: AccountId) -> [String; COLUM
         currency.lower(),
         state.received_minor.to_string(),
         decimal(state.received_minor, currency),
-        csv::guarded(&csv::plain(&row::from_label(payment, names))).into_owned(),
-        csv::guarded(&csv::plain(&row::to_label(payment, names))).into_owned(),
+        from,
+        to,
         card.map_or("", |card| card.brand.as_str()).to_owned(),
         card.map(Card::last4).unwrap_or_default(),
         text(state.decline.map_or("", |reason| reason.decline_code())),

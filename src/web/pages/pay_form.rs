@@ -4,7 +4,7 @@
 use crate::domain::bank_account::BankAccount;
 use crate::domain::card::{Check, Funding, Risk};
 use crate::domain::payment_kind::PaymentKind;
-use crate::domain::test_cards::{Behaviour, FollowUp, SetUp, TestCard};
+use crate::domain::test_cards::{Behaviour, Consequence, SetUp, TestCard};
 
 /// A group of test cards.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -299,20 +299,20 @@ fn risk_words(card: &TestCard) -> String {
     if words.is_empty() { "asks nothing here, succeeds".to_owned() } else { words.join(", ") }
 }
 
-const fn later_words(then: FollowUp) -> &'static str {
+const fn later_words(then: Consequence) -> &'static str {
     match then {
-        FollowUp::DisputeFraudulent => "disputed as fraudulent",
-        FollowUp::DisputeNotReceived => "disputed: not received",
-        FollowUp::MultipleDisputes => "disputed several times",
-        FollowUp::CompellingEvidenceDispute => "disputed, Compelling Evidence 3.0",
-        FollowUp::ComplianceDispute => "disputed: compliance",
-        FollowUp::SmartDispute => "disputed, answered automatically",
-        FollowUp::DisputePrevented => "dispute prevented",
-        FollowUp::Inquiry => "inquiry follows",
-        FollowUp::FraudWarning => "early fraud warning",
-        FollowUp::RefundPending => "refunds arrive late",
-        FollowUp::RefundFails => "refunds fail later",
-        FollowUp::InstantFunds => "funds at once",
+        Consequence::DisputeFraudulent => "disputed as fraudulent",
+        Consequence::DisputeNotReceived => "disputed: not received",
+        Consequence::MultipleDisputes => "disputed several times",
+        Consequence::CompellingEvidenceDispute => "disputed, Compelling Evidence 3.0",
+        Consequence::ComplianceDispute => "disputed: compliance",
+        Consequence::SmartDispute => "disputed, answered automatically",
+        Consequence::DisputePrevented => "dispute prevented",
+        Consequence::Inquiry => "inquiry follows",
+        Consequence::FraudWarning => "early fraud warning",
+        Consequence::RefundPending => "refunds arrive late",
+        Consequence::RefundFails => "refunds fail later",
+        Consequence::InstantFunds => "funds at once",
     }
 }
 

@@ -8,9 +8,9 @@ use askama::Template;
 
 use super::format;
 use super::status::StatusBadge;
+use crate::domain::ends::ends;
 use crate::domain::ids::AccountId;
 use crate::domain::payment::Payment;
-use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
 
 /// The names of the accounts that appear on a page.
@@ -30,34 +30,15 @@ impl Names {
     }
 }
 
-/// The accounts whose names a payment's row and page need.
+/// The accounts whose names a payment's row and page need: the submitter, and the payee of a transfer.
 pub fn accounts_of(payment: &Payment) -> impl Iterator<Item = AccountId> {
-    let payee = match payment.submission().kind {
-        Kind::Transfer { payee } => Some(payee),
-        Kind::Charge | Kind::TopUp | Kind::Payout { .. } => None,
-    };
-    std::iter::once(payment.owner()).chain(payee)
+    ends(payment).into_iter().filter_map(|end| end.account())
 }
 
-/// Where the money comes from, in a few words.
+/// Where the money comes from and where it goes, in a few words each.
 #[must_use]
-pub fn from_label(payment: &Payment, names: &Names) -> String {
-    match payment.submission().kind {
-        Kind::Charge | Kind::TopUp => {
-            payment.state().card().map_or_else(|| "No card yet".to_owned(), |card| card.label())
-        }
-        Kind::Transfer { .. } | Kind::Payout { .. } => names.get(payment.owner()).to_owned(),
-    }
-}
-
-/// Where the money goes, in a few words.
-#[must_use]
-pub fn to_label(payment: &Payment, names: &Names) -> String {
-    match payment.submission().kind {
-        Kind::Charge | Kind::TopUp => names.get(payment.owner()).to_owned(),
-        Kind::Transfer { payee } => names.get(payee).to_owned(),
-        Kind::Payout { bank } => format!("Bank •••• {}", bank.last4()),
-    }
+pub fn end_labels(payment: &Payment, names: &Names) -> [String; 2] {
+    ends(payment).map(|end| end.label(|account| names.get(account).to_owned()))
 }
 
 /// A row.
@@ -101,6 +82,7 @@ impl PaymentRow {
         let submission = payment.submission();
         let own = payment.owner() == viewer;
         let id = submission.public_id();
+        let [from, to] = end_labels(payment, names);
         Self {
             short_id: format::short_id(&id),
             id,
@@ -108,8 +90,8 @@ impl PaymentRow {
             kind: submission.kind.as_str(),
             status: StatusBadge::new(payment.state().status),
             amount: submission.amount.to_string(),
-            from: from_label(payment, names),
-            to: to_label(payment, names),
+            from,
+            to,
             note: if own { note(payment) } else { String::new() },
             badges: if own { row_badges(payment) } else { Vec::new() },
             created_ms: payment.created_at().millis(),

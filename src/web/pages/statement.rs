@@ -11,7 +11,7 @@ use super::format;
 use super::movement_line::MovementLine;
 use super::names;
 use super::responses::PageResult;
-use super::row::{Names, from_label, to_label};
+use super::row::{Names, end_labels};
 use crate::domain::currency::Currency;
 use crate::domain::ids::PaymentId;
 use crate::domain::money::Money;
@@ -111,7 +111,7 @@ async fn behind_lines(
 /// The source and destination of a line's money, in words.
 fn way(line: &StatementLine, payment: Option<&Payment>, names: &Names) -> (String, String) {
     let Some(payment) = payment else { return (String::new(), String::new()) };
-    let (from, to) = (from_label(payment, names), to_label(payment, names));
+    let [from, to] = end_labels(payment, names);
     match line.kind {
         LineKind::Refund
         | LineKind::TransferFailure

@@ -11,7 +11,7 @@ use super::layout::{Layout, Nav};
 use super::movement_line::MovementLine;
 use super::names;
 use super::responses::{self, PageResult};
-use super::row::{Names, from_label, to_label};
+use super::row::{Names, end_labels};
 use super::statement;
 use crate::domain::currency::Currency;
 use crate::domain::event::Event;
@@ -138,7 +138,7 @@ fn scope(found: &Found, whole: bool, balance_minor: i64, code: &str) -> Option<S
 
 /// The cause of a movement, its source and its destination, in words.
 fn words(payment: &Payment, record: &MovementRecord, names: &Names) -> (&'static str, String, String) {
-    let (from, to) = (from_label(payment, names), to_label(payment, names));
+    let [from, to] = end_labels(payment, names);
     let at = usize::try_from(record.version).ok().and_then(|version| version.checked_sub(1));
     let event = at.and_then(|at| payment.history().get(at)).map(|recorded| recorded.event);
     match event {

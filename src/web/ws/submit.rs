@@ -86,13 +86,8 @@ async fn read_payment(
     context: &InputContext<'_>,
 ) -> Result<Read, ApiError> {
     let kind = params.text("kind")?.ok_or_else(|| InputError::missing("kind"))?;
-    let kind = PaymentKind::parse(&kind).ok_or_else(|| {
-        InputError::new(
-            "kind",
-            "parameter_invalid_enum",
-            "Invalid kind: must be one of charge, topup, transfer or payout.",
-        )
-    })?;
+    let unknown = || InputError::not_one_of("kind", &PaymentKind::ALL.map(PaymentKind::as_str));
+    let kind = PaymentKind::parse(&kind).ok_or_else(unknown)?;
     let draft = PaymentDraft::read(&mut params, kind, context)?;
     let account = match params.text("account")? {
         None => default_account,
@@ -109,11 +104,8 @@ pub async fn operation(state: &WebState, peer: &Peer, message: Message<'_>) -> R
     let payment =
         payment.parse().map_err(|_| ApiError::not_found("payment", &payment).with_param("payment_id"))?;
     let name = message.operation.ok_or_else(|| InputError::missing("operation"))?;
-    let verb = Verb::parse(&name).ok_or_else(|| {
-        let message =
-            "Invalid operation: must be one of confirm, capture, cancel, refund, complete_action or replay.";
-        InputError::new("operation", "parameter_invalid_enum", message)
-    })?;
+    let unknown = || InputError::not_one_of("operation", &Verb::ALL.map(Verb::as_str));
+    let verb = Verb::parse(&name).ok_or_else(unknown)?;
     let mut params = Params::default();
     params.add_integer("amount", message.amount);
     params.add_text("reason", message.reason.map(Into::into));

@@ -6,6 +6,7 @@ use crate::domain::payment::{FollowUp, Operation, Payment, Phase};
 use crate::domain::status::Status;
 use crate::domain::submission::Kind;
 use crate::domain::time::Timestamp;
+use crate::intake::Verb;
 
 /// The amount field of an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +22,8 @@ pub struct AmountField {
 /// An action as a form with one button.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionForm {
-    /// The operation as docs/websocket.md names it.
-    pub operation: &'static str,
+    /// The operation.
+    pub verb: Verb,
     /// The words on the button.
     pub label: &'static str,
     /// The answer to 3-D Secure; `None` for other actions.
@@ -34,8 +35,8 @@ pub struct ActionForm {
 }
 
 impl ActionForm {
-    fn new(operation: &'static str, label: &'static str, disabled: Option<String>) -> Self {
-        Self { operation, label, passed: None, amount: None, disabled }
+    fn new(verb: Verb, label: &'static str, disabled: Option<String>) -> Self {
+        Self { verb, label, passed: None, amount: None, disabled }
     }
 
     fn with_amount(mut self, amount: Money) -> Self {
@@ -60,12 +61,12 @@ pub fn actions(payment: &Payment, now: Timestamp) -> Vec<ActionForm> {
     let left = Money::new(payment.refundable_minor(), amount.currency);
     let challenge = challenge_reason(payment);
     let mut all = vec![
-        ActionForm::new("capture", "Capture", capture_reason(payment, now)).with_amount(amount),
-        ActionForm::new("refund", "Refund", refund_reason(payment)).with_amount(left),
-        ActionForm::new("cancel", "Cancel", cancel_reason(payment, now)),
-        ActionForm::new("complete_action", "Complete 3-D Secure", challenge.clone()).passed(true),
-        ActionForm::new("complete_action", "Fail 3-D Secure", challenge).passed(false),
-        ActionForm::new("replay", "Replay", replay_reason(payment, now)),
+        ActionForm::new(Verb::Capture, "Capture", capture_reason(payment, now)).with_amount(amount),
+        ActionForm::new(Verb::Refund, "Refund", refund_reason(payment)).with_amount(left),
+        ActionForm::new(Verb::Cancel, "Cancel", cancel_reason(payment, now)),
+        ActionForm::new(Verb::CompleteAction, "Complete 3-D Secure", challenge.clone()).passed(true),
+        ActionForm::new(Verb::CompleteAction, "Fail 3-D Secure", challenge).passed(false),
+        ActionForm::new(Verb::Replay, "Replay", replay_reason(payment, now)),
     ];
     // Enabled actions come first; within each group they follow a payment's life.
     all.sort_by_key(|action| action.disabled.is_some());

@@ -18,7 +18,7 @@ pub use timeline::{OpenOperation, TimelineItem};
 use super::format;
 use super::journey::{Indexed, Journey};
 use super::layout::Layout;
-use super::row::{Names, badges, from_label, to_label};
+use super::row::{Names, badges, end_labels};
 use super::status::StatusBadge;
 use crate::domain::decline::DeclineReason;
 use crate::domain::ids::AccountId;
@@ -147,6 +147,7 @@ impl PaymentView {
             recorded.map_or(("", payment.state().updated_at), |it| (it.event.name(), it.at))
         };
         let status = payment.state().status;
+        let [from, to] = end_labels(payment, names);
         // A payee only sees movements of their own wallet.
         let mine = LedgerAccount::Wallet(WalletId { owner: viewer, currency: submission.amount.currency });
         let seen: Vec<MovementRecord> =
@@ -157,8 +158,8 @@ impl PaymentView {
             kind: if own { kind_label(&submission.kind) } else { "Received" },
             amount: submission.amount.to_string(),
             captured: payment.captured_part().map(|money| money.to_string()),
-            from: from_label(payment, names),
-            to: to_label(payment, names),
+            from,
+            to,
             status: StatusBadge::of(payment),
             badges: badges(payment),
             sentence: sentence::sentence(payment, names, now),

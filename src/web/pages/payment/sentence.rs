@@ -1,7 +1,7 @@
 //! The plain sentence that a payment's page opens with. Pure.
 
 use super::super::format;
-use super::super::row::{Names, from_label, to_label};
+use super::super::row::{Names, end_labels};
 use super::Now;
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::CancelReason;
@@ -57,7 +57,8 @@ pub fn sentence(payment: &Payment, names: &Names, now: Now) -> Sentence {
 fn settled(payment: &Payment, names: &Names) -> String {
     let state = payment.state();
     let amount = payment.submission().amount;
-    let way = format!("from {} to {}", from_label(payment, names), to_label(payment, names));
+    let [from, to] = end_labels(payment, names);
+    let way = format!("from {from} to {to}");
     match state.status {
         Status::RequiresPaymentMethod => format!("Waiting for a card: {amount}, {way}."),
         Status::RequiresConfirmation => format!("Waiting for the word to go: {amount}, {way}."),

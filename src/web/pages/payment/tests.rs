@@ -11,6 +11,7 @@ use crate::domain::ledger::Holdings;
 use crate::domain::operate::operate;
 use crate::domain::submission::Submission;
 use crate::domain::tests::operations::{kinds, places};
+use crate::intake::Verb;
 
 fn view(payment: &Payment) -> PaymentView {
     PaymentView::of(
@@ -70,19 +71,21 @@ fn offered_actions_are_those_the_domain_admits() {
             let admitted = changes(&payment, now, &form);
             let kind = payment.submission().kind.as_str();
             assert_eq!(form.disabled.is_none(), admitted, "{} of a {name} {kind}", form.label);
+            let asks_amount = admitted && form.verb.takes_amount();
+            assert_eq!(form.amount.is_some(), asks_amount, "{} of a {name} {kind}", form.label);
         }
     }
 }
 
 /// Whether the domain lets the action of this form change the payment.
 fn changes(payment: &Payment, now: Timestamp, form: &ActionForm) -> bool {
-    let action = match form.operation {
-        "capture" => Action::Capture { amount_minor: None },
-        "refund" => Action::Refund { refund: RefundId::generate(), amount_minor: None, detail: None },
-        "cancel" => Action::Cancel { reason: CancelReason::Abandoned },
-        "complete_action" => Action::CompleteAction { passed: form.passed == Some(true) },
-        "replay" => Action::Replay,
-        other => panic!("{other} is no operation"),
+    let action = match form.verb {
+        Verb::Capture => Action::Capture { amount_minor: None },
+        Verb::Refund => Action::Refund { refund: RefundId::generate(), amount_minor: None, detail: None },
+        Verb::Cancel => Action::Cancel { reason: CancelReason::Abandoned },
+        Verb::CompleteAction => Action::CompleteAction { passed: form.passed == Some(true) },
+        Verb::Replay => Action::Replay,
+        Verb::Confirm => panic!("no button confirms"),
     };
     let policy = Policy::default();
     let held = Holdings { balance_minor: i64::MAX, ..Holdings::default() };
