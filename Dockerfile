@@ -2,7 +2,7 @@
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
-# Dependencies first, against an empty program: this layer is made anew only when they change, not with every line of ours.
+# Dependencies first, against an empty program: this layer is rebuilt only when they change, not with every line of ours.
 COPY Cargo.toml Cargo.lock ./
 COPY .cargo .cargo
 RUN mkdir src \

@@ -35,7 +35,7 @@ pub enum Command {
     Serve(ServeArgs),
     /// Bring the store's tables up to date, and stop.
     Migrate,
-    /// Build the search index anew from the store, while serving or not.
+    /// Rebuild the search index from the store, while serving or not.
     Reindex,
     /// Send payments at a chosen rate and report what came of them; exits with 1 unless everything accepted came to rest.
     Load(Box<LoadArgs>),
@@ -62,7 +62,8 @@ pub struct ServeArgs {
 /// Flags of `verify`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct VerifyArgs {
-    /// A file written by `load --acks`: each payment in it must exist, rest, be what was sent and have come to what was told.
+    /// A file written by `load --acks`: each payment in it must exist, be at rest, match what was sent and have
+    /// the outcome that was reported.
     #[arg(long, value_name = "FILE")]
     pub acks: Option<PathBuf>,
     /// Forbid open operations.

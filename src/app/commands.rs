@@ -151,7 +151,7 @@ async fn reindex(settings: &Settings) -> anyhow::Result<ExitCode> {
     let store = adapters::existing_store(settings, Access::ReadWrite).await??;
     let Ok(_lock) = adapters::lock_for_rebuild(settings) else {
         adapters::rebuild_by_server(settings).await?;
-        println!("the running server has built its index anew");
+        println!("the running server has rebuilt its index");
         return Ok(ExitCode::SUCCESS);
     };
     let search = adapters::search(settings, &Wall::system()).await?;

@@ -1,4 +1,4 @@
-//! The laws of the draws, the determinism of replies, and the outcome of every published card.
+//! The laws of the draws, the determinism of replies, and the outcome of every test card.
 
 use super::draw::{DrawKey, Draws, Slot};
 use super::*;
@@ -130,7 +130,7 @@ fn technical_errors_come_at_the_rate_set_and_one_point_off_is_seen() {
 }
 
 #[test]
-fn rates_of_nothing_and_everything_are_exact() {
+fn error_rates_of_zero_and_one_are_exact() {
     let never = simulator(|_| {});
     let always = simulator(|s| s.technical_error_rate = 1.0);
     for i in 0..10_000 {
@@ -199,7 +199,7 @@ fn every_part_of_the_key_gives_an_independent_draw() {
 }
 
 #[test]
-fn every_published_card_does_what_is_published() {
+fn every_test_card_behaves_as_documented() {
     let declined = Response::Declined;
     // All other cards are approved.
     let others = [

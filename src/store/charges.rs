@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use super::parts::{PartFilter, PartKind};
 use super::{PaymentFilter, Store, StoreResult};
-use crate::domain::ids::{AccountId, ChargeId, PartId, PaymentId};
+use crate::domain::ids::{AccountId, ChargeId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::payment_kind::PaymentKind;
+use crate::domain::submission::Kind;
+use crate::domain::time::Timestamp;
 
 /// The most payments and rows read at once.
 const READ_MAX: u32 = 256;
@@ -24,6 +26,58 @@ pub struct Charged {
     pub charge: ChargeId,
 }
 
+/// Which charges to list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ChargeFilter {
+    /// Only charges older than this one.
+    pub before: Option<ChargeId>,
+    /// Only charges newer than this one; the page is then the oldest of those, still newest first.
+    pub after: Option<ChargeId>,
+    /// Created at or after.
+    pub created_from: Option<Timestamp>,
+    /// Created before.
+    pub created_to: Option<Timestamp>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl ChargeFilter {
+    /// Whether this is a charge, and within all bounds but the limit.
+    #[must_use]
+    pub fn takes(&self, one: &Charged) -> bool {
+        let bounds = self.later_attempts();
+        let charge = one.payment.charge(one.charge);
+        one.payment.submission().kind == Kind::Charge
+            && charge.is_some_and(|charge| bounds.takes(charge.id.into(), charge.created_at))
+    }
+
+    /// The rows of later attempts in these bounds.
+    fn later_attempts(&self) -> PartFilter {
+        PartFilter {
+            before: self.before.map(Into::into),
+            after: self.after.map(Into::into),
+            created_from: self.created_from,
+            created_to: self.created_to,
+            limit: self.limit,
+        }
+    }
+
+    /// The payments whose first attempts are in these bounds.
+    fn first_attempts(&self) -> PaymentFilter {
+        let payment = |id: ChargeId| PaymentId::from_bytes(*id.as_bytes());
+        let tolerance_ms = PartFilter::ID_TOLERANCE_MS;
+        PaymentFilter {
+            kinds: vec![PaymentKind::Charge],
+            before: self.before.map(payment),
+            after: self.after.map(payment),
+            created_from: self.created_from.map(|from| from.minus_ms(tolerance_ms)),
+            created_to: self.created_to.map(|to| to.plus_ms(tolerance_ms)),
+            limit: self.limit,
+            ..PaymentFilter::default()
+        }
+    }
+}
+
 /// An owner's charges, newest first.
 ///
 /// # Errors
@@ -31,7 +85,7 @@ pub struct Charged {
 pub async fn charge_list(
     store: &dyn Store,
     owner: AccountId,
-    filter: PartFilter,
+    filter: ChargeFilter,
 ) -> StoreResult<Vec<Charged>> {
     let backwards = filter.after.is_some();
     let wanted = usize::try_from(filter.limit).unwrap_or(usize::MAX);
@@ -39,11 +93,8 @@ pub async fn charge_list(
     let mut next = filter;
     for _ in 0..READS_MAX {
         let read = Read::of(store, owner, &next).await?;
-        let fits = |one: &Charged| {
-            let charge = one.payment.charge(one.charge);
-            charge.is_some_and(|charge| filter.is_in_time(charge.created_at))
-        };
-        found.extend(read.charges.into_iter().filter(fits).take(wanted.saturating_sub(found.len())));
+        let taken = read.charges.into_iter().filter(|one| filter.takes(one));
+        found.extend(taken.take(wanted.saturating_sub(found.len())));
         let Some(horizon) = read.horizon.filter(|_| found.len() < wanted) else { break };
         if backwards {
             next.after = Some(horizon);
@@ -63,40 +114,43 @@ struct Read {
     /// In the direction of reading.
     charges: Vec<Charged>,
     /// How far the stretch goes; `None` if nothing comes after it.
-    horizon: Option<PartId>,
+    horizon: Option<ChargeId>,
 }
 
 impl Read {
-    async fn of(store: &dyn Store, owner: AccountId, filter: &PartFilter) -> StoreResult<Self> {
+    async fn of(store: &dyn Store, owner: AccountId, filter: &ChargeFilter) -> StoreResult<Self> {
         let backwards = filter.after.is_some();
-        let parts = store.part_list(owner, PartKind::Charge, filter).await?;
-        let payments = store.payment_list(owner, &first_attempts(filter)).await?;
+        let parts = store.part_list(owner, PartKind::Charge, &filter.later_attempts()).await?;
+        let later: Vec<(ChargeId, PaymentId)> =
+            parts.iter().map(|part| (ChargeId::from_bytes(*part.id.as_bytes()), part.payment)).collect();
+        let payments = store.payment_list(owner, &filter.first_attempts()).await?;
         // A full page may hide charges past its end that the other page already has.
-        let ends: Vec<Option<PartId>> = {
-            let (parts, payments) =
-                (parts.iter().map(|part| part.id), payments.iter().map(|payment| first_of(payment.id())));
-            vec![end(parts, filter.limit, backwards), end(payments, filter.limit, backwards)]
+        let ends: Vec<Option<ChargeId>> = {
+            let later = later.iter().map(|(charge, _)| *charge);
+            let first = payments.iter().map(|payment| ChargeId::of_payment(payment.id()));
+            vec![end(later, filter.limit, backwards), end(first, filter.limit, backwards)]
         };
         let ends = ends.into_iter().flatten();
         let horizon = if backwards { ends.min() } else { ends.max() };
-        let within =
-            |id: PartId| horizon.is_none_or(|horizon| if backwards { id <= horizon } else { id >= horizon });
-        let later: Vec<(PartId, PaymentId)> =
-            parts.iter().filter(|part| within(part.id)).map(|part| (part.id, part.payment)).collect();
+        let within = |id: ChargeId| {
+            horizon.is_none_or(|horizon| if backwards { id <= horizon } else { id >= horizon })
+        };
+        let later: Vec<(ChargeId, PaymentId)> =
+            later.into_iter().filter(|(charge, _)| within(*charge)).collect();
         let mut ids: Vec<PaymentId> = later.iter().map(|(_, payment)| *payment).collect();
         ids.sort_unstable();
         ids.dedup();
         let named = if ids.is_empty() { Vec::new() } else { store.payment_get(&ids).await? };
         let named: HashMap<PaymentId, Arc<Payment>> =
             named.into_iter().map(|payment| (payment.id(), Arc::new(payment))).collect();
-        let later = later.into_iter().filter_map(|(id, payment)| {
-            let charge = ChargeId::from_bytes(*id.as_bytes());
+        let later = later.into_iter().filter_map(|(charge, payment)| {
             Some(Charged { payment: Arc::clone(named.get(&payment)?), charge })
         });
-        let first = payments.into_iter().filter(|payment| within(first_of(payment.id()))).map(|payment| {
+        let first = payments.into_iter().map(|payment| {
             let charge = ChargeId::of_payment(payment.id());
             Charged { payment: Arc::new(payment), charge }
         });
+        let first = first.filter(|one| within(one.charge));
         let mut charges: Vec<Charged> = first.chain(later).collect();
         charges.sort_unstable_by_key(|one| one.charge);
         if !backwards {
@@ -106,35 +160,15 @@ impl Read {
     }
 }
 
-/// The id of the charge of a payment's first attempt.
-fn first_of(payment: PaymentId) -> PartId {
-    ChargeId::of_payment(payment).into()
-}
-
 /// Where a full page ends in the direction of reading; `None` if it is not full. Pages are newest first in both directions.
 fn end(
-    mut ids: impl DoubleEndedIterator<Item = PartId> + ExactSizeIterator,
+    mut ids: impl DoubleEndedIterator<Item = ChargeId> + ExactSizeIterator,
     limit: u32,
     backwards: bool,
-) -> Option<PartId> {
+) -> Option<ChargeId> {
     let full = ids.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     if !full {
         return None;
     }
     if backwards { ids.next() } else { ids.next_back() }
-}
-
-/// The payments whose first attempts are in these bounds.
-fn first_attempts(filter: &PartFilter) -> PaymentFilter {
-    let payment = |id: PartId| PaymentId::from_bytes(*id.as_bytes());
-    let tolerance_ms = PartFilter::ID_TOLERANCE_MS;
-    PaymentFilter {
-        kinds: vec![PaymentKind::Charge],
-        before: filter.before.map(payment),
-        after: filter.after.map(payment),
-        created_from: filter.created_from.map(|from| from.minus_ms(tolerance_ms)),
-        created_to: filter.created_to.map(|to| to.plus_ms(tolerance_ms)),
-        limit: filter.limit,
-        ..PaymentFilter::default()
-    }
 }

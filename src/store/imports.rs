@@ -134,13 +134,19 @@ pub(super) fn push_import_row(cells: &mut Vec<Cell>, import: ImportId, row: &Imp
     ]);
 }
 
-#[derive(Queryable, Selectable, Debug)]
+/// A row of imports. What an import began with is inserted and never updated.
+#[derive(Queryable, Selectable, Insertable, AsChangeset, Debug)]
 #[diesel(table_name = schema::import)]
+#[diesel(treat_none_as_default_value = false)]
+#[diesel(treat_none_as_null = true)]
 pub(super) struct ImportTableRow {
     id: Vec<u8>,
+    #[diesel(skip_update)]
     owner: Vec<u8>,
+    #[diesel(skip_update)]
     name: String,
     state: i16,
+    #[diesel(skip_update)]
     created_at: i64,
     updated_at: i64,
     rows_read: i64,
@@ -148,6 +154,24 @@ pub(super) struct ImportTableRow {
     rows_known: i64,
     rows_refused: i64,
     cause: Option<String>,
+}
+
+impl From<&ImportRecord> for ImportTableRow {
+    fn from(import: &ImportRecord) -> Self {
+        Self {
+            id: import.id.as_bytes().to_vec(),
+            owner: import.owner.as_bytes().to_vec(),
+            name: import.name.clone(),
+            state: import.state.to_code(),
+            created_at: import.created_at.micros(),
+            updated_at: import.updated_at.micros(),
+            rows_read: signed(import.rows_read),
+            rows_accepted: signed(import.rows_accepted),
+            rows_known: signed(import.rows_known),
+            rows_refused: signed(import.rows_refused),
+            cause: import.cause.clone(),
+        }
+    }
 }
 
 impl ImportTableRow {
@@ -196,19 +220,7 @@ macro_rules! imports_store {
         async fn import_insert(conn: &mut $Conn, import: &ImportRecord) -> StoreResult<bool> {
             use schema::import::dsl;
             let inserted = diesel::insert_into(dsl::import)
-                .values((
-                    dsl::id.eq(import.id.as_bytes().to_vec()),
-                    dsl::owner.eq(import.owner.as_bytes().to_vec()),
-                    dsl::name.eq(import.name.as_str()),
-                    dsl::state.eq(import.state.to_code()),
-                    dsl::created_at.eq(import.created_at.micros()),
-                    dsl::updated_at.eq(import.updated_at.micros()),
-                    dsl::rows_read.eq(signed(import.rows_read)),
-                    dsl::rows_accepted.eq(signed(import.rows_accepted)),
-                    dsl::rows_known.eq(signed(import.rows_known)),
-                    dsl::rows_refused.eq(signed(import.rows_refused)),
-                    dsl::cause.eq(import.cause.as_deref()),
-                ))
+                .values(imports::ImportTableRow::from(import))
                 .execute(conn)
                 .await;
             $crate::store::error::inserted(inserted)
@@ -220,19 +232,11 @@ macro_rules! imports_store {
             new_rows: &[ImportRow],
         ) -> StoreResult<()> {
             use schema::import::dsl;
-            let mut cells = Vec::with_capacity(new_rows.len() * 6);
+            let mut cells = Vec::with_capacity(new_rows.len() * imports::IMPORT_ROW_INSERT.columns);
             new_rows.iter().for_each(|row| imports::push_import_row(&mut cells, import.id, row));
             execute_rows(conn, &imports::IMPORT_ROW_INSERT, &cells).await?;
             diesel::update(dsl::import.find(import.id.as_bytes().to_vec()))
-                .set((
-                    dsl::state.eq(import.state.to_code()),
-                    dsl::updated_at.eq(import.updated_at.micros()),
-                    dsl::rows_read.eq(signed(import.rows_read)),
-                    dsl::rows_accepted.eq(signed(import.rows_accepted)),
-                    dsl::rows_known.eq(signed(import.rows_known)),
-                    dsl::rows_refused.eq(signed(import.rows_refused)),
-                    dsl::cause.eq(import.cause.as_deref()),
-                ))
+                .set(imports::ImportTableRow::from(import))
                 .execute(conn)
                 .await?;
             Ok(())

@@ -59,7 +59,7 @@ pub use accounts::{Account, AccountLookup, Accounts, NewAccount};
 pub use api_keys::{ApiKey, ApiKeys, NewApiKey};
 pub use aside::{AsideChanges, AsideReason, AsideRecord, AsideRecords, SetAside, Subject};
 pub use batch::{BatchKeys, BatchWrite, Beside, Head, Loaded};
-pub use charges::{Charged, charge_list};
+pub use charges::{ChargeFilter, Charged, charge_list};
 pub use clocks::{AwakeClock, Clocks};
 pub use cursors::{Cursors, Projected};
 pub use details::{DetailRecord, Details};

@@ -11,7 +11,7 @@ use crate::support::server::{Server, Stack, on_both_stacks, with};
 on_both_stacks!(
     charges_captures_refunds_and_wallets_over_http,
     one_key_makes_one_payment,
-    every_card_answers_as_published,
+    every_test_card_answers_as_documented,
     refunds_are_found_and_listed,
     currencies_with_no_and_three_decimals,
     money_that_cannot_move,
@@ -142,7 +142,7 @@ const CARDS: &[(&str, u16, &str, &str)] = &[
     ("pm_card_chargeDeclinedIncorrectCvc", 402, "incorrect_cvc", ""),
 ];
 
-async fn every_card_answers_as_published(server: Arc<Server>) {
+async fn every_test_card_answers_as_documented(server: Arc<Server>) {
     let mut wrong = Vec::new();
     for (card, status, code, decline_code) in CARDS {
         let method = match card.starts_with(|c: char| c.is_ascii_digit()) {

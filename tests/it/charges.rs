@@ -68,6 +68,19 @@ async fn a_second_attempt_is_a_second_charge(server: Arc<Server>) {
 
     let (ids, more) = page(&server, &format!("/v1/charges?payment_intent={}", id(&paid))).await;
     assert_eq!((ids, more), (vec![second.clone(), first.clone()], false));
+    // There is one payment, so both lists hold the same, however they are narrowed.
+    let created = succeeded["created"].as_i64().expect("a time");
+    for narrowed in [
+        "limit=1".to_owned(),
+        format!("starting_after={second}"),
+        format!("ending_before={first}"),
+        format!("created={created}"),
+        format!("created[gt]={created}"),
+        format!("created[lte]={created}"),
+    ] {
+        let of_payment = page(&server, &format!("/v1/charges?payment_intent={}&{narrowed}", id(&paid))).await;
+        assert_eq!(of_payment, page(&server, &format!("/v1/charges?{narrowed}")).await, "{narrowed}");
+    }
     let (listed, _) = page(&server, "/v1/charges?expand[]=data.payment_intent").await;
     assert_eq!(listed, [second.clone(), first.clone()]);
 

@@ -159,10 +159,17 @@ async fn events_are_narrowed_and_paged(server: Arc<Server>) {
         ("delivery_success=true", "delivery_success"),
         ("starting_after=evt_1", "starting_after"),
         ("colour=red", "colour"),
+        ("type=charge.paid", "type"),
+        ("type=charge", "type"),
+        ("type=invoice.*", "type"),
+        ("types[]=charge.succeeded&types[]=invoice.paid", "types"),
     ] {
         let refused = server.send("GET", &format!("/v1/events?{query}"), "", &[]).await;
         assert_eq!((refused.error().0, refused.error().3), (400, param), "{refused:?}");
     }
+    let refused = server.send("GET", "/v1/events?type=invoice.paid", "", &[]).await;
+    assert_eq!(refused.text("/error/code"), "parameter_invalid_enum", "{refused:?}");
+    assert!(refused.text("/error/message").contains("payment_intent.created, "), "{refused:?}");
 }
 
 async fn lean_accounts_have_no_events(server: Arc<Server>) {

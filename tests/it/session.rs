@@ -112,7 +112,7 @@ async fn forms_from_elsewhere_are_refused(server: Arc<Server>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn settings_of_accounts_are_obeyed() {
+async fn settings_of_accounts_are_applied() {
     let strict = |settings: &mut Settings| {
         settings.server.secure_cookies = true;
         settings.accounts.registration = false;

@@ -1,4 +1,6 @@
-//! Money, ids and ledger keys: values that are written read back the same.
+//! Money, ids and ledger keys: values that are written read back the same. The amounts that docs/dialect.md lists are those of the code.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -137,6 +139,83 @@ fn amounts_have_bounds_and_steps_of_their_currency() {
     assert_eq!(amounts::check_payout(money(1_000, "HUF")), Ok(()));
     assert_eq!(money(500, "ISK").decimal(), "5.00");
     assert_eq!(money(500, "MGA").decimal(), "500");
+}
+
+/// The currencies that a text names.
+fn currencies_in(text: &str) -> BTreeSet<Currency> {
+    let words = text.split(|character: char| !character.is_ascii_alphabetic());
+    let is_code = |word: &&str| word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    words.filter(is_code).map(|code| code.parse().expect(code)).collect()
+}
+
+/// The currencies for which this holds.
+fn currencies_where(holds: impl Fn(Currency) -> bool) -> BTreeSet<Currency> {
+    Currency::all().into_iter().filter(|currency| holds(*currency)).collect()
+}
+
+/// The sentence of docs/dialect.md that has these words.
+fn sentence(words: &str) -> String {
+    let page: Vec<&str> = include_str!("../../../docs/dialect.md").split_whitespace().collect();
+    let page = page.join(" ");
+    page.split(". ").find(|sentence| sentence.contains(words)).expect(words).to_owned()
+}
+
+#[test]
+fn the_page_lists_the_steps_of_amounts() {
+    assert_eq!(
+        currencies_in(&sentence("Without decimals:")),
+        currencies_where(|currency| currency.decimals() == 0)
+    );
+    assert_eq!(
+        currencies_in(&sentence("two decimals that are always zero")),
+        currencies_where(|currency| amounts::step_minor(currency) == 100)
+    );
+    let of_three = currencies_in(&sentence("Currencies of three decimals"));
+    assert_eq!(of_three, currencies_where(|currency| currency.decimals() == 3));
+    assert_eq!(of_three, currencies_where(|currency| amounts::step_minor(currency) == 10));
+    assert_eq!(
+        currencies_in(&sentence("are multiples of 100")),
+        currencies_where(|currency| {
+            let amount = Money::new(110, currency);
+            amounts::check(amount).is_ok() && amounts::check_payout(amount).is_err()
+        })
+    );
+}
+
+#[test]
+fn the_page_lists_the_smallest_charges() {
+    let listed = sentence("`amount_too_small`:");
+    let (_, listed) = listed.split_once("`amount_too_small`: ").expect("a list");
+    let minimums = listed.split("; ").flat_map(|group| {
+        let (minor, _) = group.split_once(' ').expect(group);
+        let minor: i64 = minor.parse().expect(group);
+        currencies_in(group).into_iter().map(move |currency| (currency, minor))
+    });
+    let minimums: BTreeMap<Currency, i64> = minimums.collect();
+    for currency in Currency::all() {
+        let minor = minimums.get(&currency).copied().unwrap_or(1);
+        assert_eq!(minor, amounts::min_charge_minor(currency), "{currency}");
+    }
+}
+
+#[test]
+fn the_page_lists_the_most_digits() {
+    let listed = sentence("Card payments hold at most");
+    let counts = [("eight", 8), ("nine", 9), ("ten", 10), ("twelve", 12)];
+    let digits = |text: &str| {
+        let count = counts.iter().find(|(word, _)| text.split(' ').any(|part| part == *word));
+        count.expect(text).1
+    };
+    let (usual, others) = listed.split_once(", ").expect("currencies with more");
+    let more = others.split(", ").flat_map(|one| {
+        let digits = digits(one);
+        currencies_in(one).into_iter().map(move |currency| (currency, digits))
+    });
+    let more: BTreeMap<Currency, u32> = more.collect();
+    for currency in Currency::all() {
+        let digits = more.get(&currency).copied().unwrap_or_else(|| digits(usual));
+        assert_eq!(10_i64.pow(digits) - 1, amounts::max_minor(currency), "{currency}");
+    }
 }
 
 #[test]

@@ -170,3 +170,82 @@ fn method(payment: &Payment) -> Option<Method> {
         Instrument::Wallet => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../docs/websocket.md");
+
+    /// The row that the page shows, and what it says of it.
+    fn documented() -> (Value, &'static str) {
+        let (_, example) = PAGE.split_once("A row is what a list shows:\n\n```json\n").expect("an example");
+        let (example, words) = example.split_once("```").expect("an end");
+        (serde_json::from_str(example).expect("JSON"), words)
+    }
+
+    /// A row of which no member is absent.
+    fn complete() -> Value {
+        let row = Row {
+            id: "pi_1".to_owned(),
+            version: 3,
+            kind: "charge",
+            status: "declined",
+            amount: 1_250,
+            currency: "eur".to_owned(),
+            amount_text: "€12.50 EUR".to_owned(),
+            from: Arc::from("Visa •••• 4242"),
+            to: Arc::from("Corner Coffee"),
+            method: Some(Method { brand: "visa", last4: "4242".to_owned() }),
+            decline: Some(Decline { code: "card_declined", decline_code: "lost_card", words: "lost" }),
+            received: 1_000,
+            captured_text: Some("€10.00 EUR".to_owned()),
+            refunded: 0,
+            parked: false,
+            description: Some("coffee"),
+            run: Some("run-1"),
+            created_ms: 1,
+            accepted_us: Some(1),
+            queued_us: Some(2),
+            started_us: Some(3),
+            answered_us: Some(4),
+            settled_us: Some(5),
+            other_time: vec![OtherTime { words: "for the capture", us: 1 }],
+            retry_ms: Some(1),
+            updated_ms: 2,
+        };
+        serde_json::to_value(row).expect("JSON")
+    }
+
+    fn keys(value: &Value) -> BTreeSet<&str> {
+        value.as_object().expect("an object").keys().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn the_page_shows_every_member_of_a_row() {
+        let (example, row) = (documented().0, complete());
+        assert_eq!(keys(&example), keys(&row));
+        assert_eq!(keys(&example["method"]), keys(&row["method"]));
+        for key in keys(&example) {
+            let (shown, sent) = (&example[key], &row[key]);
+            let same_type = std::mem::discriminant(shown) == std::mem::discriminant(sent);
+            assert!(shown.is_null() || same_type, "{key}: {shown} is shown, {sent} is sent");
+        }
+    }
+
+    #[test]
+    fn the_page_names_the_members_of_what_its_example_leaves_out() {
+        let (words, row) = (documented().1, complete());
+        for (member, sent) in [("decline", &row["decline"]), ("other_time", &row["other_time"][0])] {
+            let (_, said) = words.split_once(&format!("`{member}` says ")).expect(member);
+            let (_, names) = said.split_once("as `{").expect(member);
+            let (names, _) = names.split_once("}`").expect(member);
+            let named: BTreeSet<&str> = names.split(", ").map(|name| name.trim_matches('"')).collect();
+            assert_eq!(named, keys(sent), "{member}");
+        }
+    }
+}

@@ -1,13 +1,12 @@
 //! MySQL 8 as a store, through diesel-async.
 //!
 //! One connection runs the sequencer's batches (`session`); a pool serves everything else (`pool`). A server's errors are
-//! classified by their codes (`codes`).
+//! classified by their codes (`codes`). The database itself may be missing (`database`).
 
 mod codes;
+mod database;
 mod pool;
 mod session;
-
-use std::time::Duration;
 
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
@@ -45,9 +44,6 @@ const MIGRATION_SESSION: &str = "SET SESSION transaction_isolation='READ-COMMITT
                                  sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
 /// A server that takes fewer bytes at once than this may refuse what the intake admits.
 const PACKET_MIN: u64 = 4 << 20;
-
-/// What the server says of a database that it does not have (error 1049).
-const UNKNOWN_DATABASE: &str = "Unknown database";
 /// How many times views of one moment are tried for while others commit.
 const ONE_MOMENT_ATTEMPTS: usize = 200;
 
@@ -91,7 +87,7 @@ impl MySqlStore {
     /// [`StoreError::Unavailable`] if the server cannot be reached or refuses the user, and [`StoreError::OtherForm`] if
     /// another version of the program made the tables.
     pub async fn open(settings: &StoreSettings) -> StoreResult<Self> {
-        create_database(settings.url.expose()).await?;
+        database::create(settings.url.expose()).await?;
         look(settings.url.expose()).await?;
         Self::with(settings, Access::ReadWrite)
     }
@@ -102,12 +98,12 @@ impl MySqlStore {
     /// [`StoreError::Unavailable`] if the server cannot be reached or refuses the user, and [`StoreError::OtherForm`] if
     /// another version of the program made the tables.
     pub async fn open_existing(settings: &StoreSettings, access: Access) -> StoreResult<Option<Self>> {
-        database_name(settings.url.expose())?;
-        match look(settings.url.expose()).await {
-            Ok(true) => Self::with(settings, access).map(Some),
-            Ok(false) => Ok(None),
-            Err(error) if error.to_string().contains(UNKNOWN_DATABASE) => Ok(None),
-            Err(error) => Err(error),
+        let url = settings.url.expose();
+        database::parse(url)?;
+        if database::exists(url).await? && look(url).await? {
+            Self::with(settings, access).map(Some)
+        } else {
+            Ok(None)
         }
     }
 
@@ -293,26 +289,12 @@ struct DurabilityRow {
 }
 
 async fn connect(url: &str, session: &str) -> StoreResult<Conn> {
-    let connecting = tokio::time::timeout(Duration::from_secs(5), Conn::establish(url)).await;
+    let connecting = tokio::time::timeout(database::CONNECT_WITHIN, Conn::establish(url)).await;
     let mut conn = connecting
-        .map_err(|_| StoreError::Unavailable("MySQL did not answer within 5 s".to_owned()))?
+        .map_err(|_| database::no_answer())?
         .map_err(|error| StoreError::Unavailable(error.to_string()))?;
     conn.batch_execute(session).await?;
     Ok(conn)
-}
-
-/// The server, and the database that the URL names on it.
-fn database_name(url: &str) -> StoreResult<(url::Url, String)> {
-    let server = url::Url::parse(url).map_err(|error| StoreError::Refused(format!("store.url: {error}")))?;
-    let name = server.path().trim_start_matches('/').to_owned();
-    let plain = !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
-    if !plain {
-        return Err(StoreError::Refused(
-            "store.url must name a database of letters, digits, _ and -".to_owned(),
-        ));
-    }
-    Ok((server, name))
 }
 
 /// Whether something was ever stored in the database of the URL.
@@ -329,18 +311,6 @@ async fn look(url: &str) -> StoreResult<bool> {
 }
 
 fn admit(url: &str, found: Found) -> StoreResult<bool> {
-    let (_, name) = database_name(url)?;
+    let (_, name) = database::parse(url)?;
     found.admit(&format!("the MySQL database {name}"), "an empty database")
-}
-
-/// Creates the database of the URL if the server does not have it.
-async fn create_database(url: &str) -> StoreResult<()> {
-    let (mut server, name) = database_name(url)?;
-    if connect(url, "DO 1").await.is_ok() {
-        return Ok(());
-    }
-    server.set_path("/");
-    let mut conn = connect(server.as_str(), "DO 1").await?;
-    conn.batch_execute(&format!("CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4")).await?;
-    Ok(())
 }

@@ -9,12 +9,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::list::{self, List};
 use super::objects::{ChargeExpand, ChargeObject};
 use super::parameters;
-use crate::domain::ids::{AccountId, ChargeId, PartId, PaymentId};
+use crate::domain::ids::{AccountId, ChargeId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::submission::Kind;
 use crate::intake::details::Attempts;
 use crate::intake::{InputError, Params};
-use crate::store::{Charged, PartFilter, PartKind, charge_list};
+use crate::store::{ChargeFilter, Charged, PartKind, charge_list};
 use crate::web::body;
 use crate::web::error::ApiError;
 use crate::web::security::ApiCaller;
@@ -61,7 +61,7 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
         None => None,
     };
     let within = payment.as_ref().map(|payment| payment.id());
-    let filter = PartFilter {
+    let filter = ChargeFilter {
         before: cursor(&state, caller.account, within, list::STARTING_AFTER, before).await?,
         after: cursor(&state, caller.account, within, list::ENDING_BEFORE, after).await?,
         created_from,
@@ -112,25 +112,21 @@ async fn cursor(
     within: Option<PaymentId>,
     param: &'static str,
     text: Option<String>,
-) -> Result<Option<PartId>, ApiError> {
+) -> Result<Option<ChargeId>, ApiError> {
     let Some(text) = text else { return Ok(None) };
     match find(state, owner, &text, param).await {
-        Ok(found) if within.is_none_or(|id| id == found.payment.id()) => Ok(Some(found.charge.into())),
+        Ok(found) if within.is_none_or(|id| id == found.payment.id()) => Ok(Some(found.charge)),
         Err(error) if error.status.is_server_error() => Err(error),
         Ok(_) | Err(_) => Err(list::unknown_cursor(param, "charge", &text).into()),
     }
 }
 
 /// The charges of one payment, newest first.
-fn of_payment(payment: &Arc<Payment>, filter: &PartFilter) -> Vec<Charged> {
-    let charged = payment.submission().kind == Kind::Charge;
-    let mut charges: Vec<ChargeId> = payment
-        .charges()
-        .filter(|charge| charged && filter.takes(charge.id.into(), charge.created_at))
-        .map(|charge| charge.id)
-        .collect();
-    charges.sort_unstable_by_key(|charge| std::cmp::Reverse(*charge));
-    charges.into_iter().map(|charge| Charged { payment: Arc::clone(payment), charge }).collect()
+fn of_payment(payment: &Arc<Payment>, filter: &ChargeFilter) -> Vec<Charged> {
+    let charged = payment.charges().map(|charge| Charged { payment: Arc::clone(payment), charge: charge.id });
+    let mut charges: Vec<Charged> = charged.filter(|one| filter.takes(one)).collect();
+    charges.sort_unstable_by_key(|one| std::cmp::Reverse(one.charge));
+    charges
 }
 
 /// These charges as objects of the dialect, in the same order.

@@ -79,7 +79,7 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     Ok(response.json(List::new(objects(&state, caller.account, &found).await?, has_more, URL)))
 }
 
-/// Reads `type` or `types[]`, not both; a name may end in `*`. `None` means all.
+/// Reads `type` or `types[]`, not both; each is a type of event, or the beginning of some with `*` behind it. `None` means all.
 fn kinds(params: &mut Params<'_>) -> Result<Option<Vec<AnnouncementKind>>, InputError> {
     let (one, several) = (params.text("type")?, params.list("types")?);
     if one.is_some() && !several.is_empty() {
@@ -90,16 +90,29 @@ fn kinds(params: &mut Params<'_>) -> Result<Option<Vec<AnnouncementKind>>, Input
         let message = format!("Too many types: at most {TYPES_MAX}.");
         return Err(InputError::new("types", "parameter_invalid_integer", message));
     }
+    let param = if one.is_some() { "type" } else { "types" };
     let names: Vec<_> = one.into_iter().chain(several).collect();
-    let fits = |kind: &AnnouncementKind| {
-        let fits = |name: &str| match name.strip_suffix('*') {
-            Some(beginning) => kind.dialect().starts_with(beginning),
-            None => kind.dialect() == name,
-        };
-        names.iter().any(|name| fits(name))
-    };
-    let found = || AnnouncementKind::ALL.iter().copied().filter(fits).collect();
-    Ok((!names.is_empty()).then(found))
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let all = AnnouncementKind::ALL;
+    if names.iter().any(|name| !all.iter().any(|kind| is_named(*kind, name))) {
+        let types: Vec<&str> = all.iter().map(|kind| kind.dialect()).collect();
+        let types = types.join(", ");
+        let message =
+            format!("Invalid {param}: must be one of {types}, or the beginning of some with * behind it.");
+        return Err(InputError::new(param, "parameter_invalid_enum", message));
+    }
+    let named = |kind: &AnnouncementKind| names.iter().any(|name| is_named(*kind, name));
+    Ok(Some(all.iter().copied().filter(named).collect()))
+}
+
+/// Whether this is the kind's type, or the beginning of it with `*` behind it.
+fn is_named(kind: AnnouncementKind, name: &str) -> bool {
+    match name.strip_suffix('*') {
+        Some(beginning) => kind.dialect().starts_with(beginning),
+        None => kind.dialect() == name,
+    }
 }
 
 /// An event of this account that is still kept.

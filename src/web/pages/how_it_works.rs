@@ -74,8 +74,8 @@ pub const STATIONS: [Station; 5] = [
     Station {
         key: "index",
         name: "Index",
-        teaches: "Search is a mirror that follows the journal a moment later; losing it loses nothing, for it can be \
-                  built anew.",
+        teaches: "Search is a mirror that follows the journal a moment later; losing it loses nothing, since it \
+                  can be rebuilt.",
         time: "until search finds it",
     },
 ];

@@ -11,7 +11,9 @@ use paystorm::domain::payment::Payment;
 use paystorm::domain::payment_kind::PaymentKind;
 use paystorm::domain::submission::Kind;
 use paystorm::domain::time::Timestamp;
-use paystorm::store::{Beside, PartFilter, PartKind, PartRecord, PaymentFilter, Projected, charge_list};
+use paystorm::store::{
+    Beside, ChargeFilter, PartFilter, PartKind, PartRecord, PaymentFilter, Projected, charge_list,
+};
 
 use crate::support::commands::{answer, at, decide, one, operate, submission, submit};
 use crate::support::stores::both;
@@ -288,23 +290,24 @@ async fn thousands_of_charges_of_one_millisecond_are_paged_without_loss() {
         wanted.sort_unstable();
         assert_eq!(wanted.len(), 800 + 400 - 7);
         for limit in [50, 333] {
-            let all = PartFilter { limit, ..PartFilter::default() };
+            let all = ChargeFilter { limit, ..ChargeFilter::default() };
             let (mut forwards, mut filter) = (Vec::new(), all);
             loop {
                 let page = charge_list(store, owner, filter).await.expect("read");
+                assert!(page.iter().all(|one| filter.takes(one)), "{filter:?}");
                 forwards.extend(page.iter().map(|one| one.charge));
                 let Some(last) = page.last() else { break };
-                filter.before = Some(last.charge.into());
+                filter.before = Some(last.charge);
             }
             forwards.reverse();
             assert_eq!(forwards, wanted, "{} {limit}", test.name);
             let (mut backwards, mut filter) = (Vec::new(), all);
-            filter.after = Some(PartId::from_bytes([0; 16]));
+            filter.after = Some(ChargeId::from_bytes([0; 16]));
             loop {
                 let page = charge_list(store, owner, filter).await.expect("read");
                 backwards.extend(page.iter().rev().map(|one| one.charge));
                 let Some(first) = page.first() else { break };
-                filter.after = Some(first.charge.into());
+                filter.after = Some(first.charge);
             }
             assert_eq!(backwards, wanted, "{} {limit}", test.name);
         }

@@ -61,7 +61,7 @@ fn settled(payment: &Payment, names: &Names) -> String {
     let way = format!("from {from} to {to}");
     match state.status {
         Status::RequiresPaymentMethod => format!("Waiting for a card: {amount}, {way}."),
-        Status::RequiresConfirmation => format!("Waiting for the word to go: {amount}, {way}."),
+        Status::RequiresConfirmation => format!("Waiting to be confirmed: {amount}, {way}."),
         Status::Queued if state.cancel_requested.is_some() => {
             "Cancellation was asked for; an approval that still comes is given back.".to_owned()
         }
