@@ -1,4 +1,5 @@
-//! Building blocks of every module's settings: secrets that cannot be printed, and the error that names an unusable setting.
+//! Building blocks of every module's settings: secrets that cannot be printed, the error that names an unusable setting, and how
+//! far a misspelt key is from a known one.
 //!
 //! Depends on no other module, so that any may use it. Reads nothing: values come from `config`.
 
@@ -173,6 +174,24 @@ pub fn between<T: PartialOrd + fmt::Display>(
     Err(InvalidSetting::new(key, format!("must be between {min} and {max}, not {value}")))
 }
 
+/// How many letters must change to turn one word into the other (Levenshtein).
+#[must_use]
+pub fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut left = i + 1;
+        let mut diagonal = i;
+        let mut next = vec![left];
+        for (above, to) in row.iter().skip(1).zip(b.chars()) {
+            left = (diagonal + usize::from(from != to)).min(above + 1).min(left + 1);
+            diagonal = *above;
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,5 +236,14 @@ mod tests {
         assert_eq!(problem(at_least("a", 0, 1)), "s.a: must be at least 1, not 0");
         assert_eq!(problem(at_most("a", 2, 1)), "s.a: must be at most 1, not 2");
         assert_eq!(problem(between("a", f64::NAN, 0.0, 1.0)), "s.a: must be between 0 and 1, not NaN");
+    }
+
+    #[test]
+    fn the_distance_of_words_is_in_letters() {
+        for (a, b, letters) in
+            [("", "", 0), ("share", "share", 0), ("", "abc", 3), ("shrae", "share", 2), ("bär", "bar", 1)]
+        {
+            assert_eq!((distance(a, b), distance(b, a)), (letters, letters), "{a} {b}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize as _;
 use toml::{Table, Value};
 
 use super::Settings;
-use crate::setting::InvalidSetting;
+use crate::setting::{InvalidSetting, distance};
 
 /// Keys that have no value unless they are set; `config/default.toml` has them as comments. All are strings.
 pub const OPTIONAL: &[&str] = &["search.username", "search.password"];
@@ -141,21 +141,4 @@ const fn type_name(value: &Value) -> &'static str {
         Value::Array(_) => "a list",
         Value::Table(_) => "a section",
     }
-}
-
-/// How many letters must change to turn one into the other (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut left = i + 1;
-        let mut diagonal = i;
-        let mut next = vec![left];
-        for (above, to) in row.iter().skip(1).zip(b.chars()) {
-            left = (diagonal + usize::from(from != to)).min(above + 1).min(left + 1);
-            diagonal = *above;
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }
