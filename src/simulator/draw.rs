@@ -14,6 +14,10 @@ pub enum Slot {
     LatencyAngle = 3,
     /// The choice among several weighted outcomes.
     Outcome = 4,
+    /// The choice among several acquirers.
+    Route = 5,
+    /// Whether a rule that holds for a share only applies.
+    RuleShare = 6,
 }
 
 /// What identifies one attempt of one operation to the acquirer asked.
@@ -25,9 +29,9 @@ pub struct DrawKey<'a> {
     pub draw_key: u64,
     /// The operation's name (`authorize`, …).
     pub operation: &'a str,
-    /// The operation's number within the payment.
+    /// The operation's number within the payment; 0 for what is drawn once for all of them.
     pub number: u16,
-    /// The attempt, counted from 1.
+    /// The attempt, counted from 1; 0 for what is drawn once for all of them.
     pub attempt: u16,
 }
 

@@ -16,6 +16,8 @@ pub struct Question<O> {
     pub kind: Kind,
     /// The operation's amount: the payment's, or the part to capture or refund.
     pub amount: Money,
+    /// The payment's own amount in minor units. Routing goes by it: whoever authorized the whole captures and refunds the parts.
+    pub payment_minor: i64,
     /// The attempt's instrument.
     pub instrument: Option<Instrument>,
     /// The operation asked for.
@@ -33,6 +35,45 @@ pub struct Question<O> {
 pub struct Authorization {
     /// Whether the cardholder has completed 3-D Secure for it.
     pub authenticated: bool,
+}
+
+/// What can be asked for, by its name in draws and in scenarios.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OperationName {
+    /// Take or hold the amount.
+    Authorize,
+    /// Take some or all of what is held.
+    Capture,
+    /// Release what is held.
+    Void,
+    /// Give some or all back.
+    Refund,
+}
+
+impl OperationName {
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::Authorize, Self::Capture, Self::Void, Self::Refund];
+
+    /// The name, that of [`OperationKind::name`](crate::domain::payment::OperationKind::name).
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Authorize => "authorize",
+            Self::Capture => "capture",
+            Self::Void => "void",
+            Self::Refund => "refund",
+        }
+    }
+}
+
+impl From<FollowUp> for OperationName {
+    fn from(follow_up: FollowUp) -> Self {
+        match follow_up {
+            FollowUp::Capture { .. } => Self::Capture,
+            FollowUp::Void => Self::Void,
+            FollowUp::Refund { .. } => Self::Refund,
+        }
+    }
 }
 
 impl Question<Authorization> {
@@ -63,6 +104,7 @@ impl<O> Question<O> {
             owner: submission.owner,
             kind: submission.kind,
             amount: Money::new(amount_minor, submission.amount.currency),
+            payment_minor: submission.amount.amount_minor,
             instrument: payment.state().instrument,
             operation: asked,
             number: operation.number,

@@ -1,6 +1,7 @@
 //! The laws of the draws, the determinism of replies, and the outcome of every test card.
 
 use super::draw::{DrawKey, Draws, Slot};
+use super::question::OperationName;
 use super::*;
 use crate::domain::bank_account::BankAccount;
 use crate::domain::card::{Card, CardDetails, YearMonth};
@@ -11,23 +12,30 @@ use crate::domain::event::TechnicalError;
 use crate::domain::ids::{AccountId, RefundId};
 use crate::domain::instrument::{Instrument, Presented};
 use crate::domain::money::Money;
-use crate::domain::payment::FollowUp;
+use crate::domain::payment::{FollowUp, OperationKind};
 use crate::domain::test_cards::TestCard;
 
 const DRAWS: u64 = 1_000_000;
 
-fn question(token: &str) -> Question<Authorization> {
+pub(super) fn question(token: &str) -> Question<Authorization> {
     let card = Card::from_token(token, &[7; 32], YearMonth { year: 2026, month: 1 }).unwrap();
     Question {
         owner: AccountId::from_bytes([1; 16]),
         kind: Kind::Charge,
         amount: Money::new(1_250, Currency::EUR),
+        payment_minor: 1_250,
         instrument: Some(card.into()),
         operation: Authorization { authenticated: false },
         number: 1,
         attempt: 1,
         draw_key: 1,
     }
+}
+
+/// The question about an operation that follows an authorization.
+pub(super) fn following(authorized: &Question<Authorization>, operation: FollowUp) -> Question<FollowUp> {
+    let Question { owner, kind, amount, payment_minor, instrument, attempt, draw_key, .. } = *authorized;
+    Question { owner, kind, amount, payment_minor, instrument, operation, number: 2, attempt, draw_key }
 }
 
 fn simulator(change: impl FnOnce(&mut SimulatorSettings)) -> Simulator {
@@ -38,7 +46,7 @@ fn simulator(change: impl FnOnce(&mut SimulatorSettings)) -> Simulator {
 }
 
 /// The standard normal distribution function by its Taylor series, good to 1e-12 within the range used.
-fn normal_cdf(z: f64) -> f64 {
+pub(super) fn normal_cdf(z: f64) -> f64 {
     if z.abs() > 7.0 {
         return if z > 0.0 { 1.0 } else { 0.0 };
     }
@@ -52,7 +60,7 @@ fn normal_cdf(z: f64) -> f64 {
 }
 
 /// The largest distance between the sample's and the law's distribution function, times √n.
-fn kolmogorov_smirnov(mut sample: Vec<f64>, cdf: impl Fn(f64) -> f64) -> f64 {
+pub(super) fn kolmogorov_smirnov(mut sample: Vec<f64>, cdf: impl Fn(f64) -> f64) -> f64 {
     sample.sort_by(f64::total_cmp);
     let n = sample.len() as f64;
     let distance = |(i, value): (usize, &f64)| {
@@ -101,7 +109,15 @@ fn latencies_follow_the_lognormal_law() {
 #[test]
 fn uniform_numbers_are_uniform_in_every_slot() {
     let draws = Draws::new(42, 1);
-    for slot in [Slot::Fault, Slot::FaultKind, Slot::Latency, Slot::LatencyAngle, Slot::Outcome] {
+    for slot in [
+        Slot::Fault,
+        Slot::FaultKind,
+        Slot::Latency,
+        Slot::LatencyAngle,
+        Slot::Outcome,
+        Slot::Route,
+        Slot::RuleShare,
+    ] {
         let key = |draw_key| DrawKey {
             acquirer: "default",
             draw_key,
@@ -331,9 +347,7 @@ fn what_follows_an_authorisation_is_approved_whatever_the_card() {
     let refund = FollowUp::Refund { refund: RefundId::generate(), amount_minor: 5 };
     for card in TestCard::all() {
         for operation in [FollowUp::Capture { amount_minor: 5 }, FollowUp::Void, refund] {
-            let Question { owner, kind, amount, instrument, attempt, draw_key, .. } =
-                question(&format!("pm_card_{}", card.token()));
-            let asked = Question { owner, kind, amount, instrument, operation, number: 2, attempt, draw_key };
+            let asked = following(&question(&format!("pm_card_{}", card.token())), operation);
             let response = sim.follow_up(&asked).response;
             assert_eq!(response, FollowUpResponse::Approved, "{} {}", card.token(), operation.name());
         }
@@ -357,6 +371,15 @@ fn transfers_are_answered_inside_and_payouts_by_the_bank() {
     };
     assert_eq!(sim.authorize(&payout).response, Response::Pending { settles_after_ms: 1_500 });
     assert_eq!(sim.route(&payout).name(), "bank");
+}
+
+#[test]
+fn operations_have_one_name_in_draws_and_in_scenarios() {
+    let refund = FollowUp::Refund { refund: RefundId::generate(), amount_minor: 5 };
+    assert_eq!(OperationName::Authorize.as_str(), OperationKind::Authorization.name());
+    for follow_up in [FollowUp::Capture { amount_minor: 5 }, FollowUp::Void, refund] {
+        assert_eq!(OperationName::from(follow_up).as_str(), follow_up.name());
+    }
 }
 
 #[test]

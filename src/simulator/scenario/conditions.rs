@@ -1,0 +1,107 @@
+//! Conditions on payments and on questions, for routes and for rules.
+
+use std::ops::RangeInclusive;
+
+use crate::domain::card::{Brand, Card};
+use crate::domain::country::Country;
+use crate::domain::currency::Currency;
+use crate::domain::instrument::Instrument;
+use crate::domain::money::Money;
+use crate::domain::payment_kind::PaymentKind;
+use crate::simulator::question::{OperationName, Question};
+
+/// Conditions that must hold together. Each names what is allowed; an empty one allows everything.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Conditions {
+    /// Kinds of payment.
+    pub kinds: Vec<PaymentKind>,
+    /// Operations.
+    pub operations: Vec<OperationName>,
+    /// Currencies.
+    pub currencies: Vec<Currency>,
+    /// Amounts in minor units.
+    pub amount_minor: Option<RangeInclusive<i64>>,
+    /// Networks of the card.
+    pub brands: Vec<Brand>,
+    /// Countries of the card's issuer.
+    pub countries: Vec<Country>,
+    /// Cards, by their codes in the list of test cards.
+    pub cards: Vec<u16>,
+    /// Cards with certain last four digits, by their codes in that list.
+    pub last4: Vec<u16>,
+    /// Attempts, counted from 1.
+    pub attempts: Option<RangeInclusive<i64>>,
+}
+
+/// What conditions are about.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'q> {
+    kind: PaymentKind,
+    operation: OperationName,
+    amount: Money,
+    card: Option<&'q Card>,
+    attempt: u16,
+}
+
+impl<'q> Facts<'q> {
+    /// About one attempt of an operation, with its own amount.
+    #[must_use]
+    pub fn of_operation<O>(question: &'q Question<O>, operation: OperationName) -> Self {
+        Self {
+            kind: question.kind.payment_kind(),
+            operation,
+            amount: question.amount,
+            card: question.instrument.as_ref().and_then(Instrument::card),
+            attempt: question.attempt,
+        }
+    }
+
+    /// About the question's payment, whichever of its operations is asked for.
+    #[must_use]
+    pub fn of_payment<O>(question: &'q Question<O>) -> Self {
+        Self {
+            amount: Money::new(question.payment_minor, question.amount.currency),
+            attempt: 1,
+            ..Self::of_operation(question, OperationName::Authorize)
+        }
+    }
+}
+
+impl Conditions {
+    /// Whether all of them hold. A condition on the card does not hold where there is none.
+    #[must_use]
+    pub fn hold(&self, facts: &Facts<'_>) -> bool {
+        allows(&self.kinds, facts.kind)
+            && allows(&self.operations, facts.operation)
+            && allows(&self.currencies, facts.amount.currency)
+            && spans(self.amount_minor.as_ref(), facts.amount.amount_minor)
+            && spans(self.attempts.as_ref(), i64::from(facts.attempt))
+            && facts.card.map_or_else(|| !self.are_about_card(), |card| self.hold_for(card))
+    }
+
+    /// Whether they name single cards.
+    #[must_use]
+    pub const fn name_cards(&self) -> bool {
+        !self.cards.is_empty() || !self.last4.is_empty()
+    }
+
+    const fn are_about_card(&self) -> bool {
+        self.name_cards() || !self.brands.is_empty() || !self.countries.is_empty()
+    }
+
+    fn hold_for(&self, card: &Card) -> bool {
+        allows(&self.brands, card.brand)
+            && allows(&self.countries, card.country)
+            && allows(&self.cards, card.listed)
+            && allows(&self.last4, card.listed)
+    }
+}
+
+/// Whether a list of what is allowed has this in it; an empty one allows everything.
+fn allows<T: PartialEq>(allowed: &[T], value: T) -> bool {
+    allowed.is_empty() || allowed.contains(&value)
+}
+
+fn spans(allowed: Option<&RangeInclusive<i64>>, value: i64) -> bool {
+    allowed.is_none_or(|allowed| allowed.contains(&value))
+}

@@ -1,0 +1,70 @@
+//! `[[rule]]`.
+
+use super::conditions::{MATCH_KEYS, conditions};
+use super::field::Field;
+use super::latency::MS;
+use super::section::Section;
+use super::verdict::{SHARE, step, verdict};
+use crate::simulator::latency::micros;
+use crate::simulator::scenario::{Answer, Conditions, RULES_MAX, Rule, Rules, Verdict};
+
+/// The most steps of a sequence.
+const STEPS_MAX: usize = 100;
+
+/// The keys of a rule.
+const KEYS: [&str; 8] = ["match", "not", "share", "delay_ms", "outcome", "decline", "error", "sequence"];
+/// What forces an answer.
+const ANSWERS: [&str; 4] = ["outcome", "decline", "error", "sequence"];
+
+/// All rules of a scenario.
+pub(super) fn rules(root: &Section<'_>) -> Rules {
+    root.tables("rule", RULES_MAX, &KEYS).iter().map(rule).collect()
+}
+
+fn rule(section: &Section<'_>) -> Rule {
+    let when = section.get("match").and_then(|when| Section::of(&when, &MATCH_KEYS));
+    let delay_ms = section.get("delay_ms").map(|delay| delay.number(&MS).unwrap_or_default());
+    let answer = section.only_one(&ANSWERS);
+    if delay_ms.is_none() && answer.is_none() {
+        section.refuse("does nothing; it needs delay_ms, outcome, decline, error or sequence");
+    }
+    Rule {
+        when: when.map(|when| conditions(&when)).unwrap_or_default(),
+        unless: section.get("not").map(|not| exclusions(&not)).unwrap_or_default(),
+        share: section.get("share").and_then(|share| share.number(&SHARE)).unwrap_or(1.0),
+        delay_us: delay_ms.map(micros).unwrap_or_default(),
+        answer: answer.and_then(|(key, field)| match key {
+            "sequence" => sequence(&field),
+            key => verdict(section, &[key]).map(Answer::Always),
+        }),
+    }
+}
+
+/// A table of conditions, or a list of such tables.
+fn exclusions(field: &Field<'_>) -> Vec<Conditions> {
+    let exclusion = |field: &Field<'_>| {
+        let section = Section::of(field, &MATCH_KEYS)?;
+        if MATCH_KEYS.iter().all(|key| section.get(key).is_none()) {
+            section.refuse("is empty, and would leave out everything");
+        }
+        Some(conditions(&section))
+    };
+    field.one_or_more().iter().filter_map(exclusion).collect()
+}
+
+/// The steps of a sequence. An answer that is final ends the operation, so that no attempt can follow it.
+fn sequence(field: &Field<'_>) -> Option<Answer> {
+    let items = field.list()?;
+    if items.is_empty() || items.len() > STEPS_MAX {
+        field.refuse(format!("must have 1 to {STEPS_MAX} steps"));
+        return None;
+    }
+    let steps: Vec<Option<Verdict>> = items.iter().map(step).collect();
+    let (_, before_last) = steps.split_last()?;
+    for (item, step) in items.iter().zip(before_last) {
+        if step.is_some_and(Verdict::is_final) {
+            item.refuse("ends the operation, so that no attempt can follow; only the last step may do so");
+        }
+    }
+    steps.into_iter().collect::<Option<Vec<Verdict>>>().map(Answer::ByAttempt)
+}

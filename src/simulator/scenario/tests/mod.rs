@@ -1,0 +1,29 @@
+//! Tests scenarios: the laws of what is drawn, rules and routes, every mistake in a file, and the shipped examples.
+
+mod examples;
+mod fuzz;
+mod laws;
+mod mistakes;
+mod routes;
+mod rules;
+
+use super::Scenario;
+use crate::simulator::tests::question;
+use crate::simulator::{Authorization, Question, Simulator, SimulatorSettings};
+
+/// The scenario with this in it, besides its name.
+fn scenario(text: &str) -> Scenario {
+    let file = format!("name = \"test\"\n{text}");
+    Scenario::parse(file.as_bytes()).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// Its world. What its acquirers do not take is answered at once.
+fn world(text: &str) -> Simulator {
+    let settings = SimulatorSettings { latency_median_ms: 0.0, ..SimulatorSettings::default() };
+    Simulator::with_scenario(&settings, &scenario(text))
+}
+
+/// A charge of €12.50 on the card of this token.
+fn charge(token: &str) -> Question<Authorization> {
+    question(&format!("pm_card_{token}"))
+}

@@ -1,0 +1,57 @@
+//! Verdicts: what an acquirer answers, and shares of such things.
+
+use crate::domain::decline::DeclineReason;
+use crate::domain::event::TechnicalError;
+
+/// The outcome of an attempt, whatever was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Approved; final.
+    Approved,
+    /// Declined; final.
+    Declined(DeclineReason),
+    /// No usable answer; the operation is tried again.
+    Failed(TechnicalError),
+}
+
+impl Verdict {
+    /// Whether it ends the operation.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Approved | Self::Declined(_) => true,
+            Self::Failed(_) => false,
+        }
+    }
+}
+
+/// Shares that add up to more than this are the whole: sums of decimal fractions are rarely exact.
+const WHOLE: f64 = 1.0 - 1e-9;
+
+/// Things, each with its share of all cases. The shares add up to 1 at most; what they leave is for the reader to decide.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shares<T>(Vec<(f64, T)>);
+
+impl<T> Default for Shares<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Copy> Shares<T> {
+    /// These things with their shares.
+    #[must_use]
+    pub const fn new(shares: Vec<(f64, T)>) -> Self {
+        Self(shares)
+    }
+
+    /// The thing on which a uniform number falls; `None` for what the shares leave.
+    #[must_use]
+    pub fn pick(&self, uniform: f64) -> Option<T> {
+        let mut sum = 0.0;
+        self.0.iter().find_map(|(share, thing)| {
+            sum += share;
+            (uniform < sum || sum > WHOLE).then_some(*thing)
+        })
+    }
+}
