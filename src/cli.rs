@@ -47,6 +47,12 @@ pub enum Command {
         #[command(subcommand)]
         command: UserCommand,
     },
+    /// Work on scenario files.
+    Scenario {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: ScenarioCommand,
+    },
     /// Print the effective settings, secrets masked.
     Config,
 }
@@ -86,6 +92,17 @@ pub enum UserCommand {
     },
 }
 
+/// Commands of `scenario`.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum ScenarioCommand {
+    /// Name every mistake in scenario files; exits with 1 if there are any.
+    Check {
+        /// The files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
 impl Cli {
     /// Reads the arguments of this process. Prints help and stops where that is asked for or needed.
     #[must_use]
@@ -122,6 +139,7 @@ impl Cli {
             | Command::Load(_)
             | Command::Verify(_)
             | Command::User { .. }
+            | Command::Scenario { .. }
             | Command::Config => None,
         };
         let flags = Flags { config: self.config, data_dir: self.data_dir, bind: inner.or(self.serve.bind) };
@@ -157,9 +175,17 @@ mod tests {
     #[test]
     fn every_command_takes_config_and_data_dir_before_and_after() {
         let load = "load --target http://127.0.0.1:8080 --key k --rate 5 --for 1s";
-        for command in
-            ["serve", "migrate", "reindex", load, "verify", "user add a@b.c", "user api-key a@b.c", "config"]
-        {
+        for command in [
+            "serve",
+            "migrate",
+            "reindex",
+            load,
+            "verify",
+            "user add a@b.c",
+            "user api-key a@b.c",
+            "scenario check a.toml",
+            "config",
+        ] {
             for line in [
                 format!("paystorm {command} --config a.toml --data-dir d"),
                 format!("paystorm --config a.toml --data-dir d {command}"),
@@ -183,12 +209,22 @@ mod tests {
     }
 
     #[test]
+    fn scenario_takes_files() {
+        let (_, command) = parts("paystorm scenario check a.toml b.toml");
+        let Command::Scenario { command: ScenarioCommand::Check { files } } = command else {
+            panic!("{command:?}")
+        };
+        assert_eq!(files, [PathBuf::from("a.toml"), PathBuf::from("b.toml")]);
+    }
+
+    #[test]
     fn bad_lines_are_refused_in_words() {
         let cases = [
             ("paystorm --bind 127.0.0.1:1 verify", "--bind is for serving only"),
             ("paystorm fly", "unrecognized subcommand 'fly'"),
             ("paystorm verify --at-rests", "unexpected argument '--at-rests'"),
             ("paystorm user add", "required arguments were not provided"),
+            ("paystorm scenario check", "required arguments were not provided"),
             ("paystorm load --rate 5", "required arguments were not provided"),
             (
                 "paystorm load --target http://h --key k --rate fast --for 1s",

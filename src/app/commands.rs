@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 use super::adapters;
 use super::demo::Invitation;
 use super::serve::App;
-use super::verify;
+use super::{scenario, verify};
 use crate::accounts::Accounts;
 use crate::accounts::email::Email;
 use crate::accounts::password::NewPassword;
-use crate::cli::{Cli, Command, UserCommand};
+use crate::cli::{Cli, Command, ScenarioCommand, UserCommand};
 use crate::clock::Wall;
 use crate::config::{self, Loaded, Origins, Settings};
 use crate::readers::index;
@@ -56,6 +56,7 @@ async fn dispatch(cli: Cli) -> ExitCode {
         Command::Verify(args) => verify::run(&settings, args).await,
         Command::User { command: UserCommand::Add { email } } => user_add(&settings, &email).await,
         Command::User { command: UserCommand::ApiKey { email } } => user_api_key(&settings, &email).await,
+        Command::Scenario { command: ScenarioCommand::Check { files } } => scenario::check(&files),
         Command::Config => show_config(&settings, &origins),
     };
     outcome.unwrap_or_else(|error| {

@@ -13,7 +13,7 @@ use crate::background::{Group, Tasks};
 use crate::broker::Broker;
 use crate::clock::Wall;
 use crate::config::Settings;
-use crate::domain::ids::{AccountId, InstanceId};
+use crate::domain::ids::InstanceId;
 use crate::domain::payment::Payment;
 use crate::domain::submission::Lane;
 use crate::engine::gate::{self, Gate, GateWatch};
@@ -35,7 +35,7 @@ use crate::readers::ring::Ring;
 use crate::readers::statement::Statement;
 use crate::readers::{dispatch, index, open_work, statement};
 use crate::search::{AccountNames, SearchIndex};
-use crate::simulator::{Simulator, SimulatorSettings};
+use crate::simulator::Simulator;
 use crate::store::PipelineStore;
 use crate::worker::{PaymentLookup, ProgressListener, Worker};
 
@@ -52,8 +52,8 @@ pub struct Parts {
     pub directory: Arc<Directory>,
     /// Live updates.
     pub hub: Arc<LiveHub>,
-    /// Accounts whose simulator settings differ from the configured ones.
-    pub worlds: Vec<(AccountId, SimulatorSettings)>,
+    /// The outside world, which workers ask.
+    pub simulator: Simulator,
 }
 
 /// A running pipeline.
@@ -261,20 +261,20 @@ impl Start<'_> {
         if !self.settings.roles.worker {
             return;
         }
-        let Parts { store, broker, hub, worlds, .. } = self.parts.clone();
+        let Parts { store, broker, hub, simulator, .. } = self.parts.clone();
         let (timed, asked, wall) = (Arc::clone(&store), engine.clone(), self.wall.clone());
         let (instance, ring) = (self.instance, Arc::clone(self.ring));
         group.repeat("timers", timers::SCHEDULE, move || {
             Timers::new(Arc::clone(&timed), asked.clone(), wall.clone(), instance, ring.for_timers())
         });
         let (wall, ring, engine) = (self.wall.clone(), Arc::clone(self.ring), engine.clone());
-        let (simulator, worker) = (self.settings.simulator.clone(), self.settings.worker.clone());
+        let worker = self.settings.worker.clone();
         group.spawn("worker", move |running| {
             let worker = Worker::new(
                 Arc::clone(&broker),
                 PaymentLookup::new(Arc::clone(&store), ring.clone()),
                 engine.clone(),
-                Simulator::new(&simulator).with_accounts(&worlds),
+                simulator.clone(),
                 Arc::new(HubListener(hub.clone())),
                 wall.clone(),
                 worker.clone(),

@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::adapters::{self, DirectoryLock};
 use super::demo::{self, Invitation, Prepared};
-use super::instance_lease;
 use super::pipeline::{Parts, Pipeline};
 use super::web_server::{Server, WebParts};
+use super::{instance_lease, scenario};
 use crate::accounts::Directory;
 use crate::background::{Group, Tasks};
 use crate::clock::Wall;
@@ -21,6 +21,7 @@ use crate::config::Settings;
 use crate::domain::ids::InstanceId;
 use crate::readers::live::LiveHub;
 use crate::readers::monitor::Monitor;
+use crate::simulator::{Scenario, Simulator};
 use crate::store::Store;
 
 /// The key under which an embedded store keeps the id of its only instance.
@@ -62,6 +63,7 @@ impl App {
     /// # Errors
     /// As [`Self::build`].
     pub async fn build_at(settings: Settings, wall: Wall) -> anyhow::Result<Self> {
+        let scenario = scenario::open(&settings.simulator)?;
         let lock = match adapters::any_embedded(&settings) {
             true => Some(adapters::lock_directory(&settings.data_dir)?),
             false => None,
@@ -77,7 +79,7 @@ impl App {
         let demo = demo::prepare(&settings, &store, &wall).await?;
         let directory = Arc::new(Directory::new(store.clone()));
         let parts = Parts {
-            worlds: demo.as_ref().map(|demo| demo.worlds(&settings)).unwrap_or_default(),
+            simulator: simulator(&settings, scenario.as_ref(), demo.as_ref()),
             broker: adapters::broker(&settings, instance, &store, &wall, &tasks)?,
             search: adapters::search(&settings, &wall).await?,
             hub: LiveHub::new(Arc::clone(&directory), wall.clone()),
@@ -179,6 +181,17 @@ impl App {
         self.lease.stop("lease of the store", OTHERS_END_WITHIN).await;
         tracing::info!("stopped");
         outcome
+    }
+}
+
+/// The outside world: that of the scenario for everyone, else that of the settings, in which the demo's people have their own.
+fn simulator(settings: &Settings, scenario: Option<&Scenario>, demo: Option<&Prepared>) -> Simulator {
+    match scenario {
+        Some(scenario) => Simulator::with_scenario(&settings.simulator, scenario),
+        None => {
+            let worlds = demo.map(|demo| demo.worlds(settings)).unwrap_or_default();
+            Simulator::new(&settings.simulator).with_accounts(&worlds)
+        }
     }
 }
 

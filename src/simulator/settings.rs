@@ -1,5 +1,7 @@
 //! Settings of the simulated outside world.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::latency::Latency;
@@ -21,6 +23,8 @@ pub struct SimulatorSettings {
     pub technical_error_rate: f64,
     /// How long after its acceptance a payout arrives at the bank, in milliseconds.
     pub payout_settle_ms: u64,
+    /// The file of the scenario in force, relative to where the program was started; empty if there is none.
+    pub scenario: PathBuf,
 }
 
 impl Default for SimulatorSettings {
@@ -32,6 +36,7 @@ impl Default for SimulatorSettings {
             latency_max_ms: 30_000.0,
             technical_error_rate: 0.0,
             payout_settle_ms: 2_000,
+            scenario: PathBuf::new(),
         }
     }
 }

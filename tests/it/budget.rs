@@ -18,6 +18,7 @@ use paystorm::engine::{Engine, EngineError};
 use paystorm::readers::live::LiveHub;
 use paystorm::readers::open_work;
 use paystorm::search::embedded::EmbeddedIndex;
+use paystorm::simulator::Simulator;
 use paystorm::store::sqlite::SqliteStore;
 use paystorm::store::{StoreSettings, Upkeep as _};
 
@@ -43,7 +44,7 @@ async fn pipeline(test: &TestStore) -> (Pipeline, Parts) {
         search: Arc::new(EmbeddedIndex::open(&settings.search, Wall::system()).await.expect("an index")),
         hub: LiveHub::new(Arc::clone(&directory), Wall::system()),
         directory,
-        worlds: Vec::new(),
+        simulator: Simulator::new(&settings.simulator),
     };
     let pipeline =
         Pipeline::start(&settings, parts.clone(), InstanceId::generate()).await.expect("it starts");

@@ -56,6 +56,7 @@ mod redrive;
 mod reindex;
 mod replays;
 mod requests;
+mod scenario;
 mod search;
 mod session;
 mod shutdown;

@@ -32,6 +32,7 @@ use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
 use crate::engine::Engine;
 use crate::readers::live::LiveHub;
+use crate::simulator::Simulator;
 
 /// How long the acquirer takes, in milliseconds.
 const SLOW_MS: u64 = 30_000;
@@ -46,17 +47,17 @@ async fn start() -> (Pipeline, Arc<SimStore>) {
     let store = Arc::new(SimStore::new(Arc::default(), chance.clone(), Sabotage::None));
     let (queue, wake) = (Arc::default(), Arc::new(Notify::new()));
     let directory = Arc::new(Directory::new(store.clone()));
+    let mut settings = Settings::default();
+    settings.simulator.latency_median_ms = 30_000.0;
+    settings.simulator.latency_sigma = 0.0;
     let parts = Parts {
         store: store.clone(),
         broker: Arc::new(SimBroker::new(queue, wake, false, chance.clone(), Sabotage::None)),
         search: Arc::new(SimIndex::new(Arc::default(), true, chance, Sabotage::None)),
         directory: directory.clone(),
         hub: LiveHub::new(directory, wall.clone()),
-        worlds: Vec::new(),
+        simulator: Simulator::new(&settings.simulator),
     };
-    let mut settings = Settings::default();
-    settings.simulator.latency_median_ms = 30_000.0;
-    settings.simulator.latency_sigma = 0.0;
     let instance = InstanceId::from_bytes([1; 16]);
     (
         Pipeline::start_at(&settings, parts, instance, wall.clone(), Tasks::new(wall))

@@ -33,6 +33,7 @@ use crate::domain::ids::InstanceId;
 use crate::domain::time::Timestamp;
 use crate::readers::live::LiveHub;
 use crate::readers::{CURSORS, prune};
+use crate::simulator::Simulator;
 use crate::store::PipelineStore;
 use broker::{Queue, SimBroker};
 use chance::Chance;
@@ -199,20 +200,21 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
             // Before anyone listens.
             broker.lose_queue();
         }
-        let parts = Parts {
-            store: dyn_store.clone(),
-            broker: broker.clone(),
-            search: search.clone(),
-            directory: directory.clone(),
-            hub: LiveHub::new(directory.clone(), wall.clone()),
-            worlds: Vec::new(),
-        };
-        brokers.push(broker);
+        brokers.push(broker.clone());
+        let hub = LiveHub::new(directory.clone(), wall.clone());
         let instance = InstanceId::from_bytes((u128::from(life * 2 + process) + 1).to_be_bytes());
         // The store may be away at the very start; then the process tries again.
         loop {
-            let (parts, tasks) = (parts.clone(), Tasks::new(wall.clone()));
-            match Pipeline::start_at(&settings(&chance), parts, instance, wall.clone(), tasks).await {
+            let (settings, tasks) = (settings(&chance), Tasks::new(wall.clone()));
+            let parts = Parts {
+                store: dyn_store.clone(),
+                broker: broker.clone(),
+                search: search.clone(),
+                directory: directory.clone(),
+                hub: hub.clone(),
+                simulator: Simulator::new(&settings.simulator),
+            };
+            match Pipeline::start_at(&settings, parts, instance, wall.clone(), tasks).await {
                 Ok(pipeline) => break pipelines.push(pipeline),
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }

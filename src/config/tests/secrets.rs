@@ -57,6 +57,7 @@ fn every_text_is_a_secret_or_known_to_be_none() {
         "server.bind",
         // Refused with a user name or a password in it.
         "server.public_url",
+        "simulator.scenario",
         "store.kind",
         "telemetry.log_format",
         "telemetry.log_level",
