@@ -13,6 +13,7 @@ use crate::background::{Group, Tasks};
 use crate::broker::Broker;
 use crate::clock::Wall;
 use crate::config::Settings;
+use crate::domain::ids::AccountId;
 use crate::domain::ids::InstanceId;
 use crate::domain::payment::Payment;
 use crate::domain::submission::Lane;
