@@ -292,8 +292,12 @@ pub fn check_at_rest(payment: &Payment, report: &mut Report) {
             Phase::Pending { .. } => "waiting to settle",
             Phase::Parked { .. } => "parked",
         };
-        let text =
-            format!("payment {}: {} {} is {phase}", payment.id(), operation.kind.name(), operation.number);
+        let text = format!(
+            "payment {}: {} {} is {phase}",
+            payment.id(),
+            operation.kind.name().as_str(),
+            operation.number
+        );
         report.violation(Name::OpenOperation, text);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::event::TechnicalError;
 use super::ids::RefundId;
+use super::listed::listed;
 use super::time::Timestamp;
 
 /// The request that an operation makes to the acquirer.
@@ -32,12 +33,40 @@ pub enum FollowUp {
     },
 }
 
-impl OperationKind {
-    /// The name used in draws and reports.
+listed! {
+    /// An operation by name: in draws, scenarios and reports.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum OperationName {
+        /// Take or hold the amount.
+        Authorize,
+        /// Take some or all of what is held.
+        Capture,
+        /// Release what is held.
+        Void,
+        /// Give some or all back.
+        Refund,
+    }
+}
+
+impl OperationName {
+    /// The name in letters. Never changed: draws depend on it.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Authorization => "authorize",
+            Self::Authorize => "authorize",
+            Self::Capture => "capture",
+            Self::Void => "void",
+            Self::Refund => "refund",
+        }
+    }
+}
+
+impl OperationKind {
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> OperationName {
+        match self {
+            Self::Authorization => OperationName::Authorize,
             Self::FollowUp(follow_up) => follow_up.name(),
         }
     }
@@ -64,13 +93,13 @@ impl OperationKind {
 }
 
 impl FollowUp {
-    /// The name used in draws and reports.
+    /// Its name.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub const fn name(&self) -> OperationName {
         match self {
-            Self::Capture { .. } => "capture",
-            Self::Void => "void",
-            Self::Refund { .. } => "refund",
+            Self::Capture { .. } => OperationName::Capture,
+            Self::Void => OperationName::Void,
+            Self::Refund { .. } => OperationName::Refund,
         }
     }
 }

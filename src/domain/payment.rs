@@ -15,7 +15,7 @@ use super::submission::Submission;
 use super::terms::Terms;
 use super::time::Timestamp;
 
-pub use super::operation::{FollowUp, Operation, OperationKind, Phase};
+pub use super::operation::{FollowUp, Operation, OperationKind, OperationName, Phase};
 pub use super::state::{Refund, RefundStatus, State};
 
 /// The longest history a payment may have; refused beyond, so that an aggregate stays small.

@@ -3,11 +3,11 @@
 use super::cards::{self, CardDecision};
 use super::draw::{Draw, DrawKey, Draws, Slot};
 use super::latency::Latency;
-use super::question::{Authorization, OperationName, Question};
+use super::question::{Authorization, Question};
 use super::scenario::{AcquirerSpec, Facts, Rules, Shares, Verdict};
 use crate::domain::command::{AuthorizationResponse, FollowUpResponse};
 use crate::domain::event::TechnicalError;
-use crate::domain::payment::FollowUp;
+use crate::domain::payment::{FollowUp, OperationName};
 use crate::domain::submission::Kind;
 
 /// An acquirer's answer and its latency.
@@ -145,7 +145,7 @@ impl Acquirer {
             Verdict::Approved => FollowUpResponse::Approved,
         };
         let drawn = |draw: &Draw| self.technical_error(draw).map_or(Verdict::Approved, Verdict::Failed);
-        self.reply(question, question.operation.into(), decision, response, drawn)
+        self.reply(question, question.operation.name(), decision, response, drawn)
     }
 
     /// The reply that a rule forces, else the card's own, else the one that is drawn.

@@ -2,6 +2,13 @@
 
 use super::draw::{Draw, Slot};
 
+/// The longest latency that can be asked for, in milliseconds.
+pub(super) const MS_MAX: f64 = 600_000.0;
+/// The largest standard deviation of the logarithm of a latency that can be asked for.
+pub(super) const SIGMA_MAX: f64 = 5.0;
+/// The longest time of a lognormal law that does not say, in milliseconds.
+pub(super) const LONGEST_MS: f64 = 30_000.0;
+
 /// A latency law.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Latency {

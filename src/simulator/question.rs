@@ -37,45 +37,6 @@ pub struct Authorization {
     pub authenticated: bool,
 }
 
-/// What can be asked for, by its name in draws and in scenarios.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OperationName {
-    /// Take or hold the amount.
-    Authorize,
-    /// Take some or all of what is held.
-    Capture,
-    /// Release what is held.
-    Void,
-    /// Give some or all back.
-    Refund,
-}
-
-impl OperationName {
-    /// All four.
-    pub const ALL: [Self; 4] = [Self::Authorize, Self::Capture, Self::Void, Self::Refund];
-
-    /// The name, that of [`OperationKind::name`](crate::domain::payment::OperationKind::name).
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Authorize => "authorize",
-            Self::Capture => "capture",
-            Self::Void => "void",
-            Self::Refund => "refund",
-        }
-    }
-}
-
-impl From<FollowUp> for OperationName {
-    fn from(follow_up: FollowUp) -> Self {
-        match follow_up {
-            FollowUp::Capture { .. } => Self::Capture,
-            FollowUp::Void => Self::Void,
-            FollowUp::Refund { .. } => Self::Refund,
-        }
-    }
-}
-
 impl Question<Authorization> {
     /// The question that this authorization of this payment asks now.
     #[must_use]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::latency::Latency;
+use super::latency::{LONGEST_MS, Latency, MS_MAX, SIGMA_MAX};
 use crate::setting::{InvalidSetting, between};
 
 /// Section `[simulator]`.
@@ -33,7 +33,7 @@ impl Default for SimulatorSettings {
             seed: 42,
             latency_median_ms: 120.0,
             latency_sigma: 0.5,
-            latency_max_ms: 30_000.0,
+            latency_max_ms: LONGEST_MS,
             technical_error_rate: 0.0,
             payout_settle_ms: 2_000,
             scenario: PathBuf::new(),
@@ -53,9 +53,9 @@ impl SimulatorSettings {
     /// # Errors
     /// The first setting that cannot be used.
     pub fn validate(&self) -> Result<(), InvalidSetting> {
-        between("latency_median_ms", self.latency_median_ms, 0.0, 600_000.0)?;
-        between("latency_sigma", self.latency_sigma, 0.0, 5.0)?;
-        between("latency_max_ms", self.latency_max_ms, 0.0, 600_000.0)?;
+        between("latency_median_ms", self.latency_median_ms, 0.0, MS_MAX)?;
+        between("latency_sigma", self.latency_sigma, 0.0, SIGMA_MAX)?;
+        between("latency_max_ms", self.latency_max_ms, 0.0, MS_MAX)?;
         between("technical_error_rate", self.technical_error_rate, 0.0, 1.0)?;
         if self.latency_max_ms < self.latency_median_ms {
             return Err(InvalidSetting::new("latency_max_ms", "must not be below latency_median_ms"));

@@ -1,7 +1,6 @@
 //! The laws of the draws, the determinism of replies, and the outcome of every test card.
 
 use super::draw::{DrawKey, Draws, Slot};
-use super::question::OperationName;
 use super::*;
 use crate::domain::bank_account::BankAccount;
 use crate::domain::card::{Card, CardDetails, YearMonth};
@@ -12,7 +11,7 @@ use crate::domain::event::TechnicalError;
 use crate::domain::ids::{AccountId, RefundId};
 use crate::domain::instrument::{Instrument, Presented};
 use crate::domain::money::Money;
-use crate::domain::payment::{FollowUp, OperationKind};
+use crate::domain::payment::{FollowUp, OperationKind, OperationName};
 use crate::domain::test_cards::TestCard;
 
 const DRAWS: u64 = 1_000_000;
@@ -349,7 +348,13 @@ fn what_follows_an_authorisation_is_approved_whatever_the_card() {
         for operation in [FollowUp::Capture { amount_minor: 5 }, FollowUp::Void, refund] {
             let asked = following(&question(&format!("pm_card_{}", card.token())), operation);
             let response = sim.follow_up(&asked).response;
-            assert_eq!(response, FollowUpResponse::Approved, "{} {}", card.token(), operation.name());
+            assert_eq!(
+                response,
+                FollowUpResponse::Approved,
+                "{} {}",
+                card.token(),
+                operation.name().as_str()
+            );
         }
     }
 }
@@ -376,10 +381,11 @@ fn transfers_are_answered_inside_and_payouts_by_the_bank() {
 #[test]
 fn operations_have_one_name_in_draws_and_in_scenarios() {
     let refund = FollowUp::Refund { refund: RefundId::generate(), amount_minor: 5 };
-    assert_eq!(OperationName::Authorize.as_str(), OperationKind::Authorization.name());
-    for follow_up in [FollowUp::Capture { amount_minor: 5 }, FollowUp::Void, refund] {
-        assert_eq!(OperationName::from(follow_up).as_str(), follow_up.name());
-    }
+    let follow_ups = [FollowUp::Capture { amount_minor: 5 }, FollowUp::Void, refund];
+    let kinds = [OperationKind::Authorization].into_iter().chain(follow_ups.map(OperationKind::FollowUp));
+    let names: Vec<_> = kinds.map(|kind| kind.name().as_str()).collect();
+    assert_eq!(names, ["authorize", "capture", "void", "refund"]);
+    assert_eq!(names, OperationName::ALL.map(OperationName::as_str));
 }
 
 #[test]

@@ -357,7 +357,7 @@ macro_rules! accounts_store {
 
             async fn account_close(&self, id: AccountId, now: Timestamp) -> StoreResult<bool> {
                 let closing = self.close_account(id, now);
-                let closed = $crate::store::held::watched(&self.outage, $crate::outage::Way::Write, Box::pin(closing)).await;
+                let closed = $crate::store::held::watched(&self.outage, $crate::outage::Way::Write, closing).await;
                 match closed {
                     Ok(seq) => Ok(seq > 0),
                     Err(StoreError::CommitUnknown { cause, .. }) => Err(StoreError::Unanswered(cause)),
@@ -374,7 +374,7 @@ macro_rules! accounts_store {
                 let keys = BatchKeys { accounts: vec![id], clocks: vec![clock], ..BatchKeys::default() };
                 let mut set = |head: Head, loaded: Loaded| $crate::store::batch::setting_clock((id, clock), head, &loaded);
                 let setting = self.run_batch(BatchId::generate(), now, &keys, &mut set);
-                let set = $crate::store::held::watched(&self.outage, $crate::outage::Way::Write, Box::pin(setting)).await;
+                let set = $crate::store::held::watched(&self.outage, $crate::outage::Way::Write, setting).await;
                 match set {
                     Ok(seq) => Ok(seq > 0),
                     Err(StoreError::CommitUnknown { cause, .. }) => Err(StoreError::Unanswered(cause)),

@@ -121,7 +121,7 @@ macro_rules! cursors_store {
                 projected: &$crate::store::Projected,
             ) -> StoreResult<bool> {
                 let projecting = self.run_projection(reader, holder, (from, upto), projected);
-                $crate::store::held::watched(&self.outage, $crate::outage::Way::Write, Box::pin(projecting)).await
+                $crate::store::held::watched(&self.outage, $crate::outage::Way::Write, projecting).await
             }
         }
     };

@@ -44,13 +44,30 @@ pub(super) trait Held: Sized + Send {
 ///
 /// # Errors
 /// Those of `work`, and [`StoreError::Unavailable`] past that time.
-pub(super) async fn by<T>(until: Instant, work: BoxFuture<'_, StoreResult<T>>) -> StoreResult<T> {
+pub(super) fn by<'work, T: 'work>(
+    until: Instant,
+    work: impl Future<Output = StoreResult<T>> + Send + 'work,
+) -> impl Future<Output = StoreResult<T>> {
+    by_boxed(until, Box::pin(work))
+}
+
+/// The same for all work with this outcome, so it is compiled once for all of it.
+async fn by_boxed<T>(until: Instant, work: BoxFuture<'_, StoreResult<T>>) -> StoreResult<T> {
     let late = || StoreError::Unavailable(NO_ANSWER_IN_TIME.to_owned());
     tokio::time::timeout_at(until, work).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// Runs an operation and notes whether the store was there for it.
-pub(super) async fn watched<T>(
+pub(super) fn watched<'work, T: 'work>(
+    outage: &'work Outage,
+    way: Way,
+    operation: impl Future<Output = StoreResult<T>> + Send + 'work,
+) -> impl Future<Output = StoreResult<T>> {
+    watched_boxed(outage, way, Box::pin(operation))
+}
+
+/// As [`by_boxed`].
+async fn watched_boxed<T>(
     outage: &Outage,
     way: Way,
     operation: BoxFuture<'_, StoreResult<T>>,
@@ -77,12 +94,12 @@ macro_rules! held {
         use $crate::store::held::{Held as _, by, watched};
         let used = async {
             let until = tokio::time::Instant::now() + $store.limits.$limit;
-            let mut held = by(until, Box::pin($store.$borrow())).await?;
+            let mut held = by(until, $store.$borrow()).await?;
             let $conn = &mut *held;
-            let outcome = by(until, Box::pin($call)).await.map_err($of_sent);
+            let outcome = by(until, $call).await.map_err($of_sent);
             held.settle(outcome).await
         };
-        watched(&$store.outage, $crate::outage::Way::$way, Box::pin(used)).await
+        watched(&$store.outage, $crate::outage::Way::$way, used).await
     }};
 }
 pub(super) use held;

@@ -76,7 +76,7 @@ macro_rules! sequencer_store {
                 decide: DecideBatch<'_>,
             ) -> StoreResult<u64> {
                 let deciding = self.run_batch(batch, wall, keys, decide);
-                $crate::store::held::watched(&self.outage, $crate::outage::Way::Write, Box::pin(deciding)).await
+                $crate::store::held::watched(&self.outage, $crate::outage::Way::Write, deciding).await
             }
 
             fn blocks_caller(&self) -> bool {
@@ -85,7 +85,7 @@ macro_rules! sequencer_store {
 
             async fn batch_committed(&self, seq: u64, batch: BatchId) -> StoreResult<bool> {
                 let looking = self.settle_commit(seq, batch);
-                $crate::store::held::watched(&self.outage, $crate::outage::Way::Write, Box::pin(looking)).await
+                $crate::store::held::watched(&self.outage, $crate::outage::Way::Write, looking).await
             }
 
             async fn head(&self) -> StoreResult<u64> {

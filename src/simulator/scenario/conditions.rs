@@ -7,8 +7,9 @@ use crate::domain::country::Country;
 use crate::domain::currency::Currency;
 use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
+use crate::domain::payment::OperationName;
 use crate::domain::payment_kind::PaymentKind;
-use crate::simulator::question::{OperationName, Question};
+use crate::simulator::question::Question;
 
 /// Conditions that must hold together. Each names what is allowed; an empty one allows everything.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -25,8 +25,8 @@ impl Verdict {
     }
 }
 
-/// Shares that add up to more than this are the whole: sums of decimal fractions are rarely exact.
-const WHOLE: f64 = 1.0 - 1e-9;
+/// How far a sum of shares may be off: those of decimal fractions are rarely exact.
+pub(super) const SUM_SLACK: f64 = 1e-9;
 
 /// Things, each with its share of all cases. The shares add up to 1 at most; what they leave is for the reader to decide.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +51,7 @@ impl<T: Copy> Shares<T> {
         let mut sum = 0.0;
         self.0.iter().find_map(|(share, thing)| {
             sum += share;
-            (uniform < sum || sum > WHOLE).then_some(*thing)
+            (uniform < sum || sum > 1.0 - SUM_SLACK).then_some(*thing)
         })
     }
 }

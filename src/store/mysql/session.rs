@@ -118,7 +118,7 @@ impl SequencerClient {
         decide: DecideBatch<'_>,
     ) -> StoreResult<u64> {
         let mut state = self.state.lock().await;
-        let mut session = by(Instant::now() + self.waits.head, Box::pin(state.session(self))).await?;
+        let mut session = by(Instant::now() + self.waits.head, state.session(self)).await?;
         // It may be on another server than the last one, to which others have written since: nothing is known about that.
         let asked = session.fresh.then(|| BatchKeys { known: None, ..keys.clone() });
         let keys = asked.as_ref().unwrap_or(keys);
@@ -154,12 +154,12 @@ impl SequencerClient {
     /// head.
     pub(super) async fn settle(&self, seq: u64, batch: BatchId) -> StoreResult<bool> {
         let until = Instant::now() + self.waits.head;
-        let mut conn = by(until, Box::pin(self.connections.borrow())).await?;
+        let mut conn = by(until, self.connections.borrow()).await?;
         let look = async {
             conn.batch_execute("UPDATE head SET seq = seq WHERE shard = 0").await?;
             super::batch_committed(&mut conn, seq, batch).await
         };
-        let found = by(until, Box::pin(look)).await;
+        let found = by(until, look).await;
         conn.settle(found).await
     }
 
@@ -210,7 +210,7 @@ async fn open(url: SecretUrl, waits: Waits) -> StoreResult<Session> {
         conn.batch_execute(&format!("{}; DO GET_LOCK('{name}', 0)", waits.session())).await?;
         Ok(Session { conn, name, used_at: Instant::now(), fresh: true })
     };
-    by(Instant::now() + OPEN_WITHIN, Box::pin(open)).await
+    by(Instant::now() + OPEN_WITHIN, open).await
 }
 
 /// Why a transaction failed, and whether the server said so itself.
@@ -239,15 +239,15 @@ async fn transaction(
         conn.batch_execute(&waits.begin()).await?;
         sequenced::head_take(conn, wall).await
     };
-    let head = by(Instant::now() + waits.head, Box::pin(begin)).await?;
+    let head = by(Instant::now() + waits.head, begin).await?;
     let seq = head.seq;
     let until = Instant::now() + waits.work;
-    let mut write = decide(head, by(until, Box::pin(sequenced::load(conn, head, keys, &own.facts))).await?);
+    let mut write = decide(head, by(until, sequenced::load(conn, head, keys, &own.facts)).await?);
     let Some(journal) = write.journal.take() else {
-        by(until, Box::pin(async { Ok(conn.batch_execute(ROLLBACK).await?) })).await?;
+        by(until, async { Ok(conn.batch_execute(ROLLBACK).await?) }).await?;
         return Ok(0);
     };
-    by(until, Box::pin(sequenced::write(conn, seq, batch, &write, journal))).await?;
+    by(until, sequenced::write(conn, seq, batch, &write, journal)).await?;
     let unknown =
         |cause: String, answered| Failed { error: StoreError::CommitUnknown { seq, cause }, answered };
     match tokio::time::timeout(waits.commit, conn.batch_execute(COMMIT)).await {

@@ -3,14 +3,14 @@
 use std::ops::RangeInclusive;
 
 use super::conditions::{ROUTE_KEYS, conditions};
-use super::latency::{MS_MAX, latency};
+use super::latency::latency;
 use super::section::Section;
 use super::verdict::{SHARE, error_kind, verdict};
 use super::{Field, label};
 use crate::domain::event::TechnicalError;
 use crate::domain::payment_kind::PaymentKind;
-use crate::simulator::latency::micros;
-use crate::simulator::scenario::verdict::{Shares, Verdict};
+use crate::simulator::latency::{MS_MAX, micros};
+use crate::simulator::scenario::verdict::{SUM_SLACK, Shares, Verdict};
 use crate::simulator::scenario::{ACQUIRERS_MAX, AcquirerSpec, Conditions};
 
 /// The longest name, in characters.
@@ -19,8 +19,6 @@ const NAME_CHARS_MAX: usize = 64;
 const WEIGHT: RangeInclusive<f64> = 0.001..=1_000_000.0;
 /// What a timeout may be, in milliseconds.
 const TIMEOUT_MS: RangeInclusive<f64> = 1.0..=MS_MAX;
-/// How far a sum of shares may be off: decimal fractions are rarely exact.
-const SUM_SLACK: f64 = 1e-9;
 
 /// The keys of an acquirer.
 const KEYS: [&str; 7] = ["name", "weight", "route", "latency", "timeout_ms", "errors", "outcomes"];

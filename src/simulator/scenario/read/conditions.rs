@@ -8,9 +8,9 @@ use super::words::shown;
 use crate::domain::card::Brand;
 use crate::domain::country::Country;
 use crate::domain::currency::Currency;
+use crate::domain::payment::OperationName;
 use crate::domain::payment_kind::PaymentKind;
 use crate::domain::test_cards::TestCard;
-use crate::simulator::question::OperationName;
 use crate::simulator::scenario::Conditions;
 
 /// The conditions of a route: those on which all operations of a payment agree.

@@ -4,16 +4,12 @@ use std::ops::RangeInclusive;
 
 use super::field::Field;
 use super::section::Section;
-use crate::simulator::latency::{Latency, Percentile};
+use crate::simulator::latency::{LONGEST_MS, Latency, MS_MAX, Percentile, SIGMA_MAX};
 
-/// The longest time that can be written, in milliseconds.
-pub(super) const MS_MAX: f64 = 600_000.0;
 /// What a time may be, in milliseconds.
 pub(super) const MS: RangeInclusive<f64> = 0.0..=MS_MAX;
 /// What the logarithm's standard deviation may be.
-const SIGMA: RangeInclusive<f64> = 0.0..=5.0;
-/// The longest time of a lognormal law that does not say, in milliseconds; the default of the settings as well.
-const LONGEST_MS: f64 = 30_000.0;
+const SIGMA: RangeInclusive<f64> = 0.0..=SIGMA_MAX;
 
 /// The key of each law.
 const LAWS: [&str; 4] = ["fixed_ms", "uniform_ms", "median_ms", "percentiles_ms"];
