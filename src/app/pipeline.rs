@@ -35,9 +35,8 @@ use crate::readers::ring::Ring;
 use crate::readers::statement::Statement;
 use crate::readers::{dispatch, index, open_work, statement};
 use crate::search::{AccountNames, SearchIndex};
-use crate::simulator::Simulator;
 use crate::store::PipelineStore;
-use crate::worker::{PaymentLookup, ProgressListener, Worker};
+use crate::worker::{PaymentLookup, ProgressListener, Worker, Worlds};
 
 /// The open parts that a pipeline runs on.
 #[derive(Clone)]
@@ -53,7 +52,7 @@ pub struct Parts {
     /// Live updates.
     pub hub: Arc<LiveHub>,
     /// The outside world, which workers ask.
-    pub simulator: Simulator,
+    pub worlds: Worlds,
 }
 
 /// A running pipeline.
@@ -261,7 +260,7 @@ impl Start<'_> {
         if !self.settings.roles.worker {
             return;
         }
-        let Parts { store, broker, hub, simulator, .. } = self.parts.clone();
+        let Parts { store, broker, hub, worlds, .. } = self.parts.clone();
         let (timed, asked, wall) = (Arc::clone(&store), engine.clone(), self.wall.clone());
         let (instance, ring) = (self.instance, Arc::clone(self.ring));
         group.repeat("timers", timers::SCHEDULE, move || {
@@ -274,7 +273,7 @@ impl Start<'_> {
                 Arc::clone(&broker),
                 PaymentLookup::new(Arc::clone(&store), ring.clone()),
                 engine.clone(),
-                simulator.clone(),
+                worlds.clone(),
                 Arc::new(HubListener(hub.clone())),
                 wall.clone(),
                 worker.clone(),

@@ -21,8 +21,9 @@ use crate::config::Settings;
 use crate::domain::ids::InstanceId;
 use crate::readers::live::LiveHub;
 use crate::readers::monitor::Monitor;
-use crate::simulator::{Scenario, Simulator};
+use crate::simulator::Scenario;
 use crate::store::Store;
+use crate::worker::Worlds;
 
 /// The key under which an embedded store keeps the id of its only instance.
 const INSTANCE_NAME: &str = "instance";
@@ -79,7 +80,7 @@ impl App {
         let demo = demo::prepare(&settings, &store, &wall).await?;
         let directory = Arc::new(Directory::new(store.clone()));
         let parts = Parts {
-            simulator: simulator(&settings, scenario.as_ref(), demo.as_ref()),
+            worlds: worlds(&settings, scenario.as_ref(), demo.as_ref()),
             broker: adapters::broker(&settings, instance, &store, &wall, &tasks)?,
             search: adapters::search(&settings, &wall).await?,
             hub: LiveHub::new(Arc::clone(&directory), wall.clone()),
@@ -185,12 +186,12 @@ impl App {
 }
 
 /// The outside world: that of the scenario for everyone, else that of the settings, in which the demo's people have their own.
-fn simulator(settings: &Settings, scenario: Option<&Scenario>, demo: Option<&Prepared>) -> Simulator {
+fn worlds(settings: &Settings, scenario: Option<&Scenario>, demo: Option<&Prepared>) -> Worlds {
     match scenario {
-        Some(scenario) => Simulator::with_scenario(&settings.simulator, scenario),
+        Some(scenario) => Worlds::with_scenario(&settings.simulator, scenario),
         None => {
-            let worlds = demo.map(|demo| demo.worlds(settings)).unwrap_or_default();
-            Simulator::new(&settings.simulator).with_accounts(&worlds)
+            let own = demo.map(|demo| demo.worlds(settings)).unwrap_or_default();
+            Worlds::new(&settings.simulator).with_accounts(&own)
         }
     }
 }

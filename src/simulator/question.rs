@@ -1,7 +1,6 @@
 //! Questions to an acquirer: everything a reply may depend on, and nothing else. Authorizations and follow-ups are separate
 //! types, as they have different answers.
 
-use crate::domain::ids::AccountId;
 use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
 use crate::domain::payment::{FollowUp, Operation, Payment};
@@ -10,8 +9,6 @@ use crate::domain::submission::Kind;
 /// One attempt of one operation, as the outside sees it. `O` is the operation asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Question<O> {
-    /// The account that submitted the payment; it may have acquirers of its own.
-    pub owner: AccountId,
     /// The kind of payment, which determines the acquirer.
     pub kind: Kind,
     /// The operation's amount: the payment's, or the part to capture or refund.
@@ -62,7 +59,6 @@ impl<O> Question<O> {
     fn new(payment: &Payment, operation: &Operation, asked: O, amount_minor: i64) -> Self {
         let submission = payment.submission();
         Self {
-            owner: submission.owner,
             kind: submission.kind,
             amount: Money::new(amount_minor, submission.amount.currency),
             payment_minor: submission.amount.amount_minor,

@@ -12,6 +12,7 @@ use crate::domain::ids::{AccountId, RefundId};
 use crate::domain::instrument::{Instrument, Presented};
 use crate::domain::money::Money;
 use crate::domain::payment::{FollowUp, OperationKind, OperationName};
+use crate::domain::submission::Kind;
 use crate::domain::test_cards::TestCard;
 
 const DRAWS: u64 = 1_000_000;
@@ -19,7 +20,6 @@ const DRAWS: u64 = 1_000_000;
 pub(super) fn question(token: &str) -> Question<Authorization> {
     let card = Card::from_token(token, &[7; 32], YearMonth { year: 2026, month: 1 }).unwrap();
     Question {
-        owner: AccountId::from_bytes([1; 16]),
         kind: Kind::Charge,
         amount: Money::new(1_250, Currency::EUR),
         payment_minor: 1_250,
@@ -33,15 +33,15 @@ pub(super) fn question(token: &str) -> Question<Authorization> {
 
 /// The question about an operation that follows an authorization.
 pub(super) fn following(authorized: &Question<Authorization>, operation: FollowUp) -> Question<FollowUp> {
-    let Question { owner, kind, amount, payment_minor, instrument, attempt, draw_key, .. } = *authorized;
-    Question { owner, kind, amount, payment_minor, instrument, operation, number: 2, attempt, draw_key }
+    let Question { kind, amount, payment_minor, instrument, attempt, draw_key, .. } = *authorized;
+    Question { kind, amount, payment_minor, instrument, operation, number: 2, attempt, draw_key }
 }
 
-fn simulator(change: impl FnOnce(&mut SimulatorSettings)) -> Simulator {
+fn simulator(change: impl FnOnce(&mut SimulatorSettings)) -> World {
     let mut settings = SimulatorSettings::default();
     change(&mut settings);
     settings.validate().unwrap();
-    Simulator::new(&settings)
+    World::new(&settings)
 }
 
 /// The standard normal distribution function by its Taylor series, good to 1e-12 within the range used.
@@ -79,7 +79,7 @@ fn chi_squared(hits: u64, n: u64, rate: f64) -> f64 {
     (hits - n * rate).powi(2) / (n * rate) + (hits - n * rate).powi(2) / (n * (1.0 - rate))
 }
 
-fn latencies_us(sim: &Simulator) -> Vec<f64> {
+fn latencies_us(sim: &World) -> Vec<f64> {
     (0..DRAWS)
         .map(|i| sim.authorize(&Question { draw_key: i, ..question("pm_card_visa") }).latency_us as f64)
         .collect()
@@ -400,14 +400,4 @@ fn settings_out_of_range_are_refused_by_name() {
     assert_eq!(refused(|s| s.latency_sigma = 9.0), "latency_sigma");
     assert_eq!(refused(|s| s.technical_error_rate = 1.01), "technical_error_rate");
     assert_eq!(refused(|s| s.latency_max_ms = 1.0), "latency_max_ms");
-}
-
-#[test]
-fn an_account_can_have_acquirers_of_its_own_without_affecting_others() {
-    let (slow, other) = (AccountId::from_bytes([9; 16]), AccountId::from_bytes([1; 16]));
-    let plain = SimulatorSettings { latency_sigma: 0.0, ..SimulatorSettings::default() };
-    let own = SimulatorSettings { latency_median_ms: 600.0, ..plain.clone() };
-    let sim = Simulator::new(&plain).with_accounts(&[(slow, own)]);
-    let latency = |owner| sim.authorize(&Question { owner, ..question("pm_card_visa") }).latency_us;
-    assert_eq!((latency(slow), latency(other)), (600_000, 120_000));
 }

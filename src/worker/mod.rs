@@ -6,6 +6,7 @@
 
 mod lookup;
 mod settings;
+mod worlds;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +19,7 @@ use tokio_util::time::DelayQueue;
 
 pub use lookup::PaymentLookup;
 pub use settings::WorkerSettings;
+pub use worlds::Worlds;
 
 use crate::broker::{Broker, BrokerError, Delivery};
 use crate::clock::Wall;
@@ -29,7 +31,7 @@ use crate::domain::ids::{IdMap, PaymentId};
 use crate::domain::payment::{Operation, OperationKind, Payment, WorkKey};
 use crate::engine::{Engine, SystemError};
 use crate::outage::{Outage, Way};
-use crate::simulator::{Question, Simulator};
+use crate::simulator::Question;
 use crate::store::{AsideReason, PipelineStore};
 
 /// Shorter waits than this are not worth a hint to the browser.
@@ -52,7 +54,7 @@ pub struct Worker {
     store: Arc<dyn PipelineStore>,
     lookup: PaymentLookup,
     engine: Engine,
-    simulator: Simulator,
+    worlds: Worlds,
     progress: Arc<dyn ProgressListener>,
     wall: Wall,
     /// Operations taken and not yet settled.
@@ -76,14 +78,14 @@ impl Worker {
         broker: Arc<dyn Broker>,
         lookup: PaymentLookup,
         engine: Engine,
-        simulator: Simulator,
+        worlds: Worlds,
         progress: Arc<dyn ProgressListener>,
         wall: Wall,
         settings: WorkerSettings,
     ) -> Self {
         let store = lookup.store();
         let (in_flight, trouble) = (Arc::default(), Outage::new("a worker"));
-        Self { broker, store, lookup, engine, simulator, progress, wall, in_flight, settings, trouble }
+        Self { broker, store, lookup, engine, worlds, progress, wall, in_flight, settings, trouble }
     }
 
     /// Works until cancelled or the broker is closed; then waits for the answers that are already with the engine. What
@@ -210,9 +212,10 @@ impl Worker {
         operation: &Operation,
         work: WorkKey,
     ) -> (SystemCommand, Option<TechnicalError>, u64) {
+        let world = self.worlds.of(payment.owner());
         match operation.kind {
             OperationKind::Authorization => {
-                let reply = self.simulator.authorize(&Question::authorization(payment, operation));
+                let reply = world.authorize(&Question::authorization(payment, operation));
                 let (response, started_at) = (reply.response, self.wall.now());
                 let failure = match response {
                     AuthorizationResponse::TechnicalFailure(cause) => Some(cause),
@@ -224,7 +227,7 @@ impl Worker {
                 (AuthorizationAnswer { work, started_at, response }.into(), failure, reply.latency_us)
             }
             OperationKind::FollowUp(follow_up) => {
-                let reply = self.simulator.follow_up(&Question::follow_up(payment, operation, follow_up));
+                let reply = world.follow_up(&Question::follow_up(payment, operation, follow_up));
                 let response = reply.response;
                 let failure = match response {
                     FollowUpResponse::TechnicalFailure(cause) => Some(cause),

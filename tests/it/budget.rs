@@ -18,9 +18,9 @@ use paystorm::engine::{Engine, EngineError};
 use paystorm::readers::live::LiveHub;
 use paystorm::readers::open_work;
 use paystorm::search::embedded::EmbeddedIndex;
-use paystorm::simulator::Simulator;
 use paystorm::store::sqlite::SqliteStore;
 use paystorm::store::{StoreSettings, Upkeep as _};
+use paystorm::worker::Worlds;
 
 use crate::support::commands::{answer, at, decide, keyed};
 use crate::support::stores::{TestStore, both, sqlite};
@@ -44,7 +44,7 @@ async fn pipeline(test: &TestStore) -> (Pipeline, Parts) {
         search: Arc::new(EmbeddedIndex::open(&settings.search, Wall::system()).await.expect("an index")),
         hub: LiveHub::new(Arc::clone(&directory), Wall::system()),
         directory,
-        simulator: Simulator::new(&settings.simulator),
+        worlds: Worlds::new(&settings.simulator),
     };
     let pipeline =
         Pipeline::start(&settings, parts.clone(), InstanceId::generate()).await.expect("it starts");

@@ -14,7 +14,7 @@ use paystorm::domain::statement::READER;
 use paystorm::engine::EngineError;
 use paystorm::readers::live::LiveHub;
 use paystorm::search::embedded::EmbeddedIndex;
-use paystorm::simulator::Simulator;
+use paystorm::worker::Worlds;
 use tokio::time::Instant;
 
 use crate::support::binary::eventually;
@@ -37,7 +37,7 @@ async fn start(test: &TestStore, indexer: bool) -> (Pipeline, tempfile::TempDir)
         search: Arc::new(EmbeddedIndex::open(&settings.search, Wall::system()).await.expect("an index")),
         hub: LiveHub::new(Arc::clone(&directory), Wall::system()),
         directory,
-        simulator: Simulator::new(&settings.simulator),
+        worlds: Worlds::new(&settings.simulator),
     };
     let pipeline = Pipeline::start(&settings, parts, InstanceId::generate()).await.expect("it starts");
     (pipeline, index)

@@ -32,7 +32,7 @@ use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
 use crate::engine::Engine;
 use crate::readers::live::LiveHub;
-use crate::simulator::Simulator;
+use crate::worker::Worlds;
 
 /// How long the acquirer takes, in milliseconds.
 const SLOW_MS: u64 = 30_000;
@@ -56,7 +56,7 @@ async fn start() -> (Pipeline, Arc<SimStore>) {
         search: Arc::new(SimIndex::new(Arc::default(), true, chance, Sabotage::None)),
         directory: directory.clone(),
         hub: LiveHub::new(directory, wall.clone()),
-        simulator: Simulator::new(&settings.simulator),
+        worlds: Worlds::new(&settings.simulator),
     };
     let instance = InstanceId::from_bytes([1; 16]);
     (

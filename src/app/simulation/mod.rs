@@ -33,8 +33,8 @@ use crate::domain::ids::InstanceId;
 use crate::domain::time::Timestamp;
 use crate::readers::live::LiveHub;
 use crate::readers::{CURSORS, prune};
-use crate::simulator::Simulator;
 use crate::store::PipelineStore;
+use crate::worker::Worlds;
 use broker::{Queue, SimBroker};
 use chance::Chance;
 use clients::{Book, Person};
@@ -212,7 +212,7 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
                 search: search.clone(),
                 directory: directory.clone(),
                 hub: hub.clone(),
-                simulator: Simulator::new(&settings.simulator),
+                worlds: Worlds::new(&settings.simulator),
             };
             match Pipeline::start_at(&settings, parts, instance, wall.clone(), tasks).await {
                 Ok(pipeline) => break pipelines.push(pipeline),

@@ -8,7 +8,7 @@ use crate::domain::decline::DeclineReason as Why;
 use crate::domain::event::TechnicalError;
 use crate::domain::money::Money;
 use crate::simulator::scenario::Scenario;
-use crate::simulator::{Question, Reply, Simulator, SimulatorSettings};
+use crate::simulator::{Question, Reply, SimulatorSettings, World};
 
 const PAGE: &str = include_str!("../../../../docs/scenarios.md");
 
@@ -20,7 +20,7 @@ fn parsed(text: &str) -> Scenario {
 fn answers(name: &str, count: u64) -> Vec<Reply<Response>> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/scenarios").join(name);
     let scenario = parsed(&std::fs::read_to_string(path).unwrap());
-    let world = Simulator::with_scenario(&SimulatorSettings::default(), &scenario);
+    let world = World::with_scenario(&SimulatorSettings::default(), &scenario);
     (0..count).map(|draw_key| world.authorize(&Question { draw_key, ..charge("visa") })).collect()
 }
 
@@ -95,7 +95,7 @@ fn a_flaky_network_breaks_in_every_way() {
 fn a_fraud_attack_is_of_small_amounts() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/scenarios/fraud-attack.toml");
     let scenario = parsed(&std::fs::read_to_string(path).unwrap());
-    let world = Simulator::with_scenario(&SimulatorSettings::default(), &scenario);
+    let world = World::with_scenario(&SimulatorSettings::default(), &scenario);
     let refused = |minor: i64| {
         let count = (0..5_000).filter(|draw_key| {
             let amount = Money::new(minor, charge("visa").amount.currency);

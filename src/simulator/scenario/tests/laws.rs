@@ -7,7 +7,7 @@ use crate::domain::decline::DeclineReason as Why;
 use crate::domain::event::TechnicalError;
 use crate::simulator::draw::{DrawKey, Draws};
 use crate::simulator::tests::{kolmogorov_smirnov, normal_cdf};
-use crate::simulator::{Authorization, Question, Simulator};
+use crate::simulator::{Authorization, Question, World};
 
 /// Latencies drawn for each law.
 const TIMES: u64 = 1_000_000;
@@ -61,8 +61,8 @@ fn assert_shares(counts: &[u64], shares: &[f64]) {
 
 /// How often the answers of the world fall into each category.
 fn counts<const N: usize>(
-    world: &Simulator,
-    category: impl Fn(&Simulator, &Question<Authorization>) -> usize,
+    world: &World,
+    category: impl Fn(&World, &Question<Authorization>) -> usize,
 ) -> [u64; N] {
     let template = charge("visa");
     let mut counts = [0; N];

@@ -9,7 +9,7 @@ mod rules;
 
 use super::Scenario;
 use crate::simulator::tests::question;
-use crate::simulator::{Authorization, Question, Simulator, SimulatorSettings};
+use crate::simulator::{Authorization, Question, SimulatorSettings, World};
 
 /// The scenario with this in it, besides its name.
 fn scenario(text: &str) -> Scenario {
@@ -18,9 +18,9 @@ fn scenario(text: &str) -> Scenario {
 }
 
 /// Its world. What its acquirers do not take is answered at once.
-fn world(text: &str) -> Simulator {
+fn world(text: &str) -> World {
     let settings = SimulatorSettings { latency_median_ms: 0.0, ..SimulatorSettings::default() };
-    Simulator::with_scenario(&settings, &scenario(text))
+    World::with_scenario(&settings, &scenario(text))
 }
 
 /// A charge of €12.50 on the card of this token.

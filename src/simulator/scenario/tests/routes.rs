@@ -11,7 +11,7 @@ use crate::domain::money::Money;
 use crate::domain::payment::FollowUp;
 use crate::domain::submission::Kind;
 use crate::simulator::tests::following;
-use crate::simulator::{Authorization, Question, Reply, Simulator, SimulatorSettings};
+use crate::simulator::{Authorization, Question, Reply, SimulatorSettings, World};
 
 const AMEX_AND_TWO: &str = "[[acquirer]]\nname = \"amex\"\nroute = { brand = \"amex\" }\n\
                             [[acquirer]]\nname = \"large\"\nroute = { amount_minor = { min = 10000 } }\n\
@@ -144,7 +144,7 @@ fn the_seed_is_the_scenarios_else_that_of_the_settings() {
     let text = "[[acquirer]]\nname = \"a\"\nlatency = { uniform_ms = [0, 1000] }";
     let latency = |text: &str, seed| {
         let settings = SimulatorSettings { seed, ..SimulatorSettings::default() };
-        Simulator::with_scenario(&settings, &scenario(text)).authorize(&charge("visa")).latency_us
+        World::with_scenario(&settings, &scenario(text)).authorize(&charge("visa")).latency_us
     };
     assert_ne!(latency(text, 1), latency(text, 2));
     let seeded = format!("seed = 1\n{text}");
@@ -155,7 +155,7 @@ fn the_seed_is_the_scenarios_else_that_of_the_settings() {
 #[test]
 fn a_scenario_with_nothing_in_it_changes_nothing() {
     let settings = SimulatorSettings { technical_error_rate: 0.3, ..SimulatorSettings::default() };
-    let (plain, empty) = (Simulator::new(&settings), Simulator::with_scenario(&settings, &scenario("")));
+    let (plain, empty) = (World::new(&settings), World::with_scenario(&settings, &scenario("")));
     for draw_key in 0..1_000 {
         let asked = Question { draw_key, ..charge("visa") };
         assert_eq!(plain.authorize(&asked), empty.authorize(&asked));
