@@ -157,12 +157,14 @@ impl Accounts {
         }
         let base = self.display_name(name)?;
         let created_at = self.wall.now();
+        let scenario = self.account(parent).await?.and_then(|account| account.scenario);
         let child = |n: usize| NewAccount {
             id: AccountId::generate(),
             email: None,
             name: if count == 1 { base.clone() } else { format!("{base} {n}") },
             password_hash: None,
             parent: Some(parent),
+            scenario,
             terms,
             created_at,
         };

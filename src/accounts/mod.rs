@@ -189,6 +189,7 @@ impl Accounts {
             name,
             password_hash: Some(hash),
             parent: None,
+            scenario: None,
             terms: self.rules.terms,
             created_at: self.wall.now(),
         };

@@ -20,6 +20,7 @@ use crate::clock::Wall;
 use crate::config::{self, Settings};
 use crate::domain::text::fold;
 use crate::intake::{self, Intake, Rules};
+use crate::scenarios::Scenarios;
 use crate::store::Store;
 use crate::web::demo::Demo;
 use crate::web::requests::{self, LogWriter, RequestLog};
@@ -99,6 +100,7 @@ impl WebParts<'_> {
             store: Arc::clone(self.store),
             search: Arc::clone(&parts.search),
             hub: Arc::clone(&parts.hub),
+            scenarios: Scenarios::new(Arc::clone(self.store), settings.simulator.clone(), wall.clone()),
             accounts: Arc::new(accounts),
             origins: origins(&settings.server, &addresses),
             addresses,

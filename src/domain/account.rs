@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::country::Country;
 use super::currency::Currency;
 use super::ids::ClockId;
+use super::scenario_revision::ScenarioRevision;
 use super::time::Timestamp;
 
 const DAY_US: i64 = 24 * 3_600 * 1_000_000;
@@ -84,4 +85,6 @@ pub struct AccountFacts {
     pub terms: AccountTerms,
     /// The clock that its new payments and resources run on, unless a customer has another.
     pub clock: ClockId,
+    /// The scenario that answers its payments; `None` for the world of the settings.
+    pub scenario: Option<ScenarioRevision>,
 }

@@ -12,6 +12,7 @@ use super::credit::{Credit, is_zero};
 use super::decline::DeclineReason;
 use super::ids::{ChargeId, RefundId};
 use super::instrument::Instrument;
+use super::scenario_revision::ScenarioRevision;
 use super::status::Status;
 use super::time::Timestamp;
 
@@ -390,8 +391,8 @@ impl Event {
 
 /// An event and when it was recorded. Its version is its position in the history, counted from 1.
 ///
-/// Stored as an array of time and event, with the wall-clock time added only where it differs: nothing is added for payments
-/// that run on the wall clock.
+/// Stored as an array of time and event. The wall-clock time is added only where it differs or something follows, and the scenario
+/// only where there is one: nothing is added for payments on the wall clock of accounts without a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recorded {
     /// The time of the payment's clock. It may stand still: many batches can have one time.
@@ -401,22 +402,24 @@ pub struct Recorded {
     pub wall: Timestamp,
     /// The fact itself.
     pub event: Event,
+    /// The scenario of the payment's account that was in force: what this event puts into the queue is answered by it.
+    pub scenario: Option<ScenarioRevision>,
 }
 
 impl Recorded {
     /// An event of a payment that runs on the wall clock.
     #[must_use]
     pub const fn on_wall(at: Timestamp, event: Event) -> Self {
-        Self { at, wall: at, event }
+        Self { at, wall: at, event, scenario: None }
     }
 }
 
 impl Serialize for Recorded {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.at == self.wall {
-            (self.at, self.event).serialize(serializer)
-        } else {
-            (self.at, self.event, self.wall).serialize(serializer)
+        match self.scenario {
+            Some(scenario) => (self.at, self.event, self.wall, scenario).serialize(serializer),
+            None if self.at == self.wall => (self.at, self.event).serialize(serializer),
+            None => (self.at, self.event, self.wall).serialize(serializer),
         }
     }
 }
@@ -434,13 +437,14 @@ impl<'de> Visitor<'de> for Parts {
     type Value = Recorded;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a time, a fact and perhaps the wall")
+        f.write_str("a time, an event, and perhaps the wall-clock time and a scenario")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Recorded, A::Error> {
         let at = parts.next_element()?.ok_or_else(|| A::Error::invalid_length(0, &self))?;
         let event = parts.next_element()?.ok_or_else(|| A::Error::invalid_length(1, &self))?;
         let wall = parts.next_element()?.unwrap_or(at);
-        Ok(Recorded { at, wall, event })
+        let scenario = parts.next_element()?;
+        Ok(Recorded { at, wall, event, scenario })
     }
 }

@@ -43,6 +43,7 @@ pub mod payment_kind;
 pub mod rejection;
 pub mod resource;
 mod room;
+pub mod scenario_revision;
 pub mod settlement;
 pub mod stages;
 pub mod state;

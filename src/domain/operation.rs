@@ -1,8 +1,9 @@
 //! Operations: one request to the acquirer for a payment, attempt by attempt, until there is a final answer.
 
-use super::event::TechnicalError;
+use super::event::{Recorded, TechnicalError};
 use super::ids::RefundId;
 use super::listed::listed;
+use super::scenario_revision::ScenarioRevision;
 use super::time::Timestamp;
 
 /// The request that an operation makes to the acquirer.
@@ -141,11 +142,14 @@ pub struct Operation {
     pub phase: Phase,
     /// When the attempt under way entered the queue, by the wall clock: queueing takes real time.
     pub queued_at: Timestamp,
+    /// The scenario that answers the attempt under way: the one in force when it entered the queue.
+    pub scenario: Option<ScenarioRevision>,
 }
 
 impl Operation {
-    pub(super) const fn new(number: u16, kind: OperationKind, wall: Timestamp) -> Self {
-        Self { number, kind, attempt: 1, first_attempt: 1, phase: Phase::Queued, queued_at: wall }
+    pub(super) const fn new(number: u16, kind: OperationKind, by: &Recorded) -> Self {
+        let (queued_at, scenario) = (by.wall, by.scenario);
+        Self { number, kind, attempt: 1, first_attempt: 1, phase: Phase::Queued, queued_at, scenario }
     }
 
     /// How many retries were used since the start or the last replay.
@@ -186,14 +190,15 @@ impl Operation {
         self.phase = Phase::Waiting { due_at };
     }
 
-    pub(super) fn next_attempt(&mut self, wall: Timestamp) {
+    pub(super) fn next_attempt(&mut self, by: &Recorded) {
         self.attempt = self.attempt.saturating_add(1);
         self.phase = Phase::Queued;
-        self.queued_at = wall;
+        self.queued_at = by.wall;
+        self.scenario = by.scenario;
     }
 
-    pub(super) fn replay(&mut self, wall: Timestamp) {
-        self.next_attempt(wall);
+    pub(super) fn replay(&mut self, by: &Recorded) {
+        self.next_attempt(by);
         self.first_attempt = self.attempt;
     }
 }

@@ -18,7 +18,8 @@ pub(super) fn admits(context: &Context<'_>, payment: &Payment, events: &Events) 
     }
     let mut after = payment.clone();
     for event in events {
-        if after.apply(Recorded { at: context.now, wall: context.wall, event: *event }).is_err() {
+        let recorded = Recorded { at: context.now, wall: context.wall, event: *event, scenario: None };
+        if after.apply(recorded).is_err() {
             // Not legal; the caller finds out when it applies them.
             return true;
         }

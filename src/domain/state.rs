@@ -118,17 +118,17 @@ impl State {
         self.charges.extend(instrument.map(|instrument| Charge::open(id, instrument, amount_minor, at)));
     }
 
-    fn open_operation(&mut self, kind: OperationKind, wall: Timestamp) -> Operation {
+    fn open_operation(&mut self, kind: OperationKind, by: &Recorded) -> Operation {
         self.operations = self.operations.saturating_add(1);
-        Operation::new(self.operations, kind, wall)
+        Operation::new(self.operations, kind, by)
     }
 
-    fn open_follow_up(&mut self, follow_up: FollowUp, wall: Timestamp) -> Operation {
-        self.open_operation(OperationKind::FollowUp(follow_up), wall)
+    fn open_follow_up(&mut self, follow_up: FollowUp, by: &Recorded) -> Operation {
+        self.open_operation(OperationKind::FollowUp(follow_up), by)
     }
 
     pub(super) fn open_authorization(&mut self, by: &Recorded) {
-        self.operation = Some(self.open_operation(OperationKind::Authorization, by.wall));
+        self.operation = Some(self.open_operation(OperationKind::Authorization, by));
         self.queued_at = Some(by.at);
         self.started_at = None;
         self.unrest();
@@ -228,9 +228,7 @@ impl State {
                 self.technical = Some(cause);
                 self.operation.iter_mut().for_each(|operation| operation.wait(due_at));
             }
-            Event::Requeued {} => {
-                self.operation.iter_mut().for_each(|operation| operation.next_attempt(wall))
-            }
+            Event::Requeued {} => self.operation.iter_mut().for_each(|operation| operation.next_attempt(by)),
             Event::Failed { cause, .. } => {
                 self.technical = Some(cause);
                 self.reserved = false;
@@ -239,7 +237,7 @@ impl State {
             Event::Replayed { reserved } => {
                 self.reserved = reserved;
                 self.unrest();
-                self.operation.iter_mut().for_each(|operation| operation.replay(wall));
+                self.operation.iter_mut().for_each(|operation| operation.replay(by));
             }
             Event::CancelRequested { reason } => self.cancel_requested = Some(reason),
             Event::Canceled { reason, .. } => {
@@ -252,7 +250,7 @@ impl State {
                 // Why an earlier capture was declined says nothing about this one.
                 self.decline = None;
                 self.no_rest_within(wall);
-                self.operation = Some(self.open_follow_up(FollowUp::Capture { amount_minor }, wall));
+                self.operation = Some(self.open_follow_up(FollowUp::Capture { amount_minor }, by));
             }
             Event::Captured { amount_minor, credit } => {
                 self.close();
@@ -270,7 +268,7 @@ impl State {
             Event::VoidQueued { reason } => {
                 self.no_rest_within(wall);
                 self.canceled = Some(reason);
-                self.operation = Some(self.open_follow_up(FollowUp::Void, wall));
+                self.operation = Some(self.open_follow_up(FollowUp::Void, by));
             }
             Event::Voided {} => {
                 self.canceled_at = Some(at);
@@ -278,7 +276,7 @@ impl State {
                 self.rest(by);
             }
             Event::RefundQueued { refund, amount_minor, detail } => {
-                let operation = self.open_follow_up(FollowUp::Refund { refund, amount_minor }, wall);
+                let operation = self.open_follow_up(FollowUp::Refund { refund, amount_minor }, by);
                 self.refund_operations.push(operation);
                 self.refunds.push(Refund {
                     id: refund,
@@ -296,7 +294,7 @@ impl State {
                 self.any_operation(operation).into_iter().for_each(|operation| operation.wait(due_at));
             }
             Event::OperationRequeued { operation } => {
-                self.any_operation(operation).into_iter().for_each(|operation| operation.next_attempt(wall));
+                self.any_operation(operation).into_iter().for_each(|operation| operation.next_attempt(by));
             }
             Event::OperationParked { operation, cause } => {
                 self.any_operation(operation)
@@ -304,7 +302,7 @@ impl State {
                     .for_each(|operation| operation.phase = Phase::Parked { cause });
             }
             Event::OperationReplayed { operation } => {
-                self.any_operation(operation).into_iter().for_each(|operation| operation.replay(wall));
+                self.any_operation(operation).into_iter().for_each(|operation| operation.replay(by));
             }
         }
     }

@@ -4,13 +4,14 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 
 use super::clocks::clock_id;
-use super::columns::{account_id, damaged};
+use super::columns::{account_id, damaged, unsigned};
 use super::error::StoreError;
 use super::multi_row::{Cell, INSERT, Statement};
 use super::{StoreResult, schema};
 use crate::domain::account::{AccountFacts, AccountTerms, FeePlan};
 use crate::domain::country::Country;
 use crate::domain::ids::{AccountId, ClockId};
+use crate::domain::scenario_revision::ScenarioRevision;
 use crate::domain::time::Timestamp;
 
 /// An account to add.
@@ -26,6 +27,8 @@ pub struct NewAccount {
     pub password_hash: Option<String>,
     /// The account that created it, for throw-away accounts.
     pub parent: Option<AccountId>,
+    /// The scenario in force for the account that creates it, which answers its payments too.
+    pub scenario: Option<ScenarioRevision>,
     /// Country, currency and fees, fixed for the account's life.
     pub terms: AccountTerms,
     /// When it was created.
@@ -47,6 +50,8 @@ pub struct Account {
     pub parent: Option<AccountId>,
     /// The clock that new resources of the account follow.
     pub clock: ClockId,
+    /// The scenario that answers its payments; `None` for the world of the settings.
+    pub scenario: Option<ScenarioRevision>,
     /// Fixed when it was created.
     pub terms: AccountTerms,
     /// When it was created.
@@ -106,13 +111,13 @@ pub trait Accounts: Send + Sync + 'static {
 
 pub(super) static ACCOUNT_INSERT: Statement = Statement {
     sqlite_verb: INSERT,
-    head: "account (id,email,name,password_hash,parent,created_at,country,currency,fee_basis_points,fee_fixed,payout_delay_days,lean) VALUES ",
-    columns: 12,
+    head: "account (id,email,name,password_hash,parent,created_at,country,currency,fee_basis_points,fee_fixed,payout_delay_days,lean,scenario) VALUES ",
+    columns: 13,
     mysql_tail: "",
     sqlite_tail: "",
 };
 
-pub(super) fn account_cells(account: &NewAccount) -> [Cell; 12] {
+pub(super) fn account_cells(account: &NewAccount) -> [Cell; 13] {
     [
         Cell::key(account.id.as_bytes()),
         Cell::MaybeText(account.email.clone()),
@@ -126,6 +131,7 @@ pub(super) fn account_cells(account: &NewAccount) -> [Cell; 12] {
         Cell::Big(account.terms.fee.fixed_minor),
         Cell::Int(i32::from(account.terms.payout_delay_days)),
         Cell::Small(i16::from(account.terms.lean)),
+        Cell::MaybeBig(account.scenario.map(|scenario| scenario.seq().cast_signed())),
     ]
 }
 
@@ -158,6 +164,10 @@ impl TermsRow {
     }
 }
 
+fn scenario(column: i64) -> Result<ScenarioRevision, StoreError> {
+    ScenarioRevision::at(unsigned(column)).ok_or_else(|| damaged("account.scenario"))
+}
+
 /// The columns of an account that batches are decided by.
 #[derive(Queryable, Selectable, Debug)]
 #[diesel(table_name = schema::account)]
@@ -165,6 +175,7 @@ pub(super) struct FactsRow {
     id: Vec<u8>,
     closed_at: Option<i64>,
     clock: Option<Vec<u8>>,
+    scenario: Option<i64>,
     #[diesel(embed)]
     terms: TermsRow,
 }
@@ -175,6 +186,7 @@ impl FactsRow {
             closed: self.closed_at.is_some(),
             terms: self.terms.decode()?,
             clock: self.clock.as_deref().map_or(Ok(ClockId::WALL), clock_id)?,
+            scenario: self.scenario.map(scenario).transpose()?,
         };
         Ok((account_id(&self.id)?, facts))
     }
@@ -189,6 +201,7 @@ pub(super) struct AccountRow {
     password_hash: Option<String>,
     parent: Option<Vec<u8>>,
     clock: Option<Vec<u8>>,
+    scenario: Option<i64>,
     created_at: i64,
     closed_at: Option<i64>,
     #[diesel(embed)]
@@ -204,6 +217,7 @@ impl AccountRow {
             password_hash: self.password_hash,
             parent: self.parent.as_deref().map(account_id).transpose()?,
             clock: self.clock.as_deref().map_or(Ok(ClockId::WALL), clock_id)?,
+            scenario: self.scenario.map(scenario).transpose()?,
             terms: self.terms.decode()?,
             created_at: Timestamp::from_micros(self.created_at),
             closed_at: self.closed_at.map(Timestamp::from_micros),

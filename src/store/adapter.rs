@@ -19,6 +19,7 @@ macro_rules! adapter {
         };
         use $crate::domain::payment::Payment;
         use $crate::domain::resource::Resource;
+        use $crate::domain::scenario_revision::ScenarioRevision;
         use $crate::domain::statement::{LinePlace, StatementLine};
         use $crate::domain::subject::SubjectKind;
         use $crate::domain::time::Timestamp;
@@ -31,14 +32,15 @@ macro_rules! adapter {
             Account, AccountHead, AnnouncementPlace, AnswerWrite, ApiKey, AuditPayment, AuditResource,
             AwakeClock, BatchKeys, CustomerPaymentRecord, DecideBatch, DetailRecord, EventFilter,
             EventSource, Head, IdempotencyRecord, ImportRecord, ImportRow, JournalRecord, LeaseOutcome,
-            Loaded, MovementRecord, NewAccount, NewApiKey, NewSession, PartFilter, PartKind, PartRecord,
-            PaymentFilter, PaymentHead, Pruned, RequestFilter, RequestRecord, ResourceFilter, Session,
-            SourcePlace, StatementFilter, StoreError, StoreResult, TableCounts, WalletRecord,
+            Loaded, MovementRecord, NewAccount, NewApiKey, NewScenario, NewSession, PartFilter, PartKind,
+            PartRecord, PaymentFilter, PaymentHead, Pruned, RequestFilter, RequestRecord, ResourceFilter,
+            RevisionRecord, Session, SourcePlace, StatementFilter, StoreError, StoreResult, TableCounts,
+            WalletRecord,
         };
         use $crate::store::{
             accounts, api_keys, clocks, columns, details, due, event_sources, events, found, idempotency,
             imports, installation, journal, ledger, parts, payment_filter, payment_lists, payments,
-            request_log, resources, schema, sessions, snapshot, statements,
+            request_log, resources, scenarios, schema, sessions, snapshot, statements,
         };
 
         $crate::store::sequencer::sequencer_store!($Conn, $Store);
@@ -59,6 +61,7 @@ macro_rules! adapter {
         $crate::store::details::details_store!($Conn, $Store);
         $crate::store::imports::imports_store!($Conn, $Store);
         $crate::store::accounts::accounts_store!($Conn, $Store);
+        $crate::store::scenarios::scenarios_store!($Conn, $Store);
         $crate::store::sessions::sessions_store!($Conn, $Store);
         $crate::store::api_keys::api_keys_store!($Conn, $Store);
         $crate::store::request_log::request_log_store!($Conn, $Store);

@@ -11,6 +11,7 @@ use super::ledger::MovementWrite;
 use super::page::Page;
 use super::parts::PartRecord;
 use super::payment_lists::{CustomerPaymentRecord, ReceiptRecord};
+use super::scenarios::ScenarioWrite;
 use crate::domain::account::AccountFacts;
 use crate::domain::announcement::Announcement;
 use crate::domain::clock::Clock;
@@ -191,6 +192,8 @@ pub struct BatchWrite {
     pub closed: Vec<AccountId>,
     /// Accounts whose new resources follow another clock from now on.
     pub account_clocks: Vec<(AccountId, ClockId)>,
+    /// Scenarios put in force, whose revision is the batch's position.
+    pub scenarios: Vec<ScenarioWrite>,
     /// The journal row's body, empty if nothing happened to any payment or resource. `None` if nothing happened at all: then
     /// nothing is written and no position is taken.
     pub journal: Option<Vec<u8>>,
@@ -221,10 +224,13 @@ impl BatchWrite {
             + self.idempotency.len()
     }
 
-    /// Whether it changes accounts or clocks, which batches are decided by: then nothing remembered about them may be used.
+    /// Whether it changes accounts (their scenarios included) or clocks, which batches are decided by: then nothing remembered about them may be used.
     #[must_use]
     pub fn changes_settings(&self) -> bool {
-        !self.closed.is_empty() || !self.clocks.is_empty() || !self.account_clocks.is_empty()
+        !self.closed.is_empty()
+            || !self.clocks.is_empty()
+            || !self.account_clocks.is_empty()
+            || !self.scenarios.is_empty()
     }
 }
 

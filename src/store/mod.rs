@@ -43,6 +43,7 @@ mod payment_lists;
 mod payments;
 mod request_log;
 mod resources;
+mod scenarios;
 mod schema;
 mod sequencer;
 mod sessions;
@@ -82,6 +83,7 @@ pub use payment_lists::{CustomerPaymentRecord, OwnerPayment, PaymentLists, Recei
 pub use payments::Payments;
 pub use request_log::{RequestFilter, RequestLog, RequestRecord};
 pub use resources::{ResourceFilter, ResourceLists, Resources};
+pub use scenarios::{NewScenario, RevisionRecord, ScenarioLookup, ScenarioWrite, Scenarios};
 pub use sequencer::{DecideBatch, Sequencer};
 pub use sessions::{NewSession, Session, Sessions};
 pub use settings::{Access, StoreKind, StoreSettings};
@@ -108,8 +110,8 @@ sum! {
     /// What payments are processed with: the part of the store that the engine, the workers and the readers of the journal need.
     PipelineStore: Sequencer + Journal + Cursors + Leases + Payments + DuePayments + OpenWork + Clocks +
         Idempotency + Resources + Movements + Statements + Events + AsideRecords + AccountLookup +
-        Installation + Snapshots + Health;
+        ScenarioLookup + Installation + Snapshots + Health;
     /// Everything that is stored.
     Store: PipelineStore + PaymentLists + Parts + Details + Wallets + ResourceLists + EventLists +
-        Imports + Accounts + Sessions + ApiKeys + RequestLog + Upkeep;
+        Imports + Accounts + Scenarios + Sessions + ApiKeys + RequestLog + Upkeep;
 }

@@ -226,6 +226,22 @@ diesel::table! {
         fee_fixed -> BigInt,
         payout_delay_days -> Integer,
         lean -> SmallInt,
+        scenario -> Nullable<BigInt>,
+    }
+}
+diesel::table! {
+    scenario_file (hash) {
+        hash -> Binary,
+        body -> Binary,
+    }
+}
+diesel::table! {
+    scenario_revision (revision) {
+        revision -> BigInt,
+        account -> Binary,
+        number -> Integer,
+        file -> Nullable<Binary>,
+        at -> BigInt,
     }
 }
 diesel::table! {

@@ -102,6 +102,49 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     (
         NoAccount,
+        "scenario in force",
+        "SELECT HEX(t.revision) AS stray FROM scenario_revision t LEFT JOIN account a ON a.id = t.account WHERE a.id IS NULL",
+    ),
+    (
+        Impossible,
+        "account under a scenario that neither it nor its parent put in force",
+        "SELECT HEX(a.id) AS stray FROM account a LEFT JOIN scenario_revision r ON r.revision = a.scenario \
+         AND (r.account = a.id OR r.account = a.parent) AND r.file IS NOT NULL \
+         WHERE a.scenario IS NOT NULL AND r.revision IS NULL",
+    ),
+    (
+        Impossible,
+        "account that is not under the scenario that it put in force last",
+        "SELECT HEX(a.id) AS stray FROM account a JOIN scenario_revision r ON r.account = a.id \
+         WHERE r.number = (SELECT MAX(l.number) FROM scenario_revision l WHERE l.account = a.id) \
+         AND a.closed_at IS NULL AND COALESCE(a.scenario, 0) <> CASE WHEN r.file IS NULL THEN 0 ELSE r.revision END",
+    ),
+    (
+        Impossible,
+        "scenario without its file",
+        "SELECT HEX(r.revision) AS stray FROM scenario_revision r LEFT JOIN scenario_file f ON f.hash = r.file \
+         WHERE r.file IS NOT NULL AND f.hash IS NULL",
+    ),
+    (
+        Impossible,
+        "file of no scenario",
+        "SELECT HEX(f.hash) AS stray FROM scenario_file f LEFT JOIN scenario_revision r ON r.file = f.hash \
+         WHERE r.revision IS NULL",
+    ),
+    (
+        Impossible,
+        "scenarios of an account that are not counted from 1 in the order of the journal",
+        "SELECT HEX(r.revision) AS stray FROM scenario_revision r WHERE r.number <> 1 + \
+         (SELECT COUNT(*) FROM scenario_revision o WHERE o.account = r.account AND o.revision < r.revision)",
+    ),
+    (
+        Impossible,
+        "scenario in force from another time than its batch, or from a batch that is not there",
+        "SELECT HEX(r.revision) AS stray FROM scenario_revision r LEFT JOIN journal j ON j.seq = r.revision \
+         WHERE (j.seq IS NULL AND r.revision >= (SELECT MIN(seq) FROM journal)) OR j.at <> r.at",
+    ),
+    (
+        NoAccount,
         "session",
         "SELECT HEX(t.id) AS stray FROM session t LEFT JOIN account a ON a.id = t.account WHERE a.id IS NULL",
     ),

@@ -124,6 +124,9 @@ macro_rules! write_queries {
                     .execute(conn)
                     .await?;
             }
+            for scenario in &write.scenarios {
+                put_scenario(conn, seq, write.at, scenario).await?;
+            }
             if write.changes_settings() {
                 diesel::update(head::table.filter(head::shard.eq(0)))
                     .set(head::settings_seq.eq(signed(seq)))
@@ -137,6 +140,54 @@ macro_rules! write_queries {
                 Cell::Bytes(journal),
             ];
             execute_rows(conn, &journal::JOURNAL_INSERT, &row).await
+        }
+
+        /// Puts a scenario in force for an account and for those it created.
+        async fn put_scenario(
+            conn: &mut $Conn,
+            seq: u64,
+            at: Timestamp,
+            scenario: &$crate::store::ScenarioWrite,
+        ) -> StoreResult<()> {
+            use diesel::OptionalExtension;
+            use schema::{account, scenario_file, scenario_revision};
+            let key = scenario.account.as_bytes().to_vec();
+            if let Some(file) = &scenario.file {
+                diesel::insert_or_ignore_into(scenario_file::table)
+                    .values((
+                        scenario_file::hash.eq(file.hash.to_vec()),
+                        scenario_file::body.eq(file.body.clone()),
+                    ))
+                    .execute(conn)
+                    .await?;
+            }
+            let last: Option<i32> = scenario_revision::table
+                .filter(scenario_revision::account.eq(key.clone()))
+                .order(scenario_revision::number.desc())
+                .select(scenario_revision::number)
+                .first(conn)
+                .await
+                .optional()?;
+            diesel::insert_into(scenario_revision::table)
+                .values((
+                    scenario_revision::revision.eq(signed(seq)),
+                    scenario_revision::account.eq(key.clone()),
+                    scenario_revision::number.eq(last.unwrap_or(0).saturating_add(1)),
+                    scenario_revision::file.eq(scenario.file.as_ref().map(|file| file.hash.to_vec())),
+                    scenario_revision::at.eq(at.micros()),
+                ))
+                .execute(conn)
+                .await?;
+            let in_force = scenario.file.as_ref().map(|_| signed(seq));
+            diesel::update(account::table.filter(account::id.eq(key.clone())))
+                .set(account::scenario.eq(in_force))
+                .execute(conn)
+                .await?;
+            diesel::update(account::table.filter(account::parent.eq(key)))
+                .set(account::scenario.eq(in_force))
+                .execute(conn)
+                .await?;
+            Ok(())
         }
 
         /// Writes the side tables, which have rows only for some payments.

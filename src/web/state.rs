@@ -21,6 +21,7 @@ use crate::domain::text::fold;
 use crate::engine::WorkSwitch;
 use crate::intake::Intake;
 use crate::readers::live::LiveHub;
+use crate::scenarios::Scenarios;
 use crate::search::SearchIndex;
 use crate::store::Store;
 
@@ -50,6 +51,8 @@ pub struct WebState {
     pub search: Arc<dyn SearchIndex>,
     /// Sends live updates to sockets, and outcomes to waiting requests.
     pub hub: Arc<LiveHub>,
+    /// The scenarios of accounts.
+    pub scenarios: Scenarios,
     /// Accounts, sessions and API keys.
     pub accounts: Arc<Accounts>,
     /// The section `server` of the settings.

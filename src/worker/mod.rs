@@ -31,8 +31,8 @@ use crate::domain::ids::{IdMap, PaymentId};
 use crate::domain::payment::{Operation, OperationKind, Payment, WorkKey};
 use crate::engine::{Engine, SystemError};
 use crate::outage::{Outage, Way};
-use crate::simulator::Question;
-use crate::store::{AsideReason, PipelineStore};
+use crate::simulator::{Question, World};
+use crate::store::{AsideReason, PipelineStore, StoreResult};
 
 /// Shorter waits than this are not worth a hint to the browser.
 const HINT_FROM_US: u64 = 20_000;
@@ -136,7 +136,11 @@ impl Worker {
     ) {
         while !deliveries.is_empty() {
             let keys = deliveries.iter().take(LOOK_UP_MAX).map(|delivery| delivery.message.key);
-            let payments = match self.lookup.get(keys).await {
+            let found = match self.lookup.get(keys).await {
+                Ok(payments) => self.read_worlds(&payments).await.map(|()| payments),
+                Err(error) => Err(error),
+            };
+            let payments = match found {
                 Ok(payments) => {
                     self.trouble.worked(Way::Read);
                     payments
@@ -157,6 +161,13 @@ impl Worker {
             self.in_flight.fetch_add(ready.len(), Ordering::Relaxed);
             self.hand_in(ready, tracker).await;
         }
+    }
+
+    /// Reads the scenarios that answer these payments, as far as they are not at hand.
+    async fn read_worlds(&self, payments: &IdMap<PaymentId, Arc<Payment>>) -> StoreResult<()> {
+        let operations = payments.values().flat_map(|payment| payment.operations());
+        let revisions = operations.filter_map(|operation| operation.scenario);
+        self.worlds.read(self.store.as_ref(), revisions).await
     }
 
     /// Asks about deliveries whose payments are at hand; returns those that are answered at once.
@@ -198,7 +209,20 @@ impl Worker {
             delivery.ack();
             return None;
         };
-        let (answer, failure, latency_us) = self.answer_of(payment, operation, key);
+        let world = match self.worlds.of(payment.owner(), operation.scenario) {
+            Some(Ok(world)) => world,
+            Some(Err(cause)) => {
+                self.store.aside().note_payment(payment.id(), AsideReason::Undecidable, &cause);
+                delivery.ack();
+                return None;
+            }
+            // Pushed out by others since it was read.
+            None => {
+                delivery.requeue();
+                return None;
+            }
+        };
+        let (answer, failure, latency_us) = self.answer_of(&world, payment, operation, key);
         if latency_us >= HINT_FROM_US {
             self.progress.progress(payment, key.attempt);
         }
@@ -208,11 +232,11 @@ impl Worker {
     /// What the acquirer answers, its technical failure if there is one, and how long that takes in microseconds.
     fn answer_of(
         &self,
+        world: &World,
         payment: &Payment,
         operation: &Operation,
         work: WorkKey,
     ) -> (SystemCommand, Option<TechnicalError>, u64) {
-        let world = self.worlds.of(payment.owner());
         match operation.kind {
             OperationKind::Authorization => {
                 let reply = world.authorize(&Question::authorization(payment, operation));

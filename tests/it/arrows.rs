@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("lease", &["domain", "clock", "background", "store"]),
     ("broker", &["domain", "clock", "outage", "background", "setting"]),
     ("search", &["domain", "clock", "outage", "setting"]),
+    ("scenarios", &["domain", "clock", "simulator", "store"]),
     ("engine", &["domain", "clock", "background", "store", "lease", "setting"]),
     ("accounts", &["domain", "clock", "store", "search"]),
     (
@@ -55,6 +56,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "readers",
             "accounts",
             "intake",
+            "scenarios",
             "config",
             "setting",
         ],

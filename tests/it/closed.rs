@@ -104,6 +104,7 @@ async fn what_an_instance_remembers_is_dropped_when_another_closes_the_account()
         name,
         password_hash: None,
         parent: None,
+        scenario: None,
         terms: AccountTerms::default(),
         created_at,
     };

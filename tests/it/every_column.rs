@@ -323,6 +323,7 @@ async fn fill(shared: &Arc<dyn Store>) -> Filled {
             name: "Ann".to_owned(),
             password_hash,
             parent,
+            scenario: None,
             terms: AccountTerms::default(),
             created_at: Timestamp::now(),
         };

@@ -54,7 +54,7 @@ async fn amendments_in_a_row_are_written_together() {
             lane: Lane::Interactive,
             run: None,
             first_version: n + 2,
-            events: vec![Recorded { at, wall: at, event }],
+            events: vec![Recorded::on_wall(at, event)],
             work: Vec::new(),
             open: None,
             // As if another process had done it.

@@ -141,6 +141,7 @@ async fn ensure_account(
             name: person.name.clone(),
             password_hash: None,
             parent: None,
+            scenario: None,
             terms: AccountTerms::default(),
             created_at: wall.now(),
         };

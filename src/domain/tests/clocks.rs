@@ -10,6 +10,7 @@ use crate::domain::command::{Action, AuthorizationResponse as Response};
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
 use crate::domain::ids::AccountId;
 use crate::domain::payment::{Payment, Phase};
+use crate::domain::scenario_revision::ScenarioRevision;
 use crate::domain::status::Status;
 use crate::domain::submission::{CaptureMethod, Kind};
 use crate::domain::time::Timestamp;
@@ -101,9 +102,11 @@ fn wall_clock_time_is_stored_only_where_it_differs() {
     let (at, wall) = (Timestamp::from_micros(1), Timestamp::from_micros(1_769_817_600_123_456));
     let event = Event::Requeued {};
     let bytes = |recorded: &Recorded| rmp_serde::to_vec(recorded).expect("encodes");
-    let (beside, on_wall) = (Recorded { at, wall, event }, Recorded::on_wall(wall, event));
+    let on_wall = Recorded::on_wall(wall, event);
+    let (beside, under) =
+        (Recorded { at, ..on_wall }, Recorded { scenario: ScenarioRevision::at(7), ..on_wall });
     assert_eq!(bytes(&on_wall), rmp_serde::to_vec(&(wall, event)).expect("encodes"));
-    for one in [beside, on_wall] {
+    for one in [beside, on_wall, under, Recorded { at, ..under }] {
         assert_eq!(rmp_serde::from_slice::<Recorded>(&bytes(&one)).expect("reads back"), one);
     }
 }

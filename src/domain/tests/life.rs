@@ -110,7 +110,7 @@ impl Life {
         for event in events {
             let (account, held, time_of) = (|id| self.account(id), |_| self.held, |_| self.now);
             let event = settlement::settled(&self.context(&account, (&held, &time_of)), &self.payment, event);
-            let recorded = Recorded { at: self.now, wall: self.wall, event };
+            let recorded = Recorded { at: self.now, wall: self.wall, event, scenario: None };
             self.payment.apply(recorded).expect("what is decided is legal");
         }
     }
@@ -125,7 +125,12 @@ impl Life {
     }
 
     fn account(&self, id: AccountId) -> AccountFacts {
-        AccountFacts { closed: self.closed == Some(id), terms: self.terms, clock: ClockId::WALL }
+        AccountFacts {
+            closed: self.closed == Some(id),
+            terms: self.terms,
+            clock: ClockId::WALL,
+            scenario: None,
+        }
     }
 
     pub fn decide(&self, action: Action) -> Result<Vec<Event>, Rejection> {

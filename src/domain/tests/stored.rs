@@ -11,6 +11,7 @@ use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
 use crate::domain::ids::{AccountId, ChargeId, ClockId, CustomerId, PaymentId, RefundId};
 use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
+use crate::domain::scenario_revision::ScenarioRevision;
 use crate::domain::submission::{CaptureMethod, Kind, Lane, Submission};
 use crate::domain::time::Timestamp;
 
@@ -116,10 +117,14 @@ proptest! {
     }
 
     #[test]
-    fn a_history_reads_back(at: i64, wall: i64, amount: i64, n: u16) {
+    fn a_history_reads_back(at: i64, wall: i64, amount: i64, n: u16, scenario: u64) {
+        let scenario = ScenarioRevision::at(scenario);
         let history: Vec<Recorded> = events(at, amount, n)
             .into_iter()
-            .map(|event| Recorded { at: Timestamp::from_micros(at), wall: Timestamp::from_micros(wall), event })
+            .map(|event| {
+                let (at, wall) = (Timestamp::from_micros(at), Timestamp::from_micros(wall));
+                Recorded { at, wall, event, scenario }
+            })
             .collect();
         let bytes = rmp_serde::to_vec(&history).unwrap();
         prop_assert_eq!(rmp_serde::from_slice::<Vec<Recorded>>(&bytes).unwrap(), history);

@@ -58,7 +58,8 @@ impl BatchState<'_> {
         let moment = clocked::moment(clock.map(|(_, clock)| clock), None, self.wall);
         let clock = clock.map_or(ClockId::WALL, |(id, _)| id);
         let opening = self.ask(moment, |context| decide::submit(context, submit))?;
-        let recorded = Recorded { at: moment.at, wall: moment.wall, event: opening.created };
+        let scenario = self.books.account(submit.submission.owner).scenario;
+        let recorded = Recorded { at: moment.at, wall: moment.wall, event: opening.created, scenario };
         let submission = Submission { clock, ..submit.submission.clone() };
         let payment = Payment::open(Arc::new(submission), recorded).map_err(|error| self.break_off(error))?;
         self.books.book(&payment, &opening.created, 1).map_err(|error| self.break_off(error))?;

@@ -52,8 +52,9 @@ impl TouchedPayment {
     ) -> Result<(), String> {
         let version = self.payment.version() + 1;
         books.book(&self.payment, &event, version).map_err(|error| error.to_string())?;
+        let scenario = books.account(self.payment.owner()).scenario;
         Arc::make_mut(&mut self.payment)
-            .apply(Recorded { at, wall, event })
+            .apply(Recorded { at, wall, event, scenario })
             .map_err(|error| error.to_string())
     }
 

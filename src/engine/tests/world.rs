@@ -147,7 +147,7 @@ impl World {
         }
         let held = wallets.iter().filter_map(|wallet| Some((*wallet, *self.wallets.get(wallet)?)));
         loaded.wallets.extend(held);
-        let facts = AccountFacts { closed: false, terms: self.terms, clock: ClockId::WALL };
+        let facts = AccountFacts { closed: false, terms: self.terms, clock: ClockId::WALL, scenario: None };
         loaded.accounts.extend((0..10).map(|n| (account(n), facts)));
         let known = self.idempotency.iter().filter(|((key, _), _)| keys.idempotency.contains(key));
         loaded.idempotency.extend(known.map(|(key, record)| (*key, *record)));

@@ -15,7 +15,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use self::pool::{Borrowed, Connections};
 use self::session::SequencerClient;
 use super::erased::Erasing;
-use super::form::Found;
+use super::form::{Found, Purpose};
 use super::held::{Limits, held};
 use super::settings::{Access, StoreSettings};
 use super::{OwnerPayment, Projected, batch};
@@ -88,7 +88,7 @@ impl MySqlStore {
     /// another version of the program made the tables.
     pub async fn open(settings: &StoreSettings) -> StoreResult<Self> {
         database::create(settings.url.expose()).await?;
-        look(settings.url.expose()).await?;
+        look(settings.url.expose(), Purpose::Migrate).await?;
         Self::with(settings, Access::ReadWrite)
     }
 
@@ -100,7 +100,7 @@ impl MySqlStore {
     pub async fn open_existing(settings: &StoreSettings, access: Access) -> StoreResult<Option<Self>> {
         let url = settings.url.expose();
         database::parse(url)?;
-        if database::exists(url).await? && look(url).await? {
+        if database::exists(url).await? && look(url, access.into()).await? {
             Self::with(settings, access).map(Some)
         } else {
             Ok(None)
@@ -108,7 +108,7 @@ impl MySqlStore {
     }
 
     fn admit(&self, found: Found) -> StoreResult<bool> {
-        admit(self.url.expose(), found)
+        admit(self.url.expose(), Purpose::AsItIs, found)
     }
 
     fn with(settings: &StoreSettings, access: Access) -> StoreResult<Self> {
@@ -298,7 +298,7 @@ async fn connect(url: &str, session: &str) -> StoreResult<Conn> {
 }
 
 /// Whether something was ever stored in the database of the URL.
-async fn look(url: &str) -> StoreResult<bool> {
+async fn look(url: &str, purpose: Purpose) -> StoreResult<bool> {
     let mut conn = connect(url, "DO 1").await?;
     let query = "SELECT CAST(count(*) AS SIGNED) AS value FROM information_schema.tables \
                  WHERE table_schema = DATABASE() AND table_name = '__diesel_schema_migrations'";
@@ -307,10 +307,10 @@ async fn look(url: &str) -> StoreResult<bool> {
         0 => Found::Nothing,
         _ => stored_form(&mut conn).await?,
     };
-    admit(url, found)
+    admit(url, purpose, found)
 }
 
-fn admit(url: &str, found: Found) -> StoreResult<bool> {
+fn admit(url: &str, purpose: Purpose, found: Found) -> StoreResult<bool> {
     let (_, name) = database::parse(url)?;
-    found.admit(&format!("the MySQL database {name}"), "an empty database")
+    found.admit(purpose, &format!("the MySQL database {name}"), "an empty database")
 }

@@ -26,7 +26,7 @@ use self::stall::Stall;
 use self::transaction::{begin, finish, look_through, step};
 use self::unlisted::Unlisted;
 use super::facts::FactsCache;
-use super::form::Found;
+use super::form::{Found, Purpose};
 use super::held::{Held, Limits, held};
 use super::settings::{Access, StoreSettings};
 use super::{OwnerPayment, Projected, batch, trouble};
@@ -107,7 +107,7 @@ impl SqliteStore {
     pub async fn open(data_dir: &Path, settings: &StoreSettings) -> StoreResult<Self> {
         let path = data_dir.join(FILE);
         if path.exists() {
-            look(&path).await?;
+            look(&path, Purpose::Migrate).await?;
         }
         let url = path.to_string_lossy().into_owned();
         let executor = Executor::default();
@@ -131,7 +131,7 @@ impl SqliteStore {
         if !path.exists() {
             return Ok(None);
         }
-        let Some((mut url, mut conn, executor)) = look(&path).await? else {
+        let Some((mut url, mut conn, executor)) = look(&path, access.into()).await? else {
             return Ok(None);
         };
         if access == Access::ReadWrite {
@@ -143,7 +143,7 @@ impl SqliteStore {
     }
 
     fn admit(&self, found: Found) -> StoreResult<bool> {
-        admit(self.files.path(), found)
+        admit(self.files.path(), Purpose::AsItIs, found)
     }
 
     async fn with(

@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::connect::{Conn, connect};
 use super::executor::Executor;
 use super::{PragmaNumber, pragma_text, stored_form};
-use crate::store::form::Found;
+use crate::store::form::{Found, Purpose};
 use crate::store::settings::Access;
 use crate::store::{StoreError, StoreResult, trouble};
 
@@ -38,7 +38,7 @@ pub(super) async fn check(path: &Path, conn: &mut Conn) -> StoreResult<()> {
 }
 
 /// Opens a database that is there, for reading; `None` if nothing was ever stored in it.
-pub(super) async fn look(path: &Path) -> StoreResult<Option<(String, Conn, Executor)>> {
+pub(super) async fn look(path: &Path, purpose: Purpose) -> StoreResult<Option<(String, Conn, Executor)>> {
     let (mut url, executor) = (existing_url(path, Access::ReadOnly), Executor::default());
     let mut looked = look_in(&url, &executor).await;
     if looked.is_err() && !log_of(path).exists() {
@@ -47,7 +47,7 @@ pub(super) async fn look(path: &Path) -> StoreResult<Option<(String, Conn, Execu
         looked = look_in(&url, &executor).await;
     }
     let (found, conn) = trouble::explain(path, looked)?;
-    Ok(admit(path, found)?.then_some((url, conn, executor)))
+    Ok(admit(path, purpose, found)?.then_some((url, conn, executor)))
 }
 
 pub(super) async fn look_in(url: &str, executor: &Executor) -> StoreResult<(Found, Conn)> {
@@ -59,8 +59,8 @@ pub(super) async fn look_in(url: &str, executor: &Executor) -> StoreResult<(Foun
     Ok((found, conn))
 }
 
-pub(super) fn admit(path: &Path, found: Found) -> StoreResult<bool> {
-    found.admit(&path.display().to_string(), "an empty data directory")
+pub(super) fn admit(path: &Path, purpose: Purpose, found: Found) -> StoreResult<bool> {
+    found.admit(purpose, &path.display().to_string(), "an empty data directory")
 }
 
 /// Where SQLite keeps the log of this file.

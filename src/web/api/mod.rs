@@ -16,6 +16,7 @@ mod payment_intents;
 mod payment_list;
 mod refunds;
 pub mod resources;
+mod scenarios;
 mod search;
 mod submit;
 mod test_clocks;
@@ -80,6 +81,15 @@ pub fn configure(config: &mut ServiceConfig) {
                 .delete(test_clocks::delete),
         )
         .service(at("/test_helpers/test_clocks/{id}/advance").post(test_clocks::advance))
+        .service(
+            at("/test_helpers/scenario")
+                .get(scenarios::in_force)
+                .post(scenarios::put)
+                .delete(scenarios::clear),
+        )
+        .service(at("/test_helpers/scenario/check").post(scenarios::check))
+        .service(at("/test_helpers/scenario/revisions").get(scenarios::list))
+        .service(at("/test_helpers/scenario/revisions/{number}").get(scenarios::retrieve))
         .service(at("/test_helpers/accounts").post(accounts::create).get(accounts::list))
         .service(at("/test_helpers/accounts/{id}").delete(accounts::delete))
         .default_service(web::to(unrecognized));

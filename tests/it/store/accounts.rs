@@ -14,6 +14,7 @@ fn account(email: Option<&str>, parent: Option<AccountId>) -> NewAccount {
         name: "Zoë 🦊".to_owned(),
         password_hash: email.map(|_| "$argon2id$".to_owned()),
         parent,
+        scenario: None,
         terms: AccountTerms::default(),
         created_at: at(0),
     }

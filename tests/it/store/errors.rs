@@ -65,6 +65,7 @@ async fn every_column_holds_what_the_edge_lets_through() {
             name,
             password_hash,
             parent: None,
+            scenario: None,
             terms: AccountTerms::default(),
             created_at: now,
         };
@@ -159,6 +160,7 @@ async fn what_a_column_does_not_hold_is_refused_and_not_tried_again() {
         name,
         password_hash: None,
         parent: None,
+        scenario: None,
         terms: AccountTerms::default(),
         created_at: at(0),
     };

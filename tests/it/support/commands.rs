@@ -46,7 +46,7 @@ pub fn at(ms: u64) -> Timestamp {
 /// An account that nobody can sign in to.
 pub fn account(id: AccountId, name: &str, created_at: Timestamp) -> NewAccount {
     let (name, terms) = (name.to_owned(), AccountTerms::default());
-    NewAccount { id, email: None, name, password_hash: None, parent: None, terms, created_at }
+    NewAccount { id, email: None, name, password_hash: None, parent: None, scenario: None, terms, created_at }
 }
 
 pub fn submission(owner: AccountId, kind: Kind, amount_minor: i64) -> SubmitPayment {

@@ -9,12 +9,13 @@ use super::{SimSnapshot, SimStore};
 use crate::domain::ids::{AccountId, ClockId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::resource::Resource;
+use crate::domain::scenario_revision::ScenarioRevision;
 use crate::domain::subject::Subject;
 use crate::domain::time::Timestamp;
 use crate::store::{
     Account, AccountLookup, AsideChanges, AsideRecord, AsideRecords, AwakeClock, Clocks, DuePayments, Health,
     Idempotency, IdempotencyRecord, Installation, MovementRecord, Movements, OpenWork, Payments, Pruned,
-    Resources, SetAside, Snapshot, Snapshots, StoreResult,
+    Resources, RevisionRecord, ScenarioLookup, SetAside, Snapshot, Snapshots, StoreResult,
 };
 
 #[async_trait]
@@ -174,6 +175,18 @@ impl AccountLookup for SimStore {
 
     async fn account_get(&self, _ids: &[AccountId]) -> StoreResult<Vec<Account>> {
         Ok(Vec::new())
+    }
+}
+
+/// No account here puts a scenario in force.
+#[async_trait]
+impl ScenarioLookup for SimStore {
+    async fn scenario_revisions(&self, _revisions: &[ScenarioRevision]) -> StoreResult<Vec<RevisionRecord>> {
+        Ok(Vec::new())
+    }
+
+    async fn scenario_file(&self, _hash: &[u8; 32]) -> StoreResult<Option<Vec<u8>>> {
+        Ok(None)
     }
 }
 

@@ -167,7 +167,7 @@ fn on_clock(payment: &Payment, shown: &[Timestamp]) -> Payment {
     let submission = Submission { clock, ..Submission::clone(payment.submission()) };
     let at = |n: usize| *shown.get(n).or(shown.last()).expect("a time");
     let mut history = payment.history().iter().enumerate();
-    let mut next = || history.next().map(|(n, it)| Recorded { at: at(n), wall: it.wall, event: it.event });
+    let mut next = || history.next().map(|(n, recorded)| Recorded { at: at(n), ..*recorded });
     let created = next().expect("a history");
     let mut clocked = Payment::open(std::sync::Arc::new(submission), created).expect("opens");
     while let Some(recorded) = next() {

@@ -1,0 +1,162 @@
+//! The scenarios of accounts: checked, put in force, listed, and shown as what they will do.
+//!
+//! May depend on `domain`, `clock`, `simulator` and the store's port. Knows nothing of HTTP and of pages.
+//!
+//! - [`error`]: why a scenario is refused. - [`preview`]: what a scenario does to a plain payment, by drawing from it.
+//! - `examples`: the files that come with the program.
+
+pub mod error;
+mod examples;
+pub mod preview;
+
+use std::sync::Arc;
+
+pub use error::ScenarioProblem;
+pub use examples::{EXAMPLES, Example};
+pub use preview::Preview;
+
+use crate::clock::Wall;
+use crate::domain::card_numbers::holds_card_number;
+use crate::domain::ids::AccountId;
+use crate::domain::scenario_revision::ScenarioRevision;
+pub use crate::simulator::scenario::ScenarioError;
+use crate::simulator::{Scenario, SimulatorSettings};
+use crate::store::{NewScenario, RevisionRecord, Store, StoreError, StoreResult};
+
+/// A scenario that an account put in force, with its file.
+#[derive(Debug, Clone)]
+pub struct Revision {
+    /// When it was put in force, and its number.
+    pub record: RevisionRecord,
+    /// The file; `None` for the world of the settings.
+    pub file: Option<ScenarioFile>,
+}
+
+/// A file and what is in it.
+#[derive(Debug, Clone)]
+pub struct ScenarioFile {
+    /// As it was sent.
+    pub text: String,
+    /// As it is read.
+    pub scenario: Scenario,
+}
+
+/// The use cases.
+#[derive(Clone)]
+pub struct Scenarios {
+    store: Arc<dyn Store>,
+    settings: SimulatorSettings,
+    wall: Wall,
+}
+
+impl Scenarios {
+    /// Over this store. What a scenario leaves open is as the settings say.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, settings: SimulatorSettings, wall: Wall) -> Self {
+        Self { store, settings, wall }
+    }
+
+    /// Reads a file that somebody sent.
+    ///
+    /// # Errors
+    /// Its mistakes, or that it holds a card number: files are stored, and card numbers are not.
+    pub fn read(text: &str) -> Result<Scenario, ScenarioProblem> {
+        let scenario = Scenario::parse(text.as_bytes()).map_err(ScenarioProblem::Mistakes)?;
+        match text.lines().position(holds_card_number) {
+            Some(line) => Err(ScenarioProblem::CardNumber { line: line + 1 }),
+            None if holds_card_number(text) => Err(ScenarioProblem::CardNumber { line: 1 }),
+            None => Ok(scenario),
+        }
+    }
+
+    /// Puts a file in force for an account and for those it created, for everything that is queued from now on.
+    ///
+    /// # Errors
+    /// [`ScenarioProblem`]: mistakes, a card number, a closed account, or the store.
+    pub async fn put(&self, account: AccountId, text: &str) -> Result<Revision, ScenarioProblem> {
+        Self::read(text)?;
+        self.set(account, Some(NewScenario::of(text.as_bytes()))).await
+    }
+
+    /// Puts the world of the settings in force again.
+    ///
+    /// # Errors
+    /// [`ScenarioProblem`]: a closed account, or the store.
+    pub async fn clear(&self, account: AccountId) -> Result<Revision, ScenarioProblem> {
+        self.set(account, None).await
+    }
+
+    /// Runs to its end in a task of its own, whether or not the caller stays.
+    async fn set(&self, account: AccountId, file: Option<NewScenario>) -> Result<Revision, ScenarioProblem> {
+        let (store, now) = (Arc::clone(&self.store), self.wall.now());
+        let set = tokio::spawn(async move { store.scenario_set(account, file, now).await }).await;
+        let lost = |_| StoreError::Unanswered("a write was interrupted".to_owned());
+        let revision = set.map_err(lost)??.ok_or(ScenarioProblem::Closed)?;
+        self.by_name(revision).await?.ok_or(ScenarioProblem::Closed)
+    }
+
+    /// The scenario in force for an account; `None` for the world of the settings.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn in_force(&self, account: AccountId) -> StoreResult<Option<Revision>> {
+        let found = self.store.account_get(&[account]).await?;
+        match found.first().and_then(|account| account.scenario) {
+            Some(revision) => self.by_name(revision).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The revision of an account with this number.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn numbered(&self, account: AccountId, number: u32) -> StoreResult<Option<Revision>> {
+        let below = number.checked_add(1);
+        let found = self.store.scenario_list(account, below, 1).await?;
+        match found.into_iter().find(|record| record.number == number) {
+            Some(record) => self.with_file(record).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The revisions of an account with numbers below this one, latest first, with their files.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn list(
+        &self,
+        account: AccountId,
+        below: Option<u32>,
+        limit: u32,
+    ) -> StoreResult<Vec<Revision>> {
+        let mut revisions = Vec::new();
+        for record in self.store.scenario_list(account, below, limit).await? {
+            revisions.push(self.with_file(record).await?);
+        }
+        Ok(revisions)
+    }
+
+    /// What a scenario does to a plain payment. Draws a few thousand times: for a thread that may block.
+    #[must_use]
+    pub fn preview(&self, scenario: &Scenario) -> Preview {
+        Preview::of(&self.settings, scenario)
+    }
+
+    async fn by_name(&self, revision: ScenarioRevision) -> StoreResult<Option<Revision>> {
+        let found = self.store.scenario_revisions(&[revision]).await?;
+        match found.into_iter().next() {
+            Some(record) => self.with_file(record).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn with_file(&self, record: RevisionRecord) -> StoreResult<Revision> {
+        let Some(hash) = record.file else { return Ok(Revision { record, file: None }) };
+        let damaged = || StoreError::Damaged(format!("the file of scenario revision {}", record.revision));
+        let bytes = self.store.scenario_file(&hash).await?.ok_or_else(damaged)?;
+        let text = String::from_utf8(bytes).map_err(|_| damaged())?;
+        let scenario = Scenario::parse(text.as_bytes()).map_err(|_| damaged())?;
+        Ok(Revision { record, file: Some(ScenarioFile { text, scenario }) })
+    }
+}

@@ -1,0 +1,179 @@
+//! `/v1/test_helpers/scenario`: the scenario that answers an account's payments. Not part of the dialect.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use super::list::{self, List, STARTING_AFTER};
+use super::parameters;
+use crate::domain::card_numbers::shown;
+use crate::intake::error::SHOWN_CHARS_MAX;
+use crate::intake::{InputError, Params};
+use crate::scenarios::{Revision, ScenarioProblem, Scenarios};
+use crate::web::body::{self, Body};
+use crate::web::error::ApiError;
+use crate::web::security::ApiCaller;
+use crate::web::state::WebState;
+
+const REVISIONS_URL: &str = "/v1/test_helpers/scenario/revisions";
+const FILE: &str = "file";
+
+type State = web::Data<WebState>;
+type Answer = Result<HttpResponse, ApiError>;
+
+/// A scenario that was put in force, or the world of the settings.
+#[derive(Debug, Serialize)]
+struct ScenarioObject {
+    object: &'static str,
+    /// Counts the account's own; null where no scenario was ever put in force.
+    revision: Option<u32>,
+    created: Option<i64>,
+    /// Null for the world of the settings.
+    name: Option<String>,
+    description: Option<String>,
+    acquirers: Option<usize>,
+    rules: Option<usize>,
+    file: Option<String>,
+    livemode: bool,
+}
+
+impl ScenarioObject {
+    fn of(revision: Option<Revision>) -> Self {
+        let (record, file) = revision.map_or((None, None), |revision| (Some(revision.record), revision.file));
+        let scenario = file.as_ref().map(|file| &file.scenario);
+        Self {
+            object: "test_helpers.scenario",
+            revision: record.map(|record| record.number),
+            created: record.map(|record| record.at.seconds()),
+            name: scenario.map(|scenario| scenario.name.clone()),
+            description: scenario
+                .map(|scenario| scenario.description.clone())
+                .filter(|text| !text.is_empty()),
+            acquirers: scenario.map(|scenario| scenario.acquirers.len()),
+            rules: scenario.map(|scenario| scenario.rules.len()),
+            file: file.map(|file| file.text),
+            livemode: false,
+        }
+    }
+}
+
+impl From<ScenarioProblem> for ApiError {
+    fn from(problem: ScenarioProblem) -> Self {
+        let message = problem.to_string();
+        match problem {
+            ScenarioProblem::Mistakes(_) => Self::invalid("scenario_invalid", message).with_param(FILE),
+            ScenarioProblem::CardNumber { .. } => {
+                Self::invalid("card_number_refused", message).with_param(FILE)
+            }
+            ScenarioProblem::Closed => Self::invalid("account_closed", message),
+            ScenarioProblem::Store(error) => error.into(),
+        }
+    }
+}
+
+/// `GET /v1/test_helpers/scenario`: the one in force.
+pub async fn in_force(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
+    finish(&mut body::query(&request)?)?;
+    let revision = state.scenarios.in_force(caller.account).await?;
+    Ok(HttpResponse::Ok().json(ScenarioObject::of(revision)))
+}
+
+/// `POST /v1/test_helpers/scenario`: puts a file in force, for everything that is queued from now on.
+pub async fn put(state: State, caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
+    let text = file(&request, body)?;
+    let revision = state.scenarios.put(caller.account, &text).await?;
+    Ok(HttpResponse::Ok().json(ScenarioObject::of(Some(revision))))
+}
+
+/// `DELETE /v1/test_helpers/scenario`: puts the world of the settings in force again.
+pub async fn clear(state: State, caller: ApiCaller) -> Answer {
+    let revision = state.scenarios.clear(caller.account).await?;
+    Ok(HttpResponse::Ok().json(ScenarioObject::of(Some(revision))))
+}
+
+#[derive(Debug, Serialize)]
+struct Checked {
+    object: &'static str,
+    valid: bool,
+    mistakes: Vec<Mistake>,
+}
+
+#[derive(Debug, Serialize)]
+struct Mistake {
+    line: usize,
+    column: usize,
+    field: Option<String>,
+    message: String,
+}
+
+/// `POST /v1/test_helpers/scenario/check`: says what is wrong with a file, and changes nothing.
+pub async fn check(_caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
+    let text = file(&request, body)?;
+    let mistakes = match Scenarios::read(&text) {
+        Ok(_) => Vec::new(),
+        Err(ScenarioProblem::Mistakes(errors)) => {
+            let mistake = |error: &crate::scenarios::ScenarioError| Mistake {
+                line: error.line,
+                column: error.column,
+                field: Some(error.field.clone()).filter(|field| !field.is_empty()),
+                message: error.problem.clone(),
+            };
+            errors.errors().iter().map(mistake).collect()
+        }
+        Err(problem @ ScenarioProblem::CardNumber { line }) => {
+            vec![Mistake { line, column: 1, field: None, message: problem.to_string() }]
+        }
+        Err(problem) => return Err(problem.into()),
+    };
+    let object = "test_helpers.scenario_check";
+    Ok(HttpResponse::Ok().json(Checked { object, valid: mistakes.is_empty(), mistakes }))
+}
+
+/// `GET /v1/test_helpers/scenario/revisions`: all that the account put in force, latest first.
+pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
+    let mut params = body::query(&request)?;
+    let limit = list::limit(&mut params)?;
+    let below = match params.text(STARTING_AFTER)? {
+        None => None,
+        Some(text) => {
+            Some(number(&text).ok_or_else(|| list::unknown_cursor(STARTING_AFTER, "revision", &text))?)
+        }
+    };
+    finish(&mut params)?;
+    let found = state.scenarios.list(caller.account, below, limit.saturating_add(1)).await?;
+    let (page, has_more) = list::cut(found, limit, false);
+    let objects = page.into_iter().map(|revision| ScenarioObject::of(Some(revision))).collect();
+    Ok(HttpResponse::Ok().json(List::new(objects, has_more, REVISIONS_URL)))
+}
+
+/// `GET /v1/test_helpers/scenario/revisions/{number}`
+pub async fn retrieve(
+    state: State,
+    caller: ApiCaller,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Answer {
+    finish(&mut body::query(&request)?)?;
+    let missing = || ApiError::not_found("revision", &shown(&id, SHOWN_CHARS_MAX));
+    let number = number(&id).ok_or_else(missing)?;
+    let revision = state.scenarios.numbered(caller.account, number).await?.ok_or_else(missing)?;
+    Ok(HttpResponse::Ok().json(ScenarioObject::of(Some(revision))))
+}
+
+/// The file in a request.
+fn file(request: &HttpRequest, body: Body) -> Result<String, ApiError> {
+    let body = body::bytes(body)?;
+    let mut params = body::params(request, &body)?;
+    let text = params.text(FILE)?.ok_or_else(|| InputError::missing(FILE))?.into_owned();
+    finish(&mut params)?;
+    Ok(text)
+}
+
+fn number(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|number| *number > 0)
+}
+
+/// Checks that every parameter was taken. Scenarios have nothing to expand.
+fn finish(params: &mut Params<'_>) -> Result<(), InputError> {
+    parameters::expand_with(params, "", "nothing of scenarios", |_| false)?;
+    params.finish()
+}
