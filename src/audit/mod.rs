@@ -13,6 +13,7 @@
 //!   compared by `tally`. `details`: what is stored beside attempts and refunds. `resources`: plain resources against the journal.
 //!   `named`: the payments that rows name.
 //! - `statement`: lines of statements. `events`: what accounts were notified of; `sources`: the requests that events came from.
+//! - `scenarios`: files and revisions of scenarios.
 //! - `people`: accounts, what else is stored about people and the installation, what is set aside.
 //! - `index`: documents against payments, checked again until the lag bound; `faults`: what is wrong with them; `document`: what
 //!   they must be, from `facts`; [`index_view`]: what is read of an index.
@@ -43,6 +44,7 @@ mod people;
 pub mod report;
 mod resources;
 mod rows;
+mod scenarios;
 pub mod sources;
 mod span;
 mod statement;

@@ -14,7 +14,7 @@ use super::rows::{parts_of, received_by};
 use super::span::{Job, Queue, Span};
 use super::statement::Scope;
 use super::{AuditError, AuditOptions, Progress, Table};
-use super::{open, owners};
+use super::{open, owners, scenarios};
 use crate::domain::ids::PaymentId;
 use crate::store::{AuditPayment, MovementRecord, Snapshot, StoreError};
 
@@ -77,7 +77,8 @@ impl Pass<'_> {
                 }
             }
             let folded = page.iter().filter_map(|row| row.folded.as_ref().ok());
-            details::missing(self.snapshot, folded, self.report).await?;
+            details::missing(self.snapshot, folded.clone(), self.report).await?;
+            scenarios::missing(self.snapshot, folded, self.report).await?;
             self.progress.passed(Table::Payments, page.len() as u64);
             if ended {
                 break;

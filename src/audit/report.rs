@@ -85,6 +85,8 @@ pub enum Name {
     WrongLease,
     /// The installation's secret is gone, or is not the one that cards were reduced with.
     WrongSecret,
+    /// A scenario file that was altered, or a revision that a history names and that is gone.
+    WrongScenario,
     /// Work that is set aside, because it can be neither done nor refused.
     SetAside,
     /// A detail of an attempt or a refund that a history names is gone.
@@ -163,6 +165,7 @@ impl Name {
             Self::UnreadableRow => "unreadable row",
             Self::WrongLease => "wrong lease",
             Self::WrongSecret => "wrong secret",
+            Self::WrongScenario => "wrong scenario",
             Self::SetAside => "set aside",
             Self::MissingDetail => "missing detail",
             Self::AlteredDetail => "altered detail",

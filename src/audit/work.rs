@@ -14,7 +14,7 @@ use super::span::{Job, Queue};
 use super::statement::Scope;
 use super::{
     AuditError, AuditOptions, Progress, details, journal, keys, open, owners, payments, resources, rows,
-    unless_unreadable,
+    scenarios, unless_unreadable,
 };
 use crate::domain::ids::PaymentId;
 use crate::store::Snapshot;
@@ -152,6 +152,7 @@ impl Work<'_> {
             Job::People => {
                 if options.accounts {
                     people::strays(snapshot, report).await?;
+                    scenarios::files(snapshot, report).await?;
                 }
                 people::aside(snapshot, report).await?;
                 people::leases(snapshot, options, report).await?;

@@ -18,6 +18,12 @@ pub enum ScenarioProblem {
         /// The line, counted from 1.
         line: usize,
     },
+    /// The file holds invisible characters that have an effect, other than line breaks and tabs.
+    #[error("Line {line} holds a control character. Scenarios are shown as they are: leave it out.")]
+    Characters {
+        /// The line, counted from 1.
+        line: usize,
+    },
     /// The account does not exist or is closed.
     #[error("This account is closed: it has no scenario any more.")]
     Closed,

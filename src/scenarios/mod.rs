@@ -19,6 +19,7 @@ use crate::clock::Wall;
 use crate::domain::card_numbers::holds_card_number;
 use crate::domain::ids::AccountId;
 use crate::domain::scenario_revision::ScenarioRevision;
+use crate::domain::text::misleads;
 pub use crate::simulator::scenario::ScenarioError;
 use crate::simulator::{Scenario, SimulatorSettings};
 use crate::store::{NewScenario, RevisionRecord, Store, StoreError, StoreResult};
@@ -59,11 +60,15 @@ impl Scenarios {
     /// Reads a file that somebody sent.
     ///
     /// # Errors
-    /// Its mistakes, or that it holds a card number: files are stored, and card numbers are not.
+    /// Its mistakes; control characters, since it is shown as it is; a card number, since it is stored.
     pub fn read(text: &str) -> Result<Scenario, ScenarioProblem> {
         let scenario = Scenario::parse(text.as_bytes()).map_err(ScenarioProblem::Mistakes)?;
-        match text.lines().position(holds_card_number) {
-            Some(line) => Err(ScenarioProblem::CardNumber { line: line + 1 }),
+        let line_with = |found: fn(&str) -> bool| text.lines().position(found).map(|line| line + 1);
+        if let Some(line) = line_with(|line| line.chars().any(|c| misleads(c) && c != '\t')) {
+            return Err(ScenarioProblem::Characters { line });
+        }
+        match line_with(holds_card_number) {
+            Some(line) => Err(ScenarioProblem::CardNumber { line }),
             None if holds_card_number(text) => Err(ScenarioProblem::CardNumber { line: 1 }),
             None => Ok(scenario),
         }

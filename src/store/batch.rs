@@ -11,7 +11,7 @@ use super::ledger::MovementWrite;
 use super::page::Page;
 use super::parts::PartRecord;
 use super::payment_lists::{CustomerPaymentRecord, ReceiptRecord};
-use super::scenarios::ScenarioWrite;
+use super::scenarios::{NewScenario, ScenarioWrite};
 use crate::domain::account::AccountFacts;
 use crate::domain::announcement::Announcement;
 use crate::domain::clock::Clock;
@@ -255,5 +255,25 @@ pub(super) fn setting_clock((id, clock): (AccountId, ClockId), head: Head, loade
             ..BatchWrite::default()
         },
         Some(_) | None => BatchWrite::default(),
+    }
+}
+
+impl BatchWrite {
+    /// Puts a scenario in force; writes nothing unless the account exists and is open.
+    pub(super) fn of_scenario(
+        account: AccountId,
+        file: Option<NewScenario>,
+        head: Head,
+        loaded: &Loaded,
+    ) -> Self {
+        match loaded.accounts.get(&account) {
+            Some(AccountFacts { closed: false, .. }) => Self {
+                scenarios: vec![ScenarioWrite { account, file }],
+                journal: Some(Vec::new()),
+                at: head.wall,
+                ..Self::default()
+            },
+            Some(AccountFacts { closed: true, .. }) | None => Self::default(),
+        }
     }
 }

@@ -4,10 +4,8 @@
 use async_trait::async_trait;
 
 use super::StoreResult;
-use super::batch::{BatchWrite, Head, Loaded};
 use super::columns::{account_id, damaged, fixed, unsigned};
 use super::error::StoreError;
-use crate::domain::account::AccountFacts;
 use crate::domain::ids::AccountId;
 use crate::domain::scenario_revision::ScenarioRevision;
 use crate::domain::time::Timestamp;
@@ -82,24 +80,6 @@ pub trait Scenarios: Send + Sync + 'static {
         below: Option<u32>,
         limit: u32,
     ) -> StoreResult<Vec<RevisionRecord>>;
-}
-
-/// Puts a scenario in force; writes nothing unless the account exists and is open.
-pub(super) fn putting(
-    account: AccountId,
-    file: Option<NewScenario>,
-    head: Head,
-    loaded: &Loaded,
-) -> BatchWrite {
-    match loaded.accounts.get(&account) {
-        Some(AccountFacts { closed: false, .. }) => BatchWrite {
-            scenarios: vec![ScenarioWrite { account, file }],
-            journal: Some(Vec::new()),
-            at: head.wall,
-            ..BatchWrite::default()
-        },
-        Some(AccountFacts { closed: true, .. }) | None => BatchWrite::default(),
-    }
 }
 
 /// The columns of a revision, in the order of the table.
@@ -185,7 +165,7 @@ macro_rules! scenarios_store {
                 let keys = BatchKeys { accounts: vec![account], ..BatchKeys::default() };
                 let mut file = Some(file);
                 let mut put = |head: Head, loaded: Loaded| {
-                    scenarios::putting(account, file.take().flatten(), head, &loaded)
+                    $crate::store::BatchWrite::of_scenario(account, file.take().flatten(), head, &loaded)
                 };
                 let putting = self.run_batch(BatchId::generate(), now, &keys, &mut put);
                 let put = $crate::store::held::watched(&self.outage, $crate::outage::Way::Write, putting).await;

@@ -33,7 +33,7 @@ use paystorm::readers::statement::Statement;
 use paystorm::readers::{dispatch, index, statement};
 use paystorm::store::{
     AsideChanges, AsideReason, AsideRecord, DetailRecord, ImportRecord, ImportRow, ImportState, NewAccount,
-    NewApiKey, NewSession, RequestRecord, RowFault, Store, StoreKind, Subject,
+    NewApiKey, NewScenario, NewSession, RequestRecord, RowFault, Store, StoreKind, Subject,
 };
 
 use crate::corruption::sql;
@@ -192,6 +192,19 @@ const COLUMNS: &[(&str, &str, &str, Case)] = &[
     ("account", "currency", "'USD'", Unseen(TERMS)),
     ("account", "payout_delay_days", "payout_delay_days + 1", Unseen(TERMS)),
     ("account", "lean", "1 - lean", Named),
+    ("account", "scenario", "scenario + 1", Named),
+    ("scenario_file", "hash", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("scenario_file", "body", "x'7b7d'", Named),
+    ("scenario_revision", "revision", "revision + 1000", Named),
+    ("scenario_revision", "account", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("scenario_revision", "number", "number + 1", Named),
+    (
+        "scenario_revision",
+        "file",
+        "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'",
+        Named,
+    ),
+    ("scenario_revision", "at", "at + 1", Named),
     ("session", "id", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Unseen("only a name to end it by")),
     ("session", "account", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
     (
@@ -287,6 +300,8 @@ const ROWS: &[(&str, &str, Case)] = &[
     ("resource", "subject=(SELECT MIN(subject) FROM keep_resource)", Named),
     ("customer_payment", "payment=(SELECT MIN(payment) FROM keep_customer_payment)", Named),
     ("account", "id={owner}", Named),
+    ("scenario_file", "1=1", Named),
+    ("scenario_revision", "1=1", Named),
     ("session", "1=1", Unseen("its holder signs in again")),
     ("account_mark", "1=1", Unseen("shows a hint once more")),
     ("api_key", "1=1", Named),
@@ -386,6 +401,10 @@ async fn fill(shared: &Arc<dyn Store>) -> Filled {
     }
     by_a_clock(store, owner).await;
     people(store, owner).await;
+    let scenario = NewScenario::of(b"name = \"a day\"\n");
+    store.scenario_set(owner, Some(scenario), at(300_008)).await.expect("set").expect("the account is open");
+    let charge = one(store, submit(owner, Kind::Charge, 1_300), at(300_009)).await;
+    one(store, answer(&charge, Response::Approved), at(300_010)).await;
     readers(shared).await;
     import(store, owner, sent.id()).await;
     let record = AsideRecord {

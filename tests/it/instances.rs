@@ -123,3 +123,38 @@ async fn either_instance_may_die_and_nothing_is_lost() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scenario_put_in_force_at_one_instance_answers_at_the_other_from_then_on() {
+    on(Kind::Real, async |stack| {
+        prepare(&stack, 0).await;
+        let key = stack.api_key().await;
+        let (one, other) = (stack.serve().await, stack.serve().await);
+        let http = reqwest::Client::new();
+        let post = async |url: &str, path: &str, form: &[(&str, &str)]| {
+            let sent = http.post(format!("{url}{path}")).bearer_auth(&key).form(form).send().await;
+            sent.expect("an answer").json::<Value>().await.expect("JSON")
+        };
+        let codes = ["lost_card", "stolen_card", "insufficient_funds", "fraudulent"];
+        for (round, code) in codes.into_iter().cycle().take(24).enumerate() {
+            let (here, there) = if round % 2 == 0 { (&one, &other) } else { (&other, &one) };
+            let file = format!("name = \"x\"\n[[rule]]\ndecline = \"{code}\"\n");
+            let put = post(&here.url, "/v1/test_helpers/scenario", &[("file", file.as_str())]).await;
+            assert_eq!(put["revision"], json!(round + 1), "{put}");
+            let card = [
+                ("amount", "700"),
+                ("currency", "eur"),
+                ("payment_method", "pm_card_visa"),
+                ("confirm", "true"),
+            ];
+            for server in [there, here] {
+                let paid = post(&server.url, "/v1/payment_intents", &card).await;
+                assert_eq!(paid["error"]["decline_code"], json!(code), "round {round}: {paid}");
+            }
+        }
+        one.stop().await;
+        other.stop().await;
+        stack.verify(&[], true).await;
+    })
+    .await;
+}

@@ -10,6 +10,7 @@ mod queries;
 mod readers;
 mod requests;
 mod resources;
+mod scenarios;
 mod sequencer;
 mod sources;
 mod wallets;

@@ -8,10 +8,10 @@ use diesel::sql_types::Text;
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, RunQueryDsl};
 use paystorm::domain::ids::AccountId;
 use paystorm::domain::submission::Kind;
-use paystorm::store::form::FORM;
+use paystorm::store::form::{FORM, OLDEST};
 use paystorm::store::mysql::MySqlStore;
 use paystorm::store::sqlite::SqliteStore;
-use paystorm::store::{Access, StoreError, StoreKind};
+use paystorm::store::{Access, Store, StoreError, StoreKind, StoreSettings, Upkeep as _};
 
 use crate::corruption::sql;
 use crate::support::binary::program;
@@ -33,9 +33,9 @@ fn other_forms() -> Vec<(String, String)> {
     let earlier = "DELETE FROM installation WHERE name='stored_form'; DROP TABLE head; \
                    CREATE TABLE head (shard SMALLINT NOT NULL PRIMARY KEY, seq BIGINT NOT NULL); \
                    INSERT INTO head (shard, seq) VALUES (0, 1); \
-                   INSERT INTO __diesel_schema_migrations (version) VALUES ('0002'), ('0003'), ('0004'), ('0008'), ('0012')";
+                   INSERT INTO __diesel_schema_migrations (version) VALUES ('0003'), ('0004'), ('0008'), ('0012')";
     vec![
-        (number(FORM - 1), format!("written in stored form {}, by an older paystorm", FORM - 1)),
+        (number(OLDEST - 1), format!("written in stored form {}, by an older paystorm", OLDEST - 1)),
         (number(FORM + 1), format!("written in stored form {}, by a newer paystorm", FORM + 1)),
         (earlier.to_owned(), "written by an older paystorm, before stored forms had numbers".to_owned()),
     ]
@@ -142,6 +142,54 @@ async fn a_version_does_not_use_tables_that_another_made_in_between() {
             };
             assert!(matches!(refused, Err(StoreError::OtherForm(_))), "{}: {refused:?}", test.name);
         }
+        test.remove().await;
+    }
+}
+
+/// What `down.sql` of the migrations after the first undoes, latest first.
+const UNDO: [(StoreKind, &str); 2] = [
+    (StoreKind::Embedded, include_str!("../../migrations/sqlite/0002_scenarios/down.sql")),
+    (StoreKind::Mysql, include_str!("../../migrations/mysql/0002_scenarios/down.sql")),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_of_the_oldest_form_is_migrated_with_all_that_is_in_it() {
+    for test in both().await {
+        let owner = AccountId::generate();
+        let store = test.store.as_ref();
+        let account = crate::support::commands::account(owner, "Ann", at(0));
+        assert!(store.account_insert(&account).await.expect("inserted"));
+        one(store, submit(owner, Kind::TopUp, 100), at(0)).await;
+        for (_, undo) in UNDO.into_iter().filter(|(kind, _)| *kind == test.settings.kind) {
+            sql(&test, undo).await;
+        }
+        sql(&test, "DELETE FROM __diesel_schema_migrations WHERE version = '0002'").await;
+        let dir = left_behind(&test);
+        let (code, error) = run(&test, dir.path(), &["verify"]);
+        assert!(code == Some(2) && error.contains("`paystorm migrate`"), "{}: {code:?} {error}", test.name);
+        for (arguments, expected) in [(["migrate"], 0), (["migrate"], 0)] {
+            let (code, error) = run(&test, dir.path(), &arguments);
+            assert_eq!(code, Some(expected), "{} {arguments:?}: {error}", test.name);
+        }
+        let open = StoreSettings {
+            kind: test.settings.kind,
+            url: test.settings.url.clone(),
+            ..StoreSettings::default()
+        };
+        let migrated: Box<dyn Store> = match test.settings.kind {
+            StoreKind::Embedded => Box::new(SqliteStore::open(dir.path(), &open).await.expect("opens")),
+            StoreKind::Mysql => Box::new(MySqlStore::open(&open).await.expect("opens")),
+        };
+        assert!(migrated.migrate().await.expect("up to date").is_empty(), "{}", test.name);
+        let kept = migrated.account_get(&[owner]).await.expect("read");
+        assert_eq!(
+            kept.iter().next().map(|kept| (kept.id, kept.scenario)),
+            Some((owner, None)),
+            "{}",
+            test.name
+        );
+        assert_eq!(migrated.payment_scan(None, 10).await.expect("read").len(), 1, "{}", test.name);
+        drop(migrated);
         test.remove().await;
     }
 }

@@ -40,6 +40,7 @@ fn control_characters_are_named_where_they_stand() {
         let form = format!("a=x{control}&b[c]=x{control}&d[x{control}]=1&e[]=x{control}");
         let mut params = Params::from_form(&form).unwrap();
         let param = |error: InputError| error.param.map(String::from).unwrap_or_default();
+        assert!(Params::from_form(&form).unwrap().file("a").unwrap().is_some());
         assert_eq!(param(params.text("a").unwrap_err()), "a");
         assert_eq!(param(params.map("b").unwrap_err()), "b[c]");
         assert_eq!(param(params.map("d").unwrap_err()), "d[x]");

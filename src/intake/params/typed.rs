@@ -13,13 +13,20 @@ impl<'a> Params<'a> {
     /// # Errors
     /// A JSON value that is not text, and control characters.
     pub fn text(&mut self, path: &str) -> Result<Option<Cow<'a, str>>, InputError> {
+        let text = self.file(path)?;
+        text.iter().try_for_each(|text| readable(path, text))?;
+        Ok(text)
+    }
+
+    /// Takes the text of a file, whatever characters are in it. Whoever reads it decides which it may have.
+    ///
+    /// # Errors
+    /// A JSON value that is not text.
+    pub fn file(&mut self, path: &str) -> Result<Option<Cow<'a, str>>, InputError> {
         match self.take(path) {
             None | Some(Value::Empty) => Ok(None),
             Some(Value::Text(text)) if text.is_empty() => Ok(None),
-            Some(Value::Text(text)) => {
-                readable(path, &text)?;
-                Ok(Some(text))
-            }
+            Some(Value::Text(text)) => Ok(Some(text)),
             Some(Value::Integer(_) | Value::Bool(_) | Value::OtherNumber) => {
                 Err(InputError::new(path, "parameter_invalid_string", "Invalid string: text was expected."))
             }

@@ -143,6 +143,23 @@ macro_rules! audit_tables {
             found.into_iter().map(details::detail).collect()
         }
 
+        async fn audit_scenario_files(
+            conn: &mut $Conn,
+            after: Option<[u8; 32]>,
+            limit: u32,
+        ) -> StoreResult<Vec<([u8; 32], Vec<u8>)>> {
+            use schema::scenario_file::dsl;
+            let found: Vec<(Vec<u8>, Vec<u8>)> = dsl::scenario_file
+                .filter(dsl::hash.gt(after.map_or_else(Vec::new, |hash| hash.to_vec())))
+                .order(dsl::hash.asc())
+                .limit(i64::from(limit))
+                .load(conn)
+                .await?;
+            let file =
+                |(hash, body): (Vec<u8>, Vec<u8>)| Ok((columns::fixed(&hash, "scenario_file.hash")?, body));
+            found.into_iter().map(file).collect()
+        }
+
         async fn audit_leases(conn: &mut $Conn) -> StoreResult<Vec<(String, Timestamp)>> {
             use schema::reader::dsl;
             let found: Vec<(String, i64)> = dsl::reader

@@ -51,6 +51,19 @@ macro_rules! snapshot_store {
             ) -> StoreResult<Vec<$crate::store::DetailRecord>> {
                 detail_get(&mut self.conn, keys).await
             }
+            async fn scenario_revisions_of(
+                &mut self,
+                revisions: &[$crate::domain::scenario_revision::ScenarioRevision],
+            ) -> StoreResult<Vec<$crate::store::RevisionRecord>> {
+                scenario_revisions(&mut self.conn, revisions).await
+            }
+            async fn scenario_files(
+                &mut self,
+                after: Option<[u8; 32]>,
+                limit: u32,
+            ) -> StoreResult<Vec<([u8; 32], Vec<u8>)>> {
+                audit_scenario_files(&mut self.conn, after, limit).await
+            }
             async fn resources(
                 &mut self,
                 after: Option<$crate::domain::subject::Subject>,

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 
 use crate::domain::announcement::Announcement;
 use crate::domain::ids::{AccountId, PartId, PaymentId};
+use crate::domain::scenario_revision::ScenarioRevision;
 use crate::domain::statement::{LinePlace, StatementLine};
 use crate::domain::subject::Subject as DomainSubject;
 use crate::domain::time::Timestamp;
@@ -24,6 +25,7 @@ use crate::store::journal::JournalRecord;
 use crate::store::ledger::{MovementRecord, WalletRecord};
 use crate::store::parts::PartRecord;
 use crate::store::payment_lists::{CustomerPaymentRecord, OwnerPayment, ReceiptRecord};
+use crate::store::scenarios::RevisionRecord;
 use crate::store::strays::Stray;
 
 pub(in crate::store) use audit_payments::audit_payments;
@@ -73,6 +75,21 @@ pub trait Snapshot: Send {
     }
     /// The details of payments and refunds with these names.
     async fn details_of(&mut self, _keys: &[([u8; 16], u64)]) -> StoreResult<Vec<DetailRecord>> {
+        Ok(Vec::new())
+    }
+    /// These revisions of scenarios.
+    async fn scenario_revisions_of(
+        &mut self,
+        _revisions: &[ScenarioRevision],
+    ) -> StoreResult<Vec<RevisionRecord>> {
+        Ok(Vec::new())
+    }
+    /// Scenario files by hash.
+    async fn scenario_files(
+        &mut self,
+        _after: Option<[u8; 32]>,
+        _limit: u32,
+    ) -> StoreResult<Vec<([u8; 32], Vec<u8>)>> {
         Ok(Vec::new())
     }
     /// Plain resources by subject.

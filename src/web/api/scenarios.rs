@@ -61,6 +61,9 @@ impl From<ScenarioProblem> for ApiError {
         let message = problem.to_string();
         match problem {
             ScenarioProblem::Mistakes(_) => Self::invalid("scenario_invalid", message).with_param(FILE),
+            ScenarioProblem::Characters { .. } => {
+                Self::invalid("parameter_invalid_string", message).with_param(FILE)
+            }
             ScenarioProblem::CardNumber { .. } => {
                 Self::invalid("card_number_refused", message).with_param(FILE)
             }
@@ -119,7 +122,7 @@ pub async fn check(_caller: ApiCaller, request: HttpRequest, body: Body) -> Answ
             };
             errors.errors().iter().map(mistake).collect()
         }
-        Err(problem @ ScenarioProblem::CardNumber { line }) => {
+        Err(problem @ (ScenarioProblem::CardNumber { line } | ScenarioProblem::Characters { line })) => {
             vec![Mistake { line, column: 1, field: None, message: problem.to_string() }]
         }
         Err(problem) => return Err(problem.into()),
@@ -163,7 +166,7 @@ pub async fn retrieve(
 fn file(request: &HttpRequest, body: Body) -> Result<String, ApiError> {
     let body = body::bytes(body)?;
     let mut params = body::params(request, &body)?;
-    let text = params.text(FILE)?.ok_or_else(|| InputError::missing(FILE))?.into_owned();
+    let text = params.file(FILE)?.ok_or_else(|| InputError::missing(FILE))?.into_owned();
     finish(&mut params)?;
     Ok(text)
 }
