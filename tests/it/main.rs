@@ -54,6 +54,7 @@ mod payment_pages;
 mod pressure;
 mod redrive;
 mod reindex;
+mod replay;
 mod replays;
 mod requests;
 mod scenario;
