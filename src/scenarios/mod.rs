@@ -79,8 +79,8 @@ impl Scenarios {
     /// # Errors
     /// [`ScenarioProblem`]: mistakes, a card number, a closed account, or the store.
     pub async fn put(&self, account: AccountId, text: &str) -> Result<Revision, ScenarioProblem> {
-        Self::read(text)?;
-        self.set(account, Some(NewScenario::of(text.as_bytes()))).await
+        let scenario = Self::read(text)?;
+        self.set(account, Some(NewScenario::of(&scenario.name, text.as_bytes()))).await
     }
 
     /// Puts the world of the settings in force again.
@@ -125,7 +125,7 @@ impl Scenarios {
         }
     }
 
-    /// The revisions of an account with numbers below this one, latest first, with their files.
+    /// The revisions of an account with numbers below this one, latest first.
     ///
     /// # Errors
     /// The store's.
@@ -134,12 +134,8 @@ impl Scenarios {
         account: AccountId,
         below: Option<u32>,
         limit: u32,
-    ) -> StoreResult<Vec<Revision>> {
-        let mut revisions = Vec::new();
-        for record in self.store.scenario_list(account, below, limit).await? {
-            revisions.push(self.with_file(record).await?);
-        }
-        Ok(revisions)
+    ) -> StoreResult<Vec<RevisionRecord>> {
+        self.store.scenario_list(account, below, limit).await
     }
 
     /// What a scenario does to a plain payment. Draws a few thousand times: for a thread that may block.

@@ -15,15 +15,17 @@ use crate::domain::time::Timestamp;
 pub struct NewScenario {
     /// The BLAKE3 hash of its bytes.
     pub hash: [u8; 32],
+    /// What it calls itself; at most 100 characters.
+    pub name: String,
     /// The file, which somebody has read without mistakes.
     pub body: Vec<u8>,
 }
 
 impl NewScenario {
-    /// This file.
+    /// This file, which calls itself so.
     #[must_use]
-    pub fn of(file: &[u8]) -> Self {
-        Self { hash: *blake3::hash(file).as_bytes(), body: file.to_vec() }
+    pub fn of(name: &str, file: &[u8]) -> Self {
+        Self { hash: *blake3::hash(file).as_bytes(), name: name.to_owned(), body: file.to_vec() }
     }
 }
 
@@ -37,7 +39,7 @@ pub struct ScenarioWrite {
 }
 
 /// A scenario that an account put in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevisionRecord {
     /// Its name.
     pub revision: ScenarioRevision,
@@ -47,6 +49,8 @@ pub struct RevisionRecord {
     pub number: u32,
     /// The hash of its file; `None` for the world of the settings.
     pub file: Option<[u8; 32]>,
+    /// What its file calls itself.
+    pub name: Option<String>,
     /// Since when it was in force, by the wall clock.
     pub at: Timestamp,
 }
@@ -82,11 +86,11 @@ pub trait Scenarios: Send + Sync + 'static {
     ) -> StoreResult<Vec<RevisionRecord>>;
 }
 
-/// The columns of a revision, in the order of the table.
-pub(super) type RevisionRow = (i64, Vec<u8>, i32, Option<Vec<u8>>, i64);
+/// The columns of a revision, in the order of the table, and the name of its file.
+pub(super) type RevisionRow = ((i64, Vec<u8>, i32, Option<Vec<u8>>, i64), Option<String>);
 
 pub(super) fn revision(
-    (revision, account, number, file, at): RevisionRow,
+    ((revision, account, number, file, at), name): RevisionRow,
 ) -> Result<RevisionRecord, StoreError> {
     Ok(RevisionRecord {
         revision: ScenarioRevision::at(unsigned(revision))
@@ -94,6 +98,7 @@ pub(super) fn revision(
         account: account_id(&account)?,
         number: u32::try_from(number).map_err(|_| damaged("scenario_revision.number"))?,
         file: file.map(|hash| fixed(&hash, "scenario_revision.file")).transpose()?,
+        name,
         at: Timestamp::from_micros(at),
     })
 }
@@ -104,12 +109,18 @@ macro_rules! scenarios_store {
             conn: &mut $Conn,
             revisions: &[ScenarioRevision],
         ) -> StoreResult<Vec<RevisionRecord>> {
+            use diesel::NullableExpressionMethods;
             use schema::scenario_revision::dsl;
             let names: Vec<i64> = revisions.iter().map(|revision| signed(revision.seq())).collect();
             let mut records = Vec::with_capacity(names.len());
             for chunk in names.chunks(KeyIn::<()>::MAX) {
-                let found: Vec<scenarios::RevisionRow> =
-                    dsl::scenario_revision.filter(dsl::revision.eq_any(chunk)).load(conn).await?;
+                let files = schema::scenario_file::table.on(schema::scenario_file::hash.nullable().eq(dsl::file));
+                let found: Vec<scenarios::RevisionRow> = dsl::scenario_revision
+                    .left_join(files)
+                    .filter(dsl::revision.eq_any(chunk))
+                    .select((schema::scenario_revision::all_columns, schema::scenario_file::name.nullable()))
+                    .load(conn)
+                    .await?;
                 for row in found {
                     records.push(scenarios::revision(row)?);
                 }
@@ -128,13 +139,17 @@ macro_rules! scenarios_store {
             below: Option<u32>,
             limit: u32,
         ) -> StoreResult<Vec<RevisionRecord>> {
+            use diesel::NullableExpressionMethods;
             use schema::scenario_revision::dsl;
             let below = below.map_or(i32::MAX, columns::version_column);
+            let files = schema::scenario_file::table.on(schema::scenario_file::hash.nullable().eq(dsl::file));
             let found: Vec<scenarios::RevisionRow> = dsl::scenario_revision
+                .left_join(files)
                 .filter(dsl::account.eq(account.as_bytes().to_vec()))
                 .filter(dsl::number.lt(below))
                 .order(dsl::number.desc())
                 .limit(i64::from(limit))
+                .select((schema::scenario_revision::all_columns, schema::scenario_file::name.nullable()))
                 .load(conn)
                 .await?;
             found.into_iter().map(scenarios::revision).collect()

@@ -232,6 +232,7 @@ diesel::table! {
 diesel::table! {
     scenario_file (hash) {
         hash -> Binary,
+        name -> Text,
         body -> Binary,
     }
 }
@@ -315,3 +316,4 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(account, api_key);
 diesel::allow_tables_to_appear_in_same_query!(payment, open_work);
 diesel::allow_tables_to_appear_in_same_query!(payment, parked);
+diesel::allow_tables_to_appear_in_same_query!(scenario_revision, scenario_file);

@@ -156,6 +156,7 @@ macro_rules! write_queries {
                 diesel::insert_or_ignore_into(scenario_file::table)
                     .values((
                         scenario_file::hash.eq(file.hash.to_vec()),
+                        scenario_file::name.eq(file.name.clone()),
                         scenario_file::body.eq(file.body.clone()),
                     ))
                     .execute(conn)

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use crate::domain::ids::AccountId;
 use crate::domain::scenario_revision::ScenarioRevision;
 use crate::simulator::{Scenario, SimulatorSettings, World};
-use crate::store::{PipelineStore, StoreResult};
+use crate::store::{PipelineStore, StoreError, StoreResult};
 
 /// How many revisions are kept.
 const REVISIONS_MAX: usize = 1 << 15;
@@ -133,12 +133,18 @@ impl Worlds {
         let Some(file) = store.scenario_file(&hash).await? else {
             return Ok(Kept::unusable("the file of a scenario is not in the store".to_owned()));
         };
-        let world = match Scenario::parse(&file) {
-            Ok(scenario) => Arc::new(World::with_scenario(&self.settings, &scenario)),
+        let (settings, bytes) = (self.settings.clone(), WORLD_BYTES + file.len() * BYTES_PER_FILE_BYTE);
+        // A large file takes a few milliseconds.
+        let built = tokio::task::spawn_blocking(move || {
+            Scenario::parse(&file).map(|scenario| World::with_scenario(&settings, &scenario))
+        });
+        let interrupted = |_| StoreError::Unavailable("reading a scenario was interrupted".to_owned());
+        let world = match built.await.map_err(interrupted)? {
+            Ok(world) => Arc::new(world),
             Err(errors) => return Ok(Kept::unusable(errors.in_file("the file of a scenario"))),
         };
         self.read.lock().files.insert(hash, Arc::downgrade(&world));
-        Ok(Kept { world: Ok(world), bytes: WORLD_BYTES + file.len() * BYTES_PER_FILE_BYTE })
+        Ok(Kept { world: Ok(world), bytes })
     }
 }
 

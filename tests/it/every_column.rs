@@ -194,6 +194,7 @@ const COLUMNS: &[(&str, &str, &str, Case)] = &[
     ("account", "lean", "1 - lean", Named),
     ("account", "scenario", "scenario + 1", Named),
     ("scenario_file", "hash", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
+    ("scenario_file", "name", "'other'", Unseen("the file says it too, and nothing is decided by it")),
     ("scenario_file", "body", "x'7b7d'", Named),
     ("scenario_revision", "revision", "revision + 1000", Named),
     ("scenario_revision", "account", "x'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'", Named),
@@ -401,7 +402,7 @@ async fn fill(shared: &Arc<dyn Store>) -> Filled {
     }
     by_a_clock(store, owner).await;
     people(store, owner).await;
-    let scenario = NewScenario::of(b"name = \"a day\"\n");
+    let scenario = NewScenario::of("a day", b"name = \"a day\"\n");
     store.scenario_set(owner, Some(scenario), at(300_008)).await.expect("set").expect("the account is open");
     let charge = one(store, submit(owner, Kind::Charge, 1_300), at(300_009)).await;
     one(store, answer(&charge, Response::Approved), at(300_010)).await;

@@ -11,7 +11,7 @@ use paystorm::domain::submission::Kind;
 use paystorm::store::form::{FORM, OLDEST};
 use paystorm::store::mysql::MySqlStore;
 use paystorm::store::sqlite::SqliteStore;
-use paystorm::store::{Access, Store, StoreError, StoreKind, StoreSettings, Upkeep as _};
+use paystorm::store::{Access, Store, StoreError, StoreKind, StoreSettings};
 
 use crate::corruption::sql;
 use crate::support::binary::program;

@@ -1,7 +1,8 @@
--- Scenario files, each stored once, by the BLAKE3 hash of its bytes.
+-- Scenario files, each stored once, by the BLAKE3 hash of its bytes. `name` is what the file calls itself, for lists.
 CREATE TABLE scenario_file (
-    hash BINARY(32) NOT NULL PRIMARY KEY,
-    body MEDIUMBLOB NOT NULL
+    hash BINARY(32)   NOT NULL PRIMARY KEY,
+    name VARCHAR(120) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    body MEDIUMBLOB   NOT NULL
 ) ENGINE = InnoDB;
 
 -- Every scenario that an account ever put in force. `revision` is the position in the journal from which it was in force and `at`

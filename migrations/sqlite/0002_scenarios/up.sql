@@ -1,6 +1,7 @@
--- Scenario files, each stored once, by the BLAKE3 hash of its bytes.
+-- Scenario files, each stored once, by the BLAKE3 hash of its bytes. `name` is what the file calls itself, for lists.
 CREATE TABLE scenario_file (
     hash BLOB NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
     body BLOB NOT NULL
 );
 

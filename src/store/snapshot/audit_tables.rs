@@ -153,6 +153,7 @@ macro_rules! audit_tables {
                 .filter(dsl::hash.gt(after.map_or_else(Vec::new, |hash| hash.to_vec())))
                 .order(dsl::hash.asc())
                 .limit(i64::from(limit))
+                .select((dsl::hash, dsl::body))
                 .load(conn)
                 .await?;
             let file =

@@ -8,7 +8,8 @@ use super::parameters;
 use crate::domain::card_numbers::shown;
 use crate::intake::error::SHOWN_CHARS_MAX;
 use crate::intake::{InputError, Params};
-use crate::scenarios::{Revision, ScenarioProblem, Scenarios};
+use crate::scenarios::{Revision, ScenarioFile, ScenarioProblem, Scenarios};
+use crate::store::RevisionRecord;
 use crate::web::body::{self, Body};
 use crate::web::error::ApiError;
 use crate::web::security::ApiCaller;
@@ -29,29 +30,47 @@ struct ScenarioObject {
     created: Option<i64>,
     /// Null for the world of the settings.
     name: Option<String>,
+    livemode: bool,
+    /// Left out of lists.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    contents: Option<Contents>,
+}
+
+/// What is in a file; all null for the world of the settings.
+#[derive(Debug, Default, Serialize)]
+struct Contents {
     description: Option<String>,
     acquirers: Option<usize>,
     rules: Option<usize>,
     file: Option<String>,
-    livemode: bool,
 }
 
 impl ScenarioObject {
     fn of(revision: Option<Revision>) -> Self {
         let (record, file) = revision.map_or((None, None), |revision| (Some(revision.record), revision.file));
-        let scenario = file.as_ref().map(|file| &file.scenario);
+        Self { contents: Some(Contents::of(file)), ..Self::listed(record) }
+    }
+
+    fn listed(record: Option<RevisionRecord>) -> Self {
         Self {
             object: "test_helpers.scenario",
-            revision: record.map(|record| record.number),
-            created: record.map(|record| record.at.seconds()),
-            name: scenario.map(|scenario| scenario.name.clone()),
-            description: scenario
-                .map(|scenario| scenario.description.clone())
-                .filter(|text| !text.is_empty()),
-            acquirers: scenario.map(|scenario| scenario.acquirers.len()),
-            rules: scenario.map(|scenario| scenario.rules.len()),
-            file: file.map(|file| file.text),
+            revision: record.as_ref().map(|record| record.number),
+            created: record.as_ref().map(|record| record.at.seconds()),
+            name: record.and_then(|record| record.name),
             livemode: false,
+            contents: None,
+        }
+    }
+}
+
+impl Contents {
+    fn of(file: Option<ScenarioFile>) -> Self {
+        let Some(ScenarioFile { text, scenario }) = file else { return Self::default() };
+        Self {
+            acquirers: Some(scenario.acquirers.len()),
+            rules: Some(scenario.rules.len()),
+            description: Some(scenario.description).filter(|text| !text.is_empty()),
+            file: Some(text),
         }
     }
 }
@@ -144,7 +163,7 @@ pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answ
     finish(&mut params)?;
     let found = state.scenarios.list(caller.account, below, limit.saturating_add(1)).await?;
     let (page, has_more) = list::cut(found, limit, false);
-    let objects = page.into_iter().map(|revision| ScenarioObject::of(Some(revision))).collect();
+    let objects = page.into_iter().map(|record| ScenarioObject::listed(Some(record))).collect();
     Ok(HttpResponse::Ok().json(List::new(objects, has_more, REVISIONS_URL)))
 }
 

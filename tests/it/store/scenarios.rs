@@ -11,7 +11,7 @@ use crate::support::commands::{account, at, one, submit};
 use crate::support::stores::both;
 
 async fn put(store: &dyn Store, account: AccountId, text: Option<&str>, s: u64) -> Option<ScenarioRevision> {
-    let file = text.map(|text| NewScenario::of(text.as_bytes()));
+    let file = text.map(|text| NewScenario::of(text, text.as_bytes()));
     store.scenario_set(account, file, at(s)).await.expect("the store answers")
 }
 
@@ -54,6 +54,8 @@ async fn a_scenario_answers_what_is_queued_after_it_was_put_in_force() {
         assert!(list.windows(2).all(|pair| pair[0].at > pair[1].at), "the times of their batches: {list:?}");
         let page = store.scenario_list(ann, Some(2), 10).await.expect("read");
         assert_eq!(page.len(), 1, "{}", test.name);
+        let names: Vec<_> = list.iter().map(|record| record.name.as_deref()).collect();
+        assert_eq!(names, [None, Some("two"), Some("one")], "{}", test.name);
         let hash = list[2].file.expect("a file");
         assert_eq!(store.scenario_file(&hash).await.expect("read").as_deref(), Some(b"one".as_slice()));
         assert_eq!(
