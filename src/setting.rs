@@ -1,7 +1,9 @@
-//! Building blocks of every module's settings: secrets that cannot be printed, the error that names an unusable setting, and how
-//! far a misspelt key is from a known one.
+//! Building blocks of every module's settings: secrets that cannot be printed, the error that names an unusable setting, how far a
+//! misspelt key is from a known one, and durations as people write them.
 //!
 //! Depends on no other module, so that any may use it. Reads nothing: values come from `config`.
+
+pub mod duration;
 
 use std::fmt;
 

@@ -56,7 +56,7 @@ async fn dispatch(cli: Cli) -> ExitCode {
         Command::Verify(args) => verify::run(&settings, args).await,
         Command::User { command: UserCommand::Add { email } } => user_add(&settings, &email).await,
         Command::User { command: UserCommand::ApiKey { email } } => user_api_key(&settings, &email).await,
-        Command::Scenario { command: ScenarioCommand::Check { files } } => scenario::check(&files),
+        Command::Scenario { command: ScenarioCommand::Check { files } } => Ok(scenario::check(&files)),
         Command::Config => show_config(&settings, &origins),
     };
     outcome.unwrap_or_else(|error| {

@@ -134,6 +134,12 @@ impl Pipeline {
         self.ring.head()
     }
 
+    /// The outside world that its workers ask.
+    #[must_use]
+    pub const fn worlds(&self) -> &Worlds {
+        &self.parts.worlds
+    }
+
     /// Where live updates go.
     #[must_use]
     pub const fn hub(&self) -> &Arc<LiveHub> {

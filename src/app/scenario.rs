@@ -34,22 +34,24 @@ pub fn open(settings: &SimulatorSettings) -> anyhow::Result<Option<Scenario>> {
     }
 }
 
-/// Prints what is wrong with these files, or what is in them. The exit code is 1 if anything is wrong.
-///
-/// # Errors
-/// If one of them cannot be read.
-pub fn check(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
+/// Prints what is wrong with these files, or what is in them. The exit code is 1 if anything is wrong, also if one of them cannot be
+/// read.
+#[must_use]
+pub fn check(files: &[PathBuf]) -> ExitCode {
     let mut all_right = true;
     for path in files {
-        match read(path)? {
-            Ok(scenario) => println!("{}: {}", path.display(), summary(&scenario)),
-            Err(errors) => {
-                all_right = false;
-                println!("{}", in_file(&errors, path));
+        let line = match read(path) {
+            Ok(Ok(scenario)) => {
+                println!("{}: {}", path.display(), summary(&scenario));
+                continue;
             }
-        }
+            Ok(Err(errors)) => in_file(&errors, path),
+            Err(error) => format!("{error:#}"),
+        };
+        all_right = false;
+        println!("{line}");
     }
-    Ok(if all_right { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    if all_right { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
 fn read(path: &Path) -> anyhow::Result<Result<Scenario, ScenarioErrors>> {
@@ -63,12 +65,17 @@ fn in_file(errors: &ScenarioErrors, path: &Path) -> String {
     errors.in_file(&path.display().to_string())
 }
 
-/// `Happy day, 1 acquirer, 2 rules`.
+/// `Happy day, 1 acquirer, 2 rules, 0 windows`.
 fn summary(scenario: &Scenario) -> String {
     let counted = |count: usize, what: &str| match count {
         1 => format!("1 {what}"),
         count => format!("{count} {what}s"),
     };
-    let acquirers = counted(scenario.acquirers.len(), "acquirer");
-    format!("{}, {acquirers}, {}", scenario.name, counted(scenario.rules.len(), "rule"))
+    let parts = [
+        (scenario.acquirers.len(), "acquirer"),
+        (scenario.rules.len(), "rule"),
+        (scenario.windows.len(), "window"),
+    ];
+    let parts = parts.map(|(count, what)| counted(count, what));
+    format!("{}, {}", scenario.name, parts.join(", "))
 }

@@ -19,6 +19,7 @@ use crate::background::{Group, Tasks};
 use crate::clock::Wall;
 use crate::config::Settings;
 use crate::domain::ids::InstanceId;
+use crate::domain::time::Timestamp;
 use crate::readers::live::LiveHub;
 use crate::readers::monitor::Monitor;
 use crate::simulator::Scenario;
@@ -80,7 +81,7 @@ impl App {
         let demo = demo::prepare(&settings, &store, &wall).await?;
         let directory = Arc::new(Directory::new(store.clone()));
         let parts = Parts {
-            worlds: worlds(&settings, scenario.as_ref(), demo.as_ref()),
+            worlds: worlds(&settings, scenario.as_ref(), demo.as_ref(), wall.now()),
             broker: adapters::broker(&settings, instance, &store, &wall, &tasks)?,
             search: adapters::search(&settings, &wall).await?,
             hub: LiveHub::new(Arc::clone(&directory), wall.clone()),
@@ -185,13 +186,19 @@ impl App {
     }
 }
 
-/// The outside world: that of the scenario for everyone, else that of the settings, in which the demo's people have their own.
-fn worlds(settings: &Settings, scenario: Option<&Scenario>, demo: Option<&Prepared>) -> Worlds {
+/// The outside world since this time: that of the scenario for everyone, else that of the settings, in which the demo's people have
+/// their own.
+fn worlds(
+    settings: &Settings,
+    scenario: Option<&Scenario>,
+    demo: Option<&Prepared>,
+    since: Timestamp,
+) -> Worlds {
     match scenario {
-        Some(scenario) => Worlds::with_scenario(&settings.simulator, scenario),
+        Some(scenario) => Worlds::with_scenario(&settings.simulator, scenario, since),
         None => {
             let own = demo.map(|demo| demo.worlds(settings)).unwrap_or_default();
-            Worlds::new(&settings.simulator).with_accounts(&own)
+            Worlds::new(&settings.simulator, since).with_accounts(&own)
         }
     }
 }

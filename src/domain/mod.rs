@@ -27,6 +27,7 @@ pub mod decline;
 pub mod digits;
 pub mod ends;
 pub mod event;
+pub mod forced;
 mod iban;
 pub mod idempotency;
 pub mod ids;

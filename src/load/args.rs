@@ -7,9 +7,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use url::Url;
 
-use super::duration::parse_duration;
 use super::threshold::Threshold;
 use crate::setting::Secret;
+use crate::setting::duration::parse_duration;
 
 /// Flags of `load`.
 #[derive(Debug, Clone, Args)]
@@ -193,18 +193,6 @@ fn parse_run(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_read_as_written() {
-        for (text, ms) in
-            [("250ms", 250), ("30s", 30_000), ("1.5s", 1_500), ("5m", 300_000), ("1h", 3_600_000), ("0s", 0)]
-        {
-            assert_eq!(parse_duration(text).unwrap(), Duration::from_millis(ms), "{text}");
-        }
-        for text in ["", "30", "s", "-1s", "1d", "nans", "1e99h"] {
-            assert!(parse_duration(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn mixes_read_as_written() {

@@ -7,10 +7,9 @@
 //! - `plan`: what each arrival is, drawn from seed and index.
 //! - `shared`, `ws`, `http`: connections that send what is due, and send again what was lost.
 //! - `tracker`: what became of it. `report`: what that amounts to. `threshold`: whether it is good enough.
-//! - `duration`: durations as people write them. `runner`: a run from end to end.
+//! - `runner`: a run from end to end.
 
 mod args;
-mod duration;
 mod http;
 mod plan;
 mod report;

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use super::duration::parse_duration;
 use super::report::Report;
+use crate::setting::duration::parse_duration;
 
 /// A condition under which a run counts as failed.
 #[derive(Debug, Clone, PartialEq)]

@@ -18,7 +18,7 @@ macro_rules! examples {
     };
 }
 
-examples!("happy-day", "slow-acquirer", "flaky-network", "fraud-attack");
+examples!("happy-day", "slow-acquirer", "flaky-network", "fraud-attack", "issuer-outage", "black-friday");
 
 #[cfg(test)]
 mod tests {

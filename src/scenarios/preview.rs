@@ -9,6 +9,7 @@ use crate::domain::event::TechnicalError;
 use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
 use crate::domain::submission::Kind;
+use crate::domain::time::Timestamp;
 use crate::simulator::{Authorization, Question, Scenario, SimulatorSettings, World};
 
 /// How many payments are drawn.
@@ -94,7 +95,7 @@ impl Spread {
 }
 
 /// A charge that no rule is likely to name.
-fn plain(instrument: Option<Instrument>, draw_key: u64) -> Question<Authorization> {
+fn plain(instrument: Option<Instrument>, draw_key: u64) -> Question<'static, Authorization> {
     Question {
         kind: Kind::Charge,
         amount: Money::new(AMOUNT_MINOR, Currency::EUR),
@@ -104,6 +105,10 @@ fn plain(instrument: Option<Instrument>, draw_key: u64) -> Question<Authorizatio
         number: 1,
         attempt: 1,
         draw_key,
+        customer: None,
+        metadata: &[],
+        queued_at: Timestamp::default(),
+        in_force_since: Timestamp::default(),
     }
 }
 

@@ -1,28 +1,25 @@
 //! One simulated acquirer: answers a question, and says how long the answer takes.
 
+use super::breaker::BreakerRules;
 use super::cards::{self, CardDecision};
-use super::draw::{Draw, DrawKey, Draws, Slot};
+use super::draw::{Draw, DrawKey, Draws};
+use super::faults::Faults;
 use super::latency::Latency;
 use super::question::{Authorization, Question};
-use super::scenario::{AcquirerSpec, Facts, Rules, Shares, Verdict};
+use super::reply::{Reply, Response, Stray};
+use super::scenario::{AcquirerSpec, Facts, Rules, Shares, Verdict, Windows};
+use super::terms::{QUEUE_MAX, Terms};
 use crate::domain::command::{AuthorizationResponse, FollowUpResponse};
 use crate::domain::event::TechnicalError;
+use crate::domain::forced::Fault;
 use crate::domain::payment::{FollowUp, OperationName};
 use crate::domain::submission::Kind;
-
-/// An acquirer's answer and its latency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reply<R> {
-    /// How long the answer takes, in microseconds. The caller waits; nothing here does.
-    pub latency_us: u64,
-    /// The outcome of the attempt.
-    pub response: R,
-}
 
 /// One of the simulated acquirers.
 #[derive(Debug, Clone)]
 pub struct Acquirer {
     name: String,
+    slot: usize,
     draws: Draws,
     latency: Latency,
     faults: Faults,
@@ -32,20 +29,40 @@ pub struct Acquirer {
     timeout_us: Option<u64>,
     /// How long after its acceptance a payout arrives.
     settles_after_ms: u64,
+    capacity_per_s: Option<f64>,
+    queue_max: u32,
+    breaker: Option<BreakerRules>,
     rules: Rules,
+    windows: Windows,
 }
 
-/// How often, and how, attempts fail technically.
-#[derive(Debug, Clone)]
-enum Faults {
-    /// At this rate, in the usual ways.
-    Rate(f64),
-    /// In these ways, each at a rate of its own.
-    Shares(Shares<TechnicalError>),
+/// What can be asked of an acquirer.
+pub trait Asked: Sized {
+    /// What is answered to it.
+    type Response: Response;
+
+    /// The operation's name.
+    fn name(&self) -> OperationName;
+
+    /// Asks for it on these terms. The same question always gets the same reply.
+    fn ask(
+        acquirer: &Acquirer,
+        question: &Question<'_, Self>,
+        facts: &Facts<'_>,
+        terms: &Terms<'_>,
+    ) -> Reply<Self::Response>;
 }
 
-/// What a question becomes whose answer is not waited for any longer.
-const TIMEOUT: Verdict = Verdict::Failed(TechnicalError::Timeout);
+/// What a question is answered, as long as it is not known in what words.
+struct Answering<'a, R, W> {
+    draw: &'a Draw,
+    terms: &'a Terms<'a>,
+    latency_us: u64,
+    decision: CardDecision<R>,
+    /// What is answered that nothing forces.
+    outcome: Verdict,
+    words: W,
+}
 
 impl Acquirer {
     /// A card acquirer whose attempts fail technically at `fault_rate` (0 to 1) unless the card decides by itself.
@@ -71,13 +88,18 @@ impl Acquirer {
     fn plain(name: &str, draws: Draws, latency: Latency, fault_rate: f64, settles_after_ms: u64) -> Self {
         Self {
             name: name.to_owned(),
+            slot: 0,
             draws,
             latency,
             faults: Faults::Rate(fault_rate),
             outcomes: Shares::default(),
             timeout_us: None,
             settles_after_ms,
+            capacity_per_s: None,
+            queue_max: QUEUE_MAX,
+            breaker: None,
             rules: Rules::default(),
+            windows: Windows::default(),
         }
     }
 
@@ -86,20 +108,31 @@ impl Acquirer {
     pub fn described(spec: &AcquirerSpec, draws: Draws, usual: &Latency, settles_after_ms: u64) -> Self {
         Self {
             name: spec.name.clone(),
+            slot: 0,
             draws,
             latency: spec.latency.as_ref().unwrap_or(usual).clone(),
             faults: Faults::Shares(spec.errors.clone()),
             outcomes: spec.outcomes.clone(),
             timeout_us: spec.timeout_us,
             settles_after_ms,
+            capacity_per_s: spec.capacity_per_s,
+            queue_max: spec.queue_max.unwrap_or(QUEUE_MAX),
+            breaker: spec.breaker,
             rules: Rules::default(),
+            windows: Windows::default(),
         }
     }
 
-    /// The same acquirer, with rules that change its answers.
+    /// The same acquirer, with rules and windows that change its answers.
     #[must_use]
-    pub fn under(self, rules: &Rules) -> Self {
-        Self { rules: rules.clone(), ..self }
+    pub fn under(self, rules: &Rules, windows: &Windows) -> Self {
+        Self { rules: rules.clone(), windows: windows.about(&self.name), ..self }
+    }
+
+    /// The same acquirer, in this place among those of its world.
+    #[must_use]
+    pub fn in_slot(self, slot: usize) -> Self {
+        Self { slot, ..self }
     }
 
     /// Its name, which is part of the seed of its draws.
@@ -108,87 +141,60 @@ impl Acquirer {
         &self.name
     }
 
-    /// Asks for an authorization. The same question always gets the same reply.
+    /// Its place among the acquirers of its world, counted from 0.
     #[must_use]
-    pub fn authorize(&self, question: &Question<Authorization>) -> Reply<AuthorizationResponse> {
-        let decision = match question.kind {
-            Kind::Charge | Kind::TopUp => cards::authorization(question),
-            Kind::Transfer { .. } | Kind::Payout { .. } => CardDecision::Undecided,
-        };
-        let response = |verdict: Verdict| match (verdict, question.kind) {
-            (Verdict::Failed(cause), _) => AuthorizationResponse::TechnicalFailure(cause),
-            (Verdict::Declined(reason), _) => AuthorizationResponse::Declined(reason),
-            (Verdict::Approved, Kind::Payout { .. }) => {
-                AuthorizationResponse::Pending { settles_after_ms: self.settles_after_ms }
-            }
-            (Verdict::Approved, Kind::Charge | Kind::TopUp | Kind::Transfer { .. }) => {
-                AuthorizationResponse::Approved
-            }
-        };
-        let drawn = |draw: &Draw| {
-            let failed = self.technical_error(draw).map(Verdict::Failed);
-            failed.or_else(|| self.outcomes.pick(draw.uniform(Slot::Outcome))).unwrap_or(Verdict::Approved)
-        };
-        self.reply(question, OperationName::Authorize, decision, response, drawn)
+    pub const fn slot(&self) -> usize {
+        self.slot
     }
 
-    /// Asks for a capture, void or refund. The same question always gets the same reply.
+    /// When its breaker opens and closes; `None` if it has none.
     #[must_use]
-    pub fn follow_up(&self, question: &Question<FollowUp>) -> Reply<FollowUpResponse> {
-        let decision = match question.kind {
-            Kind::Charge | Kind::TopUp => cards::follow_up(question),
-            Kind::Transfer { .. } | Kind::Payout { .. } => CardDecision::Undecided,
-        };
-        let response = |verdict: Verdict| match verdict {
-            Verdict::Failed(cause) => FollowUpResponse::TechnicalFailure(cause),
-            Verdict::Declined(reason) => FollowUpResponse::Declined(reason),
-            Verdict::Approved => FollowUpResponse::Approved,
-        };
-        let drawn = |draw: &Draw| self.technical_error(draw).map_or(Verdict::Approved, Verdict::Failed);
-        self.reply(question, question.operation.name(), decision, response, drawn)
+    pub const fn breaker(&self) -> Option<BreakerRules> {
+        self.breaker
     }
 
-    /// The reply that a rule forces, else the card's own, else the one that is drawn.
-    fn reply<O, R>(
+    /// Whether a queue can build up in front of it, at whatever time.
+    #[must_use]
+    pub fn has_capacity(&self) -> bool {
+        self.capacity_per_s.is_some() || self.windows.limit_capacity()
+    }
+
+    /// The terms on which it answers an attempt that entered the queue when its scenario had been in force for so long.
+    #[must_use]
+    pub fn terms(&self, facts: &Facts<'_>, in_force_us: u64) -> Terms<'_> {
+        let Self { latency, timeout_us, faults, outcomes, capacity_per_s, queue_max, .. } = self;
+        let mut terms = Terms::new(latency, *timeout_us, faults, outcomes, *capacity_per_s, *queue_max);
+        for (change, passed) in self.windows.in_force(facts, in_force_us) {
+            terms.change(change, passed);
+        }
+        terms
+    }
+
+    /// The reply that the payment asks for, else the one that a rule forces, else the card's own, else the one that is drawn.
+    fn reply<O: Asked>(
         &self,
-        question: &Question<O>,
-        operation: OperationName,
-        decision: CardDecision<R>,
-        response: impl Fn(Verdict) -> R,
-        drawn: impl FnOnce(&Draw) -> Verdict,
-    ) -> Reply<R> {
+        question: &Question<'_, O>,
+        (facts, terms): (&Facts<'_>, &Terms<'_>),
+        decision: CardDecision<O::Response>,
+        words: impl Fn(Verdict) -> O::Response,
+        outcome: impl FnOnce(&Draw) -> Verdict,
+    ) -> Reply<O::Response> {
+        let operation = question.operation.name();
         let draw = self.draw(question, operation, question.attempt);
         let card_decides = !matches!(decision, CardDecision::Undecided);
         let of_all_attempts = || self.draw(question, operation, 0);
-        let facts = Facts::of_operation(question, operation);
-        let rule = self.rules.first(&facts, card_decides, &draw, of_all_attempts);
+        let rule = self.rules.first(facts, card_decides, &draw, of_all_attempts);
         let delay_us = rule.map_or(0, |rule| rule.delay_us);
-        let forced = rule.and_then(|rule| rule.verdict(question.attempt));
-        let latency_us = || self.latency.draw_us(&draw).saturating_add(delay_us);
-        match (forced, decision) {
-            (Some(verdict), _) => self.in_time(latency_us(), verdict, response),
-            (None, CardDecision::Undecided) => self.in_time(latency_us(), drawn(&draw), response),
-            // A card that decides by itself does so in time.
-            (None, CardDecision::Fixed(response)) => {
-                let latency_us = latency_us();
-                let latency_us = self.timeout_us.map_or(latency_us, |timeout_us| timeout_us.min(latency_us));
-                Reply { latency_us, response }
-            }
-            (None, CardDecision::Immediate(response)) => Reply { latency_us: delay_us, response },
+        let forced = question.forced().or_else(|| rule?.verdict(question.attempt));
+        if let (None, CardDecision::Immediate(response)) = (forced, decision) {
+            return Reply::once(delay_us, response);
         }
+        let latency_us = terms.latency_us(&draw, delay_us);
+        let outcome = outcome(&draw);
+        Answering { draw: &draw, terms, latency_us, decision, outcome, words }.reply(forced)
     }
 
-    /// The verdict if it comes in time, else a timeout. One that is a timeout by itself takes as long as is waited.
-    fn in_time<R>(&self, latency_us: u64, verdict: Verdict, response: impl Fn(Verdict) -> R) -> Reply<R> {
-        match self.timeout_us {
-            Some(timeout_us) if latency_us > timeout_us || verdict == TIMEOUT => {
-                Reply { latency_us: timeout_us, response: response(TIMEOUT) }
-            }
-            Some(_) | None => Reply { latency_us, response: response(verdict) },
-        }
-    }
-
-    fn draw<O>(&self, question: &Question<O>, operation: OperationName, attempt: u16) -> Draw {
+    fn draw<O>(&self, question: &Question<'_, O>, operation: OperationName, attempt: u16) -> Draw {
         self.draws.draw(&DrawKey {
             acquirer: &self.name,
             draw_key: question.draw_key,
@@ -197,25 +203,96 @@ impl Acquirer {
             attempt,
         })
     }
+}
 
-    /// How the attempt fails technically, if it does.
-    fn technical_error(&self, draw: &Draw) -> Option<TechnicalError> {
-        match &self.faults {
-            Faults::Rate(rate) => {
-                draw.happens(Slot::Fault, *rate).then(|| fault_kind(draw.uniform(Slot::FaultKind)))
+impl<R: Response, W: Fn(Verdict) -> R> Answering<'_, R, W> {
+    /// The answer if it comes in time, else a timeout.
+    fn reply(&self, forced: Option<Verdict>) -> Reply<R> {
+        let latency_us = self.latency_us;
+        let verdict = match (forced, self.decision) {
+            (Some(verdict), _) => verdict,
+            // A card that decides by itself does so in time.
+            (None, CardDecision::Fixed(response) | CardDecision::Immediate(response)) => {
+                let timeout_us = self.terms.timeout_us().unwrap_or(latency_us);
+                return Reply::once(timeout_us.min(latency_us), response);
             }
-            Faults::Shares(shares) => shares.pick(draw.uniform(Slot::Fault)),
+            (None, CardDecision::Undecided) => {
+                self.terms.fault(self.draw).map_or(self.outcome, Verdict::Faulty)
+            }
+        };
+        let timed_out =
+            Reply::once(self.terms.timeout_us().unwrap_or(latency_us), R::failed(TechnicalError::Timeout));
+        let stray = Some(Stray { after_us: latency_us, response: self.real() });
+        match verdict {
+            Verdict::Faulty(Fault::Error(TechnicalError::Timeout)) => timed_out,
+            Verdict::Faulty(Fault::Late) => Reply { stray, ..timed_out },
+            _ if timed_out.latency_us < latency_us => timed_out,
+            Verdict::Faulty(Fault::Duplicate) => Reply { latency_us, response: self.real(), stray },
+            Verdict::Faulty(Fault::Error(cause)) => Reply::once(latency_us, R::failed(cause)),
+            Verdict::Approved | Verdict::Declined(_) => Reply::once(latency_us, (self.words)(verdict)),
+        }
+    }
+
+    /// What is answered where only the way of the answer is faulty.
+    fn real(&self) -> R {
+        match self.decision {
+            CardDecision::Fixed(response) | CardDecision::Immediate(response) => response,
+            CardDecision::Undecided => (self.words)(self.outcome),
         }
     }
 }
 
-/// Half of all technical errors are timeouts; the rest is shared evenly.
-const fn fault_kind(uniform: f64) -> TechnicalError {
-    if uniform < 0.5 {
-        TechnicalError::Timeout
-    } else if uniform < 0.75 {
-        TechnicalError::Unavailable
-    } else {
-        TechnicalError::Malformed
+impl Asked for Authorization {
+    type Response = AuthorizationResponse;
+
+    fn name(&self) -> OperationName {
+        OperationName::Authorize
+    }
+
+    fn ask(
+        acquirer: &Acquirer,
+        question: &Question<'_, Self>,
+        facts: &Facts<'_>,
+        terms: &Terms<'_>,
+    ) -> Reply<AuthorizationResponse> {
+        let decision = match question.kind {
+            Kind::Charge | Kind::TopUp => cards::authorization(question),
+            Kind::Transfer { .. } | Kind::Payout { .. } => CardDecision::Undecided,
+        };
+        let words = |verdict: Verdict| match (verdict, question.kind) {
+            (Verdict::Declined(reason), _) => AuthorizationResponse::Declined(reason),
+            (Verdict::Approved | Verdict::Faulty(_), Kind::Payout { .. }) => {
+                AuthorizationResponse::Pending { settles_after_ms: acquirer.settles_after_ms }
+            }
+            (Verdict::Approved | Verdict::Faulty(_), Kind::Charge | Kind::TopUp | Kind::Transfer { .. }) => {
+                AuthorizationResponse::Approved
+            }
+        };
+        acquirer.reply(question, (facts, terms), decision, words, |draw| terms.outcome(draw))
+    }
+}
+
+impl Asked for FollowUp {
+    type Response = FollowUpResponse;
+
+    fn name(&self) -> OperationName {
+        FollowUp::name(self)
+    }
+
+    fn ask(
+        acquirer: &Acquirer,
+        question: &Question<'_, Self>,
+        facts: &Facts<'_>,
+        terms: &Terms<'_>,
+    ) -> Reply<FollowUpResponse> {
+        let decision = match question.kind {
+            Kind::Charge | Kind::TopUp => cards::follow_up(question),
+            Kind::Transfer { .. } | Kind::Payout { .. } => CardDecision::Undecided,
+        };
+        let words = |verdict: Verdict| match verdict {
+            Verdict::Declined(reason) => FollowUpResponse::Declined(reason),
+            Verdict::Approved | Verdict::Faulty(_) => FollowUpResponse::Approved,
+        };
+        acquirer.reply(question, (facts, terms), decision, words, |_| Verdict::Approved)
     }
 }

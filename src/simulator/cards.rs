@@ -21,7 +21,7 @@ pub enum CardDecision<R> {
 
 /// The decision of the question's card on an authorization.
 #[must_use]
-pub fn authorization(question: &Question<Authorization>) -> CardDecision<AuthorizationResponse> {
+pub fn authorization(question: &Question<'_, Authorization>) -> CardDecision<AuthorizationResponse> {
     match test_card(question) {
         Some((card, test_card)) => authorize(card, test_card, question),
         None => CardDecision::Fixed(AuthorizationResponse::Declined(DeclineReason::GenericDecline)),
@@ -30,7 +30,7 @@ pub fn authorization(question: &Question<Authorization>) -> CardDecision<Authori
 
 /// The decision of the question's card on a follow-up.
 #[must_use]
-pub fn follow_up(question: &Question<FollowUp>) -> CardDecision<FollowUpResponse> {
+pub fn follow_up(question: &Question<'_, FollowUp>) -> CardDecision<FollowUpResponse> {
     match test_card(question) {
         // Refunds that are pending first or fail later need events of their own in the domain.
         Some(_) => CardDecision::Undecided,
@@ -39,7 +39,7 @@ pub fn follow_up(question: &Question<FollowUp>) -> CardDecision<FollowUpResponse
 }
 
 /// The card of a question; `None` for a stored card that this version no longer lists.
-fn test_card<O>(question: &Question<O>) -> Option<(&PresentedCard, &'static TestCard)> {
+fn test_card<'q, O>(question: &'q Question<'_, O>) -> Option<(&'q PresentedCard, &'static TestCard)> {
     let presented = question.instrument.as_ref().and_then(Instrument::presented_card)?;
     Some((presented, presented.card.test_card()?))
 }
@@ -47,7 +47,7 @@ fn test_card<O>(question: &Question<O>) -> Option<(&PresentedCard, &'static Test
 fn authorize(
     card: &PresentedCard,
     test_card: &TestCard,
-    question: &Question<Authorization>,
+    question: &Question<'_, Authorization>,
 ) -> CardDecision<AuthorizationResponse> {
     let declined = |reason| CardDecision::Fixed(AuthorizationResponse::Declined(reason));
     match test_card.behaviour {

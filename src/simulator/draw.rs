@@ -1,5 +1,8 @@
 //! Draws: uniform numbers that depend only on what they are drawn for, so that any run can be replayed in any order.
 
+/// The largest number below 1.
+const BELOW_ONE: f64 = 1.0 - f64::EPSILON / 2.0;
+
 /// The purpose of a number. Each has its own place in the hash, so that a new purpose never shifts another.
 /// Never renumbered: replays of recorded runs depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,11 +96,11 @@ impl Draw {
     /// A uniform number strictly between 0 and 1, with 53 bits.
     #[must_use]
     pub fn uniform(&self, slot: Slot) -> f64 {
-        // Both steps are exact: 53 bits fit the mantissa, and the scale is a power of two.
         let bits = self.bits(slot) >> 11;
         #[expect(clippy::cast_precision_loss, reason = "53 bits fit the mantissa")]
         let value = bits as f64;
-        (value + 0.5) / 9_007_199_254_740_992.0
+        // The half is rounded away where the number has all 53 bits, which would make 1 of the largest.
+        ((value + 0.5) / 9_007_199_254_740_992.0).min(BELOW_ONE)
     }
 
     /// Whether an event of this probability happens.
@@ -111,5 +114,18 @@ impl Draw {
     pub fn normal(&self, radius: Slot, angle: Slot) -> f64 {
         let radius = (-2.0 * self.uniform(radius).ln()).sqrt();
         radius * (std::f64::consts::TAU * self.uniform(angle)).cos()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uniform_numbers_are_strictly_between_0_and_1() {
+        for byte in [0, 0xff] {
+            let uniform = Draw { block: [byte; 64] }.uniform(Slot::Fault);
+            assert!(0.0 < uniform && uniform < 1.0, "{uniform}");
+        }
     }
 }

@@ -72,6 +72,11 @@ impl Latency {
     /// The latency drawn for this attempt, in microseconds.
     #[must_use]
     pub fn draw_us(&self, draw: &Draw) -> u64 {
+        self.draw_times_us(draw, 1.0)
+    }
+
+    /// The latency drawn for this attempt, multiplied by this, in microseconds.
+    pub(super) fn draw_times_us(&self, draw: &Draw, factor: f64) -> u64 {
         let us = match &self.law {
             Law::Fixed { us } => *us,
             Law::Uniform { shortest_us, longest_us } => {
@@ -82,7 +87,7 @@ impl Latency {
             }
             Law::Percentiles(points) => quantile_ms(points, draw.uniform(Slot::Latency)) * 1_000.0,
         };
-        whole_us(us.clamp(0.0, self.cap_us))
+        whole_us(us.clamp(0.0, self.cap_us) * factor)
     }
 }
 
@@ -106,7 +111,7 @@ pub(super) fn micros(ms: f64) -> u64 {
 }
 
 /// The nearest whole number to one that is not negative.
-fn whole_us(us: f64) -> u64 {
+pub(super) fn whole_us(us: f64) -> u64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded, and not negative")]
     let whole = us.round() as u64;
     whole

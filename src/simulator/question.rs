@@ -1,14 +1,17 @@
 //! Questions to an acquirer: everything a reply may depend on, and nothing else. Authorizations and follow-ups are separate
 //! types, as they have different answers.
 
+use crate::domain::forced::{self, Verdict};
+use crate::domain::ids::CustomerId;
 use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
 use crate::domain::payment::{FollowUp, Operation, Payment};
 use crate::domain::submission::Kind;
+use crate::domain::time::Timestamp;
 
 /// One attempt of one operation, as the outside sees it. `O` is the operation asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Question<O> {
+pub struct Question<'p, O> {
     /// The kind of payment, which determines the acquirer.
     pub kind: Kind,
     /// The operation's amount: the payment's, or the part to capture or refund.
@@ -25,6 +28,14 @@ pub struct Question<O> {
     pub attempt: u16,
     /// Seeds the draws; from the submission.
     pub draw_key: u64,
+    /// The customer who pays, where one was named.
+    pub customer: Option<CustomerId>,
+    /// The payment's metadata.
+    pub metadata: &'p [(String, String)],
+    /// When the attempt entered the queue, by the wall clock.
+    pub queued_at: Timestamp,
+    /// When the scenario that answers came into force, by the same clock.
+    pub in_force_since: Timestamp,
 }
 
 /// Asks that the amount is taken or held.
@@ -34,29 +45,53 @@ pub struct Authorization {
     pub authenticated: bool,
 }
 
-impl Question<Authorization> {
-    /// The question that this authorization of this payment asks now.
+impl<'p> Question<'p, Authorization> {
+    /// The question that this authorization of this payment asks now, under a scenario in force since a time of the wall clock.
     #[must_use]
-    pub fn authorization(payment: &Payment, operation: &Operation) -> Self {
+    pub fn authorization(payment: &'p Payment, operation: &Operation, in_force_since: Timestamp) -> Self {
         let asked = Authorization { authenticated: payment.state().authenticated };
-        Self::new(payment, operation, asked, payment.submission().amount.amount_minor)
+        let amount_minor = payment.submission().amount.amount_minor;
+        Self::new(payment, operation, asked, amount_minor, in_force_since)
     }
 }
 
-impl Question<FollowUp> {
-    /// The question that this operation of this payment asks now.
+impl<'p> Question<'p, FollowUp> {
+    /// The question that this operation of this payment asks now, under a scenario in force since a time of the wall clock.
     #[must_use]
-    pub fn follow_up(payment: &Payment, operation: &Operation, follow_up: FollowUp) -> Self {
+    pub fn follow_up(
+        payment: &'p Payment,
+        operation: &Operation,
+        follow_up: FollowUp,
+        in_force_since: Timestamp,
+    ) -> Self {
         let amount_minor = match follow_up {
             FollowUp::Void => payment.authorized().amount_minor,
             FollowUp::Capture { amount_minor } | FollowUp::Refund { amount_minor, .. } => amount_minor,
         };
-        Self::new(payment, operation, follow_up, amount_minor)
+        Self::new(payment, operation, follow_up, amount_minor, in_force_since)
     }
 }
 
-impl<O> Question<O> {
-    fn new(payment: &Payment, operation: &Operation, asked: O, amount_minor: i64) -> Self {
+impl<'p, O> Question<'p, O> {
+    /// How long the scenario had been in force when the attempt entered the queue, in microseconds; 0 if it came into force later.
+    #[must_use]
+    pub fn in_force_us(&self) -> u64 {
+        self.queued_at.micros_since(self.in_force_since)
+    }
+
+    /// The outcome that the payment asks for itself.
+    #[must_use]
+    pub fn forced(&self) -> Option<Verdict> {
+        forced::forced(self.metadata)?.of_attempt(self.attempt)
+    }
+
+    fn new(
+        payment: &'p Payment,
+        operation: &Operation,
+        asked: O,
+        amount_minor: i64,
+        in_force_since: Timestamp,
+    ) -> Self {
         let submission = payment.submission();
         Self {
             kind: submission.kind,
@@ -67,6 +102,10 @@ impl<O> Question<O> {
             number: operation.number,
             attempt: operation.attempt,
             draw_key: submission.draw_key,
+            customer: payment.customer(),
+            metadata: payment.metadata(),
+            queued_at: operation.queued_at,
+            in_force_since,
         }
     }
 }

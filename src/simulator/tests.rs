@@ -14,10 +14,11 @@ use crate::domain::money::Money;
 use crate::domain::payment::{FollowUp, OperationKind, OperationName};
 use crate::domain::submission::Kind;
 use crate::domain::test_cards::TestCard;
+use crate::domain::time::Timestamp;
 
 const DRAWS: u64 = 1_000_000;
 
-pub(super) fn question(token: &str) -> Question<Authorization> {
+pub(super) fn question(token: &str) -> Question<'static, Authorization> {
     let card = Card::from_token(token, &[7; 32], YearMonth { year: 2026, month: 1 }).unwrap();
     Question {
         kind: Kind::Charge,
@@ -28,13 +29,34 @@ pub(super) fn question(token: &str) -> Question<Authorization> {
         number: 1,
         attempt: 1,
         draw_key: 1,
+        customer: None,
+        metadata: &[],
+        queued_at: Timestamp::default(),
+        in_force_since: Timestamp::default(),
     }
 }
 
 /// The question about an operation that follows an authorization.
-pub(super) fn following(authorized: &Question<Authorization>, operation: FollowUp) -> Question<FollowUp> {
+pub(super) fn following<'p>(
+    authorized: &Question<'p, Authorization>,
+    operation: FollowUp,
+) -> Question<'p, FollowUp> {
     let Question { kind, amount, payment_minor, instrument, attempt, draw_key, .. } = *authorized;
-    Question { kind, amount, payment_minor, instrument, operation, number: 2, attempt, draw_key }
+    let Question { customer, metadata, queued_at, in_force_since, .. } = *authorized;
+    Question {
+        kind,
+        amount,
+        payment_minor,
+        instrument,
+        operation,
+        number: 2,
+        attempt,
+        draw_key,
+        customer,
+        metadata,
+        queued_at,
+        in_force_since,
+    }
 }
 
 fn simulator(change: impl FnOnce(&mut SimulatorSettings)) -> World {
@@ -367,7 +389,7 @@ fn transfers_are_answered_inside_and_payouts_by_the_bank() {
         instrument: None,
         ..question("pm_card_visa")
     };
-    assert_eq!(sim.authorize(&transfer), Reply { latency_us: 0, response: Response::Approved });
+    assert_eq!(sim.authorize(&transfer), Reply::once(0, Response::Approved));
     assert_eq!(sim.route(&transfer).name(), "internal");
     let payout = Question {
         kind: Kind::Payout { bank: BankAccount::Closed },

@@ -3,8 +3,12 @@
 //!
 //! May depend on the ports, `engine`, `simulator` and `domain`. Never blocks and never sleeps inline: thousands of
 //! operations wait for their acquirers at once, in one queue of delays.
+//!
+//! - `worlds`: which outside world answers an account; `outside`: one of them, with what is remembered of its acquirers.
+//! - `lookup`: finds the payments that messages name.
 
 mod lookup;
+mod outside;
 mod settings;
 mod worlds;
 
@@ -13,25 +17,25 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::time::DelayQueue;
 
 pub use lookup::PaymentLookup;
+pub use outside::{AcquirerState, BreakerState, Outside};
+use outside::{Attempt, Outcome};
 pub use settings::WorkerSettings;
 pub use worlds::Worlds;
 
 use crate::broker::{Broker, BrokerError, Delivery};
 use crate::clock::Wall;
-use crate::domain::command::{
-    AuthorizationAnswer, AuthorizationResponse, FollowUpAnswer, FollowUpResponse, SystemCommand,
-};
+use crate::domain::command::SystemCommand;
 use crate::domain::event::TechnicalError;
 use crate::domain::ids::{IdMap, PaymentId};
-use crate::domain::payment::{Operation, OperationKind, Payment, WorkKey};
+use crate::domain::payment::Payment;
 use crate::engine::{Engine, SystemError};
 use crate::outage::{Outage, Way};
-use crate::simulator::{Question, World};
 use crate::store::{AsideReason, PipelineStore, StoreResult};
 
 /// Shorter waits than this are not worth a hint to the browser.
@@ -59,6 +63,8 @@ pub struct Worker {
     wall: Wall,
     /// Operations taken and not yet settled.
     in_flight: Arc<AtomicUsize>,
+    /// Those of them that wait for their turn at an acquirer.
+    queueing: AtomicUsize,
     settings: WorkerSettings,
     trouble: Outage,
 }
@@ -68,7 +74,28 @@ struct PendingAnswer {
     answer: SystemCommand,
     /// How the acquirer failed technically, if it did.
     failure: Option<TechnicalError>,
-    delivery: Delivery,
+    /// What comes after the answer, and after how many microseconds.
+    stray: Option<(u64, SystemCommand)>,
+    /// Whether it waits for its turn.
+    waits: bool,
+    /// Who has to know the outcomes.
+    asked: Option<(Arc<Outside>, Vec<Outcome>)>,
+    /// `None` for an answer that nobody waits for.
+    delivery: Option<Delivery>,
+}
+
+impl PendingAnswer {
+    /// An answer that comes although nobody waits for it.
+    const fn stray(answer: SystemCommand) -> Self {
+        Self { answer, failure: None, stray: None, waits: false, asked: None, delivery: None }
+    }
+}
+
+/// What answers are handed in with.
+struct Hands {
+    tracker: TaskTracker,
+    /// Answers that come after one that is committed. Bounded: what does not fit is left out, since nobody waits for it.
+    strays: mpsc::Sender<(u64, SystemCommand)>,
 }
 
 impl Worker {
@@ -84,14 +111,16 @@ impl Worker {
         settings: WorkerSettings,
     ) -> Self {
         let store = lookup.store();
-        let (in_flight, trouble) = (Arc::default(), Outage::new("a worker"));
-        Self { broker, store, lookup, engine, worlds, progress, wall, in_flight, settings, trouble }
+        let (in_flight, queueing) = (Arc::default(), AtomicUsize::new(0));
+        let trouble = Outage::new("a worker");
+        Self { broker, store, lookup, engine, worlds, progress, wall, in_flight, queueing, settings, trouble }
     }
 
     /// Works until cancelled or the broker is closed; then waits for the answers that are already with the engine. What
     /// still waits for its acquirer goes back to the queue.
     pub async fn run(self, stop: CancellationToken) {
-        let tracker = TaskTracker::new();
+        let (strays, mut late) = mpsc::channel(self.settings.in_flight_max.max(1));
+        let hands = Hands { tracker: TaskTracker::new(), strays };
         let mut waiting: DelayQueue<PendingAnswer> = DelayQueue::new();
         loop {
             let room = self.settings.in_flight_max.saturating_sub(self.in_flight.load(Ordering::Relaxed));
@@ -106,10 +135,13 @@ impl Worker {
                     {
                         ready.push(next.into_inner());
                     }
-                    self.hand_in(ready, &tracker).await;
+                    self.hand_in(ready, &hands).await;
+                }
+                Some((after_us, answer)) = late.recv() => {
+                    waiting.insert(PendingAnswer::stray(answer), Duration::from_micros(after_us));
                 }
                 received = self.broker.receive(room.min(self.settings.receive_max)), if room > 0 => match received {
-                    Ok(deliveries) => self.take_up(deliveries, &mut waiting, &tracker).await,
+                    Ok(deliveries) => self.take_up(deliveries, &mut waiting, &hands).await,
                     Err(BrokerError::Closed) => break,
                     Err(error) => {
                         // The broker's adapter logs that it is unavailable.
@@ -122,8 +154,8 @@ impl Worker {
             }
         }
         drop(waiting);
-        tracker.close();
-        tracker.wait().await;
+        hands.tracker.close();
+        hands.tracker.wait().await;
     }
 
     /// Asks the acquirer about each delivery, a few at a time: their payments are all in memory at once. Those answered at once
@@ -132,7 +164,7 @@ impl Worker {
         &self,
         mut deliveries: Vec<Delivery>,
         waiting: &mut DelayQueue<PendingAnswer>,
-        tracker: &TaskTracker,
+        hands: &Hands,
     ) {
         while !deliveries.is_empty() {
             let keys = deliveries.iter().take(LOOK_UP_MAX).map(|delivery| delivery.message.key);
@@ -159,7 +191,7 @@ impl Worker {
             let few = deliveries.drain(..LOOK_UP_MAX.min(deliveries.len()));
             let ready = self.ask_all(few, &payments, waiting);
             self.in_flight.fetch_add(ready.len(), Ordering::Relaxed);
-            self.hand_in(ready, tracker).await;
+            self.hand_in(ready, hands).await;
         }
     }
 
@@ -209,8 +241,8 @@ impl Worker {
             delivery.ack();
             return None;
         };
-        let world = match self.worlds.of(payment.owner(), operation.scenario) {
-            Some(Ok(world)) => world,
+        let outside = match self.worlds.of(payment.owner(), operation.scenario) {
+            Some(Ok(outside)) => outside,
             Some(Err(cause)) => {
                 self.store.aside().note_payment(payment.id(), AsideReason::Undecidable, &cause);
                 delivery.ack();
@@ -222,79 +254,75 @@ impl Worker {
                 return None;
             }
         };
-        let (answer, failure, latency_us) = self.answer_of(&world, payment, operation, key);
+        // Whoever waits for a busy acquirer must leave room for everybody else.
+        let may_wait = self.queueing.load(Ordering::Relaxed) < self.settings.in_flight_max.div_ceil(2);
+        let attempt = outside.ask(payment, operation, key, may_wait, self.wall.now());
+        let Attempt { answer, latency_us, failure, stray, waits, outcomes } = attempt;
+        if waits {
+            self.queueing.fetch_add(1, Ordering::Relaxed);
+        }
         if latency_us >= HINT_FROM_US {
             self.progress.progress(payment, key.attempt);
         }
-        Some((PendingAnswer { answer, failure, delivery }, latency_us))
-    }
-
-    /// What the acquirer answers, its technical failure if there is one, and how long that takes in microseconds.
-    fn answer_of(
-        &self,
-        world: &World,
-        payment: &Payment,
-        operation: &Operation,
-        work: WorkKey,
-    ) -> (SystemCommand, Option<TechnicalError>, u64) {
-        match operation.kind {
-            OperationKind::Authorization => {
-                let reply = world.authorize(&Question::authorization(payment, operation));
-                let (response, started_at) = (reply.response, self.wall.now());
-                let failure = match response {
-                    AuthorizationResponse::TechnicalFailure(cause) => Some(cause),
-                    AuthorizationResponse::Approved
-                    | AuthorizationResponse::Declined(_)
-                    | AuthorizationResponse::ActionRequired
-                    | AuthorizationResponse::Pending { .. } => None,
-                };
-                (AuthorizationAnswer { work, started_at, response }.into(), failure, reply.latency_us)
-            }
-            OperationKind::FollowUp(follow_up) => {
-                let reply = world.follow_up(&Question::follow_up(payment, operation, follow_up));
-                let response = reply.response;
-                let failure = match response {
-                    FollowUpResponse::TechnicalFailure(cause) => Some(cause),
-                    FollowUpResponse::Approved | FollowUpResponse::Declined(_) => None,
-                };
-                (FollowUpAnswer { work, response }.into(), failure, reply.latency_us)
-            }
-        }
+        let asked = (!outcomes.is_empty()).then(|| (outside, outcomes));
+        Some((PendingAnswer { answer, failure, stray, waits, asked, delivery: Some(delivery) }, latency_us))
     }
 
     /// Hands answers to the engine and, once they are committed, acknowledges their messages.
-    async fn hand_in(&self, ready: Vec<PendingAnswer>, tracker: &TaskTracker) {
+    async fn hand_in(&self, ready: Vec<PendingAnswer>, hands: &Hands) {
         if ready.is_empty() {
             return;
         }
         let mut handed = Vec::with_capacity(ready.len());
-        for PendingAnswer { answer, failure, delivery } in ready {
-            if let Some(cause) = failure {
-                let id = delivery.message.key.payment;
-                tracing::debug!(payment.id = %id, cause = cause.words(), "the acquirer failed");
-            }
+        for mut pending in ready {
+            self.arrived(&mut pending);
+            let PendingAnswer { answer, stray, delivery, .. } = pending;
             match self.engine.answer(answer).await {
-                Ok(reply) => handed.push((reply, delivery)),
+                Ok(reply) => handed.push((reply, stray, delivery)),
                 // Stopping: the message goes back to the queue.
                 Err(_) => drop(delivery),
             }
         }
         let in_flight = Arc::clone(&self.in_flight);
         let store = Arc::clone(&self.store);
-        tracker.spawn(async move {
-            for (reply, delivery) in handed {
-                match reply.outcome().await {
-                    Err(SystemError::Damaged(cause)) => {
-                        // Trying again would end the same: this one is set aside, and the others go on.
-                        let id = delivery.message.key.payment;
-                        store.aside().note_payment(id, AsideReason::Undecidable, &cause);
-                        delivery.ack();
+        let strays = hands.strays.clone();
+        hands.tracker.spawn(async move {
+            for (reply, stray, delivery) in handed {
+                let outcome = reply.outcome().await;
+                // Only behind an answer that is committed does another one change nothing.
+                let follows = outcome.is_ok() && stray.is_some_and(|stray| strays.try_send(stray).is_ok());
+                if let Some(delivery) = delivery {
+                    match outcome {
+                        Err(SystemError::Damaged(cause)) => {
+                            // Trying again would end the same: this one is set aside, and the others go on.
+                            let id = delivery.message.key.payment;
+                            store.aside().note_payment(id, AsideReason::Undecidable, &cause);
+                            delivery.ack();
+                        }
+                        Ok(_) | Err(SystemError::Missing(_)) => delivery.ack(),
+                        Err(SystemError::Unavailable) => delivery.requeue(),
                     }
-                    Ok(_) | Err(SystemError::Missing(_)) => delivery.ack(),
-                    Err(SystemError::Unavailable) => delivery.requeue(),
                 }
-                in_flight.fetch_sub(1, Ordering::Relaxed);
+                // The answer that follows keeps the place.
+                if !follows {
+                    in_flight.fetch_sub(1, Ordering::Relaxed);
+                }
             }
         });
+    }
+
+    /// Notes that an answer has come.
+    fn arrived(&self, pending: &mut PendingAnswer) {
+        if pending.waits {
+            self.queueing.fetch_sub(1, Ordering::Relaxed);
+        }
+        if let Some((outside, outcomes)) = pending.asked.take() {
+            outside.answered(&outcomes, self.wall.now());
+        }
+        if let Some(cause) = pending.failure {
+            let payment = pending.delivery.as_ref().map(|delivery| delivery.message.key.payment);
+            let id = payment.map(tracing::field::display);
+            tracing::debug!(payment.id = id, cause = cause.words(), "the acquirer failed");
+        }
     }
 }

@@ -10,8 +10,10 @@ use std::sync::{Arc, Weak};
 use lru::LruCache;
 use parking_lot::Mutex;
 
+use super::outside::Outside;
 use crate::domain::ids::AccountId;
 use crate::domain::scenario_revision::ScenarioRevision;
+use crate::domain::time::Timestamp;
 use crate::simulator::{Scenario, SimulatorSettings, World};
 use crate::store::{PipelineStore, StoreError, StoreResult};
 
@@ -27,8 +29,8 @@ const WORLD_BYTES: usize = 1_500;
 #[derive(Debug, Clone)]
 pub struct Worlds {
     settings: SimulatorSettings,
-    common: Arc<World>,
-    of_account: HashMap<AccountId, Arc<World>>,
+    common: Arc<Outside>,
+    of_account: HashMap<AccountId, Arc<Outside>>,
     read: Arc<Mutex<Read>>,
 }
 
@@ -46,27 +48,29 @@ struct Read {
 
 #[derive(Debug, Clone)]
 struct Kept {
-    world: Result<Arc<World>, Unusable>,
+    outside: Result<Arc<Outside>, Unusable>,
     bytes: usize,
 }
 
 impl Worlds {
-    /// The same world for every account without a scenario of its own: the one acquirer of the settings.
+    /// The same world for every account without a scenario of its own: the one acquirer of the settings. It is there since this time.
     #[must_use]
-    pub fn new(settings: &SimulatorSettings) -> Self {
-        Self::of_common(settings, World::new(settings))
+    pub fn new(settings: &SimulatorSettings, since: Timestamp) -> Self {
+        Self::of_common(settings, World::new(settings), since)
     }
 
-    /// The same world for every account without a scenario of its own, as this scenario describes it.
+    /// The same world for every account without a scenario of its own, as this scenario describes it, which came into force at this
+    /// time.
     #[must_use]
-    pub fn with_scenario(settings: &SimulatorSettings, scenario: &Scenario) -> Self {
-        Self::of_common(settings, World::with_scenario(settings, scenario))
+    pub fn with_scenario(settings: &SimulatorSettings, scenario: &Scenario, since: Timestamp) -> Self {
+        Self::of_common(settings, World::with_scenario(settings, scenario), since)
     }
 
-    fn of_common(settings: &SimulatorSettings, common: World) -> Self {
-        let (settings, common) = (settings.clone(), Arc::new(common));
+    fn of_common(settings: &SimulatorSettings, common: World, since: Timestamp) -> Self {
+        let common = Arc::new(Outside::new(Arc::new(common), since));
         let read = Read { revisions: LruCache::unbounded(), bytes: 0, files: HashMap::new() };
-        Self { settings, common, of_account: HashMap::new(), read: Arc::new(Mutex::new(read)) }
+        let (settings, read) = (settings.clone(), Arc::new(Mutex::new(read)));
+        Self { settings, common, of_account: HashMap::new(), read }
     }
 
     /// Gives these accounts worlds of their own, as long as they put no scenario in force.
@@ -75,8 +79,9 @@ impl Worlds {
         mut self,
         settings: impl IntoIterator<Item = &'a (AccountId, SimulatorSettings)>,
     ) -> Self {
-        let own = settings.into_iter().map(|(account, settings)| (*account, Arc::new(World::new(settings))));
-        self.of_account.extend(own);
+        let since = self.common.since();
+        let outside = |settings| Arc::new(Outside::new(Arc::new(World::new(settings)), since));
+        self.of_account.extend(settings.into_iter().map(|(account, settings)| (*account, outside(settings))));
         self
     }
 
@@ -88,9 +93,9 @@ impl Worlds {
         &self,
         account: AccountId,
         revision: Option<ScenarioRevision>,
-    ) -> Option<Result<Arc<World>, Unusable>> {
+    ) -> Option<Result<Arc<Outside>, Unusable>> {
         match revision {
-            Some(revision) => self.read.lock().revisions.get(&revision).map(|kept| kept.world.clone()),
+            Some(revision) => self.read.lock().revisions.get(&revision).map(|kept| kept.outside.clone()),
             None => Some(Ok(Arc::clone(self.of_account.get(&account).unwrap_or(&self.common)))),
         }
     }
@@ -114,10 +119,9 @@ impl Worlds {
         let missing: Vec<_> = missing.into_iter().collect();
         let records = store.scenario_revisions(&missing).await?;
         for revision in missing {
-            let hash =
-                records.iter().find(|record| record.revision == revision).and_then(|record| record.file);
-            let kept = match hash {
-                Some(hash) => self.world_of(store, hash).await?,
+            let record = records.iter().find(|record| record.revision == revision);
+            let kept = match record.and_then(|record| Some((record.file?, record.at))) {
+                Some((hash, since)) => self.outside(store, hash, since).await?,
                 None => Kept::unusable(format!("scenario revision {revision} is not in the store")),
             };
             self.read.lock().keep(revision, kept);
@@ -125,15 +129,21 @@ impl Worlds {
         Ok(())
     }
 
-    async fn world_of(&self, store: &dyn PipelineStore, hash: [u8; 32]) -> StoreResult<Kept> {
+    /// The world of this file, in force since this time.
+    async fn outside(
+        &self,
+        store: &dyn PipelineStore,
+        hash: [u8; 32],
+        since: Timestamp,
+    ) -> StoreResult<Kept> {
         let alive = self.read.lock().files.get(&hash).and_then(Weak::upgrade);
         if let Some(world) = alive {
-            return Ok(Kept { world: Ok(world), bytes: WORLD_BYTES });
+            return Ok(Kept::usable(world, since, 0));
         }
         let Some(file) = store.scenario_file(&hash).await? else {
             return Ok(Kept::unusable("the file of a scenario is not in the store".to_owned()));
         };
-        let (settings, bytes) = (self.settings.clone(), WORLD_BYTES + file.len() * BYTES_PER_FILE_BYTE);
+        let (settings, file_bytes) = (self.settings.clone(), file.len());
         // A large file takes a few milliseconds.
         let built = tokio::task::spawn_blocking(move || {
             Scenario::parse(&file).map(|scenario| World::with_scenario(&settings, &scenario))
@@ -144,14 +154,19 @@ impl Worlds {
             Err(errors) => return Ok(Kept::unusable(errors.in_file("the file of a scenario"))),
         };
         self.read.lock().files.insert(hash, Arc::downgrade(&world));
-        Ok(Kept { world: Ok(world), bytes })
+        Ok(Kept::usable(world, since, file_bytes))
     }
 }
 
 impl Kept {
+    fn usable(world: Arc<World>, since: Timestamp, file_bytes: usize) -> Self {
+        let bytes = WORLD_BYTES + file_bytes * BYTES_PER_FILE_BYTE;
+        Self { outside: Ok(Arc::new(Outside::new(world, since))), bytes }
+    }
+
     fn unusable(cause: Unusable) -> Self {
         tracing::error!(cause, "a scenario cannot be used; its payments are set aside");
-        Self { bytes: cause.len(), world: Err(cause) }
+        Self { bytes: cause.len(), outside: Err(cause) }
     }
 }
 
@@ -186,7 +201,7 @@ mod tests {
     fn an_account_can_have_a_world_of_its_own_without_affecting_others() {
         let plain = SimulatorSettings::default();
         let own = SimulatorSettings { latency_median_ms: 600.0, ..plain.clone() };
-        let worlds = Worlds::new(&plain).with_accounts(&[(account(9), own)]);
+        let worlds = Worlds::new(&plain, Timestamp::default()).with_accounts(&[(account(9), own)]);
         let of = |n| worlds.of(account(n), None).expect("nothing is to be read").expect("usable");
         assert!(!Arc::ptr_eq(&of(9), &of(1)));
         assert!(Arc::ptr_eq(&of(1), &of(2)));
@@ -195,9 +210,9 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded_in_number_and_in_bytes() {
-        let worlds = Worlds::new(&SimulatorSettings::default());
+        let worlds = Worlds::new(&SimulatorSettings::default(), Timestamp::default());
         let mut read = worlds.read.lock();
-        let large = Kept { world: Ok(Arc::clone(&worlds.common)), bytes: WORLDS_BYTES_MAX / 10 };
+        let large = Kept { outside: Ok(Arc::clone(&worlds.common)), bytes: WORLDS_BYTES_MAX / 10 };
         for seq in 1..=100 {
             read.keep(ScenarioRevision::at(seq).expect("a position"), large.clone());
         }

@@ -166,6 +166,12 @@ const BAD_INPUT: &[Case] = &[
         (400, "invalid_request_error", "card_number_in_text", "metadata"),
     ),
     (
+        "An outcome that cannot be forced",
+        "POST /v1/payment_intents",
+        "amount=100&currency=eur&metadata[paystorm_outcome]=maybe",
+        (400, "invalid_request_error", "parameter_invalid_string", "metadata[paystorm_outcome]"),
+    ),
+    (
         "A card number as the name of an account",
         "POST /v1/test_helpers/accounts",
         "name=5555+5555+5555+4444",

@@ -44,7 +44,7 @@ async fn pipeline(test: &TestStore) -> (Pipeline, Parts) {
         search: Arc::new(EmbeddedIndex::open(&settings.search, Wall::system()).await.expect("an index")),
         hub: LiveHub::new(Arc::clone(&directory), Wall::system()),
         directory,
-        worlds: Worlds::new(&settings.simulator),
+        worlds: Worlds::new(&settings.simulator, Wall::system().now()),
     };
     let pipeline =
         Pipeline::start(&settings, parts.clone(), InstanceId::generate()).await.expect("it starts");

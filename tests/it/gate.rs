@@ -37,7 +37,7 @@ async fn start(test: &TestStore, indexer: bool) -> (Pipeline, tempfile::TempDir)
         search: Arc::new(EmbeddedIndex::open(&settings.search, Wall::system()).await.expect("an index")),
         hub: LiveHub::new(Arc::clone(&directory), Wall::system()),
         directory,
-        worlds: Worlds::new(&settings.simulator),
+        worlds: Worlds::new(&settings.simulator, Wall::system().now()),
     };
     let pipeline = Pipeline::start(&settings, parts, InstanceId::generate()).await.expect("it starts");
     (pipeline, index)

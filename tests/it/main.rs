@@ -8,6 +8,7 @@
 )]
 
 mod account;
+mod account_scenario;
 mod amendments;
 mod api;
 mod arrows;

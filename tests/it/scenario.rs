@@ -3,18 +3,19 @@
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use paystorm::clock::Wall;
+use paystorm::config::Settings;
+use paystorm::domain::ids::AccountId;
+use paystorm::domain::time::Timestamp;
+use paystorm::simulator::Position;
+use paystorm::worker::BreakerState;
+use serde_json::Value;
 
 use crate::support::binary::program;
-use crate::support::server::{Answer, Server, Stack, on_both_stacks, with};
-
-on_both_stacks!(
-    an_account_puts_scenarios_in_force_for_itself_alone,
-    a_scenario_answers_payments_that_wait_for_their_next_attempt,
-    scenarios_with_mistakes_change_nothing_and_say_where_they_are,
-    throw_away_accounts_are_under_the_scenario_of_whoever_created_them,
-);
+use crate::support::server::{Answer, Server, Stack, with, with_by};
 
 fn write(dir: &Path, name: &str, text: &str) {
     std::fs::write(dir.join(name), text).expect("written");
@@ -37,14 +38,16 @@ fn check_says_what_is_in_a_file_or_what_is_wrong_with_it() {
     assert_eq!(both.status.code(), Some(1), "{both:?}");
     assert_eq!(
         String::from_utf8_lossy(&both.stdout),
-        "good.toml: A day, 1 acquirer, 0 rules\n\
+        "good.toml: A day, 1 acquirer, 0 rules, 0 windows\n\
          bad.toml:2:8: seed: must be between 0 and 9223372036854775807, not -1\n\
          bad.toml:3:1: rule[1]: does nothing; it needs delay_ms, outcome, decline, error or sequence\n"
     );
-    let none = run(dir.path(), &["scenario", "check", "nowhere.toml"], "");
-    assert_eq!(none.status.code(), Some(2), "{none:?}");
-    let said = String::from_utf8_lossy(&none.stderr).into_owned();
-    assert!(said.contains("cannot read nowhere.toml"), "{said}");
+    // One that cannot be read does not stop the others from being looked at.
+    let none = run(dir.path(), &["scenario", "check", "nowhere.toml", "good.toml"], "");
+    assert_eq!(none.status.code(), Some(1), "{none:?}");
+    let said = String::from_utf8_lossy(&none.stdout).into_owned();
+    assert!(said.starts_with("cannot read nowhere.toml: "), "{said}");
+    assert!(said.ends_with("good.toml: A day, 1 acquirer, 0 rules, 0 windows\n"), "{said}");
 }
 
 #[test]
@@ -87,152 +90,218 @@ async fn a_running_server_answers_by_its_scenario() {
     .await;
 }
 
-const SCENARIO: &str = "/v1/test_helpers/scenario";
-const PAY: &str = "amount=1051&currency=eur&payment_method=pm_card_visa&confirm=true";
+const CHARGE: &str = "amount=1250&currency=eur&payment_method=pm_card_visa&confirm=true";
 
-fn by_amount(code: &str) -> String {
-    format!(
-        "name = \"By amount: {code}\"\n[[rule]]\nmatch = {{ amount_minor = 1051 }}\ndecline = \"{code}\"\n"
-    )
+async fn send(server: &Server, path: &str, form: &str, headers: &[(&str, &str)]) -> Answer {
+    server.send("POST", path, form, headers).await
 }
 
-/// Puts a file in force.
-async fn put(server: &Server, key: &str, file: &str) -> Answer {
-    server.send_as(key, "POST", SCENARIO, &json!({ "file": file }).to_string(), &[]).await
-}
-
-/// How a payment with this key ends.
-async fn outcome(server: &Server, key: &str, headers: &[(&str, &str)]) -> String {
-    let paid = server.send_as(key, "POST", "/v1/payment_intents", PAY, headers).await;
-    match paid.status {
-        200 => paid.text("/status").to_owned(),
-        402 => paid.text("/error/decline_code").to_owned(),
-        other => panic!("{other}: {}", paid.body),
-    }
-}
-
-async fn an_account_puts_scenarios_in_force_for_itself_alone(server: Arc<Server>) {
-    let (own, other) = (server.key.as_str(), server.other_key.as_str());
-    let (status, none) = server.get(SCENARIO).await;
-    assert_eq!(
-        (status, &none["object"], &none["revision"]),
-        (200, &json!("test_helpers.scenario"), &Value::Null)
-    );
-    for (number, code) in [(1, "lost_card"), (2, "stolen_card")] {
-        let file = by_amount(code);
-        let set = put(&server, own, &file).await;
-        assert_eq!(
-            (set.status, &set.body["revision"], &set.body["rules"]),
-            (200, &json!(number), &json!(1)),
-            "{set:?}"
-        );
-        assert_eq!(outcome(&server, own, &[]).await, code);
-        assert_eq!(outcome(&server, other, &[]).await, "succeeded");
-        let (_, in_force) = server.get(SCENARIO).await;
-        assert_eq!((in_force["file"].as_str(), &in_force["name"]), (Some(file.as_str()), &set.body["name"]));
-    }
-    let cleared = server.send("DELETE", SCENARIO, "", &[]).await;
-    assert_eq!(
-        (cleared.status, &cleared.body["revision"], &cleared.body["file"]),
-        (200, &json!(3), &Value::Null)
-    );
-    assert_eq!(outcome(&server, own, &[]).await, "succeeded");
-    // All that was in force stays, latest first, for the account alone.
-    let (_, list) = server.get("/v1/test_helpers/scenario/revisions?limit=2").await;
-    let numbers = |list: &Value| -> Vec<u64> {
-        list["data"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|revision| revision["revision"].as_u64())
-            .collect()
-    };
-    assert_eq!((numbers(&list), &list["has_more"]), (vec![3, 2], &json!(true)), "{list}");
-    let (_, list) = server.get("/v1/test_helpers/scenario/revisions?starting_after=2").await;
-    assert_eq!((numbers(&list), &list["has_more"]), (vec![1], &json!(false)), "{list}");
-    let (status, first) = server.get("/v1/test_helpers/scenario/revisions/1").await;
-    assert_eq!((status, first["file"].as_str()), (200, Some(by_amount("lost_card").as_str())));
-    for path in ["/v1/test_helpers/scenario/revisions/1", "/v1/test_helpers/scenario/revisions/x"] {
-        let foreign = server.send_as(other, "GET", path, "", &[]).await;
-        assert_eq!(foreign.error(), (404, "invalid_request_error", "resource_missing", "id"), "{path}");
-    }
-}
-
-async fn a_scenario_answers_payments_that_wait_for_their_next_attempt(server: Arc<Server>) {
-    let broken =
-        "name = \"Outage\"\n[[acquirer]]\nname = \"a\"\nerrors = [{ share = 1.0, kind = \"refused\" }]\n";
-    assert_eq!(put(&server, &server.key, broken).await.status, 200);
-    let paid = server.send("POST", "/v1/payment_intents", PAY, &[("prefer", "respond-async")]).await;
-    assert_eq!(paid.text("/status"), "processing", "{paid:?}");
-    let path = format!("/v1/payment_intents/{}", paid.text("/id"));
-    // The first attempt failed: the second is about to come.
-    let waits = async || server.get(&path).await.1["paystorm"]["status"] == "queued";
-    assert!(waits().await);
-    assert_eq!(put(&server, &server.key, "name = \"A day\"\n").await.status, 200);
-    let ended = tokio::time::timeout(std::time::Duration::from_secs(60), async {
-        loop {
-            let (_, payment) = server.get(&path).await;
-            match payment["status"].as_str() {
-                Some("processing") => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
-                _ => return payment,
-            }
+/// Looks again and again until something is so.
+async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(seen) = look().await {
+            return seen;
         }
-    });
-    let payment = ended.await.expect("it ends");
-    assert_eq!(payment["status"], "succeeded", "{payment}");
+        assert!(Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
-async fn scenarios_with_mistakes_change_nothing_and_say_where_they_are(server: Arc<Server>) {
-    let good = by_amount("lost_card");
-    assert_eq!(put(&server, &server.key, &good).await.status, 200);
-    let mistake = "name = \"x\"\n[[rule]]\nshrae = 1\ndelay_ms = 5\n";
-    for (file, code, said) in [
-        (
-            mistake,
-            "scenario_invalid",
-            "scenario:3:1: rule[1].shrae: there is no such key; did you mean share?",
-        ),
-        ("name = ", "scenario_invalid", "scenario:1:"),
-        ("name = \"x\"\n# 4111 1111 1111 1111\n", "card_number_refused", "Line 2 holds a card number"),
-    ] {
-        let refused = put(&server, &server.key, file).await;
-        assert_eq!(refused.error(), (400, "invalid_request_error", code, "file"), "{refused:?}");
-        assert!(refused.text("/error/message").contains(said), "{refused:?}");
-        assert!(!refused.body.to_string().contains("4111"), "{refused:?}");
-    }
-    let missing = server.send("POST", SCENARIO, "", &[]).await;
-    assert_eq!(missing.error(), (400, "invalid_request_error", "parameter_missing", "file"));
-    let (_, in_force) = server.get(SCENARIO).await;
-    assert_eq!((&in_force["revision"], in_force["file"].as_str()), (&json!(1), Some(good.as_str())));
-    let check = async |file: &str| {
-        server
-            .send("POST", "/v1/test_helpers/scenario/check", &json!({ "file": file }).to_string(), &[])
-            .await
-            .body
-    };
-    assert_eq!(check(&good).await["valid"], json!(true));
-    let checked = check(mistake).await;
-    let (first, message) = (&checked["mistakes"][0], "there is no such key; did you mean share?");
-    assert_eq!(checked["valid"], json!(false));
-    assert_eq!(*first, json!({ "line": 3, "column": 1, "field": "rule[1].shrae", "message": message }));
+/// The breaker of the only acquirer that has one.
+fn breaker(server: &Server) -> BreakerState {
+    let outside = server.worlds.of(AccountId::from_bytes([1; 16]), None).expect("at hand").expect("usable");
+    let states = outside.states(Timestamp::default());
+    states.into_iter().find_map(|state| state.breaker).expect("a breaker")
 }
 
-async fn throw_away_accounts_are_under_the_scenario_of_whoever_created_them(server: Arc<Server>) {
-    let made = async || {
-        let made = server.send("POST", "/v1/test_helpers/accounts", "", &[]).await;
-        made.text("/secret_key").to_owned()
+/// The names of what happened to a payment.
+fn events(payment: &Value) -> Vec<&str> {
+    let timeline = payment["paystorm"]["timeline"].as_array().expect("a timeline");
+    timeline.iter().map(|entry| entry["event"].as_str().expect("a name")).collect()
+}
+
+/// Runs a test against an embedded server with this scenario.
+async fn under<F: Future<Output = ()>>(
+    scenario: &str,
+    change: impl FnOnce(&mut Settings),
+    run: impl FnOnce(Arc<Server>) -> F,
+) {
+    under_by(Wall::system(), scenario, change, run).await;
+}
+
+async fn under_by<F: Future<Output = ()>>(
+    wall: Wall,
+    scenario: &str,
+    change: impl FnOnce(&mut Settings),
+    run: impl FnOnce(Arc<Server>) -> F,
+) {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    write(dir.path(), "s.toml", &format!("name = \"test\"\n{scenario}"));
+    let path = dir.path().join("s.toml");
+    let settings = |settings: &mut Settings| {
+        settings.simulator.scenario = path;
+        change(settings);
     };
-    let before = made().await;
-    assert_eq!(put(&server, &server.key, &by_amount("lost_card")).await.status, 200);
-    let after = made().await;
-    for child in [&before, &after] {
-        assert_eq!(outcome(&server, child, &[]).await, "lost_card");
-    }
-    assert_eq!(put(&server, &before, &by_amount("stolen_card")).await.status, 200);
-    assert_eq!(outcome(&server, &before, &[]).await, "stolen_card");
-    assert_eq!(outcome(&server, &after, &[]).await, "lost_card");
-    assert_eq!(server.send("DELETE", SCENARIO, "", &[]).await.status, 200);
-    for child in [&before, &after] {
-        assert_eq!(outcome(&server, child, &[]).await, "succeeded");
-    }
+    with_by(wall, Stack::Embedded, settings, run).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_an_outage_the_breaker_opens_and_after_it_everything_completes() {
+    let scenario = "[[acquirer]]\nname = \"bank\"\nlatency = { fixed_ms = 5 }\ntimeout_ms = 20\n\
+                    breaker = { errors = 0.5, of = 10, open_ms = 60000, probes = 2 }\n\
+                    [[window]]\nfrom = \"0s\"\nfor = \"10m\"\nerrors = [{ share = 1, kind = \"timeout\" }]\n";
+    // Ten minutes pass when the test says so.
+    let ahead_us = Arc::new(AtomicI64::new(0));
+    let (shown, system) = (Arc::clone(&ahead_us), Wall::system());
+    let wall =
+        Wall::new(move || Timestamp::from_micros(system.now().micros() + shown.load(Ordering::Relaxed)));
+    // The first retry is after the outage; those who meet the breaker half-open come again soon.
+    let retries =
+        |settings: &mut Settings| settings.engine.retry_delays_ms = vec![120_000, 100, 100, 100, 100, 100];
+    under_by(wall, scenario, retries, |server| async move {
+        assert_eq!(breaker(&server).position, Position::Closed);
+        let mut ids = Vec::new();
+        for _ in 0..30 {
+            let answer = send(&server, "/v1/payment_intents", CHARGE, &[("prefer", "respond-async")]).await;
+            assert_eq!(answer.status, 202, "{answer:?}");
+            ids.push(answer.text("/id").to_owned());
+        }
+        until("the breaker opens", async || (breaker(&server).position == Position::Open).then_some(()))
+            .await;
+        let payment = async |id: &String| server.get(&format!("/v1/payment_intents/{id}")).await.1;
+        for id in &ids {
+            until("it failed once", async || {
+                events(&payment(id).await).contains(&"retry_scheduled").then_some(())
+            })
+            .await;
+        }
+        ahead_us.store(600_000_000, Ordering::Relaxed);
+        for id in &ids {
+            let done = until("it completes", async || {
+                let payment = payment(id).await;
+                (payment["status"] == "succeeded").then_some(payment)
+            })
+            .await;
+            assert!(events(&done).contains(&"requeued"), "{done}");
+        }
+        assert_eq!(breaker(&server).position, Position::Closed);
+    })
+    .await;
+}
+
+/// The value of a counter.
+async fn counter(server: &Server, name: &str) -> u64 {
+    let (status, page) = server.page("/metrics", "").await;
+    assert_eq!(status, 200, "{page}");
+    let line = page.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+    line.and_then(|value| value.parse().ok()).expect("a counter")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_come_late_or_twice_change_nothing() {
+    let scenario = "[[acquirer]]\nname = \"bank\"\nlatency = { fixed_ms = 20 }\n\
+                    [[rule]]\nmatch = { amount_minor = 1001 }\nsequence = [\"error:late\", \"approved\"]\n\
+                    [[rule]]\nmatch = { amount_minor = 1002 }\nerror = \"duplicate\"\n";
+    let retries = |settings: &mut Settings| settings.engine.retry_delays_ms = vec![1_500];
+    under(scenario, retries, |server| async move {
+        let pay = async |amount: u32| {
+            let form = format!("currency=eur&payment_method=pm_card_visa&confirm=true&amount={amount}");
+            send(&server, "/v1/payment_intents", &form, &[("prefer", "respond-async")])
+                .await
+                .text("/id")
+                .to_owned()
+        };
+        let payment = async |id: &str| server.get(&format!("/v1/payment_intents/{id}")).await.1;
+        let commands = async || counter(&server, "paystorm_commands_total").await;
+
+        let before = commands().await;
+        let late = pay(1001).await;
+        // The submission, the timeout, and the real answer, which nobody waits for.
+        until("the late answer has come", async || (commands().await >= before + 3).then_some(())).await;
+        let done = until("it is tried again", async || {
+            let payment = payment(&late).await;
+            (payment["status"] == "succeeded").then_some(payment)
+        })
+        .await;
+        let succeeded =
+            |payment: &Value| events(payment).iter().filter(|event| **event == "succeeded").count();
+        assert_eq!(succeeded(&done), 1, "{done}");
+        let (timeline, at) = (events(&done), |name| events(&done).iter().position(|event| *event == name));
+        assert!(at("retry_scheduled") < at("requeued") && at("requeued") < at("succeeded"), "{timeline:?}");
+
+        let before = commands().await;
+        let twice = pay(1002).await;
+        until("the answer has come twice", async || (commands().await >= before + 3).then_some(())).await;
+        let done = payment(&twice).await;
+        assert_eq!((done["status"].as_str(), succeeded(&done)), (Some("succeeded"), 1), "{done}");
+        let (_, balance) = server.get("/v1/balance").await;
+        assert_eq!(balance["available"][0]["amount"], 2003, "{balance}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_busy_acquirer_lets_payments_wait_and_refuses_what_is_too_much() {
+    let scenario = "[[acquirer]]\nname = \"bank\"\nlatency = { fixed_ms = 1 }\ntimeout_ms = 50\n\
+                    capacity_per_s = 10\nqueue_max = 3\n";
+    let retries = |settings: &mut Settings| settings.engine.retry_delays_ms = vec![600_000];
+    under(scenario, retries, |server| async move {
+        let begun = Instant::now();
+        let pay = async || send(&server, "/v1/payment_intents", CHARGE, &[("prefer", "respond-async")]).await;
+        let answers = futures_util::future::join_all((0..12).map(|_| pay())).await;
+        let mut ends = Vec::new();
+        for answer in &answers {
+            let path = format!("/v1/payment_intents/{}", answer.text("/id"));
+            ends.push(
+                until("an answer", async || {
+                    let (_, payment) = server.get(&path).await;
+                    let last = events(&payment).last().copied().unwrap_or_default().to_owned();
+                    ["succeeded", "retry_scheduled"].contains(&last.as_str()).then_some(last)
+                })
+                .await,
+            );
+        }
+        // One is served at once, three wait for 100 ms each, and whoever comes before the first of them has gone is refused.
+        let served = ends.iter().filter(|end| *end == "succeeded").count();
+        assert!((4..12).contains(&served), "{ends:?}");
+        assert!(begun.elapsed() >= Duration::from_millis(300), "they waited, and no timeout counted it");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_may_ask_for_its_outcome() {
+    with(Stack::Embedded, |_| {}, |server| async move {
+        let intents = "/v1/payment_intents";
+        let declined = send(&server, intents, CHARGE, &[("Paystorm-Outcome", "decline:lost_card")]).await;
+        assert_eq!((declined.status, declined.text("/error/decline_code")), (402, "lost_card"), "{declined:?}");
+        let kept = declined.text("/error/payment_intent/metadata/paystorm_outcome");
+        assert_eq!(kept, "decline:lost_card", "{declined:?}");
+        let card = "amount=1250&currency=eur&confirm=true&payment_method=pm_card_chargeDeclined";
+        let approved = send(&server, intents, &format!("{card}&metadata[paystorm_outcome]=approved"), &[]).await;
+        assert_eq!((approved.status, approved.text("/status")), (200, "succeeded"), "{approved:?}");
+        let topup = "amount=1250&currency=eur&source=pm_card_visa&metadata[paystorm_outcome]=decline:expired_card";
+        assert_eq!(send(&server, "/v1/topups", topup, &[]).await.status, 402);
+
+        // An update decides about what comes next.
+        let (id, update) = (approved.text("/id"), "metadata[paystorm_outcome]=decline:account_closed");
+        assert_eq!(send(&server, &format!("{intents}/{id}"), update, &[]).await.status, 200);
+        let refund = send(&server, "/v1/refunds", &format!("payment_intent={id}"), &[]).await;
+        assert_eq!((refund.status, refund.text("/status")), (200, "failed"), "{refund:?}");
+
+        // What cannot be read is refused, under the name that it was sent by.
+        let wrong = [("Paystorm-Outcome", "maybe")];
+        let invalid = |param| (400, "invalid_request_error", "parameter_invalid_string", param);
+        assert_eq!(send(&server, intents, CHARGE, &wrong).await.error(), invalid("Paystorm-Outcome"));
+        let by_metadata = format!("{CHARGE}&metadata[paystorm_outcome]=approved,approved");
+        let field = "metadata[paystorm_outcome]";
+        assert_eq!(send(&server, intents, &by_metadata, &[]).await.error(), invalid(field));
+        let update = send(&server, &format!("{intents}/{id}"), "metadata[paystorm_outcome]=no", &[]).await;
+        assert_eq!(update.error(), invalid(field));
+        let refund = send(&server, "/v1/refunds", &format!("payment_intent={id}"), &wrong).await;
+        let not_there = (400, "invalid_request_error", "parameter_not_offered", "Paystorm-Outcome");
+        assert_eq!(refund.error(), not_there);
+    })
+    .await;
 }

@@ -56,7 +56,7 @@ async fn start() -> (Pipeline, Arc<SimStore>) {
         search: Arc::new(SimIndex::new(Arc::default(), true, chance, Sabotage::None)),
         directory: directory.clone(),
         hub: LiveHub::new(directory, wall.clone()),
-        worlds: Worlds::new(&settings.simulator),
+        worlds: Worlds::new(&settings.simulator, wall.now()),
     };
     let instance = InstanceId::from_bytes([1; 16]);
     (

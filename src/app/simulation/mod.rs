@@ -212,7 +212,7 @@ async fn live(world: &mut Outlives, life: u64, last: bool) -> Result<(), String>
                 search: search.clone(),
                 directory: directory.clone(),
                 hub: hub.clone(),
-                worlds: Worlds::new(&settings.simulator),
+                worlds: Worlds::new(&settings.simulator, wall.now()),
             };
             match Pipeline::start_at(&settings, parts, instance, wall.clone(), tasks).await {
                 Ok(pipeline) => break pipelines.push(pipeline),

@@ -2,7 +2,7 @@
 
 use super::contact::{email_field, shipping_field, text_field};
 use super::fields::{DESCRIPTION_CHARS_MAX, customer};
-use super::metadata::metadata_patch;
+use super::metadata::payment_metadata_patch;
 use super::text::check_params;
 use crate::domain::amendment::PaymentPatch;
 use crate::domain::customer::Field;
@@ -35,7 +35,7 @@ pub fn payment_patch(
     Ok(PaymentPatch {
         amount_minor: params.integer("amount")?,
         description: text_field(params, "description", DESCRIPTION_CHARS_MAX)?,
-        metadata: metadata_patch(params)?,
+        metadata: payment_metadata_patch(params)?,
         customer: customer(params)?,
         receipt_email: email_field(params, "receipt_email")?,
         shipping: shipping_field(params)?,

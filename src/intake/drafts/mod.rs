@@ -24,7 +24,7 @@ pub use clock::{clock_name, frozen_time, speed};
 pub use customer::{CUSTOMER_UNSET, customer_patch};
 pub use fields::{customer, run};
 pub use idempotency::idempotency_key;
-pub use metadata::{metadata, metadata_patch};
+pub use metadata::{metadata, metadata_patch, wrong_outcome};
 pub use operation::{OperationDraft, Verb};
 pub use payment::PaymentDraft;
 pub use text::{check_params, check_text};

@@ -3,7 +3,7 @@
 use super::attempt::Attempt;
 use super::card::{Given, card_of};
 use super::fields::{self, DESCRIPTION_CHARS_MAX};
-use super::metadata::metadata;
+use super::metadata::payment_metadata;
 use super::{canonical, idempotency, text};
 use crate::domain::amounts;
 use crate::domain::bank_account::BankAccount;
@@ -94,7 +94,7 @@ impl PaymentDraft {
             run: fields::run(params)?,
             draw_key: params.integer("draw_key")?.map(|key| i64::cast_unsigned(key) % DRAW_KEYS),
             description: params.text_up_to("description", DESCRIPTION_CHARS_MAX)?.map(String::from),
-            metadata: metadata(params)?,
+            metadata: payment_metadata(params)?,
             customer: if kind == PaymentKind::Charge { fields::customer(params)? } else { None },
             detail: None,
             extra: Vec::new(),

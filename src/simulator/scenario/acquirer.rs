@@ -2,7 +2,8 @@
 
 use super::conditions::Conditions;
 use super::verdict::{Shares, Verdict};
-use crate::domain::event::TechnicalError;
+use crate::domain::forced::Fault;
+use crate::simulator::breaker::BreakerRules;
 use crate::simulator::latency::Latency;
 
 /// The description of an acquirer.
@@ -18,8 +19,14 @@ pub struct AcquirerSpec {
     pub latency: Option<Latency>,
     /// How long its answers are waited for, in microseconds; `None` is for ever.
     pub timeout_us: Option<u64>,
-    /// The shares of attempts that fail technically.
-    pub errors: Shares<TechnicalError>,
+    /// The shares of attempts that go wrong.
+    pub errors: Shares<Fault>,
     /// The shares of the outcomes of all other authorizations; what they leave is approved.
     pub outcomes: Shares<Verdict>,
+    /// How much it can do, in operations per second; `None` is anything.
+    pub capacity_per_s: Option<f64>,
+    /// The most that may wait for it; `None` is as many as usual.
+    pub queue_max: Option<u32>,
+    /// When its circuit breaker opens and closes; `None` if it has none.
+    pub breaker: Option<BreakerRules>,
 }

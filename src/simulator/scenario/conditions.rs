@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use crate::domain::card::{Brand, Card};
 use crate::domain::country::Country;
 use crate::domain::currency::Currency;
+use crate::domain::ids::CustomerId;
 use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
 use crate::domain::payment::OperationName;
@@ -32,6 +33,12 @@ pub struct Conditions {
     pub last4: Vec<u16>,
     /// Attempts, counted from 1.
     pub attempts: Option<RangeInclusive<i64>>,
+    /// Customers.
+    pub customers: Vec<CustomerId>,
+    /// Keys of the metadata that must be there, each with the values that are allowed.
+    pub metadata: Vec<(String, Vec<String>)>,
+    /// Hours of the day (UTC) in which the attempt entered the queue.
+    pub hours: Option<RangeInclusive<i64>>,
 }
 
 /// What conditions are about.
@@ -42,24 +49,30 @@ pub struct Facts<'q> {
     amount: Money,
     card: Option<&'q Card>,
     attempt: u16,
+    customer: Option<CustomerId>,
+    metadata: &'q [(String, String)],
+    hour: i64,
 }
 
 impl<'q> Facts<'q> {
     /// About one attempt of an operation, with its own amount.
     #[must_use]
-    pub fn of_operation<O>(question: &'q Question<O>, operation: OperationName) -> Self {
+    pub fn of_operation<O>(question: &'q Question<'_, O>, operation: OperationName) -> Self {
         Self {
             kind: question.kind.payment_kind(),
             operation,
             amount: question.amount,
             card: question.instrument.as_ref().and_then(Instrument::card),
             attempt: question.attempt,
+            customer: question.customer,
+            metadata: question.metadata,
+            hour: question.queued_at.seconds().div_euclid(3_600).rem_euclid(24),
         }
     }
 
     /// About the question's payment, whichever of its operations is asked for.
     #[must_use]
-    pub fn of_payment<O>(question: &'q Question<O>) -> Self {
+    pub fn of_payment<O>(question: &'q Question<'_, O>) -> Self {
         Self {
             amount: Money::new(question.payment_minor, question.amount.currency),
             attempt: 1,
@@ -77,6 +90,12 @@ impl Conditions {
             && allows(&self.currencies, facts.amount.currency)
             && spans(self.amount_minor.as_ref(), facts.amount.amount_minor)
             && spans(self.attempts.as_ref(), i64::from(facts.attempt))
+            && spans(self.hours.as_ref(), facts.hour)
+            && (self.customers.is_empty()
+                || facts.customer.is_some_and(|customer| self.customers.contains(&customer)))
+            && self.metadata.iter().all(|(key, allowed)| {
+                facts.metadata.iter().any(|(name, value)| name == key && allowed.contains(value))
+            })
             && facts.card.map_or_else(|| !self.are_about_card(), |card| self.hold_for(card))
     }
 

@@ -1,12 +1,13 @@
-//! Scenarios: the outside world as data. Acquirers with their latency, outcomes, errors and routes, and rules that change the
-//! answers to chosen questions.
+//! Scenarios: the outside world as data. Acquirers with their latency, outcomes, errors and routes, rules that change the answers
+//! to chosen questions, and windows of time in which acquirers are different.
 //!
 //! Pure: a scenario is read from the bytes of a file that somebody else has read, and is not changed afterwards. May depend on
 //! `domain`, `setting` and the rest of the simulator, but not on acquirers and routing, which are built from it. For users the
 //! format is described in `docs/scenarios.md`.
 //!
 //! - `acquirer`: an acquirer as it is described; [`super::Acquirer`] is what comes of it.
-//! - `conditions`: what a payment or a question must meet; `verdict`: what is answered; `rule`: the two together.
+//! - `conditions`: what a payment or a question must meet; `verdict`: what is answered; `rule`: the two together; `window`: when
+//!   something is different.
 //! - `read`: from TOML to these types, or to all mistakes in it; `error`: these mistakes.
 
 mod acquirer;
@@ -15,6 +16,7 @@ mod error;
 mod read;
 mod rule;
 mod verdict;
+mod window;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +26,7 @@ pub use conditions::{Conditions, Facts};
 pub use error::{ScenarioError, ScenarioErrors};
 pub use rule::{Answer, Rule, Rules};
 pub use verdict::{Shares, Verdict};
+pub use window::{Change, Factor, Span, Window, Windows};
 
 /// The longest scenario file, in bytes.
 pub const FILE_BYTES_MAX: usize = 256 * 1_024;
@@ -31,6 +34,8 @@ pub const FILE_BYTES_MAX: usize = 256 * 1_024;
 pub const ACQUIRERS_MAX: usize = 64;
 /// The most rules a scenario may have.
 pub const RULES_MAX: usize = 1_000;
+/// The most windows a scenario may have.
+pub const WINDOWS_MAX: usize = 100;
 
 /// The outside world as a file describes it.
 #[derive(Debug, Clone)]
@@ -41,10 +46,14 @@ pub struct Scenario {
     pub description: String,
     /// What its draws start from; `None` leaves that to the settings.
     pub seed: Option<u64>,
+    /// Whether the next acquirer is asked where one fails technically.
+    pub failover: bool,
     /// Its acquirers, in the order in which they are asked whether they take a payment.
     pub acquirers: Vec<AcquirerSpec>,
     /// Its rules.
     pub rules: Rules,
+    /// Its windows.
+    pub windows: Windows,
 }
 
 impl Scenario {

@@ -1,29 +1,6 @@
-//! Verdicts: what an acquirer answers, and shares of such things.
+//! Shares of what an acquirer answers.
 
-use crate::domain::decline::DeclineReason;
-use crate::domain::event::TechnicalError;
-
-/// The outcome of an attempt, whatever was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Approved; final.
-    Approved,
-    /// Declined; final.
-    Declined(DeclineReason),
-    /// No usable answer; the operation is tried again.
-    Failed(TechnicalError),
-}
-
-impl Verdict {
-    /// Whether it ends the operation.
-    #[must_use]
-    pub const fn is_final(self) -> bool {
-        match self {
-            Self::Approved | Self::Declined(_) => true,
-            Self::Failed(_) => false,
-        }
-    }
-}
+pub use crate::domain::forced::Verdict;
 
 /// How far a sum of shares may be off: those of decimal fractions are rarely exact.
 pub(super) const SUM_SLACK: f64 = 1e-9;

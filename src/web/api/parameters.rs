@@ -3,6 +3,7 @@
 use actix_web::HttpRequest;
 
 use super::objects::Expand;
+use crate::domain::forced::{FORCED_KEY, ForcedOutcome};
 use crate::domain::idempotency::RequestKey;
 use crate::domain::ids::PaymentId;
 use crate::intake::{self, InputContext, InputError, OperationDraft, Params};
@@ -63,6 +64,34 @@ pub fn key_of(request: &HttpRequest) -> Result<Option<RequestKey>, ApiError> {
         )
     })?;
     Ok(Some(intake::idempotency_key(raw)?))
+}
+
+/// The header that asks for an outcome.
+const OUTCOME: &str = "Paystorm-Outcome";
+
+/// Puts the outcome that the header asks for, if it is there, into the metadata of a payment.
+///
+/// # Errors
+/// An outcome that cannot be read.
+pub fn with_outcome<'a>(params: &mut Params<'a>, request: &'a HttpRequest) -> Result<(), InputError> {
+    let Some(value) = request.headers().get(OUTCOME) else { return Ok(()) };
+    let text = value.to_str().unwrap_or("?");
+    ForcedOutcome::parse(text).map_err(|problem| intake::wrong_outcome(OUTCOME, &problem))?;
+    params.add_path(format!("metadata[{FORCED_KEY}]"), text);
+    Ok(())
+}
+
+/// Refuses the header that asks for an outcome where it could not be kept.
+///
+/// # Errors
+/// It is there.
+pub fn no_outcome(request: &HttpRequest) -> Result<(), InputError> {
+    if !request.headers().contains_key(OUTCOME) {
+        return Ok(());
+    }
+    let message =
+        format!("{OUTCOME} goes with the creation of a payment, or with an update of its metadata.");
+    Err(InputError::new(OUTCOME, "parameter_not_offered", message))
 }
 
 /// Reads `expand[]` of payment intents.

@@ -60,6 +60,7 @@ struct Read {
 
 /// Reads a refund. The body is freed when this returns, since the answer may take long and many requests wait at once.
 fn read_refund(state: &WebState, request: &HttpRequest, body: Body) -> Result<Read, ApiError> {
+    parameters::no_outcome(request)?;
     let body = body::bytes(body)?;
     let mut params = body::params(request, &body)?;
     let of = Of::read(&mut params)?.ok_or_else(|| InputError::missing("payment_intent"))?;

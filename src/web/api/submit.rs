@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::answer::{answer, render};
 use super::objects::{Expand, Rendered};
-use super::parameters::{context, expand, finish, key_of, payment_id, with_key};
+use super::parameters::{context, expand, finish, key_of, no_outcome, payment_id, with_key, with_outcome};
 use crate::domain::amendment::AmendPayment;
 use crate::domain::command::IdempotencyKey;
 use crate::domain::ids::PaymentId;
@@ -49,6 +49,7 @@ fn read_draft(
 ) -> Result<(PaymentDraft, Expand), ApiError> {
     let body = body::bytes(body)?;
     let mut params = body::params(request, &body)?;
+    with_outcome(&mut params, request)?;
     if kind == PaymentKind::Charge {
         cards_only(&mut params)?;
     }
@@ -148,6 +149,7 @@ fn read_amendment(
 ) -> Result<(AmendPayment, Expand), ApiError> {
     let body = body::bytes(body)?;
     let mut params = body::params_with(request, &body, AMENDMENT_UNSET)?;
+    with_outcome(&mut params, request)?;
     // All parameters, even how the answer is shown, are part of the request's form.
     let form = Canonical::default().field("amend").field(payment.as_bytes()).field(params.form());
     let patch = intake::payment_patch(&mut params, &context(state))?;
@@ -166,6 +168,7 @@ fn read_operation(
     body: Body,
     verb: Verb,
 ) -> Result<(OperationDraft, Attempt, Expand), ApiError> {
+    no_outcome(request)?;
     let body = body::bytes(body)?;
     let mut params = body::params(request, &body)?;
     if verb == Verb::Confirm {

@@ -17,6 +17,7 @@ use paystorm::clock::Wall;
 use paystorm::config::Settings;
 use paystorm::domain::ids::InstanceId;
 use paystorm::search::SearchKind;
+use paystorm::worker::Worlds;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
@@ -71,6 +72,8 @@ pub struct Server {
     pub invitation: Option<Invitation>,
     /// Its background tasks.
     pub tasks: Tasks,
+    /// What its workers ask.
+    pub worlds: Worlds,
     /// The store below it.
     pub test: TestStore,
 }
@@ -135,11 +138,12 @@ pub async fn with_by<F: Future<Output = ()>>(
     let address = app.address().expect("it listens").to_string();
     let stop = CancellationToken::new();
     let (invitation, tasks) = (app.invitation().cloned(), app.pipeline().tasks.clone());
+    let worlds = app.pipeline().worlds().clone();
     let task = tokio::spawn(app.run_until(stop.clone()));
     let http =
         reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
     let url = format!("http://{address}");
-    let server = Arc::new(Server { url, address, key, other_key, http, invitation, tasks, test });
+    let server = Arc::new(Server { url, address, key, other_key, http, invitation, tasks, worlds, test });
     let result = AssertUnwindSafe(run(Arc::clone(&server))).catch_unwind().await;
     stop.cancel();
     let stopped = tokio::time::timeout(Duration::from_secs(30), task).await;

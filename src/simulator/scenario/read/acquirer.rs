@@ -5,23 +5,45 @@ use std::ops::RangeInclusive;
 use super::conditions::{ROUTE_KEYS, conditions};
 use super::latency::latency;
 use super::section::Section;
-use super::verdict::{SHARE, error_kind, verdict};
+use super::shares::{errors, outcomes};
 use super::{Field, label};
-use crate::domain::event::TechnicalError;
 use crate::domain::payment_kind::PaymentKind;
+use crate::simulator::breaker::BreakerRules;
 use crate::simulator::latency::{MS_MAX, micros};
-use crate::simulator::scenario::verdict::{SUM_SLACK, Shares, Verdict};
 use crate::simulator::scenario::{ACQUIRERS_MAX, AcquirerSpec, Conditions};
 
 /// The longest name, in characters.
-const NAME_CHARS_MAX: usize = 64;
+pub(super) const NAME_CHARS_MAX: usize = 64;
 /// What a weight may be.
 const WEIGHT: RangeInclusive<f64> = 0.001..=1_000_000.0;
 /// What a timeout may be, in milliseconds.
-const TIMEOUT_MS: RangeInclusive<f64> = 1.0..=MS_MAX;
+pub(super) const TIMEOUT_MS: RangeInclusive<f64> = 1.0..=MS_MAX;
+/// What a capacity may be, in operations per second.
+pub(super) const CAPACITY_PER_S: RangeInclusive<f64> = 0.1..=1_000_000.0;
+/// How many may wait.
+const QUEUE_MAX: RangeInclusive<i64> = 0..=100_000;
+/// At which share of errors a breaker may open.
+const BREAKER_ERRORS: RangeInclusive<f64> = 0.01..=1.0;
+/// Of how many outcomes.
+const BREAKER_OF: RangeInclusive<i64> = 1..=1_000;
+/// How long it may stay open, in milliseconds.
+const BREAKER_OPEN_MS: RangeInclusive<f64> = 100.0..=MS_MAX;
+/// How many probes it may let through.
+const BREAKER_PROBES: RangeInclusive<i64> = 1..=100;
 
 /// The keys of an acquirer.
-const KEYS: [&str; 7] = ["name", "weight", "route", "latency", "timeout_ms", "errors", "outcomes"];
+const KEYS: [&str; 10] = [
+    "name",
+    "weight",
+    "route",
+    "latency",
+    "timeout_ms",
+    "errors",
+    "outcomes",
+    "capacity_per_s",
+    "queue_max",
+    "breaker",
+];
 
 /// All acquirers of a scenario.
 pub(super) fn acquirers(root: &Section<'_>) -> Vec<AcquirerSpec> {
@@ -46,8 +68,11 @@ fn acquirer(section: &Section<'_>) -> AcquirerSpec {
         route: route(section),
         latency: section.get("latency").and_then(|law| latency(&law)),
         timeout_us: timeout_ms.map(micros),
-        errors: shares(section, "errors", error, |_| false),
-        outcomes: shares(section, "outcomes", outcome, |verdict| verdict == Verdict::Approved),
+        errors: errors(section).unwrap_or_default(),
+        outcomes: outcomes(section).unwrap_or_default(),
+        capacity_per_s: section.get("capacity_per_s").and_then(|capacity| capacity.number(&CAPACITY_PER_S)),
+        queue_max: section.get("queue_max").and_then(|queue| count(&queue, &QUEUE_MAX)),
+        breaker: section.get("breaker").and_then(|rules| breaker(&rules)),
     }
 }
 
@@ -61,45 +86,17 @@ fn route(section: &Section<'_>) -> Conditions {
     route
 }
 
-/// The list under this key, each item with its share. What the shares leave is the rest; who gives the rest a share of its own
-/// has shared out everything, or has miscounted.
-fn shares<T: Copy>(
-    section: &Section<'_>,
-    key: &str,
-    item: impl Fn(&Field<'_>) -> Option<(f64, T)>,
-    is_rest: impl Fn(T) -> bool,
-) -> Shares<T> {
-    let Some(field) = section.get(key) else { return Shares::default() };
-    let items = field.list().unwrap_or_default();
-    let shares: Vec<(f64, T)> = items.iter().filter_map(item).collect();
-    let sum: f64 = shares.iter().map(|(share, _)| share).sum();
-    let all_read = shares.len() == items.len();
-    if all_read && sum > 1.0 + SUM_SLACK {
-        field.refuse(format!("the shares add up to {}, more than 1", rounded(sum)));
-    }
-    if all_read && sum < 1.0 - SUM_SLACK && shares.iter().any(|(_, thing)| is_rest(*thing)) {
-        field.refuse(format!("the shares add up to {}, not 1, though approved has one", rounded(sum)));
-    }
-    Shares::new(shares)
+/// `breaker = { … }`.
+fn breaker(field: &Field<'_>) -> Option<BreakerRules> {
+    let section = Section::of(field, &["errors", "of", "open_ms", "probes"])?;
+    let errors = section.required("errors").and_then(|errors| errors.number(&BREAKER_ERRORS));
+    let of = section.required("of").and_then(|of| count(&of, &BREAKER_OF));
+    let open_ms = section.required("open_ms").and_then(|open| open.number(&BREAKER_OPEN_MS));
+    let probes = section.get("probes").map_or(Some(1), |probes| count(&probes, &BREAKER_PROBES));
+    let ((errors, of), (open_ms, probes)) = errors.zip(of).zip(open_ms.zip(probes))?;
+    Some(BreakerRules { errors, of, open_us: micros(open_ms), probes })
 }
 
-fn error(item: &Field<'_>) -> Option<(f64, TechnicalError)> {
-    let section = Section::of(item, &["share", "kind"])?;
-    let share = section.required("share").and_then(|share| share.number(&SHARE));
-    share.zip(section.required("kind").and_then(|kind| error_kind(&kind)))
-}
-
-fn outcome(item: &Field<'_>) -> Option<(f64, Verdict)> {
-    const KEYS: [&str; 2] = ["outcome", "decline"];
-    let section = Section::of(item, &["share", "outcome", "decline"])?;
-    if KEYS.iter().all(|key| section.get(key).is_none()) {
-        section.refuse("needs outcome or decline");
-    }
-    let share = section.required("share").and_then(|share| share.number(&SHARE));
-    share.zip(verdict(&section, &KEYS))
-}
-
-/// A sum of shares without the dust of binary fractions.
-fn rounded(sum: f64) -> f64 {
-    (sum * 1e6).round() / 1e6
+fn count<T: TryFrom<i64>>(field: &Field<'_>, allowed: &RangeInclusive<i64>) -> Option<T> {
+    field.whole(allowed).and_then(|count| T::try_from(count).ok())
 }

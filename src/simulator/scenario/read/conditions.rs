@@ -8,6 +8,8 @@ use super::words::shown;
 use crate::domain::card::Brand;
 use crate::domain::country::Country;
 use crate::domain::currency::Currency;
+use crate::domain::ids::CustomerId;
+use crate::domain::metadata::KEYS_MAX;
 use crate::domain::payment::OperationName;
 use crate::domain::payment_kind::PaymentKind;
 use crate::domain::test_cards::TestCard;
@@ -16,8 +18,20 @@ use crate::simulator::scenario::Conditions;
 /// The conditions of a route: those on which all operations of a payment agree.
 pub(super) const ROUTE_KEYS: [&str; 5] = ["kind", "currency", "amount_minor", "brand", "country"];
 /// The conditions of a rule.
-pub(super) const MATCH_KEYS: [&str; 9] =
-    ["kind", "operation", "currency", "amount_minor", "brand", "country", "card", "last4", "attempt"];
+pub(super) const MATCH_KEYS: [&str; 12] = [
+    "kind",
+    "operation",
+    "currency",
+    "amount_minor",
+    "brand",
+    "country",
+    "card",
+    "last4",
+    "attempt",
+    "customer",
+    "metadata",
+    "hour",
+];
 
 /// The kinds of payment that somebody outside is asked about.
 const KINDS: [(&str, PaymentKind); 3] = [
@@ -30,6 +44,8 @@ const KINDS: [(&str, PaymentKind); 3] = [
 const AMOUNT_MINOR: RangeInclusive<i64> = 0..=i64::MAX;
 /// What the number of an attempt may be.
 const ATTEMPT: RangeInclusive<i64> = 1..=65_535;
+/// What an hour may be.
+const HOUR: RangeInclusive<i64> = 0..=23;
 
 /// The conditions in a table.
 pub(super) fn conditions(section: &Section<'_>) -> Conditions {
@@ -46,7 +62,53 @@ pub(super) fn conditions(section: &Section<'_>) -> Conditions {
         cards: section.each("card", card),
         last4: section.each("last4", last4).concat(),
         attempts: bounds("attempt", &ATTEMPT),
+        customers: section.each("customer", customer),
+        metadata: section.get("metadata").map(|metadata| pairs(&metadata)).unwrap_or_default(),
+        hours: bounds("hour", &HOUR),
     }
+}
+
+/// The conditions under `match`; none if it is not given.
+pub(super) fn matched(section: &Section<'_>) -> Conditions {
+    let when = section.get("match").and_then(|when| Section::of(&when, &MATCH_KEYS));
+    when.map(|when| conditions(&when)).unwrap_or_default()
+}
+
+/// The conditions under `not`: a table of them, or a list of such tables.
+pub(super) fn exclusions(section: &Section<'_>) -> Vec<Conditions> {
+    let exclusion = |field: &Field<'_>| {
+        let section = Section::of(field, &MATCH_KEYS)?;
+        if MATCH_KEYS.iter().all(|key| section.get(key).is_none()) {
+            section.refuse("is empty, and would leave out everything");
+        }
+        Some(conditions(&section))
+    };
+    let tables = section.get("not").map(|not| not.one_or_more()).unwrap_or_default();
+    tables.iter().filter_map(exclusion).collect()
+}
+
+fn customer(field: &Field<'_>) -> Option<CustomerId> {
+    let text = field.text()?;
+    let customer = text.parse().ok();
+    if customer.is_none() {
+        field.refuse(format!("expected the id of a customer such as cus_…, not {:?}", shown(text)));
+    }
+    customer
+}
+
+/// Keys of metadata, each with a value or a list of values.
+fn pairs(field: &Field<'_>) -> Vec<(String, Vec<String>)> {
+    let Some(section) = Section::any(field) else { return Vec::new() };
+    let keys = section.keys();
+    if keys.is_empty() {
+        field.refuse("names nothing; leave it out to allow everything");
+    }
+    if keys.len() > KEYS_MAX {
+        field.refuse(format!("there may be at most {KEYS_MAX} keys, not {}", keys.len()));
+        return Vec::new();
+    }
+    let values = |key: &str| section.each(key, |value| value.text().map(str::to_owned));
+    keys.into_iter().map(|key| (key.to_owned(), values(key))).collect()
 }
 
 fn kind(field: &Field<'_>) -> Option<PaymentKind> {

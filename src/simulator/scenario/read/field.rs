@@ -6,6 +6,7 @@ use toml::de::{DeInteger, DeValue};
 
 use super::problems::Problems;
 use super::words::{did_you_mean, joined, shown};
+use crate::setting::duration::parse_duration;
 
 /// A value, whatever it is.
 pub(super) struct Field<'t> {
@@ -74,6 +75,26 @@ impl<'t> Field<'t> {
             self.refuse(outside(bounds.start(), bounds.end(), shown(&number.to_string())));
         }
         within
+    }
+
+    /// The duration that the text is, in microseconds.
+    pub(super) fn duration_us(&self) -> Option<u64> {
+        match parse_duration(self.text()?) {
+            Ok(duration) => u64::try_from(duration.as_micros()).ok(),
+            Err(problem) => {
+                self.refuse(problem);
+                None
+            }
+        }
+    }
+
+    /// Whether it is `true`, if it is either.
+    pub(super) fn boolean(&self) -> Option<bool> {
+        let boolean = self.value.as_bool();
+        if boolean.is_none() {
+            self.expected("true or false");
+        }
+        boolean
     }
 
     /// What the text stands for, if it is one of these words.

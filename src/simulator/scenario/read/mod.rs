@@ -5,7 +5,7 @@
 //!
 //! - `problems`: what is wrong so far; `section`, `field`: a table, and a value, each with its place; `words`: hints for typing
 //!   errors.
-//! - `acquirer`, `latency`, `rule`, `conditions`, `verdict`: the parts of a scenario.
+//! - `acquirer`, `latency`, `rule`, `window`, `conditions`, `shares`, `verdict`: the parts of a scenario.
 //! - `nesting`: how deep a text nests, before anything recurses into it.
 
 mod acquirer;
@@ -16,7 +16,9 @@ mod nesting;
 mod problems;
 mod rule;
 mod section;
+mod shares;
 mod verdict;
+mod window;
 mod words;
 
 use toml::de::DeTable;
@@ -32,7 +34,7 @@ const NAME_CHARS_MAX: usize = 100;
 const DESCRIPTION_CHARS_MAX: usize = 2_000;
 
 /// The keys of a scenario.
-const KEYS: [&str; 5] = ["name", "description", "seed", "acquirer", "rule"];
+const KEYS: [&str; 7] = ["name", "description", "seed", "failover", "acquirer", "rule", "window"];
 
 /// Reads the bytes of a file.
 pub(super) fn scenario(file: &[u8]) -> Result<Scenario, ScenarioErrors> {
@@ -78,12 +80,16 @@ fn bounded(file: &[u8]) -> Result<&str, ScenarioErrors> {
 
 fn root(root: &Section<'_>) -> Scenario {
     let seed = root.get("seed").and_then(|seed| seed.whole(&(0..=i64::MAX)));
+    let acquirers = acquirer::acquirers(root);
+    let windows = window::windows(root, &acquirers);
     Scenario {
         name: root.required("name").and_then(|name| label(&name, NAME_CHARS_MAX)).unwrap_or_default(),
         description: root.get("description").and_then(|field| prose(&field)).unwrap_or_default(),
         seed: seed.and_then(|seed| u64::try_from(seed).ok()),
-        acquirers: acquirer::acquirers(root),
+        failover: root.get("failover").and_then(|failover| failover.boolean()).unwrap_or_default(),
+        acquirers,
         rules: rule::rules(root),
+        windows,
     }
 }
 

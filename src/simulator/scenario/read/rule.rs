@@ -1,15 +1,13 @@
 //! `[[rule]]`.
 
-use super::conditions::{MATCH_KEYS, conditions};
+use super::conditions::{exclusions, matched};
 use super::field::Field;
 use super::latency::MS;
 use super::section::Section;
 use super::verdict::{SHARE, step, verdict};
+use crate::domain::forced::STEPS_MAX;
 use crate::simulator::latency::micros;
-use crate::simulator::scenario::{Answer, Conditions, RULES_MAX, Rule, Rules, Verdict};
-
-/// The most steps of a sequence.
-const STEPS_MAX: usize = 100;
+use crate::simulator::scenario::{Answer, RULES_MAX, Rule, Rules, Verdict};
 
 /// The keys of a rule.
 const KEYS: [&str; 8] = ["match", "not", "share", "delay_ms", "outcome", "decline", "error", "sequence"];
@@ -22,15 +20,14 @@ pub(super) fn rules(root: &Section<'_>) -> Rules {
 }
 
 fn rule(section: &Section<'_>) -> Rule {
-    let when = section.get("match").and_then(|when| Section::of(&when, &MATCH_KEYS));
     let delay_ms = section.get("delay_ms").map(|delay| delay.number(&MS).unwrap_or_default());
     let answer = section.only_one(&ANSWERS);
     if delay_ms.is_none() && answer.is_none() {
         section.refuse("does nothing; it needs delay_ms, outcome, decline, error or sequence");
     }
     Rule {
-        when: when.map(|when| conditions(&when)).unwrap_or_default(),
-        unless: section.get("not").map(|not| exclusions(&not)).unwrap_or_default(),
+        when: matched(section),
+        unless: exclusions(section),
         share: section.get("share").and_then(|share| share.number(&SHARE)).unwrap_or(1.0),
         delay_us: delay_ms.map(micros).unwrap_or_default(),
         answer: answer.and_then(|(key, field)| match key {
@@ -38,18 +35,6 @@ fn rule(section: &Section<'_>) -> Rule {
             key => verdict(section, &[key]).map(Answer::Always),
         }),
     }
-}
-
-/// A table of conditions, or a list of such tables.
-fn exclusions(field: &Field<'_>) -> Vec<Conditions> {
-    let exclusion = |field: &Field<'_>| {
-        let section = Section::of(field, &MATCH_KEYS)?;
-        if MATCH_KEYS.iter().all(|key| section.get(key).is_none()) {
-            section.refuse("is empty, and would leave out everything");
-        }
-        Some(conditions(&section))
-    };
-    field.one_or_more().iter().filter_map(exclusion).collect()
 }
 
 /// The steps of a sequence. An answer that is final ends the operation, so that no attempt can follow it.

@@ -22,11 +22,23 @@ impl<'t> Section<'t> {
 
     /// The table that a value is; it may have these keys.
     pub(super) fn of(field: &Field<'t>, keys: &[&str]) -> Option<Self> {
+        Self::any(field).map(|section| section.with(keys))
+    }
+
+    /// The table that a value is; it may have any keys.
+    pub(super) fn any(field: &Field<'t>) -> Option<Self> {
         let Some(table) = field.value.as_table() else {
             field.expected("a table");
             return None;
         };
-        Some(Self { path: field.path.clone(), at: field.at, table, problems: field.problems }.with(keys))
+        Some(Self { path: field.path.clone(), at: field.at, table, problems: field.problems })
+    }
+
+    /// The keys that are given, in alphabetical order.
+    pub(super) fn keys(&self) -> Vec<&'t str> {
+        let mut keys: Vec<&str> = self.table.keys().map(|key| key.get_ref().as_ref()).collect();
+        keys.sort_unstable();
+        keys
     }
 
     /// Reports all keys but these.

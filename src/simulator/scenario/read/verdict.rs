@@ -3,7 +3,7 @@
 use super::field::Field;
 use super::section::Section;
 use crate::domain::decline::DeclineReason;
-use crate::domain::event::TechnicalError;
+use crate::domain::forced::Fault;
 use crate::simulator::scenario::verdict::Verdict;
 
 /// What a share may be.
@@ -11,13 +11,6 @@ pub(super) const SHARE: std::ops::RangeInclusive<f64> = 0.0..=1.0;
 
 /// The outcomes that are not declines.
 const OUTCOMES: [(&str, Verdict); 1] = [("approved", Verdict::Approved)];
-/// The kinds of technical errors.
-const ERRORS: [(&str, TechnicalError); 3] = [
-    ("refused", TechnicalError::Unavailable),
-    ("timeout", TechnicalError::Timeout),
-    ("malformed", TechnicalError::Malformed),
-];
-
 /// The verdict of a table, under the one of these keys that it has: `outcome`, `decline` or `error`.
 pub(super) fn verdict(section: &Section<'_>, keys: &[&str]) -> Option<Verdict> {
     let (key, field) = section.only_one(keys)?;
@@ -44,9 +37,9 @@ pub(super) fn step(field: &Field<'_>) -> Option<Verdict> {
     }
 }
 
-/// The kind of a technical error.
-pub(super) fn error_kind(field: &Field<'_>) -> Option<TechnicalError> {
-    field.word("kind of error", &ERRORS)
+/// The kind of an error.
+pub(super) fn error_kind(field: &Field<'_>) -> Option<Fault> {
+    field.word("kind of error", &Fault::WORDS)
 }
 
 fn decline(field: &Field<'_>, code: &str) -> Option<Verdict> {
@@ -55,5 +48,5 @@ fn decline(field: &Field<'_>, code: &str) -> Option<Verdict> {
 }
 
 fn error(field: &Field<'_>, kind: &str) -> Option<Verdict> {
-    field.look_up("kind of error", kind, &ERRORS).map(Verdict::Failed)
+    field.look_up("kind of error", kind, &Fault::WORDS).map(Verdict::Faulty)
 }

@@ -7,6 +7,7 @@ use crate::domain::command::AuthorizationResponse as Response;
 use crate::domain::decline::DeclineReason as Why;
 use crate::domain::event::TechnicalError;
 use crate::domain::money::Money;
+use crate::domain::time::Timestamp;
 use crate::simulator::scenario::Scenario;
 use crate::simulator::{Question, Reply, SimulatorSettings, World};
 
@@ -18,10 +19,16 @@ fn parsed(text: &str) -> Scenario {
 
 /// The answers of a shipped scenario to so many charges of €12.50 on a card that succeeds.
 fn answers(name: &str, count: u64) -> Vec<Reply<Response>> {
+    answers_after(name, count, 0)
+}
+
+/// The same so many seconds after the scenario came into force.
+fn answers_after(name: &str, count: u64, seconds: i64) -> Vec<Reply<Response>> {
+    let queued_at = Timestamp::from_micros(seconds * 1_000_000);
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/scenarios").join(name);
     let scenario = parsed(&std::fs::read_to_string(path).unwrap());
     let world = World::with_scenario(&SimulatorSettings::default(), &scenario);
-    (0..count).map(|draw_key| world.authorize(&Question { draw_key, ..charge("visa") })).collect()
+    (0..count).map(|draw_key| world.authorize(&Question { draw_key, queued_at, ..charge("visa") })).collect()
 }
 
 /// How many in a hundred of them are so.
@@ -42,7 +49,15 @@ fn all_shipped_scenarios_are_right() {
         names.push(name);
     }
     names.sort();
-    assert_eq!(names, ["flaky-network.toml", "fraud-attack.toml", "happy-day.toml", "slow-acquirer.toml"]);
+    let shipped = [
+        "black-friday.toml",
+        "flaky-network.toml",
+        "fraud-attack.toml",
+        "happy-day.toml",
+        "issuer-outage.toml",
+        "slow-acquirer.toml",
+    ];
+    assert_eq!(names, shipped);
 }
 
 #[test]
@@ -107,4 +122,27 @@ fn a_fraud_attack_is_of_small_amounts() {
     };
     assert!(refused(100) > 80.0, "{}", refused(100));
     assert!(refused(5_000) < 1.0, "{}", refused(5_000));
+}
+
+#[test]
+fn in_an_issuer_outage_nearly_everything_fails_and_before_and_after_nothing() {
+    let failed = |seconds| {
+        let answers = answers_after("issuer-outage.toml", 20_000, seconds);
+        percent(&answers, |reply| matches!(reply.response, Response::TechnicalFailure(_)))
+    };
+    assert!([20, 39].iter().all(|seconds| failed(*seconds) >= 99.0));
+    assert!([0, 19, 40, 100].iter().all(|seconds| failed(*seconds) <= 1.0));
+}
+
+#[test]
+fn on_black_friday_answers_slow_down_and_declines_treble() {
+    let at = |seconds| {
+        let answers = answers_after("black-friday.toml", 20_000, seconds);
+        let slow = percent(&answers, |reply| reply.latency_us > 500_000);
+        (slow, percent(&answers, |reply| matches!(reply.response, Response::Declined(_))))
+    };
+    let ((calm, few), (rising, still_few), (rush, many)) = (at(0), at(25), at(50));
+    assert!(calm < 5.0 && (15.0..60.0).contains(&rising) && rush > 60.0, "{calm} {rising} {rush}");
+    assert!((2.0..4.0).contains(&few) && (2.0..4.0).contains(&still_few), "{few} {still_few}");
+    assert!((8.0..10.0).contains(&many), "{many}");
 }

@@ -47,7 +47,7 @@ fn chi_squared(counts: &[u64], shares: &[f64]) -> f64 {
 
 /// Asserts that counts follow these shares, and that they would be seen not to follow the same with a percentage point more for the
 /// first and less for the last.
-fn assert_shares(counts: &[u64], shares: &[f64]) {
+pub(super) fn assert_shares(counts: &[u64], shares: &[f64]) {
     assert_eq!(counts.len(), shares.len());
     let bound = CHI_SQUARED_BOUNDS[counts.len() - 2];
     let distance = chi_squared(counts, shares);
@@ -60,9 +60,9 @@ fn assert_shares(counts: &[u64], shares: &[f64]) {
 }
 
 /// How often the answers of the world fall into each category.
-fn counts<const N: usize>(
+pub(super) fn counts<const N: usize>(
     world: &World,
-    category: impl Fn(&World, &Question<Authorization>) -> usize,
+    category: impl Fn(&World, &Question<'_, Authorization>) -> usize,
 ) -> [u64; N] {
     let template = charge("visa");
     let mut counts = [0; N];

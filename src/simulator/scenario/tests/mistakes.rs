@@ -7,14 +7,14 @@ fn errors(text: &str) -> Option<ScenarioErrors> {
 }
 
 /// The mistakes in a file, as `line: field: problem`.
-fn mistakes(text: &str) -> Vec<String> {
+pub(super) fn mistakes(text: &str) -> Vec<String> {
     let errors = errors(text);
     let errors = errors.iter().flat_map(|errors| errors.errors());
     errors.map(|error| format!("{}: {}: {}", error.line, error.field, error.problem)).collect()
 }
 
 /// Asserts of each file that it has this one mistake.
-fn assert_all(cases: &[(&str, &str)], before: &str) {
+pub(super) fn assert_all(cases: &[(&str, &str)], before: &str) {
     let wrong: Vec<_> = cases
         .iter()
         .map(|(text, expected)| (*text, mistakes(&format!("{before}{text}")), *expected))
@@ -32,7 +32,7 @@ const OF_SCENARIOS: &[(&str, &str)] = &[
     ("name = \"a\"\nnaem = \"b\"", "2: naem: there is no such key; did you mean name?"),
     (
         "name = \"a\"\ncolour = \"red\"",
-        "2: colour: there is no such key; the keys here are name, description, seed, acquirer and rule",
+        "2: colour: there is no such key; the keys here are name, description, seed, failover, acquirer, rule and window",
     ),
     ("name = \"a\"\n[rules]\nshare = 1", "2: rules: there is no such key; did you mean rule?"),
     ("name = \"a\"\ndescription = [\"b\"]", "2: description: expected a string, not a list"),
@@ -61,8 +61,9 @@ const OF_ACQUIRERS: &[(&str, &str)] = &[
     ("name = \"a\"\nwieght = 2", "4: acquirer[1].wieght: there is no such key; did you mean weight?"),
     ("name = \"a\"\ntimeout = 2", "4: acquirer[1].timeout: there is no such key; did you mean timeout_ms?"),
     (
-        "name = \"a\"\ncapacity = 200",
-        "4: acquirer[1].capacity: there is no such key; the keys here are name, weight, route, latency, timeout_ms, errors and outcomes",
+        "name = \"a\"\ncolour = 200",
+        "4: acquirer[1].colour: there is no such key; the keys here are name, weight, route, latency, timeout_ms, errors, outcomes, \
+         capacity_per_s, queue_max and breaker",
     ),
     ("name = \"a\"\nweight = 0", "4: acquirer[1].weight: must be between 0.001 and 1000000, not 0"),
     ("name = \"a\"\nweight = nan", "4: acquirer[1].weight: must be between 0.001 and 1000000, not NaN"),
@@ -163,8 +164,8 @@ const OF_SHARES: &[(&str, &str)] = &[
         "4: acquirer[1].outcomes: the shares add up to 0.9, not 1, though approved has one",
     ),
     (
-        "errors = [{ share = 0.1, kind = \"duplicate\" }]",
-        "4: acquirer[1].errors[1].kind: there is no kind of error \"duplicate\": expected refused, timeout or malformed",
+        "errors = [{ share = 0.1, kind = \"reset\" }]",
+        "4: acquirer[1].errors[1].kind: there is no kind of error \"reset\": expected refused, timeout, malformed, late or duplicate",
     ),
     ("errors = [{ share = 0.1 }]", "4: acquirer[1].errors[1].kind: is missing"),
     (
@@ -241,14 +242,14 @@ const OF_RULES: &[(&str, &str)] = &[
     ("outcome = \"approved\"\nerror = \"timeout\"", "4: rule[1].error: cannot stand beside outcome"),
     (
         "error = \"oops\"",
-        "3: rule[1].error: there is no kind of error \"oops\": expected refused, timeout or malformed",
+        "3: rule[1].error: there is no kind of error \"oops\": expected refused, timeout, malformed, late or duplicate",
     ),
     ("decline = 51", "3: rule[1].decline: expected a string, not a whole number"),
     ("delay_ms = 5\nmatch = \"eur\"", "4: rule[1].match: expected a table, not a string"),
     (
         "delay_ms = 5\nmatch = { email = \"a@b.c\" }",
         "4: rule[1].match.email: there is no such key; the keys here are kind, operation, currency, amount_minor, brand, country, \
-         card, last4 and attempt",
+         card, last4, attempt, customer, metadata and hour",
     ),
     (
         "delay_ms = 5\nmatch = { operation = \"sale\" }",

@@ -1,11 +1,15 @@
-//! Tests scenarios: the laws of what is drawn, rules and routes, every mistake in a file, and the shipped examples.
+//! Tests scenarios: the laws of what is drawn, rules, routes and windows, every mistake in a file, and the shipped examples.
 
 mod examples;
+mod failover;
+mod faults;
 mod fuzz;
 mod laws;
 mod mistakes;
+mod mistakes_in_time;
 mod routes;
 mod rules;
+mod windows;
 
 use super::Scenario;
 use crate::simulator::tests::question;
@@ -24,6 +28,6 @@ fn world(text: &str) -> World {
 }
 
 /// A charge of €12.50 on the card of this token.
-fn charge(token: &str) -> Question<Authorization> {
+fn charge(token: &str) -> Question<'static, Authorization> {
     question(&format!("pm_card_{token}"))
 }

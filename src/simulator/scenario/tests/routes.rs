@@ -17,11 +17,11 @@ const AMEX_AND_TWO: &str = "[[acquirer]]\nname = \"amex\"\nroute = { brand = \"a
                             [[acquirer]]\nname = \"large\"\nroute = { amount_minor = { min = 10000 } }\n\
                             [[acquirer]]\nname = \"one\"\n[[acquirer]]\nname = \"two\"\n";
 
-fn of_amount(minor: i64) -> Question<Authorization> {
+fn of_amount(minor: i64) -> Question<'static, Authorization> {
     Question { amount: Money::new(minor, Currency::EUR), payment_minor: minor, ..charge("visa") }
 }
 
-fn payout() -> Question<Authorization> {
+fn payout() -> Question<'static, Authorization> {
     Question { kind: Kind::Payout { bank: BankAccount::Closed }, instrument: None, ..charge("visa") }
 }
 
@@ -29,7 +29,8 @@ fn payout() -> Question<Authorization> {
 fn the_first_route_that_holds_takes_it_all() {
     let world = world(AMEX_AND_TWO);
     for draw_key in 0..100 {
-        let name = |asked: Question<Authorization>| world.route(&Question { draw_key, ..asked }).name();
+        let name =
+            |asked: Question<'static, Authorization>| world.route(&Question { draw_key, ..asked }).name();
         assert_eq!(name(charge("amex")), "amex");
         assert_eq!(name(of_amount(10_000)), "large");
         assert!(["one", "two"].contains(&name(of_amount(9_999))));
@@ -92,7 +93,7 @@ fn an_acquirer_of_payouts_accepts_declines_and_fails() {
         world(&format!("{acquirer}\n{text}")).authorize(&payout())
     };
     let accepted = Response::Pending { settles_after_ms: SimulatorSettings::default().payout_settle_ms };
-    assert_eq!(of(""), Reply { latency_us: 5_000, response: accepted });
+    assert_eq!(of(""), Reply::once(5_000, accepted));
     let declined = of("outcomes = [{ share = 1, decline = \"account_closed\" }]");
     assert_eq!(declined.response, Response::Declined(Why::AccountClosed));
     let failed = of("errors = [{ share = 1, kind = \"refused\" }]");
@@ -117,13 +118,13 @@ fn magic_cards_decide_before_outcomes_errors_and_timeouts() {
     );
     let declined = Response::Declined(Why::InsufficientFunds);
     let reply = world.authorize(&charge("chargeDeclinedInsufficientFunds"));
-    assert_eq!(reply, Reply { latency_us: 50_000, response: declined });
+    assert_eq!(reply, Reply::once(50_000, declined));
     assert_eq!(world.authorize(&charge("authenticationRequired")).response, Response::ActionRequired);
     // The issuer is not asked.
     assert_eq!(world.authorize(&charge("chargeDeclinedFraudulent")).latency_us, 0);
     // A card without a behaviour of its own.
     let timeout = Response::TechnicalFailure(TechnicalError::Timeout);
-    assert_eq!(world.authorize(&charge("visa")), Reply { latency_us: 50_000, response: timeout });
+    assert_eq!(world.authorize(&charge("visa")), Reply::once(50_000, timeout));
 }
 
 #[test]
@@ -134,8 +135,8 @@ fn a_timeout_takes_as_long_as_is_waited() {
     };
     let errors = "errors = [{ share = 1, kind = \"timeout\" }]";
     let response = Response::TechnicalFailure(TechnicalError::Timeout);
-    assert_eq!(of(errors), Reply { latency_us: 10_000, response });
-    assert_eq!(of(&format!("timeout_ms = 300\n{errors}")), Reply { latency_us: 300_000, response });
+    assert_eq!(of(errors), Reply::once(10_000, response));
+    assert_eq!(of(&format!("timeout_ms = 300\n{errors}")), Reply::once(300_000, response));
     assert_eq!(of("timeout_ms = 300").response, Response::Approved);
 }
 

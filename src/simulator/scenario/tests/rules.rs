@@ -9,10 +9,11 @@ use crate::domain::bank_account::BankAccount;
 use crate::domain::command::{AuthorizationResponse as Response, FollowUpResponse};
 use crate::domain::decline::DeclineReason as Why;
 use crate::domain::event::TechnicalError;
-use crate::domain::ids::RefundId;
+use crate::domain::ids::{CustomerId, RefundId};
 use crate::domain::money::Money;
 use crate::domain::payment::FollowUp;
 use crate::domain::submission::Kind;
+use crate::domain::time::Timestamp;
 use crate::simulator::tests::following;
 use crate::simulator::{Authorization, Question, Reply};
 
@@ -115,7 +116,7 @@ proptest! {
 }
 
 /// What the world of these rules answers.
-fn answer(rules: &str, asked: &Question<Authorization>) -> Response {
+fn answer(rules: &str, asked: &Question<'_, Authorization>) -> Response {
     world(&format!("{AT_ONCE}{rules}")).authorize(asked).response
 }
 
@@ -123,6 +124,18 @@ fn answer(rules: &str, asked: &Question<Authorization>) -> Response {
 fn each_condition_matches_what_it_names() {
     let payout =
         Question { kind: Kind::Payout { bank: BankAccount::Closed }, instrument: None, ..charge("visa") };
+    let customer = CustomerId::from_bytes([7; 16]);
+    let of_customer = format!("customer = \"{customer}\"");
+    let of = |customer| Question { customer, ..charge("visa") };
+    let pairs = |pairs: [(&str, &str); 2]| pairs.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let large = pairs([("size", "xl"), ("colour", "red")]);
+    let blue = pairs([("size", "xl"), ("colour", "blue")]);
+    let small = pairs([("size", "s"), ("colour", "red")]);
+    let with = |metadata| Question { metadata, ..charge("visa") };
+    let at_hour = |hour: i64| Question {
+        queued_at: Timestamp::from_micros(hour * 3_600_000_000 + 1_800_000_000),
+        ..charge("visa")
+    };
     for (condition, met, unmet) in [
         (
             "currency = [\"usd\", \"eur\"]",
@@ -143,6 +156,13 @@ fn each_condition_matches_what_it_names() {
         ("kind = \"topup\"", Question { kind: Kind::TopUp, ..charge("visa") }, charge("visa")),
         ("kind = [\"charge\", \"payout\"]", payout, Question { kind: Kind::TopUp, ..charge("visa") }),
         ("attempt = { min = 2, max = 3 }", Question { attempt: 3, ..charge("visa") }, charge("visa")),
+        (&of_customer, of(Some(customer)), of(Some(CustomerId::from_bytes([8; 16])))),
+        (&of_customer, of(Some(customer)), charge("visa")),
+        ("metadata = { size = [\"xl\", \"xxl\"] }", with(&large), with(&small)),
+        ("metadata = { size = \"xl\", colour = \"red\" }", with(&large), with(&blue)),
+        ("metadata = { size = \"s\" }", with(&small), charge("visa")),
+        ("hour = { min = 22 }", at_hour(22), at_hour(21)),
+        ("hour = 0", at_hour(24), at_hour(23)),
     ] {
         let rules = format!("[[rule]]\nmatch = {{ {condition} }}\ndecline = \"lost_card\"");
         assert_eq!(answer(&rules, &met), Response::Declined(Why::LostCard), "{condition}");
@@ -182,17 +202,13 @@ fn magic_cards_heed_only_rules_that_name_them() {
     let everything = "[[rule]]\noutcome = \"approved\"\ndelay_ms = 5\n";
     let declined = Response::Declined(Why::InsufficientFunds);
     let world_of = |rules: &str| world(&format!("{AT_ONCE}{rules}"));
-    assert_eq!(
-        world_of(everything).authorize(&insufficient),
-        Reply { latency_us: 0, response: declined },
-        "not even delayed"
-    );
+    assert_eq!(world_of(everything).authorize(&insufficient), Reply::once(0, declined), "not even delayed");
     for naming in ["last4 = \"9995\"", "card = \"4000000000009995\""] {
         let rules = format!("{everything}[[rule]]\nmatch = {{ {naming} }}\noutcome = \"approved\"");
         assert_eq!(answer(&rules, &insufficient), Response::Approved, "{naming}");
     }
     let delayed = world_of("[[rule]]\nmatch = { last4 = \"9995\" }\ndelay_ms = 7");
-    assert_eq!(delayed.authorize(&insufficient), Reply { latency_us: 7_000, response: declined });
+    assert_eq!(delayed.authorize(&insufficient), Reply::once(7_000, declined));
     // A card that only succeeds has nothing to say.
     assert_eq!(
         answer("[[rule]]\ndecline = \"lost_card\"", &charge("visa")),
@@ -224,9 +240,9 @@ fn a_delay_counts_towards_the_timeout() {
         let rule = format!("[[rule]]\ndelay_ms = {delay_ms}\ndecline = \"lost_card\"");
         world(&format!("{acquirer}\n{rule}")).authorize(&charge("visa"))
     };
-    assert_eq!(of(90), Reply { latency_us: 100_000, response: Response::Declined(Why::LostCard) });
+    assert_eq!(of(90), Reply::once(100_000, Response::Declined(Why::LostCard)));
     let timeout = Response::TechnicalFailure(TechnicalError::Timeout);
-    assert_eq!(of(91), Reply { latency_us: 100_000, response: timeout });
+    assert_eq!(of(91), Reply::once(100_000, timeout));
 }
 
 #[test]
