@@ -257,6 +257,14 @@ mod tests {
             ),
             ("paystorm load --target http://h --key k --rate 5 --for 1s --mix refund=1", "needs charges"),
             (
+                "paystorm load --target http://h --key k --shape ramp:5 --for 1s",
+                "'ramp:5' for '--shape <SHAPE>': a ramp is written ramp:100..2000",
+            ),
+            (
+                "paystorm load --target http://h --key k --shape constant:5 --rate 5 --for 1s",
+                "'--shape <SHAPE>' cannot be used with '--rate <N|max>'",
+            ),
+            (
                 "paystorm load --target http://h --key k --rate 5 --for 1s --fail-if settle>1s",
                 "a threshold is written settle.p99>2s",
             ),

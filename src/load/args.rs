@@ -8,6 +8,8 @@ use clap::{Args, ValueEnum};
 use url::Url;
 
 use super::duration::parse_duration;
+use super::profile::Profile;
+use super::shape::{self, Shape};
 use super::threshold::Threshold;
 use crate::setting::Secret;
 
@@ -21,11 +23,15 @@ pub struct LoadArgs {
     #[arg(long, value_name = "KEY", env = "PAYSTORM_KEY", hide_env_values = true)]
     pub key: Secret,
     /// Payments a second, or `max`: as many as the server takes.
-    #[arg(long, value_name = "N|max")]
-    pub rate: Rate,
-    /// How long to measure: 30s, 5m.
-    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
-    pub duration: Duration,
+    #[arg(long, value_name = "N|max", required_unless_present = "shape")]
+    pub rate: Option<Rate>,
+    /// A rate that changes: ramp:100..2000, spike:base=100,peak=1000,start=10s,length=5s, steps:100:10s,200:10s, or
+    /// constant:500. A warm-up keeps its first rate.
+    #[arg(long, value_name = "SHAPE", conflicts_with = "rate")]
+    pub shape: Option<Shape>,
+    /// How long to measure: 30s, 5m. Steps say it themselves.
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, required_unless_present = "shape")]
+    pub duration: Option<Duration>,
     /// How payments are sent.
     #[arg(long, value_enum, default_value_t = Transport::Ws)]
     pub transport: Transport,
@@ -75,6 +81,53 @@ pub struct LoadArgs {
     pub no_progress: bool,
 }
 
+/// How much arrives, and when.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Offer {
+    /// At these rates, whatever the server does.
+    Open {
+        /// The rates, warm-up included.
+        profile: Profile,
+        /// The same in words.
+        words: String,
+    },
+    /// As much as the server takes.
+    Max,
+}
+
+impl LoadArgs {
+    /// How long is measured.
+    ///
+    /// # Errors
+    /// In words that name the flag, if nothing says it.
+    pub fn measured(&self) -> Result<Duration, String> {
+        let length = self.duration.or_else(|| self.shape.as_ref()?.length());
+        let length = length.ok_or("--for is missing: this --shape does not say how long it takes")?;
+        if length.is_zero() {
+            Err("--for: nothing can be measured in no time".to_owned())
+        } else {
+            Ok(length)
+        }
+    }
+
+    /// What arrives.
+    ///
+    /// # Errors
+    /// In words that name the flag at fault.
+    pub fn offer(&self) -> Result<Offer, String> {
+        let measured = self.measured()?;
+        let shape = match (&self.shape, self.rate) {
+            (Some(shape), _) => shape.clone(),
+            (None, Some(Rate::PerSecond(rate))) => Shape::Constant(rate),
+            (None, Some(Rate::Max)) => return Ok(Offer::Max),
+            (None, None) => return Err("--rate or --shape is missing".to_owned()),
+        };
+        let profile = shape.profile(self.warmup, measured).map_err(|error| format!("--shape: {error}"))?;
+        let words = shape.to_string() + if self.poisson { ", at random moments" } else { "" };
+        Ok(Offer::Open { profile, words })
+    }
+}
+
 /// How payments travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Transport {
@@ -117,13 +170,10 @@ pub enum Rate {
 impl FromStr for Rate {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let valid = |rate: &f64| rate.is_finite() && *rate > 0.0 && *rate <= 1_000_000.0;
         match text {
             "max" => Ok(Self::Max),
-            _ => text
-                .parse()
-                .ok()
-                .filter(valid)
+            _ => shape::rate(text)
+                .filter(|rate| *rate > 0.0)
                 .map(Self::PerSecond)
                 .ok_or_else(|| "a rate is a number per second, or max".to_owned()),
         }

@@ -3,7 +3,7 @@
 //! Depends on `domain` for ids and statuses only; talks to the server over WebSocket and HTTP like any client. It must
 //! not know the server's internals, and must stay cheap: it often shares the machine with what it measures.
 //!
-//! - `schedule`: arrivals fixed in advance; latency counts from the intended start.
+//! - `shape`, `profile`: how the rate changes over a run. `schedule`: arrivals fixed in advance; latency counts from the intended start.
 //! - `plan`: what each arrival is, drawn from seed and index.
 //! - `shared`, `ws`, `http`: connections that send what is due, and send again what was lost.
 //! - `tracker`: what became of it. `report`: what that amounts to. `threshold`: whether it is good enough.
@@ -12,11 +12,14 @@
 mod args;
 mod duration;
 mod http;
+mod numbers;
 mod plan;
+mod profile;
 mod report;
 mod runner;
 mod schedule;
 mod setup;
+mod shape;
 mod shared;
 mod threshold;
 mod tracker;

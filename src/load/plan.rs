@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use super::args::{Keys, Mix};
+use super::numbers::mixed;
 use crate::domain::ids::PaymentId;
 
 /// The currency of every payment.
@@ -74,17 +75,6 @@ pub struct Plan {
     pub hot: bool,
     /// How idempotency keys follow one another.
     pub keys: Keys,
-}
-
-/// Sixty-four well mixed bits of a seed and two numbers (the finaliser of SplitMix64, twice).
-#[must_use]
-pub fn mixed(seed: u64, index: u64, use_of: u64) -> u64 {
-    let round = |mut z: u64| {
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
-    round(round(seed ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_add(use_of))
 }
 
 /// The idempotency key of a run's index: in the order of the indices, so that stored keys touch few pages. All letters:

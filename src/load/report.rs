@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::numbers::approximate;
+
 /// Latencies in milliseconds, from the intended start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Latencies {
@@ -29,8 +31,7 @@ impl Latencies {
     /// Reads them off a histogram of microseconds.
     #[must_use]
     pub fn of(histogram: &Histogram<u64>) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "microseconds within an hour")]
-        let ms = |us: u64| us as f64 / 1_000.0;
+        let ms = |us: u64| approximate(us) / 1_000.0;
         let at = |quantile| ms(histogram.value_at_quantile(quantile));
         Self {
             p50: at(0.5),
@@ -53,6 +54,8 @@ pub struct Report {
     pub target: String,
     /// `ws` or `http`.
     pub transport: String,
+    /// How payments arrived, in words.
+    pub arrivals: String,
     /// What the schedule held per second; with `max`, what was sent per second.
     pub offered_per_s: f64,
     /// Acknowledged within the window, per second.
@@ -132,6 +135,7 @@ impl Report {
     fn write_text(&self, text: &mut String) -> std::fmt::Result {
         let (seconds, transport) = (self.duration_s, &self.transport);
         writeln!(text, "run {}  {} over {transport}, {seconds:.1} s measured", self.run, self.target)?;
+        writeln!(text, "arrivals  {}", self.arrivals)?;
         let (offered, accepted, completed) = (self.offered_per_s, self.accepted_per_s, self.completed_per_s);
         writeln!(
             text,

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use parking_lot::Mutex;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,8 +14,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::args::{LoadArgs, Rate, Transport};
-use super::plan::{Plan, mixed};
+use super::args::{LoadArgs, Offer, Transport};
+use super::numbers::{approximate, mixed};
+use super::plan::Plan;
 use super::report::Report;
 use super::schedule::{Released, Schedule, pace};
 use super::shared::{Arrivals, Shared};
@@ -35,6 +36,7 @@ const FILL_STALL: Duration = Duration::from_secs(60);
 /// If the run could not start: the server is not there or refuses the key, or the acknowledgement file cannot be written.
 /// What goes wrong *within* a run is in its report.
 pub async fn measure(args: &LoadArgs) -> anyhow::Result<Report> {
+    let offer = args.offer().map_err(|error| anyhow!(error))?;
     let run = args.run.clone().unwrap_or_else(generated_name);
     let client = http::client()?;
     // Every payment touches the first of two wallets.
@@ -55,7 +57,7 @@ pub async fn measure(args: &LoadArgs) -> anyhow::Result<Report> {
         .as_ref()
         .map(|path| File::create(path).with_context(|| format!("cannot write {}", path.display())));
     let cpu_before_s = cpu_s();
-    let load = Load::start(args, plan, acks.transpose()?, &client).await?;
+    let load = Load::start(args, offer, plan, acks.transpose()?, &client).await?;
     let mut report = load.finish(args).await?;
     report.generator_cpu_s = cpu_s() - cpu_before_s;
     Ok(report)
@@ -64,6 +66,7 @@ pub async fn measure(args: &LoadArgs) -> anyhow::Result<Report> {
 /// A run under way.
 struct Load {
     shared: Arc<Shared>,
+    arrivals_in_words: String,
     released: watch::Receiver<Released>,
     tasks: TaskTracker,
     window: Range<u64>,
@@ -78,19 +81,22 @@ fn us(duration: Duration) -> u64 {
 impl Load {
     async fn start(
         args: &LoadArgs,
+        offer: Offer,
         plan: Plan,
         acks: Option<File>,
         client: &reqwest::Client,
     ) -> anyhow::Result<Self> {
-        let end = args.warmup + args.duration;
+        let end = args.warmup + args.measured().map_err(|error| anyhow!(error))?;
         let window = us(args.warmup)..us(end);
         let (release, released) = watch::channel(Released::default());
-        let arrivals = match args.rate {
-            Rate::PerSecond(rate) => Arrivals::Open {
-                schedule: Schedule::new(rate, end, args.poisson.then_some(args.seed)),
-                released: released.clone(),
-            },
-            Rate::Max => Arrivals::Closed {
+        let mut arrivals_in_words = "as many as the server takes".to_owned();
+        let arrivals = match offer {
+            Offer::Open { profile, words } => {
+                arrivals_in_words = words;
+                let schedule = Schedule::new(profile, args.poisson.then_some(args.seed));
+                Arrivals::Open { schedule, released: released.clone() }
+            }
+            Offer::Max => Arrivals::Closed {
                 next: AtomicU64::new(0),
                 total: u64::MAX,
                 end_us: us(end),
@@ -112,7 +118,7 @@ impl Load {
                 .spawn(move || pace(&schedule, start, &release))?;
         }
         tasks.close();
-        Ok(Self { shared, released, tasks, window, stopped_us: OnceLock::new() })
+        Ok(Self { shared, arrivals_in_words, released, tasks, window, stopped_us: OnceLock::new() })
     }
 
     fn is_over(&self) -> bool {
@@ -126,7 +132,7 @@ impl Load {
     }
 
     async fn finish(self, args: &LoadArgs) -> anyhow::Result<Report> {
-        let bar = progress_bar(args);
+        let bar = progress_bar(args, self.window.end);
         let mut ticks = tokio::time::interval(TICK);
         let mut before = Moment { at: Instant::now(), counts: Counts::default() };
         let mut moved_at = Instant::now();
@@ -188,17 +194,20 @@ impl Load {
         let end_us = self.stopped_us.get().map_or(self.window.end, |at| (*at).min(self.window.end));
         let measured = Duration::from_micros(end_us.saturating_sub(self.window.start));
         let seconds = measured.as_secs_f64().max(f64::MIN_POSITIVE);
-        #[expect(clippy::cast_precision_loss, reason = "counts of a run, for people")]
-        let per_s = |count: u64| count as f64 / seconds;
+        let per_s = |count: u64| approximate(count) / seconds;
         let mut report = Report {
             run: self.shared.plan.run.clone(),
             target: self.shared.target.to_string(),
             transport: args.transport.as_str().to_owned(),
             accepted_per_s: per_s(counts.accepted_within),
             completed_per_s: per_s(counts.completed_within),
-            offered_per_s: match args.rate {
-                Rate::PerSecond(rate) => rate,
-                Rate::Max => per_s(counts.sent),
+            arrivals: self.arrivals_in_words.clone(),
+            offered_per_s: match &self.shared.arrivals {
+                Arrivals::Open { schedule, .. } => {
+                    let until = |us: u64| schedule.profile().arrivals_until(approximate(us) / 1_000_000.0);
+                    (until(end_us) - until(self.window.start)) / seconds
+                }
+                Arrivals::Closed { .. } => per_s(counts.sent),
             },
             duration_s: measured.as_secs_f64(),
             stopped: self.stopped_us.get().is_some(),
@@ -281,11 +290,11 @@ async fn fill(args: &LoadArgs, run: &str, accounts: &[String]) -> anyhow::Result
     Ok(())
 }
 
-fn progress_bar(args: &LoadArgs) -> ProgressBar {
+fn progress_bar(args: &LoadArgs, end_us: u64) -> ProgressBar {
     if args.no_progress {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(us(args.warmup + args.duration) / 1_000);
+    let bar = ProgressBar::new(end_us / 1_000);
     // A fixed template; without it the bar would only be plainer.
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {elapsed} of about {duration}  {msg}") {
         bar.set_style(style);
@@ -302,8 +311,7 @@ struct Moment {
 impl Moment {
     fn show(self, bar: &ProgressBar, counts: Counts, now_us: u64) -> Self {
         let seconds = self.at.elapsed().as_secs_f64().max(0.001);
-        #[expect(clippy::cast_precision_loss, reason = "shown to people")]
-        let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 / seconds;
+        let rate = |now: u64, then: u64| approximate(now.saturating_sub(then)) / seconds;
         let accepted = rate(counts.accepted, self.counts.accepted);
         let completed = rate(counts.completed, self.counts.completed);
         let (open, errors) = (counts.unanswered + counts.open, counts.errors);

@@ -337,3 +337,32 @@ async fn a_run_that_cannot_begin_says_why() {
     let error = format!("{:#}", measure(&fake.args("--rate 5 --for 1s --wallets 0")).await.unwrap_err());
     assert!(error.contains("a mix with transfers needs accounts"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ramp_sends_what_its_rates_add_up_to() {
+    let fake = Fake::start().await;
+    let line = "--shape ramp:100..500 --for 1s --warmup 200ms --wallets 0 --mix charge=1 --poisson";
+    let even = measure(&fake.args(&line.replace(" --poisson", ""))).await.unwrap();
+    assert_eq!((even.sent, even.completed, even.offered_per_s), (300, 300, 300.0), "{even:?}");
+    assert_eq!(even.arrivals, "ramp from 100/s to 500/s");
+    let random = measure(&fake.args(line)).await.unwrap();
+    assert!((200..400).contains(&random.sent), "{random:?}");
+    assert!(random.arrivals.ends_with(", at random moments"), "{random:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shape_that_does_not_fit_its_run_is_refused() {
+    let fake = Fake::start().await;
+    for (line, said) in [
+        ("--shape constant:5", "--for is missing"),
+        (
+            "--shape spike:base=1,peak=2,start=5s,length=1s --for 3s",
+            "--shape: the spike ends 6s after the start",
+        ),
+        ("--rate 5 --for 0s", "--for: nothing can be measured"),
+    ] {
+        let args = fake.args(&format!("{line} --wallets 0 --mix charge=1"));
+        let error = format!("{:#}", measure(&args).await.unwrap_err());
+        assert!(error.contains(said), "{line}: {error}");
+    }
+}

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use super::duration::parse_duration;
+use super::numbers::approximate;
 use super::report::Report;
 
 /// A condition under which a run counts as failed.
@@ -62,11 +63,6 @@ impl Quantile {
             Self::Max => latencies.max,
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "compared with limits that people write")]
-const fn approximate(count: u64) -> f64 {
-    count as f64
 }
 
 impl FromStr for Threshold {
