@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use url::Url;
 
 use super::duration::parse_duration;
+use super::mix::Traffic;
 use super::profile::Profile;
 use super::shape::{self, Shape};
 use super::threshold::Threshold;
@@ -42,9 +43,18 @@ pub struct LoadArgs {
     /// Write the report to this file as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// What to send, by weight.
-    #[arg(long, value_name = "MIX", default_value = "charge=70,transfer=20,refund=10")]
-    pub mix: Mix,
+    /// Write the report to this file as a page that stands alone.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Ask the server again for so many of what it acknowledged, drawn evenly, once the run has ended; 0 asks for none.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(0..=200_000))]
+    pub audit: u32,
+    /// Close the throw-away accounts once the run has ended.
+    #[arg(long)]
+    pub close_wallets: bool,
+    /// What is sent.
+    #[command(flatten)]
+    pub traffic: Traffic,
     /// Throw-away accounts to spread the payments over. 0 uses the account of the key alone, which rules transfers out;
     /// 1 makes one wallet hot: every payment touches it.
     #[arg(long, value_name = "N", default_value_t = 100)]
@@ -180,51 +190,6 @@ impl FromStr for Rate {
     }
 }
 
-/// Weights of the kinds of work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Mix {
-    /// Charges of a card.
-    pub charge: u32,
-    /// Transfers between wallets.
-    pub transfer: u32,
-    /// Refunds of earlier charges.
-    pub refund: u32,
-}
-
-impl Mix {
-    /// The sum of all weights; at least 1.
-    #[must_use]
-    pub const fn total(&self) -> u64 {
-        // Each is at most a million.
-        self.charge as u64 + self.transfer as u64 + self.refund as u64
-    }
-}
-
-impl FromStr for Mix {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let malformed = || "a mix is written charge=70,transfer=20,refund=10".to_owned();
-        let mut mix = Self::default();
-        for part in text.split(',') {
-            let (name, weight) = part.split_once('=').ok_or_else(malformed)?;
-            let weight =
-                weight.trim().parse().ok().filter(|weight| *weight <= 1_000_000).ok_or_else(malformed)?;
-            let slot = match name.trim() {
-                "charge" => &mut mix.charge,
-                "transfer" => &mut mix.transfer,
-                "refund" => &mut mix.refund,
-                _ => return Err(malformed()),
-            };
-            *slot = weight;
-        }
-        match (mix.total(), mix.charge, mix.refund) {
-            (0, _, _) => Err(malformed()),
-            (_, 0, 1..) => Err("a mix with refunds needs charges to refund".to_owned()),
-            _ => Ok(mix),
-        }
-    }
-}
-
 fn parse_target(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).ok().filter(|url| url.has_host() && !url.cannot_be_a_base());
     let url = url.ok_or_else(|| "the target is an address such as http://127.0.0.1:8080".to_owned())?;
@@ -254,12 +219,6 @@ mod tests {
         for text in ["", "30", "s", "-1s", "1d", "nans", "1e99h"] {
             assert!(parse_duration(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn mixes_read_as_written() {
-        assert_eq!("charge=7, refund=1".parse(), Ok(Mix { charge: 7, transfer: 0, refund: 1 }));
-        assert!("charge=0".parse::<Mix>().is_err());
     }
 
     #[test]

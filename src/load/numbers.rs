@@ -28,3 +28,25 @@ pub fn mixed(seed: u64, index: u64, use_of: u64) -> u64 {
 pub fn uniform(bits: u64) -> f64 {
     (approximate(bits >> 11) + 0.5) / 9_007_199_254_740_992.0
 }
+
+/// A standard normal number, by the method of Box and Muller.
+#[must_use]
+pub fn normal(one: u64, other: u64) -> f64 {
+    (-2.0 * uniform(one).ln()).sqrt() * (std::f64::consts::TAU * uniform(other)).cos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normal_numbers_are_normal() {
+        let drawn: Vec<f64> = (0..100_000).map(|n| normal(mixed(1, n, 0), mixed(1, n, 1))).collect();
+        let mean = drawn.iter().sum::<f64>() / 100_000.0;
+        let variance = drawn.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 100_000.0;
+        // Five standard errors: 1/√n of the mean, √(2/n) of the variance.
+        assert!(mean.abs() < 0.016 && (variance - 1.0).abs() < 0.023, "{mean} {variance}");
+        let below = drawn.iter().filter(|x| **x < 1.0).count();
+        assert!(below.abs_diff(84_134) < 600, "{below}");
+    }
+}
