@@ -10,6 +10,7 @@ use url::Url;
 use super::duration::parse_duration;
 use super::mix::Traffic;
 use super::profile::Profile;
+use super::search::Search;
 use super::shape::{self, Shape};
 use super::threshold::Threshold;
 use crate::setting::Secret;
@@ -24,14 +25,14 @@ pub struct LoadArgs {
     #[arg(long, value_name = "KEY", env = "PAYSTORM_KEY", hide_env_values = true)]
     pub key: Secret,
     /// Payments a second, or `max`: as many as the server takes.
-    #[arg(long, value_name = "N|max", required_unless_present = "shape")]
+    #[arg(long, value_name = "N|max", required_unless_present_any = ["shape", "find_capacity"])]
     pub rate: Option<Rate>,
     /// A rate that changes: ramp:100..2000, spike:base=100,peak=1000,start=10s,length=5s, steps:100:10s,200:10s, or
     /// constant:500. A warm-up keeps its first rate.
     #[arg(long, value_name = "SHAPE", conflicts_with = "rate")]
     pub shape: Option<Shape>,
     /// How long to measure: 30s, 5m. Steps say it themselves.
-    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, required_unless_present = "shape")]
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, required_unless_present_any = ["shape", "find_capacity"])]
     pub duration: Option<Duration>,
     /// How payments are sent.
     #[arg(long, value_enum, default_value_t = Transport::Ws)]
@@ -71,6 +72,9 @@ pub struct LoadArgs {
     /// How long to wait for what is still open at the end.
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
     pub drain: Duration,
+    /// The search for the capacity.
+    #[command(flatten)]
+    pub search: Search,
     /// Arrivals at random moments (a Poisson process) rather than at even distances.
     #[arg(long)]
     pub poisson: bool,

@@ -11,15 +11,18 @@
 //! - `shared`, `ws`, `http`, `wire`: connections that send what is due, and send again what was lost.
 //! - `tracker`, `series`, `buckets`, `sample`: what became of it. `audit`: whether the server still says so.
 //! - `runner`: a run from end to end. `progress`: the line in the terminal. `interrupts`: signals that end it.
+//! - `search`, `capacity`, `found`: the highest rate that holds an objective.
 //! - `report`, `plot`, `sheet`, `figures`: what that amounts to. `threshold`: whether it is good enough.
 
 mod amounts;
 mod args;
 mod audit;
 mod buckets;
+mod capacity;
 mod duration;
 mod figures;
 mod fill;
+mod found;
 mod ground;
 mod http;
 mod interrupts;
@@ -34,6 +37,7 @@ mod request;
 mod runner;
 mod sample;
 mod schedule;
+mod search;
 mod series;
 mod setup;
 mod shape;
@@ -55,17 +59,26 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 pub use args::{LoadArgs, Rate, Transport};
+pub use capacity::find_capacity;
+pub use found::{Found, Step};
 pub use mix::Mix;
 pub use report::{Latencies, Report};
 pub use runner::measure;
 pub use threshold::Threshold;
 
-/// Runs a load run: prints its report and writes it as JSON and as a page if asked. The exit code is 1 if
-/// a threshold was met, or if not everything that was accepted came to rest and was found again.
+/// Runs a load run, or searches the capacity: prints the report and writes it as JSON and as a page if asked. The exit code is 1 if
+/// a threshold was met, if not everything that was accepted came to rest and was found again, or if no rate was found that holds.
 ///
 /// # Errors
 /// If the run could not start, or its report could not be written.
 pub async fn run(args: LoadArgs) -> anyhow::Result<ExitCode> {
+    if args.search.find_capacity {
+        let found = find_capacity(&args).await?;
+        print!("{}", found.to_text());
+        write(args.json.as_deref(), || Ok(found.to_json()?))?;
+        write(args.html.as_deref(), || Ok(found.to_html()?))?;
+        return Ok(if found.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let report = measure(&args).await?;
     print!("{}", report.to_text());
     write(args.json.as_deref(), || Ok(report.to_json()?))?;

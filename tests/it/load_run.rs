@@ -135,3 +135,26 @@ async fn the_same_over_http() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_search_says_which_rates_hold() {
+    on(Kind::Embedded, async |stack| {
+        // No acquirer answers within 250 ms, so that no rate holds the second objective.
+        stack.set("simulator.latency_median_ms", 260);
+        stack.set("simulator.latency_sigma", 0);
+        let server = stack.serve().await;
+        let key = stack.api_key().await;
+        let search =
+            ["--find-capacity", "--step", "1s", "--wallets", "0", "--mix", "charge=1", "--limit", "3s"];
+        let holding = [&search[..], &["--objective", "settle.p99<20s", "--from", "20"]].concat();
+        let (found, acks) = stack.load_with(&server.url, &key, &holding).finish().await;
+        assert!(found["holds_per_s"].as_f64() >= Some(20.0), "{found:#}");
+        assert!(found["verdict"].as_str().is_some_and(|verdict| verdict.contains("/s hold")), "{found:#}");
+        let missing = [&search[..], &["--objective", "settle.p50<250ms", "--from", "4"]].concat();
+        let (code, said, _) = stack.load_with(&server.url, &key, &missing).ended().await;
+        assert!(code == Some(1) && said.contains("settle.p50<250ms: it is"), "{said}");
+        server.stop().await;
+        stack.verify(&[&acks], true).await;
+    })
+    .await;
+}

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value, json};
 
 use super::fake::Fake;
-use crate::load::measure;
+use crate::load::{find_capacity, measure};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_report_tells_what_the_acquirer_took_and_how_the_run_went_over_time() {
@@ -66,4 +66,46 @@ async fn what_is_not_found_again_fails_the_run() {
     assert!(report.verdict.starts_with("Lost: 20 of 20 acknowledged payments"), "{}", report.verdict);
     let none = measure(&fake.args(&line.replace("--audit 20", "--audit 0"))).await.unwrap();
     assert!(none.audit.is_none() && none.passed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_search_finds_the_rate_that_a_server_can_take() {
+    let fake = Fake::start().await;
+    // Each payment settles 10 ms after the one before it: a hundred a second.
+    fake.settles_every_us.store(10_000, Ordering::Relaxed);
+    let args = fake.args(
+        "--find-capacity --objective settle.p99<400ms --objective errors<1 --step 1s --from 40 --precision 10 \
+         --wallets 0 --mix charge=1 --run cap",
+    );
+    let found = find_capacity(&args).await.unwrap();
+    let (holds, fails) = (found.holds_per_s.unwrap(), found.fails_per_s.unwrap());
+    assert!((75.0..=115.0).contains(&holds) && fails > holds && fails - holds <= 0.1 * fails, "{found:?}");
+    assert_eq!(
+        found.verdict,
+        format!("settle.p99<400ms and errors<1: {holds:.0}/s hold, {fails:.0}/s do not.")
+            .replace(&format!("{holds:.0}/s"), &crate::load::figures::per_s(holds))
+            .replace(&format!("{fails:.0}/s"), &crate::load::figures::per_s(fails))
+    );
+    assert!(found.ended.is_none() && found.passed(), "{found:?}");
+    let text = found.to_text();
+    assert!(text.contains("does not hold") && text.trim_end().ends_with("do not."), "{text}");
+    let json: Value = serde_json::from_str(&found.to_json().unwrap()).unwrap();
+    assert_eq!(json["steps"].as_array().unwrap().len(), found.steps.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_whose_backlog_stays_ends_and_says_so() {
+    let fake = Fake::start().await;
+    fake.settles_every_us.store(100_000, Ordering::Relaxed);
+    let args = fake.args(
+        "--find-capacity --objective settle.p99<1s --step 500ms --from 400 --drain 300ms --wallets 0 --mix charge=1",
+    );
+    let found = find_capacity(&args).await.unwrap();
+    assert_eq!((found.steps.len(), found.holds_per_s), (1, None), "{found:?}");
+    assert!(
+        found.verdict.contains("400/s do not hold") && found.verdict.contains("did not drain"),
+        "{}",
+        found.verdict
+    );
+    assert!(!found.passed());
 }
