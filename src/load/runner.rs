@@ -47,7 +47,13 @@ pub async fn measure(args: &LoadArgs) -> anyhow::Result<Report> {
 ///
 /// # Errors
 /// As [`measure`].
-pub async fn measure_on(ground: &Ground, args: &LoadArgs, run: &str, label: &str) -> anyhow::Result<Report> {
+pub async fn measure_on(
+    ground: &Ground,
+    args: &LoadArgs,
+    run: &str,
+    label: &str,
+    interrupts: &mut Interrupts,
+) -> anyhow::Result<Report> {
     let cpu_before_s = cpu_s();
     let load = Load::start(ground, args, run).await?;
     let shared = Arc::clone(&load.shared);
