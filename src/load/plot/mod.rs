@@ -289,8 +289,8 @@ mod tests {
         };
         let svg = plot.to_svg();
         assert_eq!((svg.matches("<polyline").count(), svg.matches("<circle").count()), (1, 1), "{svg}");
-        assert!(svg.contains("Rates: Offered up to 30.0 /s") && svg.contains("<title>warm-up</title>"));
-        assert!(svg.contains("2.50 s\nOffered: 20.0 /s") && svg.ends_with("</svg>"));
+        assert!(svg.contains("Rates: Offered up to 30 /s") && svg.contains("<title>warm-up</title>"));
+        assert!(svg.contains("2.50 s\nOffered: 20 /s") && svg.ends_with("</svg>"));
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
     }
 

@@ -328,7 +328,7 @@ mod tests {
             ended_all: 110,
             ..report(10, 10.0, |_| 1.0)
         };
-        assert!(verdict(good.clone()).starts_with("Kept up: 10.0/s offered"), "{}", verdict(good.clone()));
+        assert!(verdict(good.clone()).starts_with("Kept up: 10/s offered"), "{}", verdict(good.clone()));
         let slow = Report { drain_s: 30.0, ..report(30, 400.0, |at| at * 200.0) };
         assert!(verdict(slow).starts_with("Fell behind: 400/s offered"));
         let failed =
