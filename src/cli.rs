@@ -257,6 +257,35 @@ mod tests {
             ),
             ("paystorm load --target http://h --key k --rate 5 --for 1s --mix refund=1", "needs charges"),
             (
+                "paystorm load --target http://h --key k --rate 5 --for 1s --cards gold",
+                "'--cards <LIST>': gold is none of the test cards",
+            ),
+            (
+                "paystorm load --target http://h --key k --rate 5 --for 1s --currencies eur=8,usd=x",
+                "'--currencies <LIST>': the weight of 'usd' is a whole number",
+            ),
+            (
+                "paystorm load --target http://h --key k --rate 5 --for 1s --amounts uniform:9..1",
+                "'--amounts <LAW>': the smallest, 9, is above the largest, 1",
+            ),
+            ("paystorm load --target http://h --key k --find-capacity", "--objective <THRESHOLD>"),
+            (
+                "paystorm load --target http://h --key k --find-capacity --objective settle.p99<1s --rate 5",
+                "'--find-capacity' cannot be used with '--rate <N|max>'",
+            ),
+            (
+                "paystorm load --target http://h --key k --find-capacity --objective settle.p99<1s --step 10ms",
+                "'--step <DURATION>': a step takes at least 500ms",
+            ),
+            (
+                "paystorm load --target http://h --key k --shape ramp:5 --for 1s",
+                "'ramp:5' for '--shape <SHAPE>': a ramp is written ramp:100..2000",
+            ),
+            (
+                "paystorm load --target http://h --key k --shape constant:5 --rate 5 --for 1s",
+                "'--shape <SHAPE>' cannot be used with '--rate <N|max>'",
+            ),
+            (
                 "paystorm load --target http://h --key k --rate 5 --for 1s --fail-if settle>1s",
                 "a threshold is written settle.p99>2s",
             ),

@@ -7,6 +7,10 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use url::Url;
 
+use super::mix::Traffic;
+use super::profile::Profile;
+use super::search::Search;
+use super::shape::{self, Shape};
 use super::threshold::Threshold;
 use crate::setting::Secret;
 use crate::setting::duration::parse_duration;
@@ -21,11 +25,15 @@ pub struct LoadArgs {
     #[arg(long, value_name = "KEY", env = "PAYSTORM_KEY", hide_env_values = true)]
     pub key: Secret,
     /// Payments a second, or `max`: as many as the server takes.
-    #[arg(long, value_name = "N|max")]
-    pub rate: Rate,
-    /// How long to measure: 30s, 5m.
-    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
-    pub duration: Duration,
+    #[arg(long, value_name = "N|max", required_unless_present_any = ["shape", "find_capacity"])]
+    pub rate: Option<Rate>,
+    /// A rate that changes: ramp:100..2000, spike:base=100,peak=1000,start=10s,length=5s, steps:100:10s,200:10s, or
+    /// constant:500. A warm-up keeps its first rate.
+    #[arg(long, value_name = "SHAPE", conflicts_with = "rate")]
+    pub shape: Option<Shape>,
+    /// How long to measure: 30s, 5m. Steps say it themselves.
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, required_unless_present_any = ["shape", "find_capacity"])]
+    pub duration: Option<Duration>,
     /// How payments are sent.
     #[arg(long, value_enum, default_value_t = Transport::Ws)]
     pub transport: Transport,
@@ -36,9 +44,18 @@ pub struct LoadArgs {
     /// Write the report to this file as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// What to send, by weight.
-    #[arg(long, value_name = "MIX", default_value = "charge=70,transfer=20,refund=10")]
-    pub mix: Mix,
+    /// Write the report to this file as a page that stands alone.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Ask the server again for so many of what it acknowledged, drawn evenly, once the run has ended; 0 asks for none.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(0..=200_000))]
+    pub audit: u32,
+    /// Close the throw-away accounts once the run has ended.
+    #[arg(long)]
+    pub close_wallets: bool,
+    /// What is sent.
+    #[command(flatten)]
+    pub traffic: Traffic,
     /// Throw-away accounts to spread the payments over. 0 uses the account of the key alone, which rules transfers out;
     /// 1 makes one wallet hot: every payment touches it.
     #[arg(long, value_name = "N", default_value_t = 100)]
@@ -55,6 +72,9 @@ pub struct LoadArgs {
     /// How long to wait for what is still open at the end.
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
     pub drain: Duration,
+    /// The search for the capacity.
+    #[command(flatten)]
+    pub search: Search,
     /// Arrivals at random moments (a Poisson process) rather than at even distances.
     #[arg(long)]
     pub poisson: bool,
@@ -73,6 +93,53 @@ pub struct LoadArgs {
     /// No progress bar.
     #[arg(long)]
     pub no_progress: bool,
+}
+
+/// How much arrives, and when.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Offer {
+    /// At these rates, whatever the server does.
+    Open {
+        /// The rates, warm-up included.
+        profile: Profile,
+        /// The same in words.
+        words: String,
+    },
+    /// As much as the server takes.
+    Max,
+}
+
+impl LoadArgs {
+    /// How long is measured.
+    ///
+    /// # Errors
+    /// In words that name the flag, if nothing says it.
+    pub fn measured(&self) -> Result<Duration, String> {
+        let length = self.duration.or_else(|| self.shape.as_ref()?.length());
+        let length = length.ok_or("--for is missing: this --shape does not say how long it takes")?;
+        if length.is_zero() {
+            Err("--for: nothing can be measured in no time".to_owned())
+        } else {
+            Ok(length)
+        }
+    }
+
+    /// What arrives.
+    ///
+    /// # Errors
+    /// In words that name the flag at fault.
+    pub fn offer(&self) -> Result<Offer, String> {
+        let measured = self.measured()?;
+        let shape = match (&self.shape, self.rate) {
+            (Some(shape), _) => shape.clone(),
+            (None, Some(Rate::PerSecond(rate))) => Shape::Constant(rate),
+            (None, Some(Rate::Max)) => return Ok(Offer::Max),
+            (None, None) => return Err("--rate or --shape is missing".to_owned()),
+        };
+        let profile = shape.profile(self.warmup, measured).map_err(|error| format!("--shape: {error}"))?;
+        let words = shape.to_string() + if self.poisson { ", at random moments" } else { "" };
+        Ok(Offer::Open { profile, words })
+    }
 }
 
 /// How payments travel.
@@ -117,60 +184,12 @@ pub enum Rate {
 impl FromStr for Rate {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let valid = |rate: &f64| rate.is_finite() && *rate > 0.0 && *rate <= 1_000_000.0;
         match text {
             "max" => Ok(Self::Max),
-            _ => text
-                .parse()
-                .ok()
-                .filter(valid)
+            _ => shape::rate(text)
+                .filter(|rate| *rate > 0.0)
                 .map(Self::PerSecond)
                 .ok_or_else(|| "a rate is a number per second, or max".to_owned()),
-        }
-    }
-}
-
-/// Weights of the kinds of work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Mix {
-    /// Charges of a card.
-    pub charge: u32,
-    /// Transfers between wallets.
-    pub transfer: u32,
-    /// Refunds of earlier charges.
-    pub refund: u32,
-}
-
-impl Mix {
-    /// The sum of all weights; at least 1.
-    #[must_use]
-    pub const fn total(&self) -> u64 {
-        // Each is at most a million.
-        self.charge as u64 + self.transfer as u64 + self.refund as u64
-    }
-}
-
-impl FromStr for Mix {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let malformed = || "a mix is written charge=70,transfer=20,refund=10".to_owned();
-        let mut mix = Self::default();
-        for part in text.split(',') {
-            let (name, weight) = part.split_once('=').ok_or_else(malformed)?;
-            let weight =
-                weight.trim().parse().ok().filter(|weight| *weight <= 1_000_000).ok_or_else(malformed)?;
-            let slot = match name.trim() {
-                "charge" => &mut mix.charge,
-                "transfer" => &mut mix.transfer,
-                "refund" => &mut mix.refund,
-                _ => return Err(malformed()),
-            };
-            *slot = weight;
-        }
-        match (mix.total(), mix.charge, mix.refund) {
-            (0, _, _) => Err(malformed()),
-            (_, 0, 1..) => Err("a mix with refunds needs charges to refund".to_owned()),
-            _ => Ok(mix),
         }
     }
 }
@@ -193,12 +212,6 @@ fn parse_run(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn mixes_read_as_written() {
-        assert_eq!("charge=7, refund=1".parse(), Ok(Mix { charge: 7, transfer: 0, refund: 1 }));
-        assert!("charge=0".parse::<Mix>().is_err());
-    }
 
     #[test]
     fn run_names_stay_plain() {

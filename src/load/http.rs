@@ -9,10 +9,11 @@ use futures_util::stream::FuturesUnordered;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Deserialize;
 
-use super::plan::Work;
+use super::request;
 use super::shared::{Shared, Source};
-use super::tracker::Pending;
+use super::tracker::Seen;
 use super::wire::WireError;
+use super::work::{Pending, Work};
 use crate::domain::ids::PaymentId;
 use crate::domain::status::Status;
 
@@ -51,7 +52,9 @@ pub async fn send(shared: Arc<Shared>, connection: u64, client: Client) {
     loop {
         let due = source.take(REQUESTS_MAX.saturating_sub(running.len()));
         shared.tracker.sent(&due, shared.now_us());
-        running.extend(due.into_iter().map(|pending| post(&shared, &client, pending)));
+        let answers = shared.take_answers(REQUESTS_MAX.saturating_sub(running.len() + due.len()));
+        let due = due.into_iter().chain(answers);
+        running.extend(due.map(|pending| post(&shared, &client, pending)));
         let asked = shared.take_again(REQUESTS_MAX.saturating_sub(again.len()));
         again.extend(asked.into_iter().map(|(payment, pending)| look(&shared, &client, payment, pending)));
         let full = running.len() >= REQUESTS_MAX;
@@ -66,8 +69,9 @@ pub async fn send(shared: Arc<Shared>, connection: u64, client: Client) {
     shared.tracker.count(|counts| counts.skipped += left);
 }
 
-fn prepared(shared: &Shared, request: RequestBuilder, account: u32) -> RequestBuilder {
-    let request = request.bearer_auth(shared.key.expose());
+/// The request, with the key and for this account.
+pub fn prepared(shared: &Shared, request: RequestBuilder, account: u32) -> RequestBuilder {
+    let request = request.bearer_auth(shared.target.key.expose());
     match shared.plan.account_name(account) {
         Some(account) => request.header("Stripe-Account", account),
         None => request,
@@ -76,17 +80,17 @@ fn prepared(shared: &Shared, request: RequestBuilder, account: u32) -> RequestBu
 
 /// One piece of work, sent until it is answered.
 async fn post(shared: &Shared, client: &Client, pending: Pending) {
-    let (path, body) = shared.plan.http_request(pending.index, pending.work);
-    let mut url = shared.target.clone();
-    url.set_path(path);
+    let (path, body) = request::http_request(&shared.plan, &pending);
+    let key = request::key(&shared.plan, &pending);
+    let mut url = shared.target.url.clone();
+    url.set_path(&path);
     loop {
         let request = prepared(shared, client.post(url.clone()), pending.account)
-            .header("Idempotency-Key", shared.plan.key(pending.index))
+            .header("Idempotency-Key", &key)
             .header("Prefer", "respond-async")
             .header("Content-Type", "application/json")
             .body(body.clone());
-        let answer = async { read(request.send().await?).await };
-        if let Ok((status, text)) = answer.await {
+        if let Ok((status, text)) = answer(request).await {
             return answered(shared, &pending, status, &text);
         }
         shared.tracker.count(|counts| counts.resent += 1);
@@ -94,7 +98,12 @@ async fn post(shared: &Shared, client: &Client, pending: Pending) {
     }
 }
 
-async fn read(response: reqwest::Response) -> reqwest::Result<(StatusCode, String)> {
+/// Sends a request and reads its answer.
+///
+/// # Errors
+/// If there is none.
+pub async fn answer(request: RequestBuilder) -> reqwest::Result<(StatusCode, String)> {
+    let response = request.send().await?;
     let status = response.status();
     Ok((status, response.text().await?))
 }
@@ -104,19 +113,30 @@ fn answered(shared: &Shared, pending: &Pending, status: StatusCode, text: &str) 
         let accepted = serde_json::from_str::<Accepted<'_>>(text).ok().filter(|_| status.is_success());
         // A refund is acknowledged by its own id, but its payment is followed.
         let payment = match pending.work {
-            Work::Refund { payment, .. } => Some(payment),
-            Work::TopUp | Work::Charge | Work::Transfer => {
+            Work::Refund(charged) => Some(charged.payment),
+            Work::Answer { payment, .. } => Some(payment),
+            Work::TopUp | Work::Charge | Work::Transfer | Work::Payout => {
                 accepted.as_ref().and_then(|accepted| accepted.id.parse().ok())
             }
         };
-        match (accepted, payment) {
-            (Some(accepted), Some(payment)) => applying.acknowledged(pending, payment, accepted.id, None),
-            _ => {
+        match (accepted, payment, pending.work) {
+            // What comes of an answer is watched.
+            (Some(_), Some(_), Work::Answer { .. }) => {}
+            (Some(accepted), Some(payment), _) => {
+                applying.acknowledged(pending, payment, accepted.id, None);
+            }
+            (_, _, work) => {
                 let error = serde_json::from_str::<Refused<'_>>(text).map(|refused| refused.error);
                 let code = error
                     .as_ref()
                     .map_or_else(|_| format!("http_{}", status.as_u16()), |e| e.code().to_owned());
-                applying.refused(pending, &code, error.as_ref().map_or("no reason given", |e| e.message()));
+                let message = error.as_ref().map_or("no reason given", |e| e.message());
+                match work {
+                    Work::Answer { payment, .. } => {
+                        applying.answer_refused(pending, payment, &code, message);
+                    }
+                    _ => applying.refused(pending, &code, message),
+                }
             }
         }
     });
@@ -126,30 +146,29 @@ fn answered(shared: &Shared, pending: &Pending, status: StatusCode, text: &str) 
 /// calls `requires_payment_method` counts as declined here.
 async fn look(shared: &Shared, client: &Client, payment: PaymentId, pending: Pending) {
     let path = match (pending.work, pending.refund) {
-        (Work::Refund { .. }, Some(refund)) => format!("refunds/{refund}"),
+        (Work::Refund(_), Some(refund)) => format!("/v1/refunds/{refund}"),
         // Its payment says nothing about the refund.
-        (Work::Refund { .. }, None) => return,
-        (Work::Charge, _) => format!("payment_intents/{payment}"),
-        (Work::TopUp, _) => format!("topups/{}", payment.with_prefix("tu_")),
-        (Work::Transfer, _) => format!("transfers/{}", payment.with_prefix("tr_")),
+        (Work::Refund(_), None) => return,
+        (work, _) => work.path(payment),
     };
-    let mut url = shared.target.clone();
-    url.set_path(&format!("/v1/{path}"));
-    let answer = async { read(prepared(shared, client.get(url), pending.account).send().await?).await };
-    let Ok((StatusCode::OK, text)) = answer.await else { return };
+    let mut url = shared.target.url.clone();
+    url.set_path(&path);
+    let request = prepared(shared, client.get(url), pending.account);
+    let Ok((StatusCode::OK, text)) = answer(request).await else { return };
     let status = serde_json::from_str::<Accepted<'_>>(&text).ok().and_then(|payment| match payment.status {
         Some("requires_payment_method" | "failed") => Some(Status::Declined),
+        Some("paid") => Some(Status::Succeeded),
         // Objects without a status of their own exist once they are done.
         Some(status) => Status::parse(status),
         None => Some(Status::Succeeded),
     });
     // A refund that is still `pending` has no status here; one that succeeded or failed has come to rest.
     let status = match (pending.work, status) {
-        (Work::Refund { .. }, Some(_)) => Some(Status::Succeeded),
+        (Work::Refund(_), Some(_)) => Some(Status::Succeeded),
         (_, status) => status,
     };
     // The version is not shown.
     if let Some(status) = status {
-        shared.tracker.apply(shared.now_us(), |applying| applying.row(payment, status, u32::MAX));
+        shared.tracker.apply(shared.now_us(), |applying| applying.row(payment, Seen::bare(status)));
     }
 }

@@ -3,50 +3,88 @@
 //! Depends on `domain` for ids and statuses only; talks to the server over WebSocket and HTTP like any client. It must
 //! not know the server's internals, and must stay cheap: it often shares the machine with what it measures.
 //!
+//! - `args`: the flags. `shape`, `profile`: how the rate changes over a run. `mix`, `amounts`, `weighted`: what is sent.
 //! - `schedule`: arrivals fixed in advance; latency counts from the intended start.
-//! - `plan`: what each arrival is, drawn from seed and index.
-//! - `shared`, `ws`, `http`: connections that send what is due, and send again what was lost.
-//! - `tracker`: what became of it. `report`: what that amounts to. `threshold`: whether it is good enough.
-//! - `runner`: a run from end to end.
+//! - `plan`: what each arrival is, drawn from seed and index. `work`, `request`: what is sent for it.
+//! - `ground`, `setup`, `fill`: the accounts of a run.
+//! - `shared`, `ws`, `http`, `wire`: connections that send what is due, and send again what was lost.
+//! - `tracker`, `series`, `buckets`, `sample`: what became of it. `audit`: whether the server still says so.
+//! - `runner`: a run from end to end. `progress`: the line in the terminal. `interrupts`: signals that end it.
+//! - `search`, `capacity`, `found`: the highest rate that holds an objective.
+//! - `report`, `plot`, `sheet`, `figures`: what that amounts to. `threshold`: whether it is good enough.
 
+mod amounts;
 mod args;
+mod audit;
+mod buckets;
+mod capacity;
+mod figures;
+mod fill;
+mod found;
+mod ground;
 mod http;
+mod interrupts;
+mod mix;
+mod numbers;
 mod plan;
+mod plot;
+mod profile;
+mod progress;
 mod report;
+mod request;
 mod runner;
+mod sample;
 mod schedule;
+mod search;
+mod series;
 mod setup;
+mod shape;
 mod shared;
+mod sheet;
 mod threshold;
 mod tracker;
+mod weighted;
 mod wire;
+mod work;
 mod ws;
 
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-pub use args::{LoadArgs, Mix, Rate, Transport};
+pub use args::{LoadArgs, Rate, Transport};
+pub use capacity::find_capacity;
+pub use found::{Found, Step};
+pub use mix::Mix;
 pub use report::{Latencies, Report};
 pub use runner::measure;
 pub use threshold::Threshold;
 
-/// Runs a load run: prints its report and writes it as JSON if asked. The exit code is 1 if a threshold was met, or if
-/// not everything that was accepted came to rest.
+/// Runs a load run, or searches the capacity: prints the report and writes it as JSON and as a page if asked. The exit code is 1 if
+/// a threshold was met, if not everything that was accepted came to rest and was found again, or if no rate was found that holds.
 ///
 /// # Errors
 /// If the run could not start, or its report could not be written.
 pub async fn run(args: LoadArgs) -> anyhow::Result<ExitCode> {
+    if args.search.find_capacity {
+        let found = find_capacity(&args).await?;
+        print!("{}", found.to_text());
+        write(args.json.as_deref(), || Ok(found.to_json()?))?;
+        write(args.html.as_deref(), || Ok(found.to_html()?))?;
+        return Ok(if found.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let report = measure(&args).await?;
     print!("{}", report.to_text());
-    if let Some(path) = &args.json {
-        std::fs::write(path, report.to_json()?)
-            .with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    let failed: Vec<String> = args.fail_if.iter().filter_map(|threshold| threshold.failed(&report)).collect();
-    failed.iter().for_each(|failure| println!("failed: {failure}"));
-    Ok(if failed.is_empty() && report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    write(args.json.as_deref(), || Ok(report.to_json()?))?;
+    write(args.html.as_deref(), || Ok(report.to_html()?))?;
+    Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn write(path: Option<&Path>, text: impl FnOnce() -> anyhow::Result<String>) -> anyhow::Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    std::fs::write(path, text()?).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -1,54 +1,15 @@
 //! Decides what each arrival is, drawn from (seed, index), so that a run can be repeated and a lost frame sent again
 //! unchanged.
 
-use std::fmt::Write as _;
+use super::amounts::{Amounts, fitted, fitted_to_wallets};
+use super::args::Keys;
+use super::mix::{Cardholders, Mix, Traffic};
+use super::numbers::{approximate, mixed};
+use super::work::Work;
+use crate::domain::currency::Currency;
 
-use super::args::{Keys, Mix};
-use crate::domain::ids::PaymentId;
-
-/// The currency of every payment.
-pub const CURRENCY: &str = "eur";
-/// Largest charge, in minor units.
-const CHARGE_MAX: u64 = 10_000;
-/// Largest transfer: small against what wallets are filled with, so that funds never run out in a run.
-const TRANSFER_MAX: u64 = 500;
-/// What each wallet is filled with before a run, in minor units.
+/// What each wallet is filled with in each currency before a run, in minor units.
 pub const FILL_MINOR: u64 = 50_000_000;
-
-/// One piece of work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Work {
-    /// Fill a wallet.
-    TopUp,
-    /// Charge a card.
-    Charge,
-    /// Move money between wallets.
-    Transfer,
-    /// Give a charge back.
-    Refund {
-        /// The charge.
-        payment: PaymentId,
-        /// The account it belongs to, as an index.
-        account: u32,
-        /// Its version when it had succeeded.
-        version: u32,
-        /// Its amount, all of which is given back, in minor units.
-        amount_minor: u64,
-    },
-}
-
-impl Work {
-    /// The name in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TopUp => "topup",
-            Self::Charge => "charge",
-            Self::Transfer => "transfer",
-            Self::Refund { .. } => "refund",
-        }
-    }
-}
 
 /// What the mix asks for at an index. Which charge is refunded depends on what has succeeded by then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,25 +27,16 @@ pub struct Plan {
     pub run: String,
     /// The seed of all draws.
     pub seed: u64,
-    /// The mix; `None` fills every account once.
-    pub mix: Option<Mix>,
+    /// What is sent.
+    pub traffic: Traffic,
+    /// Whether it fills every account once in each currency, instead of sending the mix.
+    pub fills: bool,
     /// The accounts to act for; empty for the key's own.
     pub accounts: Vec<String>,
     /// Whether every payment touches the first account.
     pub hot: bool,
     /// How idempotency keys follow one another.
     pub keys: Keys,
-}
-
-/// Sixty-four well mixed bits of a seed and two numbers (the finaliser of SplitMix64, twice).
-#[must_use]
-pub fn mixed(seed: u64, index: u64, use_of: u64) -> u64 {
-    let round = |mut z: u64| {
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
-    round(round(seed ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_add(use_of))
 }
 
 /// The idempotency key of a run's index: in the order of the indices, so that stored keys touch few pages. All letters:
@@ -119,18 +71,32 @@ impl Plan {
         mixed(self.seed, index, use_of) % below.max(1)
     }
 
+    /// How many wallets there are to fill, counted in each currency.
+    #[must_use]
+    pub fn fill_count(&self) -> u64 {
+        (self.accounts.len() * self.traffic.currencies.choices().count()) as u64
+    }
+
     /// What the mix asks for at this index.
     #[must_use]
     pub fn wanted(&self, index: u64) -> Wanted {
-        let Some(mix) = self.mix else { return Wanted::Work(Work::TopUp) };
-        let drawn = self.draw(index, 1, mix.total());
-        if drawn < u64::from(mix.charge) {
-            Wanted::Work(Work::Charge)
-        } else if drawn < u64::from(mix.charge) + u64::from(mix.transfer) {
-            Wanted::Work(Work::Transfer)
-        } else {
-            Wanted::Refund
+        if self.fills {
+            return Wanted::Work(Work::TopUp);
         }
+        let Mix { charge, transfer, refund, topup, payout: _ } = self.traffic.mix;
+        let drawn = self.draw(index, 1, self.traffic.mix.total());
+        let choices = [
+            (charge, Wanted::Work(Work::Charge)),
+            (transfer, Wanted::Work(Work::Transfer)),
+            (refund, Wanted::Refund),
+            (topup, Wanted::Work(Work::TopUp)),
+        ];
+        let mut until = 0;
+        let chosen = choices.into_iter().find(|(weight, _)| {
+            until += u64::from(*weight);
+            drawn < until
+        });
+        chosen.map_or(Wanted::Work(Work::Payout), |(_, wanted)| wanted)
     }
 
     /// The index of the account that this work acts for.
@@ -138,10 +104,12 @@ impl Plan {
     pub fn account(&self, index: u64, work: Work) -> u32 {
         let count = self.accounts.len() as u64;
         let account = match work {
-            Work::Refund { account, .. } => return account,
-            Work::TopUp => index,
-            Work::Charge | Work::Transfer if self.hot => 0,
-            Work::Charge | Work::Transfer => self.draw(index, 2, count),
+            Work::Refund(charged) => return charged.account,
+            Work::TopUp if self.fills => index % count.max(1),
+            _ if self.hot => 0,
+            Work::TopUp | Work::Charge | Work::Transfer | Work::Payout | Work::Answer { .. } => {
+                self.draw(index, 2, count)
+            }
         };
         u32::try_from(account).unwrap_or(0)
     }
@@ -152,7 +120,9 @@ impl Plan {
         self.accounts.get(usize::try_from(account).ok()?).map(String::as_str)
     }
 
-    fn payee(&self, index: u64, from: u32) -> Option<&str> {
+    /// The account that a transfer goes to.
+    #[must_use]
+    pub fn payee(&self, index: u64, from: u32) -> Option<&str> {
         let count = self.accounts.len() as u64;
         // Any but the sender's.
         let step = 1 + if self.hot { 0 } else { self.draw(index, 3, count.saturating_sub(1)) };
@@ -160,15 +130,50 @@ impl Plan {
         self.accounts.get(usize::try_from(payee).ok()?).map(String::as_str)
     }
 
-    /// How much, in minor units.
+    /// The currency of this work.
     #[must_use]
-    pub fn amount_minor(&self, index: u64, work: Work) -> u64 {
+    pub fn currency(&self, index: u64, work: Work) -> Currency {
+        let currencies = &self.traffic.currencies;
+        let currency = match work {
+            Work::Refund(charged) => Some(charged.currency),
+            Work::TopUp if self.fills => {
+                let nth = index / (self.accounts.len() as u64).max(1);
+                currencies.choices().nth(usize::try_from(nth).unwrap_or(0))
+            }
+            Work::TopUp | Work::Charge | Work::Transfer | Work::Payout | Work::Answer { .. } => {
+                currencies.pick(mixed(self.seed, index, 10))
+            }
+        };
+        currency.unwrap_or(Currency::EUR)
+    }
+
+    /// How much, in minor units of this currency.
+    #[must_use]
+    pub fn amount_minor(&self, index: u64, work: Work, currency: Currency) -> u64 {
+        let charged = || self.traffic.amounts.unwrap_or(Amounts::CHARGES).draw(self.seed, index);
         match work {
-            Work::TopUp => FILL_MINOR,
-            Work::Refund { amount_minor, .. } => amount_minor,
-            Work::Charge => 100 + self.draw(index, 4, CHARGE_MAX),
-            Work::Transfer => 1 + self.draw(index, 4, TRANSFER_MAX),
+            Work::TopUp if self.fills => FILL_MINOR,
+            Work::Refund(charged) => charged.amount_minor,
+            Work::TopUp | Work::Charge => fitted(charged(), currency),
+            Work::Transfer | Work::Payout => {
+                fitted_to_wallets(Amounts::FROM_WALLETS.draw(self.seed, index), currency)
+            }
+            Work::Answer { .. } => 0,
         }
+    }
+
+    /// The name of the card that is charged at this index.
+    #[must_use]
+    pub fn card(&self, index: u64, work: Work) -> &'static str {
+        let card = self.traffic.cards.pick(mixed(self.seed, index, 11)).filter(|_| work == Work::Charge);
+        card.map_or("visa", |card| card.token())
+    }
+
+    /// What the cardholders do whom 3-D Secure asks.
+    #[must_use]
+    pub fn cardholders(&self) -> Cardholders {
+        let think_us = u64::try_from(self.traffic.think.as_micros()).unwrap_or(u64::MAX);
+        Cardholders { seed: self.seed, think_us: approximate(think_us), pass: self.traffic.pass }
     }
 
     /// The idempotency key of a piece of work.
@@ -177,69 +182,6 @@ impl Plan {
         match self.keys {
             Keys::Counted => key_of(&self.run, index),
             Keys::Random => random_key_of(&self.run, index),
-        }
-    }
-
-    /// Writes the object that `payment.submit_batch` takes. Names and ids need no escapes: they are letters, digits and
-    /// `-_.` throughout.
-    pub fn write_payment(&self, out: &mut String, index: u64, work: Work) {
-        let kind = work.name();
-        let amount = self.amount_minor(index, work);
-        let account = self.account(index, work);
-        // Writing to a string cannot fail.
-        let _ = write!(
-            out,
-            r#"{{"kind":"{kind}","amount":{amount},"currency":"{CURRENCY}","lane":"bulk","draw_key":{index}"#
-        );
-        let _ = write!(out, r#","run":"{}","idempotency_key":"{}""#, self.run, self.key(index));
-        if let Some(account) = self.account_name(account) {
-            let _ = write!(out, r#","account":"{account}""#);
-        }
-        let _ = match (work, self.payee(index, account)) {
-            (Work::Transfer, Some(payee)) => write!(out, r#","destination":"{payee}"}}"#),
-            _ => write!(out, r#","payment_method":"pm_card_visa"}}"#),
-        };
-    }
-
-    /// Writes the fields of `operation.submit` for a refund, after its type and id.
-    pub fn write_refund(&self, out: &mut String, index: u64, payment: PaymentId, account: u32) {
-        let _ = write!(
-            out,
-            r#","payment_id":"{payment}","operation":"refund","idempotency_key":"{}""#,
-            self.key(index)
-        );
-        if let Some(account) = self.account_name(account) {
-            let _ = write!(out, r#","account":"{account}""#);
-        }
-        out.push('}');
-    }
-
-    /// Path and JSON body of the same over HTTP.
-    #[must_use]
-    pub fn http_request(&self, index: u64, work: Work) -> (&'static str, String) {
-        let amount = self.amount_minor(index, work);
-        let common = format!(r#""lane":"bulk","draw_key":{index},"run":"{}""#, self.run);
-        match work {
-            Work::Refund { payment, .. } => ("/v1/refunds", format!(r#"{{"payment_intent":"{payment}"}}"#)),
-            Work::Charge => (
-                "/v1/payment_intents",
-                format!(
-                    r#"{{"amount":{amount},"currency":"{CURRENCY}","payment_method":"pm_card_visa","confirm":true,{common}}}"#
-                ),
-            ),
-            Work::TopUp => (
-                "/v1/topups",
-                format!(r#"{{"amount":{amount},"currency":"{CURRENCY}","source":"pm_card_visa",{common}}}"#),
-            ),
-            Work::Transfer => {
-                let payee = self.payee(index, self.account(index, work)).unwrap_or_default();
-                (
-                    "/v1/transfers",
-                    format!(
-                        r#"{{"amount":{amount},"currency":"{CURRENCY}","destination":"{payee}",{common}}}"#
-                    ),
-                )
-            }
         }
     }
 }

@@ -1,33 +1,30 @@
-//! A run from end to end: accounts, funds, load, drain, report.
+//! A run from end to end: load, drain, audit, report.
 
-use std::fs::File;
 use std::ops::Range;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
-use indicatif::{ProgressBar, ProgressStyle};
-use parking_lot::Mutex;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio_util::sync::CancellationToken;
+use anyhow::{Context as _, anyhow};
+use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 
-use super::args::{LoadArgs, Rate, Transport};
-use super::plan::{Plan, mixed};
+use super::args::{LoadArgs, Offer, Transport};
+use super::audit::audit;
+use super::ground::Ground;
+use super::interrupts::Interrupts;
+use super::numbers::approximate;
+use super::progress::Progress;
 use super::report::Report;
 use super::schedule::{Released, Schedule, pace};
-use super::shared::{Arrivals, Shared};
+use super::shared::{Arrivals, Shared, Target};
 use super::tracker::{Counts, Tracker};
-use super::{http, setup, ws};
+use super::{http, ws};
 
-/// How often the progress bar moves.
+/// How often the progress line changes.
 const TICK: Duration = Duration::from_millis(200);
 /// How long open work may show no progress before its state is asked for.
 const STALL: Duration = Duration::from_secs(2);
-/// How long filling the wallets may take without any progress.
-const FILL_STALL: Duration = Duration::from_secs(60);
 
 /// Runs a load run. Prints the progress only; the caller prints the report.
 ///
@@ -35,35 +32,45 @@ const FILL_STALL: Duration = Duration::from_secs(60);
 /// If the run could not start: the server is not there or refuses the key, or the acknowledgement file cannot be written.
 /// What goes wrong *within* a run is in its report.
 pub async fn measure(args: &LoadArgs) -> anyhow::Result<Report> {
-    let run = args.run.clone().unwrap_or_else(generated_name);
-    let client = http::client()?;
-    // Every payment touches the first of two wallets.
-    let hot = args.wallets == 1;
-    let wanted = if hot { 2 } else { args.wallets };
-    if wanted == 0 && args.mix.transfer > 0 {
-        bail!(
-            "a mix with transfers needs accounts to send to: leave --wallets out, or use --mix charge=90,refund=10"
-        );
-    }
-    let accounts = setup::accounts(&client, &args.target, args.key.expose(), wanted, &run).await?;
-    if args.mix.transfer > 0 {
-        fill(args, &run, &accounts).await?;
-    }
-    let plan = Plan { run, seed: args.seed, mix: Some(args.mix), accounts, hot, keys: args.keys };
-    let acks = args
-        .acks
-        .as_ref()
-        .map(|path| File::create(path).with_context(|| format!("cannot write {}", path.display())));
+    // What is wrong with the flags is said before anything is created.
+    args.offer().map_err(|error| anyhow!(error))?;
+    let ground = Ground::prepare(args).await?;
+    let mut interrupts = Interrupts::receive()?;
+    let mut report = measure_on(&ground, args, &ground.run, "", &mut interrupts).await?;
+    report.wallets = interrupts.unless(ground.close(args)).await.flatten();
+    report.failures = args.fail_if.iter().filter_map(|threshold| threshold.failed(&report)).collect();
+    report.judge();
+    Ok(report)
+}
+
+/// Runs a run of this name on ground that is prepared. `label` begins the line of its progress.
+///
+/// # Errors
+/// As [`measure`].
+pub async fn measure_on(
+    ground: &Ground,
+    args: &LoadArgs,
+    run: &str,
+    label: &str,
+    interrupts: &mut Interrupts,
+) -> anyhow::Result<Report> {
     let cpu_before_s = cpu_s();
-    let load = Load::start(args, plan, acks.transpose()?, &client).await?;
-    let mut report = load.finish(args).await?;
+    let load = Load::start(ground, args, run).await?;
+    let shared = Arc::clone(&load.shared);
+    let (mut report, hurried) = load.finish(args, label, interrupts).await?;
+    if args.audit > 0 && !hurried {
+        report.audit = interrupts.unless(audit(&shared, &ground.client)).await;
+    }
     report.generator_cpu_s = cpu_s() - cpu_before_s;
+    report.judge();
     Ok(report)
 }
 
 /// A run under way.
 struct Load {
     shared: Arc<Shared>,
+    /// How payments arrive, in words.
+    words: String,
     released: watch::Receiver<Released>,
     tasks: TaskTracker,
     window: Range<u64>,
@@ -76,35 +83,34 @@ fn us(duration: Duration) -> u64 {
 }
 
 impl Load {
-    async fn start(
-        args: &LoadArgs,
-        plan: Plan,
-        acks: Option<File>,
-        client: &reqwest::Client,
-    ) -> anyhow::Result<Self> {
-        let end = args.warmup + args.duration;
+    async fn start(ground: &Ground, args: &LoadArgs, run: &str) -> anyhow::Result<Self> {
+        let end = args.warmup + args.measured().map_err(|error| anyhow!(error))?;
         let window = us(args.warmup)..us(end);
         let (release, released) = watch::channel(Released::default());
-        let arrivals = match args.rate {
-            Rate::PerSecond(rate) => Arrivals::Open {
-                schedule: Schedule::new(rate, end, args.poisson.then_some(args.seed)),
-                released: released.clone(),
-            },
-            Rate::Max => Arrivals::Closed {
-                next: AtomicU64::new(0),
-                total: u64::MAX,
-                end_us: us(end),
-                in_flight: u64::from(args.in_flight) * u64::from(args.connections),
-            },
+        let (arrivals, words) = match args.offer().map_err(|error| anyhow!(error))? {
+            Offer::Open { profile, words } => {
+                let schedule = Schedule::new(profile, args.poisson.then_some(args.seed));
+                (Arrivals::Open { schedule, released: released.clone() }, words)
+            }
+            Offer::Max => {
+                let in_flight = u64::from(args.in_flight) * u64::from(args.connections);
+                let (next, total) = (AtomicU64::new(0), u64::MAX);
+                let words = format!("as many as the server takes, {in_flight} in flight");
+                (Arrivals::Closed { next, total, end_us: us(end), in_flight }, words)
+            }
         };
-        let shared = Arc::new(shared(args, plan, Tracker::new(window.clone(), acks)?, arrivals));
+        let plan = ground.plan(args, run, false);
+        let sample = usize::try_from(args.audit).unwrap_or(usize::MAX);
+        let tracker = Tracker::new(window.clone(), plan.cardholders(), ground.acks()?, sample)?;
+        let shared = Arc::new(Shared::new(Target::of(args), plan, tracker, arrivals));
         let tasks = TaskTracker::new();
         let (ready, is_ready) = oneshot::channel();
         tasks.spawn(ws::observe(Arc::clone(&shared), ready));
         is_ready.await.context("the run could not be watched")??;
         // The clock starts once the run is watched, so that nothing settles unseen.
         let start = *shared.start.get_or_init(Instant::now);
-        spawn_senders(args.transport, &shared, &tasks, client);
+        tasks.spawn(Arc::clone(&shared).watch_cardholders());
+        spawn_senders(args.transport, &shared, &tasks, &ground.client);
         if let Arrivals::Open { schedule, .. } = &shared.arrivals {
             let schedule = schedule.clone();
             std::thread::Builder::new()
@@ -112,7 +118,7 @@ impl Load {
                 .spawn(move || pace(&schedule, start, &release))?;
         }
         tasks.close();
-        Ok(Self { shared, released, tasks, window, stopped_us: OnceLock::new() })
+        Ok(Self { shared, words, released, tasks, window, stopped_us: OnceLock::new() })
     }
 
     fn is_over(&self) -> bool {
@@ -125,19 +131,24 @@ impl Load {
         }
     }
 
-    async fn finish(self, args: &LoadArgs) -> anyhow::Result<Report> {
-        let bar = progress_bar(args);
+    /// Waits for the end. Says as well whether somebody would not wait for what was open.
+    async fn finish(
+        self,
+        args: &LoadArgs,
+        label: &str,
+        interrupts: &mut Interrupts,
+    ) -> anyhow::Result<(Report, bool)> {
+        let mut progress = Progress::new(!args.no_progress, label, self.window.end);
         let mut ticks = tokio::time::interval(TICK);
-        let mut before = Moment { at: Instant::now(), counts: Counts::default() };
-        let mut moved_at = Instant::now();
-        let mut drain_until = None;
-        let mut interrupts = interrupts()?;
+        let (mut finished, mut moved_at, mut drain_until) = (0, Instant::now(), None);
+        let mut hurried = false;
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
-                Some(()) = interrupts.recv() => {
+                () = interrupts.next() => {
                     // The first signal waits for open work; a second one waits for nothing.
                     if self.shared.halt.is_cancelled() {
+                        hurried = true;
                         break;
                     }
                     eprintln!("stopping: waiting for what is open, once more to stop at once");
@@ -149,16 +160,18 @@ impl Load {
                 self.shared.stop.cancel();
                 return Err(error).context("the file of acknowledgements cannot be written");
             }
-            let counts = self.shared.tracker.counts();
-            if counts.finished_all != before.counts.finished_all {
-                moved_at = Instant::now();
+            let (counts, now_us) = (self.shared.tracker.counts(), self.shared.now_us());
+            if counts.finished_all() != finished {
+                (finished, moved_at) = (counts.finished_all(), Instant::now());
             }
-            before = before.show(&bar, counts, self.shared.now_us());
-            if !self.is_over() {
+            let over = self.is_over();
+            let until = over.then(|| *drain_until.get_or_insert_with(|| Instant::now() + args.drain));
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            progress.show(counts, self.shared.tracker.recent_p99_ms(now_us), now_us, left);
+            if !over {
                 continue;
             }
-            let until = *drain_until.get_or_insert_with(|| Instant::now() + args.drain);
-            if self.all_done(counts) || Instant::now() >= until {
+            if self.all_done(counts) || left.is_some_and(|left| left.is_zero()) {
                 break;
             }
             if moved_at.elapsed() >= STALL {
@@ -166,18 +179,18 @@ impl Load {
                 self.shared.ask_again();
             }
         }
-        bar.finish_and_clear();
+        drop(progress);
         self.shared.stop.cancel();
         self.tasks.wait().await;
-        Ok(self.report(args))
+        Ok((self.report(args), hurried))
     }
 
     fn all_done(&self, counts: Counts) -> bool {
-        let finished = counts.unanswered == 0 && counts.open == 0;
+        let finished = counts.busy() == 0;
         match self.shared.arrivals {
             _ if self.shared.halt.is_cancelled() => finished,
             Arrivals::Open { .. } => {
-                finished && counts.finished_all + counts.skipped >= self.released.borrow().until
+                finished && counts.finished_all() + counts.skipped >= self.released.borrow().until
             }
             Arrivals::Closed { .. } => finished,
         }
@@ -188,157 +201,43 @@ impl Load {
         let end_us = self.stopped_us.get().map_or(self.window.end, |at| (*at).min(self.window.end));
         let measured = Duration::from_micros(end_us.saturating_sub(self.window.start));
         let seconds = measured.as_secs_f64().max(f64::MIN_POSITIVE);
-        #[expect(clippy::cast_precision_loss, reason = "counts of a run, for people")]
-        let per_s = |count: u64| count as f64 / seconds;
+        let per_s = |count: u64| approximate(count) / seconds;
+        let (offered_per_s, unlimited) = match &self.shared.arrivals {
+            Arrivals::Open { schedule, .. } => {
+                let until = |us: u64| schedule.profile().arrivals_until(approximate(us) / 1_000_000.0);
+                ((until(end_us) - until(self.window.start)) / seconds, false)
+            }
+            Arrivals::Closed { .. } => (per_s(counts.sent), true),
+        };
         let mut report = Report {
             run: self.shared.plan.run.clone(),
-            target: self.shared.target.to_string(),
+            target: self.shared.target.url.to_string(),
             transport: args.transport.as_str().to_owned(),
+            arrivals: self.words.clone(),
             accepted_per_s: per_s(counts.accepted_within),
             completed_per_s: per_s(counts.completed_within),
-            offered_per_s: match args.rate {
-                Rate::PerSecond(rate) => rate,
-                Rate::Max => per_s(counts.sent),
-            },
+            offered_per_s,
+            unlimited,
             duration_s: measured.as_secs_f64(),
             stopped: self.stopped_us.get().is_some(),
             warmup_s: args.warmup.as_secs_f64(),
             drain_s: Duration::from_micros(counts.last_settled_us.saturating_sub(end_us)).as_secs_f64(),
+            open_at_start: counts.open_at_start,
             ..Report::default()
         };
-        self.shared.tracker.fill(&mut report);
+        self.shared.tracker.fill(&mut report, self.shared.now_us());
         report
     }
 }
 
-fn shared(args: &LoadArgs, plan: Plan, tracker: Tracker, arrivals: Arrivals) -> Shared {
-    Shared {
-        plan,
-        tracker,
-        start: OnceLock::new(),
-        target: args.target.clone(),
-        key: args.key.clone(),
-        arrivals,
-        connections: u64::from(args.connections),
-        again: Mutex::new(Vec::new()),
-        again_signal: watch::Sender::new(0),
-        halt: CancellationToken::new(),
-        stop: CancellationToken::new(),
-    }
-}
-
 fn spawn_senders(transport: Transport, shared: &Arc<Shared>, tasks: &TaskTracker, client: &reqwest::Client) {
-    for connection in 0..shared.connections {
+    for connection in 0..shared.connections() {
         let shared = Arc::clone(shared);
         match transport {
             Transport::Ws => tasks.spawn(ws::send(shared, connection)),
             Transport::Http => tasks.spawn(http::send(shared, connection, client.clone())),
         };
     }
-}
-
-/// Fills the wallet of every account once, and waits until the money is there.
-async fn fill(args: &LoadArgs, run: &str, accounts: &[String]) -> anyhow::Result<()> {
-    let total = accounts.len() as u64;
-    let plan = Plan {
-        run: format!("{run}.fill"),
-        seed: args.seed,
-        mix: None,
-        accounts: accounts.to_vec(),
-        hot: false,
-        keys: args.keys,
-    };
-    let arrivals = Arrivals::Closed { next: AtomicU64::new(0), total, end_us: u64::MAX, in_flight: 2_000 };
-    let shared = Arc::new(shared(args, plan, Tracker::new(0..u64::MAX, None)?, arrivals));
-    let tasks = TaskTracker::new();
-    let (ready, is_ready) = oneshot::channel();
-    tasks.spawn(ws::observe(Arc::clone(&shared), ready));
-    is_ready.await.context("the wallets could not be watched")??;
-    let connections = shared.connections;
-    for connection in 0..connections {
-        tasks.spawn(ws::send(Arc::clone(&shared), connection));
-    }
-    tasks.close();
-    let (mut moved_at, mut finished) = (Instant::now(), 0);
-    while finished < total {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        let now = shared.tracker.counts().finished_all;
-        if now != finished {
-            (moved_at, finished) = (Instant::now(), now);
-        } else if moved_at.elapsed() >= FILL_STALL {
-            break;
-        }
-    }
-    shared.stop.cancel();
-    tasks.wait().await;
-    let mut report = Report::default();
-    shared.tracker.fill(&mut report);
-    let filled = report.outcomes.get("succeeded").copied().unwrap_or(0);
-    if filled < total {
-        let cause = shared.tracker.first_error().unwrap_or_else(|| "they did not settle in time".to_owned());
-        bail!("only {filled} of {total} wallets could be filled: {cause}");
-    }
-    Ok(())
-}
-
-fn progress_bar(args: &LoadArgs) -> ProgressBar {
-    if args.no_progress {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(us(args.warmup + args.duration) / 1_000);
-    // A fixed template; without it the bar would only be plainer.
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {elapsed} of about {duration}  {msg}") {
-        bar.set_style(style);
-    }
-    bar
-}
-
-/// The counts at a moment, to show rates.
-struct Moment {
-    at: Instant,
-    counts: Counts,
-}
-
-impl Moment {
-    fn show(self, bar: &ProgressBar, counts: Counts, now_us: u64) -> Self {
-        let seconds = self.at.elapsed().as_secs_f64().max(0.001);
-        #[expect(clippy::cast_precision_loss, reason = "shown to people")]
-        let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 / seconds;
-        let accepted = rate(counts.accepted, self.counts.accepted);
-        let completed = rate(counts.completed, self.counts.completed);
-        let (open, errors) = (counts.unanswered + counts.open, counts.errors);
-        bar.set_position(now_us / 1_000);
-        bar.set_message(format!(
-            "accepted {accepted:.0}/s  completed {completed:.0}/s  open {open}  errors {errors}"
-        ));
-        Self { at: Instant::now(), counts }
-    }
-}
-
-/// Receives SIGINT and SIGTERM for the rest of the run.
-fn interrupts() -> anyhow::Result<mpsc::Receiver<()>> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let (sender, receiver) = mpsc::channel(2);
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                () = sender.closed() => return,
-            }
-            if sender.send(()).await.is_err() {
-                return;
-            }
-        }
-    });
-    Ok(receiver)
-}
-
-fn generated_name() -> String {
-    let micros = crate::clock::Wall::system().now().micros().unsigned_abs();
-    let random = mixed(micros, u64::from(std::process::id()), 0) & 0xffff;
-    // Names sort by the time of their runs.
-    format!("run-{}-{random:04x}", micros / 1_000_000)
 }
 
 /// Processor time that this process has used, in seconds; zero where the system does not show it.

@@ -1,11 +1,13 @@
 //! Schedules when work arrives: fixed in advance, whatever the server does. Latency counts from then, so that a server
 //! that stalls cannot make the generator send less and look better (coordinated omission).
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::plan::mixed;
+use super::numbers::{approximate, mixed, uniform, whole};
+use super::profile::Profile;
 
 /// Below this distance between arrivals, the clock ticks at this distance and releases several at once.
 const TICK_MIN_US: u64 = 500;
@@ -13,47 +15,43 @@ const TICK_MIN_US: u64 = 500;
 /// The arrivals of an open run.
 #[derive(Debug, Clone)]
 pub struct Schedule {
-    gap_us: f64,
+    profile: Arc<Profile>,
     poisson: Option<u64>,
-    end_us: u64,
 }
 
 impl Schedule {
-    /// `per_second` arrivals until `end`; at random moments drawn from `poisson`, or at even distances.
+    /// Arrivals at the rates of `profile`; at random moments drawn from `poisson`, or at even distances.
     #[must_use]
-    pub fn new(per_second: f64, end: Duration, poisson: Option<u64>) -> Self {
-        let end_us = u64::try_from(end.as_micros()).unwrap_or(u64::MAX);
-        Self { gap_us: 1_000_000.0 / per_second, poisson, end_us }
+    pub fn new(profile: Profile, poisson: Option<u64>) -> Self {
+        Self { profile: Arc::new(profile), poisson }
+    }
+
+    /// The rates.
+    #[must_use]
+    pub fn profile(&self) -> &Profile {
+        &self.profile
     }
 
     /// The intended starts in order, in microseconds since the start of the run.
     pub fn arrivals(&self) -> impl Iterator<Item = u64> + use<> {
-        let Self { gap_us, poisson, end_us } = self.clone();
-        let mut at = 0.0_f64;
-        (0_u64..)
-            .map(move |index| {
-                #[expect(
-                    clippy::cast_precision_loss,
-                    reason = "an index is far below 2^53, and so are 53 bits"
-                )]
-                let us = match poisson {
-                    None => index as f64 * gap_us,
-                    Some(seed) => {
-                        // Exponential gaps, by inversion of a uniform number in (0, 1).
-                        let uniform = ((mixed(seed, index, 9) >> 11) as f64 + 0.5) / 9_007_199_254_740_992.0;
-                        at -= gap_us * uniform.ln();
-                        at
-                    }
-                };
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "positive, within a week"
-                )]
-                let whole = us as u64;
-                whole
-            })
-            .take_while(move |us| *us < end_us)
+        let Self { profile, poisson } = self.clone();
+        let (mut sum, mut part) = (0.0, 0);
+        (0_u64..).map_while(move |index| {
+            let count = match poisson {
+                None => approximate(index),
+                Some(seed) => {
+                    // Exponential gaps, by inversion of a uniform number.
+                    sum -= uniform(mixed(seed, index, 9)).ln();
+                    sum
+                }
+            };
+            profile.time_of(count, &mut part).map(|at_s| whole(at_s * 1_000_000.0))
+        })
+    }
+
+    /// The distance between arrivals around this moment is so small that several are released at once.
+    fn is_dense(&self, at_us: u64) -> bool {
+        self.profile.rate_at(approximate(at_us) / 1_000_000.0) > 1_000_000.0 / approximate(TICK_MIN_US)
     }
 }
 
@@ -75,8 +73,8 @@ pub fn pace(schedule: &Schedule, start: Instant, released: &watch::Sender<Releas
         let now_us = micros_since(start);
         if next_us > now_us {
             // Short sleeps only, so that a run that is over does not linger.
-            let wait_us =
-                if until == 0 { next_us - now_us } else { (next_us - now_us).max(tick_us(schedule)) };
+            let dense = until > 0 && schedule.is_dense(next_us);
+            let wait_us = (next_us - now_us).max(if dense { TICK_MIN_US } else { 0 });
             std::thread::sleep(Duration::from_micros(wait_us.min(50_000)));
             if released.is_closed() {
                 return;
@@ -91,10 +89,6 @@ pub fn pace(schedule: &Schedule, start: Instant, released: &watch::Sender<Releas
     released.send_replace(Released { until, ended: true });
 }
 
-fn tick_us(schedule: &Schedule) -> u64 {
-    if schedule.gap_us < 500.0 { TICK_MIN_US } else { 0 }
-}
-
 /// Microseconds since `start`.
 #[must_use]
 pub fn micros_since(start: Instant) -> u64 {
@@ -105,16 +99,20 @@ pub fn micros_since(start: Instant) -> u64 {
 mod tests {
     use super::*;
 
+    fn even(per_second: f64, ms: u64) -> Schedule {
+        Schedule::new(Profile::constant(per_second, Duration::from_millis(ms)), None)
+    }
+
     #[test]
     fn even_arrivals_are_even_and_end() {
-        let at: Vec<u64> = Schedule::new(4.0, Duration::from_secs(1), None).arrivals().collect();
+        let at: Vec<u64> = even(4.0, 1_000).arrivals().collect();
         assert_eq!(at, [0, 250_000, 500_000, 750_000]);
-        assert_eq!(Schedule::new(15_000.0, Duration::from_secs(2), None).arrivals().count(), 30_000);
+        assert_eq!(even(15_000.0, 2_000).arrivals().count(), 30_000);
     }
 
     #[test]
     fn poisson_arrivals_hold_the_rate_and_repeat() {
-        let schedule = Schedule::new(10_000.0, Duration::from_secs(20), Some(1));
+        let schedule = Schedule::new(Profile::constant(10_000.0, Duration::from_secs(20)), Some(1));
         let at: Vec<u64> = schedule.arrivals().collect();
         assert_eq!(at, schedule.arrivals().collect::<Vec<_>>());
         // The count has a standard deviation of √200,000 ≈ 447.
@@ -128,7 +126,7 @@ mod tests {
     fn pacing_releases_on_time() {
         let (sender, receiver) = watch::channel(Released::default());
         let start = Instant::now();
-        pace(&Schedule::new(2_000.0, Duration::from_millis(300), None), start, &sender);
+        pace(&even(2_000.0, 300), start, &sender);
         assert_eq!(*receiver.borrow(), Released { until: 600, ended: true });
         assert!(start.elapsed() >= Duration::from_millis(299));
     }

@@ -3,21 +3,26 @@
 use std::iter::Peekable;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::plan::{Plan, Wanted, Work};
+use super::args::LoadArgs;
+use super::plan::{Plan, Wanted};
 use super::schedule::{Released, Schedule, micros_since};
-use super::tracker::{Pending, Tracker};
+use super::tracker::Tracker;
+use super::work::{Pending, Work};
 use crate::domain::ids::PaymentId;
 use crate::setting::Secret;
 
 /// Work that may be unanswered or open at once in an open run, so that memory stays bounded; past it, arrivals are skipped.
 const OPEN_MAX: u64 = 1_000_000;
+
+/// How often it is looked whether cardholders have answered.
+const ANSWER_TICK: Duration = Duration::from_millis(5);
 
 /// The state that all connections of a run share.
 pub struct Shared {
@@ -27,22 +32,39 @@ pub struct Shared {
     pub tracker: Tracker,
     /// The moment that all times count from.
     pub start: OnceLock<Instant>,
-    /// The server.
-    pub target: Url,
-    /// The key to act with.
-    pub key: Secret,
+    /// The server, and how it is reached.
+    pub target: Target,
     /// When work is due.
     pub arrivals: Arrivals,
-    /// How many connections send.
-    pub connections: u64,
     /// Work whose state is to be asked for again.
     pub again: Mutex<Vec<(PaymentId, Pending)>>,
     /// Changes when `again` was filled.
     pub again_signal: watch::Sender<u64>,
+    /// Changes when a cardholder has answered a challenge.
+    pub answer_signal: watch::Sender<u64>,
     /// Nothing new is sent; what is open is waited for.
     pub halt: CancellationToken,
     /// The end of the run: every task stops.
     pub stop: CancellationToken,
+}
+
+/// A server, and how it is reached.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its address.
+    pub url: Url,
+    /// The key to act with.
+    pub key: Secret,
+    /// How many connections send.
+    pub connections: u64,
+}
+
+impl Target {
+    /// The server of these flags.
+    #[must_use]
+    pub fn of(args: &LoadArgs) -> Self {
+        Self { url: args.target.clone(), key: args.key.clone(), connections: u64::from(args.connections) }
+    }
 }
 
 /// When work is due.
@@ -68,6 +90,29 @@ pub enum Arrivals {
 }
 
 impl Shared {
+    /// The state of a run that has not begun.
+    #[must_use]
+    pub fn new(target: Target, plan: Plan, tracker: Tracker, arrivals: Arrivals) -> Self {
+        Self {
+            plan,
+            tracker,
+            start: OnceLock::new(),
+            target,
+            arrivals,
+            again: Mutex::new(Vec::new()),
+            again_signal: watch::Sender::new(0),
+            answer_signal: watch::Sender::new(0),
+            halt: CancellationToken::new(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// How many connections send.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.target.connections.max(1)
+    }
+
     /// Microseconds since the start.
     #[must_use]
     pub fn now_us(&self) -> u64 {
@@ -94,13 +139,36 @@ impl Shared {
     fn pending(&self, index: u64, intended_us: u64) -> Pending {
         let work = match self.plan.wanted(index) {
             Wanted::Work(work) => work,
-            Wanted::Refund => self.tracker.take_refundable().unwrap_or_else(|| {
-                self.tracker.count(|counts| counts.substituted += 1);
-                Work::Charge
-            }),
+            Wanted::Refund => self.tracker.take_refundable().map_or_else(
+                || {
+                    self.tracker.count(|counts| counts.substituted += 1);
+                    Work::Charge
+                },
+                Work::Refund,
+            ),
         };
-        let (account, amount_minor) = (self.plan.account(index, work), self.plan.amount_minor(index, work));
-        Pending { index, intended_us, work, account, amount_minor, refund: None }
+        let (account, currency) = (self.plan.account(index, work), self.plan.currency(index, work));
+        let amount_minor = self.plan.amount_minor(index, work, currency);
+        Pending { index, intended_us, work, account, amount_minor, currency, refund: None }
+    }
+
+    /// Takes at most `max` answers that cardholders have given.
+    #[must_use]
+    pub fn take_answers(&self, max: usize) -> Vec<Pending> {
+        self.tracker.take_answers(self.now_us(), max)
+    }
+
+    /// Tells the connections whenever a cardholder has answered, until the run is over.
+    pub async fn watch_cardholders(self: Arc<Self>) {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(ANSWER_TICK) => {}
+            }
+            if self.tracker.has_answer(self.now_us()) {
+                self.answer_signal.send_modify(|version| *version = version.wrapping_add(1));
+            }
+        }
     }
 }
 
@@ -114,6 +182,7 @@ pub struct Source {
     released: Option<watch::Receiver<Released>>,
     progress: watch::Receiver<u64>,
     again: watch::Receiver<u64>,
+    answers: watch::Receiver<u64>,
 }
 
 impl Source {
@@ -122,7 +191,7 @@ impl Source {
     pub fn new(shared: &Arc<Shared>, connection: u64) -> Self {
         let (mine, released) = match &shared.arrivals {
             Arrivals::Open { schedule, released } => {
-                let connections = shared.connections.max(1);
+                let connections = shared.connections();
                 let own = (0_u64..)
                     .zip(schedule.arrivals())
                     .filter(move |(index, _)| index % connections == connection);
@@ -132,7 +201,8 @@ impl Source {
             Arrivals::Closed { .. } => (None, None),
         };
         let (progress, again) = (shared.tracker.progress(), shared.again_signal.subscribe());
-        Self { shared: Arc::clone(shared), mine, released, progress, again }
+        let answers = shared.answer_signal.subscribe();
+        Self { shared: Arc::clone(shared), mine, released, progress, again, answers }
     }
 
     /// At most `max` pieces that are due now.
@@ -142,7 +212,7 @@ impl Source {
             return Vec::new();
         }
         let counts = shared.tracker.counts();
-        let busy = counts.unanswered + counts.open;
+        let busy = counts.busy();
         match &shared.arrivals {
             Arrivals::Open { .. } => self.take_due(max, busy),
             Arrivals::Closed { next, total, end_us, in_flight } => {
@@ -152,7 +222,7 @@ impl Source {
                 if now_us >= *end_us || room < (in_flight / 16).max(1) {
                     return Vec::new();
                 }
-                let share = (room / shared.connections.max(1)).max(1).min(max as u64);
+                let share = (room / shared.connections()).max(1).min(max as u64);
                 let first = next.fetch_add(share, Ordering::Relaxed).min(*total);
                 (first..first.saturating_add(share).min(*total))
                     .map(|index| shared.pending(index, now_us))
@@ -202,6 +272,7 @@ impl Source {
         tokio::select! {
             () = due => {}
             _ = self.again.changed() => {}
+            _ = self.answers.changed() => {}
         }
     }
 }

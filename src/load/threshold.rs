@@ -1,7 +1,10 @@
-//! Thresholds: `settle.p99>2s`, `errors>0`, `completed_per_s<1000`. A run that meets one fails.
+//! Thresholds: `settle.p99>2s`, `errors>0`, `completed_per_s<1000`. A run that meets one of `--fail-if` fails; a rate holds if it
+//! meets those of `--objective`.
 
+use std::fmt;
 use std::str::FromStr;
 
+use super::numbers::approximate;
 use super::report::Report;
 use crate::setting::duration::parse_duration;
 
@@ -38,7 +41,23 @@ impl Threshold {
     /// Why the run fails by this, with the value measured; `None` if it passes.
     #[must_use]
     pub fn failed(&self, report: &Report) -> Option<String> {
-        let value = match self.measure {
+        let value = self.value(report);
+        self.is_met(value).then(|| format!("{}: it is {value}", self.text))
+    }
+
+    /// Why the run misses this as an objective, with the value measured; `None` if it holds.
+    #[must_use]
+    pub fn missed(&self, report: &Report) -> Option<String> {
+        let value = self.value(report);
+        (!self.is_met(value)).then(|| format!("{}: it is {value}", self.text))
+    }
+
+    fn is_met(&self, value: f64) -> bool {
+        if self.above { value > self.limit } else { value < self.limit }
+    }
+
+    fn value(&self, report: &Report) -> f64 {
+        match self.measure {
             Measure::Accept(quantile) => quantile.of(&report.accept_ms),
             Measure::Settle(quantile) => quantile.of(&report.settle_ms),
             Measure::Errors => approximate(report.errors),
@@ -46,9 +65,13 @@ impl Threshold {
             Measure::Unsettled => approximate(report.unsettled),
             Measure::CompletedPerS => report.completed_per_s,
             Measure::AcceptedPerS => report.accepted_per_s,
-        };
-        let met = if self.above { value > self.limit } else { value < self.limit };
-        met.then(|| format!("{}: it is {value}", self.text))
+        }
+    }
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }
 
@@ -62,11 +85,6 @@ impl Quantile {
             Self::Max => latencies.max,
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "compared with limits that people write")]
-const fn approximate(count: u64) -> f64 {
-    count as f64
 }
 
 impl FromStr for Threshold {
@@ -132,6 +150,11 @@ mod tests {
         assert!(failed("errors>0").is_some() && failed("errors>3").is_none());
         assert!(failed("completed_per_s<1000").is_some());
         assert!(failed("accept.max>0ms").is_none());
+        let missed = |text: &str| text.parse::<Threshold>().unwrap().missed(&report);
+        assert_eq!(missed("settle.p99<2s").as_deref(), Some("settle.p99<2s: it is 2500"));
+        assert!(
+            missed("settle.p99<3s").is_none() && missed("errors<4").is_none() && missed("errors<3").is_some()
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// A frame from the server, of any type.
 #[derive(Debug, Deserialize)]
@@ -35,6 +35,35 @@ pub struct PaymentRow<'a> {
     pub status: &'a str,
     /// Its version, which only grows.
     pub version: u32,
+    /// Why its last attempt was declined.
+    #[serde(borrow, default)]
+    pub decline: Option<DeclineRow<'a>>,
+    /// When a worker took up its last attempt, in microseconds since the request, as all of these.
+    #[serde(default)]
+    pub started_us: Option<u64>,
+    /// When the acquirer was done with it.
+    #[serde(default)]
+    pub answered_us: Option<u64>,
+    /// Time that went to earlier attempts, to people, or to a capture.
+    #[serde(default, rename = "other_time", deserialize_with = "sum_us")]
+    pub other_us: u64,
+}
+
+/// A decline.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct DeclineRow<'a> {
+    /// Why.
+    pub decline_code: &'a str,
+}
+
+fn sum_us<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    #[derive(Deserialize)]
+    struct OtherTime {
+        us: u64,
+    }
+    // Empty for most payments, and an empty list takes no memory.
+    let times = Vec::<OtherTime>::deserialize(deserializer)?;
+    Ok(times.iter().fold(0, |sum, time| sum.saturating_add(time.us)))
 }
 
 /// One result of a batch.
@@ -81,7 +110,8 @@ mod tests {
     use super::*;
 
     const ROW: &str = r#"{"id": "pi_0", "version": 3, "kind": "charge", "status": "succeeded", "amount": 1250, "currency": "eur",
-        "amount_text": "€12.50 EUR", "from": "Visa \"x\"", "method": {"brand": "visa", "last4": "4242"}, "decline": null}"#;
+        "amount_text": "€12.50 EUR", "from": "Visa \"x\"", "method": {"brand": "visa", "last4": "4242"}, "decline": null,
+        "started_us": 1100, "answered_us": 512000, "other_time": [{"words": "a", "us": 3}, {"words": "b", "us": 4}]}"#;
 
     #[test]
     fn frames_of_every_type_are_read() {
@@ -101,5 +131,10 @@ mod tests {
         assert_eq!((frame.id, results[0].payment.unwrap().id), (Some(7), "pi_0"));
         let error = results[1].error.as_ref().unwrap();
         assert_eq!((error.code(), error.message()), ("t", "a\nb"));
+        let row = results[0].payment.unwrap();
+        assert_eq!((row.started_us, row.answered_us, row.other_us), (Some(1_100), Some(512_000), 7));
+        let declined = r#"{"id":"pi_0","status":"declined","version":3,"decline":{"code":"card_declined","decline_code":"lost_card","words":"lost"}}"#;
+        let row: PaymentRow<'_> = serde_json::from_str(declined).unwrap();
+        assert_eq!((row.decline.unwrap().decline_code, row.started_us, row.other_us), ("lost_card", None, 0));
     }
 }

@@ -16,10 +16,11 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-use super::plan::Work;
+use super::request;
 use super::shared::{Shared, Source};
-use super::tracker::{Applying, Pending};
+use super::tracker::{Applying, Seen};
 use super::wire::{Frame, PaymentRow};
+use super::work::{Pending, Work};
 use crate::domain::ids::PaymentId;
 use crate::domain::status::Status;
 
@@ -38,11 +39,11 @@ type Stream = SplitStream<Socket>;
 /// # Errors
 /// If the server does not answer in time, or refuses this key.
 pub async fn connect(shared: &Shared) -> anyhow::Result<Socket> {
-    let mut url = shared.target.clone();
+    let mut url = shared.target.url.clone();
     url.set_path("/ws");
     url.set_scheme("ws").map_err(|()| anyhow!("{url} cannot be a WebSocket's address"))?;
     let mut request = url.as_str().into_client_request()?;
-    request.headers_mut().insert("Authorization", format!("Bearer {}", shared.key.expose()).parse()?);
+    request.headers_mut().insert("Authorization", format!("Bearer {}", shared.target.key.expose()).parse()?);
     let connecting = connect_async_with_config(request, None, true);
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(Ok((socket, _))) => Ok(socket),
@@ -123,6 +124,7 @@ async fn write_loop(
         let again: Vec<Pending> =
             shared.take_again(BATCH_MAX).into_iter().map(|(_, pending)| pending).collect();
         frames.extend(frames_of(shared, session, &again, true));
+        frames.extend(frames_of(shared, session, &shared.take_answers(BATCH_MAX), false));
         let due = source.take(BATCH_MAX);
         shared.tracker.sent(&due, shared.now_us());
         frames.extend(frames_of(shared, session, &due, false));
@@ -137,17 +139,16 @@ async fn write_loop(
     }
 }
 
-/// The frames that carry this work: one for all payments, one for each refund.
+/// The frames that carry this work: one for all payments, one for each operation.
 fn frames_of(shared: &Shared, session: &Mutex<Session>, work: &[Pending], again: bool) -> Vec<String> {
     let mut frames = Vec::new();
     let mut payments = Vec::with_capacity(work.len());
     let mut session = session.lock();
     for pending in work {
-        if let Work::Refund { payment, account, .. } = pending.work {
+        let mut operation = String::new();
+        if request::write_operation(&mut operation, &shared.plan, pending) {
             let id = session.note(vec![*pending], again);
-            let mut text = format!(r#"{{"type":"operation.submit","id":{id}"#);
-            shared.plan.write_refund(&mut text, pending.index, payment, account);
-            frames.push(text);
+            frames.push(format!(r#"{{"type":"operation.submit","id":{id}{operation}"#));
         } else {
             payments.push(*pending);
         }
@@ -161,7 +162,7 @@ fn frames_of(shared: &Shared, session: &Mutex<Session>, work: &[Pending], again:
             if n > 0 {
                 text.push(',');
             }
-            shared.plan.write_payment(&mut text, pending.index, pending.work);
+            request::write_payment(&mut text, &shared.plan, pending);
         }
         text.push_str("]}");
         session.note(payments, again);
@@ -196,23 +197,36 @@ fn answered(applying: &mut Applying<'_>, waiting: &Waiting, frame: &Frame<'_>) {
         let result = results.get(n);
         let row = result.and_then(|result| result.payment).or(frame.payment);
         let error = result.and_then(|result| result.error.as_ref()).or(frame.error.as_ref());
-        match (row.as_ref().and_then(read_row), error) {
-            (Some((payment, status, version)), None) if waiting.again => {
-                applying.row(payment, status, version)
-            }
-            (Some((payment, status, version)), None) => {
+        match (row.as_ref().and_then(read_row), error, pending.work) {
+            (Some((payment, seen)), None, _) if waiting.again => applying.row(payment, seen),
+            (Some((payment, seen)), None, Work::Answer { .. }) => applying.row(payment, seen),
+            (Some((payment, seen)), None, _) => {
                 let line = row.map_or("", |row| row.id);
-                applying.acknowledged(pending, payment, line, Some((status, version)));
+                applying.acknowledged(pending, payment, line, Some(seen));
             }
             _ if waiting.again => {}
-            (_, Some(error)) => applying.refused(pending, error.code(), error.message()),
-            (None, None) => applying.refused(pending, "unreadable_answer", "the answer names no payment"),
+            (_, Some(error), Work::Answer { payment, .. }) => {
+                applying.answer_refused(pending, payment, error.code(), error.message());
+            }
+            (_, Some(error), _) => applying.refused(pending, error.code(), error.message()),
+            (None, None, Work::Answer { .. }) => {}
+            (None, None, _) => {
+                applying.refused(pending, "unreadable_answer", "the answer names no payment");
+            }
         }
     }
 }
 
-fn read_row(row: &PaymentRow<'_>) -> Option<(PaymentId, Status, u32)> {
-    Some((row.id.parse().ok()?, Status::parse(row.status)?, row.version))
+fn read_row(row: &PaymentRow<'_>) -> Option<(PaymentId, Seen)> {
+    let acquirer_us = row.answered_us.zip(row.started_us).map(|(until, from)| until.saturating_sub(from));
+    let seen = Seen {
+        status: Status::parse(row.status)?,
+        version: row.version,
+        decline: row.decline.map(|decline| decline.decline_code.into()),
+        acquirer_us,
+        other_us: row.other_us,
+    };
+    Some((row.id.parse().ok()?, seen))
 }
 
 /// Watches the run's payments until it is over. Signals `ready` once it first sees them, or with the error if it cannot; later
@@ -258,8 +272,8 @@ async fn watch_socket(
             "payment.updated" => {
                 let rows = frame.rows.unwrap_or_default();
                 shared.tracker.apply(shared.now_us(), |applying| {
-                    for (payment, status, version) in rows.iter().filter_map(read_row) {
-                        applying.row(payment, status, version);
+                    for (payment, seen) in rows.iter().filter_map(read_row) {
+                        applying.row(payment, seen);
                     }
                 });
             }

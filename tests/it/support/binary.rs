@@ -380,19 +380,26 @@ impl Stack {
         }
     }
 
-    /// Sends payments with `paystorm load` from outside. Further arguments come last.
+    /// Sends payments with `paystorm load` from outside, without accounts of its own. Further arguments come last.
     pub fn load(&self, target: &str, key: &str, rate: u32, seconds: u32, further: &[&str]) -> Load {
-        let (acks, json, log) = (self.file("acks"), self.file("load.json"), self.file("load.log"));
-        let mut command = Command::new(program());
-        command.args(["load", "--target", target, "--key", key, "--rate", &rate.to_string()]);
-        command.args(["--for", &format!("{seconds}s"), "--wallets", "0", "--no-progress"]);
-        command.arg("--acks").arg(&acks).arg("--json").arg(&json);
+        let (rate, seconds) = (rate.to_string(), format!("{seconds}s"));
+        let mut arguments = vec!["--rate", &rate, "--for", &seconds, "--wallets", "0"];
         for (flag, value) in [("--drain", "90s"), ("--mix", "charge=90,refund=10")] {
             if !further.contains(&flag) {
-                command.args([flag, value]);
+                arguments.extend([flag, value]);
             }
         }
-        command.args(further).stdin(Stdio::null());
+        arguments.extend(further);
+        self.load_with(target, key, &arguments)
+    }
+
+    /// The same with these arguments.
+    pub fn load_with(&self, target: &str, key: &str, arguments: &[&str]) -> Load {
+        let (acks, json, log) = (self.file("acks"), self.file("load.json"), self.file("load.log"));
+        let mut command = Command::new(program());
+        command.args(["load", "--target", target, "--key", key, "--no-progress"]);
+        command.arg("--acks").arg(&acks).arg("--json").arg(&json);
+        command.args(arguments).stdin(Stdio::null());
         let file = File::create(&log).expect("a file");
         command.stdout(file.try_clone().expect("a file")).stderr(file);
         Load { process: Process::start(command, "load"), acks, json, log }
