@@ -11,6 +11,7 @@ pub mod preview;
 
 use std::sync::Arc;
 
+pub use crate::simulator::scenario::FILE_BYTES_MAX;
 pub use error::ScenarioProblem;
 pub use examples::{EXAMPLES, Example};
 pub use preview::Preview;

@@ -57,6 +57,7 @@ mod reindex;
 mod replays;
 mod requests;
 mod scenario;
+mod scenario_page;
 mod search;
 mod session;
 mod shutdown;
