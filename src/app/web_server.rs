@@ -111,6 +111,7 @@ impl WebParts<'_> {
             switch: Arc::clone(&pipeline.switch),
             operators: operators(settings, address),
             comparing: Semaphore::new(1),
+            previews: Arc::new(Semaphore::new(state::PREVIEWS_MAX)),
             requests: None,
             effective_settings: config::show::to_toml(settings)
                 .context("the settings cannot be shown")?

@@ -11,6 +11,7 @@ pub mod preview;
 
 use std::sync::Arc;
 
+pub use crate::simulator::scenario::FILE_BYTES_MAX;
 pub use error::ScenarioProblem;
 pub use examples::{EXAMPLES, Example};
 pub use preview::Preview;
@@ -79,8 +80,14 @@ impl Scenarios {
     /// # Errors
     /// [`ScenarioProblem`]: mistakes, a card number, a closed account, or the store.
     pub async fn put(&self, account: AccountId, text: &str) -> Result<Revision, ScenarioProblem> {
-        let scenario = Self::read(text)?;
-        self.set(account, Some(NewScenario::of(&scenario.name, text.as_bytes()))).await
+        let text = text.to_owned();
+        // A large file takes a few milliseconds.
+        let read = tokio::task::spawn_blocking(move || {
+            Self::read(&text).map(|scenario| NewScenario::of(&scenario.name, text.as_bytes()))
+        });
+        let interrupted = |_| StoreError::Unavailable("reading a scenario was interrupted".to_owned());
+        let file = read.await.map_err(interrupted)??;
+        self.set(account, Some(file)).await
     }
 
     /// Puts the world of the settings in force again.
@@ -100,16 +107,18 @@ impl Scenarios {
         self.by_name(revision).await?.ok_or(ScenarioProblem::Closed)
     }
 
-    /// The scenario in force for an account; `None` for the world of the settings.
+    /// What holds for an account: the scenario in force, or its last return to the settings; `None` if it never had one.
     ///
     /// # Errors
     /// The store's.
-    pub async fn in_force(&self, account: AccountId) -> StoreResult<Option<Revision>> {
+    pub async fn current(&self, account: AccountId) -> StoreResult<Option<Revision>> {
         let found = self.store.account_get(&[account]).await?;
-        match found.first().and_then(|account| account.scenario) {
-            Some(revision) => self.by_name(revision).await,
-            None => Ok(None),
+        if let Some(revision) = found.first().and_then(|account| account.scenario) {
+            return self.by_name(revision).await;
         }
+        // A throw-away account may have been returned to the settings by whoever created it: then its own last one is over.
+        let last = self.store.scenario_list(account, None, 1).await?.pop();
+        Ok(last.filter(|record| record.file.is_none()).map(|record| Revision { record, file: None }))
     }
 
     /// The revision of an account with this number.

@@ -28,6 +28,9 @@ use crate::store::Store;
 /// The most CSV imports that a process runs at once.
 pub const IMPORTS_MAX: usize = 2;
 
+/// The most previews of scenarios that a process draws at once.
+pub const PREVIEWS_MAX: usize = 2;
+
 /// The accounts that operate the installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operators {
@@ -75,6 +78,8 @@ pub struct WebState {
     pub effective_settings: Arc<str>,
     /// Held while someone compares bursts on the page "How it works".
     pub comparing: Semaphore,
+    /// A permit for each preview of a scenario that may be drawn; see [`PREVIEWS_MAX`].
+    pub previews: Arc<Semaphore>,
     /// Logs calls to `/v1`; `None` if switched off.
     pub requests: Option<Arc<RequestLog>>,
     /// All metrics; `None` if `/metrics` is switched off.

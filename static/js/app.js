@@ -21,6 +21,7 @@ const searchAgain = search();
 const onPage = async (mark, module, start) => document.querySelector(mark) && start(await import(`./${module}.js`));
 onPage("[data-import]", "import", (page) => page.importPage());
 onPage("[data-clock-ms]", "clock", (page) => page.clockPage());
+onPage("[data-scenario-preview]", "scenario", (page) => page.scenarioPage());
 onPage("[data-start]", "start", (page) => page.startPage());
 // A page that shows a new secret is the answer to a form: reloading it must not send the form again.
 if (document.querySelector("[data-secret]")) history.replaceState(null, "", location.pathname);

@@ -14,9 +14,8 @@ function wordsOf(plot, at) {
   return cells.length ? `${cells[0]}: ${figures.join(" · ") || "nothing"}` : "";
 }
 
-export function plotsPage(socket) {
-  const root = document.querySelector("[data-insights]");
-  if (!root) return;
+// Moves the cursor within this part of a page; answers whether it is there.
+export function followCursor(root) {
   let at = -1;
   const rows = () => plots()[0]?.querySelectorAll("tbody tr").length ?? 0;
 
@@ -53,10 +52,17 @@ export function plotsPage(socket) {
     move(Math.min(rows() - 1, Math.max(0, from + steps[event.key])));
     event.target.setAttribute("aria-label", wordsOf(event.target.closest("[data-plot]"), at));
   });
+  return () => at >= 0;
+}
+
+export function plotsPage(socket) {
+  const root = document.querySelector("[data-insights]");
+  if (!root) return;
+  const pointed = followCursor(root);
 
   // Refreshes now and then while payments come in, but never while someone reads or uses the plots.
   let last = Date.now();
-  const busy = () => at >= 0 || root.contains(document.activeElement) || root.querySelector("details[open]");
+  const busy = () => pointed() || root.contains(document.activeElement) || root.querySelector("details[open]");
   socket.subscribe({ topic: "payments", max_per_second: 1 }, () => {
     if (busy() || Date.now() - last < REFRESH_EVERY_MS) return;
     last = Date.now();

@@ -11,7 +11,7 @@ const TOLERATED = new Set(["minor", null]);
 const PAGE_MAX_BYTES = 200_000;
 const PAGES = [
   "/", "/pay", "/pay?kind=transfer", "/payments", "/payments?q=status%3A%22declined%22", "/payments?q=amount%3E%3E", "/payments/import", "/wallets", "/wallets/eur",
-  "/insights", "/customers", "/clocks", "/keys", "/requests", "/system", "/how", "/account", "/nowhere",
+  "/insights", "/customers", "/clocks", "/scenario", "/scenario?example=slow-acquirer", "/keys", "/requests", "/system", "/how", "/account", "/nowhere",
 ];
 const LOOKS = [["light", 1280], ["dark", 1280], ["dark", 360], ["light", 360]];
 const OUTSIDE = ["/sign-in", "/register", "/start?t=spent", "/nowhere"];
@@ -49,7 +49,7 @@ before(async () => {
   await page.goto(`${server.origin}/how`);
   await page.getByRole("button", { name: /Send 2/ }).click();
   await page.locator("[data-verdict]").waitFor();
-  made.push(...(await onClock()));
+  made.push(...(await onClock()), ...(await putInForce()));
   session = await context.storageState();
   await context.close();
 });
@@ -66,6 +66,15 @@ async function onClock() {
   const customer = await post("/v1/customers", { name: "Grace Hopper", test_clock: clock });
   const held = await charge(server.origin, key, 500, { customer, capture_method: "manual" });
   return [`/clocks/${clock}`, `/customers?clock=${clock}`, `/customers/${customer}`, `/payments/${held}`];
+}
+
+// The pages of a scenario that was put in force after another.
+async function putInForce() {
+  for (const name of ["First", "Second"]) {
+    const body = new URLSearchParams({ file: `name = "${name}"\n[[acquirer]]\nname = "northbank"\n` });
+    await fetch(`${server.origin}/v1/test_helpers/scenario`, { method: "POST", headers: { authorization: "Bearer sk_test_anything" }, body });
+  }
+  return ["/scenario?put=2", "/scenario/revisions/1", "/scenario/revisions/2/changes"];
 }
 
 // The page of an import with a mistake in it.

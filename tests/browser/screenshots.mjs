@@ -166,6 +166,7 @@ async function everything() {
       ["import", "/payments/import"],
       ["import-one", imported],
       ["insights", "/insights"],
+      ["scenario", "/scenario?example=slow-acquirer"],
       ["keys", "/keys"],
       ["requests", "/requests"],
       ["request", call],

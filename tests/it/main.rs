@@ -59,6 +59,7 @@ mod replay;
 mod replays;
 mod requests;
 mod scenario;
+mod scenario_page;
 mod search;
 mod session;
 mod shutdown;

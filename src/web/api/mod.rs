@@ -16,7 +16,7 @@ mod payment_intents;
 mod payment_list;
 mod refunds;
 pub mod resources;
-mod scenarios;
+pub mod scenarios;
 mod search;
 mod submit;
 mod test_clocks;

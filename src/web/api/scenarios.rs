@@ -95,7 +95,7 @@ impl From<ScenarioProblem> for ApiError {
 /// `GET /v1/test_helpers/scenario`: the one in force.
 pub async fn in_force(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
     finish(&mut body::query(&request)?)?;
-    let revision = state.scenarios.in_force(caller.account).await?;
+    let revision = state.scenarios.current(caller.account).await?;
     Ok(HttpResponse::Ok().json(ScenarioObject::of(revision)))
 }
 
@@ -119,33 +119,46 @@ struct Checked {
     mistakes: Vec<Mistake>,
 }
 
-#[derive(Debug, Serialize)]
-struct Mistake {
-    line: usize,
-    column: usize,
-    field: Option<String>,
-    message: String,
+/// A mistake in a file, with its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mistake {
+    /// Counted from 1.
+    pub line: usize,
+    /// The character within the line, counted from 1.
+    pub column: usize,
+    /// The path of keys to the field; none where no field is at fault.
+    pub field: Option<String>,
+    /// What is wrong.
+    pub message: String,
 }
 
-/// `POST /v1/test_helpers/scenario/check`: says what is wrong with a file, and changes nothing.
-pub async fn check(_caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
-    let text = file(&request, body)?;
-    let mistakes = match Scenarios::read(&text) {
-        Ok(_) => Vec::new(),
-        Err(ScenarioProblem::Mistakes(errors)) => {
+/// The mistakes in a file.
+///
+/// # Errors
+/// Problems that are not the file's.
+pub fn mistakes(problem: ScenarioProblem) -> Result<Vec<Mistake>, ScenarioProblem> {
+    let message = problem.to_string();
+    match problem {
+        ScenarioProblem::Mistakes(errors) => {
             let mistake = |error: &crate::scenarios::ScenarioError| Mistake {
                 line: error.line,
                 column: error.column,
                 field: Some(error.field.clone()).filter(|field| !field.is_empty()),
                 message: error.problem.clone(),
             };
-            errors.errors().iter().map(mistake).collect()
+            Ok(errors.errors().iter().map(mistake).collect())
         }
-        Err(problem @ (ScenarioProblem::CardNumber { line } | ScenarioProblem::Characters { line })) => {
-            vec![Mistake { line, column: 1, field: None, message: problem.to_string() }]
+        ScenarioProblem::CardNumber { line } | ScenarioProblem::Characters { line } => {
+            Ok(vec![Mistake { line, column: 1, field: None, message }])
         }
-        Err(problem) => return Err(problem.into()),
-    };
+        other @ (ScenarioProblem::Closed | ScenarioProblem::Store(_)) => Err(other),
+    }
+}
+
+/// `POST /v1/test_helpers/scenario/check`: says what is wrong with a file, and changes nothing.
+pub async fn check(_caller: ApiCaller, request: HttpRequest, body: Body) -> Answer {
+    let text = file(&request, body)?;
+    let mistakes = Scenarios::read(&text).map_or_else(mistakes, |_| Ok(Vec::new()))?;
     let object = "test_helpers.scenario_check";
     Ok(HttpResponse::Ok().json(Checked { object, valid: mistakes.is_empty(), mistakes }))
 }

@@ -23,6 +23,7 @@ const STYLE: &str = concat!(
     include_str!("../../../static/css/lists.css"),
     include_str!("../../../static/css/payments.css"),
     include_str!("../../../static/css/pages.css"),
+    include_str!("../../../static/css/scenario.css"),
     include_str!("../../../static/css/narrow.css"),
 );
 

@@ -16,6 +16,8 @@ pub enum Nav {
     Customers,
     /// `/clocks` and one test clock
     Clocks,
+    /// `/scenario` and its revisions
+    Scenario,
     /// `/wallets`
     Wallets,
     /// `/insights`
@@ -63,6 +65,12 @@ pub const NAVIGATION: &[(&str, &[NavLink])] = &[
         &[
             NavLink { nav: Nav::Keys, href: "/keys", label: "Keys" },
             NavLink { nav: Nav::Requests, href: "/requests", label: "Requests" },
+        ],
+    ),
+    (
+        "Simulate",
+        &[
+            NavLink { nav: Nav::Scenario, href: "/scenario", label: "Scenario" },
             NavLink { nav: Nav::Clocks, href: "/clocks", label: "Test clocks" },
         ],
     ),

@@ -38,6 +38,7 @@ pub mod plot;
 pub mod requests;
 mod responses;
 pub mod row;
+pub mod scenario;
 mod search_view;
 pub mod sign_in;
 pub mod start;
@@ -59,6 +60,7 @@ use actix_web::web::{self, ServiceConfig};
 use import::handlers as imports;
 use payment::handlers as one;
 use responses::PageResult;
+use scenario::{editor, revisions};
 
 use super::at::at;
 use super::error::ApiError;
@@ -94,6 +96,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/clocks").get(clocks::show).post(clocks::create))
         .service(at("/clocks/{id}").get(clocks::show_one).post(clocks::update))
         .service(at("/clocks/{id}/delete").get(clocks::deleted).post(clocks::delete))
+        .service(at("/scenario").get(editor::show).post(editor::update))
+        .service(at("/scenario/preview").post(editor::preview))
+        .service(at("/scenario/revisions/{number}.toml").get(revisions::download))
+        .service(at("/scenario/revisions/{number}/changes").get(revisions::show_changes))
+        .service(at("/scenario/revisions/{number}").get(revisions::show).post(revisions::put_again))
         .service(at("/keys").get(keys::show).post(keys::create))
         .service(at("/keys/{id}/revoke").post(keys::revoke))
         .service(at("/how").get(how_it_works::show))

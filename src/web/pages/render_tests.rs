@@ -349,6 +349,9 @@ fn pages() -> Vec<(String, String)> {
     ];
     pages.push(render("clocks", &clocks()));
     pages.push(render("clock", &clock()));
+    for (name, page) in super::scenario::samples::pages(layout) {
+        pages.push(render(name, page.as_ref()));
+    }
     for (name, payment) in samples::all() {
         let page = PaymentPage {
             layout: layout("Payment", Nav::Payments),

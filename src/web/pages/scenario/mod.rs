@@ -1,0 +1,14 @@
+//! `/scenario`: the scenario of the account that is signed in, with an editor, what it would do, and all its revisions.
+//!
+//! May depend on `scenarios`, the frame of pages and plots. Decides nothing about a file: `scenarios` reads it and puts it in force.
+//!
+//! - [`editor`]: the page with the editor. - [`revisions`]: one revision, its file, and what it changed.
+//! - [`preview`]: what a file does, or its mistakes. - [`changes`]: two files compared. - [`lines`]: revisions in words.
+
+pub mod changes;
+pub mod editor;
+pub mod lines;
+pub mod preview;
+pub mod revisions;
+#[cfg(test)]
+pub(super) mod samples;
