@@ -6,11 +6,11 @@ use std::time::Duration;
 use clap::Args;
 
 use super::amounts::Amounts;
-use crate::setting::duration::parse_duration;
 use super::numbers::{mixed, normal, uniform, whole};
 use super::weighted::Weighted;
 use crate::domain::currency::Currency;
 use crate::domain::test_cards::TestCard;
+use crate::setting::duration::parse_duration;
 
 /// Currencies of one run: every wallet is filled in each.
 const CURRENCIES_MAX: usize = 16;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::setting::duration::parse_duration;
 use super::shape;
 use super::threshold::Threshold;
+use crate::setting::duration::parse_duration;
 
 /// Flags of the search for the capacity.
 #[derive(Debug, Clone, Args)]

@@ -5,8 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::setting::duration::parse_duration;
 use super::profile::Profile;
+use crate::setting::duration::parse_duration;
 
 /// The highest rate that can be asked for, per second.
 const RATE_MAX: f64 = 1_000_000.0;

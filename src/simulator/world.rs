@@ -92,11 +92,11 @@ impl Acquirers {
     /// The same in this scenario, which does not reach inside: transfers ask nobody else.
     fn under(self, Scenario { rules, windows, acquirers, .. }: &Scenario) -> Self {
         let (cards, bank) = (self.cards.under(rules, windows), self.bank.under(rules, windows));
-        Self { cards, bank, internal: self.internal }.from_slot(acquirers.len())
+        Self { cards, bank, internal: self.internal }.in_slots_from(acquirers.len())
     }
 
     /// The same in slots from this one on.
-    fn from_slot(self, slot: usize) -> Self {
+    fn in_slots_from(self, slot: usize) -> Self {
         Self {
             cards: self.cards.in_slot(slot),
             bank: self.bank.in_slot(slot + 1),

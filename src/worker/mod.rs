@@ -264,7 +264,7 @@ impl Worker {
         if latency_us >= HINT_FROM_US {
             self.progress.progress(payment, key.attempt);
         }
-        let asked = (!outcomes.is_empty()).then(|| (outside, outcomes));
+        let asked = (!outcomes.is_empty()).then_some((outside, outcomes));
         Some((PendingAnswer { answer, failure, stray, waits, asked, delivery: Some(delivery) }, latency_us))
     }
 

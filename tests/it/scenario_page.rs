@@ -128,7 +128,9 @@ async fn a_preview_says_what_a_file_would_do(server: Arc<Server>) {
     let drawn = preview(text).await;
     let html = drawn["html"].as_str().expect("HTML");
     assert_eq!((&drawn["valid"], &drawn["mistakes"]), (&Value::Bool(true), &Value::Array(Vec::new())));
-    for expected in ["No mistakes: 1 acquirer, 0 rules", "Declined: card reported lost", "Approved", "p99", "<svg"] {
+    for expected in
+        ["No mistakes: 1 acquirer, 0 rules", "Declined: card reported lost", "Approved", "p99", "<svg"]
+    {
         assert!(html.contains(expected), "{expected}: {html}");
     }
     assert!(!html.contains("<b>"), "{html}");

@@ -13,7 +13,6 @@ use super::super::responses::{self, PageResult};
 use super::changes::unix_lines;
 use super::lines::RevisionLine;
 use super::preview::{self, Panel};
-use super::revisions;
 use crate::scenarios::{EXAMPLES, FILE_BYTES_MAX, Revision, ScenarioProblem};
 use crate::web::api::scenarios::{Mistake, mistakes};
 use crate::web::body::Body;
