@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 pub use call::{Call, Wait};
 pub use drafts::{
-    AMENDMENT_UNSET, CUSTOMER_UNSET, Canonical, OperationDraft, PaymentDraft, Verb, check_params, check_text,
+    AMENDMENT_UNSET, Answering, CUSTOMER_UNSET, Canonical, EVIDENCE, OperationDraft, PaymentDraft, Verb, check_params, check_text,
     clock_name, customer, customer_patch, frozen_time, idempotency_key, metadata, metadata_patch,
     payment_patch, run, speed,
 };

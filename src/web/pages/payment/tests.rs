@@ -3,10 +3,11 @@
 use super::super::samples::{self, START, ada, names, viewer};
 use super::*;
 use crate::domain::account::AccountFacts;
-use crate::domain::command::{Action, OperatePayment};
+use crate::domain::command::{Action, Complaint, OperatePayment, Raised};
 use crate::domain::context::{Context, Policy};
+use crate::domain::dispute::DisputeReason;
 use crate::domain::event::{CancelReason, Event, Recorded};
-use crate::domain::ids::{ClockId, RefundId};
+use crate::domain::ids::{ClockId, DisputeId, RefundId};
 use crate::domain::ledger::Holdings;
 use crate::domain::operate::operate;
 use crate::domain::submission::Submission;
@@ -85,7 +86,15 @@ fn changes(payment: &Payment, now: Timestamp, form: &ActionForm) -> bool {
         Verb::Cancel => Action::Cancel { reason: CancelReason::Abandoned },
         Verb::CompleteAction => Action::CompleteAction { passed: form.passed == Some(true) },
         Verb::Replay => Action::Replay,
-        Verb::Confirm => panic!("no button confirms"),
+        Verb::Confirm | Verb::CloseDispute | Verb::SucceedRefund | Verb::FailRefund => {
+            panic!("no button of the payment does this")
+        }
+        Verb::Dispute => Action::Dispute(Complaint {
+            dispute: DisputeId::generate(),
+            raised: Raised::Dispute,
+            reason: DisputeReason::Fraudulent,
+            amount_minor: None,
+        }),
     };
     let policy = Policy::default();
     let held = Holdings { balance_minor: i64::MAX, ..Holdings::default() };
@@ -135,7 +144,7 @@ fn a_sentence_says_no_more_than_what_happened() {
     let both = [
         ok,
         refund(700_000, one, 500),
-        (800_000, Event::RefundSucceeded { refund: one }),
+        (800_000, Event::refund_succeeded(one)),
         refund(900_000, two, 250),
     ];
     let (text, _) = texts(Kind::Charge, visa, &both);
