@@ -153,10 +153,7 @@ fn of_attempt(row: &DetailRecord, stored: &AuditPayment) -> Found {
     if stored.folded.as_ref().is_ok_and(is_named) { Found::Named } else { Found::LeftOver }
 }
 
-async fn part_row(
-    snapshot: &mut dyn Snapshot,
-    subject: [u8; 16],
-) -> Result<Option<PartRecord>, StoreError> {
+async fn part_row(snapshot: &mut dyn Snapshot, subject: [u8; 16]) -> Result<Option<PartRecord>, StoreError> {
     let before = u128::from_be_bytes(subject).checked_sub(1);
     let before = before.map(|bits| PartId::from_bytes(bits.to_be_bytes()));
     let next = snapshot.parts(before, 1).await?.into_iter().next();

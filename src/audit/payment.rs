@@ -119,9 +119,9 @@ fn out_of_place(before: &Payment, event: &Event) -> Option<&'static str> {
             };
         }
         Event::DisputeNoted { dispute, .. } => before.dispute(*dispute).is_some(),
-        Event::DisputeEscalated { dispute, .. } => before
-            .dispute(*dispute)
-            .is_some_and(|dispute| dispute.status.is_open() && !dispute.holds_money()),
+        Event::DisputeEscalated { dispute, .. } => {
+            before.dispute(*dispute).is_some_and(|dispute| dispute.status.is_open() && !dispute.holds_money())
+        }
         Event::DisputeClosed { dispute, .. } => {
             before.dispute(*dispute).is_some_and(|dispute| dispute.status.is_open())
         }

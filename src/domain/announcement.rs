@@ -206,7 +206,9 @@ fn by_kind_of_payment(after: &Payment, event: &Event) -> [&'static [Announcement
         Event::Voided {} => [&[It::IntentCanceled], &[], &[], &[]],
         Event::RefundQueued { .. } => [&[It::ChargeRefunded, It::RefundCreated], &[], &[], &[]],
         Event::RefundSucceeded { .. } => [&[It::RefundUpdated], &[], &[], &[]],
-        Event::RefundFailed { refund, .. } if after.refund(*refund).is_some_and(|refund| refund.came_back) => {
+        Event::RefundFailed { refund, .. }
+            if after.refund(*refund).is_some_and(|refund| refund.came_back) =>
+        {
             [&[It::RefundFailed, It::RefundUpdated, It::ChargeRefundUpdated], &[], &[], &[]]
         }
         Event::RefundFailed { .. } => [&[It::RefundFailed, It::RefundUpdated], &[], &[], &[]],
@@ -215,9 +217,7 @@ fn by_kind_of_payment(after: &Payment, event: &Event) -> [&'static [Announcement
             [&[It::DisputeCreated, It::DisputeFundsWithdrawn], &[], &[], &[]]
         }
         Event::DisputeNoted { .. } => [&[It::DisputeUpdated], &[], &[], &[]],
-        Event::DisputeEscalated { .. } => {
-            [&[It::DisputeUpdated, It::DisputeFundsWithdrawn], &[], &[], &[]]
-        }
+        Event::DisputeEscalated { .. } => [&[It::DisputeUpdated, It::DisputeFundsWithdrawn], &[], &[], &[]],
         Event::DisputeClosed { outcome: DisputeOutcome::Won, .. } => {
             [&[It::DisputeClosed, It::DisputeFundsReinstated], &[], &[], &[]]
         }

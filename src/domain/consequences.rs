@@ -62,7 +62,11 @@ pub(super) fn room(payment: &Payment) -> usize {
 }
 
 /// The event, and the note of what follows it.
-pub(super) fn noted(context: &Context<'_>, payment: &Payment, event: Event) -> impl Iterator<Item = Event> + use<> {
+pub(super) fn noted(
+    context: &Context<'_>,
+    payment: &Payment,
+    event: Event,
+) -> impl Iterator<Item = Event> + use<> {
     let brings_money = matches!(event, Event::Succeeded { .. } | Event::Captured { .. });
     let follows = after_money(payment).filter(|_| brings_money);
     let at = context.now.plus_ms(DISPUTED_AFTER_MS);
@@ -126,7 +130,10 @@ pub(super) fn refund_approved(context: &Context<'_>, payment: &Payment, refund: 
 }
 
 /// The refunds that come back now.
-pub(super) fn returned<'a>(context: &Context<'_>, payment: &'a Payment) -> impl Iterator<Item = Event> + use<'a> {
+pub(super) fn returned<'a>(
+    context: &Context<'_>,
+    payment: &'a Payment,
+) -> impl Iterator<Item = Event> + use<'a> {
     let now = context.now;
     let refunds = payment.state().refunds.iter();
     let back = refunds.filter(move |refund| refund.comes_back_at().is_some_and(|at| at <= now));

@@ -227,7 +227,9 @@ fn refund_due(context: &Context<'_>, operation: &Operation) -> Option<Event> {
         (Phase::Waiting { due_at }, _) if due_at <= context.wall => {
             Some(Event::OperationRequeued { operation: operation.number })
         }
-        (Phase::Pending { settles_at }, Some(FollowUp::Refund { refund, .. })) if settles_at <= context.now => {
+        (Phase::Pending { settles_at }, Some(FollowUp::Refund { refund, .. }))
+            if settles_at <= context.now =>
+        {
             Some(Event::refund_succeeded(refund))
         }
         (Phase::Waiting { .. } | Phase::Pending { .. } | Phase::Queued | Phase::Parked { .. }, _) => None,

@@ -49,7 +49,8 @@ pub(super) fn raise(
     }
     if amount_minor > left_minor {
         let (asked, left) = (Money::new(amount_minor, currency), Money::new(left_minor, currency));
-        let message = format!("The disputed amount ({asked}) is greater than what is left of the charge ({left}).");
+        let message =
+            format!("The disputed amount ({asked}) is greater than what is left of the charge ({left}).");
         return Err(Rejection::invalid("amount", "amount_too_large", message));
     }
     Ok(vec![opened(context, payment, complaint, amount_minor)])
@@ -65,9 +66,7 @@ pub(super) fn opened(
     let due_by = context.now.plus_ms(RESPONSE_MS);
     let (stage, fee_minor, ends_at) = match complaint.raised {
         Raised::Dispute => (DisputeStage::Chargeback, fee_minor(payment.amount().currency), due_by),
-        Raised::Inquiry | Raised::FraudWarning => {
-            (DisputeStage::Inquiry, 0, context.now.plus_ms(INQUIRY_MS))
-        }
+        Raised::Inquiry | Raised::FraudWarning => (DisputeStage::Inquiry, 0, context.now.plus_ms(INQUIRY_MS)),
     };
     let Complaint { dispute, reason, .. } = *complaint;
     Event::DisputeOpened { dispute, reason, stage, amount_minor, fee_minor, due_by, ends_at, owed_minor: 0 }
@@ -152,7 +151,10 @@ pub(super) fn close(payment: &Payment, id: DisputeId) -> Result<Events, Rejectio
 }
 
 /// The disputes whose time is over.
-pub(super) fn overdue<'a>(context: &Context<'_>, payment: &'a Payment) -> impl Iterator<Item = Event> + use<'a> {
+pub(super) fn overdue<'a>(
+    context: &Context<'_>,
+    payment: &'a Payment,
+) -> impl Iterator<Item = Event> + use<'a> {
     let now = context.now;
     let over = move |dispute: &&Dispute| dispute.due_at().is_some_and(|ends_at| ends_at <= now);
     let disputes = payment.state().disputes.iter().filter(over);

@@ -65,16 +65,19 @@ pub fn causes(payment: &Payment, version: u32) -> ArrayVec<u32, CAUSES_MAX> {
             let began =
                 |event: &Event| matches!(event, Event::RefundQueued { refund: it, .. } if *it == refund);
             // What was pending, or had arrived, goes on by itself.
-            let by_itself = last(&|event| {
-                matches!(event, Event::RefundPending { refund: it, .. } | Event::RefundSucceeded { refund: it, .. } if *it == refund)
-            });
+            let by_itself = last(
+                &|event| matches!(event, Event::RefundPending { refund: it, .. } | Event::RefundSucceeded { refund: it, .. } if *it == refund),
+            );
             causes.extend(last(&began).filter(|_| by_itself.is_none()));
         }
         // Evidence that names its outcome is decided in the batch that keeps it.
         Event::DisputeEscalated { dispute, .. } | Event::DisputeClosed { dispute, .. } => {
-            let noted = |event: &Event| matches!(event, Event::DisputeNoted { dispute: it, .. } if *it == dispute);
+            let noted =
+                |event: &Event| matches!(event, Event::DisputeNoted { dispute: it, .. } if *it == dispute);
             let before = version.saturating_sub(1);
-            causes.extend(last(&noted).filter(|noted| *noted == before && payment.end_of_batch(before) >= version));
+            causes.extend(
+                last(&noted).filter(|noted| *noted == before && payment.end_of_batch(before) >= version),
+            );
         }
         Event::Created { .. }
         | Event::Confirmed { .. }

@@ -583,8 +583,7 @@ impl Payment {
     #[must_use]
     pub fn disputable_minor(&self) -> i64 {
         let asked = |dispute: &&Dispute| dispute.status.is_open() && !dispute.holds_money();
-        let asked: i64 =
-            self.state.disputes.iter().filter(asked).map(|dispute| dispute.amount_minor).sum();
+        let asked: i64 = self.state.disputes.iter().filter(asked).map(|dispute| dispute.amount_minor).sum();
         self.chargeable_back_minor().saturating_sub(asked).max(0)
     }
 }

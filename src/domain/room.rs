@@ -37,7 +37,9 @@ fn moving(payment: &Payment) -> usize {
 #[must_use]
 pub(super) fn kept(payment: &Payment, retries: usize) -> usize {
     let open: usize = payment.operations().map(|operation| finishing(operation, retries)).sum();
-    open.saturating_add(ending(payment, retries)).saturating_add(settling(payment)).saturating_add(later(payment))
+    open.saturating_add(ending(payment, retries))
+        .saturating_add(settling(payment))
+        .saturating_add(later(payment))
 }
 
 /// The events that end disputes, bring back refunds, and follow the card that was used.
@@ -45,7 +47,7 @@ fn later(payment: &Payment) -> usize {
     let state = payment.state();
     let foreseen = match state.status {
         // Its note is written already.
-        Status::Succeeded => state.foreseen_at.map_or(0, |_| consequences::EVENTS_MAX),
+        Status::Succeeded => state.foreseen_at.map_or(0, |_| consequences::EVENTS_MAX.saturating_sub(1)),
         Status::Canceled => 0,
         Status::RequiresPaymentMethod
         | Status::RequiresConfirmation

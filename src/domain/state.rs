@@ -213,9 +213,7 @@ impl State {
     }
 
     fn refund_pending(&mut self, id: RefundId, settles_at: Timestamp) {
-        let of_refund = |operation: &&mut Operation| {
-            matches!(operation.kind.follow_up(), Some(FollowUp::Refund { refund, .. }) if refund == id)
-        };
+        let of_refund = |operation: &&mut Operation| matches!(operation.kind.follow_up(), Some(FollowUp::Refund { refund, .. }) if refund == id);
         for operation in self.refund_operations.iter_mut().filter(of_refund) {
             operation.phase = Phase::Pending { settles_at };
         }
@@ -384,7 +382,8 @@ impl State {
 
 /// The dispute that this event opens.
 fn opened(by: &Recorded) -> Option<Dispute> {
-    let Event::DisputeOpened { dispute, reason, stage, amount_minor, fee_minor, due_by, ends_at, .. } = by.event
+    let Event::DisputeOpened { dispute, reason, stage, amount_minor, fee_minor, due_by, ends_at, .. } =
+        by.event
     else {
         return None;
     };

@@ -335,12 +335,12 @@ impl LineId {
     /// The lines of a dispute: with which its money left, and with which it came back.
     #[must_use]
     pub fn of_dispute(payment: &Payment, id: DisputeId) -> ArrayVec<Self, 2> {
-        let left = Self::of_last(payment, |event| {
-            ledger::taken(event).is_some() && dispute_of(event) == Some(id)
-        });
-        let back = Self::of_last(payment, |event| {
-            matches!(event, Event::DisputeClosed { dispute, outcome: DisputeOutcome::Won, .. } if *dispute == id)
-        });
+        let left =
+            Self::of_last(payment, |event| ledger::taken(event).is_some() && dispute_of(event) == Some(id));
+        let back = Self::of_last(
+            payment,
+            |event| matches!(event, Event::DisputeClosed { dispute, outcome: DisputeOutcome::Won, .. } if *dispute == id),
+        );
         left.into_iter().chain(back).collect()
     }
 

@@ -15,7 +15,8 @@ use crate::domain::amendment::{AmendPayment, PaymentPatch};
 use crate::domain::bank_account::BankAccount;
 use crate::domain::card::{Card, YearMonth};
 use crate::domain::command::{
-    Action, Answered, Complaint, IdempotencyKey, OperatePayment, PaymentCommand, Raised, SubmitPayment, Verdict,
+    Action, Answered, Complaint, IdempotencyKey, OperatePayment, PaymentCommand, Raised, SubmitPayment,
+    Verdict,
 };
 use crate::domain::currency::Currency;
 use crate::domain::decline::DeclineReason;
@@ -364,7 +365,9 @@ fn after_the_fact(book: &mut Book, chance: &Chance, payment: PaymentId) -> Actio
             detail: *detail,
             evidence: true,
             submit: chance.percent(80),
-            verdict: chance.pick(&[Verdict::Wins, Verdict::Wins, Verdict::Loses, Verdict::Escalates]).copied(),
+            verdict: chance
+                .pick(&[Verdict::Wins, Verdict::Wins, Verdict::Loses, Verdict::Escalates])
+                .copied(),
         }),
         (3, _, Some(refund)) => Action::EndRefund { refund: *refund, failed },
         _ => Action::Dispute(Complaint {

@@ -6,7 +6,9 @@ use crate::domain::command::{
 };
 use crate::domain::consequences::{DISPUTED_AFTER_MS, REFUND_AFTER_MS};
 use crate::domain::decline::DeclineReason;
-use crate::domain::dispute::{DisputeReason, DisputeStage, DisputeStatus, INQUIRY_MS, RESPONSE_MS, REVIEW_MS};
+use crate::domain::dispute::{
+    DisputeReason, DisputeStage, DisputeStatus, INQUIRY_MS, RESPONSE_MS, REVIEW_MS,
+};
 use crate::domain::event::Event;
 use crate::domain::ids::{DisputeId, RefundId};
 use crate::domain::ledger::{Holdings, LedgerAccount, effects};
@@ -128,7 +130,8 @@ fn a_dispute_that_nobody_answers_is_lost_at_its_deadline() {
 fn a_change_based_on_something_else_is_refused() {
     let mut life = paid();
     life.act(complaint(1, Raised::Dispute, None)).expect("admitted");
-    let stale = Answered { dispute: id(1), base: 7, detail: 8, evidence: false, submit: false, verdict: None };
+    let stale =
+        Answered { dispute: id(1), base: 7, detail: 8, evidence: false, submit: false, verdict: None };
     assert_eq!(code(life.act(Action::AnswerDispute(stale))), "lock_timeout");
     // Metadata may change whenever.
     life.act(Action::CloseDispute { dispute: id(1) }).expect("admitted");
@@ -238,10 +241,7 @@ fn a_refund_comes_back_from_the_card() {
     assert_eq!(life.payment.state().refunds[0].status, RefundStatus::Succeeded);
     let before = life.payment.clone();
     assert!(life.wait());
-    assert_eq!(
-        life.payment.state().refunds[0].status,
-        RefundStatus::Failed(DeclineReason::ExpiredCard)
-    );
+    assert_eq!(life.payment.state().refunds[0].status, RefundStatus::Failed(DeclineReason::ExpiredCard));
     let effects = effects(&before, &life.payment.history().last().expect("an event").event);
     let [movement] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!((movement.debit, movement.amount_minor), (LedgerAccount::Acquirer, 700));

@@ -57,9 +57,7 @@ pub fn card() -> Instrument {
 }
 
 pub fn card_of(token: &str) -> Instrument {
-    Card::from_token(token, &[7; 32], YearMonth { year: 2026, month: 1 })
-        .expect("a test card")
-        .into()
+    Card::from_token(token, &[7; 32], YearMonth { year: 2026, month: 1 }).expect("a test card").into()
 }
 
 impl Life {

@@ -44,7 +44,9 @@ pub enum Step {
 
 #[derive(Debug, Clone, Copy)]
 pub enum Act {
-    Confirm { card: bool },
+    Confirm {
+        card: bool,
+    },
     Capture(Option<i64>),
     Cancel,
     Refund(Option<i64>),
@@ -131,8 +133,12 @@ pub fn after_the_fact() -> impl Strategy<Value = Act> {
 /// One thing after another about a few charges, some of whose money is paid out or sent on in between.
 pub fn orders() -> impl Strategy<Value = Vec<Batch>> {
     let act = prop_oneof![3 => after_the_fact(), 1 => prop::option::of(1..120_i64).prop_map(Act::Refund)];
-    let operate = (0..3_usize, act)
-        .prop_map(|(payment, action)| Step::Operate { payment, stranger: false, action, key: None });
+    let operate = (0..3_usize, act).prop_map(|(payment, action)| Step::Operate {
+        payment,
+        stranger: false,
+        action,
+        key: None,
+    });
     let spend = (0..2_u8, 2..4_u8, 1..150_i64).prop_map(|(owner, kind, amount_minor)| Step::Submit {
         owner,
         kind,

@@ -83,7 +83,8 @@ pub(super) fn answer(params: &mut Params<'_>, before: &Answering) -> Result<Answ
         }
     }
     if after.evidence.iter().map(|(_, text)| text.chars().count()).sum::<usize>() > EVIDENCE_CHARS_MAX {
-        let message = format!("The evidence of a dispute can have at most {EVIDENCE_CHARS_MAX} characters in all.");
+        let message =
+            format!("The evidence of a dispute can have at most {EVIDENCE_CHARS_MAX} characters in all.");
         return Err(InputError::new("evidence", "evidence_too_long", message));
     }
     // Metadata alone submits nothing, unless it is asked for.
@@ -107,7 +108,8 @@ fn evidence(params: &mut Params<'_>) -> Result<Vec<(String, String)>, InputError
         match EVIDENCE.iter().find(|(known, _)| known == name) {
             Some((_, true)) => {}
             Some((_, false)) => {
-                let message = format!("Paystorm keeps no files, so evidence[{name}] is not offered. Leave it out.");
+                let message =
+                    format!("Paystorm keeps no files, so evidence[{name}] is not offered. Leave it out.");
                 return Err(InputError::new(&format!("evidence[{name}]"), "parameter_not_offered", message));
             }
             None => {
@@ -120,14 +122,12 @@ fn evidence(params: &mut Params<'_>) -> Result<Vec<(String, String)>, InputError
 }
 
 /// Reads `reason` and `type` of a new dispute.
-pub(super) fn complaint(
-    params: &mut Params<'_>,
-    amount_minor: Option<i64>,
-) -> Result<Complaint, InputError> {
+pub(super) fn complaint(params: &mut Params<'_>, amount_minor: Option<i64>) -> Result<Complaint, InputError> {
     let reason = match params.text("reason")? {
         None => DisputeReason::Fraudulent,
-        Some(text) => DisputeReason::parse(&text)
-            .ok_or_else(|| InputError::not_one_of("reason", &DisputeReason::ALL.map(DisputeReason::as_str)))?,
+        Some(text) => DisputeReason::parse(&text).ok_or_else(|| {
+            InputError::not_one_of("reason", &DisputeReason::ALL.map(DisputeReason::as_str))
+        })?,
     };
     let raised = match params.text("type")? {
         None => Raised::Dispute,

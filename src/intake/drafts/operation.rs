@@ -270,7 +270,8 @@ fn canonical(payment: PaymentId, action: &Action, card: &Given) -> Vec<u8> {
             form.optional(failed.map(|reason| reason.decline_code()))
         }
         Action::Dispute(complaint) => {
-            let form = form.field("dispute").field(complaint.raised.as_str()).field(complaint.reason.as_str());
+            let form =
+                form.field("dispute").field(complaint.raised.as_str()).field(complaint.reason.as_str());
             form.optional(amount(&complaint.amount_minor))
         }
         // What was said is part of the form as it was sent.

@@ -121,8 +121,7 @@ fn read_close(
     let mut params = body::params(request, &body)?;
     params.add_path("dispute".to_owned(), id);
     let expand = expand(&mut params, "")?;
-    let draft =
-        OperationDraft::read(&mut params, Verb::CloseDispute, "amount", &parameters::context(state))?;
+    let draft = OperationDraft::read(&mut params, Verb::CloseDispute, "amount", &parameters::context(state))?;
     parameters::finish(&params)?;
     Ok((parameters::with_key(draft, request)?, expand))
 }

@@ -201,8 +201,7 @@ async fn of_payments(state: &WebState, found: &[Announcement]) -> Result<ById, A
     let attempts = Attempts::of(store, &all).await?;
     let noted = then.iter().flat_map(|(_, before, after)| before.iter().chain([after]));
     let noted = noted.flat_map(|payment| payment.state().disputes.iter());
-    let disputes =
-        details::of_disputes(store, noted.map(|dispute| (dispute.id, dispute.detail))).await?;
+    let disputes = details::of_disputes(store, noted.map(|dispute| (dispute.id, dispute.detail))).await?;
     let origins = origins(store, then.iter().map(|(one, _, after)| (one, after))).await?;
     let shown = Shown {
         presenter: state.presenter(),

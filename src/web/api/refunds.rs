@@ -304,7 +304,11 @@ impl Of {
 }
 
 /// The payment whose money this charge took. Other charges of the payment have nothing to refund.
-pub(super) async fn charged_by(state: &WebState, owner: AccountId, text: &str) -> Result<PaymentId, ApiError> {
+pub(super) async fn charged_by(
+    state: &WebState,
+    owner: AccountId,
+    text: &str,
+) -> Result<PaymentId, ApiError> {
     let found = charges::find(state, owner, text, "charge").await?;
     match found.payment.charge_taken() {
         Some(taken) if taken.id != found.charge => {

@@ -141,7 +141,7 @@ fn text(payment: &Payment, event: &Event) -> String {
             format!("Updated; the amount is {}", money(minor))
         }
         Event::Amended { amount_minor: None, .. } => "Updated".to_owned(),
-        Event::Foreseen { .. } => "The card will bring about more".to_owned(),
+        Event::Foreseen { .. } => "This test card causes something more".to_owned(),
         Event::DisputeOpened { .. }
         | Event::DisputeNoted { .. }
         | Event::DisputeEscalated { .. }
@@ -153,7 +153,8 @@ fn text(payment: &Payment, event: &Event) -> String {
 /// What happened about a dispute.
 fn of_dispute(payment: &Payment, event: &Event) -> String {
     let money = |minor: i64| Money::new(minor, payment.submission().amount.currency);
-    let owed = |minor: i64| if minor > 0 { format!("; {} of it are owed", money(minor)) } else { String::new() };
+    let owed =
+        |minor: i64| if minor > 0 { format!("; {} of it are owed", money(minor)) } else { String::new() };
     match *event {
         Event::DisputeOpened { stage: DisputeStage::Inquiry, amount_minor, reason, .. } => {
             format!("Inquiry about {}: {}", money(amount_minor), reason.words())
