@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::named::payments_named;
 use super::report::{Name, Report};
 use crate::domain::event::Event;
-use crate::domain::ids::{PartId, PaymentId, RefundId};
+use crate::domain::ids::{DisputeId, PartId, PaymentId, RefundId};
 use crate::domain::payment::{Payment, Refund};
 use crate::domain::terms::Terms;
 use crate::store::{AuditPayment, DetailRecord, PartKind, PartRecord, Snapshot, StoreError};
@@ -35,7 +35,11 @@ pub fn named_by(payment: &Payment) -> BTreeSet<Key> {
     let attempts = attempts.map(|id| (*payment.id().as_bytes(), id));
     let refunds = payment.state().refunds.iter();
     let refunds = refunds.map(|refund| (*refund.id.as_bytes(), refund.detail.unwrap_or(0)));
-    attempts.chain(refunds).chain(terms).filter(|(_, id)| *id != 0).collect()
+    let disputes = payment.history().iter().filter_map(|recorded| match recorded.event {
+        Event::DisputeNoted { dispute, detail, .. } => Some((*dispute.as_bytes(), detail)),
+        _ => None,
+    });
+    attempts.chain(refunds).chain(terms).chain(disputes).filter(|(_, id)| *id != 0).collect()
 }
 
 /// Reports the details of these payments that are gone.
@@ -68,7 +72,7 @@ pub async fn missing<'a>(
         let of = if subject == *payment.as_bytes() {
             "an attempt".to_owned()
         } else {
-            RefundId::from_bytes(subject).to_string()
+            format!("a part, {}", RefundId::from_bytes(subject).with_prefix(""))
         };
         report.violation(Name::MissingDetail, format!("payment {payment}: what was kept of {of} is gone"));
     }
@@ -91,9 +95,10 @@ pub async fn all(snapshot: &mut dyn Snapshot, limit: u32, report: &mut Report) -
             report.counted.details += 1;
             let found = match payments.get(&PaymentId::from_bytes(row.subject)) {
                 Some(stored) => of_attempt(row, stored),
-                None => match refund_row(snapshot, row.subject).await? {
-                    Some(refund) => of_refund(row, &refund, snapshot).await?,
-                    None => of_nothing(row),
+                None => match part_row(snapshot, row.subject).await? {
+                    Some(part) if part.kind == PartKind::Refund => of_refund(row, &part, snapshot).await?,
+                    Some(part) if part.kind == PartKind::Dispute => of_dispute(row, &part, snapshot).await?,
+                    Some(_) | None => of_nothing(row),
                 },
             };
             match found {
@@ -148,14 +153,27 @@ fn of_attempt(row: &DetailRecord, stored: &AuditPayment) -> Found {
     if stored.folded.as_ref().is_ok_and(is_named) { Found::Named } else { Found::LeftOver }
 }
 
-async fn refund_row(
-    snapshot: &mut dyn Snapshot,
-    subject: [u8; 16],
-) -> Result<Option<PartRecord>, StoreError> {
+async fn part_row(snapshot: &mut dyn Snapshot, subject: [u8; 16]) -> Result<Option<PartRecord>, StoreError> {
     let before = u128::from_be_bytes(subject).checked_sub(1);
     let before = before.map(|bits| PartId::from_bytes(bits.to_be_bytes()));
     let next = snapshot.parts(before, 1).await?.into_iter().next();
-    Ok(next.filter(|record| *record.id.as_bytes() == subject && record.kind == PartKind::Refund))
+    Ok(next.filter(|record| *record.id.as_bytes() == subject))
+}
+
+/// A detail of a dispute: its history names each that was ever in force, since events show it.
+async fn of_dispute(
+    row: &DetailRecord,
+    record: &PartRecord,
+    snapshot: &mut dyn Snapshot,
+) -> Result<Found, StoreError> {
+    let dispute = DisputeId::from_bytes(*record.id.as_bytes());
+    if row.id != DetailRecord::name_of_dispute(dispute, &row.body) {
+        return Ok(ALTERED);
+    }
+    let payments = payments_named(snapshot, std::iter::once(record.payment)).await?;
+    let payment = payments.get(&record.payment).and_then(|stored| stored.folded.as_ref().ok());
+    let is_named = |payment: &Payment| named_by(payment).contains(&(row.subject, row.id));
+    Ok(if payment.is_some_and(is_named) { Found::Named } else { Found::LeftOver })
 }
 
 async fn of_refund(

@@ -130,7 +130,14 @@ impl Facts {
             | Event::OperationRequeued { .. }
             | Event::OperationParked { .. }
             | Event::OperationReplayed { .. }
-            | Event::Amended { .. } => by_status,
+            | Event::Amended { .. }
+            | Event::RefundPending { .. }
+            | Event::Foreseen { .. }
+            | Event::DisputeOpened { .. }
+            | Event::DisputeNoted { .. }
+            | Event::DisputeEscalated { .. }
+            | Event::DisputeClosed { .. }
+            | Event::FraudWarned { .. } => by_status,
         };
     }
 
@@ -163,7 +170,14 @@ impl Facts {
             | Event::OperationRequeued { .. }
             | Event::OperationParked { .. }
             | Event::OperationReplayed { .. }
-            | Event::Amended { .. } => self.status,
+            | Event::Amended { .. }
+            | Event::RefundPending { .. }
+            | Event::Foreseen { .. }
+            | Event::DisputeOpened { .. }
+            | Event::DisputeNoted { .. }
+            | Event::DisputeEscalated { .. }
+            | Event::DisputeClosed { .. }
+            | Event::FraudWarned { .. } => self.status,
         }
     }
 
@@ -176,7 +190,7 @@ impl Facts {
             Event::RefundQueued { refund, amount_minor, .. } => {
                 self.refunds.push((refund, amount_minor, Leg::UnderWay));
             }
-            Event::RefundSucceeded { refund } => self.refund_ends(refund, Leg::Arrived),
+            Event::RefundSucceeded { refund, .. } => self.refund_ends(refund, Leg::Arrived),
             Event::RefundFailed { refund, .. } => self.refund_ends(refund, Leg::CameBack),
             Event::Confirmed { .. }
             | Event::Started { .. }
@@ -196,7 +210,14 @@ impl Facts {
             | Event::OperationRequeued { .. }
             | Event::OperationParked { .. }
             | Event::OperationReplayed { .. }
-            | Event::Amended { .. } => {}
+            | Event::Amended { .. }
+            | Event::RefundPending { .. }
+            | Event::Foreseen { .. }
+            | Event::DisputeOpened { .. }
+            | Event::DisputeNoted { .. }
+            | Event::DisputeEscalated { .. }
+            | Event::DisputeClosed { .. }
+            | Event::FraudWarned { .. } => {}
         }
     }
 
@@ -234,7 +255,14 @@ impl Facts {
             | Event::OperationRequeued { .. }
             | Event::OperationParked { .. }
             | Event::OperationReplayed { .. }
-            | Event::Amended { .. } => {}
+            | Event::Amended { .. }
+            | Event::RefundPending { .. }
+            | Event::Foreseen { .. }
+            | Event::DisputeOpened { .. }
+            | Event::DisputeNoted { .. }
+            | Event::DisputeEscalated { .. }
+            | Event::DisputeClosed { .. }
+            | Event::FraudWarned { .. } => {}
         }
     }
 
@@ -282,7 +310,14 @@ impl Facts {
             | Event::OperationRequeued { .. }
             | Event::OperationParked { .. }
             | Event::OperationReplayed { .. }
-            | Event::Amended { .. } => {}
+            | Event::Amended { .. }
+            | Event::RefundPending { .. }
+            | Event::Foreseen { .. }
+            | Event::DisputeOpened { .. }
+            | Event::DisputeNoted { .. }
+            | Event::DisputeEscalated { .. }
+            | Event::DisputeClosed { .. }
+            | Event::FraudWarned { .. } => {}
         }
     }
 
@@ -310,7 +345,7 @@ impl Facts {
                 let number = operations.open();
                 operations.refunds.insert(refund, number);
             }
-            Event::RefundSucceeded { refund } | Event::RefundFailed { refund, .. } => {
+            Event::RefundSucceeded { refund, .. } | Event::RefundFailed { refund, .. } => {
                 operations.refunds.remove(&refund);
             }
             Event::OperationParked { operation, .. } => {
@@ -328,7 +363,14 @@ impl Facts {
             | Event::Requeued {}
             | Event::CancelRequested { .. }
             | Event::Available {}
-            | Event::Amended { .. } => {}
+            | Event::Amended { .. }
+            | Event::RefundPending { .. }
+            | Event::Foreseen { .. }
+            | Event::DisputeOpened { .. }
+            | Event::DisputeNoted { .. }
+            | Event::DisputeEscalated { .. }
+            | Event::DisputeClosed { .. }
+            | Event::FraudWarned { .. } => {}
         }
     }
 

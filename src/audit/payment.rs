@@ -63,8 +63,8 @@ pub fn check_history(payment: &Payment, report: &mut Report) {
         }
     });
     check_times(payment, report);
-    if payment.refundable_minor() < 0 {
-        let text = format!("payment {}: more was refunded than was received", payment.id());
+    if payment.chargeable_back_minor() < 0 {
+        let text = format!("payment {}: more was refunded and disputed than was received", payment.id());
         report.violation(Name::IllegalHistory, text);
     }
 }
@@ -105,15 +105,27 @@ fn out_of_place(before: &Payment, event: &Event) -> Option<&'static str> {
     let open = |kind| state.operation.is_some_and(|open| open.kind == kind);
     let capturing = |follow_up| matches!(follow_up, FollowUp::Capture { .. });
     let fits = match event {
-        Event::RefundSucceeded { refund } | Event::RefundFailed { refund, .. } => {
+        Event::RefundSucceeded { refund, .. }
+        | Event::RefundPending { refund, .. }
+        | Event::RefundFailed { refund, .. } => {
             return match before.refund(*refund).map(|refund| refund.status) {
                 Some(RefundStatus::Pending) => None,
+                // Even one that has arrived may come back.
+                Some(RefundStatus::Succeeded) if matches!(event, Event::RefundFailed { .. }) => None,
                 Some(RefundStatus::Succeeded | RefundStatus::Failed(_)) => {
                     Some("of a refund that was already answered")
                 }
                 None => Some("of a refund that was never asked for"),
             };
         }
+        Event::DisputeNoted { dispute, .. } => before.dispute(*dispute).is_some(),
+        Event::DisputeEscalated { dispute, .. } => {
+            before.dispute(*dispute).is_some_and(|dispute| dispute.status.is_open() && !dispute.holds_money())
+        }
+        Event::DisputeClosed { dispute, .. } => {
+            before.dispute(*dispute).is_some_and(|dispute| dispute.status.is_open())
+        }
+        Event::DisputeOpened { dispute, .. } => before.dispute(*dispute).is_none(),
         Event::Captured { amount_minor, .. } => {
             open(OperationKind::FollowUp(FollowUp::Capture { amount_minor: *amount_minor }))
         }
@@ -145,7 +157,9 @@ fn out_of_place(before: &Payment, event: &Event) -> Option<&'static str> {
         | Event::Canceled { .. }
         | Event::CaptureQueued { .. }
         | Event::VoidQueued { .. }
-        | Event::RefundQueued { .. } => true,
+        | Event::RefundQueued { .. }
+        | Event::Foreseen { .. }
+        | Event::FraudWarned { .. } => true,
     };
     (!fits).then_some("without what it answers")
 }

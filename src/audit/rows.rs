@@ -1,4 +1,4 @@
-//! Checks the rows that things are listed by: refunds and later charges by their ids, transfers by those who received them.
+//! Checks the rows that things are listed by: refunds, disputes, warnings and later charges by their ids, transfers by those who received them.
 
 use std::collections::HashSet;
 
@@ -20,7 +20,11 @@ pub fn parts_of(payment: &Payment) -> Vec<PartRecord> {
     let charges = payment.state().charges.iter();
     let later = charges.filter(|charge| charge.id != first && payment.submission().kind == Kind::Charge);
     let later = later.map(|charge| part(charge.id.into(), PartKind::Charge, charge.created_at));
-    refunds.chain(later).collect()
+    let disputes = payment.state().disputes.iter();
+    let disputes = disputes.map(|dispute| part(dispute.id.into(), PartKind::Dispute, dispute.created_at));
+    let warnings = payment.state().warnings.iter();
+    let warnings = warnings.map(|it| part(it.id.into(), PartKind::FraudWarning, it.created_at));
+    refunds.chain(later).chain(disputes).chain(warnings).collect()
 }
 
 /// Checks that every row is of a part that its payment has, and that every such part has its row: ids are unique, so equal counts
@@ -87,7 +91,7 @@ pub async fn receipts(
 /// Compares the sums over all readers' reports.
 pub fn none_missing(report: &mut Report) {
     if let Some(missing @ 1..) = report.history_parts.checked_sub(report.sound_parts) {
-        let text = format!("{missing} refunds and charges of payments have no row of their own");
+        let text = format!("{missing} refunds, disputes and charges of payments have no row of their own");
         report.violation(Name::MissingPart, text);
     }
     if let Some(missing @ 1..) = report.history_receipts.checked_sub(report.sound_receipts) {

@@ -13,8 +13,9 @@ use arrayvec::ArrayVec;
 
 use super::announcement_kind::AnnouncementKind;
 use super::clock::ClockStatus;
+use super::dispute::{DisputeOutcome, DisputeStage};
 use super::event::{CancelReason, Event};
-use super::ids::{RefundId, TEXT_LEN, base62_decode};
+use super::ids::{DisputeId, RefundId, TEXT_LEN, base62_decode};
 use super::payment::Payment;
 use super::resource::Body;
 use super::subject::{Subject, SubjectKind};
@@ -115,7 +116,8 @@ pub fn announced(payment: &Payment, versions: Range<u32>) -> Vec<Announcement> {
 pub const fn refund_of(event: &Event) -> Option<RefundId> {
     match event {
         Event::RefundQueued { refund, .. }
-        | Event::RefundSucceeded { refund }
+        | Event::RefundPending { refund, .. }
+        | Event::RefundSucceeded { refund, .. }
         | Event::RefundFailed { refund, .. } => Some(*refund),
         Event::Created { .. }
         | Event::Confirmed { .. }
@@ -142,7 +144,25 @@ pub const fn refund_of(event: &Event) -> Option<RefundId> {
         | Event::OperationRequeued { .. }
         | Event::OperationParked { .. }
         | Event::OperationReplayed { .. }
-        | Event::Amended { .. } => None,
+        | Event::Amended { .. }
+        | Event::Foreseen { .. }
+        | Event::DisputeOpened { .. }
+        | Event::DisputeNoted { .. }
+        | Event::DisputeEscalated { .. }
+        | Event::DisputeClosed { .. }
+        | Event::FraudWarned { .. } => None,
+    }
+}
+
+/// The dispute that the event is about.
+#[must_use]
+pub const fn dispute_of(event: &Event) -> Option<DisputeId> {
+    match event {
+        Event::DisputeOpened { dispute, .. }
+        | Event::DisputeNoted { dispute, .. }
+        | Event::DisputeEscalated { dispute, .. }
+        | Event::DisputeClosed { dispute, .. } => Some(*dispute),
+        _ => None,
     }
 }
 
@@ -186,7 +206,23 @@ fn by_kind_of_payment(after: &Payment, event: &Event) -> [&'static [Announcement
         Event::Voided {} => [&[It::IntentCanceled], &[], &[], &[]],
         Event::RefundQueued { .. } => [&[It::ChargeRefunded, It::RefundCreated], &[], &[], &[]],
         Event::RefundSucceeded { .. } => [&[It::RefundUpdated], &[], &[], &[]],
+        Event::RefundFailed { refund, .. }
+            if after.refund(*refund).is_some_and(|refund| refund.came_back) =>
+        {
+            [&[It::RefundFailed, It::RefundUpdated, It::ChargeRefundUpdated], &[], &[], &[]]
+        }
         Event::RefundFailed { .. } => [&[It::RefundFailed, It::RefundUpdated], &[], &[], &[]],
+        Event::DisputeOpened { stage: DisputeStage::Inquiry, .. } => [&[It::DisputeCreated], &[], &[], &[]],
+        Event::DisputeOpened { stage: DisputeStage::Chargeback, .. } => {
+            [&[It::DisputeCreated, It::DisputeFundsWithdrawn], &[], &[], &[]]
+        }
+        Event::DisputeNoted { .. } => [&[It::DisputeUpdated], &[], &[], &[]],
+        Event::DisputeEscalated { .. } => [&[It::DisputeUpdated, It::DisputeFundsWithdrawn], &[], &[], &[]],
+        Event::DisputeClosed { outcome: DisputeOutcome::Won, .. } => {
+            [&[It::DisputeClosed, It::DisputeFundsReinstated], &[], &[], &[]]
+        }
+        Event::DisputeClosed { .. } => [&[It::DisputeClosed], &[], &[], &[]],
+        Event::FraudWarned { .. } => [&[It::FraudWarningCreated], &[], &[], &[]],
         Event::Confirmed { .. }
         | Event::Started { .. }
         | Event::ActionCompleted {}
@@ -202,7 +238,9 @@ fn by_kind_of_payment(after: &Payment, event: &Event) -> [&'static [Announcement
         | Event::OperationRequeued { .. }
         | Event::OperationParked { .. }
         | Event::OperationReplayed { .. }
-        | Event::Amended { .. } => [&[]; 4],
+        | Event::Amended { .. }
+        | Event::RefundPending { .. }
+        | Event::Foreseen { .. } => [&[]; 4],
     }
 }
 

@@ -10,6 +10,10 @@ pub enum ShownObject {
     Charge,
     /// The refund that it is about.
     Refund,
+    /// The dispute that it is about.
+    Dispute,
+    /// The early fraud warning that it is about.
+    FraudWarning,
     /// The plain resource that changed.
     Resource,
 }
@@ -129,6 +133,20 @@ kinds! {
     ClockReady = 31, "test_helpers.test_clock.ready", Resource, Omitted;
     /// A test clock was deleted.
     ClockDeleted = 32, "test_helpers.test_clock.deleted", Resource, Omitted;
+    /// A refund that had succeeded came back.
+    ChargeRefundUpdated = 33, "charge.refund.updated", Refund, Shown;
+    /// A charge was disputed.
+    DisputeCreated = 34, "charge.dispute.created", Dispute, Omitted;
+    /// A dispute changed.
+    DisputeUpdated = 35, "charge.dispute.updated", Dispute, Shown;
+    /// A dispute was decided.
+    DisputeClosed = 36, "charge.dispute.closed", Dispute, Omitted;
+    /// A dispute took money.
+    DisputeFundsWithdrawn = 37, "charge.dispute.funds_withdrawn", Dispute, Omitted;
+    /// The money of a dispute came back.
+    DisputeFundsReinstated = 38, "charge.dispute.funds_reinstated", Dispute, Omitted;
+    /// An issuer warned of fraud.
+    FraudWarningCreated = 39, "radar.early_fraud_warning.created", FraudWarning, Omitted;
 }
 
 impl AnnouncementKind {
@@ -155,8 +173,14 @@ mod tests {
     #[test]
     fn a_type_begins_with_its_object() {
         for kind in AnnouncementKind::ALL {
-            let object = match kind.dialect().split('.').next() {
-                Some("charge") => ShownObject::Charge,
+            let mut parts = kind.dialect().split('.');
+            let object = match parts.next() {
+                Some("charge") => match parts.next() {
+                    Some("dispute") => ShownObject::Dispute,
+                    Some("refund") => ShownObject::Refund,
+                    _ => ShownObject::Charge,
+                },
+                Some("radar") => ShownObject::FraudWarning,
                 Some("refund") => ShownObject::Refund,
                 Some("customer" | "test_helpers") => ShownObject::Resource,
                 _ => ShownObject::Payment,

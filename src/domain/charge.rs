@@ -145,7 +145,14 @@ impl Charge {
             | Event::OperationRetryScheduled { .. }
             | Event::OperationRequeued { .. }
             | Event::OperationParked { .. }
-            | Event::OperationReplayed { .. } => {}
+            | Event::OperationReplayed { .. }
+            | Event::RefundPending { .. }
+            | Event::Foreseen { .. }
+            | Event::DisputeOpened { .. }
+            | Event::DisputeNoted { .. }
+            | Event::DisputeEscalated { .. }
+            | Event::DisputeClosed { .. }
+            | Event::FraudWarned { .. } => {}
         }
     }
 }

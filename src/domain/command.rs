@@ -7,9 +7,10 @@
 use super::amendment::{AmendPayment, PaymentPatch};
 use super::clock::DriveClock;
 use super::decline::DeclineReason;
+use super::dispute::DisputeReason;
 use super::event::{CancelReason, TechnicalError};
 pub use super::idempotency::IdempotencyKey;
-use super::ids::{AccountId, ChargeId, PaymentId, RefundId};
+use super::ids::{AccountId, ChargeId, DisputeId, PaymentId, RefundId};
 use super::instrument::{Instrument, Presented};
 use super::origin::Origin;
 use super::payment::WorkKey;
@@ -69,6 +70,108 @@ pub enum Action {
     },
     /// Try a parked operation again.
     Replay,
+    /// End a refund as its bank would: for tests.
+    EndRefund {
+        /// The refund.
+        refund: RefundId,
+        /// Why it could not be made; `None` lets it arrive.
+        failed: Option<DeclineReason>,
+    },
+    /// Dispute the charge as its cardholder or issuer would: for tests.
+    Dispute(Complaint),
+    /// Keep what the merchant says about a dispute, and perhaps submit it.
+    AnswerDispute(Answered),
+    /// Give a dispute up.
+    CloseDispute {
+        /// The dispute.
+        dispute: DisputeId,
+    },
+}
+
+/// What a cardholder's issuer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Raised {
+    /// It takes the money back.
+    Dispute,
+    /// It asks first.
+    Inquiry,
+    /// It warns, and does nothing yet.
+    FraudWarning,
+}
+
+impl Raised {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Dispute, Self::Inquiry, Self::FraudWarning];
+
+    /// The name as a parameter.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dispute => "dispute",
+            Self::Inquiry => "inquiry",
+            Self::FraudWarning => "early_fraud_warning",
+        }
+    }
+
+    /// What has this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|raised| raised.as_str() == name)
+    }
+}
+
+/// A complaint about a charge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Complaint {
+    /// The new dispute's id.
+    pub dispute: DisputeId,
+    /// What the issuer does.
+    pub raised: Raised,
+    /// What the cardholder complains of.
+    pub reason: DisputeReason,
+    /// In minor units; `None` disputes whatever is left.
+    pub amount_minor: Option<i64>,
+}
+
+/// What evidence says of its own outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It wins the dispute.
+    Wins,
+    /// It loses the dispute.
+    Loses,
+    /// It turns an inquiry into a dispute.
+    Escalates,
+}
+
+impl Verdict {
+    /// The verdict that this text names.
+    #[must_use]
+    pub fn of_evidence(text: &str) -> Option<Self> {
+        match text.trim() {
+            "winning_evidence" => Some(Self::Wins),
+            "losing_evidence" => Some(Self::Loses),
+            "escalate_inquiry_evidence" => Some(Self::Escalates),
+            _ => None,
+        }
+    }
+}
+
+/// What the merchant says about a dispute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answered {
+    /// The dispute.
+    pub dispute: DisputeId,
+    /// The detail that the request was based on: it is refused where another is in force by then.
+    pub base: u64,
+    /// Names the row with all that is kept from then on.
+    pub detail: u64,
+    /// Whether it changes evidence, and not only metadata.
+    pub evidence: bool,
+    /// Whether the evidence goes to the issuer.
+    pub submit: bool,
+    /// What the evidence says of its own outcome.
+    pub verdict: Option<Verdict>,
 }
 
 /// Operate on a payment.

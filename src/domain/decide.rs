@@ -7,8 +7,10 @@
 use super::command::{
     AuthorizationAnswer, AuthorizationResponse, FollowUpAnswer, FollowUpResponse, SubmitPayment,
 };
+use super::consequences;
 use super::context::{Context, Events, NO_SUCH_PAYEE, lapsed, payable};
 use super::decline::DeclineReason;
+use super::disputes;
 use super::event::{CancelReason, Event};
 use super::payment::{FollowUp, Operation, OperationKind, Payment, Phase, WorkKey};
 use super::rejection::{Rejection, RejectionKind};
@@ -107,7 +109,7 @@ pub fn authorization_answered(
             None => Event::failed(cause),
         },
     };
-    vec![started, outcome]
+    std::iter::once(started).chain(consequences::noted(context, payment, outcome)).collect()
 }
 
 /// Decides an acquirer's answer to a capture, void or refund. Empty unless it answers the attempt in flight.
@@ -123,14 +125,15 @@ pub fn follow_up_answered(context: &Context<'_>, payment: &Payment, answer: &Fol
         return vec![lapsed];
     }
     let number = operation.number;
-    vec![match answer.response {
+    let event = match answer.response {
         FollowUpResponse::Approved => follow_up_approved(context, payment, follow_up),
         FollowUpResponse::Declined(reason) => follow_up_declined(follow_up, reason),
         FollowUpResponse::TechnicalFailure(cause) => match next_retry(context, operation) {
             Some(due_at) => Event::OperationRetryScheduled { operation: number, due_at, cause },
             None => Event::OperationParked { operation: number, cause },
         },
-    }]
+    };
+    consequences::noted(context, payment, event).collect()
 }
 
 /// The operation whose current attempt is this one, if it is with the acquirer.
@@ -185,7 +188,7 @@ fn follow_up_approved(context: &Context<'_>, payment: &Payment, follow_up: Follo
         FollowUp::Capture { amount_minor } => {
             given_up(context, payment).map_or_else(|| Event::captured(amount_minor), Event::canceled)
         }
-        FollowUp::Refund { refund, .. } => Event::RefundSucceeded { refund },
+        FollowUp::Refund { refund, .. } => consequences::refund_approved(context, payment, refund),
         FollowUp::Void => Event::Voided {},
     }
 }
@@ -199,7 +202,8 @@ const fn follow_up_declined(follow_up: FollowUp, reason: DeclineReason) -> Event
     }
 }
 
-/// Decides whatever is due now: retries, settlements, expiries, money that becomes available. Empty if nothing is.
+/// Decides whatever is due now: retries, settlements, expiries, money that becomes available, refunds that come back, disputes.
+/// Empty if nothing is.
 #[must_use]
 pub fn timer_due(context: &Context<'_>, payment: &Payment) -> Events {
     if let Some(lapsed) = lapsed(payment, context.now) {
@@ -208,16 +212,28 @@ pub fn timer_due(context: &Context<'_>, payment: &Payment) -> Events {
     let state = payment.state();
     let mut events = Events::new();
     let main = state.operation.as_ref();
-    events.extend(main.and_then(|operation| main_operation_due(context, payment, operation)));
+    let main = main.and_then(|operation| main_operation_due(context, payment, operation));
+    events.extend(main.into_iter().flat_map(|event| consequences::noted(context, payment, event)));
     events.extend(payment.settles_at().filter(|at| *at <= context.now).map(|_| Event::Available {}));
-    for operation in &state.refund_operations {
-        if let Phase::Waiting { due_at } = operation.phase
-            && due_at <= context.wall
-        {
-            events.push(Event::OperationRequeued { operation: operation.number });
-        }
-    }
+    events.extend(state.refund_operations.iter().filter_map(|operation| refund_due(context, operation)));
+    events.extend(consequences::returned(context, payment));
+    events.extend(disputes::overdue(context, payment));
+    events.extend(consequences::due(context, payment));
     events
+}
+
+fn refund_due(context: &Context<'_>, operation: &Operation) -> Option<Event> {
+    match (operation.phase, operation.kind.follow_up()) {
+        (Phase::Waiting { due_at }, _) if due_at <= context.wall => {
+            Some(Event::OperationRequeued { operation: operation.number })
+        }
+        (Phase::Pending { settles_at }, Some(FollowUp::Refund { refund, .. }))
+            if settles_at <= context.now =>
+        {
+            Some(Event::refund_succeeded(refund))
+        }
+        (Phase::Waiting { .. } | Phase::Pending { .. } | Phase::Queued | Phase::Parked { .. }, _) => None,
+    }
 }
 
 fn main_operation_due(context: &Context<'_>, payment: &Payment, operation: &Operation) -> Option<Event> {

@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::credit::{Credit, is_zero};
 use super::decline::DeclineReason;
-use super::ids::{ChargeId, RefundId};
+use super::dispute::{DisputeOutcome, DisputeReason, DisputeStage};
+use super::ids::{ChargeId, DisputeId, FraudWarningId, RefundId};
 use super::instrument::Instrument;
 use super::scenario_revision::ScenarioRevision;
 use super::status::Status;
@@ -249,8 +250,11 @@ pub enum Event {
     RefundSucceeded {
         /// The id of the refund.
         refund: RefundId,
+        /// When it comes back after all, by the payment's clock, where the card sees to that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fails_at: Option<Timestamp>,
     },
-    /// The refund could not be made; its amount is back in the wallet.
+    /// The refund could not be made, or came back after it had reached the card; its amount is back in the wallet.
     #[serde(rename = "ff")]
     RefundFailed {
         /// The id of the refund.
@@ -299,6 +303,83 @@ pub enum Event {
         /// If the terms change: the hash of the row with this version, which holds all of them.
         terms: Option<u64>,
     },
+    /// The refund was accepted outside, and arrives later.
+    #[serde(rename = "fp")]
+    RefundPending {
+        /// The id of the refund.
+        refund: RefundId,
+        /// When it arrives, by the payment's clock.
+        settles_at: Timestamp,
+    },
+    /// The card that was used brings about something later.
+    #[serde(rename = "la")]
+    Foreseen {
+        /// When that is, by the payment's clock.
+        at: Timestamp,
+    },
+    /// The charge was disputed. Unless it is an inquiry, amount and fee left the wallet; what that did not hold is owed.
+    #[serde(rename = "dq")]
+    DisputeOpened {
+        /// The id of the dispute.
+        dispute: DisputeId,
+        /// What the cardholder complains of.
+        reason: DisputeReason,
+        /// Whether money was taken.
+        stage: DisputeStage,
+        /// The disputed amount, in minor units.
+        amount_minor: i64,
+        /// The fee, in minor units.
+        fee_minor: i64,
+        /// Until when evidence is taken, by the payment's clock.
+        due_by: Timestamp,
+        /// When it ends by itself, by the payment's clock.
+        ends_at: Timestamp,
+        /// The part of amount and fee that the wallet did not hold.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        owed_minor: i64,
+    },
+    /// Evidence or metadata of the dispute was kept.
+    #[serde(rename = "dn")]
+    DisputeNoted {
+        /// The id of the dispute.
+        dispute: DisputeId,
+        /// Names the row with all of it; zero if there is none.
+        detail: u64,
+        /// If the evidence was submitted: when the dispute ends by itself, by the payment's clock.
+        submitted_until: Option<Timestamp>,
+    },
+    /// The inquiry became a dispute: amount and fee left the wallet; what that did not hold is owed.
+    #[serde(rename = "de")]
+    DisputeEscalated {
+        /// The id of the dispute.
+        dispute: DisputeId,
+        /// The disputed amount from now on, in minor units.
+        amount_minor: i64,
+        /// The fee, in minor units.
+        fee_minor: i64,
+        /// Until when evidence is taken, by the payment's clock.
+        due_by: Timestamp,
+        /// The part of amount and fee that the wallet did not hold.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        owed_minor: i64,
+    },
+    /// The dispute was decided. The amount of one that was won is back in the wallet.
+    #[serde(rename = "dx")]
+    DisputeClosed {
+        /// The id of the dispute.
+        dispute: DisputeId,
+        /// How it was decided.
+        outcome: DisputeOutcome,
+        /// The part of the returned money that repaid the owner's debt.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        repaid_minor: i64,
+    },
+    /// The issuer warned that the charge may be fraudulent. No money moves.
+    #[serde(rename = "fw")]
+    FraudWarned {
+        /// The id of the warning.
+        warning: FraudWarningId,
+    },
 }
 
 /// Events that bring money to a wallet, as the rules decide them. How the money is split there is decided when they are
@@ -335,6 +416,18 @@ impl Event {
     #[must_use]
     pub const fn refund_failed(refund: RefundId, reason: DeclineReason) -> Self {
         Self::RefundFailed { refund, reason, repaid_minor: 0 }
+    }
+
+    /// A refund that reached the card, for good.
+    #[must_use]
+    pub const fn refund_succeeded(refund: RefundId) -> Self {
+        Self::RefundSucceeded { refund, fails_at: None }
+    }
+
+    /// The end of a dispute, which repays nothing yet.
+    #[must_use]
+    pub const fn dispute_closed(dispute: DisputeId, outcome: DisputeOutcome) -> Self {
+        Self::DisputeClosed { dispute, outcome, repaid_minor: 0 }
     }
 }
 
@@ -385,6 +478,14 @@ impl Event {
             Self::RefundFailed { .. } => "refund_failed",
             Self::OperationParked { .. } => "parked",
             Self::Amended { .. } => "amended",
+            Self::RefundPending { .. } => "refund_pending",
+            Self::Foreseen { .. } => "foreseen",
+            Self::DisputeOpened { .. } => "dispute_opened",
+            Self::DisputeNoted { submitted_until: None, .. } => "dispute_updated",
+            Self::DisputeNoted { submitted_until: Some(_), .. } => "dispute_evidence_submitted",
+            Self::DisputeEscalated { .. } => "dispute_escalated",
+            Self::DisputeClosed { .. } => "dispute_closed",
+            Self::FraudWarned { .. } => "early_fraud_warning",
         }
     }
 }

@@ -208,8 +208,16 @@ id!(
     RefundId, "re_"
 );
 id!(
-    /// A charge or refund of a payment; shown under the prefix of its kind.
-    PartId, "ch_", "re_"
+    /// A dispute of a payment's charge.
+    DisputeId, "du_", "dp_"
+);
+id!(
+    /// An issuer's early warning that a charge may be fraudulent.
+    FraudWarningId, "issfr_"
+);
+id!(
+    /// A charge, refund, dispute or warning of a payment; shown under the prefix of its kind.
+    PartId, "ch_", "re_", "du_", "dp_", "issfr_"
 );
 id!(
     /// An API key (the row, not the secret).
@@ -290,8 +298,28 @@ impl From<ChargeId> for PartId {
     }
 }
 
+impl DisputeId {
+    /// The id of a warning that is raised in place of a dispute.
+    #[must_use]
+    pub const fn warning(self) -> FraudWarningId {
+        FraudWarningId(self.0)
+    }
+}
+
 impl From<RefundId> for PartId {
     fn from(id: RefundId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<DisputeId> for PartId {
+    fn from(id: DisputeId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<FraudWarningId> for PartId {
+    fn from(id: FraudWarningId) -> Self {
         Self(id.0)
     }
 }

@@ -10,8 +10,9 @@ use arrayvec::ArrayVec;
 
 use super::credit::Credit;
 use super::currency::Currency;
+use super::dispute::{DisputeOutcome, DisputeStage};
 use super::event::Event;
-use super::payment::Payment;
+use super::payment::{Payment, RefundStatus};
 use super::submission::Kind;
 use super::wallet::{LedgerKey, WalletId, joined};
 
@@ -139,7 +140,8 @@ impl Holdings {
     }
 }
 
-/// The most movements that one event causes: a credit to the wallet, what is repaid, and the fee.
+/// The most movements that one event causes: a credit to the wallet, what is repaid, and the fee; or a dispute's amount and fee, one of
+/// them divided between the wallet and its owner's debt.
 pub const EFFECTS_MAX: usize = 3;
 
 /// The movements that one event causes, in order.
@@ -163,7 +165,17 @@ pub fn credited(payment: &Payment, event: &Event) -> Option<(WalletId, i64)> {
         Event::RefundFailed { refund, .. } => {
             payment.refund(*refund).map(|refund| (own, refund.amount_minor))
         }
-        Event::Created { .. }
+        Event::DisputeClosed { dispute, outcome: DisputeOutcome::Won, .. } => {
+            payment.dispute(*dispute).filter(|dispute| dispute.holds_money()).map(|it| (own, it.amount_minor))
+        }
+        Event::DisputeClosed { outcome: DisputeOutcome::Lost | DisputeOutcome::InquiryClosed, .. }
+        | Event::RefundPending { .. }
+        | Event::Foreseen { .. }
+        | Event::DisputeOpened { .. }
+        | Event::DisputeNoted { .. }
+        | Event::DisputeEscalated { .. }
+        | Event::FraudWarned { .. }
+        | Event::Created { .. }
         | Event::Replayed { .. }
         | Event::Confirmed { .. }
         | Event::Started { .. }
@@ -189,6 +201,39 @@ pub fn credited(payment: &Payment, event: &Event) -> Option<(WalletId, i64)> {
     }
 }
 
+/// What a dispute takes from the submitter's wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// For the issuer, in minor units.
+    pub amount_minor: i64,
+    /// The fee, in minor units.
+    pub fee_minor: i64,
+    /// The part of both that the wallet did not hold, in minor units.
+    pub owed_minor: i64,
+}
+
+impl Taken {
+    /// Amount and fee.
+    #[must_use]
+    pub const fn whole_minor(&self) -> i64 {
+        self.amount_minor.saturating_add(self.fee_minor)
+    }
+}
+
+/// What `event` takes because of a dispute; `None` for inquiries and all other events.
+#[must_use]
+pub const fn taken(event: &Event) -> Option<Taken> {
+    match *event {
+        Event::DisputeOpened {
+            stage: DisputeStage::Chargeback, amount_minor, fee_minor, owed_minor, ..
+        }
+        | Event::DisputeEscalated { amount_minor, fee_minor, owed_minor, .. } => {
+            Some(Taken { amount_minor, fee_minor, owed_minor })
+        }
+        _ => None,
+    }
+}
+
 /// How the money that the event brings was split.
 fn split(event: &Event) -> Credit {
     match *event {
@@ -196,7 +241,8 @@ fn split(event: &Event) -> Credit {
         Event::Declined { repaid_minor, .. }
         | Event::Failed { repaid_minor, .. }
         | Event::Canceled { repaid_minor, .. }
-        | Event::RefundFailed { repaid_minor, .. } => Credit { repaid_minor, ..Credit::default() },
+        | Event::RefundFailed { repaid_minor, .. }
+        | Event::DisputeClosed { repaid_minor, .. } => Credit { repaid_minor, ..Credit::default() },
         _ => Credit::default(),
     }
 }
@@ -221,6 +267,18 @@ pub fn effects(payment: &Payment, event: &Event) -> Effects {
         movement(into, LedgerAccount::Fees, taken.fee_minor);
         return effects;
     }
+    if let Some(taken) = taken(event) {
+        // The issuer is served first: only what is left of the wallet pays the fee.
+        let debt = LedgerAccount::Receivable(submission.own_wallet());
+        let held_minor = taken.whole_minor().saturating_sub(taken.owed_minor);
+        let amount_held_minor = held_minor.min(taken.amount_minor);
+        let fee_held_minor = held_minor.saturating_sub(amount_held_minor);
+        movement(own, LedgerAccount::Acquirer, amount_held_minor);
+        movement(debt, LedgerAccount::Acquirer, taken.amount_minor.saturating_sub(amount_held_minor));
+        movement(own, LedgerAccount::Fees, fee_held_minor);
+        movement(debt, LedgerAccount::Fees, taken.fee_minor.saturating_sub(fee_held_minor));
+        return effects;
+    }
     match event {
         Event::Created { reserved: true, .. } | Event::Replayed { reserved: true } => {
             movement(own, LedgerAccount::InTransit, whole);
@@ -228,7 +286,7 @@ pub fn effects(payment: &Payment, event: &Event) -> Effects {
         // Only a payout: all other kinds bring their money to a wallet.
         Event::Succeeded { .. } => movement(LedgerAccount::InTransit, LedgerAccount::Bank, whole),
         Event::RefundQueued { amount_minor, .. } => movement(own, LedgerAccount::InTransit, *amount_minor),
-        Event::RefundSucceeded { refund } => {
+        Event::RefundSucceeded { refund, .. } => {
             let amount_minor = payment.refund(*refund).map_or(0, |refund| refund.amount_minor);
             movement(LedgerAccount::InTransit, LedgerAccount::Acquirer, amount_minor);
         }
@@ -241,7 +299,13 @@ pub fn effects(payment: &Payment, event: &Event) -> Effects {
 fn source(payment: &Payment, event: &Event) -> LedgerAccount {
     let paid_by_card = matches!(payment.submission().kind, Kind::Charge | Kind::TopUp);
     match event {
-        Event::Captured { .. } => LedgerAccount::Acquirer,
+        Event::Captured { .. } | Event::DisputeClosed { .. } => LedgerAccount::Acquirer,
+        // What had reached the card comes back from there.
+        Event::RefundFailed { refund, .. }
+            if payment.refund(*refund).is_some_and(|it| it.status == RefundStatus::Succeeded) =>
+        {
+            LedgerAccount::Acquirer
+        }
         Event::Succeeded { .. } if paid_by_card => LedgerAccount::Acquirer,
         _ => LedgerAccount::InTransit,
     }

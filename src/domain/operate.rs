@@ -4,10 +4,12 @@
 use super::command::{Action, OperatePayment};
 use super::context::{Context, Events, lapsed, payable};
 use super::decline::DeclineReason;
+use super::disputes;
 use super::event::{CancelReason, Event};
+use super::ids::RefundId;
 use super::instrument::Instrument;
 use super::money::Money;
-use super::payment::{FollowUp, HISTORY_MAX, Operation, OperationKind, Payment, Phase};
+use super::payment::{FollowUp, HISTORY_MAX, Operation, OperationKind, Payment, Phase, RefundStatus};
 use super::rejection::{Rejection, RejectionKind};
 use super::room;
 use super::status::Status;
@@ -39,6 +41,10 @@ pub fn operate(
             .map(|amount_minor| vec![Event::RefundQueued { refund, amount_minor, detail }]),
         Action::CompleteAction { passed } => complete_action(payment, passed),
         Action::Replay => replay(context, payment),
+        Action::EndRefund { refund, failed } => end_refund(payment, refund, failed),
+        Action::Dispute(complaint) => disputes::raise(context, payment, &complaint),
+        Action::AnswerDispute(answer) => disputes::answer(context, payment, &answer),
+        Action::CloseDispute { dispute } => disputes::close(payment, dispute),
     }?;
     if room::admits(context, payment, &events) { Ok(events) } else { Err(history_full(payment)) }
 }
@@ -199,6 +205,7 @@ fn refunded_minor(
         let wanted = "Only a charge that has succeeded can be refunded.";
         return Err(unexpected_state(payment, "refunded", wanted));
     }
+    disputes::refundable(payment)?;
     let left_minor = payment.refundable_minor();
     let currency = payment.submission().amount.currency;
     if left_minor == 0 {
@@ -223,6 +230,20 @@ fn refunded_minor(
         return Err(Rejection::new(RejectionKind::Funds, "balance_insufficient", message));
     }
     Ok(amount_minor)
+}
+
+/// Ends a refund as its bank would. One that has arrived may still come back.
+fn end_refund(payment: &Payment, id: RefundId, failed: Option<DeclineReason>) -> Result<Events, Rejection> {
+    let refund = payment.refund(id).ok_or_else(|| Rejection::not_found("refund", id))?;
+    let event = match (refund.status, failed) {
+        (RefundStatus::Pending, None) => Event::refund_succeeded(id),
+        (RefundStatus::Pending | RefundStatus::Succeeded, Some(reason)) => Event::refund_failed(id, reason),
+        (RefundStatus::Succeeded, None) | (RefundStatus::Failed(_), _) => {
+            let message = format!("This refund has already {}.", refund.status.as_str());
+            return Err(Rejection::new(RejectionKind::State, "refund_unexpected_state", message));
+        }
+    };
+    Ok(vec![event])
 }
 
 fn complete_action(payment: &Payment, passed: bool) -> Result<Events, Rejection> {

@@ -61,10 +61,23 @@ pub fn causes(payment: &Payment, version: u32) -> ArrayVec<u32, CAUSES_MAX> {
         Event::Captured { .. } | Event::CaptureDeclined { .. } => {
             causes.extend(last(&|event| matches!(event, Event::CaptureQueued { .. })));
         }
-        Event::RefundSucceeded { refund } | Event::RefundFailed { refund, .. } => {
+        Event::RefundSucceeded { refund, .. } | Event::RefundFailed { refund, .. } => {
             let began =
                 |event: &Event| matches!(event, Event::RefundQueued { refund: it, .. } if *it == refund);
-            causes.extend(last(&began));
+            // What was pending, or had arrived, goes on by itself.
+            let by_itself = last(
+                &|event| matches!(event, Event::RefundPending { refund: it, .. } | Event::RefundSucceeded { refund: it, .. } if *it == refund),
+            );
+            causes.extend(last(&began).filter(|_| by_itself.is_none()));
+        }
+        // Evidence that names its outcome is decided in the batch that keeps it.
+        Event::DisputeEscalated { dispute, .. } | Event::DisputeClosed { dispute, .. } => {
+            let noted =
+                |event: &Event| matches!(event, Event::DisputeNoted { dispute: it, .. } if *it == dispute);
+            let before = version.saturating_sub(1);
+            causes.extend(
+                last(&noted).filter(|noted| *noted == before && payment.end_of_batch(before) >= version),
+            );
         }
         Event::Created { .. }
         | Event::Confirmed { .. }
@@ -82,7 +95,12 @@ pub fn causes(payment: &Payment, version: u32) -> ArrayVec<u32, CAUSES_MAX> {
         | Event::OperationRequeued { .. }
         | Event::OperationParked { .. }
         | Event::OperationReplayed { .. }
-        | Event::Amended { .. } => {}
+        | Event::Amended { .. }
+        | Event::RefundPending { .. }
+        | Event::Foreseen { .. }
+        | Event::DisputeOpened { .. }
+        | Event::DisputeNoted { .. }
+        | Event::FraudWarned { .. } => {}
     }
     causes
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use super::charge::{Charge, ChargeOutcome};
 use super::decline::DeclineReason;
+use super::dispute::Dispute;
 use super::event::{Event, Recorded};
-use super::ids::{AccountId, ChargeId, ClockId, CustomerId, PaymentId, RefundId};
+use super::ids::{AccountId, ChargeId, ClockId, CustomerId, DisputeId, FraudWarningId, PaymentId, RefundId};
 use super::money::Money;
 use super::status::Status;
 use super::submission::Submission;
@@ -16,7 +17,7 @@ use super::terms::Terms;
 use super::time::Timestamp;
 
 pub use super::operation::{FollowUp, Operation, OperationKind, OperationName, Phase};
-pub use super::state::{Refund, RefundStatus, State};
+pub use super::state::{FraudWarning, Refund, RefundStatus, State};
 
 /// The longest history a payment may have; refused beyond, so that an aggregate stays small.
 pub const HISTORY_MAX: usize = 1_000;
@@ -94,6 +95,9 @@ impl Payment {
             pending_minor: 0,
             available_at: None,
             updated_at: created.at,
+            disputes: Vec::new(),
+            warnings: Vec::new(),
+            foreseen_at: None,
         };
         if status == Status::Queued {
             state.open_authorization(&created);
@@ -306,6 +310,8 @@ impl Payment {
             + state.refunds.capacity() * size_of::<Refund>()
             + state.charges.capacity() * size_of::<Charge>()
             + state.refund_operations.capacity() * size_of::<Operation>()
+            + state.disputes.capacity() * size_of::<Dispute>()
+            + state.warnings.capacity() * size_of::<FraudWarning>()
     }
 
     /// The part of [`Self::memory_bytes`] that amendments added.
@@ -412,6 +418,18 @@ impl Payment {
         self.state.refunds.iter().find(|refund| refund.id == id)
     }
 
+    /// The dispute with this id.
+    #[must_use]
+    pub fn dispute(&self, id: DisputeId) -> Option<&Dispute> {
+        self.state.disputes.iter().find(|dispute| dispute.id == id)
+    }
+
+    /// The early fraud warning with this id.
+    #[must_use]
+    pub fn warning(&self, id: FraudWarningId) -> Option<&FraudWarning> {
+        self.state.warnings.iter().find(|warning| warning.id == id)
+    }
+
     /// The attempts that came to a charge, oldest first.
     pub fn charges(&self) -> impl DoubleEndedIterator<Item = &Charge> {
         self.state.charges.iter().filter(|charge| charge.exists())
@@ -468,7 +486,8 @@ impl Payment {
         self.submission.clock
     }
 
-    /// When this payment next needs attention: a retry, a settlement, an expiry, money that becomes available.
+    /// When this payment next needs attention: a retry, a settlement, an expiry, money that becomes available, a dispute whose time
+    /// is over.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
         self.due_by_wall().into_iter().chain(self.due_by_clock()).min()
@@ -483,7 +502,9 @@ impl Payment {
     /// When it next settles or lapses, by the clock it runs on.
     #[must_use]
     pub fn due_by_clock(&self) -> Option<Timestamp> {
-        let own = self.capture_deadline().into_iter().chain(self.settles_at());
+        let own = self.capture_deadline().into_iter().chain(self.settles_at()).chain(self.consequence_at());
+        let disputes = self.state.disputes.iter().filter_map(Dispute::due_at);
+        let own = own.chain(disputes).chain(self.state.refunds.iter().filter_map(Refund::comes_back_at));
         self.operations().filter_map(Operation::settles_at).chain(own).min()
     }
 
@@ -491,6 +512,12 @@ impl Payment {
     #[must_use]
     pub fn settles_at(&self) -> Option<Timestamp> {
         self.state.available_at.filter(|_| self.state.pending_minor != 0)
+    }
+
+    /// When the card brings about what was foreseen; `None` if nothing is, or nothing is left to dispute.
+    #[must_use]
+    pub fn consequence_at(&self) -> Option<Timestamp> {
+        self.state.foreseen_at.filter(|_| self.disputable_minor() > 0)
     }
 
     /// When the authorization lapses, even while a capture or release is under way; `None` if nothing is held.
@@ -542,5 +569,21 @@ impl Payment {
     #[must_use]
     pub fn refundable_minor(&self) -> i64 {
         self.state.received_minor.saturating_sub(self.refunded_minor())
+    }
+
+    /// What an issuer can still take back, in minor units: what was received, less refunds and what disputes have taken. Never
+    /// negative, unless a history is not sound.
+    #[must_use]
+    pub fn chargeable_back_minor(&self) -> i64 {
+        let taken = self.state.disputes.iter().filter(|dispute| dispute.holds_money());
+        self.refundable_minor().saturating_sub(taken.map(|dispute| dispute.amount_minor).sum())
+    }
+
+    /// What a new dispute may be about, in minor units: what can be taken back, less what is being asked about.
+    #[must_use]
+    pub fn disputable_minor(&self) -> i64 {
+        let asked = |dispute: &&Dispute| dispute.status.is_open() && !dispute.holds_money();
+        let asked: i64 = self.state.disputes.iter().filter(asked).map(|dispute| dispute.amount_minor).sum();
+        self.chargeable_back_minor().saturating_sub(asked).max(0)
     }
 }

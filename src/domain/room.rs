@@ -1,7 +1,9 @@
 //! Room in a history: a payment's history is bounded, so whatever opens an operation leaves room for finishing everything
 //! then open, and for ending the payment itself. Answers and timers therefore never find a full history.
 
+use super::consequences;
 use super::context::{Context, Events};
+use super::dispute::Dispute;
 use super::event::Recorded;
 use super::payment::{FollowUp, HISTORY_MAX, Operation, OperationKind, Payment, Phase};
 use super::status::Status;
@@ -36,7 +38,30 @@ fn moving(payment: &Payment) -> usize {
 #[must_use]
 pub(super) fn kept(payment: &Payment, retries: usize) -> usize {
     let open: usize = payment.operations().map(|operation| finishing(operation, retries)).sum();
-    open.saturating_add(ending(payment, retries)).saturating_add(settling(payment))
+    open.saturating_add(ending(payment, retries))
+        .saturating_add(settling(payment))
+        .saturating_add(later(payment))
+}
+
+/// The events that end disputes, bring back refunds, and follow the card that was used.
+fn later(payment: &Payment) -> usize {
+    let state = payment.state();
+    let foreseen = match state.status {
+        // Its note is written already.
+        Status::Succeeded => state.foreseen_at.map_or(0, |_| consequences::EVENTS_MAX.saturating_sub(1)),
+        Status::Canceled => 0,
+        Status::RequiresPaymentMethod
+        | Status::RequiresConfirmation
+        | Status::Queued
+        | Status::Processing
+        | Status::RequiresAction
+        | Status::RequiresCapture
+        | Status::Declined
+        | Status::Failed => consequences::room(payment),
+    };
+    let disputes = state.disputes.iter().filter_map(Dispute::due_at).count();
+    let refunds = state.refunds.iter().filter(|refund| refund.comes_back_at().is_some()).count();
+    foreseen.saturating_add(disputes).saturating_add(refunds)
 }
 
 /// The event for money that becomes available, if money has arrived or still may.
@@ -57,7 +82,7 @@ fn settling(payment: &Payment) -> usize {
 
 /// An upper bound for what opening any single operation takes.
 const fn opening_max(retries: usize) -> usize {
-    8 + 8 * retries
+    16 + 8 * retries
 }
 
 /// The events of a newly queued operation until it has its answer or is parked.
@@ -65,6 +90,8 @@ const fn asking(kind: OperationKind, retries: usize) -> usize {
     match kind {
         // Started, accepted outside, settled; for each retry: started, failed, requeued.
         OperationKind::Authorization => 3 + 3 * retries,
+        // A refund may be pending, succeed, and come back.
+        OperationKind::FollowUp(FollowUp::Refund { .. }) => 3 + 2 * retries,
         OperationKind::FollowUp(_) => 1 + 2 * retries,
     }
 }
@@ -74,7 +101,7 @@ fn finishing(operation: &Operation, retries: usize) -> usize {
     let asked = match operation.phase {
         Phase::Queued => asking(operation.kind, left),
         Phase::Waiting { .. } => 1 + asking(operation.kind, left.saturating_sub(1)),
-        Phase::Pending { .. } => 1,
+        Phase::Pending { .. } => 2,
         Phase::Parked { .. } => 0,
     };
     // Ending the payment does not end a refund, so one replay is reserved for it. Anything else ends with the payment.

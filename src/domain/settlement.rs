@@ -13,7 +13,9 @@ use super::test_cards::{Behaviour, Consequence};
 /// The event with the split of the money that it brings to a wallet; `payment` is as it is *before* the event.
 #[must_use]
 pub fn settled(context: &Context<'_>, payment: &Payment, event: Event) -> Event {
-    let Some((wallet, gross_minor)) = ledger::credited(payment, &event) else { return event };
+    let Some((wallet, gross_minor)) = ledger::credited(payment, &event) else {
+        return charged(context, payment, event);
+    };
     let owed_minor = (context.wallet)(wallet).owed_minor;
     let repaid = |left_minor: i64| owed_minor.clamp(0, left_minor.max(0));
     let earned = || {
@@ -38,8 +40,22 @@ pub fn settled(context: &Context<'_>, payment: &Payment, event: Event) -> Event 
         Event::RefundFailed { refund, reason, .. } => {
             Event::RefundFailed { refund, reason, repaid_minor: repaid(gross_minor) }
         }
+        Event::DisputeClosed { dispute, outcome, .. } => {
+            Event::DisputeClosed { dispute, outcome, repaid_minor: repaid(gross_minor) }
+        }
         other => other,
     }
+}
+
+/// The event with the part of what it takes that the wallet does not hold.
+fn charged(context: &Context<'_>, payment: &Payment, mut event: Event) -> Event {
+    let Some(taken) = ledger::taken(&event) else { return event };
+    let held_minor = (context.wallet)(payment.submission().own_wallet()).balance_minor.max(0);
+    let missing_minor = taken.whole_minor().saturating_sub(held_minor).max(0);
+    if let Event::DisputeOpened { owed_minor, .. } | Event::DisputeEscalated { owed_minor, .. } = &mut event {
+        *owed_minor = missing_minor;
+    }
+    event
 }
 
 /// Whether the card's funds settle at once.

@@ -208,7 +208,14 @@ impl Walk {
             | Event::OperationRequeued { .. }
             | Event::OperationParked { .. }
             | Event::OperationReplayed { .. }
-            | Event::Amended { .. } => None,
+            | Event::Amended { .. }
+            | Event::RefundPending { .. }
+            | Event::Foreseen { .. }
+            | Event::DisputeOpened { .. }
+            | Event::DisputeNoted { .. }
+            | Event::DisputeEscalated { .. }
+            | Event::DisputeClosed { .. }
+            | Event::FraudWarned { .. } => None,
         }
     }
 

@@ -5,8 +5,9 @@ use super::card::Card;
 use super::charge::Charge;
 use super::credit::Credit;
 use super::decline::DeclineReason;
+use super::dispute::{Dispute, DisputeStage, DisputeStatus};
 use super::event::{CancelReason, Event, Recorded, TechnicalError};
-use super::ids::{ChargeId, RefundId};
+use super::ids::{ChargeId, DisputeId, FraudWarningId, RefundId};
 use super::instrument::Instrument;
 use super::operation::{FollowUp, Operation, OperationKind, Phase};
 use super::status::Status;
@@ -48,6 +49,27 @@ pub struct Refund {
     pub created_at: Timestamp,
     /// Names the row stored beside it; zero if there is none, `None` in histories older than this field.
     pub detail: Option<u64>,
+    /// Whether it had reached the card when it failed.
+    pub came_back: bool,
+    /// When it comes back although it succeeded; kept afterwards.
+    pub fails_at: Option<Timestamp>,
+}
+
+impl Refund {
+    /// When it comes back; `None` unless it will.
+    #[must_use]
+    pub fn comes_back_at(&self) -> Option<Timestamp> {
+        self.fails_at.filter(|_| self.status == RefundStatus::Succeeded)
+    }
+}
+
+/// An issuer's warning that the charge may be fraudulent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FraudWarning {
+    /// Chosen before it was decided.
+    pub id: FraudWarningId,
+    /// When it came.
+    pub created_at: Timestamp,
 }
 
 /// The state folded from the history.
@@ -103,6 +125,12 @@ pub struct State {
     pub available_at: Option<Timestamp>,
     /// When the last event was recorded.
     pub updated_at: Timestamp,
+    /// All disputes, oldest first.
+    pub disputes: Vec<Dispute>,
+    /// All early fraud warnings, oldest first.
+    pub warnings: Vec<FraudWarning>,
+    /// When the card that was used brings about what follows its charges.
+    pub foreseen_at: Option<Timestamp>,
 }
 
 impl State {
@@ -173,13 +201,31 @@ impl State {
         self.pending_minor = credit.available_at.map_or(0, |_| credit.kept_minor(gross_minor));
     }
 
-    fn finish_refund(&mut self, id: RefundId, status: RefundStatus) {
+    fn finish_refund(&mut self, id: RefundId, status: RefundStatus, fails_at: Option<Timestamp>) {
         for refund in self.refunds.iter_mut().filter(|refund| refund.id == id) {
+            refund.came_back = refund.status == RefundStatus::Succeeded;
+            refund.fails_at = fails_at.or(refund.fails_at);
             refund.status = status;
         }
         self.refund_operations.retain(
             |operation| !matches!(operation.kind.follow_up(), Some(FollowUp::Refund { refund, .. }) if refund == id),
         );
+    }
+
+    fn refund_pending(&mut self, id: RefundId, settles_at: Timestamp) {
+        let of_refund = |operation: &&mut Operation| matches!(operation.kind.follow_up(), Some(FollowUp::Refund { refund, .. }) if refund == id);
+        for operation in self.refund_operations.iter_mut().filter(of_refund) {
+            operation.phase = Phase::Pending { settles_at };
+        }
+    }
+
+    fn any_dispute(&mut self, id: DisputeId) -> impl Iterator<Item = &mut Dispute> {
+        self.disputes.iter_mut().filter(move |dispute| dispute.id == id)
+    }
+
+    /// What was foreseen for this time has come.
+    fn no_longer_foreseen(&mut self, at: Timestamp) {
+        self.foreseen_at = self.foreseen_at.filter(|foreseen| *foreseen > at);
     }
 
     /// Applies an event to everything but the status. One arm per event.
@@ -284,11 +330,35 @@ impl State {
                     status: RefundStatus::Pending,
                     created_at: at,
                     detail,
+                    came_back: false,
+                    fails_at: None,
                 });
             }
-            Event::RefundSucceeded { refund } => self.finish_refund(refund, RefundStatus::Succeeded),
+            Event::RefundPending { refund, settles_at } => self.refund_pending(refund, settles_at),
+            Event::RefundSucceeded { refund, fails_at } => {
+                self.finish_refund(refund, RefundStatus::Succeeded, fails_at)
+            }
             Event::RefundFailed { refund, reason, .. } => {
-                self.finish_refund(refund, RefundStatus::Failed(reason))
+                self.finish_refund(refund, RefundStatus::Failed(reason), None)
+            }
+            Event::Foreseen { at } => self.foreseen_at = Some(at),
+            Event::FraudWarned { warning } => {
+                self.warnings.push(FraudWarning { id: warning, created_at: at });
+                self.no_longer_foreseen(at);
+            }
+            Event::DisputeOpened { .. } => {
+                self.disputes.extend(opened(by));
+                self.no_longer_foreseen(at);
+            }
+            Event::DisputeNoted { dispute, detail, submitted_until } => {
+                self.any_dispute(dispute).for_each(|dispute| dispute.note(detail, submitted_until));
+            }
+            Event::DisputeEscalated { dispute, amount_minor, fee_minor, due_by, .. } => {
+                self.any_dispute(dispute)
+                    .for_each(|dispute| dispute.take_money(amount_minor, fee_minor, due_by));
+            }
+            Event::DisputeClosed { dispute, outcome, .. } => {
+                self.any_dispute(dispute).for_each(|dispute| dispute.close(outcome));
             }
             Event::OperationRetryScheduled { operation, due_at, .. } => {
                 self.any_operation(operation).into_iter().for_each(|operation| operation.wait(due_at));
@@ -306,4 +376,30 @@ impl State {
             }
         }
     }
+}
+
+/// The dispute that this event opens.
+fn opened(by: &Recorded) -> Option<Dispute> {
+    let Event::DisputeOpened { dispute, reason, stage, amount_minor, fee_minor, due_by, ends_at, .. } =
+        by.event
+    else {
+        return None;
+    };
+    let status = match stage {
+        DisputeStage::Inquiry => DisputeStatus::WarningNeedsResponse,
+        DisputeStage::Chargeback => DisputeStatus::NeedsResponse,
+    };
+    Some(Dispute {
+        id: dispute,
+        reason,
+        stage,
+        amount_minor,
+        fee_minor,
+        status,
+        created_at: by.at,
+        due_by,
+        ends_at,
+        detail: 0,
+        submissions: 0,
+    })
 }

@@ -10,8 +10,10 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
+use super::announcement::dispute_of;
+use super::dispute::{DisputeOutcome, DisputeStage};
 use super::event::Event;
-use super::ids::{ChargeId, PartId, PaymentId, RefundId};
+use super::ids::{ChargeId, DisputeId, PartId, PaymentId, RefundId};
 use super::ledger::{self, LedgerAccount, Movement};
 use super::payment::Payment;
 use super::submission::Kind;
@@ -114,11 +116,15 @@ pub enum LineKind {
     Refund,
     /// A refund came back.
     RefundFailure,
+    /// A dispute took money.
+    Dispute,
+    /// The money of a dispute that was won came back.
+    DisputeReversal,
 }
 
 impl LineKind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Charge,
         Self::Payment,
         Self::TopUp,
@@ -130,6 +136,8 @@ impl LineKind {
         Self::PayoutCancel,
         Self::Refund,
         Self::RefundFailure,
+        Self::Dispute,
+        Self::DisputeReversal,
     ];
 
     /// The number stored.
@@ -147,6 +155,8 @@ impl LineKind {
             Self::PayoutCancel => 9,
             Self::Refund => 10,
             Self::RefundFailure => 11,
+            Self::Dispute => 12,
+            Self::DisputeReversal => 13,
         }
     }
 
@@ -171,6 +181,7 @@ impl LineKind {
             Self::PayoutCancel => "payout_cancel",
             Self::Refund => "refund",
             Self::RefundFailure => "refund_failure",
+            Self::Dispute | Self::DisputeReversal => "adjustment",
         }
     }
 
@@ -186,6 +197,8 @@ impl LineKind {
             Self::PayoutFailure | Self::PayoutCancel => "payout_reversal",
             Self::Refund => "refund",
             Self::RefundFailure => "refund_failure",
+            Self::Dispute => "dispute",
+            Self::DisputeReversal => "dispute_reversal",
         }
     }
 
@@ -204,6 +217,8 @@ impl LineKind {
             Self::PayoutCancel => "Payout canceled",
             Self::Refund => "Refund",
             Self::RefundFailure => "Refund returned",
+            Self::Dispute => "Dispute",
+            Self::DisputeReversal => "Dispute won",
         }
     }
 
@@ -212,6 +227,8 @@ impl LineKind {
         match (event, kind, side) {
             (Event::RefundQueued { .. }, _, _) => Self::Refund,
             (Event::RefundFailed { .. }, _, _) => Self::RefundFailure,
+            (Event::DisputeOpened { .. } | Event::DisputeEscalated { .. }, _, _) => Self::Dispute,
+            (Event::DisputeClosed { .. }, _, _) => Self::DisputeReversal,
             (Event::Canceled { .. }, Kind::Payout { .. }, _) => Self::PayoutCancel,
             (Event::Canceled { .. }, _, _) => Self::TransferCancel,
             (Event::Declined { .. } | Event::Failed { .. }, Kind::Payout { .. }, _) => Self::PayoutFailure,
@@ -315,6 +332,18 @@ impl LineId {
         Self::of_last(payment, |event| matches!(event, Event::RefundFailed { refund, .. } if *refund == id))
     }
 
+    /// The lines of a dispute: with which its money left, and with which it came back.
+    #[must_use]
+    pub fn of_dispute(payment: &Payment, id: DisputeId) -> ArrayVec<Self, 2> {
+        let left =
+            Self::of_last(payment, |event| ledger::taken(event).is_some() && dispute_of(event) == Some(id));
+        let back = Self::of_last(
+            payment,
+            |event| matches!(event, Event::DisputeClosed { dispute, outcome: DisputeOutcome::Won, .. } if *dispute == id),
+        );
+        left.into_iter().chain(back).collect()
+    }
+
     /// The line in the submitter's wallet of the last event that `fits`.
     fn of_last(payment: &Payment, fits: impl Fn(&Event) -> bool) -> Option<Self> {
         let last = (1..).zip(payment.history()).filter(|(_, recorded)| fits(&recorded.event)).last();
@@ -336,6 +365,9 @@ pub const fn moves_money(event: &Event) -> bool {
             | Event::Canceled { .. }
             | Event::RefundQueued { .. }
             | Event::RefundFailed { .. }
+            | Event::DisputeOpened { stage: DisputeStage::Chargeback, .. }
+            | Event::DisputeEscalated { .. }
+            | Event::DisputeClosed { outcome: DisputeOutcome::Won, .. }
     )
 }
 
@@ -379,6 +411,9 @@ fn of_event(before: &Payment, version: u32, at: Timestamp, event: &Event) -> Arr
             Event::Succeeded { credit } | Event::Captured { credit, .. } => {
                 (credit.fee_minor, credit.available_at)
             }
+            Event::DisputeOpened { fee_minor, .. } | Event::DisputeEscalated { fee_minor, .. } => {
+                (*fee_minor, None)
+            }
             _ => (0, None),
         };
         let at = match event {
@@ -387,6 +422,9 @@ fn of_event(before: &Payment, version: u32, at: Timestamp, event: &Event) -> Arr
         };
         let part = match event {
             Event::RefundQueued { refund, .. } | Event::RefundFailed { refund, .. } => Some((*refund).into()),
+            Event::DisputeOpened { dispute, .. }
+            | Event::DisputeEscalated { dispute, .. }
+            | Event::DisputeClosed { dispute, .. } => Some((*dispute).into()),
             Event::Succeeded { .. } | Event::Captured { .. } => charged_apart(before),
             _ => None,
         };

@@ -8,6 +8,7 @@ mod charges;
 mod clocks;
 mod closed;
 mod credit;
+mod disputes;
 mod keys;
 pub(crate) mod life;
 mod money;

@@ -214,6 +214,13 @@ impl Status {
             Event::RefundQueued { .. }
             | Event::RefundSucceeded { .. }
             | Event::RefundFailed { .. }
+            | Event::RefundPending { .. }
+            | Event::Foreseen { .. }
+            | Event::DisputeOpened { .. }
+            | Event::DisputeNoted { .. }
+            | Event::DisputeEscalated { .. }
+            | Event::DisputeClosed { .. }
+            | Event::FraudWarned { .. }
             | Event::Available { .. } => match self {
                 Succeeded => Some(Succeeded),
                 RequiresPaymentMethod

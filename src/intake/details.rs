@@ -1,4 +1,5 @@
-//! Details kept beside payments: an attempt's billing details and return address; a refund's reason and metadata.
+//! Details kept beside payments: an attempt's billing details and return address; a refund's reason and metadata; a
+//! dispute's evidence.
 //!
 //! A detail is written before the command that names it, under a name made from its contents. So a command that was
 //! answered always has its detail, and a repeated request finds its own.
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::charge::Charge;
 use crate::domain::contact::Address;
-use crate::domain::ids::{PaymentId, RefundId};
+use crate::domain::ids::{DisputeId, PaymentId, RefundId};
 use crate::domain::payment::{Payment, Refund};
 use crate::store::{DetailRecord, Store, StoreError, StoreResult};
 
@@ -79,7 +80,35 @@ impl RefundDetail {
     }
 }
 
-/// Stores a detail. The subject is the bits of the payment's or the refund's id.
+/// The details of a dispute: all that the merchant has said about it so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DisputeDetail {
+    /// Evidence by the dialect's names, in the order given.
+    pub evidence: Vec<(String, String)>,
+    /// Key–value pairs in the order given.
+    pub metadata: Vec<(String, String)>,
+}
+
+impl DisputeDetail {
+    /// Its name and its stored form; `None` where there is nothing to keep.
+    #[must_use]
+    pub fn named(&self, dispute: DisputeId) -> Option<Named> {
+        if *self == Self::default() {
+            return None;
+        }
+        let body = serde_json::to_vec(self).unwrap_or_default();
+        Some((DetailRecord::name_of_dispute(dispute, &body), body))
+    }
+
+    /// One piece of evidence.
+    #[must_use]
+    pub fn evidence(&self, name: &str) -> Option<&str> {
+        self.evidence.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
+    }
+}
+
+/// Stores a detail. The subject is the bits of the id of the payment, refund or dispute.
 ///
 /// # Errors
 /// The store's.
@@ -156,6 +185,29 @@ pub async fn of_refunds(
     let keys: Vec<([u8; 16], u64)> = names.into_iter().collect();
     let found = store.detail_get(&keys).await?;
     found.iter().map(|record| Ok((RefundId::from_bytes(record.subject), read(record)?))).collect()
+}
+
+/// Details of disputes, by dispute and name.
+pub type Disputes = HashMap<(DisputeId, u64), DisputeDetail>;
+
+/// The details of disputes in the states given.
+///
+/// # Errors
+/// The store's.
+pub async fn of_disputes(
+    store: &dyn Store,
+    disputes: impl Iterator<Item = (DisputeId, u64)>,
+) -> StoreResult<Disputes> {
+    let keys: BTreeSet<([u8; 16], u64)> =
+        disputes.filter(|(_, name)| *name != 0).map(|(id, name)| (*id.as_bytes(), name)).collect();
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = store.detail_get(&keys.into_iter().collect::<Vec<_>>()).await?;
+    found
+        .iter()
+        .map(|record| Ok(((DisputeId::from_bytes(record.subject), record.id), read(record)?)))
+        .collect()
 }
 
 fn read<T: serde::de::DeserializeOwned>(record: &DetailRecord) -> StoreResult<T> {

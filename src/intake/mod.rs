@@ -33,9 +33,9 @@ use std::sync::Arc;
 
 pub use call::{Call, Wait};
 pub use drafts::{
-    AMENDMENT_UNSET, CUSTOMER_UNSET, Canonical, OperationDraft, PaymentDraft, Verb, check_params, check_text,
-    clock_name, customer, customer_patch, frozen_time, idempotency_key, metadata, metadata_patch,
-    payment_patch, run, speed, wrong_outcome,
+    AMENDMENT_UNSET, Answering, CUSTOMER_UNSET, Canonical, EVIDENCE, OperationDraft, PaymentDraft, Verb,
+    check_params, check_text, clock_name, customer, customer_patch, frozen_time, idempotency_key, metadata,
+    metadata_patch, payment_patch, run, speed, wrong_outcome,
 };
 pub use error::{InputError, IntakeError};
 pub use handed::Handed;

@@ -20,7 +20,7 @@ impl Intake {
         call: Call,
     ) -> Result<Handed, IntakeError> {
         let detail = draft.take_detail();
-        let subject = draft.refund().map_or(*payment.as_bytes(), |refund| *refund.as_bytes());
+        let subject = draft.described_part().map_or(*payment.as_bytes(), |part| *part.as_bytes());
         let command = replays::operation(self.store.as_ref(), draft, payment, actor).await?;
         details::keep(self.store.as_ref(), subject, detail.as_ref()).await?;
         drop(detail);

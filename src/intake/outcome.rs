@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::earlier_terms;
 use super::error::IntakeError;
-use super::settled::{as_committed, first_settled, is_settled, refund_at};
+use super::settled::{as_committed, dispute_at, first_settled, is_settled, refund_at};
 use super::{Handed, Intake, Wait};
-use crate::domain::ids::{PaymentId, RefundId};
+use crate::domain::ids::{PartId, PaymentId, RefundId};
 use crate::domain::payment::Payment;
 use crate::readers::live::Waiter;
 
@@ -32,6 +32,12 @@ impl Outcome {
     #[must_use]
     pub fn refund(&self) -> Option<RefundId> {
         refund_at(&self.payment, self.version)
+    }
+
+    /// The dispute that the command opened or changed, or the early fraud warning that it raised; `None` for other commands.
+    #[must_use]
+    pub fn dispute(&self) -> Option<PartId> {
+        dispute_at(&self.payment, self.version)
     }
 }
 

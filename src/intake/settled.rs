@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::domain::announcement::dispute_of;
 use crate::domain::event::Event;
-use crate::domain::ids::RefundId;
+use crate::domain::ids::{PartId, RefundId};
 use crate::domain::payment::{Operation, Payment, Phase};
 
 /// The refund that the command that led to `version` created.
@@ -12,6 +13,16 @@ pub(super) fn refund_at(payment: &Payment, version: u32) -> Option<RefundId> {
     match payment.history().get(at).map(|recorded| recorded.event) {
         Some(Event::RefundQueued { refund, .. }) => Some(refund),
         Some(_) | None => None,
+    }
+}
+
+/// The dispute that the command that led to `version` is about, or the warning that it raised.
+pub(super) fn dispute_at(payment: &Payment, version: u32) -> Option<PartId> {
+    let at = usize::try_from(version).ok()?.checked_sub(1)?;
+    let event = payment.history().get(at)?.event;
+    match event {
+        Event::FraudWarned { warning } => Some(warning.into()),
+        _ => dispute_of(&event).map(PartId::from),
     }
 }
 
@@ -163,7 +174,7 @@ mod tests {
         let (one, two) = (RefundId::generate(), RefundId::generate());
         let queued = |refund| Event::RefundQueued { refund, amount_minor: 100, detail: None };
         let refunds = &[queued(one), queued(two)];
-        let done = &[Event::RefundSucceeded { refund: one }];
+        let done = &[Event::refund_succeeded(one)];
         let paid: &[&[Event]] = &[GO, &[STARTED, Event::SUCCEEDED], refunds, done];
         assert_eq!(answer_to(paid, 5), Some((Status::Succeeded, 7)));
         assert_eq!(answer_to(paid, 6), None, "the second is still under way");

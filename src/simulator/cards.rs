@@ -32,7 +32,7 @@ pub fn authorization(question: &Question<'_, Authorization>) -> CardDecision<Aut
 #[must_use]
 pub fn follow_up(question: &Question<'_, FollowUp>) -> CardDecision<FollowUpResponse> {
     match test_card(question) {
-        // Refunds that are pending first or fail later need events of their own in the domain.
+        // Refunds that are pending first or fail later are approved; the rest is the domain's.
         Some(_) => CardDecision::Undecided,
         None => CardDecision::Fixed(FollowUpResponse::Declined(DeclineReason::GenericDecline)),
     }

@@ -1,4 +1,4 @@
-//! Details of payments and refunds: what is too big or too rare for a payment's history.
+//! Details of payments, refunds and disputes: what is too big or too rare for a payment's history.
 
 use async_trait::async_trait;
 
@@ -6,7 +6,7 @@ use super::StoreResult;
 use super::columns::fixed;
 use super::error::StoreError;
 use super::multi_row::{Cell, INSERT_OR_ROLLBACK, Statement};
-use crate::domain::ids::RefundId;
+use crate::domain::ids::{DisputeId, PartId, RefundId};
 use crate::domain::terms::Terms;
 
 /// What is stored beside a payment or a refund.
@@ -42,8 +42,18 @@ impl DetailRecord {
     /// The name of a refund's detail: a hash of its contents and the refund, so that it means nothing under another refund.
     #[must_use]
     pub fn name_of_refund(refund: RefundId, body: &[u8]) -> u64 {
+        Self::name_of_part(refund.into(), body)
+    }
+
+    /// The name of a dispute's detail, made like a refund's.
+    #[must_use]
+    pub fn name_of_dispute(dispute: DisputeId, body: &[u8]) -> u64 {
+        Self::name_of_part(dispute.into(), body)
+    }
+
+    fn name_of_part(part: PartId, body: &[u8]) -> u64 {
         let mut hasher = blake3::Hasher::new();
-        name(&hasher.update(refund.as_bytes()).update(body).finalize())
+        name(&hasher.update(part.as_bytes()).update(body).finalize())
     }
 }
 

@@ -22,6 +22,8 @@ pub enum PartKind {
     Dispute,
     /// A reversal of a transfer.
     Reversal,
+    /// An early fraud warning.
+    FraudWarning,
 }
 
 impl PartKind {
@@ -33,13 +35,14 @@ impl PartKind {
             Self::Refund => 2,
             Self::Dispute => 3,
             Self::Reversal => 4,
+            Self::FraudWarning => 5,
         }
     }
 
     /// The kind stored under this number.
     #[must_use]
     pub fn from_code(code: i16) -> Option<Self> {
-        [Self::Charge, Self::Refund, Self::Dispute, Self::Reversal]
+        [Self::Charge, Self::Refund, Self::Dispute, Self::Reversal, Self::FraudWarning]
             .into_iter()
             .find(|kind| kind.to_code() == code)
     }
@@ -50,8 +53,9 @@ impl PartKind {
         match self {
             Self::Charge => "ch_",
             Self::Refund => "re_",
-            Self::Dispute => "dp_",
+            Self::Dispute => "du_",
             Self::Reversal => "trr_",
+            Self::FraudWarning => "issfr_",
         }
     }
 }

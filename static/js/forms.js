@@ -79,6 +79,8 @@ function operation(form, id) {
   const message = { payment_id: id, operation: form.dataset.operation, idempotency_key: form.elements.idempotency_key.value };
   if (form.elements.amount) message.amount = amountOf(form, form.elements.currency.value);
   if (form.elements.passed) message.passed = form.elements.passed.value === "true";
+  for (const name of ["dispute", "refund", "reason"]) if (form.elements[name]) message[name] = form.elements[name].value;
+  if (form.elements.type) message.dispute_type = form.elements.type.value;
   return message;
 }
 

@@ -30,6 +30,7 @@ mod customers;
 mod demo;
 mod dialect;
 mod dialect_lists;
+mod disputes;
 mod durability;
 mod edge;
 mod engine;

@@ -12,6 +12,7 @@ use crate::audit::index::Current;
 use crate::audit::{AuditError, AuditOptions, IndexSide, audit};
 use crate::domain::announcement::announced;
 use crate::domain::announcement_kind::AnnouncementKind as It;
+use crate::domain::dispute::Dispute;
 use crate::domain::event::{Event, Recorded};
 use crate::domain::ids::PaymentId;
 use crate::domain::ledger::Holdings;
@@ -102,7 +103,7 @@ fn never_were(world: &Outlives, data: &Data) -> Vec<String> {
     shown.map(|(id, version)| format!("{id} was shown at version {version}, which never was")).collect()
 }
 
-/// Balances from what became of each payment, without the ledger's own rule: an effect per success, refund and payout.
+/// Balances from what became of each payment, without the ledger's own rule: an effect per success, refund, dispute and payout.
 fn wallets(data: &Data) -> Vec<String> {
     let mut truth: BTreeMap<WalletId, i64> = BTreeMap::new();
     for payment in data.payments.values() {
@@ -116,12 +117,13 @@ fn wallets(data: &Data) -> Vec<String> {
         }
         let refunds = state.refunds.iter().filter(|refund| !matches!(refund.status, RefundStatus::Failed(_)));
         *own -= refunds.map(|refund| refund.amount_minor).sum::<i64>();
+        *own -= state.disputes.iter().map(Dispute::cost_minor).sum::<i64>();
         if let (Some(payee), Status::Succeeded) = (submission.payee_wallet(), state.status) {
             *truth.entry(payee).or_default() += amount_minor;
         }
     }
     let differs = |(wallet, wanted): (&WalletId, &i64)| {
-        let stored = data.wallets.get(wallet).map_or(0, |held| held.balance_minor);
+        let stored = data.wallets.get(wallet).map_or(0, Holdings::net_minor);
         (stored != *wanted).then(|| format!("{wallet:?} holds {stored}, its payments come to {wanted}"))
     };
     truth.iter().filter_map(differs).collect()
@@ -227,7 +229,13 @@ fn sources(data: &Data) -> Vec<String> {
             | Event::VoidQueued { .. }
             | Event::RefundQueued { .. }
             | Event::OperationReplayed { .. }
-            | Event::Amended { .. } => true,
+            | Event::Amended { .. }
+            | Event::DisputeOpened { .. }
+            | Event::DisputeNoted { .. }
+            | Event::DisputeClosed { .. }
+            | Event::FraudWarned { .. }
+            | Event::RefundSucceeded { .. }
+            | Event::RefundFailed { .. } => true,
             // A failed challenge, a payment canceled at once.
             Event::Declined { .. } | Event::Canceled { .. } => true,
             _ => false,

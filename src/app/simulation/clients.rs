@@ -14,11 +14,16 @@ use super::resources::{self, Customers};
 use crate::domain::amendment::{AmendPayment, PaymentPatch};
 use crate::domain::bank_account::BankAccount;
 use crate::domain::card::{Card, YearMonth};
-use crate::domain::command::{Action, IdempotencyKey, OperatePayment, PaymentCommand, SubmitPayment};
+use crate::domain::command::{
+    Action, Answered, Complaint, IdempotencyKey, OperatePayment, PaymentCommand, Raised, SubmitPayment,
+    Verdict,
+};
 use crate::domain::currency::Currency;
+use crate::domain::decline::DeclineReason;
+use crate::domain::dispute::DisputeReason;
 use crate::domain::event::CancelReason;
 use crate::domain::idempotency::{KeySecret, RequestKey};
-use crate::domain::ids::{AccountId, ChargeId, ClockId, PaymentId, RefundId, RequestId};
+use crate::domain::ids::{AccountId, ChargeId, ClockId, DisputeId, PaymentId, RefundId, RequestId};
 use crate::domain::instrument::Presented;
 use crate::domain::metadata::MetadataPatch;
 use crate::domain::money::Money;
@@ -45,12 +50,31 @@ pub struct Book {
     pub clocks: Vec<ClockId>,
     /// Customers, and the keys of their changes.
     pub customers: Customers,
+    /// Disputes and refunds of payments, as they were last shown.
+    pub parts: BTreeMap<PaymentId, Parts>,
     /// States of payments that someone was shown.
     pub shown: Vec<(PaymentId, u32)>,
     /// Answers that must not have been given.
     pub wrong: Vec<String>,
     /// What happened, for the reader of a failure.
     pub log: Vec<String>,
+}
+
+/// Parts of a payment that someone may do something about.
+#[derive(Debug, Clone, Default)]
+pub struct Parts {
+    disputes: Vec<(DisputeId, u64)>,
+    refunds: Vec<RefundId>,
+}
+
+impl Parts {
+    fn of(payment: &Payment) -> Self {
+        let state = payment.state();
+        Self {
+            disputes: state.disputes.iter().map(|dispute| (dispute.id, dispute.detail)).collect(),
+            refunds: state.refunds.iter().map(|refund| refund.id).collect(),
+        }
+    }
 }
 
 /// The story of one idempotency key.
@@ -66,6 +90,11 @@ const TOKENS: &[&str] = &[
     "pm_card_visa",
     "pm_card_chargeDeclined",
     "pm_card_authenticationRequired",
+    "pm_card_createDispute",
+    "pm_card_createMultipleDisputes",
+    "pm_card_createDisputeInquiry",
+    "pm_card_pendingRefund",
+    "pm_card_refundFail",
     "pm_card_paystorm_technicalErrorTwice",
     "pm_card_paystorm_technicalError",
 ];
@@ -122,6 +151,7 @@ impl Person {
             (false, false) => Some(settled::as_committed(payment, version).version()),
         };
         let mut book = self.book.lock();
+        book.parts.insert(payment.id(), Parts::of(payment));
         book.shown.extend(shown.map(|version| (payment.id(), version)));
     }
 }
@@ -300,7 +330,8 @@ fn amend(book: &Book, chance: &Chance, payment: PaymentId) -> PaymentCommand {
 }
 
 fn operate(book: &mut Book, chance: &Chance, payment: PaymentId) -> PaymentCommand {
-    let action = match chance.below(8) {
+    let action = match chance.below(10) {
+        8..10 => after_the_fact(book, chance, payment),
         0..3 => Action::Refund {
             refund: RefundId::from_bytes(book.id(chance)),
             amount_minor: chance.percent(60).then(|| 1 + i64::try_from(chance.below(60)).expect("small")),
@@ -319,4 +350,31 @@ fn operate(book: &mut Book, chance: &Chance, payment: PaymentId) -> PaymentComma
     let actor = account(chance.below(3));
     let request = OperatePayment { payment, actor, action, idempotency: None };
     PaymentCommand::Operate(if chance.percent(50) { operations::keyed(book, request) } else { request })
+}
+
+/// What a bank or an issuer does to a payment long after it succeeded, and what its merchant says to that. The client
+/// remembers no disputes or refunds: it takes one that the payment is known to have.
+fn after_the_fact(book: &mut Book, chance: &Chance, payment: PaymentId) -> Action {
+    let parts = book.parts.get(&payment).cloned().unwrap_or_default();
+    let failed = chance.percent(60).then_some(DeclineReason::ExpiredCard);
+    match (chance.below(4), chance.pick(&parts.disputes), chance.pick(&parts.refunds)) {
+        (0, Some((dispute, _)), _) => Action::CloseDispute { dispute: *dispute },
+        (1 | 2, Some((dispute, detail)), _) => Action::AnswerDispute(Answered {
+            dispute: *dispute,
+            base: *detail,
+            detail: *detail,
+            evidence: true,
+            submit: chance.percent(80),
+            verdict: chance
+                .pick(&[Verdict::Wins, Verdict::Wins, Verdict::Loses, Verdict::Escalates])
+                .copied(),
+        }),
+        (3, _, Some(refund)) => Action::EndRefund { refund: *refund, failed },
+        _ => Action::Dispute(Complaint {
+            dispute: DisputeId::from_bytes(book.id(chance)),
+            raised: *chance.pick(&Raised::ALL).expect("three"),
+            reason: *chance.pick(&DisputeReason::ALL).expect("some"),
+            amount_minor: chance.percent(50).then(|| 1 + i64::try_from(chance.below(60)).expect("small")),
+        }),
+    }
 }

@@ -7,7 +7,7 @@ use super::clients::{Book, key};
 use super::store::Data;
 use crate::domain::command::{Action, OperatePayment};
 use crate::domain::idempotency::IdempotencyKey;
-use crate::domain::ids::{ChargeId, PaymentId, RefundId};
+use crate::domain::ids::{ChargeId, DisputeId, PaymentId, RefundId};
 
 /// What the answer to a command must be, as far as the client can know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,14 @@ pub fn again(book: &mut Book, chance: &Chance) -> (OperatePayment, Expect) {
             operation.refunds.push(*refund);
         }
         Action::Confirm { charge, .. } => *charge = ChargeId::from_bytes(fresh),
-        Action::Capture { .. } | Action::Cancel { .. } | Action::CompleteAction { .. } | Action::Replay => {}
+        Action::Dispute(complaint) => complaint.dispute = DisputeId::from_bytes(fresh),
+        Action::Capture { .. }
+        | Action::Cancel { .. }
+        | Action::CompleteAction { .. }
+        | Action::Replay
+        | Action::EndRefund { .. }
+        | Action::AnswerDispute(_)
+        | Action::CloseDispute { .. } => {}
     }
     match operation.answers.is_empty() {
         true => (request, Expect::Anything),

@@ -2,7 +2,7 @@
 //! (docs.stripe.com/testing), and a few of Paystorm's own (`paystorm_…`).
 //!
 //! Data only; a file per table. A number outside the list is refused and never stored: it may be real. What happens after
-//! a card's charge (disputes, refunds that fail) is named here and not simulated yet: such cards succeed.
+//! a card's charge (disputes, refunds that fail) is named here and brought about in [`super::consequences`].
 
 mod brands;
 mod countries;

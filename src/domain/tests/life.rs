@@ -12,8 +12,8 @@ use crate::domain::command::{
 use crate::domain::context::{Context, Policy};
 use crate::domain::currency::Currency;
 use crate::domain::event::{Event, Recorded, TechnicalError};
-use crate::domain::ids::{AccountId, ClockId, PaymentId};
-use crate::domain::instrument::Instrument;
+use crate::domain::ids::{AccountId, ChargeId, ClockId, PaymentId};
+use crate::domain::instrument::{Instrument, Presented};
 use crate::domain::ledger::Holdings;
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, WorkKey};
@@ -53,9 +53,11 @@ pub fn to_follow_up(response: Response) -> FollowUpResponse {
 }
 
 pub fn card() -> Instrument {
-    Card::from_token("pm_card_visa", &[7; 32], YearMonth { year: 2026, month: 1 })
-        .expect("a test card")
-        .into()
+    card_of("pm_card_visa")
+}
+
+pub fn card_of(token: &str) -> Instrument {
+    Card::from_token(token, &[7; 32], YearMonth { year: 2026, month: 1 }).expect("a test card").into()
 }
 
 impl Life {
@@ -104,6 +106,19 @@ impl Life {
     /// A charge that was confirmed with a card.
     pub fn charge(capture: CaptureMethod) -> Self {
         Self::new(Kind::Charge, capture, true, true, i64::MAX)
+    }
+
+    /// A charge with this card that has succeeded.
+    pub fn paid_with(token: &str) -> Self {
+        let mut life = Self::new(Kind::Charge, CaptureMethod::Automatic, false, false, i64::MAX);
+        life.act(Action::Confirm {
+            instrument: Some(card_of(token)),
+            presented: Presented::default(),
+            charge: ChargeId::from_bytes([8; 16]),
+        })
+        .expect("admitted");
+        life.answer(Response::Approved);
+        life
     }
 
     fn apply(&mut self, events: Vec<Event>) {

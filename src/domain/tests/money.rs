@@ -21,9 +21,13 @@ fn is_possible(payment: &Payment, event: &Event) -> bool {
     let status = |id| payment.refund(id).map(|refund| refund.status);
     match event {
         Event::RefundQueued { refund, .. } => status(*refund).is_none(),
-        Event::RefundSucceeded { refund } | Event::RefundFailed { refund, .. } => {
+        Event::RefundSucceeded { refund, .. } | Event::RefundPending { refund, .. } => {
             status(*refund) == Some(RefundStatus::Pending)
         }
+        Event::RefundFailed { refund, .. } => {
+            matches!(status(*refund), Some(RefundStatus::Pending | RefundStatus::Succeeded))
+        }
+        Event::DisputeOpened { dispute, .. } => payment.dispute(*dispute).is_none(),
         Event::Confirmed { .. } => !payment.submission().kind.takes_from_wallet(),
         _ => true,
     }
@@ -36,8 +40,9 @@ fn fitted(event: Event, now: i64, takes: bool) -> Event {
         Event::RefundQueued { amount_minor, detail, .. } => {
             Event::RefundQueued { refund: id, amount_minor, detail }
         }
-        Event::RefundSucceeded { .. } => Event::RefundSucceeded { refund: id },
+        Event::RefundSucceeded { .. } => Event::refund_succeeded(id),
         Event::RefundFailed { reason, .. } => Event::refund_failed(id, reason),
+        Event::RefundPending { settles_at, .. } => Event::RefundPending { refund: id, settles_at },
         Event::Replayed { .. } => Event::Replayed { reserved: takes },
         other => other,
     }
@@ -51,7 +56,7 @@ proptest! {
             Kind::Transfer { payee: AccountId::from_bytes([3; 16]) },
             Kind::Payout { bank: BankAccount::Valid },
         ]),
-        steps in prop::collection::vec(0_usize..48, 0..60),
+        steps in prop::collection::vec(0_usize..64, 0..60),
     ) {
         let takes = kind.takes_from_wallet();
         let mut payment = opened(kind, takes, takes);

@@ -155,7 +155,7 @@ pub(super) fn events() -> Vec<Event> {
 proptest! {
     /// Whatever happened, and even if clocks disagree a little, the parts add up to the whole.
     #[test]
-    fn the_parts_add_up(steps in prop::collection::vec((0_usize..48, 0_i64..1_000_000, -500_i64..500_000), 0..60)) {
+    fn the_parts_add_up(steps in prop::collection::vec((0_usize..64, 0_i64..1_000_000, -500_i64..500_000), 0..60)) {
         let mut charge = payment(false);
         let (all, mut now) = (events(), 900);
         for (pick, pause, work) in steps {

@@ -1,8 +1,9 @@
 //! The status machine, against a table written by hand.
 
 use crate::domain::decline::DeclineReason;
+use crate::domain::dispute::{DisputeOutcome, DisputeReason, DisputeStage};
 use crate::domain::event::{CancelReason, Event, TechnicalError};
-use crate::domain::ids::{ChargeId, RefundId};
+use crate::domain::ids::{ChargeId, DisputeId, RefundId};
 use crate::domain::instrument::Instrument;
 use crate::domain::status::Status::{
     self, Canceled, Declined, Failed, Processing, Queued, RequiresAction, RequiresCapture,
@@ -16,6 +17,7 @@ type Steps = &'static [(Status, Status)];
 fn table() -> Vec<(Event, Steps)> {
     let (at, cause, reason) = (Timestamp::default(), TechnicalError::Timeout, DeclineReason::LostCard);
     let (cancel, refund) = (CancelReason::Duplicate, RefundId::from_bytes([1; 16]));
+    let dispute = DisputeId::from_bytes([2; 16]);
     vec![
         (Event::Created { instrument: None, confirmed: true, reserved: false }, &[]),
         (
@@ -54,8 +56,30 @@ fn table() -> Vec<(Event, Steps)> {
         (Event::VoidQueued { reason: cancel }, &[(RequiresCapture, RequiresCapture)]),
         (Event::Voided {}, &[(RequiresCapture, Canceled)]),
         (Event::RefundQueued { refund, amount_minor: 1, detail: None }, &[(Succeeded, Succeeded)]),
-        (Event::RefundSucceeded { refund }, &[(Succeeded, Succeeded)]),
+        (Event::refund_succeeded(refund), &[(Succeeded, Succeeded)]),
         (Event::refund_failed(refund, reason), &[(Succeeded, Succeeded)]),
+        (Event::RefundPending { refund, settles_at: at }, &[(Succeeded, Succeeded)]),
+        (Event::Foreseen { at }, &[(Succeeded, Succeeded)]),
+        (
+            Event::DisputeOpened {
+                dispute,
+                reason: DisputeReason::Fraudulent,
+                stage: DisputeStage::Inquiry,
+                amount_minor: 1,
+                fee_minor: 0,
+                due_by: at,
+                ends_at: at,
+                owed_minor: 0,
+            },
+            &[(Succeeded, Succeeded)],
+        ),
+        (Event::DisputeNoted { dispute, detail: 0, submitted_until: None }, &[(Succeeded, Succeeded)]),
+        (
+            Event::DisputeEscalated { dispute, amount_minor: 1, fee_minor: 1, due_by: at, owed_minor: 0 },
+            &[(Succeeded, Succeeded)],
+        ),
+        (Event::dispute_closed(dispute, DisputeOutcome::Lost), &[(Succeeded, Succeeded)]),
+        (Event::FraudWarned { warning: dispute.warning() }, &[(Succeeded, Succeeded)]),
         (
             Event::OperationRetryScheduled { operation: 1, due_at: at, cause },
             &[(RequiresCapture, RequiresCapture), (Succeeded, Succeeded)],

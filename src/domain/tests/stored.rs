@@ -7,8 +7,9 @@ use crate::domain::card::{Card, YearMonth};
 use crate::domain::credit::Credit;
 use crate::domain::currency::Currency;
 use crate::domain::decline::DeclineReason;
+use crate::domain::dispute::{DisputeOutcome, DisputeReason, DisputeStage};
 use crate::domain::event::{CancelReason, Event, Recorded, TechnicalError};
-use crate::domain::ids::{AccountId, ChargeId, ClockId, CustomerId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, ChargeId, ClockId, CustomerId, DisputeId, PaymentId, RefundId};
 use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
 use crate::domain::scenario_revision::ScenarioRevision;
@@ -22,7 +23,7 @@ fn card() -> Instrument {
 /// One event of every kind.
 pub(super) fn events(at: i64, amount_minor: i64, n: u16) -> Vec<Event> {
     let at = Timestamp::from_micros(at);
-    let refund = RefundId::from_bytes([9; 16]);
+    let (refund, dispute) = (RefundId::from_bytes([9; 16]), DisputeId::from_bytes([7; 16]));
     let (cause, reason) = (TechnicalError::Malformed, DeclineReason::InsufficientFunds);
     let cancel = CancelReason::RequestedByCustomer;
     vec![
@@ -61,7 +62,7 @@ pub(super) fn events(at: i64, amount_minor: i64, n: u16) -> Vec<Event> {
         Event::VoidQueued { reason: cancel },
         Event::Voided {},
         Event::RefundQueued { refund, amount_minor, detail: None },
-        Event::RefundSucceeded { refund },
+        Event::refund_succeeded(refund),
         Event::refund_failed(refund, reason),
         Event::OperationRetryScheduled { operation: n, due_at: at, cause },
         Event::OperationRequeued { operation: n },
@@ -69,6 +70,24 @@ pub(super) fn events(at: i64, amount_minor: i64, n: u16) -> Vec<Event> {
         Event::OperationReplayed { operation: n },
         Event::Amended { amount_minor: Some(amount_minor), terms: None },
         Event::Amended { amount_minor: None, terms: Some(7) },
+        Event::RefundSucceeded { refund, fails_at: Some(at) },
+        Event::RefundPending { refund, settles_at: at },
+        Event::Foreseen { at },
+        Event::DisputeOpened {
+            dispute,
+            reason: DisputeReason::ProductNotReceived,
+            stage: DisputeStage::Chargeback,
+            amount_minor,
+            fee_minor: 1_500,
+            due_by: at,
+            ends_at: at,
+            owed_minor: 0,
+        },
+        Event::DisputeNoted { dispute, detail: 7, submitted_until: Some(at) },
+        Event::DisputeEscalated { dispute, amount_minor, fee_minor: 1_500, due_by: at, owed_minor: 1 },
+        Event::dispute_closed(dispute, DisputeOutcome::Won),
+        Event::DisputeClosed { dispute, outcome: DisputeOutcome::InquiryClosed, repaid_minor: 1 },
+        Event::FraudWarned { warning: dispute.warning() },
     ]
 }
 

@@ -155,7 +155,8 @@ fn entry_of(payment: &Payment, first_version: u32, work_before: &[WorkKey]) -> J
     }
 }
 
-/// The parts of a payment that these events admitted: refunds, and charges of attempts after the one it was created with.
+/// The parts of a payment that these events admitted: refunds, disputes, warnings, and charges of attempts after the one it was
+/// created with.
 fn parts_of(payment: &Payment, entry: &JournalEntry) -> impl Iterator<Item = PartRecord> {
     let charged = payment.submission().kind == Kind::Charge;
     let part =
@@ -165,6 +166,8 @@ fn parts_of(payment: &Payment, entry: &JournalEntry) -> impl Iterator<Item = Par
         Event::Confirmed { charge, .. } if charged => {
             Some(part(charge.into(), PartKind::Charge, recorded.at))
         }
+        Event::DisputeOpened { dispute, .. } => Some(part(dispute.into(), PartKind::Dispute, recorded.at)),
+        Event::FraudWarned { warning } => Some(part(warning.into(), PartKind::FraudWarning, recorded.at)),
         _ => None,
     })
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::domain::command::AuthorizationResponse as Response;
+use crate::domain::command::{AuthorizationResponse as Response, Raised, Verdict};
 use crate::domain::decline::DeclineReason;
 use crate::domain::event::TechnicalError;
 
@@ -44,12 +44,22 @@ pub enum Step {
 
 #[derive(Debug, Clone, Copy)]
 pub enum Act {
-    Confirm { card: bool },
+    Confirm {
+        card: bool,
+    },
     Capture(Option<i64>),
     Cancel,
     Refund(Option<i64>),
     CompleteAction(bool),
     Replay,
+    /// Of the charge: what the issuer does, and about how much.
+    Dispute(Raised, Option<i64>),
+    /// Of its newest dispute.
+    Answer(Option<Verdict>),
+    /// Its oldest open dispute.
+    CloseDispute,
+    /// Its newest refund.
+    EndRefund(Option<DeclineReason>),
 }
 
 impl Step {
@@ -102,9 +112,68 @@ fn operate() -> impl Strategy<Value = Step> {
         4 => prop::option::of(1..80_i64).prop_map(Act::Refund),
         1 => any::<bool>().prop_map(Act::CompleteAction),
         2 => Just(Act::Replay),
+        4 => after_the_fact(),
     ];
     (0..12_usize, prop::bool::weighted(0.05), action, key())
         .prop_map(|(payment, stranger, action, key)| Step::Operate { payment, stranger, action, key })
+}
+
+/// What issuers, banks and merchants do about a charge that has succeeded.
+pub fn after_the_fact() -> impl Strategy<Value = Act> {
+    let verdicts = [Verdict::Wins, Verdict::Loses, Verdict::Escalates];
+    prop_oneof![
+        4 => (prop::sample::select(Raised::ALL.to_vec()), prop::option::of(1..120_i64))
+            .prop_map(|(raised, amount_minor)| Act::Dispute(raised, amount_minor)),
+        4 => prop::option::of(prop::sample::select(verdicts.to_vec())).prop_map(Act::Answer),
+        1 => Just(Act::CloseDispute),
+        3 => prop::option::of(Just(DeclineReason::ExpiredCard)).prop_map(Act::EndRefund),
+    ]
+}
+
+/// One thing after another about a few charges, some of whose money is paid out or sent on in between.
+pub fn orders() -> impl Strategy<Value = Vec<Batch>> {
+    let act = prop_oneof![3 => after_the_fact(), 1 => prop::option::of(1..120_i64).prop_map(Act::Refund)];
+    let operate = (0..3_usize, act).prop_map(|(payment, action)| Step::Operate {
+        payment,
+        stranger: false,
+        action,
+        key: None,
+    });
+    let spend = (0..2_u8, 2..4_u8, 1..150_i64).prop_map(|(owner, kind, amount_minor)| Step::Submit {
+        owner,
+        kind,
+        amount_minor,
+        card: false,
+        manual: false,
+        confirm: true,
+        key: None,
+    });
+    let step = prop_oneof![
+        8 => operate,
+        2 => spend,
+        1 => (0..2_u8, 1..300_i64).prop_map(|(owner, amount_minor)| Step::charge(owner, amount_minor)),
+        5 => (0..8_usize, 0..3_usize).prop_map(|(payment, operation)| Step::Answer {
+            payment,
+            operation,
+            stale: false,
+            outcome: Response::Approved,
+        }),
+        2 => (0..3_usize).prop_map(|payment| Step::Timer { payment }),
+    ];
+    let advance = prop_oneof![9 => 0..3_000_u64, 2 => Just(6_000), 1 => Just(15 * 24 * 3_600 * 1_000)];
+    let later = (advance, prop::collection::vec(step, 1..4))
+        .prop_map(|(advance_ms, steps)| Batch { advance_ms, steps });
+    let first = prop::collection::vec((0..2_u8, 20..300_i64), 3).prop_map(|charges| {
+        let charges = charges.into_iter().map(|(owner, amount_minor)| Step::charge(owner, amount_minor));
+        vec![
+            Batch { advance_ms: 1, steps: charges.collect() },
+            Batch { advance_ms: 1, steps: (0..3).map(Step::approve).collect() },
+        ]
+    });
+    (first, prop::collection::vec(later, 1..14)).prop_map(|(mut first, later)| {
+        first.extend(later);
+        first
+    })
 }
 
 fn outcome() -> impl Strategy<Value = Response> {

@@ -9,15 +9,16 @@ use crate::domain::bank_account::BankAccount;
 use crate::domain::card::{Card, YearMonth};
 use crate::domain::charge::ChargeOutcome;
 use crate::domain::command::{
-    Action, Asked, AuthorizationAnswer, AuthorizationResponse as Response, FollowUpAnswer, IdempotencyKey,
-    OperatePayment, PaymentCommand, SubmitPayment, SystemCommand,
+    Action, Answered, Asked, AuthorizationAnswer, AuthorizationResponse as Response, Complaint,
+    FollowUpAnswer, IdempotencyKey, OperatePayment, PaymentCommand, SubmitPayment, SystemCommand,
 };
 use crate::domain::context::Policy;
 use crate::domain::currency::Currency;
 use crate::domain::decline::DeclineReason;
+use crate::domain::dispute::DisputeReason;
 use crate::domain::event::{CancelReason, Event, Recorded};
 use crate::domain::idempotency::{KeySecret, RequestKey};
-use crate::domain::ids::{AccountId, ChargeId, ClockId, PartId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, ChargeId, ClockId, DisputeId, PartId, PaymentId, RefundId};
 use crate::domain::instrument::{Instrument, Presented};
 use crate::domain::ledger::{Holdings, LedgerAccount, Movement, effects};
 use crate::domain::money::Money;
@@ -51,6 +52,8 @@ pub struct World {
     planted: BTreeMap<WalletId, i64>,
     /// What accounts were created with.
     terms: AccountTerms,
+    /// Whether charges come with all kinds of cards, by their amounts; otherwise with one that just succeeds.
+    all_cards: bool,
     movements: BTreeMap<(PaymentId, u32, u8), Movement>,
     idempotency: HashMap<([u8; 32], AccountId), IdempotencyRecord>,
     parts: BTreeMap<PartId, PartRecord>,
@@ -79,6 +82,11 @@ impl World {
     /// An empty world whose accounts were created with these terms.
     pub fn on(terms: AccountTerms) -> Self {
         Self { terms, ..Self::default() }
+    }
+
+    /// An empty world in which some cards bring about more.
+    pub fn with_all_cards() -> Self {
+        Self { all_cards: true, ..Self::default() }
     }
 
     /// Makes every wallet owe this much, like a dispute that finds an empty wallet.
@@ -240,6 +248,8 @@ impl World {
         for (wallet, held) in &self.wallets {
             let sum = |account| sums.get(&account).copied().unwrap_or(0);
             assert!(held.balance_minor >= 0 && held.owed_minor >= 0, "{wallet:?} is at {held:?}");
+            let repaid_first = held.owed_minor == 0 || held.balance_minor == 0;
+            assert!(repaid_first || !self.planted.is_empty(), "{wallet:?} is at {held:?}");
             assert_eq!(sum(LedgerAccount::Wallet(*wallet)), held.balance_minor);
             let planted = self.planted.get(wallet).copied().unwrap_or(0);
             assert_eq!(planted - sum(LedgerAccount::Receivable(*wallet)), held.owed_minor);
@@ -264,7 +274,7 @@ impl World {
             let folded = payment.refolded();
             assert_eq!(folded.as_ref(), Ok(payment), "folding the history gives the payment");
             assert_eq!(self.journaled[&payment.id()], payment.history(), "the journal has the history");
-            assert!(payment.refundable_minor() >= 0, "more was refunded than received");
+            assert!(payment.chargeable_back_minor() >= 0, "more was refunded and disputed than received");
             let charged = payment.submission().amount.amount_minor;
             assert!((0..=charged).contains(&payment.state().received_minor));
             let numbers: std::collections::HashSet<u16> = payment.operations().map(|o| o.number).collect();
@@ -295,7 +305,7 @@ impl World {
                 let payment = pick(payment)?;
                 let owner = self.payments.get(&payment).map_or(account(0), Payment::owner);
                 let actor = if stranger { account(9) } else { owner };
-                let action = self.action(action);
+                let action = self.action(action, payment);
                 let idempotency = key.map(|key| reduced(&key.to_string(), b"operate"));
                 Command::Caller(PaymentCommand::Operate(OperatePayment {
                     payment,
@@ -337,13 +347,50 @@ impl World {
             clock: ClockId::WALL,
         };
         let idempotency = key.map(|key| reduced(&key.to_string(), &amount_minor.to_be_bytes()));
-        let instrument = card.then(visa).filter(|_| !kind.takes_from_wallet());
+        let instrument = card.then(|| self.card(amount_minor)).filter(|_| !kind.takes_from_wallet());
         let submit = SubmitPayment { submission, instrument, confirm, idempotency };
         Some(Command::Caller(PaymentCommand::Submit(Box::new(submit))))
     }
 
-    fn action(&mut self, act: Act) -> Action {
+    fn card(&self, amount_minor: i64) -> Instrument {
+        let token = match amount_minor % 9 {
+            1 => "pm_card_createDispute",
+            2 => "pm_card_createMultipleDisputes",
+            3 => "pm_card_createDisputeInquiry",
+            4 => "pm_card_createIssuerFraudRecord",
+            5 => "pm_card_pendingRefund",
+            6 => "pm_card_refundFail",
+            _ => "pm_card_visa",
+        };
+        if self.all_cards { from_token(token) } else { visa() }
+    }
+
+    fn action(&mut self, act: Act, payment: PaymentId) -> Action {
+        let state = self.payments.get(&payment).map(Payment::state);
+        let newest = state.and_then(|state| state.disputes.last());
+        let open = state.and_then(|state| state.disputes.iter().find(|dispute| dispute.status.is_open()));
+        let nothing = || DisputeId::from_bytes([0; 16]);
         match act {
+            Act::Dispute(raised, amount_minor) => Action::Dispute(Complaint {
+                dispute: DisputeId::from_bytes(self.next_id().to_be_bytes()),
+                raised,
+                reason: DisputeReason::Fraudulent,
+                amount_minor,
+            }),
+            Act::Answer(verdict) => Action::AnswerDispute(Answered {
+                dispute: newest.map_or_else(nothing, |dispute| dispute.id),
+                base: newest.map_or(0, |dispute| dispute.detail),
+                detail: newest.map_or(0, |dispute| dispute.detail + 1),
+                evidence: verdict.is_some(),
+                submit: verdict.is_some(),
+                verdict,
+            }),
+            Act::CloseDispute => Action::CloseDispute { dispute: open.map_or_else(nothing, |it| it.id) },
+            Act::EndRefund(failed) => {
+                let refund = state.and_then(|state| state.refunds.last());
+                let refund = refund.map_or(RefundId::from_bytes([0; 16]), |refund| refund.id);
+                Action::EndRefund { refund, failed }
+            }
             Act::Confirm { card } => Action::Confirm {
                 instrument: card.then(visa),
                 presented: Presented::default(),
@@ -424,15 +471,19 @@ fn parts_of(payment: &Payment) -> Vec<PartRecord> {
     let parts = payment.history().iter().filter_map(|recorded| match recorded.event {
         Event::RefundQueued { refund, .. } => part(refund.into(), PartKind::Refund, recorded.at),
         Event::Confirmed { charge, .. } if charged => part(charge.into(), PartKind::Charge, recorded.at),
+        Event::DisputeOpened { dispute, .. } => part(dispute.into(), PartKind::Dispute, recorded.at),
+        Event::FraudWarned { warning } => part(warning.into(), PartKind::FraudWarning, recorded.at),
         _ => None,
     });
     parts.collect()
 }
 
 fn visa() -> Instrument {
-    Card::from_token("pm_card_visa", &[7; 32], YearMonth { year: 2026, month: 1 })
-        .expect("a known token")
-        .into()
+    from_token("pm_card_visa")
+}
+
+fn from_token(token: &str) -> Instrument {
+    Card::from_token(token, &[7; 32], YearMonth { year: 2026, month: 1 }).expect("a known token").into()
 }
 
 /// The movements that a history demands, by version and number.

@@ -10,6 +10,7 @@ mod card;
 mod clock;
 pub mod contact;
 mod customer;
+mod dispute;
 mod fields;
 mod idempotency;
 mod metadata;
@@ -22,6 +23,7 @@ pub use canonical::Canonical;
 
 pub use clock::{clock_name, frozen_time, speed};
 pub use customer::{CUSTOMER_UNSET, customer_patch};
+pub use dispute::{Answering, EVIDENCE};
 pub use fields::{customer, run};
 pub use idempotency::idempotency_key;
 pub use metadata::{metadata, metadata_patch, wrong_outcome};

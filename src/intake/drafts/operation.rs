@@ -3,11 +3,12 @@
 use super::attempt::Attempt;
 use super::canonical::Canonical;
 use super::card::{Given, card_of};
+use super::dispute::{self, Answering};
 use super::{idempotency, text};
 use crate::domain::command::{Action, IdempotencyKey, OperatePayment};
 use crate::domain::event::CancelReason;
 use crate::domain::idempotency::{KeySecret, RequestKey};
-use crate::domain::ids::{AccountId, ChargeId, PaymentId, RefundId};
+use crate::domain::ids::{AccountId, ChargeId, PartId, PaymentId, RefundId};
 use crate::domain::instrument::{Instrument, Presented};
 use crate::domain::listed::listed;
 use crate::intake::details::{Named, RefundDetail};
@@ -31,6 +32,14 @@ listed! {
         CompleteAction,
         /// Try a parked operation again.
         Replay,
+        /// Dispute the charge, as its cardholder or issuer would.
+        Dispute,
+        /// Give a dispute up.
+        CloseDispute,
+        /// Let a pending refund arrive.
+        SucceedRefund,
+        /// Let a refund fail, also one that has arrived.
+        FailRefund,
     }
 }
 
@@ -45,6 +54,10 @@ impl Verb {
             Self::Refund => "refund",
             Self::CompleteAction => "complete_action",
             Self::Replay => "replay",
+            Self::Dispute => "dispute",
+            Self::CloseDispute => "close_dispute",
+            Self::SucceedRefund => "succeed_refund",
+            Self::FailRefund => "fail_refund",
         }
     }
 
@@ -58,8 +71,14 @@ impl Verb {
     #[must_use]
     pub const fn takes_amount(self) -> bool {
         match self {
-            Self::Capture | Self::Refund => true,
-            Self::Confirm | Self::Cancel | Self::CompleteAction | Self::Replay => false,
+            Self::Capture | Self::Refund | Self::Dispute => true,
+            Self::Confirm
+            | Self::Cancel
+            | Self::CompleteAction
+            | Self::Replay
+            | Self::CloseDispute
+            | Self::SucceedRefund
+            | Self::FailRefund => false,
         }
     }
 }
@@ -104,10 +123,34 @@ impl OperationDraft {
                 Action::CompleteAction { passed: params.boolean("passed")?.unwrap_or(true) }
             }
             Verb::Replay => Action::Replay,
+            Verb::Dispute => Action::Dispute(dispute::complaint(params, amount_minor)?),
+            Verb::CloseDispute => Action::CloseDispute { dispute: dispute::id(params)? },
+            Verb::SucceedRefund => Action::EndRefund { refund: dispute::refund(params)?, failed: None },
+            Verb::FailRefund => Action::EndRefund {
+                refund: dispute::refund(params)?,
+                failed: Some(dispute::failure_reason(params)?),
+            },
         };
         text::check_params(params, context.rules)?;
         let key = idempotency::key(params)?;
         Ok(Self { action, extra: Vec::new(), card, detail: None, key, key_secret: context.rules.key_secret })
+    }
+
+    /// Reads what the merchant says about a dispute, and adds it to what was said before.
+    ///
+    /// # Errors
+    /// [`InputError`] names the parameter at fault.
+    pub fn answer(
+        params: &mut Params<'_>,
+        before: &Answering,
+        context: &InputContext<'_>,
+    ) -> Result<Self, InputError> {
+        text::check_params(params, context.rules)?;
+        let key = idempotency::key(params)?;
+        let dispute::Answer { answered, detail, asked } = dispute::answer(params, before)?;
+        let action = Action::AnswerDispute(answered);
+        let key_secret = context.rules.key_secret;
+        Ok(Self { action, extra: asked, card: Given::default(), detail, key, key_secret })
     }
 
     /// Adds what is known of a confirmed attempt beside the card. Other operations ignore it.
@@ -138,16 +181,20 @@ impl OperationDraft {
         matches!(self.action, Action::Confirm { instrument: Some(_), .. })
     }
 
-    /// The id of the refund it creates.
+    /// The part that its detail is kept of; `None` for the payment itself.
     #[must_use]
-    pub(in crate::intake) const fn refund(&self) -> Option<RefundId> {
+    pub(in crate::intake) fn described_part(&self) -> Option<PartId> {
         match self.action {
-            Action::Refund { refund, .. } => Some(refund),
+            Action::Refund { refund, .. } => Some(refund.into()),
+            Action::AnswerDispute(answer) => Some(answer.dispute.into()),
             Action::Confirm { .. }
             | Action::Capture { .. }
             | Action::Cancel { .. }
             | Action::CompleteAction { .. }
-            | Action::Replay => None,
+            | Action::Replay
+            | Action::EndRefund { .. }
+            | Action::Dispute(_)
+            | Action::CloseDispute { .. } => None,
         }
     }
 
@@ -202,7 +249,7 @@ fn cancel_reason(params: &mut Params<'_>) -> Result<CancelReason, InputError> {
     }
 }
 
-/// The form over which the idempotency hash is taken. A refund's new id is not part of what was asked. Hashes are stored,
+/// The form over which the idempotency hash is taken. The new id of a refund or dispute is not part of what was asked. Hashes are stored,
 /// so the words here stay what they are even if a verb is renamed.
 fn canonical(payment: PaymentId, action: &Action, card: &Given) -> Vec<u8> {
     let amount = |minor: &Option<i64>| minor.map(i64::to_be_bytes);
@@ -218,6 +265,18 @@ fn canonical(payment: PaymentId, action: &Action, card: &Given) -> Vec<u8> {
         Action::Refund { amount_minor, .. } => form.field("refund").optional(amount(amount_minor)),
         Action::CompleteAction { passed } => form.field("complete_action").field([u8::from(*passed)]),
         Action::Replay => form.field("replay"),
+        Action::EndRefund { refund, failed } => {
+            let form = form.field("end_refund").field(refund.as_bytes());
+            form.optional(failed.map(|reason| reason.decline_code()))
+        }
+        Action::Dispute(complaint) => {
+            let form =
+                form.field("dispute").field(complaint.raised.as_str()).field(complaint.reason.as_str());
+            form.optional(amount(&complaint.amount_minor))
+        }
+        // What was said is part of the form as it was sent.
+        Action::AnswerDispute(answer) => form.field("answer_dispute").field(answer.dispute.as_bytes()),
+        Action::CloseDispute { dispute } => form.field("close_dispute").field(dispute.as_bytes()),
     }
     .into_bytes()
 }

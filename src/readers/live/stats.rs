@@ -59,7 +59,14 @@ impl Counts {
             | Event::OperationRequeued { .. }
             | Event::OperationParked { .. }
             | Event::OperationReplayed { .. }
-            | Event::Amended { .. } => {}
+            | Event::Amended { .. }
+            | Event::RefundPending { .. }
+            | Event::Foreseen { .. }
+            | Event::DisputeOpened { .. }
+            | Event::DisputeNoted { .. }
+            | Event::DisputeEscalated { .. }
+            | Event::DisputeClosed { .. }
+            | Event::FraudWarned { .. } => {}
         }
     }
 

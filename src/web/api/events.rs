@@ -6,11 +6,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::list::{self, List};
 use super::objects::{
-    ChargeExpand, ChargeObject, EventObject, Presenter, RefundObject, Rendered, ResourceObject,
+    ChargeExpand, ChargeObject, DisputeExpand, DisputeObject, EventObject, FraudWarningObject, Presenter,
+    RefundObject, Rendered, ResourceObject,
 };
 use super::parameters;
-use crate::domain::announcement::{Announcement, AnnouncementId, refund_of};
+use crate::domain::announcement::{Announcement, AnnouncementId, dispute_of, refund_of};
 use crate::domain::announcement_kind::{AnnouncementKind, PreviousAttributes, ShownObject};
+use crate::domain::event::Event;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::origin::{Origin, causes};
 use crate::domain::payment::{Payment, Refund};
@@ -197,8 +199,17 @@ async fn of_payments(state: &WebState, found: &[Announcement]) -> Result<ById, A
     let all: Vec<&Payment> =
         then.iter().flat_map(|(_, before, after)| before.iter().chain([after])).collect();
     let attempts = Attempts::of(store, &all).await?;
+    let noted = then.iter().flat_map(|(_, before, after)| before.iter().chain([after]));
+    let noted = noted.flat_map(|payment| payment.state().disputes.iter());
+    let disputes = details::of_disputes(store, noted.map(|dispute| (dispute.id, dispute.detail))).await?;
     let origins = origins(store, then.iter().map(|(one, _, after)| (one, after))).await?;
-    let shown = Shown { presenter: state.presenter(), attempts: &attempts, refunds: &refunds, origins };
+    let shown = Shown {
+        presenter: state.presenter(),
+        attempts: &attempts,
+        refunds: &refunds,
+        disputes: &disputes,
+        origins,
+    };
     Ok(then.iter().map(|(one, before, after)| (one.id, shown.event(one, before.as_ref(), after))).collect())
 }
 
@@ -263,6 +274,7 @@ struct Shown<'a> {
     presenter: Presenter<'a>,
     attempts: &'a Attempts,
     refunds: &'a HashMap<crate::domain::ids::RefundId, details::RefundDetail>,
+    disputes: &'a details::Disputes,
     origins: Origins,
 }
 
@@ -298,6 +310,26 @@ impl Shown<'_> {
                     expand,
                     self.presenter,
                 ))
+            }
+            ShownObject::Dispute => {
+                let place = usize::try_from(one.id.version.saturating_sub(1)).ok()?;
+                let event = payment.history().get(place).or(payment.history().last())?.event;
+                let dispute = dispute_of(&event).and_then(|id| payment.dispute(id));
+                let dispute = dispute.or(payment.state().disputes.last())?;
+                let expand = DisputeExpand::default();
+                serde_json::to_value(DisputeObject::of(
+                    payment,
+                    dispute,
+                    self.disputes.get(&(dispute.id, dispute.detail)),
+                    self.attempts,
+                    expand,
+                    self.presenter,
+                ))
+            }
+            ShownObject::FraudWarning => {
+                let place = usize::try_from(one.id.version.saturating_sub(1)).ok()?;
+                let Event::FraudWarned { warning } = payment.history().get(place)?.event else { return None };
+                serde_json::to_value(FraudWarningObject::of(payment, payment.warning(warning)?))
             }
             ShownObject::Payment => {
                 let expand = super::objects::Expand::default();

@@ -8,10 +8,13 @@ mod balance;
 mod balance_transactions;
 mod charges;
 mod customers;
+mod disputes;
+mod early_fraud_warnings;
 mod events;
 mod list;
 pub mod objects;
 mod parameters;
+mod part_list;
 mod payment_intents;
 mod payment_list;
 mod refunds;
@@ -56,6 +59,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/charges/{id}").get(charges::retrieve))
         .service(at("/refunds").post(refunds::create).get(refunds::list))
         .service(at("/refunds/{id}").get(refunds::retrieve))
+        .service(at("/disputes").get(disputes::list))
+        .service(at("/disputes/{id}").get(disputes::retrieve).post(disputes::update))
+        .service(at("/disputes/{id}/close").post(disputes::close))
+        .service(at("/radar/early_fraud_warnings").get(early_fraud_warnings::list))
+        .service(at("/radar/early_fraud_warnings/{id}").get(early_fraud_warnings::retrieve))
         .service(at("/customers").post(customers::create).get(customers::list))
         .service(
             at("/customers/{id}").get(customers::retrieve).post(customers::update).delete(customers::delete),
@@ -73,6 +81,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/balance_transactions/{id}").get(balance_transactions::retrieve))
         .service(at("/account").get(accounts::own).post(accounts::update))
         .service(at("/test_helpers/payment_intents/{id}/authenticate").post(payment_intents::authenticate))
+        .service(at("/test_helpers/charges/{id}/dispute").post(disputes::raise))
+        .service(at("/test_helpers/payment_intents/{id}/dispute").post(disputes::raise))
+        .service(at("/test_helpers/refunds/{id}/succeed").post(refunds::succeed))
+        .service(at("/test_helpers/refunds/{id}/fail").post(refunds::fail))
         .service(at("/test_helpers/test_clocks").post(test_clocks::create).get(test_clocks::list))
         .service(
             at("/test_helpers/test_clocks/{id}")

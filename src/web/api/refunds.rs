@@ -209,8 +209,77 @@ async fn cursor(
     if in_list { Ok(Some(id.into())) } else { Err(unknown().into()) }
 }
 
+/// `POST /v1/test_helpers/refunds/{id}/succeed`: lets a pending refund arrive.
+pub async fn succeed(
+    state: State,
+    caller: ApiCaller,
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: Body,
+) -> Answer {
+    end(&state, caller, &request, &id, body, Verb::SucceedRefund).await
+}
+
+/// `POST /v1/test_helpers/refunds/{id}/fail`: lets a refund fail, also one that has arrived.
+pub async fn fail(
+    state: State,
+    caller: ApiCaller,
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: Body,
+) -> Answer {
+    end(&state, caller, &request, &id, body, Verb::FailRefund).await
+}
+
+async fn end(
+    state: &WebState,
+    caller: ApiCaller,
+    request: &HttpRequest,
+    id: &str,
+    body: Body,
+    verb: Verb,
+) -> Answer {
+    let missing = || ApiError::not_found("refund", id);
+    let refund: RefundId = id.parse().map_err(|_| missing())?;
+    let (draft, expand) = read_end(state, request, id, body, verb)?;
+    let part = state.store.part_get(refund.into()).await?;
+    let theirs = part.filter(|part| part.owner == caller.account && part.kind == PartKind::Refund);
+    let payment = theirs.ok_or_else(missing)?.payment;
+    let call = call::of(state, request, caller.account, draft.key.as_ref());
+    let wait = call.wait;
+    let handed = state.intake.operate(draft, payment, caller.account, call).await?;
+    let outcome = state.intake.outcome(handed).await?;
+    let shown = outcome.payment.refund(refund).ok_or_else(ApiError::internal)?;
+    let read = async {
+        let details = details::of_refunds(state.store.as_ref(), &[shown]).await?;
+        let attempts = Attempts::of(state.store.as_ref(), &[&outcome.payment]).await?;
+        Ok::<_, crate::store::StoreError>((details, attempts))
+    };
+    let (details, attempts) = read.await.map_err(|error| ApiError::from(error).after_write())?;
+    let detail = details.get(&refund);
+    let object = RefundObject::of(&outcome.payment, shown, detail, &attempts, expand, state.presenter());
+    Ok(answer::answer(&outcome, wait).json(object))
+}
+
+/// Reads the end of a refund. The body is freed when this returns.
+fn read_end(
+    state: &WebState,
+    request: &HttpRequest,
+    id: &str,
+    body: Body,
+    verb: Verb,
+) -> Result<(OperationDraft, RefundExpand), ApiError> {
+    let body = body::bytes(body)?;
+    let mut params = body::params(request, &body)?;
+    params.add_path("refund".to_owned(), id);
+    let expand = expand(&mut params, "")?;
+    let draft = OperationDraft::read(&mut params, verb, "amount", &parameters::context(state))?;
+    parameters::finish(&params)?;
+    Ok((parameters::with_key(draft, request)?.asking_also(expand.asked()), expand))
+}
+
 /// What to refund, or whose refunds to list.
-enum Of {
+pub(super) enum Of {
     Payment(PaymentId),
     /// The charge's id as sent.
     Charge(String),
@@ -218,7 +287,7 @@ enum Of {
 
 impl Of {
     /// Reads `payment_intent` or `charge`.
-    fn read(params: &mut Params<'_>) -> Result<Option<Self>, ApiError> {
+    pub(super) fn read(params: &mut Params<'_>) -> Result<Option<Self>, ApiError> {
         let intent = params.text("payment_intent")?;
         let charge = params.text("charge")?;
         match (intent, charge) {
@@ -236,7 +305,11 @@ impl Of {
 }
 
 /// The payment whose money this charge took. Other charges of the payment have nothing to refund.
-async fn charged_by(state: &WebState, owner: AccountId, text: &str) -> Result<PaymentId, ApiError> {
+pub(super) async fn charged_by(
+    state: &WebState,
+    owner: AccountId,
+    text: &str,
+) -> Result<PaymentId, ApiError> {
     let found = charges::find(state, owner, text, "charge").await?;
     match found.payment.charge_taken() {
         Some(taken) if taken.id != found.charge => {

@@ -122,5 +122,6 @@ pub fn badges(payment: &Payment) -> Vec<&'static str> {
         (_, 0) => Some("refunded"),
         (_, _) => Some("partly refunded"),
     };
-    refund.into_iter().chain(payment.is_parked().then_some("parked")).collect()
+    let disputed = (!payment.state().disputes.is_empty()).then_some("disputed");
+    refund.into_iter().chain(disputed).chain(payment.is_parked().then_some("parked")).collect()
 }

@@ -201,7 +201,7 @@ pub fn all() -> Vec<(&'static str, Payment)> {
                     started(),
                     ok,
                     (60_000_000, Event::RefundQueued { refund, amount_minor: 500, detail: None }),
-                    (60_400_000, Event::RefundSucceeded { refund }),
+                    (60_400_000, Event::refund_succeeded(refund)),
                 ],
             ),
         ),

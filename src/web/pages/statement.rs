@@ -114,6 +114,7 @@ fn way(line: &StatementLine, payment: Option<&Payment>, names: &Names) -> (Strin
     let [from, to] = end_labels(payment, names);
     match line.kind {
         LineKind::Refund
+        | LineKind::Dispute
         | LineKind::TransferFailure
         | LineKind::TransferCancel
         | LineKind::PayoutFailure
@@ -123,7 +124,8 @@ fn way(line: &StatementLine, payment: Option<&Payment>, names: &Names) -> (Strin
         | LineKind::TopUp
         | LineKind::Transfer
         | LineKind::Payout
-        | LineKind::RefundFailure => (from, to),
+        | LineKind::RefundFailure
+        | LineKind::DisputeReversal => (from, to),
     }
 }
 

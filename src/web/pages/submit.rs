@@ -8,9 +8,11 @@ use super::pay_form::PayFormInput;
 use crate::domain::currency::Currency;
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::money::Money;
+use crate::domain::payment::Payment;
 use crate::domain::payment_kind::PaymentKind;
 use crate::engine::Done;
-use crate::intake::{Call, InputError, OperationDraft, Params, PaymentDraft, Verb};
+use crate::intake::details;
+use crate::intake::{Answering, Call, InputError, OperationDraft, Params, PaymentDraft, Verb};
 use crate::web::error::ApiError;
 use crate::web::state::WebState;
 
@@ -57,7 +59,9 @@ pub async fn operate(
 ) -> Result<Done, ApiError> {
     let mut params = Map::new();
     insert(&mut params, "idempotency_key", fields.get("idempotency_key"));
-    insert(&mut params, "passed", fields.get("passed"));
+    for name in ["passed", "dispute", "refund", "reason", "type"] {
+        insert(&mut params, name, fields.get(name));
+    }
     if !fields.get("amount").is_empty() {
         params.insert("amount".to_owned(), json!(amount(fields)?.amount_minor));
     }
@@ -65,6 +69,32 @@ pub async fn operate(
     let mut params = Params::from_json(bytes.as_bytes())?;
     let draft = OperationDraft::read(&mut params, verb, "amount", &state.intake.context())?;
     Ok(state.intake.operate(draft, payment, actor, Call::default()).await?.committed().await?)
+}
+
+/// Submits evidence for the dispute that the form names, and returns once it is committed.
+///
+/// # Errors
+/// As [`submit`]; 404 if the payment has no such dispute.
+pub async fn answer_dispute(
+    state: &WebState,
+    actor: AccountId,
+    payment: &Payment,
+    fields: &Fields,
+) -> Result<Done, ApiError> {
+    let text = fields.get("dispute");
+    let dispute = text.parse().ok().and_then(|id| payment.dispute(id));
+    let dispute = dispute.ok_or_else(|| ApiError::not_found("dispute", text))?;
+    let (id, base) = (dispute.id, dispute.detail);
+    let kept = details::of_disputes(state.store.as_ref(), std::iter::once((id, base))).await?;
+    let detail = kept.get(&(id, base)).cloned().unwrap_or_default();
+    let before = Answering { dispute: id, base, detail };
+    let mut params = Map::new();
+    insert(&mut params, "idempotency_key", fields.get("idempotency_key"));
+    params.insert("evidence".to_owned(), json!({ "uncategorized_text": fields.get("evidence") }));
+    let bytes = Value::Object(params).to_string();
+    let mut params = Params::from_json(bytes.as_bytes())?;
+    let draft = OperationDraft::answer(&mut params, &before, &state.intake.context())?;
+    Ok(state.intake.operate(draft, payment.id(), actor, Call::default()).await?.committed().await?)
 }
 
 fn insert(params: &mut Map<String, Value>, name: &str, value: &str) {

@@ -144,6 +144,8 @@ fn words(payment: &Payment, record: &MovementRecord, names: &Names) -> (&'static
     match event {
         Some(Event::RefundQueued { .. }) => ("Refund", to, from),
         Some(Event::RefundFailed { .. }) => ("Refund came back", from, to),
+        Some(Event::DisputeOpened { .. } | Event::DisputeEscalated { .. }) => ("Dispute", to, from),
+        Some(Event::DisputeClosed { .. }) => ("Dispute won", from, to),
         Some(Event::Declined { .. } | Event::Failed { .. } | Event::Canceled { .. }) => {
             ("Came back", to, from)
         }

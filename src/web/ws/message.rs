@@ -55,6 +55,14 @@ pub struct Message<'a> {
     /// `operation.submit`.
     #[serde(borrow)]
     pub idempotency_key: Option<Cow<'a, str>>,
+    /// `operation.submit`: the dispute that is closed.
+    pub dispute: Option<String>,
+    /// `operation.submit`: the refund that is ended.
+    pub refund: Option<String>,
+    /// `operation.submit`: why it fails.
+    pub failure_reason: Option<String>,
+    /// `operation.submit`: whether the charge is disputed, asked about, or warned of.
+    pub dispute_type: Option<String>,
     /// `subscribe`.
     pub topic: Option<String>,
     /// `subscribe` to a run.

@@ -112,6 +112,10 @@ pub async fn operation(state: &WebState, peer: &Peer, message: Message<'_>) -> R
     params.add_text("payment_method", message.payment_method);
     params.add_below("card", message.card);
     params.add_bool("passed", message.passed);
+    params.add_text("dispute", message.dispute.map(Into::into));
+    params.add_text("refund", message.refund.map(Into::into));
+    params.add_text("failure_reason", message.failure_reason.map(Into::into));
+    params.add_text("type", message.dispute_type.map(Into::into));
     params.add_text("idempotency_key", message.idempotency_key);
     let draft = OperationDraft::read(&mut params, verb, "amount", &state.intake.context())?;
     params.finish()?;

@@ -153,7 +153,7 @@ impl Draft {
     /// Refunds an amount.
     pub fn refunded(self, refund: RefundId, amount_minor: i64) -> Self {
         let mut this = self.refunding(refund, amount_minor);
-        this.events.push(Event::RefundSucceeded { refund });
+        this.events.push(Event::refund_succeeded(refund));
         this
     }
 

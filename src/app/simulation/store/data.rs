@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::super::clocks::BEGIN_US;
 use crate::domain::announcement::Announcement;
 use crate::domain::ids::{AccountId, BatchId, ClockId, InstanceId, PartId, PaymentId};
 use crate::domain::ledger::Holdings;
@@ -260,8 +261,9 @@ impl Data {
         open.into_iter().rev().map(|(_, payment, owner)| (payment, owner))
     }
 
-    /// Whether nothing is queued and nothing is due.
+    /// Whether nothing is queued and nothing is due before long: disputes may stay open for weeks.
     pub fn is_at_rest(&self) -> bool {
-        self.open_payments().next().is_none() && self.due.is_empty()
+        let far = Timestamp::from_micros(BEGIN_US).plus_ms(24 * 3_600 * 1_000);
+        self.open_payments().next().is_none() && self.due.values().all(|at| *at > far)
     }
 }

@@ -50,7 +50,10 @@ impl BalanceTransaction {
             amount: line.fee_minor,
             application: None,
             currency: currency.clone(),
-            description: "Processing fees",
+            description: match line.kind {
+                LineKind::Dispute => "Dispute fee",
+                _ => "Processing fees",
+            },
             fee_type: "stripe_fee",
         };
         // The recipient of a transfer must not see the sender's description.
@@ -81,8 +84,16 @@ impl BalanceTransaction {
         let payment = |prefix: &str| line.id.payment.with_prefix(prefix);
         match (line.kind, line.part) {
             (LineKind::Charge, Some(part)) => part.with_prefix("ch_"),
+            (LineKind::Dispute | LineKind::DisputeReversal, Some(part)) => part.with_prefix("du_"),
             (_, Some(part)) => part.with_prefix("re_"),
-            (LineKind::Charge | LineKind::Refund | LineKind::RefundFailure, None) => payment("ch_"),
+            (
+                LineKind::Charge
+                | LineKind::Refund
+                | LineKind::RefundFailure
+                | LineKind::Dispute
+                | LineKind::DisputeReversal,
+                None,
+            ) => payment("ch_"),
             (LineKind::Payment, None) => payment("py_"),
             (LineKind::TopUp, None) => payment("tu_"),
             (LineKind::Transfer | LineKind::TransferFailure | LineKind::TransferCancel, None) => {

@@ -163,7 +163,7 @@ impl ChargeObject {
             currency: submission.amount.currency.lower(),
             customer: submission.customer.map(|customer| customer.to_string()),
             description: submission.description.clone(),
-            disputed: false,
+            disputed: taken && !payment.state().disputes.is_empty(),
             failure_code,
             failure_message,
             livemode: false,

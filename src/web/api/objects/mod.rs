@@ -3,7 +3,9 @@
 
 mod balance_transaction;
 mod charge;
+mod dispute;
 mod event;
+mod fraud_warning;
 mod method;
 mod payment_intent;
 mod refund;
@@ -23,7 +25,9 @@ use crate::domain::submission::Kind;
 use crate::intake::details::Attempts;
 pub use balance_transaction::BalanceTransaction;
 pub use charge::{ChargeExpand, ChargeObject};
+pub use dispute::{DisputeExpand, DisputeObject};
 pub use event::EventObject;
+pub use fraud_warning::FraudWarningObject;
 pub use method::PaymentMethod;
 pub use payment_intent::{Expand, PaymentIntent, client_secret};
 pub use refund::{RefundExpand, RefundObject};

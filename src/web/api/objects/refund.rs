@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::charge::{ChargeExpand, ChargeObject};
 use super::{Expand, Expandable, Metadata, Null, PaymentIntent, Presenter};
+use crate::domain::decline::DeclineReason;
 use crate::domain::payment::{Payment, Refund, RefundStatus};
 use crate::domain::statement::LineId;
 use crate::intake::details::{Attempts, RefundDetail};
@@ -80,7 +81,7 @@ impl RefundObject {
             failure_balance_transaction: presenter
                 .line(payment.owner(), LineId::of_failed_refund(payment, refund.id)),
             failure_reason: match refund.status {
-                RefundStatus::Failed(_) => Some("expired_or_canceled_card"),
+                RefundStatus::Failed(reason) => Some(failure_reason(reason)),
                 RefundStatus::Pending | RefundStatus::Succeeded => None,
             },
             metadata: Metadata(detail.map(|detail| detail.metadata.clone()).unwrap_or_default()),
@@ -91,5 +92,22 @@ impl RefundObject {
             status: refund.status.as_str(),
             null: NULL,
         }
+    }
+}
+
+/// The dialect's `failure_reason`, which has few words.
+const fn failure_reason(reason: DeclineReason) -> &'static str {
+    match reason {
+        DeclineReason::LostCard | DeclineReason::StolenCard => "lost_or_stolen_card",
+        DeclineReason::InsufficientFunds => "insufficient_funds",
+        DeclineReason::GenericDecline
+        | DeclineReason::CardVelocityExceeded
+        | DeclineReason::ExpiredCard
+        | DeclineReason::IncorrectCvc
+        | DeclineReason::ProcessingError
+        | DeclineReason::Fraudulent
+        | DeclineReason::AuthenticationFailure
+        | DeclineReason::AuthenticationRequired
+        | DeclineReason::AccountClosed => "expired_or_canceled_card",
     }
 }

@@ -1,6 +1,8 @@
 //! The actions on a payment's page. Every action is always listed; one that does not apply is disabled and says why. The reasons
 //! mirror `domain::operate`, which has the last word. Pure.
 
+use crate::domain::command::Raised;
+use crate::domain::dispute::{Dispute, DisputeReason};
 use crate::domain::money::Money;
 use crate::domain::payment::{FollowUp, Operation, Payment, Phase};
 use crate::domain::status::Status;
@@ -30,13 +32,44 @@ pub struct ActionForm {
     pub passed: Option<bool>,
     /// The amount field, if the action has one and is enabled.
     pub amount: Option<AmountField>,
+    /// What the issuer may do and say, for a dispute that is enabled: names and words.
+    pub complaints: Option<Complaints>,
     /// Why it is disabled; `None` if it is enabled.
     pub disabled: Option<String>,
 }
 
+/// The choices of a dispute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaints {
+    /// What the issuer does.
+    pub raised: [(&'static str, &'static str); 3],
+    /// What the cardholder complains of.
+    pub reasons: Vec<(&'static str, &'static str)>,
+}
+
+impl Complaints {
+    fn all() -> Self {
+        // The usual one first.
+        let mut reasons = DisputeReason::ALL;
+        reasons.sort_by_key(|reason| *reason != DisputeReason::Fraudulent);
+        Self {
+            raised: Raised::ALL.map(|raised| {
+                let words = match raised {
+                    Raised::Dispute => "Dispute",
+                    Raised::Inquiry => "Inquiry",
+                    Raised::FraudWarning => "Fraud warning",
+                };
+                (raised.as_str(), words)
+            }),
+            reasons: reasons.iter().map(|reason| (reason.as_str(), reason.words())).collect(),
+        }
+    }
+}
+
 impl ActionForm {
     fn new(verb: Verb, label: &'static str, disabled: Option<String>) -> Self {
-        Self { verb, label, passed: None, amount: None, disabled }
+        let complaints = (verb == Verb::Dispute && disabled.is_none()).then(Complaints::all);
+        Self { verb, label, passed: None, amount: None, complaints, disabled }
     }
 
     fn with_amount(mut self, amount: Money) -> Self {
@@ -54,11 +87,52 @@ impl ActionForm {
     }
 }
 
+/// A button beside a refund or a dispute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartForm {
+    /// The operation in the form's address.
+    pub operation: &'static str,
+    /// The field that names the part.
+    pub part: &'static str,
+    /// The evidence that it submits; empty if it submits none.
+    pub evidence: &'static str,
+    /// The words on the button.
+    pub label: &'static str,
+    /// Whether the page's script may send it over the WebSocket.
+    pub by_socket: bool,
+}
+
+impl PartForm {
+    /// Lets a pending refund arrive.
+    pub const SUCCEED_REFUND: Self = Self::of(Verb::SucceedRefund, "refund", "Let it arrive");
+    /// Lets a refund fail.
+    pub const FAIL_REFUND: Self = Self::of(Verb::FailRefund, "refund", "Let it fail");
+    /// Gives a dispute up.
+    pub const GIVE_UP: Self = Self::of(Verb::CloseDispute, "dispute", "Give it up");
+    /// Submits evidence that wins a dispute.
+    pub const WIN: Self = Self::answer("winning_evidence", "Win it");
+    /// Submits evidence that loses a dispute.
+    pub const LOSE: Self = Self::answer("losing_evidence", "Lose it");
+
+    const fn of(verb: Verb, part: &'static str, label: &'static str) -> Self {
+        Self { operation: verb.as_str(), part, evidence: "", label, by_socket: true }
+    }
+
+    /// Answers need what was said before, and go through the page's own handler.
+    const fn answer(evidence: &'static str, label: &'static str) -> Self {
+        Self { operation: ANSWER_DISPUTE, part: "dispute", evidence, label, by_socket: false }
+    }
+}
+
+/// The action with which a merchant answers a dispute; it needs what was said before, and so is no [`Verb`].
+pub const ANSWER_DISPUTE: &str = "answer_dispute";
+
 /// Every action on a payment that the viewer owns.
 #[must_use]
 pub fn actions(payment: &Payment, now: Timestamp) -> Vec<ActionForm> {
     let amount = payment.submission().amount;
     let left = Money::new(payment.refundable_minor(), amount.currency);
+    let disputable = Money::new(payment.disputable_minor(), amount.currency);
     let challenge = challenge_reason(payment);
     let mut all = vec![
         ActionForm::new(Verb::Capture, "Capture", capture_reason(payment, now)).with_amount(amount),
@@ -67,6 +141,7 @@ pub fn actions(payment: &Payment, now: Timestamp) -> Vec<ActionForm> {
         ActionForm::new(Verb::CompleteAction, "Complete 3-D Secure", challenge.clone()).passed(true),
         ActionForm::new(Verb::CompleteAction, "Fail 3-D Secure", challenge).passed(false),
         ActionForm::new(Verb::Replay, "Replay", replay_reason(payment, now)),
+        ActionForm::new(Verb::Dispute, "Dispute", dispute_reason(payment)).with_amount(disputable),
     ];
     // Enabled actions come first; within each group they follow a payment's life.
     all.sort_by_key(|action| action.disabled.is_some());
@@ -100,11 +175,25 @@ fn capture_reason(payment: &Payment, now: Timestamp) -> Option<String> {
 
 fn refund_reason(payment: &Payment) -> Option<String> {
     match (payment.submission().kind, payment.state().status, payment.refundable_minor()) {
+        (Kind::Charge, Status::Succeeded, _) if payment.state().disputes.iter().any(Dispute::holds_money) => {
+            Some("it is disputed".to_owned())
+        }
         (Kind::Charge, Status::Succeeded, 0) => Some("all of it is refunded".to_owned()),
         (Kind::Charge, Status::Succeeded, _) => None,
         (Kind::Charge, _, _) => Some("only after it has succeeded".to_owned()),
         (Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. }, _, _) => {
             Some("only charges are refunded".to_owned())
+        }
+    }
+}
+
+fn dispute_reason(payment: &Payment) -> Option<String> {
+    match (payment.submission().kind, payment.state().status, payment.disputable_minor()) {
+        (Kind::Charge, Status::Succeeded, 0) => Some("nothing of it is left to dispute".to_owned()),
+        (Kind::Charge, Status::Succeeded, _) => None,
+        (Kind::Charge, _, _) => Some("only after it has succeeded".to_owned()),
+        (Kind::TopUp | Kind::Transfer { .. } | Kind::Payout { .. }, _, _) => {
+            Some("only charges are disputed".to_owned())
         }
     }
 }

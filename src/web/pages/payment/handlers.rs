@@ -13,6 +13,7 @@ use super::super::layout::{Nav, Notice, Tone};
 use super::super::names::names_of;
 use super::super::responses::{self, PageResult};
 use super::super::submit;
+use super::actions::ANSWER_DISPUTE;
 use super::{ChallengePage, Now, PaymentPage, PaymentView};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::payment::Payment;
@@ -108,8 +109,13 @@ pub async fn operate(
     let fields = forms::signed_form(&state, &request, &who, body)?;
     let (id, operation) = path.into_inner();
     let payment = visible(&state, who.account, &id).await?;
-    let verb = Verb::parse(&operation).ok_or_else(|| ApiError::not_found("operation", &operation))?;
-    match submit::operate(&state, who.account, payment.id(), verb, &fields).await {
+    let done = if operation == ANSWER_DISPUTE {
+        submit::answer_dispute(&state, who.account, &payment, &fields).await
+    } else {
+        let verb = Verb::parse(&operation).ok_or_else(|| ApiError::not_found("operation", &operation))?;
+        submit::operate(&state, who.account, payment.id(), verb, &fields).await
+    };
+    match done {
         Ok(done) => Ok(responses::see_other(&format!("/payments/{}", done.payment.submission().public_id()))),
         Err(error) if error.status == StatusCode::NOT_FOUND => Err(error.into()),
         Err(error) => {
@@ -127,7 +133,9 @@ pub async fn operate(
 pub async fn operated(_who: SignedIn, path: web::Path<(String, String)>) -> PageResult {
     let (id, operation) = path.into_inner();
     let _: PaymentId = id.parse().map_err(|_| ApiError::not_found("payment", &id))?;
-    Verb::parse(&operation).ok_or_else(|| ApiError::not_found("operation", &operation))?;
+    if operation != ANSWER_DISPUTE {
+        Verb::parse(&operation).ok_or_else(|| ApiError::not_found("operation", &operation))?;
+    }
     Ok(responses::see_other(&format!("/payments/{id}")))
 }
 

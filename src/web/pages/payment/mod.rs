@@ -2,6 +2,7 @@
 
 mod actions;
 mod attempts;
+mod disputes;
 pub mod handlers;
 mod ledger;
 mod sentence;
@@ -9,8 +10,9 @@ mod timeline;
 
 use askama::Template;
 
-pub use actions::{ActionForm, AmountField};
+pub use actions::{ActionForm, AmountField, Complaints, PartForm};
 pub use attempts::AttemptLine;
+pub use disputes::DisputeLine;
 pub use ledger::{LedgerLine, LedgerTable};
 pub use sentence::Sentence;
 pub use timeline::{OpenOperation, TimelineItem};
@@ -41,6 +43,8 @@ pub struct RefundLine {
     pub status: String,
     /// When it was requested, in full.
     pub at_full: String,
+    /// What can be made of it.
+    pub forms: Vec<PartForm>,
 }
 
 /// A fact with a label; ids can be copied.
@@ -117,6 +121,8 @@ pub struct PaymentView {
     pub attempts: Vec<AttemptLine>,
     /// Refunds, oldest first.
     pub refunds: Vec<RefundLine>,
+    /// Disputes and warnings, oldest first; empty for a payee.
+    pub disputes: Vec<DisputeLine>,
     /// The ledger; `None` if money has not moved.
     pub ledger: Option<LedgerTable>,
     /// Ids and attributes.
@@ -169,10 +175,13 @@ impl PaymentView {
             open: if own { timeline::open_operations(payment, now) } else { Vec::new() },
             attempts: if own { attempts::attempts(payment) } else { Vec::new() },
             refunds: payment.state().refunds.iter().map(|refund| refund_line(payment, refund)).collect(),
+            disputes: if own { disputes::disputes(payment) } else { Vec::new() },
             ledger: ledger::ledger_table(&seen, cause, names),
             facts: facts(payment, own),
             actions: if own { actions::actions(payment, now.own()) } else { Vec::new() },
-            under_way: !status.is_at_rest() || payment.operations().next().is_some(),
+            under_way: !status.is_at_rest()
+                || payment.operations().next().is_some()
+                || payment.consequence_at().is_some(),
             challenge: own && status == crate::domain::status::Status::RequiresAction,
         }
     }
@@ -201,6 +210,13 @@ fn refund_line(payment: &Payment, refund: &crate::domain::payment::Refund) -> Re
         amount: crate::domain::money::Money::new(refund.amount_minor, currency).to_string(),
         status,
         at_full: format::absolute(refund.created_at),
+        forms: match refund.status {
+            RefundStatus::Pending => {
+                vec![PartForm::SUCCEED_REFUND, PartForm::FAIL_REFUND]
+            }
+            RefundStatus::Succeeded => vec![PartForm::FAIL_REFUND],
+            RefundStatus::Failed(_) => Vec::new(),
+        },
     }
 }
 

@@ -3,10 +3,11 @@
 use super::super::samples::{self, START, ada, names, viewer};
 use super::*;
 use crate::domain::account::AccountFacts;
-use crate::domain::command::{Action, OperatePayment};
+use crate::domain::command::{Action, Complaint, OperatePayment, Raised};
 use crate::domain::context::{Context, Policy};
+use crate::domain::dispute::{DisputeOutcome, DisputeReason, DisputeStage};
 use crate::domain::event::{CancelReason, Event, Recorded};
-use crate::domain::ids::{ClockId, RefundId};
+use crate::domain::ids::{ClockId, DisputeId, RefundId};
 use crate::domain::ledger::Holdings;
 use crate::domain::operate::operate;
 use crate::domain::submission::Submission;
@@ -85,7 +86,15 @@ fn changes(payment: &Payment, now: Timestamp, form: &ActionForm) -> bool {
         Verb::Cancel => Action::Cancel { reason: CancelReason::Abandoned },
         Verb::CompleteAction => Action::CompleteAction { passed: form.passed == Some(true) },
         Verb::Replay => Action::Replay,
-        Verb::Confirm => panic!("no button confirms"),
+        Verb::Confirm | Verb::CloseDispute | Verb::SucceedRefund | Verb::FailRefund => {
+            panic!("no button of the payment does this")
+        }
+        Verb::Dispute => Action::Dispute(Complaint {
+            dispute: DisputeId::generate(),
+            raised: Raised::Dispute,
+            reason: DisputeReason::Fraudulent,
+            amount_minor: None,
+        }),
     };
     let policy = Policy::default();
     let held = Holdings { balance_minor: i64::MAX, ..Holdings::default() };
@@ -132,12 +141,8 @@ fn a_sentence_says_no_more_than_what_happened() {
     let on_its_way = [ok, refund(700_000, one, 1_250)];
     let (text, _) = texts(Kind::Charge, visa, &on_its_way);
     assert!(text.ends_with(" All of it is on its way back."), "{text}");
-    let both = [
-        ok,
-        refund(700_000, one, 500),
-        (800_000, Event::RefundSucceeded { refund: one }),
-        refund(900_000, two, 250),
-    ];
+    let both =
+        [ok, refund(700_000, one, 500), (800_000, Event::refund_succeeded(one)), refund(900_000, two, 250)];
     let (text, _) = texts(Kind::Charge, visa, &both);
     assert!(
         text.ends_with(" €5.00 EUR of it has been refunded. €2.50 EUR of it is on its way back."),
@@ -215,4 +220,46 @@ fn countdowns_follow_the_wall_clock() {
     let now = Now { wall: START.plus_ms(400 * 86_400_000), clock: Some(START) };
     assert_eq!(see(&on_clock(&sample("payout"), &[START]), now), ("in 1 d".to_owned(), false, false));
     assert_eq!(see(&sample("payout"), Now::by_wall(START)), ("in 1 d".to_owned(), true, true));
+}
+
+#[test]
+fn a_disputed_payment_tells_what_was_taken_and_what_is_owed() {
+    let dispute = DisputeId::from_bytes([9; 16]);
+    let opened = Event::DisputeOpened {
+        dispute,
+        reason: DisputeReason::Duplicate,
+        stage: DisputeStage::Chargeback,
+        amount_minor: 1_250,
+        fee_minor: 1_500,
+        due_by: START.plus_ms(14 * 86_400_000),
+        ends_at: START.plus_ms(14 * 86_400_000),
+        owed_minor: 2_000,
+    };
+    let events = [
+        (512_300, Event::Started { at: samples::at_us(1_400) }),
+        (512_300, Event::SUCCEEDED),
+        (60_000_000, opened),
+    ];
+    let of = |events: &[(i64, Event)]| {
+        view(&samples::payment(1, Kind::Charge, samples::eur(1_250), "4242424242424242", events))
+    };
+    let open = of(&events);
+    let last = |view: &PaymentView| view.timeline.last().expect("a line").text.clone();
+    assert_eq!(
+        last(&open),
+        "Disputed: charged twice. €12.50 EUR and a fee of €15.00 EUR taken; €20.00 EUR of it are owed"
+    );
+    let [line] = open.disputes.as_slice() else { panic!("{:?}", open.disputes) };
+    assert_eq!(
+        (line.amount.as_str(), line.about.as_str(), line.due.as_str(), line.forms.len()),
+        ("€12.50 EUR", "charged twice: needs an answer", "answer by 15 Jan 2026", 3)
+    );
+    let ledger = open.ledger.expect("moved");
+    let debts = ledger.lines.iter().filter(|line| line.account == "Corner Coffee's EUR debt");
+    assert_eq!(debts.map(|line| line.debit.as_str()).collect::<Vec<_>>(), ["5.00", "15.00"]);
+    assert_eq!(open.badges, ["disputed"]);
+    let closed = Event::DisputeClosed { dispute, outcome: DisputeOutcome::Won, repaid_minor: 1_250 };
+    let won = of(&[&events[..], &[(90_000_000, closed)]].concat());
+    assert_eq!(last(&won), "Dispute won: €12.50 EUR came back");
+    assert_eq!((won.disputes[0].forms.len(), won.disputes[0].due.as_str()), (0, ""));
 }

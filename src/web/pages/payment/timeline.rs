@@ -3,6 +3,7 @@
 use super::super::format;
 use super::Now;
 use crate::domain::decline::DeclineReason;
+use crate::domain::dispute::{DisputeOutcome, DisputeStage};
 use crate::domain::event::{CancelReason, Event, Recorded};
 use crate::domain::money::Money;
 use crate::domain::payment::{Payment, Phase};
@@ -114,7 +115,15 @@ fn text(payment: &Payment, event: &Event) -> String {
         Event::VoidQueued { .. } => "Release of the authorisation queued".to_owned(),
         Event::Voided {} => "Authorisation released".to_owned(),
         Event::RefundQueued { amount_minor, .. } => format!("Refund of {} queued", money(amount_minor)),
-        Event::RefundSucceeded { refund: id } => format!("Refund{} arrived", refund(id)),
+        Event::RefundPending { refund: id, settles_at } => {
+            format!("Refund{} accepted, arrives {}", refund(id), format::day(settles_at))
+        }
+        Event::RefundSucceeded { refund: id, .. } => format!("Refund{} arrived", refund(id)),
+        Event::RefundFailed { refund: id, reason, .. }
+            if payment.refund(id).is_some_and(|refund| refund.came_back) =>
+        {
+            format!("Refund{} came back: {}", refund(id), reason.words())
+        }
         Event::RefundFailed { refund: id, reason, .. } => {
             format!("Refund{} failed: {}", refund(id), reason.words())
         }
@@ -132,6 +141,48 @@ fn text(payment: &Payment, event: &Event) -> String {
             format!("Updated; the amount is {}", money(minor))
         }
         Event::Amended { amount_minor: None, .. } => "Updated".to_owned(),
+        Event::Foreseen { .. } => "This test card causes something more".to_owned(),
+        Event::DisputeOpened { .. }
+        | Event::DisputeNoted { .. }
+        | Event::DisputeEscalated { .. }
+        | Event::DisputeClosed { .. }
+        | Event::FraudWarned { .. } => of_dispute(payment, event),
+    }
+}
+
+/// What happened about a dispute.
+fn of_dispute(payment: &Payment, event: &Event) -> String {
+    let money = |minor: i64| Money::new(minor, payment.submission().amount.currency);
+    let owed =
+        |minor: i64| if minor > 0 { format!("; {} of it are owed", money(minor)) } else { String::new() };
+    match *event {
+        Event::DisputeOpened { stage: DisputeStage::Inquiry, amount_minor, reason, .. } => {
+            format!("Inquiry about {}: {}", money(amount_minor), reason.words())
+        }
+        Event::DisputeOpened { amount_minor, fee_minor, reason, owed_minor, .. } => format!(
+            "Disputed: {}. {} and a fee of {} taken{}",
+            reason.words(),
+            money(amount_minor),
+            money(fee_minor),
+            owed(owed_minor)
+        ),
+        Event::DisputeNoted { submitted_until: Some(_), .. } => "Evidence submitted".to_owned(),
+        Event::DisputeNoted { .. } => "Dispute updated".to_owned(),
+        Event::DisputeEscalated { amount_minor, fee_minor, owed_minor, .. } => format!(
+            "The inquiry became a dispute: {} and a fee of {} taken{}",
+            money(amount_minor),
+            money(fee_minor),
+            owed(owed_minor)
+        ),
+        Event::DisputeClosed { dispute, outcome, .. } => match outcome {
+            DisputeOutcome::Won => {
+                let amount_minor = payment.dispute(dispute).map_or(0, |dispute| dispute.amount_minor);
+                format!("Dispute won: {} came back", money(amount_minor))
+            }
+            DisputeOutcome::Lost => "Dispute lost".to_owned(),
+            DisputeOutcome::InquiryClosed => "Inquiry closed".to_owned(),
+        },
+        _ => "The issuer warned of fraud".to_owned(),
     }
 }
 
