@@ -86,7 +86,7 @@ impl Acquirers {
             internal: Acquirer::internal("internal", draws, Latency::NONE),
             bank: Acquirer::bank("bank", draws, latency, fault_rate, settings.payout_settle_ms),
         }
-        .from_slot(0)
+        .in_slots_from(0)
     }
 
     /// The same in this scenario, which does not reach inside: transfers ask nobody else.
