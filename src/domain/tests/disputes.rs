@@ -183,9 +183,12 @@ fn only_what_is_left_of_a_charge_that_succeeded_is_disputed() {
     assert_eq!(code(life.act(complaint(1, Raised::Dispute, None))), "charge_already_refunded");
 }
 
+/// What is disputed, how it stands, and what was taken.
+type Opened = (DisputeReason, DisputeStatus, i64);
+
 #[test]
 fn published_cards_are_disputed_a_moment_later() {
-    let cases: [(&str, &[(DisputeReason, DisputeStatus, i64)]); 5] = [
+    let cases: [(&str, &[Opened]); 5] = [
         ("createDispute", &[(DisputeReason::Fraudulent, DisputeStatus::NeedsResponse, 1_000)]),
         (
             "createDisputeProductNotReceived",

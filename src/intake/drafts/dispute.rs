@@ -110,11 +110,11 @@ fn evidence(params: &mut Params<'_>) -> Result<Vec<(String, String)>, InputError
             Some((_, false)) => {
                 let message =
                     format!("Paystorm keeps no files, so evidence[{name}] is not offered. Leave it out.");
-                return Err(InputError::new(&format!("evidence[{name}]"), "parameter_not_offered", message));
+                return Err(InputError::new(format!("evidence[{name}]"), "parameter_not_offered", message));
             }
             None => {
                 let message = format!("Received unknown parameter: evidence[{name}]");
-                return Err(InputError::new(&format!("evidence[{name}]"), "parameter_unknown", message));
+                return Err(InputError::new(format!("evidence[{name}]"), "parameter_unknown", message));
             }
         }
     }
