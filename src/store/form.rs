@@ -164,7 +164,7 @@ mod tests {
             };
         }
         assert_eq!(up!("0001_store").as_deref(), Some("e1a5177c02940878"));
-        assert_eq!(up!("0002_scenarios").as_deref(), Some("8f46a511831f7a5f"));
+        assert_eq!(up!("0002_scenarios").as_deref(), Some("05eefc27e4c0320b"));
     }
 
     #[test]

@@ -161,7 +161,7 @@ fn mistakes_in_what_goes_by_time_are_named_with_their_line_and_field() {
             "6: window[1].acquirer: there is no acquirer in this file; leave it out for that of the settings",
         ),
         (
-            "[[acquirer]]\nname = \"a\"\nroute = { customer = \"cus_1\" }",
+            "[[acquirer]]\nname = \"a\"\nroute = { customer = \"cus_0000000000000000000001\" }",
             "4: acquirer[1].route.customer: there is no such key; the keys here are kind, currency, amount_minor, brand and country",
         ),
     ];
