@@ -50,6 +50,9 @@ pub struct LoadArgs {
     /// Ask the server again for so many of what it acknowledged, drawn evenly, once the run has ended; 0 asks for none.
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(0..=200_000))]
     pub audit: u32,
+    /// Put this scenario in force on the server for the run, and what was in force before afterwards. Its windows begin with the run.
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
     /// Close the throw-away accounts once the run has ended.
     #[arg(long)]
     pub close_wallets: bool,

@@ -129,7 +129,9 @@ pub async fn find_capacity(args: &LoadArgs) -> anyhow::Result<Found> {
         step_s: args.search.step.as_secs_f64(),
         ..Found::default()
     };
-    let bracket = search(args, &ground, &mut interrupts, &mut found).await?;
+    let bracket = search(args, &ground, &mut interrupts, &mut found).await;
+    ground.restore(args).await;
+    let bracket = bracket?;
     (found.holds_per_s, found.fails_per_s) = (bracket.holds, bracket.fails);
     found.wallets = interrupts.unless(ground.close(args)).await.flatten();
     found.judge();

@@ -11,6 +11,7 @@ use super::fill::fill;
 use super::numbers::mixed;
 use super::plan::Plan;
 use super::report::Closed;
+use super::scenario::InForce;
 use super::shared::Target;
 use super::{http, setup};
 
@@ -25,10 +26,12 @@ pub struct Ground {
     /// Whether every payment touches the first account.
     hot: bool,
     acks: Option<File>,
+    /// The scenario of the run, if it brings one.
+    scenario: Option<InForce>,
 }
 
 impl Ground {
-    /// Creates the accounts and fills their wallets, if the mix takes money out of them.
+    /// Creates the accounts, fills their wallets if the mix takes money out of them, and puts the run's scenario in force.
     ///
     /// # Errors
     /// If the server is not there or refuses, or the file of acknowledgements cannot be written.
@@ -53,10 +56,15 @@ impl Ground {
         let run = args.run.clone().unwrap_or_else(generated_name);
         let client = http::client()?;
         let accounts = setup::accounts(&client, &args.target, args.key.expose(), wanted, &run).await?;
-        let ground = Self { run, client, accounts, hot, acks };
+        let mut ground = Self { run, client, accounts, hot, acks, scenario: None };
         if mix.takes_from_wallets() {
             let plan = Plan { hot: false, ..ground.plan(args, &format!("{}.fill", ground.run), true) };
             fill(Target::of(args), plan).await?;
+        }
+        if let Some(path) = &args.scenario {
+            // Last, since the time of its windows begins here.
+            let put = InForce::put(&ground.client, &args.target, args.key.expose(), path).await?;
+            ground.scenario = Some(put);
         }
         Ok(ground)
     }
@@ -81,6 +89,21 @@ impl Ground {
     /// If the system has no more handles.
     pub fn acks(&self) -> std::io::Result<Option<File>> {
         self.acks.as_ref().map(File::try_clone).transpose()
+    }
+
+    /// The scenario of the run, in words.
+    #[must_use]
+    pub fn scenario(&self) -> Option<String> {
+        self.scenario.as_ref().map(|scenario| scenario.words.clone())
+    }
+
+    /// Puts back the scenario that was in force before, if the run brought one. What goes wrong is printed: the run is over.
+    pub async fn restore(&self, args: &LoadArgs) {
+        if let Some(scenario) = &self.scenario
+            && let Err(error) = scenario.restore(&self.client, &args.target, args.key.expose()).await
+        {
+            eprintln!("paystorm: {error:#}");
+        }
     }
 
     /// Closes the accounts, if that was asked for.

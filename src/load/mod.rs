@@ -6,7 +6,7 @@
 //! - `args`: the flags. `shape`, `profile`: how the rate changes over a run. `mix`, `amounts`, `weighted`: what is sent.
 //! - `schedule`: arrivals fixed in advance; latency counts from the intended start.
 //! - `plan`: what each arrival is, drawn from seed and index. `work`, `request`: what is sent for it.
-//! - `ground`, `setup`, `fill`: the accounts of a run.
+//! - `ground`, `setup`, `fill`: the accounts of a run; `scenario`: the world outside.
 //! - `shared`, `ws`, `http`, `wire`: connections that send what is due, and send again what was lost.
 //! - `tracker`, `series`, `buckets`, `sample`: what became of it. `audit`: whether the server still says so.
 //! - `runner`: a run from end to end. `progress`: the line in the terminal. `interrupts`: signals that end it.
@@ -34,6 +34,7 @@ mod report;
 mod request;
 mod runner;
 mod sample;
+mod scenario;
 mod schedule;
 mod search;
 mod series;

@@ -36,7 +36,9 @@ pub async fn measure(args: &LoadArgs) -> anyhow::Result<Report> {
     args.offer().map_err(|error| anyhow!(error))?;
     let ground = Ground::prepare(args).await?;
     let mut interrupts = Interrupts::receive()?;
-    let mut report = measure_on(&ground, args, &ground.run, "", &mut interrupts).await?;
+    let measured = measure_on(&ground, args, &ground.run, "", &mut interrupts).await;
+    ground.restore(args).await;
+    let mut report = measured?;
     report.wallets = interrupts.unless(ground.close(args)).await.flatten();
     report.failures = args.fail_if.iter().filter_map(|threshold| threshold.failed(&report)).collect();
     report.judge();
@@ -62,6 +64,7 @@ pub async fn measure_on(
         report.audit = interrupts.unless(audit(&shared, &ground.client)).await;
     }
     report.generator_cpu_s = cpu_s() - cpu_before_s;
+    report.scenario = ground.scenario();
     report.judge();
     Ok(report)
 }

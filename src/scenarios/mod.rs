@@ -3,10 +3,12 @@
 //! May depend on `domain`, `clock`, `simulator` and the store's port. Knows nothing of HTTP and of pages.
 //!
 //! - [`error`]: why a scenario is refused. - [`preview`]: what a scenario does to a plain payment, by drawing from it.
+//! - `planned`: when its windows are.
 //! - `examples`: the files that come with the program.
 
 pub mod error;
 mod examples;
+mod planned;
 pub mod preview;
 
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 pub use crate::simulator::scenario::FILE_BYTES_MAX;
 pub use error::ScenarioProblem;
 pub use examples::{EXAMPLES, Example};
+pub use planned::{PlannedWindow, planned};
 pub use preview::Preview;
 
 use crate::clock::Wall;

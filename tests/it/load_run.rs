@@ -158,3 +158,38 @@ async fn the_search_says_which_rates_hold() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_brings_its_scenario_and_leaves_the_one_of_before() {
+    on(Kind::Embedded, async |stack| {
+        let server = stack.serve().await;
+        let key = stack.api_key().await;
+        let http = reqwest::Client::new();
+        let url = format!("{}/v1/test_helpers/scenario", server.url);
+        let in_force = async || {
+            let answer = http.get(&url).bearer_auth(&key).send().await.expect("an answer");
+            answer.json::<serde_json::Value>().await.expect("JSON")
+        };
+        let own = "name = \"Own\"\n";
+        let put = http.post(&url).bearer_auth(&key).form(&[("file", own)]).send().await.expect("an answer");
+        assert!(put.status().is_success());
+        let file = stack.file("run.toml");
+        let half = "name = \"Half\"\n[[acquirer]]\nname = \"a\"\noutcomes = [{ share = 0.5, decline = \"lost_card\" }]\n";
+        std::fs::write(&file, half).expect("written");
+        let path = file.to_str().expect("a plain path");
+        let arguments = ["--scenario", path, "--wallets", "3", "--mix", "charge=1", "--rate", "100", "--for", "3s"];
+        let (report, acks) = stack.load_with(&server.url, &key, &arguments).finish_clean().await;
+        assert_eq!(report["scenario"], "Half (revision 2)", "{report:#}");
+        let declined = report["causes"]["declined: lost_card"].as_u64().unwrap_or(0);
+        assert!((90..=210).contains(&declined), "{report:#}");
+        assert_eq!(in_force().await["file"], own);
+
+        std::fs::write(&file, "name = \"Half\"\nshare = 1\n").expect("written");
+        let (code, said, _) = stack.load_with(&server.url, &key, &arguments).ended().await;
+        assert!(code != Some(0) && said.contains("scenario:2:1: share"), "{code:?} {said}");
+        assert_eq!(in_force().await["file"], own);
+        server.stop().await;
+        stack.verify(&[&acks], true).await;
+    })
+    .await;
+}

@@ -183,7 +183,7 @@ async fn a_store_of_the_oldest_form_is_migrated_with_all_that_is_in_it() {
         assert!(migrated.migrate().await.expect("up to date").is_empty(), "{}", test.name);
         let kept = migrated.account_get(&[owner]).await.expect("read");
         assert_eq!(
-            kept.iter().next().map(|kept| (kept.id, kept.scenario)),
+            kept.as_slice().first().map(|kept| (kept.id, kept.scenario)),
             Some((owner, None)),
             "{}",
             test.name

@@ -37,6 +37,8 @@ pub struct Report {
     pub transport: String,
     /// How payments arrived, in words.
     pub arrivals: String,
+    /// The scenario that the run brought along, with its revision on the server.
+    pub scenario: Option<String>,
     /// What the schedule held per second; with `max`, what was sent per second.
     pub offered_per_s: f64,
     /// Whether that was as much as the server took, instead of a schedule.

@@ -17,6 +17,9 @@ fn write(report: &Report, text: &mut String) -> fmt::Result {
     let Report { run, target, transport, duration_s, arrivals, .. } = report;
     writeln!(text, "run {run}  {target} over {transport}, {duration_s:.1} s measured")?;
     writeln!(text, "arrivals  {arrivals}")?;
+    if let Some(scenario) = &report.scenario {
+        writeln!(text, "scenario  {scenario}")?;
+    }
     figures(report, text)?;
     latencies(report, text)?;
     for (name, counts) in [

@@ -32,7 +32,11 @@ fn routes() -> BTreeMap<String, Vec<&'static str>> {
 
 /// A path with something in the place of each of its variables.
 fn path_of(pattern: &str) -> String {
-    pattern.split('/').map(|part| if part.contains('{') { "x" } else { part }).collect::<Vec<_>>().join("/")
+    let part = |part: &str| match part.split_once('}') {
+        Some((_, ending)) => format!("x{ending}"),
+        None => part.to_owned(),
+    };
+    pattern.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

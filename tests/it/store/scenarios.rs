@@ -85,7 +85,7 @@ async fn only_an_open_account_is_given_a_scenario() {
             terms,
             ..account(AccountId::generate(), "child", at(1))
         };
-        store.account_insert_many(&[late.clone()]).await.expect("inserted");
+        store.account_insert_many(std::slice::from_ref(&late)).await.expect("inserted");
         let queued = one(store, submit(late.id, Kind::Charge, 100), at(2)).await;
         assert_eq!(scenario_of(&queued), revision, "{}", test.name);
         assert!(store.account_close(ann, at(3)).await.expect("closed"));

@@ -12,3 +12,4 @@ pub mod preview;
 pub mod revisions;
 #[cfg(test)]
 pub(super) mod samples;
+mod strip;

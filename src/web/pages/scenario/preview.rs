@@ -9,8 +9,9 @@ use askama::Template;
 use super::super::format;
 use super::super::plot::{self, HEIGHT, Layer, Plot, Scale, Table, WIDTH};
 use super::super::search_view::decline_words;
+use super::strip::{Strip, strip};
 use crate::scenarios::preview::{DRAWS, Spread};
-use crate::scenarios::{Preview, Scenarios};
+use crate::scenarios::{PlannedWindow, Preview, Scenarios, planned};
 use crate::web::api::scenarios::{Mistake, mistakes};
 use crate::web::error::ApiError;
 use crate::web::state::WebState;
@@ -53,9 +54,11 @@ pub struct Drawn {
     pub plots: Vec<Plot>,
     /// All acquirers that were asked.
     pub acquirers: Vec<AcquirerLine>,
+    /// The windows of time; `None` if there are none.
+    pub strip: Option<Strip>,
 }
 
-/// What stands beside the editor. The strip of the timeline belongs here too.
+/// What stands beside the editor.
 #[derive(Debug, Clone, PartialEq, Template)]
 #[template(path = "parts/scenario_preview.html")]
 pub struct Panel {
@@ -86,20 +89,25 @@ impl Panel {
         Self { mistakes, ..Self::saying(said) }
     }
 
-    /// What a file with so many acquirers and rules does.
+    /// What a file with so many acquirers and rules, and these windows, does.
     #[must_use]
-    pub fn of(acquirers: usize, rules: usize, preview: &Preview) -> Self {
+    pub fn of(acquirers: usize, rules: usize, windows: &[PlannedWindow], preview: &Preview) -> Self {
         let counted = |count: usize, one: &str| match count {
             1 => format!("1 {one}"),
             count => format!("{} {one}s", format::grouped(u64::try_from(count).unwrap_or(u64::MAX))),
         };
         let said = format!("No mistakes: {}, {}", counted(acquirers, "acquirer"), counted(rules, "rule"));
+        let said = match windows.len() {
+            0 => said,
+            count => format!("{said}, {}", counted(count, "window")),
+        };
         let asked = preview.acquirers.iter();
         Self {
             drawn: Some(Drawn {
                 outcomes: preview.outcomes.iter().map(|(name, share)| outcome_line(name, *share)).collect(),
                 plots: asked.clone().take(PLOTS_MAX).map(|one| histogram(one, &preview.bins_ms)).collect(),
                 acquirers: asked.map(acquirer_line).collect(),
+                strip: strip(windows),
             }),
             ..Self::saying(said)
         }
@@ -191,7 +199,8 @@ pub async fn panel(state: &WebState, text: String) -> Result<Panel, ApiError> {
         match Scenarios::read(&text) {
             Ok(scenario) => {
                 let preview = scenarios.preview(&scenario);
-                Ok(Panel::of(scenario.acquirers.len(), scenario.rules.len(), &preview))
+                let windows = planned(&scenario);
+                Ok(Panel::of(scenario.acquirers.len(), scenario.rules.len(), &windows, &preview))
             }
             Err(problem) => Ok(Panel::wrong(mistakes(problem)?)),
         }
@@ -231,7 +240,7 @@ mod tests {
 
     #[test]
     fn outcomes_and_latencies_are_said_in_words() {
-        let panel = Panel::of(1, 0, &samples::preview());
+        let panel = Panel::of(1, 0, &[], &samples::preview());
         assert_eq!(panel.said, "No mistakes: 1 acquirer, 0 rules");
         let drawn = panel.drawn.expect("drawn");
         let outcomes = drawn.outcomes.iter().map(|line| format!("{} {}", line.words, line.share));

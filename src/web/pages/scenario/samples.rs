@@ -10,7 +10,7 @@ use super::lines::RevisionLine;
 use super::preview::Panel;
 use super::revisions::{ChangesPage, RevisionPage};
 use crate::scenarios::preview::Spread;
-use crate::scenarios::{EXAMPLES, Preview, ScenarioProblem, Scenarios};
+use crate::scenarios::{EXAMPLES, PlannedWindow, Preview, ScenarioProblem, Scenarios};
 use crate::web::api::scenarios::mistakes;
 
 /// A preview with one acquirer of each number of answers.
@@ -35,6 +35,26 @@ pub fn preview() -> Preview {
     }
 }
 
+/// A window, and one that comes again.
+fn windows() -> Vec<PlannedWindow> {
+    let outage = PlannedWindow {
+        name: "Outage <cake>".to_owned(),
+        acquirers: vec!["northbank <cake>".to_owned()],
+        from_us: 20_000_000,
+        for_us: 20_000_000,
+        every_us: None,
+        changes: vec!["errors"],
+    };
+    let again = PlannedWindow {
+        name: String::new(),
+        acquirers: Vec::new(),
+        every_us: Some(60_000_000),
+        changes: vec!["outcomes", "latency"],
+        ..outage.clone()
+    };
+    vec![outage, again]
+}
+
 fn line(number: u32, name: Option<&str>) -> RevisionLine {
     RevisionLine {
         number,
@@ -49,7 +69,7 @@ fn line(number: u32, name: Option<&str>) -> RevisionLine {
 /// Each page with its name.
 pub fn pages(layout: impl Fn(&str, Nav) -> Layout) -> Vec<(&'static str, Box<dyn DynTemplate>)> {
     let text = EXAMPLES.first().expect("an example").text;
-    let panel = Panel::of(2, 1_000, &preview());
+    let panel = Panel::of(2, 1_000, &windows(), &preview());
     let wrong = Scenarios::read("name = 1\n[[rule]]\nshrae = 1\n# <cake>\n").expect_err("mistakes");
     assert!(matches!(wrong, ScenarioProblem::Mistakes(_)));
     let page = |in_force: Option<RevisionLine>, text: &str, panel: Panel| ScenarioPage {
