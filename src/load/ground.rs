@@ -48,14 +48,15 @@ impl Ground {
         if wanted == 0 && mix.takes_from_wallets() {
             bail!("a mix with payouts needs wallets that are filled: leave --wallets out");
         }
+        let run = args.run.clone().unwrap_or_else(generated_name);
+        let client = http::client()?;
+        let accounts = setup::accounts(&client, &args.target, args.key.expose(), wanted, &run).await?;
+        // Once a server has answered: where there is none, no file is made.
         let acks = args
             .acks
             .as_ref()
             .map(|path| File::create(path).with_context(|| format!("cannot write {}", path.display())));
         let acks = acks.transpose()?;
-        let run = args.run.clone().unwrap_or_else(generated_name);
-        let client = http::client()?;
-        let accounts = setup::accounts(&client, &args.target, args.key.expose(), wanted, &run).await?;
         let mut ground = Self { run, client, accounts, hot, acks, scenario: None };
         if mix.takes_from_wallets() {
             let plan = Plan { hot: false, ..ground.plan(args, &format!("{}.fill", ground.run), true) };

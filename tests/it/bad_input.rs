@@ -651,7 +651,7 @@ const BAD_COMMANDS: &[(&str, &str, &str, &str)] = &[
         "A duration without a unit",
         "load --target http://127.0.0.1:1 --key k --rate 1 --for 5",
         "",
-        "a duration is a number with ms, s, m or h, such as 30s, and at most a week",
+        "a duration is a number with ms, s, m or h, such as 30s or 1h30m, and at most a week",
     ),
     (
         "A mix of words",
