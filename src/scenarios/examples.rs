@@ -9,6 +9,15 @@ pub struct Example {
     pub text: &'static str,
 }
 
+impl Example {
+    /// What the file calls itself.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        let title = |line: &'static str| line.strip_prefix("name = \"")?.strip_suffix('"');
+        self.text.lines().find_map(title).unwrap_or(self.name)
+    }
+}
+
 macro_rules! examples {
     ($($name:literal),+ $(,)?) => {
         /// All of them, in the order in which they are offered.
@@ -37,12 +46,9 @@ mod tests {
             .collect();
         assert_eq!(files, EXAMPLES.iter().map(|example| example.name.to_owned()).collect());
         for example in EXAMPLES {
-            assert!(
-                Scenarios::read(example.text).is_ok(),
-                "{}: {:?}",
-                example.name,
-                Scenarios::read(example.text)
-            );
+            let read = Scenarios::read(example.text);
+            assert_eq!(read.as_ref().ok().map(|scenario| scenario.name.as_str()), Some(example.title()));
+            assert!(read.is_ok(), "{}: {:?}", example.name, Scenarios::read(example.text));
         }
     }
 }

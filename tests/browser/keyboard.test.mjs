@@ -127,7 +127,7 @@ async function refund(page) {
   await page.keyboard.press("Enter");
   await page.getByText("Refund of €2.50 EUR arrived").waitFor();
   // What is left to refund is shown, and the keyboard is still there.
-  await page.getByText("at most €10.00 EUR").waitFor();
+  await page.locator("form", { has: page.locator("#do-refund") }).getByText("at most €10.00 EUR").waitFor();
   await hasFocus(page, "Refund");
 }
 

@@ -63,15 +63,10 @@ pub struct ScenarioPage {
 pub fn examples(chosen: &str) -> Vec<ExampleOption> {
     let option = |example: &crate::scenarios::Example| ExampleOption {
         name: example.name,
-        label: capitalized(&example.name.replace('-', " ")),
+        label: example.title().to_owned(),
         chosen: example.name == chosen,
     };
     EXAMPLES.iter().map(option).collect()
-}
-
-fn capitalized(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// The page with this text in the editor; without one, the file in force.

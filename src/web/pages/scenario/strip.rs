@@ -41,7 +41,15 @@ pub fn strip(windows: &[PlannedWindow]) -> Option<Strip> {
     // A little of what comes afterwards.
     let until_us = last_us.saturating_add(last_us / 20).max(1);
     let lines = windows.iter().map(|window| line(window, until_us)).collect();
-    Some(Strip { lines, until: format::duration(until_us) })
+    Some(Strip { lines, until: time(until_us) })
+}
+
+/// A time as a file has it: mostly whole seconds.
+fn time(us: u64) -> String {
+    match us {
+        1_000_000..60_000_000 if us % 1_000_000 == 0 => format!("{} s", us / 1_000_000),
+        _ => format::duration(us),
+    }
 }
 
 fn line(window: &PlannedWindow, until_us: u64) -> StripLine {
@@ -50,9 +58,12 @@ fn line(window: &PlannedWindow, until_us: u64) -> StripLine {
         [] => String::new(),
         names => format!(" of {}", names.join(", ")),
     };
-    let every = window.every_us.map(|every_us| format!(", every {}", format::duration(every_us)));
-    let (from, length) = (format::duration(window.from_us), format::duration(window.for_us));
-    let words = format!("after {from} for {length}{}: {changes}{of}", every.unwrap_or_default());
+    let every = window.every_us.map(|every_us| format!(", every {}", time(every_us)));
+    let begins = match window.from_us {
+        0 => "at once".to_owned(),
+        from_us => format!("after {}", time(from_us)),
+    };
+    let words = format!("{begins}, for {}{}: {changes}{of}", time(window.for_us), every.unwrap_or_default());
     let at =
         |us: u64| u64::try_from(u128::from(us) * u128::from(WIDTH) / u128::from(until_us)).unwrap_or(WIDTH);
     let beginnings = (0..DRAWN_MAX).map_while(|n| match (n, window.every_us) {
@@ -89,9 +100,9 @@ mod tests {
         let drawn = strip(&[window(20, 20, None), window(0, 10, Some(45))]).expect("windows");
         assert_eq!(drawn.until, "1 min 45 s");
         let [once, again] = drawn.lines.as_slice() else { panic!("{drawn:?}") };
-        assert_eq!(once.words, "after 20 s for 20 s: errors, latency of a");
+        assert_eq!(once.words, "after 20 s, for 20 s: errors, latency of a");
         assert_eq!(once.spans, [(190, 190)]);
-        assert_eq!(again.words, "after 0 ms for 10 s, every 45 s: errors, latency of a");
+        assert_eq!(again.words, "at once, for 10 s, every 45 s: errors, latency of a");
         assert_eq!(again.spans, [(0, 95), (428, 95), (857, 95)]);
     }
 
