@@ -47,7 +47,7 @@ pub fn strip(windows: &[PlannedWindow]) -> Option<Strip> {
 /// A time as a file has it: mostly whole seconds.
 fn time(us: u64) -> String {
     match us {
-        1_000_000..60_000_000 if us % 1_000_000 == 0 => format!("{} s", us / 1_000_000),
+        1_000_000..60_000_000 if us.is_multiple_of(1_000_000) => format!("{} s", us / 1_000_000),
         _ => format::duration(us),
     }
 }
