@@ -1,5 +1,5 @@
 //! Disputes of a charge, as a payment's history tells of them: what the cardholder complains of, how far that has come, and
-//! what each costs. Pure data; the rules are in [`super::disputes`].
+//! what each costs. Pure data; the rules are in `disputes`.
 
 use serde::{Deserialize, Serialize};
 
