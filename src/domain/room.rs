@@ -96,12 +96,21 @@ const fn asking(kind: OperationKind, retries: usize) -> usize {
     }
 }
 
+/// The events of an operation that the acquirer has accepted and not settled yet.
+const fn accepted(kind: OperationKind) -> usize {
+    match kind {
+        // A refund may succeed and come back.
+        OperationKind::FollowUp(FollowUp::Refund { .. }) => 2,
+        OperationKind::Authorization | OperationKind::FollowUp(_) => 1,
+    }
+}
+
 fn finishing(operation: &Operation, retries: usize) -> usize {
     let left = retries.saturating_sub(usize::from(operation.retries_used()));
     let asked = match operation.phase {
         Phase::Queued => asking(operation.kind, left),
         Phase::Waiting { .. } => 1 + asking(operation.kind, left.saturating_sub(1)),
-        Phase::Pending { .. } => 2,
+        Phase::Pending { .. } => accepted(operation.kind),
         Phase::Parked { .. } => 0,
     };
     // Ending the payment does not end a refund, so one replay is reserved for it. Anything else ends with the payment.

@@ -158,3 +158,17 @@ fn a_payment_with_a_full_history_can_still_be_canceled() {
     life.answer(Response::Approved);
     assert!(life.payment.state().status.is_at_rest() && life.payment.state().canceled.is_some());
 }
+
+/// What was accepted outside has one event left, a refund two: it may still come back.
+#[test]
+fn what_is_pending_after_its_last_retry_needs_only_its_end() {
+    let mut life = Life::charge(CaptureMethod::Automatic);
+    let retries = life.policy.retry_delays_ms.len();
+    for _ in 0..retries {
+        life.answer(Response::TechnicalFailure(TechnicalError::Timeout));
+        life.wait();
+    }
+    let before = life.payment.history().len() + kept(&life.payment, retries);
+    life.answer(Response::Pending { settles_after_ms: 10 });
+    assert!(life.payment.history().len() + kept(&life.payment, retries) <= before);
+}
