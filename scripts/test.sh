@@ -158,15 +158,20 @@ export PAYSTORM_BIN=$root/target/release/paystorm
 section 'services start'
 own_services_start
 
-section 'pages in a browser'
+# The tests are compiled meanwhile, which the pages leave time for: most of theirs is spent waiting.
+section 'pages in a browser, while the tests are compiled'
+compiling=$root/target/tests-compiled.log
+nice -n 10 cargo test --release --locked --no-run > "$compiling" 2>&1 &
+compiler=$!
 shopt -s nullglob
 browser_tests=(tests/browser/*.test.mjs)
 if [ ${#browser_tests[@]} -gt 0 ]; then
-  # One file after the other: each starts a browser and a server, and timings in a crowd mean nothing.
+  # One file after the other: each starts a browser and a server.
   node --test --test-concurrency=1 "${browser_tests[@]}" || failed+=("$section")
 else
   say 'there are none yet'
 fi
+wait "$compiler" || { cat "$compiling"; die 'the tests do not compile'; }
 
 section 'the official SDKs'
 node --test tests/sdk/*.test.mjs || failed+=("$section")

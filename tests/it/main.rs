@@ -25,6 +25,7 @@ mod clocks;
 mod closed;
 mod corruption;
 mod crash;
+mod crash_disputes;
 mod crash_import;
 mod customers;
 mod demo;

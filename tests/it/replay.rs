@@ -78,7 +78,7 @@ impl Run {
                 .send();
             let put: Value = put.await.expect("an answer").json().await.expect("JSON");
             assert_eq!(put["name"], "Replay", "{put}");
-            let arguments = ["--mix", "charge=1", "--seed", "3", "--drain", "600s"];
+            let arguments = ["--mix", "charge=1", "--seed", "3", "--drain", "7200s"];
             let mut load = stack.load(&server.url, &key, self.rate, self.seconds, &arguments);
             if killed {
                 load.wait_acknowledged(usize::try_from(self.rate).expect("few")).await;
@@ -89,14 +89,9 @@ impl Run {
             load.finish_clean().await;
             server.stop().await;
             stack.verify(&[], true).await;
-            let (store, mut after) = (stack.store().await, None);
-            loop {
-                let page = store.payment_scan(after, 1_000).await.expect("read");
-                let Some(last) = page.last() else { break };
-                after = Some(last.id());
-                let known = page.iter().map(|payment| (payment.submission().draw_key, outcome(payment)));
-                outcomes.extend(known);
-            }
+            let mut note =
+                |payment: &Payment| outcomes.insert(payment.submission().draw_key, outcome(payment));
+            stack.each_payment(|payment| drop(note(payment))).await;
         })
         .await;
         outcomes

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use futures_util::FutureExt as _;
 use paystorm::domain::ids::InstanceId;
+use paystorm::domain::payment::Payment;
 use paystorm::store::mysql::MySqlStore;
 use paystorm::store::sqlite::SqliteStore;
 use paystorm::store::{Store, StoreKind, StoreSettings};
@@ -370,13 +371,19 @@ impl Stack {
 
     /// Payments accepted and not yet at rest, counted in the store.
     pub async fn unfinished(&self) -> usize {
-        let store = self.store().await;
-        let (mut after, mut open) = (None, 0);
+        let mut open = 0;
+        self.each_payment(|payment| open += usize::from(!payment.state().status.is_at_rest())).await;
+        open
+    }
+
+    /// Goes through all payments in the store, by id. No server may be running.
+    pub async fn each_payment(&self, mut visit: impl FnMut(&Payment)) {
+        let (store, mut after) = (self.store().await, None);
         loop {
             let page = store.payment_scan(after, 1_000).await.expect("payments");
-            let Some(last) = page.last() else { return open };
+            let Some(last) = page.last() else { return };
             after = Some(last.id());
-            open += page.iter().filter(|payment| !payment.state().status.is_at_rest()).count();
+            page.iter().for_each(&mut visit);
         }
     }
 
@@ -437,6 +444,8 @@ impl Process {
 
     async fn wait(&mut self, guard: Duration) -> ExitStatus {
         let began = Instant::now();
+        // What soaks start runs for up to an hour.
+        let guard = if std::env::var_os("PAYSTORM_SOAK").is_some() { guard * 30 } else { guard };
         loop {
             if let Some(status) = self.ended() {
                 return status;
