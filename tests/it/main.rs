@@ -61,6 +61,7 @@ mod replay;
 mod replays;
 mod requests;
 mod scenario;
+mod scenario_outage;
 mod scenario_page;
 mod search;
 mod session;
