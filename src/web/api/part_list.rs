@@ -1,13 +1,12 @@
-//! Lists of parts of payments that have ids of their own: disputes and early fraud warnings, of one charge or of all.
+//! Lists of parts of payments that have ids of their own: refunds, disputes and early fraud warnings, of one charge or of all.
 
 use super::charges;
 use super::list;
 use super::parameters;
-use super::refunds::Of;
 use crate::domain::ids::{AccountId, PartId, PaymentId};
 use crate::domain::payment::Payment;
 use crate::domain::time::Timestamp;
-use crate::intake::Params;
+use crate::intake::{InputError, Params};
 use crate::store::{PartFilter, PartKind};
 use crate::web::error::ApiError;
 use crate::web::state::WebState;
@@ -116,6 +115,36 @@ impl Listing {
             part.kind == self.kind && part.owner == owner && of_payment
         });
         if in_list { Ok(Some(id)) } else { Err(unknown()) }
+    }
+}
+
+/// Whose parts to list, or what to refund.
+pub enum Of {
+    /// The payment.
+    Payment(PaymentId),
+    /// The charge's id as sent.
+    Charge(String),
+}
+
+impl Of {
+    /// Reads `payment_intent` or `charge`.
+    ///
+    /// # Errors
+    /// Both, or no id.
+    pub fn read(params: &mut Params<'_>) -> Result<Option<Self>, ApiError> {
+        let intent = params.text("payment_intent")?;
+        let charge = params.text("charge")?;
+        match (intent, charge) {
+            (Some(_), Some(_)) => {
+                let message = "You may only specify one of these parameters: payment_intent, charge.";
+                Err(InputError::new("charge", "parameters_exclusive", message).into())
+            }
+            (Some(id), None) => {
+                parameters::payment_id(&id, "payment_intent", &["pi_"]).map(|id| Some(Self::Payment(id)))
+            }
+            (None, Some(id)) => Ok(Some(Self::Charge(id.into_owned()))),
+            (None, None) => Ok(None),
+        }
     }
 }
 

@@ -6,14 +6,15 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::answer;
 use super::charges;
-use super::list::{self, List};
+use super::list::List;
 use super::objects::{RefundExpand, RefundObject};
 use super::parameters;
+use super::part_list::{Listing, Of};
 use crate::domain::ids::{AccountId, PartId, PaymentId, RefundId};
 use crate::domain::payment::{Payment, Refund};
 use crate::intake::details::{self, Attempts, RefundDetail};
 use crate::intake::{self, InputError, OperationDraft, Params, Verb};
-use crate::store::{PartFilter, PartKind};
+use crate::store::PartKind;
 use crate::web::body::{self, Body};
 use crate::web::call;
 use crate::web::error::ApiError;
@@ -21,6 +22,15 @@ use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
 const URL: &str = "/v1/refunds";
+
+const LISTING: Listing = Listing {
+    kind: PartKind::Refund,
+    name: "refund",
+    of_payment: |payment| {
+        let refunds = payment.state().refunds.iter();
+        refunds.map(|refund| (refund.id.into(), refund.created_at)).collect()
+    },
+};
 
 type State = web::Data<WebState>;
 type Answer = Result<HttpResponse, ApiError>;
@@ -110,58 +120,26 @@ pub async fn retrieve(
     let mut params = body::query(&request)?;
     let expand = expand(&mut params, "")?;
     params.finish()?;
-    let missing = || ApiError::not_found("refund", &id);
-    let refund: RefundId = id.parse().map_err(|_| missing())?;
-    let part = state.store.part_get(refund.into()).await?;
-    let theirs = part.filter(|part| part.owner == caller.account && part.kind == PartKind::Refund);
-    let found = (refund, theirs.ok_or_else(missing)?.payment);
-    let object = objects(&state, &[found], expand).await?.into_iter().next().ok_or_else(missing)?;
-    Ok(HttpResponse::Ok().json(object))
+    let found = find(&state, caller.account, &id).await?;
+    let object = objects(&state, &[found], expand).await?.pop();
+    Ok(HttpResponse::Ok().json(object.ok_or_else(|| ApiError::not_found(LISTING.name, &id))?))
 }
 
 /// `GET /v1/refunds`: the refunds of one payment or of all, newest first.
 pub async fn list(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
     let mut params = body::query(&request)?;
-    let of = Of::read(&mut params)?;
-    let limit = list::limit(&mut params)?;
-    let (before, after) = list::cursors(&mut params)?;
-    let (created_from, created_to) = list::created(&mut params)?;
     let expand = expand(&mut params, "data.")?;
-    parameters::finish(&params)?;
-    // Only the charge that took the money can have refunds.
-    let (payment, none) = match of {
-        None => (None, false),
-        Some(Of::Payment(payment)) => (Some(payment), false),
-        Some(Of::Charge(text)) => {
-            let found = charges::find(&state, caller.account, &text, "charge").await?;
-            let taken = found.payment.charge_taken().map(|charge| charge.id);
-            (Some(found.payment.id()), taken != Some(found.charge))
-        }
-    };
-    let filter = PartFilter {
-        before: cursor(&state, caller.account, payment, list::STARTING_AFTER, before).await?,
-        after: cursor(&state, caller.account, payment, list::ENDING_BEFORE, after).await?,
-        created_from,
-        created_to,
-        limit: limit.saturating_add(1),
-    };
-    let found: Vec<(RefundId, PaymentId)> = match payment {
-        Some(_) if none => Vec::new(),
-        Some(id) => {
-            let payment = state.named_intent(caller.account, id, "payment_intent").await?;
-            let refunds = payment.state().refunds.iter();
-            let within = refunds.filter(|refund| filter.takes(refund.id.into(), refund.created_at));
-            let mut refunds: Vec<_> = within.map(|refund| (refund.id, id)).collect();
-            refunds.sort_unstable_by_key(|refund| std::cmp::Reverse(*refund));
-            refunds
-        }
-        None => {
-            let parts = state.store.part_list(caller.account, PartKind::Refund, &filter).await?;
-            parts.iter().map(|part| (RefundId::from_bytes(*part.id.as_bytes()), part.payment)).collect()
-        }
-    };
-    let (page, has_more) = list::cut(found, limit, filter.after.is_some());
-    Ok(HttpResponse::Ok().json(List::new(objects(&state, &page, expand).await?, has_more, URL)))
+    let (found, has_more) = LISTING.page(&state, caller.account, &mut params).await?;
+    let found: Vec<_> =
+        found.iter().map(|(id, payment)| (RefundId::from_bytes(*id.as_bytes()), *payment)).collect();
+    Ok(HttpResponse::Ok().json(List::new(objects(&state, &found, expand).await?, has_more, URL)))
+}
+
+/// A refund of the caller's, with its payment.
+async fn find(state: &WebState, owner: AccountId, text: &str) -> Result<(RefundId, PaymentId), ApiError> {
+    let id = text.parse::<RefundId>().ok();
+    let payment = LISTING.find(state, owner, id.map(PartId::from), text).await?;
+    Ok((id.ok_or_else(|| ApiError::not_found(LISTING.name, text))?, payment.id()))
 }
 
 /// These refunds as objects of the dialect, in the same order, from the payments' histories.
@@ -188,25 +166,6 @@ async fn objects(
         Some(RefundObject::of(payment, refund, details.get(id), &attempts, expand, state.presenter()))
     };
     Ok(found.iter().filter_map(object).collect())
-}
-
-/// The refund that a cursor names, if one is given. It must be in this list.
-async fn cursor(
-    state: &WebState,
-    owner: AccountId,
-    payment: Option<PaymentId>,
-    param: &'static str,
-    text: Option<String>,
-) -> Result<Option<PartId>, ApiError> {
-    let Some(text) = text else { return Ok(None) };
-    let unknown = || list::unknown_cursor(param, "refund", &text);
-    let id: RefundId = text.parse().map_err(|_| unknown())?;
-    let found = state.store.part_get(id.into()).await?;
-    let in_list = found.is_some_and(|part| {
-        let of_payment = payment.is_none_or(|payment| payment == part.payment);
-        part.kind == PartKind::Refund && part.owner == owner && of_payment
-    });
-    if in_list { Ok(Some(id.into())) } else { Err(unknown().into()) }
 }
 
 /// `POST /v1/test_helpers/refunds/{id}/succeed`: lets a pending refund arrive.
@@ -239,12 +198,10 @@ async fn end(
     body: Body,
     verb: Verb,
 ) -> Answer {
-    let missing = || ApiError::not_found("refund", id);
-    let refund: RefundId = id.parse().map_err(|_| missing())?;
+    // What cannot be an id comes before wrong parameters, which come before an id that nothing has.
+    id.parse::<RefundId>().map_err(|_| ApiError::not_found(LISTING.name, id))?;
     let (draft, expand) = read_end(state, request, id, body, verb)?;
-    let part = state.store.part_get(refund.into()).await?;
-    let theirs = part.filter(|part| part.owner == caller.account && part.kind == PartKind::Refund);
-    let payment = theirs.ok_or_else(missing)?.payment;
+    let (refund, payment) = find(state, caller.account, id).await?;
     let call = call::of(state, request, caller.account, draft.key.as_ref());
     let wait = call.wait;
     let handed = state.intake.operate(draft, payment, caller.account, call).await?;
@@ -276,32 +233,6 @@ fn read_end(
     let draft = OperationDraft::read(&mut params, verb, "amount", &parameters::context(state))?;
     parameters::finish(&params)?;
     Ok((parameters::with_key(draft, request)?.asking_also(expand.asked()), expand))
-}
-
-/// What to refund, or whose refunds to list.
-pub(super) enum Of {
-    Payment(PaymentId),
-    /// The charge's id as sent.
-    Charge(String),
-}
-
-impl Of {
-    /// Reads `payment_intent` or `charge`.
-    pub(super) fn read(params: &mut Params<'_>) -> Result<Option<Self>, ApiError> {
-        let intent = params.text("payment_intent")?;
-        let charge = params.text("charge")?;
-        match (intent, charge) {
-            (Some(_), Some(_)) => {
-                let message = "You may only specify one of these parameters: payment_intent, charge.";
-                Err(InputError::new("charge", "parameters_exclusive", message).into())
-            }
-            (Some(id), None) => {
-                parameters::payment_id(&id, "payment_intent", &["pi_"]).map(|id| Some(Self::Payment(id)))
-            }
-            (None, Some(id)) => Ok(Some(Self::Charge(id.into_owned()))),
-            (None, None) => Ok(None),
-        }
-    }
 }
 
 /// The payment whose money this charge took. Other charges of the payment have nothing to refund.
