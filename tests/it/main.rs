@@ -18,6 +18,7 @@ mod bad_input;
 mod broker;
 mod browser;
 mod budget;
+mod busy_acquirer;
 mod card_numbers;
 mod charges;
 mod clock_crash;
