@@ -61,6 +61,7 @@ mod replays;
 mod requests;
 mod scenario;
 mod scenario_page;
+mod scenario_rules;
 mod search;
 mod session;
 mod shutdown;
