@@ -96,8 +96,13 @@ fn finish(life: &mut Life) {
     }
 }
 
+/// Each case is long: a few by default, as many as are asked for otherwise.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(48)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
     fn no_sequence_outgrows_the_bound(

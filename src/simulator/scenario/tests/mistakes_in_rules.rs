@@ -36,7 +36,7 @@ pub(super) const OF_CONDITIONS: &[(&str, &str)] = &[
     ),
     (
         "delay_ms = 5\nmatch = { method = \"cash\" }",
-        "4: rule[1].match.method: there is no method \"cash\": expected card or bank_account",
+        "4: rule[1].match.method: there is no method \"cash\"; did you mean card?",
     ),
 ];
 
