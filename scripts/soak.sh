@@ -4,7 +4,7 @@
 #   scripts/soak.sh [FILTER]     FILTER: part of a test's name, default `soak`
 #
 # Everything printed goes to target/soak/DATE.log as well, and the outcome to target/soak/DATE.summary. Other environment
-# variables, such as a test's own duration, are handed on.
+# variables, such as a test's own duration (PAYSTORM_FUZZ_SECONDS and PAYSTORM_FUZZ_SEED of the scenario parser's), are handed on.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"

@@ -101,6 +101,8 @@ pub enum ScenarioCommand {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Print the JSON schema of scenario files, for editors.
+    Schema,
 }
 
 impl Cli {
@@ -184,6 +186,7 @@ mod tests {
             "user add a@b.c",
             "user api-key a@b.c",
             "scenario check a.toml",
+            "scenario schema",
             "config",
         ] {
             for line in [

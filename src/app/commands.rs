@@ -57,6 +57,7 @@ async fn dispatch(cli: Cli) -> ExitCode {
         Command::User { command: UserCommand::Add { email } } => user_add(&settings, &email).await,
         Command::User { command: UserCommand::ApiKey { email } } => user_api_key(&settings, &email).await,
         Command::Scenario { command: ScenarioCommand::Check { files } } => Ok(scenario::check(&files)),
+        Command::Scenario { command: ScenarioCommand::Schema } => Ok(scenario::print_schema()),
         Command::Config => show_config(&settings, &origins),
     };
     outcome.unwrap_or_else(|error| {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
+use crate::scenarios::SCHEMA;
 use crate::simulator::scenario::FILE_BYTES_MAX;
 use crate::simulator::{Scenario, ScenarioErrors, SimulatorSettings};
 
@@ -52,6 +53,13 @@ pub fn check(files: &[PathBuf]) -> ExitCode {
         println!("{line}");
     }
     if all_right { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+/// Prints the JSON schema of scenario files.
+#[must_use]
+pub fn print_schema() -> ExitCode {
+    print!("{SCHEMA}");
+    ExitCode::SUCCESS
 }
 
 fn read(path: &Path) -> anyhow::Result<Result<Scenario, ScenarioErrors>> {

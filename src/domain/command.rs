@@ -4,6 +4,7 @@
 //! A caller's command has an actor, may carry an idempotency key, and is a [`PaymentCommand`] or a [`ChangeResource`]. The
 //! system's commands are [`SystemCommand`]s. Each of the three is decided separately.
 
+use super::aftermath::Aftermath;
 use super::amendment::{AmendPayment, PaymentPatch};
 use super::clock::DriveClock;
 use super::decline::DeclineReason;
@@ -203,6 +204,8 @@ pub enum AuthorizationResponse {
     },
     /// No usable answer.
     TechnicalFailure(TechnicalError),
+    /// Approved; final. Something follows.
+    ApprovedThen(Aftermath),
 }
 
 /// An acquirer's response to a capture, void or refund.
@@ -214,6 +217,34 @@ pub enum FollowUpResponse {
     Declined(DeclineReason),
     /// No usable answer.
     TechnicalFailure(TechnicalError),
+    /// Approved; final. Something follows.
+    ApprovedThen(Aftermath),
+}
+
+impl AuthorizationResponse {
+    /// What follows the approval because the scenario says so.
+    #[must_use]
+    pub const fn aftermath(&self) -> Option<Aftermath> {
+        match self {
+            Self::ApprovedThen(aftermath) => Some(*aftermath),
+            Self::Approved
+            | Self::Declined(_)
+            | Self::ActionRequired
+            | Self::Pending { .. }
+            | Self::TechnicalFailure(_) => None,
+        }
+    }
+}
+
+impl FollowUpResponse {
+    /// What follows the approval because the scenario says so.
+    #[must_use]
+    pub const fn aftermath(&self) -> Option<Aftermath> {
+        match self {
+            Self::ApprovedThen(aftermath) => Some(*aftermath),
+            Self::Approved | Self::Declined(_) | Self::TechnicalFailure(_) => None,
+        }
+    }
 }
 
 /// The acquirer's answer to one attempt of an authorization.

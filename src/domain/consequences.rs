@@ -1,10 +1,11 @@
-//! What follows a charge or a refund by itself because of the card that was used: disputes, warnings, refunds that are slow or
-//! come back. Pure; each is noted in the history when it becomes certain, and happens when its time has come.
+//! What follows a charge or a refund by itself, because of the card that was used or because the scenario says so: disputes,
+//! warnings, refunds that are slow or come back. What the scenario says takes the place of what the card does. Pure; each is noted in the history when it becomes certain, and happens when its time has come.
 
+use super::aftermath::{Aftermath, Follows, Later, RefundCourse};
 use super::command::{Complaint, Raised};
 use super::context::{Context, Events};
 use super::decline::DeclineReason;
-use super::dispute::DisputeReason;
+use super::dispute::{DisputeOutcome, DisputeReason};
 use super::disputes;
 use super::event::Event;
 use super::ids::{DisputeId, RefundId};
@@ -55,22 +56,31 @@ const fn complaints(consequence: Consequence) -> i64 {
     }
 }
 
-/// The room that the consequences of money that has not arrived yet may need.
+/// The room that the consequences of money that has not arrived yet may need: any scenario may bring about some.
 #[must_use]
 pub(super) fn room(payment: &Payment) -> usize {
-    after_money(payment).map_or(0, |_| EVENTS_MAX)
+    if payment.submission().kind == Kind::Charge { EVENTS_MAX } else { 0 }
 }
 
-/// The event, and the note of what follows it.
+/// The event, and the note of what follows it: what the answer says, else what the card does.
 pub(super) fn noted(
     context: &Context<'_>,
     payment: &Payment,
     event: Event,
+    aftermath: Option<Aftermath>,
 ) -> impl Iterator<Item = Event> + use<> {
     let brings_money = matches!(event, Event::Succeeded { .. } | Event::Captured { .. });
-    let follows = after_money(payment).filter(|_| brings_money);
-    let at = context.now.plus_ms(DISPUTED_AFTER_MS);
-    std::iter::once(event).chain(follows.map(|_| Event::Foreseen { at }))
+    let charge = payment.submission().kind == Kind::Charge;
+    let said = aftermath.and_then(|aftermath| match aftermath.later {
+        Later::Money(follows) => Some((Some(follows), aftermath.after_ms)),
+        Later::Refund(_) => None,
+    });
+    let follows = said.or_else(|| after_money(payment).map(|_| (None, DISPUTED_AFTER_MS)));
+    let foreseen = follows.filter(|_| brings_money && charge);
+    let now = context.now;
+    let foreseen =
+        foreseen.map(move |(follows, after_ms)| Event::Foreseen { at: now.plus_ms(after_ms), follows });
+    std::iter::once(event).chain(foreseen)
 }
 
 /// What follows the money, now that its time has come.
@@ -78,6 +88,9 @@ pub(super) fn due(context: &Context<'_>, payment: &Payment) -> Events {
     let time_has_come = payment.consequence_at().is_some_and(|at| at <= context.now);
     if !time_has_come {
         return Events::new();
+    }
+    if let Some(follows) = payment.state().foreseen {
+        return as_said(context, payment, follows);
     }
     // A card that is no longer listed was foreseen all the same.
     let consequence = after_money(payment).unwrap_or(Consequence::DisputeFraudulent);
@@ -111,6 +124,20 @@ pub(super) fn due(context: &Context<'_>, payment: &Payment) -> Events {
     events
 }
 
+/// What the scenario said would follow the money.
+fn as_said(context: &Context<'_>, payment: &Payment, follows: Follows) -> Events {
+    let dispute = id(context, payment, 0);
+    let (raised, reason) = match follows {
+        Follows::FraudWarning => return vec![Event::FraudWarned { warning: dispute.warning() }],
+        Follows::Inquiry(reason) => (Raised::Inquiry, reason),
+        Follows::Dispute(reason) | Follows::Failure(reason) => (Raised::Dispute, reason),
+    };
+    let complaint = Complaint { dispute, raised, reason, amount_minor: None };
+    let opened = disputes::opened(context, payment, &complaint, payment.disputable_minor());
+    let lost = Event::dispute_closed(dispute, DisputeOutcome::Lost);
+    std::iter::once(opened).chain(matches!(follows, Follows::Failure(_)).then_some(lost)).collect()
+}
+
 /// The id of a dispute that nobody asked for: made from the payment's own, so that no randomness is needed.
 fn id(context: &Context<'_>, payment: &Payment, n: u64) -> DisputeId {
     let bits = u128::from_be_bytes(*payment.id().as_bytes()) & u128::from(u64::MAX);
@@ -119,13 +146,36 @@ fn id(context: &Context<'_>, payment: &Payment, n: u64) -> DisputeId {
     DisputeId::numbered(context.wall, number.wrapping_add(before).wrapping_add(n))
 }
 
-/// The answer to a refund that was approved: some cards make it wait, or come back later.
-pub(super) fn refund_approved(context: &Context<'_>, payment: &Payment, refund: RefundId) -> Event {
-    let later = context.now.plus_ms(REFUND_AFTER_MS);
-    match of(payment) {
-        Some(Consequence::RefundPending) => Event::RefundPending { refund, settles_at: later },
-        Some(Consequence::RefundFails) => Event::RefundSucceeded { refund, fails_at: Some(later) },
-        Some(_) | None => Event::refund_succeeded(refund),
+/// The answer to a refund that was approved: some scenarios and cards make it wait, fail, or come back later.
+pub(super) fn refund_approved(
+    context: &Context<'_>,
+    payment: &Payment,
+    refund: RefundId,
+    aftermath: Option<Aftermath>,
+) -> Event {
+    let said = aftermath.and_then(|aftermath| match aftermath.later {
+        Later::Refund(course) => Some((course, aftermath.after_ms)),
+        Later::Money(_) => None,
+    });
+    let by_card = || match of(payment)? {
+        Consequence::RefundPending => Some((RefundCourse::Arrives, REFUND_AFTER_MS)),
+        Consequence::RefundFails => Some((RefundCourse::ComesBack, REFUND_AFTER_MS)),
+        _ => None,
+    };
+    let Some((course, after_ms)) = said.or_else(by_card) else { return Event::refund_succeeded(refund) };
+    let later = context.now.plus_ms(after_ms);
+    match course {
+        RefundCourse::Arrives => Event::RefundPending { refund, settles_at: later, fails: false },
+        RefundCourse::Fails => Event::RefundPending { refund, settles_at: later, fails: true },
+        RefundCourse::ComesBack => Event::RefundSucceeded { refund, fails_at: Some(later) },
+    }
+}
+
+/// The end of a refund that was pending, now that its time has come.
+pub(super) fn pending_refund_ends(payment: &Payment, refund: RefundId) -> Event {
+    match payment.refund(refund).is_some_and(|refund| refund.fails_pending) {
+        true => Event::refund_failed(refund, COMES_BACK),
+        false => Event::refund_succeeded(refund),
     }
 }
 

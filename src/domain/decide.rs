@@ -4,6 +4,7 @@
 //! nothing (an old message, a timer that fired twice). Preconditions that the caller must know about are rejections. What a
 //! caller may ask of an existing payment is decided in [`super::operate`].
 
+use super::aftermath::Aftermath;
 use super::command::{
     AuthorizationAnswer, AuthorizationResponse, FollowUpAnswer, FollowUpResponse, SubmitPayment,
 };
@@ -92,13 +93,19 @@ pub fn authorization_answered(
     let canceled = payment.state().cancel_requested.or_else(|| given_up(context, payment));
     let from_wallet = payment.submission().kind.takes_from_wallet();
     let outcome = match (answer.response, canceled) {
-        (AuthorizationResponse::Approved, Some(reason)) if from_wallet => Event::canceled(reason),
+        (AuthorizationResponse::Approved | AuthorizationResponse::ApprovedThen(_), Some(reason))
+            if from_wallet =>
+        {
+            Event::canceled(reason)
+        }
         // An approval that arrives after all is voided.
-        (AuthorizationResponse::Approved, Some(reason)) => {
+        (AuthorizationResponse::Approved | AuthorizationResponse::ApprovedThen(_), Some(reason)) => {
             return vec![started, authorized(context, payment), Event::VoidQueued { reason }];
         }
         (_, Some(reason)) => Event::canceled(reason),
-        (AuthorizationResponse::Approved, None) => approved(context, payment),
+        (AuthorizationResponse::Approved | AuthorizationResponse::ApprovedThen(_), None) => {
+            approved(context, payment)
+        }
         (AuthorizationResponse::Declined(reason), None) => Event::declined(reason),
         (AuthorizationResponse::ActionRequired, None) => Event::ActionRequired {},
         (AuthorizationResponse::Pending { settles_after_ms }, None) => {
@@ -109,7 +116,8 @@ pub fn authorization_answered(
             None => Event::failed(cause),
         },
     };
-    std::iter::once(started).chain(consequences::noted(context, payment, outcome)).collect()
+    let aftermath = answer.response.aftermath();
+    std::iter::once(started).chain(consequences::noted(context, payment, outcome, aftermath)).collect()
 }
 
 /// Decides an acquirer's answer to a capture, void or refund. Empty unless it answers the attempt in flight.
@@ -124,16 +132,18 @@ pub fn follow_up_answered(context: &Context<'_>, payment: &Payment, answer: &Fol
     if let Some(lapsed) = lapsed(payment, context.now) {
         return vec![lapsed];
     }
-    let number = operation.number;
+    let (number, aftermath) = (operation.number, answer.response.aftermath());
     let event = match answer.response {
-        FollowUpResponse::Approved => follow_up_approved(context, payment, follow_up),
+        FollowUpResponse::Approved | FollowUpResponse::ApprovedThen(_) => {
+            follow_up_approved(context, payment, follow_up, aftermath)
+        }
         FollowUpResponse::Declined(reason) => follow_up_declined(follow_up, reason),
         FollowUpResponse::TechnicalFailure(cause) => match next_retry(context, operation) {
             Some(due_at) => Event::OperationRetryScheduled { operation: number, due_at, cause },
             None => Event::OperationParked { operation: number, cause },
         },
     };
-    consequences::noted(context, payment, event).collect()
+    consequences::noted(context, payment, event, aftermath).collect()
 }
 
 /// The operation whose current attempt is this one, if it is with the acquirer.
@@ -183,12 +193,17 @@ fn next_retry(context: &Context<'_>, operation: &Operation) -> Option<Timestamp>
 }
 
 /// The event for an approved follow-up. A capture for a closed account releases what was held.
-fn follow_up_approved(context: &Context<'_>, payment: &Payment, follow_up: FollowUp) -> Event {
+fn follow_up_approved(
+    context: &Context<'_>,
+    payment: &Payment,
+    follow_up: FollowUp,
+    aftermath: Option<Aftermath>,
+) -> Event {
     match follow_up {
         FollowUp::Capture { amount_minor } => {
             given_up(context, payment).map_or_else(|| Event::captured(amount_minor), Event::canceled)
         }
-        FollowUp::Refund { refund, .. } => consequences::refund_approved(context, payment, refund),
+        FollowUp::Refund { refund, .. } => consequences::refund_approved(context, payment, refund, aftermath),
         FollowUp::Void => Event::Voided {},
     }
 }
@@ -213,16 +228,18 @@ pub fn timer_due(context: &Context<'_>, payment: &Payment) -> Events {
     let mut events = Events::new();
     let main = state.operation.as_ref();
     let main = main.and_then(|operation| main_operation_due(context, payment, operation));
-    events.extend(main.into_iter().flat_map(|event| consequences::noted(context, payment, event)));
+    events.extend(main.into_iter().flat_map(|event| consequences::noted(context, payment, event, None)));
     events.extend(payment.settles_at().filter(|at| *at <= context.now).map(|_| Event::Available {}));
-    events.extend(state.refund_operations.iter().filter_map(|operation| refund_due(context, operation)));
+    events.extend(
+        state.refund_operations.iter().filter_map(|operation| refund_due(context, payment, operation)),
+    );
     events.extend(consequences::returned(context, payment));
     events.extend(disputes::overdue(context, payment));
     events.extend(consequences::due(context, payment));
     events
 }
 
-fn refund_due(context: &Context<'_>, operation: &Operation) -> Option<Event> {
+fn refund_due(context: &Context<'_>, payment: &Payment, operation: &Operation) -> Option<Event> {
     match (operation.phase, operation.kind.follow_up()) {
         (Phase::Waiting { due_at }, _) if due_at <= context.wall => {
             Some(Event::OperationRequeued { operation: operation.number })
@@ -230,7 +247,7 @@ fn refund_due(context: &Context<'_>, operation: &Operation) -> Option<Event> {
         (Phase::Pending { settles_at }, Some(FollowUp::Refund { refund, .. }))
             if settles_at <= context.now =>
         {
-            Some(Event::refund_succeeded(refund))
+            Some(consequences::pending_refund_ends(payment, refund))
         }
         (Phase::Waiting { .. } | Phase::Pending { .. } | Phase::Queued | Phase::Parked { .. }, _) => None,
     }

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::aftermath::Follows;
 use super::credit::{Credit, is_zero};
 use super::decline::DeclineReason;
 use super::dispute::{DisputeOutcome, DisputeReason, DisputeStage};
@@ -27,6 +28,10 @@ pub enum TechnicalError {
     Unavailable,
     /// The acquirer's answer could not be read.
     Malformed,
+    /// The acquirer was not asked: its circuit breaker is open.
+    BreakerOpen,
+    /// The acquirer was not asked: too many wait for it.
+    QueueFull,
 }
 
 impl TechnicalError {
@@ -37,6 +42,8 @@ impl TechnicalError {
             Self::Timeout => "the acquirer did not answer in time",
             Self::Unavailable => "the acquirer was not reachable",
             Self::Malformed => "the acquirer's answer could not be read",
+            Self::BreakerOpen => "the acquirer was not asked, since its circuit breaker is open",
+            Self::QueueFull => "the acquirer was not asked, since too many wait for it",
         }
     }
 }
@@ -308,14 +315,20 @@ pub enum Event {
     RefundPending {
         /// The id of the refund.
         refund: RefundId,
-        /// When it arrives, by the payment's clock.
+        /// When it arrives, or fails, by the payment's clock.
         settles_at: Timestamp,
+        /// Whether it fails then.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        fails: bool,
     },
-    /// The card that was used brings about something later.
+    /// The card that was used, or the scenario, brings about something later.
     #[serde(rename = "la")]
     Foreseen {
         /// When that is, by the payment's clock.
         at: Timestamp,
+        /// What it is, where the scenario says so; `None` if the card does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        follows: Option<Follows>,
     },
     /// The charge was disputed. Unless it is an inquiry, amount and fee left the wallet; what that did not hold is owed.
     #[serde(rename = "dq")]

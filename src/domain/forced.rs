@@ -44,6 +44,8 @@ pub enum Verdict {
     Declined(DeclineReason),
     /// Something goes wrong.
     Faulty(Fault),
+    /// The cardholder has to authenticate first. Approved, where that has been done or there is no card.
+    ActionRequired,
 }
 
 impl Verdict {
@@ -51,12 +53,14 @@ impl Verdict {
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
-            Self::Approved | Self::Declined(_) | Self::Faulty(Fault::Duplicate) => true,
+            Self::Approved | Self::Declined(_) | Self::ActionRequired | Self::Faulty(Fault::Duplicate) => {
+                true
+            }
             Self::Faulty(Fault::Error(_) | Fault::Late) => false,
         }
     }
 
-    /// Reads `approved`, `decline:CODE` or `error:KIND`.
+    /// Reads `approved`, `action_required`, `decline:CODE` or `error:KIND`.
     ///
     /// # Errors
     /// What it is instead, and what was expected.
@@ -66,6 +70,7 @@ impl Verdict {
         };
         match text.split_once(':') {
             None if text == "approved" => Ok(Self::Approved),
+            None if text == "action_required" => Ok(Self::ActionRequired),
             Some(("decline", code)) => {
                 let reason = DeclineReason::ALL.into_iter().find(|reason| reason.decline_code() == code);
                 let known = DeclineReason::ALL.map(DeclineReason::decline_code);
@@ -80,7 +85,7 @@ impl Verdict {
             }
             Some(_) | None => {
                 let text = shown(text, SHOWN_CHARS_MAX);
-                Err(format!("expected approved, decline:CODE or error:KIND, not {text:?}"))
+                Err(format!("expected approved, action_required, decline:CODE or error:KIND, not {text:?}"))
             }
         }
     }
@@ -156,15 +161,21 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_its_step() {
         for (text, problem) in [
-            ("", "expected approved, decline:CODE or error:KIND, not \"\""),
-            ("approve", "expected approved, decline:CODE or error:KIND, not \"approve\""),
-            ("approved:", "expected approved, decline:CODE or error:KIND, not \"approved:\""),
-            ("Approved", "expected approved, decline:CODE or error:KIND, not \"Approved\""),
+            ("", "expected approved, action_required, decline:CODE or error:KIND, not \"\""),
+            ("approve", "expected approved, action_required, decline:CODE or error:KIND, not \"approve\""),
+            (
+                "approved:",
+                "expected approved, action_required, decline:CODE or error:KIND, not \"approved:\"",
+            ),
+            ("Approved", "expected approved, action_required, decline:CODE or error:KIND, not \"Approved\""),
             (
                 "error:oops",
                 "there is no kind of error \"oops\": expected refused, timeout, malformed, late, duplicate",
             ),
-            ("error:timeout,,approved", "step 2: expected approved, decline:CODE or error:KIND, not \"\""),
+            (
+                "error:timeout,,approved",
+                "step 2: expected approved, action_required, decline:CODE or error:KIND, not \"\"",
+            ),
             ("approved,error:timeout", "step 1 ends the operation, so that no attempt can follow it"),
             ("error:duplicate,approved", "step 1 ends the operation, so that no attempt can follow it"),
         ] {

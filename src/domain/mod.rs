@@ -5,6 +5,7 @@
 //! [`event::Event`]s decided by [`decide`] and applied by [`payment::Payment::apply`].
 
 pub mod account;
+pub mod aftermath;
 pub mod amendment;
 pub mod amounts;
 pub mod announcement;
@@ -31,6 +32,7 @@ mod disputes;
 pub mod ends;
 pub mod event;
 pub mod forced;
+pub mod holder;
 mod iban;
 pub mod idempotency;
 pub mod ids;

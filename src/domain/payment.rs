@@ -98,6 +98,7 @@ impl Payment {
             disputes: Vec::new(),
             warnings: Vec::new(),
             foreseen_at: None,
+            foreseen: None,
         };
         if status == Status::Queued {
             state.open_authorization(&created);
@@ -514,7 +515,7 @@ impl Payment {
         self.state.available_at.filter(|_| self.state.pending_minor != 0)
     }
 
-    /// When the card brings about what was foreseen; `None` if nothing is, or nothing is left to dispute.
+    /// When what was foreseen comes about; `None` if nothing is, or nothing is left to dispute.
     #[must_use]
     pub fn consequence_at(&self) -> Option<Timestamp> {
         self.state.foreseen_at.filter(|_| self.disputable_minor() > 0)

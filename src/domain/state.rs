@@ -1,6 +1,7 @@
 //! The state folded from a payment's history. Only [`super::payment::Payment::apply`] changes it; the status itself follows
 //! from [`super::status::Status::after`].
 
+use super::aftermath::Follows;
 use super::card::Card;
 use super::charge::Charge;
 use super::credit::Credit;
@@ -53,6 +54,8 @@ pub struct Refund {
     pub came_back: bool,
     /// When it comes back although it succeeded; kept afterwards.
     pub fails_at: Option<Timestamp>,
+    /// Whether it fails when its time has come, as long as it is pending.
+    pub fails_pending: bool,
 }
 
 impl Refund {
@@ -129,8 +132,10 @@ pub struct State {
     pub disputes: Vec<Dispute>,
     /// All early fraud warnings, oldest first.
     pub warnings: Vec<FraudWarning>,
-    /// When the card that was used brings about what follows its charges.
+    /// When what follows the money comes, because of the card or the scenario.
     pub foreseen_at: Option<Timestamp>,
+    /// What that is, where the scenario says so.
+    pub foreseen: Option<Follows>,
 }
 
 impl State {
@@ -212,7 +217,10 @@ impl State {
         );
     }
 
-    fn refund_pending(&mut self, id: RefundId, settles_at: Timestamp) {
+    fn refund_pending(&mut self, id: RefundId, settles_at: Timestamp, fails: bool) {
+        for refund in self.refunds.iter_mut().filter(|refund| refund.id == id) {
+            refund.fails_pending = fails;
+        }
         let of_refund = |operation: &&mut Operation| matches!(operation.kind.follow_up(), Some(FollowUp::Refund { refund, .. }) if refund == id);
         for operation in self.refund_operations.iter_mut().filter(of_refund) {
             operation.phase = Phase::Pending { settles_at };
@@ -332,16 +340,19 @@ impl State {
                     detail,
                     came_back: false,
                     fails_at: None,
+                    fails_pending: false,
                 });
             }
-            Event::RefundPending { refund, settles_at } => self.refund_pending(refund, settles_at),
+            Event::RefundPending { refund, settles_at, fails } => {
+                self.refund_pending(refund, settles_at, fails);
+            }
             Event::RefundSucceeded { refund, fails_at } => {
                 self.finish_refund(refund, RefundStatus::Succeeded, fails_at)
             }
             Event::RefundFailed { refund, reason, .. } => {
                 self.finish_refund(refund, RefundStatus::Failed(reason), None)
             }
-            Event::Foreseen { at } => self.foreseen_at = Some(at),
+            Event::Foreseen { at, follows } => (self.foreseen_at, self.foreseen) = (Some(at), follows),
             Event::FraudWarned { warning } => {
                 self.warnings.push(FraudWarning { id: warning, created_at: at });
                 self.no_longer_foreseen(at);

@@ -1,6 +1,7 @@
 //! Tests of the domain that need several of its modules. Sequences of commands are tested with the batch that decides
 //! them, in `engine::tests`.
 
+mod aftermaths;
 mod amendments;
 mod card_numbers;
 mod cards;

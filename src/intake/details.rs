@@ -217,6 +217,23 @@ fn read<T: serde::de::DeserializeOwned>(record: &DetailRecord) -> StoreResult<T>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::holder::Holder;
+
+    #[test]
+    fn an_acquirer_is_told_name_and_address_of_the_holder() {
+        let stored = |billing| AttemptDetail { return_url: None, billing }.named().map(|(_, body)| body);
+        let (name, email) = (Some("Ada".to_owned()), Some("ada@example.org".to_owned()));
+        let billing =
+            BillingDetails { name: name.clone(), email: email.clone(), ..BillingDetails::default() };
+        let body = stored(Some(billing)).unwrap();
+        assert_eq!(Holder::of_detail(&body), Some(Holder { name, email }));
+        let phone = BillingDetails { phone: Some("+1".to_owned()), ..BillingDetails::default() };
+        assert_eq!(Holder::of_detail(&stored(Some(phone)).unwrap()), None);
+        let detail =
+            AttemptDetail { return_url: Some("https://a.example".to_owned()), ..AttemptDetail::default() };
+        assert_eq!(Holder::of_detail(&detail.named().unwrap().1), None);
+        assert_eq!(Holder::of_detail(b"no JSON"), None);
+    }
 
     #[test]
     fn equal_details_have_one_name_and_read_back() {

@@ -4,10 +4,11 @@
 //!
 //! - [`error`]: why a scenario is refused. - [`preview`]: what a scenario does to a plain payment, by drawing from it.
 //! - `planned`: when its windows are.
-//! - `examples`: the files that come with the program.
+//! - `examples`, `packs`: the files that come with the program; `SCHEMA`: what editors check them by.
 
 pub mod error;
 mod examples;
+mod packs;
 mod planned;
 pub mod preview;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 pub use crate::simulator::scenario::FILE_BYTES_MAX;
 pub use error::ScenarioProblem;
 pub use examples::{EXAMPLES, Example};
+pub use packs::{PackFile, pack_files};
 pub use planned::{PlannedWindow, planned};
 pub use preview::Preview;
 
@@ -27,6 +29,9 @@ use crate::domain::text::misleads;
 pub use crate::simulator::scenario::ScenarioError;
 use crate::simulator::{Scenario, SimulatorSettings};
 use crate::store::{NewScenario, RevisionRecord, Store, StoreError, StoreResult};
+
+/// The JSON schema of scenario files, for editors.
+pub const SCHEMA: &str = include_str!("../../docs/scenario.schema.json");
 
 /// A scenario that an account put in force, with its file.
 #[derive(Debug, Clone)]

@@ -107,6 +107,8 @@ fn plain(instrument: Option<Instrument>, draw_key: u64) -> Question<'static, Aut
         draw_key,
         customer: None,
         metadata: &[],
+        holder: None,
+        email: None,
         queued_at: Timestamp::default(),
         in_force_since: Timestamp::default(),
     }
@@ -114,11 +116,15 @@ fn plain(instrument: Option<Instrument>, draw_key: u64) -> Question<'static, Aut
 
 const fn name(response: &AuthorizationResponse) -> &'static str {
     match response {
-        AuthorizationResponse::Approved | AuthorizationResponse::Pending { .. } => "approved",
+        AuthorizationResponse::Approved
+        | AuthorizationResponse::ApprovedThen(_)
+        | AuthorizationResponse::Pending { .. } => "approved",
         AuthorizationResponse::Declined(reason) => reason.decline_code(),
         AuthorizationResponse::ActionRequired => "3-D Secure",
         AuthorizationResponse::TechnicalFailure(TechnicalError::Timeout) => "timeout",
-        AuthorizationResponse::TechnicalFailure(TechnicalError::Unavailable) => "refused",
+        AuthorizationResponse::TechnicalFailure(
+            TechnicalError::Unavailable | TechnicalError::BreakerOpen | TechnicalError::QueueFull,
+        ) => "refused",
         AuthorizationResponse::TechnicalFailure(TechnicalError::Malformed) => "malformed",
     }
 }

@@ -44,6 +44,9 @@ pub trait Asked: Sized {
     /// The operation's name.
     fn name(&self) -> OperationName;
 
+    /// Whether its cardholder can be asked to authenticate, and has not done so yet.
+    fn can_challenge(question: &Question<'_, Self>) -> bool;
+
     /// Asks for it on these terms. The same question always gets the same reply.
     fn ask(
         acquirer: &Acquirer,
@@ -185,13 +188,20 @@ impl Acquirer {
         let of_all_attempts = || self.draw(question, operation, 0);
         let rule = self.rules.first(facts, card_decides, &draw, of_all_attempts);
         let delay_us = rule.map_or(0, |rule| rule.delay_us);
-        let forced = question.forced().or_else(|| rule?.verdict(question.attempt));
+        // Whoever has authenticated, or cannot, is not asked to by the payment either.
+        let asked = question.forced();
+        let asked = asked.filter(|verdict| *verdict != Verdict::ActionRequired || facts.can_challenge());
+        let forced = asked.or_else(|| rule?.verdict(question.attempt));
         if let (None, CardDecision::Immediate(response)) = (forced, decision) {
             return Reply::once(delay_us, response);
         }
         let latency_us = terms.latency_us(&draw, delay_us);
         let outcome = outcome(&draw);
-        Answering { draw: &draw, terms, latency_us, decision, outcome, words }.reply(forced)
+        let reply = Answering { draw: &draw, terms, latency_us, decision, outcome, words }.reply(forced);
+        match rule.and_then(|rule| rule.then) {
+            Some(aftermath) => reply.then(aftermath),
+            None => reply,
+        }
     }
 
     fn draw<O>(&self, question: &Question<'_, O>, operation: OperationName, attempt: u16) -> Draw {
@@ -229,7 +239,9 @@ impl<R: Response, W: Fn(Verdict) -> R> Answering<'_, R, W> {
             _ if timed_out.latency_us < latency_us => timed_out,
             Verdict::Faulty(Fault::Duplicate) => Reply { latency_us, response: self.real(), stray },
             Verdict::Faulty(Fault::Error(cause)) => Reply::once(latency_us, R::failed(cause)),
-            Verdict::Approved | Verdict::Declined(_) => Reply::once(latency_us, (self.words)(verdict)),
+            Verdict::Approved | Verdict::Declined(_) | Verdict::ActionRequired => {
+                Reply::once(latency_us, (self.words)(verdict))
+            }
         }
     }
 
@@ -249,6 +261,11 @@ impl Asked for Authorization {
         OperationName::Authorize
     }
 
+    fn can_challenge(question: &Question<'_, Self>) -> bool {
+        let by_card = question.instrument.as_ref().is_some_and(|instrument| instrument.card().is_some());
+        by_card && !question.operation.authenticated
+    }
+
     fn ask(
         acquirer: &Acquirer,
         question: &Question<'_, Self>,
@@ -261,12 +278,14 @@ impl Asked for Authorization {
         };
         let words = |verdict: Verdict| match (verdict, question.kind) {
             (Verdict::Declined(reason), _) => AuthorizationResponse::Declined(reason),
-            (Verdict::Approved | Verdict::Faulty(_), Kind::Payout { .. }) => {
+            (Verdict::ActionRequired, _) if facts.can_challenge() => cards::challenged(question),
+            (Verdict::Approved | Verdict::ActionRequired | Verdict::Faulty(_), Kind::Payout { .. }) => {
                 AuthorizationResponse::Pending { settles_after_ms: acquirer.settles_after_ms }
             }
-            (Verdict::Approved | Verdict::Faulty(_), Kind::Charge | Kind::TopUp | Kind::Transfer { .. }) => {
-                AuthorizationResponse::Approved
-            }
+            (
+                Verdict::Approved | Verdict::ActionRequired | Verdict::Faulty(_),
+                Kind::Charge | Kind::TopUp | Kind::Transfer { .. },
+            ) => AuthorizationResponse::Approved,
         };
         acquirer.reply(question, (facts, terms), decision, words, |draw| terms.outcome(draw))
     }
@@ -277,6 +296,10 @@ impl Asked for FollowUp {
 
     fn name(&self) -> OperationName {
         FollowUp::name(self)
+    }
+
+    fn can_challenge(_: &Question<'_, Self>) -> bool {
+        false
     }
 
     fn ask(
@@ -291,7 +314,7 @@ impl Asked for FollowUp {
         };
         let words = |verdict: Verdict| match verdict {
             Verdict::Declined(reason) => FollowUpResponse::Declined(reason),
-            Verdict::Approved | Verdict::Faulty(_) => FollowUpResponse::Approved,
+            Verdict::Approved | Verdict::ActionRequired | Verdict::Faulty(_) => FollowUpResponse::Approved,
         };
         acquirer.reply(question, (facts, terms), decision, words, |_| Verdict::Approved)
     }

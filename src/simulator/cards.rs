@@ -38,6 +38,13 @@ pub fn follow_up(question: &Question<'_, FollowUp>) -> CardDecision<FollowUpResp
     }
 }
 
+/// The response of an issuer that wants the cardholder of this question authenticated.
+#[must_use]
+pub fn challenged(question: &Question<'_, Authorization>) -> AuthorizationResponse {
+    let presented = question.instrument.as_ref().and_then(Instrument::presented_card);
+    presented.map_or(AuthorizationResponse::Approved, challenge)
+}
+
 /// The card of a question; `None` for a stored card that this version no longer lists.
 fn test_card<'q, O>(question: &'q Question<'_, O>) -> Option<(&'q PresentedCard, &'static TestCard)> {
     let presented = question.instrument.as_ref().and_then(Instrument::presented_card)?;

@@ -2,6 +2,7 @@
 //! types, as they have different answers.
 
 use crate::domain::forced::{self, Verdict};
+use crate::domain::holder::Holder;
 use crate::domain::ids::CustomerId;
 use crate::domain::instrument::Instrument;
 use crate::domain::money::Money;
@@ -32,6 +33,10 @@ pub struct Question<'p, O> {
     pub customer: Option<CustomerId>,
     /// The payment's metadata.
     pub metadata: &'p [(String, String)],
+    /// The cardholder's name, where it is known: only a scenario that asks for it has it looked up.
+    pub holder: Option<&'p str>,
+    /// The cardholder's e-mail address, else that for a receipt, as far as they are known.
+    pub email: Option<&'p str>,
     /// When the attempt entered the queue, by the wall clock.
     pub queued_at: Timestamp,
     /// When the scenario that answers came into force, by the same clock.
@@ -79,6 +84,13 @@ impl<'p, O> Question<'p, O> {
         self.queued_at.micros_since(self.in_force_since)
     }
 
+    /// The same question, by this cardholder.
+    #[must_use]
+    pub fn of_holder(self, holder: Option<&'p Holder>) -> Self {
+        let Some(Holder { name, email }) = holder else { return self };
+        Self { holder: name.as_deref(), email: email.as_deref().or(self.email), ..self }
+    }
+
     /// The outcome that the payment asks for itself.
     #[must_use]
     pub fn forced(&self) -> Option<Verdict> {
@@ -104,6 +116,8 @@ impl<'p, O> Question<'p, O> {
             draw_key: submission.draw_key,
             customer: payment.customer(),
             metadata: payment.metadata(),
+            holder: None,
+            email: payment.amended().and_then(|terms| terms.receipt_email.as_deref()),
             queued_at: operation.queued_at,
             in_force_since,
         }

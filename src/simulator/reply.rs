@@ -1,5 +1,6 @@
 //! Replies: what an acquirer answers to an attempt, and when.
 
+use crate::domain::aftermath::Aftermath;
 use crate::domain::command::{AuthorizationResponse, FollowUpResponse};
 use crate::domain::event::TechnicalError;
 
@@ -50,13 +51,26 @@ impl<R> Reply<R> {
     }
 }
 
-/// A response to any operation, as far as technical failures go.
+impl<R: Response> Reply<R> {
+    /// The same, with this following it if it is an approval.
+    #[must_use]
+    pub fn then(self, aftermath: Aftermath) -> Self {
+        let stray = self.stray.map(|stray| Stray { response: stray.response.then(aftermath), ..stray });
+        Self { response: self.response.then(aftermath), stray, ..self }
+    }
+}
+
+/// A response to any operation, as far as technical failures and what follows approvals go.
 pub trait Response: Copy {
     /// No usable answer.
     fn failed(cause: TechnicalError) -> Self;
 
     /// How it failed technically, if it did.
     fn failure(self) -> Option<TechnicalError>;
+
+    /// The same, with this following it if it is an approval.
+    #[must_use]
+    fn then(self, aftermath: Aftermath) -> Self;
 }
 
 impl Response for AuthorizationResponse {
@@ -67,8 +81,16 @@ impl Response for AuthorizationResponse {
     fn failure(self) -> Option<TechnicalError> {
         match self {
             Self::TechnicalFailure(cause) => Some(cause),
-            Self::Approved | Self::Declined(_) | Self::ActionRequired | Self::Pending { .. } => None,
+            Self::Approved
+            | Self::ApprovedThen(_)
+            | Self::Declined(_)
+            | Self::ActionRequired
+            | Self::Pending { .. } => None,
         }
+    }
+
+    fn then(self, aftermath: Aftermath) -> Self {
+        if self == Self::Approved { Self::ApprovedThen(aftermath) } else { self }
     }
 }
 
@@ -80,7 +102,11 @@ impl Response for FollowUpResponse {
     fn failure(self) -> Option<TechnicalError> {
         match self {
             Self::TechnicalFailure(cause) => Some(cause),
-            Self::Approved | Self::Declined(_) => None,
+            Self::Approved | Self::ApprovedThen(_) | Self::Declined(_) => None,
         }
+    }
+
+    fn then(self, aftermath: Aftermath) -> Self {
+        if self == Self::Approved { Self::ApprovedThen(aftermath) } else { self }
     }
 }

@@ -31,6 +31,8 @@ pub(super) fn question(token: &str) -> Question<'static, Authorization> {
         draw_key: 1,
         customer: None,
         metadata: &[],
+        holder: None,
+        email: None,
         queued_at: Timestamp::default(),
         in_force_since: Timestamp::default(),
     }
@@ -42,7 +44,7 @@ pub(super) fn following<'p>(
     operation: FollowUp,
 ) -> Question<'p, FollowUp> {
     let Question { kind, amount, payment_minor, instrument, attempt, draw_key, .. } = *authorized;
-    let Question { customer, metadata, queued_at, in_force_since, .. } = *authorized;
+    let Question { customer, metadata, holder, email, queued_at, in_force_since, .. } = *authorized;
     Question {
         kind,
         amount,
@@ -54,6 +56,8 @@ pub(super) fn following<'p>(
         draw_key,
         customer,
         metadata,
+        holder,
+        email,
         queued_at,
         in_force_since,
     }

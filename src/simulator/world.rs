@@ -66,6 +66,7 @@ pub struct World {
     usual: Acquirers,
     /// Whether the next acquirer is asked where one fails technically.
     failover: bool,
+    asks_for_holder: bool,
 }
 
 /// One acquirer for each kind of payment.
@@ -121,7 +122,7 @@ impl World {
     /// A world with the one acquirer that the settings describe.
     #[must_use]
     pub fn new(settings: &SimulatorSettings) -> Self {
-        Self { routing: None, usual: Acquirers::new(settings), failover: false }
+        Self { routing: None, usual: Acquirers::new(settings), failover: false, asks_for_holder: false }
     }
 
     /// The world of a scenario. What its acquirers do not take goes to those of the settings, under its rules and in its windows.
@@ -136,7 +137,14 @@ impl World {
                 .under(&scenario.rules, &scenario.windows)
         });
         let usual = Acquirers::new(&settings).under(scenario);
-        Self { routing: Some(routing), usual, failover: scenario.failover }
+        let asks_for_holder = scenario.rules.ask_for_holder() || scenario.windows.ask_for_holder();
+        Self { routing: Some(routing), usual, failover: scenario.failover, asks_for_holder }
+    }
+
+    /// Whether any answer depends on who the cardholder is, so that questions must say so.
+    #[must_use]
+    pub const fn asks_for_holder(&self) -> bool {
+        self.asks_for_holder
     }
 
     /// The acquirer that answers this question, as long as it does not fail.
@@ -160,15 +168,15 @@ impl World {
     /// Asks whoever takes the question, and where that fails technically and the scenario says so, the next one. The gate decides who
     /// can be asked now; with the same decisions the reply is always the same.
     pub fn ask<O: Asked>(&self, question: &Question<'_, O>, gate: &mut impl Gate) -> Reply<O::Response> {
-        let facts = Facts::of_operation(question, question.operation.name());
+        let facts = Facts::of_operation(question, question.operation.name(), O::can_challenge(question));
         let asked_max = if self.failover { usize::MAX } else { 1 };
-        // Where nobody at all is asked, the attempt is refused.
-        let mut reply = Reply::once(0, O::Response::failed(TechnicalError::Unavailable));
+        // Stays so where nobody at all is asked.
+        let mut reply = Reply::once(0, O::Response::failed(TechnicalError::BreakerOpen));
         for acquirer in self.candidates(question).take(asked_max) {
             let terms = acquirer.terms(&facts, question.in_force_us());
             let next = match gate.enter(acquirer, terms.capacity()) {
                 Entry::Closed => continue,
-                Entry::Full => Reply::once(0, O::Response::failed(TechnicalError::Unavailable)),
+                Entry::Full => Reply::once(0, O::Response::failed(TechnicalError::QueueFull)),
                 Entry::Open { wait_us } => O::ask(acquirer, question, &facts, &terms).later(wait_us),
             };
             let failed = next.response.failure().is_some();

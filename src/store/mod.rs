@@ -110,8 +110,8 @@ sum! {
     /// What payments are processed with: the part of the store that the engine, the workers and the readers of the journal need.
     PipelineStore: Sequencer + Journal + Cursors + Leases + Payments + DuePayments + OpenWork + Clocks +
         Idempotency + Resources + Movements + Statements + Events + AsideRecords + AccountLookup +
-        ScenarioLookup + Installation + Snapshots + Health;
+        ScenarioLookup + Details + Installation + Snapshots + Health;
     /// Everything that is stored.
-    Store: PipelineStore + PaymentLists + Parts + Details + Wallets + ResourceLists + EventLists +
+    Store: PipelineStore + PaymentLists + Parts + Wallets + ResourceLists + EventLists +
         Imports + Accounts + Scenarios + Sessions + ApiKeys + RequestLog + Upkeep;
 }

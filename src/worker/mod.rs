@@ -5,8 +5,9 @@
 //! operations wait for their acquirers at once, in one queue of delays.
 //!
 //! - `worlds`: which outside world answers an account; `outside`: one of them, with what is remembered of its acquirers.
-//! - `lookup`: finds the payments that messages name.
+//! - `lookup`: finds the payments that messages name; `holders`: who their cardholders are, where an answer depends on that.
 
+mod holders;
 mod lookup;
 mod outside;
 mod settings;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::time::DelayQueue;
 
+use holders::Holders;
 pub use lookup::PaymentLookup;
 pub use outside::{AcquirerState, BreakerState, Outside};
 use outside::{Attempt, Outcome};
@@ -169,13 +171,13 @@ impl Worker {
         while !deliveries.is_empty() {
             let keys = deliveries.iter().take(LOOK_UP_MAX).map(|delivery| delivery.message.key);
             let found = match self.lookup.get(keys).await {
-                Ok(payments) => self.read_worlds(&payments).await.map(|()| payments),
+                Ok(payments) => self.read_worlds(&payments).await.map(|holders| (payments, holders)),
                 Err(error) => Err(error),
             };
-            let payments = match found {
-                Ok(payments) => {
+            let (payments, holders) = match found {
+                Ok(found) => {
                     self.trouble.worked(Way::Read);
-                    payments
+                    found
                 }
                 Err(error) => {
                     if error.is_transient() {
@@ -189,24 +191,25 @@ impl Worker {
                 }
             };
             let few = deliveries.drain(..LOOK_UP_MAX.min(deliveries.len()));
-            let ready = self.ask_all(few, &payments, waiting);
+            let ready = self.ask_all(few, (&payments, &holders), waiting);
             self.in_flight.fetch_add(ready.len(), Ordering::Relaxed);
             self.hand_in(ready, hands).await;
         }
     }
 
-    /// Reads the scenarios that answer these payments, as far as they are not at hand.
-    async fn read_worlds(&self, payments: &IdMap<PaymentId, Arc<Payment>>) -> StoreResult<()> {
+    /// Reads the scenarios that answer these payments, as far as they are not at hand, and what these need to know besides.
+    async fn read_worlds(&self, payments: &IdMap<PaymentId, Arc<Payment>>) -> StoreResult<Holders> {
         let operations = payments.values().flat_map(|payment| payment.operations());
         let revisions = operations.filter_map(|operation| operation.scenario);
-        self.worlds.read(self.store.as_ref(), revisions).await
+        self.worlds.read(self.store.as_ref(), revisions).await?;
+        Holders::read(self.store.as_ref(), &self.worlds, payments.values()).await
     }
 
     /// Asks about deliveries whose payments are at hand; returns those that are answered at once.
     fn ask_all(
         &self,
         deliveries: impl Iterator<Item = Delivery>,
-        payments: &IdMap<PaymentId, Arc<Payment>>,
+        (payments, holders): (&IdMap<PaymentId, Arc<Payment>>, &Holders),
         waiting: &mut DelayQueue<PendingAnswer>,
     ) -> Vec<PendingAnswer> {
         let mut ready = Vec::new();
@@ -221,7 +224,7 @@ impl Worker {
                 delivery.ack();
                 continue;
             };
-            match self.ask(payment, delivery) {
+            match self.ask(payment, holders, delivery) {
                 None => {}
                 Some((asked, 0)) => ready.push(asked),
                 Some((asked, latency_us)) => {
@@ -234,7 +237,7 @@ impl Worker {
     }
 
     /// The acquirer's answer and when it comes, in microseconds; `None` for work that is no longer asked for.
-    fn ask(&self, payment: &Payment, delivery: Delivery) -> Option<(PendingAnswer, u64)> {
+    fn ask(&self, payment: &Payment, holders: &Holders, delivery: Delivery) -> Option<(PendingAnswer, u64)> {
         let key = delivery.message.key;
         let open = payment.operation(key.operation).filter(|_| lookup::is_queued(payment, key));
         let Some(operation) = open else {
@@ -256,7 +259,7 @@ impl Worker {
         };
         // Whoever waits for a busy acquirer must leave room for everybody else.
         let may_wait = self.queueing.load(Ordering::Relaxed) < self.settings.in_flight_max.div_ceil(2);
-        let attempt = outside.ask(payment, operation, key, may_wait, self.wall.now());
+        let attempt = outside.ask(payment, (operation, key), holders.of(payment), may_wait, self.wall.now());
         let Attempt { answer, latency_us, failure, stray, waits, outcomes } = attempt;
         if waits {
             self.queueing.fetch_add(1, Ordering::Relaxed);

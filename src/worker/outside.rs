@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::domain::command::{AuthorizationAnswer, FollowUpAnswer, SystemCommand};
 use crate::domain::event::TechnicalError;
+use crate::domain::holder::Holder;
 use crate::domain::payment::{Operation, OperationKind, Payment, WorkKey};
 use crate::domain::time::Timestamp;
 use crate::simulator::{
@@ -101,13 +102,20 @@ impl Outside {
         self.since
     }
 
-    /// Asks about the attempt of an operation that is in the queue. `may_wait` is whether there is room for one more to wait for its turn.
+    /// Whether any answer depends on who the cardholder is.
+    #[must_use]
+    pub fn asks_for_holder(&self) -> bool {
+        self.world.asks_for_holder()
+    }
+
+    /// Asks about the attempt of an operation that is in the queue. The holder matters only where it is asked for; `may_wait` is
+    /// whether there is room for one more to wait for its turn.
     #[must_use]
     pub fn ask(
         &self,
         payment: &Payment,
-        operation: &Operation,
-        work: WorkKey,
+        (operation, work): (&Operation, WorkKey),
+        holder: Option<&Holder>,
         may_wait: bool,
         now: Timestamp,
     ) -> Attempt {
@@ -115,12 +123,13 @@ impl Outside {
             Door { outside: self, may_wait, now, waits: false, entered: None, outcomes: Vec::new() };
         match operation.kind {
             OperationKind::Authorization => {
-                let question = Question::authorization(payment, operation, self.since);
+                let question = Question::authorization(payment, operation, self.since).of_holder(holder);
                 let reply = self.world.ask(&question, &mut door);
                 door.attempt(reply, |response| AuthorizationAnswer { work, started_at: now, response }.into())
             }
             OperationKind::FollowUp(follow_up) => {
                 let question = Question::follow_up(payment, operation, follow_up, self.since);
+                let question = question.of_holder(holder);
                 let reply = self.world.ask(&question, &mut door);
                 door.attempt(reply, |response| FollowUpAnswer { work, response }.into())
             }

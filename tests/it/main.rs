@@ -64,6 +64,7 @@ mod requests;
 mod scenario;
 mod scenario_outage;
 mod scenario_page;
+mod scenario_rules;
 mod search;
 mod session;
 mod shutdown;

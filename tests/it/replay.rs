@@ -40,6 +40,30 @@ share = 0.5
 outcome = "approved"
 "#;
 
+/// The same world with routes, a breaker and a capacity in play. One in ten payments goes to an acquirer whose breaker opens now and
+/// then, for as short as it can.
+const IN_PLAY: &str = r#"
+name = "Replay"
+seed = 12
+
+[[acquirer]]
+name = "shaky"
+weight = 0.1
+latency = { uniform_ms = [1, 5] }
+errors = [{ share = 0.4, kind = "refused" }]
+breaker = { errors = 1, of = 4, open_ms = 100 }
+
+[[acquirer]]
+name = "steady"
+latency = { uniform_ms = [1, 20] }
+errors = [{ share = 0.05, kind = "timeout" }]
+outcomes = [{ share = 0.2, decline = "insufficient_funds" }]
+capacity_per_s = 2000
+"#;
+
+/// How attempts fail whose acquirer was not asked: breakers and queues go by what else is going on.
+const NOT_ASKED: [&str; 2] = ["BreakerOpen", "QueueFull"];
+
 /// How each payment ended, by draw key: status, decline, and how its attempts failed.
 type Outcomes = BTreeMap<u64, String>;
 
@@ -62,7 +86,7 @@ struct Run {
 
 impl Run {
     /// The outcomes with so many operations at the acquirers at once.
-    async fn outcomes(&self, kind: Kind, at_once: u32, killed: bool) -> Outcomes {
+    async fn outcomes(&self, scenario: &str, kind: Kind, at_once: u32, killed: bool) -> Outcomes {
         let mut draw = Draw::new("replay");
         let mut outcomes = Outcomes::new();
         on(kind, async |stack| {
@@ -74,7 +98,7 @@ impl Run {
             let put = reqwest::Client::new()
                 .post(format!("{}/v1/test_helpers/scenario", server.url))
                 .bearer_auth(&key)
-                .form(&[("file", SCENARIO)])
+                .form(&[("file", scenario)])
                 .send();
             let put: Value = put.await.expect("an answer").json().await.expect("JSON");
             assert_eq!(put["name"], "Replay", "{put}");
@@ -101,7 +125,7 @@ impl Run {
         let mut first: Option<Outcomes> = None;
         for kind in kinds {
             for (at_once, killed) in [(16, false), (1, true)] {
-                let outcomes = self.outcomes(*kind, at_once, killed).await;
+                let outcomes = self.outcomes(SCENARIO, *kind, at_once, killed).await;
                 let expected = usize::try_from(self.rate * self.seconds).expect("few");
                 assert_eq!(outcomes.len(), expected, "{kind:?}, {at_once} at once");
                 let first = first.get_or_insert_with(|| outcomes.clone());
@@ -127,6 +151,25 @@ impl Run {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scenario_is_replayed_whatever_happens_meanwhile() {
     Run { rate: 200, seconds: 4 }.replay(&[Kind::Embedded, Kind::Real]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_breaker_and_capacity_in_play_the_few_that_met_them_are_named() {
+    let run = Run { rate: 400, seconds: 8 };
+    let one = run.outcomes(IN_PLAY, Kind::Embedded, 64, false).await;
+    let other = run.outcomes(IN_PLAY, Kind::Embedded, 16, false).await;
+    assert_eq!((one.len(), other.len()), (3_200, 3_200));
+    let met = |ended: &String| NOT_ASKED.iter().any(|cause| ended.contains(cause));
+    let excluded: std::collections::BTreeSet<u64> =
+        one.iter().chain(&other).filter(|(_, ended)| met(ended)).map(|(key, _)| *key).collect();
+    println!("{} of {} are excluded:", excluded.len(), one.len());
+    for key in &excluded {
+        println!("  {key}: {:?} and {:?}", one.get(key), other.get(key));
+    }
+    let differ: Vec<_> =
+        one.iter().filter(|(key, ended)| !excluded.contains(key) && other.get(key) != Some(*ended)).collect();
+    assert!(differ.is_empty(), "{} others ended otherwise: {differ:?}", differ.len());
+    assert!(excluded.len() * 100 < one.len(), "{} of {}", excluded.len(), one.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,6 +46,7 @@ pub struct Life {
 pub fn to_follow_up(response: Response) -> FollowUpResponse {
     match response {
         Response::Approved | Response::Pending { .. } => FollowUpResponse::Approved,
+        Response::ApprovedThen(aftermath) => FollowUpResponse::ApprovedThen(aftermath),
         Response::Declined(reason) => FollowUpResponse::Declined(reason),
         Response::ActionRequired => FollowUpResponse::TechnicalFailure(TechnicalError::Malformed),
         Response::TechnicalFailure(cause) => FollowUpResponse::TechnicalFailure(cause),

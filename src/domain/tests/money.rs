@@ -42,7 +42,9 @@ fn fitted(event: Event, now: i64, takes: bool) -> Event {
         }
         Event::RefundSucceeded { .. } => Event::refund_succeeded(id),
         Event::RefundFailed { reason, .. } => Event::refund_failed(id, reason),
-        Event::RefundPending { settles_at, .. } => Event::RefundPending { refund: id, settles_at },
+        Event::RefundPending { settles_at, fails, .. } => {
+            Event::RefundPending { refund: id, settles_at, fails }
+        }
         Event::Replayed { .. } => Event::Replayed { reserved: takes },
         other => other,
     }

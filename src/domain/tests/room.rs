@@ -3,8 +3,10 @@
 use proptest::prelude::*;
 
 use super::life::{Life, card};
+use crate::domain::aftermath::{Aftermath, Follows, Later, RefundCourse};
 use crate::domain::command::{Action, AuthorizationResponse as Response};
 use crate::domain::decline::DeclineReason;
+use crate::domain::dispute::DisputeReason;
 use crate::domain::event::{CancelReason, TechnicalError};
 use crate::domain::ids::{ChargeId, RefundId};
 use crate::domain::instrument::Presented;
@@ -23,8 +25,19 @@ fn outcome() -> impl Strategy<Value = Response> {
     let declined = Response::Declined(DeclineReason::LostCard);
     let broken = Response::TechnicalFailure(TechnicalError::Timeout);
     let pending = Response::Pending { settles_after_ms: 10 };
+    let later = prop::sample::select(vec![
+        Later::Money(Follows::Dispute(DisputeReason::Fraudulent)),
+        Later::Money(Follows::Inquiry(DisputeReason::General)),
+        Later::Money(Follows::FraudWarning),
+        Later::Money(Follows::Failure(DisputeReason::InsufficientFunds)),
+        Later::Refund(RefundCourse::Arrives),
+        Later::Refund(RefundCourse::Fails),
+        Later::Refund(RefundCourse::ComesBack),
+    ]);
+    let then = (later, 0_u64..20).prop_map(|(later, after_ms)| Aftermath { later, after_ms });
     prop_oneof![
         2 => Just(Response::Approved),
+        2 => then.prop_map(Response::ApprovedThen),
         2 => Just(declined),
         4 => Just(broken),
         1 => Just(Response::ActionRequired),
@@ -83,8 +96,13 @@ fn finish(life: &mut Life) {
     }
 }
 
+/// Each case is long: a few by default, as many as are asked for otherwise.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(48)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
     fn no_sequence_outgrows_the_bound(

@@ -58,8 +58,8 @@ fn table() -> Vec<(Event, Steps)> {
         (Event::RefundQueued { refund, amount_minor: 1, detail: None }, &[(Succeeded, Succeeded)]),
         (Event::refund_succeeded(refund), &[(Succeeded, Succeeded)]),
         (Event::refund_failed(refund, reason), &[(Succeeded, Succeeded)]),
-        (Event::RefundPending { refund, settles_at: at }, &[(Succeeded, Succeeded)]),
-        (Event::Foreseen { at }, &[(Succeeded, Succeeded)]),
+        (Event::RefundPending { refund, settles_at: at, fails: false }, &[(Succeeded, Succeeded)]),
+        (Event::Foreseen { at, follows: None }, &[(Succeeded, Succeeded)]),
         (
             Event::DisputeOpened {
                 dispute,

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use crate::domain::aftermath::Follows;
 use crate::domain::bank_account::BankAccount;
 use crate::domain::card::{Card, YearMonth};
 use crate::domain::credit::Credit;
@@ -71,8 +72,11 @@ pub(super) fn events(at: i64, amount_minor: i64, n: u16) -> Vec<Event> {
         Event::Amended { amount_minor: Some(amount_minor), terms: None },
         Event::Amended { amount_minor: None, terms: Some(7) },
         Event::RefundSucceeded { refund, fails_at: Some(at) },
-        Event::RefundPending { refund, settles_at: at },
-        Event::Foreseen { at },
+        Event::RefundPending { refund, settles_at: at, fails: false },
+        Event::RefundPending { refund, settles_at: at, fails: true },
+        Event::Foreseen { at, follows: None },
+        Event::Foreseen { at, follows: Some(Follows::FraudWarning) },
+        Event::Foreseen { at, follows: Some(Follows::Dispute(DisputeReason::ProductNotReceived)) },
         Event::DisputeOpened {
             dispute,
             reason: DisputeReason::ProductNotReceived,

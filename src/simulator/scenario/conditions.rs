@@ -2,15 +2,48 @@
 
 use std::ops::RangeInclusive;
 
+use super::pattern::Pattern;
 use crate::domain::card::{Brand, Card};
 use crate::domain::country::Country;
 use crate::domain::currency::Currency;
 use crate::domain::ids::CustomerId;
 use crate::domain::instrument::Instrument;
+use crate::domain::listed::listed;
 use crate::domain::money::Money;
 use crate::domain::payment::OperationName;
 use crate::domain::payment_kind::PaymentKind;
 use crate::simulator::question::Question;
+
+listed! {
+    /// What is paid with, or paid out to.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Method {
+        /// A card.
+        Card,
+        /// A bank account that receives a payout.
+        BankAccount,
+    }
+}
+
+impl Method {
+    /// The name in scenarios.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Card => "card",
+            Self::BankAccount => "bank_account",
+        }
+    }
+
+    /// That of an instrument; `None` where nobody outside is asked.
+    const fn of(instrument: &Instrument) -> Option<Self> {
+        match instrument {
+            Instrument::Card(_) => Some(Self::Card),
+            Instrument::Bank(_) => Some(Self::BankAccount),
+            Instrument::Wallet => None,
+        }
+    }
+}
 
 /// Conditions that must hold together. Each names what is allowed; an empty one allows everything.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,6 +72,14 @@ pub struct Conditions {
     pub metadata: Vec<(String, Vec<String>)>,
     /// Hours of the day (UTC) in which the attempt entered the queue.
     pub hours: Option<RangeInclusive<i64>>,
+    /// The last two digits before which the amount has whole units: its first two decimals, if it has any.
+    pub cents: Vec<u8>,
+    /// Names of the cardholder.
+    pub holders: Vec<Pattern>,
+    /// E-mail addresses of the cardholder.
+    pub emails: Vec<Pattern>,
+    /// What is paid with.
+    pub methods: Vec<Method>,
 }
 
 /// What conditions are about.
@@ -52,12 +93,21 @@ pub struct Facts<'q> {
     customer: Option<CustomerId>,
     metadata: &'q [(String, String)],
     hour: i64,
+    holder: Option<&'q str>,
+    email: Option<&'q str>,
+    method: Option<Method>,
+    can_challenge: bool,
 }
 
 impl<'q> Facts<'q> {
-    /// About one attempt of an operation, with its own amount.
+    /// About one attempt of an operation, with its own amount. `can_challenge` is whether its cardholder could be asked to
+    /// authenticate now.
     #[must_use]
-    pub fn of_operation<O>(question: &'q Question<'_, O>, operation: OperationName) -> Self {
+    pub fn of_operation<O>(
+        question: &'q Question<'_, O>,
+        operation: OperationName,
+        can_challenge: bool,
+    ) -> Self {
         Self {
             kind: question.kind.payment_kind(),
             operation,
@@ -67,6 +117,10 @@ impl<'q> Facts<'q> {
             customer: question.customer,
             metadata: question.metadata,
             hour: question.queued_at.seconds().div_euclid(3_600).rem_euclid(24),
+            holder: question.holder,
+            email: question.email,
+            method: question.instrument.as_ref().and_then(Method::of),
+            can_challenge,
         }
     }
 
@@ -76,8 +130,14 @@ impl<'q> Facts<'q> {
         Self {
             amount: Money::new(question.payment_minor, question.amount.currency),
             attempt: 1,
-            ..Self::of_operation(question, OperationName::Authorize)
+            ..Self::of_operation(question, OperationName::Authorize, false)
         }
+    }
+
+    /// Whether the cardholder could be asked to authenticate now.
+    #[must_use]
+    pub const fn can_challenge(&self) -> bool {
+        self.can_challenge
     }
 }
 
@@ -96,7 +156,17 @@ impl Conditions {
             && self.metadata.iter().all(|(key, allowed)| {
                 facts.metadata.iter().any(|(name, value)| name == key && allowed.contains(value))
             })
+            && (self.cents.is_empty() || self.cents.contains(&cents(facts.amount)))
+            && one_matches(&self.holders, facts.holder)
+            && one_matches(&self.emails, facts.email)
+            && (self.methods.is_empty() || facts.method.is_some_and(|method| self.methods.contains(&method)))
             && facts.card.map_or_else(|| !self.are_about_card(), |card| self.hold_for(card))
+    }
+
+    /// Whether they need to know who the cardholder is.
+    #[must_use]
+    pub const fn ask_for_holder(&self) -> bool {
+        !self.holders.is_empty() || !self.emails.is_empty()
     }
 
     /// Whether they name single cards.
@@ -120,6 +190,18 @@ impl Conditions {
 /// Whether a list of what is allowed has this in it; an empty one allows everything.
 fn allows<T: PartialEq>(allowed: &[T], value: T) -> bool {
     allowed.is_empty() || allowed.contains(&value)
+}
+
+/// The first two decimals of an amount; where the currency has none, its last two digits.
+fn cents(amount: Money) -> u8 {
+    let minor = amount.amount_minor.unsigned_abs();
+    let to_two_decimals = if amount.currency.decimals() == 3 { minor / 10 } else { minor };
+    u8::try_from(to_two_decimals % 100).unwrap_or_default()
+}
+
+/// Whether a text is as one of these patterns says; where there are none, anything is. What is not known matches nothing.
+fn one_matches(patterns: &[Pattern], text: Option<&str>) -> bool {
+    patterns.is_empty() || text.is_some_and(|text| patterns.iter().any(|pattern| pattern.matches(text)))
 }
 
 fn spans(allowed: Option<&RangeInclusive<i64>>, value: i64) -> bool {

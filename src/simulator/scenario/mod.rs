@@ -8,11 +8,14 @@
 //! - `acquirer`: an acquirer as it is described; [`super::Acquirer`] is what comes of it.
 //! - `conditions`: what a payment or a question must meet; `verdict`: what is answered; `rule`: the two together; `window`: when
 //!   something is different.
+//! - `pattern`: patterns of text; `pack`: sets of rules that come with the program.
 //! - `read`: from TOML to these types, or to all mistakes in it; `error`: these mistakes.
 
 mod acquirer;
 mod conditions;
 mod error;
+mod pack;
+mod pattern;
 mod read;
 mod rule;
 mod verdict;
@@ -22,8 +25,10 @@ mod window;
 mod tests;
 
 pub use acquirer::AcquirerSpec;
-pub use conditions::{Conditions, Facts};
+pub use conditions::{Conditions, Facts, Method};
 pub use error::{ScenarioError, ScenarioErrors};
+pub use pack::Pack;
+pub use pattern::Pattern;
 pub use rule::{Answer, Rule, Rules};
 pub use verdict::{Shares, Verdict};
 pub use window::{Change, Factor, Span, Window, Windows};
@@ -50,8 +55,10 @@ pub struct Scenario {
     pub failover: bool,
     /// Its acquirers, in the order in which they are asked whether they take a payment.
     pub acquirers: Vec<AcquirerSpec>,
-    /// Its rules.
+    /// Its rules, and behind them those of its packs.
     pub rules: Rules,
+    /// The packs that it names, in its order.
+    pub packs: Vec<Pack>,
     /// Its windows.
     pub windows: Windows,
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::conditions::{Conditions, Facts};
 use super::verdict::Verdict;
+use crate::domain::aftermath::Aftermath;
 use crate::simulator::draw::{Draw, Slot};
 
 /// A rule about questions.
@@ -19,6 +20,8 @@ pub struct Rule {
     pub delay_us: u64,
     /// The answer that it forces; `None` leaves the answer as it is.
     pub answer: Option<Answer>,
+    /// What follows the approval, if it is one.
+    pub then: Option<Aftermath>,
 }
 
 /// A forced answer.
@@ -43,26 +46,70 @@ impl Rule {
         }
     }
 
+    /// Whether it ends with a challenge of the cardholder.
+    fn challenges(&self) -> bool {
+        let last = match &self.answer {
+            Some(Answer::Always(verdict)) => Some(verdict),
+            Some(Answer::ByAttempt(steps)) => steps.last(),
+            None => None,
+        };
+        last == Some(&Verdict::ActionRequired)
+    }
+
+    /// Whether it needs to know who the cardholder is.
+    fn asks_for_holder(&self) -> bool {
+        self.when.ask_for_holder() || self.unless.iter().any(Conditions::ask_for_holder)
+    }
+
+    /// Whether it is about such a question. A cardholder who has authenticated, or cannot, is not asked to.
     fn matches(&self, facts: &Facts<'_>) -> bool {
+        if self.challenges() && !facts.can_challenge() {
+            return false;
+        }
         self.when.hold(facts) && !self.unless.iter().any(|excluded| excluded.hold(facts))
     }
 }
 
-/// The rules of a scenario, in its order. Cheap to clone.
+/// The rules of a scenario, in its order, and behind them those of its packs. Cheap to clone; packs are shared by all scenarios.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Rules(Arc<[Rule]>);
+pub struct Rules {
+    own: Arc<[Rule]>,
+    packs: Arc<[Arc<[Rule]>]>,
+}
 
 impl Rules {
-    /// How many there are.
+    /// How many the scenario itself has.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.own.len()
     }
 
-    /// Whether there are none.
+    /// Whether the scenario itself has none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.own.is_empty()
+    }
+
+    /// The same, with the rules of these packs behind them.
+    #[must_use]
+    pub fn with_packs(self, packs: impl IntoIterator<Item = Arc<[Rule]>>) -> Self {
+        Self { own: self.own, packs: packs.into_iter().collect() }
+    }
+
+    /// The rules without those of packs.
+    #[must_use]
+    pub fn own(&self) -> Arc<[Rule]> {
+        Arc::clone(&self.own)
+    }
+
+    /// Whether one of them needs to know who the cardholder is.
+    #[must_use]
+    pub fn ask_for_holder(&self) -> bool {
+        self.iter().any(Rule::asks_for_holder)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.own.iter().chain(self.packs.iter().flat_map(|pack| pack.iter()))
     }
 
     /// The rule that applies: the first that matches and whose share the question falls into. Where the card decides by itself,
@@ -79,7 +126,7 @@ impl Rules {
     ) -> Option<&Rule> {
         let mut attempt = Lot::drawn(of_attempt);
         let mut operation: Option<Lot> = None;
-        self.0.iter().find(|rule| {
+        self.iter().find(|rule| {
             if !rule.matches(facts) || (card_decides && !rule.when.name_cards()) {
                 return false;
             }
@@ -95,7 +142,7 @@ impl Rules {
 
 impl FromIterator<Rule> for Rules {
     fn from_iter<I: IntoIterator<Item = Rule>>(rules: I) -> Self {
-        Self(rules.into_iter().collect())
+        Self { own: rules.into_iter().collect(), packs: Arc::default() }
     }
 }
 

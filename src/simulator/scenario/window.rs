@@ -87,6 +87,10 @@ impl Factor {
 }
 
 impl Window {
+    fn asks_for_holder(&self) -> bool {
+        self.when.ask_for_holder() || self.unless.iter().any(Conditions::ask_for_holder)
+    }
+
     fn is_about(&self, facts: &Facts<'_>) -> bool {
         self.when.hold(facts) && !self.unless.iter().any(|excluded| excluded.hold(facts))
     }
@@ -127,6 +131,12 @@ impl Windows {
     #[must_use]
     pub fn limit_capacity(&self) -> bool {
         self.iter().any(|window| window.change.capacity_per_s.is_some())
+    }
+
+    /// Whether one of them needs to know who the cardholder is.
+    #[must_use]
+    pub fn ask_for_holder(&self) -> bool {
+        self.iter().any(Window::asks_for_holder)
     }
 
     /// What changes for a question at this time, in microseconds since the scenario came into force, each with the part of its

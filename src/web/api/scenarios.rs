@@ -8,7 +8,7 @@ use super::parameters;
 use crate::domain::card_numbers::shown;
 use crate::intake::error::SHOWN_CHARS_MAX;
 use crate::intake::{InputError, Params};
-use crate::scenarios::{Revision, ScenarioFile, ScenarioProblem, Scenarios};
+use crate::scenarios::{PackFile, Revision, ScenarioFile, ScenarioProblem, Scenarios, pack_files};
 use crate::store::RevisionRecord;
 use crate::web::body::{self, Body};
 use crate::web::error::ApiError;
@@ -16,6 +16,7 @@ use crate::web::security::ApiCaller;
 use crate::web::state::WebState;
 
 const REVISIONS_URL: &str = "/v1/test_helpers/scenario/revisions";
+const PACKS_URL: &str = "/v1/test_helpers/scenario/packs";
 const FILE: &str = "file";
 
 type State = web::Data<WebState>;
@@ -192,6 +193,31 @@ pub async fn retrieve(
     let number = number(&id).ok_or_else(missing)?;
     let revision = state.scenarios.numbered(caller.account, number).await?.ok_or_else(missing)?;
     Ok(HttpResponse::Ok().json(ScenarioObject::of(Some(revision))))
+}
+
+/// A rule pack.
+#[derive(Debug, Serialize)]
+struct PackObject {
+    object: &'static str,
+    name: &'static str,
+    description: String,
+    rules: usize,
+    file: &'static str,
+    livemode: bool,
+}
+
+impl From<PackFile> for PackObject {
+    fn from(PackFile { name, description, rules, text }: PackFile) -> Self {
+        let object = "test_helpers.scenario_pack";
+        Self { object, name, description, rules, file: text, livemode: false }
+    }
+}
+
+/// `GET /v1/test_helpers/scenario/packs`: all rule packs, with their files.
+pub async fn packs(_caller: ApiCaller, request: HttpRequest) -> Answer {
+    finish(&mut body::query(&request)?)?;
+    let packs: Vec<PackObject> = pack_files().into_iter().map(PackObject::from).collect();
+    Ok(HttpResponse::Ok().json(List::new(packs, false, PACKS_URL)))
 }
 
 /// The file in a request.

@@ -60,7 +60,7 @@ use actix_web::web::{self, ServiceConfig};
 use import::handlers as imports;
 use payment::handlers as one;
 use responses::PageResult;
-use scenario::{editor, revisions};
+use scenario::{editor, files, revisions};
 
 use super::at::at;
 use super::error::ApiError;
@@ -98,6 +98,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/clocks/{id}/delete").get(clocks::deleted).post(clocks::delete))
         .service(at("/scenario").get(editor::show).post(editor::update))
         .service(at("/scenario/preview").post(editor::preview))
+        .service(at("/scenario.schema.json").get(files::schema))
+        .service(at("/scenario/packs/{name}.toml").get(files::pack))
         .service(at("/scenario/revisions/{number}.toml").get(revisions::download))
         .service(at("/scenario/revisions/{number}/changes").get(revisions::show_changes))
         .service(at("/scenario/revisions/{number}").get(revisions::show).post(revisions::put_again))

@@ -89,6 +89,7 @@ pub fn answer(payment: &Payment, response: Response) -> SystemCommand {
     let response = match response {
         Response::Approved => FollowUpResponse::Approved,
         Response::Declined(reason) => FollowUpResponse::Declined(reason),
+        Response::ApprovedThen(aftermath) => FollowUpResponse::ApprovedThen(aftermath),
         Response::TechnicalFailure(cause) => FollowUpResponse::TechnicalFailure(cause),
         Response::ActionRequired | Response::Pending { .. } => panic!("{response:?} to {operation:?}"),
     };

@@ -13,9 +13,10 @@ use crate::domain::scenario_revision::ScenarioRevision;
 use crate::domain::subject::Subject;
 use crate::domain::time::Timestamp;
 use crate::store::{
-    Account, AccountLookup, AsideChanges, AsideRecord, AsideRecords, AwakeClock, Clocks, DuePayments, Health,
-    Idempotency, IdempotencyRecord, Installation, MovementRecord, Movements, OpenWork, Payments, Pruned,
-    Resources, RevisionRecord, ScenarioLookup, SetAside, Snapshot, Snapshots, StoreResult,
+    Account, AccountLookup, AsideChanges, AsideRecord, AsideRecords, AwakeClock, Clocks, DetailRecord,
+    Details, DuePayments, Health, Idempotency, IdempotencyRecord, Installation, MovementRecord, Movements,
+    OpenWork, Payments, Pruned, Resources, RevisionRecord, ScenarioLookup, SetAside, Snapshot, Snapshots,
+    StoreResult,
 };
 
 #[async_trait]
@@ -187,6 +188,24 @@ impl ScenarioLookup for SimStore {
 
     async fn scenario_file(&self, _hash: &[u8; 32]) -> StoreResult<Option<Vec<u8>>> {
         Ok(None)
+    }
+}
+
+#[async_trait]
+impl Details for SimStore {
+    async fn detail_put(&self, subject: [u8; 16], id: u64, body: &[u8]) -> StoreResult<()> {
+        self.data.lock().details.entry((subject, id)).or_insert_with(|| body.to_vec());
+        Ok(())
+    }
+
+    async fn detail_get(&self, keys: &[([u8; 16], u64)]) -> StoreResult<Vec<DetailRecord>> {
+        self.read(|data| {
+            let body = |key: &([u8; 16], u64)| data.details.get(key).cloned();
+            let record =
+                |key: &([u8; 16], u64)| Some(DetailRecord { subject: key.0, id: key.1, body: body(key)? });
+            keys.iter().filter_map(record).collect()
+        })
+        .await
     }
 }
 

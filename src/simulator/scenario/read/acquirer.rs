@@ -32,7 +32,7 @@ const BREAKER_OPEN_MS: RangeInclusive<f64> = 100.0..=MS_MAX;
 const BREAKER_PROBES: RangeInclusive<i64> = 1..=100;
 
 /// The keys of an acquirer.
-const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 10] = [
     "name",
     "weight",
     "route",
@@ -44,6 +44,9 @@ const KEYS: [&str; 10] = [
     "queue_max",
     "breaker",
 ];
+
+/// The keys of a breaker.
+pub(super) const BREAKER_KEYS: [&str; 4] = ["errors", "of", "open_ms", "probes"];
 
 /// All acquirers of a scenario.
 pub(super) fn acquirers(root: &Section<'_>) -> Vec<AcquirerSpec> {
@@ -88,7 +91,7 @@ fn route(section: &Section<'_>) -> Conditions {
 
 /// `breaker = { … }`.
 fn breaker(field: &Field<'_>) -> Option<BreakerRules> {
-    let section = Section::of(field, &["errors", "of", "open_ms", "probes"])?;
+    let section = Section::of(field, &BREAKER_KEYS)?;
     let errors = section.required("errors").and_then(|errors| errors.number(&BREAKER_ERRORS));
     let of = section.required("of").and_then(|of| count(&of, &BREAKER_OF));
     let open_ms = section.required("open_ms").and_then(|open| open.number(&BREAKER_OPEN_MS));

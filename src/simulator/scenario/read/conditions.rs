@@ -13,12 +13,12 @@ use crate::domain::metadata::KEYS_MAX;
 use crate::domain::payment::OperationName;
 use crate::domain::payment_kind::PaymentKind;
 use crate::domain::test_cards::TestCard;
-use crate::simulator::scenario::Conditions;
+use crate::simulator::scenario::{Conditions, Method, Pattern};
 
 /// The conditions of a route: those on which all operations of a payment agree.
 pub(super) const ROUTE_KEYS: [&str; 5] = ["kind", "currency", "amount_minor", "brand", "country"];
 /// The conditions of a rule.
-pub(super) const MATCH_KEYS: [&str; 12] = [
+pub(super) const MATCH_KEYS: [&str; 16] = [
     "kind",
     "operation",
     "currency",
@@ -31,10 +31,16 @@ pub(super) const MATCH_KEYS: [&str; 12] = [
     "customer",
     "metadata",
     "hour",
+    "cents",
+    "holder",
+    "email",
+    "method",
 ];
+/// What a range may have.
+pub(super) const RANGE_KEYS: [&str; 2] = ["min", "max"];
 
 /// The kinds of payment that somebody outside is asked about.
-const KINDS: [(&str, PaymentKind); 3] = [
+pub(super) const KINDS: [(&str, PaymentKind); 3] = [
     (PaymentKind::Charge.as_str(), PaymentKind::Charge),
     (PaymentKind::TopUp.as_str(), PaymentKind::TopUp),
     (PaymentKind::Payout.as_str(), PaymentKind::Payout),
@@ -46,10 +52,15 @@ const AMOUNT_MINOR: RangeInclusive<i64> = 0..=i64::MAX;
 const ATTEMPT: RangeInclusive<i64> = 1..=65_535;
 /// What an hour may be.
 const HOUR: RangeInclusive<i64> = 0..=23;
+/// What cents may be.
+const CENTS: RangeInclusive<i64> = 0..=99;
+/// The longest pattern, in characters.
+const PATTERN_CHARS_MAX: usize = 500;
 
 /// The conditions in a table.
 pub(super) fn conditions(section: &Section<'_>) -> Conditions {
     let brands = Brand::ALL.map(|brand| (brand.as_str(), brand));
+    let methods = Method::ALL.map(|method| (method.as_str(), method));
     let operations = OperationName::ALL.map(|operation| (operation.as_str(), operation));
     let bounds = |key: &str, allowed| section.get(key).and_then(|field| range(&field, allowed));
     Conditions {
@@ -65,6 +76,10 @@ pub(super) fn conditions(section: &Section<'_>) -> Conditions {
         customers: section.each("customer", customer),
         metadata: section.get("metadata").map(|metadata| pairs(&metadata)).unwrap_or_default(),
         hours: bounds("hour", &HOUR),
+        cents: section.each("cents", |field| u8::try_from(field.whole(&CENTS)?).ok()),
+        holders: section.each("holder", pattern),
+        emails: section.each("email", pattern),
+        methods: section.each("method", |field| field.word("method", &methods)),
     }
 }
 
@@ -85,6 +100,16 @@ pub(super) fn exclusions(section: &Section<'_>) -> Vec<Conditions> {
     };
     let tables = section.get("not").map(|not| not.one_or_more()).unwrap_or_default();
     tables.iter().filter_map(exclusion).collect()
+}
+
+/// A text, or the beginning of one with `*` behind it.
+fn pattern(field: &Field<'_>) -> Option<Pattern> {
+    let text = field.text()?;
+    if text.trim().is_empty() || text.chars().count() > PATTERN_CHARS_MAX {
+        field.refuse(format!("must have 1 to {PATTERN_CHARS_MAX} characters"));
+        return None;
+    }
+    Some(Pattern::new(text))
 }
 
 fn customer(field: &Field<'_>) -> Option<CustomerId> {
@@ -171,7 +196,7 @@ fn range(field: &Field<'_>, allowed: &RangeInclusive<i64>) -> Option<RangeInclus
     if !field.is_table() {
         return field.whole(allowed).map(|exact| exact..=exact);
     }
-    let section = Section::of(field, &["min", "max"])?;
+    let section = Section::of(field, &RANGE_KEYS)?;
     let (from, to) = (section.get("min"), section.get("max"));
     if from.is_none() && to.is_none() {
         section.refuse("needs min, max or both");

@@ -16,10 +16,11 @@ const LAWS: [&str; 4] = ["fixed_ms", "uniform_ms", "median_ms", "percentiles_ms"
 /// What goes with a median.
 const OF_MEDIAN: [&str; 2] = ["sigma", "max_ms"];
 /// All keys of a latency.
-const KEYS: [&str; 6] = ["fixed_ms", "uniform_ms", "median_ms", "sigma", "max_ms", "percentiles_ms"];
+pub(super) const KEYS: [&str; 6] =
+    ["fixed_ms", "uniform_ms", "median_ms", "sigma", "max_ms", "percentiles_ms"];
 
 /// The percentiles that may be given, each with its share, in ascending order.
-const PERCENTILES: [(&str, f64); 9] = [
+pub(super) const PERCENTILES: [(&str, f64); 9] = [
     ("min", 0.0),
     ("p25", 0.25),
     ("p50", 0.5),

@@ -5,14 +5,20 @@
 //!
 //! - `problems`: what is wrong so far; `section`, `field`: a table, and a value, each with its place; `words`: hints for typing
 //!   errors.
-//! - `acquirer`, `latency`, `rule`, `window`, `conditions`, `shares`, `verdict`: the parts of a scenario.
+//! - `acquirer`, `latency`, `rule`, `aftermath`, `window`, `conditions`, `shares`, `verdict`: the parts of a scenario; `packs`: the
+//!   rules of packs.
+//! - `keys`: all keys and words, for the test of the schema.
 //! - `nesting`: how deep a text nests, before anything recurses into it.
 
 mod acquirer;
+mod aftermath;
 mod conditions;
 mod field;
+#[cfg(test)]
+pub(super) mod keys;
 mod latency;
 mod nesting;
+mod packs;
 mod problems;
 mod rule;
 mod section;
@@ -34,7 +40,7 @@ const NAME_CHARS_MAX: usize = 100;
 const DESCRIPTION_CHARS_MAX: usize = 2_000;
 
 /// The keys of a scenario.
-const KEYS: [&str; 7] = ["name", "description", "seed", "failover", "acquirer", "rule", "window"];
+const KEYS: [&str; 8] = ["name", "description", "seed", "failover", "packs", "acquirer", "rule", "window"];
 
 /// Reads the bytes of a file.
 pub(super) fn scenario(file: &[u8]) -> Result<Scenario, ScenarioErrors> {
@@ -82,13 +88,15 @@ fn root(root: &Section<'_>) -> Scenario {
     let seed = root.get("seed").and_then(|seed| seed.whole(&(0..=i64::MAX)));
     let acquirers = acquirer::acquirers(root);
     let windows = window::windows(root, &acquirers);
+    let packs = packs::packs(root);
     Scenario {
         name: root.required("name").and_then(|name| label(&name, NAME_CHARS_MAX)).unwrap_or_default(),
         description: root.get("description").and_then(|field| prose(&field)).unwrap_or_default(),
         seed: seed.and_then(|seed| u64::try_from(seed).ok()),
         failover: root.get("failover").and_then(|failover| failover.boolean()).unwrap_or_default(),
         acquirers,
-        rules: rule::rules(root),
+        rules: rule::rules(root).with_packs(packs.iter().map(|pack| packs::rules(*pack))),
+        packs,
         windows,
     }
 }

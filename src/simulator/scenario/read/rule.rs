@@ -1,5 +1,6 @@
 //! `[[rule]]`.
 
+use super::aftermath::aftermath;
 use super::conditions::{exclusions, matched};
 use super::field::Field;
 use super::latency::MS;
@@ -10,7 +11,8 @@ use crate::simulator::latency::micros;
 use crate::simulator::scenario::{Answer, RULES_MAX, Rule, Rules, Verdict};
 
 /// The keys of a rule.
-const KEYS: [&str; 8] = ["match", "not", "share", "delay_ms", "outcome", "decline", "error", "sequence"];
+pub(super) const KEYS: [&str; 9] =
+    ["match", "not", "share", "delay_ms", "outcome", "decline", "error", "sequence", "then"];
 /// What forces an answer.
 const ANSWERS: [&str; 4] = ["outcome", "decline", "error", "sequence"];
 
@@ -22,11 +24,14 @@ pub(super) fn rules(root: &Section<'_>) -> Rules {
 fn rule(section: &Section<'_>) -> Rule {
     let delay_ms = section.get("delay_ms").map(|delay| delay.number(&MS).unwrap_or_default());
     let answer = section.only_one(&ANSWERS);
-    if delay_ms.is_none() && answer.is_none() {
-        section.refuse("does nothing; it needs delay_ms, outcome, decline, error or sequence");
+    let then = section.get("then");
+    if delay_ms.is_none() && answer.is_none() && then.is_none() {
+        section.refuse("does nothing; it needs delay_ms, outcome, decline, error, sequence or then");
     }
+    let when = matched(section);
+    let then = then.and_then(|then| aftermath(&then, &when));
     Rule {
-        when: matched(section),
+        when,
         unless: exclusions(section),
         share: section.get("share").and_then(|share| share.number(&SHARE)).unwrap_or(1.0),
         delay_us: delay_ms.map(micros).unwrap_or_default(),
@@ -34,6 +39,7 @@ fn rule(section: &Section<'_>) -> Rule {
             "sequence" => sequence(&field),
             key => verdict(section, &[key]).map(Answer::Always),
         }),
+        then,
     }
 }
 

@@ -6,6 +6,11 @@ use super::verdict::{SHARE, error_kind, verdict};
 use crate::domain::forced::Fault;
 use crate::simulator::scenario::verdict::{SUM_SLACK, Shares, Verdict};
 
+/// The keys of a share of errors.
+pub(super) const ERROR_KEYS: [&str; 2] = ["share", "kind"];
+/// The keys of a share of outcomes.
+pub(super) const OUTCOME_KEYS: [&str; 3] = ["share", "outcome", "decline"];
+
 /// The shares of attempts that go wrong, if they are given.
 pub(super) fn errors(section: &Section<'_>) -> Option<Shares<Fault>> {
     shares(section, "errors", error, |_| false)
@@ -39,14 +44,14 @@ fn shares<T: Copy>(
 }
 
 fn error(item: &Field<'_>) -> Option<(f64, Fault)> {
-    let section = Section::of(item, &["share", "kind"])?;
+    let section = Section::of(item, &ERROR_KEYS)?;
     let share = section.required("share").and_then(|share| share.number(&SHARE));
     share.zip(section.required("kind").and_then(|kind| error_kind(&kind)))
 }
 
 fn outcome(item: &Field<'_>) -> Option<(f64, Verdict)> {
     const KEYS: [&str; 2] = ["outcome", "decline"];
-    let section = Section::of(item, &["share", "outcome", "decline"])?;
+    let section = Section::of(item, &OUTCOME_KEYS)?;
     if KEYS.iter().all(|key| section.get(key).is_none()) {
         section.refuse("needs outcome or decline");
     }

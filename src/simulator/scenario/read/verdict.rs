@@ -10,7 +10,8 @@ use crate::simulator::scenario::verdict::Verdict;
 pub(super) const SHARE: std::ops::RangeInclusive<f64> = 0.0..=1.0;
 
 /// The outcomes that are not declines.
-const OUTCOMES: [(&str, Verdict); 1] = [("approved", Verdict::Approved)];
+pub(in crate::simulator::scenario) const OUTCOMES: [(&str, Verdict); 2] =
+    [("approved", Verdict::Approved), ("action_required", Verdict::ActionRequired)];
 /// The verdict of a table, under the one of these keys that it has: `outcome`, `decline` or `error`.
 pub(super) fn verdict(section: &Section<'_>, keys: &[&str]) -> Option<Verdict> {
     let (key, field) = section.only_one(keys)?;
@@ -21,7 +22,7 @@ pub(super) fn verdict(section: &Section<'_>, keys: &[&str]) -> Option<Verdict> {
     }
 }
 
-/// A step of a sequence: `approved`, `decline:CODE` or `error:KIND`.
+/// A step of a sequence: `approved`, `action_required`, `decline:CODE` or `error:KIND`.
 pub(super) fn step(field: &Field<'_>) -> Option<Verdict> {
     let text = field.text()?;
     match text.split_once(':') {
@@ -30,7 +31,7 @@ pub(super) fn step(field: &Field<'_>) -> Option<Verdict> {
         Some(_) | None => {
             let step = OUTCOMES.iter().find(|(word, _)| *word == text).map(|(_, verdict)| *verdict);
             if step.is_none() {
-                field.refuse("expected approved, decline:CODE or error:KIND");
+                field.refuse("expected approved, action_required, decline:CODE or error:KIND");
             }
             step
         }

@@ -16,7 +16,7 @@ use crate::simulator::scenario::{AcquirerSpec, Change, Factor, Span, WINDOWS_MAX
 const FACTOR: RangeInclusive<f64> = 0.0..=1_000.0;
 
 /// The keys of a window.
-const KEYS: [&str; 15] = [
+pub(super) const KEYS: [&str; 15] = [
     "name",
     "from",
     "for",

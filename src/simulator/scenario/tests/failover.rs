@@ -134,12 +134,15 @@ fn who_is_kept_away_or_refused_goes_to_the_next_one() {
     let mut gate = Noted { full: &["first"], wait_us: 7, ..Noted::default() };
     assert_eq!(asked(&with, &mut gate), Reply::once(200_007, Response::Approved));
     assert_eq!(gate.failed, [true, false]);
-    // Without another one, or without failover, it is refused at once.
+    // Without another one, or without failover, it fails at once, and says why.
+    let not_asked = |why| Reply::once(0, Response::TechnicalFailure(why));
     let mut gate = Noted { closed: &["first", "second"], ..Noted::default() };
-    assert_eq!(asked(&with, &mut gate), Reply::once(0, REFUSED));
+    assert_eq!(asked(&with, &mut gate), not_asked(TechnicalError::BreakerOpen));
     let mut gate = Noted { closed: &["first"], ..Noted::default() };
-    assert_eq!(asked(&world(&two), &mut gate), Reply::once(0, REFUSED));
+    assert_eq!(asked(&world(&two), &mut gate), not_asked(TechnicalError::BreakerOpen));
     assert!(gate.asked.is_empty());
+    let mut gate = Noted { full: &["first"], ..Noted::default() };
+    assert_eq!(asked(&world(&two), &mut gate), not_asked(TechnicalError::QueueFull));
 }
 
 #[test]

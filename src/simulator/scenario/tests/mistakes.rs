@@ -32,7 +32,7 @@ const OF_SCENARIOS: &[(&str, &str)] = &[
     ("name = \"a\"\nnaem = \"b\"", "2: naem: there is no such key; did you mean name?"),
     (
         "name = \"a\"\ncolour = \"red\"",
-        "2: colour: there is no such key; the keys here are name, description, seed, failover, acquirer, rule and window",
+        "2: colour: there is no such key; the keys here are name, description, seed, failover, packs, acquirer, rule and window",
     ),
     ("name = \"a\"\n[rules]\nshare = 1", "2: rules: there is no such key; did you mean rule?"),
     ("name = \"a\"\ndescription = [\"b\"]", "2: description: expected a string, not a list"),
@@ -235,7 +235,7 @@ const OF_ROUTES: &[(&str, &str)] = &[
 
 /// Behind `name = "t"` and `[[rule]]`: these begin in line 3.
 const OF_RULES: &[(&str, &str)] = &[
-    ("", "2: rule[1]: does nothing; it needs delay_ms, outcome, decline, error or sequence"),
+    ("", "2: rule[1]: does nothing; it needs delay_ms, outcome, decline, error, sequence or then"),
     ("delay_ms = 5\nshrae = 1", "4: rule[1].shrae: there is no such key; did you mean share?"),
     ("delay_ms = \"1s\"", "3: rule[1].delay_ms: expected a number, not a string"),
     ("delay_ms = 5\nshare = 2", "4: rule[1].share: must be between 0 and 1, not 2"),
@@ -247,9 +247,9 @@ const OF_RULES: &[(&str, &str)] = &[
     ("decline = 51", "3: rule[1].decline: expected a string, not a whole number"),
     ("delay_ms = 5\nmatch = \"eur\"", "4: rule[1].match: expected a table, not a string"),
     (
-        "delay_ms = 5\nmatch = { email = \"a@b.c\" }",
-        "4: rule[1].match.email: there is no such key; the keys here are kind, operation, currency, amount_minor, brand, country, \
-         card, last4, attempt, customer, metadata and hour",
+        "delay_ms = 5\nmatch = { iban = \"x\" }",
+        "4: rule[1].match.iban: there is no such key; the keys here are kind, operation, currency, amount_minor, brand, country, \
+         card, last4, attempt, customer, metadata, hour, cents, holder, email and method",
     ),
     (
         "delay_ms = 5\nmatch = { operation = \"sale\" }",
@@ -281,7 +281,7 @@ const OF_RULES: &[(&str, &str)] = &[
     ("sequence = []", "3: rule[1].sequence: must have 1 to 100 steps"),
     (
         "sequence = [\"error:timeout\",\n\"retry\"]",
-        "4: rule[1].sequence[2]: expected approved, decline:CODE or error:KIND",
+        "4: rule[1].sequence[2]: expected approved, action_required, decline:CODE or error:KIND",
     ),
     (
         "sequence = [\"error:time_out\"]",
@@ -293,18 +293,36 @@ const OF_RULES: &[(&str, &str)] = &[
     ),
     (
         "delay_ms = 5\n[[rule]]\n[[rule]]\ndelay_ms = 5",
-        "4: rule[2]: does nothing; it needs delay_ms, outcome, decline, error or sequence",
+        "4: rule[2]: does nothing; it needs delay_ms, outcome, decline, error, sequence or then",
     ),
 ];
 
+/// Cases, each with what stands before them.
+const ALL: &[(&str, &[(&str, &str)])] = &[
+    ("", OF_SCENARIOS),
+    ("name = \"t\"\n[[acquirer]]\n", OF_ACQUIRERS),
+    ("name = \"t\"\n[[acquirer]]\nname = \"a\"\n", OF_LATENCIES),
+    ("name = \"t\"\n[[acquirer]]\nname = \"a\"\n", OF_SHARES),
+    ("name = \"t\"\n[[acquirer]]\nname = \"a\"\n", OF_ROUTES),
+    ("name = \"t\"\n[[rule]]\n", OF_RULES),
+    ("", super::mistakes_in_rules::OF_PACKS),
+    ("name = \"t\"\n[[rule]]\n", super::mistakes_in_rules::OF_CONDITIONS),
+    ("name = \"t\"\n[[rule]]\n", super::mistakes_in_rules::OF_AFTERMATHS),
+];
+
+/// Every wrong file.
+pub(super) fn wrong_files() -> Vec<String> {
+    let files = |(before, cases): &(&str, &[(&str, &str)])| -> Vec<String> {
+        cases.iter().map(|(text, _)| format!("{before}{text}")).collect()
+    };
+    ALL.iter().flat_map(files).collect()
+}
+
 #[test]
 fn every_mistake_is_named_with_its_line_and_field() {
-    assert_all(OF_SCENARIOS, "");
-    assert_all(OF_ACQUIRERS, "name = \"t\"\n[[acquirer]]\n");
-    for cases in [OF_LATENCIES, OF_SHARES, OF_ROUTES] {
-        assert_all(cases, "name = \"t\"\n[[acquirer]]\nname = \"a\"\n");
+    for (before, cases) in ALL {
+        assert_all(cases, before);
     }
-    assert_all(OF_RULES, "name = \"t\"\n[[rule]]\n");
 }
 
 #[test]

@@ -147,6 +147,16 @@ const OF_CONDITIONS: &[(&str, &str)] = &[
     ("match = { hour = \"9-17\" }", "4: rule[1].match.hour: expected a whole number, not a string"),
 ];
 
+/// Wrong files of each kind.
+pub(super) fn wrong_files() -> Vec<String> {
+    let behind = |before: &str, cases: &[(&str, &str)]| -> Vec<String> {
+        cases.iter().map(|(text, _)| format!("{before}{text}")).collect()
+    };
+    let windows = behind("name = \"t\"\n[[acquirer]]\nname = \"a\"\n[[window]]\n", OF_WINDOWS);
+    let limits = behind("name = \"t\"\n[[acquirer]]\nname = \"a\"\n", OF_LIMITS);
+    [windows, limits, behind("name = \"t\"\n[[rule]]\ndelay_ms = 5\n", OF_CONDITIONS)].concat()
+}
+
 #[test]
 fn mistakes_in_what_goes_by_time_are_named_with_their_line_and_field() {
     assert_all(OF_WINDOWS, "name = \"t\"\n[[acquirer]]\nname = \"a\"\n[[window]]\n");

@@ -1,14 +1,21 @@
 //! Tests scenarios: the laws of what is drawn, rules, routes and windows, every mistake in a file, and the shipped examples.
 
+mod aftermaths;
+mod challenges;
 mod examples;
 mod failover;
 mod faults;
 mod fuzz;
+mod holders;
 mod laws;
 mod mistakes;
+mod mistakes_in_rules;
 mod mistakes_in_time;
+mod mutations;
+mod packs;
 mod routes;
 mod rules;
+mod schema;
 mod windows;
 
 use super::Scenario;

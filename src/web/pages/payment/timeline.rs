@@ -115,7 +115,7 @@ fn text(payment: &Payment, event: &Event) -> String {
         Event::VoidQueued { .. } => "Release of the authorisation queued".to_owned(),
         Event::Voided {} => "Authorisation released".to_owned(),
         Event::RefundQueued { amount_minor, .. } => format!("Refund of {} queued", money(amount_minor)),
-        Event::RefundPending { refund: id, settles_at } => {
+        Event::RefundPending { refund: id, settles_at, .. } => {
             format!("Refund{} accepted, arrives {}", refund(id), format::day(settles_at))
         }
         Event::RefundSucceeded { refund: id, .. } => format!("Refund{} arrived", refund(id)),
@@ -141,7 +141,10 @@ fn text(payment: &Payment, event: &Event) -> String {
             format!("Updated; the amount is {}", money(minor))
         }
         Event::Amended { amount_minor: None, .. } => "Updated".to_owned(),
-        Event::Foreseen { .. } => "This test card causes something more".to_owned(),
+        Event::Foreseen { follows: None, .. } => "This test card causes something more".to_owned(),
+        Event::Foreseen { follows: Some(follows), .. } => {
+            format!("The scenario has {} follow", follows.words())
+        }
         Event::DisputeOpened { .. }
         | Event::DisputeNoted { .. }
         | Event::DisputeEscalated { .. }

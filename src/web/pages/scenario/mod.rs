@@ -3,10 +3,11 @@
 //! May depend on `scenarios`, the frame of pages and plots. Decides nothing about a file: `scenarios` reads it and puts it in force.
 //!
 //! - [`editor`]: the page with the editor. - [`revisions`]: one revision, its file, and what it changed.
-//! - [`preview`]: what a file does, or its mistakes. - [`changes`]: two files compared. - [`lines`]: revisions in words.
+//! - [`files`]: the schema and the rule packs, as they are. - [`preview`]: what a file does, or its mistakes. - [`changes`]: two files compared. - [`lines`]: revisions in words.
 
 pub mod changes;
 pub mod editor;
+pub mod files;
 pub mod lines;
 pub mod preview;
 pub mod revisions;
