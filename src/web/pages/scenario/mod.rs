@@ -3,8 +3,9 @@
 //! May depend on `scenarios`, the frame of pages and plots. Decides nothing about a file: `scenarios` reads it and puts it in force.
 //!
 //! - [`editor`]: the page with the editor. - [`revisions`]: one revision, its file, and what it changed.
-//! - [`preview`]: what a file does, or its mistakes. - [`changes`]: two files compared. - [`lines`]: revisions in words.
+//! - [`acquirers`]: what its acquirers do now. - [`preview`]: what a file does, or its mistakes. - [`changes`]: two files compared. - [`lines`]: revisions in words.
 
+pub mod acquirers;
 pub mod changes;
 pub mod editor;
 pub mod lines;
