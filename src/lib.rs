@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod experiments;
 pub mod intake;
 pub mod lease;
 pub mod load;

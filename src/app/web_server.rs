@@ -19,6 +19,7 @@ use crate::background::Group;
 use crate::clock::Wall;
 use crate::config::{self, Settings};
 use crate::domain::text::fold;
+use crate::experiments::Experiments;
 use crate::intake::{self, Intake, Rules};
 use crate::scenarios::Scenarios;
 use crate::store::Store;
@@ -27,6 +28,7 @@ use crate::web::requests::{self, LogWriter, RequestLog};
 use crate::web::state::{self, Operators, WebMetrics, WebState};
 use crate::web::ws::budget::Budget;
 use crate::web::{base_url, listen, origins, own_addresses};
+use crate::worker::AcquirerMetrics;
 
 /// A running web server.
 pub(super) struct Server {
@@ -78,6 +80,7 @@ impl WebParts<'_> {
         let Self { settings, parts, pipeline, wall, stopping, .. } = *self;
         let registry = Registry::new();
         pipeline.counters.register(&registry)?;
+        registry.register(Box::new(AcquirerMetrics::new(parts.worlds.clone(), wall.clone())?))?;
         let account_rules = AccountRules {
             registration: settings.accounts.registration,
             session_ttl: Duration::from_secs(u64::from(settings.accounts.session_hours) * 3_600),
@@ -93,15 +96,31 @@ impl WebParts<'_> {
             account_rules,
             wall.clone(),
         )?;
+        let (accounts, intake) = (Arc::new(accounts), self.intake().await?);
+        let scenarios = Scenarios::new(
+            Arc::clone(self.store),
+            settings.simulator.clone(),
+            parts.worlds.clone(),
+            wall.clone(),
+        );
+        let experiments = Experiments::new(
+            intake.clone(),
+            scenarios.clone(),
+            Arc::clone(&accounts),
+            Arc::clone(self.store),
+            settings.server.experiments,
+            stopping.clone(),
+        );
         Ok(WebState {
             wall: wall.clone(),
-            intake: self.intake().await?,
+            intake,
+            experiments,
             tasks: pipeline.tasks.clone(),
             store: Arc::clone(self.store),
             search: Arc::clone(&parts.search),
             hub: Arc::clone(&parts.hub),
-            scenarios: Scenarios::new(Arc::clone(self.store), settings.simulator.clone(), wall.clone()),
-            accounts: Arc::new(accounts),
+            scenarios,
+            accounts,
             origins: origins(&settings.server, &addresses),
             addresses,
             base_url: base_url(&settings.server, address),

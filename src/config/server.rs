@@ -44,6 +44,8 @@ pub struct ServerSettings {
     pub ping_ms: u64,
     /// A WebSocket that was silent for this long is closed, in milliseconds.
     pub silence_ms: u64,
+    /// Whether people may run the experiments under "How it works", which make some hundreds of payments a second.
+    pub experiments: bool,
     /// How long `/v1` waits for a payment's outcome before it answers `processing`, in milliseconds.
     pub outcome_wait_ms: u64,
     /// How long a stop may take before what is left is dropped (and picked up at the next start), in milliseconds.
@@ -69,6 +71,7 @@ impl Default for ServerSettings {
             refuse_card_numbers: true,
             ping_ms: 20_000,
             silence_ms: 60_000,
+            experiments: true,
             outcome_wait_ms: 10_000,
             shutdown_ms: 10_000,
         }

@@ -1,6 +1,7 @@
-//! The scenarios of accounts: checked, put in force, listed, and shown as what they will do.
+//! The scenarios of accounts: checked, put in force, listed, and shown as what they will do and what their acquirers do now.
 //!
-//! May depend on `domain`, `clock`, `simulator` and the store's port. Knows nothing of HTTP and of pages.
+//! May depend on `domain`, `clock`, `simulator`, the store's port and, for the state of acquirers, `worker`. Knows nothing of HTTP and
+//! of pages.
 //!
 //! - [`error`]: why a scenario is refused. - [`preview`]: what a scenario does to a plain payment, by drawing from it.
 //! - `planned`: when its windows are.
@@ -26,9 +27,12 @@ use crate::domain::card_numbers::holds_card_number;
 use crate::domain::ids::AccountId;
 use crate::domain::scenario_revision::ScenarioRevision;
 use crate::domain::text::misleads;
+pub use crate::simulator::Position;
 pub use crate::simulator::scenario::ScenarioError;
 use crate::simulator::{Scenario, SimulatorSettings};
 use crate::store::{NewScenario, RevisionRecord, Store, StoreError, StoreResult};
+use crate::worker::Worlds;
+pub use crate::worker::{AcquirerState, BreakerState, Counts, QueueState};
 
 /// The JSON schema of scenario files, for editors.
 pub const SCHEMA: &str = include_str!("../../docs/scenario.schema.json");
@@ -56,14 +60,15 @@ pub struct ScenarioFile {
 pub struct Scenarios {
     store: Arc<dyn Store>,
     settings: SimulatorSettings,
+    worlds: Worlds,
     wall: Wall,
 }
 
 impl Scenarios {
-    /// Over this store. What a scenario leaves open is as the settings say.
+    /// Over this store and the worlds that this process's workers ask. What a scenario leaves open is as the settings say.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, settings: SimulatorSettings, wall: Wall) -> Self {
-        Self { store, settings, wall }
+    pub const fn new(store: Arc<dyn Store>, settings: SimulatorSettings, worlds: Worlds, wall: Wall) -> Self {
+        Self { store, settings, worlds, wall }
     }
 
     /// Reads a file that somebody sent.
@@ -159,6 +164,20 @@ impl Scenarios {
     #[must_use]
     pub fn preview(&self, scenario: &Scenario) -> Preview {
         Preview::of(&self.settings, scenario)
+    }
+
+    /// The acquirers that answer an account now and that have a breaker or a queue, or were asked, as this process's workers know
+    /// them; none for the acquirer of the settings.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn acquirers(&self, account: AccountId) -> StoreResult<Vec<AcquirerState>> {
+        let found = self.store.account_get(&[account]).await?;
+        let revision = found.first().and_then(|account| account.scenario);
+        self.worlds.read(self.store.as_ref(), revision.into_iter()).await?;
+        // A file that cannot be used, or that others have pushed out again, has no acquirers to show.
+        let outside = self.worlds.of(account, revision).and_then(Result::ok);
+        Ok(outside.map(|outside| outside.states(self.wall.now())).unwrap_or_default())
     }
 
     async fn by_name(&self, revision: ScenarioRevision) -> StoreResult<Option<Revision>> {

@@ -102,6 +102,15 @@ impl Breaker {
         self.since
     }
 
+    /// Until when it lets nobody through; `None` unless it is open.
+    #[must_use]
+    pub fn open_until(&self) -> Option<Timestamp> {
+        match self.position {
+            Position::Open => Some(self.since.plus_ms(self.rules.open_us / 1_000)),
+            Position::Closed | Position::HalfOpen => None,
+        }
+    }
+
     /// The share of technical errors among the last outcomes; 0 where there are none.
     #[must_use]
     pub fn error_share(&self) -> f64 {

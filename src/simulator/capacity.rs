@@ -55,6 +55,12 @@ impl Queue {
         whole_us(self.length_at(capacity.per_s, now) / capacity.per_s * 1e6)
     }
 
+    /// How many wait for their turn now, the one that is served not among them.
+    #[must_use]
+    pub fn waiting(&self, capacity: Capacity, now: Timestamp) -> u64 {
+        whole_us((self.length_at(capacity.per_s, now) - NOTHING).ceil() - 1.0)
+    }
+
     /// A clock that was set back serves nobody for a moment, and goes on from there.
     fn length_at(&self, per_s: f64, now: Timestamp) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "exact for three centuries")]

@@ -147,6 +147,12 @@ impl World {
         self.asks_for_holder
     }
 
+    /// Whether a scenario describes it, and not the settings.
+    #[must_use]
+    pub const fn is_described(&self) -> bool {
+        self.routing.is_some()
+    }
+
     /// The acquirer that answers this question, as long as it does not fail.
     #[must_use]
     pub fn route<O>(&self, question: &Question<'_, O>) -> &Acquirer {

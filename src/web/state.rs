@@ -19,6 +19,7 @@ use crate::config::{MetricsFor, ServerSettings};
 use crate::domain::ids::{AccountId, PaymentId};
 use crate::domain::text::fold;
 use crate::engine::WorkSwitch;
+use crate::experiments::Experiments;
 use crate::intake::Intake;
 use crate::readers::live::LiveHub;
 use crate::scenarios::Scenarios;
@@ -76,6 +77,8 @@ pub struct WebState {
     pub operators: Operators,
     /// The settings in force, as TOML with secrets masked.
     pub effective_settings: Arc<str>,
+    /// The guided experiments of the page "How it works".
+    pub experiments: Experiments,
     /// Held while someone compares bursts on the page "How it works".
     pub comparing: Semaphore,
     /// A permit for each preview of a scenario that may be drawn; see [`PREVIEWS_MAX`].

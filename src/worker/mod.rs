@@ -4,12 +4,16 @@
 //! May depend on the ports, `engine`, `simulator` and `domain`. Never blocks and never sleeps inline: thousands of
 //! operations wait for their acquirers at once, in one queue of delays.
 //!
-//! - `worlds`: which outside world answers an account; `outside`: one of them, with what is remembered of its acquirers.
+//! - `worlds`: which outside world answers an account; `outside`: one of them, with what is remembered of its acquirers (`known`,
+//!   `recent`); `acquirer_metrics`: the same as figures for operators.
 //! - `lookup`: finds the payments that messages name; `holders`: who their cardholders are, where an answer depends on that.
 
+mod acquirer_metrics;
 mod holders;
+mod known;
 mod lookup;
 mod outside;
+mod recent;
 mod settings;
 mod worlds;
 
@@ -23,10 +27,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::time::DelayQueue;
 
+pub use acquirer_metrics::AcquirerMetrics;
 use holders::Holders;
+pub use known::{AcquirerState, BreakerState, QueueState};
 pub use lookup::PaymentLookup;
-pub use outside::{AcquirerState, BreakerState, Outside};
+pub use outside::Outside;
 use outside::{Attempt, Outcome};
+pub use recent::Counts;
 pub use settings::WorkerSettings;
 pub use worlds::Worlds;
 

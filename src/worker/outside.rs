@@ -1,62 +1,31 @@
 //! The world outside as one scenario is in force: what its acquirers answer, since when, and what is remembered of them.
 //!
-//! The world itself is immutable and may serve several of these. Here are the circuit breakers and the queues in front of acquirers,
-//! each with a place for every acquirer that has one, and nothing that grows. They are of this process: other instances have their own.
+//! The world itself is immutable and may serve several of these. Here is what is remembered of acquirers (`known`), a place for each,
+//! and nothing that grows. It is of this process: other instances have their own.
 //!
-//! May depend on `simulator` and `domain`. Never waits: one short lock, and none where no acquirer has a breaker or a capacity.
+//! May depend on `simulator` and `domain`. Never waits: one short lock, and none for the world of the settings, of which nothing is
+//! remembered.
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::known::{AcquirerState, Known};
+use super::recent::Became;
 use crate::domain::command::{AuthorizationAnswer, FollowUpAnswer, SystemCommand};
 use crate::domain::event::TechnicalError;
 use crate::domain::holder::Holder;
 use crate::domain::payment::{Operation, OperationKind, Payment, WorkKey};
 use crate::domain::time::Timestamp;
-use crate::simulator::{
-    Acquirer, Breaker, Capacity, Entry, Gate, Permit, Position, Question, Queue, Reply, Response, World,
-};
+use crate::simulator::{Acquirer, Capacity, Entry, Gate, Permit, Position, Question, Reply, Response, World};
 
 /// A world in force.
 #[derive(Debug)]
 pub struct Outside {
     world: Arc<World>,
     since: Timestamp,
-    /// By the slots of the acquirers; empty if none has a breaker or a capacity.
+    /// By the slots of the acquirers; empty for the world of the settings.
     known: Mutex<Vec<Known>>,
-}
-
-/// What is remembered of an acquirer.
-#[derive(Debug)]
-struct Known {
-    name: String,
-    breaker: Option<Breaker>,
-    queue: Option<Queue>,
-    /// What it could do when it was last asked.
-    capacity: Option<Capacity>,
-}
-
-/// The state of an acquirer that has a breaker or a capacity.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AcquirerState {
-    /// Its name.
-    pub name: String,
-    /// Its breaker, if it has one.
-    pub breaker: Option<BreakerState>,
-    /// How long an operation would wait for it now, in microseconds.
-    pub queue_wait_us: u64,
-}
-
-/// The state of a breaker.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BreakerState {
-    /// Where it stands.
-    pub position: Position,
-    /// Since when.
-    pub since: Timestamp,
-    /// The share of technical errors among the last outcomes, 0 to 1.
-    pub error_share: f64,
 }
 
 /// An attempt that was handed to the acquirers, with its answer.
@@ -72,15 +41,16 @@ pub struct Attempt {
     pub stray: Option<(u64, SystemCommand)>,
     /// Whether it waits for its turn at an acquirer.
     pub waits: bool,
-    /// What breakers will have to know when the answer comes.
+    /// What acquirers will have to know when the answer comes.
     pub outcomes: Vec<Outcome>,
 }
 
-/// What became of asking an acquirer that has a breaker.
+/// What became of asking an acquirer of which something is remembered.
 #[derive(Debug, Clone, Copy)]
 pub struct Outcome {
     slot: usize,
-    permit: Permit,
+    /// Its breaker's, if it has one.
+    permit: Option<Permit>,
     failed: bool,
 }
 
@@ -88,8 +58,7 @@ impl Outside {
     /// This world, in force since this time of the wall clock.
     #[must_use]
     pub fn new(world: Arc<World>, since: Timestamp) -> Self {
-        let is_remembered = |acquirer: &Acquirer| acquirer.breaker().is_some() || acquirer.has_capacity();
-        let known = match world.acquirers().any(is_remembered) {
+        let known = match world.is_described() {
             true => world.acquirers().map(|acquirer| Known::new(acquirer, since)).collect(),
             false => Vec::new(),
         };
@@ -140,8 +109,9 @@ impl Outside {
     pub fn answered(&self, outcomes: &[Outcome], now: Timestamp) {
         for outcome in outcomes {
             let turned = self.with(outcome.slot, |known| {
+                known.note(if outcome.failed { Became::Failed } else { Became::Answered }, now);
                 let breaker = known.breaker.as_mut()?;
-                let position = breaker.record(outcome.permit, outcome.failed, now)?;
+                let position = breaker.record(outcome.permit?, outcome.failed, now)?;
                 Some((known.name.clone(), position, breaker.error_share()))
             });
             if let Some(Some((name, position, error_share))) = turned {
@@ -150,7 +120,7 @@ impl Outside {
         }
     }
 
-    /// The state of each acquirer that has a breaker or a capacity.
+    /// The state of each acquirer that has a breaker or a capacity, or was asked.
     #[must_use]
     pub fn states(&self, now: Timestamp) -> Vec<AcquirerState> {
         let known = self.known.lock();
@@ -163,58 +133,6 @@ impl Outside {
     }
 }
 
-impl Known {
-    fn new(acquirer: &Acquirer, now: Timestamp) -> Self {
-        Self {
-            name: acquirer.name().to_owned(),
-            breaker: acquirer.breaker().map(|rules| Breaker::new(rules, now)),
-            queue: acquirer.has_capacity().then(|| Queue::new(now)),
-            capacity: None,
-        }
-    }
-
-    const fn is_of_interest(&self) -> bool {
-        self.breaker.is_some() || self.queue.is_some()
-    }
-
-    fn state(&self, now: Timestamp) -> AcquirerState {
-        let breaker = self.breaker.as_ref().map(|breaker| BreakerState {
-            position: breaker.position(),
-            since: breaker.since(),
-            error_share: breaker.error_share(),
-        });
-        let queue = self.queue.zip(self.capacity);
-        let queue_wait_us = queue.map_or(0, |(queue, capacity)| queue.wait_us(capacity, now));
-        AcquirerState { name: self.name.clone(), breaker, queue_wait_us }
-    }
-
-    fn position(&self) -> Option<Position> {
-        self.breaker.as_ref().map(Breaker::position)
-    }
-
-    /// Lets an attempt in. The breaker is asked first: who is kept away stands in no queue.
-    fn enter(
-        &mut self,
-        capacity: Option<Capacity>,
-        may_wait: bool,
-        now: Timestamp,
-    ) -> (Entry, Option<Permit>) {
-        let permit = match self.breaker.as_mut() {
-            Some(breaker) => match breaker.admit(now) {
-                Some(permit) => Some(permit),
-                None => return (Entry::Closed, None),
-            },
-            None => None,
-        };
-        self.capacity = capacity;
-        let wait_us = match self.queue.as_mut().zip(capacity) {
-            Some((queue, capacity)) => queue.enter(capacity, may_wait, now),
-            None => Some(0),
-        };
-        (wait_us.map_or(Entry::Full, |wait_us| Entry::Open { wait_us }), permit)
-    }
-}
-
 /// The gate that one attempt goes through.
 struct Door<'o> {
     outside: &'o Outside,
@@ -222,16 +140,13 @@ struct Door<'o> {
     now: Timestamp,
     waits: bool,
     /// The slot of the acquirer that is being asked, with its breaker's permit.
-    entered: Option<(usize, Permit)>,
+    entered: Option<(usize, Option<Permit>)>,
     outcomes: Vec<Outcome>,
 }
 
 impl Gate for Door<'_> {
     fn enter(&mut self, acquirer: &Acquirer, capacity: Option<Capacity>) -> Entry {
         self.entered = None;
-        if acquirer.breaker().is_none() && capacity.is_none() {
-            return Entry::Open { wait_us: 0 };
-        }
         let slot = acquirer.slot();
         let entered = self.outside.with(slot, |known| {
             let was_open = known.position() == Some(Position::Open);
@@ -242,7 +157,7 @@ impl Gate for Door<'_> {
         if half_opened {
             log(acquirer.name(), Position::HalfOpen, 0.0);
         }
-        self.entered = permit.map(|permit| (slot, permit));
+        self.entered = (entry != Entry::Closed).then_some((slot, permit));
         self.waits |= matches!(entry, Entry::Open { wait_us } if wait_us > 0);
         entry
     }
@@ -283,6 +198,7 @@ fn log(acquirer: &str, position: Position, error_share: f64) {
 mod tests {
     use super::*;
     use crate::simulator::{Scenario, SimulatorSettings};
+    use crate::worker::recent::Counts;
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_micros(ms * 1_000)
@@ -336,7 +252,12 @@ mod tests {
         let open = |wait_us| Entry::Open { wait_us };
         assert_eq!(entries, [open(0), open(100_000), open(200_000), Entry::Full]);
         let states = outside.states(at(50));
-        assert_eq!((states.len(), states[0].name.as_str(), states[0].queue_wait_us), (1, "a", 250_000));
+        let queue = states[0].queue.expect("a queue");
+        assert_eq!((states.len(), states[0].name.as_str()), (1, "a"));
+        assert_eq!(
+            (queue.wait_us, queue.waiting, queue.capacity.map(|capacity| capacity.queue_max)),
+            (250_000, 2, Some(2))
+        );
         assert!(states[0].breaker.is_none());
     }
 
@@ -351,11 +272,32 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_remembered_of_acquirers_without_limits() {
+    fn what_became_of_attempts_is_counted_at_every_acquirer_of_a_scenario() {
+        let outside = outside(BREAKING);
+        for failed in [true, true] {
+            let (_, outcomes) = enter(&outside, failed, at(0));
+            outside.answered(&outcomes, at(10));
+        }
+        assert_eq!(enter(&outside, false, at(20)).0, Entry::Closed);
+        let states = outside.states(at(30));
+        let counts = Counts { answered: 0, failed: 2, kept_away: 1 };
+        assert_eq!((states[0].last_minute, states[0].total), (counts, counts));
+        let breaker = states[0].breaker.expect("a breaker");
+        assert_eq!((breaker.position, breaker.open_until), (Position::Open, Some(at(1_010))));
+        assert_eq!(outside.states(at(100_000))[0].last_minute, Counts::default());
+    }
+
+    #[test]
+    fn nothing_is_said_of_acquirers_without_limits_that_nobody_asked() {
         let plain = outside("[[acquirer]]\nname = \"a\"\n");
-        assert!(plain.states(at(0)).is_empty() && plain.known.lock().is_empty());
+        assert!(plain.states(at(0)).is_empty());
+        let (_, outcomes) = enter(&plain, false, at(0));
+        plain.answered(&outcomes, at(0));
+        assert_eq!(plain.states(at(0))[0].total, Counts { answered: 1, ..Counts::default() });
         let windows = "[[window]]\nfrom = \"1s\"\nfor = \"1s\"\ncapacity_per_s = 5\n";
         let names: Vec<String> = outside(windows).states(at(0)).into_iter().map(|state| state.name).collect();
         assert_eq!(names, ["default", "bank"]);
+        let settings = Outside::new(Arc::new(World::new(&SimulatorSettings::default())), at(0));
+        assert!(settings.known.lock().is_empty(), "of the settings' acquirer nothing is remembered");
     }
 }

@@ -23,7 +23,7 @@ const REVISIONS_MAX: usize = 1 << 15;
 const WORLDS_BYTES_MAX: usize = 64 << 20;
 /// About how many bytes a world takes for each byte of its file, and for none.
 const BYTES_PER_FILE_BYTE: usize = 6;
-const WORLD_BYTES: usize = 1_500;
+const WORLD_BYTES: usize = 3_000;
 
 /// The outside worlds of all accounts. Clones share what they have read.
 #[derive(Debug, Clone)]
@@ -98,6 +98,19 @@ impl Worlds {
             Some(revision) => self.read.lock().revisions.get(&revision).map(|kept| kept.outside.clone()),
             None => Some(Ok(Arc::clone(self.of_account.get(&account).unwrap_or(&self.common)))),
         }
+    }
+
+    /// The world that answers accounts without one of their own.
+    #[must_use]
+    pub fn common(&self) -> Arc<Outside> {
+        Arc::clone(&self.common)
+    }
+
+    /// All worlds of revisions that are kept.
+    #[must_use]
+    pub fn of_revisions(&self) -> Vec<Arc<Outside>> {
+        let read = self.read.lock();
+        read.revisions.iter().filter_map(|(_, kept)| kept.outside.as_ref().ok().map(Arc::clone)).collect()
     }
 
     /// Reads the revisions among these that are not there yet. As many as may be kept at once are kept until the next call.

@@ -22,6 +22,7 @@ const onPage = async (mark, module, start) => document.querySelector(mark) && st
 onPage("[data-import]", "import", (page) => page.importPage());
 onPage("[data-clock-ms]", "clock", (page) => page.clockPage());
 onPage("[data-scenario-preview]", "scenario", (page) => page.scenarioPage());
+onPage("[data-experiment]", "experiment", (page) => page.experiment());
 onPage("[data-start]", "start", (page) => page.startPage());
 // A page that shows a new secret is the answer to a form: reloading it must not send the form again.
 if (document.querySelector("[data-secret]")) history.replaceState(null, "", location.pathname);
@@ -38,6 +39,7 @@ if ("signedIn" in document.documentElement.dataset) {
   onPage("[data-insights]", "plots", (page) => page.plotsPage(socket));
   onPage('[data-live="requests"]', "requests", (page) => page.requests(socket));
   system(socket);
+  onPage('[data-live="acquirers"]', "acquirers", (page) => page.acquirers(socket));
   onPage("[data-how]", "how", (page) => page.how(socket));
   socket.connect();
 }

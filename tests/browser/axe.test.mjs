@@ -11,7 +11,7 @@ const TOLERATED = new Set(["minor", null]);
 const PAGE_MAX_BYTES = 200_000;
 const PAGES = [
   "/", "/pay", "/pay?kind=transfer", "/payments", "/payments?q=status%3A%22declined%22", "/payments?q=amount%3E%3E", "/payments/import", "/wallets", "/wallets/eur",
-  "/insights", "/customers", "/clocks", "/scenario", "/scenario?example=slow-acquirer", "/keys", "/requests", "/system", "/how", "/account", "/nowhere",
+  "/insights", "/customers", "/clocks", "/scenario", "/scenario?example=slow-acquirer", "/keys", "/requests", "/system", "/how", "/how-it-works/retry-storm", "/account", "/nowhere",
 ];
 const LOOKS = [["light", 1280], ["dark", 1280], ["dark", 360], ["light", 360]];
 const OUTSIDE = ["/sign-in", "/register", "/start?t=spent", "/nowhere"];

@@ -215,7 +215,7 @@ test("Tab gets everywhere, in reading order, and out again", { timeout: 180_000 
     await searchFinds(page, server.origin, "kind:charge", 2);
     const paths = [
       "/", "/pay", "/pay?kind=payout", "/payments", "/payments?q=status%3A%22succeeded%22", `/payments/${paid}`, "/payments/import", "/wallets", "/wallets/eur",
-      "/insights", "/scenario?example=slow-acquirer", "/keys", "/requests", "/system", "/how", "/account", "/nowhere",
+      "/insights", "/scenario?example=slow-acquirer", "/keys", "/requests", "/system", "/how", "/how-it-works/retry-storm", "/account", "/nowhere",
     ];
     for (const width of [1280, 360]) {
       await page.setViewportSize({ width, height: 800 });

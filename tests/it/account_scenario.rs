@@ -11,6 +11,7 @@ on_both_stacks!(
     a_scenario_answers_payments_that_wait_for_their_next_attempt,
     scenarios_with_mistakes_change_nothing_and_say_where_they_are,
     throw_away_accounts_are_under_the_scenario_of_whoever_created_them,
+    a_breaker_that_opens_and_closes_is_shown_by_page_and_api,
 );
 
 const SCENARIO: &str = "/v1/test_helpers/scenario";
@@ -161,4 +162,69 @@ async fn throw_away_accounts_are_under_the_scenario_of_whoever_created_them(serv
     for child in [&before, &after] {
         assert_eq!(outcome(&server, child, &[]).await, "succeeded");
     }
+}
+
+const BREAKING: &str = "name = \"Breaking\"\n[[acquirer]]\nname = \"north & co\"\nlatency = { fixed_ms = 0 }\ncapacity_per_s = 500\nbreaker = { errors = 0.5, of = 4, open_ms = 4000, probes = 1 }\n";
+
+async fn a_breaker_that_opens_and_closes_is_shown_by_page_and_api(server: Arc<Server>) {
+    const ACQUIRERS: &str = "/v1/test_helpers/scenario/acquirers";
+    let session = server.sign_in("shop@example.org").await;
+    let page = async || {
+        let (whole, part) =
+            (server.page("/scenario", &session).await, server.page("/scenario/acquirers", &session).await);
+        assert_eq!((whole.0, part.0), (200, 200));
+        assert!(!part.1.contains("<html"), "only the part: {}", part.1);
+        part.1
+    };
+    let (status, none) = server.get(ACQUIRERS).await;
+    assert_eq!((status, &none["acquirers"], &none["scope"]), (200, &json!([]), &json!("process")));
+    assert!(!page().await.contains("Acquirers now"));
+    assert_eq!(put(&server, &server.key, BREAKING).await.status, 200);
+    let first = async || {
+        let (_, all) = server.get(ACQUIRERS).await;
+        all["acquirers"][0].clone()
+    };
+    let acquirer = first().await;
+    assert_eq!(
+        (&acquirer["name"], &acquirer["breaker"]["state"], &acquirer["queue"]["waiting"]),
+        (&json!("north & co"), &json!("closed"), &json!(0)),
+        "{acquirer}"
+    );
+    assert!(page().await.contains("Closed, 0% errors"));
+    // Each fails at its first attempt.
+    for _ in 0..4 {
+        let fails = [("prefer", "respond-async"), ("paystorm-outcome", "error:refused,approved")];
+        server.send("POST", "/v1/payment_intents", PAY, &fails).await;
+    }
+    let until = async |state: &str| {
+        let seen = tokio::time::timeout(std::time::Duration::from_secs(60), async {
+            loop {
+                let acquirer = first().await;
+                if acquirer["breaker"]["state"] == state {
+                    return acquirer;
+                }
+                // A probe closes it again, once it may be asked.
+                if state == "closed" {
+                    server.send("POST", "/v1/payment_intents", PAY, &[("prefer", "respond-async")]).await;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        });
+        seen.await.unwrap_or_else(|_| panic!("never {state}"))
+    };
+    let open = until("open").await;
+    assert!(open["breaker"]["open_until"].as_i64() >= open["breaker"]["since"].as_i64(), "{open}");
+    assert!(open["last_minute"]["failed"].as_u64() >= Some(2), "{open}");
+    let shown = page().await;
+    assert!(shown.contains("breaker open") && shown.contains("north &#38; co"), "{shown}");
+    let closed = until("closed").await;
+    assert_eq!(closed["breaker"]["open_until"], Value::Null);
+    assert!(closed["total"]["kept_away"].as_u64() >= Some(1), "{closed}");
+    assert!(page().await.contains("breaker closed"));
+    let foreign = server.send_as(&server.other_key, "GET", ACQUIRERS, "", &[]).await;
+    assert_eq!(foreign.body["acquirers"], json!([]), "{foreign:?}");
+    // Operators see figures, and no name that an account chose.
+    let (_, metrics) = server.page("/metrics", "").await;
+    assert!(metrics.contains("paystorm_acquirer_breakers{position=\"closed\"} 1"), "{metrics}");
+    assert!(!metrics.contains("north & co"), "{metrics}");
 }

@@ -18,9 +18,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("lease", &["domain", "clock", "background", "store"]),
     ("broker", &["domain", "clock", "outage", "background", "setting"]),
     ("search", &["domain", "clock", "outage", "setting"]),
-    ("scenarios", &["domain", "clock", "simulator", "store"]),
+    ("scenarios", &["domain", "clock", "simulator", "store", "worker"]),
     ("engine", &["domain", "clock", "background", "store", "lease", "setting"]),
     ("accounts", &["domain", "clock", "store", "search"]),
+    ("experiments", &["domain", "store", "accounts", "intake", "scenarios"]),
     (
         "readers",
         &[
@@ -57,6 +58,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "accounts",
             "intake",
             "scenarios",
+            "experiments",
             "config",
             "setting",
         ],

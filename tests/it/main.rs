@@ -38,6 +38,7 @@ mod edge;
 mod engine;
 mod events;
 mod every_column;
+mod experiments;
 mod faults;
 mod gate;
 mod health;

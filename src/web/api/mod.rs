@@ -101,6 +101,7 @@ pub fn configure(config: &mut ServiceConfig) {
         )
         .service(at("/test_helpers/scenario/check").post(scenarios::check))
         .service(at("/test_helpers/scenario/packs").get(scenarios::packs))
+        .service(at("/test_helpers/scenario/acquirers").get(scenarios::acquirers))
         .service(at("/test_helpers/scenario/revisions").get(scenarios::list))
         .service(at("/test_helpers/scenario/revisions/{number}").get(scenarios::retrieve))
         .service(at("/test_helpers/accounts").post(accounts::create).get(accounts::list))

@@ -6,9 +6,12 @@ use serde::Serialize;
 use super::list::{self, List, STARTING_AFTER};
 use super::parameters;
 use crate::domain::card_numbers::shown;
+use crate::domain::time::Timestamp;
 use crate::intake::error::SHOWN_CHARS_MAX;
 use crate::intake::{InputError, Params};
-use crate::scenarios::{PackFile, Revision, ScenarioFile, ScenarioProblem, Scenarios, pack_files};
+use crate::scenarios::{
+    AcquirerState, Counts, PackFile, Position, Revision, ScenarioFile, ScenarioProblem, Scenarios, pack_files,
+};
 use crate::store::RevisionRecord;
 use crate::web::body::{self, Body};
 use crate::web::error::ApiError;
@@ -162,6 +165,92 @@ pub async fn check(_caller: ApiCaller, request: HttpRequest, body: Body) -> Answ
     let mistakes = Scenarios::read(&text).map_or_else(mistakes, |_| Ok(Vec::new()))?;
     let object = "test_helpers.scenario_check";
     Ok(HttpResponse::Ok().json(Checked { object, valid: mistakes.is_empty(), mistakes }))
+}
+
+/// The acquirers of the scenario in force, as this process knows them.
+#[derive(Debug, Serialize)]
+struct AcquirersObject {
+    object: &'static str,
+    livemode: bool,
+    /// Breakers and queues are of one process; other instances have their own.
+    scope: &'static str,
+    acquirers: Vec<AcquirerObject>,
+}
+
+#[derive(Debug, Serialize)]
+struct AcquirerObject {
+    name: String,
+    breaker: Option<BreakerObject>,
+    queue: Option<QueueObject>,
+    last_minute: CountsObject,
+    total: CountsObject,
+}
+
+#[derive(Debug, Serialize)]
+struct BreakerObject {
+    /// `closed`, `open` or `half_open`.
+    state: &'static str,
+    since: i64,
+    /// Null unless it is open.
+    open_until: Option<i64>,
+    error_share: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct QueueObject {
+    waiting: u64,
+    wait_ms: u64,
+    /// Null before it was first asked, and while nothing limits it.
+    capacity_per_s: Option<f64>,
+    queue_max: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct CountsObject {
+    answered: u64,
+    failed: u64,
+    kept_away: u64,
+}
+
+impl From<Counts> for CountsObject {
+    fn from(Counts { answered, failed, kept_away }: Counts) -> Self {
+        Self { answered, failed, kept_away }
+    }
+}
+
+impl From<AcquirerState> for AcquirerObject {
+    fn from(state: AcquirerState) -> Self {
+        let breaker = state.breaker.map(|breaker| BreakerObject {
+            state: match breaker.position {
+                Position::Closed => "closed",
+                Position::Open => "open",
+                Position::HalfOpen => "half_open",
+            },
+            since: breaker.since.seconds(),
+            open_until: breaker.open_until.map(Timestamp::seconds),
+            error_share: breaker.error_share,
+        });
+        let queue = state.queue.map(|queue| QueueObject {
+            waiting: queue.waiting,
+            wait_ms: queue.wait_us / 1_000,
+            capacity_per_s: queue.capacity.map(|capacity| capacity.per_s),
+            queue_max: queue.capacity.map(|capacity| capacity.queue_max),
+        });
+        let (last_minute, total) = (state.last_minute.into(), state.total.into());
+        Self { name: state.name, breaker, queue, last_minute, total }
+    }
+}
+
+/// `GET /v1/test_helpers/scenario/acquirers`: their breakers, queues and last answers, in this process.
+pub async fn acquirers(state: State, caller: ApiCaller, request: HttpRequest) -> Answer {
+    finish(&mut body::query(&request)?)?;
+    let states = state.scenarios.acquirers(caller.account).await?;
+    Ok(HttpResponse::Ok().json(AcquirersObject {
+        object: "test_helpers.scenario_acquirers",
+        livemode: false,
+        scope: "process",
+        acquirers: states.into_iter().map(AcquirerObject::from).collect(),
+    }))
 }
 
 /// `GET /v1/test_helpers/scenario/revisions`: all that the account put in force, latest first.

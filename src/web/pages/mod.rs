@@ -14,6 +14,7 @@ pub mod customer_view;
 pub mod customers;
 pub mod error_middleware;
 pub mod error_page;
+pub mod experiments;
 mod export;
 pub mod format;
 mod forms;
@@ -60,7 +61,7 @@ use actix_web::web::{self, ServiceConfig};
 use import::handlers as imports;
 use payment::handlers as one;
 use responses::PageResult;
-use scenario::{editor, files, revisions};
+use scenario::{acquirers, editor, files, revisions};
 
 use super::at::at;
 use super::error::ApiError;
@@ -97,6 +98,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/clocks/{id}").get(clocks::show_one).post(clocks::update))
         .service(at("/clocks/{id}/delete").get(clocks::deleted).post(clocks::delete))
         .service(at("/scenario").get(editor::show).post(editor::update))
+        .service(at("/scenario/acquirers").get(acquirers::show))
         .service(at("/scenario/preview").post(editor::preview))
         .service(at("/scenario.schema.json").get(files::schema))
         .service(at("/scenario/packs/{name}.toml").get(files::pack))
@@ -107,6 +109,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/keys/{id}/revoke").post(keys::revoke))
         .service(at("/how").get(how_it_works::show))
         .service(at("/how/compare").post(how_it_works::compare))
+        .service(at("/how-it-works").get(experiments::list))
+        .service(at("/how-it-works/{experiment}").get(experiments::show).post(experiments::start))
+        .service(at("/how-it-works/{experiment}/runs/{id}").get(experiments::run_state))
         .service(at("/requests").get(requests::list))
         .service(at("/requests/{id}").get(requests::show))
         .service(at("/system").get(system::show))

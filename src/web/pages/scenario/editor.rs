@@ -10,6 +10,7 @@ use super::super::forms::{self, Fields};
 use super::super::frame;
 use super::super::layout::{Layout, Nav, Notice, Tone};
 use super::super::responses::{self, PageResult};
+use super::acquirers::AcquirersNow;
 use super::changes::unix_lines;
 use super::lines::RevisionLine;
 use super::preview::{self, Panel};
@@ -42,6 +43,8 @@ pub struct ScenarioPage {
     pub layout: Layout,
     /// The revision that holds; `None` if there was never one.
     pub in_force: Option<RevisionLine>,
+    /// What its acquirers do now.
+    pub acquirers: AcquirersNow,
     /// The text in the editor.
     pub text: String,
     /// The examples.
@@ -94,6 +97,7 @@ async fn page(
     Ok(ScenarioPage {
         layout: frame::frame(state, who, "Scenario", Nav::Scenario),
         in_force: in_force.map(|revision| RevisionLine::of(&revision.record, now)),
+        acquirers: AcquirersNow::load(state, who).await?,
         text,
         examples: examples(fields.get("example")),
         panel,

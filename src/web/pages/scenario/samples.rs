@@ -4,6 +4,7 @@ use askama::DynTemplate;
 
 use super::super::layout::{Layout, Nav, Notice, Tone};
 use super::super::samples::START;
+use super::acquirers::{AcquirerNow, AcquirersNow};
 use super::changes::Changes;
 use super::editor::{ScenarioPage, examples};
 use super::lines::RevisionLine;
@@ -66,6 +67,21 @@ fn line(number: u32, name: Option<&str>) -> RevisionLine {
     }
 }
 
+fn acquirers_now() -> Vec<AcquirerNow> {
+    let now = |name: &str, breaker, queue: Option<&str>, failed: &str| AcquirerNow {
+        name: name.to_owned(),
+        breaker,
+        queue: queue.map(str::to_owned),
+        answered: "1,204".to_owned(),
+        failed: failed.to_owned(),
+    };
+    vec![
+        now("north & <cake>", Some(("open", "Open for 3 s more".to_owned())), None, "61, 220 kept away"),
+        now("south", Some(("closed", "Closed, 4% errors".to_owned())), Some("12 waiting, 240 ms each"), "3"),
+        now("east", None, Some("Empty, takes 50/s"), "0"),
+    ]
+}
+
 /// Each page with its name.
 pub fn pages(layout: impl Fn(&str, Nav) -> Layout) -> Vec<(&'static str, Box<dyn DynTemplate>)> {
     let text = EXAMPLES.first().expect("an example").text;
@@ -80,6 +96,7 @@ pub fn pages(layout: impl Fn(&str, Nav) -> Layout) -> Vec<(&'static str, Box<dyn
             .collect(),
         older: in_force.as_ref().map(|_| "/scenario?before=1#revisions".to_owned()),
         in_force,
+        acquirers: AcquirersNow { acquirers: acquirers_now() },
         text: text.to_owned(),
         examples: examples("happy-day"),
         panel,
