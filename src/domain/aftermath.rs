@@ -48,7 +48,7 @@ impl Follows {
             Self::Dispute(_) => "a dispute",
             Self::Inquiry(_) => "an inquiry",
             Self::FraudWarning => "an early fraud warning",
-            Self::Failure(_) => "that the money is taken back",
+            Self::Failure(_) => "a late failure",
         }
     }
 }

@@ -50,8 +50,8 @@ seed = 12
 name = "shaky"
 weight = 0.1
 latency = { uniform_ms = [1, 5] }
-errors = [{ share = 0.4, kind = "refused" }]
-breaker = { errors = 1, of = 4, open_ms = 100 }
+errors = [{ share = 0.2, kind = "refused" }]
+breaker = { errors = 1, of = 3, open_ms = 100 }
 
 [[acquirer]]
 name = "steady"
@@ -156,8 +156,8 @@ async fn a_scenario_is_replayed_whatever_happens_meanwhile() {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_breaker_and_capacity_in_play_the_few_that_met_them_are_named() {
     let run = Run { rate: 400, seconds: 8 };
-    let one = run.outcomes(IN_PLAY, Kind::Embedded, 64, false).await;
-    let other = run.outcomes(IN_PLAY, Kind::Embedded, 16, false).await;
+    let one = run.outcomes(IN_PLAY, Kind::Embedded, 4_096, false).await;
+    let other = run.outcomes(IN_PLAY, Kind::Embedded, 2_048, false).await;
     assert_eq!((one.len(), other.len()), (3_200, 3_200));
     let met = |ended: &String| NOT_ASKED.iter().any(|cause| ended.contains(cause));
     let excluded: std::collections::BTreeSet<u64> =

@@ -40,7 +40,7 @@ fn check_says_what_is_in_a_file_or_what_is_wrong_with_it() {
         String::from_utf8_lossy(&both.stdout),
         "good.toml: A day, 1 acquirer, 0 rules, 0 windows\n\
          bad.toml:2:8: seed: must be between 0 and 9223372036854775807, not -1\n\
-         bad.toml:3:1: rule[1]: does nothing; it needs delay_ms, outcome, decline, error or sequence\n"
+         bad.toml:3:1: rule[1]: does nothing; it needs delay_ms, outcome, decline, error, sequence or then\n"
     );
     // One that cannot be read does not stop the others from being looked at.
     let none = run(dir.path(), &["scenario", "check", "nowhere.toml", "good.toml"], "");

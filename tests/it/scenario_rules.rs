@@ -87,6 +87,13 @@ async fn rules_bring_about_what_follows_approvals(server: Arc<Server>) {
          then = { refund = \"pending_then_fails\", after = \"300ms\" }\n",
     )
     .await;
+    let (_, plain) = charge(&server, "").await;
+    let refund = format!("payment_intent={}&amount=500", plain["id"].as_str().expect("an id"));
+    let refund = server.send("POST", "/v1/refunds", &refund, &[]).await;
+    assert_eq!((refund.status, refund.text("/status")), (200, "pending"), "{refund:?}");
+    until(&server, &format!("/v1/refunds/{}", refund.text("/id")), |refund| refund["status"] == "failed")
+        .await;
+
     let (status, disputed) = charge(&server, "metadata[then]=dispute").await;
     assert_eq!(status, "succeeded");
     let path = format!("/v1/disputes?payment_intent={}", disputed["id"].as_str().expect("an id"));
@@ -98,13 +105,6 @@ async fn rules_bring_about_what_follows_approvals(server: Arc<Server>) {
     let path = format!("/v1/disputes?payment_intent={}", failed["id"].as_str().expect("an id"));
     let list = until(&server, &path, |list| list["data"][0]["status"] == "lost").await;
     assert_eq!(dispute(&list).0, json!("insufficient_funds"));
-
-    let (_, plain) = charge(&server, "").await;
-    let refund = format!("payment_intent={}&amount=500", plain["id"].as_str().expect("an id"));
-    let refund = server.send("POST", "/v1/refunds", &refund, &[]).await;
-    assert_eq!((refund.status, refund.text("/status")), (200, "pending"), "{refund:?}");
-    until(&server, &format!("/v1/refunds/{}", refund.text("/id")), |refund| refund["status"] == "failed")
-        .await;
 }
 
 async fn a_rule_asks_for_3d_secure_once(server: Arc<Server>) {

@@ -12,16 +12,24 @@ const DOTS_MAX: usize = 8;
 /// The place at which the text nests too deep, and in what way; `None` if it does nowhere.
 pub(super) fn too_deep(text: &str) -> Option<(usize, String)> {
     let bytes = text.as_bytes();
-    let (mut at, mut brackets, mut dots) = (0, 0_usize, 0_usize);
+    let (mut at, mut dots) = (0, 0_usize);
+    // What closes each that is open. A bracket that closes nothing is passed over, as the parser does when it recovers.
+    let mut brackets: Vec<u8> = Vec::new();
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'.' => dots += 1,
-            b'[' | b'{' => (brackets, dots) = (brackets + 1, 0),
-            b']' | b'}' => (brackets, dots) = (brackets.saturating_sub(1), 0),
+            b'[' | b'{' => {
+                brackets.push(if *byte == b'[' { b']' } else { b'}' });
+                dots = 0;
+            }
+            b']' | b'}' => {
+                brackets.pop_if(|closes| closes == byte);
+                dots = 0;
+            }
             b'=' | b',' | b'\r' | b'\n' => dots = 0,
             _ => {}
         }
-        if brackets > BRACKETS_MAX {
+        if brackets.len() > BRACKETS_MAX {
             return Some((at, format!("more than {BRACKETS_MAX} brackets are open here")));
         }
         if dots > DOTS_MAX {

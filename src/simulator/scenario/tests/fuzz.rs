@@ -142,6 +142,9 @@ fn what_nests_deep_is_refused_before_anything_recurses() {
         "[".repeat(FILE_BYTES_MAX),
         format!("a = {}", "[".repeat(100_000)),
         format!("a = {}", "{ a = ".repeat(40_000)),
+        // Brackets that do not belong together close nothing.
+        format!("a = {}", "[}".repeat(100_000)),
+        format!("a = {}", "{ a = ]".repeat(30_000)),
         "a.".repeat(100_000),
         format!("[{}a]", "a.".repeat(100_000)),
         format!("\"{}", "\\\"".repeat(100_000)),

@@ -291,6 +291,10 @@ fn fuzz(seed: u64, time: Duration) -> (u64, u64) {
             Err(_) => panic!("the file of seed {of_file}:\n{}", String::from_utf8_lossy(&file)),
         }
         files += 1;
+        // A stack that overflows says nothing: this tells where to look.
+        if files % 1_000 == 0 {
+            println!("{files} files");
+        }
     }
     (files, scenarios)
 }
