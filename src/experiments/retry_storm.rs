@@ -95,6 +95,7 @@ impl Seen {
 
     fn recovery(&self) -> String {
         match self.recovered_s {
+            Some(after) if after < 0.1 => "it had recovered as soon as the brown-out was over".to_owned(),
             Some(after) => format!("it had recovered {} after the brown-out", seconds(after)),
             None => {
                 let watched = f64::from(LASTS_S) - BROWN_OUT_TO_S;
@@ -227,6 +228,10 @@ mod tests {
              the brown-out, and 280 of the 280 customers who came after it were served."
         );
         assert_eq!(figures[3].values, ["not at all", "1.2 s"]);
+        let sooner = findings(&storm, &Seen { recovered_s: Some(0.02), ..calm });
+        assert!(
+            sooner.sentences[1].contains("it had recovered as soon as the brown-out was over, and 280 of")
+        );
         // A storm that did not form is not made up.
         assert!(findings(&calm, &calm).sentences[0].contains("it had recovered 1.2 s after"));
     }

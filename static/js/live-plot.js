@@ -317,7 +317,7 @@ export class LivePlot {
       rect.append(svg("title", {}, band.label));
       // A name that does not fit would stand over what comes next; the cursor says it.
       const fits = to - from > band.label.length * 6.5 + 8;
-      return fits ? [rect, svg("text", { class: "band-name", x: from + 5, y: HEIGHT - BOTTOM - 6 }, band.label)] : [rect];
+      return fits ? [rect, svg("text", { class: "band-name", x: from + 5, y: TOP + 13 }, band.label)] : [rect];
     });
     this.#parts.bands.replaceChildren(...nodes);
   }

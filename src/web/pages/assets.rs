@@ -87,7 +87,14 @@ mod tests {
     }
 
     /// What a few pages fetch besides what all of them do. How much a page is with it, `tests/browser/axe.test.mjs` measures.
-    const OF_SINGLE_PAGES: [&str; 3] = ["js/experiment.js", "js/live-plot.js", "js/plot-scale.js"];
+    const OF_SINGLE_PAGES: [&str; 6] = [
+        "js/acquirers.js",
+        "js/experiment.js",
+        "js/how.js",
+        "js/live-plot.js",
+        "js/plot-scale.js",
+        "js/scenario.js",
+    ];
 
     #[test]
     fn files_are_small_and_of_ours_only() {
