@@ -21,6 +21,7 @@ use crate::domain::text::fold;
 use crate::engine::WorkSwitch;
 use crate::intake::Intake;
 use crate::readers::live::LiveHub;
+use crate::runs::Runs;
 use crate::scenarios::Scenarios;
 use crate::search::SearchIndex;
 use crate::store::Store;
@@ -30,6 +31,9 @@ pub const IMPORTS_MAX: usize = 2;
 
 /// The most previews of scenarios that a process draws at once.
 pub const PREVIEWS_MAX: usize = 2;
+
+/// The most live views of load runs that a process serves at once.
+pub const WATCHING_MAX: usize = 64;
 
 /// The accounts that operate the installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +60,8 @@ pub struct WebState {
     pub hub: Arc<LiveHub>,
     /// The scenarios of accounts.
     pub scenarios: Scenarios,
+    /// Load runs.
+    pub runs: Runs,
     /// Accounts, sessions and API keys.
     pub accounts: Arc<Accounts>,
     /// The section `server` of the settings.
@@ -90,6 +96,8 @@ pub struct WebState {
     pub metrics_token: Option<blake3::Hash>,
     /// The web's own metrics.
     pub metrics: WebMetrics,
+    /// A permit for each live view of a load run that may be open; see [`WATCHING_MAX`].
+    pub watching: Arc<Semaphore>,
     /// A permit for each CSV import that may run; see [`IMPORTS_MAX`].
     pub imports: Arc<tokio::sync::Semaphore>,
     /// Bounds the memory of commands that wait on WebSockets.

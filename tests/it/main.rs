@@ -42,6 +42,7 @@ mod health;
 mod index_fields;
 mod index_often;
 mod instances;
+mod load_page;
 mod load_run;
 mod losses;
 mod maybe_done;
