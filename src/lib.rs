@@ -18,6 +18,7 @@ pub mod lease;
 pub mod load;
 pub mod outage;
 pub mod readers;
+pub mod runs;
 pub mod scenarios;
 pub mod search;
 pub mod setting;

@@ -14,9 +14,11 @@ pub mod password;
 pub mod throttle;
 pub mod token;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::clock::Wall;
@@ -31,7 +33,7 @@ pub use directory::{Directory, Profile};
 pub use email::Email;
 pub use error::AccountError;
 use keys::CachedKey;
-pub use keys::{CHILDREN_MAX, KeyHolder, KeyState, NewKey};
+pub use keys::{CHILDREN_MAX, KeyHolder, KeyState, LentKey, NewKey};
 use password::{NewPassword, Passwords};
 use throttle::Throttle;
 
@@ -101,6 +103,8 @@ pub struct Accounts {
     passwords: Passwords,
     throttle: Throttle,
     keys: TwoGenerationCache<[u8; 32], CachedKey>,
+    /// Keys that this process lent to itself, by their hashes.
+    lent: Mutex<HashMap<[u8; 32], KeyHolder>>,
     sessions: TwoGenerationCache<[u8; 32], (Session, Instant)>,
     /// Changes whenever a session ended or a key was revoked here; sockets then check their own again.
     endings: watch::Sender<u64>,
@@ -139,6 +143,7 @@ impl Accounts {
             passwords: Passwords::new()?,
             throttle: Throttle::new(rules.login_attempts),
             keys: TwoGenerationCache::new(KEYS_CACHED_MAX),
+            lent: Mutex::default(),
             sessions: TwoGenerationCache::new(SESSIONS_CACHED_MAX),
             endings: watch::Sender::new(0),
             store,

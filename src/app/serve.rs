@@ -31,6 +31,8 @@ const INSTANCE_NAME: &str = "instance";
 
 /// How long writing the rest of the request log may take at shutdown.
 const LOG_ENDS_WITHIN: Duration = Duration::from_secs(1);
+/// How long load runs may take to report at shutdown.
+const RUNS_END_WITHIN: Duration = Duration::from_secs(5);
 /// How long stopping the monitor and releasing the lease may each take.
 const OTHERS_END_WITHIN: Duration = Duration::from_secs(1);
 
@@ -170,6 +172,7 @@ impl App {
         let deadline = Instant::now() + self.deadline;
         self.stopping.cancel();
         if let Some(server) = self.server {
+            server.runs.end(RUNS_END_WITHIN).await;
             server.handle.stop(true).await;
             server.log.stop("log of requests", LOG_ENDS_WITHIN).await;
         }

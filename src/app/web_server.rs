@@ -1,6 +1,6 @@
 //! Assembles the web server from the pipeline's parts. Part of the composition root.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,9 @@ use prometheus::Registry;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
+use super::adapters::any_embedded;
 use super::demo::Prepared;
 use super::pipeline::{Parts, Pipeline};
 use crate::accounts::{AccountRules, Accounts};
@@ -21,6 +23,7 @@ use crate::config::{self, Settings};
 use crate::domain::text::fold;
 use crate::experiments::Experiments;
 use crate::intake::{self, Intake, Rules};
+use crate::runs::{self, Runs};
 use crate::scenarios::Scenarios;
 use crate::store::Store;
 use crate::web::demo::Demo;
@@ -35,6 +38,8 @@ pub(super) struct Server {
     pub address: SocketAddr,
     /// Writes the log of requests.
     pub log: Group,
+    /// Load runs, which report before the server stops.
+    pub runs: Runs,
     pub handle: ServerHandle,
     pub task: JoinHandle<std::io::Result<()>>,
 }
@@ -71,9 +76,10 @@ impl WebParts<'_> {
                 LogWriter::new(Arc::clone(&kept), calls.clone(), Arc::clone(&store), keep)
             });
         }
+        let runs = state.runs.clone();
         let server = listen::serve(listener, web::Data::new(state))?;
         let handle = server.handle();
-        Ok(Server { address, log, handle, task: tokio::spawn(server) })
+        Ok(Server { address, log, runs, handle, task: tokio::spawn(server) })
     }
 
     async fn state(&self, address: SocketAddr) -> anyhow::Result<WebState> {
@@ -119,6 +125,7 @@ impl WebParts<'_> {
             store: Arc::clone(self.store),
             search: Arc::clone(&parts.search),
             hub: Arc::clone(&parts.hub),
+            runs: self.runs(address, &scenarios, &accounts)?,
             scenarios,
             accounts,
             origins: origins(&settings.server, &addresses),
@@ -131,6 +138,7 @@ impl WebParts<'_> {
             operators: operators(settings, address),
             comparing: Semaphore::new(1),
             previews: Arc::new(Semaphore::new(state::PREVIEWS_MAX)),
+            watching: Arc::new(Semaphore::new(state::WATCHING_MAX)),
             requests: None,
             effective_settings: config::show::to_toml(settings)
                 .context("the settings cannot be shown")?
@@ -143,6 +151,31 @@ impl WebParts<'_> {
             sockets: Budget::new(settings.server.socket_memory_bytes),
             shutdown: stopping.clone(),
         })
+    }
+
+    /// Load runs, which reach this server from within.
+    fn runs(
+        &self,
+        address: SocketAddr,
+        scenarios: &Scenarios,
+        accounts: &Arc<Accounts>,
+    ) -> anyhow::Result<Runs> {
+        let Self { settings, wall, stopping, .. } = *self;
+        let directory = match settings.load.directory.as_str() {
+            "" => any_embedded(settings).then(|| settings.data_dir.join("load")),
+            directory => Some(directory.into()),
+        };
+        let shown = directory.as_ref().map_or_else(String::new, |directory| directory.display().to_string());
+        let ground = runs::Ground {
+            settings: settings.load.clone(),
+            directory,
+            own: within(address)?,
+            accounts: Arc::clone(accounts),
+            scenarios: scenarios.clone(),
+            wall: wall.clone(),
+            stopping: stopping.clone(),
+        };
+        Runs::open(ground).with_context(|| format!("load.directory: {shown} cannot be used"))
     }
 
     /// The intake that takes every caller's requests.
@@ -161,6 +194,17 @@ impl WebParts<'_> {
             Arc::clone(&parts.hub),
         ))
     }
+}
+
+/// The address under which this process reaches its own server.
+fn within(address: SocketAddr) -> anyhow::Result<Url> {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let own = SocketAddr::new(ip, address.port());
+    Url::parse(&format!("http://{own}")).context("the server's own address cannot be read")
 }
 
 /// On loopback anyone who is signed in operates the installation: no other machine can reach it, unless through a proxy

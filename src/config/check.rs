@@ -34,6 +34,7 @@ fn sections(settings: &Settings) -> Result<(), InvalidSetting> {
     settings.search.validate().map_err(within("search"))?;
     settings.engine.validate().map_err(within("engine"))?;
     settings.simulator.validate().map_err(within("simulator"))?;
+    settings.load.validate().map_err(within("load"))?;
     settings.telemetry.validate().map_err(within("telemetry"))
 }
 

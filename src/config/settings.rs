@@ -12,6 +12,7 @@ use crate::domain::account::{AccountTerms, FeePlan, PAYOUT_DELAY_DAYS_MAX};
 use crate::domain::country::Country;
 use crate::domain::currency::Currency;
 use crate::engine::EngineSettings;
+use crate::runs::LoadSettings;
 use crate::search::SearchSettings;
 use crate::setting::{InvalidSetting, Secret, at_least, at_most, between};
 use crate::simulator::SimulatorSettings;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub worker: WorkerSettings,
     /// Section `[simulator]`.
     pub simulator: SimulatorSettings,
+    /// Section `[load]`.
+    pub load: LoadSettings,
     /// Section `[telemetry]`.
     pub telemetry: TelemetrySettings,
 }
@@ -71,6 +74,7 @@ impl Default for Settings {
             engine: EngineSettings::default(),
             worker: WorkerSettings::default(),
             simulator: SimulatorSettings::default(),
+            load: LoadSettings::default(),
             telemetry: TelemetrySettings::default(),
         }
     }

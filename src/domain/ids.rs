@@ -244,6 +244,10 @@ id!(
     ImportId, "imp_"
 );
 id!(
+    /// A load run that was started from a page or over the API.
+    LoadRunId, "lr_"
+);
+id!(
     /// A test clock. All bits zero means the wall clock.
     ClockId, "clock_"
 );

@@ -53,6 +53,12 @@ pub struct LoadArgs {
     /// Put this scenario in force on the server for the run, and what was in force before afterwards. Its windows begin with the run.
     #[arg(long, value_name = "FILE")]
     pub scenario: Option<PathBuf>,
+    /// The same as text, for runs within a program.
+    #[arg(skip)]
+    pub scenario_text: Option<String>,
+    /// Whether the server is this process itself.
+    #[arg(skip)]
+    pub in_process: bool,
     /// Close the throw-away accounts once the run has ended.
     #[arg(long)]
     pub close_wallets: bool,
@@ -113,6 +119,40 @@ pub enum Offer {
 }
 
 impl LoadArgs {
+    /// The flags that are assumed where none are given, against this server, at no rate yet.
+    #[must_use]
+    pub fn against(target: Url, key: Secret) -> Self {
+        Self {
+            target,
+            key,
+            rate: None,
+            shape: None,
+            duration: None,
+            transport: Transport::Ws,
+            acks: None,
+            json: None,
+            html: None,
+            audit: 1_000,
+            scenario: None,
+            scenario_text: None,
+            in_process: false,
+            close_wallets: false,
+            traffic: Traffic::default(),
+            wallets: 100,
+            connections: 2,
+            in_flight: 1_000,
+            warmup: Duration::ZERO,
+            drain: Duration::from_secs(30),
+            search: Search::default(),
+            poisson: false,
+            keys: Keys::default(),
+            seed: 42,
+            run: None,
+            fail_if: Vec::new(),
+            no_progress: true,
+        }
+    }
+
     /// How long is measured.
     ///
     /// # Errors
@@ -197,7 +237,11 @@ impl FromStr for Rate {
     }
 }
 
-fn parse_target(text: &str) -> Result<Url, String> {
+/// The address of a server.
+///
+/// # Errors
+/// In words, if it is none that can be loaded.
+pub fn parse_target(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).ok().filter(|url| url.has_host() && !url.cannot_be_a_base());
     let url = url.ok_or_else(|| "the target is an address such as http://127.0.0.1:8080".to_owned())?;
     if url.scheme() == "http" { Ok(url) } else { Err("only http:// targets can be loaded so far".to_owned()) }
@@ -214,7 +258,24 @@ fn parse_run(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[test]
+    fn programs_assume_what_the_command_line_does() {
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: LoadArgs,
+        }
+        let line =
+            ["load", "--target", "http://a", "--key", "k", "--rate", "5", "--for", "3s", "--no-progress"];
+        let args = Line::try_parse_from(line).unwrap().args;
+        let mut own = LoadArgs::against("http://a".parse().unwrap(), Secret::from("k"));
+        (own.rate, own.duration) = (args.rate, args.duration);
+        assert_eq!(format!("{own:?}"), format!("{args:?}"));
+    }
 
     #[test]
     fn run_names_stay_plain() {

@@ -27,7 +27,8 @@ pub async fn fill(target: Target, plan: Plan) -> anyhow::Result<()> {
     let arrivals =
         Arrivals::Closed { next: AtomicU64::new(0), total, end_us: u64::MAX, in_flight: IN_FLIGHT };
     let tracker = Tracker::new(0..u64::MAX, plan.cardholders(), None, 0)?;
-    let shared = Arc::new(Shared::new(target, plan, tracker, arrivals));
+    let shared = Arc::new(Shared::new(target, plan, tracker, arrivals, 0..u64::MAX));
+    shared.stopwatch.start();
     let tasks = TaskTracker::new();
     let (ready, is_ready) = oneshot::channel();
     tasks.spawn(ws::observe(Arc::clone(&shared), ready));

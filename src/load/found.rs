@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use askama::Template;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::figures::{ms, per_s, short};
 use super::plot::{Line, Plot};
@@ -11,7 +11,8 @@ use super::report::{Closed, Report};
 use super::sheet::{Figure, Sheet};
 
 /// A rate that was tried.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Step {
     /// Offered, per second.
     pub rate: f64,
@@ -65,7 +66,8 @@ impl Step {
 }
 
 /// What was found.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Found {
     /// The result in a sentence.
     pub verdict: String,
@@ -87,6 +89,8 @@ pub struct Found {
     pub steps: Vec<Step>,
     /// What became of the run's own accounts, if they were to be closed.
     pub wallets: Option<Closed>,
+    /// What could not be put back after the search.
+    pub trouble: Vec<String>,
 }
 
 #[derive(Template)]

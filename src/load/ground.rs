@@ -11,7 +11,7 @@ use super::fill::fill;
 use super::numbers::mixed;
 use super::plan::Plan;
 use super::report::Closed;
-use super::scenario::InForce;
+use super::scenario::{self, InForce};
 use super::shared::Target;
 use super::{http, setup};
 
@@ -48,6 +48,11 @@ impl Ground {
         if wanted == 0 && mix.takes_from_wallets() {
             bail!("a mix with payouts needs wallets that are filled: leave --wallets out");
         }
+        let scenario = match (&args.scenario_text, &args.scenario) {
+            (Some(text), _) => Some(text.clone()),
+            (None, Some(path)) => Some(scenario::read(path)?),
+            (None, None) => None,
+        };
         let run = args.run.clone().unwrap_or_else(generated_name);
         let client = http::client()?;
         let accounts = setup::accounts(&client, &args.target, args.key.expose(), wanted, &run).await?;
@@ -62,9 +67,9 @@ impl Ground {
             let plan = Plan { hot: false, ..ground.plan(args, &format!("{}.fill", ground.run), true) };
             fill(Target::of(args), plan).await?;
         }
-        if let Some(path) = &args.scenario {
+        if let Some(text) = scenario {
             // Last, since the time of its windows begins here.
-            let put = InForce::put(&ground.client, &args.target, args.key.expose(), path).await?;
+            let put = InForce::put(&ground.client, &args.target, args.key.expose(), &text).await?;
             ground.scenario = Some(put);
         }
         Ok(ground)
@@ -98,13 +103,17 @@ impl Ground {
         self.scenario.as_ref().map(|scenario| scenario.words.clone())
     }
 
-    /// Puts back the scenario that was in force before, if the run brought one. What goes wrong is printed: the run is over.
-    pub async fn restore(&self, args: &LoadArgs) {
-        if let Some(scenario) = &self.scenario
-            && let Err(error) = scenario.restore(&self.client, &args.target, args.key.expose()).await
-        {
-            eprintln!("paystorm: {error:#}");
-        }
+    /// When it came into force, in microseconds since 1970.
+    #[must_use]
+    pub fn scenario_us(&self) -> Option<i64> {
+        self.scenario.as_ref().map(|scenario| scenario.at.micros())
+    }
+
+    /// Puts back the scenario that was in force before, if the run brought one. What goes wrong is said: the run is over.
+    pub async fn restore(&self, args: &LoadArgs) -> Vec<String> {
+        let Some(scenario) = &self.scenario else { return Vec::new() };
+        let restored = scenario.restore(&self.client, &args.target, args.key.expose()).await;
+        restored.err().map(|error| format!("{error:#}")).into_iter().collect()
     }
 
     /// Closes the accounts, if that was asked for.

@@ -1,11 +1,13 @@
-//! Signals that ask a run to end.
+//! What asks a run to end: signals, or whoever controls it within the process.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-/// SIGINT and SIGTERM, from its creation on. While it exists they do not end the process.
+/// SIGINT and SIGTERM, from its creation on, or what a control sends. While it receives signals they do not end the process.
 pub struct Interrupts {
     receiver: mpsc::Receiver<()>,
+    /// Whether they are signals from a terminal, where what they do is said.
+    signals: bool,
     /// Whether one has been received.
     pub any: bool,
 }
@@ -31,14 +33,27 @@ impl Interrupts {
                 }
             }
         });
-        Ok(Self { receiver, any: false })
+        Ok(Self { receiver, signals: true, any: false })
+    }
+
+    /// Receives what comes through a channel.
+    #[must_use]
+    pub const fn from_channel(receiver: mpsc::Receiver<()>) -> Self {
+        Self { receiver, signals: false, any: false }
+    }
+
+    /// Says something to whoever sent the signal.
+    pub fn say(&self, text: &str) {
+        if self.signals {
+            eprintln!("{text}");
+        }
     }
 
     /// Waits for the next one.
     pub async fn next(&mut self) {
         match self.receiver.recv().await {
             Some(()) => self.any = true,
-            // Its sender lives as long as this.
+            // Nobody is there any more who could.
             None => std::future::pending().await,
         }
     }

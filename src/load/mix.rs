@@ -44,6 +44,20 @@ pub struct Traffic {
     pub pass: u64,
 }
 
+impl Default for Traffic {
+    fn default() -> Self {
+        let visa = TestCard::by_token("pm_card_visa").map(Weighted::only);
+        Self {
+            mix: Mix { charge: 70, transfer: 20, refund: 10, ..Mix::default() },
+            amounts: None,
+            currencies: Weighted::only(Currency::EUR),
+            cards: visa.unwrap_or_default(),
+            think: Duration::from_secs(3),
+            pass: 100,
+        }
+    }
+}
+
 /// Weights of the kinds of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Mix {
@@ -104,7 +118,11 @@ impl FromStr for Mix {
     }
 }
 
-fn parse_currencies(text: &str) -> Result<Weighted<Currency>, String> {
+/// Currencies by weight.
+///
+/// # Errors
+/// In words.
+pub fn parse_currencies(text: &str) -> Result<Weighted<Currency>, String> {
     let currencies = Weighted::parse(text, |code| code.parse().map_err(|error| format!("{error}")))?;
     match currencies.choices().count() {
         0..=CURRENCIES_MAX => Ok(currencies),
@@ -112,7 +130,11 @@ fn parse_currencies(text: &str) -> Result<Weighted<Currency>, String> {
     }
 }
 
-fn parse_cards(text: &str) -> Result<Weighted<&'static TestCard>, String> {
+/// Cards by weight, as numbers or names.
+///
+/// # Errors
+/// In words.
+pub fn parse_cards(text: &str) -> Result<Weighted<&'static TestCard>, String> {
     Weighted::parse(text, |name| {
         let plain: String = name.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
         TestCard::by_number(&plain)

@@ -4,12 +4,13 @@
 //! not know the server's internals, and must stay cheap: it often shares the machine with what it measures.
 //!
 //! - `args`: the flags. `shape`, `profile`: how the rate changes over a run. `mix`, `amounts`, `weighted`: what is sent.
-//! - `schedule`: arrivals fixed in advance; latency counts from the intended start.
+//! - `schedule`: arrivals fixed in advance; latency counts from the intended start. `stopwatch`: the run's times, and its pauses.
 //! - `plan`: what each arrival is, drawn from seed and index. `work`, `request`: what is sent for it.
 //! - `ground`, `setup`, `fill`: the accounts of a run; `scenario`: the world outside.
 //! - `shared`, `ws`, `http`, `wire`: connections that send what is due, and send again what was lost.
 //! - `tracker`, `series`, `buckets`, `sample`: what became of it. `audit`: whether the server still says so.
-//! - `runner`: a run from end to end. `progress`: the line in the terminal. `interrupts`: signals that end it.
+//! - `runner`: a run from end to end. `course`: one under way. `progress`: the line in the terminal. `interrupts`: signals that end it.
+//! - `control`, `live`: how a run within a program is steered and watched.
 //! - `search`, `capacity`, `found`: the highest rate that holds an objective.
 //! - `report`, `plot`, `sheet`, `figures`: what that amounts to. `threshold`: whether it is good enough.
 
@@ -18,12 +19,15 @@ mod args;
 mod audit;
 mod buckets;
 mod capacity;
+mod control;
+mod course;
 mod figures;
 mod fill;
 mod found;
 mod ground;
 mod http;
 mod interrupts;
+mod live;
 mod mix;
 mod numbers;
 mod plan;
@@ -42,6 +46,7 @@ mod setup;
 mod shape;
 mod shared;
 mod sheet;
+mod stopwatch;
 mod threshold;
 mod tracker;
 mod weighted;
@@ -57,12 +62,19 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-pub use args::{LoadArgs, Rate, Transport};
-pub use capacity::find_capacity;
+pub use amounts::Amounts;
+pub use args::{LoadArgs, Offer, Rate, Transport, parse_target};
+pub use capacity::{find_capacity, find_capacity_with};
+pub use control::Control;
+pub use figures::{ms, per_s, short, thousands};
 pub use found::{Found, Step};
-pub use mix::Mix;
-pub use report::{Latencies, Report};
-pub use runner::measure;
+pub use live::{Live, Phase};
+pub use mix::{Mix, parse_cards, parse_currencies};
+pub use report::{Audit, Latencies, Report, Stretch};
+pub use runner::{measure, measure_with};
+pub use series::Point;
+pub use shape::Shape;
+pub use stopwatch::Pause;
 pub use threshold::Threshold;
 
 /// Runs a load run, or searches the capacity: prints the report and writes it as JSON and as a page if asked. The exit code is 1 if

@@ -9,6 +9,8 @@ use reqwest::{Client, RequestBuilder};
 use serde::Deserialize;
 use url::Url;
 
+use crate::domain::time::Timestamp;
+
 /// A file is read so far; the server refuses what is larger than a scenario may be.
 const READ_BYTES_MAX: u64 = 512 * 1_024;
 const PATH: &str = "/v1/test_helpers/scenario";
@@ -28,24 +30,23 @@ pub struct InForce {
     pub words: String,
     /// The file that was in force before; `None` for the world of the settings.
     before: Option<String>,
+    /// When it came into force, as this machine's clock says.
+    pub at: Timestamp,
 }
 
 impl InForce {
-    /// Puts this file in force. Its windows of time begin now.
+    /// Puts this text in force. Its windows of time begin now.
     ///
     /// # Errors
-    /// If it cannot be read, or the server refuses it, with its mistakes.
-    pub async fn put(client: &Client, target: &Url, key: &str, path: &Path) -> anyhow::Result<Self> {
-        let mut text = String::new();
-        let read = File::open(path).and_then(|file| file.take(READ_BYTES_MAX).read_to_string(&mut text));
-        read.with_context(|| format!("cannot read {}", path.display()))?;
+    /// If the server refuses it, with its mistakes.
+    pub async fn put(client: &Client, target: &Url, key: &str, text: &str) -> anyhow::Result<Self> {
         let before =
             ask(client.get(address(target)), key).await.context("the scenario in force is not known")?;
         let put = ask(client.post(address(target)).form(&[("file", &text)]), key).await;
-        let put = put.with_context(|| format!("{} is not put in force", path.display()))?;
+        let put = put.context("the scenario is not put in force")?;
         let name = put.name.unwrap_or_default();
         let words = format!("{name} (revision {})", put.revision.unwrap_or_default());
-        Ok(Self { words, before: before.file })
+        Ok(Self { words, before: before.file, at: crate::clock::Wall::system().now() })
     }
 
     /// Puts back what was in force before.
@@ -60,6 +61,17 @@ impl InForce {
         ask(request, key).await.context("the scenario of before the run is not in force again")?;
         Ok(())
     }
+}
+
+/// The text of a scenario file.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn read(path: &Path) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(READ_BYTES_MAX).read_to_string(&mut text));
+    read.with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(text)
 }
 
 fn address(target: &Url) -> Url {

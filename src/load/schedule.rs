@@ -2,15 +2,18 @@
 //! that stalls cannot make the generator send less and look better (coordinated omission).
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::numbers::{approximate, mixed, uniform, whole};
 use super::profile::Profile;
+use super::stopwatch::Stopwatch;
 
 /// Below this distance between arrivals, the clock ticks at this distance and releases several at once.
 const TICK_MIN_US: u64 = 500;
+/// How long the clock sleeps at most, so that a run that is over does not linger.
+const SLEEP_MAX_US: u64 = 50_000;
 
 /// The arrivals of an open run.
 #[derive(Debug, Clone)]
@@ -32,7 +35,7 @@ impl Schedule {
         &self.profile
     }
 
-    /// The intended starts in order, in microseconds since the start of the run.
+    /// The intended starts in order, in microseconds of the schedule's time.
     pub fn arrivals(&self) -> impl Iterator<Item = u64> + use<> {
         let Self { profile, poisson } = self.clone();
         let (mut sum, mut part) = (0.0, 0);
@@ -65,17 +68,18 @@ pub struct Released {
 }
 
 /// Releases arrivals at their times, on a thread of its own: a runtime's timers tick in milliseconds, and a lone payment
-/// must not wait for one. Ends with the schedule, or when nobody listens any more.
-pub fn pace(schedule: &Schedule, start: Instant, released: &watch::Sender<Released>) {
+/// must not wait for one. Nothing is due in a pause. Ends with the schedule, or when nobody listens any more.
+pub fn pace(schedule: &Schedule, stopwatch: &Stopwatch, released: &watch::Sender<Released>) {
     let mut arrivals = schedule.arrivals().peekable();
     let mut until = 0;
     while let Some(next_us) = arrivals.peek().copied() {
-        let now_us = micros_since(start);
+        let now_us = stopwatch.run_us();
         if next_us > now_us {
-            // Short sleeps only, so that a run that is over does not linger.
-            let dense = until > 0 && schedule.is_dense(next_us);
-            let wait_us = (next_us - now_us).max(if dense { TICK_MIN_US } else { 0 });
-            std::thread::sleep(Duration::from_micros(wait_us.min(50_000)));
+            if !stopwatch.wait_for_resume(Duration::from_micros(SLEEP_MAX_US)) {
+                let dense = until > 0 && schedule.is_dense(next_us);
+                let wait_us = (next_us - now_us).max(if dense { TICK_MIN_US } else { 0 });
+                std::thread::sleep(Duration::from_micros(wait_us.min(SLEEP_MAX_US)));
+            }
             if released.is_closed() {
                 return;
             }
@@ -89,14 +93,10 @@ pub fn pace(schedule: &Schedule, start: Instant, released: &watch::Sender<Releas
     released.send_replace(Released { until, ended: true });
 }
 
-/// Microseconds since `start`.
-#[must_use]
-pub fn micros_since(start: Instant) -> u64 {
-    u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     fn even(per_second: f64, ms: u64) -> Schedule {
@@ -125,9 +125,35 @@ mod tests {
     #[test]
     fn pacing_releases_on_time() {
         let (sender, receiver) = watch::channel(Released::default());
-        let start = Instant::now();
-        pace(&even(2_000.0, 300), start, &sender);
+        let (start, stopwatch) = (Instant::now(), Stopwatch::default());
+        stopwatch.start();
+        pace(&even(2_000.0, 300), &stopwatch, &sender);
         assert_eq!(*receiver.borrow(), Released { until: 600, ended: true });
         assert!(start.elapsed() >= Duration::from_millis(299));
+    }
+
+    #[test]
+    fn nothing_is_released_in_a_pause_and_nothing_is_lost_by_it() {
+        let (sender, receiver) = watch::channel(Released::default());
+        let stopwatch = Arc::new(Stopwatch::default());
+        stopwatch.start();
+        let pacing = std::thread::spawn({
+            let stopwatch = Arc::clone(&stopwatch);
+            move || pace(&even(1_000.0, 300), &stopwatch, &sender)
+        });
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(stopwatch.pause());
+        // What was due at the moment of the pause may still be on its way.
+        std::thread::sleep(Duration::from_millis(60));
+        let before = *receiver.borrow();
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(*receiver.borrow(), before);
+        assert!((50..200).contains(&before.until) && !before.ended, "{before:?}");
+        assert!(stopwatch.resume());
+        pacing.join().expect("the pace");
+        assert_eq!(*receiver.borrow(), Released { until: 300, ended: true });
+        let real_us: Vec<u64> = even(1_000.0, 300).arrivals().map(|at| stopwatch.real_us(at)).collect();
+        let gaps = real_us.windows(2).filter(|pair| pair[1] - pair[0] > 300_000).count();
+        assert_eq!(gaps, 1, "those after the pause are intended after it");
     }
 }

@@ -29,6 +29,23 @@ pub struct Search {
     /// No step begins after this time.
     #[arg(long, value_name = "DURATION", default_value = "20m", value_parser = parse_duration)]
     pub limit: Duration,
+    /// No rate above this is tried, per second, in runs within a program.
+    #[arg(skip)]
+    pub highest: Option<f64>,
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Self {
+            find_capacity: false,
+            objective: Vec::new(),
+            step: Duration::from_secs(10),
+            from: 50.0,
+            precision: 2,
+            limit: Duration::from_secs(20 * 60),
+            highest: None,
+        }
+    }
 }
 
 fn parse_step(text: &str) -> Result<Duration, String> {

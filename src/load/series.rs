@@ -1,10 +1,11 @@
 //! A run second by second: what was offered, accepted and completed, how fast, and how much was under way. Bounded: a long run has
 //! points of two seconds, then of four, and so on.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::buckets::Buckets;
 use super::numbers::approximate;
+use crate::domain::status::Status;
 
 /// Points of a run.
 const POINTS_MAX: usize = 3_600;
@@ -16,7 +17,11 @@ struct Slot {
     accepted: u64,
     completed: u64,
     errors: u64,
+    succeeded: u64,
+    declined: u64,
+    failed: u64,
     in_flight_max: u64,
+    accept: Buckets,
     settle: Buckets,
 }
 
@@ -34,16 +39,17 @@ pub struct Series {
 pub enum Happened {
     /// Work was due, at its intended start.
     Offered,
-    /// The server acknowledged something.
-    Accepted,
+    /// The server acknowledged something, so many microseconds after its intended start.
+    Accepted(u64),
     /// The server refused something.
     Refused,
-    /// Something came to rest, so many microseconds after its intended start.
-    Completed(u64),
+    /// Something came to rest, so many microseconds after its intended start, as this.
+    Completed(u64, Status),
 }
 
 /// A point of the series.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Point {
     /// Where it begins, in seconds from the start of the run, warm-up included.
     pub start_s: f64,
@@ -63,6 +69,20 @@ pub struct Point {
     pub settle_p99_ms: Option<f64>,
     /// The most that was unanswered or open.
     pub in_flight: u64,
+    /// Nine in ten of what came to rest took no longer.
+    pub settle_p90_ms: Option<f64>,
+    /// Half of what was acknowledged took no longer until then, in milliseconds.
+    pub accept_p50_ms: Option<f64>,
+    /// Nine in ten of it took no longer.
+    pub accept_p90_ms: Option<f64>,
+    /// All but one in a hundred took no longer.
+    pub accept_p99_ms: Option<f64>,
+    /// Come to rest as succeeded or authorized, per second.
+    pub succeeded_per_s: f64,
+    /// Come to rest as declined, per second.
+    pub declined_per_s: f64,
+    /// Come to rest as failed, per second.
+    pub failed_per_s: f64,
 }
 
 impl Default for Series {
@@ -77,10 +97,24 @@ impl Series {
         let Some(slot) = self.slot(at_us) else { return };
         match happened {
             Happened::Offered => slot.offered += 1,
-            Happened::Accepted => slot.accepted += 1,
+            Happened::Accepted(accept_us) => {
+                slot.accepted += 1;
+                slot.accept.record(accept_us);
+            }
             Happened::Refused => slot.errors += 1,
-            Happened::Completed(settle_us) => {
+            Happened::Completed(settle_us, status) => {
                 slot.completed += 1;
+                match status {
+                    Status::Succeeded | Status::RequiresCapture => slot.succeeded += 1,
+                    Status::Declined => slot.declined += 1,
+                    Status::Failed => slot.failed += 1,
+                    Status::RequiresPaymentMethod
+                    | Status::RequiresConfirmation
+                    | Status::Queued
+                    | Status::Processing
+                    | Status::RequiresAction
+                    | Status::Canceled => {}
+                }
                 slot.settle.record(settle_us);
             }
         }
@@ -116,7 +150,11 @@ impl Series {
                 all.accepted += slot.accepted;
                 all.completed += slot.completed;
                 all.errors += slot.errors;
+                all.succeeded += slot.succeeded;
+                all.declined += slot.declined;
+                all.failed += slot.failed;
                 all.in_flight_max = all.in_flight_max.max(slot.in_flight_max);
+                all.accept.add(&slot.accept);
                 all.settle.add(&slot.settle);
             }
             all
@@ -125,15 +163,22 @@ impl Series {
         self.width_s = self.width_s.saturating_mul(2);
     }
 
-    /// All points of a run that has come this far.
+    /// How long a point is, in seconds.
     #[must_use]
-    pub fn points(&self, end_us: u64) -> Vec<Point> {
+    pub const fn width_s(&self) -> u64 {
+        self.width_s
+    }
+
+    /// The points of a run that has come this far, but for so many at its beginning.
+    #[must_use]
+    pub fn points(&self, end_us: u64, skipped: usize) -> Vec<Point> {
         let width_s = approximate(self.width_s);
         let point = |(n, slot): (usize, &Slot)| {
             let start_s = approximate(n as u64) * width_s;
             // The last one may not be over.
             let length_s = (approximate(end_us) / 1e6 - start_s).clamp(0.05, width_s);
-            let ms = |share| slot.settle.quantile_us(share).map(|us| approximate(us) / 1_000.0);
+            let of = |law: &Buckets, share| law.quantile_us(share).map(|us| approximate(us) / 1_000.0);
+            let (accept, ms) = (|share| of(&slot.accept, share), |share| of(&slot.settle, share));
             Point {
                 start_s,
                 length_s,
@@ -144,9 +189,16 @@ impl Series {
                 settle_p50_ms: ms(0.5),
                 settle_p99_ms: ms(0.99),
                 in_flight: slot.in_flight_max,
+                settle_p90_ms: ms(0.9),
+                accept_p50_ms: accept(0.5),
+                accept_p90_ms: accept(0.9),
+                accept_p99_ms: accept(0.99),
+                succeeded_per_s: approximate(slot.succeeded) / length_s,
+                declined_per_s: approximate(slot.declined) / length_s,
+                failed_per_s: approximate(slot.failed) / length_s,
             }
         };
-        self.slots.iter().enumerate().map(point).collect()
+        self.slots.iter().enumerate().skip(skipped).map(point).collect()
     }
 
     /// The p99 of what came to rest within the last whole point before this moment, in milliseconds.
@@ -171,11 +223,14 @@ mod tests {
     fn seconds_are_told_apart_and_quiet_ones_keep_what_is_open() {
         let mut series = Series::default();
         series.note(100, Happened::Offered);
-        series.note(200_000, Happened::Accepted);
+        series.note(200_000, Happened::Accepted(199_900));
         series.in_flight(200_000, 7);
-        series.note(3_400_000, Happened::Completed(3_300_000));
+        series.note(3_400_000, Happened::Completed(3_300_000, Status::Declined));
         series.in_flight(3_400_000, 6);
-        let points = series.points(3_500_000);
+        let points = series.points(3_500_000, 0);
+        assert_eq!(series.points(3_500_000, 3), points[3..]);
+        assert_eq!((points[3].declined_per_s, points[3].succeeded_per_s), (2.0, 0.0));
+        assert!((190.0..215.0).contains(&points[0].accept_p99_ms.unwrap()));
         assert_eq!(points.iter().map(|point| point.in_flight).collect::<Vec<_>>(), [7, 7, 7, 7]);
         assert_eq!(
             (points[0].offered_per_s, points[0].accepted_per_s, points[1].offered_per_s),
@@ -195,8 +250,8 @@ mod tests {
         #[test]
         fn a_long_run_keeps_its_sums_and_its_bound(at in prop::collection::vec(0_u64..20_000, 1..200)) {
             let mut series = Series { points_max: 8, ..Series::default() };
-            at.iter().for_each(|s| series.note(s * 1_000_000, Happened::Completed(*s + 1)));
-            let points = series.points(20_000_000_000);
+            at.iter().for_each(|s| series.note(s * 1_000_000, Happened::Completed(*s + 1, Status::Succeeded)));
+            let points = series.points(20_000_000_000, 0);
             prop_assert!(points.len() <= 8);
             let sum: f64 = points.iter().map(|point| point.completed_per_s * point.length_s).sum();
             prop_assert!((sum - at.len() as f64).abs() < 1e-6, "{}", sum);

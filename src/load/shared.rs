@@ -1,9 +1,10 @@
 //! The state that all connections of a run share, and the source of their work.
 
 use std::iter::Peekable;
+use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -12,7 +13,8 @@ use url::Url;
 
 use super::args::LoadArgs;
 use super::plan::{Plan, Wanted};
-use super::schedule::{Released, Schedule, micros_since};
+use super::schedule::{Released, Schedule};
+use super::stopwatch::Stopwatch;
 use super::tracker::Tracker;
 use super::work::{Pending, Work};
 use crate::domain::ids::PaymentId;
@@ -30,8 +32,10 @@ pub struct Shared {
     pub plan: Plan,
     /// What became of each piece of work.
     pub tracker: Tracker,
-    /// The moment that all times count from.
-    pub start: OnceLock<Instant>,
+    /// Its times, which all count from its start.
+    pub stopwatch: Arc<Stopwatch>,
+    /// What is measured, in microseconds of the schedule's time.
+    window: Range<u64>,
     /// The server, and how it is reached.
     pub target: Target,
     /// When work is due.
@@ -82,7 +86,7 @@ pub enum Arrivals {
         next: AtomicU64,
         /// How many pieces there are.
         total: u64,
-        /// Nothing new is sent after this, in microseconds since the start.
+        /// Nothing new is sent after this, in microseconds of the schedule's time.
         end_us: u64,
         /// The bound on unanswered and open work.
         in_flight: u64,
@@ -90,13 +94,14 @@ pub enum Arrivals {
 }
 
 impl Shared {
-    /// The state of a run that has not begun.
+    /// The state of a run that has not begun, and measures this window.
     #[must_use]
-    pub fn new(target: Target, plan: Plan, tracker: Tracker, arrivals: Arrivals) -> Self {
+    pub fn new(target: Target, plan: Plan, tracker: Tracker, arrivals: Arrivals, window: Range<u64>) -> Self {
         Self {
             plan,
             tracker,
-            start: OnceLock::new(),
+            stopwatch: Arc::default(),
+            window,
             target,
             arrivals,
             again: Mutex::new(Vec::new()),
@@ -113,10 +118,22 @@ impl Shared {
         self.target.connections.max(1)
     }
 
-    /// Microseconds since the start.
+    /// Real time, in microseconds since the start.
     #[must_use]
     pub fn now_us(&self) -> u64 {
-        micros_since(*self.start.get_or_init(Instant::now))
+        self.stopwatch.now_us()
+    }
+
+    /// Pauses the run or lets it go on: nothing is due in between. Says whether that changed anything.
+    #[must_use]
+    pub fn pause(&self, paused: bool) -> bool {
+        let changed = if paused { self.stopwatch.pause() } else { self.stopwatch.resume() };
+        if changed {
+            self.tracker.measure(self.stopwatch.real_window(&self.window));
+            // Connections that wait for something to come to rest look again.
+            self.tracker.touch();
+        }
+        changed
     }
 
     /// Has the state of all open work asked for.
@@ -216,10 +233,11 @@ impl Source {
         match &shared.arrivals {
             Arrivals::Open { .. } => self.take_due(max, busy),
             Arrivals::Closed { next, total, end_us, in_flight } => {
-                let now_us = shared.now_us();
+                let (now_us, stopwatch) = (shared.now_us(), &shared.stopwatch);
                 let room = in_flight.saturating_sub(busy);
+                let over = stopwatch.is_paused() || stopwatch.run_us() >= *end_us;
                 // A trickle of frames with one payment each would waste both sides' time.
-                if now_us >= *end_us || room < (in_flight / 16).max(1) {
+                if over || room < (in_flight / 16).max(1) {
                     return Vec::new();
                 }
                 let share = (room / shared.connections()).max(1).min(max as u64);
@@ -237,12 +255,12 @@ impl Source {
         let Some(mine) = self.mine.as_mut() else { return Vec::new() };
         let mut due = Vec::new();
         while due.len() < max
-            && let Some((index, intended_us)) = mine.next_if(|(index, _)| *index < until)
+            && let Some((index, run_us)) = mine.next_if(|(index, _)| *index < until)
         {
             if busy >= OPEN_MAX {
                 self.shared.tracker.count(|counts| counts.skipped += 1);
             } else {
-                due.push(self.shared.pending(index, intended_us));
+                due.push(self.shared.pending(index, self.shared.stopwatch.real_us(run_us)));
             }
         }
         due

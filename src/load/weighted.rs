@@ -4,13 +4,20 @@
 const CHOICES_MAX: usize = 200;
 const WEIGHT_MAX: u32 = 1_000_000;
 
-/// Choices, each with its weight; never empty.
+/// Choices, each with its weight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Weighted<T> {
     /// The sum of all weights; at least 1.
     total: u64,
     /// Each with the sum of the weights up to it.
     choices: Vec<(u64, T)>,
+}
+
+/// No choice at all.
+impl<T> Default for Weighted<T> {
+    fn default() -> Self {
+        Self { total: 1, choices: Vec::new() }
+    }
 }
 
 impl<T: Copy> Weighted<T> {
@@ -48,7 +55,7 @@ impl<T: Copy> Weighted<T> {
         }
     }
 
-    /// The choice that a random number stands for; `None` does not occur.
+    /// The choice that a random number stands for; `None` only if there are none.
     #[must_use]
     pub fn pick(&self, bits: u64) -> Option<T> {
         let drawn = bits % self.total;

@@ -22,6 +22,7 @@ use crate::engine::WorkSwitch;
 use crate::experiments::Experiments;
 use crate::intake::Intake;
 use crate::readers::live::LiveHub;
+use crate::runs::Runs;
 use crate::scenarios::Scenarios;
 use crate::search::SearchIndex;
 use crate::store::Store;
@@ -31,6 +32,9 @@ pub const IMPORTS_MAX: usize = 2;
 
 /// The most previews of scenarios that a process draws at once.
 pub const PREVIEWS_MAX: usize = 2;
+
+/// The most live views of load runs that a process serves at once.
+pub const WATCHING_MAX: usize = 64;
 
 /// The accounts that operate the installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +61,8 @@ pub struct WebState {
     pub hub: Arc<LiveHub>,
     /// The scenarios of accounts.
     pub scenarios: Scenarios,
+    /// Load runs.
+    pub runs: Runs,
     /// Accounts, sessions and API keys.
     pub accounts: Arc<Accounts>,
     /// The section `server` of the settings.
@@ -93,6 +99,8 @@ pub struct WebState {
     pub metrics_token: Option<blake3::Hash>,
     /// The web's own metrics.
     pub metrics: WebMetrics,
+    /// A permit for each live view of a load run that may be open; see [`WATCHING_MAX`].
+    pub watching: Arc<Semaphore>,
     /// A permit for each CSV import that may run; see [`IMPORTS_MAX`].
     pub imports: Arc<tokio::sync::Semaphore>,
     /// Bounds the memory of commands that wait on WebSockets.

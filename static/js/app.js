@@ -23,6 +23,7 @@ onPage("[data-import]", "import", (page) => page.importPage());
 onPage("[data-clock-ms]", "clock", (page) => page.clockPage());
 onPage("[data-scenario-preview]", "scenario", (page) => page.scenarioPage());
 onPage("[data-experiment]", "experiment", (page) => page.experiment());
+onPage("[data-load-run]", "load", (page) => page.loadRun());
 onPage("[data-start]", "start", (page) => page.startPage());
 // A page that shows a new secret is the answer to a form: reloading it must not send the form again.
 if (document.querySelector("[data-secret]")) history.replaceState(null, "", location.pathname);

@@ -45,6 +45,7 @@ mod health;
 mod index_fields;
 mod index_often;
 mod instances;
+mod load_page;
 mod load_run;
 mod losses;
 mod maybe_done;

@@ -38,7 +38,17 @@ pub struct Band {
     /// Where it ends.
     pub to: f64,
     /// What it is.
-    pub label: &'static str,
+    pub label: String,
+    /// Whether something outside was different then.
+    pub fault: bool,
+}
+
+impl Band {
+    /// A stretch in which nothing outside was different.
+    #[must_use]
+    pub fn plain(from: f64, to: f64, label: &str) -> Self {
+        Self { from, to, label: label.to_owned(), fault: false }
+    }
 }
 
 /// Lines over a common axis.
@@ -98,6 +108,11 @@ impl Axes {
     }
 }
 
+/// Text as it may stand between tags.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
 fn start(out: &mut String, title: &str, said: &str) -> fmt::Result {
     write!(
         out,
@@ -135,9 +150,10 @@ impl Plot {
             let height = HEIGHT - TOP - BOTTOM;
             write!(
                 out,
-                r#"<rect class="band" x="{from:.1}" y="{TOP}" width="{:.1}" height="{height}"><title>{}</title></rect>"#,
+                r#"<rect class="band{}" x="{from:.1}" y="{TOP}" width="{:.1}" height="{height}"><title>{}</title></rect>"#,
+                if band.fault { " fault" } else { "" },
                 (to - from).max(0.0),
-                band.label
+                escaped(&band.label)
             )?;
         }
         axes.draw(out, self.x_unit, self.unit)?;
@@ -285,11 +301,15 @@ mod tests {
             x_end: 4.0,
             log: false,
             lines: vec![Line { class: "offered", label: "Offered", points }],
-            bands: vec![Band { from: 0.0, to: 1.0, label: "warm-up" }],
+            bands: vec![
+                Band::plain(0.0, 1.0, "warm-up"),
+                Band { fault: true, ..Band::plain(2.0, 3.0, "<b> & out") },
+            ],
         };
         let svg = plot.to_svg();
         assert_eq!((svg.matches("<polyline").count(), svg.matches("<circle").count()), (1, 1), "{svg}");
         assert!(svg.contains("Rates: Offered up to 30 /s") && svg.contains("<title>warm-up</title>"));
+        assert!(svg.contains(r#"class="band fault""#) && svg.contains("<title>&lt;b&gt; &amp; out</title>"));
         assert!(svg.contains("2.50 s\nOffered: 20 /s") && svg.ends_with("</svg>"));
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
     }

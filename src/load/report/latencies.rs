@@ -1,13 +1,14 @@
 //! How latencies are summed up: percentiles, and how many took how long.
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::load::buckets::Buckets;
 use crate::load::numbers::approximate;
 
 /// Latencies in milliseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Latencies {
     /// Half were faster.
     pub p50: f64,
@@ -44,7 +45,7 @@ impl Latencies {
 }
 
 /// How many took between one time and another.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Share {
     /// At least so many milliseconds.
     pub from_ms: f64,
@@ -55,7 +56,7 @@ pub struct Share {
 }
 
 /// How many took how long, in quarters of an octave, without what is empty at both ends.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Shares(pub Vec<Share>);
 

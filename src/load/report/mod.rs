@@ -8,7 +8,7 @@ mod text;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
 pub use self::latencies::Share;
@@ -16,6 +16,7 @@ pub use self::latencies::{Latencies, Shares};
 use super::figures::{ms, per_s, thousands};
 use super::numbers::approximate;
 use super::series::Point;
+use super::stopwatch::Pause;
 
 /// A run keeps up as long as what is under way does not grow by more than this share of what is offered.
 const GROWTH_MAX: f64 = 0.02;
@@ -25,7 +26,8 @@ const GROWTH_MIN_S: f64 = 0.25;
 const AROUND: usize = 3;
 
 /// The result of a run. Counts are of work whose intended start lies in the measured window, unless they say otherwise.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Report {
     /// The result in a sentence.
     pub verdict: String,
@@ -119,12 +121,36 @@ pub struct Report {
     pub settle_distribution: Shares,
     /// How many took the acquirers how long.
     pub acquirer_distribution: Shares,
-    /// The whole run over time, warm-up and drain included.
+    /// The whole run over time, warm-up, pauses and drain included.
     pub series: Vec<Point>,
+    /// When the run began, in microseconds since 1970.
+    pub started_us: i64,
+    /// When the scenario that it brought along came into force, in microseconds since 1970.
+    pub scenario_us: Option<i64>,
+    /// When it was paused. Pauses are no part of `duration_s`.
+    pub pauses: Vec<Pause>,
+    /// Times in which something outside was different, such as the windows of a scenario, as far as they are known.
+    pub faults: Vec<Stretch>,
+    /// Whether the generator was part of the server's own process.
+    pub in_process: bool,
+    /// What could not be put back after the run.
+    pub trouble: Vec<String>,
+}
+
+/// A time of a run that is set off in its plots.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// Where it begins, in seconds since the start of the run.
+    pub from_s: f64,
+    /// Where it ends.
+    pub to_s: f64,
+    /// What it is.
+    pub label: String,
 }
 
 /// What was found when the server was asked again.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Audit {
     /// Acknowledged payments and refunds that were asked for.
     pub asked: u64,
@@ -141,7 +167,8 @@ pub struct Audit {
 }
 
 /// What became of the run's own accounts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Closed {
     /// Accounts of the run.
     pub of: u64,
@@ -165,13 +192,34 @@ impl Report {
         self.is_complete() && self.failures.is_empty()
     }
 
+    /// Where the measured time begins and ends, in seconds since the start of the run, pauses included.
+    #[must_use]
+    pub fn measured_s(&self) -> (f64, f64) {
+        let real_s = |run_s: f64| {
+            let put_off = |off_s: f64, pause: &Pause| match pause.start_s - off_s < run_s {
+                true => off_s + pause.length_s,
+                false => off_s,
+            };
+            run_s + self.pauses.iter().fold(0.0, put_off)
+        };
+        (real_s(self.warmup_s), real_s(self.warmup_s + self.duration_s))
+    }
+
     /// Whether what completed kept up with what was offered: whether what was under way did not grow from the middle of the measured
     /// time to its end, measured in seconds of what was offered then, so that a rate that grows is no sign of it.
     #[must_use]
     pub fn kept_up(&self) -> bool {
-        let (start_s, end_s) = (self.warmup_s, self.warmup_s + self.duration_s);
-        let within =
-            |point: &&Point| point.start_s >= start_s && point.start_s + point.length_s <= end_s + 0.01;
+        let (start_s, end_s) = self.measured_s();
+        let paused = |point: &Point| {
+            let over = |pause: &&Pause| {
+                point.start_s < pause.start_s + pause.length_s
+                    && point.start_s + point.length_s > pause.start_s
+            };
+            self.pauses.iter().any(|pause| over(&pause))
+        };
+        let within = |point: &&Point| {
+            point.start_s >= start_s && point.start_s + point.length_s <= end_s + 0.01 && !paused(point)
+        };
         let points: Vec<&Point> = self.series.iter().filter(within).collect();
         if self.unlimited || points.len() < 2 * AROUND {
             return self.unlimited || self.drain_s <= 1.0 + self.settle_ms.p50 / 500.0;
@@ -285,10 +333,8 @@ mod tests {
             offered_per_s: offered,
             accepted_per_s: offered,
             completed_per_s: offered,
-            errors_per_s: 0.0,
-            settle_p50_ms: None,
-            settle_p99_ms: None,
             in_flight: in_flight(at.into()) as u64,
+            ..Point::default()
         };
         let duration_s = seconds.into();
         Report {

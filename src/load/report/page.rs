@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 
-use super::{Latencies, Report};
+use super::{Latencies, Report, Stretch};
 use crate::load::figures::{ms, per_s, short, thousands};
 use crate::load::numbers::approximate;
 use crate::load::plot::{Band, Line, Plot, distribution};
 use crate::load::series::Point;
 use crate::load::sheet::{Figure, Sheet};
+use crate::load::stopwatch::Pause;
 
 /// Rows of one table.
 const ROWS_MAX: usize = 40;
@@ -101,11 +102,20 @@ fn plots(report: &Report) -> Vec<Figure> {
         Line { class, label, points: report.series.iter().map(place).collect() }
     };
     let over_time = |title, unit, log, lines| {
-        let measured_end = report.warmup_s + report.duration_s;
-        let bands = vec![
-            Band { from: 0.0, to: report.warmup_s, label: "warm-up" },
-            Band { from: measured_end.min(end), to: end, label: "after the end" },
+        let (measured_from, measured_to) = report.measured_s();
+        let mut bands = vec![
+            Band::plain(0.0, measured_from.min(end), "warm-up"),
+            Band::plain(measured_to.min(end), end, "after the end"),
         ];
+        let paused = |pause: &Pause| Band::plain(pause.start_s, pause.start_s + pause.length_s, "paused");
+        bands.extend(report.pauses.iter().map(paused));
+        let fault = |fault: &Stretch| Band {
+            from: fault.from_s.clamp(0.0, end),
+            to: fault.to_s.clamp(0.0, end),
+            label: fault.label.clone(),
+            fault: true,
+        };
+        bands.extend(report.faults.iter().map(fault));
         Figure::of(&Plot { title, unit, x_unit: "s", x_end: end, log, lines, bands })
     };
     let mut rates = vec![
@@ -131,6 +141,7 @@ fn plots(report: &Report) -> Vec<Figure> {
             true,
             vec![
                 line("p50", "p50", &|point| point.settle_p50_ms),
+                line("p90", "p90", &|point| point.settle_p90_ms),
                 line("p99", "p99", &|point| point.settle_p99_ms),
             ],
         ),
@@ -200,10 +211,26 @@ fn notes(report: &Report) -> Vec<String> {
         let why = wallets.error.as_ref().map_or_else(String::new, |error| format!(" ({error})"));
         notes.push(format!("{} of {} accounts of the run were closed{why}.", wallets.closed, wallets.of));
     }
+    match report.pauses.len() {
+        0 => {}
+        count => {
+            let total_s: f64 = report.pauses.iter().map(|pause| pause.length_s).sum();
+            notes.push(format!(
+                "Paused {count} {}, {} s altogether: nothing was due in that time, and it is no part of the measured time.",
+                if count == 1 { "time" } else { "times" },
+                short(total_s)
+            ));
+        }
+    }
+    notes.extend(report.trouble.iter().cloned());
     notes.extend(report.failures.iter().map(|failure| format!("Failed: {failure}")));
     notes.extend(report.first_error.iter().map(|first| format!("The first refusal: {first}")));
+    let used = match report.in_process {
+        true => "The server and this generator, one process, used",
+        false => "This generator used",
+    };
     notes.push(format!(
-        "This generator used {} s of processor time; the last payment came to rest {} s after the end.",
+        "{used} {} s of processor time; the last payment came to rest {} s after the end.",
         short(report.generator_cpu_s),
         short(report.drain_s)
     ));

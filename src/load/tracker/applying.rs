@@ -34,11 +34,12 @@ impl Applying<'_> {
         let pending = Pending { refund, ..*pending };
         state.counts.unanswered = state.counts.unanswered.saturating_sub(1);
         state.counts.accepted_all += 1;
-        state.measured.series.note(now_us, Happened::Accepted);
+        let accept_us = now_us.saturating_sub(pending.intended_us);
+        state.measured.series.note(now_us, Happened::Accepted(accept_us));
         if state.measured.holds(&pending) {
             state.counts.accepted += 1;
             state.counts.accepted_within += u64::from(now_us < state.measured.window.end);
-            state.measured.accepted(&pending, now_us.saturating_sub(pending.intended_us));
+            state.measured.accepted(&pending, accept_us);
         }
         let place = state.sample.offer(Record { payment, pending, outcome: None });
         state.open.insert(payment, Open { pending, from_version, thought_us: None, thinking: false, place });
@@ -125,7 +126,7 @@ impl State {
         self.counts.completed_within += u64::from(self.measured.window.contains(&now_us));
         // What a cardholder takes is no latency of the server's.
         let settle_us = now_us.saturating_sub(pending.intended_us).saturating_sub(thought_us.unwrap_or(0));
-        self.measured.series.note(now_us, Happened::Completed(settle_us));
+        self.measured.series.note(now_us, Happened::Completed(settle_us, seen.status));
         if self.measured.holds(&pending) {
             self.counts.completed += 1;
             self.measured.settled(&pending, seen, settle_us, thought_us.is_some());

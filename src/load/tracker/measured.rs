@@ -122,6 +122,18 @@ impl Measured {
         self.first_error.clone()
     }
 
+    /// The latencies measured so far, until accepted and until settled.
+    #[must_use]
+    pub fn latencies(&self) -> (Latencies, Latencies) {
+        (Latencies::of(&self.accept.exact), Latencies::of(&self.settle.exact))
+    }
+
+    /// What payments have come to rest as so far.
+    #[must_use]
+    pub fn outcomes(&self) -> BTreeMap<String, u64> {
+        self.outcomes.iter().map(|(status, count)| ((*status).to_owned(), *count)).collect()
+    }
+
     /// Fills in what was counted and measured, up to this moment.
     pub fn fill(&self, report: &mut Report, now_us: u64) {
         report.accept_ms = Latencies::of(&self.accept.exact);
@@ -131,15 +143,12 @@ impl Measured {
         report.accept_distribution = Shares::of(&self.accept.buckets);
         report.settle_distribution = Shares::of(&self.settle.buckets);
         report.acquirer_distribution = Shares::of(&self.acquirer.buckets);
-        let owned = |map: &BTreeMap<&'static str, u64>| {
-            map.iter().map(|(key, count)| ((*key).to_owned(), *count)).collect()
-        };
-        report.kinds = owned(&self.kinds);
-        report.outcomes = owned(&self.outcomes);
+        report.kinds = self.kinds.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect();
+        report.outcomes = self.outcomes();
         report.causes = self.causes.clone();
         report.errors_by_code = self.errors.clone();
         report.first_error = self.first_error.clone();
-        report.series = self.series.points(now_us);
+        report.series = self.series.points(now_us, 0);
     }
 }
 

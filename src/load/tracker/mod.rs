@@ -20,6 +20,7 @@ use self::acks::AckLog;
 pub use self::applying::Applying;
 use self::measured::Measured;
 pub use self::seen::Seen;
+use super::live::Live;
 use super::mix::Cardholders;
 use super::report::Report;
 use super::sample::{Record, Sample};
@@ -155,6 +156,16 @@ impl Tracker {
         self.progress.subscribe()
     }
 
+    /// Says that something may have changed.
+    pub fn touch(&self) {
+        self.progress.send_modify(|version| *version = version.wrapping_add(1));
+    }
+
+    /// Measures what is intended to start within this window from now on. What has been intended is not moved into it or out of it.
+    pub fn measure(&self, window: Range<u64>) {
+        self.state.lock().measured.window = window;
+    }
+
     /// Runs `change` on the counts.
     pub fn count(&self, change: impl FnOnce(&mut Counts)) {
         change(&mut self.state.lock().counts);
@@ -215,7 +226,7 @@ impl Tracker {
         state.note_in_flight(now_us);
         state.acks.write();
         drop(state);
-        self.progress.send_modify(|version| *version = version.wrapping_add(1));
+        self.touch();
     }
 
     /// Everything acknowledged and not yet seen at rest, but for what waits for its cardholder.
@@ -256,6 +267,25 @@ impl Tracker {
     #[must_use]
     pub fn sample(&self) -> Vec<Record> {
         self.state.lock().sample.records().to_vec()
+    }
+
+    /// Shows what was counted and measured by now, with the series but for so many points at the beginning.
+    pub fn show(&self, live: &mut Live, now_us: u64, skipped: usize) {
+        let state = self.state.lock();
+        let (counts, measured) = (&state.counts, &state.measured);
+        live.sent = counts.sent_all;
+        live.accepted = counts.accepted_all;
+        live.completed = counts.ended_all;
+        live.errors = counts.errors_all;
+        live.open = counts.busy();
+        live.late = counts.late;
+        live.skipped = counts.skipped;
+        (live.accept_ms, live.settle_ms) = measured.latencies();
+        live.outcomes = measured.outcomes();
+        live.first_error = measured.first_error();
+        live.width_s = measured.series.width_s();
+        live.skipped_points = skipped;
+        live.points = measured.series.points(now_us, skipped);
     }
 
     /// Fills in what was counted and measured, up to this moment.

@@ -12,6 +12,7 @@ mod disputes;
 mod early_fraud_warnings;
 mod events;
 mod list;
+pub mod load_runs;
 pub mod objects;
 mod parameters;
 mod part_list;
@@ -104,6 +105,15 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/test_helpers/scenario/acquirers").get(scenarios::acquirers))
         .service(at("/test_helpers/scenario/revisions").get(scenarios::list))
         .service(at("/test_helpers/scenario/revisions/{number}").get(scenarios::retrieve))
+        .service(at("/test_helpers/load_runs").post(load_runs::create).get(load_runs::list))
+        .service(at("/test_helpers/load_runs/compare").get(load_runs::compared))
+        .service(at("/test_helpers/load_runs/{id}").get(load_runs::retrieve).delete(load_runs::delete))
+        .service(at("/test_helpers/load_runs/{id}/pause").post(load_runs::pause))
+        .service(at("/test_helpers/load_runs/{id}/resume").post(load_runs::resume))
+        .service(at("/test_helpers/load_runs/{id}/stop").post(load_runs::stop))
+        .service(at("/test_helpers/load_runs/{id}/live").get(load_runs::live))
+        .service(at("/test_helpers/load_runs/{id}/report.json").get(load_runs::report_json))
+        .service(at("/test_helpers/load_runs/{id}/report.html").get(load_runs::report_html))
         .service(at("/test_helpers/accounts").post(accounts::create).get(accounts::list))
         .service(at("/test_helpers/accounts/{id}").delete(accounts::delete))
         .default_service(web::to(unrecognized));

@@ -25,6 +25,7 @@ const STYLE: &str = concat!(
     include_str!("../../../static/css/pages.css"),
     include_str!("../../../static/css/scenario.css"),
     include_str!("../../../static/css/live-plot.css"),
+    include_str!("../../../static/css/load.css"),
     include_str!("../../../static/css/narrow.css"),
 );
 
@@ -87,11 +88,12 @@ mod tests {
     }
 
     /// What a few pages fetch besides what all of them do. How much a page is with it, `tests/browser/axe.test.mjs` measures.
-    const OF_SINGLE_PAGES: [&str; 6] = [
+    const OF_SINGLE_PAGES: [&str; 7] = [
         "js/acquirers.js",
         "js/experiment.js",
         "js/how.js",
         "js/live-plot.js",
+        "js/load.js",
         "js/plot-scale.js",
         "js/scenario.js",
     ];

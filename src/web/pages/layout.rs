@@ -18,6 +18,8 @@ pub enum Nav {
     Clocks,
     /// `/scenario` and its revisions
     Scenario,
+    /// `/load` and one load run
+    Load,
     /// `/wallets`
     Wallets,
     /// `/insights`
@@ -71,6 +73,7 @@ pub const NAVIGATION: &[(&str, &[NavLink])] = &[
         "Simulate",
         &[
             NavLink { nav: Nav::Scenario, href: "/scenario", label: "Scenario" },
+            NavLink { nav: Nav::Load, href: "/load", label: "Load" },
             NavLink { nav: Nav::Clocks, href: "/clocks", label: "Test clocks" },
         ],
     ),

@@ -27,6 +27,7 @@ pub mod insights;
 pub mod journey;
 pub mod keys;
 pub mod layout;
+pub mod load;
 pub mod movement_line;
 mod names;
 pub mod onboarding;
@@ -105,6 +106,12 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/scenario/revisions/{number}.toml").get(revisions::download))
         .service(at("/scenario/revisions/{number}/changes").get(revisions::show_changes))
         .service(at("/scenario/revisions/{number}").get(revisions::show).post(revisions::put_again))
+        .service(at("/load").get(load::list::show).post(load::list::start))
+        .service(at("/load/compare").get(load::compare::show))
+        .service(at("/load/{id}").get(load::run::show).post(load::run::change))
+        .service(at("/load/{id}/live").get(load::run::live))
+        .service(at("/load/{id}/report.html").get(load::run::report_html))
+        .service(at("/load/{id}/report.json").get(load::run::report_json))
         .service(at("/keys").get(keys::show).post(keys::create))
         .service(at("/keys/{id}/revoke").post(keys::revoke))
         .service(at("/how").get(how_it_works::show))
