@@ -114,7 +114,8 @@ impl WebParts<'_> {
             scenarios.clone(),
             Arc::clone(&accounts),
             Arc::clone(self.store),
-            settings.server.experiments,
+            // They put load on the server as well.
+            settings.server.experiments && settings.load.pages,
             stopping.clone(),
         );
         Ok(WebState {

@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn what_became_of_customers_is_counted() {
         let tally = tally();
-        assert_eq!((tally.attempts(), tally.peak_per_s()), (110, 15.0));
+        assert_eq!((tally.attempts(), tally.peak_per_s()), (110, 20.0));
         assert_eq!((tally.attempts_per_s(1.95), tally.attempts_per_s(0.0)), (10.0, 1.0));
         assert_eq!((tally.left_per_s(false, 3.5), tally.left_per_s(true, 1.55)), (6.0, 10.0));
         let came = tally.who_came(2.0, 4.0);

@@ -164,7 +164,8 @@ mod tests {
         let paused = with(vec![stop(1_000, 1_000, Some(500)), stop(3_000, 3_500, None)]);
         assert_eq!(paused.real_window(&(500..4_000)), 500..u64::MAX);
         assert_eq!(paused.real_window(&(500..2_000)), 500..2_500);
-        assert_eq!((run_at(&paused.stops.lock(), 9_999), paused.is_paused()), (3_000, true));
+        assert!(paused.is_paused());
+        assert_eq!(run_at(&paused.stops.lock(), 9_999), 3_000);
         assert_eq!(run_at(&watch.stops.lock(), 9_999), 9_299);
     }
 

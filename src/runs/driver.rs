@@ -12,7 +12,7 @@ use super::record::{Record, State};
 use super::reports::Reports;
 use crate::accounts::{Accounts, LentKey};
 use crate::clock::Wall;
-use crate::domain::ids::{AccountId, LoadRunId};
+use crate::domain::ids::AccountId;
 use crate::load::{self, Control, LoadArgs};
 use crate::scenarios::{Scenarios, planned};
 
@@ -77,7 +77,7 @@ pub async fn drive(means: &Means, mut order: Order) {
         }
         Some(Ok(Ended::Search(found))) => {
             order.record.state = State::Finished;
-            (order.record.found, order.record.report) = (Some(found), None);
+            (order.record.found, order.record.report) = (Some(*found), None);
         }
         Some(Err(error)) => {
             order.record.state = State::Failed;
@@ -112,12 +112,12 @@ async fn finish(means: &Means, order: Order) {
 
 enum Ended {
     Run(Box<load::Report>),
-    Search(load::Found),
+    Search(Box<load::Found>),
 }
 
 async fn run(args: &LoadArgs, control: &Control) -> anyhow::Result<Ended> {
     if args.search.find_capacity {
-        return load::find_capacity_with(args, control).await.map(Ended::Search);
+        return load::find_capacity_with(args, control).await.map(|found| Ended::Search(Box::new(found)));
     }
     load::measure_with(args, control).await.map(|report| Ended::Run(Box::new(report)))
 }
@@ -194,13 +194,4 @@ pub async fn since(
         at_us: revision.record.at.micros(),
         windows: revision.file.map(|file| planned(&file.scenario)).unwrap_or_default(),
     }))
-}
-
-/// A run under way, as the use cases know it.
-#[derive(Clone)]
-pub struct Active {
-    pub id: LoadRunId,
-    pub owner: AccountId,
-    pub control: Control,
-    pub plans: Arc<Mutex<Vec<Since>>>,
 }

@@ -1,10 +1,22 @@
 //! How a run is doing, with what is known of the world outside.
 
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::driver::Active;
 use super::faults::{Since, stretches};
-use crate::load::{Found, Live, Phase, Stretch, ms, per_s};
+use crate::domain::ids::{AccountId, LoadRunId};
+use crate::load::{Control, Found, Live, Phase, Stretch, ms, per_s};
+
+/// A run under way, as the use cases know it.
+#[derive(Clone)]
+pub struct Active {
+    pub id: LoadRunId,
+    pub owner: AccountId,
+    pub control: Control,
+    pub plans: Arc<Mutex<Vec<Since>>>,
+}
 
 /// How a run is doing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

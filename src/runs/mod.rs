@@ -43,8 +43,9 @@ pub use crate::load::{
     Found, Latencies, Live, Phase, Point, Report, Step, Stretch, ms, per_s, short, thousands,
 };
 
-use self::driver::{Active, Means, Order};
+use self::driver::{Means, Order};
 use self::faults::Since;
+use self::live::Active;
 use self::reports::{Bounds, Reports};
 use crate::accounts::Accounts;
 use crate::clock::Wall;
@@ -157,7 +158,7 @@ impl Runs {
         let plans: Arc<Mutex<Vec<Since>>> = Arc::default();
         let place =
             self.take_place(Active { id, owner, control: control.clone(), plans: Arc::clone(&plans) })?;
-        let mut order = Order {
+        let order = Order {
             record: Record::new(id, owner, means.wall.now(), settings),
             args,
             control,
@@ -165,6 +166,21 @@ impl Runs {
             own_account: None,
             plans,
         };
+        // In a task of its own: whoever asked may go away, and what has begun must still come to its end.
+        let runs = self.clone();
+        let begun = tasks.spawn_on(async move { runs.begin(order, windows, place).await }, runtime);
+        begun.await.map_err(|_| RunError::Reports)??;
+        Ok(id)
+    }
+
+    /// Prepares a run, notes that it is under way, and sets it going.
+    async fn begin(
+        &self,
+        mut order: Order,
+        windows: Option<Vec<crate::scenarios::PlannedWindow>>,
+        place: Place,
+    ) -> Result<(), RunError> {
+        let Inner { means, runtime, tasks, .. } = &*self.0;
         self.prepare(&mut order, windows).await?;
         let (reports, record) = (Arc::clone(&means.reports), order.record.clone());
         blocking(move || reports.put(&record, true)).await?;
@@ -176,7 +192,7 @@ impl Runs {
             },
             runtime,
         );
-        Ok(id)
+        Ok(())
     }
 
     fn take_place(&self, run: Active) -> Result<Place, RunError> {

@@ -145,7 +145,10 @@ impl Reports {
     }
 
     fn make_room(&self) {
-        while let Some(id) = too_many(&self.kept.lock(), self.bounds) {
+        loop {
+            // Looked for in a statement of its own: the lock must be free again when the run is removed.
+            let oldest = too_many(&self.kept.lock(), self.bounds);
+            let Some(id) = oldest else { return };
             self.remove(id);
         }
     }

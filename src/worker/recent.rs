@@ -101,7 +101,7 @@ mod tests {
         recent.note(Became::KeptAway, at(119));
         let counts = |answered| Counts { answered, failed: 1, kept_away: 1 };
         assert_eq!((recent.total(), recent.last_minute(at(119))), (counts(120), counts(60)));
-        assert_eq!(recent.last_minute(at(130)), counts(50));
+        assert_eq!(recent.last_minute(at(130)), counts(45));
         assert_eq!(recent.last_minute(at(174)), counts(5));
         assert_eq!(recent.last_minute(at(10_000)), Counts::default());
     }

@@ -51,6 +51,7 @@ fn every_text_is_a_secret_or_known_to_be_none() {
         "broker.kind",
         "broker.prefix",
         "data_dir",
+        "load.directory",
         "search.kind",
         "search.path",
         "search.prefix",

@@ -125,8 +125,7 @@ pub async fn create(state: State, caller: ApiCaller, request: HttpRequest, body:
 
 /// What a request asks a run to be.
 fn settings(params: &mut Params<'_>) -> Result<RunSettings, InputError> {
-    let mut settings = RunSettings::default();
-    settings.kind = match params.text("kind")?.as_deref() {
+    let kind = match params.text("kind")?.as_deref() {
         None | Some("run") => Kind::Run,
         Some("capacity") => Kind::Capacity,
         Some(_) => {
@@ -137,6 +136,7 @@ fn settings(params: &mut Params<'_>) -> Result<RunSettings, InputError> {
             ));
         }
     };
+    let mut settings = RunSettings { kind, ..RunSettings::default() };
     if let Some(scenario) = params.file("scenario")? {
         settings.scenario = scenario.into_owned();
     }

@@ -16,17 +16,21 @@ use rust_embed::RustEmbed;
 #[folder = "static/"]
 struct Static;
 
-/// The style sheet: the files of `static/css/` in the order in which they override each other.
+/// The style sheet of every page: the files of `static/css/` in the order in which they override each other.
 const STYLE: &str = concat!(
     include_str!("../../../static/css/base.css"),
     include_str!("../../../static/css/controls.css"),
     include_str!("../../../static/css/lists.css"),
     include_str!("../../../static/css/payments.css"),
     include_str!("../../../static/css/pages.css"),
+    include_str!("../../../static/css/narrow.css"),
+);
+
+/// What the pages of scenarios, load runs and experiments need besides. It stands before the other, which overrides it on phones.
+const TOOLS: &str = concat!(
     include_str!("../../../static/css/scenario.css"),
     include_str!("../../../static/css/live-plot.css"),
     include_str!("../../../static/css/load.css"),
-    include_str!("../../../static/css/narrow.css"),
 );
 
 /// How long a browser may keep a file of this version: a year.
@@ -56,6 +60,7 @@ pub async fn serve(path: web::Path<(String, String)>) -> HttpResponse {
     let (version, path) = path.into_inner();
     let file = match path.as_str() {
         "app.css" => Some(Cow::Borrowed(STYLE.as_bytes())),
+        "tools.css" => Some(Cow::Borrowed(TOOLS.as_bytes())),
         path => Static::get(path).map(|file| file.data),
     };
     let Some(bytes) = file else {
@@ -83,7 +88,7 @@ mod tests {
         for path in Static::iter().filter(|path| path.ends_with(".css")) {
             let file = Static::get(&path).expect("listed");
             let text = String::from_utf8(file.data.into_owned()).expect("text");
-            assert!(STYLE.contains(&text), "{path} is not in the style sheet");
+            assert!(STYLE.contains(&text) || TOOLS.contains(&text), "{path} is in no style sheet");
         }
     }
 
