@@ -45,7 +45,7 @@ async fn a_run_is_watched_paused_stopped_and_reported(server: Arc<Server>) {
     let id = start(&server, &settings).await;
     let run = until(&server, &id, |run| run["live"]["completed"].as_u64() > Some(20)).await;
     assert_eq!((&run["state"], &run["live"]["phase"]), (&json!("running"), &json!("measuring")), "{run}");
-    assert!(!run["live"]["points"].as_array().unwrap().is_empty());
+    assert!(!run["live"]["points"].as_array().expect("points").is_empty());
     let (status, _) = server.get(&format!("{RUNS}/{id}/report.json")).await;
     assert_eq!(status, 400, "not before it has ended");
     let paused = server.send("POST", &format!("{RUNS}/{id}/pause"), "", &[]).await;
@@ -135,7 +135,7 @@ async fn the_page_starts_runs_and_shows_them(server: Arc<Server>) {
     ];
     let response = server.post_form("/load", &session, &headers, &fields).await;
     assert_eq!(response.status().as_u16(), 303);
-    let to = response.headers().get("location").unwrap().to_str().unwrap().to_owned();
+    let to = response.headers().get("location").expect("a location").to_str().expect("text").to_owned();
     let (status, page) = server.page(&to, &session).await;
     assert!(status == 200 && page.contains("data-load-run"), "{page}");
     let mut page = String::new();
@@ -152,6 +152,6 @@ async fn the_page_starts_runs_and_shows_them(server: Arc<Server>) {
     let wrong = [("csrf", csrf.as_str()), ("kind", "run"), ("rate", "x"), ("duration", "1s")];
     let response = server.post_form("/load", &session, &headers, &wrong).await;
     assert_eq!(response.status().as_u16(), 400);
-    let page = response.text().await.unwrap();
+    let page = response.text().await.expect("text");
     assert!(page.contains("a rate is a number per second"), "{page}");
 }
