@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -140,10 +141,12 @@ pub struct Experiments {
     running: Arc<Semaphore>,
     runs: Arc<Mutex<VecDeque<Arc<Run>>>>,
     stopping: CancellationToken,
+    runtime: Handle,
 }
 
 impl Experiments {
-    /// Experiments on this server, if they are `allowed`; they end when it stops.
+    /// Experiments on this server, if they are `allowed`; they end when it stops. They go on on the runtime that this is called on,
+    /// so that no thread that answers requests has their customers to carry as well.
     #[must_use]
     pub fn new(
         intake: Intake,
@@ -155,7 +158,7 @@ impl Experiments {
     ) -> Self {
         let stage = Stage { intake, scenarios, accounts, store, stopping: stopping.clone() };
         let (running, runs) = (Arc::new(Semaphore::new(RUNNING_MAX)), Arc::default());
-        Self { stage, allowed, running, runs, stopping }
+        Self { stage, allowed, running, runs, stopping, runtime: Handle::current() }
     }
 
     /// Whether the settings allow them.
@@ -184,7 +187,7 @@ impl Experiments {
             run
         };
         let (stage, stopping, of_task) = (self.stage.clone(), self.stopping.clone(), Arc::clone(&run));
-        tokio::spawn(async move {
+        self.runtime.spawn(async move {
             let _permit = permit;
             let outcome = tokio::select! {
                 () = stopping.cancelled() => Outcome::Failed("The server was stopped meanwhile.".to_owned()),

@@ -170,7 +170,7 @@ impl RunSettings {
         !self.target.trim().is_empty()
     }
 
-    /// Cleans up what is stored and shown: no numbers of cards, no blanks around names.
+    /// Cleans up what is stored and shown: no numbers of cards, no blanks around names, nothing that this kind of run does not read.
     ///
     /// # Errors
     /// A name that cannot be shown or stored.
@@ -188,7 +188,30 @@ impl RunSettings {
         if self.cards.len() <= FIELD_BYTES_MAX {
             self.cards = named_cards(&self.cards);
         }
-        Ok(self)
+        Ok(self.of_its_kind())
+    }
+
+    /// This with defaults in place of what only the other kind reads: nothing that was never looked at is stored.
+    fn of_its_kind(self) -> Self {
+        let plain = Self::default();
+        match self.kind {
+            Kind::Run => Self {
+                objectives: plain.objectives,
+                step: plain.step,
+                from: plain.from,
+                precision: plain.precision,
+                limit: plain.limit,
+                ..self
+            },
+            Kind::Capacity => Self {
+                rate: plain.rate,
+                shape: plain.shape,
+                duration: plain.duration,
+                warmup: plain.warmup,
+                fail_if: plain.fail_if,
+                ..self
+            },
+        }
     }
 
     /// The flags of this run against a server, within what the settings of this one allow.

@@ -12,9 +12,9 @@ use super::record::{Record, State};
 use super::reports::Reports;
 use crate::accounts::{Accounts, LentKey};
 use crate::clock::Wall;
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, LoadRunId};
 use crate::load::{self, Control, LoadArgs};
-use crate::scenarios::{Scenarios, planned};
+use crate::scenarios::{Revision, Scenarios, planned};
 
 /// How often it is written down how a run is doing.
 const NOTED_EVERY: Duration = Duration::from_secs(1);
@@ -22,6 +22,8 @@ const NOTED_EVERY: Duration = Duration::from_secs(1);
 const WRITING_SHARE: u32 = 20;
 /// A run that is paused for longer is stopped.
 const PAUSE_MAX: Duration = Duration::from_secs(3_600);
+/// Scenarios that its owner may put in force during a run; those after them are not drawn.
+const PLANS_MAX: usize = 100;
 /// How long a run may take to report once the server ends.
 const ENDS_WITHIN: Duration = Duration::from_secs(3);
 
@@ -103,9 +105,14 @@ async fn finish(means: &Means, order: Order) {
         tracing::warn!(run = %id, "the report of a load run is lost");
     }
     drop(key);
-    if let Some(account) = own_account.filter(|_| args.close_wallets)
-        && let Err(error) = means.accounts.child_retire(owner, account).await
-    {
+    if let Some(account) = own_account.filter(|_| args.close_wallets) {
+        close(means, id, owner, account).await;
+    }
+}
+
+/// Closes the account that was created for a run.
+pub async fn close(means: &Means, id: LoadRunId, owner: AccountId, account: AccountId) {
+    if let Err(error) = means.accounts.child_retire(owner, account).await {
         tracing::warn!(run = %id, error = %error, "the account of a load run was not closed");
     }
 }
@@ -176,22 +183,20 @@ impl Notes {
 
 /// Looks whether the owner has put another scenario in force: it holds for the run as well.
 async fn watch_world(means: &Means, order: &Order) {
-    if let Ok(Some(since)) = since(&means.scenarios, order.record.owner).await {
-        let mut plans = order.plans.lock();
-        if plans.last() != Some(&since) && plans.len() < 100 {
-            plans.push(since);
-        }
+    let Ok(Some(record)) = means.scenarios.in_force(order.record.owner).await else { return };
+    let is_known = {
+        let plans = order.plans.lock();
+        plans.len() >= PLANS_MAX || plans.last().is_some_and(|plan| plan.at_us == record.at.micros())
+    };
+    if !is_known && let Ok(revision) = means.scenarios.with_file(record).await {
+        order.plans.lock().push(since(&revision));
     }
 }
 
-/// What is in force for an account.
-pub async fn since(
-    scenarios: &Scenarios,
-    account: AccountId,
-) -> Result<Option<Since>, crate::store::StoreError> {
-    let current = scenarios.current(account).await?;
-    Ok(current.map(|revision| Since {
+/// What is in force with this revision.
+pub fn since(revision: &Revision) -> Since {
+    Since {
         at_us: revision.record.at.micros(),
-        windows: revision.file.map(|file| planned(&file.scenario)).unwrap_or_default(),
-    }))
+        windows: revision.file.as_ref().map(|file| planned(&file.scenario)).unwrap_or_default(),
+    }
 }

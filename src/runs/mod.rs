@@ -51,7 +51,8 @@ use crate::accounts::Accounts;
 use crate::clock::Wall;
 use crate::domain::account::AccountTerms;
 use crate::domain::ids::{AccountId, LoadRunId};
-use crate::scenarios::{Scenarios, planned};
+use crate::load::Control;
+use crate::scenarios::{PlannedWindow, Scenarios, planned};
 use crate::setting::Secret;
 
 /// What the use cases stand on.
@@ -154,7 +155,7 @@ impl Runs {
         let windows = windows_of(args.scenario_text.clone()).await?;
         let id = LoadRunId::generate_at(means.wall.now());
         args.run = Some(id.to_string());
-        let control = load_control();
+        let control = Control::default();
         let plans: Arc<Mutex<Vec<Since>>> = Arc::default();
         let place =
             self.take_place(Active { id, owner, control: control.clone(), plans: Arc::clone(&plans) })?;
@@ -177,13 +178,16 @@ impl Runs {
     async fn begin(
         &self,
         mut order: Order,
-        windows: Option<Vec<crate::scenarios::PlannedWindow>>,
+        windows: Option<Vec<PlannedWindow>>,
         place: Place,
     ) -> Result<(), RunError> {
         let Inner { means, runtime, tasks, .. } = &*self.0;
-        self.prepare(&mut order, windows).await?;
-        let (reports, record) = (Arc::clone(&means.reports), order.record.clone());
-        blocking(move || reports.put(&record, true)).await?;
+        if let Err(error) = self.ready(&mut order, windows).await {
+            if let Some(account) = order.own_account {
+                driver::close(means, order.record.id, order.record.owner, account).await;
+            }
+            return Err(error);
+        }
         let means = Arc::clone(means);
         tasks.spawn_on(
             async move {
@@ -193,6 +197,12 @@ impl Runs {
             runtime,
         );
         Ok(())
+    }
+
+    async fn ready(&self, order: &mut Order, windows: Option<Vec<PlannedWindow>>) -> Result<(), RunError> {
+        self.prepare(order, windows).await?;
+        let (reports, record) = (Arc::clone(&self.0.means.reports), order.record.clone());
+        blocking(move || reports.put(&record, true)).await
     }
 
     fn take_place(&self, run: Active) -> Result<Place, RunError> {
@@ -207,19 +217,15 @@ impl Runs {
     }
 
     /// Lends the run a key: of its owner, or of an account of its own where it brings a scenario, which then holds for nothing else.
-    async fn prepare(
-        &self,
-        order: &mut Order,
-        windows: Option<Vec<crate::scenarios::PlannedWindow>>,
-    ) -> Result<(), RunError> {
+    async fn prepare(&self, order: &mut Order, windows: Option<Vec<PlannedWindow>>) -> Result<(), RunError> {
         let Means { accounts, scenarios, .. } = &*self.0.means;
         let owner = order.record.owner;
         let elsewhere = order.record.settings.is_elsewhere();
         if let Some(windows) = windows {
             // The moment is known once the scenario is in force.
             order.plans.lock().push(Since { at_us: i64::MIN, windows });
-        } else if !elsewhere && let Some(since) = driver::since(scenarios, owner).await? {
-            order.plans.lock().push(since);
+        } else if !elsewhere && let Some(revision) = scenarios.current(owner).await? {
+            order.plans.lock().push(driver::since(&revision));
         }
         if elsewhere {
             return Ok(());
@@ -338,12 +344,8 @@ impl Runs {
     }
 }
 
-fn load_control() -> crate::load::Control {
-    crate::load::Control::default()
-}
-
 /// The windows of a scenario, if there is one.
-async fn windows_of(text: Option<String>) -> Result<Option<Vec<crate::scenarios::PlannedWindow>>, RunError> {
+async fn windows_of(text: Option<String>) -> Result<Option<Vec<PlannedWindow>>, RunError> {
     let Some(text) = text else { return Ok(None) };
     let read = blocking(move || Ok(Scenarios::read(&text).map(|scenario| planned(&scenario)))).await?;
     Ok(Some(read?))

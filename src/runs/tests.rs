@@ -163,3 +163,13 @@ fn two_runs_are_compared_figure_by_figure() {
     b.report = None;
     assert!(compare(&a, &b).is_err());
 }
+
+#[test]
+fn what_a_kind_of_run_does_not_read_is_not_stored() {
+    let unread = || "4242424242424242".to_owned();
+    let asked = RunSettings { step: unread(), limit: unread(), ..RunSettings::default() };
+    assert_eq!(asked.tidied().unwrap(), RunSettings::default());
+    let search = RunSettings { kind: Kind::Capacity, ..RunSettings::default() };
+    let asked = RunSettings { shape: unread(), warmup: unread(), fail_if: vec![unread()], ..search.clone() };
+    assert_eq!(asked.tidied().unwrap(), search);
+}

@@ -94,13 +94,10 @@ impl Scenarios {
     /// [`ScenarioProblem`]: mistakes, a card number, a closed account, or the store.
     pub async fn put(&self, account: AccountId, text: &str) -> Result<Revision, ScenarioProblem> {
         let text = text.to_owned();
-        // A large file takes a few milliseconds.
-        let read = tokio::task::spawn_blocking(move || {
+        let file = beside(move || {
             Self::read(&text).map(|scenario| NewScenario::of(&scenario.name, text.as_bytes()))
         });
-        let interrupted = |_| StoreError::Unavailable("reading a scenario was interrupted".to_owned());
-        let file = read.await.map_err(interrupted)??;
-        self.set(account, Some(file)).await
+        self.set(account, Some(file.await??)).await
     }
 
     /// Puts the world of the settings in force again.
@@ -125,13 +122,24 @@ impl Scenarios {
     /// # Errors
     /// The store's.
     pub async fn current(&self, account: AccountId) -> StoreResult<Option<Revision>> {
+        match self.in_force(account).await? {
+            Some(record) => self.with_file(record).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The same without its file, which takes longer to read.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn in_force(&self, account: AccountId) -> StoreResult<Option<RevisionRecord>> {
         let found = self.store.account_get(&[account]).await?;
         if let Some(revision) = found.first().and_then(|account| account.scenario) {
-            return self.by_name(revision).await;
+            return Ok(self.store.scenario_revisions(&[revision]).await?.into_iter().next());
         }
         // A throw-away account may have been returned to the settings by whoever created it: then its own last one is over.
         let last = self.store.scenario_list(account, None, 1).await?.pop();
-        Ok(last.filter(|record| record.file.is_none()).map(|record| Revision { record, file: None }))
+        Ok(last.filter(|record| record.file.is_none()))
     }
 
     /// The revision of an account with this number.
@@ -188,12 +196,25 @@ impl Scenarios {
         }
     }
 
-    async fn with_file(&self, record: RevisionRecord) -> StoreResult<Revision> {
+    /// A revision with its file.
+    ///
+    /// # Errors
+    /// The store's; a file that cannot be read any more.
+    pub async fn with_file(&self, record: RevisionRecord) -> StoreResult<Revision> {
         let Some(hash) = record.file else { return Ok(Revision { record, file: None }) };
         let damaged = || StoreError::Damaged(format!("the file of scenario revision {}", record.revision));
         let bytes = self.store.scenario_file(&hash).await?.ok_or_else(damaged)?;
         let text = String::from_utf8(bytes).map_err(|_| damaged())?;
-        let scenario = Scenario::parse(text.as_bytes()).map_err(|_| damaged())?;
-        Ok(Revision { record, file: Some(ScenarioFile { text, scenario }) })
+        let read = beside(move || {
+            Scenario::parse(text.as_bytes()).ok().map(|scenario| ScenarioFile { text, scenario })
+        });
+        let file = read.await?.ok_or_else(damaged)?;
+        Ok(Revision { record, file: Some(file) })
     }
+}
+
+/// Reads a file on a thread that may block: a large one takes a few milliseconds.
+async fn beside<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> StoreResult<T> {
+    let interrupted = |_| StoreError::Unavailable("reading a scenario was interrupted".to_owned());
+    tokio::task::spawn_blocking(read).await.map_err(interrupted)
 }

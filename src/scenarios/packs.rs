@@ -1,5 +1,7 @@
 //! The rule packs that come with the program, with their files.
 
+use std::sync::LazyLock;
+
 use crate::simulator::Scenario;
 use crate::simulator::scenario::Pack;
 
@@ -16,9 +18,15 @@ pub struct PackFile {
     pub text: &'static str,
 }
 
+static PACKS: LazyLock<Vec<PackFile>> = LazyLock::new(read_all);
+
 /// All of them, in the order in which they are offered.
 #[must_use]
-pub fn pack_files() -> Vec<PackFile> {
+pub fn pack_files() -> &'static [PackFile] {
+    &PACKS
+}
+
+fn read_all() -> Vec<PackFile> {
     let read = |pack: Pack| {
         let text = pack.file();
         let scenario = Scenario::parse(text.as_bytes()).ok()?;

@@ -102,7 +102,11 @@ impl RunObject {
     }
 }
 
-fn id_of(text: &str) -> Result<LoadRunId, ApiError> {
+/// The id in an address.
+///
+/// # Errors
+/// As for a run that there is not.
+pub fn id_of(text: &str) -> Result<LoadRunId, ApiError> {
     text.parse().map_err(|_| RunError::NotFound.into())
 }
 

@@ -289,23 +289,24 @@ pub async fn retrieve(
 struct PackObject {
     object: &'static str,
     name: &'static str,
-    description: String,
+    description: &'static str,
     rules: usize,
     file: &'static str,
     livemode: bool,
 }
 
-impl From<PackFile> for PackObject {
-    fn from(PackFile { name, description, rules, text }: PackFile) -> Self {
+impl From<&'static PackFile> for PackObject {
+    fn from(pack: &'static PackFile) -> Self {
+        let PackFile { name, description, rules, text } = pack;
         let object = "test_helpers.scenario_pack";
-        Self { object, name, description, rules, file: text, livemode: false }
+        Self { object, name, description, rules: *rules, file: text, livemode: false }
     }
 }
 
 /// `GET /v1/test_helpers/scenario/packs`: all rule packs, with their files.
 pub async fn packs(_caller: ApiCaller, request: HttpRequest) -> Answer {
     finish(&mut body::query(&request)?)?;
-    let packs: Vec<PackObject> = pack_files().into_iter().map(PackObject::from).collect();
+    let packs: Vec<PackObject> = pack_files().iter().map(PackObject::from).collect();
     Ok(HttpResponse::Ok().json(List::new(packs, false, PACKS_URL)))
 }
 

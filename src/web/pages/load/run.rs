@@ -11,7 +11,7 @@ use super::super::responses::{self, PageResult};
 use super::list::{RunLine, state_words};
 use crate::domain::ids::{AccountId, LoadRunId};
 use crate::runs::{Found, Kind, Record, Report, RunError, RunLive, State, ms, per_s, thousands};
-use crate::web::api::load_runs;
+use crate::web::api::load_runs::{self, id_of};
 use crate::web::body::Body;
 use crate::web::error::ApiError;
 use crate::web::security::SignedIn;
@@ -210,10 +210,6 @@ async fn page(state: &WebState, who: &SignedIn, id: LoadRunId) -> Result<RunPage
         others,
         line,
     })
-}
-
-fn id_of(text: &str) -> Result<LoadRunId, PageError> {
-    Ok(text.parse().map_err(|_| ApiError::from(RunError::NotFound))?)
 }
 
 /// `GET /load/{id}`.

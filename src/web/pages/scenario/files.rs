@@ -24,7 +24,7 @@ pub async fn schema() -> HttpResponse {
 
 /// `GET /scenario/packs/{name}.toml`.
 pub async fn pack(name: web::Path<String>) -> PageResult {
-    let found = pack_files().into_iter().find(|pack| pack.name == name.as_str());
+    let found = pack_files().iter().find(|pack| pack.name == name.as_str());
     let pack = found.ok_or_else(|| PageError(ApiError::not_found("rule pack", "")))?;
     let mut answer = HttpResponse::Ok();
     answer.content_type("text/plain; charset=utf-8").insert_header((header::CACHE_CONTROL, "no-cache"));
