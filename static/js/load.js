@@ -86,7 +86,9 @@ export function loadRun() {
 
   function draw(live) {
     points = [...points.slice(0, live.skipped_points ?? 0), ...(live.points ?? [])];
-    const shown = points.map((point) => ({ ...point, t: middle(point) }));
+    // A second that is not over would be drawn as if nothing more came in it.
+    const isOver = (point) => live.real_s === undefined || point.start_s + live.width_s <= live.real_s;
+    const shown = points.filter(isOver).map((point) => ({ ...point, t: middle(point) }));
     const pause = (one) => ({ from_s: one.start_s, to_s: one.start_s + one.length_s, label: "paused" });
     const bands = [...(live.faults ?? []), ...(live.pauses ?? []).map(pause)];
     for (const plot of drawn) {
