@@ -1,7 +1,7 @@
 //! Load runs that are started from pages and over the API: their use cases.
 //!
 //! May use the load generator, accounts (for a key to act with, and accounts of runs), and scenarios. The generator stays a client
-//! from outside: it reaches this server over the loopback interface, through the same doors as everybody, and knows nothing of it.
+//! from outside: it reaches this server over the loopback interface, like any other client, and knows nothing of it.
 //! Must not know HTTP. A run belongs to the account that started it; nobody else sees it.
 //!
 //! - `settings`: section `[load]`. `asked`: what a run is asked to be. `error`: why not.

@@ -11,7 +11,7 @@ use super::super::layout::{Layout, Nav, Notice, Tone};
 use super::super::pay_form::FieldError;
 use super::super::responses::{self, PageResult};
 use crate::domain::time::Timestamp;
-use crate::runs::{Head, Kind, RunSettings, State, ms};
+use crate::runs::{Head, Kind, RunSettings, State, ms, thousands};
 use crate::scenarios::EXAMPLES;
 use crate::setting::Secret;
 use crate::web::body::Body;
@@ -201,7 +201,7 @@ fn page(state: &WebState, who: &SignedIn, input: RunSettings) -> LoadPage {
     let rules = state.runs.rules();
     let rate = match rules.rate_max {
         0 => "any rate".to_owned(),
-        rate => format!("up to {rate} a second"),
+        rate => format!("up to {} a second", thousands(rate.into())),
     };
     let now = state.wall.now();
     LoadPage {
@@ -214,7 +214,9 @@ fn page(state: &WebState, who: &SignedIn, input: RunSettings) -> LoadPage {
         elsewhere: who.operator,
         bounds: format!(
             "Here: {rate}, up to {} s and {} accounts; {} runs at once.",
-            rules.duration_max_s, rules.wallets_max, rules.runs_max
+            thousands(rules.duration_max_s.into()),
+            thousands(rules.wallets_max.into()),
+            rules.runs_max
         ),
         scenarios: EXAMPLES.iter().map(|example| (example.name, example.title().to_owned())).collect(),
     }
