@@ -16,8 +16,8 @@ pub const CHILDREN_MAX: usize = 10_000;
 /// A living key, and whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyHolder {
-    /// The key's row.
-    pub key: ApiKeyId,
+    /// The key's row; `None` for a key that is lent, which has none.
+    pub key: Option<ApiKeyId>,
     /// The account it belongs to.
     pub account: AccountId,
 }
@@ -110,7 +110,7 @@ impl Accounts {
     pub fn key_lend(self: &Arc<Self>, account: AccountId) -> Result<LentKey, AccountError> {
         let secret = token::new_api_key()?;
         let hash = token::secret_hash(&secret);
-        self.lent.lock().insert(hash, KeyHolder { key: ApiKeyId::generate(), account });
+        self.lent.lock().insert(hash, KeyHolder { key: None, account });
         Ok(LentKey { secret, hash, accounts: Arc::clone(self) })
     }
 
@@ -129,7 +129,7 @@ impl Accounts {
     pub async fn key_revoke(&self, account: AccountId, id: ApiKeyId) -> Result<(), AccountError> {
         let (store, now) = (Arc::clone(&self.store), self.wall.now());
         let found = finish(async move { store.api_key_revoke(account, id, now).await }).await?;
-        self.keys.retain(|_, cached| cached.holder.key != id);
+        self.keys.retain(|_, cached| cached.holder.key != Some(id));
         self.ended();
         if found { Ok(()) } else { Err(AccountError::NotFound("key")) }
     }
@@ -150,7 +150,9 @@ impl Accounts {
         let (holder, revoked) = match lent {
             Some(holder) => (holder, false),
             None => match self.store.api_key_get(&hash).await? {
-                Some(key) => (KeyHolder { key: key.id, account: key.account }, key.revoked_at.is_some()),
+                Some(key) => {
+                    (KeyHolder { key: Some(key.id), account: key.account }, key.revoked_at.is_some())
+                }
                 None => {
                     self.keys.remove(&hash);
                     return Ok(KeyState::Unknown);

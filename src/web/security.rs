@@ -12,7 +12,7 @@ use futures_util::future::LocalBoxFuture;
 use super::demo;
 use super::error::ApiError;
 use super::state::WebState;
-use crate::accounts::{AccountError, KeyState, token};
+use crate::accounts::{AccountError, KeyHolder, KeyState, token};
 use crate::domain::ids::{AccountId, ApiKeyId};
 use crate::store::Session;
 
@@ -38,8 +38,10 @@ pub struct ApiCaller {
     pub account: AccountId,
     /// The account that the key belongs to.
     pub key_account: AccountId,
-    /// `None` for a demo key.
+    /// The key's row; `None` where it has none: it is a demo key, or lent to a load run.
     pub key: Option<ApiKeyId>,
+    /// Whether it is a demo key: any other would have done as well.
+    pub is_demo: bool,
 }
 
 impl FromRequest for ApiCaller {
@@ -81,11 +83,12 @@ pub async fn caller_by_key(state: &WebState, secret: &str, local: bool) -> Resul
     }
     match (state.accounts.key_state(secret).await?, &state.demo) {
         (KeyState::Held(holder), _) => {
-            Ok(ApiCaller { account: holder.account, key_account: holder.account, key: Some(holder.key) })
+            let KeyHolder { key, account } = holder;
+            Ok(ApiCaller { account, key_account: account, key, is_demo: false })
         }
         (KeyState::Unknown, Some(demo)) if local => {
             demo.look();
-            Ok(ApiCaller { account: demo.account, key_account: demo.account, key: None })
+            Ok(ApiCaller { account: demo.account, key_account: demo.account, key: None, is_demo: true })
         }
         (KeyState::Unknown | KeyState::Revoked, _) => Err(invalid()),
     }

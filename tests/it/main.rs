@@ -46,6 +46,7 @@ mod index_fields;
 mod index_often;
 mod instances;
 mod load_page;
+mod load_restart;
 mod load_run;
 mod losses;
 mod maybe_done;

@@ -101,7 +101,7 @@ async fn admit(state: &WebState, request: &HttpRequest) -> Result<Peer, ApiError
     }
     if let Some(secret) = security::secret_of(request.headers()) {
         let caller: ApiCaller = security::caller_by_key(state, &secret, demo::is_local(request)).await?;
-        let proof = if caller.key.is_some() { Proof::Key(secret.into()) } else { Proof::Demo };
+        let proof = if caller.is_demo { Proof::Demo } else { Proof::Key(secret.into()) };
         return Ok(Peer { account: caller.account, proof });
     }
     if origin.is_none() {
